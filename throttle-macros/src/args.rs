@@ -1,0 +1,104 @@
+//! The arguments of an attribute: their names, each at most once, in any order.
+
+use proc_macro2::{Span, TokenStream};
+use quote::ToTokens;
+use syn::ext::IdentExt;
+use syn::parse::{Parse, ParseStream, Parser};
+use syn::{Error, Expr, Ident, LitBool, LitStr, Path, Result, Token, Type};
+
+/// The arguments of one attribute, as they were written.
+#[derive(Default)]
+pub(crate) struct Args {
+    pub(crate) uid: Option<LitStr>,
+    pub(crate) rate: Option<Expr>,
+    pub(crate) strategy: Option<Expr>,
+    pub(crate) key: Option<Expr>,
+    pub(crate) cost: Option<Expr>,
+    pub(crate) backend: Option<LitStr>,
+    pub(crate) on_error: Option<Expr>,
+    pub(crate) handler: Option<Expr>,
+    pub(crate) exempt: Option<Expr>,
+    pub(crate) headers: Option<Expr>,
+    pub(crate) dry_run: Option<LitBool>,
+    pub(crate) state: Option<Type>,
+    pub(crate) krate: Option<Path>,
+}
+
+impl Args {
+    /// Parses the text between the attribute's parentheses.
+    pub(crate) fn parse(tokens: TokenStream, attribute: Span) -> Result<Self> {
+        let args = Self::read.parse2(tokens)?;
+        if args.rate.is_none() {
+            return Err(Error::new(attribute, "`rate` is missing: write `rate = \"100/min\"`"));
+        }
+        Ok(args)
+    }
+
+    fn read(input: ParseStream<'_>) -> Result<Self> {
+        let mut args = Self::default();
+        if input.peek(LitStr) {
+            let rate: LitStr = input.parse()?;
+            let message = format!("arguments have names: write `rate = {}`", rate.token());
+            return Err(Error::new(rate.span(), message));
+        }
+        while !input.is_empty() {
+            let name = input.call(Ident::parse_any)?;
+            args.argument(&name, input)?;
+            if !input.is_empty() {
+                input.parse::<Token![,]>()?;
+            }
+        }
+        Ok(args)
+    }
+
+    /// The one list of names: what each is parsed as.
+    fn argument(&mut self, name: &Ident, input: ParseStream<'_>) -> Result<()> {
+        macro_rules! arguments {
+            ($($text:literal => $field:ident,)*) => {
+                match name.to_string().as_str() {
+                    $( $text => once(&mut self.$field, name, input), )*
+                    unknown => Err(unknown_argument(name, unknown, &[$($text),*])),
+                }
+            };
+        }
+        if name == "dry_run" && !input.peek(Token![=]) && self.dry_run.is_none() {
+            self.dry_run = Some(LitBool::new(true, name.span()));
+            return Ok(());
+        }
+        arguments! {
+            "uid" => uid,
+            "rate" => rate,
+            "strategy" => strategy,
+            "key" => key,
+            "cost" => cost,
+            "backend" => backend,
+            "on_error" => on_error,
+            "handler" => handler,
+            "exempt" => exempt,
+            "headers" => headers,
+            "dry_run" => dry_run,
+            "state" => state,
+            "crate" => krate,
+        }
+    }
+}
+
+fn once<T: Parse + ToTokens>(field: &mut Option<T>, name: &Ident, input: ParseStream<'_>) -> Result<()> {
+    if field.is_some() {
+        return Err(Error::new(name.span(), format!("`{name}` is there twice: keep one")));
+    }
+    if !input.peek(Token![=]) {
+        return Err(Error::new(name.span(), format!("`{name}` has no value: write `{name} = …`")));
+    }
+    input.parse::<Token![=]>()?;
+    *field = Some(input.parse()?);
+    Ok(())
+}
+
+fn unknown_argument(name: &Ident, unknown: &str, known: &[&str]) -> Error {
+    let near = known.iter().max_by(|a, b| strsim::jaro(a, unknown).total_cmp(&strsim::jaro(b, unknown)));
+    let guess = near.filter(|near| strsim::jaro(near, unknown) > 0.75);
+    let guess = guess.map_or(String::new(), |near| format!(", did you mean `{near}`?"));
+    let known: Vec<_> = known.iter().map(|name| format!("`{name}`")).collect();
+    Error::new(name.span(), format!("unknown argument `{unknown}`{guess}\nthe arguments are {}", known.join(", ")))
+}

@@ -1,0 +1,42 @@
+//! The attributes of the [`throttle`](https://docs.rs/throttle) crate: they know syntax, and no policy.
+
+mod args;
+mod expand;
+mod item;
+mod template;
+#[cfg(test)]
+mod tests;
+mod values;
+
+use proc_macro::TokenStream;
+
+use crate::item::Kind;
+
+#[doc = include_str!("../docs/throttle.md")]
+#[proc_macro_attribute]
+pub fn throttle(args: TokenStream, item: TokenStream) -> TokenStream {
+    expand::attribute(Kind::Handler, args.into(), item.into(), &place()).into()
+}
+
+#[doc = include_str!("../docs/throttle_fn.md")]
+#[proc_macro_attribute]
+pub fn throttle_fn(args: TokenStream, item: TokenStream) -> TokenStream {
+    expand::attribute(Kind::Function, args.into(), item.into(), &place()).into()
+}
+
+/// What tells this use of an attribute from all others in the program. The place in the source alone does
+/// not: a `macro_rules!` macro may put many functions into one place; the counter tells those apart.
+fn place() -> String {
+    static COUNTER: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
+    let counter = COUNTER.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    let span = proc_macro::Span::call_site();
+    let var = |name| std::env::var(name).unwrap_or_default();
+    format!(
+        "{} {} {}:{}:{} {counter}",
+        var("CARGO_CRATE_NAME"),
+        var("CARGO_PKG_VERSION"),
+        span.file(),
+        span.line(),
+        span.column(),
+    )
+}

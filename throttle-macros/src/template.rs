@@ -1,0 +1,68 @@
+//! Keys made of a function's arguments: `"{org}/{user.id}"`.
+
+use proc_macro2::{Group, Span, TokenStream, TokenTree};
+use quote::quote;
+use syn::{Error, LitStr, Result};
+
+/// The key expression of a template. Each value is a part of its own, so the text between the placeholders
+/// is for people only.
+pub(crate) fn key(template: &LitStr, private: &TokenStream) -> Result<TokenStream> {
+    let values = placeholders(template)?;
+    Ok(quote!(#private::Key::of_displayed(&[#( &(#values) ),*])))
+}
+
+fn placeholders(template: &LitStr) -> Result<Vec<TokenStream>> {
+    let fail = |message: &str| Error::new(template.span(), message);
+    let text = template.value();
+    let mut values = Vec::new();
+    let mut rest = text.as_str();
+    while let Some(at) = rest.find(['{', '}']) {
+        let (brace, after) = (&rest[at..=at], &rest[at + 1..]);
+        if after.starts_with(brace) {
+            rest = &after[1..];
+        } else if brace == "}" {
+            return Err(fail("a `}` without `{` in the key: write `}}` for the character itself"));
+        } else {
+            let end = after.find('}');
+            let end = end.ok_or_else(|| fail("a `{` without `}` in the key: write `{{` for the character itself"))?;
+            values.push(placeholder(&after[..end], template.span()).ok_or_else(|| {
+                fail("a placeholder names an argument of the function or a field of one: `{id}` or `{user.id}`")
+            })?);
+            rest = &after[end + 1..];
+        }
+    }
+    if values.is_empty() {
+        return Err(fail(
+            "this key is the same for every call: name an argument in braces, as in \"{id}\", or write `key = global`",
+        ));
+    }
+    Ok(values)
+}
+
+/// `user.id` as an expression whose names are looked up where the literal stands.
+fn placeholder(text: &str, span: Span) -> Option<TokenStream> {
+    let is_name = |name: &str| {
+        name.starts_with(|first: char| first.is_alphabetic() || first == '_')
+            && name.chars().all(|character| character.is_alphanumeric() || character == '_')
+    };
+    let mut names = text.trim().split('.');
+    let root = names.next().filter(|name| is_name(name))?;
+    let mut fields = names.clone();
+    if !fields.all(|field| is_name(field) || field.parse::<u32>().is_ok()) || root == "_" {
+        return None;
+    }
+    text.trim().parse().ok().map(|tokens| respan(tokens, span))
+}
+
+/// The same tokens as if they stood there.
+pub(crate) fn respan(tokens: TokenStream, span: Span) -> TokenStream {
+    let respan_one = |token| {
+        let mut token = match token {
+            TokenTree::Group(group) => TokenTree::Group(Group::new(group.delimiter(), respan(group.stream(), span))),
+            other => other,
+        };
+        token.set_span(span);
+        token
+    };
+    tokens.into_iter().map(respan_one).collect()
+}

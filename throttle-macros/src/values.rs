@@ -1,0 +1,202 @@
+//! From an argument as it was written to the expression that stands in the static.
+
+use proc_macro2::TokenStream;
+use quote::{quote, quote_spanned};
+use syn::spanned::Spanned;
+use syn::{Error, Expr, ExprCall, ExprLit, Ident, Lit, LitStr, Result, UnOp};
+
+use crate::args::Args;
+use crate::item::Kind;
+use crate::template::{self, respan};
+
+/// The static's part for one attribute, and the key that is made in the function, if it is.
+pub(crate) struct Site {
+    pub(crate) site: TokenStream,
+    pub(crate) key: Option<TokenStream>,
+}
+
+/// Where the expressions stand: the path of the private module, and what plug-in functions run on.
+pub(crate) struct Place<'a> {
+    pub(crate) kind: Kind,
+    pub(crate) private: &'a TokenStream,
+    pub(crate) env: &'a TokenStream,
+    /// The uid of a site that has none: the function's path.
+    pub(crate) path: &'a TokenStream,
+}
+
+impl Place<'_> {
+    pub(crate) fn site(&self, args: &Args) -> Result<Site> {
+        let private = self.private;
+        let (key_setting, key) = self.key(args.key.as_ref())?;
+        let settings = [
+            args.rate.as_ref().map(|rate| self.rate(rate)).transpose()?,
+            args.strategy.as_ref().map(|strategy| self.strategy(strategy)).transpose()?,
+            key_setting,
+            args.cost.as_ref().map(|cost| self.cost(cost)).transpose()?,
+            args.backend.as_ref().map(|name| filled(name, "backend").map(|name| quote!(backend: #name))).transpose()?,
+            args.on_error.as_ref().map(|policy| self.named("on_error", policy)).transpose()?,
+            args.handler.as_ref().map(|handler| self.function("handler", handler)).transpose()?,
+            args.exempt.as_ref().map(|exempt| self.function("exempt", exempt)).transpose()?,
+            args.headers.as_ref().map(|headers| self.headers(headers)),
+            args.dry_run.as_ref().map(|on| quote!(dry_run: #on)),
+        ];
+        let settings = settings.into_iter().flatten().map(some);
+        let settings = quote!(#private::Settings { #(#settings,)* ..#private::Settings::NONE });
+        let site = match &args.uid {
+            Some(uid) => {
+                let uid = filled(uid, "uid")?;
+                quote!(#private::Site::named(#uid, #settings))
+            }
+            None => {
+                let path = self.path;
+                quote!(#private::Site::new(#path, #settings))
+            }
+        };
+        let template = key.is_some().then(|| quote!(.with_template()));
+        Ok(Site { site: quote!(#site #template), key })
+    }
+
+    /// A setting as `dyn Ask`. The call stands where the argument does, so that errors do too.
+    fn wrapped(&self, role: &str, value: &TokenStream) -> TokenStream {
+        let (private, env, role) = (self.private, self.env, Ident::new(role, value.span()));
+        let wrap = respan(quote!(#private::wrap::<#private::role::#role, _, _, #env>), value.span());
+        quote!(#role: &#wrap(#value))
+    }
+
+    fn rate(&self, rate: &Expr) -> Result<TokenStream> {
+        match literal(rate) {
+            Some(Lit::Str(text)) => Ok(self.wrapped("rate", &self.checked("rates", text))),
+            Some(other) => Err(Error::new(other.span(), "a rate is a text such as \"100/min\"")),
+            None => Ok(self.wrapped("rate", &quote!(#rate))),
+        }
+    }
+
+    /// A literal that a `const fn` of the runtime checks at compile time: there is one grammar only.
+    fn checked(&self, function: &str, text: &LitStr) -> TokenStream {
+        let (private, function) = (self.private, Ident::new(function, text.span()));
+        respan(quote!(#private::#function(#text)), text.span())
+    }
+
+    fn strategy(&self, strategy: &Expr) -> Result<TokenStream> {
+        match literal(strategy) {
+            Some(other) => Err(Error::new(other.span(), "a strategy is a value such as `Gcra::new().burst(5)`")),
+            None => Ok(quote_spanned!(strategy.span()=> strategy: &(#strategy))),
+        }
+    }
+
+    fn key(&self, key: Option<&Expr>) -> Result<(Option<TokenStream>, Option<TokenStream>)> {
+        let private = self.private;
+        let request = self.kind == Kind::Handler;
+        let setting = |value: TokenStream| Ok((Some(self.wrapped("key", &value)), None));
+        match key {
+            None if request => Ok((None, None)),
+            None => setting(quote!(#private::Global)),
+            Some(Expr::Path(path)) if path.path.is_ident("global") => setting(quote!(#private::Global)),
+            Some(Expr::Path(path)) if path.path.is_ident("ip") && request => setting(quote!(#private::Ip)),
+            Some(Expr::Call(call)) if source(call).is_some() && request => self.source(call).and_then(setting),
+            Some(key @ (Expr::Path(_) | Expr::Call(_))) if is_source(key) => Err(Error::new(
+                key.span(),
+                "a function has no request to read the key from: name arguments as in \"{id}\", or write `global`",
+            )),
+            Some(key) => match literal(key) {
+                Some(Lit::Str(text)) => Ok((None, Some(template::key(text, private)?))),
+                Some(other) => Err(Error::new(
+                    other.span(),
+                    "a key is `ip`, `global`, `header(\"…\")`, `cookie(\"…\")`, a template such as \"{id}\" or an async fn",
+                )),
+                None => setting(quote!(#key)),
+            },
+        }
+    }
+
+    /// `header("name")` or `cookie("name")`.
+    fn source(&self, call: &ExprCall) -> Result<TokenStream> {
+        let private = self.private;
+        match (source(call), call.args.first().and_then(literal), call.args.len()) {
+            (Some(source), Some(Lit::Str(name)), 1) => {
+                let name = self.checked("name", name);
+                Ok(quote!(#private::#source(#name)))
+            }
+            _ => Err(Error::new(call.span(), "name one header or cookie in quotes, as in `header(\"x-api-key\")`")),
+        }
+    }
+
+    fn cost(&self, cost: &Expr) -> Result<TokenStream> {
+        let negative = matches!(cost, Expr::Unary(unary) if matches!(unary.op, UnOp::Neg(_)));
+        match literal(cost) {
+            _ if negative => Err(Error::new(cost.span(), "a cost cannot be negative: write 1 or more")),
+            Some(Lit::Int(number)) => match number.base10_parse::<u64>() {
+                Ok(0) => Err(Error::new(number.span(), "a cost of 0 charges nobody: write 1 or more")),
+                Ok(number_value) => {
+                    let value = quote_spanned!(number.span()=> #number_value);
+                    Ok(self.wrapped("cost", &value))
+                }
+                Err(_) => Err(Error::new(number.span(), "a cost fits into 64 bits")),
+            },
+            Some(other) => Err(Error::new(other.span(), "a cost is a whole number or an async fn that returns one")),
+            None => Ok(self.wrapped("cost", &quote!(#cost))),
+        }
+    }
+
+    /// A policy by its name, or a value or function.
+    fn named(&self, role: &str, value: &Expr) -> Result<TokenStream> {
+        match literal(value) {
+            Some(Lit::Str(text)) => Ok(self.wrapped(role, &self.checked(role, text))),
+            _ => self.function(role, value),
+        }
+    }
+
+    fn function(&self, role: &str, value: &Expr) -> Result<TokenStream> {
+        match literal(value) {
+            Some(other) => Err(Error::new(other.span(), format!("`{role}` is the path of an async fn"))),
+            None => Ok(self.wrapped(role, &quote!(#value))),
+        }
+    }
+
+    fn headers(&self, headers: &Expr) -> TokenStream {
+        match literal(headers) {
+            Some(Lit::Str(text)) => {
+                let checked = self.checked("headers", text);
+                quote!(headers: #checked)
+            }
+            _ => quote!(headers: #headers),
+        }
+    }
+}
+
+/// `field: value` as `field: Some(value)`.
+fn some(setting: TokenStream) -> TokenStream {
+    let mut tokens = setting.into_iter();
+    let name: TokenStream = tokens.by_ref().take(2).collect();
+    let value: TokenStream = tokens.collect();
+    quote!(#name ::core::option::Option::Some(#value))
+}
+
+fn filled<'t>(text: &'t LitStr, name: &str) -> Result<&'t LitStr> {
+    if text.value().trim().is_empty() {
+        return Err(Error::new(text.span(), format!("the `{name}` is blank: write a name, or leave the argument out")));
+    }
+    Ok(text)
+}
+
+fn literal(value: &Expr) -> Option<&Lit> {
+    match value {
+        Expr::Lit(ExprLit { lit, .. }) => Some(lit),
+        _ => None,
+    }
+}
+
+/// The runtime's type for `header(…)` and `cookie(…)`.
+fn source(call: &ExprCall) -> Option<Ident> {
+    let Expr::Path(path) = &*call.func else { return None };
+    let named = |name: &str, source: &str| path.path.is_ident(name).then(|| Ident::new(source, call.func.span()));
+    named("header", "Header").or_else(|| named("cookie", "Cookie"))
+}
+
+fn is_source(key: &Expr) -> bool {
+    match key {
+        Expr::Path(path) => path.path.is_ident("ip"),
+        Expr::Call(call) => source(call).is_some(),
+        _ => false,
+    }
+}

@@ -1,0 +1,164 @@
+//! The way of one request through its throttles: what an attribute does, whatever function it stands on.
+
+mod backend;
+mod ticket;
+
+use http::request::Parts;
+use smallvec::SmallVec;
+
+pub(crate) use backend::{ask, react};
+pub(crate) use ticket::{Stop, Ticket};
+
+use self::ticket::KnownKeys;
+use crate::backend::Mode;
+use crate::counters::Event;
+use crate::plug::{Ask, Head, role};
+use crate::registry::Registry;
+use crate::throttled::{Denial, Throttled};
+use crate::{ConfigError, Decision, Key, Quotas, Site};
+
+/// Why a request does not go on.
+pub(crate) enum Rejection {
+    /// A throttle denied it; its custom handler, if it has one, has the word.
+    Throttled(Throttled, Option<&'static dyn Ask<role::handler>>),
+    /// There is no decision.
+    Stopped(Stop),
+    /// There is no throttle.
+    Misconfigured(ConfigError),
+}
+
+/// What a throttle decided.
+pub(crate) struct Decided {
+    pub(crate) decision: Decision,
+    /// The backend's time of the charge; `None` if nothing was taken.
+    charged_at: Option<u64>,
+}
+
+/// The tickets of one request, and their decisions as far as they are made.
+pub(crate) struct Admission<'a> {
+    pub(crate) tickets: SmallVec<[Ticket<'a>; 1]>,
+    pub(crate) decided: SmallVec<[Option<Decided>; 1]>,
+}
+
+/// Decides a request against all sites of a function, in reading order. `keys` has a key for each site whose
+/// key is made of the function's arguments.
+pub(crate) async fn admit<'s>(
+    sites: &'s [Site],
+    keys: impl IntoIterator<Item = Option<Key>>,
+    head: &mut Head<'_>,
+    registry: &Registry,
+) -> Result<Admission<'s>, Rejection> {
+    let mut tickets = SmallVec::new();
+    let mut known = KnownKeys::default();
+    for (site, key) in sites.iter().zip(keys) {
+        let throttle = site.throttle(registry).map_err(Rejection::Misconfigured)?;
+        match Ticket::draw(throttle, key, &mut known, head).await {
+            Ok(ticket) => tickets.extend(ticket),
+            Err(refusal) => return Err(Rejection::Stopped(Stop::Answered(refusal))),
+        }
+    }
+    let decided = tickets.iter().map(|_| None).collect();
+    let mut admission = Admission { tickets, decided };
+    match admission.decide(head).await {
+        Ok(()) => {
+            admission.count();
+            Ok(admission)
+        }
+        Err(rejection) => {
+            admission.give_back().await;
+            Err(rejection)
+        }
+    }
+}
+
+impl Admission<'_> {
+    /// Decides the tickets in reading order, those on one backend together, until one ends the request.
+    async fn decide(&mut self, head: &mut Head<'_>) -> Result<(), Rejection> {
+        for first in 0..self.tickets.len() {
+            if self.decided[first].is_none() {
+                let group = self.together_with(first);
+                self.decide_group(&group, head).await?;
+                self.enforce(&group, head.parts)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The undecided tickets on the backend of this one: they are charged all or nothing. A dry run decides
+    /// for itself, since it must not keep others from being charged.
+    fn together_with(&self, first: usize) -> SmallVec<[usize; 2]> {
+        let shares = |index: &usize| {
+            let (a, b) = (&self.tickets[first].policy, &self.tickets[*index].policy);
+            self.decided[*index].is_none()
+                && !a.dry_run
+                && !b.dry_run
+                && std::sync::Arc::ptr_eq(&a.backend, &b.backend)
+        };
+        std::iter::once(first).chain((first + 1..self.tickets.len()).filter(shares)).collect()
+    }
+
+    async fn decide_group(&mut self, group: &[usize], head: &mut Head<'_>) -> Result<(), Rejection> {
+        let tickets: SmallVec<[&Ticket<'_>; 2]> = group.iter().map(|&index| &self.tickets[index]).collect();
+        match ask(&tickets, Mode::Take).await {
+            Ok(verdict) => {
+                let charged_at = verdict.quotas.iter().all(crate::Quota::fits).then_some(verdict.at);
+                let mut quotas = verdict.quotas.into_iter();
+                for &index in group {
+                    let own: Quotas = quotas.by_ref().take(self.tickets[index].rates.len()).collect();
+                    let decision = Decision::by_backend(own);
+                    self.decided[index] = Some(Decided { decision, charged_at });
+                }
+            }
+            Err(error) => {
+                for &index in group {
+                    let ticket = &self.tickets[index];
+                    let reaction = react(ticket, error.clone(), head).await;
+                    let decision = reaction.inspect_err(|_| ticket.throttle.count(Event::Raised));
+                    let decision = decision.map_err(Rejection::Stopped)?;
+                    self.decided[index] = Some(Decided { decision, charged_at: None });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the request if a decision of this group is a denial that counts. Of several the longest wait is
+    /// the answer, so that the request fits all of them after it.
+    fn enforce(&self, group: &[usize], head: &Parts) -> Result<(), Rejection> {
+        let denials = group.iter().filter_map(|&index| {
+            let (ticket, decision) = (&self.tickets[index], &self.decided[index].as_ref()?.decision);
+            (decision.is_throttled() && !ticket.policy.dry_run).then_some((ticket, decision))
+        });
+        let worst = denials.max_by_key(|(_, decision)| (decision.is_never(), decision.retry_after()));
+        let Some((ticket, decision)) = worst else { return Ok(()) };
+        ticket.throttle.count(Event::of(decision));
+        tracing::debug!(target: "throttle", uid = ticket.throttle.uid(), retry_after = ?decision.retry_after(), "throttled");
+        let denial = Denial {
+            uid: ticket.throttle.uid_shared().clone(),
+            name: ticket.throttle.name().clone(),
+            decision: decision.clone(),
+            backend: ticket.policy.backend_name.clone(),
+            headers: ticket.policy.headers,
+            error: ticket.error.get().cloned(),
+            head: ticket.policy.handler.is_some().then(|| head.clone()),
+        };
+        Err(Rejection::Throttled(Throttled::from_denial(denial), ticket.policy.handler))
+    }
+
+    fn count(&self) {
+        for (ticket, decided) in self.tickets.iter().zip(self.decided.iter().flatten()) {
+            let dry_denial = ticket.policy.dry_run && decided.decision.is_throttled();
+            ticket.throttle.count(if dry_denial { Event::WouldDeny } else { Event::of(&decided.decision) });
+        }
+    }
+
+    /// Gives back what was taken for a request that then did not go on. A dry run keeps what it took: it
+    /// counts what came, not what passed.
+    async fn give_back(&self) {
+        for (ticket, decided) in self.tickets.iter().zip(self.decided.iter().flatten()) {
+            if let Some(at) = decided.charged_at.filter(|_| !ticket.policy.dry_run) {
+                backend::refund(ticket, at).await;
+            }
+        }
+    }
+}

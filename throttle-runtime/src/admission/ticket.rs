@@ -1,0 +1,126 @@
+//! One throttle's part in the decision about a request.
+
+use std::any::TypeId;
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use arc_swap::Guard;
+use once_cell::sync::OnceCell;
+use smallvec::SmallVec;
+
+use crate::backend::Charge;
+use crate::counters::Event;
+use crate::plug::{Ask, Head, Refusal, role};
+use crate::policy::Policy;
+use crate::{BackendError, Identity, Key, Rates, Throttle};
+
+/// Why a request got no decision.
+pub(crate) enum Stop {
+    /// The backend failed, and its error is the answer.
+    Failed(BackendError),
+    /// A plug-in function answered the request itself.
+    Answered(Refusal),
+}
+
+/// Who pays how much to one throttle. The policy is the version that the whole decision goes by.
+pub(crate) struct Ticket<'a> {
+    pub(crate) throttle: Cow<'a, Throttle>,
+    pub(crate) policy: Guard<Arc<Policy>>,
+    pub(crate) key: Key,
+    pub(crate) rates: Rates,
+    pub(crate) cost: u64,
+    /// The backend's error, if it failed.
+    pub(crate) error: OnceCell<BackendError>,
+}
+
+impl<'a> Ticket<'a> {
+    pub(crate) fn new(
+        throttle: Cow<'a, Throttle>,
+        policy: Guard<Arc<Policy>>,
+        key: Key,
+        rates: Rates,
+        cost: u64,
+    ) -> Self {
+        Self { throttle, policy, key, rates, cost, error: OnceCell::new() }
+    }
+
+    /// Asks everything that a decision depends on, cheapest first; `None` if the throttle does not apply.
+    pub(crate) async fn draw(
+        throttle: Cow<'a, Throttle>,
+        given: Option<Key>,
+        known: &mut KnownKeys,
+        head: &mut Head<'_>,
+    ) -> Result<Option<Self>, Refusal> {
+        let policy = throttle.policy();
+        match Self::terms(&throttle, &policy, given, known, head).await? {
+            Some((key, rates, cost)) => Ok(Some(Self::new(throttle, policy, key, rates, cost))),
+            None => {
+                throttle.count(Event::Skipped);
+                Ok(None)
+            }
+        }
+    }
+
+    async fn terms(
+        throttle: &Throttle,
+        policy: &Policy,
+        given: Option<Key>,
+        known: &mut KnownKeys,
+        head: &mut Head<'_>,
+    ) -> Result<Option<(Key, Rates, u64)>, Refusal> {
+        if !throttle.is_enabled() || policy.rates.is_some_and(|rates| rates.is_unlimited()) {
+            return Ok(None);
+        }
+        if let Some(exempt) = policy.exempt
+            && exempt.ask(head).await?
+        {
+            return Ok(None);
+        }
+        let rates = match policy.rates {
+            Some(rates) => rates,
+            None => policy.rate.ask(head).await?,
+        };
+        if rates.is_unlimited() {
+            return Ok(None);
+        }
+        let cost = policy.cost.ask(head).await?;
+        if cost == 0 {
+            return Ok(None);
+        }
+        let identity = match given {
+            Some(key) => Identity::Key(key),
+            None => known.ask(policy.key, head).await?,
+        };
+        Ok(match identity {
+            Identity::Exempt => None,
+            Identity::Key(key) => Some((key, rates, cost)),
+        })
+    }
+
+    pub(crate) fn charge(&self) -> Charge<'_> {
+        Charge {
+            scope: self.throttle.scope(),
+            key: &self.key,
+            strategy: self.policy.strategy,
+            rates: self.rates,
+            cost: self.cost,
+        }
+    }
+}
+
+/// The identities that functions have answered: several throttles of one handler that share a key function
+/// ask it once per request.
+#[derive(Default)]
+pub(crate) struct KnownKeys(SmallVec<[(TypeId, Identity); 1]>);
+
+impl KnownKeys {
+    async fn ask(&mut self, key: &dyn Ask<role::key>, head: &mut Head<'_>) -> Result<Identity, Refusal> {
+        let Some(function) = key.function() else { return key.ask(head).await };
+        if let Some((_, identity)) = self.0.iter().find(|(known, _)| *known == function) {
+            return Ok(identity.clone());
+        }
+        let identity = key.ask(head).await?;
+        self.0.push((function, identity.clone()));
+        Ok(identity)
+    }
+}

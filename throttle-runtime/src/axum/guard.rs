@@ -1,0 +1,153 @@
+//! The hidden first parameter of a handler: it decides before any other extractor runs.
+
+use std::any::Any;
+use std::fmt;
+use std::marker::PhantomData;
+
+use axum::extract::{FromRef, FromRequestParts};
+use axum::response::Response;
+use http::request::Parts;
+
+use crate::admission::{self, Admission};
+use crate::http::fields::Report;
+use crate::plug::Head;
+use crate::site::{Site, linked};
+use crate::{Key, Registry};
+
+/// The hidden first parameter of a handler with `#[throttle]`.
+///
+/// `SITE` names the function among the linked ones, so that the decision is made here, before any other
+/// extractor has run. Where it cannot be (the key is made of the handler's arguments, or the platform has no
+/// link-time collection), [`enter`](Self::enter) makes it at the start of the handler instead. `C` says which
+/// state the plug-in functions see.
+///
+/// Its name is for those who read it in a compiler message: `#[axum::debug_handler]` calls a copy of the
+/// function with the arguments it saw, so it has to see those that `#[throttle]` leaves.
+pub struct ThrottleGoesAboveDebugHandler<const SITE: u64, C: Carrier> {
+    progress: Progress<C::State>,
+}
+
+enum Progress<T> {
+    Admitted(Admission<'static>),
+    /// A copy of the head, as the rest of it goes to the other extractors.
+    Undecided(Box<(Parts, T)>),
+}
+
+/// Which state the plug-in functions of a handler see.
+pub trait Carrier: 'static {
+    /// The type of the state.
+    type State: Send + Sync + 'static;
+}
+
+/// How the state for plug-in functions comes from that of the router.
+pub trait Carry<S>: Carrier {
+    /// The state for plug-in functions.
+    fn carry(state: &S) -> Self::State;
+}
+
+/// Plug-in functions see the state `T`.
+#[derive(Debug)]
+pub struct With<T>(PhantomData<fn() -> T>);
+
+/// Plug-in functions see no state.
+#[derive(Debug)]
+pub struct Without;
+
+impl<T: Send + Sync + 'static> Carrier for With<T> {
+    type State = T;
+}
+
+impl<S, T: FromRef<S> + Send + Sync + 'static> Carry<S> for With<T> {
+    fn carry(state: &S) -> T {
+        T::from_ref(state)
+    }
+}
+
+impl Carrier for Without {
+    type State = ();
+}
+
+impl<S> Carry<S> for Without {
+    fn carry(_: &S) {}
+}
+
+impl<const SITE: u64, S: Sync, C: Carry<S>> FromRequestParts<S> for ThrottleGoesAboveDebugHandler<SITE, C> {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
+        let state = C::carry(state);
+        let early = linked(SITE).filter(|sites| !sites.iter().any(Site::has_template));
+        let progress = match early {
+            Some(sites) => Progress::Admitted(decide(sites, std::iter::repeat(None), parts, &state).await?),
+            None => Progress::Undecided(Box::new((parts.clone(), state))),
+        };
+        Ok(Self { progress })
+    }
+}
+
+impl<const SITE: u64, C: Carrier> ThrottleGoesAboveDebugHandler<SITE, C> {
+    /// Decides now if it was not decided before; `keys` are those made of the handler's arguments.
+    pub async fn enter<const N: usize>(
+        self,
+        sites: &'static [Site; N],
+        keys: [Option<Key>; N],
+    ) -> Result<Permit, Response> {
+        match self.progress {
+            Progress::Admitted(admission) => Ok(Permit(admission)),
+            Progress::Undecided(undecided) => {
+                let (mut parts, state) = *undecided;
+                decide(sites, keys, &mut parts, &state).await.map(Permit)
+            }
+        }
+    }
+}
+
+async fn decide(
+    sites: &'static [Site],
+    keys: impl IntoIterator<Item = Option<Key>, IntoIter: Send> + Send,
+    parts: &mut Parts,
+    state: &(dyn Any + Send + Sync),
+) -> Result<Admission<'static>, Response> {
+    let registry = parts.extensions.get::<Registry>().cloned();
+    let registry = registry.map_or_else(Registry::in_charge, std::borrow::Cow::Owned);
+    let mut head = Head { parts, state, common: registry.common() };
+    match admission::admit(sites, keys, &mut head, &registry).await {
+        Ok(admission) => Ok(admission),
+        Err(rejection) => Err(rejection.into_response(&mut head).await),
+    }
+}
+
+/// A request was admitted.
+pub struct Permit(Admission<'static>);
+
+impl Permit {
+    /// The handler's response with what the decision says about the limits.
+    pub fn respond(self, mut response: Response) -> Response {
+        for (ticket, decided) in self.0.tickets.iter().zip(self.0.decided.iter().flatten()) {
+            if !ticket.policy.dry_run {
+                let report = Report {
+                    name: ticket.throttle.name(),
+                    quotas: decided.decision.quotas(),
+                    retry_after: None,
+                    denied: false,
+                    headers: ticket.policy.headers,
+                };
+                report.write(response.headers_mut());
+            }
+        }
+        response
+    }
+}
+
+impl fmt::Debug for Permit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Permit")
+    }
+}
+
+impl<const SITE: u64, C: Carrier> fmt::Debug for ThrottleGoesAboveDebugHandler<SITE, C> {
+    /// Names nobody: `#[tracing::instrument]` records every parameter.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("throttle")
+    }
+}

@@ -1,0 +1,8 @@
+//! The edge for axum handlers.
+
+mod guard;
+mod plug;
+mod reject;
+
+pub use guard::{ThrottleGoesAboveDebugHandler, With, Without};
+pub use reject::problem_json;

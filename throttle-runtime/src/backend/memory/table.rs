@@ -1,0 +1,87 @@
+//! One part of the memory backend: fingerprints and their states, bounded.
+
+use hashbrown::HashTable;
+use smallvec::SmallVec;
+
+use crate::strategy::State;
+
+/// One state per limit.
+pub(super) type States = SmallVec<[State; 1]>;
+
+#[derive(Debug)]
+struct Entry {
+    fingerprint: u128,
+    states: States,
+    /// The time after which the states say no more than no states, in microseconds since the Unix epoch.
+    expires: u64,
+}
+
+/// A hash table that reclaims what has expired whenever it is about to grow.
+#[derive(Debug)]
+pub(super) struct Table {
+    entries: HashTable<Entry>,
+    max: usize,
+}
+
+impl Table {
+    pub(super) fn new(max: usize) -> Self {
+        Self { entries: HashTable::new(), max }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(super) fn get(&self, fingerprint: u128) -> Option<&States> {
+        let entry = self.entries.find(hash(fingerprint), |entry| entry.fingerprint == fingerprint)?;
+        Some(&entry.states)
+    }
+
+    pub(super) fn get_mut(&mut self, fingerprint: u128) -> Option<&mut States> {
+        let entry = self.entries.find_mut(hash(fingerprint), |entry| entry.fingerprint == fingerprint)?;
+        Some(&mut entry.states)
+    }
+
+    /// Stores the states; answers whether a live entry had to make room.
+    pub(super) fn insert(&mut self, fingerprint: u128, states: States, expires: u64, now: u64) -> bool {
+        if let Some(entry) =
+            self.entries.find_mut(hash(fingerprint), |entry| entry.fingerprint == fingerprint)
+        {
+            entry.states = states;
+            entry.expires = expires;
+            return false;
+        }
+        let evicted = self.make_room(now);
+        let entry = Entry { fingerprint, states, expires };
+        self.entries.insert_unique(hash(fingerprint), entry, |entry| hash(entry.fingerprint));
+        evicted
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.entries = HashTable::new();
+    }
+
+    /// Drops what has expired before the table would grow, so the cost is spread over the inserts since.
+    fn make_room(&mut self, now: u64) -> bool {
+        let full = self.entries.len() >= self.max;
+        if full || self.entries.len() == self.entries.capacity() {
+            self.entries.retain(|entry| entry.expires > now);
+        }
+        if self.entries.len() < self.max {
+            return false;
+        }
+        let soonest = self.entries.iter().min_by_key(|entry| entry.expires).map(|entry| entry.fingerprint);
+        soonest.is_some_and(|fingerprint| self.remove(fingerprint))
+    }
+
+    fn remove(&mut self, fingerprint: u128) -> bool {
+        let found = self.entries.find_entry(hash(fingerprint), |entry| entry.fingerprint == fingerprint);
+        found.map(hashbrown::hash_table::OccupiedEntry::remove).is_ok()
+    }
+}
+
+/// The fingerprint is a keyed hash already; its low bits pick the shard, so the high half is taken here.
+#[expect(clippy::cast_possible_truncation, reason = "the high half of 128 bits")]
+const fn hash(fingerprint: u128) -> u64 {
+    (fingerprint >> 64) as u64
+}

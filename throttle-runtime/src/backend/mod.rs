@@ -1,0 +1,79 @@
+//! Where state is kept and decisions are made.
+
+mod memory;
+
+use std::fmt::Debug;
+
+pub use memory::{Memory, MemoryBuilder};
+
+use crate::strategy::Strategy;
+use crate::{BackendError, Key, Quotas, Rates, Soon};
+
+/// One throttle's part of a decision: who pays how much against which limits.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Charge<'a> {
+    /// The registry's namespace and the throttle's uid. State of different scopes never meets.
+    pub scope: &'a str,
+    /// Who pays.
+    pub key: &'a Key,
+    /// How the limits are enforced.
+    pub strategy: &'a dyn Strategy,
+    /// The limits: one state each.
+    pub rates: Rates,
+    /// Units to take; 0 asks without taking.
+    pub cost: u64,
+}
+
+/// Whether a decision takes units.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Mode {
+    /// Charge the request if it fits.
+    Take,
+    /// Say what a charge would be answered, and take nothing.
+    Peek,
+}
+
+/// What a backend answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    /// One quota per limit: those of the first charge, then those of the second, and so on. The request is
+    /// admitted if it fits all of them.
+    pub quotas: Quotas,
+    /// The backend's time of the decision, in microseconds since the Unix epoch.
+    pub at: u64,
+}
+
+/// A future of a backend's answer, or the answer itself.
+pub type Reply<'a, T> = Soon<'a, Result<T, BackendError>>;
+
+/// Where state is kept and decisions are made.
+///
+/// What an implementation promises:
+///
+/// - **Exact**: concurrent decisions on one identity act as if they came one after the other.
+/// - **All or nothing**: either all limits of all charges are charged, or none; a denied request changes
+///   nothing.
+/// - **Bounded**: keys of any content and length neither collide nor fail, and memory is bounded.
+/// - **Cancel safe**: a reply that is dropped leaves nothing locked. The registry puts a deadline around
+///   every reply that is not there at once.
+pub trait Backend: Debug + Send + Sync + 'static {
+    /// Decides one request against all limits of all charges, at the backend's own time.
+    fn decide<'a>(&'a self, charges: &'a [Charge<'a>], mode: Mode) -> Reply<'a, Verdict>;
+
+    /// Gives back what a decision at `at` took, as far as the strategies allow.
+    fn refund<'a>(&'a self, charges: &'a [Charge<'a>], at: u64) -> Reply<'a, ()>;
+
+    /// Called once before the first decision, by [`install`](crate::RegistryBuilder::install).
+    fn initialize(&self) -> Reply<'_, ()> {
+        Soon::now(Ok(()))
+    }
+
+    /// Forgets all state of this backend.
+    fn reset(&self) -> Reply<'_, ()>;
+
+    /// Called once after the last decision, by [`Registry::close`](crate::Registry::close).
+    fn close(&self) -> Reply<'_, ()> {
+        Soon::now(Ok(()))
+    }
+}

@@ -1,0 +1,109 @@
+//! Where the time comes from: the system, or a test that moves it by hand.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// A source of the time, in microseconds since the Unix epoch.
+///
+/// Windows are aligned to this clock, so that a window of a minute begins on the minute.
+pub trait Clock: Debug + Send + Sync + 'static {
+    /// Microseconds since the Unix epoch.
+    fn now(&self) -> u64;
+}
+
+impl<C: Clock + ?Sized> Clock for Arc<C> {
+    fn now(&self) -> u64 {
+        (**self).now()
+    }
+}
+
+/// The time of the machine, read once and then carried on by its monotonic clock.
+///
+/// It never steps, neither back nor forth, when somebody sets the machine's time: a limit must not be
+/// lifted or stretched by that.
+#[derive(Debug, Clone)]
+pub struct SystemClock {
+    epoch: Duration,
+    start: Instant,
+}
+
+impl SystemClock {
+    /// A clock that begins at the machine's present time.
+    pub fn new() -> Self {
+        let epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self { epoch, start: Instant::now() }
+    }
+}
+
+impl Default for SystemClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Clock for SystemClock {
+    fn now(&self) -> u64 {
+        micros(self.epoch + self.start.elapsed())
+    }
+}
+
+/// A clock that stands still until it is moved: for tests of hours that take microseconds.
+///
+/// Clones share one time.
+///
+/// ```
+/// use std::time::Duration;
+/// use throttle::{Clock, ManualClock};
+///
+/// let clock = ManualClock::new();
+/// let before = clock.now();
+/// clock.advance(Duration::from_secs(3600));
+/// assert_eq!(clock.now() - before, 3_600_000_000);
+/// ```
+#[derive(Debug, Clone)]
+pub struct ManualClock(Arc<AtomicU64>);
+
+impl ManualClock {
+    /// A clock that stands at the first moment of 2026, in UTC.
+    pub fn new() -> Self {
+        Self::at(1_767_225_600_000_000)
+    }
+
+    /// A clock that stands at so many microseconds after the Unix epoch.
+    pub fn at(micros: u64) -> Self {
+        Self(Arc::new(AtomicU64::new(micros)))
+    }
+
+    /// Moves the time forward.
+    pub fn advance(&self, by: Duration) {
+        self.set(self.now().saturating_add(micros(by)));
+    }
+
+    /// Moves the time back, as a badly kept clock does.
+    pub fn step_back(&self, by: Duration) {
+        self.set(self.now().saturating_sub(micros(by)));
+    }
+
+    /// Sets the time, in microseconds since the Unix epoch.
+    pub fn set(&self, micros: u64) {
+        self.0.store(micros, Ordering::Relaxed);
+    }
+}
+
+impl Default for ManualClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,192 @@
+//! What was decided, and how much is left.
+
+use std::time::Duration;
+
+use smallvec::SmallVec;
+
+use crate::Rate;
+
+/// What one limit says about one request.
+///
+/// All times are exact to the microsecond and count from the moment of the decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Quota {
+    rate: Rate,
+    remaining: u64,
+    wait: u64,
+    next_after: u64,
+    reset_after: u64,
+}
+
+/// A wait without end.
+const NEVER: u64 = u64::MAX;
+
+impl Quota {
+    /// The request fits, and `remaining` units are left after it.
+    pub const fn allowed(rate: Rate, remaining: u64) -> Self {
+        Self { rate, remaining, wait: 0, next_after: 0, reset_after: 0 }
+    }
+
+    /// The request fits after `wait` microseconds (at least 1), if nothing else comes.
+    pub const fn denied(rate: Rate, remaining: u64, wait: u64) -> Self {
+        let wait = if wait == 0 { 1 } else { wait };
+        Self { rate, remaining, wait, next_after: 0, reset_after: 0 }
+    }
+
+    /// The request costs more than this limit can ever hold.
+    pub const fn never(rate: Rate, remaining: u64) -> Self {
+        Self { rate, remaining, wait: NEVER, next_after: 0, reset_after: 0 }
+    }
+
+    /// The same with its times, in microseconds: see [`next_after`](Self::next_after) and
+    /// [`reset_after`](Self::reset_after).
+    #[must_use]
+    pub const fn with_times(mut self, next_after: u64, reset_after: u64) -> Self {
+        self.next_after = next_after;
+        self.reset_after = reset_after;
+        self
+    }
+
+    /// The limit.
+    pub const fn rate(&self) -> Rate {
+        self.rate
+    }
+
+    /// Units that would still fit right now, after this request if it was allowed.
+    pub const fn remaining(&self) -> u64 {
+        self.remaining
+    }
+
+    /// Whether the request fits this limit.
+    pub const fn fits(&self) -> bool {
+        self.wait == 0
+    }
+
+    /// Whether the request costs more than this limit can ever hold, so that no wait helps.
+    pub const fn is_never(&self) -> bool {
+        self.wait == NEVER
+    }
+
+    /// How long the request has to wait to fit; `None` if it fits, or never will.
+    pub const fn retry_after(&self) -> Option<Duration> {
+        if self.fits() || self.is_never() { None } else { Some(Duration::from_micros(self.wait)) }
+    }
+
+    /// How long [`remaining`](Self::remaining) stays what it is if nothing else comes: the effective window
+    /// of the `RateLimit` header field.
+    pub const fn next_after(&self) -> Duration {
+        Duration::from_micros(self.next_after)
+    }
+
+    /// How long until the whole allowance is back if nothing else comes.
+    pub const fn reset_after(&self) -> Duration {
+        Duration::from_micros(self.reset_after)
+    }
+}
+
+/// Where a [`Decision`] came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Source {
+    /// The backend decided.
+    Backend,
+    /// Not asked: the throttle, or all of them, are switched off.
+    Disabled,
+    /// Not asked: the caller is exempt.
+    Exempt,
+    /// Not asked: the rate is [`Rate::UNLIMITED`].
+    Unlimited,
+    /// Not asked: the cost is 0.
+    Free,
+    /// The backend failed and the policy let the request pass.
+    AllowedOnError,
+    /// The backend failed and the policy throttled the request.
+    ThrottledOnError,
+    /// The program denied the request itself: [`Throttled::new`](crate::Throttled::new).
+    Program,
+}
+
+/// The answer of a throttle to one request: allowed or denied, and what every limit has left.
+///
+/// A denial is data, not an error.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    quotas: Quotas,
+    source: Source,
+    /// The wait of a decision that no limit made, in microseconds; 0 if allowed.
+    wait: u64,
+}
+
+/// One quota per limit, in the order the limits were written.
+pub type Quotas = SmallVec<[Quota; 4]>;
+
+impl Decision {
+    /// What the backend decided.
+    pub(crate) const fn by_backend(quotas: Quotas) -> Self {
+        Self { quotas, source: Source::Backend, wait: 0 }
+    }
+
+    /// Allowed without asking the backend.
+    pub(crate) const fn passed(source: Source) -> Self {
+        Self { quotas: SmallVec::new_const(), source, wait: 0 }
+    }
+
+    /// Denied without a limit: because the backend failed, or because the program says so.
+    pub(crate) fn denied(wait: Duration, source: Source) -> Self {
+        let micros = u64::try_from(wait.as_micros()).unwrap_or(NEVER - 1);
+        Self { quotas: SmallVec::new_const(), source, wait: micros.clamp(1, NEVER - 1) }
+    }
+
+    /// Whether the request may go on.
+    pub fn is_allowed(&self) -> bool {
+        self.wait() == 0
+    }
+
+    /// Whether the request was denied.
+    pub fn is_throttled(&self) -> bool {
+        !self.is_allowed()
+    }
+
+    /// Whether the request costs more than a limit can ever hold.
+    pub fn is_never(&self) -> bool {
+        self.wait() == NEVER
+    }
+
+    /// How long a denied request has to wait, until the last of its limits has room for it; `None` if it
+    /// was allowed, or never will be.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self.wait() {
+            0 | NEVER => None,
+            wait => Some(Duration::from_micros(wait)),
+        }
+    }
+
+    /// One quota per limit, in the order the limits were written; empty if the backend was not asked.
+    pub fn quotas(&self) -> &[Quota] {
+        &self.quotas
+    }
+
+    /// The quota with the least room left: the one that binds.
+    pub fn tightest(&self) -> Option<&Quota> {
+        self.quotas.iter().min_by_key(|quota| (u64::MAX - quota.wait, quota.remaining))
+    }
+
+    /// Units that would still fit right now; `None` if the backend was not asked.
+    pub fn remaining(&self) -> Option<u64> {
+        self.quotas.iter().map(Quota::remaining).min()
+    }
+
+    /// How long until the whole allowance of every limit is back; `None` if the backend was not asked.
+    pub fn reset_after(&self) -> Option<Duration> {
+        self.quotas.iter().map(Quota::reset_after).max()
+    }
+
+    /// Where the decision came from.
+    pub const fn source(&self) -> Source {
+        self.source
+    }
+
+    fn wait(&self) -> u64 {
+        self.quotas.iter().map(|quota| quota.wait).fold(self.wait, u64::max)
+    }
+}

@@ -1,0 +1,38 @@
+//! The edge for functions that are not handlers.
+
+use crate::admission::{self, Rejection, Stop};
+use crate::plug::Head;
+use crate::{Key, Refused, Registry, Site};
+
+/// A return type that can say that the function did not run: `Result<_, E>` where `E` is made from
+/// [`Refused`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot say that the call was throttled",
+    label = "return a `Result` whose error implements `From<throttle::Refused>`",
+    note = "on an axum handler use `#[throttle]` instead of `#[throttle_fn]`"
+)]
+pub trait Outcome {
+    /// The outcome of a call that did not run.
+    fn refused(refused: Refused) -> Self;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T, E: From<Refused>> Outcome for Result<T, E> {
+    fn refused(refused: Refused) -> Self {
+        Err(refused.into())
+    }
+}
+
+/// Decides a call against all sites of its function.
+pub async fn enter<const N: usize>(sites: &'static [Site; N], keys: [Option<Key>; N]) -> Result<(), Refused> {
+    let registry = Registry::in_charge();
+    let mut parts = ::http::Request::new(()).into_parts().0;
+    let mut head = Head { parts: &mut parts, state: &(), common: registry.common() };
+    match admission::admit(sites, keys, &mut head, &registry).await {
+        Ok(_) => Ok(()),
+        Err(Rejection::Throttled(throttled, _)) => Err(throttled.into()),
+        Err(Rejection::Stopped(Stop::Failed(error))) => Err(error.into()),
+        Err(Rejection::Stopped(Stop::Answered(_))) => Err(crate::throttle::no_request().into()),
+        Err(Rejection::Misconfigured(error)) => Err(error.into()),
+    }
+}

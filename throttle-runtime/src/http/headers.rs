@@ -1,0 +1,110 @@
+//! Which header fields an answer carries.
+
+/// Which header fields an answer carries about the limits.
+///
+/// In the attribute: `headers = "draft-11"` (the default), `"legacy"`, `"off"`, or a constant expression of
+/// this type. Where a request is denied `Retry-After` is sent too, unless it is switched off or no wait helps.
+///
+/// ```
+/// use throttle::{Headers, When};
+///
+/// const BOTH: Headers = Headers::DRAFT_11.legacy(true).when(When::Denied);
+/// assert_eq!(Headers::named("off"), Some(Headers::OFF));
+/// # let _ = BOTH;
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Headers {
+    pub(crate) generation: Option<Generation>,
+    pub(crate) policy: bool,
+    pub(crate) legacy: bool,
+    pub(crate) retry_after: bool,
+    pub(crate) when: When,
+}
+
+/// A generation of the IETF's `RateLimit` fields on the wire. The draft is not a standard yet and has
+/// changed its syntax three times, so a generation is named by the draft that defines it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Generation {
+    /// `draft-ietf-httpapi-ratelimit-headers-11`: structured fields, `RateLimit-Policy: "name";q=100;w=60` and
+    /// `RateLimit: "name";r=99;t=42`.
+    Draft11,
+}
+
+/// On which answers the fields stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum When {
+    /// On all answers of the handler.
+    Always,
+    /// On denials only.
+    Denied,
+}
+
+impl Headers {
+    /// `RateLimit-Policy`, `RateLimit` and `Retry-After` as in draft 11. The default.
+    pub const DRAFT_11: Self = Self {
+        generation: Some(Generation::Draft11),
+        policy: true,
+        legacy: false,
+        retry_after: true,
+        when: When::Always,
+    };
+
+    /// `X-RateLimit-Limit`, `X-RateLimit-Remaining`, `X-RateLimit-Reset` (whole seconds from now, rounded up)
+    /// of the tightest limit, and `Retry-After`.
+    pub const LEGACY: Self = Self { generation: None, policy: false, legacy: true, ..Self::DRAFT_11 };
+
+    /// None at all: not even `Retry-After`.
+    pub const OFF: Self = Self { retry_after: false, legacy: false, ..Self::LEGACY };
+
+    /// The set of that name: `draft-11`, `legacy` or `off`.
+    pub const fn named(name: &str) -> Option<Self> {
+        match name.as_bytes() {
+            b"draft-11" => Some(Self::DRAFT_11),
+            b"legacy" => Some(Self::LEGACY),
+            b"off" => Some(Self::OFF),
+            _ => None,
+        }
+    }
+
+    /// Which generation of the `RateLimit` fields, if any.
+    #[must_use]
+    pub const fn generation(mut self, generation: Option<Generation>) -> Self {
+        self.generation = generation;
+        self
+    }
+
+    /// Whether `RateLimit-Policy` stands beside `RateLimit`.
+    #[must_use]
+    pub const fn policy(mut self, on: bool) -> Self {
+        self.policy = on;
+        self
+    }
+
+    /// Whether the `X-RateLimit-*` fields are sent.
+    #[must_use]
+    pub const fn legacy(mut self, on: bool) -> Self {
+        self.legacy = on;
+        self
+    }
+
+    /// Whether denials carry `Retry-After`.
+    #[must_use]
+    pub const fn retry_after(mut self, on: bool) -> Self {
+        self.retry_after = on;
+        self
+    }
+
+    /// On which answers the fields stand; `Retry-After` stands on denials only in any case.
+    #[must_use]
+    pub const fn when(mut self, when: When) -> Self {
+        self.when = when;
+        self
+    }
+}
+
+impl Default for Headers {
+    fn default() -> Self {
+        Self::DRAFT_11
+    }
+}

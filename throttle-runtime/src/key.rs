@@ -1,0 +1,179 @@
+//! Who is limited: the identity that a request is counted under.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use smallvec::SmallVec;
+
+/// The identity that a request is counted under: one or more parts, encoded so that different parts never
+/// make the same key.
+///
+/// Parts keep their borders: `("a", "bc")` and `("ab", "c")` are different keys. Up to 64 encoded bytes live
+/// in the key itself. `Debug` shows the length only, because keys name people.
+///
+/// ```
+/// use throttle::Key;
+///
+/// assert_ne!(Key::from(("a", "bc")), Key::from(("ab", "c")));
+/// assert_eq!(Key::from(("tenant", 7_u64)), Key::new("tenant").with(7_u64.to_be_bytes()));
+/// assert_eq!(format!("{:?}", Key::new("alice")), "Key(6 bytes)");
+/// ```
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
+pub struct Key(SmallVec<[u8; 64]>);
+
+impl Key {
+    /// A key of one part.
+    pub fn new(part: impl AsRef<[u8]>) -> Self {
+        Self::default().with(part)
+    }
+
+    /// The key of everybody: one bucket for all.
+    pub const fn global() -> Self {
+        Self(SmallVec::new_const())
+    }
+
+    /// This key and one more part.
+    #[must_use]
+    pub fn with(mut self, part: impl AsRef<[u8]>) -> Self {
+        self.push(part.as_ref());
+        self
+    }
+
+    /// A key of the displayed values, each a part of its own.
+    #[doc(hidden)]
+    pub fn of_displayed(values: &[&dyn fmt::Display]) -> Self {
+        let mut key = Self::default();
+        let mut text = String::new();
+        for value in values {
+            text.clear();
+            // A `Display` that fails leaves the part as far as it got: still the handler's own value.
+            let _ = fmt::Write::write_fmt(&mut text, format_args!("{value}"));
+            key.push(text.as_bytes());
+        }
+        key
+    }
+
+    /// The encoded parts, for backends that store text or bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    fn push(&mut self, part: &[u8]) {
+        // The length as base-128 digits, so that no part can imitate the border of another.
+        let mut length = part.len();
+        while length >= 0x80 {
+            self.0.push((length & 0x7f) as u8 | 0x80);
+            length >>= 7;
+        }
+        self.0.push(length as u8);
+        self.0.extend_from_slice(part);
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Key({} bytes)", self.0.len())
+    }
+}
+
+impl From<&str> for Key {
+    fn from(part: &str) -> Self {
+        Self::new(part)
+    }
+}
+
+impl From<String> for Key {
+    fn from(part: String) -> Self {
+        Self::new(part)
+    }
+}
+
+impl From<&String> for Key {
+    fn from(part: &String) -> Self {
+        Self::new(part)
+    }
+}
+
+impl From<IpAddr> for Key {
+    fn from(ip: IpAddr) -> Self {
+        match ip {
+            IpAddr::V4(ip) => Self::new(ip.octets()),
+            IpAddr::V6(ip) => Self::new(ip.octets()),
+        }
+    }
+}
+
+macro_rules! from_integers {
+    ($($integer:ty),*) => { $(
+        impl From<$integer> for Key {
+            fn from(part: $integer) -> Self {
+                Self::new(part.to_be_bytes())
+            }
+        }
+    )* };
+}
+
+from_integers!(u8, u16, u32, u64, u128, usize, i8, i16, i32, i64, i128, isize);
+
+macro_rules! from_tuples {
+    ($($part:ident)*) => {
+        impl<$($part: Into<Key>),*> From<($($part,)*)> for Key {
+            #[expect(non_snake_case, reason = "one letter per part")]
+            fn from(($($part,)*): ($($part,)*)) -> Self {
+                let mut key = Self::default();
+                $( key.0.extend_from_slice(&$part.into().0); )*
+                key
+            }
+        }
+    };
+}
+
+from_tuples!(A B);
+from_tuples!(A B C);
+from_tuples!(A B C D);
+
+/// What a `key` function answers: who the request is counted under, or that it is not counted.
+///
+/// Everything that is `Into<Key>` is also an identity, so most functions just return a `String` or a tuple.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Identity {
+    /// Counted under this key.
+    Key(Key),
+    /// Not limited: nothing is counted and no backend is called.
+    Exempt,
+}
+
+impl<K: Into<Key>> From<K> for Identity {
+    fn from(key: K) -> Self {
+        Self::Key(key.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn parts_keep_their_borders() {
+        assert_ne!(Key::from(("a", "b/c")), Key::from(("a/b", "c")));
+        assert_ne!(Key::from(("a", "")), Key::from("a"));
+        assert_ne!(Key::from(""), Key::global());
+        assert_ne!(Key::new([1, b'a']), Key::new("a").with("a"));
+        assert_eq!(Key::from(("a", "b", "c")), Key::from((("a", "b"), "c")));
+    }
+
+    #[test]
+    fn debug_names_nobody() {
+        assert!(!format!("{:?}", Identity::from("alice@example.org")).contains("alice"));
+    }
+
+    proptest! {
+        #[test]
+        fn different_parts_are_different_keys(a: Vec<Vec<u8>>, b: Vec<Vec<u8>>) {
+            let key = |parts: &[Vec<u8>]| parts.iter().fold(Key::global(), Key::with);
+            prop_assert_eq!(a == b, key(&a) == key(&b));
+        }
+    }
+}

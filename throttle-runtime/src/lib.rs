@@ -1,0 +1,48 @@
+//! The runtime of the [`throttle`](https://docs.rs/throttle) crate. Depend on that one: this crate's items
+//! are documented there under the paths they are meant to be used by.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod admission;
+#[cfg(feature = "axum")]
+mod axum;
+pub mod backend;
+mod clock;
+mod counters;
+mod decision;
+mod error;
+mod failure;
+mod function;
+pub mod http;
+pub mod key;
+pub mod plug;
+mod policy;
+mod rate;
+mod registry;
+mod settings;
+mod site;
+mod soon;
+pub mod strategy;
+mod throttle;
+mod throttled;
+
+#[doc(hidden)]
+pub mod private;
+
+#[cfg(feature = "axum")]
+pub use crate::axum::problem_json;
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use counters::Counts;
+pub use decision::{Decision, Quota, Quotas, Source};
+pub use error::{BackendError, ConfigError, ErrorKind};
+pub use failure::{Failure, OnError, Reaction};
+pub use function::Outcome;
+pub use http::{Generation, Headers, ProxyHeader, When};
+pub use key::{Identity, Key};
+pub use rate::{Rate, RateError, Rates};
+pub use registry::{Registry, RegistryBuilder, Scoped, registry};
+pub use settings::Settings;
+pub use site::{Site, sites};
+pub use soon::{BoxFuture, Soon};
+pub use throttle::{Hit, Throttle};
+pub use throttled::{Refused, Throttled};

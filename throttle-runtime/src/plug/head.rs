@@ -1,0 +1,30 @@
+//! What a plug-in function is asked with.
+
+use std::any::Any;
+
+use http::request::Parts;
+
+use crate::registry::Common;
+
+/// The head of the request that is being decided, the state of its router, and what the registry in charge
+/// says about clients.
+pub struct Head<'a> {
+    pub(crate) parts: &'a mut Parts,
+    pub(crate) state: &'a (dyn Any + Send + Sync),
+    pub(crate) common: &'a Common,
+}
+
+impl Head<'_> {
+    /// The state as the type that a plug-in was declared with. `()` is every router's: it asks for nothing.
+    #[cfg(feature = "axum")]
+    pub(crate) fn parts_and_state<S: 'static>(&mut self) -> Option<(&mut Parts, &S)> {
+        let state = self.state.downcast_ref().or_else(|| (&() as &dyn Any).downcast_ref());
+        state.map(|state| (&mut *self.parts, state))
+    }
+}
+
+impl std::fmt::Debug for Head<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Head")
+    }
+}

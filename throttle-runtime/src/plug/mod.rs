@@ -1,0 +1,68 @@
+//! What plugs into a throttle: each setting is a value, or a plain async fn that is asked per request.
+
+mod head;
+pub mod role;
+mod value;
+mod wrap;
+
+pub use head::Head;
+pub(crate) use role::{Answer, Role};
+pub use wrap::wrap;
+
+use std::any::TypeId;
+
+use crate::{ConfigError, Soon};
+
+/// The response of a plug-in that ends the request.
+#[cfg(feature = "axum")]
+pub type Refusal = axum::response::Response;
+/// Without axum there are no responses, so nothing can refuse with one.
+#[cfg(not(feature = "axum"))]
+pub type Refusal = std::convert::Infallible;
+
+/// A setting of the role `R`, whatever it was made from. This is what policies hold.
+pub trait Ask<R: Role>: Send + Sync {
+    /// The answer for one request.
+    fn ask<'a>(&'a self, head: &'a mut Head<'_>) -> Soon<'a, Result<R::Output, Refusal>>;
+
+    /// The answer for every request, if the setting is a value; or what is wrong with it.
+    fn value(&self) -> Option<Result<R::Output, ConfigError>>;
+
+    /// What stands in listings: the value, or the function's path.
+    fn describe(&self) -> String;
+
+    /// Which function answers, if one does.
+    fn function(&self) -> Option<TypeId>;
+}
+
+/// What can be a setting of the role `R`: a value of its type, or a plain async fn whose arguments are
+/// extracted from the request head. `M` is how the compiler tells them apart, `E` is where they run: on a
+/// [`Web`] request or at any other [`Call`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the `{R}` of a throttle",
+    label = "not a value of this setting, and not an async fn that answers it",
+    note = "see the table of arguments in the documentation of `#[throttle]` for what it can be",
+    note = "the arguments of an async fn have to be extractors of the request head (`FromRequestParts`), and its future `Send`"
+)]
+pub trait Arg<R: Role, M, E>: Send + Sync + 'static {
+    /// See [`Ask::ask`].
+    fn ask<'a>(&'a self, head: &'a mut Head<'_>) -> Soon<'a, Result<R::Output, Refusal>>;
+
+    /// See [`Ask::value`].
+    fn value(&self) -> Option<Result<R::Output, ConfigError>> {
+        None
+    }
+
+    /// See [`Ask::describe`].
+    fn describe(&self) -> String {
+        std::any::type_name_of_val(self).to_owned()
+    }
+}
+
+/// A web request whose router has state of type `S`.
+#[derive(Debug)]
+pub struct Web<S>(std::marker::PhantomData<fn() -> S>);
+
+/// A call of any other async fn: there is no request.
+#[derive(Debug)]
+pub struct Call;

@@ -1,0 +1,58 @@
+//! What attributes expand to. Not public: it changes between releases without notice, which the exact
+//! version that the macros are pinned to allows.
+
+pub use inventory;
+
+#[cfg(feature = "axum")]
+pub use crate::axum::{ThrottleGoesAboveDebugHandler, With, Without};
+#[cfg(feature = "axum")]
+pub use axum::response::{IntoResponse, Response};
+
+pub use crate::function::enter;
+pub use crate::http::source::{Cookie, Global, Header, Ip};
+pub use crate::plug::{Call, Web, role, wrap};
+pub use crate::site::{Linked, Site};
+pub use crate::{Headers, Key, OnError, Outcome, Rates, Settings};
+
+/// The rates of a literal, at compile time.
+#[track_caller]
+pub const fn rates(text: &str) -> Rates {
+    match Rates::parse(text) {
+        Ok(rates) => rates,
+        Err(error) => panic!("{}", error.message()),
+    }
+}
+
+/// The `on_error` policy of a literal, at compile time.
+#[track_caller]
+pub const fn on_error(text: &str) -> OnError {
+    match OnError::named(text) {
+        Some(policy) => policy,
+        None => panic!("unknown `on_error`: write \"allow\", \"throttle\", \"raise\" or the path of an async fn"),
+    }
+}
+
+/// The header fields of a literal, at compile time.
+#[track_caller]
+pub const fn headers(text: &str) -> Headers {
+    match Headers::named(text) {
+        Some(headers) => headers,
+        None => panic!("unknown `headers`: write \"draft-11\", \"legacy\", \"off\" or a `Headers` constant"),
+    }
+}
+
+/// The name of a header or a cookie of a literal, at compile time.
+#[track_caller]
+pub const fn name(text: &str) -> &str {
+    let bytes = text.as_bytes();
+    let mut index = 0;
+    while index < bytes.len() {
+        // The token characters of RFC 9110 section 5.6.2.
+        let token = bytes[index].is_ascii_alphanumeric()
+            || matches!(bytes[index], b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~');
+        assert!(token, "not the name of a header or cookie: letters, digits and `-` make one");
+        index += 1;
+    }
+    assert!(!bytes.is_empty(), "the name is empty");
+    text
+}

@@ -1,0 +1,217 @@
+//! Rates: how many units per how long, and the grammar they are written in.
+
+mod grammar;
+mod rates;
+#[cfg(feature = "serde")]
+mod serde;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+pub use rates::Rates;
+
+pub(crate) const MILLISECOND: u64 = 1_000;
+pub(crate) const SECOND: u64 = 1_000 * MILLISECOND;
+pub(crate) const MINUTE: u64 = 60 * SECOND;
+pub(crate) const HOUR: u64 = 60 * MINUTE;
+pub(crate) const DAY: u64 = 24 * HOUR;
+pub(crate) const WEEK: u64 = 7 * DAY;
+
+/// A limit of so many units per period, such as 100 per minute.
+///
+/// The unit is one request of cost 1. What "per period" means (an aligned window, a sliding one, a
+/// refill rate) is the [strategy](crate::strategy)'s business.
+///
+/// # Grammar
+///
+/// `<limit>/<period>` or `<limit> per <period>`, where the limit is a whole number above 0 and the period
+/// is an optional whole number and a unit. Blanks around the parts and the case of the letters do not
+/// matter.
+///
+/// | unit | spellings |
+/// |---|---|
+/// | millisecond | `ms` `millisecond` `milliseconds` |
+/// | second | `s` `sec` `secs` `second` `seconds` |
+/// | minute | `m` `min` `mins` `minute` `minutes` |
+/// | hour | `h` `hr` `hrs` `hour` `hours` |
+/// | day (24 h) | `d` `day` `days` |
+/// | week (7 days) | `w` `week` `weeks` |
+///
+/// ```
+/// use std::time::Duration;
+/// use throttle::Rate;
+///
+/// let rate: Rate = "10/30 seconds".parse()?;
+/// assert_eq!(rate, Rate::new(10, Duration::from_secs(30))?);
+/// assert_eq!(rate.to_string(), "10/30s");
+/// assert_eq!("100 per min".parse::<Rate>()?, Rate::per_minute(100));
+/// # Ok::<(), throttle::RateError>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Rate {
+    limit: u64,
+    /// Microseconds; 0 only in [`Rate::UNLIMITED`].
+    period: u64,
+}
+
+impl Rate {
+    /// No limit: everything passes, nothing is counted and no backend is called. Written `unlimited`.
+    pub const UNLIMITED: Self = Self { limit: u64::MAX, period: 0 };
+
+    /// So many units per `period`, in whole milliseconds.
+    ///
+    /// # Errors
+    ///
+    /// If `limit` is 0, or `period` is 0, not whole milliseconds or above `u64::MAX` microseconds.
+    pub const fn new(limit: u64, period: Duration) -> Result<Self, RateError> {
+        let micros = period.as_micros();
+        if limit == 0 {
+            Err(RateError::ZeroLimit)
+        } else if micros == 0 {
+            Err(RateError::ZeroPeriod)
+        } else if micros > u64::MAX as u128 {
+            Err(RateError::Overflow)
+        } else if !micros.is_multiple_of(MILLISECOND as u128) {
+            Err(RateError::FinePeriod)
+        } else {
+            #[expect(clippy::cast_possible_truncation, reason = "checked in the line above")]
+            Ok(Self { limit, period: micros as u64 })
+        }
+    }
+
+    /// So many units per second.
+    ///
+    /// # Panics
+    ///
+    /// If `limit` is 0: at compile time in a constant. For a limit that is data, see [`Rate::new`].
+    #[track_caller]
+    pub const fn per_second(limit: u64) -> Self {
+        Self::per(limit, SECOND)
+    }
+
+    /// So many units per minute.
+    ///
+    /// # Panics
+    ///
+    /// If `limit` is 0: at compile time in a constant. For a limit that is data, see [`Rate::new`].
+    #[track_caller]
+    pub const fn per_minute(limit: u64) -> Self {
+        Self::per(limit, MINUTE)
+    }
+
+    /// So many units per hour.
+    ///
+    /// # Panics
+    ///
+    /// If `limit` is 0: at compile time in a constant. For a limit that is data, see [`Rate::new`].
+    #[track_caller]
+    pub const fn per_hour(limit: u64) -> Self {
+        Self::per(limit, HOUR)
+    }
+
+    /// So many units per 24 hours.
+    ///
+    /// # Panics
+    ///
+    /// If `limit` is 0: at compile time in a constant. For a limit that is data, see [`Rate::new`].
+    #[track_caller]
+    pub const fn per_day(limit: u64) -> Self {
+        Self::per(limit, DAY)
+    }
+
+    #[track_caller]
+    const fn per(limit: u64, period: u64) -> Self {
+        assert!(limit > 0, "{}", RateError::ZeroLimit.message());
+        Self { limit, period }
+    }
+
+    /// Units per [period](Self::period); `u64::MAX` if [unlimited](Self::UNLIMITED).
+    pub const fn limit(&self) -> u64 {
+        self.limit
+    }
+
+    /// How long the limit is for; zero if [unlimited](Self::UNLIMITED).
+    pub const fn period(&self) -> Duration {
+        Duration::from_micros(self.period)
+    }
+
+    /// The period in microseconds, at least 1; 0 if [unlimited](Self::UNLIMITED).
+    pub const fn period_micros(&self) -> u64 {
+        self.period
+    }
+
+    /// Whether this is [`Rate::UNLIMITED`].
+    pub const fn is_unlimited(&self) -> bool {
+        self.period == 0
+    }
+}
+
+impl fmt::Display for Rate {
+    /// The shortest text that parses back to this rate, such as `100/min` or `2/5s`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const UNITS: [(u64, &str); 5] =
+            [(WEEK, "week"), (DAY, "day"), (HOUR, "hour"), (MINUTE, "min"), (SECOND, "s")];
+        if self.is_unlimited() {
+            return f.write_str("unlimited");
+        }
+        let whole = UNITS.into_iter().find(|(size, _)| self.period.is_multiple_of(*size));
+        let (size, unit) = whole.unwrap_or((MILLISECOND, "ms"));
+        match self.period / size {
+            1 => write!(f, "{}/{unit}", self.limit),
+            count => write!(f, "{}/{count}{unit}", self.limit),
+        }
+    }
+}
+
+impl fmt::Debug for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Rate({self})")
+    }
+}
+
+impl FromStr for Rate {
+    type Err = RateError;
+
+    /// One rate in the [grammar](Rate#grammar).
+    fn from_str(text: &str) -> Result<Self, RateError> {
+        let rates: Rates = text.parse()?;
+        match rates.as_slice() {
+            [rate] => Ok(*rate),
+            _ => Err(RateError::Trailing),
+        }
+    }
+}
+
+/// Why a text or a pair of numbers is not a [`Rate`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+#[error("{}", self.message())]
+pub enum RateError {
+    /// The text does not begin with a number.
+    Limit,
+    /// The limit is 0.
+    ZeroLimit,
+    /// Neither `/` nor `per` follows the limit.
+    Separator,
+    /// The unit of the period is missing.
+    MissingUnit,
+    /// The unit of the period is not one of the grammar's; with a nearer guess where there is one.
+    Unit(Option<&'static str>),
+    /// The unit has no fixed length.
+    CalendarUnit,
+    /// The period is 0.
+    ZeroPeriod,
+    /// A number is not whole and positive.
+    Fraction,
+    /// The period is not whole milliseconds.
+    FinePeriod,
+    /// The limit or the period does not fit into 64 bits (the period in microseconds).
+    Overflow,
+    /// Something follows the rate.
+    Trailing,
+    /// More than [`Rates::MAX`] limits.
+    TooMany,
+}

@@ -1,0 +1,166 @@
+//! Declaring a registry.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use super::{Declared, Registry, report};
+use crate::backend::{Backend, Memory};
+use crate::http::ProxyHeader;
+use crate::http::client::Clients;
+use crate::settings::MEMORY;
+use crate::{ConfigError, Settings};
+
+/// Starts the declaration of a registry; end it with [`install`](RegistryBuilder::install).
+///
+/// ```no_run
+/// use throttle::{Settings, registry};
+///
+/// # async fn example() -> Result<(), throttle::ConfigError> {
+/// registry()
+///     .namespace("shop")
+///     .defaults(Settings::new().on_error("allow"))
+///     .throttle("api:search", Settings::new().rate("50/min"))
+///     .trusted_proxies(["10.0.0.0/8"])
+///     .install()
+///     .await?;
+/// # Ok(())
+/// # }
+/// ```
+pub fn registry() -> RegistryBuilder {
+    RegistryBuilder {
+        namespace: String::new(),
+        backends: HashMap::new(),
+        defaults: Settings::NONE,
+        overrides: HashMap::new(),
+        clients: Clients::default(),
+        problems: Vec::new(),
+    }
+}
+
+/// The declaration of a registry: see [`registry`].
+#[must_use = "a registry is in charge only after `install().await`"]
+pub struct RegistryBuilder {
+    namespace: String,
+    backends: HashMap<Arc<str>, (Arc<dyn Backend>, Settings)>,
+    defaults: Settings,
+    overrides: HashMap<String, Settings>,
+    clients: Clients,
+    problems: Vec<String>,
+}
+
+impl RegistryBuilder {
+    /// What the state of these throttles is kept apart by, in stores that others use too.
+    pub fn namespace(mut self, namespace: impl Into<String>) -> Self {
+        self.namespace = namespace.into();
+        self
+    }
+
+    /// Declares a backend. `memory` is always there; declaring it replaces it.
+    ///
+    /// A single backend that is declared under another name becomes no default by that: see
+    /// [`defaults`](Self::defaults).
+    pub fn backend(self, name: &str, backend: impl Backend) -> Self {
+        self.backend_with(name, backend, Settings::NONE)
+    }
+
+    /// Declares a backend and how the throttles on it behave where they say nothing themselves.
+    pub fn backend_with(mut self, name: &str, backend: impl Backend, settings: Settings) -> Self {
+        if self.backends.insert(Arc::from(name), (Arc::new(backend), settings)).is_some() {
+            self.problems.push(format!("the backend \"{name}\" is declared twice"));
+        }
+        self
+    }
+
+    /// How throttles behave where neither they nor their backend says anything. Adds to what was said before.
+    pub fn defaults(mut self, settings: Settings) -> Self {
+        self.defaults = settings.or(self.defaults);
+        self
+    }
+
+    /// Overrides what the attribute with that uid says. Adds to what was said before.
+    pub fn throttle(mut self, uid: &str, settings: Settings) -> Self {
+        let said = self.overrides.get(uid).copied().unwrap_or_default();
+        self.overrides.insert(uid.to_owned(), settings.or(said));
+        self
+    }
+
+    /// The addresses and networks of the proxies that may name their clients, such as `"10.0.0.0/8"`.
+    /// Without any the client is the peer of the connection, whatever headers say.
+    pub fn trusted_proxies<'n>(mut self, networks: impl IntoIterator<Item = &'n str>) -> Self {
+        let clients = &mut self.clients;
+        self.problems.extend(networks.into_iter().filter_map(|network| clients.trust(network).err()));
+        self
+    }
+
+    /// The headers in which trusted proxies name their clients; `X-Forwarded-For` unless said otherwise. List
+    /// only those that your proxy sets or removes itself: others come from the client.
+    pub fn proxy_headers(mut self, headers: impl IntoIterator<Item = ProxyHeader>) -> Self {
+        self.clients.read(headers);
+        self
+    }
+
+    /// How many leading bits of an IPv6 address make a client; 64 unless said otherwise, as providers give
+    /// each customer at least that much.
+    pub fn ipv6_prefix(mut self, bits: u8) -> Self {
+        self.problems.extend(self.clients.group_ipv6(bits).err());
+        self
+    }
+
+    /// Checks the whole program against this declaration, initialises the backends and puts the registry in
+    /// charge of everything.
+    ///
+    /// # Errors
+    ///
+    /// All problems at once, each with its file and line: a backend that is not declared, two attributes with
+    /// one uid and different settings, an override for a uid that no attribute has, a value that does not
+    /// parse, a backend that cannot be initialised; or that a registry is installed or in use already.
+    pub async fn install(self) -> Result<Registry, ConfigError> {
+        let registry = self.checked(Registry::verify)?;
+        registry.initialize().await?;
+        registry.make_global()
+    }
+
+    /// Like [`install`](Self::install) for a registry beside the global one. Attributes are checked when they
+    /// are first used, since most of the program belongs to the global registry.
+    pub async fn build(self) -> Result<Registry, ConfigError> {
+        let registry = self.checked(|_| Vec::new())?;
+        registry.initialize().await?;
+        Ok(registry)
+    }
+
+    fn checked(mut self, more: impl FnOnce(&Registry) -> Vec<String>) -> Result<Registry, ConfigError> {
+        let memory = || (Arc::new(Memory::new()) as Arc<dyn Backend>, Settings::NONE);
+        self.backends.entry(Arc::from(MEMORY)).or_insert_with(memory);
+        let mut problems = self.problems;
+        let declared =
+            Declared { backends: self.backends, defaults: self.defaults, overrides: self.overrides };
+        problems.extend(report::unknown_overrides(declared.overrides.keys()));
+        let registry = Registry::new(declared, self.namespace, self.clients);
+        problems.extend(more(&registry));
+        if problems.is_empty() { Ok(registry) } else { Err(ConfigError::new(problems)) }
+    }
+}
+
+impl Registry {
+    async fn initialize(&self) -> Result<(), ConfigError> {
+        let mut problems = Vec::new();
+        for (name, (backend, _)) in &self.0.declared.backends {
+            if let Err(error) = backend.initialize().await {
+                problems.push(format!("the backend \"{name}\" cannot be initialised: {}", report::chain(&error)));
+            }
+        }
+        if problems.is_empty() { Ok(()) } else { Err(ConfigError::new(problems)) }
+    }
+}
+
+impl fmt::Debug for RegistryBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RegistryBuilder")
+            .field("namespace", &self.namespace)
+            .field("backends", &self.backends.keys())
+            .field("defaults", &self.defaults)
+            .field("overrides", &self.overrides)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,97 @@
+//! Which registry is in charge.
+
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+
+use once_cell::sync::OnceCell;
+
+use super::Registry;
+use crate::ConfigError;
+
+static GLOBAL: OnceCell<Registry> = OnceCell::new();
+
+/// Whether any registry was ever scoped: as long as not, nobody looks at the thread's.
+static SCOPES_EXIST: AtomicBool = AtomicBool::new(false);
+
+thread_local!(static SCOPED: RefCell<Option<Registry>> = const { RefCell::new(None) });
+
+impl Registry {
+    /// The registry in charge here: of this [scope](Self::scope), or else the global one, which is made with
+    /// the defaults if none was installed.
+    pub fn current() -> Self {
+        Self::in_charge().into_owned()
+    }
+
+    pub(crate) fn in_charge() -> Cow<'static, Self> {
+        if SCOPES_EXIST.load(Ordering::Relaxed)
+            && let Some(scoped) = SCOPED.with_borrow(Clone::clone)
+        {
+            return Cow::Owned(scoped);
+        }
+        Cow::Borrowed(GLOBAL.get_or_init(Self::default))
+    }
+
+    pub(crate) fn is_global(&self) -> bool {
+        GLOBAL.get().is_some_and(|global| Arc::ptr_eq(&global.0, &self.0))
+    }
+
+    pub(super) fn make_global(self) -> Result<Self, ConfigError> {
+        let taken = || {
+            ConfigError::one("a registry is installed or in use already: install it once, before the first request")
+        };
+        GLOBAL.set(self.clone()).map(|()| self).map_err(|_| taken())
+    }
+
+    /// Runs a future with this registry in charge instead of the global one. It is in charge of what the
+    /// future polls itself, not of tasks that it spawns; for a router see [`Registry`].
+    ///
+    /// ```
+    /// use throttle::{Registry, registry};
+    ///
+    /// # async fn example() -> Result<(), throttle::ConfigError> {
+    /// let registry = registry().namespace("test").build().await?;
+    /// registry.scope(async { assert_eq!(Registry::current().namespace(), "test") }).await;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn scope<F: Future>(&self, future: F) -> Scoped<F> {
+        SCOPES_EXIST.store(true, Ordering::Relaxed);
+        Scoped { registry: self.clone(), future: Box::pin(future) }
+    }
+
+    /// What the state of this registry's throttles is kept apart by, in stores that others use too.
+    pub fn namespace(&self) -> &str {
+        &self.0.common.namespace
+    }
+}
+
+/// A future with a registry of its own: see [`Registry::scope`].
+#[derive(Debug)]
+pub struct Scoped<F> {
+    registry: Registry,
+    future: Pin<Box<F>>,
+}
+
+impl<F: Future> Future for Scoped<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        let outer = SCOPED.replace(Some(self.registry.clone()));
+        let _restore = Restore(outer);
+        self.future.as_mut().poll(context)
+    }
+}
+
+/// Puts the outer registry back in charge, also if the future panics.
+struct Restore(Option<Registry>);
+
+impl Drop for Restore {
+    fn drop(&mut self) {
+        SCOPED.set(self.0.take());
+    }
+}

@@ -1,0 +1,277 @@
+//! Who is limited, by what, right now.
+
+mod builder;
+mod current;
+mod report;
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+pub use builder::{RegistryBuilder, registry};
+pub use current::Scoped;
+
+use crate::backend::{Backend, Memory};
+use crate::http::client::Clients;
+use crate::policy::Policy;
+use crate::settings::MEMORY;
+use crate::{BackendError, ConfigError, Settings, Site, Throttle};
+
+/// The throttles of a program and what they run on: backends by name, defaults and overrides.
+///
+/// There is one global registry: the one that was [installed](RegistryBuilder::install), or else a default
+/// one with the memory backend. Others can be [built](RegistryBuilder::build) beside it and put in charge of
+/// a [future](Self::scope) or of a router (as an axum `Extension`), so that tests run side by side.
+///
+/// Clones are the same registry.
+#[derive(Clone)]
+pub struct Registry(Arc<Inner>);
+
+struct Inner {
+    declared: Declared,
+    common: Arc<Common>,
+    throttles: RwLock<BTreeMap<Arc<str>, Throttle>>,
+    closed: AtomicBool,
+}
+
+/// What was declared.
+struct Declared {
+    backends: HashMap<Arc<str>, (Arc<dyn Backend>, Settings)>,
+    defaults: Settings,
+    overrides: HashMap<String, Settings>,
+}
+
+/// What throttles need of their registry.
+pub(crate) struct Common {
+    namespace: String,
+    pub(crate) clients: Clients,
+    enabled: AtomicBool,
+    warned_of_missing_peer: AtomicBool,
+}
+
+impl Registry {
+    fn new(declared: Declared, namespace: String, clients: Clients) -> Self {
+        let common = Common {
+            namespace,
+            clients,
+            enabled: AtomicBool::new(true),
+            warned_of_missing_peer: AtomicBool::new(false),
+        };
+        Self(Arc::new(Inner {
+            declared,
+            common: Arc::new(common),
+            throttles: RwLock::default(),
+            closed: AtomicBool::new(false),
+        }))
+    }
+
+    /// A new throttle for programmatic use.
+    ///
+    /// ```
+    /// use throttle::{Settings, registry};
+    ///
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let registry = registry().build().await?;
+    /// let exports = registry.create("exports", Settings::new().rate("2/hour"))?;
+    /// assert!(exports.hit("alice").await?.is_allowed());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the uid is empty or taken, or the settings do not work; the uid is then free as before.
+    pub fn create(&self, uid: &str, settings: Settings) -> Result<Throttle, ConfigError> {
+        if uid.trim().is_empty() {
+            return Err(ConfigError::one("a throttle needs a uid that is not blank"));
+        }
+        let policy = self.settle(uid, settings).map_err(ConfigError::new)?;
+        let mut throttles = self.0.throttles.write().unwrap_or_else(PoisonError::into_inner);
+        if throttles.contains_key(uid) {
+            return Err(ConfigError::one(format!("the uid `{uid}` is taken: choose another")));
+        }
+        let throttle = Throttle::new(Arc::from(uid), None, policy, Arc::clone(&self.0.common));
+        throttles.insert(Arc::from(uid), throttle.clone());
+        Ok(throttle)
+    }
+
+    /// The throttle of that uid, if there is one: made with [`create`](Self::create), or an attribute's that
+    /// was used.
+    pub fn get(&self, uid: &str) -> Option<Throttle> {
+        self.0.throttles.read().unwrap_or_else(PoisonError::into_inner).get(uid).cloned()
+    }
+
+    /// The throttles that were made or used so far, in the order of their uids.
+    pub fn throttles(&self) -> Vec<Throttle> {
+        self.0.throttles.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    /// Switches one throttle off: its requests pass and are not counted. `false` if no attribute has that
+    /// uid and no throttle was made with it.
+    pub fn disable(&self, uid: &str) -> bool {
+        self.switch(uid, false)
+    }
+
+    /// Switches one throttle on again; what it had counted still holds. `false` if it is unknown.
+    pub fn enable(&self, uid: &str) -> bool {
+        self.switch(uid, true)
+    }
+
+    /// Switches all throttles off at once, whatever their own switches say.
+    pub fn disable_all(&self) {
+        self.0.common.enabled.store(false, Ordering::Relaxed);
+    }
+
+    /// Ends [`disable_all`](Self::disable_all).
+    pub fn enable_all(&self) {
+        self.0.common.enabled.store(true, Ordering::Relaxed);
+    }
+
+    fn switch(&self, uid: &str, on: bool) -> bool {
+        // An attribute that was not used yet has no throttle in the registry; make it.
+        let linked = || crate::sites().into_iter().find(|site| site.uid() == uid);
+        let throttle = self.get(uid).or_else(|| self.resolve(linked()?).ok());
+        throttle.inspect(|throttle| throttle.switch(on)).is_some()
+    }
+
+    /// Closes every backend, each exactly once: for the end of the program, after the last request. Further
+    /// calls do nothing.
+    ///
+    /// ```no_run
+    /// # async fn example(listener: tokio::net::TcpListener, app: axum::Router) -> Result<(), Box<dyn std::error::Error>> {
+    /// axum::serve(listener, app).await?;
+    /// throttle::Registry::current().close().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The first error of a backend; the others are closed all the same.
+    pub async fn close(&self) -> Result<(), BackendError> {
+        if self.0.closed.swap(true, Ordering::SeqCst) {
+            return Ok(());
+        }
+        let mut result = Ok(());
+        for backend in self.distinct_backends() {
+            result = result.and(backend.close().await);
+        }
+        result
+    }
+
+    /// Forgets the counts of every backend.
+    ///
+    /// # Errors
+    ///
+    /// The first error of a backend; the others are reset all the same.
+    pub async fn reset(&self) -> Result<(), BackendError> {
+        let mut result = Ok(());
+        for backend in self.distinct_backends() {
+            result = result.and(backend.reset().await);
+        }
+        result
+    }
+
+    /// One backend may have been declared under several names.
+    fn distinct_backends(&self) -> Vec<Arc<dyn Backend>> {
+        let mut distinct: Vec<Arc<dyn Backend>> = Vec::new();
+        for (backend, _) in self.0.declared.backends.values() {
+            if !distinct.iter().any(|known| Arc::ptr_eq(known, backend)) {
+                distinct.push(Arc::clone(backend));
+            }
+        }
+        distinct
+    }
+
+    pub(crate) fn common(&self) -> &Common {
+        &self.0.common
+    }
+
+    /// The throttle of a site, made at its first use.
+    pub(crate) fn resolve(&self, site: &Site) -> Result<Throttle, ConfigError> {
+        if let Some(known) = self.get(site.uid()).filter(|known| known.belongs_to(site)) {
+            return Ok(known);
+        }
+        let uid = self.uid_for(site)?;
+        let at = |problem: String| format!("{}: {problem}", place(site));
+        let policy = self
+            .settle(site.uid(), *site.settings())
+            .map_err(|problems| ConfigError::new(problems.into_iter().map(at).collect()))?;
+        let mut throttles = self.0.throttles.write().unwrap_or_else(PoisonError::into_inner);
+        let make = || Throttle::new(Arc::clone(&uid), Some(site), policy, Arc::clone(&self.0.common));
+        Ok(throttles.entry(Arc::clone(&uid)).or_insert_with(make).clone())
+    }
+
+    /// Two sites may share a uid that was chosen, if they say the same; paths that are the same by accident
+    /// are told apart by their lines.
+    fn uid_for(&self, site: &Site) -> Result<Arc<str>, ConfigError> {
+        match self.get(site.uid()) {
+            None => Ok(Arc::from(site.uid())),
+            Some(_) if !site.is_named() => Ok(format!("{}:{}", site.uid(), site.location().line()).into()),
+            Some(_) => Err(ConfigError::one(format!(
+                "{}: the uid `{}` is taken by a throttle with other settings: choose another",
+                place(site),
+                site.uid()
+            ))),
+        }
+    }
+
+    /// What holds for a throttle that says `own`, or every problem with it.
+    fn settle(&self, uid: &str, own: Settings) -> Result<Policy, Vec<String>> {
+        let Declared { backends, defaults, overrides } = &self.0.declared;
+        let own = overrides.get(uid).copied().unwrap_or_default().or(own);
+        let name = own.backend.or(defaults.backend).unwrap_or(MEMORY);
+        let Some((name, (backend, theirs))) = backends.get_key_value(name) else {
+            return Err(vec![report::unknown_backend(uid, name, backends.keys())]);
+        };
+        Policy::new(uid, own.or(*theirs).or(*defaults), Arc::clone(name), Arc::clone(backend))
+            .map_err(|error| error.problems().iter().map(|problem| format!("`{uid}`: {problem}")).collect())
+    }
+}
+
+/// Where an attribute stands.
+fn place(site: &Site) -> String {
+    format!("{}:{}", site.location().file(), site.location().line())
+}
+
+impl Common {
+    pub(crate) fn is_enabled(&self) -> bool {
+        self.enabled.load(Ordering::Relaxed)
+    }
+
+    /// The scope of a uid's state: no namespace can imitate another's uid, since its length comes first.
+    pub(crate) fn scope(&self, uid: &str) -> Arc<str> {
+        format!("{}:{}:{uid}", self.namespace.len(), self.namespace).into()
+    }
+
+    pub(crate) fn warn_once_of_missing_peer(&self) {
+        if !self.warned_of_missing_peer.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                target: "throttle",
+                "the address of the client is not known, so all clients share one bucket: serve the router with \
+                 `app.into_make_service_with_connect_info::<std::net::SocketAddr>()`"
+            );
+        }
+    }
+}
+
+impl Default for Registry {
+    /// Nothing declared: the memory backend and the built-in defaults.
+    fn default() -> Self {
+        let memory: Arc<dyn Backend> = Arc::new(Memory::new());
+        let backends = HashMap::from([(Arc::from(MEMORY), (memory, Settings::NONE))]);
+        let declared = Declared { backends, defaults: Settings::NONE, overrides: HashMap::new() };
+        Self::new(declared, String::new(), Clients::default())
+    }
+}
+
+impl fmt::Debug for Registry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Registry")
+            .field("namespace", &self.0.common.namespace)
+            .field("backends", &self.0.declared.backends.keys())
+            .field("throttles", &self.throttles())
+            .finish_non_exhaustive()
+    }
+}

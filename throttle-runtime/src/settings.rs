@@ -1,0 +1,216 @@
+//! How a throttle behaves, as far as somebody has said so.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::OnError;
+use crate::http::Headers;
+use crate::http::source::Ip;
+use crate::plug::{Arg, Ask, Call, Web, role, wrap};
+use crate::strategy::{FixedWindow, Strategy};
+
+macro_rules! settings {
+    ($(#[$docs:meta])* pub struct Settings { $($name:ident: $type:ty,)* }) => {
+        $(#[$docs])*
+        #[derive(Clone, Copy)]
+        pub struct Settings {
+            $( #[doc(hidden)] pub $name: Option<$type>, )*
+        }
+
+        impl Settings {
+            /// Nothing said.
+            #[doc(hidden)]
+            pub const NONE: Self = Self { $( $name: None, )* };
+
+            /// These settings, and for what they leave open the others.
+            #[must_use]
+            pub fn or(self, others: Self) -> Self {
+                Self { $( $name: self.$name.or(others.$name), )* }
+            }
+
+            /// What is said, as text: the setting's name and its value or its function's path.
+            pub fn describe(&self) -> Vec<(&'static str, String)> {
+                let mut said = Vec::new();
+                $( said.extend(self.$name.map(|value| (stringify!($name), value.text()))); )*
+                said
+            }
+        }
+    };
+}
+
+settings! {
+    /// How a throttle behaves, as far as it is said at one place: in the attribute, as an override, for a
+    /// backend or for the whole registry. What one place leaves open the next one settles:
+    ///
+    /// 1. the registry's [override](crate::RegistryBuilder::throttle) for the uid,
+    /// 2. the attribute,
+    /// 3. the settings of its [backend](crate::RegistryBuilder::backend_with),
+    /// 4. the registry's [defaults](crate::RegistryBuilder::defaults),
+    /// 5. the [built-in](Settings::BUILT_IN) ones.
+    ///
+    /// Each setter takes what the attribute's argument of that name takes. Settings are part of the program:
+    /// what they are made from lives as long as the process.
+    ///
+    /// ```
+    /// use throttle::{Rate, Settings, strategy::Gcra};
+    ///
+    /// let settings = Settings::new().rate("50/min").strategy(Gcra::new().burst(5)).on_error("allow");
+    /// assert_eq!(settings.describe()[0], ("rate", "50/min".to_owned()));
+    /// ```
+    pub struct Settings {
+        rate: &'static dyn Ask<role::rate>,
+        strategy: &'static dyn Strategy,
+        key: &'static dyn Ask<role::key>,
+        cost: &'static dyn Ask<role::cost>,
+        backend: &'static str,
+        on_error: &'static dyn Ask<role::on_error>,
+        handler: &'static dyn Ask<role::handler>,
+        exempt: &'static dyn Ask<role::exempt>,
+        headers: Headers,
+        dry_run: bool,
+        deadline: Duration,
+    }
+}
+
+/// The name of the backend that is always there.
+pub(crate) const MEMORY: &str = "memory";
+
+impl Settings {
+    /// What holds where nobody says otherwise: fixed windows in memory, per client address, cost 1, fail
+    /// closed for a second, the fields of draft 11, and 100 ms for a backend to answer.
+    pub const BUILT_IN: Self = Self {
+        strategy: Some(&FixedWindow),
+        key: Some(&wrap::<role::key, _, _, Call>(Ip)),
+        cost: Some(&wrap::<role::cost, _, _, Call>(1_u32)),
+        backend: Some(MEMORY),
+        on_error: Some(&wrap::<role::on_error, _, _, Call>(OnError::Throttle(Duration::from_secs(1)))),
+        headers: Some(Headers::DRAFT_11),
+        dry_run: Some(false),
+        deadline: Some(Duration::from_millis(100)),
+        ..Self::NONE
+    };
+
+    /// Nothing said.
+    pub const fn new() -> Self {
+        Self::NONE
+    }
+
+    /// The limits: a text, a [`Rate`](crate::Rate), [`Rates`](crate::Rates), or an async fn that answers one.
+    pub fn rate<M: 'static>(mut self, rate: impl Arg<role::rate, M, Web<()>> + 'static) -> Self {
+        self.rate = Some(keep(rate));
+        self
+    }
+
+    /// How the limits are enforced.
+    pub fn strategy(mut self, strategy: impl Strategy) -> Self {
+        self.strategy = Some(Box::leak(Box::new(strategy)));
+        self
+    }
+
+    /// Who is counted together: [`key::ip()`](crate::key::ip) and its siblings, or an async fn that answers
+    /// an [`Identity`](crate::Identity) or anything that is one.
+    pub fn key<M: 'static>(mut self, key: impl Arg<role::key, M, Web<()>> + 'static) -> Self {
+        self.key = Some(keep(key));
+        self
+    }
+
+    /// What a request costs: a whole number, or an async fn that answers one. 0 passes freely.
+    pub fn cost<M: 'static>(mut self, cost: impl Arg<role::cost, M, Web<()>> + 'static) -> Self {
+        self.cost = Some(keep(cost));
+        self
+    }
+
+    /// The name of the backend.
+    pub fn backend(mut self, name: &'static str) -> Self {
+        self.backend = Some(name);
+        self
+    }
+
+    /// What becomes of requests when the backend fails: `"allow"`, `"throttle"`, `"raise"`, an
+    /// [`OnError`], or an async fn of the [`Failure`](crate::Failure).
+    pub fn on_error<M: 'static>(mut self, policy: impl Arg<role::on_error, M, Web<()>> + 'static) -> Self {
+        self.on_error = Some(keep(policy));
+        self
+    }
+
+    /// What answers denied requests: an async fn of the [`Throttled`](crate::Throttled).
+    #[cfg(feature = "axum")]
+    pub fn handler<M: 'static>(mut self, handler: impl Arg<role::handler, M, Web<()>> + 'static) -> Self {
+        self.handler = Some(keep(handler));
+        self
+    }
+
+    /// Who is not limited: an async fn that answers a `bool`.
+    pub fn exempt<M: 'static>(mut self, exempt: impl Arg<role::exempt, M, Web<()>> + 'static) -> Self {
+        self.exempt = Some(keep(exempt));
+        self
+    }
+
+    /// Which header fields the answers carry.
+    pub const fn headers(mut self, headers: Headers) -> Self {
+        self.headers = Some(headers);
+        self
+    }
+
+    /// Whether decisions are made and counted, but not enforced.
+    pub const fn dry_run(mut self, on: bool) -> Self {
+        self.dry_run = Some(on);
+        self
+    }
+
+    /// How long a backend may take for a decision. Backends that answer at once are not timed.
+    pub const fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = Some(deadline);
+        self
+    }
+}
+
+/// Settings are part of the program, so what they hold is kept for good; functions take no space at all.
+fn keep<R, A, M: 'static>(arg: A) -> &'static dyn Ask<R>
+where
+    R: crate::plug::Role,
+    A: Arg<R, M, Web<()>> + 'static,
+{
+    Box::leak(Box::new(wrap(arg)))
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self::NONE
+    }
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.describe()).finish()
+    }
+}
+
+/// What a setting looks like in a listing.
+trait Text {
+    fn text(&self) -> String;
+}
+
+impl<R: crate::plug::Role> Text for &'static dyn Ask<R> {
+    fn text(&self) -> String {
+        self.describe()
+    }
+}
+
+macro_rules! debug_text {
+    ($($type:ty),*) => { $(
+        impl Text for $type {
+            fn text(&self) -> String {
+                format!("{self:?}")
+            }
+        }
+    )* };
+}
+
+debug_text!(&'static dyn Strategy, Headers, bool, Duration);
+
+impl Text for &'static str {
+    fn text(&self) -> String {
+        (*self).to_owned()
+    }
+}

@@ -1,0 +1,130 @@
+//! A place in the code that carries an attribute, and the list of all such places.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::fmt;
+use std::panic::Location;
+
+use once_cell::sync::{Lazy, OnceCell};
+
+use crate::registry::Registry;
+use crate::{ConfigError, Settings, Throttle};
+
+/// A place in the code that carries an attribute: what the attribute says, as a constant.
+pub struct Site {
+    uid: &'static str,
+    explicit: bool,
+    template: bool,
+    settings: Settings,
+    location: &'static Location<'static>,
+    /// The throttle in the global registry, once it was used.
+    throttle: OnceCell<Throttle>,
+}
+
+impl Site {
+    /// A site whose uid was made from the function's path.
+    #[track_caller]
+    pub const fn new(path: &'static str, settings: Settings) -> Self {
+        Self { uid: path, explicit: false, template: false, settings, location: Location::caller(), throttle: OnceCell::new() }
+    }
+
+    /// A site whose uid was chosen.
+    #[track_caller]
+    pub const fn named(uid: &'static str, settings: Settings) -> Self {
+        Self { uid, explicit: true, template: false, settings, location: Location::caller(), throttle: OnceCell::new() }
+    }
+
+    /// The same with a key that is made of the function's arguments.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn with_template(mut self) -> Self {
+        self.template = true;
+        self
+    }
+
+    /// Whether the key is made of the function's arguments, so that there is none before they are extracted.
+    #[cfg(feature = "axum")]
+    pub(crate) const fn has_template(&self) -> bool {
+        self.template
+    }
+
+    /// The name of the throttle: chosen, or the path of the function.
+    pub const fn uid(&self) -> &'static str {
+        self.uid
+    }
+
+    /// Whether the uid was chosen.
+    pub const fn is_named(&self) -> bool {
+        self.explicit
+    }
+
+    /// What the attribute says.
+    pub const fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The file and line of the attribute.
+    pub const fn location(&self) -> &'static Location<'static> {
+        self.location
+    }
+
+    /// The throttle that this site stands for in a registry; remembered for the global one.
+    pub(crate) fn throttle(&self, registry: &Registry) -> Result<Cow<'_, Throttle>, ConfigError> {
+        if registry.is_global() {
+            self.throttle.get_or_try_init(|| registry.resolve(self)).map(Cow::Borrowed)
+        } else {
+            registry.resolve(self).map(Cow::Owned)
+        }
+    }
+}
+
+impl fmt::Debug for Site {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Site")
+            .field("uid", &self.uid)
+            .field("at", &format_args!("{}:{}", self.location.file(), self.location.line()))
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The attributes of one function, as they are collected at link time.
+#[derive(Debug)]
+pub struct Linked {
+    /// What the hidden parameter of the function carries in its type.
+    pub id: u64,
+    /// One site per attribute.
+    pub sites: &'static [Site],
+}
+
+inventory::collect!(Linked);
+
+/// Every `#[throttle]` and `#[throttle_fn]` that is linked into this program, in the order of file and line.
+///
+/// On platforms without link-time collection the list is empty; limits hold there all the same.
+pub fn sites() -> Vec<&'static Site> {
+    let mut sites: Vec<_> = inventory::iter::<Linked>().flat_map(|linked| linked.sites).collect();
+    sites.sort_by_key(|site| (site.location.file(), site.location.line(), site.location.column(), site.uid));
+    // Macros such as `debug_handler` copy functions, attribute and all: copies are one site.
+    sites.dedup_by_key(|site| (site.location, site.uid));
+    sites
+}
+
+/// The sites with that id; `None` if there are none, or if two different functions came by the same id.
+pub(crate) fn linked(id: u64) -> Option<&'static [Site]> {
+    static BY_ID: Lazy<HashMap<u64, Option<&'static [Site]>>> = Lazy::new(|| {
+        let mut by_id: HashMap<u64, Option<&'static [Site]>> = HashMap::new();
+        for linked in inventory::iter::<Linked>() {
+            let known = by_id.entry(linked.id).or_insert(Some(linked.sites));
+            if known.is_some_and(|sites| !is_copy(sites, linked.sites)) {
+                *known = None;
+            }
+        }
+        by_id
+    });
+    BY_ID.get(&id).copied().flatten()
+}
+
+fn is_copy(a: &[Site], b: &[Site]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.location == b.location && a.uid == b.uid)
+}

@@ -1,0 +1,107 @@
+//! How a limit is enforced: each strategy one pure step function.
+//!
+//! | strategy | admits | pick it when |
+//! |---|---|---|
+//! | [`FixedWindow`] (default) | the limit in every clock-aligned window | limits are stated per minute or hour and people read them |
+//! | [`Gcra`] | evenly spaced requests, with a burst if you allow one | the work behind the limit needs a steady flow |
+//!
+//! A strategy knows neither storage nor clock: it is given the state and the time, and answers with the
+//! verdict and the new state. Every backend runs the same function.
+
+mod fixed_window;
+mod gcra;
+mod state;
+
+use std::fmt::Debug;
+
+pub use fixed_window::FixedWindow;
+pub use gcra::Gcra;
+pub use state::State;
+
+use crate::{Quota, Rate};
+
+/// One request as a strategy sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Arrival {
+    /// The limit; never [`Rate::UNLIMITED`].
+    pub rate: Rate,
+    /// Units the request takes. 0 asks without taking.
+    pub cost: u64,
+    /// Microseconds since the Unix epoch, by the backend's clock. May step back.
+    pub now: u64,
+}
+
+impl Arrival {
+    /// A request of `cost` units against `rate` at `now` microseconds after the Unix epoch.
+    pub const fn new(rate: Rate, cost: u64, now: u64) -> Self {
+        Self { rate, cost, now }
+    }
+}
+
+/// What a strategy answers to an [`Arrival`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// Whether it fits, and what is left.
+    pub quota: Quota,
+    /// The state after the request. Stored only if the request passes.
+    pub state: State,
+    /// Microseconds after which `state` says no more than no state at all.
+    pub ttl: u64,
+}
+
+/// How a limit is enforced.
+///
+/// `step` is a pure function of its arguments. It must work from any stored state (another strategy's,
+/// another rate's, garbage): what it cannot read counts as nothing stored, and a time in the future must not
+/// lock anybody out. A request that does not fit is answered with [`Quota::denied`] or [`Quota::never`]; the
+/// state of such a step is thrown away, so a denied request changes nothing whatever the strategy does.
+///
+/// ```
+/// use throttle::strategy::{Arrival, State, Step, Strategy};
+/// use throttle::Quota;
+///
+/// /// Lets the first units pass and nothing after, for a period from the first request.
+/// #[derive(Debug)]
+/// struct Once;
+///
+/// impl Strategy for Once {
+///     fn name(&self) -> &'static str {
+///         "once"
+///     }
+///
+///     fn step(&self, state: &State, arrival: &Arrival) -> Step {
+///         let (limit, period) = (arrival.rate.limit(), arrival.rate.period_micros());
+///         let (start, used) = match state.words() {
+///             [start, used] if (*start..start.saturating_add(period)).contains(&arrival.now) => (*start, *used),
+///             _ => (arrival.now, 0),
+///         };
+///         let rest = start.saturating_add(period) - arrival.now;
+///         let left = limit.saturating_sub(used);
+///         let quota = match left.checked_sub(arrival.cost) {
+///             Some(left) => Quota::allowed(arrival.rate, left),
+///             None if arrival.cost > limit => Quota::never(arrival.rate, left),
+///             None => Quota::denied(arrival.rate, left, rest),
+///         };
+///         let state = State::from([start, used.saturating_add(arrival.cost)]);
+///         Step { quota: quota.with_times(rest, rest), state, ttl: rest }
+///     }
+/// }
+/// ```
+pub trait Strategy: Debug + Send + Sync + 'static {
+    /// A short constant name. State is kept apart by it: a throttle that changes its strategy starts anew.
+    fn name(&self) -> &'static str;
+
+    /// Decides one request against one limit.
+    fn step(&self, state: &State, arrival: &Arrival) -> Step;
+
+    /// The state after an admitted request, charged `elapsed` microseconds before `arrival.now`, is undone:
+    /// a later throttle denied it. May give back less than was taken (what time has given back already),
+    /// never more.
+    ///
+    /// The default gives nothing back.
+    fn refund(&self, state: &State, arrival: &Arrival, elapsed: u64) -> State {
+        let _ = (arrival, elapsed);
+        state.clone()
+    }
+}

@@ -1,0 +1,249 @@
+//! One named limiter.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use arc_swap::{ArcSwap, Guard};
+use http::request::Parts;
+
+use crate::admission::{self, Stop, Ticket};
+use crate::backend::Mode;
+use crate::counters::{Counters, Counts, Event};
+use crate::plug::Head;
+use crate::policy::Policy;
+use crate::registry::Common;
+use crate::{BackendError, Decision, ErrorKind, Key, Rates, Settings, Site, Source};
+
+/// One named limiter: who may do how much of what.
+///
+/// Attributes make theirs at their first use; for programmatic use see
+/// [`Registry::create`](crate::Registry::create). Clones are the same throttle.
+#[derive(Clone)]
+pub struct Throttle(Arc<Inner>);
+
+struct Inner {
+    uid: Arc<str>,
+    /// The name in header fields: the uid if it was chosen, else the function's name without its path.
+    name: Arc<str>,
+    scope: Arc<str>,
+    policy: ArcSwap<Policy>,
+    enabled: AtomicBool,
+    counters: Counters,
+    common: Arc<Common>,
+    /// Where the attribute stands that this was made for, and what it says.
+    origin: Option<Origin>,
+}
+
+struct Origin {
+    location: &'static std::panic::Location<'static>,
+    said: Vec<(&'static str, String)>,
+}
+
+/// One use of a throttle: who pays how much.
+///
+/// Whatever is a [`Key`] is a hit of the throttle's own cost.
+///
+/// ```
+/// use throttle::Hit;
+///
+/// let _ = Hit::from("alice");
+/// let _ = Hit::new(("tenant", "alice")).cost(5);
+/// ```
+#[derive(Debug, Clone)]
+pub struct Hit {
+    key: Key,
+    cost: Option<u64>,
+    rates: Option<Rates>,
+}
+
+impl Hit {
+    /// A use by that key, at the throttle's own cost and rate.
+    pub fn new(key: impl Into<Key>) -> Self {
+        Self { key: key.into(), cost: None, rates: None }
+    }
+
+    /// What this use costs; 0 passes freely.
+    #[must_use]
+    pub const fn cost(mut self, cost: u64) -> Self {
+        self.cost = Some(cost);
+        self
+    }
+
+    /// The limits for this use.
+    #[must_use]
+    pub fn rate(mut self, rates: impl Into<Rates>) -> Self {
+        self.rates = Some(rates.into());
+        self
+    }
+}
+
+impl<K: Into<Key>> From<K> for Hit {
+    fn from(key: K) -> Self {
+        Self::new(key)
+    }
+}
+
+impl Throttle {
+    pub(crate) fn new(uid: Arc<str>, site: Option<&Site>, policy: Policy, common: Arc<Common>) -> Self {
+        let named = site.is_none_or(Site::is_named);
+        let name = if named { &*uid } else { uid.rsplit("::").next().unwrap_or(&uid) };
+        Self(Arc::new(Inner {
+            name: Arc::from(name),
+            scope: common.scope(&uid),
+            uid,
+            policy: ArcSwap::from_pointee(policy),
+            enabled: AtomicBool::new(true),
+            counters: Counters::new(),
+            common,
+            origin: site.map(|site| Origin { location: site.location(), said: site.settings().describe() }),
+        }))
+    }
+
+    /// The name.
+    pub fn uid(&self) -> &str {
+        &self.0.uid
+    }
+
+    /// What is settled for this throttle, as text: the setting's name and its value or its function's path.
+    pub fn settings(&self) -> Settings {
+        self.0.policy.load().settings
+    }
+
+    /// How often it made each kind of decision.
+    pub fn counts(&self) -> Counts {
+        self.0.counters.read()
+    }
+
+    /// Whether it limits anybody: neither it nor its whole registry is switched off.
+    pub fn is_enabled(&self) -> bool {
+        self.0.enabled.load(Ordering::Relaxed) && self.0.common.is_enabled()
+    }
+
+    /// Decides one use and charges it if it fits.
+    ///
+    /// Functions that the throttle was given as settings are asked with an empty request head. Its key and
+    /// exemptions are not: the caller says who pays.
+    ///
+    /// ```
+    /// use throttle::{Hit, Registry, Settings};
+    ///
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let exports = Registry::current().create("exports", Settings::new().rate("10/hour"))?;
+    /// let decision = exports.hit(Hit::new("alice").cost(4)).await?;
+    /// assert_eq!((decision.is_allowed(), decision.remaining()), (true, Some(6)));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the backend failed and the `on_error` policy says that its error is the answer.
+    pub async fn hit(&self, hit: impl Into<Hit>) -> Result<Decision, BackendError> {
+        self.decide(hit.into(), Mode::Take).await
+    }
+
+    /// What a use would be answered right now. Takes nothing, and is not counted.
+    ///
+    /// # Errors
+    ///
+    /// Like [`hit`](Self::hit).
+    pub async fn peek(&self, hit: impl Into<Hit>) -> Result<Decision, BackendError> {
+        self.decide(hit.into(), Mode::Peek).await
+    }
+
+    async fn decide(&self, hit: Hit, mode: Mode) -> Result<Decision, BackendError> {
+        let decision = self.decision(hit, mode).await;
+        if mode == Mode::Take {
+            self.count(match &decision {
+                Ok(decision) => Event::of(decision),
+                Err(_) => Event::Raised,
+            });
+        }
+        decision
+    }
+
+    async fn decision(&self, hit: Hit, mode: Mode) -> Result<Decision, BackendError> {
+        if !self.is_enabled() {
+            return Ok(Decision::passed(Source::Disabled));
+        }
+        let policy = self.policy();
+        let mut parts = None;
+        let rates = match hit.rates.or(policy.rates) {
+            Some(rates) => rates,
+            None => policy.rate.ask(&mut self.empty_head(&mut parts)).await.map_err(|_| no_request())?,
+        };
+        if rates.is_unlimited() {
+            return Ok(Decision::passed(Source::Unlimited));
+        }
+        let cost = match hit.cost {
+            Some(cost) => cost,
+            None => policy.cost.ask(&mut self.empty_head(&mut parts)).await.map_err(|_| no_request())?,
+        };
+        if cost == 0 {
+            return Ok(Decision::passed(Source::Free));
+        }
+        let ticket = Ticket::new(Cow::Borrowed(self), policy, hit.key, rates, cost);
+        match admission::ask(&[&ticket], mode).await {
+            Ok(verdict) => Ok(Decision::by_backend(verdict.quotas)),
+            Err(error) => match admission::react(&ticket, error, &mut self.empty_head(&mut parts)).await {
+                Ok(decision) => Ok(decision),
+                Err(Stop::Failed(error)) => Err(error),
+                Err(Stop::Answered(_)) => Err(no_request()),
+            },
+        }
+    }
+
+    fn empty_head<'a>(&'a self, parts: &'a mut Option<Parts>) -> Head<'a> {
+        let parts = parts.get_or_insert_with(|| http::Request::new(()).into_parts().0);
+        Head { parts, state: &(), common: &self.0.common }
+    }
+
+    pub(crate) fn policy(&self) -> Guard<Arc<Policy>> {
+        self.0.policy.load()
+    }
+
+    pub(crate) fn count(&self, event: Event) {
+        self.0.counters.count(event);
+    }
+
+    pub(crate) fn uid_shared(&self) -> &Arc<str> {
+        &self.0.uid
+    }
+
+    pub(crate) fn name(&self) -> &Arc<str> {
+        &self.0.name
+    }
+
+    pub(crate) fn scope(&self) -> &str {
+        &self.0.scope
+    }
+
+    pub(crate) fn switch(&self, on: bool) {
+        self.0.enabled.store(on, Ordering::Relaxed);
+    }
+
+    /// Whether this throttle is the site's: made for it, for a copy of it, or for one that chose the same uid
+    /// and says the same.
+    pub(crate) fn belongs_to(&self, site: &Site) -> bool {
+        self.0.origin.as_ref().is_some_and(|origin| {
+            origin.location == site.location() || (site.is_named() && origin.said == site.settings().describe())
+        })
+    }
+}
+
+/// A function that was asked without a request wanted to end the request.
+pub(crate) fn no_request() -> BackendError {
+    BackendError::new(ErrorKind::Plugin, "a function that is a setting refused an empty request")
+}
+
+impl fmt::Debug for Throttle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Throttle")
+            .field("uid", &self.uid())
+            .field("enabled", &self.is_enabled())
+            .field("settings", &self.settings())
+            .finish_non_exhaustive()
+    }
+}
