@@ -75,7 +75,8 @@ impl Counters {
     }
 
     pub(crate) fn read(&self) -> Counts {
-        let sum = |event: Event| self.0.iter().map(|stripe| stripe.0[event as usize].load(Ordering::Relaxed)).sum();
+        let sum =
+            |event: Event| self.0.iter().map(|stripe| stripe.0[event as usize].load(Ordering::Relaxed)).sum();
         Counts {
             allowed: sum(Event::Allowed),
             denied: sum(Event::Denied),

@@ -84,7 +84,7 @@ pub struct ConfigError {
 }
 
 impl ConfigError {
-    pub(crate) fn new(problems: Vec<String>) -> Self {
+    pub(crate) const fn new(problems: Vec<String>) -> Self {
         Self { problems }
     }
 

@@ -5,6 +5,8 @@ use std::net::IpAddr;
 
 use smallvec::SmallVec;
 
+pub use crate::http::source::{Cookie, Global, Header, Ip};
+
 /// The identity that a request is counted under: one or more parts, encoded so that different parts never
 /// make the same key.
 ///
@@ -61,11 +63,14 @@ impl Key {
     fn push(&mut self, part: &[u8]) {
         // The length as base-128 digits, so that no part can imitate the border of another.
         let mut length = part.len();
-        while length >= 0x80 {
-            self.0.push((length & 0x7f) as u8 | 0x80);
+        loop {
+            let [low, ..] = length.to_le_bytes();
             length >>= 7;
+            self.0.push(if length == 0 { low } else { low | 0x80 });
+            if length == 0 {
+                break;
+            }
         }
-        self.0.push(length as u8);
         self.0.extend_from_slice(part);
     }
 }

@@ -13,7 +13,7 @@ mod decision;
 mod error;
 mod failure;
 mod function;
-pub mod http;
+mod http;
 pub mod key;
 pub mod plug;
 mod policy;

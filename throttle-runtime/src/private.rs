@@ -28,7 +28,9 @@ pub const fn rates(text: &str) -> Rates {
 pub const fn on_error(text: &str) -> OnError {
     match OnError::named(text) {
         Some(policy) => policy,
-        None => panic!("unknown `on_error`: write \"allow\", \"throttle\", \"raise\" or the path of an async fn"),
+        None => {
+            panic!("unknown `on_error`: write \"allow\", \"throttle\", \"raise\" or the path of an async fn")
+        }
     }
 }
 

@@ -107,7 +107,7 @@ impl Settings {
         self
     }
 
-    /// Who is counted together: [`key::ip()`](crate::key::ip) and its siblings, or an async fn that answers
+    /// Who is counted together: [`key::Ip`](crate::key::Ip), its siblings there, or an async fn that answers
     /// an [`Identity`](crate::Identity) or anything that is one.
     pub fn key<M: 'static>(mut self, key: impl Arg<role::key, M, Web<()>> + 'static) -> Self {
         self.key = Some(keep(key));
@@ -121,7 +121,7 @@ impl Settings {
     }
 
     /// The name of the backend.
-    pub fn backend(mut self, name: &'static str) -> Self {
+    pub const fn backend(mut self, name: &'static str) -> Self {
         self.backend = Some(name);
         self
     }

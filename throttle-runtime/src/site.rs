@@ -25,13 +25,27 @@ impl Site {
     /// A site whose uid was made from the function's path.
     #[track_caller]
     pub const fn new(path: &'static str, settings: Settings) -> Self {
-        Self { uid: path, explicit: false, template: false, settings, location: Location::caller(), throttle: OnceCell::new() }
+        Self {
+            uid: path,
+            explicit: false,
+            template: false,
+            settings,
+            location: Location::caller(),
+            throttle: OnceCell::new(),
+        }
     }
 
     /// A site whose uid was chosen.
     #[track_caller]
     pub const fn named(uid: &'static str, settings: Settings) -> Self {
-        Self { uid, explicit: true, template: false, settings, location: Location::caller(), throttle: OnceCell::new() }
+        Self {
+            uid,
+            explicit: true,
+            template: false,
+            settings,
+            location: Location::caller(),
+            throttle: OnceCell::new(),
+        }
     }
 
     /// The same with a key that is made of the function's arguments.

@@ -228,7 +228,8 @@ impl Throttle {
     /// and says the same.
     pub(crate) fn belongs_to(&self, site: &Site) -> bool {
         self.0.origin.as_ref().is_some_and(|origin| {
-            origin.location == site.location() || (site.is_named() && origin.said == site.settings().describe())
+            origin.location == site.location()
+                || (site.is_named() && origin.said == site.settings().describe())
         })
     }
 }

@@ -34,7 +34,7 @@ pub(crate) struct Ticket<'a> {
 }
 
 impl<'a> Ticket<'a> {
-    pub(crate) fn new(
+    pub(crate) const fn new(
         throttle: Cow<'a, Throttle>,
         policy: Guard<Arc<Policy>>,
         key: Key,

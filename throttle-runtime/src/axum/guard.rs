@@ -27,6 +27,10 @@ pub struct ThrottleGoesAboveDebugHandler<const SITE: u64, C: Carrier> {
     progress: Progress<C::State>,
 }
 
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the large one is the usual one: boxing it would cost it an allocation"
+)]
 enum Progress<T> {
     Admitted(Admission<'static>),
     /// A copy of the head, as the rest of it goes to the other extractors.

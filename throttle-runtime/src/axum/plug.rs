@@ -4,8 +4,8 @@ use std::future::Future;
 
 use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse, Response};
-use http::request::Parts;
 use http::StatusCode;
+use http::request::Parts;
 
 use crate::plug::{Answer, Arg, Head, Refusal, Role, Web};
 use crate::{Failure, Soon, Throttled};

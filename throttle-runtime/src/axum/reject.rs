@@ -31,7 +31,8 @@ impl Rejection {
             Self::Stopped(Stop::Failed(error)) => error.into_response(),
             Self::Misconfigured(error) => {
                 tracing::error!(target: "throttle", %error, "a handler has no working throttle");
-                let mut response = text(StatusCode::INTERNAL_SERVER_ERROR, "the rate limiter is misconfigured");
+                let mut response =
+                    text(StatusCode::INTERNAL_SERVER_ERROR, "the rate limiter is misconfigured");
                 response.extensions_mut().insert(error);
                 response
             }

@@ -31,8 +31,11 @@ pub enum OnError {
 
 impl OnError {
     /// The names that attributes and configuration files may use.
-    const NAMED: [(&'static str, Self); 3] =
-        [("allow", Self::Allow), ("throttle", Self::Throttle(Duration::from_secs(1))), ("raise", Self::Raise)];
+    const NAMED: [(&'static str, Self); 3] = [
+        ("allow", Self::Allow),
+        ("throttle", Self::Throttle(Duration::from_secs(1))),
+        ("raise", Self::Raise),
+    ];
 
     /// The policy of that name: `allow`, `throttle` (for a second) or `raise`.
     pub const fn named(name: &str) -> Option<Self> {
@@ -46,7 +49,7 @@ impl OnError {
         None
     }
 
-    pub(crate) fn reaction(self) -> Reaction {
+    pub(crate) const fn reaction(self) -> Reaction {
         match self {
             Self::Allow => Reaction::Allow,
             Self::Throttle(wait) => Reaction::Throttle(wait),

@@ -49,7 +49,7 @@ impl ProxyHeader {
 /// By default nobody is trusted, so that the client is always the peer; a trusted proxy is read in
 /// `X-Forwarded-For`; and IPv6 addresses are counted by their /64, which is what one subscriber gets.
 #[derive(Debug, Clone)]
-pub struct Clients {
+pub(crate) struct Clients {
     trusted: Vec<IpNet>,
     headers: Vec<ProxyHeader>,
     ipv6_prefix: u8,
@@ -94,7 +94,7 @@ impl Clients {
     /// Lists (`X-Forwarded-For`, `Forwarded`) are read from the right, where the nearest proxy writes: the
     /// first address that is not itself a trusted proxy is the client, and what stands to the left of it is
     /// hearsay. An IPv4-mapped IPv6 address is answered as the IPv4 address that it is.
-    pub fn address(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+    pub(crate) fn address(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         let peer = peer.to_canonical();
         if !self.trusts(peer) {
             return peer;
@@ -107,7 +107,7 @@ impl Clients {
     ///
     /// IPv4 addresses stand for themselves, also when they come IPv4-mapped. IPv6 addresses are cut to the
     /// prefix, because one subscriber holds all addresses of it and could use each of them once.
-    pub fn group(&self, address: IpAddr) -> IpAddr {
+    pub(crate) fn group(&self, address: IpAddr) -> IpAddr {
         match address.to_canonical() {
             IpAddr::V6(v6) => Ipv6Net::new(v6, self.ipv6_prefix).map_or(v6, |net| net.network()).into(),
             v4 @ IpAddr::V4(_) => v4,

@@ -51,21 +51,30 @@ impl Report<'_> {
     fn write_draft_11(&self, map: &mut HeaderMap) {
         let mut line = String::with_capacity(48);
         if self.headers.policy {
-            self.list(&mut line, |_| true, |line, quota| {
-                let _ = write!(line, ";q={}", quota.rate().limit().min(MAX_INTEGER));
-                if let Some(seconds) = window(quota.rate()) {
-                    let _ = write!(line, ";w={seconds}");
-                }
-            });
+            self.list(
+                &mut line,
+                |_| true,
+                |line, quota| {
+                    let _ = write!(line, ";q={}", quota.rate().limit().min(MAX_INTEGER));
+                    if let Some(seconds) = window(quota.rate()) {
+                        let _ = write!(line, ";w={seconds}");
+                    }
+                },
+            );
             append(map, POLICY, &line);
         }
         line.clear();
-        self.list(&mut line, |_| true, |line, quota| {
-            // The draft wants no Retry-After before the end of the effective window, so that of a limit that
-            // has to be waited for is its wait.
-            let window = quota.retry_after().map_or(quota.next_after(), |wait| wait.min(quota.next_after()));
-            let _ = write!(line, ";r={};t={}", quota.remaining().min(MAX_INTEGER), whole_seconds(window));
-        });
+        self.list(
+            &mut line,
+            |_| true,
+            |line, quota| {
+                // The draft wants no Retry-After before the end of the effective window, so that of a limit that
+                // has to be waited for is its wait.
+                let window =
+                    quota.retry_after().map_or(quota.next_after(), |wait| wait.min(quota.next_after()));
+                let _ = write!(line, ";r={};t={}", quota.remaining().min(MAX_INTEGER), whole_seconds(window));
+            },
+        );
         append(map, LIMIT, &line);
     }
 
@@ -100,7 +109,8 @@ impl Report<'_> {
     fn write_legacy(&self, map: &mut HeaderMap) {
         let limited = self.quotas.iter().filter(|quota| !quota.rate().is_unlimited());
         let Some(tightest) = limited.min_by_key(|quota| (quota.fits(), quota.remaining())) else { return };
-        let stricter = map.get(&LEGACY_REMAINING).and_then(number).is_some_and(|left| left < tightest.remaining());
+        let stricter =
+            map.get(&LEGACY_REMAINING).and_then(number).is_some_and(|left| left < tightest.remaining());
         if !stricter {
             map.insert(LEGACY_LIMIT, tightest.rate().limit().into());
             map.insert(LEGACY_REMAINING, tightest.remaining().into());

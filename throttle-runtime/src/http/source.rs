@@ -1,4 +1,4 @@
-//! Where the key of a request is read from.
+//! Where the key of a request is read from, if no function says it.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -34,8 +34,19 @@ pub struct Cookie(pub &'static str);
 /// The bucket of all whose address is not known.
 const ANONYMOUS: &str = "__anonymous__";
 
-impl Ip {
-    pub(crate) fn key(self, head: &Head<'_>) -> Key {
+/// Reads a key from the request head.
+pub(crate) trait KeySource: fmt::Display {
+    fn key(&self, head: &Head<'_>) -> Key;
+}
+
+impl KeySource for Global {
+    fn key(&self, _: &Head<'_>) -> Key {
+        Key::global()
+    }
+}
+
+impl KeySource for Ip {
+    fn key(&self, head: &Head<'_>) -> Key {
         match peer(&head.parts.extensions) {
             Some(peer) => {
                 let clients = &head.common.clients;
@@ -49,14 +60,14 @@ impl Ip {
     }
 }
 
-impl Header {
-    pub(crate) fn key(self, head: &Head<'_>) -> Key {
+impl KeySource for Header {
+    fn key(&self, head: &Head<'_>) -> Key {
         found_or_ip(head, head.parts.headers.get(self.0).map(http::HeaderValue::as_bytes))
     }
 }
 
-impl Cookie {
-    pub(crate) fn key(self, head: &Head<'_>) -> Key {
+impl KeySource for Cookie {
+    fn key(&self, head: &Head<'_>) -> Key {
         found_or_ip(head, cookie(&head.parts.headers, self.0))
     }
 }
@@ -97,10 +108,15 @@ fn peer(extensions: &Extensions) -> Option<IpAddr> {
     extensions.get::<SocketAddr>().map(SocketAddr::ip)
 }
 
-
 impl fmt::Display for Ip {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("ip")
+    }
+}
+
+impl fmt::Display for Global {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("global")
     }
 }
 

@@ -4,8 +4,8 @@ use std::future::Future;
 
 use super::{Answer, Arg, Call, Head, Refusal, Role, role};
 use crate::failure::{Failure, OnError, Reaction};
-use crate::http::source::{Cookie, Global, Header, Ip};
-use crate::{ConfigError, Identity, Key, Rate, Rates, Soon};
+use crate::http::source::{Cookie, Global, Header, Ip, KeySource};
+use crate::{ConfigError, Identity, Rate, Rates, Soon};
 
 /// Marks an argument that is a value.
 #[derive(Debug)]
@@ -61,7 +61,9 @@ impl<E> Arg<role::on_error, Value, E> for &'static str {
 
     fn value(&self) -> Option<Result<Reaction, ConfigError>> {
         let unknown = || {
-            ConfigError::one(format!("unknown on_error \"{self}\": write \"allow\", \"throttle\" or \"raise\""))
+            ConfigError::one(format!(
+                "unknown on_error \"{self}\": write \"allow\", \"throttle\" or \"raise\""
+            ))
         };
         Some(OnError::named(self).map(OnError::reaction).ok_or_else(unknown))
     }
@@ -99,17 +101,7 @@ macro_rules! key_sources {
     )* };
 }
 
-key_sources!(Ip, Header, Cookie);
-
-impl<E> Arg<role::key, Value, E> for Global {
-    fn ask<'a>(&'a self, _: &'a mut Head<'_>) -> Soon<'a, Result<Identity, Refusal>> {
-        Soon::now(Ok(Identity::Key(Key::global())))
-    }
-
-    fn describe(&self) -> String {
-        "global".to_owned()
-    }
-}
+key_sources!(Ip, Global, Header, Cookie);
 
 /// A plain async fn without arguments, where there is no request.
 impl<R, F, Fut> Arg<R, (), Call> for F

@@ -164,8 +164,12 @@ impl RateError {
     pub(crate) const fn message(&self) -> &'static str {
         match self {
             Self::Limit => "a rate begins with a whole number: write it like \"100/min\" or \"10 per 30s\"",
-            Self::ZeroLimit => "a limit of 0 lets nothing through: write at least 1, or `Rate::UNLIMITED` for no limit",
-            Self::Separator => "`/` or `per` is missing after the limit: write it like \"100/min\" or \"10 per 30s\"",
+            Self::ZeroLimit => {
+                "a limit of 0 lets nothing through: write at least 1, or `Rate::UNLIMITED` for no limit"
+            }
+            Self::Separator => {
+                "`/` or `per` is missing after the limit: write it like \"100/min\" or \"10 per 30s\""
+            }
             Self::MissingUnit => "the period is missing its unit: write one of ms, s, min, hour, day, week",
             Self::Unit(None) => "unknown unit: write one of ms, s, min, hour, day, week",
             Self::Unit(Some(guess)) => match guess.as_bytes() {
@@ -186,7 +190,9 @@ impl RateError {
             Self::Fraction => "numbers in a rate are whole and positive: write 1500ms, not 1.5s",
             Self::FinePeriod => "the period is not whole milliseconds",
             Self::Overflow => "the number does not fit into 64 bits",
-            Self::Trailing => "something follows the rate: separate several limits with `,` as in \"10/s, 500/hour\"",
+            Self::Trailing => {
+                "something follows the rate: separate several limits with `,` as in \"10/s, 500/hour\""
+            }
             Self::TooMany => "one throttle has at most 8 limits",
         }
     }

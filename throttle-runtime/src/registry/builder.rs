@@ -147,7 +147,8 @@ impl Registry {
         let mut problems = Vec::new();
         for (name, (backend, _)) in &self.0.declared.backends {
             if let Err(error) = backend.initialize().await {
-                problems.push(format!("the backend \"{name}\" cannot be initialised: {}", report::chain(&error)));
+                problems
+                    .push(format!("the backend \"{name}\" cannot be initialised: {}", report::chain(&error)));
             }
         }
         if problems.is_empty() { Ok(()) } else { Err(ConfigError::new(problems)) }

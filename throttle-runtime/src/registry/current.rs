@@ -42,7 +42,9 @@ impl Registry {
 
     pub(super) fn make_global(self) -> Result<Self, ConfigError> {
         let taken = || {
-            ConfigError::one("a registry is installed or in use already: install it once, before the first request")
+            ConfigError::one(
+                "a registry is installed or in use already: install it once, before the first request",
+            )
         };
         GLOBAL.set(self.clone()).map(|()| self).map_err(|_| taken())
     }

@@ -112,7 +112,11 @@ impl Strategy for Gcra {
         let missing = interval - (horizon - backlog) % interval;
         let next_after = micros(missing.min(backlog), rate);
         let reset_after = micros(backlog, rate);
-        Step { quota: quota.with_times(next_after, reset_after), state: store(backlog, arrival), ttl: reset_after }
+        Step {
+            quota: quota.with_times(next_after, reset_after),
+            state: store(backlog, arrival),
+            ttl: reset_after,
+        }
     }
 
     /// Less what has drained since: with other requests in between, more would be theirs.

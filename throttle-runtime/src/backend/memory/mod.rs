@@ -74,10 +74,8 @@ impl Memory {
         self.evictions.load(Ordering::Relaxed)
     }
 
-    fn shard_of(fingerprint: u128) -> usize {
-        #[expect(clippy::cast_possible_truncation, reason = "only the low bits count")]
-        let low = fingerprint as usize;
-        low & (SHARDS - 1)
+    const fn shard_of(fingerprint: u128) -> usize {
+        (fingerprint as usize) & (SHARDS - 1)
     }
 
     fn identify(&self, charges: &[Charge<'_>]) -> SmallVec<[u128; 4]> {
@@ -99,12 +97,13 @@ impl Memory {
         let mut quotas = Quotas::new();
         let mut changes: SmallVec<[Change; 2]> = SmallVec::new();
         for (charge, &fingerprint) in charges.iter().zip(&fingerprints) {
-            let stored = pending(&changes, fingerprint).or_else(|| table(&mut locked, fingerprint).get(fingerprint));
+            let stored =
+                pending(&changes, fingerprint).or_else(|| table(&mut locked, fingerprint).get(fingerprint));
             let change = step_all(charge, fingerprint, stored, charge.cost, now, &mut quotas);
             changes.push(change);
         }
         if quotas.iter().any(|quota| !quota.fits()) {
-            self.undo_remaining(charges, &fingerprints, &mut locked, now, &mut quotas);
+            uncharge(&mut quotas, charges, &fingerprints, &mut locked, now);
         } else if mode == Mode::Take {
             for Change { fingerprint, states, expires } in changes {
                 let evicted = table(&mut locked, fingerprint).insert(fingerprint, states, expires, now);
@@ -112,26 +111,6 @@ impl Memory {
             }
         }
         Verdict { quotas, at: now }
-    }
-
-    /// A denied request took nothing, so the limits that it did fit show what is left without it.
-    fn undo_remaining(
-        &self,
-        charges: &[Charge<'_>],
-        fingerprints: &[u128],
-        locked: &mut Locked<'_>,
-        now: u64,
-        quotas: &mut Quotas,
-    ) {
-        let mut uncharged = Quotas::new();
-        for (charge, &fingerprint) in charges.iter().zip(fingerprints) {
-            step_all(charge, fingerprint, table(locked, fingerprint).get(fingerprint), 0, now, &mut uncharged);
-        }
-        for (quota, uncharged) in quotas.iter_mut().zip(uncharged) {
-            if quota.fits() {
-                *quota = uncharged;
-            }
-        }
     }
 
     fn refund_now(&self, charges: &[Charge<'_>], at: u64) {
@@ -186,6 +165,25 @@ fn step_all(
         }
     }
     change
+}
+
+/// A denied request took nothing, so the limits that it did fit show what is left without it.
+fn uncharge(
+    quotas: &mut Quotas,
+    charges: &[Charge<'_>],
+    fingerprints: &[u128],
+    locked: &mut Locked<'_>,
+    now: u64,
+) {
+    let mut uncharged = Quotas::new();
+    for (charge, &fingerprint) in charges.iter().zip(fingerprints) {
+        step_all(charge, fingerprint, table(locked, fingerprint).get(fingerprint), 0, now, &mut uncharged);
+    }
+    for (quota, uncharged) in quotas.iter_mut().zip(uncharged) {
+        if quota.fits() {
+            *quota = uncharged;
+        }
+    }
 }
 
 fn table<'t>(locked: &'t mut Locked<'_>, fingerprint: u128) -> &'t mut Table {

@@ -24,7 +24,7 @@ pub(super) struct Table {
 }
 
 impl Table {
-    pub(super) fn new(max: usize) -> Self {
+    pub(super) const fn new(max: usize) -> Self {
         Self { entries: HashTable::new(), max }
     }
 
@@ -81,7 +81,6 @@ impl Table {
 }
 
 /// The fingerprint is a keyed hash already; its low bits pick the shard, so the high half is taken here.
-#[expect(clippy::cast_possible_truncation, reason = "the high half of 128 bits")]
 const fn hash(fingerprint: u128) -> u64 {
     (fingerprint >> 64) as u64
 }
