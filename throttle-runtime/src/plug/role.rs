@@ -3,7 +3,8 @@
 use crate::failure::Reaction;
 use crate::{BackendError, Identity, Key, Rate, Rates};
 
-use super::Refusal;
+use super::value::Value;
+use super::{Arg, Ask, Refusal};
 
 /// What a setting is for.
 pub trait Role: 'static {
@@ -30,6 +31,39 @@ roles! {
     exempt => bool,
     on_error => Reaction,
     handler => Refusal,
+}
+
+/// What an argument is at first sight: a value, or a function of so many arguments. By this the compiler
+/// settles `M` before it looks at [`Arg`], so that a mistake is reported as what it is: an argument that is no
+/// extractor, an answer of another type, a fn that is not async.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the `{R}` of a throttle",
+    label = "not a value of this setting, and not an async fn that answers it",
+    note = "see the table of arguments in the documentation of `#[throttle]` for what it can be"
+)]
+pub trait Shape<R, M, E> {}
+
+#[diagnostic::do_not_recommend]
+impl<R: Role, E, A: Arg<R, Value, E>> Shape<R, Value, E> for A {}
+
+macro_rules! shapes {
+    ($(($($argument:ident)*))*) => { $(
+        #[diagnostic::do_not_recommend]
+        impl<R, E, F: Fn($($argument),*) -> Output, Output, $($argument),*> Shape<R, ($($argument,)*), E> for F {}
+    )* };
+}
+
+shapes! {
+    () (A) (A B) (A B C) (A B C D) (A B C D G) (A B C D G H) (A B C D G H I) (A B C D G H I J)
+}
+
+/// An argument of an attribute as a setting. The result is one whatever the argument is, so that a wrong
+/// argument is one mistake and not two.
+pub const fn setting<R: Role, A, M: 'static, E: 'static>(arg: A) -> impl Ask<R>
+where
+    A: Shape<R, M, E> + Arg<R, M, E>,
+{
+    super::wrap(arg)
 }
 
 /// What a plug-in function of the role `R` may return.

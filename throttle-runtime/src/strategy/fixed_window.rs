@@ -13,9 +13,8 @@ use crate::Quota;
 /// - **Remaining** is what is left of the window; [`next_after`](Quota::next_after) and
 ///   [`reset_after`](Quota::reset_after) are both its end.
 ///
-/// A clock that steps back finds the units of the later window counted in the earlier one, so nobody gains
-/// and nobody waits longer than to the end of the window that the clock now shows. The same holds when the
-/// period is changed: what was used since the present window began stays used.
+/// A clock that steps back by up to a period finds the window that it had begun before: what was used there
+/// stays used until that window ends, at most two periods from now. After a longer step the state is none.
 ///
 /// ```
 /// use throttle::{Rate, strategy::{Arrival, FixedWindow, State, Strategy}};
@@ -38,8 +37,11 @@ impl Strategy for FixedWindow {
         let Arrival { rate, cost, now } = *arrival;
         let (limit, period) = (rate.limit(), rate.period_micros());
         let start = now - now % period;
-        let rest = period - now % period;
-        let used = used_since(state, start).min(limit);
+        let (start, used) = match *state.words() {
+            [began, used] if began >= start && began - start <= period => (began, used.min(limit)),
+            _ => (start, 0),
+        };
+        let rest = start.saturating_add(period) - now;
         let left = limit - used;
         let quota = if cost > limit {
             Quota::never(rate, left)
@@ -63,13 +65,5 @@ impl Strategy for FixedWindow {
             [began, used] if began == start => State::from([began, used.saturating_sub(arrival.cost)]),
             _ => state.clone(),
         }
-    }
-}
-
-/// Units used since `start`: those of a window that began before it are forgotten.
-fn used_since(state: &State, start: u64) -> u64 {
-    match *state.words() {
-        [began, used] if began >= start => used,
-        _ => 0,
     }
 }

@@ -16,8 +16,8 @@ use crate::{Quota, Rate};
 /// - **Remaining** is what fits right now; [`next_after`](Quota::next_after) is when one more would,
 ///   [`reset_after`](Quota::reset_after) when the burst is whole again.
 ///
-/// A stored time further ahead than any admission can have set it (the clock stepped back, or the limit was
-/// raised) counts as the furthest possible, so nobody waits longer than for an exhausted burst.
+/// A clock that steps back makes everybody wait that much longer, as long as the stored time is not further
+/// ahead than twice what an admission can have set; after a longer step the state is none.
 ///
 /// Source: ITU-T I.371, appendix A (virtual scheduling).
 ///
@@ -97,26 +97,22 @@ impl Strategy for Gcra {
         let Arrival { rate, cost, .. } = *arrival;
         let interval = u128::from(rate.period_micros());
         let horizon = self.horizon(rate);
-        let backlog = backlog(state, arrival).min(horizon);
+        let backlog = Some(backlog(state, arrival)).filter(|ahead| ahead / 2 <= horizon).unwrap_or(0);
         let after = backlog.saturating_add(interval.saturating_mul(u128::from(cost)));
         let units = |ticks: u128| u64::try_from(ticks / interval).unwrap_or(u64::MAX);
-        let quota = if after <= horizon {
-            Quota::allowed(rate, units(horizon - after))
+        let quota = if after <= horizon || cost == 0 {
+            Quota::allowed(rate, units(horizon.saturating_sub(after)))
         } else if interval.saturating_mul(u128::from(cost)) > horizon {
-            Quota::never(rate, units(horizon - backlog))
+            Quota::never(rate, units(horizon.saturating_sub(backlog)))
         } else {
-            Quota::denied(rate, units(horizon - backlog), micros(after - horizon, rate))
+            Quota::denied(rate, units(horizon.saturating_sub(backlog)), micros(after - horizon, rate))
         };
         let backlog = if quota.fits() { after } else { backlog };
         // One more unit fits as soon as what is free has grown to the next whole interval.
-        let missing = interval - (horizon - backlog) % interval;
-        let next_after = micros(missing.min(backlog), rate);
+        let next = (u128::from(quota.remaining()) + 1).saturating_mul(interval);
+        let next_after = micros(backlog.saturating_sub(horizon.saturating_sub(next)).min(backlog), rate);
         let reset_after = micros(backlog, rate);
-        Step {
-            quota: quota.with_times(next_after, reset_after),
-            state: store(backlog, arrival),
-            ttl: reset_after,
-        }
+        Step { quota: quota.with_times(next_after, reset_after), state: store(backlog, arrival), ttl: reset_after }
     }
 
     /// Less what has drained since: with other requests in between, more would be theirs.

@@ -89,7 +89,8 @@ pub struct Step {
 /// }
 /// ```
 pub trait Strategy: Debug + Send + Sync + 'static {
-    /// A short constant name. State is kept apart by it: a throttle that changes its strategy starts anew.
+    /// A short constant name. State is kept apart by it and by the periods of the limits: a throttle that
+    /// changes its strategy or a period starts anew, one that changes a limit carries on.
     fn name(&self) -> &'static str;
 
     /// Decides one request against one limit.

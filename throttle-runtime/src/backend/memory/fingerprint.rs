@@ -17,7 +17,7 @@ impl Secret {
         Self(SipHasher13::new_with_keys(random(), random()))
     }
 
-    /// Strategies keep their states apart: one cannot read what another stored.
+    /// Strategies and periods keep their states apart: one cannot read what another stored.
     pub(super) fn fingerprint(&self, charge: &Charge<'_>) -> u128 {
         let mut hasher = self.0;
         for part in [charge.scope.as_bytes(), charge.strategy.name().as_bytes()] {
@@ -25,6 +25,8 @@ impl Secret {
             // Texts hold no such byte, so no part can imitate the border of another.
             hasher.write_u8(0xff);
         }
+        charge.rates.iter().for_each(|rate| hasher.write_u64(rate.period_micros()));
+        hasher.write_usize(charge.rates.len());
         hasher.write(charge.key.as_bytes());
         hasher.finish128().as_u128()
     }

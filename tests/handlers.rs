@@ -1,0 +1,212 @@
+//! What a denied client is answered: behaviours 22 to 25 and 31, stories 1, 3, 4, 8, 24 and 25.
+
+mod common;
+
+use axum::http::{HeaderMap, Method, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get as route;
+use axum::{Json, Router};
+use common::{declared_at, get, header, number, registry_at, seconds, service, status, text};
+use serde_json::{Value, json};
+use std::time::Duration;
+use throttle::{ManualClock, OnError, Refused, Settings, Source, Throttled, throttle};
+
+#[throttle(rate = "1/min")]
+async fn plain() -> &'static str {
+    "ok"
+}
+
+#[tokio::test]
+async fn b022_s01_the_default_answer() {
+    let clock = ManualClock::new();
+    clock.advance(Duration::from_millis(500));
+    let app = service(Router::new().route("/", route(plain)), &registry_at(&clock).await);
+    assert_eq!(text(get(&app, "/").await).await, "ok");
+    let denied = get(&app, "/").await;
+    assert_eq!(denied.status(), StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(number(&denied, "retry-after"), Some(60), "59.5 s, rounded up");
+    assert_eq!(header(&denied, "content-type").as_deref(), Some("text/plain; charset=utf-8"));
+    assert_eq!(text(denied).await, "Too many requests. Retry in 60 seconds.");
+}
+
+#[tokio::test]
+async fn b023_d01_d19_seconds_are_rounded_up() {
+    for (millis, expected) in [(1, 1), (999, 1), (1_000, 1), (1_001, 2), (59_999, 60)] {
+        let answer = Throttled::new(Duration::from_millis(millis)).into_response();
+        assert_eq!(number(&answer, "retry-after"), Some(expected), "{millis} ms");
+    }
+    assert_eq!(number(&Throttled::new(Duration::ZERO).into_response(), "retry-after"), Some(1));
+    let longest = number(&Throttled::new(Duration::MAX).into_response(), "retry-after");
+    assert!(longest.is_some_and(|seconds| seconds < 1_000_000_000_000_000), "{longest:?}");
+}
+
+async fn rich(method: Method, headers: HeaderMap, throttled: Throttled) -> Response {
+    let wait = throttled.retry_after_seconds().expect("a wait");
+    let body = json!({
+        "error": "rate_limit_exceeded",
+        "message": format!("You've hit the {:?} limit. Slow down!", throttled.uid()),
+        "retry_after_seconds": wait,
+        "limit": throttled.limits()[0].rate().limit(),
+        "remaining": throttled.remaining(),
+        "path": throttled.head().expect("a request").uri.path(),
+        "method": method.as_str(),
+        "agent": headers.get("user-agent").map(|agent| agent.to_str().expect("text").to_owned()),
+        "backend": throttled.backend(),
+    });
+    (StatusCode::SERVICE_UNAVAILABLE, [("x-ratelimit-reset", wait.to_string())], Json(body)).into_response()
+}
+
+#[throttle(uid = "api:read", rate = "2/min", handler = rich)]
+async fn read() -> &'static str {
+    "ok"
+}
+
+#[tokio::test]
+async fn b024_b031_s03_s04_a_custom_handler_has_the_word() {
+    let clock = ManualClock::new();
+    let app = service(Router::new().route("/read", route(read)), &registry_at(&clock).await);
+    for _ in 0..2 {
+        assert_eq!(status(&app, "/read").await, StatusCode::OK);
+    }
+    clock.advance(seconds(20));
+    let denied = get(&app, "/read").await;
+    assert_eq!(denied.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(number(&denied, "x-ratelimit-reset"), Some(40));
+    assert_eq!(number(&denied, "retry-after"), Some(40), "fields that the handler left out are added");
+    let body: Value = serde_json::from_str(&text(denied).await).expect("JSON");
+    let expected = json!({
+        "error": "rate_limit_exceeded",
+        "message": "You've hit the \"api:read\" limit. Slow down!",
+        "retry_after_seconds": 40,
+        "limit": 2,
+        "remaining": 0,
+        "path": "/read",
+        "method": "GET",
+        "agent": null,
+        "backend": "memory",
+    });
+    assert_eq!(body, expected);
+}
+
+async fn own_retry_after() -> impl IntoResponse {
+    (StatusCode::TOO_MANY_REQUESTS, [("retry-after", "7"), ("ratelimit", "\"mine\";r=0;t=7")], "mine")
+}
+
+#[throttle(rate = "1/min", handler = own_retry_after)]
+async fn own() {}
+
+#[tokio::test]
+async fn b024_what_a_handler_sets_itself_is_left_alone() {
+    let app = service(Router::new().route("/", route(own)), &registry_at(&ManualClock::new()).await);
+    get(&app, "/").await;
+    let denied = get(&app, "/").await;
+    assert_eq!(number(&denied, "retry-after"), Some(7));
+    assert_eq!(header(&denied, "ratelimit").as_deref(), Some("\"mine\";r=0;t=7"));
+    assert_eq!(text(denied).await, "mine");
+}
+
+async fn by_backend(_: Throttled) -> &'static str {
+    "backend"
+}
+
+async fn by_defaults(_: Throttled) -> &'static str {
+    "defaults"
+}
+
+async fn by_attribute(_: Throttled) -> &'static str {
+    "attribute"
+}
+
+#[throttle(rate = "1/min", handler = by_attribute)]
+async fn with_handler() {}
+
+#[tokio::test]
+async fn b025_s08_the_most_specific_handler_answers() {
+    let memory = || throttle::backend::Memory::new();
+    let answers = |registry| async move {
+        let router = Router::new().route("/own", route(with_handler)).route("/none", route(plain));
+        let app = service(router, &registry);
+        get(&app, "/own").await;
+        get(&app, "/none").await;
+        (text(get(&app, "/own").await).await, text(get(&app, "/none").await).await)
+    };
+    let clock = ManualClock::new();
+    let none = answers(registry_at(&clock).await).await;
+    assert_eq!(none, ("attribute".into(), "Too many requests. Retry in 60 seconds.".into()));
+    let defaults = declared_at(&clock).defaults(Settings::new().handler(by_defaults));
+    assert_eq!(answers(defaults.build().await.expect("built")).await, ("attribute".into(), "defaults".into()));
+    let defaults = throttle::registry().defaults(Settings::new().handler(by_defaults));
+    let backend = defaults.backend_with("memory", memory(), Settings::new().handler(by_backend));
+    assert_eq!(answers(backend.build().await.expect("built")).await, ("attribute".into(), "backend".into()));
+}
+
+#[throttle(rate = "10/min", cost = 11)]
+async fn never() {}
+
+#[tokio::test]
+async fn b018_never_is_its_own_answer() {
+    let app = service(Router::new().route("/", route(never)), &registry_at(&ManualClock::new()).await);
+    let denied = get(&app, "/").await;
+    assert_eq!(denied.status(), StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(header(&denied, "retry-after"), None);
+    assert_eq!(text(denied).await, "This request costs more than the limit can ever allow.");
+}
+
+#[throttle(rate = "5/min, 2/s", handler = throttle::problem_json)]
+async fn problem() {}
+
+#[tokio::test]
+async fn problem_json_names_the_violated_policies() {
+    let clock = ManualClock::new();
+    let app = service(Router::new().route("/", route(problem)), &registry_at(&clock).await);
+    get(&app, "/").await;
+    get(&app, "/").await;
+    let denied = get(&app, "/").await;
+    assert_eq!(header(&denied, "content-type").as_deref(), Some("application/problem+json"));
+    let body: Value = serde_json::from_str(&text(denied).await).expect("JSON");
+    assert_eq!(body["status"], 429);
+    assert_eq!(body["type"], "https://iana.org/assignments/http-problem-types#quota-exceeded");
+    assert_eq!(body["violated-policies"], json!(["problem/s"]));
+}
+
+/// The error type of an application: it knows denials from failures.
+enum AppError {
+    Throttled(Throttled),
+}
+
+impl From<Throttled> for AppError {
+    fn from(throttled: Throttled) -> Self {
+        Self::Throttled(throttled)
+    }
+}
+
+impl From<Refused> for AppError {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Throttled(throttled) => Self::Throttled(throttled),
+            other => panic!("{other}"),
+        }
+    }
+}
+
+impl IntoResponse for AppError {
+    fn into_response(self) -> Response {
+        let Self::Throttled(throttled) = self;
+        let wait = throttled.retry_after_seconds();
+        (StatusCode::TOO_MANY_REQUESTS, Json(json!({ "error": "busy", "retry_after": wait }))).into_response()
+    }
+}
+
+async fn busy() -> Result<&'static str, AppError> {
+    Err(Throttled::new(Duration::from_millis(1_500)))?
+}
+
+#[tokio::test]
+async fn s24_s25_a_denial_of_ones_own_and_one_shape_for_all() {
+    let app = Router::new().route("/", route(busy));
+    let denied = get(&app, "/").await;
+    let body: Value = serde_json::from_str(&text(denied).await).expect("JSON");
+    assert_eq!(body, json!({ "error": "busy", "retry_after": 2 }));
+    assert_eq!(Throttled::new(seconds(1)).source(), Source::Program);
+    assert_eq!(OnError::named("throttle"), Some(OnError::default()));
+}

@@ -1,0 +1,208 @@
+//! What becomes of a request when the backend fails: behaviours 33 to 42, stories 16, 17, 22 and 23.
+
+mod common;
+
+use std::error::Error;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{Method, StatusCode};
+use axum::routing::get as route;
+use common::{Broken, get, number, seconds, service, status, text};
+use throttle::{BackendError, ErrorKind, Failure, Hit, OnError, Reaction, Registry, Settings, Source, registry, throttle};
+use tracing_subscriber::layer::SubscriberExt;
+
+async fn broken(settings: Settings) -> (Registry, Broken) {
+    let backend = Broken::default();
+    let declared = registry().backend_with("memory", backend.clone(), settings);
+    (declared.build().await.expect("a registry"), backend)
+}
+
+#[throttle(rate = "5/min", on_error = "allow")]
+async fn open() -> &'static str {
+    "ok"
+}
+
+#[throttle(rate = "5/min")]
+async fn closed() {}
+
+#[throttle(rate = "5/min", on_error = "throttle")]
+async fn throttling() {}
+
+#[throttle(rate = "5/min", on_error = "raise")]
+async fn raising() {}
+
+#[throttle(rate = "5/min", on_error = OnError::Throttle(Duration::from_millis(7_500)))]
+async fn longer() {}
+
+/// Counts the events of this crate on this thread.
+#[derive(Clone, Default)]
+struct Events(Arc<AtomicUsize>);
+
+impl<S: tracing::Subscriber> tracing_subscriber::Layer<S> for Events {
+    fn on_event(&self, event: &tracing::Event<'_>, _: tracing_subscriber::layer::Context<'_, S>) {
+        if event.metadata().target() == "throttle" && *event.metadata().level() == tracing::Level::WARN {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+}
+
+#[tokio::test]
+async fn b033_allow_lets_the_request_pass_with_one_event() {
+    let events = Events::default();
+    let _guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(events.clone()));
+    let (registry, _) = broken(Settings::new()).await;
+    let app = service(Router::new().route("/", route(open)), &registry);
+    let answer = get(&app, "/").await;
+    assert_eq!(answer.status(), StatusCode::OK);
+    assert!(answer.headers().get("ratelimit").is_none(), "nothing is known, so nothing is said");
+    assert_eq!(text(answer).await, "ok");
+    assert_eq!(events.0.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn b034_the_default_is_to_throttle_for_a_second() {
+    let (registry, _) = broken(Settings::new()).await;
+    let app = service(Router::new().route("/", route(closed)).route("/said", route(throttling)), &registry);
+    for path in ["/", "/said"] {
+        let answer = get(&app, path).await;
+        assert_eq!(answer.status(), StatusCode::TOO_MANY_REQUESTS);
+        assert_eq!(number(&answer, "retry-after"), Some(1));
+    }
+}
+
+#[tokio::test]
+async fn b035_the_wait_can_be_longer() {
+    let (registry, _) = broken(Settings::new()).await;
+    let app = service(Router::new().route("/", route(longer)), &registry);
+    assert_eq!(number(&get(&app, "/").await, "retry-after"), Some(8));
+}
+
+#[tokio::test]
+async fn b036_raise_is_a_500_that_keeps_its_source() {
+    let (registry, _) = broken(Settings::new()).await;
+    let app = service(Router::new().route("/", route(raising)), &registry);
+    let answer = get(&app, "/").await;
+    assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    let error = answer.extensions().get::<BackendError>().expect("the error");
+    assert_eq!(error.kind(), ErrorKind::Connection);
+    assert!(error.source().expect("a source").is::<common::Refused>());
+    assert_eq!(text(answer).await, "the rate limiter failed", "the client learns nothing about the store");
+}
+
+#[tokio::test]
+async fn b037_another_name_is_a_construction_error() {
+    let declared = registry().defaults(Settings::new().on_error("ignore"));
+    let registry = declared.build().await.expect("checked at use");
+    let error = registry.create("a", Settings::new().rate("1/s")).expect_err("no such policy");
+    assert!(error.to_string().contains("write \"allow\", \"throttle\" or \"raise\""), "{error}");
+}
+
+async fn answer_by_path(uri: axum::http::Uri, failure: Failure) -> Result<Reaction, BackendError> {
+    match uri.path() {
+        "/allow" => Ok(Reaction::Allow),
+        "/wait" => Ok(Reaction::Throttle(Duration::from_millis(2_500))),
+        "/zero" => Ok(Reaction::Throttle(Duration::ZERO)),
+        "/own" => Err(BackendError::new(ErrorKind::Store, "an error of one's own")),
+        _ => Err(failure.error().clone()),
+    }
+}
+
+#[throttle(uid = "by-path", rate = "5/min", on_error = answer_by_path)]
+async fn asks() {}
+
+#[tokio::test]
+async fn b038_s16_a_function_decides() {
+    let (registry, _) = broken(Settings::new()).await;
+    let app = Router::new().fallback(route(asks));
+    let app = service(app, &registry);
+    assert_eq!(status(&app, "/allow").await, StatusCode::OK);
+    assert_eq!(number(&get(&app, "/wait").await, "retry-after"), Some(3));
+    assert_eq!(number(&get(&app, "/zero").await, "retry-after"), Some(1), "never a 429 in 0 seconds");
+    let own = get(&app, "/own").await;
+    assert_eq!(own.extensions().get::<BackendError>().map(ToString::to_string).as_deref(), Some("an error of one's own"));
+    assert_eq!(status(&app, "/raise").await, StatusCode::INTERNAL_SERVER_ERROR);
+    let counts = registry.get("by-path").expect("used").counts();
+    assert_eq!((counts.allowed_on_error, counts.throttled_on_error, counts.raised), (1, 2, 2));
+}
+
+type Seen = Arc<std::sync::Mutex<Vec<Failure>>>;
+
+async fn record(State(seen): State<Seen>, method: Method, failure: Failure) -> Reaction {
+    assert_eq!(method, Method::GET);
+    seen.lock().expect("the list").push(failure);
+    Reaction::Allow
+}
+
+async fn three() -> u32 {
+    3
+}
+
+#[throttle(uid = "seen", rate = "5/min, 50/h", cost = three, key = header("x-user"), on_error = record)]
+async fn recorded(State(_): State<Seen>) {}
+
+#[tokio::test]
+async fn b039_s22_the_failure_says_everything() {
+    let (registry, _) = broken(Settings::new()).await;
+    let seen = Seen::default();
+    let app = service(Router::new().route("/", route(recorded)).with_state(seen.clone()), &registry);
+    assert_eq!(status(&app, "/").await, StatusCode::OK);
+    let seen = seen.lock().expect("the list");
+    let [failure] = seen.as_slice() else { panic!("asked once") };
+    assert_eq!((failure.uid(), failure.backend(), failure.cost(), failure.attempt()), ("seen", "memory", 3, 1));
+    assert_eq!(failure.rates().to_string(), "5/min, 50/hour");
+    assert_eq!(failure.error().kind(), ErrorKind::Connection);
+    assert!(!failure.key().as_bytes().is_empty());
+}
+
+#[tokio::test]
+async fn b040_s17_s23_the_attribute_wins_over_the_backend() {
+    let (registry, _) = broken(Settings::new().on_error("allow")).await;
+    let app = service(Router::new().route("/", route(closed)).route("/said", route(throttling)), &registry);
+    assert_eq!(status(&app, "/").await, StatusCode::OK, "the backend's policy, although it was bound late");
+    assert_eq!(status(&app, "/said").await, StatusCode::TOO_MANY_REQUESTS);
+    let program = registry.create("program", Settings::new().rate("1/s")).expect("a throttle");
+    assert_eq!(program.hit("a").await.expect("allowed").source(), Source::AllowedOnError);
+}
+
+#[tokio::test]
+async fn b041_a_policy_says_nothing_where_nothing_fails() {
+    let app = service(Router::new().route("/", route(longer)), &Registry::default());
+    assert_eq!(status(&app, "/").await, StatusCode::OK);
+}
+
+static ASKED: AtomicUsize = AtomicUsize::new(0);
+
+async fn count_asked(_: Failure) -> Reaction {
+    ASKED.fetch_add(1, Ordering::SeqCst);
+    Reaction::Allow
+}
+
+#[throttle(rate = "5/min", on_error = count_asked)]
+async fn hung() {}
+
+#[tokio::test(start_paused = true)]
+async fn b042_b063_a_cancelled_request_asks_no_policy_and_a_hung_store_costs_one_deadline() {
+    let backend = Broken { hangs: true, ..Broken::default() };
+    let declared = registry().backend_with("memory", backend.clone(), Settings::new().deadline(seconds(2)));
+    let app = service(Router::new().route("/", route(hung)), &declared.build().await.expect("a registry"));
+    let cancelled = tokio::time::timeout(seconds(1), get(&app, "/")).await;
+    assert!(cancelled.is_err());
+    assert_eq!((backend.calls(), ASKED.load(Ordering::SeqCst)), (1, 0));
+    let before = tokio::time::Instant::now();
+    assert_eq!(status(&app, "/").await, StatusCode::OK);
+    assert_eq!(before.elapsed(), seconds(2));
+    assert_eq!(ASKED.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn a_raised_error_reaches_a_program_as_an_error() {
+    let (registry, _) = broken(Settings::new().on_error("raise")).await;
+    let throttle = registry.create("program", Settings::new().rate("1/s")).expect("a throttle");
+    let error = throttle.hit(Hit::new("a")).await.expect_err("raised");
+    assert_eq!(error.to_string(), "the store is gone");
+    assert_eq!(throttle.counts().raised, 1);
+}

@@ -1,0 +1,13 @@
+//! What the compiler says about mistakes, word by word, and what compiles.
+//!
+//! `TRYBUILD=overwrite cargo test --test ui` writes the messages anew: read every one that changed.
+
+#[test]
+fn mistakes_are_named_where_they_are_made() {
+    trybuild::TestCases::new().compile_fail("tests/ui/fail/*.rs");
+}
+
+#[test]
+fn everything_an_axum_handler_can_be_compiles() {
+    trybuild::TestCases::new().pass("tests/ui/pass/*.rs");
+}
