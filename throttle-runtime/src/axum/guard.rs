@@ -128,7 +128,9 @@ impl Permit {
     /// The handler's response with what the decision says about the limits.
     pub fn respond(self, mut response: Response) -> Response {
         for (ticket, decided) in self.0.tickets.iter().zip(self.0.decided.iter().flatten()) {
-            if !ticket.policy.dry_run {
+            // A client that is told of an exhausted limit may not follow a redirect, so it is not told there.
+            let misleading = response.status().is_redirection() && decided.decision.remaining() == Some(0);
+            if !ticket.policy.dry_run && !misleading {
                 let report = Report {
                     name: ticket.throttle.name(),
                     quotas: decided.decision.quotas(),

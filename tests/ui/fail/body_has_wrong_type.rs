@@ -1,0 +1,12 @@
+use axum::{Router, routing::get};
+use throttle::throttle;
+
+#[throttle(rate = "100/min")]
+async fn items() -> String {
+    let count = 3;
+    count
+}
+
+fn main() {
+    let _: Router = Router::new().route("/", get(items));
+}

@@ -1,0 +1,11 @@
+use throttle::{Refused, throttle, throttle_fn};
+
+#[throttle(rate = "100/min")]
+#[throttle_fn(rate = "100/min")]
+async fn items() -> Result<(), Refused> {
+    Ok(())
+}
+
+fn main() {
+    let _ = items();
+}

@@ -1,0 +1,12 @@
+use axum::{Router, routing::get};
+use throttle::throttle;
+
+#[axum::debug_handler]
+#[throttle(rate = "100/min")]
+async fn items() -> &'static str {
+    "ok"
+}
+
+fn main() {
+    let _: Router = Router::new().route("/", get(items));
+}

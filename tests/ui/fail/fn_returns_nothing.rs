@@ -1,0 +1,10 @@
+use throttle::throttle_fn;
+
+#[throttle_fn(rate = "5/s")]
+async fn send() {
+    drop(1);
+}
+
+fn main() {
+    let _ = send();
+}

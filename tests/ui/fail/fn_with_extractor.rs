@@ -1,0 +1,14 @@
+use throttle::{Refused, throttle_fn};
+
+async fn tenant(method: axum::http::Method) -> String {
+    method.to_string()
+}
+
+#[throttle_fn(rate = "5/s", key = tenant)]
+async fn send() -> Result<(), Refused> {
+    Ok(())
+}
+
+fn main() {
+    let _ = send();
+}

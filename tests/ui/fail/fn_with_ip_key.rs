@@ -1,0 +1,10 @@
+use throttle::{Refused, throttle_fn};
+
+#[throttle_fn(rate = "5/s", key = ip)]
+async fn send() -> Result<(), Refused> {
+    Ok(())
+}
+
+fn main() {
+    let _ = send();
+}

@@ -1,0 +1,12 @@
+use axum::{Router, routing::get};
+use throttle::throttle;
+
+#[throttle(rate = "10/s", cost = 0)]
+#[throttle(rate = "100/min", key = "{")]
+async fn items() -> &'static str {
+    "ok"
+}
+
+fn main() {
+    let _: Router = Router::new().route("/", get(items));
+}

@@ -1,0 +1,12 @@
+use axum::{Router, routing::get};
+use throttle::throttle;
+
+#[throttle(uid = "api:items", rate = "10/s")]
+#[throttle(uid = "api:items", rate = "100/min")]
+async fn items() -> &'static str {
+    "ok"
+}
+
+fn main() {
+    let _: Router = Router::new().route("/", get(items));
+}
