@@ -1,0 +1,33 @@
+//! The global registry: installed once, in charge everywhere, and there without being installed.
+
+mod common;
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::routing::get as route;
+use common::{Counted, status};
+use std::sync::atomic::Ordering;
+use throttle::{Registry, Settings, registry, throttle};
+
+#[throttle(rate = "1/min", key = global)]
+async fn limited() {}
+
+/// One test, since a process has one global registry.
+#[tokio::test]
+async fn b119_an_installed_registry_is_in_charge_of_everything() {
+    let backend = Counted::default();
+    let declared = registry().namespace("installed").backend("memory", backend.clone());
+    let installed = declared.defaults(Settings::new().on_error("allow")).install().await.expect("a registry");
+    assert_eq!(Registry::current().namespace(), "installed");
+    let app = Router::new().route("/", route(limited));
+    assert_eq!(status(&app, "/").await, StatusCode::OK);
+    assert_eq!(tokio::spawn(async move { status(&app, "/").await }).await.expect("a task"), 429);
+    assert_eq!(backend.decided.load(Ordering::SeqCst), 2);
+    installed.disable_all();
+    let app = Router::new().route("/", route(limited));
+    assert_eq!(status(&app, "/").await, StatusCode::OK);
+    let again = registry().install().await.expect_err("installed already");
+    assert!(again.to_string().contains("install it once"), "{again}");
+    Registry::current().close().await.expect("closed");
+    assert_eq!(backend.closed.load(Ordering::SeqCst), 1);
+}

@@ -1,0 +1,197 @@
+//! Switches, scopes, counters and shutdown: behaviours 10, 104, 113, 118, 119 and 120, story 9.
+
+mod common;
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::Ordering;
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::routing::get as route;
+use common::{Broken, Counted, declared_at, registry_at, service, status};
+use throttle::backend::Memory;
+use throttle::{ManualClock, Registry, Settings, Source, registry, sites, throttle};
+use tracing::field::{Field, Visit};
+use tracing_subscriber::layer::SubscriberExt;
+
+const OK: StatusCode = StatusCode::OK;
+const DENIED: StatusCode = StatusCode::TOO_MANY_REQUESTS;
+
+#[throttle(uid = "one", rate = "2/min")]
+async fn one() {}
+
+#[throttle(uid = "two", rate = "1/min")]
+async fn two() {}
+
+#[throttle(rate = "1/min, 5/hour", key = header("x-user"), on_error = "allow")]
+async fn derived() {}
+
+async fn app(registry: &Registry) -> Router {
+    let router = Router::new().route("/one", route(one)).route("/two", route(two)).route("/derived", route(derived));
+    service(router, registry)
+}
+
+#[tokio::test]
+async fn b104_one_throttle_is_switched_off_and_on() {
+    let registry = registry_at(&ManualClock::new()).await;
+    let app = app(&registry).await;
+    assert_eq!(status(&app, "/one").await, OK);
+    assert!(registry.disable("one"));
+    for _ in 0..5 {
+        assert_eq!(status(&app, "/one").await, OK);
+    }
+    assert_eq!([status(&app, "/two").await, status(&app, "/two").await], [OK, DENIED], "the others hold");
+    assert!(registry.enable("one"));
+    assert_eq!([status(&app, "/one").await, status(&app, "/one").await], [OK, DENIED], "the old count goes on");
+    assert!(!registry.disable("unknown") && !registry.enable("unknown"));
+    assert_eq!(registry.get("one").expect("used").counts().skipped, 5);
+}
+
+#[tokio::test]
+async fn b104_a_throttle_can_be_switched_off_before_its_first_use() {
+    let registry = registry_at(&ManualClock::new()).await;
+    assert!(registry.disable("two"));
+    let app = app(&registry).await;
+    assert_eq!([status(&app, "/two").await, status(&app, "/two").await], [OK, OK]);
+}
+
+#[tokio::test]
+async fn b104_b119_all_throttles_are_switched_off_and_on() {
+    let registry = registry_at(&ManualClock::new()).await;
+    let app = app(&registry).await;
+    registry.disable_all();
+    assert!(registry.enable("one"), "an own switch does not beat that of all");
+    for path in ["/one", "/two", "/one", "/two", "/one"] {
+        assert_eq!(status(&app, path).await, OK);
+    }
+    let program = registry.create("program", Settings::new().rate("1/min")).expect("a throttle");
+    assert_eq!(program.hit("a").await.expect("a decision").source(), Source::Disabled);
+    registry.enable_all();
+    assert_eq!([status(&app, "/two").await, status(&app, "/two").await], [OK, DENIED]);
+}
+
+#[tokio::test]
+async fn b113_scopes_nest_and_leaving_restores_the_outer() {
+    let name = || Registry::current().namespace().to_owned();
+    let outer = registry().namespace("outer").build().await.expect("a registry");
+    let inner = registry().namespace("inner").build().await.expect("a registry");
+    outer
+        .scope(async {
+            assert_eq!(name(), "outer");
+            tokio::task::yield_now().await;
+            inner.scope(async { assert_eq!(name(), "inner") }).await;
+            assert_eq!(name(), "outer");
+        })
+        .await;
+    assert_eq!(name(), "");
+}
+
+#[tokio::test]
+async fn b010_registries_do_not_share_counts() {
+    let clock = ManualClock::new();
+    for _ in 0..2 {
+        let app = app(&registry_at(&clock).await).await;
+        assert_eq!([status(&app, "/two").await, status(&app, "/two").await], [OK, DENIED]);
+    }
+}
+
+#[tokio::test]
+async fn s09_namespaces_keep_apart_what_shares_a_store() {
+    let backend = Counted::default();
+    for namespace in ["shop", "blog", "shop:1", ""] {
+        let declared = registry().namespace(namespace).backend("memory", backend.clone());
+        let app = app(&declared.build().await.expect("a registry")).await;
+        assert_eq!([status(&app, "/two").await, status(&app, "/two").await], [OK, DENIED], "{namespace:?}");
+    }
+}
+
+#[tokio::test]
+async fn b120_s09_every_backend_is_closed_exactly_once() {
+    let (first, second) = (Counted::default(), Counted::default());
+    let declared = registry().backend("memory", first.clone()).backend("second", second.clone());
+    let registry = declared.build().await.expect("a registry");
+    let clone = registry.clone();
+    let (a, b) = tokio::join!(registry.close(), clone.close());
+    a.and(b).expect("closed");
+    registry.close().await.expect("closed before");
+    for backend in [first, second] {
+        assert_eq!(backend.initialized.load(Ordering::SeqCst), 1);
+        assert_eq!(backend.closed.load(Ordering::SeqCst), 1);
+    }
+}
+
+#[tokio::test]
+async fn resetting_forgets_every_count() {
+    let registry = registry_at(&ManualClock::new()).await;
+    let app = app(&registry).await;
+    assert_eq!([status(&app, "/two").await, status(&app, "/two").await], [OK, DENIED]);
+    registry.reset().await.expect("reset");
+    assert_eq!(status(&app, "/two").await, OK);
+}
+
+#[tokio::test]
+async fn every_attribute_is_listed_with_its_place_and_its_settings() {
+    let sites = sites();
+    let uids: Vec<_> = sites.iter().map(|site| site.uid()).collect();
+    assert_eq!(uids, ["one", "two", "registry::derived"]);
+    let derived = sites[2];
+    assert!(derived.location().file().ends_with("registry.rs"));
+    let said = derived.settings().describe();
+    let text = |name| said.iter().find(|(setting, _)| *setting == name).map(|(_, text)| text.as_str());
+    assert_eq!(text("rate"), Some("1/min, 5/hour"));
+    assert_eq!(text("key"), Some("header(\"x-user\")"));
+    assert_eq!(text("on_error"), Some("allow"));
+}
+
+/// Everything that events say, as text.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<String>>);
+
+impl Visit for Log {
+    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+        self.0.lock().expect("the log").push_str(&format!("{field}={value:?} "));
+    }
+}
+
+impl<S: tracing::Subscriber> tracing_subscriber::Layer<S> for Log {
+    fn on_event(&self, event: &tracing::Event<'_>, _: tracing_subscriber::layer::Context<'_, S>) {
+        event.record(&mut self.clone());
+    }
+}
+
+#[tokio::test]
+async fn b118_everything_is_counted_and_nobody_is_named() {
+    let log = Log::default();
+    let _guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(log.clone()));
+    let registry = registry().backend("memory", Broken::default()).build().await.expect("a registry");
+    let settings = Settings::new().rate("1/min").on_error("allow");
+    let open = registry.create("open", settings).expect("a throttle");
+    for _ in 0..3 {
+        open.hit("alice@example.org").await.expect("allowed");
+    }
+    assert_eq!(open.counts().allowed_on_error, 3);
+    let denying = Registry::default().create("denying", Settings::new().rate("1/min")).expect("a throttle");
+    for _ in 0..4 {
+        denying.hit("alice@example.org").await.expect("a decision");
+    }
+    let counts = denying.counts();
+    assert_eq!((counts.allowed, counts.denied), (1, 3));
+    let log = log.0.lock().expect("the log");
+    assert!(log.contains("uid=\"open\""), "{log}");
+    assert!(!log.contains("alice"), "{log}");
+    let debug = format!("{registry:?} {open:?} {counts:?}");
+    assert!(!debug.contains("alice"), "{debug}");
+}
+
+#[tokio::test]
+async fn defaults_settle_what_nobody_says() {
+    let settings = Settings::new().strategy(throttle::strategy::Gcra::new()).backend("other");
+    let other = Memory::builder().clock(ManualClock::new()).build();
+    let declared = declared_at(&ManualClock::new()).backend("other", other).defaults(settings);
+    let registry = declared.build().await.expect("a registry");
+    let app = app(&registry).await;
+    assert_eq!([status(&app, "/one").await, status(&app, "/one").await], [OK, DENIED], "evenly spaced");
+    let said = format!("{:?}", registry.get("one").expect("used").settings());
+    assert!(said.contains("Gcra") && said.contains("\"other\""), "{said}");
+}

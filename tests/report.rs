@@ -1,0 +1,112 @@
+//! A program with every mistake that start-up finds: behaviours 10, 21, 37, 77 and 105. One report names all.
+
+use throttle::strategy::Gcra;
+use throttle::{BackendError, ErrorKind, Settings, registry, throttle, throttle_fn};
+
+#[throttle(uid = "api:search", rate = "10/s", backend = "redis")]
+async fn search() {}
+
+#[throttle(uid = "same", rate = "10/s")]
+async fn first() {}
+
+#[throttle(uid = "same", rate = "11/s")]
+async fn second() {}
+
+#[throttle(uid = "shared", rate = "10/s", strategy = Gcra::new())]
+async fn shared() {}
+
+#[throttle(uid = "shared", rate = "10/s", strategy = Gcra::new())]
+async fn shared_on_purpose() {}
+
+struct A;
+struct B;
+
+impl A {
+    #[throttle(rate = "10/s")]
+    async fn list() {}
+}
+
+impl B {
+    #[throttle(rate = "10/s")]
+    async fn list() {}
+}
+
+#[throttle_fn(uid = "job", rate = "1/s", backend = "rediss")]
+async fn job() -> Result<(), throttle::Refused> {
+    Ok(())
+}
+
+#[tokio::test]
+async fn b021_b077_b105_one_report_names_every_problem_with_its_place() {
+    let declared = registry()
+        .throttle("api:serch", Settings::new().rate("1/s"))
+        .throttle("same", Settings::new().on_error("ignore"))
+        .trusted_proxies(["10.0.0.0/8", "10.0.0/8"])
+        .backend("twice", throttle::backend::Memory::new())
+        .backend("twice", throttle::backend::Memory::new());
+    let error = declared.install().await.expect_err("nothing of this works");
+    let report = error.to_string();
+    let expected = [
+        "declared twice",
+        "\"10.0.0/8\"",
+        "`api:serch`, but no attribute has that uid, did you mean `api:search`?",
+        "tests/report.rs:6: `api:search` runs on the backend \"redis\", which is not declared: declared are \"memory\", \"twice\"",
+        "tests/report.rs:12: the uid `same` also stands at tests/report.rs:9 with different settings",
+        "unknown on_error \"ignore\"",
+        "tests/report.rs:30: another function at tests/report.rs:25 is called `report::list` too",
+        "`job` runs on the backend \"rediss\"",
+    ];
+    for text in expected {
+        assert!(report.contains(text), "{text}\nis not in\n{report}");
+    }
+    assert!(!report.contains("`shared`"), "a uid may be shared on purpose: {report}");
+    assert!(report.starts_with("throttle is misconfigured in "), "{report}");
+}
+
+#[derive(Debug)]
+struct Unreachable;
+
+impl throttle::backend::Backend for Unreachable {
+    fn decide<'a>(
+        &'a self,
+        _: &'a [throttle::backend::Charge<'a>],
+        _: throttle::backend::Mode,
+    ) -> throttle::backend::Reply<'a, throttle::backend::Verdict> {
+        unreachable!("never initialised")
+    }
+
+    fn refund<'a>(&'a self, _: &'a [throttle::backend::Charge<'a>], _: u64) -> throttle::backend::Reply<'a, ()> {
+        unreachable!("never initialised")
+    }
+
+    fn initialize(&self) -> throttle::backend::Reply<'_, ()> {
+        let source = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+        throttle::Soon::now(Err(BackendError::with_source(ErrorKind::Connection, "cannot connect", source)))
+    }
+
+    fn reset(&self) -> throttle::backend::Reply<'_, ()> {
+        unreachable!("never initialised")
+    }
+}
+
+#[tokio::test]
+async fn b077_a_backend_that_is_not_ready_stops_the_start() {
+    let error = registry().backend("main", Unreachable).build().await.expect_err("not reachable");
+    assert_eq!(
+        error.to_string(),
+        "throttle is misconfigured: the backend \"main\" cannot be initialised: cannot connect: connection refused"
+    );
+}
+
+#[tokio::test]
+async fn the_handlers_of_this_file_are_used() {
+    let _: axum::Router = axum::Router::new()
+        .route("/1", axum::routing::get(search))
+        .route("/2", axum::routing::get(first))
+        .route("/3", axum::routing::get(second))
+        .route("/4", axum::routing::get(shared))
+        .route("/5", axum::routing::get(shared_on_purpose))
+        .route("/6", axum::routing::get(A::list))
+        .route("/7", axum::routing::get(B::list));
+    let _ = job();
+}
