@@ -77,3 +77,26 @@ pub trait Backend: Debug + Send + Sync + 'static {
         Soon::now(Ok(()))
     }
 }
+
+/// A backend that is used in several places.
+impl<B: Backend> Backend for std::sync::Arc<B> {
+    fn decide<'a>(&'a self, charges: &'a [Charge<'a>], mode: Mode) -> Reply<'a, Verdict> {
+        (**self).decide(charges, mode)
+    }
+
+    fn refund<'a>(&'a self, charges: &'a [Charge<'a>], at: u64) -> Reply<'a, ()> {
+        (**self).refund(charges, at)
+    }
+
+    fn initialize(&self) -> Reply<'_, ()> {
+        (**self).initialize()
+    }
+
+    fn reset(&self) -> Reply<'_, ()> {
+        (**self).reset()
+    }
+
+    fn close(&self) -> Reply<'_, ()> {
+        (**self).close()
+    }
+}
