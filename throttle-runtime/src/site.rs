@@ -1,11 +1,10 @@
 //! A place in the code that carries an attribute, and the list of all such places.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::fmt;
 use std::panic::Location;
 
-use once_cell::sync::{Lazy, OnceCell};
+use once_cell::sync::OnceCell;
 
 use crate::registry::Registry;
 use crate::{ConfigError, Settings, Throttle};
@@ -122,23 +121,4 @@ pub fn sites() -> Vec<&'static Site> {
     // Macros such as `debug_handler` copy functions, attribute and all: copies are one site.
     sites.dedup_by_key(|site| (site.location, site.uid));
     sites
-}
-
-/// The sites with that id; `None` if there are none, or if two different functions came by the same id.
-pub(crate) fn linked(id: u64) -> Option<&'static [Site]> {
-    static BY_ID: Lazy<HashMap<u64, Option<&'static [Site]>>> = Lazy::new(|| {
-        let mut by_id: HashMap<u64, Option<&'static [Site]>> = HashMap::new();
-        for linked in inventory::iter::<Linked>() {
-            let known = by_id.entry(linked.id).or_insert(Some(linked.sites));
-            if known.is_some_and(|sites| !is_copy(sites, linked.sites)) {
-                *known = None;
-            }
-        }
-        by_id
-    });
-    BY_ID.get(&id).copied().flatten()
-}
-
-fn is_copy(a: &[Site], b: &[Site]) -> bool {
-    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.location == b.location && a.uid == b.uid)
 }

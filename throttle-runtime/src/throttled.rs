@@ -4,8 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::HeaderMap;
 use http::request::Parts;
 
+use crate::http::fields::Report;
 use crate::{BackendError, Decision, Quota, Source};
 
 /// A request was denied.
@@ -117,8 +119,46 @@ impl Throttled {
         }
     }
 
-    pub(crate) fn denial(&self) -> &Denial {
-        &self.0
+    /// Adds the header fields of the default answer: `Retry-After` and what the throttle's
+    /// [`Headers`](crate::Headers) say. Lists grow where another throttle has written to them; of the single
+    /// values the strictest stays.
+    pub fn write_headers(&self, headers: &mut HeaderMap) {
+        self.report().write(headers);
+    }
+
+    /// Adds those of the fields that are not there yet.
+    #[cfg(feature = "axum")]
+    pub(crate) fn complete(&self, theirs: &mut HeaderMap) {
+        let mut ours = HeaderMap::new();
+        self.write_headers(&mut ours);
+        for (name, value) in ours {
+            if let Some(name) = name
+                && !theirs.contains_key(&name)
+            {
+                theirs.insert(name, value);
+            }
+        }
+    }
+
+    /// A body of the media type `application/problem+json` (RFC 9457) that names the `violated-policies` as
+    /// the header fields do (draft-ietf-httpapi-ratelimit-headers-11, section 6.1).
+    pub fn problem_json(&self) -> String {
+        format!(
+            "{{\"type\":\"https://iana.org/assignments/http-problem-types#quota-exceeded\",\"title\":\"Too Many \
+             Requests\",\"status\":429,\"detail\":\"{}\",\"violated-policies\":[{}]}}",
+            self.message(),
+            self.report().violated(),
+        )
+    }
+
+    fn report(&self) -> Report<'_> {
+        Report {
+            name: &self.0.name,
+            quotas: self.limits(),
+            retry_after: self.retry_after(),
+            denied: true,
+            headers: self.0.headers,
+        }
     }
 }
 

@@ -20,7 +20,11 @@ use crate::{ConfigError, Decision, Key, Quotas, Site};
 /// Why a request does not go on.
 pub(crate) enum Rejection {
     /// A throttle denied it; its custom handler, if it has one, has the word.
-    Throttled(Throttled, Option<&'static dyn Ask<role::handler>>),
+    Throttled(
+        Throttled,
+        #[cfg_attr(not(feature = "axum"), expect(dead_code, reason = "no handlers without responses"))]
+        Option<&'static dyn Ask<role::handler>>,
+    ),
     /// There is no decision.
     Stopped(Stop),
     /// There is no throttle.

@@ -8,10 +8,11 @@ use axum::extract::{FromRef, FromRequestParts};
 use axum::response::Response;
 use http::request::Parts;
 
+use super::linked::linked;
 use crate::admission::{self, Admission};
 use crate::http::fields::Report;
 use crate::plug::Head;
-use crate::site::{Site, linked};
+use crate::site::Site;
 use crate::{Key, Registry};
 
 /// The hidden first parameter of a handler with `#[throttle]`.

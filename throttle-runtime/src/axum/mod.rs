@@ -1,6 +1,7 @@
 //! The edge for axum handlers.
 
 mod guard;
+mod linked;
 mod plug;
 mod reject;
 

@@ -3,10 +3,9 @@
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::header::CONTENT_TYPE;
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderValue, StatusCode};
 
 use crate::admission::{Rejection, Stop};
-use crate::http::fields::Report;
 use crate::plug::Head;
 use crate::{BackendError, Throttled};
 
@@ -45,7 +44,7 @@ impl Rejection {
 impl IntoResponse for Throttled {
     fn into_response(self) -> Response {
         let mut response = text(StatusCode::TOO_MANY_REQUESTS, self.message());
-        self.report().write(response.headers_mut());
+        self.write_headers(response.headers_mut());
         response
     }
 }
@@ -59,32 +58,6 @@ impl IntoResponse for BackendError {
     }
 }
 
-impl Throttled {
-    fn report(&self) -> Report<'_> {
-        let denial = self.denial();
-        Report {
-            name: &denial.name,
-            quotas: self.limits(),
-            retry_after: self.retry_after(),
-            denied: true,
-            headers: denial.headers,
-        }
-    }
-
-    /// Adds the fields that a custom handler did not set itself.
-    fn complete(&self, theirs: &mut HeaderMap) {
-        let mut ours = HeaderMap::new();
-        self.report().write(&mut ours);
-        for (name, value) in ours {
-            if let Some(name) = name
-                && !theirs.contains_key(&name)
-            {
-                theirs.insert(name, value);
-            }
-        }
-    }
-}
-
 fn text(status: StatusCode, body: impl Into<Body>) -> Response {
     let mut response = Response::new(body.into());
     *response.status_mut() = status;
@@ -93,8 +66,7 @@ fn text(status: StatusCode, body: impl Into<Body>) -> Response {
 }
 
 /// A ready-made `handler`: status 429 and an `application/problem+json` body (RFC 9457) of the type
-/// `quota-exceeded`, which names the `violated-policies` as the header fields do
-/// (draft-ietf-httpapi-ratelimit-headers-11, section 6.1).
+/// `quota-exceeded`: see [`Throttled::problem_json`].
 ///
 /// ```
 /// use throttle::throttle;
@@ -105,12 +77,7 @@ fn text(status: StatusCode, body: impl Into<Body>) -> Response {
 /// }
 /// ```
 pub async fn problem_json(throttled: Throttled) -> Response {
-    let policies = throttled.report().violated();
-    let body = format!(
-        "{{\"type\":\"https://iana.org/assignments/http-problem-types#quota-exceeded\",\"title\":\"Too Many \
-         Requests\",\"status\":429,\"detail\":\"{}\",\"violated-policies\":[{policies}]}}",
-        throttled.message(),
-    );
+    let body = throttled.problem_json();
     let mut response = throttled.into_response();
     *response.body_mut() = body.into();
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));

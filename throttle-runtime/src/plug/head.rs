@@ -10,6 +10,7 @@ use crate::registry::Common;
 /// says about clients.
 pub struct Head<'a> {
     pub(crate) parts: &'a mut Parts,
+    #[cfg_attr(not(feature = "axum"), expect(dead_code, reason = "functions see state through extractors"))]
     pub(crate) state: &'a (dyn Any + Send + Sync),
     pub(crate) common: &'a Common,
 }
