@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::HeaderValue;
+
 use crate::backend::Backend;
-use crate::http::Headers;
+use crate::http::{Headers, fields};
 use crate::plug::{Ask, role};
 use crate::strategy::Strategy;
 use crate::{ConfigError, Rates, Settings};
@@ -23,6 +25,10 @@ pub(crate) struct Policy {
     pub(crate) handler: Option<&'static dyn Ask<role::handler>>,
     pub(crate) exempt: Option<&'static dyn Ask<role::exempt>>,
     pub(crate) headers: Headers,
+    /// The throttle's name in header fields.
+    pub(crate) name: Arc<str>,
+    /// The value of `RateLimit-Policy`, where it is the same for every answer.
+    pub(crate) advertised: Option<HeaderValue>,
     pub(crate) dry_run: bool,
     pub(crate) deadline: Duration,
     /// What was settled, for listings.
@@ -32,10 +38,9 @@ pub(crate) struct Policy {
 impl Policy {
     /// Settles `settings` on a backend.
     pub(crate) fn new(
-        uid: &str,
+        (uid, name): (&str, &str),
         settings: Settings,
-        backend_name: Arc<str>,
-        backend: Arc<dyn Backend>,
+        backend: (&Arc<str>, &Arc<dyn Backend>),
     ) -> Result<Self, ConfigError> {
         let settings = settings.or(Settings::BUILT_IN);
         let mut problems = Vec::new();
@@ -46,15 +51,15 @@ impl Policy {
             return Err(ConfigError::new(problems));
         }
         // Everything but the rate has a built-in default.
-        Self::settled(settings, rates, backend_name, backend)
+        Self::settled(name, settings, rates, backend)
             .ok_or_else(|| ConfigError::one(format!("`{uid}` has no rate: give it one such as \"100/min\"")))
     }
 
     fn settled(
+        name: &str,
         settings: Settings,
         rates: Option<Rates>,
-        backend_name: Arc<str>,
-        backend: Arc<dyn Backend>,
+        (backend_name, backend): (&Arc<str>, &Arc<dyn Backend>),
     ) -> Option<Self> {
         Some(Self {
             rate: settings.rate?,
@@ -62,12 +67,14 @@ impl Policy {
             strategy: settings.strategy?,
             key: settings.key?,
             cost: settings.cost?,
-            backend,
-            backend_name,
+            backend: Arc::clone(backend),
+            backend_name: Arc::clone(backend_name),
             on_error: settings.on_error?,
             handler: settings.handler,
             exempt: settings.exempt,
             headers: settings.headers?,
+            name: Arc::from(name),
+            advertised: rates.and_then(|rates| fields::policy(name, rates.iter().copied())),
             dry_run: settings.dry_run?,
             deadline: settings.deadline?,
             settings,

@@ -66,6 +66,12 @@ impl Site {
         self.uid
     }
 
+    /// The name in header fields: the uid if it was chosen, else the function's name without its path.
+    pub fn name(&self) -> &'static str {
+        let path = if self.explicit { None } else { self.uid.rsplit("::").next() };
+        path.unwrap_or(self.uid)
+    }
+
     /// Whether the uid was chosen.
     pub const fn is_named(&self) -> bool {
         self.explicit

@@ -25,8 +25,6 @@ pub struct Throttle(Arc<Inner>);
 
 struct Inner {
     uid: Arc<str>,
-    /// The name in header fields: the uid if it was chosen, else the function's name without its path.
-    name: Arc<str>,
     scope: Arc<str>,
     policy: ArcSwap<Policy>,
     enabled: AtomicBool,
@@ -87,10 +85,7 @@ impl<K: Into<Key>> From<K> for Hit {
 
 impl Throttle {
     pub(crate) fn new(uid: Arc<str>, site: Option<&Site>, policy: Policy, common: Arc<Common>) -> Self {
-        let named = site.is_none_or(Site::is_named);
-        let name = if named { &*uid } else { uid.rsplit("::").next().unwrap_or(&uid) };
         Self(Arc::new(Inner {
-            name: Arc::from(name),
             scope: common.scope(&uid),
             uid,
             policy: ArcSwap::from_pointee(policy),
@@ -210,10 +205,6 @@ impl Throttle {
 
     pub(crate) fn uid_shared(&self) -> &Arc<str> {
         &self.0.uid
-    }
-
-    pub(crate) fn name(&self) -> &Arc<str> {
-        &self.0.name
     }
 
     pub(crate) fn scope(&self) -> &str {

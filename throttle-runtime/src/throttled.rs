@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::HeaderMap;
 use http::request::Parts;
+use http::{HeaderMap, HeaderValue};
 
 use crate::http::fields::Report;
 use crate::{BackendError, Decision, Quota, Source};
@@ -30,6 +30,7 @@ pub struct Throttled(Arc<Denial>);
 pub(crate) struct Denial {
     pub(crate) uid: Arc<str>,
     pub(crate) name: Arc<str>,
+    pub(crate) advertised: Option<HeaderValue>,
     pub(crate) decision: Decision,
     pub(crate) backend: Arc<str>,
     pub(crate) headers: crate::Headers,
@@ -45,6 +46,7 @@ impl Throttled {
         Self::from_denial(Denial {
             uid: Arc::from(""),
             name: Arc::from(""),
+            advertised: None,
             decision,
             backend: Arc::from(""),
             headers: crate::Headers::default(),
@@ -154,6 +156,7 @@ impl Throttled {
     fn report(&self) -> Report<'_> {
         Report {
             name: &self.0.name,
+            advertised: self.0.advertised.as_ref(),
             quotas: self.limits(),
             retry_after: self.retry_after(),
             denied: true,

@@ -24,7 +24,12 @@ fn rate() -> impl Random<Value = Rate> {
 const START: u64 = 1_767_225_600_123_456;
 
 /// Runs a schedule; a denied request leaves the state as it was, as every backend does it.
-fn run(strategy: &dyn Strategy, rate: Rate, schedule: &[Request], mut each: impl FnMut(u64, u64, &State, &Step)) {
+fn run(
+    strategy: &dyn Strategy,
+    rate: Rate,
+    schedule: &[Request],
+    mut each: impl FnMut(u64, u64, &State, &Step),
+) {
     let (mut state, mut now) = (State::EMPTY, START);
     for &(gap, cost) in schedule {
         now += gap;

@@ -139,7 +139,8 @@ impl Admission<'_> {
         tracing::debug!(target: "throttle", uid = ticket.throttle.uid(), retry_after = ?decision.retry_after(), "throttled");
         let denial = Denial {
             uid: ticket.throttle.uid_shared().clone(),
-            name: ticket.throttle.name().clone(),
+            name: ticket.policy.name.clone(),
+            advertised: ticket.policy.advertised.clone(),
             decision: decision.clone(),
             backend: ticket.policy.backend_name.clone(),
             headers: ticket.policy.headers,

@@ -133,7 +133,8 @@ impl Permit {
             let misleading = response.status().is_redirection() && decided.decision.remaining() == Some(0);
             if !ticket.policy.dry_run && !misleading {
                 let report = Report {
-                    name: ticket.throttle.name(),
+                    name: &ticket.policy.name,
+                    advertised: ticket.policy.advertised.as_ref(),
                     quotas: decided.decision.quotas(),
                     retry_after: None,
                     denied: false,

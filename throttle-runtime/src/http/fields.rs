@@ -1,6 +1,5 @@
 //! The bytes of the header fields.
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use http::header::RETRY_AFTER;
@@ -22,6 +21,8 @@ const MAX_INTEGER: u64 = 999_999_999_999_999;
 pub(crate) struct Report<'a> {
     /// The throttle's name on the wire.
     pub(crate) name: &'a str,
+    /// The value of `RateLimit-Policy`, if it is known already.
+    pub(crate) advertised: Option<&'a HeaderValue>,
     pub(crate) quotas: &'a [Quota],
     /// The wait of the answer, if it is a denial that a wait helps.
     pub(crate) retry_after: Option<Duration>,
@@ -49,66 +50,43 @@ impl Report<'_> {
     }
 
     fn write_draft_11(&self, map: &mut HeaderMap) {
-        let mut line = String::with_capacity(48);
         if self.headers.policy {
-            self.list(
-                &mut line,
-                |_| true,
-                |line, quota| {
-                    let _ = write!(line, ";q={}", quota.rate().limit().min(MAX_INTEGER));
-                    if let Some(seconds) = window(quota.rate()) {
-                        let _ = write!(line, ";w={seconds}");
-                    }
-                },
-            );
-            append(map, POLICY, &line);
+            let render = || policy(self.name, self.quotas.iter().map(Quota::rate));
+            append(map, POLICY, self.advertised.cloned().or_else(render));
         }
-        line.clear();
-        self.list(
-            &mut line,
-            |_| true,
-            |line, quota| {
-                // The draft wants no Retry-After before the end of the effective window, so that of a limit that
-                // has to be waited for is its wait.
-                let window =
-                    quota.retry_after().map_or(quota.next_after(), |wait| wait.min(quota.next_after()));
-                let _ = write!(line, ";r={};t={}", quota.remaining().min(MAX_INTEGER), whole_seconds(window));
-            },
-        );
-        append(map, LIMIT, &line);
+        append(map, LIMIT, self.state());
+    }
+
+    /// The value of `RateLimit`.
+    fn state(&self) -> Option<HeaderValue> {
+        let mut line = String::with_capacity(48);
+        for (name, quota) in self.limits() {
+            name.push(&mut line, ", ");
+            // The draft wants no Retry-After before the end of the effective window, so that of a limit that
+            // has to be waited for is its wait.
+            let window = quota.retry_after().map_or(quota.next_after(), |wait| wait.min(quota.next_after()));
+            push(&mut line, ";r=", quota.remaining().min(MAX_INTEGER));
+            push(&mut line, ";t=", whole_seconds(window));
+        }
+        HeaderValue::try_from(line).ok()
     }
 
     /// The names of the limits that the request does not fit, as the members of a JSON list.
     pub(crate) fn violated(&self) -> String {
         let mut line = String::new();
-        self.list(&mut line, |quota| !quota.fits(), |_, _| {});
+        self.limits().filter(|(_, quota)| !quota.fits()).for_each(|(name, _)| name.push(&mut line, ","));
         line
     }
 
-    /// `"name"` or, with several limits, `"name/period"` for each that counts, followed by its parameters.
-    fn list(
-        &self,
-        line: &mut String,
-        counts: impl Fn(&Quota) -> bool,
-        parameters: impl Fn(&mut String, &Quota),
-    ) {
-        let limits = || self.quotas.iter().filter(|quota| !quota.rate().is_unlimited());
-        let several = limits().count() > 1;
-        for (index, quota) in limits().filter(|quota| counts(quota)).enumerate() {
-            line.push_str(if index == 0 { "\"" } else { ", \"" });
-            push_name(line, self.name);
-            if several {
-                let rate = quota.rate().to_string();
-                push_name(line, rate.find('/').map_or("", |slash| &rate[slash..]));
-            }
-            line.push('"');
-            parameters(line, quota);
-        }
+    fn limits(&self) -> impl Iterator<Item = (Name<'_>, &Quota)> {
+        names(self.name, self.quotas.iter().map(Quota::rate))
+            .zip(self.quotas)
+            .filter(|(_, quota)| limits(quota))
     }
 
     fn write_legacy(&self, map: &mut HeaderMap) {
-        let limited = self.quotas.iter().filter(|quota| !quota.rate().is_unlimited());
-        let Some(tightest) = limited.min_by_key(|quota| (quota.fits(), quota.remaining())) else { return };
+        let limits = self.quotas.iter().filter(|quota| limits(quota));
+        let Some(tightest) = limits.min_by_key(|quota| (quota.fits(), quota.remaining())) else { return };
         let stricter =
             map.get(&LEGACY_REMAINING).and_then(number).is_some_and(|left| left < tightest.remaining());
         if !stricter {
@@ -117,6 +95,60 @@ impl Report<'_> {
             map.insert(LEGACY_RESET, whole_seconds(tightest.reset_after()).into());
         }
     }
+}
+
+/// The value of `RateLimit-Policy`.
+pub(crate) fn policy(name: &str, rates: impl Iterator<Item = Rate> + Clone) -> Option<HeaderValue> {
+    let mut line = String::with_capacity(48);
+    for (name, rate) in names(name, rates.clone()).zip(rates).filter(|(_, rate)| !rate.is_unlimited()) {
+        name.push(&mut line, ", ");
+        push(&mut line, ";q=", rate.limit().min(MAX_INTEGER));
+        if let Some(seconds) = window(rate) {
+            push(&mut line, ";w=", seconds);
+        }
+    }
+    HeaderValue::try_from(line).ok().filter(|value| !value.is_empty())
+}
+
+/// The name of one limit: that of the throttle and, if it has several, the period.
+struct Name<'a> {
+    throttle: &'a str,
+    period: Option<Rate>,
+}
+
+fn names(throttle: &str, rates: impl Iterator<Item = Rate> + Clone) -> impl Iterator<Item = Name<'_>> {
+    let several = rates.clone().filter(|rate| !rate.is_unlimited()).count() > 1;
+    rates.map(move |rate| Name { throttle, period: several.then_some(rate) })
+}
+
+impl Name<'_> {
+    /// As a string that structured fields and JSON read alike: printable ASCII, quotes and backslashes
+    /// escaped (RFC 9651 section 3.3.3, RFC 8259 section 7).
+    fn push(&self, line: &mut String, separator: &str) {
+        line.push_str(if line.is_empty() { "" } else { separator });
+        line.push('"');
+        for character in self.throttle.chars() {
+            match character {
+                '"' | '\\' => line.extend(['\\', character]),
+                ' '..='~' => line.push(character),
+                _ => line.push('?'),
+            }
+        }
+        if let Some(rate) = self.period {
+            let rate = rate.to_string();
+            line.push_str(rate.find('/').map_or("", |slash| &rate[slash..]));
+        }
+        line.push('"');
+    }
+}
+
+const fn limits(quota: &Quota) -> bool {
+    !quota.rate().is_unlimited()
+}
+
+fn push(line: &mut String, parameter: &str, value: u64) {
+    line.push_str(parameter);
+    line.push_str(itoa::Buffer::new().format(value));
 }
 
 /// Seconds, rounded up: a client that waits them has waited long enough.
@@ -130,22 +162,9 @@ fn window(rate: Rate) -> Option<u64> {
     (period.subsec_nanos() == 0).then(|| period.as_secs().min(MAX_INTEGER))
 }
 
-/// A structured-field String holds printable ASCII; quotes and backslashes are escaped (RFC 9651 section 3.3.3).
-fn push_name(line: &mut String, name: &str) {
-    for character in name.chars() {
-        match character {
-            '"' | '\\' => line.extend(['\\', character]),
-            ' '..='~' => line.push(character),
-            _ => line.push('?'),
-        }
-    }
-}
-
-fn append(map: &mut HeaderMap, name: HeaderName, line: &str) {
-    // Printable ASCII throughout, so it is a header value.
-    if let Ok(value) = HeaderValue::from_str(line) {
-        map.append(name, value);
-    }
+fn append(map: &mut HeaderMap, name: HeaderName, value: Option<HeaderValue>) {
+    // A map that is full keeps what it has: the fields are advice.
+    value.and_then(|value| map.try_append(name, value).ok());
 }
 
 fn keep_largest(map: &mut HeaderMap, name: HeaderName, value: u64) {

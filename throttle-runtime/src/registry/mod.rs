@@ -86,7 +86,7 @@ impl Registry {
         if uid.trim().is_empty() {
             return Err(ConfigError::one("a throttle needs a uid that is not blank"));
         }
-        let policy = self.settle(uid, settings).map_err(ConfigError::new)?;
+        let policy = self.settle((uid, uid), settings).map_err(ConfigError::new)?;
         let mut throttles = self.0.throttles.write().unwrap_or_else(PoisonError::into_inner);
         if throttles.contains_key(uid) {
             return Err(ConfigError::one(format!("the uid `{uid}` is taken: choose another")));
@@ -189,43 +189,44 @@ impl Registry {
     }
 
     /// The throttle of a site, made at its first use.
+    ///
+    /// Two sites may share a uid that was chosen, if they say the same; paths that are the same by accident
+    /// are told apart by their lines.
     pub(crate) fn resolve(&self, site: &Site) -> Result<Throttle, ConfigError> {
-        if let Some(known) = self.get(site.uid()).filter(|known| known.belongs_to(site)) {
+        let by_line = || format!("{}:{}", site.uid(), site.location().line());
+        let known = self.get(site.uid()).filter(|known| known.belongs_to(site));
+        if let Some(known) = known.or_else(|| self.get(&by_line()).filter(|known| known.belongs_to(site))) {
             return Ok(known);
         }
-        let uid = self.uid_for(site)?;
         let at = |problem: String| format!("{}: {problem}", place(site));
         let policy = self
-            .settle(site.uid(), *site.settings())
+            .settle((site.uid(), site.name()), *site.settings())
             .map_err(|problems| ConfigError::new(problems.into_iter().map(at).collect()))?;
         let mut throttles = self.0.throttles.write().unwrap_or_else(PoisonError::into_inner);
+        let uid: Arc<str> = match throttles.get(site.uid()) {
+            Some(other) if !other.belongs_to(site) && site.is_named() => {
+                let taken = format!(
+                    "the uid `{}` is taken by a throttle with other settings: choose another",
+                    site.uid()
+                );
+                return Err(ConfigError::one(at(taken)));
+            }
+            Some(other) if !other.belongs_to(site) => by_line().into(),
+            _ => site.uid().into(),
+        };
         let make = || Throttle::new(Arc::clone(&uid), Some(site), policy, Arc::clone(&self.0.common));
         Ok(throttles.entry(Arc::clone(&uid)).or_insert_with(make).clone())
     }
 
-    /// Two sites may share a uid that was chosen, if they say the same; paths that are the same by accident
-    /// are told apart by their lines.
-    fn uid_for(&self, site: &Site) -> Result<Arc<str>, ConfigError> {
-        match self.get(site.uid()) {
-            None => Ok(Arc::from(site.uid())),
-            Some(_) if !site.is_named() => Ok(format!("{}:{}", site.uid(), site.location().line()).into()),
-            Some(_) => Err(ConfigError::one(format!(
-                "{}: the uid `{}` is taken by a throttle with other settings: choose another",
-                place(site),
-                site.uid()
-            ))),
-        }
-    }
-
     /// What holds for a throttle that says `own`, or every problem with it.
-    fn settle(&self, uid: &str, own: Settings) -> Result<Policy, Vec<String>> {
+    fn settle(&self, (uid, name): (&str, &str), own: Settings) -> Result<Policy, Vec<String>> {
         let Declared { backends, defaults, overrides } = &self.0.declared;
         let own = overrides.get(uid).copied().unwrap_or_default().or(own);
-        let name = own.backend.or(defaults.backend).unwrap_or(MEMORY);
-        let Some((name, (backend, theirs))) = backends.get_key_value(name) else {
-            return Err(vec![report::unknown_backend(uid, name, backends.keys())]);
+        let wanted = own.backend.or(defaults.backend).unwrap_or(MEMORY);
+        let Some((found, (backend, theirs))) = backends.get_key_value(wanted) else {
+            return Err(vec![report::unknown_backend(uid, wanted, backends.keys())]);
         };
-        Policy::new(uid, own.or(*theirs).or(*defaults), Arc::clone(name), Arc::clone(backend))
+        Policy::new((uid, name), own.or(*theirs).or(*defaults), (found, backend))
             .map_err(|error| error.problems().iter().map(|problem| format!("`{uid}`: {problem}")).collect())
     }
 }

@@ -13,7 +13,7 @@ impl Registry {
         let mut problems = Vec::new();
         let mut seen: BTreeMap<&str, &Site> = BTreeMap::new();
         for site in crate::sites() {
-            if let Err(found) = self.settle(site.uid(), *site.settings()) {
+            if let Err(found) = self.settle((site.uid(), site.name()), *site.settings()) {
                 problems.extend(found.into_iter().map(|problem| format!("{}: {problem}", place(site))));
             }
             let first = *seen.entry(site.uid()).or_insert(site);

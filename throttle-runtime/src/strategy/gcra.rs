@@ -112,7 +112,11 @@ impl Strategy for Gcra {
         let next = (u128::from(quota.remaining()) + 1).saturating_mul(interval);
         let next_after = micros(backlog.saturating_sub(horizon.saturating_sub(next)).min(backlog), rate);
         let reset_after = micros(backlog, rate);
-        Step { quota: quota.with_times(next_after, reset_after), state: store(backlog, arrival), ttl: reset_after }
+        Step {
+            quota: quota.with_times(next_after, reset_after),
+            state: store(backlog, arrival),
+            ttl: reset_after,
+        }
     }
 
     /// Less what has drained since: with other requests in between, more would be theirs.

@@ -11,10 +11,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use smallvec::SmallVec;
 
 use self::fingerprint::Secret;
-use self::table::{States, Table};
+use self::table::Table;
 use super::{Backend, Charge, Mode, Reply, Verdict};
 use crate::clock::{Clock, SystemClock};
-use crate::strategy::Arrival;
+use crate::strategy::{Arrival, State};
 use crate::{Quotas, Soon};
 
 /// State in this process: exact, without anything to set up, and gone when the process ends.
@@ -133,24 +133,24 @@ type Locked<'a> = SmallVec<[(usize, MutexGuard<'a, Table>); 4]>;
 /// What a charge makes of its identity, if all charges are admitted.
 struct Change {
     fingerprint: u128,
-    states: States,
+    states: SmallVec<[State; 4]>,
     expires: u64,
 }
 
 /// A second charge of the same identity builds on what the first one leaves.
-fn pending(changes: &[Change], fingerprint: u128) -> Option<&States> {
-    changes.iter().rev().find(|change| change.fingerprint == fingerprint).map(|change| &change.states)
+fn pending(changes: &[Change], fingerprint: u128) -> Option<&[State]> {
+    changes.iter().rev().find(|change| change.fingerprint == fingerprint).map(|change| &*change.states)
 }
 
 fn step_all(
     charge: &Charge<'_>,
     fingerprint: u128,
-    stored: Option<&States>,
+    stored: Option<&[State]>,
     cost: u64,
     now: u64,
     quotas: &mut Quotas,
 ) -> Change {
-    let mut change = Change { fingerprint, states: States::new(), expires: now };
+    let mut change = Change { fingerprint, states: SmallVec::new(), expires: now };
     let mut stored = stored.into_iter().flatten();
     for &rate in charge.rates.iter() {
         let state = stored.next().cloned().unwrap_or_default();

@@ -5,13 +5,11 @@ use smallvec::SmallVec;
 
 use crate::strategy::State;
 
-/// One state per limit.
-pub(super) type States = SmallVec<[State; 1]>;
-
 #[derive(Debug)]
 struct Entry {
     fingerprint: u128,
-    states: States,
+    /// One state per limit; most throttles have one.
+    states: SmallVec<[State; 1]>,
     /// The time after which the states say no more than no states, in microseconds since the Unix epoch.
     expires: u64,
 }
@@ -32,27 +30,33 @@ impl Table {
         self.entries.len()
     }
 
-    pub(super) fn get(&self, fingerprint: u128) -> Option<&States> {
+    pub(super) fn get(&self, fingerprint: u128) -> Option<&[State]> {
         let entry = self.entries.find(hash(fingerprint), |entry| entry.fingerprint == fingerprint)?;
         Some(&entry.states)
     }
 
-    pub(super) fn get_mut(&mut self, fingerprint: u128) -> Option<&mut States> {
+    pub(super) fn get_mut(&mut self, fingerprint: u128) -> Option<&mut [State]> {
         let entry = self.entries.find_mut(hash(fingerprint), |entry| entry.fingerprint == fingerprint)?;
         Some(&mut entry.states)
     }
 
     /// Stores the states; answers whether a live entry had to make room.
-    pub(super) fn insert(&mut self, fingerprint: u128, states: States, expires: u64, now: u64) -> bool {
-        if let Some(entry) =
-            self.entries.find_mut(hash(fingerprint), |entry| entry.fingerprint == fingerprint)
-        {
-            entry.states = states;
+    pub(super) fn insert(
+        &mut self,
+        fingerprint: u128,
+        states: impl IntoIterator<Item = State>,
+        expires: u64,
+        now: u64,
+    ) -> bool {
+        let known = |entry: &Entry| entry.fingerprint == fingerprint;
+        if let Some(entry) = self.entries.find_mut(hash(fingerprint), known) {
+            entry.states.clear();
+            entry.states.extend(states);
             entry.expires = expires;
             return false;
         }
         let evicted = self.make_room(now);
-        let entry = Entry { fingerprint, states, expires };
+        let entry = Entry { fingerprint, states: states.into_iter().collect(), expires };
         self.entries.insert_unique(hash(fingerprint), entry, |entry| hash(entry.fingerprint));
         evicted
     }

@@ -1,0 +1,39 @@
+//! The allowed and the denied path of the memory backend allocate nothing.
+
+use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+use std::alloc::System;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+use throttle_runtime::strategy::Gcra;
+use throttle_runtime::{Decision, Hit, Registry, Settings, Throttle};
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+/// Memory answers at once, so the first poll is the last.
+fn hit(throttle: &Throttle, hit: impl Into<Hit>) -> Decision {
+    let future = pin!(throttle.hit(hit));
+    match future.poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(decision) => decision.expect("a decision"),
+        Poll::Pending => panic!("memory waits for nothing"),
+    }
+}
+
+#[test]
+fn a_decision_in_memory_allocates_nothing() {
+    let settings = [
+        Settings::new().rate("100/min"),
+        Settings::new().rate("100/min, 100/hour, 100/day, 100/week"),
+        Settings::new().rate("100/min").strategy(Gcra::new().burst(100)),
+    ];
+    for settings in settings {
+        let throttle = Registry::default().create("t", settings).expect("a throttle");
+        hit(&throttle, "a client with a name of some length");
+        let region = Region::new(ALLOCATOR);
+        let allowed =
+            (0..200).filter(|_| hit(&throttle, "a client with a name of some length").is_allowed()).count();
+        let change = region.change();
+        assert_eq!(allowed, 99, "the limit was crossed");
+        assert_eq!((change.allocations, change.reallocations), (0, 0));
+    }
+}
