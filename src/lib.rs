@@ -1,7 +1,53 @@
+// The links of the README lead to files. Here, where the first definition of a link counts, they lead to items.
+#![doc = "[throttle-fn]: macro@throttle_fn"]
+#![doc = "[rates]: guide::rates"]
+#![doc = "[keys]: guide::keys"]
+#![doc = "[costs]: guide::costs"]
+#![doc = "[strategies]: guide::strategies"]
+#![doc = "[answers]: guide::answers"]
+#![doc = "[failures]: guide::failures"]
+#![doc = "[registry]: guide::registry"]
+#![doc = "[backend]: backend::Backend"]
+#![doc = ""]
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(feature = "axum")]
+pub mod guide;
+
+#[doc(inline)]
+pub use throttle_macros::{throttle, throttle_fn};
+
+#[doc(inline)]
+pub use throttle_runtime::{backend, key, plug, strategy};
+
+// How much, by whom, at what cost.
+#[doc(inline)]
+pub use throttle_runtime::{Hit, Identity, Key, Rate, RateError, Rates};
+
+// What was decided, and how clients learn of it.
+#[cfg(feature = "axum")]
+#[doc(inline)]
+pub use throttle_runtime::problem_json;
+#[doc(inline)]
+pub use throttle_runtime::{
+    Decision, Generation, Headers, Outcome, Quota, Quotas, Refused, Source, Throttled, When,
+};
+
+// What holds for a program.
+#[doc(inline)]
+pub use throttle_runtime::{
+    ConfigError, Counts, ProxyHeader, Registry, RegistryBuilder, Scoped, Settings, Site, Throttle, registry,
+    sites,
+};
+
+// When a store fails.
+#[doc(inline)]
+pub use throttle_runtime::{BackendError, ErrorKind, Failure, OnError, Reaction};
+
+// What backends and tests are written with.
+#[doc(inline)]
+pub use throttle_runtime::{BoxFuture, Clock, ManualClock, Soon, SystemClock};
+
 #[doc(hidden)]
 pub use throttle_runtime::private as __private;
-pub use throttle_macros::*;
-pub use throttle_runtime::*;

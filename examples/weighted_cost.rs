@@ -1,0 +1,62 @@
+//! Requests that weigh more than others: by what they ask for, by the size of their body, or always.
+//!
+//! `cargo run --example weighted_cost`, then follow the lines that it prints. `PORT` picks another port.
+
+use std::net::SocketAddr;
+
+use axum::body::Bytes;
+use axum::extract::Query;
+use axum::http::{HeaderMap, StatusCode, header::CONTENT_LENGTH};
+use axum::routing::{get, post};
+use axum::{Router, extract::DefaultBodyLimit};
+use serde::Deserialize;
+use throttle::throttle;
+
+#[derive(Deserialize)]
+struct Export {
+    #[serde(default)]
+    rows: u64,
+}
+
+/// One unit per thousand rows, and one for the request itself. An empty export is not free: 0 would be.
+async fn export_cost(Query(export): Query<Export>) -> u64 {
+    1 + export.rows / 1_000
+}
+
+/// An export that costs more than the whole limit is told so: it gets no `Retry-After`, as no wait would help.
+#[throttle(uid = "export", rate = "10/min", cost = export_cost)]
+async fn export(Query(export): Query<Export>) -> String {
+    format!("{} rows\n", export.rows)
+}
+
+/// One unit per started KiB. The body is not read for this: what does not fit is turned away before that.
+async fn upload_cost(headers: HeaderMap) -> Result<u64, StatusCode> {
+    let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    Ok(length.ok_or(StatusCode::LENGTH_REQUIRED)?.div_ceil(1_024).max(1))
+}
+
+#[throttle(uid = "upload", rate = "64/min", cost = upload_cost)]
+async fn upload(body: Bytes) -> String {
+    format!("{} bytes\n", body.len())
+}
+
+#[throttle(uid = "report", rate = "10/min", cost = 5)]
+async fn report() -> &'static str {
+    "two of these a minute\n"
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let app = Router::new()
+        .route("/export", get(export))
+        .route("/upload", post(upload).layer(DefaultBodyLimit::max(64 * 1_024)))
+        .route("/report", get(report));
+    let port = std::env::var("PORT").map_or(Ok(3000), |port| port.parse())?;
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?;
+    let address = listener.local_addr()?;
+    println!("try: curl -i 'http://{address}/export?rows=4000'    (twice fits, 20000 never does)");
+    println!("     curl -i -d 'a small body' http://{address}/upload");
+    println!("     curl -i http://{address}/report");
+    axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>()).await?;
+    Ok(())
+}

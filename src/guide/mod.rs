@@ -1,0 +1,43 @@
+//! The guide: one page per concept, each with an example that runs.
+//!
+//! | page | answers |
+//! |---|---|
+//! | [`rates`] | how much, in how long; several limits; limits that depend on who asks |
+//! | [`keys`] | who is counted together; addresses, proxies, and who is not counted at all |
+//! | [`costs`] | what a request takes from its limits |
+//! | [`strategies`] | how a limit is enforced, and how to write a strategy |
+//! | [`answers`] | what was decided, and what clients are told |
+//! | [`failures`] | what becomes of requests when a store fails, and how to write a backend |
+//! | [`registry`] | what holds for the whole program; what wins; start and end |
+//! | [`functions`] | limits on functions that are not handlers, and limits by hand |
+//! | [`testing`] | limits of days, tested in microseconds |
+//! | [`observability`] | counters, listings and events |
+
+#[allow(unused_imports, reason = "what the links of the pages lead to")]
+use crate::{
+    Counts, Decision, Failure, Headers, Hit, Identity, Key, ManualClock, Quota, Rate, Rates, Reaction,
+    Refused, Registry, RegistryBuilder, Settings, Source, Throttle, Throttled,
+    backend::Backend,
+    guide, problem_json, sites,
+    strategy::{Arrival, FixedWindow, Gcra, State, Strategy},
+};
+
+/// A page is a module without items.
+macro_rules! pages {
+    ($($page:ident: $text:literal,)*) => {
+        $( #[doc = include_str!($text)] pub mod $page {} )*
+    };
+}
+
+pages! {
+    rates: "rates.md",
+    keys: "keys.md",
+    costs: "costs.md",
+    strategies: "strategies.md",
+    answers: "answers.md",
+    failures: "failures.md",
+    registry: "registry.md",
+    functions: "functions.md",
+    testing: "testing.md",
+    observability: "observability.md",
+}
