@@ -101,7 +101,7 @@ impl Throttle {
         &self.0.uid
     }
 
-    /// What is settled for this throttle, as text: the setting's name and its value or its function's path.
+    /// What is settled for this throttle, whoever said it; see [`Settings::describe`] for a listing.
     pub fn settings(&self) -> Settings {
         self.0.policy.load().settings
     }

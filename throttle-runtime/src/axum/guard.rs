@@ -24,28 +24,28 @@ use crate::{Key, Registry};
 ///
 /// Its name is for those who read it in a compiler message: `#[axum::debug_handler]` calls a copy of the
 /// function with the arguments it saw, so it has to see those that `#[throttle]` leaves.
-pub struct ThrottleGoesAboveDebugHandler<const SITE: u64, C: Carrier> {
-    progress: Progress<C::State>,
+pub struct ThrottleGoesAboveDebugHandler<const SITE: u64, C> {
+    progress: Progress,
+    carrier: PhantomData<fn() -> C>,
 }
 
 #[expect(
     clippy::large_enum_variant,
     reason = "the large one is the usual one: boxing it would cost it an allocation"
 )]
-enum Progress<T> {
+enum Progress {
     Admitted(Admission<'static>),
-    /// A copy of the head, as the rest of it goes to the other extractors.
-    Undecided(Box<(Parts, T)>),
-}
-
-/// Which state the plug-in functions of a handler see.
-pub trait Carrier: 'static {
-    /// The type of the state.
-    type State: Send + Sync + 'static;
+    /// A copy of the head, as the rest of it goes to the other extractors, and the state. Its type is erased, so
+    /// that the handler's future is `Send` by what is written here and not by what the compiler finds out about
+    /// a state that mentions lifetimes.
+    Undecided(Box<(Parts, Box<dyn Any + Send + Sync>)>),
 }
 
 /// How the state for plug-in functions comes from that of the router.
-pub trait Carry<S>: Carrier {
+pub trait Carry<S> {
+    /// The type of the state for plug-in functions.
+    type State: Send + Sync + 'static;
+
     /// The state for plug-in functions.
     fn carry(state: &S) -> Self::State;
 }
@@ -58,21 +58,17 @@ pub struct With<T>(PhantomData<fn() -> T>);
 #[derive(Debug)]
 pub struct Without;
 
-impl<T: Send + Sync + 'static> Carrier for With<T> {
-    type State = T;
-}
-
 impl<S, T: FromRef<S> + Send + Sync + 'static> Carry<S> for With<T> {
+    type State = T;
+
     fn carry(state: &S) -> T {
         T::from_ref(state)
     }
 }
 
-impl Carrier for Without {
-    type State = ();
-}
-
 impl<S> Carry<S> for Without {
+    type State = ();
+
     fn carry(_: &S) {}
 }
 
@@ -84,13 +80,13 @@ impl<const SITE: u64, S: Sync, C: Carry<S>> FromRequestParts<S> for ThrottleGoes
         let early = linked(SITE).filter(|sites| !sites.iter().any(Site::has_template));
         let progress = match early {
             Some(sites) => Progress::Admitted(decide(sites, std::iter::repeat(None), parts, &state).await?),
-            None => Progress::Undecided(Box::new((parts.clone(), state))),
+            None => Progress::Undecided(Box::new((parts.clone(), Box::new(state)))),
         };
-        Ok(Self { progress })
+        Ok(Self { progress, carrier: PhantomData })
     }
 }
 
-impl<const SITE: u64, C: Carrier> ThrottleGoesAboveDebugHandler<SITE, C> {
+impl<const SITE: u64, C> ThrottleGoesAboveDebugHandler<SITE, C> {
     /// Decides now if it was not decided before; `keys` are those made of the handler's arguments.
     pub async fn enter<const N: usize>(
         self,
@@ -101,24 +97,27 @@ impl<const SITE: u64, C: Carrier> ThrottleGoesAboveDebugHandler<SITE, C> {
             Progress::Admitted(admission) => Ok(Permit(admission)),
             Progress::Undecided(undecided) => {
                 let (mut parts, state) = *undecided;
-                decide(sites, keys, &mut parts, &state).await.map(Permit)
+                decide(sites, keys, &mut parts, &*state).await.map(Permit)
             }
         }
     }
 }
 
-async fn decide(
+#[expect(clippy::manual_async_fn, reason = "the signature has to say that the future is `Send`")]
+fn decide<'a>(
     sites: &'static [Site],
-    keys: impl IntoIterator<Item = Option<Key>, IntoIter: Send> + Send,
-    parts: &mut Parts,
-    state: &(dyn Any + Send + Sync),
-) -> Result<Admission<'static>, Response> {
-    let registry = parts.extensions.get::<Registry>().cloned();
-    let registry = registry.map_or_else(Registry::in_charge, std::borrow::Cow::Owned);
-    let mut head = Head { parts, state, common: registry.common() };
-    match admission::admit(sites, keys, &mut head, &registry).await {
-        Ok(admission) => Ok(admission),
-        Err(rejection) => Err(rejection.into_response(&mut head).await),
+    keys: impl IntoIterator<Item = Option<Key>, IntoIter: Send> + Send + 'a,
+    parts: &'a mut Parts,
+    state: &'a (dyn Any + Send + Sync),
+) -> impl Future<Output = Result<Admission<'static>, Response>> + Send + 'a {
+    async move {
+        let registry = parts.extensions.get::<Registry>().cloned();
+        let registry = registry.map_or_else(Registry::in_charge, std::borrow::Cow::Owned);
+        let mut head = Head { parts, state, common: registry.common() };
+        match admission::admit(sites, keys, &mut head, &registry).await {
+            Ok(admission) => Ok(admission),
+            Err(rejection) => Err(rejection.into_response(&mut head).await),
+        }
     }
 }
 
@@ -153,7 +152,7 @@ impl fmt::Debug for Permit {
     }
 }
 
-impl<const SITE: u64, C: Carrier> fmt::Debug for ThrottleGoesAboveDebugHandler<SITE, C> {
+impl<const SITE: u64, C> fmt::Debug for ThrottleGoesAboveDebugHandler<SITE, C> {
     /// Names nobody: `#[tracing::instrument]` records every parameter.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("throttle")

@@ -39,12 +39,12 @@ pub trait Ask<R: Role>: Send + Sync {
 /// extracted from the request head. `M` is how the compiler tells them apart, `E` is where they run: on a
 /// [`Web`] request or at any other [`Call`].
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be the `{R}` of a throttle",
-    label = "not a value of this setting, and not an async fn that answers it",
-    note = "see the table of arguments in the documentation of `#[throttle]` for what it can be",
-    note = "the arguments of an async fn have to be extractors of the request head (`FromRequestParts`), and its future `Send`"
+    message = "`{Self}` does not fit this setting of a throttle",
+    label = "neither a value of this setting nor an async fn that answers it",
+    note = "`rate` is a text such as \"100/min\", a `Rate` or `Rates`; `cost` a whole number; `on_error` a policy's name or an `OnError`; `key` is `ip`, `global`, `header(\"…\")`, `cookie(\"…\")` or a template such as \"{{id}}\"",
+    note = "each of them, `exempt` and `handler` may be an async fn whose arguments are extractors of the request head; outside of requests it has none, but for the `Failure` of `on_error`"
 )]
-pub trait Arg<R: Role, M, E>: Send + Sync + 'static {
+pub trait Arg<R: Role, M, E>: role::Shape<R, M, E> + Send + Sync + 'static {
     /// See [`Ask::ask`].
     fn ask<'a>(&'a self, head: &'a mut Head<'_>) -> Soon<'a, Result<R::Output, Refusal>>;
 

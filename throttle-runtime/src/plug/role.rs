@@ -36,11 +36,6 @@ roles! {
 /// What an argument is at first sight: a value, or a function of so many arguments. By this the compiler
 /// settles `M` before it looks at [`Arg`], so that a mistake is reported as what it is: an argument that is no
 /// extractor, an answer of another type, a fn that is not async.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be the `{R}` of a throttle",
-    label = "not a value of this setting, and not an async fn that answers it",
-    note = "see the table of arguments in the documentation of `#[throttle]` for what it can be"
-)]
 pub trait Shape<R, M, E> {}
 
 #[diagnostic::do_not_recommend]
@@ -68,9 +63,10 @@ where
 
 /// What a plug-in function of the role `R` may return.
 #[diagnostic::on_unimplemented(
-    message = "an async fn that returns `{Self}` cannot be the `{R}` of a throttle",
+    message = "a function that returns `{Self}` does not fit this setting of a throttle",
     label = "this function's return type does not fit",
-    note = "see the table of arguments in the documentation of `#[throttle]` for what each function returns"
+    note = "`key` functions return an `Identity`, a `Key`, a text, a number, an address or a tuple of these; `rate` functions a `Rate` or `Rates`; `cost` functions a whole number; `exempt` functions a `bool`; each of them also a `Result` of that with a response as the error",
+    note = "`on_error` functions return a `Reaction`, `handler` functions any response"
 )]
 pub trait Answer<R: Role> {
     /// The answer, or the response that ends the request.

@@ -66,7 +66,8 @@ impl Registry {
         }))
     }
 
-    /// A new throttle for programmatic use.
+    /// A new throttle for programmatic use. It stays in the registry: make one per limit, not one per client,
+    /// and give what differs per use in the [`Hit`](crate::Hit).
     ///
     /// ```
     /// use throttle::{Settings, registry};
