@@ -1,7 +1,6 @@
 //! The arguments of an attribute: their names, each at most once, in any order.
 
 use proc_macro2::{Span, TokenStream};
-use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream, Parser};
 use syn::{Error, Expr, Ident, LitBool, LitStr, Path, Result, Token, Type};
@@ -83,7 +82,38 @@ impl Args {
     }
 }
 
-fn once<T: Parse + ToTokens>(field: &mut Option<T>, name: &Ident, input: ParseStream<'_>) -> Result<()> {
+/// What an argument is parsed as.
+trait Value: Parse {
+    /// What to write, where the parser's own words would not help.
+    const WANTED: Option<&'static str> = None;
+
+    /// Without the invisible group around what a `macro_rules!` macro passed on.
+    fn bare(self) -> Self {
+        self
+    }
+}
+
+impl Value for Expr {
+    fn bare(self) -> Self {
+        match self {
+            Self::Group(group) => group.expr.bare(),
+            bare => bare,
+        }
+    }
+}
+
+impl Value for Path {}
+impl Value for Type {}
+
+impl Value for LitBool {
+    const WANTED: Option<&'static str> = Some("`true` or `false`");
+}
+
+impl Value for LitStr {
+    const WANTED: Option<&'static str> = Some("a name in quotes");
+}
+
+fn once<T: Value>(field: &mut Option<T>, name: &Ident, input: ParseStream<'_>) -> Result<()> {
     if field.is_some() {
         return Err(Error::new(name.span(), format!("`{name}` is there twice: keep one")));
     }
@@ -91,7 +121,11 @@ fn once<T: Parse + ToTokens>(field: &mut Option<T>, name: &Ident, input: ParseSt
         return Err(Error::new(name.span(), format!("`{name}` has no value: write `{name} = …`")));
     }
     input.parse::<Token![=]>()?;
-    *field = Some(input.parse()?);
+    let value = input.parse().map_err(|error| match T::WANTED {
+        Some(wanted) => Error::new(error.span(), format!("`{name}` is {wanted}")),
+        None => error,
+    });
+    *field = Some(T::bare(value?));
     Ok(())
 }
 
@@ -100,5 +134,8 @@ fn unknown_argument(name: &Ident, unknown: &str, known: &[&str]) -> Error {
     let guess = near.filter(|near| strsim::jaro(near, unknown) > 0.75);
     let guess = guess.map_or(String::new(), |near| format!(", did you mean `{near}`?"));
     let known: Vec<_> = known.iter().map(|name| format!("`{name}`")).collect();
-    Error::new(name.span(), format!("unknown argument `{unknown}`{guess}\nthe arguments are {}", known.join(", ")))
+    Error::new(
+        name.span(),
+        format!("unknown argument `{unknown}`{guess}\nthe arguments are {}", known.join(", ")),
+    )
 }

@@ -2,11 +2,11 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use proc_macro2::{Group, Span, TokenStream};
+use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
-use syn::{Error, FnArg, Path, Result, ReturnType, Type};
+use syn::{Attribute, Error, FnArg, Path, Result, ReturnType, Type};
 
 use crate::args::Args;
 use crate::item::{Func, Kind, name_span, nameable, sibling_args};
@@ -22,9 +22,11 @@ pub(crate) fn attribute(kind: Kind, args: TokenStream, item: TokenStream, place:
             return quote!(#error #item);
         }
     };
-    let siblings = func.take_siblings(kind);
+    let siblings = func.take_attributes(kind);
+    let strangers = func.take_attributes(kind.other());
     let all = std::iter::once(Args::parse(args, Span::call_site())).chain(siblings.iter().map(sibling_args));
     let expanded = collect(all).and_then(|all| {
+        check_alone(kind, &strangers)?;
         check(kind, &func, &all)?;
         expand(kind, &mut func, &all, place)
     });
@@ -45,6 +47,17 @@ fn collect<T>(results: impl Iterator<Item = Result<T>>) -> Result<Vec<T>> {
     errors.map_or(Ok(values), Err)
 }
 
+fn check_alone(kind: Kind, strangers: &[Attribute]) -> Result<()> {
+    strangers.first().map_or(Ok(()), |stranger| {
+        let (ours, theirs) = (kind.name(), kind.other().name());
+        let message = format!(
+            "`#[{ours}]` and `#[{theirs}]` cannot share a function: write `#[throttle]` on an axum handler, \
+             `#[throttle_fn]` on any other async fn"
+        );
+        Err(Error::new(stranger.path().span(), message))
+    })
+}
+
 /// What cannot be, whatever the values are.
 fn check(kind: Kind, func: &Func, all: &[Args]) -> Result<()> {
     let sig = &func.sig;
@@ -59,7 +72,10 @@ fn check(kind: Kind, func: &Func, all: &[Args]) -> Result<()> {
         ));
     }
     if let (Kind::Handler, Some(input)) = (kind, sig.inputs.iter().nth(15)) {
-        return Err(Error::new(input.span(), "axum handlers have at most 16 arguments, and `#[throttle]` adds one"));
+        return Err(Error::new(
+            input.span(),
+            "axum handlers have at most 16 arguments, and `#[throttle]` adds one",
+        ));
     }
     if kind == Kind::Function {
         check_function(func, all)?;
@@ -67,7 +83,10 @@ fn check(kind: Kind, func: &Func, all: &[Args]) -> Result<()> {
     let mut uids = std::collections::HashSet::new();
     for uid in all.iter().filter_map(|args| args.uid.as_ref()) {
         if !uids.insert(uid.value()) {
-            return Err(Error::new(uid.span(), "another attribute of this function has the same `uid`: choose another"));
+            return Err(Error::new(
+                uid.span(),
+                "another attribute of this function has the same `uid`: choose another",
+            ));
         }
     }
     Ok(())
@@ -79,18 +98,24 @@ fn check_function(func: &Func, all: &[Args]) -> Result<()> {
         ReturnType::Type(_, ty) if !matches!(**ty, Type::Never(_)) => {}
         output => {
             let span = if let ReturnType::Type(_, ty) = output { ty.span() } else { name_span(&func.sig) };
-            let message = "a throttled function returns a `Result` whose error implements `From<throttle::Refused>`";
+            let message =
+                "a throttled function returns a `Result` whose error implements `From<throttle::Refused>`";
             return Err(Error::new(span, message));
         }
     }
     let misplaced = all.iter().find_map(|args| {
-        let handler = args.handler.as_ref().map(|value| (value.span(), "handler", "the error type says what a denial becomes"));
+        let handler = args
+            .handler
+            .as_ref()
+            .map(|value| (value.span(), "handler", "the error type says what a denial becomes"));
         let headers = args.headers.as_ref().map(|value| (value.span(), "headers", "there is no response"));
         let state = args.state.as_ref().map(|value| (value.span(), "state", "there is no router"));
         handler.or(headers).or(state)
     });
     match misplaced {
-        Some((span, name, why)) => Err(Error::new(span, format!("`{name}` belongs to `#[throttle]`: {why} here"))),
+        Some((span, name, why)) => {
+            Err(Error::new(span, format!("`{name}` belongs to `#[throttle]`: {why} here")))
+        }
         None => Ok(()),
     }
 }
@@ -119,7 +144,8 @@ fn expand(kind: Kind, func: &mut Func, all: &[Args], place: &str) -> Result<Toke
     })
 }
 
-/// The static and the keys, in a block of their own: nothing in the function's body can meet their names.
+/// The static and the keys, in a block of their own: nothing in the function's body can meet their names. The
+/// prefix of these and all other names is for the user's constants: a pattern of the same name would mean them.
 fn guard(private: &TokenStream, id: u64, sites: &[Site]) -> TokenStream {
     let count = sites.len();
     let statics = sites.iter().map(|site| &site.site);
@@ -128,9 +154,9 @@ fn guard(private: &TokenStream, id: u64, sites: &[Site]) -> TokenStream {
         None => quote!(::core::option::Option::None),
     });
     quote! {
-        static SITES: [#private::Site; #count] = [#(#statics),*];
-        #private::inventory::submit! { #private::Linked { id: #id, sites: &SITES } }
-        let keys = [#(#keys),*];
+        static __THROTTLE_SITES: [#private::Site; #count] = [#(#statics),*];
+        #private::inventory::submit! { #private::Linked { id: #id, sites: &__THROTTLE_SITES } }
+        let __throttle_keys = [#(#keys),*];
     }
 }
 
@@ -140,7 +166,7 @@ fn guard(private: &TokenStream, id: u64, sites: &[Site]) -> TokenStream {
 // Output:
 //     async fn read(__throttle: ThrottleGoesAboveDebugHandler<ID, Without>, State(db): State<Db>) -> Response {
 //         match { GUARD; __throttle.enter(&SITES, keys) }.await {
-//             Ok(permit) => permit.respond(<Json<Data> as IntoResponse>::into_response(async move { BODY }.await)),
+//             Ok(permit) => permit.respond(<Json<Data> as IntoResponse>::into_response(async move { EDGE BODY }.await)),
 //             Err(response) => response,
 //         }
 //     }
@@ -158,18 +184,20 @@ fn handler(
     let hidden = quote_spanned!(Span::mixed_site()=> __throttle);
     let returned = returned(&func.sig.output);
     let convert = quote_spanned!(returned.span()=> <#returned as #private::IntoResponse>::into_response);
-    let body = body(func, &returned);
-    func.sig.inputs.insert(0, syn::parse_quote!(#hidden: #private::ThrottleGoesAboveDebugHandler<#id, #carry>));
+    let edge = edge(&returned);
+    func.sig
+        .inputs
+        .insert(0, syn::parse_quote!(#hidden: #private::ThrottleGoesAboveDebugHandler<#id, #carry>));
     func.sig.output = syn::parse_quote!(-> #private::Response);
-    let Func { attrs, vis, sig, .. } = func;
-    quote! {
-        #(#attrs)* #vis #sig {
-            match { #guard #hidden.enter(&SITES, keys) }.await {
-                ::core::result::Result::Ok(permit) => permit.respond(#convert(async move { #body }.await)),
-                ::core::result::Result::Err(response) => response,
+    let body = func.body_of(|statements| quote!(#edge #statements));
+    func.with_body(|_| {
+        quote! {
+            match { #guard #hidden.enter(&__THROTTLE_SITES, __throttle_keys) }.await {
+                ::core::result::Result::Ok(__throttle) => __throttle.respond(#convert(async move #body.await)),
+                ::core::result::Result::Err(__throttle) => __throttle,
             }
         }
-    }
+    })
 }
 
 // Input:
@@ -183,33 +211,30 @@ fn handler(
 //         BODY
 //     }
 fn function(func: &Func, private: &TokenStream, guard: &TokenStream) -> TokenStream {
-    let Func { attrs, vis, sig, body } = func;
-    let returned = returned(&sig.output);
+    let returned = returned(&func.sig.output);
     let refused = quote_spanned!(returned.span()=> <#returned as #private::Outcome>::refused);
-    let body = body.stream();
-    quote! {
-        #(#attrs)* #vis #sig {
-            if let ::core::result::Result::Err(refused) = { #guard #private::enter(&SITES, keys) }.await {
-                return #refused(refused);
+    func.with_body(|statements| {
+        quote! {
+            if let ::core::result::Result::Err(__throttle) =
+                { #guard #private::enter(&__THROTTLE_SITES, __throttle_keys) }.await
+            {
+                return #refused(__throttle);
             }
-            #body
+            #statements
         }
-    }
+    })
 }
 
-/// The body behind an edge that is never taken: by it the compiler knows the return type, so that `?` and
-/// wrong types are reported in the body and not at the attribute.
-fn body(func: &Func, returned: &TokenStream) -> TokenStream {
-    let mut braces = Group::new(func.body.delimiter(), func.body.stream());
-    // With the user's own span `unused_braces` would fire, with ours errors would point at the attribute.
-    braces.set_span(Span::call_site().located_at(func.body.span()));
-    quote! {
-        #[allow(unknown_lints, unreachable_code, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction)]
+/// An edge out of the body that is never taken: by it the compiler knows the return type, so that `?` and wrong
+/// types are reported in the body and not at the attribute.
+fn edge(returned: &TokenStream) -> TokenStream {
+    let span = Span::call_site().located_at(returned.span());
+    quote_spanned! {span=>
+        #[allow(unreachable_code)]
         if false {
-            let returned: #returned = loop {};
-            return returned;
+            let __throttle: #returned = loop {};
+            return __throttle;
         }
-        #braces
     }
 }
 
@@ -248,7 +273,8 @@ fn private_path(all: &[Args]) -> Result<TokenStream> {
     };
     let in_crate = |path: &Path| path.segments.first().is_some_and(|segment| segment.ident == "crate");
     if path.leading_colon.is_none() && !in_crate(path) {
-        let message = format!("the path is absolute: write `crate = ::{}`", quote!(#path).to_string().replace(' ', ""));
+        let message =
+            format!("the path is absolute: write `crate = ::{}`", quote!(#path).to_string().replace(' ', ""));
         return Err(Error::new(path.span(), message));
     }
     Ok(quote!(#path::__private))

@@ -1,10 +1,12 @@
 //! The function under the attribute. Its body stays the tokens that it is.
 
-use proc_macro2::{Group, Span, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::parse::{Parse, ParseStream};
 use syn::spanned::Spanned;
-use syn::{Attribute, Error, FnArg, GenericArgument, GenericParam, Meta, PathArguments, Result, Signature, Type};
+use syn::{
+    Attribute, Error, FnArg, GenericArgument, GenericParam, Meta, PathArguments, Result, Signature, Type,
+};
 use syn::{Token, Visibility};
 
 use crate::args::Args;
@@ -25,6 +27,13 @@ impl Kind {
             Self::Function => "throttle_fn",
         }
     }
+
+    pub(crate) const fn other(self) -> Self {
+        match self {
+            Self::Handler => Self::Function,
+            Self::Function => Self::Handler,
+        }
+    }
 }
 
 /// A function, without the attributes that are ours.
@@ -32,7 +41,9 @@ pub(crate) struct Func {
     pub(crate) attrs: Vec<Attribute>,
     pub(crate) vis: Visibility,
     pub(crate) sig: Signature,
-    pub(crate) body: Group,
+    /// The body's `#![…]`, which stay in front of what comes before its statements.
+    inner_attrs: TokenStream,
+    body: Group,
 }
 
 impl Parse for Func {
@@ -41,18 +52,21 @@ impl Parse for Func {
         let vis = input.parse()?;
         let sig = input.parse()?;
         if input.peek(Token![;]) {
-            return Err(input.error("a throttled function needs a body: put the attribute on the implementation"));
+            return Err(input.error("this one has no body, so put the attribute on the implementation"));
         }
-        match input.parse()? {
-            TokenTree::Group(body) => Ok(Self { attrs, vis, sig, body }),
+        match unwrapped(input.parse()?) {
+            TokenTree::Group(body) => {
+                let (inner_attrs, statements) = split_inner_attrs(body.stream());
+                Ok(Self { attrs, vis, sig, inner_attrs, body: braced(&body, statements) })
+            }
             other => Err(Error::new(other.span(), "expected the body of the function")),
         }
     }
 }
 
 impl Func {
-    /// Takes the attributes of the same kind that follow: all of them make one guard.
-    pub(crate) fn take_siblings(&mut self, kind: Kind) -> Vec<Attribute> {
+    /// Takes the attributes of a kind that follow: all of one kind make one guard.
+    pub(crate) fn take_attributes(&mut self, kind: Kind) -> Vec<Attribute> {
         let ours = |attr: &mut Attribute| {
             attr.path().segments.last().is_some_and(|segment| segment.ident == kind.name())
         };
@@ -79,8 +93,12 @@ impl Func {
 
     fn mentions_parameter(&self, ty: &Type) -> bool {
         let mentions = |parameter: &GenericParam| match parameter {
-            GenericParam::Type(parameter) => mentions_ident(ty.to_token_stream(), &parameter.ident.to_string()),
-            GenericParam::Const(parameter) => mentions_ident(ty.to_token_stream(), &parameter.ident.to_string()),
+            GenericParam::Type(parameter) => {
+                mentions_ident(ty.to_token_stream(), &parameter.ident.to_string())
+            }
+            GenericParam::Const(parameter) => {
+                mentions_ident(ty.to_token_stream(), &parameter.ident.to_string())
+            }
             GenericParam::Lifetime(_) => false,
         };
         self.sig.generics.params.iter().any(mentions)
@@ -89,9 +107,53 @@ impl Func {
     /// The function as it was, next to what is wrong with its attribute: nothing else breaks by that.
     pub(crate) fn beside(&self, error: &Error) -> TokenStream {
         let error = error.to_compile_error();
-        let Self { attrs, vis, sig, body } = self;
-        quote!(#error #(#attrs)* #vis #sig #body)
+        let function = self.with_body(|statements| statements);
+        quote!(#error #function)
     }
+
+    /// The function with another body.
+    pub(crate) fn with_body(&self, make: impl FnOnce(TokenStream) -> TokenStream) -> TokenStream {
+        let Self { attrs, vis, sig, inner_attrs, .. } = self;
+        let body = self.body_of(|statements| {
+            let made = make(statements);
+            quote!(#inner_attrs #made)
+        });
+        quote!(#(#attrs)* #vis #sig #body)
+    }
+
+    /// The body with other statements, in the braces that the user wrote: with others the whole function would
+    /// count as the macro's, and lints such as `dead_code` would pass it by.
+    pub(crate) fn body_of(&self, make: impl FnOnce(TokenStream) -> TokenStream) -> Group {
+        braced(&self.body, make(self.body.stream()))
+    }
+}
+
+/// What a `macro_rules!` macro passed on as a `$body:block` comes in a group without delimiters.
+fn unwrapped(token: TokenTree) -> TokenTree {
+    match &token {
+        TokenTree::Group(group) if group.delimiter() == Delimiter::None => {
+            group.stream().into_iter().next().map_or(token, unwrapped)
+        }
+        _ => token,
+    }
+}
+
+fn braced(like: &Group, tokens: TokenStream) -> Group {
+    let mut group = Group::new(like.delimiter(), tokens);
+    group.set_span(like.span());
+    group
+}
+
+/// The `#![…]` at the start of a body, and the rest.
+fn split_inner_attrs(body: TokenStream) -> (TokenStream, TokenStream) {
+    let is = |token: Option<&TokenTree>, sign| matches!(token, Some(TokenTree::Punct(punct)) if punct.as_char() == sign);
+    let tokens: Vec<_> = body.into_iter().collect();
+    let mut end = 0;
+    while is(tokens.get(end), '#') && is(tokens.get(end + 1), '!') {
+        end += 3;
+    }
+    let mut tokens = tokens.into_iter();
+    (tokens.by_ref().take(end).collect(), tokens.collect())
 }
 
 fn mentions_ident(tokens: TokenStream, name: &str) -> bool {

@@ -25,18 +25,15 @@ pub fn throttle_fn(args: TokenStream, item: TokenStream) -> TokenStream {
 }
 
 /// What tells this use of an attribute from all others in the program. The place in the source alone does
-/// not: a `macro_rules!` macro may put many functions into one place; the counter tells those apart.
+/// not: a `macro_rules!` macro may put many functions into one place; the counter tells those apart. Of the
+/// path only the file's name counts, so that where a crate is built makes no difference.
 fn place() -> String {
     static COUNTER: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
     let counter = COUNTER.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     let span = proc_macro::Span::call_site();
+    let file = span.file();
+    let file = file.rsplit(['/', '\\']).next().unwrap_or_default();
     let var = |name| std::env::var(name).unwrap_or_default();
-    format!(
-        "{} {} {}:{}:{} {counter}",
-        var("CARGO_CRATE_NAME"),
-        var("CARGO_PKG_VERSION"),
-        span.file(),
-        span.line(),
-        span.column(),
-    )
+    let package = (var("CARGO_PKG_NAME"), var("CARGO_PKG_VERSION"));
+    format!("{package:?} {file}:{}:{} {counter}", span.line(), span.column())
 }

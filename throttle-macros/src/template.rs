@@ -1,14 +1,16 @@
 //! Keys made of a function's arguments: `"{org}/{user.id}"`.
 
 use proc_macro2::{Group, Span, TokenStream, TokenTree};
-use quote::quote;
+use quote::{quote, quote_spanned};
 use syn::{Error, LitStr, Result};
 
 /// The key expression of a template. Each value is a part of its own, so the text between the placeholders
 /// is for people only.
 pub(crate) fn key(template: &LitStr, private: &TokenStream) -> Result<TokenStream> {
     let values = placeholders(template)?;
-    Ok(quote!(#private::Key::of_displayed(&[#( &(#values) ),*])))
+    let span = Span::call_site().located_at(template.span());
+    let values = values.iter().map(|value| quote_spanned!(span=> &#value));
+    Ok(quote!(#private::Key::of_displayed(&[#(#values),*])))
 }
 
 fn placeholders(template: &LitStr) -> Result<Vec<TokenStream>> {
@@ -24,7 +26,8 @@ fn placeholders(template: &LitStr) -> Result<Vec<TokenStream>> {
             return Err(fail("a `}` without `{` in the key: write `}}` for the character itself"));
         } else {
             let end = after.find('}');
-            let end = end.ok_or_else(|| fail("a `{` without `}` in the key: write `{{` for the character itself"))?;
+            let end =
+                end.ok_or_else(|| fail("a `{` without `}` in the key: write `{{` for the character itself"))?;
             values.push(placeholder(&after[..end], template.span()).ok_or_else(|| {
                 fail("a placeholder names an argument of the function or a field of one: `{id}` or `{user.id}`")
             })?);
@@ -42,6 +45,7 @@ fn placeholders(template: &LitStr) -> Result<Vec<TokenStream>> {
 /// `user.id` as an expression whose names are looked up where the literal stands.
 fn placeholder(text: &str, span: Span) -> Option<TokenStream> {
     let is_name = |name: &str| {
+        let name = name.strip_prefix("r#").unwrap_or(name);
         name.starts_with(|first: char| first.is_alphabetic() || first == '_')
             && name.chars().all(|character| character.is_alphanumeric() || character == '_')
     };
@@ -58,7 +62,9 @@ fn placeholder(text: &str, span: Span) -> Option<TokenStream> {
 pub(crate) fn respan(tokens: TokenStream, span: Span) -> TokenStream {
     let respan_one = |token| {
         let mut token = match token {
-            TokenTree::Group(group) => TokenTree::Group(Group::new(group.delimiter(), respan(group.stream(), span))),
+            TokenTree::Group(group) => {
+                TokenTree::Group(Group::new(group.delimiter(), respan(group.stream(), span)))
+            }
             other => other,
         };
         token.set_span(span);

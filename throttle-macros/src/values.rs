@@ -33,7 +33,10 @@ impl Place<'_> {
             args.strategy.as_ref().map(|strategy| self.strategy(strategy)).transpose()?,
             key_setting,
             args.cost.as_ref().map(|cost| self.cost(cost)).transpose()?,
-            args.backend.as_ref().map(|name| filled(name, "backend").map(|name| quote!(backend: #name))).transpose()?,
+            args.backend
+                .as_ref()
+                .map(|name| filled(name, "backend").map(|name| quote!(backend: #name)))
+                .transpose()?,
             args.on_error.as_ref().map(|policy| self.named("on_error", policy)).transpose()?,
             args.handler.as_ref().map(|handler| self.function("handler", handler)).transpose()?,
             args.exempt.as_ref().map(|exempt| self.function("exempt", exempt)).transpose()?,
@@ -59,8 +62,9 @@ impl Place<'_> {
     /// A setting as `dyn Ask`. The call stands where the argument does, so that errors do too.
     fn wrapped(&self, role: &str, value: &TokenStream) -> TokenStream {
         let (private, env, role) = (self.private, self.env, Ident::new(role, value.span()));
-        let wrap = respan(quote!(#private::wrap::<#private::role::#role, _, _, #env>), value.span());
-        quote!(#role: &#wrap(#value))
+        let setting = quote!(#private::role::setting::<#private::role::#role, _, _, #env>);
+        let setting = respan(setting, value.span());
+        quote_spanned!(value.span()=> #role: const { &#setting(#value) })
     }
 
     fn rate(&self, rate: &Expr) -> Result<TokenStream> {
@@ -79,7 +83,9 @@ impl Place<'_> {
 
     fn strategy(&self, strategy: &Expr) -> Result<TokenStream> {
         match literal(strategy) {
-            Some(other) => Err(Error::new(other.span(), "a strategy is a value such as `Gcra::new().burst(5)`")),
+            Some(other) => {
+                Err(Error::new(other.span(), "a strategy is a value such as `Gcra::new().burst(5)`"))
+            }
             None => Ok(quote_spanned!(strategy.span()=> strategy: &(#strategy))),
         }
     }
@@ -93,7 +99,9 @@ impl Place<'_> {
             None => setting(quote!(#private::Global)),
             Some(Expr::Path(path)) if path.path.is_ident("global") => setting(quote!(#private::Global)),
             Some(Expr::Path(path)) if path.path.is_ident("ip") && request => setting(quote!(#private::Ip)),
-            Some(Expr::Call(call)) if source(call).is_some() && request => self.source(call).and_then(setting),
+            Some(Expr::Call(call)) if source(call).is_some() && request => {
+                self.source(call).and_then(setting)
+            }
             Some(key @ (Expr::Path(_) | Expr::Call(_))) if is_source(key) => Err(Error::new(
                 key.span(),
                 "a function has no request to read the key from: name arguments as in \"{id}\", or write `global`",
@@ -117,7 +125,10 @@ impl Place<'_> {
                 let name = self.checked("name", name);
                 Ok(quote!(#private::#source(#name)))
             }
-            _ => Err(Error::new(call.span(), "name one header or cookie in quotes, as in `header(\"x-api-key\")`")),
+            _ => Err(Error::new(
+                call.span(),
+                "name one header or cookie in quotes, as in `header(\"x-api-key\")`",
+            )),
         }
     }
 
@@ -133,7 +144,9 @@ impl Place<'_> {
                 }
                 Err(_) => Err(Error::new(number.span(), "a cost fits into 64 bits")),
             },
-            Some(other) => Err(Error::new(other.span(), "a cost is a whole number or an async fn that returns one")),
+            Some(other) => {
+                Err(Error::new(other.span(), "a cost is a whole number or an async fn that returns one"))
+            }
             None => Ok(self.wrapped("cost", &quote!(#cost))),
         }
     }
@@ -174,7 +187,10 @@ fn some(setting: TokenStream) -> TokenStream {
 
 fn filled<'t>(text: &'t LitStr, name: &str) -> Result<&'t LitStr> {
     if text.value().trim().is_empty() {
-        return Err(Error::new(text.span(), format!("the `{name}` is blank: write a name, or leave the argument out")));
+        return Err(Error::new(
+            text.span(),
+            format!("the `{name}` is blank: write a name, or leave the argument out"),
+        ));
     }
     Ok(text)
 }
@@ -189,7 +205,8 @@ fn literal(value: &Expr) -> Option<&Lit> {
 /// The runtime's type for `header(…)` and `cookie(…)`.
 fn source(call: &ExprCall) -> Option<Ident> {
     let Expr::Path(path) = &*call.func else { return None };
-    let named = |name: &str, source: &str| path.path.is_ident(name).then(|| Ident::new(source, call.func.span()));
+    let named =
+        |name: &str, source: &str| path.path.is_ident(name).then(|| Ident::new(source, call.func.span()));
     named("header", "Header").or_else(|| named("cookie", "Cookie"))
 }
 

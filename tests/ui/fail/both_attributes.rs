@@ -1,7 +1,7 @@
-use throttle::{Refused, throttle, throttle_fn};
+use throttle::{Refused, throttle};
 
 #[throttle(rate = "100/min")]
-#[throttle_fn(rate = "100/min")]
+#[throttle::throttle_fn(rate = "100/min")]
 async fn items() -> Result<(), Refused> {
     Ok(())
 }
