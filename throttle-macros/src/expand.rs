@@ -6,14 +6,16 @@ use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
-use syn::{Attribute, Error, FnArg, Path, Result, ReturnType, Type};
+use syn::{Error, Path, Result, Type};
 
 use crate::args::Args;
-use crate::item::{Func, Kind, name_span, nameable, sibling_args};
+use crate::check;
+use crate::item::{Func, Kind, sibling_args};
+use crate::returned::returned;
 use crate::values::{Place, Site};
 
 /// Expands an attribute. On a mistake the function is emitted as it was, next to the error.
-pub(crate) fn attribute(kind: Kind, args: TokenStream, item: TokenStream, place: &str) -> TokenStream {
+pub(crate) fn attribute(kind: Kind, args: TokenStream, item: &TokenStream, place: &str) -> TokenStream {
     let mut func: Func = match syn::parse2(item.clone()) {
         Ok(func) => func,
         Err(error) => {
@@ -26,8 +28,8 @@ pub(crate) fn attribute(kind: Kind, args: TokenStream, item: TokenStream, place:
     let strangers = func.take_attributes(kind.other());
     let all = std::iter::once(Args::parse(args, Span::call_site())).chain(siblings.iter().map(sibling_args));
     let expanded = collect(all).and_then(|all| {
-        check_alone(kind, &strangers)?;
-        check(kind, &func, &all)?;
+        check::alone(kind, &strangers)?;
+        check::function_and_arguments(kind, &func, &all)?;
         expand(kind, &mut func, &all, place)
     });
     expanded.unwrap_or_else(|error| func.beside(&error))
@@ -45,79 +47,6 @@ fn collect<T>(results: impl Iterator<Item = Result<T>>) -> Result<Vec<T>> {
         }
     }
     errors.map_or(Ok(values), Err)
-}
-
-fn check_alone(kind: Kind, strangers: &[Attribute]) -> Result<()> {
-    strangers.first().map_or(Ok(()), |stranger| {
-        let (ours, theirs) = (kind.name(), kind.other().name());
-        let message = format!(
-            "`#[{ours}]` and `#[{theirs}]` cannot share a function: write `#[throttle]` on an axum handler, \
-             `#[throttle_fn]` on any other async fn"
-        );
-        Err(Error::new(stranger.path().span(), message))
-    })
-}
-
-/// What cannot be, whatever the values are.
-fn check(kind: Kind, func: &Func, all: &[Args]) -> Result<()> {
-    let sig = &func.sig;
-    if sig.asyncness.is_none() {
-        let message = format!("`#[{}]` needs an `async fn`", kind.name());
-        return Err(Error::new(sig.fn_token.span, message));
-    }
-    if let (Kind::Handler, Some(FnArg::Receiver(receiver))) = (kind, sig.inputs.first()) {
-        return Err(Error::new(
-            receiver.span(),
-            "an axum handler has no receiver: use `#[throttle_fn]` on a method that is called like any other",
-        ));
-    }
-    if let (Kind::Handler, Some(input)) = (kind, sig.inputs.iter().nth(15)) {
-        return Err(Error::new(
-            input.span(),
-            "axum handlers have at most 16 arguments, and `#[throttle]` adds one",
-        ));
-    }
-    if kind == Kind::Function {
-        check_function(func, all)?;
-    }
-    let mut uids = std::collections::HashSet::new();
-    for uid in all.iter().filter_map(|args| args.uid.as_ref()) {
-        if !uids.insert(uid.value()) {
-            return Err(Error::new(
-                uid.span(),
-                "another attribute of this function has the same `uid`: choose another",
-            ));
-        }
-    }
-    Ok(())
-}
-
-/// What makes sense on requests only.
-fn check_function(func: &Func, all: &[Args]) -> Result<()> {
-    match &func.sig.output {
-        ReturnType::Type(_, ty) if !matches!(**ty, Type::Never(_)) => {}
-        output => {
-            let span = if let ReturnType::Type(_, ty) = output { ty.span() } else { name_span(&func.sig) };
-            let message =
-                "a throttled function returns a `Result` whose error implements `From<throttle::Refused>`";
-            return Err(Error::new(span, message));
-        }
-    }
-    let misplaced = all.iter().find_map(|args| {
-        let handler = args
-            .handler
-            .as_ref()
-            .map(|value| (value.span(), "handler", "the error type says what a denial becomes"));
-        let headers = args.headers.as_ref().map(|value| (value.span(), "headers", "there is no response"));
-        let state = args.state.as_ref().map(|value| (value.span(), "state", "there is no router"));
-        handler.or(headers).or(state)
-    });
-    match misplaced {
-        Some((span, name, why)) => {
-            Err(Error::new(span, format!("`{name}` belongs to `#[throttle]`: {why} here")))
-        }
-        None => Ok(()),
-    }
 }
 
 fn expand(kind: Kind, func: &mut Func, all: &[Args], place: &str) -> Result<TokenStream> {
@@ -235,17 +164,6 @@ fn edge(returned: &TokenStream) -> TokenStream {
             let __throttle: #returned = loop {};
             return __throttle;
         }
-    }
-}
-
-/// The return type as an expression can name it.
-fn returned(output: &ReturnType) -> TokenStream {
-    match output {
-        ReturnType::Default => quote!(()),
-        ReturnType::Type(_, ty) if matches!(**ty, Type::Never(_)) => {
-            quote_spanned!(ty.span()=> ::core::convert::Infallible)
-        }
-        ReturnType::Type(_, ty) => nameable(ty.to_token_stream()),
     }
 }
 

@@ -1,13 +1,11 @@
 //! The function under the attribute. Its body stays the tokens that it is.
 
-use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::parse::{Parse, ParseStream};
 use syn::spanned::Spanned;
-use syn::{
-    Attribute, Error, FnArg, GenericArgument, GenericParam, Meta, PathArguments, Result, Signature, Type,
-};
-use syn::{Token, Visibility};
+use syn::{Attribute, Error, FnArg, GenericArgument, GenericParam, Meta, PathArguments, Result, Signature};
+use syn::{Token, Type, Visibility};
 
 use crate::args::Args;
 
@@ -182,50 +180,4 @@ pub(crate) fn sibling_args(attribute: &Attribute) -> Result<Args> {
         Meta::List(list) => Args::parse(list.tokens.clone(), span),
         _ => Args::parse(TokenStream::new(), span),
     }
-}
-
-/// The return type with `_` for each `impl Trait`, which can be written in signatures only.
-pub(crate) fn nameable(tokens: TokenStream) -> TokenStream {
-    let mut named = TokenStream::new();
-    let mut tokens = tokens.into_iter().peekable();
-    while let Some(token) = tokens.next() {
-        match token {
-            TokenTree::Ident(ident) if ident == "impl" => {
-                named.extend(quote!(_));
-                skip_bounds(&mut tokens);
-            }
-            TokenTree::Group(group) => {
-                let mut inner = Group::new(group.delimiter(), nameable(group.stream()));
-                inner.set_span(group.span());
-                named.extend([TokenTree::Group(inner)]);
-            }
-            other => named.extend([other]),
-        }
-    }
-    named
-}
-
-/// Skips to the comma or angle bracket that ends the bounds of an `impl`.
-fn skip_bounds(tokens: &mut std::iter::Peekable<proc_macro2::token_stream::IntoIter>) {
-    let (mut depth, mut arrow) = (0_usize, false);
-    while let Some(TokenTree::Punct(_) | TokenTree::Ident(_) | TokenTree::Group(_) | TokenTree::Literal(_)) =
-        tokens.peek()
-    {
-        if let Some(TokenTree::Punct(punct)) = tokens.peek() {
-            match punct.as_char() {
-                '<' => depth += 1,
-                '>' if arrow => {}
-                '>' | ',' if depth == 0 => return,
-                '>' => depth -= 1,
-                _ => {}
-            }
-            arrow = punct.as_char() == '-';
-        }
-        tokens.next();
-    }
-}
-
-/// A place for errors about the function as a whole.
-pub(crate) fn name_span(sig: &Signature) -> Span {
-    sig.ident.span()
 }

@@ -1,8 +1,11 @@
 //! The attributes of the [`throttle`](https://docs.rs/throttle) crate: they know syntax, and no policy.
 
 mod args;
+mod check;
 mod expand;
 mod item;
+mod key;
+mod returned;
 mod template;
 #[cfg(test)]
 mod tests;
@@ -15,13 +18,13 @@ use crate::item::Kind;
 #[doc = include_str!("../docs/throttle.md")]
 #[proc_macro_attribute]
 pub fn throttle(args: TokenStream, item: TokenStream) -> TokenStream {
-    expand::attribute(Kind::Handler, args.into(), item.into(), &place()).into()
+    expand::attribute(Kind::Handler, args.into(), &item.into(), &place()).into()
 }
 
 #[doc = include_str!("../docs/throttle_fn.md")]
 #[proc_macro_attribute]
 pub fn throttle_fn(args: TokenStream, item: TokenStream) -> TokenStream {
-    expand::attribute(Kind::Function, args.into(), item.into(), &place()).into()
+    expand::attribute(Kind::Function, args.into(), &item.into(), &place()).into()
 }
 
 /// What tells this use of an attribute from all others in the program. The place in the source alone does

@@ -1,1 +1,96 @@
+//! What attributes expand to, in `expanded/*.rs`: `UPDATE_EXPECT=1 cargo test -p throttle-macros` writes them.
 
+use expect_test::{ExpectFile, expect_file};
+use proc_macro2::TokenStream;
+
+use crate::expand::attribute;
+use crate::item::Kind;
+
+#[expect(clippy::needless_pass_by_value, reason = "a snapshot is named where it is used")]
+fn check(kind: Kind, args: &str, item: &str, expected: ExpectFile) {
+    let tokens = |text: &str| text.parse::<TokenStream>().expect("tokens");
+    let expanded = attribute(kind, tokens(args), &tokens(item), "here").to_string();
+    let file = syn::parse_file(&expanded).expect("items");
+    expected.assert_eq(&prettyplease::unparse(&file));
+}
+
+fn handler(args: &str, item: &str, expected: ExpectFile) {
+    check(Kind::Handler, args, item, expected);
+}
+
+fn function(args: &str, item: &str, expected: ExpectFile) {
+    check(Kind::Function, args, item, expected);
+}
+
+#[test]
+fn a_handler_gets_a_guard_in_front() {
+    handler(
+        r#"rate = "100/min""#,
+        r#"async fn items() -> &'static str { "ok" }"#,
+        expect_file!["expanded/handler.rs"],
+    );
+}
+
+#[test]
+fn functions_see_the_state_of_the_handler() {
+    handler(
+        r#"uid = "items", rate = plan, key = tenant, cost = 2, on_error = "allow", handler = too_many, dry_run"#,
+        "pub async fn items(State(app): State<App>) -> Result<String, AppError> { Ok(app.name()?) }",
+        expect_file!["expanded/functions.rs"],
+    );
+}
+
+#[test]
+fn a_template_is_read_from_the_arguments() {
+    handler(
+        r#"rate = "100/min", key = "{org}/{user.id}""#,
+        "async fn items(Path(org): Path<String>, user: User) { drop((org, user)) }",
+        expect_file!["expanded/template.rs"],
+    );
+}
+
+#[test]
+fn several_attributes_make_one_guard() {
+    handler(
+        r#"rate = "10/s""#,
+        r#"
+            /// Answers.
+            #[throttle(rate = "500/hour", key = header("x-api-key"))]
+            #[inline]
+            async fn items() -> Response { respond() }
+        "#,
+        expect_file!["expanded/several.rs"],
+    );
+}
+
+#[test]
+fn opaque_types_have_no_name_in_expressions() {
+    handler(
+        r#"rate = "10/s""#,
+        "async fn items() -> Result<impl IntoResponse + Fn(u8) -> Vec<u8>, (A, impl Into<B>)> { make() }",
+        expect_file!["expanded/opaque.rs"],
+    );
+}
+
+#[test]
+fn a_function_keeps_its_signature() {
+    function(
+        r#"rate = "5/s", key = "{to}", crate = ::limiter"#,
+        "async fn send<T: Body>(&self, to: &str, body: T) -> Result<(), JobError> { #![allow(a)] self.post(to, body).await }",
+        expect_file!["expanded/function.rs"],
+    );
+}
+
+#[test]
+fn a_mistake_leaves_the_function_as_it_was() {
+    handler(
+        r#"rate = "5/s", cost = 0"#,
+        "#[throttle(rate = \"1/s\")] #[inline] async fn items(id: u64) -> String { id.to_string() }",
+        expect_file!["expanded/mistake.rs"],
+    );
+}
+
+#[test]
+fn what_is_no_function_stays() {
+    handler(r#"rate = "5/s""#, "struct Items;", expect_file!["expanded/no_function.rs"]);
+}

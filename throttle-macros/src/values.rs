@@ -3,11 +3,11 @@
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{Error, Expr, ExprCall, ExprLit, Ident, Lit, LitStr, Result, UnOp};
+use syn::{Error, Expr, ExprLit, Ident, Lit, LitStr, Result, UnOp};
 
 use crate::args::Args;
 use crate::item::Kind;
-use crate::template::{self, respan};
+use crate::template::respan;
 
 /// The static's part for one attribute, and the key that is made in the function, if it is.
 pub(crate) struct Site {
@@ -30,7 +30,7 @@ impl Place<'_> {
         let (key_setting, key) = self.key(args.key.as_ref())?;
         let settings = [
             args.rate.as_ref().map(|rate| self.rate(rate)).transpose()?,
-            args.strategy.as_ref().map(|strategy| self.strategy(strategy)).transpose()?,
+            args.strategy.as_ref().map(strategy).transpose()?,
             key_setting,
             args.cost.as_ref().map(|cost| self.cost(cost)).transpose()?,
             args.backend
@@ -60,7 +60,7 @@ impl Place<'_> {
     }
 
     /// A setting as `dyn Ask`. The call stands where the argument does, so that errors do too.
-    fn wrapped(&self, role: &str, value: &TokenStream) -> TokenStream {
+    pub(crate) fn wrapped(&self, role: &str, value: &TokenStream) -> TokenStream {
         let (private, env, role) = (self.private, self.env, Ident::new(role, value.span()));
         let setting = quote!(#private::role::setting::<#private::role::#role, _, _, #env>);
         let setting = respan(setting, value.span());
@@ -76,60 +76,9 @@ impl Place<'_> {
     }
 
     /// A literal that a `const fn` of the runtime checks at compile time: there is one grammar only.
-    fn checked(&self, function: &str, text: &LitStr) -> TokenStream {
+    pub(crate) fn checked(&self, function: &str, text: &LitStr) -> TokenStream {
         let (private, function) = (self.private, Ident::new(function, text.span()));
         respan(quote!(#private::#function(#text)), text.span())
-    }
-
-    fn strategy(&self, strategy: &Expr) -> Result<TokenStream> {
-        match literal(strategy) {
-            Some(other) => {
-                Err(Error::new(other.span(), "a strategy is a value such as `Gcra::new().burst(5)`"))
-            }
-            None => Ok(quote_spanned!(strategy.span()=> strategy: &(#strategy))),
-        }
-    }
-
-    fn key(&self, key: Option<&Expr>) -> Result<(Option<TokenStream>, Option<TokenStream>)> {
-        let private = self.private;
-        let request = self.kind == Kind::Handler;
-        let setting = |value: TokenStream| Ok((Some(self.wrapped("key", &value)), None));
-        match key {
-            None if request => Ok((None, None)),
-            None => setting(quote!(#private::Global)),
-            Some(Expr::Path(path)) if path.path.is_ident("global") => setting(quote!(#private::Global)),
-            Some(Expr::Path(path)) if path.path.is_ident("ip") && request => setting(quote!(#private::Ip)),
-            Some(Expr::Call(call)) if source(call).is_some() && request => {
-                self.source(call).and_then(setting)
-            }
-            Some(key @ (Expr::Path(_) | Expr::Call(_))) if is_source(key) => Err(Error::new(
-                key.span(),
-                "a function has no request to read the key from: name arguments as in \"{id}\", or write `global`",
-            )),
-            Some(key) => match literal(key) {
-                Some(Lit::Str(text)) => Ok((None, Some(template::key(text, private)?))),
-                Some(other) => Err(Error::new(
-                    other.span(),
-                    "a key is `ip`, `global`, `header(\"…\")`, `cookie(\"…\")`, a template such as \"{id}\" or an async fn",
-                )),
-                None => setting(quote!(#key)),
-            },
-        }
-    }
-
-    /// `header("name")` or `cookie("name")`.
-    fn source(&self, call: &ExprCall) -> Result<TokenStream> {
-        let private = self.private;
-        match (source(call), call.args.first().and_then(literal), call.args.len()) {
-            (Some(source), Some(Lit::Str(name)), 1) => {
-                let name = self.checked("name", name);
-                Ok(quote!(#private::#source(#name)))
-            }
-            _ => Err(Error::new(
-                call.span(),
-                "name one header or cookie in quotes, as in `header(\"x-api-key\")`",
-            )),
-        }
     }
 
     fn cost(&self, cost: &Expr) -> Result<TokenStream> {
@@ -177,6 +126,13 @@ impl Place<'_> {
     }
 }
 
+fn strategy(strategy: &Expr) -> Result<TokenStream> {
+    match literal(strategy) {
+        Some(other) => Err(Error::new(other.span(), "a strategy is a value such as `Gcra::new().burst(5)`")),
+        None => Ok(quote_spanned!(strategy.span()=> strategy: &(#strategy))),
+    }
+}
+
 /// `field: value` as `field: Some(value)`.
 fn some(setting: TokenStream) -> TokenStream {
     let mut tokens = setting.into_iter();
@@ -195,25 +151,9 @@ fn filled<'t>(text: &'t LitStr, name: &str) -> Result<&'t LitStr> {
     Ok(text)
 }
 
-fn literal(value: &Expr) -> Option<&Lit> {
+pub(crate) const fn literal(value: &Expr) -> Option<&Lit> {
     match value {
         Expr::Lit(ExprLit { lit, .. }) => Some(lit),
         _ => None,
-    }
-}
-
-/// The runtime's type for `header(…)` and `cookie(…)`.
-fn source(call: &ExprCall) -> Option<Ident> {
-    let Expr::Path(path) = &*call.func else { return None };
-    let named =
-        |name: &str, source: &str| path.path.is_ident(name).then(|| Ident::new(source, call.func.span()));
-    named("header", "Header").or_else(|| named("cookie", "Cookie"))
-}
-
-fn is_source(key: &Expr) -> bool {
-    match key {
-        Expr::Path(path) => path.path.is_ident("ip"),
-        Expr::Call(call) => source(call).is_some(),
-        _ => false,
     }
 }

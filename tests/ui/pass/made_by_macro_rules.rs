@@ -3,7 +3,7 @@ use axum::{Router, routing::get};
 use throttle::throttle;
 
 macro_rules! resource {
-    ($module:ident, $rate:literal, $key:literal, $answer:expr) => {
+    ($module:ident, $rate:literal, $cost:expr, $answer:expr) => {
         mod $module {
             use super::*;
 
@@ -12,7 +12,7 @@ macro_rules! resource {
                 $answer
             }
 
-            #[throttle(rate = $rate, key = $key)]
+            #[throttle(rate = $rate, cost = $cost, key = "{id}")]
             pub async fn one(Path(id): Path<u64>) -> String {
                 id.to_string()
             }
@@ -20,8 +20,8 @@ macro_rules! resource {
     };
 }
 
-resource!(items, "100/min", "{id}", "items");
-resource!(users, "10/min", "{id}", "users");
+resource!(items, "100/min", 2, "items");
+resource!(users, "10/min", 3_u32, "users");
 
 macro_rules! handler {
     ($name:ident($argument:ident), $rate:expr, $key:literal, $returned:ty, $body:block) => {

@@ -1,0 +1,10 @@
+use throttle::{Refused, throttle_fn};
+
+#[throttle_fn(rate = "5/s")]
+async fn send() -> Result<u32, Refused> {
+    let _count = 3;
+}
+
+fn main() {
+    let _ = send();
+}

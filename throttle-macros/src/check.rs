@@ -1,0 +1,81 @@
+//! What cannot be, whatever the values of the arguments are.
+
+use syn::spanned::Spanned;
+use syn::{Attribute, Error, FnArg, Result, ReturnType, Type};
+
+use crate::args::Args;
+use crate::item::{Func, Kind};
+
+/// One function has one kind of attribute.
+pub(crate) fn alone(kind: Kind, strangers: &[Attribute]) -> Result<()> {
+    strangers.first().map_or(Ok(()), |stranger| {
+        let (ours, theirs) = (kind.name(), kind.other().name());
+        let message = format!(
+            "`#[{ours}]` and `#[{theirs}]` cannot share a function: write `#[throttle]` on an axum handler, \
+             `#[throttle_fn]` on any other async fn"
+        );
+        Err(Error::new(stranger.path().span(), message))
+    })
+}
+
+/// What a function or its attributes cannot be.
+pub(crate) fn function_and_arguments(kind: Kind, func: &Func, all: &[Args]) -> Result<()> {
+    let sig = &func.sig;
+    if sig.asyncness.is_none() {
+        let message = format!("`#[{}]` needs an `async fn`", kind.name());
+        return Err(Error::new(sig.fn_token.span, message));
+    }
+    if let (Kind::Handler, Some(FnArg::Receiver(receiver))) = (kind, sig.inputs.first()) {
+        return Err(Error::new(
+            receiver.span(),
+            "an axum handler has no receiver: use `#[throttle_fn]` on a method that is called like any other",
+        ));
+    }
+    if let (Kind::Handler, Some(input)) = (kind, sig.inputs.iter().nth(15)) {
+        return Err(Error::new(
+            input.span(),
+            "axum handlers have at most 16 arguments, and `#[throttle]` adds one",
+        ));
+    }
+    if kind == Kind::Function {
+        plain_function(func, all)?;
+    }
+    let mut uids = std::collections::HashSet::new();
+    for uid in all.iter().filter_map(|args| args.uid.as_ref()) {
+        if !uids.insert(uid.value()) {
+            return Err(Error::new(
+                uid.span(),
+                "another attribute of this function has the same `uid`: choose another",
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// What makes sense on requests only.
+fn plain_function(func: &Func, all: &[Args]) -> Result<()> {
+    match &func.sig.output {
+        ReturnType::Type(_, ty) if !matches!(**ty, Type::Never(_)) => {}
+        output => {
+            let span = if let ReturnType::Type(_, ty) = output { ty.span() } else { func.sig.ident.span() };
+            let message =
+                "a throttled function returns a `Result` whose error implements `From<throttle::Refused>`";
+            return Err(Error::new(span, message));
+        }
+    }
+    let misplaced = all.iter().find_map(|args| {
+        let handler = args
+            .handler
+            .as_ref()
+            .map(|value| (value.span(), "handler", "the error type says what a denial becomes"));
+        let headers = args.headers.as_ref().map(|value| (value.span(), "headers", "there is no response"));
+        let state = args.state.as_ref().map(|value| (value.span(), "state", "there is no router"));
+        handler.or(headers).or(state)
+    });
+    match misplaced {
+        Some((span, name, why)) => {
+            Err(Error::new(span, format!("`{name}` belongs to `#[throttle]`: {why} here")))
+        }
+        None => Ok(()),
+    }
+}

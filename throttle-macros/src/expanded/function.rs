@@ -1,0 +1,38 @@
+async fn send<T: Body>(&self, to: &str, body: T) -> Result<(), JobError> {
+    #![allow(a)]
+    if let ::core::result::Result::Err(__throttle) = {
+        static __THROTTLE_SITES: [::limiter::__private::Site; 1usize] = [
+            ::limiter::__private::Site::new(
+                    ::core::concat!(::core::module_path!(), "::", "send"),
+                    ::limiter::__private::Settings {
+                        rate: ::core::option::Option::Some(const {
+                            &::limiter::__private::role::setting::<
+                                ::limiter::__private::role::rate,
+                                _,
+                                _,
+                                ::limiter::__private::Call,
+                            >(::limiter::__private::rates("5/s"))
+                        }),
+                        ..::limiter::__private::Settings::NONE
+                    },
+                )
+                .with_template(),
+        ];
+        ::limiter::__private::inventory::submit! {
+            ::limiter::__private::Linked { id : 7799195121083008902u64, sites : &
+            __THROTTLE_SITES }
+        }
+        let __throttle_keys = [
+            ::core::option::Option::Some(::limiter::__private::Key::of_displayed(&[&to])),
+        ];
+        ::limiter::__private::enter(&__THROTTLE_SITES, __throttle_keys)
+    }
+        .await
+    {
+        return <Result<
+            (),
+            JobError,
+        > as ::limiter::__private::Outcome>::refused(__throttle);
+    }
+    self.post(to, body).await
+}

@@ -1,0 +1,58 @@
+//! The return type, where an expression names it.
+
+use proc_macro2::{Group, TokenStream, TokenTree};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::spanned::Spanned;
+use syn::{ReturnType, Type};
+
+/// The return type as an expression can name it.
+pub(crate) fn returned(output: &ReturnType) -> TokenStream {
+    match output {
+        ReturnType::Default => quote!(()),
+        ReturnType::Type(_, ty) if matches!(**ty, Type::Never(_)) => {
+            quote_spanned!(ty.span()=> ::core::convert::Infallible)
+        }
+        ReturnType::Type(_, ty) => nameable(ty.to_token_stream()),
+    }
+}
+
+/// The return type with `_` for each `impl Trait`, which can be written in signatures only.
+fn nameable(tokens: TokenStream) -> TokenStream {
+    let mut named = TokenStream::new();
+    let mut tokens = tokens.into_iter().peekable();
+    while let Some(token) = tokens.next() {
+        match token {
+            TokenTree::Ident(ident) if ident == "impl" => {
+                named.extend(quote!(_));
+                skip_bounds(&mut tokens);
+            }
+            TokenTree::Group(group) => {
+                let mut inner = Group::new(group.delimiter(), nameable(group.stream()));
+                inner.set_span(group.span());
+                named.extend([TokenTree::Group(inner)]);
+            }
+            other => named.extend([other]),
+        }
+    }
+    named
+}
+
+/// Skips to the comma or angle bracket that ends the bounds of an `impl`.
+fn skip_bounds(tokens: &mut std::iter::Peekable<proc_macro2::token_stream::IntoIter>) {
+    let (mut depth, mut arrow) = (0_usize, false);
+    while let Some(TokenTree::Punct(_) | TokenTree::Ident(_) | TokenTree::Group(_) | TokenTree::Literal(_)) =
+        tokens.peek()
+    {
+        if let Some(TokenTree::Punct(punct)) = tokens.peek() {
+            match punct.as_char() {
+                '<' => depth += 1,
+                '>' if arrow => {}
+                '>' | ',' if depth == 0 => return,
+                '>' => depth -= 1,
+                _ => {}
+            }
+            arrow = punct.as_char() == '-';
+        }
+        tokens.next();
+    }
+}
