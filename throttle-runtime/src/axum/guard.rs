@@ -13,7 +13,7 @@ use crate::admission::{self, Admission};
 use crate::http::fields::Report;
 use crate::plug::Head;
 use crate::site::Site;
-use crate::{Key, Registry};
+use crate::{BoxFuture, Key, Registry};
 
 /// The hidden first parameter of a handler with `#[throttle]`.
 ///
@@ -76,31 +76,60 @@ impl<const SITE: u64, S: Sync, C: Carry<S>> FromRequestParts<S> for ThrottleGoes
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
-        let state = C::carry(state);
-        let early = linked(SITE).filter(|sites| !sites.iter().any(Site::has_template));
-        let progress = match early {
-            Some(sites) => Progress::Admitted(decide(sites, std::iter::repeat(None), parts, &state).await?),
-            None => Progress::Undecided(Box::new((parts.clone(), Box::new(state)))),
-        };
-        Ok(Self { progress, carrier: PhantomData })
+        // What depends on `SITE` is compiled once per handler, so it is no more than this.
+        match Progress::first(linked(SITE), parts, C::carry(state)).await {
+            Ok(progress) => Ok(Self { progress, carrier: PhantomData }),
+            Err(response) => Err(response),
+        }
     }
 }
 
 impl<const SITE: u64, C> ThrottleGoesAboveDebugHandler<SITE, C> {
     /// Decides now if it was not decided before; `keys` are those made of the handler's arguments.
-    pub async fn enter<const N: usize>(
+    pub fn enter<const N: usize>(
+        self,
+        sites: &'static [Site; N],
+        keys: [Option<Key>; N],
+    ) -> impl Future<Output = Result<Permit, Response>> + Send + use<N, SITE, C> {
+        self.progress.last(sites, keys)
+    }
+}
+
+impl Progress {
+    /// Decides, if the sites are known and no key of theirs is made of the handler's arguments.
+    async fn first<T: Send + Sync + 'static>(
+        sites: Option<&'static [Site]>,
+        parts: &mut Parts,
+        state: T,
+    ) -> Result<Self, Response> {
+        match sites.filter(|sites| !sites.iter().any(Site::has_template)) {
+            Some(sites) => decide(sites, std::iter::repeat(None), parts, &state).await.map(Self::Admitted),
+            None => Ok(Self::Undecided(Box::new((parts.clone(), Box::new(state))))),
+        }
+    }
+
+    async fn last<const N: usize>(
         self,
         sites: &'static [Site; N],
         keys: [Option<Key>; N],
     ) -> Result<Permit, Response> {
-        match self.progress {
-            Progress::Admitted(admission) => Ok(Permit(admission)),
-            Progress::Undecided(undecided) => {
-                let (mut parts, state) = *undecided;
-                decide(sites, keys, &mut parts, &*state).await.map(Permit)
-            }
+        match self {
+            Self::Admitted(admission) => Ok(Permit(admission)),
+            Self::Undecided(undecided) => decide_late(undecided, sites, keys).await.map(Permit),
         }
     }
+}
+
+/// Boxed, so that the rare way is no part of every handler's future: as one it cost the compiler 20 ms a handler.
+fn decide_late<const N: usize>(
+    undecided: Box<(Parts, Box<dyn Any + Send + Sync>)>,
+    sites: &'static [Site; N],
+    keys: [Option<Key>; N],
+) -> BoxFuture<'static, Result<Admission<'static>, Response>> {
+    Box::pin(async move {
+        let (mut parts, state) = *undecided;
+        decide(sites, keys, &mut parts, &*state).await
+    })
 }
 
 #[expect(clippy::manual_async_fn, reason = "the signature has to say that the future is `Send`")]
