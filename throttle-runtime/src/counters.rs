@@ -3,7 +3,7 @@
 use std::array;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use crate::{Decision, Source};
+use crate::{BackendError, Decision, Source};
 
 /// How often a throttle made each kind of decision since the process began.
 ///
@@ -11,7 +11,7 @@ use crate::{Decision, Source};
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Counts {
-    /// Allowed by the backend.
+    /// Allowed by the backend, and charged.
     pub allowed: u64,
     /// Denied by the backend, and enforced.
     pub denied: u64,
@@ -25,6 +25,8 @@ pub struct Counts {
     pub throttled_on_error: u64,
     /// The backend failed and the error was the answer.
     pub raised: u64,
+    /// Allowed by this throttle, but then denied by another on the same function: the charge was given back.
+    pub given_back: u64,
 }
 
 /// What is counted.
@@ -37,14 +39,17 @@ pub(crate) enum Event {
     AllowedOnError,
     ThrottledOnError,
     Raised,
+    GivenBack,
 }
 
 impl Event {
-    const COUNT: usize = 7;
+    const COUNT: usize = 8;
 
-    /// The event that a decision is, if it is enforced.
-    pub(crate) fn of(decision: &Decision) -> Self {
+    /// The event that a decision is.
+    pub(crate) fn of(decision: &Result<Decision, BackendError>) -> Self {
+        let Ok(decision) = decision else { return Self::Raised };
         match decision.source() {
+            Source::DryRun => Self::WouldDeny,
             Source::AllowedOnError => Self::AllowedOnError,
             Source::ThrottledOnError => Self::ThrottledOnError,
             Source::Backend | Source::Program if decision.is_allowed() => Self::Allowed,
@@ -85,6 +90,7 @@ impl Counters {
             allowed_on_error: sum(Event::AllowedOnError),
             throttled_on_error: sum(Event::ThrottledOnError),
             raised: sum(Event::Raised),
+            given_back: sum(Event::GivenBack),
         }
     }
 }

@@ -52,6 +52,10 @@ impl Quota {
         self.rate
     }
 
+    pub(crate) const fn rate_ref(&self) -> &Rate {
+        &self.rate
+    }
+
     /// Units that would still fit right now, after this request if it was allowed.
     pub const fn remaining(&self) -> u64 {
         self.remaining
@@ -102,6 +106,8 @@ pub enum Source {
     AllowedOnError,
     /// The backend failed and the policy throttled the request.
     ThrottledOnError,
+    /// The backend decided to deny, or failed, but the throttle runs dry: the request passes.
+    DryRun,
     /// The program denied the request itself: [`Throttled::new`](crate::Throttled::new).
     Program,
 }
@@ -135,6 +141,11 @@ impl Decision {
     pub(crate) fn denied(wait: Duration, source: Source) -> Self {
         let micros = u64::try_from(wait.as_micros()).unwrap_or(NEVER - 1);
         Self { quotas: SmallVec::new_const(), source, wait: micros.clamp(1, NEVER - 1) }
+    }
+
+    /// The decision of a dry run: a denial passes.
+    pub(crate) fn dry(self) -> Self {
+        if self.is_throttled() { Self { source: Source::DryRun, ..self } } else { self }
     }
 
     /// Whether the request may go on.
@@ -187,6 +198,9 @@ impl Decision {
     }
 
     fn wait(&self) -> u64 {
+        if self.source == Source::DryRun {
+            return 0;
+        }
         self.quotas.iter().map(|quota| quota.wait).fold(self.wait, u64::max)
     }
 }

@@ -18,22 +18,31 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// assert_eq!(Soon::later(async { 2 }).await, 2);
 /// # }
 /// ```
-pub enum Soon<'a, T> {
+pub struct Soon<'a, T>(Repr<'a, T>);
+
+enum Repr<'a, T> {
     /// The answer; `None` once it was taken.
     Now(Option<T>),
-    /// The future of it.
     Later(BoxFuture<'a, T>),
 }
 
 impl<'a, T> Soon<'a, T> {
     /// The answer itself.
     pub const fn now(answer: T) -> Self {
-        Self::Now(Some(answer))
+        Self(Repr::Now(Some(answer)))
     }
 
     /// The answer as soon as this future has it.
     pub fn later(future: impl Future<Output = T> + Send + 'a) -> Self {
-        Self::Later(Box::pin(future))
+        Self(Repr::Later(Box::pin(future)))
+    }
+
+    /// The answer if it is there, or else this.
+    pub fn ready(self) -> Result<T, Self> {
+        match self.0 {
+            Repr::Now(Some(answer)) => Ok(answer),
+            other => Err(Self(other)),
+        }
     }
 }
 
@@ -47,21 +56,21 @@ impl<T> Future for Soon<'_, T> {
     ///
     /// If polled again after it was ready, like every future that ran to its end.
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
-        match self.get_mut() {
-            Self::Now(answer) => match answer.take() {
+        match &mut self.get_mut().0 {
+            Repr::Now(answer) => match answer.take() {
                 Some(answer) => Poll::Ready(answer),
                 None => panic!("`Soon` polled after it was ready"),
             },
-            Self::Later(future) => future.as_mut().poll(context),
+            Repr::Later(future) => future.as_mut().poll(context),
         }
     }
 }
 
 impl<T> fmt::Debug for Soon<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Now(_) => "Soon::Now",
-            Self::Later(_) => "Soon::Later",
+        f.write_str(match self.0 {
+            Repr::Now(_) => "Soon(now)",
+            Repr::Later(_) => "Soon(later)",
         })
     }
 }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use arc_swap::{ArcSwap, Guard};
 use http::request::Parts;
 
-use crate::admission::{self, Stop, Ticket};
+use crate::admission::{self, Ticket};
 use crate::backend::Mode;
 use crate::counters::{Counters, Counts, Event};
 use crate::plug::Head;
@@ -139,7 +139,7 @@ impl Throttle {
         self.decide(hit.into(), Mode::Take).await
     }
 
-    /// What a use would be answered right now. Takes nothing, and is not counted.
+    /// What a use would be answered right now: `remaining` is what would be left after it. Takes nothing, and is not counted.
     ///
     /// # Errors
     ///
@@ -148,13 +148,30 @@ impl Throttle {
         self.decide(hit.into(), Mode::Peek).await
     }
 
+    /// What is left right now: `remaining` is the limit less what was used. Takes nothing, and is not counted.
+    ///
+    /// ```
+    /// use throttle::{Registry, Settings};
+    ///
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let exports = Registry::current().create("exports", Settings::new().rate("10/hour"))?;
+    /// exports.hit("alice").await?;
+    /// assert_eq!(exports.stat("alice").await?.remaining(), Some(9));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Like [`hit`](Self::hit).
+    pub async fn stat(&self, key: impl Into<Key>) -> Result<Decision, BackendError> {
+        self.peek(Hit::new(key).cost(0)).await
+    }
+
     async fn decide(&self, hit: Hit, mode: Mode) -> Result<Decision, BackendError> {
         let decision = self.decision(hit, mode).await;
         if mode == Mode::Take {
-            self.count(match &decision {
-                Ok(decision) => Event::of(decision),
-                Err(_) => Event::Raised,
-            });
+            self.count(Event::of(&decision));
         }
         decision
     }
@@ -176,17 +193,13 @@ impl Throttle {
             Some(cost) => cost,
             None => policy.cost.ask(&mut self.empty_head(&mut parts)).await.map_err(|_| no_request())?,
         };
-        if cost == 0 {
+        if cost == 0 && mode == Mode::Take {
             return Ok(Decision::passed(Source::Free));
         }
         let ticket = Ticket::new(Cow::Borrowed(self), policy, hit.key, rates, cost);
         match admission::ask(&[&ticket], mode).await {
-            Ok(verdict) => Ok(Decision::by_backend(verdict.quotas)),
-            Err(error) => match admission::react(&ticket, error, &mut self.empty_head(&mut parts)).await {
-                Ok(decision) => Ok(decision),
-                Err(Stop::Failed(error)) => Err(error),
-                Err(Stop::Answered(_)) => Err(no_request()),
-            },
+            Ok(verdict) => ticket.enforced(Ok(Decision::by_backend(verdict.quotas))),
+            Err(error) => admission::react(&ticket, error, &mut self.empty_head(&mut parts)).await,
         }
     }
 

@@ -1,15 +1,14 @@
 //! Asking a backend, and what happens when it fails.
 
-use std::future::Future;
 use std::time::Duration;
 
 use smallvec::SmallVec;
 
-use super::{Stop, Ticket};
+use super::Ticket;
 use crate::backend::{Charge, Mode, Verdict};
-use crate::failure::{Details, Failure, Reaction};
+use crate::failure::{Details, Failure, OnError, Reaction};
 use crate::plug::Head;
-use crate::{BackendError, Decision, Soon, Source};
+use crate::{BackendError, Decision, ErrorKind, Soon, Source};
 
 /// Asks the backend that all these tickets share, within the shortest of their deadlines.
 pub(crate) async fn ask(tickets: &[&Ticket<'_>], mode: Mode) -> Result<Verdict, BackendError> {
@@ -17,9 +16,16 @@ pub(crate) async fn ask(tickets: &[&Ticket<'_>], mode: Mode) -> Result<Verdict, 
         return Ok(Verdict { quotas: SmallVec::new(), at: 0 });
     };
     let charges: SmallVec<[Charge<'_>; 1]> = tickets.iter().map(|ticket| ticket.charge()).collect();
-    match tickets[0].policy.backend.decide(&charges, mode) {
-        Soon::Now(Some(verdict)) => verdict,
-        later => within(deadline, later).await,
+    let verdict = within(deadline, tickets[0].policy.backend.decide(&charges, mode)).await?;
+    let asked = charges.iter().flat_map(|charge| charge.rates.iter());
+    if asked.eq(verdict.quotas.iter().map(|quota| quota.rate_ref())) {
+        Ok(verdict)
+    } else {
+        // Whom a wrong answer would let pass nobody has counted.
+        Err(BackendError::new(
+            ErrorKind::Store,
+            "the backend answered for other limits than it was asked about",
+        ))
     }
 }
 
@@ -33,13 +39,17 @@ pub(super) async fn refund(ticket: &Ticket<'_>, at: u64) {
     }
 }
 
-async fn within<T>(
+/// An answer that is there needs no timer, and so no runtime that has one.
+pub(crate) async fn within<T>(
     deadline: Duration,
-    reply: impl Future<Output = Result<T, BackendError>>,
+    reply: Soon<'_, Result<T, BackendError>>,
 ) -> Result<T, BackendError> {
-    match tokio::time::timeout(deadline, reply).await {
-        Ok(reply) => reply,
-        Err(_) => Err(BackendError::timeout(deadline)),
+    match reply.ready() {
+        Ok(answer) => answer,
+        Err(later) => match tokio::time::timeout(deadline, later).await {
+            Ok(answer) => answer,
+            Err(_) => Err(BackendError::timeout(deadline)),
+        },
     }
 }
 
@@ -48,7 +58,7 @@ pub(crate) async fn react(
     ticket: &Ticket<'_>,
     error: BackendError,
     head: &mut Head<'_>,
-) -> Result<Decision, Stop> {
+) -> Result<Decision, BackendError> {
     let failure = Failure::new(Details {
         error: error.clone(),
         uid: ticket.throttle.uid_shared().clone(),
@@ -62,14 +72,15 @@ pub(crate) async fn react(
     head.parts.extensions.insert(failure);
     let reaction = ticket.policy.on_error.ask(head).await;
     head.parts.extensions.remove::<Failure>();
-    let reaction = reaction.map_err(Stop::Answered)?;
+    // A policy that cannot say anything, since one of its extractors failed, leaves the default.
+    let reaction = reaction.unwrap_or_else(|_| OnError::default().reaction());
     let (uid, backend) = (ticket.throttle.uid(), &*ticket.policy.backend_name);
     let source = std::error::Error::source(&error).map(tracing::field::display);
     tracing::warn!(target: "throttle", uid, backend, %error, source, reaction = reaction.name(), "the backend failed");
-    match reaction {
+    ticket.enforced(match reaction {
         Reaction::Allow => Ok(Decision::passed(Source::AllowedOnError)),
         Reaction::Throttle(wait) => Ok(Decision::denied(wait, Source::ThrottledOnError)),
-        Reaction::Propagate => Err(Stop::Failed(error)),
-        Reaction::Raise(error) => Err(Stop::Failed(error)),
-    }
+        Reaction::Propagate => Err(error),
+        Reaction::Raise(error) => Err(error),
+    })
 }

@@ -6,7 +6,7 @@ mod ticket;
 use http::request::Parts;
 use smallvec::SmallVec;
 
-pub(crate) use backend::{ask, react};
+pub(crate) use backend::{ask, react, within};
 pub(crate) use ticket::{Stop, Ticket};
 
 use self::ticket::KnownKeys;
@@ -15,7 +15,7 @@ use crate::counters::Event;
 use crate::plug::{Ask, Head, role};
 use crate::registry::Registry;
 use crate::throttled::{Denial, Throttled};
-use crate::{ConfigError, Decision, Key, Quotas, Site};
+use crate::{BackendError, ConfigError, Decision, Key, Quotas, Site};
 
 /// Why a request does not go on.
 pub(crate) enum Rejection {
@@ -65,11 +65,12 @@ pub(crate) async fn admit<'s>(
     let mut admission = Admission { tickets, decided };
     match admission.decide(head).await {
         Ok(()) => {
-            admission.count();
+            admission.count_charges(Event::Allowed);
             Ok(admission)
         }
         Err(rejection) => {
             admission.give_back().await;
+            admission.count_charges(Event::GivenBack);
             Err(rejection)
         }
     }
@@ -96,33 +97,51 @@ impl Admission<'_> {
             self.decided[*index].is_none()
                 && !a.dry_run
                 && !b.dry_run
-                && std::sync::Arc::ptr_eq(&a.backend, &b.backend)
+                && a.backend.address() == b.backend.address()
         };
         std::iter::once(first).chain((first + 1..self.tickets.len()).filter(shares)).collect()
     }
 
     async fn decide_group(&mut self, group: &[usize], head: &mut Head<'_>) -> Result<(), Rejection> {
-        let tickets: SmallVec<[&Ticket<'_>; 2]> = group.iter().map(|&index| &self.tickets[index]).collect();
-        match ask(&tickets, Mode::Take).await {
+        let verdict = {
+            let tickets: SmallVec<[&Ticket<'_>; 2]> =
+                group.iter().map(|&index| &self.tickets[index]).collect();
+            ask(&tickets, Mode::Take).await
+        };
+        match verdict {
             Ok(verdict) => {
                 let charged_at = verdict.quotas.iter().all(crate::Quota::fits).then_some(verdict.at);
                 let mut quotas = verdict.quotas.into_iter();
                 for &index in group {
                     let own: Quotas = quotas.by_ref().take(self.tickets[index].rates.len()).collect();
-                    let decision = Decision::by_backend(own);
-                    self.decided[index] = Some(Decided { decision, charged_at });
+                    let decision = self.tickets[index].enforced(Ok(Decision::by_backend(own)));
+                    self.record(index, decision, charged_at)?;
                 }
             }
             Err(error) => {
                 for &index in group {
-                    let ticket = &self.tickets[index];
-                    let reaction = react(ticket, error.clone(), head).await;
-                    let decision = reaction.inspect_err(|_| ticket.throttle.count(Event::Raised));
-                    let decision = decision.map_err(Rejection::Stopped)?;
-                    self.decided[index] = Some(Decided { decision, charged_at: None });
+                    let reaction = react(&self.tickets[index], error.clone(), head).await;
+                    self.record(index, reaction, None)?;
                 }
             }
         }
+        Ok(())
+    }
+
+    /// Counts and keeps a decision. A charge is counted when it is settled whether it stays.
+    fn record(
+        &mut self,
+        index: usize,
+        decision: Result<Decision, BackendError>,
+        charged_at: Option<u64>,
+    ) -> Result<(), Rejection> {
+        let ticket = &self.tickets[index];
+        let event = Event::of(&decision);
+        if !matches!(event, Event::Allowed) {
+            ticket.throttle.count(event);
+        }
+        let decision = decision.map_err(|error| Rejection::Stopped(Stop::Failed(error)))?;
+        self.decided[index] = Some(Decided { decision, charged_at });
         Ok(())
     }
 
@@ -131,11 +150,10 @@ impl Admission<'_> {
     fn enforce(&self, group: &[usize], head: &Parts) -> Result<(), Rejection> {
         let denials = group.iter().filter_map(|&index| {
             let (ticket, decision) = (&self.tickets[index], &self.decided[index].as_ref()?.decision);
-            (decision.is_throttled() && !ticket.policy.dry_run).then_some((ticket, decision))
+            decision.is_throttled().then_some((ticket, decision))
         });
         let worst = denials.max_by_key(|(_, decision)| (decision.is_never(), decision.retry_after()));
         let Some((ticket, decision)) = worst else { return Ok(()) };
-        ticket.throttle.count(Event::of(decision));
         tracing::debug!(target: "throttle", uid = ticket.throttle.uid(), retry_after = ?decision.retry_after(), "throttled");
         let denial = Denial {
             uid: ticket.throttle.uid_shared().clone(),
@@ -150,10 +168,12 @@ impl Admission<'_> {
         Err(Rejection::Throttled(Throttled::from_denial(denial), ticket.policy.handler))
     }
 
-    fn count(&self) {
+    /// Counts what was charged: as allowed, or as this if it was given back.
+    fn count_charges(&self, event: Event) {
         for (ticket, decided) in self.tickets.iter().zip(self.decided.iter().flatten()) {
-            let dry_denial = ticket.policy.dry_run && decided.decision.is_throttled();
-            ticket.throttle.count(if dry_denial { Event::WouldDeny } else { Event::of(&decided.decision) });
+            if decided.charged_at.is_some() {
+                ticket.throttle.count(if ticket.policy.dry_run { Event::Allowed } else { event });
+            }
         }
     }
 

@@ -12,7 +12,7 @@ use crate::backend::Charge;
 use crate::counters::Event;
 use crate::plug::{Ask, Head, Refusal, role};
 use crate::policy::Policy;
-use crate::{BackendError, Identity, Key, Rates, Throttle};
+use crate::{BackendError, Decision, Identity, Key, Rates, Source, Throttle};
 
 /// Why a request got no decision.
 pub(crate) enum Stop {
@@ -52,7 +52,12 @@ impl<'a> Ticket<'a> {
         head: &mut Head<'_>,
     ) -> Result<Option<Self>, Refusal> {
         let policy = throttle.policy();
-        match Self::terms(&throttle, &policy, given, known, head).await? {
+        let terms = match Self::terms(&throttle, &policy, given, known, head).await {
+            // A dry run ends no request, whatever its functions say.
+            Err(_) if policy.dry_run => None,
+            terms => terms?,
+        };
+        match terms {
             Some((key, rates, cost)) => Ok(Some(Self::new(throttle, policy, key, rates, cost))),
             None => {
                 throttle.count(Event::Skipped);
@@ -95,6 +100,18 @@ impl<'a> Ticket<'a> {
             Identity::Exempt => None,
             Identity::Key(key) => Some((key, rates, cost)),
         })
+    }
+
+    /// What becomes of a decision that is not enforced: nobody notices.
+    pub(crate) fn enforced(
+        &self,
+        decision: Result<Decision, BackendError>,
+    ) -> Result<Decision, BackendError> {
+        if self.policy.dry_run {
+            Ok(decision.map_or_else(|_| Decision::passed(Source::AllowedOnError), Decision::dry))
+        } else {
+            decision
+        }
     }
 
     pub(crate) fn charge(&self) -> Charge<'_> {

@@ -55,8 +55,8 @@ pub type Reply<'a, T> = Soon<'a, Result<T, BackendError>>;
 /// - **All or nothing**: either all limits of all charges are charged, or none; a denied request changes
 ///   nothing.
 /// - **Bounded**: keys of any content and length neither collide nor fail, and memory is bounded.
-/// - **Cancel safe**: a reply that is dropped leaves nothing locked. The registry puts a deadline around
-///   every reply that is not there at once.
+/// - **Cancel safe**: a reply that is dropped leaves nothing locked. There is a deadline around every reply
+///   that is not there at once: the throttle's for decisions and refunds, five seconds for the rest.
 pub trait Backend: Debug + Send + Sync + 'static {
     /// Decides one request against all limits of all charges, at the backend's own time.
     fn decide<'a>(&'a self, charges: &'a [Charge<'a>], mode: Mode) -> Reply<'a, Verdict>;
@@ -75,6 +75,12 @@ pub trait Backend: Debug + Send + Sync + 'static {
     /// Called once after the last decision, by [`Registry::close`](crate::Registry::close).
     fn close(&self) -> Reply<'_, ()> {
         Soon::now(Ok(()))
+    }
+
+    /// What tells this backend from others, however it is shared.
+    #[doc(hidden)]
+    fn address(&self) -> *const () {
+        std::ptr::from_ref(self).cast()
     }
 }
 
@@ -98,5 +104,9 @@ impl<B: Backend> Backend for std::sync::Arc<B> {
 
     fn close(&self) -> Reply<'_, ()> {
         (**self).close()
+    }
+
+    fn address(&self) -> *const () {
+        (**self).address()
     }
 }

@@ -119,7 +119,8 @@ impl Memory {
         let now = self.clock.now();
         for (charge, &fingerprint) in charges.iter().zip(&fingerprints) {
             if let Some(states) = table(&mut locked, fingerprint).get_mut(fingerprint) {
-                for (state, &rate) in states.iter_mut().zip(charge.rates.iter()) {
+                let limits = states.iter_mut().zip(charge.rates.iter());
+                for (state, &rate) in limits.filter(|(_, rate)| !rate.is_unlimited()) {
                     let arrival = Arrival::new(rate, charge.cost, now);
                     *state = charge.strategy.refund(state, &arrival, now.saturating_sub(at));
                 }
