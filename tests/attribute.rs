@@ -105,7 +105,8 @@ async fn b016_b017_rate_and_cost_of_the_request() {
     assert_eq!(with_plan(&app, "staff", 1_000_000).await, OK);
     assert_eq!(with_plan(&app, "free", 0).await, OK, "a cost of 0 passes freely");
     assert_eq!([with_plan(&app, "free", 1).await, with_plan(&app, "free", 1).await], [OK, DENIED]);
-    let answer = send(&app, Request::get("/?size=1").header("x-plan", "paid").body(Body::empty()).expect("a request"));
+    let answer =
+        send(&app, Request::get("/?size=1").header("x-plan", "paid").body(Body::empty()).expect("a request"));
     assert_eq!(header(&answer.await, "ratelimit-policy").as_deref(), Some("\"planned\";q=5;w=60"));
 }
 
@@ -214,8 +215,8 @@ async fn b107_b117_several_attributes_apply_all_or_nothing_in_reading_order() {
     assert_eq!(header(&get(&app, "/").await, "retry-after").as_deref(), Some("59"), "the longest wait");
 }
 
-#[throttle(uid = "here", rate = "3/min")]
-#[throttle(uid = "there", rate = "1/min", backend = "there")]
+#[throttle(uid = "here", rate = "unlimited, 3/min", key = global)]
+#[throttle(uid = "there", rate = "1/min", backend = "there", key = global)]
 async fn two_backends() {}
 
 #[tokio::test]
@@ -224,11 +225,28 @@ async fn what_an_earlier_backend_took_is_given_back() {
     let there = Memory::builder().clock(clock.clone()).build();
     let registry = declared_at(&clock).backend("there", there).build().await.expect("a registry");
     let app = service(Router::new().route("/", route(two_backends)), &registry);
-    assert_eq!([status(&app, "/").await, status(&app, "/").await, status(&app, "/").await], [OK, DENIED, DENIED]);
+    for expected in [OK, DENIED, DENIED, DENIED, DENIED] {
+        assert_eq!(status(&app, "/").await, expected);
+    }
     let here = registry.get("here").expect("used");
-    assert_eq!(here.counts().allowed, 1);
-    clock.advance(common::seconds(60));
-    assert_eq!(header(&get(&app, "/").await, "ratelimit").as_deref(), Some("\"here\";r=2;t=60"));
+    assert_eq!(here.stat(throttle::Key::global()).await.expect("a decision").remaining(), Some(2));
+    let (here, there) = (here.counts(), registry.get("there").expect("used").counts());
+    assert_eq!((here.allowed, here.given_back, there.allowed, there.denied), (1, 4, 1, 4));
+}
+
+#[throttle(uid = "one-call-a", rate = "3/min")]
+#[throttle(uid = "one-call-b", rate = "2/min")]
+#[throttle(uid = "one-call-c", rate = "1/min", dry_run)]
+async fn one_call() {}
+
+#[tokio::test]
+async fn attributes_on_one_backend_are_one_decision() {
+    let backend = Counted::default();
+    let declared = throttle::registry().backend("memory", backend.clone());
+    let app =
+        service(Router::new().route("/", route(one_call)), &declared.build().await.expect("a registry"));
+    status(&app, "/").await;
+    assert_eq!(backend.decided.load(Ordering::SeqCst), 2, "one for those that count, one for the dry run");
 }
 
 #[throttle(uid = "shadow", rate = "1/min", dry_run)]
@@ -241,7 +259,9 @@ async fn b119_a_dry_run_decides_counts_and_enforces_nothing() {
     let app = service(Router::new().route("/", route(shadowed)), &registry);
     assert_eq!([status(&app, "/").await, status(&app, "/").await, status(&app, "/").await], [OK, OK, DENIED]);
     let shadow = registry.get("shadow").expect("used").counts();
-    assert_eq!((shadow.allowed, shadow.would_deny, shadow.denied), (1, 1, 0));
+    assert_eq!((shadow.allowed, shadow.would_deny, shadow.denied), (1, 2, 0));
+    let real = registry.get("real").expect("used").counts();
+    assert_eq!((real.allowed, real.denied), (2, 1));
 }
 
 async fn forbidden(_: Throttled) -> Result<String, StatusCode> {
@@ -271,7 +291,23 @@ async fn b021_a_handler_without_a_backend_is_a_500_that_names_it() {
     let answer = get(&app, "/").await;
     assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
     let error = answer.extensions().get::<throttle::ConfigError>().expect("the error").to_string();
-    assert!(error.contains("`lost`") && error.contains("\"nowhere\"") && error.contains("attribute.rs:"), "{error}");
+    assert!(
+        error.contains("`lost`") && error.contains("\"nowhere\"") && error.contains("attribute.rs:"),
+        "{error}"
+    );
+}
+
+async fn key_of_a_dry_run() -> Result<String, StatusCode> {
+    Err(StatusCode::UNAUTHORIZED)
+}
+
+#[throttle(rate = "1/min", dry_run, key = key_of_a_dry_run)]
+async fn dry_key() {}
+
+#[tokio::test]
+async fn b119_a_dry_run_ends_no_request_whatever_its_functions_say() {
+    let app = service(Router::new().route("/", route(dry_key)), &registry_at(&ManualClock::new()).await);
+    assert_eq!(status(&app, "/").await, OK);
 }
 
 #[throttle(uid = "configured", rate = "1/min")]
@@ -280,6 +316,7 @@ async fn configured() {}
 #[tokio::test]
 async fn an_override_beats_the_attribute() {
     let declared = declared_at(&ManualClock::new()).throttle("configured", Settings::new().rate("3/min"));
-    let app = service(Router::new().route("/", route(configured)), &declared.build().await.expect("a registry"));
+    let app =
+        service(Router::new().route("/", route(configured)), &declared.build().await.expect("a registry"));
     assert_eq!(header(&get(&app, "/").await, "ratelimit-policy").as_deref(), Some("\"configured\";q=3;w=60"));
 }

@@ -5,7 +5,10 @@ mod common;
 use std::sync::Arc;
 
 use common::{Broken, registry_at};
-use throttle::{Failure, Identity, ManualClock, OnError, Rate, Reaction, Refused, Registry, Settings, registry, throttle_fn};
+use throttle::{
+    Failure, Identity, ManualClock, OnError, Rate, Reaction, Refused, Registry, Settings, registry,
+    throttle_fn,
+};
 
 #[derive(Debug)]
 enum JobError {

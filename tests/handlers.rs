@@ -88,6 +88,31 @@ async fn b024_b031_s03_s04_a_custom_handler_has_the_word() {
     assert_eq!(body, expected);
 }
 
+/// The default answer with another status, a field and a body of one's own.
+async fn merged(throttled: Throttled) -> Response {
+    let mut response = throttled.into_response();
+    *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    response.headers_mut().insert("x-detail", "merged".parse().expect("a value"));
+    response.map(|_| "busy".into())
+}
+
+#[throttle(rate = "1/min", handler = merged)]
+async fn merging() {}
+
+#[tokio::test]
+async fn b031_a_handler_may_change_the_default_answer() {
+    let app = service(Router::new().route("/", route(merging)), &registry_at(&ManualClock::new()).await);
+    get(&app, "/").await;
+    let denied = get(&app, "/").await;
+    assert_eq!(denied.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(
+        (header(&denied, "x-detail").as_deref(), number(&denied, "retry-after")),
+        (Some("merged"), Some(60))
+    );
+    assert_eq!(denied.headers().get_all("ratelimit").iter().count(), 1, "not added twice");
+    assert_eq!(text(denied).await, "busy");
+}
+
 async fn own_retry_after() -> impl IntoResponse {
     (StatusCode::TOO_MANY_REQUESTS, [("retry-after", "7"), ("ratelimit", "\"mine\";r=0;t=7")], "mine")
 }
@@ -134,7 +159,10 @@ async fn b025_s08_the_most_specific_handler_answers() {
     let none = answers(registry_at(&clock).await).await;
     assert_eq!(none, ("attribute".into(), "Too many requests. Retry in 60 seconds.".into()));
     let defaults = declared_at(&clock).defaults(Settings::new().handler(by_defaults));
-    assert_eq!(answers(defaults.build().await.expect("built")).await, ("attribute".into(), "defaults".into()));
+    assert_eq!(
+        answers(defaults.build().await.expect("built")).await,
+        ("attribute".into(), "defaults".into())
+    );
     let defaults = throttle::registry().defaults(Settings::new().handler(by_defaults));
     let backend = defaults.backend_with("memory", memory(), Settings::new().handler(by_backend));
     assert_eq!(answers(backend.build().await.expect("built")).await, ("attribute".into(), "backend".into()));

@@ -138,7 +138,8 @@ async fn integers_stay_within_structured_fields() {
 #[tokio::test]
 async fn b108_legacy_fields_are_integers_of_the_tightest_limit() {
     let (app, _) = app().await;
-    let legacy = ["x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset", "retry-after", "ratelimit"];
+    let legacy =
+        ["x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset", "retry-after", "ratelimit"];
     let read = |answer: Response| legacy.map(|name| number(&answer, name));
     assert_eq!(read(get(&app, "/legacy").await), [Some(3), Some(2), Some(42), None, None]);
     get(&app, "/legacy").await;

@@ -9,11 +9,11 @@ use axum::extract::{ConnectInfo, Path, State};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use axum::routing::get as route;
 use axum::{Extension, Router};
-use common::{Counted, declared_at, get, get_from, registry_at, send, service, status};
+use common::{Counted, declared_at, events, get, get_from, registry_at, send, service, status};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use throttle::{Identity, Key, ManualClock, ProxyHeader, Registry, key, registry, throttle};
-use tracing_subscriber::layer::SubscriberExt;
+use tracing::Level;
 
 const OK: StatusCode = StatusCode::OK;
 const DENIED: StatusCode = StatusCode::TOO_MANY_REQUESTS;
@@ -51,30 +51,21 @@ async fn statuses<const N: usize>(app: &Router, requests: [Request<Body>; N]) ->
 
 async fn behind(proxies: &[&str], headers: &[ProxyHeader]) -> Router {
     let declared = declared_at(&ManualClock::new()).trusted_proxies(proxies.iter().copied());
-    let declared = if headers.is_empty() { declared } else { declared.proxy_headers(headers.iter().copied()) };
+    let declared =
+        if headers.is_empty() { declared } else { declared.proxy_headers(headers.iter().copied()) };
     let registry = declared.build().await.expect("a registry");
     Router::new().route("/", route(by_ip)).layer(Extension(registry))
 }
 
-struct Warnings(Arc<AtomicUsize>);
-
-impl<S: tracing::Subscriber> tracing_subscriber::Layer<S> for Warnings {
-    fn on_event(&self, _: &tracing::Event<'_>, _: tracing_subscriber::layer::Context<'_, S>) {
-        self.0.fetch_add(1, Ordering::SeqCst);
-    }
-}
-
 #[tokio::test]
 async fn b096_without_a_peer_there_is_one_bucket_and_one_warning() {
-    let warnings = Arc::new(AtomicUsize::new(0));
-    let warn_only = tracing_subscriber::filter::LevelFilter::WARN;
-    let subscriber = tracing_subscriber::registry().with(warn_only).with(Warnings(Arc::clone(&warnings)));
-    let _guard = tracing::subscriber::set_default(subscriber);
+    events::listen();
     let registry = registry_at(&ManualClock::new()).await;
     let app = Router::new().route("/", route(by_ip)).layer(Extension(registry));
     assert_eq!(status(&app, "/").await, OK);
     assert_eq!(status(&app, "/").await, DENIED);
-    assert_eq!(warnings.load(Ordering::SeqCst), 1);
+    let [warning] = &events::seen(Level::WARN)[..] else { panic!("one warning") };
+    assert!(warning.contains("into_make_service_with_connect_info"), "{warning}");
 }
 
 #[tokio::test]
@@ -107,7 +98,11 @@ async fn b098_d02_the_rightmost_untrusted_address_counts() {
         via("10.0.0.9"),
         via("garbage"),
     ];
-    assert_eq!(statuses(&app, chains).await, [OK, DENIED, OK, OK, DENIED], "all trusted or garbage: the peer");
+    assert_eq!(
+        statuses(&app, chains).await,
+        [OK, DENIED, OK, OK, DENIED],
+        "all trusted or garbage: the peer"
+    );
 }
 
 #[tokio::test]
@@ -156,9 +151,10 @@ async fn a_header_or_cookie_is_the_key_or_else_the_address() {
     assert_eq!(statuses(&header, requests).await, [OK, DENIED, OK, OK, DENIED, OK]);
     let cookie = Router::new().route("/", route(by_cookie)).layer(Extension(registry));
     let with = |text| request("192.0.2.1", &[("cookie", text)]);
-    assert_eq!(statuses(&cookie, [with("session=a; x=1"), with("x=2; session=a"), with("session=b")]).await, [
-        OK, DENIED, OK
-    ]);
+    assert_eq!(
+        statuses(&cookie, [with("session=a; x=1"), with("x=2; session=a"), with("session=b")]).await,
+        [OK, DENIED, OK]
+    );
 }
 
 #[tokio::test]
@@ -213,7 +209,8 @@ async fn b100_the_exempt_call_no_backend() {
     let app = service(router, &registry);
     for _ in 0..5 {
         assert_eq!(send(&app, request("192.0.2.1", &[("x-staff", "1")])).await.status(), OK);
-        let internal = Request::get("/exempt").header("x-internal", "1").body(Body::empty()).expect("a request");
+        let internal =
+            Request::get("/exempt").header("x-internal", "1").body(Body::empty()).expect("a request");
         assert_eq!(send(&app, internal).await.status(), OK);
     }
     assert_eq!(backend.decided.load(Ordering::SeqCst), 0);
@@ -250,7 +247,10 @@ async fn b101_a_key_function_runs_once_per_request() {
 #[derive(Clone)]
 struct Tenants(Arc<str>);
 
-async fn tenant(State(tenants): State<Tenants>, headers: HeaderMap) -> Result<(String, String), (StatusCode, &'static str)> {
+async fn tenant(
+    State(tenants): State<Tenants>,
+    headers: HeaderMap,
+) -> Result<(String, String), (StatusCode, &'static str)> {
     let tenant = headers.get("x-tenant").and_then(|tenant| tenant.to_str().ok());
     let tenant = tenant.ok_or((StatusCode::UNAUTHORIZED, "who are you?"))?;
     Ok((tenants.0.to_string(), tenant.to_owned()))
@@ -295,7 +295,8 @@ async fn defaults_may_name_another_key() {
 
 #[tokio::test]
 async fn b080_hostile_keys_neither_collide_nor_fail() {
-    let throttle = Registry::default().create("t", throttle::Settings::new().rate("1/min")).expect("a throttle");
+    let throttle =
+        Registry::default().create("t", throttle::Settings::new().rate("1/min")).expect("a throttle");
     let long = "x".repeat(10_000);
     let longer = format!("{long}x");
     let keys = ["", ":", "a:b", "a", "\0", "\0\0", " ", "ünïcödé", "a b", &long, &longer, "{tag}", "\r\n"];

@@ -11,9 +11,13 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::{Method, StatusCode};
 use axum::routing::get as route;
-use common::{Broken, get, number, seconds, service, status, text};
-use throttle::{BackendError, ErrorKind, Failure, Hit, OnError, Reaction, Registry, Settings, Source, registry, throttle};
-use tracing_subscriber::layer::SubscriberExt;
+use common::{Broken, events, get, number, seconds, service, status, text};
+use throttle::backend::{Backend, Charge, Mode, Reply, Verdict};
+use throttle::{
+    BackendError, ErrorKind, Failure, Hit, OnError, Reaction, Registry, Settings, Soon, Source, registry,
+    throttle,
+};
+use tracing::Level;
 
 async fn broken(settings: Settings) -> (Registry, Broken) {
     let backend = Broken::default();
@@ -38,29 +42,17 @@ async fn raising() {}
 #[throttle(rate = "5/min", on_error = OnError::Throttle(Duration::from_millis(7_500)))]
 async fn longer() {}
 
-/// Counts the events of this crate on this thread.
-#[derive(Clone, Default)]
-struct Events(Arc<AtomicUsize>);
-
-impl<S: tracing::Subscriber> tracing_subscriber::Layer<S> for Events {
-    fn on_event(&self, event: &tracing::Event<'_>, _: tracing_subscriber::layer::Context<'_, S>) {
-        if event.metadata().target() == "throttle" && *event.metadata().level() == tracing::Level::WARN {
-            self.0.fetch_add(1, Ordering::SeqCst);
-        }
-    }
-}
-
 #[tokio::test]
 async fn b033_allow_lets_the_request_pass_with_one_event() {
-    let events = Events::default();
-    let _guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(events.clone()));
+    events::listen();
     let (registry, _) = broken(Settings::new()).await;
     let app = service(Router::new().route("/", route(open)), &registry);
     let answer = get(&app, "/").await;
     assert_eq!(answer.status(), StatusCode::OK);
     assert!(answer.headers().get("ratelimit").is_none(), "nothing is known, so nothing is said");
     assert_eq!(text(answer).await, "ok");
-    assert_eq!(events.0.load(Ordering::SeqCst), 1);
+    let [event] = &events::seen(Level::WARN)[..] else { panic!("one event") };
+    assert!(event.contains("error=the store is gone") && event.contains("reaction=\"allow\""), "{event}");
 }
 
 #[tokio::test]
@@ -96,9 +88,10 @@ async fn b036_raise_is_a_500_that_keeps_its_source() {
 #[tokio::test]
 async fn b037_another_name_is_a_construction_error() {
     let declared = registry().defaults(Settings::new().on_error("ignore"));
-    let registry = declared.build().await.expect("checked at use");
-    let error = registry.create("a", Settings::new().rate("1/s")).expect_err("no such policy");
-    assert!(error.to_string().contains("write \"allow\", \"throttle\" or \"raise\""), "{error}");
+    let error = declared.build().await.expect_err("no such policy").to_string();
+    assert!(error.contains("the defaults: unknown on_error") && error.contains("\"raise\""), "{error}");
+    let settings = Settings::new().rate("1/s").on_error("ignore");
+    Registry::default().create("a", settings).expect_err("no such policy");
 }
 
 async fn answer_by_path(uri: axum::http::Uri, failure: Failure) -> Result<Reaction, BackendError> {
@@ -123,7 +116,10 @@ async fn b038_s16_a_function_decides() {
     assert_eq!(number(&get(&app, "/wait").await, "retry-after"), Some(3));
     assert_eq!(number(&get(&app, "/zero").await, "retry-after"), Some(1), "never a 429 in 0 seconds");
     let own = get(&app, "/own").await;
-    assert_eq!(own.extensions().get::<BackendError>().map(ToString::to_string).as_deref(), Some("an error of one's own"));
+    assert_eq!(
+        own.extensions().get::<BackendError>().map(ToString::to_string).as_deref(),
+        Some("an error of one's own")
+    );
     assert_eq!(status(&app, "/raise").await, StatusCode::INTERNAL_SERVER_ERROR);
     let counts = registry.get("by-path").expect("used").counts();
     assert_eq!((counts.allowed_on_error, counts.throttled_on_error, counts.raised), (1, 2, 2));
@@ -152,7 +148,10 @@ async fn b039_s22_the_failure_says_everything() {
     assert_eq!(status(&app, "/").await, StatusCode::OK);
     let seen = seen.lock().expect("the list");
     let [failure] = seen.as_slice() else { panic!("asked once") };
-    assert_eq!((failure.uid(), failure.backend(), failure.cost(), failure.attempt()), ("seen", "memory", 3, 1));
+    assert_eq!(
+        (failure.uid(), failure.backend(), failure.cost(), failure.attempt()),
+        ("seen", "memory", 3, 1)
+    );
     assert_eq!(failure.rates().to_string(), "5/min, 50/hour");
     assert_eq!(failure.error().kind(), ErrorKind::Connection);
     assert!(!failure.key().as_bytes().is_empty());
@@ -196,6 +195,81 @@ async fn b042_b063_a_cancelled_request_asks_no_policy_and_a_hung_store_costs_one
     assert_eq!(status(&app, "/").await, StatusCode::OK);
     assert_eq!(before.elapsed(), seconds(2));
     assert_eq!(ASKED.load(Ordering::SeqCst), 1);
+}
+
+async fn cannot_be_asked(_: axum::extract::Extension<u128>, _: Failure) -> Reaction {
+    Reaction::Allow
+}
+
+#[throttle(rate = "5/min", on_error = cannot_be_asked)]
+async fn speechless() {}
+
+#[tokio::test]
+async fn b034_a_policy_that_cannot_be_asked_leaves_the_default() {
+    events::listen();
+    let (registry, _) = broken(Settings::new()).await;
+    let app = service(Router::new().route("/", route(speechless)), &registry);
+    assert_eq!(number(&get(&app, "/").await, "retry-after"), Some(1));
+    assert_eq!(events::seen(Level::WARN).len(), 1);
+}
+
+#[throttle(uid = "dry", rate = "5/min", dry_run, on_error = "raise")]
+async fn dry() {}
+
+#[tokio::test]
+async fn b119_a_dry_run_is_not_noticed_when_the_backend_fails() {
+    let (registry, _) = broken(Settings::new()).await;
+    let app = service(Router::new().route("/", route(dry)), &registry);
+    assert_eq!(status(&app, "/").await, StatusCode::OK);
+    let dry = registry.get("dry").expect("used");
+    assert!(dry.hit("a").await.expect("not enforced").is_allowed());
+    assert_eq!(dry.counts().allowed_on_error, 2);
+}
+
+/// Answers for no limits at all, as if nothing were limited.
+#[derive(Debug)]
+struct Lying;
+
+impl Backend for Lying {
+    fn decide<'a>(&'a self, _: &'a [Charge<'a>], _: Mode) -> Reply<'a, Verdict> {
+        Soon::now(Ok(Verdict { quotas: throttle::Quotas::new(), at: 0 }))
+    }
+
+    fn refund<'a>(&'a self, _: &'a [Charge<'a>], _: u64) -> Reply<'a, ()> {
+        Soon::now(Ok(()))
+    }
+
+    fn reset(&self) -> Reply<'_, ()> {
+        Soon::now(Ok(()))
+    }
+}
+
+#[tokio::test]
+async fn a_backend_that_lies_ends_in_the_policy() {
+    let registry = registry().backend("memory", Lying).build().await.expect("a registry");
+    let app = service(Router::new().route("/", route(closed)).route("/raise", route(raising)), &registry);
+    assert_eq!(status(&app, "/").await, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(status(&app, "/raise").await, StatusCode::INTERNAL_SERVER_ERROR);
+}
+
+#[throttle(rate = "5/min", backend = "quick")]
+#[throttle(rate = "5/min", backend = "slow")]
+#[throttle(rate = "5/min", backend = "slow")]
+async fn two_deadlines() {}
+
+#[tokio::test(start_paused = true)]
+async fn the_shortest_deadline_of_a_decision_holds() {
+    let slow = Broken { hangs: true, ..Broken::default() };
+    let declared = registry()
+        .backend("slow", slow)
+        .backend("quick", throttle::backend::Memory::new())
+        .throttle("on_error::two_deadlines#2", Settings::new().deadline(seconds(3)))
+        .throttle("on_error::two_deadlines#3", Settings::new().deadline(seconds(2)));
+    let app =
+        service(Router::new().route("/", route(two_deadlines)), &declared.build().await.expect("a registry"));
+    let before = tokio::time::Instant::now();
+    assert_eq!(status(&app, "/").await, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(before.elapsed(), seconds(2));
 }
 
 #[tokio::test]

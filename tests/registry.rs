@@ -3,17 +3,15 @@
 mod common;
 
 use std::sync::Arc;
-use std::sync::Mutex;
 use std::sync::atomic::Ordering;
 
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::get as route;
-use common::{Broken, Counted, declared_at, registry_at, service, status};
+use common::{Broken, Counted, declared_at, events, registry_at, service, status};
 use throttle::backend::Memory;
 use throttle::{ManualClock, Registry, Settings, Source, registry, sites, throttle};
-use tracing::field::{Field, Visit};
-use tracing_subscriber::layer::SubscriberExt;
+use tracing::Level;
 
 const OK: StatusCode = StatusCode::OK;
 const DENIED: StatusCode = StatusCode::TOO_MANY_REQUESTS;
@@ -28,7 +26,8 @@ async fn two() {}
 async fn derived() {}
 
 async fn app(registry: &Registry) -> Router {
-    let router = Router::new().route("/one", route(one)).route("/two", route(two)).route("/derived", route(derived));
+    let router =
+        Router::new().route("/one", route(one)).route("/two", route(two)).route("/derived", route(derived));
     service(router, registry)
 }
 
@@ -43,7 +42,11 @@ async fn b104_one_throttle_is_switched_off_and_on() {
     }
     assert_eq!([status(&app, "/two").await, status(&app, "/two").await], [OK, DENIED], "the others hold");
     assert!(registry.enable("one"));
-    assert_eq!([status(&app, "/one").await, status(&app, "/one").await], [OK, DENIED], "the old count goes on");
+    assert_eq!(
+        [status(&app, "/one").await, status(&app, "/one").await],
+        [OK, DENIED],
+        "the old count goes on"
+    );
     assert!(!registry.disable("unknown") && !registry.enable("unknown"));
     assert_eq!(registry.get("one").expect("used").counts().skipped, 5);
 }
@@ -122,6 +125,65 @@ async fn b120_s09_every_backend_is_closed_exactly_once() {
 }
 
 #[tokio::test]
+async fn b120_a_backend_under_two_names_is_one_backend() {
+    let backend = Arc::new(Counted::default());
+    let declared = registry().backend("memory", Arc::clone(&backend)).backend("second", Arc::clone(&backend));
+    let registry = declared.build().await.expect("a registry");
+    registry.close().await.expect("closed");
+    let count = |counter: &std::sync::atomic::AtomicUsize| counter.load(Ordering::SeqCst);
+    assert_eq!((count(&backend.initialized), count(&backend.closed)), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_backend_that_hangs_holds_up_neither_start_nor_end_for_long() {
+    #[derive(Debug)]
+    struct Hanging;
+
+    impl throttle::backend::Backend for Hanging {
+        fn decide<'a>(
+            &'a self,
+            _: &'a [throttle::backend::Charge<'a>],
+            _: throttle::backend::Mode,
+        ) -> throttle::backend::Reply<'a, throttle::backend::Verdict> {
+            throttle::Soon::later(std::future::pending())
+        }
+
+        fn refund<'a>(
+            &'a self,
+            _: &'a [throttle::backend::Charge<'a>],
+            _: u64,
+        ) -> throttle::backend::Reply<'a, ()> {
+            throttle::Soon::later(std::future::pending())
+        }
+
+        fn initialize(&self) -> throttle::backend::Reply<'_, ()> {
+            throttle::Soon::later(std::future::pending())
+        }
+
+        fn reset(&self) -> throttle::backend::Reply<'_, ()> {
+            throttle::Soon::later(std::future::pending())
+        }
+
+        fn close(&self) -> throttle::backend::Reply<'_, ()> {
+            throttle::Soon::later(std::future::pending())
+        }
+    }
+
+    let before = tokio::time::Instant::now();
+    let error = registry().backend("main", Hanging).build().await.expect_err("never up").to_string();
+    assert!(error.contains("\"main\" cannot be initialised: no answer within 5s"), "{error}");
+    assert_eq!(before.elapsed(), common::seconds(10), "five to come up, five to be closed");
+}
+
+#[tokio::test]
+async fn b010_a_program_cannot_take_the_uid_of_an_attribute() {
+    let registry = Registry::default();
+    let error = registry.create("one", Settings::new().rate("9/s")).expect_err("taken").to_string();
+    assert!(error.contains("that of an attribute at") && error.contains("registry.rs:"), "{error}");
+    assert_eq!(status(&app(&registry).await, "/one").await, OK);
+}
+
+#[tokio::test]
 async fn resetting_forgets_every_count() {
     let registry = registry_at(&ManualClock::new()).await;
     let app = app(&registry).await;
@@ -144,26 +206,9 @@ async fn every_attribute_is_listed_with_its_place_and_its_settings() {
     assert_eq!(text("on_error"), Some("allow"));
 }
 
-/// Everything that events say, as text.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<String>>);
-
-impl Visit for Log {
-    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
-        self.0.lock().expect("the log").push_str(&format!("{field}={value:?} "));
-    }
-}
-
-impl<S: tracing::Subscriber> tracing_subscriber::Layer<S> for Log {
-    fn on_event(&self, event: &tracing::Event<'_>, _: tracing_subscriber::layer::Context<'_, S>) {
-        event.record(&mut self.clone());
-    }
-}
-
 #[tokio::test]
 async fn b118_everything_is_counted_and_nobody_is_named() {
-    let log = Log::default();
-    let _guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(log.clone()));
+    events::listen();
     let registry = registry().backend("memory", Broken::default()).build().await.expect("a registry");
     let settings = Settings::new().rate("1/min").on_error("allow");
     let open = registry.create("open", settings).expect("a throttle");
@@ -177,7 +222,7 @@ async fn b118_everything_is_counted_and_nobody_is_named() {
     }
     let counts = denying.counts();
     assert_eq!((counts.allowed, counts.denied), (1, 3));
-    let log = log.0.lock().expect("the log");
+    let log = events::seen(Level::WARN).concat();
     assert!(log.contains("uid=\"open\""), "{log}");
     assert!(!log.contains("alice"), "{log}");
     let debug = format!("{registry:?} {open:?} {counts:?}");

@@ -41,6 +41,12 @@ async fn b021_b077_b105_one_report_names_every_problem_with_its_place() {
     let declared = registry()
         .throttle("api:serch", Settings::new().rate("1/s"))
         .throttle("same", Settings::new().on_error("ignore"))
+        .defaults(Settings::new().backend("elsewhere"))
+        .backend_with(
+            "odd",
+            throttle::backend::Memory::new(),
+            Settings::new().backend("memory").cost(0_u8).rate("5/x"),
+        )
         .trusted_proxies(["10.0.0.0/8", "10.0.0/8"])
         .backend("twice", throttle::backend::Memory::new())
         .backend("twice", throttle::backend::Memory::new());
@@ -50,9 +56,12 @@ async fn b021_b077_b105_one_report_names_every_problem_with_its_place() {
         "declared twice",
         "\"10.0.0/8\"",
         "`api:serch`, but no attribute has that uid, did you mean `api:search`?",
-        "tests/report.rs:6: `api:search` runs on the backend \"redis\", which is not declared: declared are \"memory\", \"twice\"",
+        "tests/report.rs:6: `api:search` runs on the backend \"redis\", which is not declared: declared are \"memory\", \"odd\", \"twice\"",
         "tests/report.rs:12: the uid `same` also stands at tests/report.rs:9 with different settings",
-        "unknown on_error \"ignore\"",
+        "the override for `same`: unknown on_error \"ignore\"",
+        "the defaults: the backend \"elsewhere\", which is not declared",
+        "the settings of the backend \"odd\": the rate \"5/x\": unknown unit",
+        "the settings of the backend \"odd\": they hold for throttles on this backend",
         "tests/report.rs:30: another function at tests/report.rs:25 is called `report::list` too",
         "`job` runs on the backend \"rediss\"",
     ];
@@ -75,7 +84,11 @@ impl throttle::backend::Backend for Unreachable {
         unreachable!("never initialised")
     }
 
-    fn refund<'a>(&'a self, _: &'a [throttle::backend::Charge<'a>], _: u64) -> throttle::backend::Reply<'a, ()> {
+    fn refund<'a>(
+        &'a self,
+        _: &'a [throttle::backend::Charge<'a>],
+        _: u64,
+    ) -> throttle::backend::Reply<'a, ()> {
         unreachable!("never initialised")
     }
 

@@ -154,7 +154,10 @@ async fn b021_a_missing_backend_is_a_configuration_error() {
     let settings = Settings::new().rate("1/min").backend("redis");
     let error = Registry::default().create("api:read", settings).expect_err("no such backend");
     let text = error.to_string();
-    assert!(text.contains("`api:read`") && text.contains("\"redis\"") && text.contains("\"memory\""), "{text}");
+    assert!(
+        text.contains("`api:read`") && text.contains("\"redis\"") && text.contains("\"memory\""),
+        "{text}"
+    );
 }
 
 #[tokio::test]
@@ -164,6 +167,30 @@ async fn b026_peeking_takes_nothing() {
     let first = throttle.peek("a").await.expect("a decision");
     assert_eq!(first, throttle.peek("a").await.expect("a decision"));
     assert_eq!(throttle.hit("a").await.expect("a decision").remaining(), Some(1));
+}
+
+#[tokio::test]
+async fn b026_b095_stat_is_the_limit_less_what_was_used() {
+    for settings in [Settings::new(), Settings::new().strategy(Gcra::new().burst(3))] {
+        let (throttle, _) = throttle(settings.rate("3/min")).await;
+        for used in 0..=3 {
+            let stat = throttle.stat("a").await.expect("a decision");
+            assert_eq!((stat.remaining(), stat.is_allowed()), (Some(3 - used), true));
+            assert_eq!(stat, throttle.stat("a").await.expect("a decision"), "it takes nothing");
+            throttle.hit("a").await.expect("a decision");
+        }
+        assert_eq!(throttle.counts().allowed, 3);
+    }
+}
+
+#[tokio::test]
+async fn b119_a_dry_run_lets_a_program_pass() {
+    let (throttle, _) = throttle(Settings::new().rate("1/min").dry_run(true)).await;
+    assert_eq!(throttle.hit("a").await.expect("a decision").source(), Source::Backend);
+    let decision = throttle.hit("a").await.expect("a decision");
+    assert_eq!((decision.is_allowed(), decision.source()), (true, Source::DryRun));
+    let counts = throttle.counts();
+    assert_eq!((counts.allowed, counts.would_deny, counts.denied), (1, 1, 0));
 }
 
 #[tokio::test]

@@ -36,20 +36,14 @@ pub(crate) struct Policy {
 }
 
 impl Policy {
-    /// Settles `settings` on a backend.
+    /// Settles `settings`, whose values were checked where they are said, on a backend.
     pub(crate) fn new(
         (uid, name): (&str, &str),
         settings: Settings,
         backend: (&Arc<str>, &Arc<dyn Backend>),
     ) -> Result<Self, ConfigError> {
         let settings = settings.or(Settings::BUILT_IN);
-        let mut problems = Vec::new();
-        let rates = settings.rate.and_then(|rate| check(rate, &mut problems));
-        settings.cost.and_then(|cost| check(cost, &mut problems));
-        settings.on_error.and_then(|policy| check(policy, &mut problems));
-        if !problems.is_empty() {
-            return Err(ConfigError::new(problems));
-        }
+        let rates = settings.rate.and_then(|rate| rate.value()?.ok());
         // Everything but the rate has a built-in default.
         Self::settled(name, settings, rates, backend)
             .ok_or_else(|| ConfigError::one(format!("`{uid}` has no rate: give it one such as \"100/min\"")))
@@ -79,16 +73,5 @@ impl Policy {
             deadline: settings.deadline?,
             settings,
         })
-    }
-}
-
-/// The value of a setting that is one; what is wrong with it goes to the problems.
-fn check<R: crate::plug::Role>(ask: &dyn Ask<R>, problems: &mut Vec<String>) -> Option<R::Output> {
-    match ask.value()? {
-        Ok(value) => Some(value),
-        Err(error) => {
-            problems.extend(error.problems().iter().cloned());
-            None
-        }
     }
 }

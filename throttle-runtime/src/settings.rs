@@ -3,11 +3,11 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::OnError;
 use crate::http::Headers;
 use crate::http::source::Ip;
-use crate::plug::{Arg, Ask, Call, Web, role, wrap};
+use crate::plug::{Arg, Ask, Call, Role, Web, role, wrap};
 use crate::strategy::{FixedWindow, Strategy};
+use crate::{ConfigError, OnError};
 
 macro_rules! settings {
     ($(#[$docs:meta])* pub struct Settings { $($name:ident: $type:ty,)* }) => {
@@ -90,6 +90,15 @@ impl Settings {
         ..Self::NONE
     };
 
+    /// What is wrong with the values that are said here.
+    pub(crate) fn problems(&self) -> Vec<String> {
+        fn wrong<R: Role>(said: Option<&'static dyn Ask<R>>) -> Option<ConfigError> {
+            said.and_then(|ask| ask.value()).and_then(Result::err)
+        }
+        let wrong = [wrong(self.rate), wrong(self.cost), wrong(self.on_error)];
+        wrong.into_iter().flatten().flat_map(|error| error.problems().to_vec()).collect()
+    }
+
     /// Nothing said.
     pub const fn new() -> Self {
         Self::NONE
@@ -121,8 +130,8 @@ impl Settings {
     }
 
     /// The name of the backend.
-    pub const fn backend(mut self, name: &'static str) -> Self {
-        self.backend = Some(name);
+    pub fn backend(mut self, name: impl Into<String>) -> Self {
+        self.backend = Some(String::leak(name.into()));
         self
     }
 
@@ -168,7 +177,7 @@ impl Settings {
 /// Settings are part of the program, so what they hold is kept for good; functions take no space at all.
 fn keep<R, A, M: 'static>(arg: A) -> &'static dyn Ask<R>
 where
-    R: crate::plug::Role,
+    R: Role,
     A: Arg<R, M, Web<()>> + 'static,
 {
     Box::leak(Box::new(wrap(arg)))
@@ -191,7 +200,7 @@ trait Text {
     fn text(&self) -> String;
 }
 
-impl<R: crate::plug::Role> Text for &'static dyn Ask<R> {
+impl<R: Role> Text for &'static dyn Ask<R> {
     fn text(&self) -> String {
         self.describe()
     }

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use super::{Declared, Registry, report};
+use super::{Declared, LIFECYCLE, Registry, report};
+use crate::admission::within;
 use crate::backend::{Backend, Memory};
 use crate::http::ProxyHeader;
 use crate::http::client::Clients;
@@ -78,7 +79,8 @@ impl RegistryBuilder {
         self
     }
 
-    /// Overrides what the attribute with that uid says. Adds to what was said before.
+    /// Overrides what the attribute with that uid says. Adds to what was said before. A throttle that a program
+    /// [creates](Registry::create) has no override: the program says what it wants there.
     pub fn throttle(mut self, uid: &str, settings: Settings) -> Self {
         let said = self.overrides.get(uid).copied().unwrap_or_default();
         self.overrides.insert(uid.to_owned(), settings.or(said));
@@ -87,9 +89,10 @@ impl RegistryBuilder {
 
     /// The addresses and networks of the proxies that may name their clients, such as `"10.0.0.0/8"`.
     /// Without any the client is the peer of the connection, whatever headers say.
-    pub fn trusted_proxies<'n>(mut self, networks: impl IntoIterator<Item = &'n str>) -> Self {
+    pub fn trusted_proxies(mut self, networks: impl IntoIterator<Item: AsRef<str>>) -> Self {
         let clients = &mut self.clients;
-        self.problems.extend(networks.into_iter().filter_map(|network| clients.trust(network).err()));
+        self.problems
+            .extend(networks.into_iter().filter_map(|network| clients.trust(network.as_ref()).err()));
         self
     }
 
@@ -114,15 +117,23 @@ impl RegistryBuilder {
     ///
     /// All problems at once, each with its file and line: a backend that is not declared, two attributes with
     /// one uid and different settings, an override for a uid that no attribute has, a value that does not
-    /// parse, a backend that cannot be initialised; or that a registry is installed or in use already.
+    /// parse, a backend that cannot be initialised within five seconds; or that a registry is installed or in use already.
     pub async fn install(self) -> Result<Registry, ConfigError> {
+        Registry::check_not_global_yet()?;
         let registry = self.checked(Registry::verify)?;
         registry.initialize().await?;
-        registry.make_global()
+        match registry.clone().make_global() {
+            Ok(global) => Ok(global),
+            Err(taken) => {
+                // What came up nobody else would close.
+                let _ = registry.close().await;
+                Err(taken)
+            }
+        }
     }
 
-    /// Like [`install`](Self::install) for a registry beside the global one. Attributes are checked when they
-    /// are first used, since most of the program belongs to the global registry.
+    /// Like [`install`](Self::install) for a registry beside the global one. What is declared is checked, but
+    /// attributes only when they are first used, since most of the program belongs to the global registry.
     pub async fn build(self) -> Result<Registry, ConfigError> {
         let registry = self.checked(|_| Vec::new())?;
         registry.initialize().await?;
@@ -136,6 +147,7 @@ impl RegistryBuilder {
         let declared =
             Declared { backends: self.backends, defaults: self.defaults, overrides: self.overrides };
         problems.extend(report::unknown_overrides(declared.overrides.keys()));
+        problems.extend(declared.problems());
         let registry = Registry::new(declared, self.namespace, self.clients);
         problems.extend(more(&registry));
         if problems.is_empty() { Ok(registry) } else { Err(ConfigError::new(problems)) }
@@ -145,13 +157,18 @@ impl RegistryBuilder {
 impl Registry {
     async fn initialize(&self) -> Result<(), ConfigError> {
         let mut problems = Vec::new();
-        for (name, (backend, _)) in &self.0.declared.backends {
-            if let Err(error) = backend.initialize().await {
+        for (name, backend) in self.0.declared.distinct_backends() {
+            if let Err(error) = within(LIFECYCLE, backend.initialize()).await {
                 problems
                     .push(format!("the backend \"{name}\" cannot be initialised: {}", report::chain(&error)));
             }
         }
-        if problems.is_empty() { Ok(()) } else { Err(ConfigError::new(problems)) }
+        if problems.is_empty() {
+            return Ok(());
+        }
+        // What came up nobody else would close.
+        let _ = self.close().await;
+        Err(ConfigError::new(problems))
     }
 }
 

@@ -40,12 +40,11 @@ impl Registry {
         GLOBAL.get().is_some_and(|global| Arc::ptr_eq(&global.0, &self.0))
     }
 
+    pub(super) fn check_not_global_yet() -> Result<(), ConfigError> {
+        if GLOBAL.get().is_some() { Err(taken()) } else { Ok(()) }
+    }
+
     pub(super) fn make_global(self) -> Result<Self, ConfigError> {
-        let taken = || {
-            ConfigError::one(
-                "a registry is installed or in use already: install it once, before the first request",
-            )
-        };
         GLOBAL.set(self.clone()).map(|()| self).map_err(|_| taken())
     }
 
@@ -70,6 +69,10 @@ impl Registry {
     pub fn namespace(&self) -> &str {
         &self.0.common.namespace
     }
+}
+
+fn taken() -> ConfigError {
+    ConfigError::one("a registry is installed or in use already: install it once, before the first request")
 }
 
 /// A future with a registry of its own: see [`Registry::scope`].

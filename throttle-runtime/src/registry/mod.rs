@@ -8,10 +8,12 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 pub use builder::{RegistryBuilder, registry};
 pub use current::Scoped;
 
+use crate::admission::within;
 use crate::backend::{Backend, Memory};
 use crate::http::client::Clients;
 use crate::policy::Policy;
@@ -32,7 +34,8 @@ struct Inner {
     declared: Declared,
     common: Arc<Common>,
     throttles: RwLock<BTreeMap<Arc<str>, Throttle>>,
-    closed: AtomicBool,
+    /// The backends that are still to be closed.
+    open: tokio::sync::Mutex<Vec<(Arc<str>, Arc<dyn Backend>)>>,
 }
 
 /// What was declared.
@@ -41,6 +44,22 @@ struct Declared {
     defaults: Settings,
     overrides: HashMap<String, Settings>,
 }
+
+impl Declared {
+    /// One backend may have been declared under several names.
+    fn distinct_backends(&self) -> Vec<(Arc<str>, Arc<dyn Backend>)> {
+        let mut distinct: Vec<(Arc<str>, Arc<dyn Backend>)> = Vec::new();
+        for (name, (backend, _)) in &self.backends {
+            if !distinct.iter().any(|(_, known)| known.address() == backend.address()) {
+                distinct.push((Arc::clone(name), Arc::clone(backend)));
+            }
+        }
+        distinct
+    }
+}
+
+/// How long a backend has to come up, to be reset and to be closed.
+const LIFECYCLE: Duration = Duration::from_secs(5);
 
 /// What throttles need of their registry.
 pub(crate) struct Common {
@@ -58,12 +77,8 @@ impl Registry {
             enabled: AtomicBool::new(true),
             warned_of_missing_peer: AtomicBool::new(false),
         };
-        Self(Arc::new(Inner {
-            declared,
-            common: Arc::new(common),
-            throttles: RwLock::default(),
-            closed: AtomicBool::new(false),
-        }))
+        let open = tokio::sync::Mutex::new(declared.distinct_backends());
+        Self(Arc::new(Inner { declared, common: Arc::new(common), throttles: RwLock::default(), open }))
     }
 
     /// A new throttle for programmatic use. It stays in the registry: make one per limit, not one per client,
@@ -82,10 +97,17 @@ impl Registry {
     ///
     /// # Errors
     ///
-    /// If the uid is empty or taken, or the settings do not work; the uid is then free as before.
+    /// If the uid is blank or taken, also by an attribute, or the settings do not work; the uid is then free as
+    /// before.
     pub fn create(&self, uid: &str, settings: Settings) -> Result<Throttle, ConfigError> {
         if uid.trim().is_empty() {
             return Err(ConfigError::one("a throttle needs a uid that is not blank"));
+        }
+        if let Some(site) = crate::sites().into_iter().find(|site| site.uid() == uid) {
+            return Err(ConfigError::one(format!(
+                "the uid `{uid}` is that of an attribute at {}: choose another",
+                place(site)
+            )));
         }
         let policy = self.settle((uid, uid), settings).map_err(ConfigError::new)?;
         let mut throttles = self.0.throttles.write().unwrap_or_else(PoisonError::into_inner);
@@ -97,9 +119,14 @@ impl Registry {
         Ok(throttle)
     }
 
-    /// The throttle of that uid, if there is one: made with [`create`](Self::create), or an attribute's that
-    /// was used.
+    /// The throttle of that uid, if there is one: an attribute's, or made with [`create`](Self::create).
     pub fn get(&self, uid: &str) -> Option<Throttle> {
+        // An attribute that was not used yet has no throttle in the registry; make it.
+        let linked = || crate::sites().into_iter().find(|site| site.uid() == uid);
+        self.known(uid).or_else(|| self.resolve(linked()?).ok())
+    }
+
+    fn known(&self, uid: &str) -> Option<Throttle> {
         self.0.throttles.read().unwrap_or_else(PoisonError::into_inner).get(uid).cloned()
     }
 
@@ -130,14 +157,11 @@ impl Registry {
     }
 
     fn switch(&self, uid: &str, on: bool) -> bool {
-        // An attribute that was not used yet has no throttle in the registry; make it.
-        let linked = || crate::sites().into_iter().find(|site| site.uid() == uid);
-        let throttle = self.get(uid).or_else(|| self.resolve(linked()?).ok());
-        throttle.inspect(|throttle| throttle.switch(on)).is_some()
+        self.get(uid).inspect(|throttle| throttle.switch(on)).is_some()
     }
 
     /// Closes every backend, each exactly once: for the end of the program, after the last request. Further
-    /// calls do nothing.
+    /// calls do nothing but wait for a first one that is still at it. Each backend has five seconds.
     ///
     /// ```no_run
     /// # async fn example(listener: tokio::net::TcpListener, app: axum::Router) -> Result<(), Box<dyn std::error::Error>> {
@@ -151,38 +175,26 @@ impl Registry {
     ///
     /// The first error of a backend; the others are closed all the same.
     pub async fn close(&self) -> Result<(), BackendError> {
-        if self.0.closed.swap(true, Ordering::SeqCst) {
-            return Ok(());
-        }
+        let mut open = self.0.open.lock().await;
         let mut result = Ok(());
-        for backend in self.distinct_backends() {
-            result = result.and(backend.close().await);
+        // Taken out one by one, so that a call that is dropped half-way leaves the rest to the next.
+        while let Some((_, backend)) = open.pop() {
+            result = result.and(within(LIFECYCLE, backend.close()).await);
         }
         result
     }
 
-    /// Forgets the counts of every backend.
+    /// Forgets the counts of every backend. Each has five seconds.
     ///
     /// # Errors
     ///
     /// The first error of a backend; the others are reset all the same.
     pub async fn reset(&self) -> Result<(), BackendError> {
         let mut result = Ok(());
-        for backend in self.distinct_backends() {
-            result = result.and(backend.reset().await);
+        for (_, backend) in self.0.declared.distinct_backends() {
+            result = result.and(within(LIFECYCLE, backend.reset()).await);
         }
         result
-    }
-
-    /// One backend may have been declared under several names.
-    fn distinct_backends(&self) -> Vec<Arc<dyn Backend>> {
-        let mut distinct: Vec<Arc<dyn Backend>> = Vec::new();
-        for (backend, _) in self.0.declared.backends.values() {
-            if !distinct.iter().any(|known| Arc::ptr_eq(known, backend)) {
-                distinct.push(Arc::clone(backend));
-            }
-        }
-        distinct
     }
 
     pub(crate) fn common(&self) -> &Common {
@@ -195,8 +207,8 @@ impl Registry {
     /// are told apart by their lines.
     pub(crate) fn resolve(&self, site: &Site) -> Result<Throttle, ConfigError> {
         let by_line = || format!("{}:{}", site.uid(), site.location().line());
-        let known = self.get(site.uid()).filter(|known| known.belongs_to(site));
-        if let Some(known) = known.or_else(|| self.get(&by_line()).filter(|known| known.belongs_to(site))) {
+        let known = self.known(site.uid()).filter(|known| known.belongs_to(site));
+        if let Some(known) = known.or_else(|| self.known(&by_line()).filter(|known| known.belongs_to(site))) {
             return Ok(known);
         }
         let at = |problem: String| format!("{}: {problem}", place(site));
@@ -222,13 +234,19 @@ impl Registry {
     /// What holds for a throttle that says `own`, or every problem with it.
     fn settle(&self, (uid, name): (&str, &str), own: Settings) -> Result<Policy, Vec<String>> {
         let Declared { backends, defaults, overrides } = &self.0.declared;
+        let mut problems: Vec<_> =
+            own.problems().into_iter().map(|problem| format!("`{uid}`: {problem}")).collect();
         let own = overrides.get(uid).copied().unwrap_or_default().or(own);
         let wanted = own.backend.or(defaults.backend).unwrap_or(MEMORY);
         let Some((found, (backend, theirs))) = backends.get_key_value(wanted) else {
-            return Err(vec![report::unknown_backend(uid, wanted, backends.keys())]);
+            problems.push(report::unknown_backend(uid, wanted, backends.keys()));
+            return Err(problems);
         };
+        if !problems.is_empty() {
+            return Err(problems);
+        }
         Policy::new((uid, name), own.or(*theirs).or(*defaults), (found, backend))
-            .map_err(|error| error.problems().iter().map(|problem| format!("`{uid}`: {problem}")).collect())
+            .map_err(|error| error.problems().to_vec())
     }
 }
 

@@ -4,16 +4,23 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::sync::Arc;
 
-use super::{Registry, place};
-use crate::Site;
+use super::{Declared, Registry, place};
+use crate::{Settings, Site};
 
 impl Registry {
     /// Every problem that the attributes of this program have with this registry.
     pub(super) fn verify(&self) -> Vec<String> {
         let mut problems = Vec::new();
         let mut seen: BTreeMap<&str, &Site> = BTreeMap::new();
+        let Declared { backends, defaults, overrides } = &self.0.declared;
+        let misled = defaults.backend.is_some_and(|name| !backends.contains_key(name));
         for site in crate::sites() {
-            if let Err(found) = self.settle((site.uid(), site.name()), *site.settings()) {
+            let own = overrides.get(site.uid()).copied().unwrap_or_default().or(*site.settings());
+            // Whoever follows defaults that name no backend has done nothing wrong.
+            let innocent = misled && own.backend.is_none();
+            if let Err(found) = self.settle((site.uid(), site.name()), *site.settings())
+                && !innocent
+            {
                 problems.extend(found.into_iter().map(|problem| format!("{}: {problem}", place(site))));
             }
             let first = *seen.entry(site.uid()).or_insert(site);
@@ -23,6 +30,35 @@ impl Registry {
         }
         problems
     }
+}
+
+impl Declared {
+    /// Every problem of what was declared, with the place where it was.
+    pub(super) fn problems(&self) -> Vec<String> {
+        let mut problems: Vec<_> = said("the defaults", &self.defaults);
+        let overrides = self.overrides.iter();
+        problems.extend(
+            overrides.flat_map(|(uid, settings)| said(&format!("the override for `{uid}`"), settings)),
+        );
+        for (name, (_, settings)) in &self.backends {
+            let place = format!("the settings of the backend \"{name}\"");
+            problems.extend(said(&place, settings));
+            if settings.backend.is_some() {
+                problems.push(format!(
+                    "{place}: they hold for throttles on this backend, so they cannot name one"
+                ));
+            }
+        }
+        if let Some(name) = self.defaults.backend.filter(|name| !self.backends.contains_key(*name)) {
+            problems.push(format!("the defaults: {}", undeclared(name, self.backends.keys())));
+        }
+        problems.sort_unstable();
+        problems
+    }
+}
+
+fn said(place: &str, settings: &Settings) -> Vec<String> {
+    settings.problems().into_iter().map(|problem| format!("{place}: {problem}")).collect()
 }
 
 /// Two attributes may share a uid on purpose, if it was chosen and they say the same.
@@ -44,15 +80,21 @@ pub(super) fn unknown_backend<'n>(
     name: &str,
     declared: impl Iterator<Item = &'n Arc<str>>,
 ) -> String {
-    let mut declared: Vec<_> = declared.map(|name| format!("\"{name}\"")).collect();
-    declared.sort_unstable();
-    let declared = declared.join(", ");
-    format!("`{uid}` runs on the backend \"{name}\", which is not declared: declared are {declared}")
+    format!("`{uid}` runs on {}", undeclared(name, declared))
 }
 
-/// Overrides that override nothing are misspelt.
+fn undeclared<'n>(name: &str, declared: impl Iterator<Item = &'n Arc<str>>) -> String {
+    let mut declared: Vec<_> = declared.map(|name| format!("\"{name}\"")).collect();
+    declared.sort_unstable();
+    format!("the backend \"{name}\", which is not declared: declared are {}", declared.join(", "))
+}
+
+/// Overrides that override nothing are misspelt; where nothing is linked, nobody can tell.
 pub(super) fn unknown_overrides<'u>(uids: impl Iterator<Item = &'u String>) -> Vec<String> {
     let sites = crate::sites();
+    if sites.is_empty() {
+        return Vec::new();
+    }
     let unknown = uids.filter(|uid| !sites.iter().any(|site| site.uid() == uid.as_str()));
     let mut problems: Vec<_> = unknown
         .map(|uid| {
