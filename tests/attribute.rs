@@ -195,6 +195,31 @@ async fn b114_associated_and_generic_functions_are_handlers_too() {
     assert_eq!(both, [OK, OK, DENIED], "all instances of a function share its limit");
 }
 
+macro_rules! resources {
+    ($($resource:ident)*) => { $(
+        struct $resource;
+
+        impl $resource {
+            #[throttle(rate = "1/min")]
+            async fn show() {}
+        }
+    )* };
+}
+
+resources! { Cat Dog Cow }
+
+#[tokio::test]
+async fn functions_of_one_macro_have_limits_of_their_own() {
+    let router = Router::new()
+        .route("/cat", route(Cat::show))
+        .route("/dog", route(Dog::show))
+        .route("/cow", route(Cow::show));
+    let app = service(router, &registry_at(&ManualClock::new()).await);
+    for path in ["/cat", "/dog", "/cow"] {
+        assert_eq!([status(&app, path).await, status(&app, path).await], [OK, DENIED], "{path}");
+    }
+}
+
 #[throttle(uid = "burst", rate = "2/s")]
 #[throttle(uid = "sustained", rate = "3/min")]
 async fn both() {}

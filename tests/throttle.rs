@@ -235,7 +235,7 @@ async fn b082_the_wait_is_true_to_the_microsecond() {
         clock.advance(Duration::from_micros(1_234_567));
         assert_eq!(admitted(&throttle, "a", 4).await, 3);
         let wait = throttle.peek("a").await.expect("a decision").retry_after().expect("a wait");
-        clock.advance(wait - Duration::from_micros(1));
+        clock.advance(wait.saturating_sub(Duration::from_micros(1)));
         assert!(throttle.hit("a").await.expect("a decision").is_throttled());
         clock.advance(Duration::from_micros(1));
         assert!(throttle.hit("a").await.expect("a decision").is_allowed());
@@ -264,7 +264,7 @@ async fn b094_a_clock_that_steps_back_locks_nobody_out() {
         assert!(denied.is_throttled(), "a small step is no way around the limit");
         let wait = denied.retry_after().expect("a wait");
         assert!(wait <= seconds(120), "{wait:?}");
-        clock.advance(wait - Duration::from_micros(1));
+        clock.advance(wait.saturating_sub(Duration::from_micros(1)));
         assert!(throttle.hit("a").await.expect("a decision").is_throttled());
         clock.advance(Duration::from_micros(1));
         assert!(throttle.hit("a").await.expect("a decision").is_allowed());

@@ -3,11 +3,11 @@
 //! `TRYBUILD=overwrite cargo test --test ui` writes the messages anew: read every one that changed.
 
 #[test]
-fn mistakes_are_named_where_they_are_made() {
+fn b004_b014_b037_b115_mistakes_are_named_where_they_are_made() {
     trybuild::TestCases::new().compile_fail("tests/ui/fail/*.rs");
 }
 
 #[test]
-fn everything_an_axum_handler_can_be_compiles() {
+fn b114_everything_an_axum_handler_can_be_compiles() {
     trybuild::TestCases::new().pass("tests/ui/pass/*.rs");
 }

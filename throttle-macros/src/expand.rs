@@ -11,7 +11,7 @@ use syn::{Error, Path, Result, Type};
 use crate::args::Args;
 use crate::check;
 use crate::item::{Func, Kind, sibling_args};
-use crate::returned::returned;
+use crate::returned::{bounds, returned};
 use crate::values::{Place, Site};
 
 /// Expands an attribute. On a mistake the function is emitted as it was, next to the error.
@@ -58,15 +58,15 @@ fn expand(kind: Kind, func: &mut Func, all: &[Args], place: &str) -> Result<Toke
         (Kind::Handler, None) => quote!(#private::Web<()>),
     };
     let name = func.sig.ident.unraw().to_string();
+    let id = id(place, &name);
     let sites = all.iter().enumerate().map(|(index, args)| {
         // Attributes without a `uid` on one function are told apart by their order.
         let name = if index == 0 { name.clone() } else { format!("{name}#{}", index + 1) };
         let path = quote!(::core::concat!(::core::module_path!(), "::", #name));
-        Place { kind, private: &private, env: &env, path: &path }.site(args)
+        Place { kind, private: &private, env: &env, path: &path, id }.site(args)
     });
     let sites = collect(sites)?;
-    let id = id(place, &name);
-    let guard = guard(&private, id, &sites);
+    let guard = guard(&private, &sites, &bounds(&func.sig));
     Ok(match kind {
         Kind::Handler => handler(func, &private, id, state.as_ref(), &guard),
         Kind::Function => function(func, &private, &guard),
@@ -75,7 +75,7 @@ fn expand(kind: Kind, func: &mut Func, all: &[Args], place: &str) -> Result<Toke
 
 /// The static and the keys, in a block of their own: nothing in the function's body can meet their names. The
 /// prefix of these and all other names is for the user's constants: a pattern of the same name would mean them.
-fn guard(private: &TokenStream, id: u64, sites: &[Site]) -> TokenStream {
+fn guard(private: &TokenStream, sites: &[Site], bounds: &TokenStream) -> TokenStream {
     let count = sites.len();
     let statics = sites.iter().map(|site| &site.site);
     let keys = sites.iter().map(|site| match &site.key {
@@ -84,7 +84,8 @@ fn guard(private: &TokenStream, id: u64, sites: &[Site]) -> TokenStream {
     });
     quote! {
         static __THROTTLE_SITES: [#private::Site; #count] = [#(#statics),*];
-        #private::inventory::submit! { #private::Linked { id: #id, sites: &__THROTTLE_SITES } }
+        #private::inventory::submit! { #private::Linked(&__THROTTLE_SITES) }
+        #bounds
         let __throttle_keys = [#(#keys),*];
     }
 }

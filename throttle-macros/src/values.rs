@@ -22,11 +22,13 @@ pub(crate) struct Place<'a> {
     pub(crate) env: &'a TokenStream,
     /// The uid of a site that has none: the function's path.
     pub(crate) path: &'a TokenStream,
+    /// The number of the function.
+    pub(crate) id: u64,
 }
 
 impl Place<'_> {
     pub(crate) fn site(&self, args: &Args) -> Result<Site> {
-        let private = self.private;
+        let (private, id) = (self.private, self.id);
         let (key_setting, key) = self.key(args.key.as_ref())?;
         let settings = [
             args.rate.as_ref().map(|rate| self.rate(rate)).transpose()?,
@@ -48,11 +50,11 @@ impl Place<'_> {
         let site = match &args.uid {
             Some(uid) => {
                 let uid = filled(uid, "uid")?;
-                quote!(#private::Site::named(#uid, #settings))
+                quote!(#private::Site::named(#uid, #id, #settings))
             }
             None => {
                 let path = self.path;
-                quote!(#private::Site::new(#path, #settings))
+                quote!(#private::Site::new(#path, #id, #settings))
             }
         };
         let template = key.is_some().then(|| quote!(.with_template()));

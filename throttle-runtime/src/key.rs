@@ -1,8 +1,10 @@
 //! Who is limited: the identity that a request is counted under.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::IpAddr;
 
+use sha2::{Digest, Sha256};
 use smallvec::SmallVec;
 
 pub use crate::http::source::{Cookie, Global, Header, Ip};
@@ -10,8 +12,9 @@ pub use crate::http::source::{Cookie, Global, Header, Ip};
 /// The identity that a request is counted under: one or more parts, encoded so that different parts never
 /// make the same key.
 ///
-/// Parts keep their borders: `("a", "bc")` and `("ab", "c")` are different keys. Up to 64 encoded bytes live
-/// in the key itself. `Debug` shows the length only, because keys name people.
+/// Parts keep their borders: `("a", "bc")` and `("ab", "c")` are different keys. Of a part above 256 bytes the
+/// length and the SHA-256 digest count, so keys are short whatever clients send. Up to 64 encoded bytes live in
+/// the key itself. `Debug` shows the length only, because keys name people.
 ///
 /// ```
 /// use throttle::Key;
@@ -39,6 +42,18 @@ impl Key {
     pub fn with(mut self, part: impl AsRef<[u8]>) -> Self {
         self.push(part.as_ref());
         self
+    }
+
+    /// A key of one part: the value as it is displayed. For identifiers that are neither text nor number.
+    ///
+    /// ```
+    /// use std::net::Ipv4Addr;
+    /// use throttle::Key;
+    ///
+    /// assert_eq!(Key::display(&Ipv4Addr::LOCALHOST), Key::from("127.0.0.1"));
+    /// ```
+    pub fn display(value: &dyn fmt::Display) -> Self {
+        Self::of_displayed(&[value])
     }
 
     /// A key of the displayed values, each a part of its own.
@@ -71,9 +86,16 @@ impl Key {
                 break;
             }
         }
-        self.0.extend_from_slice(part);
+        if part.len() > LONGEST {
+            self.0.extend_from_slice(&Sha256::digest(part));
+        } else {
+            self.0.extend_from_slice(part);
+        }
     }
 }
+
+/// Longer parts are kept as their digest, so that no client can make keys of any length.
+const LONGEST: usize = 256;
 
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -96,6 +118,18 @@ impl From<String> for Key {
 impl From<&String> for Key {
     fn from(part: &String) -> Self {
         Self::new(part)
+    }
+}
+
+impl From<Cow<'_, str>> for Key {
+    fn from(part: Cow<'_, str>) -> Self {
+        Self::new(part.as_bytes())
+    }
+}
+
+impl From<bool> for Key {
+    fn from(part: bool) -> Self {
+        Self::new([u8::from(part)])
     }
 }
 
@@ -167,6 +201,15 @@ mod tests {
         assert_ne!(Key::from(""), Key::global());
         assert_ne!(Key::new([1, b'a']), Key::new("a").with("a"));
         assert_eq!(Key::from(("a", "b", "c")), Key::from((("a", "b"), "c")));
+    }
+
+    #[test]
+    fn b080_keys_are_short_whatever_clients_send() {
+        let (long, longer) = ("x".repeat(10_000_000), "x".repeat(10_000_001));
+        assert!(Key::from(&long).as_bytes().len() < 64);
+        assert_ne!(Key::from(&long), Key::from(&longer));
+        assert_ne!(Key::from(&long), Key::from("y".repeat(10_000_000)));
+        assert_eq!(Key::from(&long), Key::from(&long));
     }
 
     #[test]

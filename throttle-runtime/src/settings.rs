@@ -93,7 +93,7 @@ impl Settings {
     /// What is wrong with the values that are said here.
     pub(crate) fn problems(&self) -> Vec<String> {
         fn wrong<R: Role>(said: Option<&'static dyn Ask<R>>) -> Option<ConfigError> {
-            said.and_then(|ask| ask.value()).and_then(Result::err)
+            said.and_then(Ask::value).and_then(Result::err)
         }
         let wrong = [wrong(self.rate), wrong(self.cost), wrong(self.on_error)];
         wrong.into_iter().flatten().flat_map(|error| error.problems().to_vec()).collect()

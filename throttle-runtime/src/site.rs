@@ -6,12 +6,16 @@ use std::panic::Location;
 
 use once_cell::sync::OnceCell;
 
+use crate::plug::Ask;
 use crate::registry::Registry;
-use crate::{ConfigError, Settings, Throttle};
+use crate::strategy::Strategy;
+use crate::{ConfigError, Rates, Settings, Throttle};
 
 /// A place in the code that carries an attribute: what the attribute says, as a constant.
 pub struct Site {
     uid: &'static str,
+    /// The number of the function, which its copies share.
+    function: u64,
     explicit: bool,
     template: bool,
     settings: Settings,
@@ -23,9 +27,10 @@ pub struct Site {
 impl Site {
     /// A site whose uid was made from the function's path.
     #[track_caller]
-    pub const fn new(path: &'static str, settings: Settings) -> Self {
+    pub const fn new(path: &'static str, function: u64, settings: Settings) -> Self {
         Self {
             uid: path,
+            function,
             explicit: false,
             template: false,
             settings,
@@ -36,15 +41,28 @@ impl Site {
 
     /// A site whose uid was chosen.
     #[track_caller]
-    pub const fn named(uid: &'static str, settings: Settings) -> Self {
+    pub const fn named(uid: &'static str, function: u64, settings: Settings) -> Self {
         Self {
             uid,
+            function,
             explicit: true,
             template: false,
             settings,
             location: Location::caller(),
             throttle: OnceCell::new(),
         }
+    }
+
+    /// The number of the function that this stands on.
+    #[doc(hidden)]
+    pub const fn function(&self) -> u64 {
+        self.function
+    }
+
+    /// Whether that is the same place in the code: macros such as `debug_handler` copy functions, attribute and
+    /// all.
+    pub(crate) fn is_copy_of(&self, other: &Self) -> bool {
+        (self.function, self.uid, self.location) == (other.function, other.uid, other.location)
     }
 
     /// The same with a key that is made of the function's arguments.
@@ -87,6 +105,26 @@ impl Site {
         self.location
     }
 
+    /// The limits, if they are the same for every request.
+    pub fn limits(&self) -> Option<Rates> {
+        self.settings.rate?.value()?.ok()
+    }
+
+    /// The strategy, if the attribute names one.
+    pub fn strategy(&self) -> Option<&'static dyn Strategy> {
+        self.settings.strategy
+    }
+
+    /// The backend, if the attribute names one.
+    pub const fn backend(&self) -> Option<&'static str> {
+        self.settings.backend
+    }
+
+    /// The policy for a backend that fails, as text, if the attribute names one.
+    pub fn on_error(&self) -> Option<String> {
+        self.settings.on_error.map(Ask::describe)
+    }
+
     /// The throttle that this site stands for in a registry; remembered for the global one.
     pub(crate) fn throttle(&self, registry: &Registry) -> Result<Cow<'_, Throttle>, ConfigError> {
         if registry.is_global() {
@@ -109,12 +147,10 @@ impl fmt::Debug for Site {
 
 /// The attributes of one function, as they are collected at link time.
 #[derive(Debug)]
-pub struct Linked {
-    /// What the hidden parameter of the function carries in its type.
-    pub id: u64,
+pub struct Linked(
     /// One site per attribute.
-    pub sites: &'static [Site],
-}
+    pub &'static [Site],
+);
 
 inventory::collect!(Linked);
 
@@ -122,9 +158,10 @@ inventory::collect!(Linked);
 ///
 /// On platforms without link-time collection the list is empty; limits hold there all the same.
 pub fn sites() -> Vec<&'static Site> {
-    let mut sites: Vec<_> = inventory::iter::<Linked>().flat_map(|linked| linked.sites).collect();
-    sites.sort_by_key(|site| (site.location.file(), site.location.line(), site.location.column(), site.uid));
-    // Macros such as `debug_handler` copy functions, attribute and all: copies are one site.
-    sites.dedup_by_key(|site| (site.location, site.uid));
+    let mut sites: Vec<_> = inventory::iter::<Linked>().flat_map(|linked| linked.0).collect();
+    sites.sort_by_key(|site| {
+        (site.location.file(), site.location.line(), site.location.column(), site.uid, site.function)
+    });
+    sites.dedup_by(|a, b| a.is_copy_of(b));
     sites
 }

@@ -35,6 +35,7 @@ struct Inner {
 }
 
 struct Origin {
+    function: u64,
     location: &'static std::panic::Location<'static>,
     said: Vec<(&'static str, String)>,
 }
@@ -92,7 +93,11 @@ impl Throttle {
             enabled: AtomicBool::new(true),
             counters: Counters::new(),
             common,
-            origin: site.map(|site| Origin { location: site.location(), said: site.settings().describe() }),
+            origin: site.map(|site| Origin {
+                function: site.function(),
+                location: site.location(),
+                said: site.settings().describe(),
+            }),
         }))
     }
 
@@ -232,7 +237,7 @@ impl Throttle {
     /// and says the same.
     pub(crate) fn belongs_to(&self, site: &Site) -> bool {
         self.0.origin.as_ref().is_some_and(|origin| {
-            origin.location == site.location()
+            (origin.function, origin.location) == (site.function(), site.location())
                 || (site.is_named() && origin.said == site.settings().describe())
         })
     }

@@ -143,8 +143,15 @@ impl Throttled {
     }
 
     /// A body of the media type `application/problem+json` (RFC 9457) that names the `violated-policies` as
-    /// the header fields do (draft-ietf-httpapi-ratelimit-headers-11, section 6.1).
+    /// the header fields do (draft-ietf-httpapi-ratelimit-headers-11, section 6.1). A denial that no limit
+    /// caused violates none and is `about:blank`.
     pub fn problem_json(&self) -> String {
+        if self.source() != Source::Backend {
+            let detail = self.message();
+            return format!(
+                "{{\"type\":\"about:blank\",\"title\":\"Too Many Requests\",\"status\":429,\"detail\":\"{detail}\"}}"
+            );
+        }
         format!(
             "{{\"type\":\"https://iana.org/assignments/http-problem-types#quota-exceeded\",\"title\":\"Too Many \
              Requests\",\"status\":429,\"detail\":\"{}\",\"violated-policies\":[{}]}}",

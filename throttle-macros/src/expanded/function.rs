@@ -4,6 +4,7 @@ async fn send<T: Body>(&self, to: &str, body: T) -> Result<(), JobError> {
         static __THROTTLE_SITES: [::limiter::__private::Site; 1usize] = [
             ::limiter::__private::Site::new(
                     ::core::concat!(::core::module_path!(), "::", "send"),
+                    7799195121083008902u64,
                     ::limiter::__private::Settings {
                         rate: ::core::option::Option::Some(const {
                             &::limiter::__private::role::setting::<
@@ -19,8 +20,7 @@ async fn send<T: Body>(&self, to: &str, body: T) -> Result<(), JobError> {
                 .with_template(),
         ];
         ::limiter::__private::inventory::submit! {
-            ::limiter::__private::Linked { id : 7799195121083008902u64, sites : &
-            __THROTTLE_SITES }
+            ::limiter::__private::Linked(& __THROTTLE_SITES)
         }
         let __throttle_keys = [
             ::core::option::Option::Some(::limiter::__private::Key::of_displayed(&[&to])),

@@ -8,6 +8,7 @@ async fn items(
         static __THROTTLE_SITES: [::throttle::__private::Site; 1usize] = [
             ::throttle::__private::Site::new(
                 ::core::concat!(::core::module_path!(), "::", "items"),
+                2401690692911315814u64,
                 ::throttle::__private::Settings {
                     rate: ::core::option::Option::Some(const {
                         &::throttle::__private::role::setting::<
@@ -22,9 +23,10 @@ async fn items(
             ),
         ];
         ::throttle::__private::inventory::submit! {
-            ::throttle::__private::Linked { id : 2401690692911315814u64, sites : &
-            __THROTTLE_SITES }
+            ::throttle::__private::Linked(& __THROTTLE_SITES)
         }
+        #[allow(dead_code)]
+        fn __throttle_bounds(_: impl IntoResponse + Fn(u8) -> Vec<u8>, _: impl Into<B>) {}
         let __throttle_keys = [::core::option::Option::None];
         __throttle.enter(&__THROTTLE_SITES, __throttle_keys)
     }

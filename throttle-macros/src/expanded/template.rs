@@ -10,6 +10,7 @@ async fn items(
         static __THROTTLE_SITES: [::throttle::__private::Site; 1usize] = [
             ::throttle::__private::Site::new(
                     ::core::concat!(::core::module_path!(), "::", "items"),
+                    2401690692911315814u64,
                     ::throttle::__private::Settings {
                         rate: ::core::option::Option::Some(const {
                             &::throttle::__private::role::setting::<
@@ -25,8 +26,7 @@ async fn items(
                 .with_template(),
         ];
         ::throttle::__private::inventory::submit! {
-            ::throttle::__private::Linked { id : 2401690692911315814u64, sites : &
-            __THROTTLE_SITES }
+            ::throttle::__private::Linked(& __THROTTLE_SITES)
         }
         let __throttle_keys = [
             ::core::option::Option::Some(

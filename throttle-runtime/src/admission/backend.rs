@@ -8,7 +8,7 @@ use super::Ticket;
 use crate::backend::{Charge, Mode, Verdict};
 use crate::failure::{Details, Failure, OnError, Reaction};
 use crate::plug::Head;
-use crate::{BackendError, Decision, ErrorKind, Soon, Source};
+use crate::{BackendError, Decision, ErrorKind, Quota, Soon, Source};
 
 /// Asks the backend that all these tickets share, within the shortest of their deadlines.
 pub(crate) async fn ask(tickets: &[&Ticket<'_>], mode: Mode) -> Result<Verdict, BackendError> {
@@ -18,7 +18,7 @@ pub(crate) async fn ask(tickets: &[&Ticket<'_>], mode: Mode) -> Result<Verdict, 
     let charges: SmallVec<[Charge<'_>; 1]> = tickets.iter().map(|ticket| ticket.charge()).collect();
     let verdict = within(deadline, tickets[0].policy.backend.decide(&charges, mode)).await?;
     let asked = charges.iter().flat_map(|charge| charge.rates.iter());
-    if asked.eq(verdict.quotas.iter().map(|quota| quota.rate_ref())) {
+    if asked.eq(verdict.quotas.iter().map(Quota::rate_ref)) {
         Ok(verdict)
     } else {
         // Whom a wrong answer would let pass nobody has counted.

@@ -10,7 +10,8 @@ use crate::site::{Linked, Site};
 pub(super) fn linked(id: u64) -> Option<&'static [Site]> {
     static BY_ID: Lazy<HashTable<Entry>> = Lazy::new(|| {
         let mut by_id = HashTable::new();
-        for &Linked { id, sites } in inventory::iter::<Linked>() {
+        for &Linked(sites) in inventory::iter::<Linked>() {
+            let id = sites.first().map_or(0, Site::function);
             match by_id.entry(id, |known: &Entry| known.id == id, |known| known.id) {
                 Vacant(place) => drop(place.insert(Entry { id, sites: Some(sites) })),
                 Occupied(known) if known.get().sites.is_some_and(|known| is_copy(known, sites)) => {}
@@ -29,5 +30,5 @@ struct Entry {
 }
 
 fn is_copy(a: &[Site], b: &[Site]) -> bool {
-    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.location() == b.location() && a.uid() == b.uid())
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.is_copy_of(b))
 }

@@ -187,7 +187,7 @@ impl RateError {
                 "months and years have no fixed length: write the period in days or weeks, such as \"1000/30days\""
             }
             Self::ZeroPeriod => "the period is 0: write at least 1ms",
-            Self::Fraction => "numbers in a rate are whole and positive: write 1500ms, not 1.5s",
+            Self::Fraction => "numbers in a rate are plain digits: write 5000/1500ms, not 5_000/1.5s",
             Self::FinePeriod => "the period is not whole milliseconds",
             Self::Overflow => "the number does not fit into 64 bits",
             Self::Trailing => {

@@ -138,7 +138,7 @@ impl Rate {
         Duration::from_micros(self.period)
     }
 
-    /// The period in microseconds, at least 1; 0 if [unlimited](Self::UNLIMITED).
+    /// The period in microseconds, whole milliseconds; 0 if [unlimited](Self::UNLIMITED).
     pub const fn period_micros(&self) -> u64 {
         self.period
     }

@@ -35,7 +35,7 @@ struct Inner {
     common: Arc<Common>,
     throttles: RwLock<BTreeMap<Arc<str>, Throttle>>,
     /// The backends that are still to be closed.
-    open: tokio::sync::Mutex<Vec<(Arc<str>, Arc<dyn Backend>)>>,
+    open: tokio::sync::Mutex<Vec<Named>>,
 }
 
 /// What was declared.
@@ -45,10 +45,13 @@ struct Declared {
     overrides: HashMap<String, Settings>,
 }
 
+/// A backend and one of its names.
+type Named = (Arc<str>, Arc<dyn Backend>);
+
 impl Declared {
     /// One backend may have been declared under several names.
-    fn distinct_backends(&self) -> Vec<(Arc<str>, Arc<dyn Backend>)> {
-        let mut distinct: Vec<(Arc<str>, Arc<dyn Backend>)> = Vec::new();
+    fn distinct_backends(&self) -> Vec<Named> {
+        let mut distinct: Vec<Named> = Vec::new();
         for (name, (backend, _)) in &self.backends {
             if !distinct.iter().any(|(_, known)| known.address() == backend.address()) {
                 distinct.push((Arc::clone(name), Arc::clone(backend)));
@@ -204,11 +207,15 @@ impl Registry {
     /// The throttle of a site, made at its first use.
     ///
     /// Two sites may share a uid that was chosen, if they say the same; paths that are the same by accident
-    /// are told apart by their lines.
+    /// are told apart by their lines, or else by the numbers of their functions.
     pub(crate) fn resolve(&self, site: &Site) -> Result<Throttle, ConfigError> {
-        let by_line = || format!("{}:{}", site.uid(), site.location().line());
-        let known = self.known(site.uid()).filter(|known| known.belongs_to(site));
-        if let Some(known) = known.or_else(|| self.known(&by_line()).filter(|known| known.belongs_to(site))) {
+        if let Some(known) = self.known(site.uid()).filter(|known| known.belongs_to(site)) {
+            return Ok(known);
+        }
+        let by_line = format!("{}:{}", site.uid(), site.location().line());
+        let by_function = format!("{by_line}:{:x}", site.function());
+        let mut told_apart = [&by_line, &by_function].into_iter().filter_map(|uid| self.known(uid));
+        if let Some(known) = told_apart.find(|known| known.belongs_to(site)) {
             return Ok(known);
         }
         let at = |problem: String| format!("{}: {problem}", place(site));
@@ -216,16 +223,15 @@ impl Registry {
             .settle((site.uid(), site.name()), *site.settings())
             .map_err(|problems| ConfigError::new(problems.into_iter().map(at).collect()))?;
         let mut throttles = self.0.throttles.write().unwrap_or_else(PoisonError::into_inner);
-        let uid: Arc<str> = match throttles.get(site.uid()) {
-            Some(other) if !other.belongs_to(site) && site.is_named() => {
-                let taken = format!(
-                    "the uid `{}` is taken by a throttle with other settings: choose another",
-                    site.uid()
-                );
-                return Err(ConfigError::one(at(taken)));
-            }
-            Some(other) if !other.belongs_to(site) => by_line().into(),
-            _ => site.uid().into(),
+        let free = |uid: &&str| throttles.get(*uid).is_none_or(|known| known.belongs_to(site));
+        let uids = [site.uid(), &by_line, &by_function];
+        let uids = if site.is_named() { &uids[..1] } else { &uids[..] };
+        let Some(uid) = uids.iter().copied().find(free).map(Arc::<str>::from) else {
+            let taken = format!(
+                "the uid `{}` is taken by a throttle with other settings: choose another",
+                site.uid()
+            );
+            return Err(ConfigError::one(at(taken)));
         };
         let make = || Throttle::new(Arc::clone(&uid), Some(site), policy, Arc::clone(&self.0.common));
         Ok(throttles.entry(Arc::clone(&uid)).or_insert_with(make).clone())

@@ -25,8 +25,8 @@ impl Secret {
             // Texts hold no such byte, so no part can imitate the border of another.
             hasher.write_u8(0xff);
         }
-        charge.rates.iter().for_each(|rate| hasher.write_u64(rate.period_micros()));
         hasher.write_usize(charge.rates.len());
+        charge.rates.iter().for_each(|rate| hasher.write_u64(rate.period_micros()));
         hasher.write(charge.key.as_bytes());
         hasher.finish128().as_u128()
     }

@@ -22,8 +22,8 @@ use crate::{Quotas, Soon};
 /// - An identity is kept as a 128-bit fingerprint under a secret of this process, never as text.
 /// - Expired entries are reclaimed as part of normal work; there is no background task.
 /// - At most [`max_keys`](MemoryBuilder::max_keys) identities are kept. When a new one finds its part of the
-///   table full of live ones, the one that would have expired first makes room; such evictions are
-///   [counted](Memory::evictions).
+///   table full of live ones, of some sixteen the one that would have expired first makes room; such evictions
+///   are [counted](Memory::evictions).
 ///
 /// ```
 /// use throttle::{ManualClock, backend::Memory};

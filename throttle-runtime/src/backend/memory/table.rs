@@ -1,6 +1,7 @@
 //! One part of the memory backend: fingerprints and their states, bounded.
 
 use hashbrown::HashTable;
+use hashbrown::hash_table::OccupiedEntry;
 use smallvec::SmallVec;
 
 use crate::strategy::State;
@@ -14,16 +15,18 @@ struct Entry {
     expires: u64,
 }
 
-/// A hash table that reclaims what has expired whenever it is about to grow.
+/// A hash table that reclaims a little of what has expired with every insert.
 #[derive(Debug)]
 pub(super) struct Table {
     entries: HashTable<Entry>,
     max: usize,
+    /// The place that was looked at last.
+    cursor: usize,
 }
 
 impl Table {
     pub(super) const fn new(max: usize) -> Self {
-        Self { entries: HashTable::new(), max }
+        Self { entries: HashTable::new(), max, cursor: 0 }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -65,24 +68,36 @@ impl Table {
         self.entries = HashTable::new();
     }
 
-    /// Drops what has expired before the table would grow, so the cost is spread over the inserts since.
+    /// Drops what has expired in the next few places, and evicts if there is still no room. Every insert does
+    /// so little of it that none is slow, and more of it than there are inserts.
     fn make_room(&mut self, now: u64) -> bool {
-        let full = self.entries.len() >= self.max;
-        if full || self.entries.len() == self.entries.capacity() {
-            self.entries.retain(|entry| entry.expires > now);
+        let mut evict: Option<(u64, usize)> = None;
+        let places = self.entries.num_buckets();
+        let full = |entries: &HashTable<Entry>| entries.len() >= self.max;
+        for seen in 0..places {
+            if seen >= SWEEP && !(full(&self.entries) && evict.is_none()) {
+                break;
+            }
+            self.cursor = (self.cursor + 1) % places;
+            if let Ok(place) = self.entries.get_bucket_entry(self.cursor) {
+                let expires = place.get().expires;
+                if expires <= now {
+                    place.remove();
+                } else if evict.is_none_or(|(soonest, _)| expires < soonest) {
+                    evict = Some((expires, self.cursor));
+                }
+            }
         }
-        if self.entries.len() < self.max {
+        if !full(&self.entries) {
             return false;
         }
-        let soonest = self.entries.iter().min_by_key(|entry| entry.expires).map(|entry| entry.fingerprint);
-        soonest.is_some_and(|fingerprint| self.remove(fingerprint))
-    }
-
-    fn remove(&mut self, fingerprint: u128) -> bool {
-        let found = self.entries.find_entry(hash(fingerprint), |entry| entry.fingerprint == fingerprint);
-        found.map(hashbrown::hash_table::OccupiedEntry::remove).is_ok()
+        let evicted = evict.and_then(|(_, place)| self.entries.get_bucket_entry(place).ok());
+        evicted.map(OccupiedEntry::remove).is_some()
     }
 }
+
+/// How many places an insert looks at.
+const SWEEP: usize = 16;
 
 /// The fingerprint is a keyed hash already; its low bits pick the shard, so the high half is taken here.
 const fn hash(fingerprint: u128) -> u64 {
