@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use throttle_runtime::backend::Memory;
-use throttle_runtime::{Hit, ManualClock, Registry, Settings, Throttle, registry};
+use throttle_runtime::backend::{Backend, Charge, Memory, Mode};
+use throttle_runtime::strategy::FixedWindow;
+use throttle_runtime::{Hit, Key, ManualClock, Quota, Rate, Registry, Settings, Throttle, registry};
 
 async fn throttle(max_keys: usize, clock: &ManualClock) -> (Throttle, Registry, std::sync::Arc<Memory>) {
     let memory = std::sync::Arc::new(Memory::builder().max_keys(max_keys).clock(clock.clone()).build());
@@ -21,6 +22,50 @@ async fn memory_stays_within_its_bound_and_counts_evictions() {
     }
     assert!(memory.len() <= 1_024, "{}", memory.len());
     assert_eq!(memory.evictions() + memory.len() as u64, 20_000);
+}
+
+/// Two throttles of one decision lock the shards of two identities; others lock the same in the other order.
+#[test]
+fn decisions_on_several_identities_never_wait_for_each_other() {
+    let memory = std::sync::Arc::new(Memory::new());
+    let (done, finished) = std::sync::mpsc::channel();
+    for direction in 0..4_u32 {
+        let (memory, done) = (memory.clone(), done.clone());
+        std::thread::spawn(move || {
+            for round in 0..20_000_u32 {
+                let (a, b) = (Key::from(round % 64), Key::from((round + 17) % 64));
+                let (first, second) = if direction % 2 == 0 { (&a, &b) } else { (&b, &a) };
+                let rates = Rate::per_second(1_000_000_000).into();
+                let charges = [first, second].map(|key| Charge::new("t", key, &FixedWindow, rates, 1));
+                let verdict =
+                    memory.decide(&charges, Mode::Take).ready().expect("at once").expect("a verdict");
+                assert!(verdict.quotas.iter().all(Quota::fits));
+            }
+            done.send(()).expect("the test waits");
+        });
+    }
+    for _ in 0..4 {
+        finished.recv_timeout(Duration::from_secs(60)).expect("no thread waits for another");
+    }
+}
+
+/// One identity in a thousand is limited for a day, the others for a second: floods of these do not drive it out.
+#[tokio::test]
+async fn of_those_that_are_looked_at_the_one_that_expires_first_makes_room() {
+    let clock = ManualClock::new();
+    let (_, registry, memory) = throttle(1_000, &clock).await;
+    let daily = registry.create("daily", Settings::new().rate("1/day")).expect("a throttle");
+    let flood = registry.create("flood", Settings::new().rate("1/s")).expect("a throttle");
+    for key in 0..64_u32 {
+        daily.hit(key).await.expect("a decision");
+    }
+    for key in 0..20_000_u32 {
+        flood.hit(key).await.expect("a decision");
+    }
+    assert!(memory.evictions() > 15_000);
+    for key in 0..64_u32 {
+        assert!(daily.hit(key).await.expect("a decision").is_throttled(), "{key}");
+    }
 }
 
 #[tokio::test]

@@ -201,6 +201,33 @@ proptest! {
     }
 }
 
+proptest! {
+    /// A refund that comes late, after another request was charged, never lets more through than if the refunded
+    /// request had never come.
+    #[test]
+    fn a_late_refund_gives_back_no_more_than_was_taken(
+        rate in rate(),
+        schedule in schedule(),
+        (cost, other) in (1..4_u64, 1..4_u64),
+        elapsed in prop_oneof![0..1_000_u64, 0..4_000_000_u64],
+    ) {
+        for strategy in [&FixedWindow as &dyn Strategy, &Gcra::new().burst(5)] {
+            run(strategy, rate, &schedule, |now, _, before, _| {
+                let later = now + elapsed;
+                let step = |state: &State, cost, at| strategy.step(state, &Arrival::new(rate, cost, at));
+                let left = |state: &State| step(state, 0, later).quota.remaining();
+                let charged = step(before, cost, now);
+                let (with, without) = (step(&charged.state, other, later), step(before, other, later));
+                if charged.quota.fits() && with.quota.fits() {
+                    let refunded = strategy.refund(&with.state, &Arrival::new(rate, cost, later), elapsed);
+                    assert!(left(&refunded) <= left(&without.state), "{strategy:?}");
+                    assert!(left(&refunded) >= left(&with.state), "{strategy:?}");
+                }
+            });
+        }
+    }
+}
+
 #[test]
 fn b089_gcra_tolerance_and_cost() {
     let rate = Rate::per_second(10);

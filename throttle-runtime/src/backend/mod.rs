@@ -25,6 +25,19 @@ pub struct Charge<'a> {
     pub cost: u64,
 }
 
+impl<'a> Charge<'a> {
+    /// A charge, for tests of backends.
+    pub const fn new(
+        scope: &'a str,
+        key: &'a Key,
+        strategy: &'a dyn Strategy,
+        rates: Rates,
+        cost: u64,
+    ) -> Self {
+        Self { scope, key, strategy, rates, cost }
+    }
+}
+
 /// Whether a decision takes units.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Mode {
