@@ -13,7 +13,7 @@ use crate::admission::{self, Admission};
 use crate::http::fields::Report;
 use crate::plug::Head;
 use crate::site::Site;
-use crate::{BoxFuture, Key, Registry};
+use crate::{Key, Registry, Soon};
 
 /// The hidden first parameter of a handler with `#[throttle]`.
 ///
@@ -29,12 +29,8 @@ pub struct ThrottleGoesAboveDebugHandler<const SITE: u64, C> {
     carrier: PhantomData<fn() -> C>,
 }
 
-#[expect(
-    clippy::large_enum_variant,
-    reason = "the large one is the usual one: boxing it would cost it an allocation"
-)]
 enum Progress {
-    Admitted(Admission<'static>),
+    Admitted(Permit),
     /// A copy of the head, as the rest of it goes to the other extractors, and the state. Its type is erased, so
     /// that the handler's future is `Send` by what is written here and not by what the compiler finds out about
     /// a state that mentions lifetimes.
@@ -90,7 +86,7 @@ impl<const SITE: u64, C> ThrottleGoesAboveDebugHandler<SITE, C> {
         self,
         sites: &'static [Site; N],
         keys: [Option<Key>; N],
-    ) -> impl Future<Output = Result<Permit, Response>> + Send + use<N, SITE, C> {
+    ) -> Soon<'static, Result<Permit, Response>> {
         self.progress.last(sites, keys)
     }
 }
@@ -108,28 +104,21 @@ impl Progress {
         }
     }
 
-    async fn last<const N: usize>(
+    /// The rare way is boxed, so that it is no part of every handler's future: as one it cost the compiler 20 ms
+    /// a handler.
+    fn last<const N: usize>(
         self,
         sites: &'static [Site; N],
         keys: [Option<Key>; N],
-    ) -> Result<Permit, Response> {
+    ) -> Soon<'static, Result<Permit, Response>> {
         match self {
-            Self::Admitted(admission) => Ok(Permit(admission)),
-            Self::Undecided(undecided) => decide_late(undecided, sites, keys).await.map(Permit),
+            Self::Admitted(permit) => Soon::now(Ok(permit)),
+            Self::Undecided(undecided) => Soon::later(async move {
+                let (mut parts, state) = *undecided;
+                decide(sites, keys, &mut parts, &*state).await
+            }),
         }
     }
-}
-
-/// Boxed, so that the rare way is no part of every handler's future: as one it cost the compiler 20 ms a handler.
-fn decide_late<const N: usize>(
-    undecided: Box<(Parts, Box<dyn Any + Send + Sync>)>,
-    sites: &'static [Site; N],
-    keys: [Option<Key>; N],
-) -> BoxFuture<'static, Result<Admission<'static>, Response>> {
-    Box::pin(async move {
-        let (mut parts, state) = *undecided;
-        decide(sites, keys, &mut parts, &*state).await
-    })
 }
 
 #[expect(clippy::manual_async_fn, reason = "the signature has to say that the future is `Send`")]
@@ -138,20 +127,23 @@ fn decide<'a>(
     keys: impl IntoIterator<Item = Option<Key>, IntoIter: Send> + Send + 'a,
     parts: &'a mut Parts,
     state: &'a (dyn Any + Send + Sync),
-) -> impl Future<Output = Result<Admission<'static>, Response>> + Send + 'a {
+) -> impl Future<Output = Result<Permit, Response>> + Send + 'a {
     async move {
         let registry = parts.extensions.get::<Registry>().cloned();
         let registry = registry.map_or_else(Registry::in_charge, std::borrow::Cow::Owned);
         let mut head = Head { parts, state, common: registry.common() };
         match admission::admit(sites, keys, &mut head, &registry).await {
-            Ok(admission) => Ok(admission),
+            Ok(admission) => Ok(Permit(Box::new(admission))),
             Err(rejection) => Err(rejection.into_response(&mut head).await),
         }
     }
 }
 
 /// A request was admitted.
-pub struct Permit(Admission<'static>);
+///
+/// Boxed, as it goes through the futures of every handler: there its size cost more, to run and above all to
+/// compile.
+pub struct Permit(Box<Admission<'static>>);
 
 impl Permit {
     /// The handler's response with what the decision says about the limits.
