@@ -19,7 +19,10 @@ use crate::{
     Refused, Registry, RegistryBuilder, Settings, Source, Throttle, Throttled,
     backend::Backend,
     guide, problem_json, sites,
-    strategy::{Arrival, FixedWindow, Gcra, State, Strategy},
+    strategy::{
+        Arrival, FixedWindow, Gcra, LeakyBucket, SlidingWindowCounter, SlidingWindowLog, State, Strategy,
+        TokenBucket, TokenBucketWithDebt,
+    },
 };
 
 /// A page is a module without items.

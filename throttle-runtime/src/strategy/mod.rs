@@ -3,20 +3,36 @@
 //! | strategy | admits | pick it when |
 //! |---|---|---|
 //! | [`FixedWindow`] (default) | the limit in every clock-aligned window | limits are stated per minute or hour and people read them |
+//! | [`SlidingWindowLog`] | the limit in every period, whenever it begins | limits are small and must hold exactly |
+//! | [`SlidingWindowCounter`] | about the limit in every period | the border of fixed windows hurts and a log is too large |
+//! | [`TokenBucket`] | the average rate, and bursts that were saved up | clients may save up |
+//! | [`TokenBucketWithDebt`] | the same, and more on credit | clients may finish and pay later |
+//! | [`LeakyBucket`] | what fits into a bucket that drains at the rate | load drains evenly |
 //! | [`Gcra`] | evenly spaced requests, with a burst if you allow one | the work behind the limit needs a steady flow |
 //!
 //! A strategy knows neither storage nor clock: it is given the state and the time, and answers with the
 //! verdict and the new state. Every backend runs the same function.
 
+mod backlog;
 mod fixed_window;
 mod gcra;
+mod leaky_bucket;
+mod sliding_window_counter;
+mod sliding_window_log;
 mod state;
+mod token_bucket;
+mod token_bucket_with_debt;
 
 use std::fmt::Debug;
 
 pub use fixed_window::FixedWindow;
 pub use gcra::Gcra;
+pub use leaky_bucket::LeakyBucket;
+pub use sliding_window_counter::SlidingWindowCounter;
+pub use sliding_window_log::SlidingWindowLog;
 pub use state::State;
+pub use token_bucket::TokenBucket;
+pub use token_bucket_with_debt::TokenBucketWithDebt;
 
 use crate::{Quota, Rate};
 

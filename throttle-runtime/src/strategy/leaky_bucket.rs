@@ -1,0 +1,39 @@
+//! A bucket that requests fill and time drains.
+
+use super::{Arrival, State, Step, Strategy, backlog};
+
+/// A bucket of the size of the limit that requests fill and that leaks evenly: `10/s` leaks one each 100 ms.
+///
+/// - **Admits** a request if the bucket does not overflow by it.
+/// - **Worst burst** over any time t: limit + t × limit / period units, rounded down.
+/// - **State**: the time at which the bucket will be empty, exact to a fraction of a microsecond.
+/// - **Wait**: until enough has leaked. A cost above the limit never fits.
+/// - **Remaining** is what still fits into the bucket; [`next_after`](crate::Quota::next_after) is when one
+///   more does, [`reset_after`](crate::Quota::reset_after) when it is empty.
+///
+/// As a meter it decides like a [`TokenBucket`](super::TokenBucket) of the same size: pick it where you think
+/// of load that drains rather than of an allowance that is saved up.
+///
+/// ```
+/// use throttle::{Rate, strategy::{Arrival, LeakyBucket, State, Strategy}};
+///
+/// let step = LeakyBucket.step(&State::EMPTY, &Arrival::new(Rate::per_second(10), 10, 0));
+/// let step = LeakyBucket.step(&step.state, &Arrival::new(Rate::per_second(10), 2, 0));
+/// assert_eq!(step.quota.retry_after().map(|wait| wait.as_millis()), Some(200));
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LeakyBucket;
+
+impl Strategy for LeakyBucket {
+    fn name(&self) -> &'static str {
+        "leaky-bucket"
+    }
+
+    fn step(&self, state: &State, arrival: &Arrival) -> Step {
+        backlog::step(state, arrival, backlog::capacity(arrival.rate.limit(), arrival.rate))
+    }
+
+    fn refund(&self, state: &State, arrival: &Arrival, elapsed: u64) -> State {
+        backlog::refund(state, arrival, elapsed)
+    }
+}

@@ -1,0 +1,128 @@
+//! A sliding window that is estimated from two fixed ones.
+
+use super::{Arrival, State, Step, Strategy};
+use crate::Quota;
+
+/// A sliding window that is estimated from two aligned ones: of the window before counts the share that the
+/// sliding window still overlaps.
+///
+/// - **Admits** a request if `previous × (period − elapsed) / period + current + cost` is within the limit,
+///   compared exactly.
+/// - **Worst burst** over any period: less than twice the limit, and the limit if requests come evenly.
+/// - **State**: the start of the window, the units used in it and in the one before.
+/// - **Wait**: until the estimate has fallen far enough, in this window or the next. A cost above the limit
+///   never fits.
+/// - **Remaining** is the limit less the estimate, rounded down; [`next_after`](Quota::next_after) is when one
+///   more unit fits, [`reset_after`](Quota::reset_after) when both windows are forgotten.
+///
+/// Pick it where the doubled burst at the border of fixed windows hurts and a log is too large.
+///
+/// A clock that steps back by up to a period finds the window that it had begun before; after a longer step
+/// the state is none.
+///
+/// ```
+/// use throttle::{Rate, strategy::{Arrival, SlidingWindowCounter, State, Strategy}};
+///
+/// let rate = Rate::per_second(100);
+/// let full = SlidingWindowCounter.step(&State::EMPTY, &Arrival::new(rate, 100, 0));
+/// let later = SlidingWindowCounter.step(&full.state, &Arrival::new(rate, 0, 1_250_000));
+/// assert_eq!(later.quota.remaining(), 25);
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SlidingWindowCounter;
+
+/// The two windows as they stand at some time. All in units × microseconds, so that nothing is rounded.
+#[derive(Clone, Copy)]
+struct Windows {
+    start: u64,
+    current: u64,
+    previous: u64,
+    period: u64,
+}
+
+impl Windows {
+    fn read(state: &State, arrival: &Arrival) -> Self {
+        let (period, limit) = (arrival.rate.period_micros(), arrival.rate.limit());
+        let start = arrival.now - arrival.now % period;
+        let (start, current, previous) = match *state.words() {
+            [began, current, previous] if began >= start && began - start <= period => {
+                (began, current, previous)
+            }
+            [began, current, _] if began < start && start - began == period => (start, 0, current),
+            _ => (start, 0, 0),
+        };
+        Self { start, current: current.min(limit), previous: previous.min(limit), period }
+    }
+
+    /// The estimate at `now`, which is not before the window's start by more than a stepped clock.
+    fn used(self, now: u64) -> u128 {
+        let overlap = self.period.saturating_sub(now.saturating_sub(self.start));
+        u128::from(self.previous) * u128::from(overlap) + u128::from(self.current) * u128::from(self.period)
+    }
+
+    /// The next window, in which what is current now is previous.
+    const fn next(self) -> Self {
+        Self { start: self.start.saturating_add(self.period), current: 0, previous: self.current, ..self }
+    }
+
+    /// The first time in this window at which the estimate is no more than `most`.
+    fn falls_to(self, most: u128) -> Option<u64> {
+        let fixed = u128::from(self.current) * u128::from(self.period);
+        let share = most.checked_sub(fixed)?;
+        let overlap = share.checked_div(u128::from(self.previous)).unwrap_or(u128::MAX);
+        let overlap = u64::try_from(overlap).unwrap_or(u64::MAX).min(self.period);
+        // At the very end of the window the next one has begun.
+        (overlap > 0 || self.previous == 0).then(|| self.start.saturating_add(self.period - overlap))
+    }
+
+    /// The first time at which the estimate is no more than `most`, if nothing else comes.
+    fn time_of(self, most: u128) -> u64 {
+        let next = self.next();
+        let found = self.falls_to(most).or_else(|| next.falls_to(most));
+        found.unwrap_or_else(|| next.next().start)
+    }
+}
+
+impl Strategy for SlidingWindowCounter {
+    fn name(&self) -> &'static str {
+        "sliding-window-counter"
+    }
+
+    fn step(&self, state: &State, arrival: &Arrival) -> Step {
+        let Arrival { rate, cost, now } = *arrival;
+        let (limit, period) = (rate.limit(), rate.period_micros());
+        let scale = |units: u64| u128::from(units) * u128::from(period);
+        let mut windows = Windows::read(state, arrival);
+        let used = windows.used(now);
+        let left = |used: u128| {
+            u64::try_from(scale(limit).saturating_sub(used) / u128::from(period)).unwrap_or(limit)
+        };
+        let quota = match limit.checked_sub(cost) {
+            None => Quota::never(rate, left(used)),
+            Some(rest) if used <= scale(rest) || cost == 0 => {
+                windows.current = windows.current.saturating_add(cost);
+                Quota::allowed(rate, left(used.saturating_add(scale(cost))))
+            }
+            Some(rest) => Quota::denied(rate, left(used), windows.time_of(scale(rest)).saturating_sub(now)),
+        };
+        let wanted = quota.remaining().saturating_add(1);
+        let next = if wanted > limit { now } else { windows.time_of(scale(limit - wanted)) };
+        let reset = windows.time_of(0);
+        Step {
+            quota: quota.with_times(next.saturating_sub(now), reset.saturating_sub(now)),
+            state: State::from([windows.start, windows.current, windows.previous]),
+            ttl: windows.next().next().start.saturating_sub(now),
+        }
+    }
+
+    fn refund(&self, state: &State, arrival: &Arrival, elapsed: u64) -> State {
+        let charged = arrival.now.saturating_sub(elapsed);
+        let start = charged - charged % arrival.rate.period_micros();
+        match *state.words() {
+            [began, current, previous] if began == start => {
+                State::from([began, current.saturating_sub(arrival.cost), previous])
+            }
+            _ => state.clone(),
+        }
+    }
+}

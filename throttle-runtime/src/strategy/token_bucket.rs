@@ -1,0 +1,65 @@
+//! A bucket of tokens that refills at the rate.
+
+use super::{Arrival, State, Step, Strategy, backlog};
+use crate::Rate;
+
+/// A bucket of tokens that starts full and refills evenly: `100/min` refills one token each 600 ms.
+///
+/// - **Admits** a request if as many tokens are there as it costs.
+/// - **Worst burst** over any time t: burst + t × limit / period units, rounded down.
+/// - **State**: the time at which the bucket will be full again, exact to a fraction of a microsecond.
+/// - **Wait**: until the missing tokens are refilled. A cost above the burst never fits.
+/// - **Remaining** are the whole tokens; [`next_after`](crate::Quota::next_after) is when there is one more,
+///   [`reset_after`](crate::Quota::reset_after) when the bucket is full.
+///
+/// Pick it where clients may save up: short bursts are fine as long as the average holds.
+///
+/// ```
+/// use throttle::{Rate, strategy::{Arrival, State, Strategy, TokenBucket}};
+///
+/// let bucket = TokenBucket::new().burst(25);
+/// let step = bucket.step(&State::EMPTY, &Arrival::new(Rate::per_minute(10), 25, 0));
+/// assert_eq!((step.quota.fits(), step.quota.remaining()), (true, 0));
+/// assert_eq!(step.quota.next_after().as_secs(), 6);
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TokenBucket {
+    burst: Option<u64>,
+}
+
+impl TokenBucket {
+    /// A bucket as large as the limit.
+    pub const fn new() -> Self {
+        Self { burst: None }
+    }
+
+    /// How many tokens the bucket holds; the limit unless said otherwise.
+    ///
+    /// # Panics
+    ///
+    /// If `tokens` is 0: at compile time in a constant.
+    #[must_use]
+    #[track_caller]
+    pub const fn burst(self, tokens: u64) -> Self {
+        assert!(tokens > 0, "a burst of 0 lets nothing through: write at least 1");
+        Self { burst: Some(tokens) }
+    }
+
+    pub(super) fn size(self, rate: Rate) -> u64 {
+        self.burst.unwrap_or_else(|| rate.limit())
+    }
+}
+
+impl Strategy for TokenBucket {
+    fn name(&self) -> &'static str {
+        "token-bucket"
+    }
+
+    fn step(&self, state: &State, arrival: &Arrival) -> Step {
+        backlog::step(state, arrival, backlog::capacity(self.size(arrival.rate), arrival.rate))
+    }
+
+    fn refund(&self, state: &State, arrival: &Arrival, elapsed: u64) -> State {
+        backlog::refund(state, arrival, elapsed)
+    }
+}

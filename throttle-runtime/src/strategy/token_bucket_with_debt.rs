@@ -1,0 +1,69 @@
+//! A bucket of tokens that may be overdrawn.
+
+use super::{Arrival, State, Step, Strategy, TokenBucket, backlog};
+
+/// A [`TokenBucket`] that may be overdrawn by a debt, which the refill pays back first.
+///
+/// - **Admits** a request if the tokens left after it are not below the debt.
+/// - **Worst burst** over any time t: burst + debt + t × limit / period units, rounded down.
+/// - **State**: the time at which the bucket will be full again, exact to a fraction of a microsecond.
+/// - **Wait**: until the refill has paid for the request. A cost above burst + debt never fits.
+/// - **Remaining** is what fits right now: the whole tokens and the debt that is left;
+///   [`next_after`](crate::Quota::next_after) is when there is one more,
+///   [`reset_after`](crate::Quota::reset_after) when the bucket is full and nothing is owed.
+///
+/// Pick it where a client in the middle of something should be let finish and pay later.
+///
+/// ```
+/// use throttle::{Rate, strategy::{Arrival, State, Strategy, TokenBucketWithDebt}};
+///
+/// let bucket = TokenBucketWithDebt::new().max_debt(5);
+/// let step = bucket.step(&State::EMPTY, &Arrival::new(Rate::per_minute(10), 15, 0));
+/// assert_eq!((step.quota.fits(), step.quota.remaining()), (true, 0));
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TokenBucketWithDebt {
+    bucket: TokenBucket,
+    max_debt: u64,
+}
+
+impl TokenBucketWithDebt {
+    /// A bucket as large as the limit, without debt.
+    pub const fn new() -> Self {
+        Self { bucket: TokenBucket::new(), max_debt: 0 }
+    }
+
+    /// How many tokens the bucket holds; the limit unless said otherwise.
+    ///
+    /// # Panics
+    ///
+    /// If `tokens` is 0: at compile time in a constant.
+    #[must_use]
+    #[track_caller]
+    pub const fn burst(mut self, tokens: u64) -> Self {
+        self.bucket = self.bucket.burst(tokens);
+        self
+    }
+
+    /// By how many tokens the bucket may be overdrawn.
+    #[must_use]
+    pub const fn max_debt(mut self, tokens: u64) -> Self {
+        self.max_debt = tokens;
+        self
+    }
+}
+
+impl Strategy for TokenBucketWithDebt {
+    fn name(&self) -> &'static str {
+        "token-bucket-with-debt"
+    }
+
+    fn step(&self, state: &State, arrival: &Arrival) -> Step {
+        let units = self.bucket.size(arrival.rate).saturating_add(self.max_debt);
+        backlog::step(state, arrival, backlog::capacity(units, arrival.rate))
+    }
+
+    fn refund(&self, state: &State, arrival: &Arrival, elapsed: u64) -> State {
+        backlog::refund(state, arrival, elapsed)
+    }
+}
