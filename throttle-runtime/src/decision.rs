@@ -1,21 +1,31 @@
 //! What was decided, and how much is left.
 
+use std::fmt;
 use std::time::Duration;
 
 use smallvec::SmallVec;
 
 use crate::Rate;
+use crate::strategy::Backlog;
 
 /// What one limit says about one request.
 ///
 /// All times are exact to the microsecond and count from the moment of the decision.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub struct Quota {
     rate: Rate,
-    remaining: u64,
+    /// 0 if the request fits, or else how long it has to wait, in the unit of the room.
     wait: u64,
-    next_after: u64,
-    reset_after: u64,
+    room: Room,
+}
+
+/// How much is left.
+#[derive(Clone, Copy)]
+enum Room {
+    /// As a strategy says it; times in microseconds.
+    Said { remaining: u64, next_after: u64, reset_after: u64 },
+    /// To be worked out when it is read; times in ticks.
+    Backlog(Backlog),
 }
 
 /// A wait without end.
@@ -24,27 +34,30 @@ const NEVER: u64 = u64::MAX;
 impl Quota {
     /// The request fits, and `remaining` units are left after it.
     pub const fn allowed(rate: Rate, remaining: u64) -> Self {
-        Self { rate, remaining, wait: 0, next_after: 0, reset_after: 0 }
+        Self { rate, wait: 0, room: Room::Said { remaining, next_after: 0, reset_after: 0 } }
     }
 
     /// The request fits after `wait` microseconds (at least 1), if nothing else comes.
     pub const fn denied(rate: Rate, remaining: u64, wait: u64) -> Self {
         let wait = if wait == 0 { 1 } else { wait };
-        Self { rate, remaining, wait, next_after: 0, reset_after: 0 }
+        Self { wait, ..Self::allowed(rate, remaining) }
     }
 
     /// The request costs more than this limit can ever hold.
     pub const fn never(rate: Rate, remaining: u64) -> Self {
-        Self { rate, remaining, wait: NEVER, next_after: 0, reset_after: 0 }
+        Self { wait: NEVER, ..Self::allowed(rate, remaining) }
+    }
+
+    pub(crate) const fn of_backlog(rate: Rate, backlog: Backlog, wait: u64) -> Self {
+        Self { rate, wait, room: Room::Backlog(backlog) }
     }
 
     /// The same with its times, in microseconds: see [`next_after`](Self::next_after) and
     /// [`reset_after`](Self::reset_after).
     #[must_use]
-    pub const fn with_times(mut self, next_after: u64, reset_after: u64) -> Self {
-        self.next_after = next_after;
-        self.reset_after = reset_after;
-        self
+    pub const fn with_times(self, next_after: u64, reset_after: u64) -> Self {
+        let (remaining, wait) = (self.remaining(), self.wait());
+        Self { wait, room: Room::Said { remaining, next_after, reset_after }, ..self }
     }
 
     /// The limit.
@@ -58,7 +71,10 @@ impl Quota {
 
     /// Units that would still fit right now, after this request if it was allowed.
     pub const fn remaining(&self) -> u64 {
-        self.remaining
+        match self.room {
+            Room::Said { remaining, .. } => remaining,
+            Room::Backlog(backlog) => backlog.remaining(self.rate),
+        }
     }
 
     /// Whether the request fits this limit.
@@ -73,18 +89,56 @@ impl Quota {
 
     /// How long the request has to wait to fit; `None` if it fits, or never will.
     pub const fn retry_after(&self) -> Option<Duration> {
-        if self.fits() || self.is_never() { None } else { Some(Duration::from_micros(self.wait)) }
+        if self.fits() || self.is_never() { None } else { Some(Duration::from_micros(self.wait())) }
     }
 
     /// How long [`remaining`](Self::remaining) stays what it is if nothing else comes: the effective window
     /// of the `RateLimit` header field.
-    pub const fn next_after(&self) -> Duration {
-        Duration::from_micros(self.next_after)
+    pub fn next_after(&self) -> Duration {
+        Duration::from_micros(match self.room {
+            Room::Said { next_after, .. } => next_after,
+            Room::Backlog(backlog) => backlog.next_after(self.rate),
+        })
     }
 
     /// How long until the whole allowance is back if nothing else comes.
     pub const fn reset_after(&self) -> Duration {
-        Duration::from_micros(self.reset_after)
+        Duration::from_micros(match self.room {
+            Room::Said { reset_after, .. } => reset_after,
+            Room::Backlog(backlog) => backlog.reset_after(self.rate),
+        })
+    }
+
+    /// In microseconds.
+    const fn wait(&self) -> u64 {
+        match self.room {
+            Room::Backlog(_) if self.wait != NEVER => Backlog::wait(self.wait, self.rate),
+            _ => self.wait,
+        }
+    }
+}
+
+impl PartialEq for Quota {
+    fn eq(&self, other: &Self) -> bool {
+        let said = |quota: &Self| {
+            (quota.rate, quota.remaining(), quota.wait(), quota.next_after(), quota.reset_after())
+        };
+        said(self) == said(other)
+    }
+}
+
+impl Eq for Quota {}
+
+impl fmt::Debug for Quota {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Quota")
+            .field("rate", &self.rate)
+            .field("remaining", &self.remaining())
+            .field("retry_after", &self.retry_after())
+            .field("is_never", &self.is_never())
+            .field("next_after", &self.next_after())
+            .field("reset_after", &self.reset_after())
+            .finish()
     }
 }
 
@@ -150,7 +204,7 @@ impl Decision {
 
     /// Whether the request may go on.
     pub fn is_allowed(&self) -> bool {
-        self.wait() == 0
+        self.source == Source::DryRun || (self.wait == 0 && self.quotas.iter().all(Quota::fits))
     }
 
     /// Whether the request was denied.
@@ -179,7 +233,7 @@ impl Decision {
 
     /// The quota with the least room left: the one that binds.
     pub fn tightest(&self) -> Option<&Quota> {
-        self.quotas.iter().min_by_key(|quota| (u64::MAX - quota.wait, quota.remaining))
+        self.quotas.iter().min_by_key(|quota| (u64::MAX - quota.wait(), quota.remaining()))
     }
 
     /// Units that would still fit right now; `None` if the backend was not asked.
@@ -201,6 +255,6 @@ impl Decision {
         if self.source == Source::DryRun {
             return 0;
         }
-        self.quotas.iter().map(|quota| quota.wait).fold(self.wait, u64::max)
+        self.quotas.iter().map(Quota::wait).fold(self.wait, u64::max)
     }
 }

@@ -229,7 +229,8 @@ proptest! {
         cost: u64,
         strategy in strategy(),
     ) {
-        let state = State::from(&words[..]);
+        let (until, word) = (words.first().copied().unwrap_or(0), words.get(1).copied().unwrap_or(0));
+        let state = State::new(until, word).with_list(words.get(2..).unwrap_or_default().to_vec());
         let step = strategy.step(&state, &Arrival::new(rate, cost, now));
         let refunded = strategy.refund(&step.state, &Arrival::new(rate, cost, now), cost);
         let _ = strategy.step(&refunded, &Arrival::new(rate, 1, now));

@@ -10,33 +10,29 @@
 use super::{Arrival, State, Step};
 use crate::{Quota, Rate};
 
+/// A backlog and what it may become at most, in ticks.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Backlog<T = u64> {
+    ticks: T,
+    capacity: T,
+}
+
 /// Decides an arrival against a capacity in ticks.
 pub(super) fn step(state: &State, arrival: &Arrival, capacity: u128) -> Step {
     let Arrival { rate, cost, .. } = *arrival;
-    let unit = u128::from(rate.period_micros());
     // No admission leaves more than the capacity, so what lies further ahead comes from a clock that stepped
     // back; far more is no state at all.
     let before = Some(ticks(state, arrival)).filter(|ahead| ahead / 2 <= capacity).unwrap_or(0);
-    let charge = unit.saturating_mul(u128::from(cost));
+    let charge = u128::from(rate.period_micros()).saturating_mul(u128::from(cost));
     let after = before.saturating_add(charge);
-    let units = |ticks: u128| u64::try_from(ticks / unit).unwrap_or(u64::MAX);
-    let quota = if after <= capacity || cost == 0 {
-        Quota::allowed(rate, units(capacity.saturating_sub(after)))
-    } else if charge > capacity {
-        Quota::never(rate, units(capacity.saturating_sub(before)))
-    } else {
-        Quota::denied(rate, units(capacity.saturating_sub(before)), micros(after - capacity, rate))
+    let fits = after <= capacity || cost == 0;
+    let over = match (fits, charge > capacity) {
+        (true, _) => 0,
+        (false, true) => u128::MAX,
+        (false, false) => after - capacity,
     };
-    let backlog = if quota.fits() { after } else { before };
-    // One more unit fits as soon as what is free has grown to the next whole unit.
-    let next = (u128::from(quota.remaining()) + 1).saturating_mul(unit);
-    let next_after = micros(backlog.saturating_sub(capacity.saturating_sub(next)).min(backlog), rate);
-    let reset_after = micros(backlog, rate);
-    Step {
-        quota: quota.with_times(next_after, reset_after),
-        state: store(backlog, arrival),
-        ttl: reset_after,
-    }
+    let backlog = Backlog { ticks: if fits { after } else { before }, capacity };
+    Step { quota: backlog.quota(rate, over), state: store(backlog.ticks, arrival) }
 }
 
 /// The state without a charge, less what of it has drained since: with other requests in between, more would
@@ -52,24 +48,78 @@ pub(super) const fn capacity(units: u64, rate: Rate) -> u128 {
     units as u128 * rate.period_micros() as u128
 }
 
-/// The backlog that is left now. Stored is the time at which it will have drained.
+/// The backlog that is left now. Stored are the microsecond by whose end it will have drained, and the ticks
+/// of that microsecond that it takes, less one.
 fn ticks(state: &State, arrival: &Arrival) -> u128 {
-    let limit = u128::from(arrival.rate.limit());
-    match *state.words() {
-        // The fraction was stored in ticks of the limit of that time; a lower limit has fewer.
-        [micros, fraction] if micros >= arrival.now => {
-            u128::from(micros - arrival.now) * limit + u128::from(fraction).min(limit - 1)
+    let limit = arrival.rate.limit();
+    match state.until().checked_sub(arrival.now) {
+        // The ticks were those of the limit of that time; a lower limit has fewer.
+        Some(ahead @ 1..) => {
+            u128::from(ahead - 1) * u128::from(limit) + u128::from(state.word().min(limit - 1)) + 1
         }
         _ => 0,
     }
 }
 
-/// The time at which the backlog will have drained: whole microseconds, and the ticks that are left over.
 fn store(backlog: u128, arrival: &Arrival) -> State {
-    let limit = u128::from(arrival.rate.limit());
-    let ahead = u64::try_from(backlog / limit).unwrap_or(u64::MAX);
-    #[expect(clippy::cast_possible_truncation, reason = "a remainder of a division by a u64")]
-    State::from([arrival.now.saturating_add(ahead), (backlog % limit) as u64])
+    let Some(rest) = backlog.checked_sub(1) else { return State::EMPTY };
+    let limit = arrival.rate.limit();
+    // Nearly every backlog is within 64 bits, where a division is several times faster.
+    let (ahead, ticks) = match u64::try_from(rest) {
+        Ok(rest) => (rest / limit, rest % limit),
+        #[expect(clippy::cast_possible_truncation, reason = "a remainder of a division by a u64")]
+        Err(_) => {
+            (u64::try_from(rest / u128::from(limit)).unwrap_or(u64::MAX), (rest % u128::from(limit)) as u64)
+        }
+    };
+    State::new(arrival.now.saturating_add(ahead).saturating_add(1), ticks)
+}
+
+impl Backlog<u128> {
+    /// What is said about a request that is so many ticks too large; `u128::MAX` is one that never fits.
+    ///
+    /// Few read all of it, and every number takes a division: within 64 bits it is worked out when it is read.
+    fn quota(self, rate: Rate, over: u128) -> Quota {
+        let narrow = |ticks| u64::try_from(ticks).ok().filter(|ticks| ticks >> 62 == 0);
+        if let (Some(ticks), Some(capacity)) = (narrow(self.ticks), narrow(self.capacity)) {
+            let over = if over == u128::MAX { u64::MAX } else { narrow(over).unwrap_or(u64::MAX - 1) };
+            return Quota::of_backlog(rate, Backlog { ticks, capacity }, over);
+        }
+        let units = |ticks: u128| u64::try_from(ticks / u128::from(rate.period_micros())).unwrap_or(u64::MAX);
+        let remaining = units(self.capacity.saturating_sub(self.ticks));
+        let quota = match over {
+            0 => Quota::allowed(rate, remaining),
+            u128::MAX => Quota::never(rate, remaining),
+            _ => Quota::denied(rate, remaining, micros(over, rate)),
+        };
+        quota.with_times(self.next_after(rate, remaining), micros(self.ticks, rate))
+    }
+
+    /// One more unit fits as soon as what is free has grown to the next whole unit.
+    fn next_after(self, rate: Rate, remaining: u64) -> u64 {
+        let next = (u128::from(remaining) + 1).saturating_mul(u128::from(rate.period_micros()));
+        let drained = self.ticks.saturating_sub(self.capacity.saturating_sub(next));
+        micros(drained.min(self.ticks), rate)
+    }
+}
+
+impl Backlog {
+    pub(crate) const fn remaining(self, rate: Rate) -> u64 {
+        self.capacity.saturating_sub(self.ticks) / rate.period_micros()
+    }
+
+    pub(crate) fn next_after(self, rate: Rate) -> u64 {
+        let wide = Backlog { ticks: u128::from(self.ticks), capacity: u128::from(self.capacity) };
+        wide.next_after(rate, self.remaining(rate))
+    }
+
+    pub(crate) const fn reset_after(self, rate: Rate) -> u64 {
+        Self::wait(self.ticks, rate)
+    }
+
+    pub(crate) const fn wait(over: u64, rate: Rate) -> u64 {
+        over.div_ceil(rate.limit())
+    }
 }
 
 /// Ticks as microseconds, rounded up: a wait must be long enough.

@@ -8,7 +8,7 @@ use crate::Quota;
 ///
 /// - **Admits** up to the limit per aligned window, in any costs.
 /// - **Worst burst**: twice the limit within any period, around the border of two windows.
-/// - **State**: the start of the window and the units used in it.
+/// - **State**: the end of the window and the units used in it.
 /// - **Wait**: to the end of the window. A cost above the limit never fits.
 /// - **Remaining** is what is left of the window; [`next_after`](Quota::next_after) and
 ///   [`reset_after`](Quota::reset_after) are both its end.
@@ -34,14 +34,13 @@ impl Strategy for FixedWindow {
     }
 
     fn step(&self, state: &State, arrival: &Arrival) -> Step {
-        let Arrival { rate, cost, now } = *arrival;
+        let Arrival { rate, cost, now, .. } = *arrival;
         let (limit, period) = (rate.limit(), rate.period_micros());
-        let start = now - now % period;
-        let (start, used) = match *state.words() {
-            [began, used] if began >= start && began - start <= period => (began, used.min(limit)),
-            _ => (start, 0),
+        let (rest, used) = match state.until().saturating_sub(now) {
+            0 => (period - now % period, 0),
+            rest if rest / 2 > period => (period - now % period, 0),
+            rest => (rest, state.word().min(limit)),
         };
-        let rest = start.saturating_add(period) - now;
         let left = limit - used;
         let quota = if cost > limit {
             Quota::never(rate, left)
@@ -50,20 +49,18 @@ impl Strategy for FixedWindow {
         } else {
             Quota::allowed(rate, left - cost)
         };
-        Step {
-            quota: quota.with_times(rest, rest),
-            state: State::from([start, used.saturating_add(cost)]),
-            ttl: rest,
-        }
+        let state = State::new(now.saturating_add(rest), used.saturating_add(cost));
+        Step { quota: quota.with_times(rest, rest), state }
     }
 
     /// Only into the window of the charge: that of another was never touched by it.
     fn refund(&self, state: &State, arrival: &Arrival, elapsed: u64) -> State {
+        let period = arrival.rate.period_micros();
         let charged = arrival.now.saturating_sub(elapsed);
-        let start = charged - charged % arrival.rate.period_micros();
-        match *state.words() {
-            [began, used] if began == start => State::from([began, used.saturating_sub(arrival.cost)]),
-            _ => state.clone(),
+        if state.until() == (charged - charged % period).saturating_add(period) {
+            State::new(state.until(), state.word().saturating_sub(arrival.cost))
+        } else {
+            state.clone()
         }
     }
 }

@@ -14,6 +14,7 @@
 //! verdict and the new state. Every backend runs the same function.
 
 mod backlog;
+mod class;
 mod fixed_window;
 mod gcra;
 mod leaky_bucket;
@@ -25,6 +26,8 @@ mod token_bucket_with_debt;
 
 use std::fmt::Debug;
 
+pub(crate) use backlog::Backlog;
+pub use class::Class;
 pub use fixed_window::FixedWindow;
 pub use gcra::Gcra;
 pub use leaky_bucket::LeakyBucket;
@@ -46,12 +49,28 @@ pub struct Arrival {
     pub cost: u64,
     /// Microseconds since the Unix epoch, by the backend's clock. May step back.
     pub now: u64,
+    /// What the throttle's `class` said about the caller.
+    pub class: Class,
+    /// What [`Strategy::load`] said before this decision.
+    pub load: u64,
 }
 
 impl Arrival {
-    /// A request of `cost` units against `rate` at `now` microseconds after the Unix epoch.
+    /// A request of `cost` units against `rate` at `now` microseconds after the Unix epoch, of no class.
     pub const fn new(rate: Rate, cost: u64, now: u64) -> Self {
-        Self { rate, cost, now }
+        Self { rate, cost, now, class: Class::NONE, load: 0 }
+    }
+
+    /// The same by a caller of that class.
+    #[must_use]
+    pub const fn class(self, class: Class) -> Self {
+        Self { class, ..self }
+    }
+
+    /// The same under that load.
+    #[must_use]
+    pub const fn load(self, load: u64) -> Self {
+        Self { load, ..self }
     }
 }
 
@@ -62,8 +81,6 @@ pub struct Step {
     pub quota: Quota,
     /// The state after the request. Stored only if the request passes.
     pub state: State,
-    /// Microseconds after which `state` says no more than no state at all.
-    pub ttl: u64,
 }
 
 /// How a limit is enforced.
@@ -88,19 +105,19 @@ pub struct Step {
 ///
 ///     fn step(&self, state: &State, arrival: &Arrival) -> Step {
 ///         let (limit, period) = (arrival.rate.limit(), arrival.rate.period_micros());
-///         let (start, used) = match state.words() {
-///             [start, used] if (*start..start.saturating_add(period)).contains(&arrival.now) => (*start, *used),
-///             _ => (arrival.now, 0),
+///         let (until, used) = match state.until().checked_sub(arrival.now) {
+///             Some(rest) if (1..=period).contains(&rest) => (state.until(), state.word()),
+///             _ => (arrival.now.saturating_add(period), 0),
 ///         };
-///         let rest = start.saturating_add(period) - arrival.now;
+///         let rest = until - arrival.now;
 ///         let left = limit.saturating_sub(used);
 ///         let quota = match left.checked_sub(arrival.cost) {
 ///             Some(left) => Quota::allowed(arrival.rate, left),
 ///             None if arrival.cost > limit => Quota::never(arrival.rate, left),
 ///             None => Quota::denied(arrival.rate, left, rest),
 ///         };
-///         let state = State::from([start, used.saturating_add(arrival.cost)]);
-///         Step { quota: quota.with_times(rest, rest), state, ttl: rest }
+///         let state = State::new(until, used.saturating_add(arrival.cost));
+///         Step { quota: quota.with_times(rest, rest), state }
 ///     }
 /// }
 /// ```
@@ -108,6 +125,12 @@ pub trait Strategy: Debug + Send + Sync + 'static {
     /// A short constant name. State is kept apart by it and by the periods of the limits: a throttle that
     /// changes its strategy or a period starts anew, one that changes a limit carries on.
     fn name(&self) -> &'static str;
+
+    /// How loaded the system is, in a unit of the strategy's own: asked once per decision, and given back in
+    /// [`Arrival::load`], so that a step stays a function of its arguments.
+    fn load(&self) -> u64 {
+        0
+    }
 
     /// Decides one request against one limit.
     fn step(&self, state: &State, arrival: &Arrival) -> Step;

@@ -9,7 +9,7 @@ use crate::Quota;
 /// - **Admits** a request if `previous × (period − elapsed) / period + current + cost` is within the limit,
 ///   compared exactly.
 /// - **Worst burst** over any period: less than twice the limit, and the limit if requests come evenly.
-/// - **State**: the start of the window, the units used in it and in the one before.
+/// - **State**: when both windows are over, and the units used in them.
 /// - **Wait**: until the estimate has fallen far enough, in this window or the next. A cost above the limit
 ///   never fits.
 /// - **Remaining** is the limit less the estimate, rounded down; [`next_after`](Quota::next_after) is when one
@@ -44,12 +44,16 @@ impl Windows {
     fn read(state: &State, arrival: &Arrival) -> Self {
         let (period, limit) = (arrival.rate.period_micros(), arrival.rate.limit());
         let start = arrival.now - arrival.now % period;
-        let (start, current, previous) = match *state.words() {
-            [began, current, previous] if began >= start && began - start <= period => {
-                (began, current, previous)
-            }
-            [began, current, _] if began < start && start - began == period => (start, 0, current),
-            _ => (start, 0, 0),
+        let (current, previous) = counts(state);
+        let ends = forgotten(start, period);
+        let (start, current, previous) = if state.until() == ends {
+            (start, current, previous)
+        } else if state.until() == start.saturating_add(period) {
+            (start, 0, current)
+        } else if state.until() > ends && state.until() - ends <= period {
+            (start + (state.until() - ends), current, previous)
+        } else {
+            (start, 0, 0)
         };
         Self { start, current: current.min(limit), previous: previous.min(limit), period }
     }
@@ -89,7 +93,7 @@ impl Strategy for SlidingWindowCounter {
     }
 
     fn step(&self, state: &State, arrival: &Arrival) -> Step {
-        let Arrival { rate, cost, now } = *arrival;
+        let Arrival { rate, cost, now, .. } = *arrival;
         let (limit, period) = (rate.limit(), rate.period_micros());
         let scale = |units: u64| u128::from(units) * u128::from(period);
         let mut windows = Windows::read(state, arrival);
@@ -110,19 +114,38 @@ impl Strategy for SlidingWindowCounter {
         let reset = windows.time_of(0);
         Step {
             quota: quota.with_times(next.saturating_sub(now), reset.saturating_sub(now)),
-            state: State::from([windows.start, windows.current, windows.previous]),
-            ttl: windows.next().next().start.saturating_sub(now),
+            state: store(forgotten(windows.start, period), windows.current, windows.previous),
         }
     }
 
     fn refund(&self, state: &State, arrival: &Arrival, elapsed: u64) -> State {
+        let period = arrival.rate.period_micros();
         let charged = arrival.now.saturating_sub(elapsed);
-        let start = charged - charged % arrival.rate.period_micros();
-        match *state.words() {
-            [began, current, previous] if began == start => {
-                State::from([began, current.saturating_sub(arrival.cost), previous])
-            }
-            _ => state.clone(),
+        let (current, previous) = counts(state);
+        if state.until() == forgotten(charged - charged % period, period) {
+            store(state.until(), current.saturating_sub(arrival.cost), previous)
+        } else {
+            state.clone()
         }
+    }
+}
+
+/// When a window that began at `start` counts no more: at the end of the next one.
+const fn forgotten(start: u64, period: u64) -> u64 {
+    start.saturating_add(period).saturating_add(period)
+}
+
+/// The units of the window and of the one before: in one word, as long as both are within 32 bits.
+fn counts(state: &State) -> (u64, u64) {
+    match *state.list() {
+        [current, previous] => (current, previous),
+        _ => (state.word() >> 32, state.word() & u64::from(u32::MAX)),
+    }
+}
+
+fn store(until: u64, current: u64, previous: u64) -> State {
+    match (u32::try_from(current), u32::try_from(previous)) {
+        (Ok(high), Ok(low)) => State::new(until, u64::from(high) << 32 | u64::from(low)),
+        _ => State::new(until, 0).with_list(vec![current, previous]),
     }
 }

@@ -33,7 +33,7 @@ pub struct SlidingWindowLog;
 /// The entries of the window that ends at `now`: pairs of time and cost, oldest first.
 fn window(state: &State, arrival: &Arrival) -> impl DoubleEndedIterator<Item = (u64, u64)> + Clone {
     let (now, period) = (arrival.now, arrival.rate.period_micros());
-    let pairs = state.words().chunks_exact(2).map(|pair| (pair[0], pair[1]));
+    let pairs = state.list().chunks_exact(2).map(|pair| (pair[0], pair[1]));
     pairs.filter(move |&(at, _)| at.saturating_add(period) > now && at <= now.saturating_add(period))
 }
 
@@ -43,7 +43,7 @@ impl Strategy for SlidingWindowLog {
     }
 
     fn step(&self, state: &State, arrival: &Arrival) -> Step {
-        let Arrival { rate, cost, now } = *arrival;
+        let Arrival { rate, cost, now, .. } = *arrival;
         let (limit, period) = (rate.limit(), rate.period_micros());
         let entries = window(state, arrival);
         let used = entries.clone().fold(0_u64, |used, (_, cost)| used.saturating_add(cost));
@@ -67,16 +67,17 @@ impl Strategy for SlidingWindowLog {
         }
         let oldest = words.first().map_or(0, |&at| leaves(at));
         let youngest = words.iter().rev().nth(1).map_or(0, |&at| leaves(at));
-        Step { quota: quota.with_times(oldest, youngest), state: State::from(&words[..]), ttl: youngest }
+        let state = State::new(now.saturating_add(youngest), 0).with_list(words);
+        Step { quota: quota.with_times(oldest, youngest), state }
     }
 
     fn refund(&self, state: &State, arrival: &Arrival, elapsed: u64) -> State {
         let charged = arrival.now.saturating_sub(elapsed);
-        let mut words = state.words().to_vec();
+        let mut words = state.list().to_vec();
         if let Some([_, cost]) = words.as_chunks_mut::<2>().0.iter_mut().find(|[at, _]| *at == charged) {
             *cost = cost.saturating_sub(arrival.cost);
         }
-        State::from(&words[..])
+        State::new(state.until(), state.word()).with_list(words)
     }
 }
 

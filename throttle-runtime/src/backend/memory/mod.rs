@@ -161,8 +161,8 @@ fn step_all(
         } else {
             let step = charge.strategy.step(&state, &Arrival::new(rate, cost, now));
             quotas.push(step.quota);
+            change.expires = change.expires.max(step.state.until());
             change.states.push(step.state);
-            change.expires = change.expires.max(now.saturating_add(step.ttl));
         }
     }
     change
