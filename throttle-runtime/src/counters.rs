@@ -1,7 +1,7 @@
 //! How often each kind of decision was made.
 
 use std::array;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::{BackendError, Decision, Source};
 
@@ -59,15 +59,15 @@ impl Event {
     }
 }
 
-/// Counters in several stripes, each on a cache line of its own, so that threads that count at the same time
-/// do not wait for each other.
+/// Counters in several stripes, each on cache lines of its own, so that threads that count at the same time
+/// do not wait for each other. Most stripes have one thread each, which needs no atomic addition either.
 #[derive(Debug)]
 pub(crate) struct Counters([Stripe; STRIPES]);
 
-const STRIPES: usize = 8;
+const STRIPES: usize = 16;
 
 #[derive(Debug, Default)]
-#[repr(align(64))]
+#[repr(align(128))]
 struct Stripe([AtomicU64; Event::COUNT]);
 
 impl Counters {
@@ -75,8 +75,16 @@ impl Counters {
         Self(array::from_fn(|_| Stripe::default()))
     }
 
+    #[inline]
     pub(crate) fn count(&self, event: Event) {
-        self.0[stripe()].0[event as usize].fetch_add(1, Ordering::Relaxed);
+        let stripe = thread::stripe();
+        let counter = &self.0[stripe].0[event as usize];
+        if stripe == SHARED {
+            counter.fetch_add(1, Ordering::Relaxed);
+        } else {
+            // Nobody else writes to it.
+            counter.store(counter.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+        }
     }
 
     pub(crate) fn read(&self) -> Counts {
@@ -95,9 +103,46 @@ impl Counters {
     }
 }
 
-/// The stripe of this thread.
-fn stripe() -> usize {
-    static NEXT: AtomicUsize = AtomicUsize::new(0);
-    thread_local!(static STRIPE: usize = NEXT.fetch_add(1, Ordering::Relaxed) % STRIPES);
-    STRIPE.with(|stripe| *stripe)
+/// The stripe of the threads that found no other free.
+const SHARED: usize = STRIPES - 1;
+
+/// Which stripe a thread has.
+mod thread {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::SHARED;
+
+    /// A bit for each stripe that a thread has.
+    static TAKEN: AtomicU32 = AtomicU32::new(0);
+
+    /// Gives the stripe back when the thread ends.
+    struct Stripe(usize);
+
+    thread_local!(static STRIPE: Stripe = Stripe::take());
+
+    #[inline]
+    pub(super) fn stripe() -> usize {
+        // A thread that is about to end has no stripe of its own any more.
+        STRIPE.try_with(|stripe| stripe.0).unwrap_or(SHARED)
+    }
+
+    impl Stripe {
+        fn take() -> Self {
+            let free = |taken: u32| Some(taken.trailing_ones()).filter(|free| (*free as usize) < SHARED);
+            let take = |taken: u32| free(taken).map(|free| taken | 1 << free);
+            // What the last thread of a stripe counted is seen before the next one counts on.
+            match TAKEN.fetch_update(Ordering::Acquire, Ordering::Relaxed, take) {
+                Ok(taken) => Self(taken.trailing_ones() as usize),
+                Err(_) => Self(SHARED),
+            }
+        }
+    }
+
+    impl Drop for Stripe {
+        fn drop(&mut self) {
+            if self.0 != SHARED {
+                TAKEN.fetch_and(!(1 << self.0), Ordering::Release);
+            }
+        }
+    }
 }

@@ -24,7 +24,7 @@ pub use crate::http::source::{Cookie, Global, Header, Ip};
 /// assert_eq!(format!("{:?}", Key::new("alice")), "Key(6 bytes)");
 /// ```
 #[derive(Clone, Default, PartialEq, Eq, Hash)]
-pub struct Key(SmallVec<[u8; 64]>);
+pub struct Key(SmallVec<[u8; INLINE]>);
 
 impl Key {
     /// A key of one part.
@@ -75,6 +75,12 @@ impl Key {
         &self.0
     }
 
+    /// The same bytes as the first of them, which is the length of a short part, and the others.
+    #[inline]
+    pub(crate) fn split(&self) -> Parts<'_> {
+        self.0.split_first().map_or((None, &[]), |(first, rest)| (Some(*first), rest))
+    }
+
     fn push(&mut self, part: &[u8]) {
         // The length as base-128 digits, so that no part can imitate the border of another.
         let mut length = part.len();
@@ -93,6 +99,9 @@ impl Key {
         }
     }
 }
+
+/// How many bytes a key holds without allocating: the length of one part is then one byte.
+const INLINE: usize = 64;
 
 /// Longer parts are kept as their digest, so that no client can make keys of any length.
 const LONGEST: usize = 256;
@@ -138,6 +147,41 @@ impl From<IpAddr> for Key {
         match ip {
             IpAddr::V4(ip) => Self::new(ip.octets()),
             IpAddr::V6(ip) => Self::new(ip.octets()),
+        }
+    }
+}
+
+/// The first byte of a key and the others, as they are hashed.
+pub(crate) type Parts<'a> = (Option<u8>, &'a [u8]);
+
+/// Who pays: a key, or the only part of one as long as nobody needs more than its hash.
+#[derive(Debug, Clone)]
+pub(crate) enum Payer<'a> {
+    Part(&'a str),
+    Borrowed(&'a Key),
+    Key(Key),
+}
+
+impl Payer<'_> {
+    #[inline]
+    pub(crate) fn split(&self) -> Option<Parts<'_>> {
+        match self {
+            Self::Part(part) if part.len() < 0x80 => {
+                #[expect(clippy::cast_possible_truncation, reason = "checked")]
+                let length = part.len() as u8;
+                Some((Some(length), part.as_bytes()))
+            }
+            Self::Part(_) => None,
+            Self::Borrowed(key) => Some(key.split()),
+            Self::Key(key) => Some(key.split()),
+        }
+    }
+
+    pub(crate) fn into_key(self) -> Key {
+        match self {
+            Self::Part(part) => Key::from(part),
+            Self::Borrowed(key) => key.clone(),
+            Self::Key(key) => key,
         }
     }
 }

@@ -12,6 +12,7 @@ mod counters;
 mod decision;
 mod error;
 mod failure;
+mod fingerprint;
 mod function;
 mod http;
 pub mod key;

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use http::HeaderValue;
 
-use crate::backend::Backend;
+use crate::backend::{Backend, Short};
+use crate::fingerprint::Domain;
 use crate::http::{Headers, fields};
 use crate::plug::{Ask, role};
 use crate::strategy::Strategy;
@@ -17,8 +18,14 @@ pub(crate) struct Policy {
     /// The limits, where they are the same for every request.
     pub(crate) rates: Option<Rates>,
     pub(crate) strategy: &'static dyn Strategy,
+    /// The short way of its decisions, where there is one.
+    pub(crate) short: Option<Short>,
+    /// What keeps its states apart, where the periods are the same for every request.
+    pub(crate) domain: Option<Domain>,
     pub(crate) key: &'static dyn Ask<role::key>,
     pub(crate) cost: &'static dyn Ask<role::cost>,
+    /// The cost, where it is the same for every request.
+    pub(crate) units: Option<u64>,
     pub(crate) backend: Arc<dyn Backend>,
     pub(crate) backend_name: Arc<str>,
     pub(crate) on_error: &'static dyn Ask<role::on_error>,
@@ -43,24 +50,27 @@ impl Policy {
         backend: (&Arc<str>, &Arc<dyn Backend>),
     ) -> Result<Self, ConfigError> {
         let settings = settings.or(Settings::BUILT_IN);
-        let rates = settings.rate.and_then(|rate| rate.value()?.ok());
         // Everything but the rate has a built-in default.
-        Self::settled(name, settings, rates, backend)
+        Self::settled(name, settings, backend)
             .ok_or_else(|| ConfigError::one(format!("`{uid}` has no rate: give it one such as \"100/min\"")))
     }
 
     fn settled(
         name: &str,
         settings: Settings,
-        rates: Option<Rates>,
         (backend_name, backend): (&Arc<str>, &Arc<dyn Backend>),
     ) -> Option<Self> {
+        let (rate, cost) = (settings.rate?, settings.cost?);
+        let rates = rate.value().and_then(Result::ok);
         Some(Self {
-            rate: settings.rate?,
+            rate,
             rates,
             strategy: settings.strategy?,
+            domain: None,
+            short: None,
             key: settings.key?,
-            cost: settings.cost?,
+            cost,
+            units: cost.value().and_then(Result::ok),
             backend: Arc::clone(backend),
             backend_name: Arc::clone(backend_name),
             on_error: settings.on_error?,
@@ -73,5 +83,18 @@ impl Policy {
             deadline: settings.deadline?,
             settings,
         })
+    }
+
+    /// The same for a throttle whose states are kept in that scope; from here on it is as good as constant.
+    ///
+    /// It is kept for good, like the settings that it is made of, so that a decision reads it without counting
+    /// its readers.
+    pub(crate) fn in_scope(mut self, scope: &str) -> &'static Self {
+        let limited = self.rates.as_ref().filter(|rates| !rates.is_unlimited());
+        self.domain = limited.map(|rates| Domain::new(scope, self.strategy, rates));
+        let ways = self.domain.zip(limited).filter(|_| !self.dry_run);
+        self.short =
+            ways.and_then(|(domain, rates)| Short::new(&*self.backend, domain, self.strategy, rates));
+        Box::leak(Box::new(self))
     }
 }

@@ -11,7 +11,7 @@ use throttle_runtime::{Decision, Hit, Registry, Settings, Throttle};
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 /// Memory answers at once, so the first poll is the last.
-fn hit(throttle: &Throttle, hit: impl Into<Hit>) -> Decision {
+fn hit<'a>(throttle: &'a Throttle, hit: impl Into<Hit<'a>>) -> Decision {
     let future = pin!(throttle.hit(hit));
     match future.poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(decision) => decision.expect("a decision"),

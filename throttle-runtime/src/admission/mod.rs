@@ -15,7 +15,7 @@ use crate::counters::Event;
 use crate::plug::{Ask, Head, role};
 use crate::registry::Registry;
 use crate::throttled::{Denial, Throttled};
-use crate::{BackendError, ConfigError, Decision, Key, Quotas, Site};
+use crate::{BackendError, ConfigError, Decision, Key, Site};
 
 /// Why a request does not go on.
 pub(crate) enum Rejection {
@@ -111,9 +111,10 @@ impl Admission<'_> {
         match verdict {
             Ok(verdict) => {
                 let charged_at = verdict.quotas.iter().all(crate::Quota::fits).then_some(verdict.at);
-                let mut quotas = verdict.quotas.into_iter();
+                let mut quotas = &verdict.quotas[..];
                 for &index in group {
-                    let own: Quotas = quotas.by_ref().take(self.tickets[index].rates.len()).collect();
+                    let (own, others) = quotas.split_at(self.tickets[index].rates.len());
+                    quotas = others;
                     let decision = self.tickets[index].enforced(Ok(Decision::by_backend(own)));
                     self.record(index, decision, charged_at)?;
                 }

@@ -2,16 +2,16 @@
 
 use std::any::TypeId;
 use std::borrow::Cow;
-use std::sync::Arc;
 
-use arc_swap::Guard;
 use once_cell::sync::OnceCell;
 use smallvec::SmallVec;
 
 use crate::backend::Charge;
 use crate::counters::Event;
+use crate::fingerprint::Domain;
 use crate::plug::{Ask, Head, Refusal, role};
 use crate::policy::Policy;
+use crate::strategy::Class;
 use crate::{BackendError, Decision, Identity, Key, Rates, Source, Throttle};
 
 /// Why a request got no decision.
@@ -25,7 +25,7 @@ pub(crate) enum Stop {
 /// Who pays how much to one throttle. The policy is the version that the whole decision goes by.
 pub(crate) struct Ticket<'a> {
     pub(crate) throttle: Cow<'a, Throttle>,
-    pub(crate) policy: Guard<Arc<Policy>>,
+    pub(crate) policy: &'static Policy,
     pub(crate) key: Key,
     pub(crate) rates: Rates,
     pub(crate) cost: u64,
@@ -36,7 +36,7 @@ pub(crate) struct Ticket<'a> {
 impl<'a> Ticket<'a> {
     pub(crate) const fn new(
         throttle: Cow<'a, Throttle>,
-        policy: Guard<Arc<Policy>>,
+        policy: &'static Policy,
         key: Key,
         rates: Rates,
         cost: u64,
@@ -52,7 +52,7 @@ impl<'a> Ticket<'a> {
         head: &mut Head<'_>,
     ) -> Result<Option<Self>, Refusal> {
         let policy = throttle.policy();
-        let terms = match Self::terms(&throttle, &policy, given, known, head).await {
+        let terms = match Self::terms(&throttle, policy, given, known, head).await {
             // A dry run ends no request, whatever its functions say.
             Err(_) if policy.dry_run => None,
             terms => terms?,
@@ -115,12 +115,18 @@ impl<'a> Ticket<'a> {
     }
 
     pub(crate) fn charge(&self) -> Charge<'_> {
+        let (scope, strategy) = (self.throttle.scope(), self.policy.strategy);
+        let settled = self.policy.domain.filter(|_| self.policy.rates == Some(self.rates));
+        let domain = settled.unwrap_or_else(|| Domain::new(scope, strategy, &self.rates));
         Charge {
-            scope: self.throttle.scope(),
+            scope,
             key: &self.key,
-            strategy: self.policy.strategy,
-            rates: self.rates,
+            strategy,
+            rates: &self.rates,
             cost: self.cost,
+            class: Class::NONE,
+            load: self.policy.strategy.load(),
+            domain,
         }
     }
 }

@@ -3,11 +3,16 @@
 mod memory;
 
 use std::fmt::Debug;
+use std::sync::Arc;
 
+#[doc(hidden)]
+pub use memory::Engine;
+pub(crate) use memory::Short;
 pub use memory::{Memory, MemoryBuilder};
 
-use crate::strategy::Strategy;
-use crate::{BackendError, Key, Quotas, Rates, Soon};
+use crate::fingerprint::Domain;
+use crate::strategy::{Arrival, Class, Strategy};
+use crate::{BackendError, Key, Quotas, Rate, Soon};
 
 /// One throttle's part of a decision: who pays how much against which limits.
 #[derive(Debug, Clone)]
@@ -20,21 +25,33 @@ pub struct Charge<'a> {
     /// How the limits are enforced.
     pub strategy: &'a dyn Strategy,
     /// The limits: one state each.
-    pub rates: Rates,
+    pub rates: &'a [Rate],
     /// Units to take; 0 asks without taking.
     pub cost: u64,
+    /// What kind of caller pays.
+    pub class: Class,
+    /// What [`Strategy::load`] says.
+    pub load: u64,
+    /// What keeps the states apart, hashed.
+    pub(crate) domain: Domain,
 }
 
 impl<'a> Charge<'a> {
-    /// A charge, for tests of backends.
-    pub const fn new(
+    /// A charge by a caller of no class under no load, for tests of backends.
+    pub fn new(
         scope: &'a str,
         key: &'a Key,
         strategy: &'a dyn Strategy,
-        rates: Rates,
+        rates: &'a [Rate],
         cost: u64,
     ) -> Self {
-        Self { scope, key, strategy, rates, cost }
+        let domain = Domain::new(scope, strategy, rates);
+        Self { scope, key, strategy, rates, cost, class: Class::NONE, load: 0, domain }
+    }
+
+    /// The charge as its strategy sees it, against one of its limits.
+    pub const fn arrival(&self, rate: Rate, cost: u64, now: u64) -> Arrival {
+        Arrival::new(rate, cost, now).class(self.class).load(self.load)
     }
 }
 
@@ -90,6 +107,12 @@ pub trait Backend: Debug + Send + Sync + 'static {
         Soon::now(Ok(()))
     }
 
+    /// The memory backend's engine, which throttles ask without going through this trait where they can.
+    #[doc(hidden)]
+    fn engine(&self) -> Option<Arc<Engine>> {
+        None
+    }
+
     /// What tells this backend from others, however it is shared.
     #[doc(hidden)]
     fn address(&self) -> *const () {
@@ -98,7 +121,7 @@ pub trait Backend: Debug + Send + Sync + 'static {
 }
 
 /// A backend that is used in several places.
-impl<B: Backend> Backend for std::sync::Arc<B> {
+impl<B: Backend> Backend for Arc<B> {
     fn decide<'a>(&'a self, charges: &'a [Charge<'a>], mode: Mode) -> Reply<'a, Verdict> {
         (**self).decide(charges, mode)
     }
@@ -117,6 +140,10 @@ impl<B: Backend> Backend for std::sync::Arc<B> {
 
     fn close(&self) -> Reply<'_, ()> {
         (**self).close()
+    }
+
+    fn engine(&self) -> Option<Arc<Engine>> {
+        (**self).engine()
     }
 
     fn address(&self) -> *const () {

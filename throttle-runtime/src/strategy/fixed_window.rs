@@ -1,7 +1,8 @@
 //! Windows aligned to the clock, each with the whole limit.
 
+use super::plan::{Outcome, Plan, Words};
 use super::{Arrival, State, Step, Strategy};
-use crate::Quota;
+use crate::{Quota, Rate};
 
 /// The limit in every window, where windows are aligned to the clock: `100/min` is 100 from each full
 /// minute to the next.
@@ -34,23 +35,11 @@ impl Strategy for FixedWindow {
     }
 
     fn step(&self, state: &State, arrival: &Arrival) -> Step {
-        let Arrival { rate, cost, now, .. } = *arrival;
-        let (limit, period) = (rate.limit(), rate.period_micros());
-        let (rest, used) = match state.until().saturating_sub(now) {
-            0 => (period - now % period, 0),
-            rest if rest / 2 > period => (period - now % period, 0),
-            rest => (rest, state.word().min(limit)),
-        };
-        let left = limit - used;
-        let quota = if cost > limit {
-            Quota::never(rate, left)
-        } else if cost > left {
-            Quota::denied(rate, left, rest)
-        } else {
-            Quota::allowed(rate, left - cost)
-        };
-        let state = State::new(now.saturating_add(rest), used.saturating_add(cost));
-        Step { quota: quota.with_times(rest, rest), state }
+        decide(Words::new(state, arrival)).into()
+    }
+
+    fn plan(&self, _: Rate) -> Option<Plan> {
+        Some(Plan::Window)
     }
 
     /// Only into the window of the charge: that of another was never touched by it.
@@ -63,4 +52,25 @@ impl Strategy for FixedWindow {
             state.clone()
         }
     }
+}
+
+#[expect(clippy::inline_always, reason = "a call costs a fifth of a decision")]
+#[inline(always)]
+pub(super) fn decide(Words { until, word, rate, cost, now }: Words) -> Outcome {
+    let (limit, period) = (rate.limit(), rate.period_micros());
+    let (rest, used) = match until.saturating_sub(now) {
+        0 => (period - now % period, 0),
+        rest if rest / 2 > period => (period - now % period, 0),
+        rest => (rest, word.min(limit)),
+    };
+    let left = limit - used;
+    let quota = if cost > limit {
+        Quota::never(rate, left)
+    } else if cost > left {
+        Quota::denied(rate, left, rest)
+    } else {
+        Quota::allowed(rate, left - cost)
+    };
+    let until = now.saturating_add(rest);
+    Outcome { quota: quota.with_times(rest, rest), until, word: used.saturating_add(cost) }
 }

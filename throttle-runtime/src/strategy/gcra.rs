@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Arrival, State, Step, Strategy, backlog};
+use super::{Arrival, Plan, State, Step, Strategy, backlog};
 use crate::Rate;
 
 /// The generic cell rate algorithm: units are admitted an even interval apart, `10/s` is one each 100 ms,
@@ -92,6 +92,10 @@ impl Strategy for Gcra {
 
     fn step(&self, state: &State, arrival: &Arrival) -> Step {
         backlog::step(state, arrival, self.capacity(arrival.rate))
+    }
+
+    fn plan(&self, rate: Rate) -> Option<Plan> {
+        backlog::plan(self.capacity(rate))
     }
 
     fn refund(&self, state: &State, arrival: &Arrival, elapsed: u64) -> State {

@@ -1,6 +1,7 @@
 //! A bucket that requests fill and time drains.
 
-use super::{Arrival, State, Step, Strategy, backlog};
+use super::{Arrival, Plan, State, Step, Strategy, backlog};
+use crate::Rate;
 
 /// A bucket of the size of the limit that requests fill and that leaks evenly: `10/s` leaks one each 100 ms.
 ///
@@ -31,6 +32,10 @@ impl Strategy for LeakyBucket {
 
     fn step(&self, state: &State, arrival: &Arrival) -> Step {
         backlog::step(state, arrival, backlog::capacity(arrival.rate.limit(), arrival.rate))
+    }
+
+    fn plan(&self, rate: Rate) -> Option<Plan> {
+        backlog::plan(backlog::capacity(rate.limit(), rate))
     }
 
     fn refund(&self, state: &State, arrival: &Arrival, elapsed: u64) -> State {

@@ -18,6 +18,7 @@ mod class;
 mod fixed_window;
 mod gcra;
 mod leaky_bucket;
+mod plan;
 mod sliding_window_counter;
 mod sliding_window_log;
 mod state;
@@ -31,6 +32,9 @@ pub use class::Class;
 pub use fixed_window::FixedWindow;
 pub use gcra::Gcra;
 pub use leaky_bucket::LeakyBucket;
+#[doc(hidden)]
+pub use plan::Plan;
+pub(crate) use plan::Words;
 pub use sliding_window_counter::SlidingWindowCounter;
 pub use sliding_window_log::SlidingWindowLog;
 pub use state::State;
@@ -59,6 +63,12 @@ impl Arrival {
     /// A request of `cost` units against `rate` at `now` microseconds after the Unix epoch, of no class.
     pub const fn new(rate: Rate, cost: u64, now: u64) -> Self {
         Self { rate, cost, now, class: Class::NONE, load: 0 }
+    }
+
+    /// The same at another time.
+    #[must_use]
+    pub const fn at(self, now: u64) -> Self {
+        Self { now, ..self }
     }
 
     /// The same by a caller of that class.
@@ -134,6 +144,13 @@ pub trait Strategy: Debug + Send + Sync + 'static {
 
     /// Decides one request against one limit.
     fn step(&self, state: &State, arrival: &Arrival) -> Step;
+
+    /// The same as `step` for one rate, in a form that the memory backend runs without a call.
+    #[doc(hidden)]
+    fn plan(&self, rate: Rate) -> Option<Plan> {
+        let _ = rate;
+        None
+    }
 
     /// The state after an admitted request, charged `elapsed` microseconds before `arrival.now`, is undone:
     /// a later throttle denied it. May give back less than was taken (what time has given back already),

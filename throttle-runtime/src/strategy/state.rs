@@ -17,7 +17,7 @@
 pub struct State {
     until: u64,
     word: u64,
-    list: Vec<u64>,
+    list: Option<Box<[u64]>>,
 }
 
 impl State {
@@ -26,13 +26,13 @@ impl State {
 
     /// A state that says no more than no state from `until` on, in microseconds since the Unix epoch.
     pub const fn new(until: u64, word: u64) -> Self {
-        Self { until, word, list: Vec::new() }
+        Self { until, word, list: None }
     }
 
     /// The same with a list. Backends keep lists apart, so a state without one is cheaper.
     #[must_use]
     pub fn with_list(self, list: Vec<u64>) -> Self {
-        Self { list, ..self }
+        Self { list: (!list.is_empty()).then(|| list.into()), ..self }
     }
 
     /// From when on it says no more than no state, in microseconds since the Unix epoch.
@@ -46,7 +46,7 @@ impl State {
     }
 
     /// The list, empty for most strategies.
-    pub const fn list(&self) -> &[u64] {
-        self.list.as_slice()
+    pub fn list(&self) -> &[u64] {
+        self.list.as_deref().unwrap_or_default()
     }
 }

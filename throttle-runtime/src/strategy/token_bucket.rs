@@ -1,6 +1,6 @@
 //! A bucket of tokens that refills at the rate.
 
-use super::{Arrival, State, Step, Strategy, backlog};
+use super::{Arrival, Plan, State, Step, Strategy, backlog};
 use crate::Rate;
 
 /// A bucket of tokens that starts full and refills evenly: `100/min` refills one token each 600 ms.
@@ -57,6 +57,10 @@ impl Strategy for TokenBucket {
 
     fn step(&self, state: &State, arrival: &Arrival) -> Step {
         backlog::step(state, arrival, backlog::capacity(self.size(arrival.rate), arrival.rate))
+    }
+
+    fn plan(&self, rate: Rate) -> Option<Plan> {
+        backlog::plan(backlog::capacity(self.size(rate), rate))
     }
 
     fn refund(&self, state: &State, arrival: &Arrival, elapsed: u64) -> State {

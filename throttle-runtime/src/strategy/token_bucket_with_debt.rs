@@ -1,6 +1,7 @@
 //! A bucket of tokens that may be overdrawn.
 
-use super::{Arrival, State, Step, Strategy, TokenBucket, backlog};
+use super::{Arrival, Plan, State, Step, Strategy, TokenBucket, backlog};
+use crate::Rate;
 
 /// A [`TokenBucket`] that may be overdrawn by a debt, which the refill pays back first.
 ///
@@ -51,6 +52,10 @@ impl TokenBucketWithDebt {
         self.max_debt = tokens;
         self
     }
+
+    fn capacity(&self, rate: Rate) -> u128 {
+        backlog::capacity(self.bucket.size(rate).saturating_add(self.max_debt), rate)
+    }
 }
 
 impl Strategy for TokenBucketWithDebt {
@@ -59,8 +64,11 @@ impl Strategy for TokenBucketWithDebt {
     }
 
     fn step(&self, state: &State, arrival: &Arrival) -> Step {
-        let units = self.bucket.size(arrival.rate).saturating_add(self.max_debt);
-        backlog::step(state, arrival, backlog::capacity(units, arrival.rate))
+        backlog::step(state, arrival, self.capacity(arrival.rate))
+    }
+
+    fn plan(&self, rate: Rate) -> Option<Plan> {
+        backlog::plan(self.capacity(rate))
     }
 
     fn refund(&self, state: &State, arrival: &Arrival, elapsed: u64) -> State {

@@ -1,105 +1,213 @@
-//! One part of the memory backend: fingerprints and their states, bounded.
+//! States by fingerprint, in a bounded number of places.
 
-use hashbrown::HashTable;
-use hashbrown::hash_table::OccupiedEntry;
-use smallvec::SmallVec;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicU64, AtomicUsize};
 
+use super::directory::Directory;
+use super::forgotten::Forgotten;
+use super::page::{Entry, Locked, PLACES, Page};
+use super::spilled::Spilled;
+use crate::fingerprint::Domain;
 use crate::strategy::State;
 
-#[derive(Debug)]
-struct Entry {
-    fingerprint: u128,
-    /// One state per limit; most throttles have one.
-    states: SmallVec<[State; 1]>,
-    /// The time after which the states say no more than no states, in microseconds since the Unix epoch.
-    expires: u64,
+/// Whose state it is: 64 bits of the fingerprint, and a short name of the domain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Id {
+    pub(super) bits: u64,
+    domain: u16,
 }
 
-/// A hash table that reclaims a little of what has expired with every insert.
+impl Id {
+    /// The id of the first limit of an identity.
+    #[inline]
+    pub(super) const fn new(fingerprint: u128, domain: Domain) -> Self {
+        let bits = (fingerprint >> 64) as u64;
+        // 0 is an empty place.
+        Self { bits: if bits == 0 { 1 } else { bits }, domain: domain.tag() & DOMAIN }
+    }
+
+    /// The id of another limit of the same identity, in the same page.
+    pub(super) const fn of_limit(self, index: usize) -> Self {
+        Self { bits: self.bits ^ (index as u64) << 32, ..self }
+    }
+}
+
+/// States by fingerprint. At most so many are kept; which are forgotten is said at [`Memory`](super::Memory).
 #[derive(Debug)]
 pub(super) struct Table {
-    entries: HashTable<Entry>,
+    directory: Directory,
+    spilled: Spilled,
+    pub(super) forgotten: Forgotten,
+    /// Times are kept as the time since this one, in 48 bits.
+    base: u64,
+    len: AtomicUsize,
     max: usize,
-    /// The place that was looked at last.
-    cursor: usize,
+    evictions: AtomicU64,
 }
 
+/// The page has to be looked up again.
+pub(super) struct Moved;
+
+/// Of the word that holds the time: the domain's name, and whether the state is spilled.
+const DOMAIN: u16 = 0xfffe;
+const SPILLED: u64 = 1;
+
+/// Twice as long as any process runs, and before and after it.
+const YEARS: u64 = 1 << 46;
+
 impl Table {
-    pub(super) const fn new(max: usize) -> Self {
-        Self { entries: HashTable::new(), max, cursor: 0 }
+    pub(super) fn new(max: usize, now: u64) -> Self {
+        Self {
+            directory: Directory::new(max),
+            spilled: Spilled::default(),
+            forgotten: Forgotten::default(),
+            base: now.saturating_sub(YEARS),
+            len: AtomicUsize::new(0),
+            max,
+            evictions: AtomicU64::new(0),
+        }
     }
 
     pub(super) fn len(&self) -> usize {
-        self.entries.len()
+        self.len.load(Relaxed)
     }
 
-    pub(super) fn get(&self, fingerprint: u128) -> Option<&[State]> {
-        let entry = self.entries.find(hash(fingerprint), |entry| entry.fingerprint == fingerprint)?;
-        Some(&entry.states)
+    pub(super) const fn max(&self) -> usize {
+        self.max
     }
 
-    pub(super) fn get_mut(&mut self, fingerprint: u128) -> Option<&mut [State]> {
-        let entry = self.entries.find_mut(hash(fingerprint), |entry| entry.fingerprint == fingerprint)?;
-        Some(&mut entry.states)
+    pub(super) fn evictions(&self) -> u64 {
+        self.evictions.load(Relaxed)
     }
 
-    /// Stores the states; answers whether a live entry had to make room.
-    pub(super) fn insert(
-        &mut self,
-        fingerprint: u128,
-        states: impl IntoIterator<Item = State>,
-        expires: u64,
-        now: u64,
-    ) -> bool {
-        let known = |entry: &Entry| entry.fingerprint == fingerprint;
-        if let Some(entry) = self.entries.find_mut(hash(fingerprint), known) {
-            entry.states.clear();
-            entry.states.extend(states);
-            entry.expires = expires;
-            return false;
+    pub(super) fn bytes(&self) -> usize {
+        self.directory.bytes() + self.spilled.bytes()
+    }
+
+    #[inline]
+    pub(super) fn page(&self, id: Id) -> &Page {
+        self.directory.page(id.bits)
+    }
+
+    /// The two words of the state in a place, if it has no more.
+    #[inline]
+    pub(super) const fn decode(&self, entry: Entry) -> Option<(u64, u64)> {
+        if entry.head & SPILLED == 0 { Some((self.base + (entry.head >> 16), entry.word)) } else { None }
+    }
+
+    /// How a place says a state of two words, if it can.
+    #[inline]
+    pub(super) const fn encode(&self, id: Id, until: u64, word: u64) -> Option<(u64, u64)> {
+        let until = until.saturating_sub(self.base);
+        if until >> 48 == 0 { Some((until << 16 | id.domain as u64, word)) } else { None }
+    }
+
+    /// The state of an identity, or what a newcomer begins with.
+    pub(super) fn get(&self, page: &Locked<'_>, id: Id, now: u64) -> State {
+        match page.get(id.bits) {
+            Some(entry) => Some(self.state(entry)).filter(|state| state.until() > now).unwrap_or_default(),
+            None => self.forgotten.get(id.domain, now),
         }
-        let evicted = self.make_room(now);
-        let entry = Entry { fingerprint, states: states.into_iter().collect(), expires };
-        self.entries.insert_unique(hash(fingerprint), entry, |entry| hash(entry.fingerprint));
-        evicted
     }
 
-    pub(super) fn clear(&mut self) {
-        self.entries = HashTable::new();
-    }
-
-    /// Drops what has expired in the next few places, and evicts if there is still no room. Every insert does
-    /// so little of it that none is slow, and more of it than there are inserts.
-    fn make_room(&mut self, now: u64) -> bool {
-        let mut evict: Option<(u64, usize)> = None;
-        let places = self.entries.num_buckets();
-        let full = |entries: &HashTable<Entry>| entries.len() >= self.max;
-        for seen in 0..places {
-            if seen >= SWEEP && !(full(&self.entries) && evict.is_none()) {
-                break;
+    /// Stores a state, for which there is [room](Self::make_room).
+    pub(super) fn set(&self, page: &Locked<'_>, id: Id, state: State) {
+        let old = page.get(id.bits);
+        let spilled = old.filter(|entry| entry.head & SPILLED != 0).map(|entry| entry.word);
+        let place = self.encode(id, state.until(), state.word()).filter(|_| state.list().is_empty());
+        let (head, word) = match (place, spilled) {
+            (Some(place), spilled) => {
+                spilled.map(|number| self.spilled.remove(number));
+                place
             }
-            self.cursor = (self.cursor + 1) % places;
-            if let Ok(place) = self.entries.get_bucket_entry(self.cursor) {
-                let expires = place.get().expires;
-                if expires <= now {
-                    place.remove();
-                } else if evict.is_none_or(|(soonest, _)| expires < soonest) {
-                    evict = Some((expires, self.cursor));
+            (None, spilled) => {
+                let until = state.until().saturating_sub(self.base).min((1 << 48) - 1);
+                let number = match spilled {
+                    Some(number) => {
+                        self.spilled.set(number, state);
+                        number
+                    }
+                    None => self.spilled.add(state),
+                };
+                (until << 16 | u64::from(id.domain) | SPILLED, number)
+            }
+        };
+        if page.put(Entry { id: id.bits, head, word }) && old.is_none() {
+            self.len.fetch_add(1, Relaxed);
+        }
+    }
+
+    /// Sees that a page has places for so many newcomers, and the table too. What `keeps` names stays.
+    pub(super) fn make_room(
+        &self,
+        page: &Locked<'_>,
+        newcomers: usize,
+        now: u64,
+        keeps: &dyn Fn(u64) -> bool,
+    ) -> Result<(), Moved> {
+        let lacking = || {
+            let places = (page.entries().count() + newcomers).saturating_sub(PLACES);
+            (places, (self.len() + newcomers).saturating_sub(self.max))
+        };
+        if lacking() == (0, 0) {
+            return Ok(());
+        }
+        self.drain(page, |entry| self.state(entry).until() <= now && !keeps(entry.id));
+        let (places, in_table) = lacking();
+        if places > 0 && in_table == 0 && self.directory.split(page) {
+            return Err(Moved);
+        }
+        for _ in 0..places.max(in_table) {
+            // A page without others is one of a tiny table: somebody else there makes room.
+            if !self.evict(page, keeps) {
+                let mut others = self.directory.pages().filter_map(Page::try_lock);
+                others.any(|other| self.evict(&other, keeps));
+            }
+        }
+        Ok(())
+    }
+
+    /// Forgets everything.
+    pub(super) fn clear(&self) {
+        self.directory.pages().for_each(|page| self.drain(&page.lock(), |_| true));
+        self.forgotten.clear();
+    }
+
+    /// The least state makes room.
+    fn evict(&self, page: &Locked<'_>, keeps: &dyn Fn(u64) -> bool) -> bool {
+        let others = page.entries().filter(|entry| !keeps(entry.id));
+        let Some(least) = others.min_by_key(|entry| (entry.head >> 16, self.state(*entry))) else {
+            return false;
+        };
+        self.forgotten.add(domain(least), self.state(least));
+        self.drain(page, |entry| entry.id == least.id);
+        self.evictions.fetch_add(1, Relaxed);
+        true
+    }
+
+    fn drain(&self, page: &Locked<'_>, unwanted: impl Fn(Entry) -> bool) {
+        page.drain(|entry| {
+            let goes = unwanted(entry);
+            if goes {
+                self.len.fetch_sub(1, Relaxed);
+                if entry.head & SPILLED != 0 {
+                    self.spilled.remove(entry.word);
                 }
             }
+            goes
+        });
+    }
+
+    fn state(&self, entry: Entry) -> State {
+        match self.decode(entry) {
+            Some((until, word)) => State::new(until, word),
+            None => self.spilled.get(entry.word),
         }
-        if !full(&self.entries) {
-            return false;
-        }
-        let evicted = evict.and_then(|(_, place)| self.entries.get_bucket_entry(place).ok());
-        evicted.map(OccupiedEntry::remove).is_some()
     }
 }
 
-/// How many places an insert looks at.
-const SWEEP: usize = 16;
-
-/// The fingerprint is a keyed hash already; its low bits pick the shard, so the high half is taken here.
-const fn hash(fingerprint: u128) -> u64 {
-    (fingerprint >> 64) as u64
+/// The domain that an entry belongs to.
+const fn domain(entry: Entry) -> u16 {
+    let [low, high, ..] = entry.head.to_le_bytes();
+    u16::from_le_bytes([low, high]) & DOMAIN
 }

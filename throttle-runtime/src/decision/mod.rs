@@ -1,10 +1,14 @@
 //! What was decided, and how much is left.
 
+mod several;
+
 use std::fmt;
+use std::slice;
 use std::time::Duration;
 
 use smallvec::SmallVec;
 
+use self::several::Several;
 use crate::Rate;
 use crate::strategy::Backlog;
 
@@ -14,27 +18,27 @@ use crate::strategy::Backlog;
 #[derive(Clone, Copy)]
 pub struct Quota {
     rate: Rate,
-    /// 0 if the request fits, or else how long it has to wait, in the unit of the room.
+    /// 0 if the request fits, or else how long it has to wait: in microseconds, or ticks of a backlog.
     wait: u64,
-    room: Room,
-}
-
-/// How much is left.
-#[derive(Clone, Copy)]
-enum Room {
-    /// As a strategy says it; times in microseconds.
-    Said { remaining: u64, next_after: u64, reset_after: u64 },
-    /// To be worked out when it is read; times in ticks.
-    Backlog(Backlog),
+    /// What is left, or the backlog.
+    left: u64,
+    /// When there is more, or the capacity of the backlog.
+    next_after: u64,
+    /// When everything is back, or [`BACKLOG`].
+    reset_after: u64,
 }
 
 /// A wait without end.
 const NEVER: u64 = u64::MAX;
 
+/// Marks a quota as a backlog, whose numbers are worked out when they are read. One word more or an enum would
+/// be clearer, but a decision is moved through memory by its words, and that is a third of what it costs.
+const BACKLOG: u64 = u64::MAX;
+
 impl Quota {
     /// The request fits, and `remaining` units are left after it.
     pub const fn allowed(rate: Rate, remaining: u64) -> Self {
-        Self { rate, wait: 0, room: Room::Said { remaining, next_after: 0, reset_after: 0 } }
+        Self { rate, wait: 0, left: remaining, next_after: 0, reset_after: 0 }
     }
 
     /// The request fits after `wait` microseconds (at least 1), if nothing else comes.
@@ -48,16 +52,23 @@ impl Quota {
         Self { wait: NEVER, ..Self::allowed(rate, remaining) }
     }
 
+    #[inline]
     pub(crate) const fn of_backlog(rate: Rate, backlog: Backlog, wait: u64) -> Self {
-        Self { rate, wait, room: Room::Backlog(backlog) }
+        Self { rate, wait, left: backlog.ticks, next_after: backlog.capacity, reset_after: BACKLOG }
+    }
+
+    const fn backlog(&self) -> Option<Backlog> {
+        let Self { left: ticks, next_after: capacity, reset_after, .. } = *self;
+        if reset_after == BACKLOG { Some(Backlog { ticks, capacity }) } else { None }
     }
 
     /// The same with its times, in microseconds: see [`next_after`](Self::next_after) and
     /// [`reset_after`](Self::reset_after).
     #[must_use]
+    #[inline]
     pub const fn with_times(self, next_after: u64, reset_after: u64) -> Self {
-        let (remaining, wait) = (self.remaining(), self.wait());
-        Self { wait, room: Room::Said { remaining, next_after, reset_after }, ..self }
+        let reset_after = if reset_after == BACKLOG { BACKLOG - 1 } else { reset_after };
+        Self { next_after, reset_after, ..self }
     }
 
     /// The limit.
@@ -71,9 +82,9 @@ impl Quota {
 
     /// Units that would still fit right now, after this request if it was allowed.
     pub const fn remaining(&self) -> u64 {
-        match self.room {
-            Room::Said { remaining, .. } => remaining,
-            Room::Backlog(backlog) => backlog.remaining(self.rate),
+        match self.backlog() {
+            Some(backlog) => backlog.remaining(self.rate),
+            None => self.left,
         }
     }
 
@@ -95,25 +106,30 @@ impl Quota {
     /// How long [`remaining`](Self::remaining) stays what it is if nothing else comes: the effective window
     /// of the `RateLimit` header field.
     pub fn next_after(&self) -> Duration {
-        Duration::from_micros(match self.room {
-            Room::Said { next_after, .. } => next_after,
-            Room::Backlog(backlog) => backlog.next_after(self.rate),
-        })
+        let backlog = self.backlog();
+        Duration::from_micros(backlog.map_or(self.next_after, |backlog| backlog.next_after(self.rate)))
     }
 
     /// How long until the whole allowance is back if nothing else comes.
     pub const fn reset_after(&self) -> Duration {
-        Duration::from_micros(match self.room {
-            Room::Said { reset_after, .. } => reset_after,
-            Room::Backlog(backlog) => backlog.reset_after(self.rate),
+        Duration::from_micros(match self.backlog() {
+            Some(backlog) => backlog.reset_after(self.rate),
+            None => self.reset_after,
         })
+    }
+
+    /// Whether the request fits after less than so many microseconds.
+    pub(crate) const fn waits_less_than(&self, micros: u64) -> bool {
+        let units = if self.reset_after == BACKLOG { self.rate.limit() } else { 1 };
+        self.wait < micros.saturating_mul(units)
     }
 
     /// In microseconds.
     const fn wait(&self) -> u64 {
-        match self.room {
-            Room::Backlog(_) if self.wait != NEVER => Backlog::wait(self.wait, self.rate),
-            _ => self.wait,
+        if self.reset_after == BACKLOG && self.wait != NEVER {
+            Backlog::wait(self.wait, self.rate)
+        } else {
+            self.wait
         }
     }
 }
@@ -138,13 +154,14 @@ impl fmt::Debug for Quota {
             .field("is_never", &self.is_never())
             .field("next_after", &self.next_after())
             .field("reset_after", &self.reset_after())
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 
 /// Where a [`Decision`] came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
+#[repr(u64)] // A decision without padding is moved in whole words.
 pub enum Source {
     /// The backend decided.
     Backend,
@@ -169,12 +186,31 @@ pub enum Source {
 /// The answer of a throttle to one request: allowed or denied, and what every limit has left.
 ///
 /// A denial is data, not an error.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Decision {
-    quotas: Quotas,
+    quotas: Answers,
     source: Source,
     /// The wait of a decision that no limit made, in microseconds; 0 if allowed.
     wait: u64,
+}
+
+/// Most throttles have one limit, so a decision has room for one quota; it is moved about too often for more.
+#[derive(Clone)]
+#[repr(u64)]
+enum Answers {
+    None,
+    One(Quota),
+    Several(Several),
+}
+
+impl Answers {
+    fn as_slice(&self) -> &[Quota] {
+        match self {
+            Self::None => &[],
+            Self::One(quota) => slice::from_ref(quota),
+            Self::Several(quotas) => quotas.as_slice(),
+        }
+    }
 }
 
 /// One quota per limit, in the order the limits were written.
@@ -182,19 +218,30 @@ pub type Quotas = SmallVec<[Quota; 4]>;
 
 impl Decision {
     /// What the backend decided.
-    pub(crate) const fn by_backend(quotas: Quotas) -> Self {
-        Self { quotas, source: Source::Backend, wait: 0 }
+    pub(crate) fn by_backend(quotas: &[Quota]) -> Self {
+        match quotas {
+            [quota] => Self::by_one(*quota),
+            quotas => {
+                Self { quotas: Answers::Several(Several::new(quotas)), source: Source::Backend, wait: 0 }
+            }
+        }
+    }
+
+    /// What the backend decided about the only limit.
+    #[inline]
+    pub(crate) const fn by_one(quota: Quota) -> Self {
+        Self { quotas: Answers::One(quota), source: Source::Backend, wait: 0 }
     }
 
     /// Allowed without asking the backend.
     pub(crate) const fn passed(source: Source) -> Self {
-        Self { quotas: SmallVec::new_const(), source, wait: 0 }
+        Self { quotas: Answers::None, source, wait: 0 }
     }
 
     /// Denied without a limit: because the backend failed, or because the program says so.
     pub(crate) fn denied(wait: Duration, source: Source) -> Self {
         let micros = u64::try_from(wait.as_micros()).unwrap_or(NEVER - 1);
-        Self { quotas: SmallVec::new_const(), source, wait: micros.clamp(1, NEVER - 1) }
+        Self { quotas: Answers::None, source, wait: micros.clamp(1, NEVER - 1) }
     }
 
     /// The decision of a dry run: a denial passes.
@@ -204,7 +251,7 @@ impl Decision {
 
     /// Whether the request may go on.
     pub fn is_allowed(&self) -> bool {
-        self.source == Source::DryRun || (self.wait == 0 && self.quotas.iter().all(Quota::fits))
+        self.source == Source::DryRun || (self.wait == 0 && self.quotas().iter().all(Quota::fits))
     }
 
     /// Whether the request was denied.
@@ -228,22 +275,22 @@ impl Decision {
 
     /// One quota per limit, in the order the limits were written; empty if the backend was not asked.
     pub fn quotas(&self) -> &[Quota] {
-        &self.quotas
+        self.quotas.as_slice()
     }
 
     /// The quota with the least room left: the one that binds.
     pub fn tightest(&self) -> Option<&Quota> {
-        self.quotas.iter().min_by_key(|quota| (u64::MAX - quota.wait(), quota.remaining()))
+        self.quotas().iter().min_by_key(|quota| (u64::MAX - quota.wait(), quota.remaining()))
     }
 
     /// Units that would still fit right now; `None` if the backend was not asked.
     pub fn remaining(&self) -> Option<u64> {
-        self.quotas.iter().map(Quota::remaining).min()
+        self.quotas().iter().map(Quota::remaining).min()
     }
 
     /// How long until the whole allowance of every limit is back; `None` if the backend was not asked.
     pub fn reset_after(&self) -> Option<Duration> {
-        self.quotas.iter().map(Quota::reset_after).max()
+        self.quotas().iter().map(Quota::reset_after).max()
     }
 
     /// Where the decision came from.
@@ -255,6 +302,24 @@ impl Decision {
         if self.source == Source::DryRun {
             return 0;
         }
-        self.quotas.iter().map(Quota::wait).fold(self.wait, u64::max)
+        self.quotas().iter().map(Quota::wait).fold(self.wait, u64::max)
+    }
+}
+
+impl PartialEq for Decision {
+    fn eq(&self, other: &Self) -> bool {
+        (self.quotas(), self.source, self.wait) == (other.quotas(), other.source, other.wait)
+    }
+}
+
+impl Eq for Decision {}
+
+impl fmt::Debug for Decision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Decision")
+            .field("source", &self.source)
+            .field("retry_after", &self.retry_after())
+            .field("quotas", &self.quotas())
+            .finish_non_exhaustive()
     }
 }

@@ -1,9 +1,15 @@
 //! Where the time comes from: the system, or a test that moves it by hand.
 
+#[cfg_attr(target_os = "linux", path = "linux.rs")]
+#[cfg_attr(not(target_os = "linux"), path = "portable.rs")]
+mod monotonic;
+
 use std::fmt::Debug;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use self::monotonic::Monotonic;
 
 /// A source of the time, in microseconds since the Unix epoch.
 ///
@@ -11,29 +17,50 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 pub trait Clock: Debug + Send + Sync + 'static {
     /// Microseconds since the Unix epoch.
     fn now(&self) -> u64;
+
+    /// A time that is cheaper to read and lags behind [`now`](Self::now), by less than a [`tick`](Self::tick).
+    fn coarse(&self) -> u64 {
+        self.now()
+    }
+
+    /// By how many microseconds [`coarse`](Self::coarse) lags behind at most; 0 if it is as exact.
+    fn tick(&self) -> u64 {
+        0
+    }
 }
 
 impl<C: Clock + ?Sized> Clock for Arc<C> {
     fn now(&self) -> u64 {
         (**self).now()
     }
+
+    fn coarse(&self) -> u64 {
+        (**self).coarse()
+    }
+
+    fn tick(&self) -> u64 {
+        (**self).tick()
+    }
 }
 
 /// The time of the machine, read once and then carried on by its monotonic clock.
 ///
 /// It never steps, neither back nor forth, when somebody sets the machine's time: a limit must not be
-/// lifted or stretched by that.
+/// lifted or stretched by that. On Linux [`coarse`](Clock::coarse) is the time of the kernel's last tick,
+/// which is 1 to 10 milliseconds long.
 #[derive(Debug, Clone)]
 pub struct SystemClock {
-    epoch: Duration,
-    start: Instant,
+    /// The time of the machine when its monotonic clock began.
+    epoch: u64,
+    monotonic: Monotonic,
 }
 
 impl SystemClock {
     /// A clock that begins at the machine's present time.
     pub fn new() -> Self {
-        let epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self { epoch, start: Instant::now() }
+        let monotonic = Monotonic::new();
+        let now = micros(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default());
+        Self { epoch: now.saturating_sub(monotonic.now()), monotonic }
     }
 }
 
@@ -45,7 +72,15 @@ impl Default for SystemClock {
 
 impl Clock for SystemClock {
     fn now(&self) -> u64 {
-        micros(self.epoch + self.start.elapsed())
+        self.epoch + self.monotonic.now()
+    }
+
+    fn coarse(&self) -> u64 {
+        self.epoch + self.monotonic.coarse()
+    }
+
+    fn tick(&self) -> u64 {
+        self.monotonic.tick()
     }
 }
 

@@ -1,0 +1,165 @@
+//! An identity as 128 bits that nobody outside this process can predict.
+
+#[cfg(target_arch = "x86_64")]
+mod aes;
+
+use std::fmt;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::LazyLock;
+
+use siphasher::sip128::{Hasher128, SipHasher13};
+
+use crate::key::Parts;
+use crate::strategy::Strategy;
+use crate::{Key, Rate};
+
+/// The secret of this process. Without it nobody can choose an identity that shares another's bucket.
+static SECRET: LazyLock<Secret> = LazyLock::new(Secret::random);
+
+/// What keeps the states of throttles apart: scope, strategy and periods, as a keyed hash.
+///
+/// It is settled once for a throttle whose rate is constant, so that a request hashes its key only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Domain(u128);
+
+impl Domain {
+    pub(crate) fn new(scope: &str, strategy: &dyn Strategy, rates: &[Rate]) -> Self {
+        let mut hasher = SECRET.sip;
+        for part in [scope.as_bytes(), strategy.name().as_bytes()] {
+            hasher.write(part);
+            // Texts hold no such byte, so no part can imitate the border of another.
+            hasher.write_u8(0xff);
+        }
+        hasher.write_usize(rates.len());
+        for rate in rates {
+            hasher.write_u64(rate.period_micros());
+        }
+        Self(hasher.finish128().as_u128())
+    }
+
+    /// A short name of the domain, by which what was forgotten of it is kept.
+    #[expect(clippy::cast_possible_truncation, reason = "that many bits are asked for")]
+    pub(crate) const fn tag(self) -> u16 {
+        self.0 as u16
+    }
+}
+
+/// Hashes keys under the secret.
+#[derive(Clone, Copy)]
+pub(crate) struct Secret {
+    sip: SipHasher13,
+    #[cfg(target_arch = "x86_64")]
+    aes: Option<aes::Cipher>,
+}
+
+impl Secret {
+    /// The secret of this process.
+    pub(crate) fn of_process() -> Self {
+        *SECRET
+    }
+
+    /// From the randomness that the standard library seeds its maps with.
+    fn random() -> Self {
+        let random = || RandomState::new().build_hasher().finish();
+        Self {
+            sip: SipHasher13::new_with_keys(random(), random()),
+            #[cfg(target_arch = "x86_64")]
+            aes: aes::Cipher::new(std::array::from_fn(|_| u128::from(random()) << 64 | u128::from(random()))),
+        }
+    }
+
+    /// The same, without the machine's instructions for AES.
+    #[cfg(test)]
+    const fn portable(self) -> Self {
+        Self {
+            #[cfg(target_arch = "x86_64")]
+            aes: None,
+            ..self
+        }
+    }
+
+    /// The fingerprint of a key in a domain.
+    pub(crate) fn fingerprint(&self, domain: Domain, key: &Key) -> u128 {
+        self.fingerprint_of(domain, key.split())
+    }
+
+    /// The fingerprint of the key that has this first byte and these others.
+    #[inline]
+    pub(crate) fn fingerprint_of(&self, domain: Domain, (first, rest): Parts<'_>) -> u128 {
+        // The length keeps keys apart whose last blocks overlap.
+        let shape = (rest.len() as u64) << 16 | first.map_or(0xffff, u64::from);
+        #[cfg(target_arch = "x86_64")]
+        if let Some(aes) = &self.aes {
+            return aes.hash(domain.0 ^ u128::from(shape), rest);
+        }
+        self.sip_fingerprint(domain.0 ^ u128::from(shape), rest)
+    }
+
+    fn sip_fingerprint(&self, seed: u128, bytes: &[u8]) -> u128 {
+        let mut hasher = self.sip;
+        hasher.write_u128(seed);
+        hasher.write(bytes);
+        hasher.finish128().as_u128()
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Domain, Key, Secret};
+    use crate::strategy::{FixedWindow, Gcra, Strategy};
+    use proptest::prelude::{any, prop, prop_assert, prop_assert_eq, proptest};
+
+    fn domain(scope: &str, strategy: &dyn Strategy, rate: &str) -> Domain {
+        Domain::new(scope, strategy, &rate.parse::<crate::Rates>().expect("rates"))
+    }
+
+    #[test]
+    fn scopes_strategies_and_periods_are_kept_apart() {
+        let one = domain("a", &FixedWindow, "1/s");
+        assert_eq!(one, domain("a", &FixedWindow, "2/s"), "a new limit carries on");
+        for other in [
+            domain("b", &FixedWindow, "1/s"),
+            domain("a", &Gcra::new(), "1/s"),
+            domain("a", &FixedWindow, "1/min"),
+            domain("a", &FixedWindow, "1/s, 1/min"),
+        ] {
+            assert_ne!(one, other);
+            let secret = Secret::of_process();
+            assert_ne!(secret.fingerprint(one, &"k".into()), secret.fingerprint(other, &"k".into()));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn different_keys_have_different_fingerprints(a: Vec<u8>, b: Vec<u8>) {
+            let one = domain("a", &FixedWindow, "1/s");
+            for secret in [Secret::of_process(), Secret::of_process().portable()] {
+                let (x, y) = (secret.fingerprint(one, &Key::new(&a)), secret.fingerprint(one, &Key::new(&b)));
+                prop_assert_eq!(a == b, x == y);
+                prop_assert_eq!(a == b, (x >> 64) == (y >> 64), "halves stand alone");
+            }
+        }
+
+        /// Every bit of a key reaches about half of the bits of the fingerprint.
+        #[test]
+        fn a_bit_of_the_key_changes_half_of_the_fingerprint(
+            key in prop::collection::vec(any::<u8>(), 1..100),
+            bit: prop::sample::Index,
+        ) {
+            let mut other = key.clone();
+            let bit = bit.index(key.len() * 8);
+            other[bit / 8] ^= 1 << (bit % 8);
+            let one = domain("a", &FixedWindow, "1/s");
+            for secret in [Secret::of_process(), Secret::of_process().portable()] {
+                let changed = secret.fingerprint(one, &Key::new(&key)) ^ secret.fingerprint(one, &Key::new(&other));
+                prop_assert!((30..=98).contains(&changed.count_ones()), "{changed:0128b}");
+            }
+        }
+    }
+}
