@@ -61,10 +61,12 @@ impl Secret {
     /// From the randomness that the standard library seeds its maps with.
     fn random() -> Self {
         let random = || RandomState::new().build_hasher().finish();
+        #[cfg(target_arch = "x86_64")]
+        let block = |_| u128::from(random()) << 64 | u128::from(random());
         Self {
             sip: SipHasher13::new_with_keys(random(), random()),
             #[cfg(target_arch = "x86_64")]
-            aes: aes::Cipher::new(std::array::from_fn(|_| u128::from(random()) << 64 | u128::from(random()))),
+            aes: aes::Cipher::new(std::array::from_fn(block), std::array::from_fn(block)),
         }
     }
 
