@@ -35,35 +35,29 @@ impl Strategy for FixedWindow {
     }
 
     fn step(&self, state: &State, arrival: &Arrival) -> Step {
-        decide(Words::new(state, arrival)).into()
+        step(state, arrival, arrival.rate.limit())
     }
 
     fn plan(&self, _: Rate) -> Option<Plan> {
         Some(Plan::Window)
     }
 
-    /// Only into the window of the charge: that of another was never touched by it.
     fn refund(&self, state: &State, arrival: &Arrival, elapsed: u64) -> State {
-        let period = arrival.rate.period_micros();
-        let charged = arrival.now.saturating_sub(elapsed);
-        if state.until() == (charged - charged % period).saturating_add(period) {
-            State::new(state.until(), state.word().saturating_sub(arrival.cost))
-        } else {
-            state.clone()
-        }
+        refund(state, arrival, elapsed)
     }
+}
+
+/// Decides against a limit that need not be the rate's. What was used under another one stays used.
+pub(super) fn step(state: &State, arrival: &Arrival, limit: u64) -> Step {
+    decide(Words::new(state, arrival), limit).into()
 }
 
 #[expect(clippy::inline_always, reason = "a call costs a fifth of a decision")]
 #[inline(always)]
-pub(super) fn decide(Words { until, word, rate, cost, now }: Words) -> Outcome {
-    let (limit, period) = (rate.limit(), rate.period_micros());
-    let (rest, used) = match until.saturating_sub(now) {
-        0 => (period - now % period, 0),
-        rest if rest / 2 > period => (period - now % period, 0),
-        rest => (rest, word.min(limit)),
-    };
-    let left = limit - used;
+pub(super) fn decide(words: Words, limit: u64) -> Outcome {
+    let Words { rate, cost, now, .. } = words;
+    let (rest, used) = current(words);
+    let left = limit.saturating_sub(used);
     let quota = if cost > limit {
         Quota::never(rate, left)
     } else if cost > left {
@@ -73,4 +67,29 @@ pub(super) fn decide(Words { until, word, rate, cost, now }: Words) -> Outcome {
     };
     let until = now.saturating_add(rest);
     Outcome { quota: quota.with_times(rest, rest), until, word: used.saturating_add(cost) }
+}
+
+/// How long the window still lasts, and the units used in it.
+pub(super) fn window(state: &State, arrival: &Arrival) -> (u64, u64) {
+    current(Words::new(state, arrival))
+}
+
+#[inline]
+const fn current(Words { until, word, rate, now, .. }: Words) -> (u64, u64) {
+    let period = rate.period_micros();
+    match until.saturating_sub(now) {
+        rest if rest == 0 || rest / 2 > period => (period - now % period, 0),
+        rest => (rest, word),
+    }
+}
+
+/// Only into the window of the charge: that of another was never touched by it.
+pub(super) fn refund(state: &State, arrival: &Arrival, elapsed: u64) -> State {
+    let period = arrival.rate.period_micros();
+    let charged = arrival.now.saturating_sub(elapsed);
+    if state.until() == (charged - charged % period).saturating_add(period) {
+        State::new(state.until(), state.word().saturating_sub(arrival.cost))
+    } else {
+        state.clone()
+    }
 }

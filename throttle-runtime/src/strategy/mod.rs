@@ -24,6 +24,7 @@ mod sliding_window_log;
 mod state;
 mod token_bucket;
 mod token_bucket_with_debt;
+mod two_windows;
 
 use std::fmt::Debug;
 

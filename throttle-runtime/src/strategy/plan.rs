@@ -37,7 +37,7 @@ impl Plan {
     #[inline(always)]
     pub(crate) fn step(self, words: Words) -> Option<Outcome> {
         match self {
-            Self::Window => Some(fixed_window::decide(words)),
+            Self::Window => Some(fixed_window::decide(words, words.rate.limit())),
             Self::Backlog(capacity) => backlog::decide(words, capacity),
         }
     }

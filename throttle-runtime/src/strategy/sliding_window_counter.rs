@@ -1,5 +1,6 @@
 //! A sliding window that is estimated from two fixed ones.
 
+use super::two_windows::{self, Window};
 use super::{Arrival, State, Step, Strategy};
 use crate::Quota;
 
@@ -43,17 +44,11 @@ struct Windows {
 impl Windows {
     fn read(state: &State, arrival: &Arrival) -> Self {
         let (period, limit) = (arrival.rate.period_micros(), arrival.rate.limit());
-        let start = arrival.now - arrival.now % period;
-        let (current, previous) = counts(state);
-        let ends = forgotten(start, period);
-        let (start, current, previous) = if state.until() == ends {
-            (start, current, previous)
-        } else if state.until() == start.saturating_add(period) {
-            (start, 0, current)
-        } else if state.until() > ends && state.until() - ends <= period {
-            (start + (state.until() - ends), current, previous)
-        } else {
-            (start, 0, 0)
+        let (high, low) = two_windows::counts(state);
+        let (start, current, previous) = match two_windows::locate(state, arrival) {
+            Window::Current(start) => (start, high, low),
+            Window::Previous(start) => (start, 0, high),
+            Window::None(start) => (start, 0, 0),
         };
         Self { start, current: current.min(limit), previous: previous.min(limit), period }
     }
@@ -112,40 +107,19 @@ impl Strategy for SlidingWindowCounter {
         let wanted = quota.remaining().saturating_add(1);
         let next = if wanted > limit { now } else { windows.time_of(scale(limit - wanted)) };
         let reset = windows.time_of(0);
+        let forgotten = two_windows::forgotten(windows.start, period);
         Step {
             quota: quota.with_times(next.saturating_sub(now), reset.saturating_sub(now)),
-            state: store(forgotten(windows.start, period), windows.current, windows.previous),
+            state: two_windows::store(forgotten, windows.current, windows.previous),
         }
     }
 
     fn refund(&self, state: &State, arrival: &Arrival, elapsed: u64) -> State {
-        let period = arrival.rate.period_micros();
-        let charged = arrival.now.saturating_sub(elapsed);
-        let (current, previous) = counts(state);
-        if state.until() == forgotten(charged - charged % period, period) {
-            store(state.until(), current.saturating_sub(arrival.cost), previous)
+        if two_windows::is_of_charge(state, arrival, elapsed) {
+            let (current, previous) = two_windows::counts(state);
+            two_windows::store(state.until(), current.saturating_sub(arrival.cost), previous)
         } else {
             state.clone()
         }
-    }
-}
-
-/// When a window that began at `start` counts no more: at the end of the next one.
-const fn forgotten(start: u64, period: u64) -> u64 {
-    start.saturating_add(period).saturating_add(period)
-}
-
-/// The units of the window and of the one before: in one word, as long as both are within 32 bits.
-fn counts(state: &State) -> (u64, u64) {
-    match *state.list() {
-        [current, previous] => (current, previous),
-        _ => (state.word() >> 32, state.word() & u64::from(u32::MAX)),
-    }
-}
-
-fn store(until: u64, current: u64, previous: u64) -> State {
-    match (u32::try_from(current), u32::try_from(previous)) {
-        (Ok(high), Ok(low)) => State::new(until, u64::from(high) << 32 | u64::from(low)),
-        _ => State::new(until, 0).with_list(vec![current, previous]),
     }
 }
