@@ -48,6 +48,15 @@ impl Class {
         std::str::from_utf8(bytes).unwrap_or_default()
     }
 
+    /// Whether that is the same class: `==`, for constants.
+    pub(super) const fn is(self, other: Self) -> bool {
+        let mut at = 0;
+        while at < Self::MAX && self.name[at] == other.name[at] {
+            at += 1;
+        }
+        at == Self::MAX && self.len == other.len
+    }
+
     const fn of(name: &[u8]) -> Self {
         if name.len() > Self::MAX {
             return Self::UNKNOWN;

@@ -22,6 +22,8 @@ mod plan;
 mod sliding_window_counter;
 mod sliding_window_log;
 mod state;
+mod tiered_rate;
+mod times;
 mod token_bucket;
 mod token_bucket_with_debt;
 mod two_windows;
@@ -39,6 +41,8 @@ pub(crate) use plan::Words;
 pub use sliding_window_counter::SlidingWindowCounter;
 pub use sliding_window_log::SlidingWindowLog;
 pub use state::State;
+pub use tiered_rate::TieredRate;
+pub use times::Times;
 pub use token_bucket::TokenBucket;
 pub use token_bucket_with_debt::TokenBucketWithDebt;
 

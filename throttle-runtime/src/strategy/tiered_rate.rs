@@ -1,0 +1,123 @@
+//! Windows aligned to the clock, with a limit for each tier of callers.
+
+use std::fmt;
+
+use super::{Arrival, Class, State, Step, Strategy, Times, fixed_window};
+
+/// A [`FixedWindow`](super::FixedWindow) in which each tier of callers has a multiple of the limit: of
+/// `10/min` a free user has 10, a premium user 50 and an enterprise 100.
+///
+/// The tier is the request's [class](Arrival::class), which the throttle's `class` setting says. It is never
+/// read from a key, so no text in an id makes anybody premium. A class without a tier, and a request without a
+/// class, have the default tier.
+///
+/// - **Admits** up to the tier's limit per aligned window, in any costs. A ratio is rounded down to whole units.
+/// - **Worst burst**: twice the tier's limit within any period, around the border of two windows.
+/// - **State**: the end of the window and the units used in it.
+/// - **Wait**: to the end of the window. A cost above the tier's limit never fits, as long as the tier stays.
+/// - **Remaining** is what is left of the window to this tier; [`next_after`](crate::Quota::next_after) and
+///   [`reset_after`](crate::Quota::reset_after) are both its end.
+///
+/// Who changes the tier within a window keeps what was used and has the limit of the new one: after 8 units of
+/// `10/min` an upgrade to 5 times leaves 42, and a downgrade after 42 leaves nothing until the window ends.
+///
+/// Pick it where some pay for more, and there is a handful of plans. For a limit per customer, give a function
+/// as the rate.
+///
+/// A clock that steps back is met as by `FixedWindow`.
+///
+/// ```
+/// use throttle::{Rate, strategy::{Arrival, Class, State, Strategy, TieredRate, Times}};
+///
+/// const PLANS: TieredRate = TieredRate::of("basic", Times::ONE).tier("team", Times::ratio(5, 2));
+/// let left = |class| {
+///     let arrival = Arrival::new(Rate::per_minute(10), 0, 0).class(class);
+///     PLANS.step(&State::EMPTY, &arrival).quota.remaining()
+/// };
+/// assert_eq!((left(Class::new("team")), left(Class::new("basic")), left(Class::NONE)), (25, 10, 10));
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct TieredRate {
+    /// The first is the default.
+    tiers: [(Class, Times); Self::MAX],
+    len: usize,
+}
+
+impl TieredRate {
+    /// The most tiers.
+    pub const MAX: usize = 8;
+
+    /// The tiers `free`, `premium` and `enterprise` with 1, 5 and 10 times the limit; the default is `free`.
+    pub const fn new() -> Self {
+        Self::of("free", Times::ONE).tier("premium", Times::new(5)).tier("enterprise", Times::new(10))
+    }
+
+    /// Tiers of your own, of which this one is the default.
+    ///
+    /// # Panics
+    ///
+    /// If the name is empty or longer than [`Class::MAX`] bytes: at compile time in a constant.
+    #[track_caller]
+    pub const fn of(default: &str, times: Times) -> Self {
+        Self { tiers: [(Class::NONE, Times::ONE); Self::MAX], len: 0 }.tier(default, times)
+    }
+
+    /// One more tier.
+    ///
+    /// # Panics
+    ///
+    /// If the name is empty, longer than [`Class::MAX`] bytes or that of another tier, or this would be the
+    /// ninth: at compile time in a constant.
+    #[must_use]
+    #[track_caller]
+    pub const fn tier(mut self, name: &str, times: Times) -> Self {
+        assert!(!name.is_empty(), "a tier needs a name");
+        assert!(self.len < Self::MAX, "there are at most 8 tiers");
+        let class = Class::new(name);
+        let mut other = 0;
+        while other < self.len {
+            assert!(!self.tiers[other].0.is(class), "there is a tier of that name already");
+            other += 1;
+        }
+        self.tiers[self.len] = (class, times);
+        self.len += 1;
+        self
+    }
+
+    fn tiers(&self) -> &[(Class, Times)] {
+        self.tiers.get(..self.len).unwrap_or_default()
+    }
+
+    /// The units that callers of that class have per window.
+    fn limit(&self, arrival: &Arrival) -> u64 {
+        let tier = self.tiers().iter().find(|(class, _)| *class == arrival.class);
+        tier.unwrap_or(&self.tiers[0]).1.of_limit(arrival.rate.limit())
+    }
+}
+
+impl Default for TieredRate {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Strategy for TieredRate {
+    fn name(&self) -> &'static str {
+        "tiered-rate"
+    }
+
+    fn step(&self, state: &State, arrival: &Arrival) -> Step {
+        fixed_window::step(state, arrival, self.limit(arrival))
+    }
+
+    fn refund(&self, state: &State, arrival: &Arrival, elapsed: u64) -> State {
+        fixed_window::refund(state, arrival, elapsed)
+    }
+}
+
+impl fmt::Debug for TieredRate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TieredRate ")?;
+        f.debug_map().entries(self.tiers().iter().map(|(class, times)| (class.name(), times))).finish()
+    }
+}

@@ -1,0 +1,70 @@
+//! How many times the limit.
+
+use std::fmt;
+
+/// How many times the limit somebody gets: a whole number or a ratio of two, so exact.
+///
+/// What comes of it is rounded down to whole units, but never to none: who is to get nothing needs no limit.
+///
+/// ```
+/// use throttle::strategy::Times;
+///
+/// assert_eq!(Times::new(5).of_limit(10), 50);
+/// assert_eq!(Times::ratio(3, 2).of_limit(7), 10);
+/// assert_eq!(Times::ratio(1, 10).of_limit(3), 1);
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Times {
+    numerator: u32,
+    denominator: u32,
+}
+
+impl Times {
+    /// The limit itself.
+    pub const ONE: Self = Self::new(1);
+
+    /// So many times the limit.
+    ///
+    /// # Panics
+    ///
+    /// If `times` is 0: at compile time in a constant.
+    #[track_caller]
+    pub const fn new(times: u32) -> Self {
+        Self::ratio(times, 1)
+    }
+
+    /// `numerator / denominator` times the limit: `ratio(3, 2)` is one and a half times.
+    ///
+    /// # Panics
+    ///
+    /// If one of them is 0: at compile time in a constant.
+    #[track_caller]
+    pub const fn ratio(numerator: u32, denominator: u32) -> Self {
+        assert!(numerator > 0 && denominator > 0, "a multiple of the limit is above 0: write at least 1");
+        Self { numerator, denominator }
+    }
+
+    /// The limit so many times, in whole units; at least 1.
+    pub const fn of_limit(self, limit: u64) -> u64 {
+        let (times, denominator) = (self.numerator as u64, self.denominator as u64);
+        let units = match limit.checked_mul(times) {
+            Some(units) if denominator == 1 => units,
+            Some(units) => units / denominator,
+            None => {
+                let units = limit as u128 * times as u128 / denominator as u128;
+                #[expect(clippy::cast_possible_truncation, reason = "checked")]
+                if units > u64::MAX as u128 { u64::MAX } else { units as u64 }
+            }
+        };
+        if units == 0 { 1 } else { units }
+    }
+}
+
+impl fmt::Debug for Times {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.denominator {
+            1 => write!(f, "{}", self.numerator),
+            denominator => write!(f, "{}/{denominator}", self.numerator),
+        }
+    }
+}
