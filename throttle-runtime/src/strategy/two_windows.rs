@@ -14,7 +14,7 @@ pub(super) enum Window {
 
 /// Finds the window of a state. One that begins later than now, by up to a period, stays in force: the clock
 /// has stepped back.
-pub(super) fn locate(state: &State, arrival: &Arrival) -> Window {
+pub(super) const fn locate(state: &State, arrival: &Arrival) -> Window {
     let (now, period) = (arrival.now, arrival.rate.period_micros());
     let start = now - now % period;
     let until = state.until();
@@ -31,7 +31,7 @@ pub(super) const fn forgotten(start: u64, period: u64) -> u64 {
 }
 
 /// Whether the state is of the window in which the request was charged.
-pub(super) fn is_of_charge(state: &State, arrival: &Arrival, elapsed: u64) -> bool {
+pub(super) const fn is_of_charge(state: &State, arrival: &Arrival, elapsed: u64) -> bool {
     let period = arrival.rate.period_micros();
     let charged = arrival.now.saturating_sub(elapsed);
     state.until() == forgotten(charged - charged % period, period)
