@@ -32,9 +32,47 @@ pub struct SlidingWindowLog;
 
 /// The entries of the window that ends at `now`: pairs of time and cost, oldest first.
 fn window(state: &State, arrival: &Arrival) -> impl DoubleEndedIterator<Item = (u64, u64)> + Clone {
-    let (now, period) = (arrival.now, arrival.rate.period_micros());
+    let arrival = *arrival;
     let pairs = state.list().chunks_exact(2).map(|pair| (pair[0], pair[1]));
-    pairs.filter(move |&(at, _)| at.saturating_add(period) > now && at <= now.saturating_add(period))
+    pairs.filter(move |&(at, cost)| counts(at, &arrival) && cost > 0)
+}
+
+/// Whether a request of that time is in the window that ends now, or at most a period ahead of it.
+pub(super) const fn counts(at: u64, arrival: &Arrival) -> bool {
+    let (now, period) = (arrival.now, arrival.rate.period_micros());
+    at.saturating_add(period) > now && at <= now.saturating_add(period)
+}
+
+/// What the entries that count against an arrival, oldest first, say about it. If it fits, it becomes one of
+/// them at the time `at`.
+pub(super) fn quota(entries: impl Iterator<Item = (u64, u64)> + Clone, at: u64, arrival: &Arrival) -> Quota {
+    let Arrival { rate, cost, now, .. } = *arrival;
+    let (limit, period) = (rate.limit(), rate.period_micros());
+    let used: u128 = entries.clone().map(|(_, cost)| u128::from(cost)).sum();
+    let left = u64::try_from(u128::from(limit).saturating_sub(used)).unwrap_or(limit);
+    let fits = cost <= left;
+    let request = (fits && cost > 0).then_some((at, cost));
+    let (entries, used) = (entries.chain(request), if fits { used + u128::from(cost) } else { used });
+    let leaves = |at: u64| at.saturating_add(period).saturating_sub(now);
+    // The limit may have been higher when they came.
+    let over = |units: u64| (used + u128::from(units)).saturating_sub(u128::from(limit));
+    let left_by = |units: u128| {
+        let mut free = 0;
+        let last = entries.clone().find(|(_, cost)| {
+            free += u128::from(*cost);
+            free >= units
+        });
+        last.map_or(0, |(at, _)| leaves(at))
+    };
+    let quota = if fits {
+        Quota::allowed(rate, left - cost)
+    } else if cost > limit {
+        Quota::never(rate, left)
+    } else {
+        Quota::denied(rate, left, left_by(over(cost)))
+    };
+    let one_more = over(quota.remaining().saturating_add(1));
+    quota.with_times(left_by(one_more), entries.last().map_or(0, |(at, _)| leaves(at)))
 }
 
 impl Strategy for SlidingWindowLog {
@@ -44,31 +82,16 @@ impl Strategy for SlidingWindowLog {
 
     fn step(&self, state: &State, arrival: &Arrival) -> Step {
         let Arrival { rate, cost, now, .. } = *arrival;
-        let (limit, period) = (rate.limit(), rate.period_micros());
         let entries = window(state, arrival);
-        let used = entries.clone().fold(0_u64, |used, (_, cost)| used.saturating_add(cost));
-        let left = limit.saturating_sub(used);
-        let leaves = |at: u64| at.saturating_add(period).saturating_sub(now);
-        let quota = if cost > limit {
-            Quota::never(rate, left)
-        } else if cost > left {
-            let mut free = left;
-            let enough = entries.clone().find(|(_, cost_of_entry)| {
-                free = free.saturating_add(*cost_of_entry);
-                free >= cost
-            });
-            Quota::denied(rate, left, enough.map_or(period, |(at, _)| leaves(at)))
-        } else {
-            Quota::allowed(rate, left - cost)
-        };
-        let mut words: Vec<u64> = entries.clone().flat_map(|(at, cost)| [at, cost]).collect();
+        let at = entries.clone().next_back().map_or(now, |(youngest, _)| youngest.max(now));
+        let quota = quota(entries.clone(), at, arrival);
+        let mut words: Vec<u64> = entries.flat_map(|(at, cost)| [at, cost]).collect();
         if quota.fits() && cost > 0 {
-            push(&mut words, now, cost);
+            push(&mut words, at, cost);
         }
-        let oldest = words.first().map_or(0, |&at| leaves(at));
-        let youngest = words.iter().rev().nth(1).map_or(0, |&at| leaves(at));
-        let state = State::new(now.saturating_add(youngest), 0).with_list(words);
-        Step { quota: quota.with_times(oldest, youngest), state }
+        let until =
+            words.iter().rev().nth(1).map_or(0, |youngest| youngest.saturating_add(rate.period_micros()));
+        Step { quota, state: State::new(until, 0).with_list(words) }
     }
 
     fn refund(&self, state: &State, arrival: &Arrival, elapsed: u64) -> State {
@@ -81,15 +104,10 @@ impl Strategy for SlidingWindowLog {
     }
 }
 
-/// Adds an entry; the log stays in the order of time even if the clock does not.
-fn push(words: &mut Vec<u64>, now: u64, cost: u64) {
-    let youngest = words.len().checked_sub(2).map(|at| words[at]);
-    match youngest {
-        Some(at) if at >= now => {
-            if let Some(last) = words.last_mut() {
-                *last = last.saturating_add(cost);
-            }
-        }
-        _ => words.extend([now, cost]),
+/// Adds an entry, which is not older than the youngest; those of one time share an entry.
+pub(super) fn push(words: &mut Vec<u64>, at: u64, cost: u64) {
+    match words.as_chunks_mut::<2>().0.last_mut() {
+        Some([youngest, units]) if *youngest == at => *units = units.saturating_add(cost),
+        _ => words.extend([at, cost]),
     }
 }
