@@ -57,7 +57,7 @@ pub(super) fn decide(Words { until, word, rate, cost, now }: Words, capacity: u6
 #[cold]
 fn wide(state: &State, arrival: &Arrival, capacity: u128) -> Step {
     let Arrival { rate, cost, .. } = *arrival;
-    let before = Some(ticks(state, arrival)).filter(|ahead| ahead / 2 <= capacity).unwrap_or(0);
+    let before = before(state, arrival, capacity);
     let charge = u128::from(rate.period_micros()).saturating_mul(u128::from(cost));
     let after = before.saturating_add(charge);
     let fits = after <= capacity || cost == 0;
@@ -88,6 +88,14 @@ pub(super) const fn capacity(units: u64, rate: Rate) -> u128 {
 }
 
 /// The backlog that is left now.
+///
+/// No admission leaves more than the capacity, so what lies further ahead comes from a clock that stepped back;
+/// far more is no state at all.
+pub(super) fn before(state: &State, arrival: &Arrival, capacity: u128) -> u128 {
+    Some(ticks(state, arrival)).filter(|ahead| ahead / 2 <= capacity).unwrap_or(0)
+}
+
+/// The backlog as the state says it.
 fn ticks(state: &State, arrival: &Arrival) -> u128 {
     let limit = arrival.rate.limit();
     match state.until().checked_sub(arrival.now) {
@@ -98,7 +106,7 @@ fn ticks(state: &State, arrival: &Arrival) -> u128 {
     }
 }
 
-fn store(backlog: u128, arrival: &Arrival) -> State {
+pub(super) fn store(backlog: u128, arrival: &Arrival) -> State {
     let Some(rest) = backlog.checked_sub(1) else { return State::EMPTY };
     let limit = u128::from(arrival.rate.limit());
     let ahead = u64::try_from(rest / limit).unwrap_or(u64::MAX).saturating_add(1);

@@ -19,6 +19,7 @@ mod fixed_window;
 mod gcra;
 mod leaky_bucket;
 mod plan;
+mod leaky_bucket_queue;
 mod priority_queue;
 mod quota_with_rollover;
 mod sliding_window_counter;
@@ -40,6 +41,7 @@ pub use leaky_bucket::LeakyBucket;
 #[doc(hidden)]
 pub use plan::Plan;
 pub(crate) use plan::Words;
+pub use leaky_bucket_queue::LeakyBucketQueue;
 pub use priority_queue::{Priority, PriorityQueue};
 pub use quota_with_rollover::QuotaWithRollover;
 pub use sliding_window_counter::SlidingWindowCounter;

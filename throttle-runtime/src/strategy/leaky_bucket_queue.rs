@@ -1,0 +1,171 @@
+//! A bucket that requests leave one by one, each as a whole.
+
+use super::{Arrival, State, Step, Strategy, backlog};
+use crate::{Quota, Rate};
+
+/// A queue of requests that is worked off at the rate, first in, first out; a request makes room only when all
+/// of its units are done. A request fits if the queue with it holds no more than its size.
+///
+/// The queue is in the books only: nobody is delayed, a request is admitted or denied at once. It is that of
+/// the worker behind the limit, who keeps a job's whole place until the job is finished.
+///
+/// Requests of cost 1 are decided as by a [`LeakyBucket`](super::LeakyBucket), where room comes back unit by
+/// unit. With greater costs it comes back request by request: after one of cost 10 at `10/s` a leaky bucket has
+/// room for 5 after half a second, this queue has none before the second is over and then has room for 10.
+///
+/// - **Admits** a request if the costs of all requests in the queue and its own are within the size, which is
+///   the limit unless said otherwise.
+/// - **Worst burst** over any time t: size + t × limit / period units, rounded down.
+/// - **State**: the time at which the queue will be empty, exact to a fraction of a microsecond; and of each
+///   request in the queue its time and cost, 16 bytes, from the first on that cost more than 1. As long as all
+///   cost 1 that is none, and never more requests than the size.
+/// - **Wait**: until enough of the oldest requests have left. A cost above the size never fits.
+/// - **Remaining** is what still fits into the queue; [`next_after`](Quota::next_after) is when the request
+///   leaves that makes room for more, [`reset_after`](Quota::reset_after) when the queue is empty.
+///
+/// Pick it where costs differ and a large request blocks what it uses until it is through.
+///
+/// A clock that steps back makes everybody wait that much longer; after a step by more than twice the time in
+/// which a full queue empties the state is none.
+///
+/// ```
+/// use throttle::{Rate, strategy::{Arrival, LeakyBucketQueue, State, Strategy}};
+///
+/// let (queue, rate) = (LeakyBucketQueue::new(), Rate::per_second(10));
+/// let first = queue.step(&State::EMPTY, &Arrival::new(rate, 6, 0));
+/// let second = queue.step(&first.state, &Arrival::new(rate, 4, 0));
+/// let third = queue.step(&second.state, &Arrival::new(rate, 1, 100_000));
+/// assert_eq!(third.quota.retry_after().map(|wait| wait.as_millis()), Some(500));
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LeakyBucketQueue {
+    size: Option<u64>,
+}
+
+impl LeakyBucketQueue {
+    /// A queue that holds as many units as the limit.
+    pub const fn new() -> Self {
+        Self { size: None }
+    }
+
+    /// How many units the queue holds; the limit unless said otherwise.
+    ///
+    /// # Panics
+    ///
+    /// If `units` is 0: at compile time in a constant.
+    #[must_use]
+    #[track_caller]
+    pub const fn size(self, units: u64) -> Self {
+        assert!(units > 0, "a queue of size 0 lets nothing through: write at least 1");
+        Self { size: Some(units) }
+    }
+
+    fn units(self, rate: Rate) -> u64 {
+        self.size.unwrap_or_else(|| rate.limit())
+    }
+}
+
+/// The requests that are in the queue at some time.
+struct Queue<'a> {
+    /// The work that is left, as in a backlog.
+    ticks: u128,
+    /// How many of cost 1 are ahead of the others.
+    singles: u64,
+    /// The others: time and cost, oldest first.
+    others: &'a [[u64; 2]],
+    period: u64,
+}
+
+impl<'a> Queue<'a> {
+    fn read(state: &'a State, arrival: &Arrival, size: u64) -> Self {
+        let ticks = backlog::before(state, arrival, backlog::capacity(size, arrival.rate));
+        let period = arrival.rate.period_micros();
+        let list = state.list().as_chunks::<2>().0;
+        let (mut rest, mut first) = (ticks, list.len());
+        // What is left is the work of the youngest: whoever it does not reach has left.
+        while rest > 0 && first > 0 {
+            first -= 1;
+            rest = rest.saturating_sub(u128::from(list[first][1]) * u128::from(period));
+        }
+        let singles = u64::try_from(rest.div_ceil(u128::from(period))).unwrap_or(u64::MAX);
+        Self { ticks, singles, others: &list[first..], period }
+    }
+
+    /// The units that the queue holds, also those of its first request that are done already.
+    fn held(&self) -> u64 {
+        self.others.iter().fold(self.singles, |held, [_, cost]| held.saturating_add(*cost))
+    }
+
+    /// The ticks until no more than `room` units are held.
+    fn ticks_to(&self, room: u64) -> u128 {
+        let mut held = 0_u64;
+        let mut youngest = self.others.iter().rev().map(|[_, cost]| *cost);
+        let too_many = youngest.any(|cost| {
+            let fits = held.saturating_add(cost) <= room;
+            held += if fits { cost } else { 0 };
+            !fits
+        });
+        held += if too_many { 0 } else { self.singles.min(room - held) };
+        self.ticks.saturating_sub(u128::from(held) * u128::from(self.period))
+    }
+
+    /// The state of these requests and, if there is one, a further one.
+    fn store(&self, arrival: &Arrival, ticks: u128, last: Option<[u64; 2]>) -> State {
+        let others = self.others.iter().copied().chain(last);
+        let list: Vec<u64> = others.skip_while(|[_, cost]| *cost == 1).flatten().collect();
+        backlog::store(ticks, arrival).with_list(list)
+    }
+}
+
+impl Strategy for LeakyBucketQueue {
+    fn name(&self) -> &'static str {
+        "leaky-bucket-queue"
+    }
+
+    fn step(&self, state: &State, arrival: &Arrival) -> Step {
+        let Arrival { rate, cost, now, .. } = *arrival;
+        let size = self.units(rate);
+        if cost <= 1 && state.list().is_empty() {
+            return backlog::step(state, arrival, backlog::capacity(size, rate));
+        }
+        let queue = Queue::read(state, arrival, size);
+        let held = queue.held();
+        let left = size.saturating_sub(held);
+        let fits = cost <= left;
+        let request = (fits && cost > 0).then_some([now, cost]);
+        let work = if fits { u128::from(cost) * u128::from(queue.period) } else { 0 };
+        let ticks = queue.ticks.saturating_add(work);
+        let state = queue.store(arrival, ticks, request);
+        let quota = if fits {
+            Quota::allowed(rate, left - cost)
+        } else if cost > size {
+            Quota::never(rate, left)
+        } else {
+            Quota::denied(rate, left, backlog::micros(queue.ticks_to(size - cost), rate))
+        };
+        let after = Queue::read(&state, arrival, size);
+        let next = after.ticks_to(size.saturating_sub(quota.remaining()).saturating_sub(1));
+        let times = (backlog::micros(next, rate), backlog::micros(ticks, rate));
+        Step { quota: quota.with_times(times.0, times.1), state }
+    }
+
+    /// Exact if the request is on the list; one of cost 1 that is not is given back as by a leaky bucket.
+    fn refund(&self, state: &State, arrival: &Arrival, elapsed: u64) -> State {
+        let charged = [arrival.now.saturating_sub(elapsed), arrival.cost];
+        let queue = Queue::read(state, arrival, self.units(arrival.rate));
+        let Some(at) = queue.others.iter().rposition(|other| *other == charged) else {
+            let list = state.list().to_vec();
+            return match arrival.cost {
+                1 => backlog::refund(state, arrival, elapsed).with_list(list),
+                _ => state.clone(),
+            };
+        };
+        let (before, after) = (&queue.others[..at], &queue.others[at + 1..]);
+        let ticks_of = |units: u64| u128::from(units) * u128::from(queue.period);
+        let behind = after.iter().fold(0_u64, |units, [_, cost]| units.saturating_add(*cost));
+        // The first in the queue may be done in part.
+        let left_of_it = queue.ticks.saturating_sub(ticks_of(behind)).min(ticks_of(arrival.cost));
+        let others: Vec<[u64; 2]> = [before, after].concat();
+        Queue { others: &others, ..queue }.store(arrival, queue.ticks - left_of_it, None)
+    }
+}
