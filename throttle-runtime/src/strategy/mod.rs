@@ -13,6 +13,7 @@
 //! A strategy knows neither storage nor clock: it is given the state and the time, and answers with the
 //! verdict and the new state. Every backend runs the same function.
 
+mod adaptive;
 mod backlog;
 mod class;
 mod fixed_window;
@@ -33,6 +34,7 @@ mod two_windows;
 
 use std::fmt::Debug;
 
+pub use adaptive::Adaptive;
 pub(crate) use backlog::Backlog;
 pub use class::Class;
 pub use fixed_window::FixedWindow;

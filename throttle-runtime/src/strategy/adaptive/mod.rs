@@ -1,0 +1,234 @@
+//! Windows aligned to the clock, with a limit that shrinks under load and grows back.
+
+mod window;
+
+use self::window::{Last, WHOLE, level_of, locate, share, units};
+use super::{Arrival, State, Step, Strategy};
+use crate::Quota;
+
+/// A [`FixedWindow`](super::FixedWindow) whose limit shrinks window by window while the load is high, and grows
+/// back while it is not.
+///
+/// Everybody begins with the whole limit. When a window begins and the load is above
+/// [`load_threshold`](Self::load_threshold), the limit in force becomes its
+/// [`reduction_factor`](Self::reduction_factor), though no less than [`min_limit_ratio`](Self::min_limit_ratio)
+/// of the whole; or else it grows by [`recovery_rate`](Self::recovery_rate) of the whole, and by as much for
+/// each window without a request in between. All of these are in thousandths, and so is the limit in force,
+/// rounded down, then in whole units, at least 1. It stays as it is until the window ends.
+///
+/// The load is what the client itself has used of its limit in the window before: whoever uses all of `100/min`
+/// for minutes has 100, 60, 36, and 30 from then on; whoever uses less has everything. Or it is what a
+/// [function](Self::load) of yours measures, which is then asked at every request; with that, a new client of a
+/// loaded service begins with less than the whole limit.
+///
+/// - **Admits** up to the limit in force per aligned window, in any costs.
+/// - **Worst burst**: less than twice the limit within any period, around the border of two windows.
+/// - **State**: the units used in the window, and the limit that was in force. It is kept until the whole limit
+///   is back.
+/// - **Wait**: to the first window whose limit has room for the request, if no other comes, and if the load of
+///   your function stays what it is. A cost above the limit never fits; nor does one for which there is room
+///   only at less load, as long as that lasts.
+/// - **Remaining** is what is left of the limit in force; [`next_after`](Quota::next_after) is the first window
+///   with room for more, [`reset_after`](Quota::reset_after) the first that has all that the load allows.
+///
+/// Pick it where clients may have much while there is plenty, or to shed load before the service breaks.
+///
+/// A clock that steps back by up to a period finds the window that it had begun before; after a longer step
+/// the state is none.
+///
+/// ```
+/// use throttle::{Rate, strategy::{Adaptive, Arrival, State, Strategy}};
+///
+/// let (adaptive, rate, minute) = (Adaptive::new(), Rate::per_minute(100), 60_000_000);
+/// let first = adaptive.step(&State::EMPTY, &Arrival::new(rate, 100, 0));
+/// let second = adaptive.step(&first.state, &Arrival::new(rate, 10, minute));
+/// let third = adaptive.step(&second.state, &Arrival::new(rate, 0, 2 * minute));
+/// let remaining = [first, second, third].map(|step| step.quota.remaining());
+/// assert_eq!(remaining, [0, 50, 70]);
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct Adaptive {
+    threshold: u16,
+    factor: u16,
+    recovery: u16,
+    min: u16,
+    load: Option<fn() -> u64>,
+}
+
+impl Adaptive {
+    /// Above a load of 800 thousandths the limit shrinks to 600 of what it was, to 300 of the whole at least; and
+    /// grows by 100 of the whole.
+    pub const fn new() -> Self {
+        Self { threshold: 800, factor: 600, recovery: 100, min: 300, load: None }
+    }
+
+    /// The load above which the limit shrinks, in thousandths.
+    ///
+    /// # Panics
+    ///
+    /// If it is not between 1 and 999: at compile time in a constant. So do the other shares.
+    #[must_use]
+    #[track_caller]
+    pub const fn load_threshold(mut self, thousandths: u16) -> Self {
+        self.threshold = share(thousandths);
+        self
+    }
+
+    /// What a window of high load leaves of the limit in force, in thousandths.
+    #[must_use]
+    #[track_caller]
+    pub const fn reduction_factor(mut self, thousandths: u16) -> Self {
+        self.factor = share(thousandths);
+        self
+    }
+
+    /// How much of the whole limit a window of low load gives back, in thousandths.
+    #[must_use]
+    #[track_caller]
+    pub const fn recovery_rate(mut self, thousandths: u16) -> Self {
+        self.recovery = share(thousandths);
+        self
+    }
+
+    /// How much of the whole limit always stays, in thousandths.
+    #[must_use]
+    #[track_caller]
+    pub const fn min_limit_ratio(mut self, thousandths: u16) -> Self {
+        self.min = share(thousandths);
+        self
+    }
+
+    /// What measures the load of the service, in thousandths: 0 is idle, 1000 is all that it can do. It is asked
+    /// at every request, so let it read a number that is there.
+    #[must_use]
+    pub const fn load(mut self, thousandths: fn() -> u64) -> Self {
+        self.load = Some(thousandths);
+        self
+    }
+
+    /// The window in which so much was used, as it is stored.
+    fn last(&self, level: u64, used: u64, limit: u64) -> Last {
+        let most = u128::from(units(level, limit)) * u128::from(self.threshold);
+        Last { level, used, was_loaded: u128::from(used) * u128::from(WHOLE) > most }
+    }
+
+    /// Whether the limit shrinks after the window of the last request.
+    fn is_loaded(&self, last: Last, arrival: &Arrival) -> bool {
+        if self.load.is_some() { arrival.load > u64::from(self.threshold) } else { last.was_loaded }
+    }
+
+    /// The limit in force `age` windows after the last request.
+    fn level(&self, last: Last, age: u64, arrival: &Arrival) -> u64 {
+        let recovered =
+            |level, windows| self.recovery().saturating_mul(windows).saturating_add(level).min(WHOLE);
+        let adjusted = |level: u64| {
+            if self.is_loaded(last, arrival) {
+                (level * u64::from(self.factor) / WHOLE).max(u64::from(self.min))
+            } else {
+                recovered(level, 1)
+            }
+        };
+        match (age.checked_sub(1), self.load) {
+            (None, _) => last.level,
+            // Its own use was in the first of these windows, the others were idle.
+            (Some(idle), None) => recovered(adjusted(last.level), idle),
+            // How high the load was in between nobody knows; now it is known.
+            (Some(idle), Some(_)) => adjusted(recovered(last.level, idle)),
+        }
+    }
+
+    /// The first window after the last request, and not before `age`, in which the limit in force is at least
+    /// `wanted`. The limits only grow from the first window on.
+    fn age_of(&self, last: Last, age: u64, wanted: u64, arrival: &Arrival) -> Option<u64> {
+        if wanted > WHOLE {
+            return None;
+        }
+        if self.level(last, age, arrival) >= wanted {
+            return Some(age);
+        }
+        let idle = |level: u64, wanted: u64| wanted.saturating_sub(level).div_ceil(self.recovery());
+        match (self.is_loaded(last, arrival), self.load) {
+            (_, None) => Some(1 + idle(self.level(last, 1, arrival), wanted)),
+            (false, Some(_)) => Some(idle(last.level, wanted)),
+            (true, Some(_)) => {
+                let before = (wanted * WHOLE).div_ceil(u64::from(self.factor));
+                (before <= WHOLE).then(|| 1 + idle(last.level, before))
+            }
+        }
+    }
+
+    fn recovery(&self) -> u64 {
+        u64::from(self.recovery)
+    }
+
+    /// The state of a window that ends at `end`.
+    fn store(&self, end: u64, last: Last, arrival: &Arrival) -> State {
+        let idle = match self.load {
+            None => self.age_of(last, 1, WHOLE, arrival).map_or(0, |age| age - 1),
+            Some(_) => (WHOLE - last.level).div_ceil(self.recovery()),
+        };
+        last.store(end, idle, arrival)
+    }
+}
+
+impl Default for Adaptive {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Strategy for Adaptive {
+    fn name(&self) -> &'static str {
+        "adaptive"
+    }
+
+    fn load(&self) -> u64 {
+        self.load.map_or(0, |load| load())
+    }
+
+    fn step(&self, state: &State, arrival: &Arrival) -> Step {
+        let Arrival { rate, cost, now, .. } = *arrival;
+        let limit = rate.limit();
+        let (mut last, mut age, end) = locate(state, arrival);
+        let level = self.level(last, age, arrival);
+        let used = if age == 0 { last.used } else { 0 };
+        let left = units(level, limit).saturating_sub(used);
+        // When a window begins that has so many units: not before this one ends.
+        let starts = |last, age: u64, wanted: u64| {
+            let found = self.age_of(last, age + 1, wanted, arrival)?;
+            let windows = (found - age - 1).saturating_mul(rate.period_micros());
+            Some(end.saturating_add(windows).saturating_sub(now))
+        };
+        let quota = if cost <= left {
+            Quota::allowed(rate, left - cost)
+        } else if let Some(wait) = starts(last, age, level_of(cost, limit)) {
+            Quota::denied(rate, left, wait)
+        } else {
+            Quota::never(rate, left)
+        };
+        let mut state = state.clone();
+        if quota.fits() && cost > 0 {
+            (last, age) = (self.last(level, used.saturating_add(cost), limit), 0);
+            state = self.store(end, last, arrival);
+        }
+        let more = level_of(quota.remaining().saturating_add(1).min(limit), limit);
+        let rest = end.saturating_sub(now);
+        let whole = self.level(Last::NONE, 1, arrival);
+        let (next, reset) = (starts(last, age, more), starts(last, age, whole));
+        Step { quota: quota.with_times(next.unwrap_or(rest), reset.unwrap_or(rest)), state }
+    }
+
+    /// Only into the window of the charge: that of another was never touched by it.
+    fn refund(&self, state: &State, arrival: &Arrival, elapsed: u64) -> State {
+        let period = arrival.rate.period_micros();
+        let charged = arrival.now.saturating_sub(elapsed);
+        match Last::read(state, period) {
+            Some((end, last)) if end == (charged - charged % period).saturating_add(period) => {
+                let used = last.used.saturating_sub(arrival.cost);
+                let last = self.last(last.level, used, arrival.rate.limit());
+                self.store(end, last, arrival)
+            }
+            _ => state.clone(),
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! What is remembered of the last window with a request, and shares of the limit.
+
+use crate::strategy::two_windows::{counts, store};
+use crate::strategy::{Arrival, State};
+
+#[track_caller]
+pub(super) const fn share(thousandths: u16) -> u16 {
+    assert!(0 < thousandths && thousandths < 1_000, "a share is between 1 and 999 thousandths");
+    thousandths
+}
+
+/// The whole limit, in thousandths.
+pub(super) const WHOLE: u64 = 1_000;
+
+/// So many bits hold thousandths.
+const BITS: u32 = 10;
+
+/// A share of the limit in units.
+pub(super) const fn units(level: u64, limit: u64) -> u64 {
+    // In two parts, so that it fits.
+    let units = limit / WHOLE * level + limit % WHOLE * level / WHOLE;
+    if units == 0 { 1 } else { units }
+}
+
+/// The least share of the limit that has so many units.
+pub(super) fn level_of(units: u64, limit: u64) -> u64 {
+    let level = (u128::from(units) * u128::from(WHOLE)).div_ceil(u128::from(limit));
+    if units <= 1 { 0 } else { u64::try_from(level).unwrap_or(WHOLE) }
+}
+
+/// The window of the last request.
+#[derive(Clone, Copy)]
+pub(super) struct Last {
+    /// The limit that was in force, in thousandths of the whole.
+    pub(super) level: u64,
+    pub(super) used: u64,
+    /// Whether that was a high load.
+    pub(super) was_loaded: bool,
+}
+
+impl Last {
+    /// What holds without any: the whole limit, and nothing used of it.
+    pub(super) const NONE: Self = Self { level: WHOLE, used: 0, was_loaded: false };
+
+    /// When the window of the state ended, and what it says.
+    pub(super) fn read(state: &State, period: u64) -> Option<(u64, Self)> {
+        let (high, used) = counts(state);
+        let idle = high & ((1 << BITS) - 1);
+        let end = state.until().checked_sub(idle.saturating_mul(period))?;
+        let level = WHOLE.checked_sub(high >> (BITS + 1))?;
+        Some((end, Self { level, used, was_loaded: high >> BITS & 1 == 1 }))
+    }
+
+    /// The state of a window that ends at `end`; it matters for so many idle windows more. More of the limit lost
+    /// is the greater state, and then more used.
+    pub(super) fn store(self, end: u64, idle: u64, arrival: &Arrival) -> State {
+        let until = end.saturating_add(idle.saturating_mul(arrival.rate.period_micros()));
+        let high = (WHOLE - self.level) << (BITS + 1) | u64::from(self.was_loaded) << BITS | idle;
+        store(until, high, self.used)
+    }
+}
+
+/// The last request, how many windows ago that was, and when the window in force ends.
+pub(super) fn locate(state: &State, arrival: &Arrival) -> (Last, u64, u64) {
+    let (now, period) = (arrival.now, arrival.rate.period_micros());
+    let next = (now - now % period).saturating_add(period);
+    let known = Last::read(state, period).filter(|_| state.until() > now);
+    match known {
+        Some((end, last)) if end <= next => (last, (next - end) / period, next),
+        // The clock has stepped back.
+        Some((end, last)) if end - next <= period => (last, 0, end),
+        _ => (Last::NONE, 1, next),
+    }
+}
