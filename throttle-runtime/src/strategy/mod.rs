@@ -16,6 +16,7 @@
 mod adaptive;
 mod backlog;
 mod class;
+mod cost_based_token_bucket;
 mod fixed_window;
 mod gcra;
 mod leaky_bucket;
@@ -37,6 +38,7 @@ use std::fmt::Debug;
 pub use adaptive::Adaptive;
 pub(crate) use backlog::Backlog;
 pub use class::Class;
+pub use cost_based_token_bucket::CostBasedTokenBucket;
 pub use fixed_window::FixedWindow;
 pub use gcra::Gcra;
 pub use leaky_bucket::LeakyBucket;

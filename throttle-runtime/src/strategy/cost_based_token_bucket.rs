@@ -1,0 +1,230 @@
+//! A bucket of tokens that refills the slower the more its requests cost.
+
+use super::{Arrival, State, Step, Strategy, TokenBucket};
+use crate::{Quota, Rate};
+
+/// A [`TokenBucket`] that refills the slower the more a client's recent requests cost on average: at an average
+/// of 2 tokens half as fast, though never slower than [`min_refill_rate`](Self::min_refill_rate).
+///
+/// The average is over the requests that were admitted since the bucket was full the last time. Once there are
+/// [`cost_window`](Self::cost_window) of them, each further one takes the place of an average one, so the older
+/// ones fade. Whoever lets the bucket fill up starts anew.
+///
+/// - **Admits** a request if as many tokens are there as it costs.
+/// - **Worst burst** over any time t: burst + t × limit / period units, rounded down; by requests of greater
+///   costs as much less as they slow the refill.
+/// - **State**: the time at which the bucket will be full again, exact to a fraction of a microsecond, and the
+///   sum and the number of the recent costs: one word, or three where the numbers are large.
+/// - **Wait**: until the missing tokens are refilled, as fast as it goes now. A cost above the burst never fits.
+/// - **Remaining** are the whole tokens; [`next_after`](Quota::next_after) is when there is one more,
+///   [`reset_after`](Quota::reset_after) when the bucket is full.
+///
+/// All is in integers: the refill in thousandths of the rate, rounded down, and the sum of costs in 256ths.
+///
+/// Pick it where large requests do more harm than their cost says, so that who sends them shall slow down.
+///
+/// A clock that steps back makes everybody wait that much longer; after a step by more than twice the time in
+/// which the bucket fills the state is none.
+///
+/// ```
+/// use throttle::{Rate, strategy::{Arrival, CostBasedTokenBucket, State, Strategy}};
+///
+/// let (bucket, rate) = (CostBasedTokenBucket::new(), Rate::per_second(10));
+/// let next = |cost| bucket.step(&State::EMPTY, &Arrival::new(rate, cost, 0)).quota.next_after().as_millis();
+/// assert_eq!((next(1), next(2), next(10)), (100, 200, 200));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CostBasedTokenBucket {
+    bucket: TokenBucket,
+    window: u64,
+    /// In thousandths.
+    min: u64,
+}
+
+impl CostBasedTokenBucket {
+    /// A bucket as large as the limit, that goes by 100 requests and refills at half the rate at least.
+    pub const fn new() -> Self {
+        Self { bucket: TokenBucket::new(), window: 100, min: 500 }
+    }
+
+    /// How many tokens the bucket holds; the limit unless said otherwise.
+    ///
+    /// # Panics
+    ///
+    /// If `tokens` is 0: at compile time in a constant.
+    #[must_use]
+    #[track_caller]
+    pub const fn burst(mut self, tokens: u64) -> Self {
+        self.bucket = self.bucket.burst(tokens);
+        self
+    }
+
+    /// Over how many requests costs are averaged: 1 to 1000.
+    ///
+    /// # Panics
+    ///
+    /// If it is another number: at compile time in a constant.
+    #[must_use]
+    #[track_caller]
+    pub const fn cost_window(mut self, requests: u16) -> Self {
+        assert!(0 < requests && requests <= 1_000, "an average is over 1 to 1000 requests");
+        self.window = requests as u64;
+        self
+    }
+
+    /// How fast the bucket refills at least, in percent of the rate: 1 to 100.
+    ///
+    /// # Panics
+    ///
+    /// If it is another number: at compile time in a constant.
+    #[must_use]
+    #[track_caller]
+    pub const fn min_refill_rate(mut self, percent: u8) -> Self {
+        assert!(0 < percent && percent <= 100, "a refill is between 1 and 100 percent of the rate");
+        self.min = percent as u64 * 10;
+        self
+    }
+
+    /// How much drains per microsecond: ticks of 1/(1000 × limit) microsecond, of which a token takes
+    /// 1000 × period, so that every refill in thousandths has a whole number.
+    fn drain(self, costs: Costs, rate: Rate) -> u128 {
+        let whole = u128::from(costs.count) * u128::from(SCALE * 1_000);
+        let share = if costs.sum == 0 { 1_000 } else { divide(whole, costs.sum.into()).0 };
+        u128::from(rate.limit()) * share.clamp(self.min.into(), 1_000)
+    }
+
+    /// The costs with one more.
+    const fn with(self, costs: Costs, cost: u64) -> Costs {
+        let cost = cost.saturating_mul(SCALE);
+        if costs.count < self.window {
+            Costs { sum: costs.sum.saturating_add(cost), count: costs.count + 1 }
+        } else {
+            let sum = costs.sum - costs.sum / self.window;
+            Costs { sum: sum.saturating_add(cost), count: self.window }
+        }
+    }
+
+    /// The costs without one of those, as long as none has faded.
+    const fn without(self, costs: Costs, cost: u64) -> Costs {
+        if costs.count == 0 || costs.count >= self.window {
+            return costs;
+        }
+        Costs { sum: costs.sum.saturating_sub(cost.saturating_mul(SCALE)), count: costs.count - 1 }
+    }
+
+    /// The tokens that are missing now, in ticks, and the recent costs.
+    fn read(self, state: &State, arrival: &Arrival) -> Option<(u128, Costs)> {
+        let (ticks, costs) = unpack(state, self.window);
+        let drain = self.drain(costs, arrival.rate);
+        let ahead = state.until().checked_sub(arrival.now)?.checked_sub(1)?;
+        // The ticks were those of the limit of that time; a lower limit has fewer.
+        let missing =
+            u128::from(ahead).saturating_mul(drain).saturating_add(u128::from(ticks).min(drain - 1) + 1);
+        // What is further ahead than a clock may have stepped back is no state at all.
+        (missing / 2 <= capacity(self.bucket.size(arrival.rate), arrival.rate)).then_some((missing, costs))
+    }
+
+    fn store(self, missing: u128, costs: Costs, arrival: &Arrival) -> State {
+        let Some(rest) = missing.checked_sub(1) else { return State::EMPTY };
+        let drain = self.drain(costs, arrival.rate);
+        let (ahead, ticks) = divide(rest, drain);
+        let (ahead, ticks) =
+            (u64::try_from(ahead).unwrap_or(u64::MAX), u64::try_from(ticks).unwrap_or(u64::MAX));
+        pack(arrival.now.saturating_add(ahead).saturating_add(1), ticks, costs)
+    }
+}
+
+/// What recent requests cost.
+#[derive(Clone, Copy)]
+struct Costs {
+    /// In 256ths.
+    sum: u64,
+    count: u64,
+}
+
+const SCALE: u64 = 256;
+
+/// So many bits have the sum and the number of costs in a word; the ticks have the rest.
+const SUM: u32 = 26;
+const COUNT: u32 = 10;
+
+/// The quotient and the rest. Nearly all is within 64 bits, where a division is several times faster.
+fn divide(ticks: u128, by: u128) -> (u128, u128) {
+    match (u64::try_from(ticks), u64::try_from(by)) {
+        (Ok(ticks), Ok(by)) => (u128::from(ticks / by), u128::from(ticks % by)),
+        _ => (ticks / by, ticks % by),
+    }
+}
+
+/// So many tokens in ticks.
+fn capacity(tokens: u64, rate: Rate) -> u128 {
+    (u128::from(rate.period_micros()) * 1_000).saturating_mul(u128::from(tokens))
+}
+
+fn unpack(state: &State, window: u64) -> (u64, Costs) {
+    let word = state.word();
+    let (ticks, sum, count) = match *state.list() {
+        [ticks, sum, count] => (ticks, sum, count),
+        _ => (word >> (SUM + COUNT), word >> COUNT & ((1 << SUM) - 1), word & ((1 << COUNT) - 1)),
+    };
+    (ticks, Costs { sum, count: count.min(window) })
+}
+
+/// The ticks are in the high bits, so the greater state has used more.
+fn pack(until: u64, ticks: u64, Costs { sum, count }: Costs) -> State {
+    const TICKS: u32 = u64::BITS - SUM - COUNT;
+    if ticks >> TICKS == 0 && sum >> SUM == 0 {
+        State::new(until, ticks << (SUM + COUNT) | sum << COUNT | count)
+    } else {
+        State::new(until, u64::MAX).with_list(vec![ticks, sum, count])
+    }
+}
+
+impl Strategy for CostBasedTokenBucket {
+    fn name(&self) -> &'static str {
+        "cost-based-token-bucket"
+    }
+
+    fn step(&self, state: &State, arrival: &Arrival) -> Step {
+        let Arrival { rate, cost, .. } = *arrival;
+        let none = (0, Costs { sum: 0, count: 0 });
+        let (before, costs) = self.read(state, arrival).unwrap_or(none);
+        let (token, capacity) = (capacity(1, rate), capacity(self.bucket.size(rate), rate));
+        let after = before.saturating_add(token.saturating_mul(u128::from(cost)));
+        let fits = after <= capacity || cost == 0;
+        let (missing, costs) = match (fits, cost) {
+            (true, 1..) => (after, self.with(costs, cost)),
+            _ => (before, costs),
+        };
+        let drain = self.drain(costs, rate);
+        let micros = |ticks: u128| {
+            let (micros, rest) = divide(ticks, drain);
+            u64::try_from(micros + u128::from(rest > 0)).unwrap_or(u64::MAX - 1)
+        };
+        let remaining = divide(capacity.saturating_sub(missing), token).0;
+        let remaining = u64::try_from(remaining).unwrap_or(u64::MAX);
+        let quota = if fits {
+            Quota::allowed(rate, remaining)
+        } else if cost > self.bucket.size(rate) {
+            Quota::never(rate, remaining)
+        } else {
+            Quota::denied(rate, remaining, micros(after - capacity))
+        };
+        let one_more = token.saturating_mul(u128::from(remaining) + 1);
+        let next = missing.saturating_sub(capacity.saturating_sub(one_more)).min(missing);
+        Step {
+            quota: quota.with_times(micros(next), micros(missing)),
+            state: self.store(missing, costs, arrival),
+        }
+    }
+
+    /// As if the tokens had been refilled at the whole rate since. The request leaves the average, unless older
+    /// ones have faded.
+    fn refund(&self, state: &State, arrival: &Arrival, elapsed: u64) -> State {
+        let Some((missing, costs)) = self.read(state, arrival) else { return state.clone() };
+        let charged = capacity(arrival.cost, arrival.rate);
+        let refilled = u128::from(elapsed).saturating_mul(u128::from(arrival.rate.limit()) * 1_000);
+        let missing = missing.saturating_sub(charged.saturating_sub(refilled));
+        self.store(missing, self.without(costs, arrival.cost), arrival)
+    }
+}
