@@ -96,7 +96,8 @@ impl Settings {
             said.and_then(Ask::value).and_then(Result::err)
         }
         let wrong = [wrong(self.rate), wrong(self.cost), wrong(self.on_error)];
-        wrong.into_iter().flatten().flat_map(|error| error.problems().to_vec()).collect()
+        let wrong = wrong.into_iter().flatten().flat_map(|error| error.problems().to_vec());
+        wrong.chain(self.strategy.and_then(Strategy::problem)).collect()
     }
 
     /// Nothing said.

@@ -153,6 +153,6 @@ fn units(ticks: u128, rate: Rate) -> u64 {
 }
 
 /// Ticks as microseconds, rounded up: a wait must be long enough.
-fn micros(ticks: u128, rate: Rate) -> u64 {
+pub(super) fn micros(ticks: u128, rate: Rate) -> u64 {
     u64::try_from(ticks.div_ceil(u128::from(rate.limit()))).unwrap_or(u64::MAX - 1)
 }

@@ -28,6 +28,8 @@ mod sliding_window_counter;
 mod sliding_window_log;
 mod state;
 mod tiered_rate;
+#[cfg(feature = "time-zones")]
+mod time_of_day;
 mod times;
 mod token_bucket;
 mod token_bucket_with_debt;
@@ -52,6 +54,8 @@ pub use sliding_window_counter::SlidingWindowCounter;
 pub use sliding_window_log::SlidingWindowLog;
 pub use state::State;
 pub use tiered_rate::TieredRate;
+#[cfg(feature = "time-zones")]
+pub use time_of_day::TimeOfDay;
 pub use times::Times;
 pub use token_bucket::TokenBucket;
 pub use token_bucket_with_debt::TokenBucketWithDebt;
@@ -155,6 +159,12 @@ pub trait Strategy: Debug + Send + Sync + 'static {
     /// [`Arrival::load`], so that a step stays a function of its arguments.
     fn load(&self) -> u64 {
         0
+    }
+
+    /// What is wrong with this strategy, if it can only be told at run time: the registry reports it at the
+    /// start. The default finds nothing.
+    fn problem(&self) -> Option<String> {
+        None
     }
 
     /// Decides one request against one limit.

@@ -44,6 +44,23 @@ impl Times {
         Self { numerator, denominator }
     }
 
+    /// The greatest of some.
+    #[cfg(feature = "time-zones")]
+    pub(super) const fn greatest(all: &[Self]) -> Self {
+        let (mut greatest, mut at) = (all[0], 1);
+        while at < all.len() {
+            let (one, other) = (all[at], greatest);
+            // As fractions over the product of both denominators.
+            if one.numerator as u64 * other.denominator as u64
+                > other.numerator as u64 * one.denominator as u64
+            {
+                greatest = one;
+            }
+            at += 1;
+        }
+        greatest
+    }
+
     /// The limit so many times, in whole units; at least 1.
     pub const fn of_limit(self, limit: u64) -> u64 {
         let (times, denominator) = (self.numerator as u64, self.denominator as u64);

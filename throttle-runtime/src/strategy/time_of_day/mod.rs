@@ -1,0 +1,179 @@
+//! Windows aligned to the clock, with a limit for each hour of the day.
+
+mod zone;
+
+use self::zone::{Span, Zone};
+use super::{Arrival, State, Step, Strategy, Times, fixed_window};
+use crate::Quota;
+
+/// A [`FixedWindow`](super::FixedWindow) whose limit depends on what clocks on the wall show: twice as much at
+/// night, when nobody else is there.
+///
+/// - **Admits** up to the limit of the hour per aligned window, in any costs. The hour is that of the request:
+///   when the limit changes within a window, what was used stays used, and the new limit holds. An hour without
+///   a window of its own has the limit itself.
+/// - **Worst burst**: twice the greatest limit within any period, around the border of two windows.
+/// - **State**: the end of the window and the units used in it.
+/// - **Wait**: to the end of the window, or to an hour whose limit has room for the request, whichever comes
+///   first; exact, also where clocks are put forward or back before. A cost above the greatest limit never fits.
+/// - **Remaining** is what is left now; [`next_after`](Quota::next_after) is when there is more, by a new window
+///   or a greater limit, [`reset_after`](Quota::reset_after) is the end of the window.
+///
+/// Windows are those of the rate and aligned to UTC, as everywhere: a `100/day` begins at 0:00 UTC wherever the
+/// clocks are. Only the hours are local.
+///
+/// Zones are looked up once, when the registry is built: one that does not exist stops the start. Their rules
+/// are those of the machine, if it has any (`/usr/share/zoneinfo`, which updates of the system keep current), or
+/// else those that the program brings along, so that an image without them will do. A new version of either is
+/// read at the next start.
+///
+/// Pick it where the service has more to give at some hours than at others.
+///
+/// A clock that steps back is met as by `FixedWindow`.
+///
+/// ```
+/// use throttle::{Rate, strategy::{Arrival, State, Strategy, TimeOfDay, Times}};
+///
+/// const NIGHTS: TimeOfDay = TimeOfDay::in_zone("Europe/Berlin").window(22, 6, Times::new(3));
+/// let left = |hour: u64| {
+///     let arrival = Arrival::new(Rate::per_minute(10), 0, hour * 3_600_000_000);
+///     NIGHTS.step(&State::EMPTY, &arrival).quota.remaining()
+/// };
+/// // In January 1970 Berlin is an hour ahead of UTC.
+/// assert_eq!((left(20), left(21), left(28), left(29)), (10, 30, 30, 10));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TimeOfDay {
+    zone: Zone,
+    hours: [Times; 24],
+    /// The greatest of them.
+    most: Times,
+    /// The hours that a window has said something about, one bit each.
+    said: u32,
+}
+
+impl TimeOfDay {
+    /// The limit itself at all hours of that time zone, as long as no [`window`](Self::window) says otherwise.
+    ///
+    /// It has a name of the IANA database, such as `Europe/Berlin` or `UTC`, or is an offset, such as `+02:00`.
+    /// One that does not exist is a problem that the registry reports at the start.
+    pub const fn in_zone(name: &'static str) -> Self {
+        Self { zone: Zone(name), hours: [Times::ONE; 24], most: Times::ONE, said: 0 }
+    }
+
+    /// Twice the limit from 0 to 8, the limit itself from 8 to 17, and one and a half times as much until
+    /// midnight.
+    pub const fn office_hours(zone: &'static str) -> Self {
+        Self::in_zone(zone).window(0, 8, Times::new(2)).window(8, 17, Times::ONE).window(
+            17,
+            24,
+            Times::ratio(3, 2),
+        )
+    }
+
+    /// How many times the limit there is from the hour `from` until just before `to`, which may be the next
+    /// day: 0 to 23, and 24 for midnight at the end.
+    ///
+    /// # Panics
+    ///
+    /// If an hour is greater, both are the same, or another window has one of the hours: at compile time in a
+    /// constant.
+    #[must_use]
+    #[track_caller]
+    pub const fn window(mut self, from: u8, to: u8, times: Times) -> Self {
+        assert!(from < 24 && to <= 24, "an hour is 0 to 23, or 24 for the end of the day");
+        assert!(from != to, "a window ends at another hour than it begins");
+        let mut hour = from as usize;
+        loop {
+            assert!(self.said & 1 << hour == 0, "there is a window with one of these hours already");
+            self.said |= 1 << hour;
+            self.hours[hour] = times;
+            hour = (hour + 1) % 24;
+            if hour == to as usize % 24 {
+                break;
+            }
+        }
+        self.most = Times::greatest(&self.hours);
+        self
+    }
+
+    /// The limit at some time. Of a zone that does not exist nothing is known: the least limit holds.
+    fn limit(&self, span: Option<Span>, at: u64, limit: u64) -> u64 {
+        match span {
+            Some(span) => self.hours[span.hour(at)].of_limit(limit),
+            None => self.hours.iter().map(|times| times.of_limit(limit)).min().unwrap_or(limit),
+        }
+    }
+
+    /// The span of a time after that of another span.
+    fn later(&self, span: Option<Span>, at: u64) -> Option<Span> {
+        span.filter(|span| span.contains(at)).or_else(|| self.zone.later_span(at))
+    }
+
+    /// The first time from `at` on and before `end` at which the limit is at least `wanted`.
+    fn first(
+        &self,
+        mut span: Option<Span>,
+        (mut at, end): (u64, u64),
+        wanted: u64,
+        limit: u64,
+    ) -> Option<u64> {
+        // In three days there is every hour at least once, even one that is left out when clocks go forward.
+        for _ in 0..HOPS {
+            if at >= end {
+                break;
+            }
+            if self.limit(span, at, limit) >= wanted {
+                return Some(at);
+            }
+            at = span?.next_change(at);
+            span = self.later(span, at);
+        }
+        None
+    }
+}
+
+/// So many changes of the hour or the clock there can be in three days, and some.
+const HOPS: u32 = 80;
+
+impl Strategy for TimeOfDay {
+    fn name(&self) -> &'static str {
+        "time-of-day"
+    }
+
+    fn problem(&self) -> Option<String> {
+        let name = self.zone.0;
+        let problem = || format!("there is no time zone `{name}`: write one such as \"Europe/Berlin\"");
+        (!self.zone.exists()).then(problem)
+    }
+
+    fn step(&self, state: &State, arrival: &Arrival) -> Step {
+        let Arrival { rate, cost, now, .. } = *arrival;
+        let (rest, used) = fixed_window::window(state, arrival);
+        let end = now.saturating_add(rest);
+        let (span, limit) = (self.zone.span(now), rate.limit());
+        let left = self.limit(span, now, limit).saturating_sub(used);
+        let most = self.most.of_limit(limit);
+        // How long until there is room for so many units after so many: in this window, or a later one.
+        let until = |used: u64, units: u64| {
+            let wanted = used.saturating_add(units);
+            let here = || (wanted <= most).then(|| self.first(span, (now, end), wanted, limit)).flatten();
+            let then = || self.first(self.later(span, end), (end, u64::MAX), units, limit);
+            (units <= most).then(|| here().or_else(then)).flatten().map(|at| at - now)
+        };
+        let (quota, used) = match left.checked_sub(cost) {
+            Some(left) => (Quota::allowed(rate, left), used.saturating_add(cost)),
+            None => match until(used, cost) {
+                Some(wait) => (Quota::denied(rate, left, wait), used),
+                None => (Quota::never(rate, left), used),
+            },
+        };
+        let next = until(used, quota.remaining().saturating_add(1)).unwrap_or(rest);
+        Step { quota: quota.with_times(next, rest), state: State::new(end, used) }
+    }
+
+    /// Only into the window of the charge: that of another was never touched by it.
+    fn refund(&self, state: &State, arrival: &Arrival, elapsed: u64) -> State {
+        fixed_window::refund(state, arrival, elapsed)
+    }
+}
