@@ -104,14 +104,6 @@ impl CostBasedTokenBucket {
         }
     }
 
-    /// The costs without one of those, as long as none has faded.
-    const fn without(self, costs: Costs, cost: u64) -> Costs {
-        if costs.count == 0 || costs.count >= self.window {
-            return costs;
-        }
-        Costs { sum: costs.sum.saturating_sub(cost.saturating_mul(SCALE)), count: costs.count - 1 }
-    }
-
     /// The tokens that are missing now, in ticks, and the recent costs.
     fn read(self, state: &State, arrival: &Arrival) -> Option<(u128, Costs)> {
         let (ticks, costs) = unpack(state, self.window);
@@ -131,6 +123,12 @@ impl CostBasedTokenBucket {
         let (ahead, ticks) =
             (u64::try_from(ahead).unwrap_or(u64::MAX), u64::try_from(ticks).unwrap_or(u64::MAX));
         pack(arrival.now.saturating_add(ahead).saturating_add(1), ticks, costs)
+    }
+}
+
+impl Default for CostBasedTokenBucket {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
@@ -218,13 +216,12 @@ impl Strategy for CostBasedTokenBucket {
         }
     }
 
-    /// As if the tokens had been refilled at the whole rate since. The request leaves the average, unless older
-    /// ones have faded.
+    /// As if the tokens had been refilled at the whole rate since. The request stays in the average.
     fn refund(&self, state: &State, arrival: &Arrival, elapsed: u64) -> State {
         let Some((missing, costs)) = self.read(state, arrival) else { return state.clone() };
         let charged = capacity(arrival.cost, arrival.rate);
         let refilled = u128::from(elapsed).saturating_mul(u128::from(arrival.rate.limit()) * 1_000);
         let missing = missing.saturating_sub(charged.saturating_sub(refilled));
-        self.store(missing, self.without(costs, arrival.cost), arrival)
+        self.store(missing, costs, arrival)
     }
 }

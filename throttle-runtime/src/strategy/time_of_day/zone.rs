@@ -93,7 +93,6 @@ impl Span {
     }
 
     /// The hour that clocks on the wall show, 0 to 23.
-    #[expect(clippy::cast_possible_truncation, reason = "a day has 24 hours")]
     pub(super) const fn hour(self, at: u64) -> usize {
         (self.local(at) / HOUR) as usize
     }
