@@ -20,10 +20,15 @@ use crate::{
     backend::Backend,
     guide, problem_json, sites,
     strategy::{
-        Arrival, FixedWindow, Gcra, LeakyBucket, SlidingWindowCounter, SlidingWindowLog, State, Strategy,
-        TokenBucket, TokenBucketWithDebt,
+        Adaptive, Arrival, Class, CostBasedTokenBucket, FixedWindow, Gcra, LeakyBucket, LeakyBucketQueue,
+        PriorityQueue, QuotaWithRollover, SlidingWindowCounter, SlidingWindowLog, State, Strategy,
+        TieredRate, TokenBucket, TokenBucketWithDebt,
     },
 };
+
+#[cfg(feature = "time-zones")]
+#[allow(unused_imports, reason = "what the links of the pages lead to")]
+use crate::strategy::TimeOfDay;
 
 /// A page is a module without items.
 macro_rules! pages {

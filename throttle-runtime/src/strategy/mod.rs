@@ -9,6 +9,13 @@
 //! | [`TokenBucketWithDebt`] | the same, and more on credit | clients may finish and pay later |
 //! | [`LeakyBucket`] | what fits into a bucket that drains at the rate | load drains evenly |
 //! | [`Gcra`] | evenly spaced requests, with a burst if you allow one | the work behind the limit needs a steady flow |
+//! | [`LeakyBucketQueue`] | the same as a leaky bucket, but requests leave it as a whole | large requests keep their place until they are through |
+//! | [`CostBasedTokenBucket`] | bursts, refilled the slower the more requests cost | large requests do more harm than their cost says |
+//! | [`TieredRate`] | in every window a multiple of the limit for each tier | there is a handful of plans |
+//! | [`PriorityQueue`] | the limit in every period to each priority and those above it | some requests must pass when others used the limit up |
+//! | [`QuotaWithRollover`] | the limit in every window, and a share of what was left in the one before | people pay for a quota |
+//! | [`Adaptive`] | in every window what the load leaves of the limit | clients may have much while there is plenty |
+//! | `TimeOfDay` | in every window a multiple of the limit for each hour (feature `time-zones`) | there is more to give at some hours |
 //!
 //! A strategy knows neither storage nor clock: it is given the state and the time, and answers with the
 //! verdict and the new state. Every backend runs the same function.

@@ -27,6 +27,14 @@ use super::{Arrival, Class, State, Step, Strategy, Times, fixed_window};
 /// A clock that steps back is met as by `FixedWindow`.
 ///
 /// ```
+/// use throttle::{strategy::{TieredRate, Times}, throttle};
+///
+/// #[throttle(rate = "10/min", strategy = TieredRate::new().tier("partner", Times::new(20)))]
+/// async fn search() -> &'static str { "found" }
+/// # let _: axum::Router = axum::Router::new().route("/", axum::routing::get(search));
+/// ```
+///
+/// ```
 /// use throttle::{Rate, strategy::{Arrival, Class, State, Strategy, TieredRate, Times}};
 ///
 /// const PLANS: TieredRate = TieredRate::of("basic", Times::ONE).tier("team", Times::ratio(5, 2));

@@ -29,6 +29,14 @@ use crate::Quota;
 ///
 /// Pick it where the service has more to give at some hours than at others.
 ///
+/// ```
+/// use throttle::{strategy::TimeOfDay, throttle};
+///
+/// #[throttle(rate = "100/min", strategy = TimeOfDay::office_hours("America/New_York"))]
+/// async fn reports() -> &'static str { "ok" }
+/// # let _: axum::Router = axum::Router::new().route("/", axum::routing::get(reports));
+/// ```
+///
 /// A clock that steps back is met as by `FixedWindow`.
 ///
 /// ```
