@@ -4,7 +4,9 @@ use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use std::alloc::System;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
-use throttle_runtime::strategy::Gcra;
+use throttle_runtime::strategy::{
+    Adaptive, CostBasedTokenBucket, Gcra, LeakyBucketQueue, QuotaWithRollover, TieredRate, TimeOfDay,
+};
 use throttle_runtime::{Decision, Hit, Registry, Settings, Throttle};
 
 #[global_allocator]
@@ -25,6 +27,12 @@ fn a_decision_in_memory_allocates_nothing() {
         Settings::new().rate("100/min"),
         Settings::new().rate("100/min, 100/hour, 100/day, 100/week"),
         Settings::new().rate("100/min").strategy(Gcra::new().burst(100)),
+        Settings::new().rate("100/min").strategy(LeakyBucketQueue::new()),
+        Settings::new().rate("100/min").strategy(CostBasedTokenBucket::new()),
+        Settings::new().rate("100/min").strategy(TieredRate::new()),
+        Settings::new().rate("100/min").strategy(QuotaWithRollover::new()),
+        Settings::new().rate("100/min").strategy(Adaptive::new()),
+        Settings::new().rate("100/min").strategy(TimeOfDay::in_zone("Europe/Berlin")),
     ];
     for settings in settings {
         let throttle = Registry::default().create("t", settings).expect("a throttle");
