@@ -168,7 +168,11 @@ async fn b025_s08_the_most_specific_handler_answers() {
     assert_eq!(answers(backend.build().await.expect("built")).await, ("attribute".into(), "backend".into()));
 }
 
-#[throttle(rate = "10/min", cost = 11)]
+async fn eleven() -> u32 {
+    11
+}
+
+#[throttle(rate = "10/min", cost = eleven)]
 async fn never() {}
 
 #[tokio::test]

@@ -321,3 +321,26 @@ async fn d04_gcra_counts_its_tolerance_and_its_cost() {
     assert_eq!(throttle.hit("a").await.expect("a decision").retry_after(), Some(seconds(1)));
     assert!(throttle.hit(Hit::new("b").cost(50)).await.expect("a decision").is_never());
 }
+
+#[tokio::test]
+async fn a_constant_cost_that_never_fits_does_not_start() {
+    let registry = registry().build().await.expect("a registry");
+    let settings = Settings::new().rate("10/s, 100/min").cost(11_u32);
+    let error = registry.create("tight", settings).expect_err("10/s has no room for 11");
+    assert!(error.to_string().contains("its cost of 11 does not fit 10/s"), "{error}");
+    let roomy = settings.strategy(throttle::strategy::TokenBucket::new().burst(20));
+    assert!(registry.create("tight", roomy).is_ok());
+}
+
+/// Who belongs to which class is the program's to say, per use or by a function, and never the key's.
+#[tokio::test]
+async fn b090_a_class_is_not_read_from_the_key() {
+    let registry = registry().build().await.expect("a registry");
+    let settings =
+        Settings::new().rate("10/min").strategy(throttle::strategy::TieredRate::new()).class("free");
+    let throttle = registry.create("tier:premium", settings).expect("a throttle");
+    let left = async |hit: Hit<'_>| throttle.hit(hit).await.expect("a decision").remaining();
+    assert_eq!(left(Hit::from("tier:premium")).await, Some(9));
+    assert_eq!(left(Hit::from("alice").class("premium")).await, Some(49));
+    assert_eq!(left(Hit::from("bob").class("tier:premium")).await, Some(9));
+}

@@ -171,8 +171,11 @@ fn edge(returned: &TokenStream) -> TokenStream {
 /// The state that plug-in functions see: said, or else that of the handler.
 fn state<'t>(kind: Kind, func: &'t Func, all: &'t [Args]) -> Result<Option<&'t Type>> {
     let asks = |args: &Args| {
-        let settings = [&args.rate, &args.key, &args.cost, &args.on_error, &args.handler, &args.exempt];
-        settings.into_iter().flatten().any(|value| !matches!(value, syn::Expr::Lit(_)))
+        let Args { rate, key, cost, class, on_error, handler, exempt, .. } = args;
+        [rate, key, cost, class, on_error, handler, exempt]
+            .into_iter()
+            .flatten()
+            .any(|value| !matches!(value, syn::Expr::Lit(_)))
     };
     let said = all.iter().find_map(|args| args.state.as_ref());
     match said {

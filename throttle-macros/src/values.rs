@@ -34,7 +34,8 @@ impl Place<'_> {
             args.rate.as_ref().map(|rate| self.rate(rate)).transpose()?,
             args.strategy.as_ref().map(strategy).transpose()?,
             key_setting,
-            args.cost.as_ref().map(|cost| self.cost(cost)).transpose()?,
+            args.cost.as_ref().map(|cost| self.cost(cost, args)).transpose()?,
+            args.class.as_ref().map(|class| self.class(class)).transpose()?,
             args.backend
                 .as_ref()
                 .map(|name| filled(name, "backend").map(|name| quote!(backend: #name)))
@@ -83,15 +84,15 @@ impl Place<'_> {
         respan(quote!(#private::#function(#text)), text.span())
     }
 
-    fn cost(&self, cost: &Expr) -> Result<TokenStream> {
+    fn cost(&self, cost: &Expr, args: &Args) -> Result<TokenStream> {
         let negative = matches!(cost, Expr::Unary(unary) if matches!(unary.op, UnOp::Neg(_)));
         match literal(cost) {
             _ if negative => Err(Error::new(cost.span(), "a cost cannot be negative: write 1 or more")),
             Some(Lit::Int(number)) => match number.base10_parse::<u64>() {
                 Ok(0) => Err(Error::new(number.span(), "a cost of 0 charges nobody: write 1 or more")),
-                Ok(number_value) => {
-                    let value = quote_spanned!(number.span()=> #number_value);
-                    Ok(self.wrapped("cost", &value))
+                Ok(value) => {
+                    let value = respan(quote!(#value), number.span());
+                    Ok(self.wrapped("cost", &self.fitting(&value, args)))
                 }
                 Err(_) => Err(Error::new(number.span(), "a cost fits into 64 bits")),
             },
@@ -99,6 +100,32 @@ impl Place<'_> {
                 Err(Error::new(other.span(), "a cost is a whole number or an async fn that returns one"))
             }
             None => Ok(self.wrapped("cost", &quote!(#cost))),
+        }
+    }
+
+    /// A constant cost, which the compiler compares with constant limits. A strategy may let more through than
+    /// the limits, so where one is named the registry compares them.
+    fn fitting(&self, cost: &TokenStream, args: &Args) -> TokenStream {
+        match (args.rate.as_ref().and_then(literal), &args.strategy) {
+            (Some(Lit::Str(rates)), None) => {
+                let private = self.private;
+                respan(quote!(#private::cost(#cost, #rates)), cost.span())
+            }
+            _ => cost.clone(),
+        }
+    }
+
+    fn class(&self, class: &Expr) -> Result<TokenStream> {
+        match literal(class) {
+            Some(Lit::Str(name)) => {
+                let name = filled(name, "class")?;
+                Ok(self.wrapped("class", &self.checked("class", name)))
+            }
+            Some(other) => Err(Error::new(
+                other.span(),
+                "a class is a name such as \"premium\" or an async fn that returns one",
+            )),
+            None => Ok(self.wrapped("class", &quote!(#class))),
         }
     }
 

@@ -9,8 +9,8 @@ use crate::backend::{Backend, Short};
 use crate::fingerprint::Domain;
 use crate::http::{Headers, fields};
 use crate::plug::{Ask, role};
-use crate::strategy::Strategy;
-use crate::{ConfigError, Rates, Settings};
+use crate::strategy::{Arrival, State, Strategy};
+use crate::{ConfigError, Rate, Rates, Settings};
 
 /// Settled settings: one version of everything, so that a decision never mixes two.
 pub(crate) struct Policy {
@@ -24,6 +24,7 @@ pub(crate) struct Policy {
     pub(crate) domain: Option<Domain>,
     pub(crate) key: &'static dyn Ask<role::key>,
     pub(crate) cost: &'static dyn Ask<role::cost>,
+    pub(crate) class: Option<&'static dyn Ask<role::class>>,
     /// The cost, where it is the same for every request.
     pub(crate) units: Option<u64>,
     pub(crate) backend: Arc<dyn Backend>,
@@ -51,8 +52,25 @@ impl Policy {
     ) -> Result<Self, ConfigError> {
         let settings = settings.or(Settings::BUILT_IN);
         // Everything but the rate has a built-in default.
-        Self::settled(name, settings, backend)
-            .ok_or_else(|| ConfigError::one(format!("`{uid}` has no rate: give it one such as \"100/min\"")))
+        let policy = Self::settled(name, settings, backend).ok_or_else(|| {
+            ConfigError::one(format!("`{uid}` has no rate: give it one such as \"100/min\""))
+        })?;
+        match policy.too_tight() {
+            Some((cost, rate)) => Err(ConfigError::one(format!(
+                "`{uid}` never lets anything through: its cost of {cost} does not fit {rate}, however long one waits"
+            ))),
+            None => Ok(policy),
+        }
+    }
+
+    /// The cost and the limit that it never fits, if both are constant and nothing about the caller matters.
+    fn too_tight(&self) -> Option<(u64, Rate)> {
+        let (rates, cost) = (self.rates?, self.units.filter(|_| self.class.is_none())?);
+        let never = |rate: &&Rate| {
+            let step = || self.strategy.step(&State::EMPTY, &Arrival::new(**rate, cost, 0));
+            !rate.is_unlimited() && step().quota.is_never()
+        };
+        rates.iter().find(never).map(|rate| (cost, *rate))
     }
 
     fn settled(
@@ -70,6 +88,7 @@ impl Policy {
             short: None,
             key: settings.key?,
             cost,
+            class: settings.class,
             units: cost.value().and_then(Result::ok),
             backend: Arc::clone(backend),
             backend_name: Arc::clone(backend_name),

@@ -12,6 +12,7 @@ pub use crate::function::enter;
 pub use crate::http::source::{Cookie, Global, Header, Ip};
 pub use crate::plug::{Call, Web, role, wrap};
 pub use crate::site::{Linked, Site};
+pub use crate::strategy::Class;
 pub use crate::{Headers, Key, OnError, Outcome, Rates, Settings};
 
 /// The rates of a literal, at compile time.
@@ -32,6 +33,25 @@ pub const fn on_error(text: &str) -> OnError {
             panic!("unknown `on_error`: write \"allow\", \"throttle\", \"raise\" or the path of an async fn")
         }
     }
+}
+
+/// The cost of a literal that stands beside the rates of another, at compile time.
+#[track_caller]
+pub const fn cost(cost: u64, rates: &str) -> u64 {
+    // What is wrong with the rates is said where they stand.
+    if let Ok(rates) = Rates::parse(rates) {
+        assert!(
+            cost <= rates.least(),
+            "this cost is above the limit, so it never fits: lower it, or name a `strategy` that lets more through at once"
+        );
+    }
+    cost
+}
+
+/// The class of a literal, at compile time.
+#[track_caller]
+pub const fn class(name: &str) -> Class {
+    Class::new(name)
 }
 
 /// The header fields of a literal, at compile time.

@@ -62,6 +62,7 @@ settings! {
         strategy: &'static dyn Strategy,
         key: &'static dyn Ask<role::key>,
         cost: &'static dyn Ask<role::cost>,
+        class: &'static dyn Ask<role::class>,
         backend: &'static str,
         on_error: &'static dyn Ask<role::on_error>,
         handler: &'static dyn Ask<role::handler>,
@@ -95,7 +96,7 @@ impl Settings {
         fn wrong<R: Role>(said: Option<&'static dyn Ask<R>>) -> Option<ConfigError> {
             said.and_then(Ask::value).and_then(Result::err)
         }
-        let wrong = [wrong(self.rate), wrong(self.cost), wrong(self.on_error)];
+        let wrong = [wrong(self.rate), wrong(self.cost), wrong(self.class), wrong(self.on_error)];
         let wrong = wrong.into_iter().flatten().flat_map(|error| error.problems().to_vec());
         wrong.chain(self.strategy.and_then(Strategy::problem)).collect()
     }
@@ -127,6 +128,14 @@ impl Settings {
     /// What a request costs: a whole number, or an async fn that answers one. 0 passes freely.
     pub fn cost<M: 'static>(mut self, cost: impl Arg<role::cost, M, Web<()>> + 'static) -> Self {
         self.cost = Some(keep(cost));
+        self
+    }
+
+    /// What kind of caller it is, for strategies that tell them apart: a name, a
+    /// [`Class`](crate::strategy::Class), a [`Priority`](crate::strategy::Priority), or an async fn that answers
+    /// one.
+    pub fn class<M: 'static>(mut self, class: impl Arg<role::class, M, Web<()>> + 'static) -> Self {
+        self.class = Some(keep(class));
         self
     }
 

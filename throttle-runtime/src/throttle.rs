@@ -8,13 +8,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::request::Parts;
 
-use crate::admission::{self, Ticket};
+use crate::admission::{self, Terms, Ticket};
 use crate::backend::Mode;
 use crate::counters::{Counters, Counts, Event};
 use crate::key::Payer;
 use crate::plug::Head;
 use crate::policy::Policy;
 use crate::registry::Common;
+use crate::strategy::Class;
 use crate::{BackendError, Decision, ErrorKind, Key, Quota, Rates, Settings, Site, Source};
 
 /// One named limiter: who may do how much of what.
@@ -56,6 +57,7 @@ pub struct Hit<'a> {
     payer: Payer<'a>,
     cost: Option<u64>,
     rates: Option<Box<Rates>>,
+    class: Option<Class>,
 }
 
 impl<'a> Hit<'a> {
@@ -66,7 +68,7 @@ impl<'a> Hit<'a> {
 
     #[inline]
     const fn by(payer: Payer<'a>) -> Self {
-        Self { payer, cost: None, rates: None }
+        Self { payer, cost: None, rates: None, class: None }
     }
 
     /// What this use costs; 0 passes freely.
@@ -80,6 +82,13 @@ impl<'a> Hit<'a> {
     #[must_use]
     pub fn rate(mut self, rates: impl Into<Rates>) -> Self {
         self.rates = Some(Box::new(rates.into()));
+        self
+    }
+
+    /// What kind of caller it is, for strategies that tell them apart.
+    #[must_use]
+    pub fn class(mut self, class: impl Into<Class>) -> Self {
+        self.class = Some(class.into());
         self
     }
 }
@@ -275,7 +284,15 @@ impl Throttle {
         if cost == 0 && mode == Mode::Take {
             return Ok(Decision::passed(Source::Free));
         }
-        let ticket = Ticket::new(Cow::Borrowed(self), policy, hit.payer.into_key(), rates, cost);
+        let class = match (hit.class, policy.class) {
+            (Some(class), _) => class,
+            (None, Some(class)) => {
+                class.ask(&mut self.empty_head(&mut parts)).await.map_err(|_| no_request())?
+            }
+            (None, None) => Class::NONE,
+        };
+        let terms = Terms { key: hit.payer.into_key(), rates, cost, class };
+        let ticket = Ticket::new(Cow::Borrowed(self), policy, terms);
         match admission::ask(&[&ticket], mode).await {
             Ok(verdict) => ticket.enforced(Ok(Decision::by_backend(&verdict.quotas))),
             Err(error) => admission::react(&ticket, error, &mut self.empty_head(&mut parts)).await,

@@ -7,7 +7,7 @@ use http::request::Parts;
 use smallvec::SmallVec;
 
 pub(crate) use backend::{ask, react, within};
-pub(crate) use ticket::{Stop, Ticket};
+pub(crate) use ticket::{Stop, Terms, Ticket};
 
 use self::ticket::KnownKeys;
 use crate::backend::Mode;

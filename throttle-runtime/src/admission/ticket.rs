@@ -22,6 +22,14 @@ pub(crate) enum Stop {
     Answered(Refusal),
 }
 
+/// What a request comes to for one throttle.
+pub(crate) struct Terms {
+    pub(crate) key: Key,
+    pub(crate) rates: Rates,
+    pub(crate) cost: u64,
+    pub(crate) class: Class,
+}
+
 /// Who pays how much to one throttle. The policy is the version that the whole decision goes by.
 pub(crate) struct Ticket<'a> {
     pub(crate) throttle: Cow<'a, Throttle>,
@@ -29,19 +37,18 @@ pub(crate) struct Ticket<'a> {
     pub(crate) key: Key,
     pub(crate) rates: Rates,
     pub(crate) cost: u64,
+    pub(crate) class: Class,
     /// The backend's error, if it failed.
     pub(crate) error: OnceCell<BackendError>,
 }
 
 impl<'a> Ticket<'a> {
-    pub(crate) const fn new(
+    pub(crate) fn new(
         throttle: Cow<'a, Throttle>,
         policy: &'static Policy,
-        key: Key,
-        rates: Rates,
-        cost: u64,
+        Terms { key, rates, cost, class }: Terms,
     ) -> Self {
-        Self { throttle, policy, key, rates, cost, error: OnceCell::new() }
+        Self { throttle, policy, key, rates, cost, class, error: OnceCell::new() }
     }
 
     /// Asks everything that a decision depends on, cheapest first; `None` if the throttle does not apply.
@@ -58,7 +65,7 @@ impl<'a> Ticket<'a> {
             terms => terms?,
         };
         match terms {
-            Some((key, rates, cost)) => Ok(Some(Self::new(throttle, policy, key, rates, cost))),
+            Some(terms) => Ok(Some(Self::new(throttle, policy, terms))),
             None => {
                 throttle.count(Event::Skipped);
                 Ok(None)
@@ -72,7 +79,7 @@ impl<'a> Ticket<'a> {
         given: Option<Key>,
         known: &mut KnownKeys,
         head: &mut Head<'_>,
-    ) -> Result<Option<(Key, Rates, u64)>, Refusal> {
+    ) -> Result<Option<Terms>, Refusal> {
         if !throttle.is_enabled() || policy.rates.is_some_and(|rates| rates.is_unlimited()) {
             return Ok(None);
         }
@@ -92,13 +99,17 @@ impl<'a> Ticket<'a> {
         if cost == 0 {
             return Ok(None);
         }
+        let class = match policy.class {
+            Some(class) => class.ask(head).await?,
+            None => Class::NONE,
+        };
         let identity = match given {
             Some(key) => Identity::Key(key),
             None => known.ask(policy.key, head).await?,
         };
         Ok(match identity {
             Identity::Exempt => None,
-            Identity::Key(key) => Some((key, rates, cost)),
+            Identity::Key(key) => Some(Terms { key, rates, cost, class }),
         })
     }
 
@@ -124,7 +135,7 @@ impl<'a> Ticket<'a> {
             strategy,
             rates: &self.rates,
             cost: self.cost,
-            class: Class::NONE,
+            class: self.class,
             load: self.policy.strategy.load(),
             domain,
         }

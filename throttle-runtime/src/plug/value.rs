@@ -5,6 +5,7 @@ use std::future::Future;
 use super::{Answer, Arg, Call, Head, Refusal, Role, role};
 use crate::failure::{Failure, OnError, Reaction};
 use crate::http::source::{Cookie, Global, Header, Ip, KeySource};
+use crate::strategy::{Class, Priority};
 use crate::{ConfigError, Identity, Rate, Rates, Soon};
 
 /// Marks an argument that is a value.
@@ -35,6 +36,7 @@ macro_rules! values {
 values! {
     rate: Rate, Rates;
     cost: u8, u16, u32, u64;
+    class: Class, Priority;
 }
 
 /// A rate from a configuration file. Its mistakes come up when the registry is built.
@@ -50,6 +52,23 @@ impl<E> Arg<role::rate, Value, E> for &'static str {
 
     fn describe(&self) -> String {
         self.parse::<Rates>().map_or_else(|_| (*self).to_owned(), |rates| rates.to_string())
+    }
+}
+
+/// A class by name, from a configuration file. What is too long for one is a class that no strategy knows.
+impl<E> Arg<role::class, Value, E> for &'static str {
+    fn ask<'a>(&'a self, _: &'a mut Head<'_>) -> Soon<'a, Result<Class, Refusal>> {
+        Soon::now(Ok((*self).into()))
+    }
+
+    fn value(&self) -> Option<Result<Class, ConfigError>> {
+        let longest = Class::MAX;
+        let long = || ConfigError::one(format!("the class \"{self}\" has more than {longest} bytes"));
+        Some(if self.len() > longest { Err(long()) } else { Ok((*self).into()) })
+    }
+
+    fn describe(&self) -> String {
+        format!("\"{self}\"")
     }
 }
 

@@ -60,6 +60,17 @@ impl Rates {
         &self.rates[..self.len]
     }
 
+    /// The lowest limit.
+    pub(crate) const fn least(&self) -> u64 {
+        let (mut least, mut index) = (u64::MAX, 0);
+        while index < self.len {
+            let limit = self.rates[index].limit();
+            least = if limit < least { limit } else { least };
+            index += 1;
+        }
+        least
+    }
+
     /// Whether none of the limits limits anything.
     pub fn is_unlimited(&self) -> bool {
         self.iter().all(Rate::is_unlimited)

@@ -54,7 +54,7 @@ pub(super) fn step(state: &State, arrival: &Arrival, limit: u64) -> Step {
 
 #[expect(clippy::inline_always, reason = "a call costs a fifth of a decision")]
 #[inline(always)]
-pub(super) fn decide(words: Words, limit: u64) -> Outcome {
+pub(super) const fn decide(words: Words, limit: u64) -> Outcome {
     let Words { rate, cost, now, .. } = words;
     let (rest, used) = current(words);
     let left = limit.saturating_sub(used);
@@ -70,7 +70,7 @@ pub(super) fn decide(words: Words, limit: u64) -> Outcome {
 }
 
 /// How long the window still lasts, and the units used in it.
-pub(super) fn window(state: &State, arrival: &Arrival) -> (u64, u64) {
+pub(super) const fn window(state: &State, arrival: &Arrival) -> (u64, u64) {
     current(Words::new(state, arrival))
 }
 

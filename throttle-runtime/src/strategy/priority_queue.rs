@@ -1,5 +1,7 @@
 //! A sliding window in which the more important go first.
 
+use std::fmt;
+
 use super::sliding_window_log::{self, counts};
 use super::{Arrival, Class, State, Step, Strategy};
 
@@ -73,6 +75,12 @@ impl Priority {
 impl From<Priority> for Class {
     fn from(priority: Priority) -> Self {
         priority.class()
+    }
+}
+
+impl fmt::Display for Priority {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.class().fmt(f)
     }
 }
 

@@ -45,7 +45,7 @@ async fn throttles(clock: &ManualClock) -> Vec<Throttle> {
     each().into_iter().map(throttle).collect()
 }
 
-async fn is_allowed(throttle: &Throttle, hit: impl Into<Hit>) -> bool {
+async fn is_allowed(throttle: &Throttle, hit: impl Into<Hit<'_>>) -> bool {
     throttle.hit(hit).await.expect("memory never fails").is_allowed()
 }
 
