@@ -69,11 +69,12 @@ pub(super) const fn decide(words: Words, limit: u64) -> Outcome {
     Outcome { quota: quota.with_times(rest, rest), until, word: used.saturating_add(cost) }
 }
 
-/// How long the window still lasts, and the units used in it.
+#[cfg(feature = "time-zones")]
 pub(super) const fn window(state: &State, arrival: &Arrival) -> (u64, u64) {
     current(Words::new(state, arrival))
 }
 
+/// How long the window still lasts, and the units used in it.
 #[inline]
 const fn current(Words { until, word, rate, now, .. }: Words) -> (u64, u64) {
     let period = rate.period_micros();

@@ -5,7 +5,7 @@ use std::hint;
 use std::sync::Arc;
 
 use super::Engine;
-use super::page::Seen;
+use super::page::{Entry, Page, Seen};
 use super::table::Id;
 use crate::backend::{Backend, Mode};
 use crate::fingerprint::Domain;
@@ -52,7 +52,7 @@ impl Short {
         for _ in 0..ATTEMPTS {
             let seen = match page.read(id.bits) {
                 Seen::Entry(seen) => seen,
-                Seen::Nothing => return None,
+                Seen::Nothing => return self.admit(page, id, cost, mode),
                 Seen::Writer => {
                     hint::spin_loop();
                     continue;
@@ -75,5 +75,22 @@ impl Short {
             return Some(step.quota);
         }
         None
+    }
+
+    /// Decides about an identity that is not in the table; `None` if it may have been there, or finds no place.
+    #[inline(never)]
+    fn admit(&self, page: &Page, id: Id, cost: u64, mode: Mode) -> Option<Quota> {
+        let (engine, rate) = (&*self.engine, self.rate);
+        if !engine.table.forgotten.is_empty() {
+            return None;
+        }
+        let now = engine.time.now();
+        let step = self.plan.step(Words { until: 0, word: 0, rate, cost, now })?;
+        if step.quota.fits() && mode == Mode::Take {
+            let (head, word) = engine.table.encode(id, step.until, step.word)?;
+            let entry = Entry { id: id.bits, head, word };
+            engine.table.add(&page.try_lock()?, entry, now).then_some(())?;
+        }
+        Some(step.quota)
     }
 }

@@ -159,7 +159,7 @@ impl Page {
         Entry { id, head, word }
     }
 
-    fn set(&self, at: usize, entry: Entry) {
+    pub(super) fn set(&self, at: usize, entry: Entry) {
         let [id, head, word] = &self.places[at];
         id.store(entry.id, Relaxed);
         head.store(entry.head, Relaxed);
@@ -184,6 +184,25 @@ impl Locked<'_> {
 
     pub(super) fn entries(&self) -> impl Iterator<Item = Entry> + '_ {
         (0..PLACES).map(|at| self.entry(at)).filter(|entry| entry.id != 0)
+    }
+
+    /// Where a new fingerprint of this page goes: over what is useless on the way of its search, or to its end;
+    /// and whether that is empty. `None` if the fingerprint is here or lives elsewhere, or the page is full.
+    pub(super) fn place_for(&self, id: u64, useless: impl Fn(Entry) -> bool) -> Option<(usize, bool)> {
+        let mut found = None;
+        for step in 0..PLACES {
+            let at = (home(id) + step) % PLACES;
+            let entry = self.entry(at);
+            if entry.id == 0 {
+                found = found.or(Some((at, true)));
+                break;
+            }
+            if entry.id == id {
+                return None;
+            }
+            found = found.or_else(|| useless(entry).then_some((at, false)));
+        }
+        found.filter(|_| self.covers(id))
     }
 
     /// Puts an entry over the one of its fingerprint, or into an empty place; `false` if there is none.

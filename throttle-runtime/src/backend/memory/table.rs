@@ -110,6 +110,20 @@ impl Table {
         }
     }
 
+    /// Adds a state of two words, if it is new and finds an empty place or one whose state has expired.
+    pub(super) fn add(&self, page: &Locked<'_>, entry: Entry, now: u64) -> bool {
+        let expired = |entry: Entry| self.decode(entry).is_some_and(|(until, _)| until <= now);
+        match page.place_for(entry.id, expired) {
+            Some((place, false)) => page.set(place, entry),
+            Some((place, true)) if self.len() < self.max => {
+                page.set(place, entry);
+                self.len.fetch_add(1, Relaxed);
+            }
+            _ => return false,
+        }
+        true
+    }
+
     /// Stores a state, for which there is [room](Self::make_room).
     pub(super) fn set(&self, page: &Locked<'_>, id: Id, state: State) {
         let old = page.get(id.bits);
