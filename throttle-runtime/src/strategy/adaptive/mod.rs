@@ -17,7 +17,7 @@ use crate::Quota;
 /// rounded down, then in whole units, at least 1. It stays as it is until the window ends.
 ///
 /// The load is what the client itself has used of its limit in the window before: whoever uses all of `100/min`
-/// for minutes has 100, 60, 36, and 30 from then on; whoever uses less has everything. Or it is what a
+/// for minutes has 100, 60, 36, and 30 from then on; whoever stays within 80 always has 100. Or it is what a
 /// [function](Self::load) of yours measures, which is then asked at every request; with that, a new client of a
 /// loaded service begins with less than the whole limit.
 ///
