@@ -45,7 +45,8 @@ pub(crate) fn stepping_schedule() -> impl Random<Value = Vec<Request>> {
 }
 
 fn requests(gap: impl Random<Value = i64>) -> impl Random<Value = Vec<Request>> {
-    let request = (gap, 0..4_u64, class(), 0..=1_000_u64);
+    let cost = prop_oneof![15 => 0..4_u64, 1 => 0..40_u64];
+    let request = (gap, cost, class(), 0..=1_000_u64);
     let request = request.prop_map(|(gap, cost, class, load)| Request { gap, cost, class, load });
     prop::collection::vec(request, 1..150)
 }
@@ -64,7 +65,7 @@ pub(crate) fn strategy() -> impl Random<Value = Box<dyn Strategy>> {
     prop_oneof![buckets(), windows()]
 }
 
-fn buckets() -> impl Random<Value = Box<dyn Strategy>> {
+pub(crate) fn buckets() -> impl Random<Value = Box<dyn Strategy>> {
     prop_oneof![
         Just(()).prop_map(|()| boxed(LeakyBucket)),
         (1..40_u64, prop_oneof![1..9_u16, 200..=1_000_u16], 1..=100_u8).prop_map(
@@ -83,7 +84,7 @@ fn buckets() -> impl Random<Value = Box<dyn Strategy>> {
     ]
 }
 
-fn windows() -> impl Random<Value = Box<dyn Strategy>> {
+pub(crate) fn windows() -> impl Random<Value = Box<dyn Strategy>> {
     prop_oneof![
         Just(()).prop_map(|()| boxed(FixedWindow)),
         Just(()).prop_map(|()| boxed(SlidingWindowLog)),
@@ -129,8 +130,8 @@ pub(crate) fn each() -> Vec<Box<dyn Strategy>> {
     ]
 }
 
-/// A moment on no border of any window.
-pub(crate) const START: u64 = 1_767_225_600_123_456;
+/// A moment on no border of any window, nor near one of an hour.
+pub(crate) const START: u64 = 1_767_226_600_123_456;
 
 /// Runs a schedule; a denied request leaves the state as it was, as every backend does it.
 pub(crate) fn run(

@@ -5,7 +5,9 @@ use proptest::strategy::Strategy as Random;
 use throttle_runtime::Rate;
 use throttle_runtime::strategy::{Arrival, State, Step, Strategy};
 
-use crate::common::{Request, START, each, micros, rate, run, schedule, stepping_schedule, strategy};
+use crate::common::{
+    Request, START, buckets, each, micros, rate, run, schedule, stepping_schedule, strategy, windows,
+};
 
 /// What is asked of each step of a schedule: the first that is wrong ends it.
 fn holds(
@@ -157,6 +159,29 @@ proptest! {
             latest.get() - arrival.now > rate.period_micros()
                 || wait_is_true(strategy, arrival, state, step)
                     && remaining_is_true(strategy, arrival, state, step)
+        })?;
+    }
+
+    /// A clock that steps back gives nothing back: in windows by up to a period, in buckets by up to the time in
+    /// which what is in them drains.
+    #[test]
+    fn b094_what_was_used_stays_used(
+        rate in rate(),
+        schedule in schedule(),
+        thousandths in 0..=1_000_u64,
+        (window, bucket) in (windows(), buckets()),
+    ) {
+        let stays_used = |strategy: &dyn Strategy, most: u64, arrival: &Arrival, step: &Step| {
+            let before = arrival.now - most * thousandths / 1_000;
+            let asked = strategy.step(&step.state, &asking(&at(arrival, before), 0)).quota;
+            !step.quota.fits() || arrival.cost == 0 || asked.remaining() <= step.quota.remaining()
+        };
+        holds(&*window, rate, &schedule, |arrival, _, step| {
+            stays_used(&*window, rate.period_micros(), arrival, step)
+        })?;
+        holds(&*bucket, rate, &schedule, |arrival, _, step| {
+            // The time is rounded up.
+            stays_used(&*bucket, micros(step.quota.reset_after()).saturating_sub(1), arrival, step)
         })?;
     }
 

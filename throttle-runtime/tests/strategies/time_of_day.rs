@@ -88,6 +88,17 @@ fn b092_a_wait_leads_over_a_change_of_the_clock() {
     assert!(strategy.step(&State::EMPTY, &Arrival::new(Rate::per_day(10), 31, SPRING)).quota.is_never());
 }
 
+/// 14 March 2010, 3:31 UTC: in Newfoundland 0:01 becomes 1:01, so that hour has 59 minutes.
+#[test]
+fn b092_clocks_change_at_odd_minutes() {
+    const CHANGE: u64 = 1_268_537_460_000_000;
+    let strategy = TimeOfDay::in_zone("America/St_Johns").window(1, 2, Times::new(3));
+    let step = strategy.step(&State::EMPTY, &Arrival::new(Rate::per_day(10), 25, CHANGE - MINUTE / 2));
+    assert_eq!(step.quota.retry_after().map(|wait| wait.as_secs()), Some(30));
+    let around = [CHANGE - 1, CHANGE, CHANGE + 59 * MINUTE - 1, CHANGE + 59 * MINUTE];
+    assert_eq!(around.map(|at| left(&strategy, at)), [10, 30, 30, 10]);
+}
+
 #[tokio::test]
 async fn a_zone_that_does_not_exist_stops_the_start() {
     let settings = Settings::new().rate("10/min").strategy(TimeOfDay::in_zone("Mars/Olympus_Mons"));

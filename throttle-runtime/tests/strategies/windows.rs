@@ -208,6 +208,10 @@ fn b091_half_of_what_is_unused_carries_over_up_to_the_maximum() {
     assert_eq!(left(quota.max_rollover(10), 40, 1), 110);
     assert_eq!(left(quota.rollover(100).max_rollover(u64::MAX), 1, 1), 199);
     assert_eq!(left(quota.rollover(0), 40, 1), 100);
+    // What fits only with what carries over waits for it; what never will does not.
+    let state = quota.step(&State::EMPTY, &Arrival::new(rate, 40, START)).state;
+    let [fits, never] = [130, 131].map(|cost| quota.step(&state, &Arrival::new(rate, cost, START)).quota);
+    assert!(fits.retry_after().is_some_and(|wait| wait.as_secs() < 86_400) && never.is_never());
 }
 
 /// Ten were used of ten; then the limit is five.
