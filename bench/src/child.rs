@@ -1,0 +1,41 @@
+//! Processes of its own: for what must not find the memory or the threads of something else.
+
+use std::error::Error;
+use std::process::{Command, Stdio};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::{footprint, http};
+
+/// This program, asked for one part of a measurement.
+pub(crate) fn command(part: &[&str]) -> Result<Command, Box<dyn Error>> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.arg("child").args(part);
+    Ok(command)
+}
+
+/// What a process of its own measures.
+pub(crate) fn ask<T: DeserializeOwned>(part: &[&str]) -> Result<T, Box<dyn Error>> {
+    let output = command(part)?.stderr(Stdio::inherit()).output()?;
+    if !output.status.success() {
+        return Err(format!("{} ended with {}", part.join(" "), output.status).into());
+    }
+    Ok(serde_json::from_slice(&output.stdout)?)
+}
+
+/// Does one part of a measurement, in the process that [`command`] started.
+pub(crate) fn run(part: &[String]) -> Result<(), Box<dyn Error>> {
+    let part: Vec<_> = part.iter().map(String::as_str).collect();
+    match *part {
+        ["growth", subject, keys] => tell(&footprint::growth(subject, keys.parse()?)?),
+        ["flood", subject, keys] => tell(&footprint::flood(subject, keys.parse()?)?),
+        ["serve", mode] => http::serve(mode),
+        _ => Err("no such part of a measurement".into()),
+    }
+}
+
+fn tell(value: &impl Serialize) -> Result<(), Box<dyn Error>> {
+    println!("{}", serde_json::to_string(value)?);
+    Ok(())
+}

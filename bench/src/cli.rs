@@ -1,0 +1,116 @@
+//! The command line.
+
+use lexopt::prelude::{Long, Short, Value, ValueExt};
+
+/// What can be asked for.
+pub(crate) enum Asked {
+    Help,
+    Command(Command, Options),
+    /// What the program asks of a process of its own, see [`child`](crate::child).
+    Child(Vec<String>),
+}
+
+/// What is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Command {
+    Memory,
+    Hash,
+    Footprint,
+    Http,
+    Compile,
+    Plot,
+}
+
+/// How.
+#[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch that stands for itself")]
+pub(crate) struct Options {
+    /// Parts of the names of cells; all if there are none.
+    pub(crate) cells: Vec<String>,
+    /// Parts of the names of subjects; all if there are none.
+    pub(crate) subjects: Vec<String>,
+    pub(crate) reps: Option<usize>,
+    pub(crate) quick: bool,
+    pub(crate) built_in: bool,
+    pub(crate) json: bool,
+    pub(crate) save: bool,
+    pub(crate) check: bool,
+}
+
+/// What the program says of itself.
+pub(crate) const HELP: &str = "\
+usage: cargo run --release -p throttle-bench -- COMMAND [OPTIONS]
+
+commands
+  memory      the cost of a decision, beside the peers and the floor (about 8 minutes)
+  hash        the cost of a key's fingerprint (seconds)
+  footprint   memory per key, and what a flood of keys does (3 minutes)
+  http        whole requests, beside tower_governor (2 minutes; with wrk if it is there)
+  compile     a clean build and its crates, beside the peers (10 minutes)
+  plot        pictures and tables in docs/, from what the others saved
+
+options
+  --cell TEXT     only cells whose names contain the text (may be repeated)
+  --subject TEXT  only subjects whose names contain it (may be repeated)
+  --reps N        how often everything is measured
+  --quick         less of everything: for a first look
+  --built-in      http: load from this program even if there is wrk
+  --json          one JSON object per line instead of tables
+  --save          also keep the records in bench/results, for `plot`, instead of older ones of the same cells
+  --check         fail if a target is missed
+";
+
+/// What was asked for.
+pub(crate) fn parse() -> Result<Asked, lexopt::Error> {
+    let mut parser = lexopt::Parser::from_env();
+    let mut command = None;
+    let mut options = Options::default();
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Value(name) if command.is_none() && name == "child" => {
+                let rest = parser.raw_args()?.map(ValueExt::string);
+                return rest.collect::<Result<_, _>>().map(Asked::Child);
+            }
+            Value(name) if command.is_none() => command = Some(name.parse_with(Command::named)?),
+            Long("cell") => options.cells.push(parser.value()?.string()?),
+            Long("subject") => options.subjects.push(parser.value()?.string()?),
+            Long("reps") => options.reps = Some(parser.value()?.parse_with(at_least_one)?),
+            Long("quick") => options.quick = true,
+            Long("built-in") => options.built_in = true,
+            Long("json") => options.json = true,
+            Long("save") => options.save = true,
+            Long("check") => options.check = true,
+            Short('h') | Long("help") => return Ok(Asked::Help),
+            _ => return Err(argument.unexpected()),
+        }
+    }
+    Ok(command.map_or(Asked::Help, |command| Asked::Command(command, options)))
+}
+
+impl Command {
+    fn named(name: &str) -> Result<Self, String> {
+        match name {
+            "memory" => Ok(Self::Memory),
+            "hash" => Ok(Self::Hash),
+            "footprint" => Ok(Self::Footprint),
+            "http" => Ok(Self::Http),
+            "compile" => Ok(Self::Compile),
+            "plot" => Ok(Self::Plot),
+            _ => Err("no such command".to_owned()),
+        }
+    }
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|&reps| reps > 0).ok_or_else(|| "not a number above 0".to_owned())
+}
+
+impl Options {
+    pub(crate) fn wants_cell(&self, name: &str) -> bool {
+        self.cells.is_empty() || self.cells.iter().any(|part| name.contains(part.as_str()))
+    }
+
+    pub(crate) fn wants_subject(&self, name: &str) -> bool {
+        self.subjects.is_empty() || self.subjects.iter().any(|part| name.contains(part.as_str()))
+    }
+}

@@ -1,0 +1,181 @@
+//! `footprint`: memory per key, and what becomes of it under a flood of keys. Every row is a process of its own.
+
+mod flood;
+mod growth;
+
+use std::error::Error;
+
+pub(crate) use self::flood::{Flood, flood};
+pub(crate) use self::growth::{Growth, growth};
+
+use crate::child;
+use crate::cli::Options;
+use crate::machine::Noise;
+use crate::memory::{FLOOR, REFERENCE, peers};
+use crate::report::{OURS, Record, Report, Table, number, percent, ratio, record};
+
+/// Ours may take so many bytes per key.
+pub(crate) const BYTES: f64 = 40.0;
+/// One in a thousand decisions may take so many times as long as the one in the middle.
+const TAIL: f64 = 20.0;
+/// Memory is flat if it stays within so many times of what it was when the limit of keys was reached.
+const FLAT: f64 = 1.05;
+
+/// Whether all targets were met.
+pub(crate) fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
+    let mut report = Report::new("footprint", options);
+    for (keys, cell) in [(1_000_000, "1m"), (5_000_000, "5m")] {
+        if !(options.quick && keys > 1_000_000) {
+            let records = grow(keys, cell, options)?;
+            report.records(&records);
+            report.say(&growth_table(&records));
+            report.missed(records.iter().filter_map(too_large));
+        }
+    }
+    let grown = report.finish()?;
+    let mut report = Report::new("flood", options);
+    let records = flooded(options)?;
+    report.records(&records);
+    report.say(&flood_table(&records));
+    report.missed(records.iter().flat_map(not_calm));
+    Ok(report.finish()? && grown)
+}
+
+/// One process for each subject.
+fn grow(keys: u64, cell: &str, options: &Options) -> Result<Vec<Record<Growth>>, Box<dyn Error>> {
+    let ours = growth::OURS.iter().map(|name| (name.replace(OURS, cell), *name, OURS));
+    let peers = peers().map(|name| (cell.to_owned(), name, name));
+    let mut records = Vec::new();
+    for (cell, name, subject) in ours.chain(peers) {
+        // The default backend keeps a million keys; the slowest peer takes minutes for more, and says the same.
+        let to_skip = keys > 1_000_000 && matches!(name, growth::OUT_OF_THE_BOX | "limitador");
+        if to_skip || !options.wants_cell(&cell) || !options.wants_subject(subject) {
+            continue;
+        }
+        let growth: Growth = child::ask(&["growth", name, &keys.to_string()])?;
+        records.push(Record { ns: Some(growth.per_new_key), ..record(&cell, subject, noise(), growth) });
+    }
+    let of =
+        |subject| records.iter().find(|record| record.subject == subject).map(|record| record.more.bytes);
+    let (reference, floor) = (of(REFERENCE), of(FLOOR));
+    for record in &mut records {
+        record.vs_governor = reference.map(|bytes| bytes / record.more.bytes);
+        record.vs_floor = floor.map(|bytes| record.more.bytes / bytes);
+    }
+    Ok(records)
+}
+
+pub(crate) fn growth_table(records: &[Record<Growth>]) -> String {
+    let headings = [
+        "cell",
+        "subject",
+        "bytes/key",
+        "peak",
+        "vs governor",
+        "vs floor",
+        "ns/new key",
+        "evictions",
+        "machine's noise",
+    ];
+    let mut table = Table::new(headings);
+    for Record { cell, subject, vs_governor, vs_floor, more, noise, .. } in records {
+        table.row([
+            cell.clone(),
+            subject.clone(),
+            number(more.bytes),
+            number(more.peak),
+            ratio(*vs_governor),
+            ratio(*vs_floor),
+            number(more.per_new_key),
+            more.evictions.to_string(),
+            percent(*noise),
+        ]);
+    }
+    table.render()
+}
+
+fn too_large(Record { cell, peer, more, .. }: &Record<Growth>) -> Option<String> {
+    let too_large = !peer && more.bytes > BYTES;
+    too_large.then(|| format!("{cell}: {:.1} bytes per key, not {BYTES}", more.bytes))
+}
+
+/// The machine's noise just after a process that measured.
+fn noise() -> f64 {
+    let mut noise = Noise::default();
+    (0..50).for_each(|_| noise.sample());
+    noise.spread()
+}
+
+/// One flood for each subject.
+fn flooded(options: &Options) -> Result<Vec<Record<Flood>>, Box<dyn Error>> {
+    let keys = if options.quick { 3_000_000 } else { 10_000_000 };
+    let mut records = Vec::new();
+    for (name, cell, subject) in [
+        ("gcra", "flood/gcra", OURS),
+        ("fixed-window", "flood/fixed-window", OURS),
+        (REFERENCE, "flood", REFERENCE),
+    ] {
+        if options.wants_cell(cell) && options.wants_subject(subject) {
+            let flood: Flood = child::ask(&["flood", name, &keys.to_string()])?;
+            records.push(Record { ns: Some(flood.median), ..record(cell, subject, noise(), flood) });
+        }
+    }
+    let reference = records.iter().find(|record| record.subject == REFERENCE).and_then(|record| record.ns);
+    for record in &mut records {
+        record.vs_governor = reference.zip(record.ns).map(|(reference, ns)| reference / ns);
+    }
+    Ok(records)
+}
+
+pub(crate) fn flood_table(records: &[Record<Flood>]) -> String {
+    let headings = [
+        "cell",
+        "subject",
+        "median ns",
+        "p99",
+        "p99.9",
+        "p99.9/median",
+        "max",
+        "MB at 1 M",
+        "MB at the end",
+        "hot passed",
+        "machine's noise",
+    ];
+    let mut table = Table::new(headings);
+    for Record { cell, subject, more, noise, .. } in records {
+        table.row([
+            cell.clone(),
+            subject.clone(),
+            number(more.median),
+            number(more.p99),
+            number(more.p999),
+            ratio(Some(more.p999 / more.median)),
+            number(more.max),
+            number(more.megabytes.first().copied().unwrap_or_default()),
+            number(more.megabytes.last().copied().unwrap_or_default()),
+            format!("{} of {}", more.passed, more.probes),
+            percent(*noise),
+        ]);
+    }
+    table.render()
+}
+
+fn not_calm(Record { cell, peer, more, .. }: &Record<Flood>) -> Vec<String> {
+    let mut missed = Vec::new();
+    if *peer {
+        return missed;
+    }
+    let tail = more.p999 / more.median;
+    if tail > TAIL {
+        missed.push(format!("{cell}: p99.9 is {tail:.1} times the median, not {TAIL}"));
+    }
+    let first = more.megabytes.first().copied().unwrap_or_default();
+    let most = more.megabytes.iter().copied().fold(0.0, f64::max);
+    if most > first * FLAT {
+        missed.push(format!("{cell}: memory grows from {first:.1} to {most:.1} MB"));
+    }
+    if more.passed > 0 {
+        missed.push(format!("{cell}: the client at its limit passed {} times", more.passed));
+    }
+    missed
+}

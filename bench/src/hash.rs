@@ -1,0 +1,142 @@
+//! `hash`: what the fingerprint of a key costs, by everything that could make one.
+//!
+//! Keys come from clients, so a limiter's hash has to be keyed and its fingerprints as good as unique: 128 bits of
+//! SipHash, or of AES. The others show what is given up for that. The library's own hash is private; once there is
+//! a way to call it, it belongs into [`hashes`].
+//!
+//! Two hashes over AES cannot be here. gxhash does not compile, and ahash does without AES, unless the whole
+//! program is compiled for processors that have it (`-C target-feature=+aes`), which a library cannot ask of its
+//! users. Safe Rust gets at AES through the crate `aes` only, which looks for it at run time.
+
+use std::error::Error;
+use std::hash::{BuildHasher, Hasher};
+use std::hint::black_box;
+use std::time::Instant;
+
+use aes::Block;
+use aes::hazmat::cipher_round;
+use serde::{Deserialize, Serialize};
+use siphasher::{sip, sip128};
+
+use crate::cli::Options;
+use crate::machine::{self, Noise};
+use crate::report::{Record, Report, Table, number, percent, ratio, record};
+use crate::statistics::{median, paired, spread};
+
+/// What this command says besides time.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Fingerprint {
+    pub(crate) spread: f64,
+}
+
+/// A hash, as a loop over keys that is compiled for it.
+struct Hash {
+    name: &'static str,
+    run: Box<Loop>,
+}
+
+/// The hash of the floor.
+const FLOOR: &str = "foldhash, 64 bits";
+/// That of governor.
+const REFERENCE: &str = "SipHash-1-3, 64 bits";
+
+/// Hashes every key, and makes something of all of them that depends on each.
+type Loop = dyn Fn(&[Vec<u8>]) -> u64;
+
+fn hashes() -> Vec<Hash> {
+    let (fold, a) = (foldhash::fast::RandomState::default(), ahash::RandomState::new());
+    let (k0, k1) = (fastrand::u64(..), fastrand::u64(..));
+    let round_keys = [k0, k1].map(|key| Block::from(u128::from(key).pow(2).to_le_bytes()));
+    let ahash = if cfg!(target_feature = "aes") { "ahash, 64 bits" } else { "ahash without AES, 64 bits" };
+    vec![
+        hash(FLOOR, move |key| written(fold.build_hasher(), key)),
+        hash(ahash, move |key| written(a.build_hasher(), key)),
+        hash(REFERENCE, move |key| sip::SipHasher13::new_with_keys(k0, k1).hash(key)),
+        hash("SipHash-1-3, 128 bits", move |key| {
+            let (low, high) = sip128::SipHasher13::new_with_keys(k0, k1).hash(key).as_u64();
+            low ^ high
+        }),
+        hash("AES rounds, 128 bits", move |key| aes_rounds(&round_keys, key)),
+    ]
+}
+
+fn hash(name: &'static str, hash: impl Fn(&[u8]) -> u64 + 'static) -> Hash {
+    let run = move |keys: &[Vec<u8>]| keys.iter().fold(0, |all, key| all ^ hash(black_box(key)));
+    Hash { name, run: Box::new(run) }
+}
+
+fn written(mut hasher: impl Hasher, key: &[u8]) -> u64 {
+    hasher.write(key);
+    hasher.finish()
+}
+
+/// What a hash over AES cannot do without: two rounds for each block of the key, and three so that each bit of the
+/// last one reaches all others.
+fn aes_rounds(round_keys: &[Block; 2], key: &[u8]) -> u64 {
+    let mut state = Block::from((key.len() as u128).to_le_bytes());
+    for part in key.chunks(16) {
+        state.iter_mut().zip(part).for_each(|(state, byte)| *state ^= byte);
+        cipher_round(&mut state, &round_keys[0]);
+        cipher_round(&mut state, &round_keys[1]);
+    }
+    for round in 0..3 {
+        cipher_round(&mut state, &round_keys[round % 2]);
+    }
+    let words = u128::from_le_bytes(state.into());
+    #[expect(clippy::cast_possible_truncation, reason = "both halves are used")]
+    let halves = words as u64 ^ (words >> 64) as u64;
+    halves
+}
+
+pub(crate) fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
+    let mut report = Report::new("hash", options);
+    let reps = options.reps.unwrap_or(if options.quick { 5 } else { 15 });
+    machine::pin(0);
+    for length in [8, 20, 64] {
+        let records = measure(length, reps, options);
+        report.records(&records);
+        report.say(&table(&records));
+    }
+    Ok(report.finish()?)
+}
+
+fn measure(length: usize, reps: usize, options: &Options) -> Vec<Record<Fingerprint>> {
+    const KEYS: usize = 1_000;
+    const ROUNDS: usize = 100;
+    let key = |_| (0..length).map(|_| fastrand::alphanumeric() as u8).collect();
+    let keys: Vec<Vec<u8>> = (0..KEYS).map(key).collect();
+    let hashes = hashes();
+    let hashes: Vec<_> = hashes.iter().filter(|hash| options.wants_subject(hash.name)).collect();
+    let mut samples = vec![Vec::new(); hashes.len()];
+    let mut noise = Noise::default();
+    for _ in 0..reps {
+        for (hash, samples) in hashes.iter().zip(&mut samples) {
+            noise.sample();
+            let clock = Instant::now();
+            for _ in 0..ROUNDS {
+                black_box((hash.run)(&keys));
+            }
+            samples.push(clock.elapsed().as_nanos() as f64 / (KEYS * ROUNDS) as f64);
+        }
+    }
+    let of =
+        |name| hashes.iter().zip(&samples).find(|(hash, _)| hash.name == name).map(|(_, samples)| samples);
+    let noise = noise.spread();
+    let records = hashes.iter().zip(&samples).map(|(hash, own)| Record {
+        ns: Some(median(own)),
+        vs_governor: of(REFERENCE).map(|other| paired(own, other, |own, other| other / own)),
+        vs_floor: of(FLOOR).map(|other| paired(own, other, |own, other| own / other)),
+        ..record(&format!("{length} bytes"), hash.name, noise, Fingerprint { spread: spread(own) })
+    });
+    records.collect()
+}
+
+pub(crate) fn table(records: &[Record<Fingerprint>]) -> String {
+    let Some(first) = records.first() else { return String::new() };
+    let mut table = Table::new([&first.cell, "ns", "spread", "vs governor's", "vs the floor's"]);
+    for Record { subject, ns, vs_governor, vs_floor, more, .. } in records {
+        let ns = number(ns.unwrap_or_default());
+        table.row([subject.clone(), ns, percent(more.spread), ratio(*vs_governor), ratio(*vs_floor)]);
+    }
+    format!("{}\nmachine's noise: {}\n", table.render(), percent(first.noise))
+}

@@ -1,0 +1,193 @@
+//! `http`: whole requests to a hello-world service, bare, with the attribute, and with a layer.
+//!
+//! Every service is a process of its own on one processor, up for the whole run; the load comes from another one.
+//! Each repetition visits all of them, and ratios are taken within it.
+
+mod built_in;
+mod load;
+mod modes;
+
+use std::error::Error;
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Stdio};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use self::load::{Load, Seen};
+pub(crate) use self::modes::{BARE, serve};
+use self::modes::{LAYER, MODES, Mode};
+use crate::child;
+use crate::cli::Options;
+use crate::machine::{self, Noise};
+use crate::report::{Record, Report, Table, number, percent, ratio, record};
+use crate::statistics::{median, paired, spread};
+
+/// What this command measures besides time.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Requests {
+    pub(crate) per_second: f64,
+    /// The rate as a part of the bare service's.
+    pub(crate) of_bare: f64,
+    pub(crate) target: Option<f64>,
+    /// Nanoseconds of the server's processor per request, and as a multiple of the bare service's. Steadier than
+    /// the rate where others use the machine too.
+    pub(crate) worked: f64,
+    pub(crate) worked_of_bare: f64,
+    /// Microseconds, and as multiples of the bare service's.
+    pub(crate) p50: f64,
+    pub(crate) p99: f64,
+    pub(crate) p50_of_bare: f64,
+    pub(crate) p99_of_bare: f64,
+    pub(crate) spread: f64,
+    pub(crate) reps: usize,
+}
+
+/// A service that runs.
+struct Server {
+    mode: &'static Mode,
+    process: Child,
+    port: u16,
+    seen: Vec<Seen>,
+    /// Nanoseconds of processor time per request.
+    worked: Vec<f64>,
+}
+
+/// How long each service is kept busy at a time: as short as wrk can.
+const TURN: Duration = Duration::from_secs(1);
+
+/// Whether all targets were met.
+pub(crate) fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
+    let mut report = Report::new("http", options);
+    let load = Load::available(options.built_in);
+    // Many short turns: what keeps the machine busy for a while then falls on all of them.
+    let reps = options.reps.unwrap_or(if options.quick { 3 } else { 15 });
+    let mut servers = MODES.iter().map(Server::start).collect::<Result<Vec<_>, _>>()?;
+    let mut noise = Noise::default();
+    for rep in 0..=reps {
+        let count = servers.len();
+        for turn in 0..count {
+            noise.sample();
+            let server = &mut servers[(turn + rep) % count];
+            let before = machine::processor_time(server.process.id());
+            let seen = load.run(server.port, TURN)?;
+            let worked = machine::processor_time(server.process.id()) - before;
+            // The first one only warms up.
+            if rep > 0 {
+                server.check(&seen)?;
+                server.worked.push(worked / seen.requests as f64);
+                server.seen.push(seen);
+            }
+        }
+    }
+    let records = records(&servers, noise.spread());
+    report.records(&records);
+    report.say(&table(&records));
+    report.say(&format!("load from {}; machine's noise: {}\n", load.name(), percent(noise.spread())));
+    report.missed(records.iter().flat_map(missed));
+    Ok(report.finish()?)
+}
+
+impl Server {
+    fn start(mode: &'static Mode) -> Result<Self, Box<dyn Error>> {
+        let mut process = child::command(&["serve", mode.name])?.stdout(Stdio::piped()).spawn()?;
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().ok_or("no output")?).read_line(&mut line)?;
+        Ok(Self { mode, process, port: line.trim().parse()?, seen: Vec::new(), worked: Vec::new() })
+    }
+
+    /// A service that answers otherwise than its name says is not worth comparing.
+    fn check(&self, seen: &Seen) -> Result<(), Box<dyn Error>> {
+        let expected = if self.mode.cell == "denied" { seen.requests } else { 0 };
+        if seen.refused == expected {
+            return Ok(());
+        }
+        Err(format!("{} refused {} of {} requests", self.mode.name, seen.refused, seen.requests).into())
+    }
+
+    fn each(&self, value: impl Fn(&Seen) -> f64) -> Vec<f64> {
+        self.seen.iter().map(value).collect()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended by itself; there is nobody to tell.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn records(servers: &[Server], noise: f64) -> Vec<Record<Requests>> {
+    let bare = servers.iter().find(|server| server.mode.name == BARE);
+    let Some(bare) = bare else { return Vec::new() };
+    let record = |server: &Server| {
+        let Mode { cell, subject, target, .. } = *server.mode;
+        let rate = server.each(|seen| seen.per_second);
+        let of_bare =
+            |value: fn(&Seen) -> f64| paired(&server.each(value), &bare.each(value), |own, bare| own / bare);
+        let layer = servers.iter().find(|other| (other.mode.cell, other.mode.subject) == (cell, LAYER));
+        let more = Requests {
+            per_second: median(&rate),
+            of_bare: of_bare(|seen| seen.per_second),
+            target,
+            worked: median(&server.worked),
+            worked_of_bare: paired(&server.worked, &bare.worked, |own, bare| own / bare),
+            p50: median(&server.each(|seen| seen.p50)),
+            p99: median(&server.each(|seen| seen.p99)),
+            p50_of_bare: of_bare(|seen| seen.p50),
+            p99_of_bare: of_bare(|seen| seen.p99),
+            spread: spread(&rate),
+            reps: rate.len(),
+        };
+        Record {
+            ns: Some(1e9 / more.per_second),
+            vs_governor: layer
+                .map(|layer| paired(&rate, &layer.each(|seen| seen.per_second), |own, other| own / other)),
+            vs_floor: Some(1.0 / more.of_bare),
+            ..record(cell, subject, noise, more)
+        }
+    };
+    servers.iter().map(record).collect()
+}
+
+pub(crate) fn table(records: &[Record<Requests>]) -> String {
+    let headings = [
+        "cell",
+        "subject",
+        "requests/s",
+        "spread",
+        "of bare",
+        "CPU us",
+        "vs tower_governor",
+        "p50 us",
+        "p99 us",
+    ];
+    let mut table = Table::new(headings);
+    for Record { cell, subject, vs_governor, more, .. } in records {
+        table.row([
+            cell.clone(),
+            subject.clone(),
+            format!("{:.0}", more.per_second),
+            percent(more.spread),
+            format!("{:.3}", more.of_bare),
+            format!("{:.2} ({:.3}x)", more.worked / 1e3, more.worked_of_bare),
+            ratio(*vs_governor),
+            format!("{} ({})", number(more.p50), ratio(Some(more.p50_of_bare))),
+            format!("{} ({})", number(more.p99), ratio(Some(more.p99_of_bare))),
+        ]);
+    }
+    table.render()
+}
+
+fn missed(Record { cell, vs_governor, more, .. }: &Record<Requests>) -> Vec<String> {
+    let mut missed = Vec::new();
+    let Some(target) = more.target else { return missed };
+    if more.of_bare < target {
+        missed.push(format!("{cell}: {:.3} of bare, not {target}", more.of_bare));
+    }
+    if let Some(times) = vs_governor.filter(|&times| times < 1.0) {
+        missed.push(format!("{cell}: {times:.3} of {LAYER}, not 1"));
+    }
+    missed
+}

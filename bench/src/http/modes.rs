@@ -1,0 +1,98 @@
+//! The services that are compared: one handler, with and without something before it.
+
+use std::error::Error;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::routing::get;
+use throttle::throttle;
+use tower_governor::GovernorLayer;
+use tower_governor::governor::GovernorConfigBuilder;
+
+use crate::machine;
+
+/// A service: its name, and what it is compared as.
+pub(super) struct Mode {
+    pub(super) name: &'static str,
+    pub(super) cell: &'static str,
+    pub(super) subject: &'static str,
+    /// How much of the rate of the bare service it has to reach.
+    pub(super) target: Option<f64>,
+}
+
+/// The handler alone.
+pub(crate) const BARE: &str = "bare";
+/// The best-known layer for axum.
+pub(super) const LAYER: &str = "tower_governor";
+
+pub(super) const MODES: [Mode; 7] = [
+    Mode { name: BARE, cell: BARE, subject: BARE, target: None },
+    Mode { name: "quiet", cell: "no-headers", subject: "throttle", target: Some(0.97) },
+    Mode { name: "headers", cell: "headers", subject: "throttle", target: Some(0.93) },
+    Mode { name: "denied", cell: "denied", subject: "throttle", target: Some(0.90) },
+    Mode { name: "layer-quiet", cell: "no-headers", subject: LAYER, target: None },
+    Mode { name: "layer-headers", cell: "headers", subject: LAYER, target: None },
+    Mode { name: "layer-denied", cell: "denied", subject: LAYER, target: None },
+];
+
+async fn hello() -> &'static str {
+    "Hello, World!"
+}
+
+#[throttle(rate = "1000000000/min", headers = "off")]
+async fn quiet() -> &'static str {
+    "Hello, World!"
+}
+
+#[throttle(rate = "1000000000/min")]
+async fn headers() -> &'static str {
+    "Hello, World!"
+}
+
+#[throttle(rate = "1/day")]
+async fn denied() -> &'static str {
+    "Hello, World!"
+}
+
+fn app(mode: &str) -> Option<Router> {
+    let layered = |app: Router| match mode {
+        "layer-quiet" => {
+            let config =
+                GovernorConfigBuilder::default().per_nanosecond(1).burst_size(1_000_000_000).finish();
+            Some(app.layer(GovernorLayer::new(Arc::new(config?))))
+        }
+        "layer-headers" => {
+            let mut config = GovernorConfigBuilder::default();
+            let config = config.per_nanosecond(1).burst_size(1_000_000_000).use_headers().finish();
+            Some(app.layer(GovernorLayer::new(Arc::new(config?))))
+        }
+        "layer-denied" => {
+            let hour = Duration::from_hours(1);
+            let config = GovernorConfigBuilder::default().period(hour).burst_size(1).finish();
+            Some(app.layer(GovernorLayer::new(Arc::new(config?))))
+        }
+        _ => None,
+    };
+    match mode {
+        BARE => Some(Router::new().route("/", get(hello))),
+        "quiet" => Some(Router::new().route("/", get(quiet))),
+        "headers" => Some(Router::new().route("/", get(headers))),
+        "denied" => Some(Router::new().route("/", get(denied))),
+        _ => layered(Router::new().route("/", get(hello))),
+    }
+}
+
+/// Runs a service on one processor until the process is ended, after a line that says on which port.
+pub(crate) fn serve(mode: &str) -> Result<(), Box<dyn Error>> {
+    machine::pin(0);
+    let app = app(mode).ok_or("no such service")?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    runtime.block_on(async {
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await?;
+        println!("{}", listener.local_addr()?.port());
+        axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>()).await?;
+        Ok(())
+    })
+}

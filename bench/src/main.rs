@@ -1,0 +1,60 @@
+//! What a decision costs, beside the peers and beside the least that it can cost.
+//!
+//! Ratios are the result: everybody runs in the same process and takes turns, so that what a busy machine does to
+//! one it does to all.
+
+#![expect(clippy::cast_precision_loss, reason = "counts that are measured have far less than 52 bits")]
+
+mod allocations;
+mod child;
+mod cli;
+mod compile;
+mod footprint;
+mod hash;
+mod http;
+mod machine;
+mod memory;
+mod plot;
+mod poll;
+mod report;
+mod statistics;
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use cli::{Asked, Command, Options};
+
+fn main() -> ExitCode {
+    let met = match cli::parse() {
+        Ok(Asked::Command(command, options)) => run(command, &options).map(|met| met || !options.check),
+        Ok(Asked::Child(part)) => child::run(&part).map(|()| true),
+        Ok(Asked::Help) => {
+            print!("{}", cli::HELP);
+            Ok(true)
+        }
+        Err(error) => {
+            eprintln!("{error}\n\n{}", cli::HELP);
+            return ExitCode::from(2);
+        }
+    };
+    match met {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Whether all targets were met.
+fn run(command: Command, options: &Options) -> Result<bool, Box<dyn Error>> {
+    match command {
+        Command::Memory => memory::run(options),
+        Command::Hash => hash::run(options),
+        Command::Footprint => footprint::run(options),
+        Command::Http => http::run(options),
+        Command::Compile => compile::run(options),
+        Command::Plot => plot::run().map(|()| true),
+    }
+}

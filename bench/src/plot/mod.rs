@@ -1,0 +1,46 @@
+//! `plot`: pictures and tables in `docs/`, from what the other commands saved.
+
+mod bars;
+mod flood;
+mod page;
+mod pictures;
+
+use std::error::Error;
+use std::fs;
+use std::path::Path;
+
+use crate::compile::Build;
+use crate::footprint::{Flood, Growth};
+use crate::hash::Fingerprint;
+use crate::http::Requests;
+use crate::memory::Decisions;
+use crate::report::{Record, kept};
+
+/// The records of every command.
+struct Kept {
+    memory: Vec<Record<Decisions>>,
+    hash: Vec<Record<Fingerprint>>,
+    footprint: Vec<Record<Growth>>,
+    flood: Vec<Record<Flood>>,
+    http: Vec<Record<Requests>>,
+    compile: Vec<Record<Build>>,
+}
+
+/// Writes `docs/benchmarks.md` and what it shows.
+pub(crate) fn run() -> Result<(), Box<dyn Error>> {
+    let kept = Kept {
+        memory: kept("memory")?,
+        hash: kept("hash")?,
+        footprint: kept("footprint")?,
+        flood: kept("flood")?,
+        http: kept("http")?,
+        compile: kept("compile")?,
+    };
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs");
+    let folder = docs.join("benchmarks");
+    fs::create_dir_all(&folder)?;
+    pictures::draw_all(&folder, &kept)?;
+    fs::write(docs.join("benchmarks.md"), page::write(&kept))?;
+    println!("docs/benchmarks.md and its pictures in docs/benchmarks/ are written");
+    Ok(())
+}

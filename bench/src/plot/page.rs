@@ -1,0 +1,119 @@
+//! The text and the tables of `docs/benchmarks.md`.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use super::Kept;
+use crate::memory::{Algorithm, Outcome, table};
+use crate::report::Record;
+use crate::{compile, footprint, hash, http};
+
+/// What is said before anything is shown.
+const HEAD: &str = "\
+<!-- Written by `cargo run --release -p throttle-bench -- plot`: change the text in bench/src/plot/page.rs. -->
+
+# Benchmarks
+
+Ratios are the result, nanoseconds only context: everybody runs in the same process and run, in turns, and a ratio
+is the median of those within each repetition. The noise is how far apart the middle half of the times of a fixed
+loop was that ran in between; the spread is the same for what was measured.
+";
+
+const MEMORY: &str = "\
+## A decision
+
+Keys are 20 bytes of text (`governor-ip`: addresses), all seen before, read in the order in which they come. `hot` is
+one key, `1k` a thousand in even shares, `1m` a million, `zipf` a million of which a few make most of the traffic.
+`1t` and `2t` are threads, each kept on one processor; times are per decision and thread. Allowed is a quota that
+nobody uses up, denied one that everybody has used up, and every run checks that it is so. Ours is measured through
+`Throttle::hit`, the others through what they offer for a key.
+
+The floor is the least that a keyed decision can cost: a table of 64-bit fingerprints by foldhash, a coarse clock and
+one compare-and-swap. Nobody should limit with it: anybody can make its keys collide, and it neither grows nor
+forgets. The target is at least 2.5 times faster than governor and at most 2 times slower than the floor, in every
+cell, without allocations.
+
+![Times of a decision in one thread, GCRA](benchmarks/memory-1t.svg)
+
+![Times of a decision in two threads, GCRA](benchmarks/memory-2t.svg)
+";
+
+const HASH: &str = "\
+## A fingerprint
+
+What the hash of a key costs. foldhash and ahash are fast, and not made to withstand clients who choose their keys.
+";
+
+const FOOTPRINT: &str = "\
+## Memory
+
+Growth of the resident memory of a process, divided by the keys that it used once each, with nothing called to tidy
+up. The target is at most 40 bytes per key.
+
+![Bytes per key](benchmarks/footprint.svg)
+";
+
+const FLOOD: &str = "\
+### Under a flood
+
+Ten million clients come once each, against a limit of a million keys. Every thousandth request is one of a client
+that is at its limit and must not pass. The target is flat memory and a p99.9 within 20 times the median.
+
+![Memory over a flood](benchmarks/flood.svg)
+";
+
+const HTTP: &str = "\
+## A request
+
+A hello-world service of axum on one processor, load with 32 connections from another. The target is 0.97 of the rate
+of the bare service without header fields, 0.93 with them, and 0.90 where every request is denied, and never less than
+tower_governor reaches.
+
+![Requests per second as a part of the bare service's](benchmarks/http.svg)
+";
+
+const COMPILE: &str = "\
+## A build
+
+A clean `cargo build` of the same service, and what one attribute adds, from a crate of 200 functions. Crates are the
+lines of `cargo tree`. The target is at most 1.3 times the bare build, and 80 crates.
+
+![Time of a clean build, and its crates](benchmarks/compile.svg)
+";
+
+/// The page.
+pub(super) fn write(kept: &Kept) -> String {
+    let mut page = HEAD.to_owned();
+    section(&mut page, MEMORY, &kept.memory, decisions);
+    section(&mut page, HASH, &kept.hash, |records| {
+        records.chunk_by(|a, b| a.cell == b.cell).map(hash::table).collect::<Vec<_>>().join("\n")
+    });
+    section(&mut page, FOOTPRINT, &kept.footprint, footprint::growth_table);
+    section(&mut page, FLOOD, &kept.flood, footprint::flood_table);
+    section(&mut page, HTTP, &kept.http, http::table);
+    section(&mut page, COMPILE, &kept.compile, compile::table);
+    page
+}
+
+/// Nothing, if nothing was measured.
+fn section<T>(page: &mut String, text: &str, records: &[Record<T>], table: impl Fn(&[Record<T>]) -> String) {
+    if !records.is_empty() {
+        let days: BTreeSet<_> = records.iter().map(|record| record.date.as_str()).collect();
+        let machines: BTreeSet<_> = records.iter().map(|record| record.machine.as_str()).collect();
+        let words = |set: BTreeSet<&str>| set.into_iter().collect::<Vec<_>>().join("; ");
+        let _ =
+            write!(page, "\n{text}\nMeasured {} on {}.\n\n{}", words(days), words(machines), table(records));
+    }
+}
+
+fn decisions(records: &[Record<crate::memory::Decisions>]) -> String {
+    let mut text = table::ours(records);
+    for algorithm in [Algorithm::Gcra, Algorithm::FixedWindow] {
+        for outcome in [Outcome::Allowed, Outcome::Denied] {
+            for threads in [1, 2] {
+                let _ = write!(text, "\n{}", table::grid(records, outcome, algorithm, threads));
+            }
+        }
+    }
+    text
+}
