@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use throttle_runtime::backend::{Backend, Charge, Memory, Mode};
-use throttle_runtime::strategy::FixedWindow;
-use throttle_runtime::{Hit, Key, ManualClock, Quota, Rate, Registry, Settings, Throttle, registry};
+use throttle_runtime::strategy::{FixedWindow, Gcra};
+use throttle_runtime::{Clock, Hit, Key, ManualClock, Quota, Rate, Registry, Settings, Throttle, registry};
 
 async fn throttle(
     max_keys: usize,
@@ -138,4 +138,49 @@ async fn peeking_stores_nothing_and_a_denied_request_changes_nothing() {
     assert_eq!(memory.len(), 1);
     registry.reset().await.expect("reset");
     assert!(memory.is_empty());
+}
+
+/// A clock whose coarse time is late, by more than it says.
+#[derive(Debug)]
+struct Late(ManualClock);
+
+const LATE: Duration = Duration::from_millis(20);
+
+impl Clock for Late {
+    fn now(&self) -> u64 {
+        self.0.now()
+    }
+
+    fn coarse(&self) -> u64 {
+        self.0.now() - 20_000
+    }
+
+    fn tick(&self) -> u64 {
+        4_000
+    }
+}
+
+#[tokio::test]
+async fn b082_who_has_waited_is_admitted_however_late_the_coarse_time_is() {
+    let clock = ManualClock::new();
+    let memory = Memory::builder().clock(Late(clock.clone())).build();
+    let registry = registry().backend("memory", memory).build().await.expect("a registry");
+    let gcra = Settings::new().strategy(Gcra::new().burst(3));
+    for (uid, settings) in [("window", Settings::new()), ("gcra", gcra)] {
+        let throttle = registry.create(uid, settings.rate("3/min")).expect("a throttle");
+        for round in 0..20 {
+            let mut allowed = 0;
+            let wait = loop {
+                match throttle.hit("a").await.expect("a decision").retry_after() {
+                    Some(wait) => break wait,
+                    None => allowed += 1,
+                }
+            };
+            assert!(allowed > 0, "{uid}: whoever has waited is admitted, round {round}");
+            let last = LATE + Duration::from_micros(1);
+            clock.advance(wait.checked_sub(last).expect("a long wait"));
+            assert!(throttle.hit("a").await.expect("a decision").is_throttled(), "{uid}: not before");
+            clock.advance(last);
+        }
+    }
 }

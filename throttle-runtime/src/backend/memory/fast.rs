@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::Engine;
 use super::page::{Entry, Page, Seen};
 use super::table::Id;
+use super::time;
 use crate::backend::{Backend, Mode};
 use crate::fingerprint::Domain;
 use crate::key::Parts;
@@ -66,9 +67,8 @@ impl Short {
                 if !page.replace(&seen, head, word) {
                     continue;
                 }
-            } else if coarse && step.quota.waits_less_than(engine.time.tick()) {
-                // The coarse time is late by less than a tick: whoever has waited long enough must not be told
-                // to wait.
+            } else if coarse && step.quota.waits_less_than(time::MARGIN) {
+                // The coarse time is late: whoever has waited long enough must not be told to wait.
                 coarse = false;
                 continue;
             }

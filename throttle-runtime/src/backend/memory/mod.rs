@@ -35,7 +35,7 @@ use crate::fingerprint::Secret;
 ///   used for all newcomers of that throttle, until it would have expired. Such evictions are
 ///   [counted](Memory::evictions).
 /// - Where a period is long, the time is that of the kernel's last tick, 1 to 10 milliseconds late: a denial
-///   may last that much longer than it must, but whoever has waited is admitted, since close to the end of a
+///   may last that much longer than it must, but whoever has waited is admitted, since in the last second of a
 ///   wait the exact time is asked. Which periods are long is said at [`MemoryBuilder::clock`].
 ///
 /// ```

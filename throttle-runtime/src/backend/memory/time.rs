@@ -21,6 +21,10 @@ enum Source {
 /// A coarse time may be late by one part in so many of a period.
 const PART: u64 = 200;
 
+/// How long before the end of a wait the exact time is asked, in microseconds. A tick would do on a machine of its
+/// own; the ticks of a virtual one may be late themselves.
+pub(super) const MARGIN: u64 = 1_000_000;
+
 impl Time {
     pub(super) fn new(clock: Option<Arc<dyn Clock>>) -> Self {
         let clock = clock.map_or_else(|| Source::System(SystemClock::new()), Source::Other);
@@ -45,11 +49,6 @@ impl Time {
             Source::System(clock) => clock.coarse(),
             Source::Other(clock) => clock.coarse(),
         }
-    }
-
-    #[inline]
-    pub(super) const fn tick(&self) -> u64 {
-        self.tick
     }
 
     /// Whether the coarse time is good enough for a period in microseconds.
