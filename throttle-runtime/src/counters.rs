@@ -146,3 +146,24 @@ mod thread {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::{Counters, Event, STRIPES};
+
+    /// More threads than stripes, some of which end before others begin.
+    #[test]
+    fn threads_lose_no_count() {
+        let counters = Counters::new();
+        for _ in 0..2 {
+            thread::scope(|scope| {
+                for _ in 0..STRIPES + 2 {
+                    scope.spawn(|| (0..5).for_each(|_| counters.count(Event::Allowed)));
+                }
+            });
+        }
+        assert_eq!(counters.read().allowed, 2 * (STRIPES as u64 + 2) * 5);
+    }
+}

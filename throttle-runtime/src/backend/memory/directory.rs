@@ -50,8 +50,8 @@ impl Directory {
 
     /// Begins with some pages, so that threads seldom meet at one.
     fn split_to(&self, depth: u32) {
-        for _ in 0..depth {
-            for page in self.pages() {
+        for pages in (0..depth).map(|depth| 1 << depth) {
+            for page in self.pages().take(pages) {
                 self.split(&page.lock());
             }
         }
@@ -63,10 +63,11 @@ impl Directory {
         self.by_number(self.index[self.slot(id)].load(Acquire))
     }
 
-    /// All pages in use.
+    /// All pages in use, with those that others come to while they are gone through: half of a page that is
+    /// still to be looked at may have moved there.
     pub(super) fn pages(&self) -> impl Iterator<Item = &Page> + '_ {
-        let pages = *self.pages.lock().unwrap_or_else(PoisonError::into_inner);
-        (0..pages).map(|number| self.by_number(number))
+        let in_use = || *self.pages.lock().unwrap_or_else(PoisonError::into_inner);
+        (0..).take_while(move |number| *number < in_use()).map(|number| self.by_number(number))
     }
 
     /// Moves half of a page to a new one; `false` if the table is as large as it may get.

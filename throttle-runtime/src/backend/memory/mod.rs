@@ -7,6 +7,8 @@ mod forgotten;
 mod page;
 mod spilled;
 mod table;
+#[cfg(test)]
+mod tests;
 mod time;
 
 use std::fmt;

@@ -36,6 +36,12 @@ impl Spilled {
         self.shard(number).remove(&number).unwrap_or_default()
     }
 
+    /// How many there are.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        (0..SHARDS as u64).map(|number| self.shard(number).len()).sum()
+    }
+
     /// Bytes that are allocated.
     pub(super) fn bytes(&self) -> usize {
         let bytes = |states: &HashMap<u64, State>| {

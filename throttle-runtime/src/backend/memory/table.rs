@@ -35,8 +35,8 @@ impl Id {
 /// States by fingerprint. At most so many are kept; which are forgotten is said at [`Memory`](super::Memory).
 #[derive(Debug)]
 pub(super) struct Table {
-    directory: Directory,
-    spilled: Spilled,
+    pub(super) directory: Directory,
+    pub(super) spilled: Spilled,
     pub(super) forgotten: Forgotten,
     /// Times are kept as the time since this one, in 48 bits.
     base: u64,
@@ -50,7 +50,7 @@ pub(super) struct Moved;
 
 /// Of the word that holds the time: the domain's name, and whether the state is spilled.
 const DOMAIN: u16 = 0xfffe;
-const SPILLED: u64 = 1;
+pub(super) const SPILLED: u64 = 1;
 
 /// Twice as long as any process runs, and before and after it.
 const YEARS: u64 = 1 << 46;
