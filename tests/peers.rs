@@ -1,0 +1,163 @@
+//! Defects of other limiters that must not come back here, as far as they are seen from outside and stand in
+//! no other file.
+
+mod common;
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::routing::get as route;
+use common::{get, header, number, registry_at, seconds, service};
+use throttle::backend::Memory;
+use throttle::strategy::{
+    CostBasedTokenBucket, FixedWindow, Gcra, LeakyBucket, SlidingWindowCounter, SlidingWindowLog, Strategy,
+    TokenBucket,
+};
+use throttle::{Hit, ManualClock, Rate, Settings, Throttle, throttle};
+
+#[throttle(uid = "quick", rate = "1/s", key = "{name}")]
+async fn quick(axum::extract::Path(name): axum::extract::Path<String>) -> String {
+    name
+}
+
+async fn admitted(throttle: &Throttle, attempts: usize) -> usize {
+    let mut admitted = 0;
+    for _ in 0..attempts {
+        admitted += usize::from(throttle.hit("a").await.expect("memory never fails").is_allowed());
+    }
+    admitted
+}
+
+async fn one(strategy: impl Strategy + Copy, rate: &str, clock: &ManualClock) -> Throttle {
+    let settings = Settings::new().rate(rate.parse::<Rate>().expect("a rate")).strategy(strategy);
+    registry_at(clock).await.create("test", settings).expect("a throttle")
+}
+
+/// A wait below a second was said to be none (D1), and others were rounded down (D19).
+#[tokio::test]
+async fn d01_d19_a_wait_in_seconds_is_rounded_up() {
+    let clock = ManualClock::new();
+    let app = service(Router::new().route("/{name}", route(quick)), &registry_at(&clock).await);
+    clock.advance(Duration::from_millis(999));
+    get(&app, "/a").await;
+    let denied = get(&app, "/a").await;
+    assert_eq!((denied.status().as_u16(), number(&denied, "retry-after")), (429, Some(1)));
+    clock.advance(seconds(1));
+    assert_eq!(get(&app, "/a").await.status(), 200);
+}
+
+/// The window before was ignored where two requests raced.
+#[tokio::test]
+async fn d05_racing_requests_count_the_window_before() {
+    let clock = ManualClock::new();
+    let throttle = one(SlidingWindowCounter, "100/min", &clock).await;
+    assert_eq!(admitted(&throttle, 200).await, 100);
+    clock.advance(seconds(90));
+    let threads: Vec<_> = (0..4)
+        .map(|_| {
+            let throttle = throttle.clone();
+            std::thread::spawn(move || {
+                let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+                runtime.block_on(admitted(&throttle, 100))
+            })
+        })
+        .collect();
+    let admitted: usize = threads.into_iter().map(|thread| thread.join().expect("no panic")).sum();
+    assert_eq!(admitted, 50, "half of the window before counts");
+}
+
+/// Denied requests were charged: whoever went on asking stayed out for good.
+#[tokio::test]
+async fn d06_asking_again_and_again_makes_no_wait_longer() {
+    d06(FixedWindow).await;
+    d06(SlidingWindowLog).await;
+    d06(SlidingWindowCounter).await;
+    d06(TokenBucket::new()).await;
+    d06(LeakyBucket).await;
+    d06(Gcra::new().burst(10)).await;
+    d06(CostBasedTokenBucket::new()).await;
+}
+
+async fn d06(strategy: impl Strategy + Copy) {
+    let clock = ManualClock::new();
+    let throttle = one(strategy, "10/min", &clock).await;
+    assert_eq!(admitted(&throttle, 10).await, 10, "{strategy:?}");
+    let wait = throttle.hit("a").await.expect("a decision").retry_after().expect("a wait");
+    for _ in 0..10 {
+        assert_eq!(admitted(&throttle, 100).await, 0, "{strategy:?}");
+        clock.advance(wait / 10);
+    }
+    clock.advance(Duration::from_micros(9));
+    assert!(throttle.hit("a").await.expect("a decision").is_allowed(), "{strategy:?}");
+}
+
+/// The header fields carried an unsalted hash of the key: an address could be found by trying all of them.
+#[tokio::test]
+async fn d12_no_field_says_anything_of_the_key() {
+    let app = || async {
+        let registry = registry_at(&ManualClock::new()).await;
+        service(Router::new().route("/{name}", route(quick)), &registry)
+    };
+    let fields = async |path: &str| {
+        let (app, mut fields) = (app().await, Vec::new());
+        for _ in 0..2 {
+            let answer = get(&app, path).await;
+            fields.push(["ratelimit-policy", "ratelimit", "retry-after"].map(|name| header(&answer, name)));
+        }
+        fields
+    };
+    assert_eq!(fields("/alice").await, fields("/bob").await);
+    assert!(fields("/alice").await.concat().iter().flatten().all(|field| !field.contains("pk=")));
+}
+
+/// A limit that could not be read was logged and dropped: the route had none.
+#[tokio::test]
+async fn d13_a_rate_that_cannot_be_read_does_not_start() {
+    let registry = registry_at(&ManualClock::new()).await;
+    let bad = "5 per fortnight".parse::<Rate>().map(|rate| Settings::new().rate(rate));
+    assert!(bad.is_err(), "nothing comes of it");
+    assert!(registry.create("nothing", Settings::new()).is_err(), "and no throttle is without a rate");
+}
+
+/// State lived for one window where two count, so that for a part of each window the one before was forgotten.
+#[tokio::test]
+async fn d17_the_window_before_counts_until_it_is_over() {
+    let clock = ManualClock::new();
+    let throttle = one(SlidingWindowCounter, "60/min", &clock).await;
+    assert_eq!(admitted(&throttle, 100).await, 60);
+    clock.advance(seconds(60));
+    for second in 0..60 {
+        let left = throttle.stat("a").await.expect("a decision").remaining().expect("limited");
+        assert_eq!(left, second, "one more each second");
+        clock.advance(seconds(1));
+    }
+}
+
+/// What had expired was counted before it was taken out.
+#[tokio::test]
+async fn d18_what_has_expired_does_not_count() {
+    let clock = ManualClock::new();
+    let throttle = one(SlidingWindowLog, "10/min", &clock).await;
+    for _ in 0..5 {
+        assert_eq!(admitted(&throttle, 20).await, 10);
+        clock.advance(seconds(60));
+        assert_eq!(throttle.stat("a").await.expect("a decision").remaining(), Some(10));
+    }
+    assert!(throttle.hit(Hit::new("a").cost(10)).await.expect("a decision").is_allowed());
+}
+
+/// In a full table too: the expired make room before anybody who counts does.
+#[tokio::test]
+async fn d18_the_expired_make_room_first() {
+    let clock = ManualClock::new();
+    let memory = std::sync::Arc::new(Memory::builder().max_keys(64).clock(clock.clone()).build());
+    let registry = throttle::registry().backend("memory", memory.clone()).build().await.expect("a registry");
+    let throttle = registry.create("test", Settings::new().rate("1/min")).expect("a throttle");
+    for _ in 0..5 {
+        for key in 0..20_u32 {
+            assert!(throttle.hit(key).await.expect("a decision").is_allowed());
+        }
+        clock.advance(seconds(60));
+    }
+    assert_eq!(memory.evictions(), 0);
+}
