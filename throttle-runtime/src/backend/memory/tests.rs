@@ -53,7 +53,7 @@ fn entries(table: &Table) -> Vec<Entry> {
 /// Splits every page once; `false` if that is as far as it goes.
 fn split_all(directory: &Directory) -> bool {
     let pages = directory.pages().count();
-    directory.pages().take(pages).fold(false, |any, page| directory.split(&page.lock()) || any)
+    directory.pages().take(pages).filter(|page| directory.split(&page.lock())).count() > 0
 }
 
 #[test]
