@@ -47,7 +47,7 @@ pub(crate) fn cell(
         let decisions = decisions / ready.slower;
         let (ns, passed) = timed(&*ready.subject, sequence, start, decisions, cell.threads);
         let of = decisions * cell.threads;
-        let expected = if cell.outcome == Outcome::Allowed { of } else { 0 };
+        let expected = if cell.outcome == Outcome::Denied { 0 } else { of };
         if passed == expected { Ok(ns) } else { Err(Wrong { name: ready.name, cell, passed, of }) }
     };
     let mut samples = Vec::new();

@@ -25,7 +25,8 @@ const MEMORY: &str = "\
 Keys are 20 bytes of text (`governor-ip`: addresses), all seen before, read in the order in which they come. `hot` is
 one key, `1k` a thousand in even shares, `1m` a million, `zipf` a million of which a few make most of the traffic.
 `1t` and `2t` are threads, each kept on one processor; times are per decision and thread. Allowed is a quota that
-nobody uses up, denied one that everybody has used up, and every run checks that it is so. Ours is measured through
+nobody uses up, denied one that everybody has used up, and every run checks that it is so. `stale` is allowed too,
+but all counts have expired since they were made, so that ours was free to forget them. Ours is measured through
 `Throttle::hit`, the others through what they offer for a key.
 
 The floor is the least that a keyed decision can cost: a table of 64-bit fingerprints by foldhash, a coarse clock and

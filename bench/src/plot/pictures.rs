@@ -38,12 +38,16 @@ fn colour<T>(record: &Record<T>) -> RGBColor {
 /// A panel for each traffic and outcome.
 fn decisions(records: &[Record<Decisions>], threads: usize) -> Vec<Panel> {
     let cells = Cell::all().filter(|cell| cell.threads == threads && cell.algorithm == Algorithm::Gcra);
+    let cells = cells.filter(|cell| cell.outcome != Outcome::Stale);
     let panel = |cell: Cell| {
         let of_cell = records.iter().filter(|record| record.cell == cell.to_string());
         let ns = |record: &Record<_>| record.ns.unwrap_or_default();
         let bars = of_cell.map(|record| bar(record, ns(record), format!("{} ns", number(ns(record)))));
-        let outcome = if cell.outcome == Outcome::Allowed { "allowed" } else { "denied" };
-        Panel { title: format!("{}, {outcome}", cell.traffic.describe()), bars: bars.collect(), target: None }
+        Panel {
+            title: format!("{}, {}", cell.traffic.describe(), cell.outcome.describe()),
+            bars: bars.collect(),
+            target: None,
+        }
     };
     cells.map(panel).collect()
 }

@@ -122,12 +122,15 @@ pub(super) fn make(task: &Task) -> Box<dyn Subject> {
     const SECOND: u64 = 1_000_000_000;
     let table = Table::new(task.clients);
     match (task.algorithm, task.outcome) {
-        (Algorithm::Gcra, Outcome::Allowed) => Box::new(Gcra { table, interval: 60, tolerance: 60 * SECOND }),
+        (Algorithm::Gcra, Outcome::Allowed) => {
+            Box::new(Gcra { table, interval: 3_600, tolerance: 3_600 * SECOND })
+        }
+        (Algorithm::Gcra, Outcome::Stale) => Box::new(Gcra { table, interval: 1, tolerance: SECOND }),
         (Algorithm::Gcra, Outcome::Denied) => {
             Box::new(Gcra { table, interval: 86_400 * SECOND, tolerance: 0 })
         }
-        (Algorithm::FixedWindow, Outcome::Allowed) => {
-            Box::new(FixedWindow { table, limit: 1_000_000_000, seconds: 60 })
+        (Algorithm::FixedWindow, Outcome::Allowed | Outcome::Stale) => {
+            Box::new(FixedWindow { table, limit: 1_000_000_000, seconds: 3_600 })
         }
         (Algorithm::FixedWindow, Outcome::Denied) => {
             Box::new(FixedWindow { table, limit: 1, seconds: 86_400 })

@@ -24,7 +24,7 @@ impl Decide for Gcra {
 
 pub(super) fn make(task: &Task) -> Box<dyn Subject> {
     let limit = match task.outcome {
-        Outcome::Allowed => RateLimit::new(1_000_000_000, Duration::from_mins(1)),
+        Outcome::Allowed | Outcome::Stale => RateLimit::new(1_000_000_000, Duration::from_mins(1)),
         Outcome::Denied => RateLimit::new(1, Duration::from_hours(24)),
     };
     Box::new(Gcra { limiter: RateLimiter::new(task.clients), limit })

@@ -36,7 +36,7 @@ pub(super) fn by_address(task: &Task) -> Box<dyn Subject> {
 const fn quota(outcome: Outcome) -> Quota {
     const BILLION: NonZeroU32 = NonZeroU32::new(1_000_000_000).unwrap();
     match outcome {
-        Outcome::Allowed => Quota::per_second(BILLION).allow_burst(NonZeroU32::MAX),
+        Outcome::Allowed | Outcome::Stale => Quota::per_second(BILLION).allow_burst(NonZeroU32::MAX),
         Outcome::Denied => Quota::per_hour(NonZeroU32::MIN),
     }
 }

@@ -26,7 +26,7 @@ impl Decide for Limitador {
 
 pub(super) fn make(task: &Task) -> Box<dyn Subject> {
     let (limit, seconds) = match task.outcome {
-        Outcome::Allowed => (1_000_000_000_000, 60),
+        Outcome::Allowed | Outcome::Stale => (1_000_000_000_000, 60),
         Outcome::Denied => (1, 86_400),
     };
     let user = "user".try_into().expect("a name is an expression");

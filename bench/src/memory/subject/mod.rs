@@ -24,17 +24,29 @@ pub(crate) trait Decide: Send + Sync {
 
     /// Whether this client may pass now.
     fn decide(&self, key: &Self::Key) -> bool;
+
+    /// The same, for a client who is new.
+    fn first(&self, key: &Self::Key) -> bool {
+        self.decide(key)
+    }
 }
 
 /// A [`Decide`] whose loop is compiled for it, so that the call from the harness costs nothing per decision.
 pub(crate) trait Subject: Send + Sync {
     /// Decides for a part of the sequence; how many of them passed.
     fn run(&self, sequence: &Sequence, part: Range<usize>) -> usize;
+
+    /// Lets every client of the sequence come for the first time; how many passed.
+    fn begin(&self, sequence: &Sequence) -> usize;
 }
 
 impl<D: Decide> Subject for D {
     fn run(&self, sequence: &Sequence, part: Range<usize>) -> usize {
         D::Key::in_order(sequence)[part].iter().filter(|key| self.decide(black_box(key))).count()
+    }
+
+    fn begin(&self, sequence: &Sequence) -> usize {
+        D::Key::in_order(sequence).iter().filter(|key| self.first(key)).count()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use throttle::backend::{Backend, Memory};
 use throttle::strategy::{FixedWindow, Gcra};
-use throttle::{Rate, Settings, Throttle, registry};
+use throttle::{Hit, Rate, Settings, Throttle, registry};
 
 use super::{Decide, Subject, Task};
 use crate::memory::cell::{Algorithm, Outcome};
@@ -17,22 +17,43 @@ impl Decide for Throttle {
     }
 }
 
-pub(super) fn make(task: &Task) -> Box<dyn Subject> {
-    // As full as the floor's table, so that no live client makes room for another.
-    Box::new(throttle(Memory::builder().max_keys(2 * task.clients).build(), settings(task)))
+/// A throttle, and what a client's first use costs.
+struct Ours {
+    throttle: Throttle,
+    first: u64,
 }
 
-fn settings(task: &Task) -> Settings {
-    let settings = match task.outcome {
-        Outcome::Allowed => Settings::new().rate(Rate::per_minute(1_000_000_000)),
-        // A day, as windows are aligned: an hour may end while the run is on.
-        Outcome::Denied => Settings::new().rate(Rate::per_day(1)),
-    };
-    match (task.algorithm, task.outcome) {
-        (Algorithm::FixedWindow, _) => settings.strategy(FixedWindow),
-        (Algorithm::Gcra, Outcome::Allowed) => settings.strategy(Gcra::new().burst(1_000_000_000)),
-        (Algorithm::Gcra, Outcome::Denied) => settings.strategy(Gcra::new()),
+impl Decide for Ours {
+    type Key = String;
+
+    #[inline]
+    fn decide(&self, key: &String) -> bool {
+        self.throttle.decide(key)
     }
+
+    fn first(&self, key: &String) -> bool {
+        let hit = Hit::new(key.as_str()).cost(self.first);
+        at_once(self.throttle.hit(hit)).is_ok_and(|decision| decision.is_allowed())
+    }
+}
+
+pub(super) fn make(task: &Task) -> Box<dyn Subject> {
+    const BILLION: u64 = 1_000_000_000;
+    let (rate, burst, first) = match task.outcome {
+        // Half of an hour's quota is used at once, so that what is known of a client matters for the whole run.
+        Outcome::Allowed => (Rate::per_hour(BILLION), BILLION, BILLION / 2),
+        Outcome::Stale => (Rate::per_second(BILLION), BILLION, 1),
+        // A day, as windows are aligned: an hour may end while the run is on.
+        Outcome::Denied => (Rate::per_day(1), 1, 1),
+    };
+    let settings = Settings::new().rate(rate);
+    let settings = match task.algorithm {
+        Algorithm::Gcra => settings.strategy(Gcra::new().burst(burst)),
+        Algorithm::FixedWindow => settings.strategy(FixedWindow),
+    };
+    // As full as the floor's table, so that no live client makes room for another.
+    let memory = Memory::builder().max_keys(2 * task.clients).build();
+    Box::new(Ours { throttle: throttle(memory, settings), first })
 }
 
 /// A throttle on a backend of its own.

@@ -29,7 +29,7 @@ impl Decide for Throttlecrab {
 
 pub(super) fn make(task: &Task) -> Box<dyn Subject> {
     let (burst, count, seconds) = match task.outcome {
-        Outcome::Allowed => (100_000_000, 1_000_000_000, 60),
+        Outcome::Allowed | Outcome::Stale => (100_000_000, 1_000_000_000, 60),
         // With a burst of 1 it denies nobody.
         Outcome::Denied => (2, 1, 86_400),
     };

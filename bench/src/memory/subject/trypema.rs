@@ -24,7 +24,9 @@ impl Decide for Trypema {
 
 pub(super) fn make(task: &Task) -> Box<dyn Subject> {
     let (window, rate) = match task.outcome {
-        Outcome::Allowed => (WindowSize::minutes_or_panic(1), RateLimit::per_minute_or_panic(1e9)),
+        Outcome::Allowed | Outcome::Stale => {
+            (WindowSize::minutes_or_panic(1), RateLimit::per_minute_or_panic(1e9))
+        }
         Outcome::Denied => (WindowSize::days_or_panic(1), RateLimit::per_day_or_panic(1.0)),
     };
     let provider = LocalRateLimiterProvider::builder().window_size(window).build();
