@@ -111,7 +111,7 @@ impl Policy {
     pub(crate) fn in_scope(mut self, scope: &str) -> &'static Self {
         let limited = self.rates.as_ref().filter(|rates| !rates.is_unlimited());
         self.domain = limited.map(|rates| Domain::new(scope, self.strategy, rates));
-        let ways = self.domain.zip(limited).filter(|_| !self.dry_run);
+        let ways = self.domain.zip(limited).filter(|_| !self.dry_run && self.class.is_none());
         self.short =
             ways.and_then(|(domain, rates)| Short::new(&*self.backend, domain, self.strategy, rates));
         Box::leak(Box::new(self))

@@ -18,12 +18,14 @@ pub trait Clock: Debug + Send + Sync + 'static {
     /// Microseconds since the Unix epoch.
     fn now(&self) -> u64;
 
-    /// A time that is cheaper to read and lags behind [`now`](Self::now), by less than a [`tick`](Self::tick).
+    /// A time that is cheaper to read and lags behind [`now`](Self::now), as a rule by less than a
+    /// [`tick`](Self::tick).
     fn coarse(&self) -> u64 {
         self.now()
     }
 
-    /// By how many microseconds [`coarse`](Self::coarse) lags behind at most; 0 if it is as exact.
+    /// By how many microseconds [`coarse`](Self::coarse) lags behind as a rule; 0 if it is as exact. Who uses it bears
+    /// with more, since the ticks of a virtual machine can be late.
     fn tick(&self) -> u64 {
         0
     }

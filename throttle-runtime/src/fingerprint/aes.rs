@@ -1,4 +1,4 @@
-//! A keyed 128-bit hash on the machine's AES instructions, several times faster than `SipHash` on short keys.
+//! A keyed 128-bit hash on the machine's AES instructions.
 //!
 //! A chain over blocks of 16 bytes: each is added to the state, which then passes four rounds of AES under
 //! secret round keys. The last two blocks pass theirs side by side, under keys of their own, and are added. No

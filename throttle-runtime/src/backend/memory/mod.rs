@@ -64,7 +64,7 @@ pub struct MemoryBuilder {
 }
 
 impl Memory {
-    /// A backend with the default settings: at most a million identities, on the system's clock.
+    /// A backend with the default settings: at most a million states, on the system's clock.
     pub fn new() -> Self {
         Self::builder().build()
     }

@@ -113,7 +113,8 @@ impl Page {
         true
     }
 
-    /// Waits until nobody else writes. Holders do no more than arithmetic, so the wait is short.
+    /// Waits until nobody else writes. Holders run the steps of strategies, and at times split a page, but wait for
+    /// nothing that takes longer.
     pub(super) fn lock(&self) -> Locked<'_> {
         let mut spins = 0;
         loop {

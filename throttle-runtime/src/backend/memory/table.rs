@@ -112,6 +112,10 @@ impl Table {
 
     /// Adds a state of two words, if it is new and finds an empty place or one whose state has expired.
     pub(super) fn add(&self, page: &Locked<'_>, entry: Entry, now: u64) -> bool {
+        // It may have come and been forgotten since somebody looked for it: of that the lock makes sure.
+        if !self.forgotten.is_empty() {
+            return false;
+        }
         let expired = |entry: Entry| self.decode(entry).is_some_and(|(until, _)| until <= now);
         match page.place_for(entry.id, expired) {
             Some((place, false)) => page.set(place, entry),
