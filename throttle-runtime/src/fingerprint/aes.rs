@@ -45,11 +45,9 @@ impl Cipher {
             state = mix(_mm_xor_si128(state, block(u128::from_le_bytes(*first))), &self.chain);
             rest = more;
         }
-        let end = mix(block(last(rest)), &self.last);
-        if let Some((first, 1..)) = rest.split_first_chunk().map(|(first, more)| (first, more.len())) {
-            state = _mm_xor_si128(state, block(u128::from_le_bytes(*first)));
-        }
-        state = _mm_xor_si128(mix(state, &self.chain), end);
+        let (first, last) = ends(rest);
+        state = mix(_mm_xor_si128(state, block(first)), &self.chain);
+        state = _mm_xor_si128(state, mix(block(last), &self.last));
         let (low, high) = (_mm_cvtsi128_si64(state), _mm_cvtsi128_si64(_mm_unpackhi_epi64(state, state)));
         u128::from(high.cast_unsigned()) << 64 | u128::from(low.cast_unsigned())
     }
@@ -61,17 +59,17 @@ fn mix(block: __m128i, keys: &[__m128i; 4]) -> __m128i {
     keys.iter().fold(block, |state, key| _mm_aesenc_si128(state, *key))
 }
 
-/// The last block: 16 bytes, or for a short key its beginning and its end.
+/// The first and the last 16 of up to 32 bytes, which may overlap; of fewer than 16 it is nothing and all of them.
 #[inline]
-fn last(rest: &[u8]) -> u128 {
-    if let Some(last) = rest.last_chunk() {
-        u128::from_le_bytes(*last)
+fn ends(rest: &[u8]) -> (u128, u128) {
+    if let (Some(first), Some(last)) = (rest.first_chunk::<16>(), rest.last_chunk::<16>()) {
+        (u128::from_le_bytes(*first), u128::from_le_bytes(*last))
     } else if let (Some(first), Some(last)) = (rest.first_chunk::<8>(), rest.last_chunk::<8>()) {
-        u128::from(u64::from_le_bytes(*first)) | u128::from(u64::from_le_bytes(*last)) << 64
+        (0, u128::from(u64::from_le_bytes(*first)) | u128::from(u64::from_le_bytes(*last)) << 64)
     } else if let (Some(first), Some(last)) = (rest.first_chunk::<4>(), rest.last_chunk::<4>()) {
-        u128::from(u32::from_le_bytes(*first)) | u128::from(u32::from_le_bytes(*last)) << 32
+        (0, u128::from(u32::from_le_bytes(*first)) | u128::from(u32::from_le_bytes(*last)) << 32)
     } else {
-        rest.iter().fold(0, |block, byte| block << 8 | u128::from(*byte))
+        (0, rest.iter().fold(0, |block, byte| block << 8 | u128::from(*byte)))
     }
 }
 
