@@ -4,6 +4,7 @@ mod directory;
 mod exact;
 mod fast;
 mod forgotten;
+mod index;
 mod page;
 mod spilled;
 mod table;

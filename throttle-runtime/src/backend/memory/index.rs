@@ -1,0 +1,69 @@
+//! References to pages, of which many may be to the same one.
+#![expect(unsafe_code, reason = "numbers of pages take two more reads that wait for one another")]
+
+use std::iter;
+use std::ops::Range;
+use std::ptr;
+use std::sync::OnceLock;
+use std::sync::atomic::AtomicPtr;
+use std::sync::atomic::Ordering::{Acquire, Release};
+
+use super::page::Page;
+
+/// Owns the pages too, so that no reference outlives its page.
+#[derive(Debug)]
+pub(super) struct Index {
+    slots: Box<[AtomicPtr<Page>]>,
+    segments: Box<[OnceLock<Box<Segment>>]>,
+}
+
+type Segment = [Page; PER_SEGMENT];
+
+/// Pages are allocated so many at a time.
+pub(super) const PER_SEGMENT: usize = 64;
+
+impl Index {
+    /// So many references, all of them to the first page, and room for as many pages.
+    pub(super) fn new(len: usize) -> Self {
+        let segments = iter::repeat_with(OnceLock::new).take(len.div_ceil(PER_SEGMENT)).collect();
+        let mut index = Self { slots: Box::default(), segments };
+        let first = ptr::from_ref(index.page(0)).cast_mut();
+        index.slots = iter::repeat_with(|| AtomicPtr::new(first)).take(len).collect();
+        index
+    }
+
+    pub(super) const fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// # Panics
+    ///
+    /// If there are not so many.
+    #[inline]
+    pub(super) fn get(&self, slot: usize) -> &Page {
+        let page = self.slots[slot].load(Acquire);
+        // SAFETY: every slot holds the address of a page in one of the segments, put there by `new` or `set` from
+        // a reference to it. Boxes in a segment's cell stay where they are, and are dropped with the cell, which
+        // `self` owns, and so after the reference that is returned. A page is atomic words, which others may
+        // write to while there are references to it.
+        unsafe { &*page }
+    }
+
+    /// Lets references be to another page.
+    pub(super) fn set(&self, slots: Range<usize>, number: usize) {
+        let page = ptr::from_ref(self.page(number)).cast_mut();
+        self.slots[slots].iter().for_each(|slot| slot.store(page, Release));
+    }
+
+    /// The page of that number, which is new if nobody has asked for it before.
+    pub(super) fn page(&self, number: usize) -> &Page {
+        let new = || Box::new(std::array::from_fn(|_| Page::new()));
+        &self.segments[number / PER_SEGMENT].get_or_init(new)[number % PER_SEGMENT]
+    }
+
+    /// Bytes that are allocated.
+    pub(super) fn bytes(&self) -> usize {
+        let segments = self.segments.iter().filter(|segment| segment.get().is_some()).count();
+        size_of_val(&*self.slots) + size_of_val(&*self.segments) + segments * size_of::<Segment>()
+    }
+}
