@@ -118,10 +118,10 @@ impl Quota {
         })
     }
 
-    /// Whether the request fits after less than so many microseconds.
-    pub(crate) const fn waits_less_than(&self, micros: u64) -> bool {
-        let units = if self.reset_after == BACKLOG { self.rate.limit() } else { 1 };
-        self.wait < micros.saturating_mul(units)
+    /// Whether it waits less than that: in microseconds, or ticks of a backlog.
+    #[inline]
+    pub(crate) const fn waits_less_than(&self, wait: u64) -> bool {
+        self.wait < wait
     }
 
     /// In microseconds.
@@ -251,7 +251,12 @@ impl Decision {
 
     /// Whether the request may go on.
     pub fn is_allowed(&self) -> bool {
-        self.source == Source::DryRun || (self.wait == 0 && self.quotas().iter().all(Quota::fits))
+        let fits = match &self.quotas {
+            Answers::None => true,
+            Answers::One(quota) => quota.fits(),
+            Answers::Several(quotas) => quotas.as_slice().iter().all(Quota::fits),
+        };
+        (fits && self.wait == 0) || self.source == Source::DryRun
     }
 
     /// Whether the request was denied.

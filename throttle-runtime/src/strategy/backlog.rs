@@ -7,6 +7,7 @@
 //! It is counted in ticks of 1/limit microsecond, of which a unit takes a whole number: the period in
 //! microseconds. So no rounding ever admits or denies anybody.
 
+use super::divisor::Divisor;
 use super::plan::{Outcome, Plan, Words};
 use super::{Arrival, State, Step};
 use crate::{Quota, Rate};
@@ -15,23 +16,33 @@ use crate::{Quota, Rate};
 pub(super) fn step(state: &State, arrival: &Arrival, capacity: u128) -> Step {
     // Nearly every backlog is within 64 bits, where arithmetic is several times faster.
     narrow(capacity)
-        .and_then(|capacity| decide(Words::new(state, arrival), capacity))
+        .and_then(|capacity| {
+            decide(Words::new(state, arrival), capacity, |ticks| divide(ticks, arrival.rate))
+        })
         .map_or_else(|| wide(state, arrival, capacity), Step::from)
 }
 
 /// The short way for a capacity, if there is one.
-pub(super) fn plan(capacity: u128) -> Option<Plan> {
-    narrow(capacity).map(Plan::Backlog)
+pub(super) fn plan(capacity: u128, rate: Rate) -> Option<Plan> {
+    Some(Plan::Backlog(narrow(capacity)?, Divisor::new(rate.limit())?))
+}
+
+const fn divide(ticks: u64, rate: Rate) -> (u64, u64) {
+    (ticks / rate.limit(), ticks % rate.limit())
 }
 
 fn narrow(capacity: u128) -> Option<u64> {
     u64::try_from(capacity).ok().filter(|ticks| ticks >> 62 == 0)
 }
 
-/// The decision in 64 bits; `None` if they do not suffice.
+/// The decision in 64 bits; `None` if they do not suffice. `divide` is by the limit.
 #[expect(clippy::inline_always, reason = "a call costs a fifth of a decision")]
 #[inline(always)]
-pub(super) fn decide(Words { until, word, rate, cost, now }: Words, capacity: u64) -> Option<Outcome> {
+pub(super) fn decide(
+    Words { until, word, rate, cost, now }: Words,
+    capacity: u64,
+    divide: impl Fn(u64) -> (u64, u64),
+) -> Option<Outcome> {
     let limit = rate.limit();
     let stored = match until.checked_sub(now) {
         // Stored are the microsecond by whose end it will have drained, and the ticks of that microsecond that
@@ -51,7 +62,8 @@ pub(super) fn decide(Words { until, word, rate, cost, now }: Words, capacity: u6
     }
     let quota = Quota::of_backlog(rate, Backlog { ticks: after, capacity }, 0);
     let Some(rest) = after.checked_sub(1) else { return Some(Outcome { quota, until: 0, word: 0 }) };
-    Some(Outcome { quota, until: now.checked_add(rest / limit + 1)?, word: rest % limit })
+    let (ahead, word) = divide(rest);
+    Some(Outcome { quota, until: now.checked_add(ahead + 1)?, word })
 }
 
 #[cold]

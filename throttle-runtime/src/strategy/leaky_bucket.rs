@@ -35,7 +35,7 @@ impl Strategy for LeakyBucket {
     }
 
     fn plan(&self, rate: Rate) -> Option<Plan> {
-        backlog::plan(backlog::capacity(rate.limit(), rate))
+        backlog::plan(backlog::capacity(rate.limit(), rate), rate)
     }
 
     fn refund(&self, state: &State, arrival: &Arrival, elapsed: u64) -> State {

@@ -24,6 +24,7 @@ mod adaptive;
 mod backlog;
 mod class;
 mod cost_based_token_bucket;
+mod divisor;
 mod fixed_window;
 mod gcra;
 mod leaky_bucket;

@@ -1,5 +1,6 @@
 //! The short way of the strategies that most throttles have: arithmetic on two words, without a call.
 
+use super::divisor::Divisor;
 use super::{Arrival, State, Step, backlog, fixed_window};
 use crate::{Quota, Rate};
 
@@ -9,8 +10,8 @@ use crate::{Quota, Rate};
 pub enum Plan {
     /// Aligned windows.
     Window,
-    /// A backlog of so many ticks at most.
-    Backlog(u64),
+    /// A backlog of so many ticks at most, and the limit to divide by.
+    Backlog(u64, Divisor),
 }
 
 /// A [`Step`] in words.
@@ -38,7 +39,15 @@ impl Plan {
     pub(crate) fn step(self, words: Words) -> Option<Outcome> {
         match self {
             Self::Window => Some(fixed_window::decide(words, words.rate.limit())),
-            Self::Backlog(capacity) => backlog::decide(words, capacity),
+            Self::Backlog(capacity, limit) => backlog::decide(words, capacity, |ticks| limit.divide(ticks)),
+        }
+    }
+
+    /// How a [`Quota`] of this plan says a wait of so many microseconds.
+    pub(crate) const fn wait(self, micros: u64, rate: Rate) -> u64 {
+        match self {
+            Self::Window => micros,
+            Self::Backlog(..) => micros.saturating_mul(rate.limit()),
         }
     }
 }

@@ -60,7 +60,7 @@ impl Strategy for TokenBucket {
     }
 
     fn plan(&self, rate: Rate) -> Option<Plan> {
-        backlog::plan(backlog::capacity(self.size(rate), rate))
+        backlog::plan(backlog::capacity(self.size(rate), rate), rate)
     }
 
     fn refund(&self, state: &State, arrival: &Arrival, elapsed: u64) -> State {

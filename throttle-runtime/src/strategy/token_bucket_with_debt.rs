@@ -68,7 +68,7 @@ impl Strategy for TokenBucketWithDebt {
     }
 
     fn plan(&self, rate: Rate) -> Option<Plan> {
-        backlog::plan(self.capacity(rate))
+        backlog::plan(self.capacity(rate), rate)
     }
 
     fn refund(&self, state: &State, arrival: &Arrival, elapsed: u64) -> State {

@@ -21,12 +21,18 @@ pub(crate) struct Short {
     domain: Domain,
     rate: Rate,
     plan: Plan,
-    /// Whether the coarse time is good enough.
+    /// Whether the coarse time is good enough for waits that are not near their end.
     coarse: bool,
+    near: u64,
 }
 
-/// How often a decision that meets others begins anew before it waits for them.
+/// How often a decision that meets others begins anew before it waits in line.
 const ATTEMPTS: u32 = 16;
+
+/// How long a decision steps aside for one that writes, and for one that was faster, in pauses of the processor.
+/// The second is longer than a decision takes: two that take turns move the page's memory to and fro each time,
+/// which costs more than several decisions where it is.
+const PAUSES: [u32; 2] = [8, 64];
 
 impl Short {
     /// The short way of a throttle with one limit, if there is one.
@@ -38,11 +44,12 @@ impl Short {
     ) -> Option<Self> {
         let (&[rate], engine) = (rates, backend.engine()?) else { return None };
         let coarse = engine.time.is_coarse(rate.period_micros());
-        Some(Self { engine, domain, rate, plan: strategy.plan(rate)?, coarse })
+        let plan = strategy.plan(rate)?;
+        Some(Self { engine, domain, rate, plan, coarse, near: plan.wait(time::MARGIN, rate) })
     }
 
-    /// Decides; `None` if that takes a lock, because the identity is new, its state does not fit into a place,
-    /// or others are in the way all the time.
+    /// Decides; `None` if that takes a lock, because the state of the identity does not fit into a place, newcomers
+    /// do not begin with nothing, or others are in the way all the time.
     #[expect(clippy::inline_always, reason = "a call costs a fifth of a decision")]
     #[inline(always)]
     pub(crate) fn decide(&self, key: Parts<'_>, cost: u64, mode: Mode) -> Option<Quota> {
@@ -53,9 +60,12 @@ impl Short {
         for _ in 0..ATTEMPTS {
             let seen = match page.read(id.bits) {
                 Seen::Entry(seen) => seen,
-                Seen::Nothing => return self.admit(page, id, cost, mode),
+                Seen::Nothing => {
+                    self.admit(page, id, cost, mode)?;
+                    continue;
+                }
                 Seen::Writer => {
-                    hint::spin_loop();
+                    step_aside(PAUSES[0]);
                     continue;
                 }
             };
@@ -65,9 +75,10 @@ impl Short {
             if step.quota.fits() && mode == Mode::Take {
                 let (head, word) = engine.table.encode(id, step.until, step.word)?;
                 if !page.replace(&seen, head, word) {
+                    step_aside(PAUSES[1]);
                     continue;
                 }
-            } else if coarse && step.quota.waits_less_than(time::MARGIN) {
+            } else if coarse && step.quota.waits_less_than(self.near) {
                 // The coarse time is late: whoever has waited long enough must not be told to wait.
                 coarse = false;
                 continue;
@@ -77,20 +88,21 @@ impl Short {
         None
     }
 
-    /// Decides about an identity that is not in the table; `None` if it may have been there, or finds no place.
+    /// Gives an identity that is not in the table a place there, with nothing used, if a decision would use
+    /// something; `None` if it may have been there, or finds no place.
     #[inline(never)]
-    fn admit(&self, page: &Page, id: Id, cost: u64, mode: Mode) -> Option<Quota> {
+    fn admit(&self, page: &Page, id: Id, cost: u64, mode: Mode) -> Option<()> {
         let (engine, rate) = (&*self.engine, self.rate);
-        if !engine.table.forgotten.is_empty() {
-            return None;
-        }
         let now = engine.time.now();
         let step = self.plan.step(Words { until: 0, word: 0, rate, cost, now })?;
-        if step.quota.fits() && mode == Mode::Take {
-            let (head, word) = engine.table.encode(id, step.until, step.word)?;
-            let entry = Entry { id: id.bits, head, word };
-            engine.table.add(&page.try_lock()?, entry, now).then_some(())?;
-        }
-        Some(step.quota)
+        let (head, word) = engine.table.encode(id, 0, 0)?;
+        let entry = Entry { id: id.bits, head, word };
+        (step.quota.fits() && mode == Mode::Take && engine.table.add(&page.try_lock()?, entry, now))
+            .then_some(())
     }
+}
+
+#[cold]
+fn step_aside(pauses: u32) {
+    (0..pauses).for_each(|_| hint::spin_loop());
 }

@@ -21,7 +21,7 @@ pub(super) struct Page {
     version: AtomicU64,
     /// The leading bits of all fingerprints in this page, and in the low byte how many they are.
     prefix: AtomicU64,
-    places: [[AtomicU64; 3]; PLACES],
+    places: [Place; PLACES],
 }
 
 /// What a place holds.
@@ -37,18 +37,20 @@ impl Entry {
     const EMPTY: Self = Self { id: 0, head: 0, word: 0 };
 }
 
+type Place = [AtomicU64; 3];
+
 /// What a reader without a lock finds.
-pub(super) enum Seen {
-    Entry(Version),
+pub(super) enum Seen<'a> {
+    Entry(Version<'a>),
     Nothing,
     /// Somebody writes, or has written in the meantime.
     Writer,
 }
 
 /// An entry at one version of its page.
-pub(super) struct Version {
+pub(super) struct Version<'a> {
     number: u64,
-    at: usize,
+    place: &'a Place,
     pub(super) entry: Entry,
 }
 
@@ -84,29 +86,32 @@ impl Page {
 
     /// What is kept under a fingerprint.
     #[inline]
-    pub(super) fn read(&self, id: u64) -> Seen {
+    pub(super) fn read(&self, id: u64) -> Seen<'_> {
         let version = self.version.load(Acquire);
         if version & 1 == 1 {
             return Seen::Writer;
         }
-        let found = self.find(id).map(|at| (at, self.entry(at)));
+        let found = self.find(id).map(|place| {
+            let [head, word] = [&place[1], &place[2]].map(|word| word.load(Relaxed));
+            Version { number: version, place, entry: Entry { id, head, word } }
+        });
         fence(Acquire);
-        match found {
-            _ if self.version.load(Relaxed) != version => Seen::Writer,
-            Some((at, entry)) => Seen::Entry(Version { number: version, at, entry }),
-            None => Seen::Nothing,
+        if self.version.load(Relaxed) == version {
+            found.map_or(Seen::Nothing, Seen::Entry)
+        } else {
+            Seen::Writer
         }
     }
 
     /// Replaces what was seen, unless somebody else has written to the page since.
     #[inline]
-    pub(super) fn replace(&self, seen: &Version, head: u64, word: u64) -> bool {
+    pub(super) fn replace(&self, seen: &Version<'_>, head: u64, word: u64) -> bool {
         let next = seen.number.wrapping_add(1);
         if self.version.compare_exchange(seen.number, next, Acquire, Relaxed).is_err() {
             return false;
         }
         fence(Release);
-        let [_, old_head, old_word] = &self.places[seen.at];
+        let [_, old_head, old_word] = seen.place;
         old_head.store(head, Relaxed);
         old_word.store(word, Relaxed);
         self.version.store(next.wrapping_add(1), Release);
@@ -143,12 +148,13 @@ impl Page {
     }
 
     #[inline]
-    fn find(&self, id: u64) -> Option<usize> {
+    fn find(&self, id: u64) -> Option<&Place> {
         let mut at = home(id);
         for _ in 0..PLACES {
-            match self.places[at][0].load(Relaxed) {
+            let place = &self.places[at];
+            match place[0].load(Relaxed) {
+                found if found == id => return Some(place),
                 0 => return None,
-                found if found == id => return Some(at),
                 _ => at = if at + 1 == PLACES { 0 } else { at + 1 },
             }
         }
@@ -156,16 +162,23 @@ impl Page {
     }
 
     fn entry(&self, at: usize) -> Entry {
-        let [id, head, word] = self.places[at].each_ref().map(|word| word.load(Relaxed));
-        Entry { id, head, word }
+        entry(&self.places[at])
     }
 
     pub(super) fn set(&self, at: usize, entry: Entry) {
-        let [id, head, word] = &self.places[at];
-        id.store(entry.id, Relaxed);
-        head.store(entry.head, Relaxed);
-        word.store(entry.word, Relaxed);
+        set(&self.places[at], entry);
     }
+}
+
+fn entry(place: &Place) -> Entry {
+    let [id, head, word] = place.each_ref().map(|word| word.load(Relaxed));
+    Entry { id, head, word }
+}
+
+fn set([id, head, word]: &Place, entry: Entry) {
+    id.store(entry.id, Relaxed);
+    head.store(entry.head, Relaxed);
+    word.store(entry.word, Relaxed);
 }
 
 /// How often a waiting thread looks before it gives way to others.
@@ -180,7 +193,7 @@ const fn home(id: u64) -> usize {
 
 impl Locked<'_> {
     pub(super) fn get(&self, id: u64) -> Option<Entry> {
-        self.find(id).map(|at| self.entry(at))
+        self.find(id).map(entry)
     }
 
     pub(super) fn entries(&self) -> impl Iterator<Item = Entry> + '_ {
@@ -208,10 +221,10 @@ impl Locked<'_> {
 
     /// Puts an entry over the one of its fingerprint, or into an empty place; `false` if there is none.
     pub(super) fn put(&self, entry: Entry) -> bool {
-        let search = || (0..PLACES).map(|step| (home(entry.id) + step) % PLACES);
-        let empty = || search().find(|&at| self.places[at][0].load(Relaxed) == 0);
-        let at = self.find(entry.id).or_else(empty);
-        at.inspect(|&at| self.set(at, entry)).is_some()
+        let search = || (0..PLACES).map(|step| &self.places[(home(entry.id) + step) % PLACES]);
+        let empty = || search().find(|[id, ..]| id.load(Relaxed) == 0);
+        let place = self.find(entry.id).or_else(empty);
+        place.inspect(|place| set(place, entry)).is_some()
     }
 
     /// Takes out what is unwanted. What is left moves towards where its search begins.

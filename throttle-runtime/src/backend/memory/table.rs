@@ -10,7 +10,7 @@ use super::spilled::Spilled;
 use crate::fingerprint::Domain;
 use crate::strategy::State;
 
-/// Whose state it is: 64 bits of the fingerprint, and a short name of the domain.
+/// Whose state it is: 63 bits of the fingerprint, and a short name of the domain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Id {
     pub(super) bits: u64,
@@ -21,9 +21,8 @@ impl Id {
     /// The id of the first limit of an identity.
     #[inline]
     pub(super) const fn new(fingerprint: u128, domain: Domain) -> Self {
-        let bits = (fingerprint >> 64) as u64;
         // 0 is an empty place.
-        Self { bits: if bits == 0 { 1 } else { bits }, domain: domain.tag() & DOMAIN }
+        Self { bits: (fingerprint >> 64) as u64 | 1, domain: domain.tag() & DOMAIN }
     }
 
     /// The id of another limit of the same identity, in the same page.
