@@ -245,7 +245,7 @@ impl Throttle {
     /// memory are made here, so it does only what they need.
     #[expect(clippy::inline_always, reason = "a call costs a fifth of a decision")]
     #[inline(always)]
-    fn at_once(&self, hit: &Hit<'_>, mode: Mode) -> Option<Quota> {
+    pub(crate) fn at_once(&self, hit: &Hit<'_>, mode: Mode) -> Option<Quota> {
         let policy = self.policy();
         let short = policy.short.as_ref().filter(|_| self.is_enabled() && hit.rates.is_none())?;
         let cost = hit.cost.or(policy.units).filter(|&cost| cost > 0 || mode == Mode::Peek)?;

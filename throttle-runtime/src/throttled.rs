@@ -83,7 +83,7 @@ impl Throttled {
 
     /// The wait in whole seconds as `Retry-After` states it: rounded up, at least 1; `None` if no wait helps.
     pub fn retry_after_seconds(&self) -> Option<u64> {
-        self.retry_after().map(|wait| crate::http::fields::whole_seconds(wait).max(1))
+        self.report().retry_after_seconds()
     }
 
     /// How long until the whole allowance is back, if nothing else comes. Zero if the backend failed.
@@ -114,11 +114,7 @@ impl Throttled {
 
     /// The sentence of the default answer. Its length does not depend on the request.
     pub fn message(&self) -> String {
-        match self.retry_after_seconds() {
-            Some(1) => "Too many requests. Retry in 1 second.".to_owned(),
-            Some(seconds) => format!("Too many requests. Retry in {seconds} seconds."),
-            None => "This request costs more than the limit can ever allow.".to_owned(),
-        }
+        message(self.retry_after_seconds())
     }
 
     /// Adds the header fields of the default answer: `Retry-After` and what the throttle's
@@ -160,7 +156,7 @@ impl Throttled {
         )
     }
 
-    fn report(&self) -> Report<'_> {
+    pub(crate) fn report(&self) -> Report<'_> {
         Report {
             name: &self.0.name,
             advertised: self.0.advertised.as_ref(),
@@ -169,6 +165,17 @@ impl Throttled {
             denied: true,
             headers: self.0.headers,
         }
+    }
+}
+
+/// The sentence of the default answer.
+pub(crate) fn message(retry_after_seconds: Option<u64>) -> String {
+    match retry_after_seconds {
+        Some(1) => "Too many requests. Retry in 1 second.".to_owned(),
+        Some(seconds) => {
+            ["Too many requests. Retry in ", itoa::Buffer::new().format(seconds), " seconds."].concat()
+        }
+        None => "This request costs more than the limit can ever allow.".to_owned(),
     }
 }
 

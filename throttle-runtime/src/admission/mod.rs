@@ -13,9 +13,12 @@ use self::ticket::KnownKeys;
 use crate::backend::Mode;
 use crate::counters::Event;
 use crate::plug::{Ask, Head, role};
+use crate::policy::Policy;
 use crate::registry::Registry;
 use crate::throttled::{Denial, Throttled};
-use crate::{BackendError, ConfigError, Decision, Key, Site};
+use crate::{BackendError, ConfigError, Decision, Key, Quota, Site, Throttle};
+#[cfg(feature = "axum")]
+use crate::{Hit, Identity};
 
 /// Why a request does not go on.
 pub(crate) enum Rejection {
@@ -29,6 +32,28 @@ pub(crate) enum Rejection {
     Stopped(Stop),
     /// There is no throttle.
     Misconfigured(ConfigError),
+}
+
+impl Rejection {
+    pub(crate) fn throttled(
+        throttle: &Throttle,
+        policy: &Policy,
+        decision: Decision,
+        error: Option<BackendError>,
+        head: &Parts,
+    ) -> Self {
+        let denial = Denial {
+            uid: throttle.uid_shared().clone(),
+            name: policy.name.clone(),
+            advertised: policy.advertised.clone(),
+            decision,
+            backend: policy.backend_name.clone(),
+            headers: policy.headers,
+            error,
+            head: policy.handler.is_some().then(|| head.clone()),
+        };
+        Self::Throttled(Throttled::from_denial(denial), policy.handler)
+    }
 }
 
 /// What a throttle decided.
@@ -76,6 +101,20 @@ pub(crate) async fn admit<'s>(
     }
 }
 
+/// The decision of the only throttle of a function, if it needs neither a function nor time; see
+/// [`Short`](crate::backend::Short).
+#[cfg(feature = "axum")]
+pub(crate) fn at_once(throttle: &Throttle, head: &Head<'_>) -> Option<Quota> {
+    let policy = throttle.policy();
+    let identity = if policy.exempt.is_none() { policy.key.read(head)? } else { return None };
+    let Identity::Key(key) = identity else { return None };
+    let quota = throttle.at_once(&Hit::from(&key), Mode::Take)?;
+    if !quota.fits() {
+        tracing::debug!(target: "throttle", uid = throttle.uid(), retry_after = ?quota.retry_after(), "throttled");
+    }
+    Some(quota)
+}
+
 impl Admission<'_> {
     /// Decides the tickets in reading order, those on one backend together, until one ends the request.
     async fn decide(&mut self, head: &mut Head<'_>) -> Result<(), Rejection> {
@@ -110,7 +149,7 @@ impl Admission<'_> {
         };
         match verdict {
             Ok(verdict) => {
-                let charged_at = verdict.quotas.iter().all(crate::Quota::fits).then_some(verdict.at);
+                let charged_at = verdict.quotas.iter().all(Quota::fits).then_some(verdict.at);
                 let mut quotas = &verdict.quotas[..];
                 for &index in group {
                     let (own, others) = quotas.split_at(self.tickets[index].rates.len());
@@ -156,17 +195,8 @@ impl Admission<'_> {
         let worst = denials.max_by_key(|(_, decision)| (decision.is_never(), decision.retry_after()));
         let Some((ticket, decision)) = worst else { return Ok(()) };
         tracing::debug!(target: "throttle", uid = ticket.throttle.uid(), retry_after = ?decision.retry_after(), "throttled");
-        let denial = Denial {
-            uid: ticket.throttle.uid_shared().clone(),
-            name: ticket.policy.name.clone(),
-            advertised: ticket.policy.advertised.clone(),
-            decision: decision.clone(),
-            backend: ticket.policy.backend_name.clone(),
-            headers: ticket.policy.headers,
-            error: ticket.error.get().cloned(),
-            head: ticket.policy.handler.is_some().then(|| head.clone()),
-        };
-        Err(Rejection::Throttled(Throttled::from_denial(denial), ticket.policy.handler))
+        let error = ticket.error.get().cloned();
+        Err(Rejection::throttled(&ticket.throttle, ticket.policy, decision.clone(), error, head))
     }
 
     /// Counts what was charged: as allowed, or as this if it was given back.

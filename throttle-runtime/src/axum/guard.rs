@@ -1,6 +1,7 @@
 //! The hidden first parameter of a handler: it decides before any other extractor runs.
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -9,11 +10,14 @@ use axum::response::Response;
 use http::request::Parts;
 
 use super::linked::linked;
-use crate::admission::{self, Admission};
+use super::permit::Permit;
+use super::reject::too_many;
+use crate::admission::{self, Rejection};
 use crate::http::fields::Report;
 use crate::plug::Head;
+use crate::policy::Policy;
 use crate::site::Site;
-use crate::{Key, Registry, Soon};
+use crate::{Decision, Key, Quota, Registry, Soon, Throttle};
 
 /// The hidden first parameter of a handler with `#[throttle]`.
 ///
@@ -93,19 +97,35 @@ impl<const SITE: u64, C> ThrottleGoesAboveDebugHandler<SITE, C> {
 
 impl Progress {
     /// Decides, if the sites are known and no key of theirs is made of the handler's arguments.
-    async fn first<T: Send + Sync + 'static>(
+    ///
+    /// What takes more than a look at the head is boxed, here and below, so that it is no part of every handler's
+    /// future: there it cost 300 ns a request, to move, and 20 ms a handler, to compile.
+    fn first<'a, T: Send + Sync + 'static>(
         sites: Option<&'static [Site]>,
-        parts: &mut Parts,
+        parts: &'a mut Parts,
         state: T,
-    ) -> Result<Self, Response> {
-        match sites.filter(|sites| !sites.iter().any(Site::has_template)) {
-            Some(sites) => decide(sites, std::iter::repeat(None), parts, &state).await.map(Self::Admitted),
-            None => Ok(Self::Undecided(Box::new((parts.clone(), Box::new(state))))),
+    ) -> Soon<'a, Result<Self, Response>> {
+        let Some(sites) = sites.filter(|sites| !sites.iter().any(Site::has_template)) else {
+            return Soon::now(Ok(Self::Undecided(Box::new((parts.clone(), Box::new(state))))));
+        };
+        match at_once(sites, parts) {
+            Some(Ok(permit)) => Soon::now(Ok(Self::Admitted(permit))),
+            Some(Err(Denied { policy, quota, .. })) if policy.handler.is_none() => {
+                Soon::now(Err(too_many(&Report::denied(policy, &quota))))
+            }
+            Some(Err(Denied { throttle, policy, quota })) => Soon::later(async move {
+                let rejection = Rejection::throttled(throttle, policy, Decision::by_one(quota), None, parts);
+                let registry = Registry::in_charge();
+                let mut head = Head { parts, state: &state, common: registry.common() };
+                Err(rejection.into_response(&mut head).await)
+            }),
+            None => Soon::later(async move {
+                decide(sites, std::iter::repeat(None), parts, &state).await.map(Self::Admitted)
+            }),
         }
     }
 
-    /// The rare way is boxed, so that it is no part of every handler's future: as one it cost the compiler 20 ms
-    /// a handler.
+    /// Decides, if that was not done before.
     fn last<const N: usize>(
         self,
         sites: &'static [Site; N],
@@ -121,6 +141,32 @@ impl Progress {
     }
 }
 
+/// A denial by the only throttle of a handler.
+struct Denied {
+    throttle: &'static Throttle,
+    policy: &'static Policy,
+    quota: Quota,
+}
+
+/// The decision of the only throttle of a handler, if it is that of the global registry and needs neither a
+/// function nor time.
+fn at_once(sites: &'static [Site], parts: &mut Parts) -> Option<Result<Permit, Denied>> {
+    let [site] = sites else { return None };
+    if parts.extensions.get::<Registry>().is_some() {
+        return None;
+    }
+    let registry = Registry::in_charge();
+    let Ok(Cow::Borrowed(throttle)) = site.throttle(&registry) else { return None };
+    let policy = throttle.policy();
+    let head = Head { parts, state: &(), common: registry.common() };
+    let quota = admission::at_once(throttle, &head)?;
+    Some(if quota.fits() {
+        Ok(Permit::by_one(policy, quota))
+    } else {
+        Err(Denied { throttle, policy, quota })
+    })
+}
+
 #[expect(clippy::manual_async_fn, reason = "the signature has to say that the future is `Send`")]
 fn decide<'a>(
     sites: &'static [Site],
@@ -130,46 +176,12 @@ fn decide<'a>(
 ) -> impl Future<Output = Result<Permit, Response>> + Send + 'a {
     async move {
         let registry = parts.extensions.get::<Registry>().cloned();
-        let registry = registry.map_or_else(Registry::in_charge, std::borrow::Cow::Owned);
+        let registry = registry.map_or_else(Registry::in_charge, Cow::Owned);
         let mut head = Head { parts, state, common: registry.common() };
         match admission::admit(sites, keys, &mut head, &registry).await {
-            Ok(admission) => Ok(Permit(Box::new(admission))),
+            Ok(admission) => Ok(Permit::by_several(admission)),
             Err(rejection) => Err(rejection.into_response(&mut head).await),
         }
-    }
-}
-
-/// A request was admitted.
-///
-/// Boxed, as it goes through the futures of every handler: there its size cost more, to run and above all to
-/// compile.
-pub struct Permit(Box<Admission<'static>>);
-
-impl Permit {
-    /// The handler's response with what the decision says about the limits.
-    pub fn respond(self, mut response: Response) -> Response {
-        for (ticket, decided) in self.0.tickets.iter().zip(self.0.decided.iter().flatten()) {
-            // A client that is told of an exhausted limit may not follow a redirect, so it is not told there.
-            let misleading = response.status().is_redirection() && decided.decision.remaining() == Some(0);
-            if !ticket.policy.dry_run && !misleading {
-                let report = Report {
-                    name: &ticket.policy.name,
-                    advertised: ticket.policy.advertised.as_ref(),
-                    quotas: decided.decision.quotas(),
-                    retry_after: None,
-                    denied: false,
-                    headers: ticket.policy.headers,
-                };
-                report.write(response.headers_mut());
-            }
-        }
-        response
-    }
-}
-
-impl fmt::Debug for Permit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Permit")
     }
 }
 

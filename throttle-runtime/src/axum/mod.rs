@@ -2,6 +2,7 @@
 
 mod guard;
 mod linked;
+mod permit;
 mod plug;
 mod reject;
 

@@ -6,7 +6,9 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderValue, StatusCode};
 
 use crate::admission::{Rejection, Stop};
+use crate::http::fields::Report;
 use crate::plug::Head;
+use crate::throttled::message;
 use crate::{BackendError, Throttled};
 
 impl Rejection {
@@ -43,10 +45,15 @@ impl Rejection {
 /// [`Headers`](crate::Headers).
 impl IntoResponse for Throttled {
     fn into_response(self) -> Response {
-        let mut response = text(StatusCode::TOO_MANY_REQUESTS, self.message());
-        self.write_headers(response.headers_mut());
-        response
+        too_many(&self.report())
     }
+}
+
+/// The default answer, from what it says.
+pub(super) fn too_many(report: &Report<'_>) -> Response {
+    let mut response = text(StatusCode::TOO_MANY_REQUESTS, message(report.retry_after_seconds()));
+    report.write(response.headers_mut());
+    response
 }
 
 /// Status 500 without details. The error itself is an extension of the response, for a layer that logs.

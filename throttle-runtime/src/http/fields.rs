@@ -1,11 +1,16 @@
 //! The bytes of the header fields.
 
+#[cfg(feature = "axum")]
+use std::slice;
 use std::time::Duration;
 
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, HeaderName, HeaderValue};
+use smallvec::SmallVec;
 
 use super::headers::{Generation, Headers, When};
+#[cfg(feature = "axum")]
+use crate::policy::Policy;
 use crate::{Quota, Rate};
 
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
@@ -16,6 +21,9 @@ const LEGACY_RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 
 /// The largest Integer of a structured field (RFC 9651 section 3.3.1).
 const MAX_INTEGER: u64 = 999_999_999_999_999;
+
+/// A value that is being written. Most are short enough to take memory only once they are one.
+type Line = SmallVec<[u8; 96]>;
 
 /// What the fields say about one throttle.
 pub(crate) struct Report<'a> {
@@ -30,12 +38,33 @@ pub(crate) struct Report<'a> {
     pub(crate) headers: Headers,
 }
 
+#[cfg(feature = "axum")]
+impl<'a> Report<'a> {
+    /// Of an admitted request.
+    pub(crate) fn allowed(policy: &'a Policy, quotas: &'a [Quota]) -> Self {
+        Self {
+            name: &policy.name,
+            advertised: policy.advertised.as_ref(),
+            quotas,
+            retry_after: None,
+            denied: false,
+            headers: policy.headers,
+        }
+    }
+
+    /// Of a request that the only limit denied.
+    pub(crate) fn denied(policy: &'a Policy, quota: &'a Quota) -> Self {
+        let quotas = slice::from_ref(quota);
+        Self { retry_after: quota.retry_after(), denied: true, ..Self::allowed(policy, quotas) }
+    }
+}
+
 impl Report<'_> {
     /// Adds the fields. The lists grow where another throttle has written to them; of the single values the
     /// strictest stays.
     pub(crate) fn write(&self, map: &mut HeaderMap) {
-        if let Some(wait) = self.retry_after.filter(|_| self.headers.retry_after) {
-            keep_largest(map, RETRY_AFTER, whole_seconds(wait).max(1));
+        if let Some(seconds) = self.retry_after_seconds().filter(|_| self.headers.retry_after) {
+            keep_largest(map, RETRY_AFTER, seconds);
         }
         if self.quotas.is_empty() || (self.headers.when == When::Denied && !self.denied) {
             return;
@@ -49,6 +78,11 @@ impl Report<'_> {
         }
     }
 
+    /// The wait in whole seconds: rounded up, at least 1.
+    pub(crate) fn retry_after_seconds(&self) -> Option<u64> {
+        self.retry_after.map(|wait| whole_seconds(wait).max(1))
+    }
+
     fn write_draft_11(&self, map: &mut HeaderMap) {
         if self.headers.policy {
             let render = || policy(self.name, self.quotas.iter().map(Quota::rate));
@@ -59,7 +93,7 @@ impl Report<'_> {
 
     /// The value of `RateLimit`.
     fn state(&self) -> Option<HeaderValue> {
-        let mut line = String::with_capacity(48);
+        let mut line = Line::new();
         for (name, quota) in self.limits() {
             name.push(&mut line, ", ");
             // The draft wants no Retry-After before the end of the effective window, so that of a limit that
@@ -68,14 +102,15 @@ impl Report<'_> {
             push(&mut line, ";r=", quota.remaining().min(MAX_INTEGER));
             push(&mut line, ";t=", whole_seconds(window));
         }
-        HeaderValue::try_from(line).ok()
+        HeaderValue::from_bytes(&line).ok()
     }
 
     /// The names of the limits that the request does not fit, as the members of a JSON list.
     pub(crate) fn violated(&self) -> String {
-        let mut line = String::new();
+        let mut line = Line::new();
         self.limits().filter(|(_, quota)| !quota.fits()).for_each(|(name, _)| name.push(&mut line, ","));
-        line
+        // All of it is ASCII.
+        String::from_utf8_lossy(&line).into_owned()
     }
 
     fn limits(&self) -> impl Iterator<Item = (Name<'_>, &Quota)> {
@@ -99,7 +134,7 @@ impl Report<'_> {
 
 /// The value of `RateLimit-Policy`.
 pub(crate) fn policy(name: &str, rates: impl Iterator<Item = Rate> + Clone) -> Option<HeaderValue> {
-    let mut line = String::with_capacity(48);
+    let mut line = Line::new();
     for (name, rate) in names(name, rates.clone()).zip(rates).filter(|(_, rate)| !rate.is_unlimited()) {
         name.push(&mut line, ", ");
         push(&mut line, ";q=", rate.limit().min(MAX_INTEGER));
@@ -107,7 +142,7 @@ pub(crate) fn policy(name: &str, rates: impl Iterator<Item = Rate> + Clone) -> O
             push(&mut line, ";w=", seconds);
         }
     }
-    HeaderValue::try_from(line).ok().filter(|value| !value.is_empty())
+    HeaderValue::from_bytes(&line).ok().filter(|value| !value.is_empty())
 }
 
 /// The name of one limit: that of the throttle and, if it has several, the period.
@@ -124,21 +159,21 @@ fn names(throttle: &str, rates: impl Iterator<Item = Rate> + Clone) -> impl Iter
 impl Name<'_> {
     /// As a string that structured fields and JSON read alike: printable ASCII, quotes and backslashes
     /// escaped (RFC 9651 section 3.3.3, RFC 8259 section 7).
-    fn push(&self, line: &mut String, separator: &str) {
-        line.push_str(if line.is_empty() { "" } else { separator });
-        line.push('"');
+    fn push(&self, line: &mut Line, separator: &str) {
+        line.extend_from_slice(if line.is_empty() { b"" } else { separator.as_bytes() });
+        line.push(b'"');
         for character in self.throttle.chars() {
             match character {
-                '"' | '\\' => line.extend(['\\', character]),
-                ' '..='~' => line.push(character),
-                _ => line.push('?'),
+                '"' | '\\' => line.extend([b'\\', character as u8]),
+                ' '..='~' => line.push(character as u8),
+                _ => line.push(b'?'),
             }
         }
         if let Some(rate) = self.period {
             let rate = rate.to_string();
-            line.push_str(rate.find('/').map_or("", |slash| &rate[slash..]));
+            line.extend_from_slice(rate.find('/').map_or(b"", |slash| &rate.as_bytes()[slash..]));
         }
-        line.push('"');
+        line.push(b'"');
     }
 }
 
@@ -146,9 +181,9 @@ const fn limits(quota: &Quota) -> bool {
     !quota.rate().is_unlimited()
 }
 
-fn push(line: &mut String, parameter: &str, value: u64) {
-    line.push_str(parameter);
-    line.push_str(itoa::Buffer::new().format(value));
+fn push(line: &mut Line, parameter: &str, value: u64) {
+    line.extend_from_slice(parameter.as_bytes());
+    line.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
 }
 
 /// Seconds, rounded up: a client that waits them has waited long enough.

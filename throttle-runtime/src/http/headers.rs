@@ -103,6 +103,14 @@ impl Headers {
     }
 }
 
+impl Headers {
+    /// Whether no answer to an admitted request carries anything.
+    #[cfg(feature = "axum")]
+    pub(crate) const fn is_silent(self) -> bool {
+        (self.generation.is_none() && !self.legacy) || matches!(self.when, When::Denied)
+    }
+}
+
 impl Default for Headers {
     fn default() -> Self {
         Self::DRAFT_11

@@ -25,6 +25,9 @@ pub trait Ask<R: Role>: Send + Sync {
     /// The answer for one request.
     fn ask<'a>(&'a self, head: &'a mut Head<'_>) -> Soon<'a, Result<R::Output, Refusal>>;
 
+    /// The same answer, if it takes no function.
+    fn read(&self, head: &Head<'_>) -> Option<R::Output>;
+
     /// The answer for every request, if the setting is a value; or what is wrong with it.
     fn value(&self) -> Option<Result<R::Output, ConfigError>>;
 
@@ -47,6 +50,11 @@ pub trait Ask<R: Role>: Send + Sync {
 pub trait Arg<R: Role, M, E>: role::Shape<R, M, E> + Send + Sync + 'static {
     /// See [`Ask::ask`].
     fn ask<'a>(&'a self, head: &'a mut Head<'_>) -> Soon<'a, Result<R::Output, Refusal>>;
+
+    /// See [`Ask::read`].
+    fn read(&self, _: &Head<'_>) -> Option<R::Output> {
+        None
+    }
 
     /// See [`Ask::value`].
     fn value(&self) -> Option<Result<R::Output, ConfigError>> {

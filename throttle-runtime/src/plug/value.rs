@@ -113,6 +113,10 @@ macro_rules! key_sources {
                 Soon::now(Ok(Identity::Key(self.key(head))))
             }
 
+            fn read(&self, head: &Head<'_>) -> Option<Identity> {
+                Some(Identity::Key(self.key(head)))
+            }
+
             fn describe(&self) -> String {
                 self.to_string()
             }

@@ -23,6 +23,10 @@ impl<R: Role, A: Arg<R, M, E>, M, E> Ask<R> for Wrap<A, M, E> {
         self.arg.ask(head)
     }
 
+    fn read(&self, head: &Head<'_>) -> Option<R::Output> {
+        self.arg.read(head)
+    }
+
     fn value(&self) -> Option<Result<R::Output, ConfigError>> {
         self.arg.value()
     }
