@@ -3,11 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::HeaderValue;
-
 use crate::backend::{Backend, Short};
 use crate::fingerprint::Domain;
-use crate::http::{Headers, fields};
+use crate::http::Headers;
+use crate::http::fields::Advertised;
 use crate::plug::{Ask, role};
 use crate::strategy::{Arrival, State, Strategy};
 use crate::{ConfigError, Rate, Rates, Settings};
@@ -35,8 +34,8 @@ pub(crate) struct Policy {
     pub(crate) headers: Headers,
     /// The throttle's name in header fields.
     pub(crate) name: Arc<str>,
-    /// The value of `RateLimit-Policy`, where it is the same for every answer.
-    pub(crate) advertised: Option<HeaderValue>,
+    /// What header fields say of its limits, where they are the same for every request.
+    pub(crate) advertised: Option<Advertised>,
     pub(crate) dry_run: bool,
     pub(crate) deadline: Duration,
     /// What was settled, for listings.
@@ -97,7 +96,7 @@ impl Policy {
             exempt: settings.exempt,
             headers: settings.headers?,
             name: Arc::from(name),
-            advertised: rates.and_then(|rates| fields::policy(name, rates.iter().copied())),
+            advertised: rates.map(|rates| Advertised::new(name, rates.iter().copied())),
             dry_run: settings.dry_run?,
             deadline: settings.deadline?,
             settings,

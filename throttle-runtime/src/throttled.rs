@@ -4,11 +4,12 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::HeaderMap;
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue};
 
 use crate::http::fields::Report;
-use crate::{BackendError, Decision, Quota, Source};
+use crate::policy::Policy;
+use crate::{BackendError, Decision, Headers, Quota, Source};
 
 /// A request was denied.
 ///
@@ -26,14 +27,11 @@ use crate::{BackendError, Decision, Quota, Source};
 #[derive(Clone)]
 pub struct Throttled(Arc<Denial>);
 
-#[derive(Clone)]
 pub(crate) struct Denial {
     pub(crate) uid: Arc<str>,
-    pub(crate) name: Arc<str>,
-    pub(crate) advertised: Option<HeaderValue>,
+    /// What the throttle goes by; `None` for a denial by the program.
+    pub(crate) policy: Option<&'static Policy>,
     pub(crate) decision: Decision,
-    pub(crate) backend: Arc<str>,
-    pub(crate) headers: crate::Headers,
     pub(crate) error: Option<BackendError>,
     pub(crate) head: Option<Parts>,
 }
@@ -43,16 +41,7 @@ impl Throttled {
     /// microsecond.
     pub fn new(wait: Duration) -> Self {
         let decision = Decision::denied(wait, Source::Program);
-        Self::from_denial(Denial {
-            uid: Arc::from(""),
-            name: Arc::from(""),
-            advertised: None,
-            decision,
-            backend: Arc::from(""),
-            headers: crate::Headers::default(),
-            error: None,
-            head: None,
-        })
+        Self::from_denial(Denial { uid: Arc::from(""), policy: None, decision, error: None, head: None })
     }
 
     pub(crate) fn from_denial(denial: Denial) -> Self {
@@ -98,7 +87,7 @@ impl Throttled {
 
     /// The name of the backend that decided; empty for a denial of [your own](Self::new).
     pub fn backend(&self) -> &str {
-        &self.0.backend
+        self.0.policy.map_or("", |policy| &policy.backend_name)
     }
 
     /// What caused the denial: a limit ([`Source::Backend`]) or the backend's failure
@@ -157,13 +146,14 @@ impl Throttled {
     }
 
     pub(crate) fn report(&self) -> Report<'_> {
+        let policy = self.0.policy;
         Report {
-            name: &self.0.name,
-            advertised: self.0.advertised.as_ref(),
+            name: policy.map_or("", |policy| &policy.name),
+            advertised: policy.and_then(|policy| policy.advertised.as_ref()),
             quotas: self.limits(),
             retry_after: self.retry_after(),
             denied: true,
-            headers: self.0.headers,
+            headers: policy.map_or_else(Headers::default, |policy| policy.headers),
         }
     }
 }

@@ -37,22 +37,17 @@ pub(crate) enum Rejection {
 impl Rejection {
     pub(crate) fn throttled(
         throttle: &Throttle,
-        policy: &Policy,
+        policy: &'static Policy,
         decision: Decision,
         error: Option<BackendError>,
         head: &Parts,
     ) -> Self {
-        let denial = Denial {
-            uid: throttle.uid_shared().clone(),
-            name: policy.name.clone(),
-            advertised: policy.advertised.clone(),
-            decision,
-            backend: policy.backend_name.clone(),
-            headers: policy.headers,
-            error,
-            head: policy.handler.is_some().then(|| head.clone()),
-        };
-        Self::Throttled(Throttled::from_denial(denial), policy.handler)
+        let (uid, handler) = (throttle.uid_shared().clone(), policy.handler);
+        let head = handler.map(|_| head.clone());
+        Self::Throttled(
+            Throttled::from_denial(Denial { uid, policy: Some(policy), decision, error, head }),
+            handler,
+        )
     }
 }
 

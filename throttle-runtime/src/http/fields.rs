@@ -1,5 +1,6 @@
 //! The bytes of the header fields.
 
+use std::borrow::Cow;
 #[cfg(feature = "axum")]
 use std::slice;
 use std::time::Duration;
@@ -29,8 +30,8 @@ type Line = SmallVec<[u8; 96]>;
 pub(crate) struct Report<'a> {
     /// The throttle's name on the wire.
     pub(crate) name: &'a str,
-    /// The value of `RateLimit-Policy`, if it is known already.
-    pub(crate) advertised: Option<&'a HeaderValue>,
+    /// What is said of its limits, if they are always the same.
+    pub(crate) advertised: Option<&'a Advertised>,
     pub(crate) quotas: &'a [Quota],
     /// The wait of the answer, if it is a denial that a wait helps.
     pub(crate) retry_after: Option<Duration>,
@@ -84,21 +85,29 @@ impl Report<'_> {
     }
 
     fn write_draft_11(&self, map: &mut HeaderMap) {
+        let advertised = self.advertised();
         if self.headers.policy {
-            let render = || policy(self.name, self.quotas.iter().map(Quota::rate));
-            append(map, POLICY, self.advertised.cloned().or_else(render));
+            append(map, POLICY, advertised.policy.clone());
         }
-        append(map, LIMIT, self.state());
+        append(map, LIMIT, self.state(&advertised.labels));
+    }
+
+    fn advertised(&self) -> Cow<'_, Advertised> {
+        self.advertised.map_or_else(
+            || Cow::Owned(Advertised::new(self.name, self.quotas.iter().map(Quota::rate))),
+            Cow::Borrowed,
+        )
     }
 
     /// The value of `RateLimit`.
-    fn state(&self) -> Option<HeaderValue> {
+    fn state(&self, labels: &[Label]) -> Option<HeaderValue> {
         let mut line = Line::new();
-        for (name, quota) in self.limits() {
-            name.push(&mut line, ", ");
+        for (label, quota) in labels.iter().zip(self.quotas).filter(|(_, quota)| limits(quota)) {
             // The draft wants no Retry-After before the end of the effective window, so that of a limit that
             // has to be waited for is its wait.
             let window = quota.retry_after().map_or(quota.next_after(), |wait| wait.min(quota.next_after()));
+            separate(&mut line, b", ");
+            line.extend_from_slice(label);
             push(&mut line, ";r=", quota.remaining().min(MAX_INTEGER));
             push(&mut line, ";t=", whole_seconds(window));
         }
@@ -108,15 +117,14 @@ impl Report<'_> {
     /// The names of the limits that the request does not fit, as the members of a JSON list.
     pub(crate) fn violated(&self) -> String {
         let mut line = Line::new();
-        self.limits().filter(|(_, quota)| !quota.fits()).for_each(|(name, _)| name.push(&mut line, ","));
+        let advertised = self.advertised();
+        let limits = advertised.labels.iter().zip(self.quotas).filter(|(_, quota)| limits(quota));
+        for (label, _) in limits.filter(|(_, quota)| !quota.fits()) {
+            separate(&mut line, b",");
+            line.extend_from_slice(label);
+        }
         // All of it is ASCII.
         String::from_utf8_lossy(&line).into_owned()
-    }
-
-    fn limits(&self) -> impl Iterator<Item = (Name<'_>, &Quota)> {
-        names(self.name, self.quotas.iter().map(Quota::rate))
-            .zip(self.quotas)
-            .filter(|(_, quota)| limits(quota))
     }
 
     fn write_legacy(&self, map: &mut HeaderMap) {
@@ -132,48 +140,59 @@ impl Report<'_> {
     }
 }
 
-/// The value of `RateLimit-Policy`.
-pub(crate) fn policy(name: &str, rates: impl Iterator<Item = Rate> + Clone) -> Option<HeaderValue> {
-    let mut line = Line::new();
-    for (name, rate) in names(name, rates.clone()).zip(rates).filter(|(_, rate)| !rate.is_unlimited()) {
-        name.push(&mut line, ", ");
-        push(&mut line, ";q=", rate.limit().min(MAX_INTEGER));
-        if let Some(seconds) = window(rate) {
-            push(&mut line, ";w=", seconds);
-        }
-    }
-    HeaderValue::from_bytes(&line).ok().filter(|value| !value.is_empty())
+/// What of the fields is the same as long as the limits are.
+#[derive(Clone)]
+pub(crate) struct Advertised {
+    labels: SmallVec<[Label; 1]>,
+    /// The value of `RateLimit-Policy`.
+    policy: Option<HeaderValue>,
 }
 
 /// The name of one limit: that of the throttle and, if it has several, the period.
-struct Name<'a> {
-    throttle: &'a str,
-    period: Option<Rate>,
-}
+///
+/// As a string that structured fields and JSON read alike: printable ASCII in quotes, quotes and backslashes
+/// escaped (RFC 9651 section 3.3.3, RFC 8259 section 7).
+type Label = Box<[u8]>;
 
-fn names(throttle: &str, rates: impl Iterator<Item = Rate> + Clone) -> impl Iterator<Item = Name<'_>> {
-    let several = rates.clone().filter(|rate| !rate.is_unlimited()).count() > 1;
-    rates.map(move |rate| Name { throttle, period: several.then_some(rate) })
-}
-
-impl Name<'_> {
-    /// As a string that structured fields and JSON read alike: printable ASCII, quotes and backslashes
-    /// escaped (RFC 9651 section 3.3.3, RFC 8259 section 7).
-    fn push(&self, line: &mut Line, separator: &str) {
-        line.extend_from_slice(if line.is_empty() { b"" } else { separator.as_bytes() });
-        line.push(b'"');
-        for character in self.throttle.chars() {
-            match character {
-                '"' | '\\' => line.extend([b'\\', character as u8]),
-                ' '..='~' => line.push(character as u8),
-                _ => line.push(b'?'),
+impl Advertised {
+    pub(crate) fn new(throttle: &str, rates: impl Iterator<Item = Rate> + Clone) -> Self {
+        let several = rates.clone().filter(|rate| !rate.is_unlimited()).count() > 1;
+        let label = |rate| label(throttle, several.then_some(rate));
+        let labels: SmallVec<[Label; 1]> = rates.clone().map(label).collect();
+        let mut line = Line::new();
+        for (label, rate) in labels.iter().zip(rates).filter(|(_, rate)| !rate.is_unlimited()) {
+            separate(&mut line, b", ");
+            line.extend_from_slice(label);
+            push(&mut line, ";q=", rate.limit().min(MAX_INTEGER));
+            if let Some(seconds) = window(rate) {
+                push(&mut line, ";w=", seconds);
             }
         }
-        if let Some(rate) = self.period {
-            let rate = rate.to_string();
-            line.extend_from_slice(rate.find('/').map_or(b"", |slash| &rate.as_bytes()[slash..]));
+        Self { labels, policy: HeaderValue::from_bytes(&line).ok().filter(|value| !value.is_empty()) }
+    }
+}
+
+fn label(throttle: &str, period: Option<Rate>) -> Label {
+    let mut label = Line::new();
+    label.push(b'"');
+    for character in throttle.chars() {
+        match character {
+            '"' | '\\' => label.extend([b'\\', character as u8]),
+            ' '..='~' => label.push(character as u8),
+            _ => label.push(b'?'),
         }
-        line.push(b'"');
+    }
+    if let Some(rate) = period {
+        let rate = rate.to_string();
+        label.extend_from_slice(rate.find('/').map_or(b"", |slash| &rate.as_bytes()[slash..]));
+    }
+    label.push(b'"');
+    label.into_vec().into()
+}
+
+fn separate(line: &mut Line, separator: &[u8]) {
+    if !line.is_empty() {
+        line.extend_from_slice(separator);
     }
 }
 
