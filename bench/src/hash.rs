@@ -1,22 +1,20 @@
 //! `hash`: what the fingerprint of a key costs, by everything that could make one.
 //!
 //! Keys come from clients, so a limiter's hash has to be keyed and its fingerprints as good as unique: 128 bits of
-//! SipHash, or of AES. The others show what is given up for that. The library's own hash is private; once there is
-//! a way to call it, it belongs into [`hashes`].
+//! SipHash, or of AES. The others show what is given up for that.
 //!
-//! Two hashes over AES cannot be here. gxhash does not compile, and ahash does without AES, unless the whole
+//! Other hashes over AES cannot be here. gxhash does not compile, and ahash does without AES, unless the whole
 //! program is compiled for processors that have it (`-C target-feature=+aes`), which a library cannot ask of its
-//! users. Safe Rust gets at AES through the crate `aes` only, which looks for it at run time.
+//! users.
 
 use std::error::Error;
 use std::hash::{BuildHasher, Hasher};
 use std::hint::black_box;
 use std::time::Instant;
 
-use aes::Block;
-use aes::hazmat::cipher_round;
 use serde::{Deserialize, Serialize};
 use siphasher::{sip, sip128};
+use throttle::__private::Secret;
 
 use crate::cli::Options;
 use crate::machine::{self, Noise};
@@ -46,7 +44,7 @@ type Loop = dyn Fn(&[Vec<u8>]) -> u64;
 fn hashes() -> Vec<Hash> {
     let (fold, a) = (foldhash::fast::RandomState::default(), ahash::RandomState::new());
     let (k0, k1) = (fastrand::u64(..), fastrand::u64(..));
-    let round_keys = [k0, k1].map(|key| Block::from(u128::from(key).pow(2).to_le_bytes()));
+    let (ours, portable) = (Secret::of_process(), Secret::of_process().portable());
     let ahash = if cfg!(target_feature = "aes") { "ahash, 64 bits" } else { "ahash without AES, 64 bits" };
     vec![
         hash(FLOOR, move |key| written(fold.build_hasher(), key)),
@@ -56,7 +54,8 @@ fn hashes() -> Vec<Hash> {
             let (low, high) = sip128::SipHasher13::new_with_keys(k0, k1).hash(key).as_u64();
             low ^ high
         }),
-        hash("AES rounds, 128 bits", move |key| aes_rounds(&round_keys, key)),
+        hash("throttle without AES, 128 bits", move |key| folded(portable.hash(0, key))),
+        hash("throttle, 128 bits", move |key| folded(ours.hash(0, key))),
     ]
 }
 
@@ -70,22 +69,9 @@ fn written(mut hasher: impl Hasher, key: &[u8]) -> u64 {
     hasher.finish()
 }
 
-/// What a hash over AES cannot do without: two rounds for each block of the key, and three so that each bit of the
-/// last one reaches all others.
-fn aes_rounds(round_keys: &[Block; 2], key: &[u8]) -> u64 {
-    let mut state = Block::from((key.len() as u128).to_le_bytes());
-    for part in key.chunks(16) {
-        state.iter_mut().zip(part).for_each(|(state, byte)| *state ^= byte);
-        cipher_round(&mut state, &round_keys[0]);
-        cipher_round(&mut state, &round_keys[1]);
-    }
-    for round in 0..3 {
-        cipher_round(&mut state, &round_keys[round % 2]);
-    }
-    let words = u128::from_le_bytes(state.into());
-    #[expect(clippy::cast_possible_truncation, reason = "both halves are used")]
-    let halves = words as u64 ^ (words >> 64) as u64;
-    halves
+#[expect(clippy::cast_possible_truncation, reason = "both halves are used")]
+const fn folded(hash: u128) -> u64 {
+    hash as u64 ^ (hash >> 64) as u64
 }
 
 pub(crate) fn run(options: &Options) -> Result<bool, Box<dyn Error>> {

@@ -8,6 +8,7 @@ pub use crate::axum::{ThrottleGoesAboveDebugHandler, With, Without};
 #[cfg(feature = "axum")]
 pub use axum::response::{IntoResponse, Response};
 
+pub use crate::fingerprint::Secret;
 pub use crate::function::enter;
 pub use crate::http::source::{Cookie, Global, Header, Ip};
 pub use crate::plug::{Call, Web, role, wrap};

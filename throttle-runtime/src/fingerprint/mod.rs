@@ -46,7 +46,7 @@ impl Domain {
 
 /// Hashes keys under the secret.
 #[derive(Clone, Copy)]
-pub(crate) struct Secret {
+pub struct Secret {
     sip: SipHasher13,
     #[cfg(target_arch = "x86_64")]
     aes: Option<aes::Cipher>,
@@ -54,7 +54,7 @@ pub(crate) struct Secret {
 
 impl Secret {
     /// The secret of this process.
-    pub(crate) fn of_process() -> Self {
+    pub fn of_process() -> Self {
         *SECRET
     }
 
@@ -71,8 +71,8 @@ impl Secret {
     }
 
     /// The same, without the machine's instructions for AES.
-    #[cfg(test)]
-    const fn portable(self) -> Self {
+    #[must_use]
+    pub const fn portable(self) -> Self {
         Self {
             #[cfg(target_arch = "x86_64")]
             aes: None,
@@ -90,14 +90,20 @@ impl Secret {
     pub(crate) fn fingerprint_of(&self, domain: Domain, (first, rest): Parts<'_>) -> u128 {
         // The length keeps keys apart whose last blocks overlap.
         let shape = (rest.len() as u64) << 16 | first.map_or(0xffff, u64::from);
-        #[cfg(target_arch = "x86_64")]
-        if let Some(aes) = &self.aes {
-            return aes.hash(domain.0 ^ u128::from(shape), rest);
-        }
-        self.sip_fingerprint(domain.0 ^ u128::from(shape), rest)
+        self.hash(domain.0 ^ u128::from(shape), rest)
     }
 
-    fn sip_fingerprint(&self, seed: u128, bytes: &[u8]) -> u128 {
+    /// The hash itself, for `throttle-bench`. Seeds for bytes of different lengths have to differ.
+    #[inline]
+    pub fn hash(&self, seed: u128, bytes: &[u8]) -> u128 {
+        #[cfg(target_arch = "x86_64")]
+        if let Some(aes) = &self.aes {
+            return aes.hash(seed, bytes);
+        }
+        self.siphash(seed, bytes)
+    }
+
+    fn siphash(&self, seed: u128, bytes: &[u8]) -> u128 {
         let mut hasher = self.sip;
         hasher.write_u128(seed);
         hasher.write(bytes);
