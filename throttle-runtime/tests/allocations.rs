@@ -26,6 +26,8 @@ fn a_decision_in_memory_allocates_nothing() {
     let settings = [
         Settings::new().rate("100/min"),
         Settings::new().rate("100/min, 100/hour, 100/day, 100/week"),
+        // As many as there may be.
+        Settings::new().rate("100/min, 100/2min, 100/3min, 100/4min, 100/5min, 100/hour, 100/day, 100/week"),
         Settings::new().rate("100/min").strategy(Gcra::new().burst(100)),
         Settings::new().rate("100/min").strategy(LeakyBucketQueue::new()),
         Settings::new().rate("100/min").strategy(CostBasedTokenBucket::new()),

@@ -214,7 +214,7 @@ impl Answers {
 }
 
 /// One quota per limit, in the order the limits were written.
-pub type Quotas = SmallVec<[Quota; 4]>;
+pub type Quotas = SmallVec<[Quota; 8]>;
 
 impl Decision {
     /// What the backend decided.

@@ -17,7 +17,7 @@ struct Change {
     state: State,
 }
 
-type Changes = SmallVec<[Change; 4]>;
+type Changes = SmallVec<[Change; 8]>;
 type Pages<'a> = SmallVec<[Locked<'a>; 2]>;
 
 impl Engine {
