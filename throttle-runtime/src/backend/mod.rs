@@ -1,6 +1,7 @@
 //! Where state is kept and decisions are made.
 
 mod memory;
+mod store;
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -9,6 +10,7 @@ use std::sync::Arc;
 pub use memory::Engine;
 pub(crate) use memory::Short;
 pub use memory::{Memory, MemoryBuilder};
+pub use store::{Store, Stored};
 
 use crate::fingerprint::Domain;
 use crate::strategy::{Arrival, Class, Strategy};

@@ -1,0 +1,88 @@
+//! The keys under which a store finds things: short, of harmless characters, and naming nobody.
+
+use std::fmt::Write;
+
+use sha2::{Digest, Sha256};
+
+use crate::backend::Charge;
+
+/// The longest namespace that is written as it is.
+const LONGEST: usize = 64;
+
+/// What all keys of a namespace begin with, and those of no other.
+pub(super) fn prefix(namespace: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
+    if namespace.len() <= LONGEST && namespace.bytes().all(is_plain) {
+        format!("{namespace}:")
+    } else {
+        format!("{}:", hex(&Sha256::digest(namespace)))
+    }
+}
+
+/// The key of an identity's record. Scope, strategy, periods and key make it, as a digest: clients choose keys
+/// of any content, and keys are people.
+pub(super) fn of(prefix: &str, charge: &Charge<'_>) -> String {
+    let mut hasher = Sha256::new();
+    for part in [charge.scope.as_bytes(), charge.strategy.name().as_bytes()] {
+        hasher.update((part.len() as u64).to_be_bytes());
+        hasher.update(part);
+    }
+    hasher.update((charge.rates.len() as u64).to_be_bytes());
+    for rate in charge.rates {
+        hasher.update(rate.period_micros().to_be_bytes());
+    }
+    hasher.update(charge.key.as_bytes());
+    format!("{prefix}{}", hex(&hasher.finalize()))
+}
+
+/// The key of a record's lock.
+pub(super) fn lock(name: &str) -> String {
+    format!("{name}:lock")
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::strategy::{FixedWindow, Gcra, Strategy};
+    use crate::{Key, Rates};
+
+    fn name(scope: &str, key: &Key, strategy: &dyn Strategy, rates: &str) -> String {
+        let rates: Rates = rates.parse().expect("rates");
+        of("p:", &Charge::new(scope, key, strategy, &rates, 1))
+    }
+
+    #[test]
+    fn b080_everything_that_tells_identities_apart_is_in_the_name() {
+        let key = Key::from("a");
+        let one = name("s", &key, &FixedWindow, "1/s");
+        assert_eq!(one, name("s", &key, &FixedWindow, "2/s"), "a new limit carries on");
+        for other in [
+            name("t", &key, &FixedWindow, "1/s"),
+            name("s", &"b".into(), &FixedWindow, "1/s"),
+            name("s", &key, &Gcra::new(), "1/s"),
+            name("s", &key, &FixedWindow, "1/min"),
+            name("s", &key, &FixedWindow, "1/s, 1/min"),
+        ] {
+            assert_ne!(one, other);
+            assert_eq!(one.len(), other.len());
+        }
+    }
+
+    #[test]
+    fn b074_no_namespace_begins_with_another() {
+        let long = "x".repeat(100);
+        let namespaces = ["", "a", "a:", "a:b", "a%", "a_", "ab", "ä", "a b", "a*", &long, &long[..99]];
+        let prefixes = namespaces.map(prefix);
+        for (i, one) in prefixes.iter().enumerate() {
+            assert!(one.len() <= 65 && one.is_ascii(), "{one}");
+            assert!(!prefixes.iter().enumerate().any(|(j, other)| i != j && other.starts_with(one)), "{one}");
+        }
+    }
+}

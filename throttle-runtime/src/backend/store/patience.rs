@@ -1,0 +1,52 @@
+//! Waiting for others, each time longer and never in step with them.
+
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::time::{Duration, Instant};
+
+use super::Store;
+
+/// Growing random pauses.
+#[derive(Debug)]
+pub(super) struct Patience(u32);
+
+/// The longest pause, in microseconds.
+const LONGEST: u64 = 32_000;
+
+impl Patience {
+    pub(super) const fn new() -> Self {
+        Self(0)
+    }
+
+    /// Sleeps for up to a millisecond, then for up to two, four and so on, but not for longer than `most`.
+    pub(super) async fn wait(&mut self, most: Duration) {
+        let longest = (1_000_u64 << self.0.min(10)).min(LONGEST);
+        self.0 += 1;
+        let pause = Duration::from_micros(1 + random() % longest);
+        tokio::time::sleep(pause.min(most)).await;
+    }
+}
+
+/// From the randomness that the standard library seeds its maps with.
+pub(super) fn random() -> u64 {
+    RandomState::new().build_hasher().finish()
+}
+
+/// What [`Store::get_lock`] does unless a store has a better way.
+pub(super) async fn get_lock<S: Store + ?Sized>(
+    store: &S,
+    key: &str,
+    ttl: Duration,
+    timeout: Duration,
+) -> Result<Option<u64>, S::Error> {
+    let begin = Instant::now();
+    let mut patience = Patience::new();
+    loop {
+        if let Some(token) = store.try_lock(key, ttl).await? {
+            return Ok(Some(token));
+        }
+        match timeout.checked_sub(begin.elapsed()) {
+            Some(left) if !left.is_zero() => patience.wait(left).await,
+            _ => return Ok(None),
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! Decisions of this process on one identity come one after the other, so that they do not fight for it in the
+//! store.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+use tokio::sync::{Mutex, OwnedMutexGuard};
+
+/// Some identities share a place, of which there are this many.
+const PLACES: u64 = 256;
+
+pub(super) struct Turns {
+    places: Vec<Arc<Mutex<()>>>,
+    hasher: RandomState,
+}
+
+/// The turn of one decision; it ends with this value.
+pub(super) type Turn = SmallVec<[OwnedMutexGuard<()>; 1]>;
+
+impl Turns {
+    pub(super) fn new() -> Self {
+        Self { places: (0..PLACES).map(|_| Arc::default()).collect(), hasher: RandomState::new() }
+    }
+
+    /// Waits for the turn at all these names.
+    pub(super) async fn wait(&self, names: &[String]) -> Turn {
+        let place = |name: &String| usize::try_from(self.hasher.hash_one(name) % PLACES).unwrap_or_default();
+        let mut places: SmallVec<[usize; 4]> = names.iter().map(place).collect();
+        // In one order for everybody, so that nobody waits for somebody who waits for him.
+        places.sort_unstable();
+        places.dedup();
+        let mut turn = Turn::new();
+        for place in places {
+            turn.push(Arc::clone(&self.places[place]).lock_owned().await);
+        }
+        turn
+    }
+}

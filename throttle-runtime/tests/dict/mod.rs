@@ -1,0 +1,145 @@
+//! A store in a dictionary, on a manual clock, in which every call gives way to others.
+
+#![allow(dead_code, reason = "each test file uses its part")]
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use throttle_runtime::backend::Store;
+use throttle_runtime::{Clock, ManualClock};
+
+/// With a `compare_and_set` of its own, or the required methods only.
+#[derive(Debug, Default)]
+pub(crate) struct Dict<const COMPARES: bool> {
+    clock: ManualClock,
+    tables: Mutex<Tables>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Tables {
+    pub(crate) values: HashMap<String, Value>,
+    pub(crate) locks: HashMap<String, Lock>,
+    pub(crate) tokens: u64,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Value {
+    pub(crate) text: String,
+    pub(crate) until: u64,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Lock {
+    pub(crate) token: u64,
+    pub(crate) until: u64,
+}
+
+impl<const COMPARES: bool> Dict<COMPARES> {
+    pub(crate) fn at(clock: &ManualClock) -> Self {
+        Self { clock: clock.clone(), tables: Mutex::default() }
+    }
+
+    pub(crate) fn until(&self, ttl: Duration) -> u64 {
+        self.clock.now() + u64::try_from(ttl.as_micros()).expect("a time")
+    }
+
+    /// What is there now.
+    pub(crate) fn tables(&self) -> MutexGuard<'_, Tables> {
+        let now = self.clock.now();
+        let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+        tables.values.retain(|_, value| value.until > now);
+        tables.locks.retain(|_, lock| lock.until > now);
+        tables
+    }
+
+    /// What is there in the middle of a call: others have had their turn before it, and have one after it.
+    pub(crate) async fn turn<T>(&self, work: impl FnOnce(&mut Tables) -> T) -> Result<T, Infallible> {
+        tokio::task::yield_now().await;
+        let done = work(&mut self.tables());
+        tokio::task::yield_now().await;
+        Ok(done)
+    }
+}
+
+impl<const COMPARES: bool> Store for Dict<COMPARES> {
+    type Error = Infallible;
+
+    const COMPARE_AND_SET: bool = COMPARES;
+
+    async fn reset(&self, prefix: &str) -> Result<(), Infallible> {
+        self.turn(|tables| tables.values.retain(|key, _| !key.starts_with(prefix))).await
+    }
+
+    async fn get(&self, key: &str) -> Result<Option<String>, Infallible> {
+        self.turn(|tables| tables.values.get(key).map(|value| value.text.clone())).await
+    }
+
+    async fn set(&self, key: &str, value: &str, ttl: Option<Duration>) -> Result<(), Infallible> {
+        let value = Value { text: value.to_owned(), until: ttl.map_or(u64::MAX, |ttl| self.until(ttl)) };
+        self.turn(|tables| drop(tables.values.insert(key.to_owned(), value))).await
+    }
+
+    async fn delete(&self, key: &str) -> Result<(), Infallible> {
+        self.turn(|tables| drop(tables.values.remove(key))).await
+    }
+
+    async fn expire(&self, key: &str, ttl: Duration) -> Result<(), Infallible> {
+        let until = self.until(ttl);
+        self.turn(|tables| {
+            if let Some(value) = tables.values.get_mut(key) {
+                value.until = until;
+            }
+        })
+        .await
+    }
+
+    async fn increment(&self, key: &str, by: i64) -> Result<i64, Infallible> {
+        self.turn(|tables| {
+            let new = Value { text: "0".to_owned(), until: u64::MAX };
+            let value = tables.values.entry(key.to_owned()).or_insert(new);
+            let sum = value.text.parse::<i64>().unwrap_or(0) + by;
+            value.text = sum.to_string();
+            sum
+        })
+        .await
+    }
+
+    async fn try_lock(&self, key: &str, ttl: Duration) -> Result<Option<u64>, Infallible> {
+        let until = self.until(ttl);
+        self.turn(|tables| {
+            tables.tokens += 1;
+            let lock = Lock { token: tables.tokens, until };
+            let held = *tables.locks.entry(key.to_owned()).or_insert(lock);
+            (held.token == lock.token).then_some(lock.token)
+        })
+        .await
+    }
+
+    async fn unlock(&self, key: &str, token: u64) -> Result<bool, Infallible> {
+        self.turn(|tables| {
+            let is_mine = tables.locks.get(key).is_some_and(|lock| lock.token == token);
+            is_mine && tables.locks.remove(key).is_some()
+        })
+        .await
+    }
+
+    async fn compare_and_set(
+        &self,
+        key: &str,
+        expected: Option<&str>,
+        value: &str,
+        ttl: Option<Duration>,
+    ) -> Result<bool, Infallible> {
+        let value = Value { text: value.to_owned(), until: ttl.map_or(u64::MAX, |ttl| self.until(ttl)) };
+        self.turn(|tables| {
+            let is_expected = tables.values.get(key).map(|value| &*value.text) == expected;
+            if is_expected {
+                tables.values.insert(key.to_owned(), value);
+            }
+            is_expected
+        })
+        .await
+    }
+}

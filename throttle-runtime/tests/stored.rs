@@ -1,0 +1,235 @@
+//! A store as a backend: lifecycle, errors, what is stored and what is made of strange values.
+
+mod dict;
+
+use std::error::Error;
+use std::sync::Arc;
+use std::time::Duration;
+
+use dict::Dict;
+use throttle_runtime::backend::{Backend, Charge, Mode, Store, Stored, Verdict};
+use throttle_runtime::strategy::{FixedWindow, SlidingWindowLog};
+use throttle_runtime::{BackendError, ErrorKind, Hit, Key, ManualClock, Quota, Rates, Settings, registry};
+
+fn rates(text: &str) -> Rates {
+    text.parse().expect("rates")
+}
+
+fn stored<const COMPARES: bool>(clock: &ManualClock) -> Stored<Dict<COMPARES>> {
+    Stored::new(Dict::at(clock)).clock(clock.clone())
+}
+
+async fn take(backend: &dyn Backend, keys: &[&str], rates: &Rates, cost: u64) -> Verdict {
+    let keys: Vec<Key> = keys.iter().map(|key| Key::from(*key)).collect();
+    let charge = |key| Charge::new("s", key, &FixedWindow, rates, cost);
+    let charges: Vec<_> = keys.iter().map(charge).collect();
+    backend.decide(&charges, Mode::Take).await.expect("a verdict")
+}
+
+fn fits(verdict: &Verdict) -> bool {
+    verdict.quotas.iter().all(Quota::fits)
+}
+
+/// The same as the user sees it.
+#[tokio::test]
+async fn s12_a_store_is_declared_like_any_backend() {
+    let clock = ManualClock::new();
+    let registry = registry().backend("dict", stored::<false>(&clock)).build().await.expect("a registry");
+    let settings = Settings::new().rate("3/min").backend("dict");
+    let throttle = registry.create("t", settings).expect("a throttle");
+    for left in [2, 1, 0] {
+        let decision = throttle.hit(Hit::new("a")).await.expect("a decision");
+        assert_eq!((decision.is_allowed(), decision.remaining()), (true, Some(left)));
+    }
+    let denied = throttle.hit("a").await.expect("a decision");
+    assert_eq!(denied.retry_after(), Some(Duration::from_secs(60)));
+    assert!(throttle.hit("b").await.expect("a decision").is_allowed());
+}
+
+/// One value for all limits of an identity, which goes when it means nothing any more.
+#[tokio::test]
+async fn idle_identities_leave_nothing() {
+    let clock = ManualClock::new();
+    let (locks, compares) = (stored::<false>(&clock), stored::<true>(&clock));
+    take(&locks, &["a"], &rates("3/s, 5/min"), 1).await;
+    take(&compares, &["a"], &rates("3/s, 5/min"), 1).await;
+    let sizes = || (locks.store().tables().values.len(), compares.store().tables().values.len());
+    assert_eq!(sizes(), (1, 1));
+    clock.advance(Duration::from_secs(60));
+    assert_eq!(sizes(), (1, 1), "clocks differ");
+    clock.advance(Duration::from_secs(1));
+    assert_eq!(sizes(), (0, 0));
+}
+
+#[tokio::test]
+async fn denials_and_questions_write_nothing() {
+    let clock = ManualClock::new();
+    let (stored, rates) = (stored::<false>(&clock), rates("1/min"));
+    let key = Key::from("a");
+    let charge = [Charge::new("s", &key, &FixedWindow, &rates, 1)];
+    assert!(fits(&stored.decide(&charge, Mode::Peek).await.expect("a verdict")));
+    assert!(!fits(&take(&stored, &["a"], &rates, 2).await));
+    let tables = stored.store().tables();
+    assert_eq!((tables.values.len(), tables.tokens), (0, 0), "and nothing was locked");
+}
+
+/// Whoever dies between the mark and the decision is waited for no longer than a lock lasts.
+#[tokio::test]
+async fn b072_a_mark_of_the_dead_ends() {
+    let clock = ManualClock::new();
+    let (stored, rates) = (stored::<true>(&clock), rates("3/min"));
+    assert!(fits(&take(&stored, &["a", "b"], &rates, 1).await));
+    // A record that is held: version, mark, token and the end of the hold, ten seconds from now.
+    let key = stored.store().tables().values.keys().next().cloned().expect("a key");
+    let marked = {
+        let mut text = String::from("1BB");
+        let mut until = throttle_runtime::Clock::now(&clock) + 10_000_000;
+        let digits = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+        while until > 0 {
+            let more = if until >> 5 > 0 { 32 } else { 0 };
+            text.push(char::from(digits[usize::try_from(until & 31).expect("small") | more]));
+            until >>= 5;
+        }
+        text
+    };
+    stored.store().set(&key, &marked, None).await.expect("set");
+    let both = ["a", "b"];
+    let blocked = tokio::time::timeout(Duration::from_millis(200), take(&stored, &both, &rates, 1));
+    assert!(blocked.await.is_err(), "somebody else decides");
+    clock.advance(Duration::from_secs(10));
+    let free = tokio::time::timeout(Duration::from_secs(5), take(&stored, &both, &rates, 1));
+    assert!(fits(&free.await.expect("nobody holds it any more")));
+}
+
+#[tokio::test]
+async fn b074_b075_counts_stay_unless_they_are_said_not_to() {
+    let clock = ManualClock::new();
+    let store = Arc::new(Dict::<false>::at(&clock));
+    let [one, other] =
+        ["one", "other"].map(|name| Stored::shared(Arc::clone(&store)).clock(clock.clone()).namespace(name));
+    let rates = rates("9/min");
+    for stored in [&one, &other] {
+        take(stored, &["a"], &rates, 1).await;
+    }
+    store.set("foreign", "value", None).await.expect("set");
+    let left = || store.tables().values.len();
+    one.close().await.expect("closed");
+    assert_eq!(left(), 3);
+    one.reset().await.expect("reset");
+    assert_eq!(left(), 2);
+    other.persistent(false).close().await.expect("closed");
+    assert_eq!(store.tables().values.keys().collect::<Vec<_>>(), ["foreign"]);
+}
+
+/// A store that fails in its own way.
+#[derive(Debug)]
+struct Failing<E>(fn() -> E, bool);
+
+#[derive(Debug, thiserror::Error)]
+#[error("disk {0} is full")]
+struct Full(u8);
+
+impl<E: Error + Send + Sync + 'static> Store for Failing<E> {
+    type Error = E;
+
+    async fn initialize(&self) -> Result<(), E> {
+        Ok(())
+    }
+
+    async fn ready(&self) -> Result<bool, E> {
+        Ok(self.1)
+    }
+
+    async fn reset(&self, _: &str) -> Result<(), E> {
+        Err(self.0())
+    }
+
+    async fn get(&self, _: &str) -> Result<Option<String>, E> {
+        Err(self.0())
+    }
+
+    async fn set(&self, _: &str, _: &str, _: Option<Duration>) -> Result<(), E> {
+        Err(self.0())
+    }
+
+    async fn delete(&self, _: &str) -> Result<(), E> {
+        Err(self.0())
+    }
+
+    async fn expire(&self, _: &str, _: Duration) -> Result<(), E> {
+        Err(self.0())
+    }
+
+    async fn increment(&self, _: &str, _: i64) -> Result<i64, E> {
+        Err(self.0())
+    }
+
+    async fn try_lock(&self, _: &str, _: Duration) -> Result<Option<u64>, E> {
+        Err(self.0())
+    }
+
+    async fn unlock(&self, _: &str, _: u64) -> Result<bool, E> {
+        Err(self.0())
+    }
+}
+
+async fn error(backend: &dyn Backend) -> BackendError {
+    let (key, rates) = (Key::from("a"), rates("1/min"));
+    let charges = [Charge::new("s", &key, &FixedWindow, &rates, 1)];
+    backend.decide(&charges, Mode::Take).await.expect_err("an error")
+}
+
+#[tokio::test]
+async fn b076_s10_errors_of_the_store_are_the_source() {
+    let stored = Stored::new(Failing(|| Full(7), true));
+    let error = error(&stored).await;
+    assert_eq!(error.kind(), ErrorKind::Store);
+    let source = error.source().expect("a source");
+    assert!(matches!(source.downcast_ref(), Some(Full(7))), "{source}");
+    assert!(stored.reset().await.expect_err("an error").source().is_some());
+}
+
+#[tokio::test]
+async fn b076_errors_that_say_all_stay_what_they_are() {
+    let stored = Stored::new(Failing(|| BackendError::new(ErrorKind::Connection, "no route"), true));
+    let error = error(&stored).await;
+    assert_eq!((error.kind(), &*error.to_string()), (ErrorKind::Connection, "no route"));
+    assert!(error.source().is_none());
+}
+
+#[tokio::test]
+async fn b077_a_store_that_is_not_ready_does_not_start() {
+    let declared = registry().backend("full", Stored::new(Failing(|| Full(7), false)));
+    let problem = declared.build().await.expect_err("a problem").to_string();
+    assert!(problem.contains("\"full\" cannot be initialised: the store is not ready"), "{problem}");
+}
+
+#[tokio::test]
+async fn b079_strange_values_count_as_nothing() {
+    let clock = ManualClock::new();
+    let (stored, rates) = (stored::<true>(&clock), rates("2/min"));
+    take(&stored, &["a"], &rates, 1).await;
+    let key = stored.store().tables().values.keys().next().cloned().expect("a key");
+    for strange in
+        ["", "0", "NaN", "inf", "-1", "1", "1A//////////////////////", "{\"a\":1}", "ä", "\0", "2AAAA"]
+    {
+        stored.store().set(&key, strange, None).await.expect("set");
+        assert!(fits(&take(&stored, &["a"], &rates, 2).await), "{strange:?}");
+        assert!(!fits(&take(&stored, &["a"], &rates, 1).await), "and it counts again");
+    }
+}
+
+/// Lists are stored too, and short.
+#[tokio::test]
+async fn logs_are_stored() {
+    let clock = ManualClock::new();
+    let (stored, key, rates) = (stored::<false>(&clock), Key::from("a"), rates("300/min"));
+    let charges = [Charge::new("s", &key, &SlidingWindowLog, &rates, 1)];
+    for _ in 0..300 {
+        clock.advance(Duration::from_millis(7));
+        assert!(fits(&stored.decide(&charges, Mode::Take).await.expect("a verdict")));
+    }
+    assert!(!fits(&stored.decide(&charges, Mode::Take).await.expect("a verdict")));
+    let length: usize = stored.store().tables().values.values().map(|value| value.text.len()).sum();
+    assert!(length < 300 * 6, "{length}");
+}
