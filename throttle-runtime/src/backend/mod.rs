@@ -1,11 +1,16 @@
 //! Where state is kept and decisions are made.
 
+#[cfg(feature = "memcached")]
+mod memcached;
 mod memory;
 mod store;
 
 use std::fmt::Debug;
 use std::sync::Arc;
 
+#[cfg(feature = "memcached")]
+#[cfg_attr(docsrs, doc(cfg(feature = "memcached")))]
+pub use memcached::Memcached;
 #[doc(hidden)]
 pub use memory::Engine;
 pub(crate) use memory::Short;

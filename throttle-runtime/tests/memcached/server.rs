@@ -1,0 +1,75 @@
+//! A Memcached of the test's own.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+pub(crate) struct Server {
+    process: Child,
+    port: u16,
+}
+
+impl Server {
+    pub(crate) fn start() -> Self {
+        let port =
+            TcpListener::bind("127.0.0.1:0").and_then(|port| port.local_addr()).expect("a free port").port();
+        Self { process: run(port), port }
+    }
+
+    pub(crate) fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// What it answers to a text, up to an end.
+    pub(crate) fn say(&self, text: &str, end: &str) -> String {
+        let mut stream = TcpStream::connect(self.address()).expect("a connection");
+        stream.write_all(text.as_bytes()).expect("written");
+        let mut answer = Vec::new();
+        while !answer.ends_with(end.as_bytes()) {
+            let mut bytes = [0; 1_024];
+            let read = stream.read(&mut bytes).expect("an answer");
+            assert!(read > 0, "the answer ends early");
+            answer.extend_from_slice(&bytes[..read]);
+        }
+        String::from_utf8(answer).expect("text")
+    }
+
+    /// Ends it, and with it all that it holds.
+    pub(crate) fn stop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+
+    pub(crate) fn start_again(&mut self) {
+        self.process = run(self.port);
+    }
+
+    /// Lets it stand still, connections and all, or go on.
+    pub(crate) fn signal(&self, signal: &str) {
+        let id = self.process.id().to_string();
+        assert!(Command::new("kill").args([signal, &id]).status().expect("kill").success());
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+fn run(port: u16) -> Child {
+    let port_text = port.to_string();
+    let arguments = ["-l", "127.0.0.1", "-p", &port_text, "-U", "0", "-u", "nobody"];
+    let process = Command::new("memcached").args(arguments).stderr(Stdio::null()).spawn();
+    let process =
+        process.unwrap_or_else(|error| panic!("memcached: {error}: `apt-get install memcached` installs it"));
+    let begun = Instant::now();
+    while TcpStream::connect(SocketAddr::from(([127, 0, 0, 1], port))).is_err() {
+        assert!(begun.elapsed() < Duration::from_secs(5), "memcached does not come up");
+        thread::sleep(Duration::from_millis(5));
+    }
+    process
+}
