@@ -240,3 +240,13 @@ async fn defaults_settle_what_nobody_says() {
     let said = format!("{:?}", registry.get("one").expect("used").settings());
     assert!(said.contains("Gcra") && said.contains("\"other\""), "{said}");
 }
+
+#[tokio::test]
+async fn a_registry_that_is_gone_keeps_nothing() {
+    let memory = Arc::new(Memory::new());
+    let registry = registry().backend("memory", Arc::clone(&memory)).build().await.expect("a registry");
+    let throttle = registry.create("t", Settings::new().rate("1/min")).expect("a throttle");
+    assert!(throttle.hit("a").await.expect("a decision").is_allowed());
+    drop((registry, throttle));
+    assert_eq!(Arc::strong_count(&memory), 1);
+}

@@ -103,16 +103,13 @@ impl Policy {
         })
     }
 
-    /// The same for a throttle whose states are kept in that scope; from here on it is as good as constant.
-    ///
-    /// It is kept for good, like the settings that it is made of, so that a decision reads it without counting
-    /// its readers.
-    pub(crate) fn in_scope(mut self, scope: &str) -> &'static Self {
+    /// The same for a throttle whose states are kept in that scope.
+    pub(crate) fn in_scope(mut self, scope: &str) -> Self {
         let limited = self.rates.as_ref().filter(|rates| !rates.is_unlimited());
         self.domain = limited.map(|rates| Domain::new(scope, self.strategy, rates));
         let ways = self.domain.zip(limited).filter(|_| !self.dry_run && self.class.is_none());
         self.short =
             ways.and_then(|(domain, rates)| Short::new(&*self.backend, domain, self.strategy, rates));
-        Box::leak(Box::new(self))
+        self
     }
 }

@@ -28,7 +28,7 @@ pub struct Throttle(Arc<Inner>);
 struct Inner {
     uid: Arc<str>,
     scope: Arc<str>,
-    policy: &'static Policy,
+    policy: Arc<Policy>,
     enabled: AtomicBool,
     counters: Counters,
     common: Arc<Common>,
@@ -147,7 +147,7 @@ impl Throttle {
     pub(crate) fn new(uid: Arc<str>, site: Option<&Site>, policy: Policy, common: Arc<Common>) -> Self {
         let scope = common.scope(&uid);
         Self(Arc::new(Inner {
-            policy: policy.in_scope(&scope),
+            policy: Arc::new(policy.in_scope(&scope)),
             scope,
             uid,
             enabled: AtomicBool::new(true),
@@ -292,7 +292,7 @@ impl Throttle {
             (None, None) => Class::NONE,
         };
         let terms = Terms { key: hit.payer.into_key(), rates, cost, class };
-        let ticket = Ticket::new(Cow::Borrowed(self), policy, terms);
+        let ticket = Ticket::new(Cow::Borrowed(self), Arc::clone(policy), terms);
         match admission::ask(&[&ticket], mode).await {
             Ok(verdict) => ticket.enforced(Ok(Decision::by_backend(&verdict.quotas))),
             Err(error) => admission::react(&ticket, error, &mut self.empty_head(&mut parts)).await,
@@ -304,8 +304,8 @@ impl Throttle {
         Head { parts, state: &(), common: &self.0.common }
     }
 
-    pub(crate) fn policy(&self) -> &'static Policy {
-        self.0.policy
+    pub(crate) fn policy(&self) -> &Arc<Policy> {
+        &self.0.policy
     }
 
     pub(crate) fn count(&self, event: Event) {

@@ -30,7 +30,7 @@ pub struct Throttled(Arc<Denial>);
 pub(crate) struct Denial {
     pub(crate) uid: Arc<str>,
     /// What the throttle goes by; `None` for a denial by the program.
-    pub(crate) policy: Option<&'static Policy>,
+    pub(crate) policy: Option<Arc<Policy>>,
     pub(crate) decision: Decision,
     pub(crate) error: Option<BackendError>,
     pub(crate) head: Option<Parts>,
@@ -87,7 +87,7 @@ impl Throttled {
 
     /// The name of the backend that decided; empty for a denial of [your own](Self::new).
     pub fn backend(&self) -> &str {
-        self.0.policy.map_or("", |policy| &policy.backend_name)
+        self.0.policy.as_ref().map_or("", |policy| &policy.backend_name)
     }
 
     /// What caused the denial: a limit ([`Source::Backend`]) or the backend's failure
@@ -146,7 +146,7 @@ impl Throttled {
     }
 
     pub(crate) fn report(&self) -> Report<'_> {
-        let policy = self.0.policy;
+        let policy = self.0.policy.as_ref();
         Report {
             name: policy.map_or("", |policy| &policy.name),
             advertised: policy.and_then(|policy| policy.advertised.as_ref()),

@@ -3,6 +3,8 @@
 mod backend;
 mod ticket;
 
+use std::sync::Arc;
+
 use http::request::Parts;
 use smallvec::SmallVec;
 
@@ -37,7 +39,7 @@ pub(crate) enum Rejection {
 impl Rejection {
     pub(crate) fn throttled(
         throttle: &Throttle,
-        policy: &'static Policy,
+        policy: &Arc<Policy>,
         decision: Decision,
         error: Option<BackendError>,
         head: &Parts,
@@ -45,7 +47,7 @@ impl Rejection {
         let (uid, handler) = (throttle.uid_shared().clone(), policy.handler);
         let head = handler.map(|_| head.clone());
         Self::Throttled(
-            Throttled::from_denial(Denial { uid, policy: Some(policy), decision, error, head }),
+            Throttled::from_denial(Denial { uid, policy: Some(Arc::clone(policy)), decision, error, head }),
             handler,
         )
     }
@@ -191,7 +193,7 @@ impl Admission<'_> {
         let Some((ticket, decision)) = worst else { return Ok(()) };
         tracing::debug!(target: "throttle", uid = ticket.throttle.uid(), retry_after = ?decision.retry_after(), "throttled");
         let error = ticket.error.get().cloned();
-        Err(Rejection::throttled(&ticket.throttle, ticket.policy, decision.clone(), error, head))
+        Err(Rejection::throttled(&ticket.throttle, &ticket.policy, decision.clone(), error, head))
     }
 
     /// Counts what was charged: as allowed, or as this if it was given back.

@@ -2,6 +2,7 @@
 
 use std::any::TypeId;
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use once_cell::sync::OnceCell;
 use smallvec::SmallVec;
@@ -33,7 +34,7 @@ pub(crate) struct Terms {
 /// Who pays how much to one throttle. The policy is the version that the whole decision goes by.
 pub(crate) struct Ticket<'a> {
     pub(crate) throttle: Cow<'a, Throttle>,
-    pub(crate) policy: &'static Policy,
+    pub(crate) policy: Arc<Policy>,
     pub(crate) key: Key,
     pub(crate) rates: Rates,
     pub(crate) cost: u64,
@@ -45,7 +46,7 @@ pub(crate) struct Ticket<'a> {
 impl<'a> Ticket<'a> {
     pub(crate) fn new(
         throttle: Cow<'a, Throttle>,
-        policy: &'static Policy,
+        policy: Arc<Policy>,
         Terms { key, rates, cost, class }: Terms,
     ) -> Self {
         Self { throttle, policy, key, rates, cost, class, error: OnceCell::new() }
@@ -58,8 +59,8 @@ impl<'a> Ticket<'a> {
         known: &mut KnownKeys,
         head: &mut Head<'_>,
     ) -> Result<Option<Self>, Refusal> {
-        let policy = throttle.policy();
-        let terms = match Self::terms(&throttle, policy, given, known, head).await {
+        let policy = Arc::clone(throttle.policy());
+        let terms = match Self::terms(&throttle, &policy, given, known, head).await {
             // A dry run ends no request, whatever its functions say.
             Err(_) if policy.dry_run => None,
             terms => terms?,

@@ -4,6 +4,7 @@ use std::any::Any;
 use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 use axum::extract::{FromRef, FromRequestParts};
 use axum::response::Response;
@@ -144,7 +145,7 @@ impl Progress {
 /// A denial by the only throttle of a handler.
 struct Denied {
     throttle: &'static Throttle,
-    policy: &'static Policy,
+    policy: &'static Arc<Policy>,
     quota: Quota,
 }
 

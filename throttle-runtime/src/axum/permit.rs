@@ -35,7 +35,7 @@ impl Permit {
             By::One(policy, quota) => complete(&mut response, policy, slice::from_ref(&quota)),
             By::Several(admission) => {
                 for (ticket, decided) in admission.tickets.iter().zip(admission.decided.iter().flatten()) {
-                    complete(&mut response, ticket.policy, decided.decision.quotas());
+                    complete(&mut response, &ticket.policy, decided.decision.quotas());
                 }
             }
         }
