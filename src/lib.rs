@@ -34,6 +34,11 @@ pub use throttle_runtime::{
     Decision, Generation, Headers, Outcome, Quota, Quotas, Refused, Source, Throttled, When,
 };
 
+// What tests of stores are made of.
+#[cfg(feature = "testkit")]
+#[doc(inline)]
+pub use throttle_runtime::testkit;
+
 // What holds for a program.
 #[doc(inline)]
 pub use throttle_runtime::{

@@ -17,7 +17,7 @@
 use crate::{
     Counts, Decision, Failure, Headers, Hit, Identity, Key, ManualClock, Quota, Rate, Rates, Reaction,
     Refused, Registry, RegistryBuilder, Settings, Source, Throttle, Throttled,
-    backend::Backend,
+    backend::{Backend, Store, Stored},
     guide, problem_json, sites,
     strategy::{
         Adaptive, Arrival, Class, CostBasedTokenBucket, FixedWindow, Gcra, LeakyBucket, LeakyBucketQueue,

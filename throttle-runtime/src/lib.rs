@@ -24,6 +24,9 @@ mod settings;
 mod site;
 mod soon;
 pub mod strategy;
+#[cfg(feature = "testkit")]
+#[cfg_attr(docsrs, doc(cfg(feature = "testkit")))]
+pub mod testkit;
 mod throttle;
 mod throttled;
 

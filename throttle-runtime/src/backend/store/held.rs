@@ -4,11 +4,11 @@
 //! whose token nobody knows, nor frees one while its write is still under way.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use super::Store;
 use super::client::Client;

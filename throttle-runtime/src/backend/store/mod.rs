@@ -32,6 +32,8 @@ use crate::ErrorKind;
 /// - **Times to live** are rounded up to what the store can keep, by less than a second; what has expired is
 ///   as good as never written.
 ///
+/// The feature `testkit` has the tests that go with it: `testkit::conformance!`, one per promise.
+///
 /// # What a decision costs
 ///
 /// A denial, and a question, is one [`multi_get`](Self::multi_get). An admission takes a lock beside that,

@@ -1,7 +1,9 @@
 //! Waiting for others, each time longer and never in step with them.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::Store;
 

@@ -102,6 +102,12 @@ impl<S: Store> Stored<S> {
         &self.store
     }
 
+    /// The key of what is stored about an identity.
+    #[cfg(feature = "testkit")]
+    pub(crate) fn name_of(&self, charge: &Charge<'_>) -> String {
+        name::of(&self.prefix, charge)
+    }
+
     async fn start(&self) -> Result<(), BackendError> {
         self.store.initialize().await.map_err(wrap::<S>)?;
         if self.store.ready().await.map_err(wrap::<S>)? {

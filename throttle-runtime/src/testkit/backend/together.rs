@@ -1,0 +1,98 @@
+//! Several limits, and several identities, in one decision.
+
+use std::sync::Arc;
+
+use super::Limit;
+use crate::Key;
+use crate::backend::{Backend, Mode};
+use crate::testkit::crowd::crowd;
+use crate::testkit::violation::ensure;
+use crate::testkit::{Outcome, Subject};
+
+/// Of several limits all are charged or none, with every strategy.
+pub async fn all_limits_are_charged_or_none<B: Backend>(subject: &Subject<B>) -> Outcome {
+    let backend = &**subject.get();
+    for (limits, tightest) in [([3, 9], 0), ([9, 3], 1)] {
+        let limit = Limit::per_month(subject.name(), &limits);
+        let key = format!("{tightest}");
+        for _ in 0..5 {
+            limit.decide(backend, &key, 1, Mode::Take).await?;
+        }
+        let left = limit.left(backend, &key).await?;
+        let expected = limits.map(|limit| limit - 3);
+        ensure!(left == expected, "of {limits:?} five requests left {left:?} in place of {expected:?}");
+    }
+    Ok(())
+}
+
+/// Of several identities all are charged or none.
+pub async fn all_identities_are_charged_or_none<B: Backend>(subject: &Subject<B>) -> Outcome {
+    let (backend, limit) = (&**subject.get(), Limit::per_month(subject.name(), &[5]));
+    for keys in [["a", "b"], ["d", "c"], ["e", "f"]] {
+        limit.decide(backend, keys[1], 4, Mode::Take).await?;
+        ensure!(limit.decide_all(backend, &keys, 1).await?.fits(), "one of four and one of one do not fit");
+        ensure!(!limit.decide_all(backend, &keys, 1).await?.fits(), "one of none fits");
+        let left = [limit.left(backend, keys[0]).await?, limit.left(backend, keys[1]).await?].concat();
+        ensure!(left == [4, 0], "a denied decision on two identities left {left:?} in place of [4, 0]");
+    }
+    Ok(())
+}
+
+/// An identity that a decision names twice pays twice.
+pub async fn an_identity_pays_twice<B: Backend>(subject: &Subject<B>) -> Outcome {
+    let (backend, limit) = (&**subject.get(), Limit::per_month(subject.name(), &[5]));
+    ensure!(!limit.decide_all(backend, &["a", "a"], 3).await?.fits(), "twice three of five fit");
+    ensure!(limit.decide_all(backend, &["a", "a"], 2).await?.fits(), "twice two of five do not fit");
+    let left = limit.left(backend, "a").await?;
+    ensure!(left == [1], "twice two of five left {left:?}");
+    Ok(())
+}
+
+/// Decisions on two identities, in either order, and on each of them alone: what is left is what nobody took.
+pub async fn concurrent_decisions_on_several_identities_are_exact<B: Backend>(
+    subject: &Subject<B>,
+) -> Outcome {
+    let limit = Arc::new(Limit::per_month(subject.name(), &[24]));
+    let asked: [&[&str]; 4] = [&["a", "b"], &["b", "a"], &["a"], &["b"]];
+    let admitted = crowd(4, |task| {
+        let (backend, limit) = (Arc::clone(subject.get()), Arc::clone(&limit));
+        async move {
+            let mut admitted = 0;
+            for _ in 0..12 {
+                admitted += u64::from(limit.decide_all(&*backend, asked[task], 1).await?.fits());
+            }
+            Ok(admitted)
+        }
+    });
+    let admitted = admitted.await?;
+    let both = admitted[0] + admitted[1];
+    for (key, alone) in [("a", admitted[2]), ("b", admitted[3])] {
+        let left = limit.left(&**subject.get(), key).await?;
+        ensure!(left[0].checked_add(both + alone) == Some(24), "{both} and {alone} of 24 left {left:?}");
+    }
+    ensure!(both + admitted[2].max(admitted[3]) == 24, "of 24 only {admitted:?} were admitted");
+    Ok(())
+}
+
+/// A refund gives back what a decision took, never more, and nothing to who has taken nothing.
+pub async fn refunds_give_back_what_was_taken<B: Backend>(subject: &Subject<B>) -> Outcome {
+    let (backend, key) = (&**subject.get(), Key::from("a"));
+    let limit = Limit::per_month(subject.name(), &[5]);
+    let taken = limit.decide(backend, key.clone(), 3, Mode::Take).await?;
+    let refund = [limit.charge(&key, 2)];
+    backend.refund(&refund, taken.0.at).await?;
+    let left = limit.left(backend, key.clone()).await?;
+    ensure!(left == [4], "five less three and two back are {left:?}");
+    backend.refund(&refund, taken.0.at).await?;
+    backend.refund(&refund, taken.0.at).await?;
+    let left = limit.left(backend, key.clone()).await?;
+    ensure!(left == [5], "five less three and six back are {left:?}");
+    for limit in Limit::of_each_strategy(subject.name(), 5) {
+        let (key, fit) = (Key::from("b"), limit.left(backend, "b").await?);
+        let taken = limit.decide(backend, key.clone(), 2, Mode::Take).await?;
+        backend.refund(&[limit.charge(&key, 2)], taken.0.at).await?;
+        let left = limit.left(backend, "b").await?;
+        ensure!(left <= fit, "{limit:?}: of {fit:?} a refund leaves {left:?}");
+    }
+    Ok(())
+}

@@ -1,0 +1,130 @@
+//! Tests for stores and backends of one's own: one for each promise that throttles rely on.
+//!
+//! [`conformance!`] makes a test of each property in [`store`] or [`backend`], which are documented there. The
+//! kit itself is tested with stores and backends that are broken in one way each.
+//!
+//! ```
+//! use throttle::backend::Memory;
+//! use throttle::testkit::{Subject, conformance};
+//!
+//! conformance!(memory, backend: || async { Subject::new(Memory::new()) });
+//! ```
+//!
+//! A property is given a subject of its own, and keeps to keys that no other one has: so subjects may share a
+//! server. Where time has to pass it waits, unless the subject has a [clock](Subject::clock) that it can move.
+
+pub mod backend;
+mod crowd;
+pub mod store;
+mod subject;
+mod violation;
+
+use std::time::Duration;
+
+pub use subject::Subject;
+pub use violation::{Outcome, Violation};
+
+#[doc(inline)]
+pub use crate::__conformance as conformance;
+
+/// No property takes longer, unless something never ends.
+const LONGEST: Duration = Duration::from_secs(60);
+
+/// Runs a property to its end on a runtime of its own.
+///
+/// # Panics
+///
+/// If the property is violated, as tests do.
+#[track_caller]
+#[doc(hidden)]
+pub fn run(property: impl Future<Output = Outcome>) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let outcome = match runtime {
+        Ok(runtime) => runtime.block_on(in_time(property)),
+        Err(error) => Err(error.into()),
+    };
+    if let Err(violation) = outcome {
+        panic!("{violation}");
+    }
+}
+
+/// What never ends is a violation too.
+#[doc(hidden)]
+pub async fn in_time(property: impl Future<Output = Outcome>) -> Outcome {
+    let ended = tokio::time::timeout(LONGEST, property).await;
+    ended.unwrap_or_else(|_| Err(Violation::new(format!("it has not ended after {LONGEST:?}"))))
+}
+
+/// Tests that a [`Store`](crate::backend::Store) or a [`Backend`](crate::backend::Backend) keeps its promises.
+///
+/// It takes the name of the module that the tests are to be in, the kind, and an async closure that makes a
+/// [`Subject`](crate::testkit::Subject). A store is tested as a store, and then as the backend that it becomes.
+///
+/// ```
+/// # use throttle::backend::Memory;
+/// # use throttle::{ManualClock, testkit::{Subject, conformance}};
+/// conformance!(memory, backend: || async {
+///     let clock = ManualClock::new();
+///     Subject::new(Memory::builder().clock(clock.clone()).build()).clock(clock)
+/// });
+/// // conformance!(shelf, store: || async { Subject::new(Shelf::open().await) });
+/// ```
+#[macro_export]
+#[doc(hidden)]
+macro_rules! __conformance {
+    ($name:ident, store: $make:expr) => {
+        #[cfg(test)]
+        mod $name {
+            #[allow(unused_imports)]
+            use super::*;
+            $crate::__store_properties! { __conformance_tests { $make } { store } }
+
+            mod as_backend {
+                #[allow(unused_imports)]
+                use super::*;
+                $crate::__backend_properties! {
+                    __conformance_tests { || async { ($make)().await.into_backend() } } { backend }
+                }
+            }
+        }
+    };
+    ($name:ident, backend: $make:expr) => {
+        #[cfg(test)]
+        mod $name {
+            #[allow(unused_imports)]
+            use super::*;
+            $crate::__backend_properties! { __conformance_tests { $make } { backend } }
+        }
+    };
+}
+
+/// A test for each property of a kind.
+#[macro_export]
+#[doc(hidden)]
+macro_rules! __conformance_tests {
+    ({ $make:expr } { $kind:ident } $($property:ident)*) => { $(
+        #[test]
+        fn $property() {
+            $crate::testkit::run(async {
+                let subject = ($make)().await;
+                $crate::testkit::$kind::$property(&subject).await
+            });
+        }
+    )* };
+}
+
+/// The violations of all properties, with their names: for tests of this kit.
+#[macro_export]
+#[doc(hidden)]
+macro_rules! __violations {
+    ({ $make:expr } { $kind:ident } $($property:ident)*) => {{
+        let mut found = Vec::new();
+        $(
+            let subject = $make().await;
+            if let Err(violation) = $crate::testkit::in_time($kind::$property(&subject)).await {
+                found.push((stringify!($property), violation));
+            }
+        )*
+        found
+    }};
+}

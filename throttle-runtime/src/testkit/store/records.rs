@@ -1,0 +1,42 @@
+//! What a backend keeps in a store.
+
+use std::sync::Arc;
+
+use crate::backend::{Mode, Store};
+use crate::testkit::backend::Limit;
+use crate::testkit::crowd::crowd;
+use crate::testkit::violation::ensure;
+use crate::testkit::{Outcome, Subject};
+
+/// Damaged values, and those of others, count as nothing stored, and no strategy fails or panics.
+pub async fn b079_damaged_records_count_as_nothing<S: Store>(subject: &Subject<S>) -> Outcome {
+    let stored = subject.stored();
+    for limit in Limit::of_each_strategy(subject.name(), 5) {
+        let name = stored.name_of(&limit.charge(&"a".into(), 1));
+        for damaged in ["0", "NaN", "inf", "-1", "1", "1A", "1AAAA//////", "{\"tokens\": 5}", "9AAAA", "1BAA"]
+        {
+            subject.get().set(&name, damaged, None).await?;
+            let verdict = limit.decide(&stored, "a", 1, Mode::Take).await?;
+            ensure!(verdict.fits(), "{limit:?} is used up by the value {damaged:?}");
+        }
+    }
+    Ok(())
+}
+
+/// As many pass as the limit says, whatever the number of backends, as processes have them.
+pub async fn b081_backends_of_one_store_share_their_limits<S: Store>(subject: &Subject<S>) -> Outcome {
+    let limit = Arc::new(Limit::per_month(subject.name(), &[15, 30]));
+    let admitted = crowd(4, |_| {
+        let (stored, limit) = (subject.stored(), Arc::clone(&limit));
+        async move {
+            let mut admitted = 0;
+            for _ in 0..8 {
+                admitted += u64::from(limit.decide(&stored, "a", 1, Mode::Take).await?.fits());
+            }
+            Ok(admitted)
+        }
+    });
+    let admitted: u64 = admitted.await?.iter().sum();
+    ensure!(admitted == 15, "of 32 requests in four processes {admitted} pass a limit of 15");
+    Ok(())
+}

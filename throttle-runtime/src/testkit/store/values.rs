@@ -1,0 +1,80 @@
+//! Values and their times to live.
+
+use std::time::Duration;
+
+use crate::backend::Store;
+use crate::testkit::violation::ensure;
+use crate::testkit::{Outcome, Subject};
+
+/// A key that was never set has no value; removing it, or giving it another time to live, does nothing.
+pub async fn b064_missing_keys_are_no_error<S: Store>(subject: &Subject<S>) -> Outcome {
+    let (store, key) = (subject.get(), subject.key("missing"));
+    ensure!(!subject.is_there(&key).await?, "a key that was never set has a value");
+    store.delete(&key).await?;
+    store.expire(&key, Duration::from_secs(9)).await?;
+    ensure!(!subject.is_there(&key).await?, "`expire` or `delete` makes a value");
+    store.set(&key, "1", None).await?;
+    store.delete(&key).await?;
+    ensure!(!subject.is_there(&key).await?, "`delete` leaves the value");
+    Ok(())
+}
+
+/// What was stored comes back as it was, and the last of several: short values, and those of 64 KiB.
+pub async fn b064_values_come_back<S: Store>(subject: &Subject<S>) -> Outcome {
+    let (store, key) = (subject.get(), subject.key("value"));
+    let long = "0Az+/".repeat(64 * 1024 / 5);
+    for value in ["1", &long, "1AACgh+/", "-7", " '\"%\\{}", "2"] {
+        store.set(&key, value, None).await?;
+        let found = store.get(&key).await?;
+        ensure!(found.as_deref() == Some(value), "of {} bytes came back {found:?}", value.len());
+    }
+    Ok(())
+}
+
+/// A value goes when its time has passed, also if that is a part of a second.
+pub async fn b065_values_expire<S: Store>(subject: &Subject<S>) -> Outcome {
+    for (name, ttl) in [("part", Duration::from_millis(250)), ("whole", Duration::from_secs(1))] {
+        let key = subject.key(name);
+        subject.get().set(&key, "1", Some(ttl)).await?;
+        ensure!(subject.is_there(&key).await?, "a value for {ttl:?} is gone at once");
+        subject.pass(ttl).await;
+        ensure!(subject.goes(&key).await?, "a value for {ttl:?} stays for longer");
+    }
+    Ok(())
+}
+
+/// A time to live is rounded up where it is rounded, so a value never goes early.
+pub async fn b065_values_live_as_long_as_they_should<S: Store>(subject: &Subject<S>) -> Outcome {
+    let (key, ttl) = (subject.key("long"), Duration::from_millis(1_900));
+    subject.get().set(&key, "1", Some(ttl)).await?;
+    subject.pass(Duration::from_millis(1_400)).await;
+    ensure!(subject.is_there(&key).await?, "a value for {ttl:?} is gone after 1.4 s");
+    Ok(())
+}
+
+/// A value without a time to live stays, also where one with one was.
+pub async fn b065_values_without_ttl_stay<S: Store>(subject: &Subject<S>) -> Outcome {
+    let (store, fresh, again) = (subject.get(), subject.key("fresh"), subject.key("again"));
+    store.set(&fresh, "1", None).await?;
+    store.set(&again, "1", Some(Duration::from_millis(250))).await?;
+    store.set(&again, "2", None).await?;
+    subject.pass(Duration::from_millis(1_600)).await;
+    ensure!(subject.is_there(&fresh).await?, "a value without a time to live goes");
+    ensure!(subject.is_there(&again).await?, "a value inherits the time to live of the one before");
+    Ok(())
+}
+
+/// [`Store::expire`] gives a value another time to live, and leaves the value.
+pub async fn b065_another_ttl_replaces_the_first<S: Store>(subject: &Subject<S>) -> Outcome {
+    let (store, short, long) = (subject.get(), subject.key("short"), subject.key("long"));
+    store.set(&short, "1", None).await?;
+    store.expire(&short, Duration::from_millis(250)).await?;
+    store.set(&long, "2", Some(Duration::from_millis(250))).await?;
+    store.expire(&long, Duration::from_secs(60)).await?;
+    subject.pass(Duration::from_millis(250)).await;
+    ensure!(subject.goes(&short).await?, "`expire` gives no time to live");
+    subject.pass(Duration::from_millis(1_100)).await;
+    let found = store.get(&long).await?;
+    ensure!(found.as_deref() == Some("2"), "`expire` gives no longer time to live");
+    Ok(())
+}
