@@ -3,6 +3,8 @@
 #[cfg(feature = "memcached")]
 mod memcached;
 mod memory;
+#[cfg(feature = "redis")]
+mod redis;
 mod store;
 
 use std::fmt::Debug;
@@ -15,6 +17,8 @@ pub use memcached::Memcached;
 pub use memory::Engine;
 pub(crate) use memory::Short;
 pub use memory::{Memory, MemoryBuilder};
+#[cfg(feature = "redis")]
+pub use redis::{Redis, RedisBuilder};
 pub use store::{Store, Stored};
 
 use crate::fingerprint::Domain;

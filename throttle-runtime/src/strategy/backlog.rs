@@ -9,6 +9,8 @@
 
 use super::divisor::Divisor;
 use super::plan::{Outcome, Plan, Words};
+#[cfg(feature = "redis")]
+use super::script::{MOST, Script};
 use super::{Arrival, State, Step};
 use crate::{Quota, Rate};
 
@@ -25,6 +27,25 @@ pub(super) fn step(state: &State, arrival: &Arrival, capacity: u128) -> Step {
 /// The short way for a capacity, if there is one.
 pub(super) fn plan(capacity: u128, rate: Rate) -> Option<Plan> {
     Some(Plan::Backlog(narrow(capacity)?, Divisor::new(rate.limit())?))
+}
+
+/// The step in Lua, where numbers are small: in ticks as large as the limit and the period allow.
+#[cfg(feature = "redis")]
+pub(super) fn script(arrival: &Arrival, capacity: u128) -> Option<Script> {
+    let (limit, period) = (arrival.rate.limit(), arrival.rate.period_micros());
+    let scale = common_divisor(limit, period);
+    let capacity = u64::try_from(capacity / u128::from(scale)).ok()?;
+    let arguments = [limit / scale, period / scale, capacity, arrival.cost, scale];
+    // The ticks of the last microsecond are in the measure of the state.
+    Script::new("backlog", include_str!("backlog.lua"), arguments).filter(|_| limit < MOST)
+}
+
+#[cfg(feature = "redis")]
+const fn common_divisor(mut a: u64, mut b: u64) -> u64 {
+    while b > 0 {
+        (a, b) = (b, a % b);
+    }
+    a
 }
 
 const fn divide(ticks: u64, rate: Rate) -> (u64, u64) {

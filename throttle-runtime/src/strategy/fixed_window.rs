@@ -1,5 +1,7 @@
 //! Windows aligned to the clock, each with the whole limit.
 
+#[cfg(feature = "redis")]
+use super::Script;
 use super::plan::{Outcome, Plan, Words};
 use super::{Arrival, State, Step, Strategy};
 use crate::{Quota, Rate};
@@ -42,6 +44,11 @@ impl Strategy for FixedWindow {
         Some(Plan::Window)
     }
 
+    #[cfg(feature = "redis")]
+    fn script(&self, arrival: &Arrival) -> Option<Script> {
+        script(arrival, arrival.rate.limit())
+    }
+
     fn refund(&self, state: &State, arrival: &Arrival, elapsed: u64) -> State {
         refund(state, arrival, elapsed)
     }
@@ -50,6 +57,13 @@ impl Strategy for FixedWindow {
 /// Decides against a limit that need not be the rate's. What was used under another one stays used.
 pub(super) fn step(state: &State, arrival: &Arrival, limit: u64) -> Step {
     decide(Words::new(state, arrival), limit).into()
+}
+
+/// The same in Lua.
+#[cfg(feature = "redis")]
+pub(super) fn script(arrival: &Arrival, limit: u64) -> Option<Script> {
+    let arguments = [limit, arrival.rate.period_micros(), arrival.cost];
+    Script::new("fixed-window", include_str!("fixed_window.lua"), arguments)
 }
 
 #[expect(clippy::inline_always, reason = "a call costs a fifth of a decision")]

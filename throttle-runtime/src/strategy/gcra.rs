@@ -98,6 +98,11 @@ impl Strategy for Gcra {
         backlog::plan(self.capacity(rate), rate)
     }
 
+    #[cfg(feature = "redis")]
+    fn script(&self, arrival: &Arrival) -> Option<super::Script> {
+        backlog::script(arrival, self.capacity(arrival.rate))
+    }
+
     fn refund(&self, state: &State, arrival: &Arrival, elapsed: u64) -> State {
         backlog::refund(state, arrival, elapsed)
     }

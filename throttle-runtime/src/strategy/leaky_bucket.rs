@@ -38,6 +38,11 @@ impl Strategy for LeakyBucket {
         backlog::plan(backlog::capacity(rate.limit(), rate), rate)
     }
 
+    #[cfg(feature = "redis")]
+    fn script(&self, arrival: &Arrival) -> Option<super::Script> {
+        backlog::script(arrival, backlog::capacity(arrival.rate.limit(), arrival.rate))
+    }
+
     fn refund(&self, state: &State, arrival: &Arrival, elapsed: u64) -> State {
         backlog::refund(state, arrival, elapsed)
     }

@@ -32,6 +32,8 @@ mod leaky_bucket_queue;
 mod plan;
 mod priority_queue;
 mod quota_with_rollover;
+#[cfg(feature = "redis")]
+mod script;
 mod sliding_window_counter;
 mod sliding_window_log;
 mod state;
@@ -58,6 +60,9 @@ pub use plan::Plan;
 pub(crate) use plan::Words;
 pub use priority_queue::{Priority, PriorityQueue};
 pub use quota_with_rollover::QuotaWithRollover;
+#[cfg(feature = "redis")]
+#[doc(hidden)]
+pub use script::Script;
 pub use sliding_window_counter::SlidingWindowCounter;
 pub use sliding_window_log::SlidingWindowLog;
 pub use state::State;
@@ -182,6 +187,14 @@ pub trait Strategy: Debug + Send + Sync + 'static {
     #[doc(hidden)]
     fn plan(&self, rate: Rate) -> Option<Plan> {
         let _ = rate;
+        None
+    }
+
+    /// The same as `step` for requests like this one, in a form that Redis runs. The time is not known yet.
+    #[cfg(feature = "redis")]
+    #[doc(hidden)]
+    fn script(&self, arrival: &Arrival) -> Option<Script> {
+        let _ = arrival;
         None
     }
 

@@ -118,6 +118,11 @@ impl Strategy for TieredRate {
         fixed_window::step(state, arrival, self.limit(arrival))
     }
 
+    #[cfg(feature = "redis")]
+    fn script(&self, arrival: &Arrival) -> Option<super::Script> {
+        fixed_window::script(arrival, self.limit(arrival))
+    }
+
     fn refund(&self, state: &State, arrival: &Arrival, elapsed: u64) -> State {
         fixed_window::refund(state, arrival, elapsed)
     }

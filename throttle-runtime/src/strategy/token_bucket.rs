@@ -63,6 +63,11 @@ impl Strategy for TokenBucket {
         backlog::plan(backlog::capacity(self.size(rate), rate), rate)
     }
 
+    #[cfg(feature = "redis")]
+    fn script(&self, arrival: &Arrival) -> Option<super::Script> {
+        backlog::script(arrival, backlog::capacity(self.size(arrival.rate), arrival.rate))
+    }
+
     fn refund(&self, state: &State, arrival: &Arrival, elapsed: u64) -> State {
         backlog::refund(state, arrival, elapsed)
     }

@@ -1,0 +1,90 @@
+//! What is known to be denied: for a while Redis is not asked again.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use smallvec::SmallVec;
+
+use super::question::{Question, States};
+use crate::backend::Verdict;
+
+/// The states by which Redis has denied requests.
+///
+/// What others take meanwhile only adds to them, so what does not fit by them does not fit. What others give back
+/// or reset is not known here, so that Redis is asked again after a second.
+pub(super) struct Denied {
+    shards: Vec<Mutex<HashMap<String, Entry>>>,
+    hasher: RandomState,
+}
+
+struct Entry {
+    names: SmallVec<[String; 2]>,
+    states: States,
+    /// The server's time of the denial.
+    at: u64,
+    /// When it was asked for, by the clock of this process: the server read its time later.
+    asked: Instant,
+}
+
+/// For how long a denial is believed.
+const KEPT: Duration = Duration::from_secs(1);
+
+const SHARDS: usize = 16;
+
+/// How many denials a shard keeps.
+const ROOM: usize = 4_096;
+
+/// How many are looked at for one that makes room.
+const CANDIDATES: usize = 8;
+
+impl Denied {
+    pub(super) fn new() -> Self {
+        Self { shards: (0..SHARDS).map(|_| Mutex::default()).collect(), hasher: RandomState::new() }
+    }
+
+    /// The answer to a request that is known to be denied. The time is that of `clock`, or else the latest that it
+    /// can be at the server.
+    pub(super) fn recall(&self, question: &Question<'_>, clock: Option<u64>) -> Option<Verdict> {
+        let id = question.names.first()?;
+        let mut shard = self.shard(id)?;
+        let entry = shard.get(id)?;
+        let age = entry.asked.elapsed();
+        if age >= KEPT || entry.names != question.names {
+            shard.remove(id);
+            return None;
+        }
+        let passed = u64::try_from(age.as_micros()).unwrap_or(u64::MAX);
+        let now = clock.unwrap_or_else(|| entry.at.saturating_add(passed));
+        match question.answer(&entry.states, now) {
+            (quotas, None) => Some(Verdict { quotas, at: now }),
+            _ => None,
+        }
+    }
+
+    pub(super) fn remember(&self, question: &Question<'_>, states: States, at: u64, asked: Instant) {
+        let Some((id, mut shard)) = question.names.first().and_then(|id| Some((id, self.shard(id)?))) else {
+            return;
+        };
+        if shard.len() >= ROOM && !shard.contains_key(id) {
+            let oldest = shard.iter().take(CANDIDATES).min_by_key(|(_, entry)| entry.asked);
+            if let Some(oldest) = oldest.map(|(id, _)| id.clone()) {
+                shard.remove(&oldest);
+            }
+        }
+        shard.insert(id.clone(), Entry { names: question.names.clone(), states, at, asked });
+    }
+
+    /// Forgets everything: something was given back.
+    pub(super) fn clear(&self) {
+        for shard in &self.shards {
+            shard.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        }
+    }
+
+    fn shard(&self, id: &str) -> Option<MutexGuard<'_, HashMap<String, Entry>>> {
+        let at = usize::try_from(self.hasher.hash_one(id) % SHARDS as u64).ok()?;
+        Some(self.shards.get(at)?.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}

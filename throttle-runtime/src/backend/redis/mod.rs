@@ -1,0 +1,123 @@
+//! In Redis: limits that any number of processes share.
+
+mod builder;
+mod compare;
+mod connector;
+mod denied;
+mod engine;
+mod failure;
+mod names;
+mod question;
+mod reset;
+mod scripted;
+mod scripts;
+mod slot;
+mod stored;
+
+use std::fmt;
+
+pub use self::builder::RedisBuilder;
+use self::engine::Engine;
+use self::question::Question;
+use super::{Backend, Charge, Mode, Reply, Verdict};
+use crate::{ConfigError, Soon};
+
+/// State in a Redis server (6.2 or later, or Valkey), which any number of processes share.
+///
+/// - A decision is one round trip, however many limits it is about: a script that reads the server's clock and all
+///   states, and then charges all limits or none. So it is with `FixedWindow`, `TieredRate`, `TokenBucket`,
+///   `TokenBucketWithDebt`, `LeakyBucket` and `Gcra`. Other strategies, those of your own, and numbers that are too
+///   large for a script take two round trips, and more if others get in between.
+/// - The clock is the server's. States expire there when they say nothing any more.
+/// - Requests never wait for a connection. Without one they fail at once, and the throttle's `on_error` says what
+///   becomes of them; a task in the background connects again. A server that answers nothing costs the deadline,
+///   until the connection is given up after three requests in a row.
+/// - A charge is sent at most once. After a deadline nobody knows whether it was taken.
+/// - What was denied is denied from memory for up to a second, as long as the strategy would: floods of denied
+///   requests do not reach Redis. So a [reset](crate::Registry::reset) or a refund by another process may take
+///   that second to be noticed.
+/// - Names of states hold digests, not keys. Values are the words of a [`State`](crate::strategy::State).
+///
+/// Where Redis makes room by evicting keys, limits are forgotten: let it refuse instead (`noeviction`).
+///
+/// ```no_run
+/// use throttle::{backend::Redis, registry, throttle};
+///
+/// #[throttle(rate = "100/min", backend = "redis")]
+/// async fn items() -> &'static str { "ok" }
+///
+/// # async fn start() -> Result<(), throttle::ConfigError> {
+/// registry().backend("redis", Redis::new("redis://127.0.0.1:6379")?).install().await?;
+/// # Ok(())
+/// # }
+/// # let _: axum::Router = axum::Router::new().route("/", axum::routing::get(items));
+/// ```
+pub struct Redis {
+    engine: Engine,
+    /// Where the server is.
+    address: String,
+}
+
+impl Redis {
+    /// A backend with the default settings: see [`builder`](Self::builder).
+    ///
+    /// # Errors
+    ///
+    /// If the URL is none of Redis.
+    pub fn new(url: &str) -> Result<Self, ConfigError> {
+        Self::builder(url).build()
+    }
+
+    /// A backend with other settings, on the server with this URL: `redis://[[user]:password@]host[:port][/database]`,
+    /// or `unix:///path?db=database`.
+    pub fn builder(url: &str) -> RedisBuilder {
+        RedisBuilder::new(url)
+    }
+
+    /// Whether there is a connection.
+    pub fn is_connected(&self) -> bool {
+        self.engine.slot.is_connected()
+    }
+}
+
+impl Backend for Redis {
+    fn decide<'a>(&'a self, charges: &'a [Charge<'a>], mode: Mode) -> Reply<'a, Verdict> {
+        let question = Question::new(&self.engine.namespace, charges, mode);
+        match self.engine.recall(&question) {
+            Some(verdict) => Soon::now(Ok(verdict)),
+            None => Soon::later(async move { self.engine.decide(&question).await }),
+        }
+    }
+
+    fn refund<'a>(&'a self, charges: &'a [Charge<'a>], at: u64) -> Reply<'a, ()> {
+        let question = Question::new(&self.engine.namespace, charges, Mode::Take);
+        Soon::later(async move { self.engine.refund(&question, at).await })
+    }
+
+    /// Connects, and has the server know all scripts that are needed so far.
+    fn initialize(&self) -> Reply<'_, ()> {
+        Soon::later(async move {
+            if self.is_connected() { Ok(()) } else { connector::connect(&self.engine.slot).await }
+        })
+    }
+
+    /// Forgets the states of this namespace; nothing else in the database is touched.
+    fn reset(&self) -> Reply<'_, ()> {
+        Soon::later(self.engine.reset())
+    }
+
+    fn close(&self) -> Reply<'_, ()> {
+        self.engine.slot.close();
+        Soon::now(Ok(()))
+    }
+}
+
+impl fmt::Debug for Redis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Redis")
+            .field("address", &self.address)
+            .field("namespace", &self.engine.namespace)
+            .field("slot", &self.engine.slot)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,107 @@
+//! What is asked: the limits of all charges, and the states that they are decided by.
+
+use smallvec::SmallVec;
+
+use super::names::Names;
+use crate::backend::{Charge, Mode};
+use crate::strategy::{Arrival, State};
+use crate::{Quota, Quotas, Rate};
+
+pub(super) type States = SmallVec<[State; 2]>;
+
+/// The charges of one request, and which states they are about.
+pub(super) struct Question<'a> {
+    charges: &'a [Charge<'a>],
+    pub(super) mode: Mode,
+    /// The names of the states, each once.
+    pub(super) names: SmallVec<[String; 2]>,
+    /// The limits of all charges in order, without those that limit nothing.
+    pub(super) limits: SmallVec<[Limit; 2]>,
+}
+
+/// A limit that a charge is held to.
+#[derive(Clone, Copy)]
+pub(super) struct Limit {
+    charge: usize,
+    pub(super) rate: Rate,
+    /// Which of the names.
+    pub(super) name: usize,
+}
+
+impl<'a> Question<'a> {
+    pub(super) fn new(namespace: &str, charges: &'a [Charge<'a>], mode: Mode) -> Self {
+        let mut question = Self { charges, mode, names: SmallVec::new(), limits: SmallVec::new() };
+        for (charge, asked) in charges.iter().enumerate() {
+            let names = Names::new(namespace, asked);
+            for (index, &rate) in asked.rates.iter().enumerate().filter(|(_, rate)| !rate.is_unlimited()) {
+                let name = question.index_of(names.of_limit(index));
+                question.limits.push(Limit { charge, rate, name });
+            }
+        }
+        question
+    }
+
+    /// Two charges of one identity to one throttle are about one state.
+    fn index_of(&mut self, name: String) -> usize {
+        self.names.iter().position(|known| *known == name).unwrap_or_else(|| {
+            self.names.push(name);
+            self.names.len() - 1
+        })
+    }
+
+    /// The charge of a limit.
+    pub(super) fn charge(&self, limit: Limit) -> &'a Charge<'a> {
+        &self.charges[limit.charge]
+    }
+
+    /// The charge as the strategy sees it.
+    pub(super) fn arrival(&self, limit: Limit, now: u64) -> Arrival {
+        let charge = self.charge(limit);
+        charge.arrival(limit.rate, charge.cost, now)
+    }
+
+    /// The answer by these states, one for each name, and what becomes of them if all limits have room.
+    pub(super) fn answer(&self, states: &States, now: u64) -> (Quotas, Option<States>) {
+        let mut after = states.clone();
+        let mut quotas = self.step_all(&mut after, now, |cost| cost);
+        if quotas.iter().all(Quota::fits) {
+            return (quotas, Some(after));
+        }
+        // A denied request took nothing, so the limits that it did fit show what is left without it.
+        let uncharged = self.step_all(&mut states.clone(), now, |_| 0);
+        for (quota, uncharged) in quotas.iter_mut().zip(uncharged) {
+            if quota.fits() {
+                *quota = uncharged;
+            }
+        }
+        (quotas, None)
+    }
+
+    fn step_all(&self, states: &mut States, now: u64, cost: impl Fn(u64) -> u64) -> Quotas {
+        let mut limits = self.limits.iter();
+        let rates = self.charges.iter().flat_map(|charge| charge.rates);
+        let quota = |rate: &Rate| match if rate.is_unlimited() { None } else { limits.next() } {
+            None => Quota::allowed(*rate, u64::MAX),
+            Some(limit) => {
+                let charge = self.charge(*limit);
+                let arrival = charge.arrival(limit.rate, cost(charge.cost), now);
+                let step = charge.strategy.step(&states[limit.name], &arrival);
+                states[limit.name] = step.state;
+                step.quota
+            }
+        };
+        rates.map(quota).collect()
+    }
+
+    /// What giving the charges back, `elapsed` microseconds after they were taken, makes of these states.
+    pub(super) fn refund(&self, states: &States, now: u64, elapsed: u64) -> States {
+        let mut after = states.clone();
+        for &limit in &self.limits {
+            let state = &mut after[limit.name];
+            if *state != State::EMPTY {
+                *state = self.charge(limit).strategy.refund(state, &self.arrival(limit, now), elapsed);
+            }
+        }
+        after
+    }
+}

@@ -1,0 +1,199 @@
+//! The connection that all requests share. It is never waited for: where there is none, there is an error at once,
+//! and a [connector](super::connector) at work.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
+use std::time::{Duration, Instant};
+
+use redis::aio::MultiplexedConnection;
+use redis::{Client, Cmd, RedisError, Value};
+use tokio::sync::Semaphore;
+
+use super::failure::{self, Refusal};
+use super::{connector, scripts::Scripts};
+use crate::{BackendError, ErrorKind};
+
+/// So many requests in a row that were given up while nothing came back, and the connection is replaced.
+const SILENT: u32 = 3;
+
+/// Who gives up earlier than that has said nothing about the server: clients hang up at any time.
+const PATIENCE: Duration = Duration::from_millis(10);
+
+/// The connection in use, if there is one, and how to come by the next.
+pub(super) struct Slot {
+    pub(super) client: Client,
+    pub(super) scripts: Scripts,
+    live: RwLock<Live>,
+    /// Whether a connector is at work.
+    pub(super) connecting: AtomicBool,
+    in_flight: Semaphore,
+    max_in_flight: usize,
+}
+
+#[derive(Default)]
+struct Live {
+    connection: Option<Arc<Connection>>,
+    /// Why there is none.
+    why: Option<BackendError>,
+    closed: bool,
+}
+
+/// A connection, and how long nothing has come back on it.
+pub(super) struct Connection {
+    multiplexed: MultiplexedConnection,
+    born: Instant,
+    /// When the last answer came, in microseconds from `born`.
+    answered: AtomicU64,
+    silent: AtomicU32,
+}
+
+impl Connection {
+    pub(super) fn new(multiplexed: MultiplexedConnection) -> Self {
+        Self { multiplexed, born: Instant::now(), answered: AtomicU64::new(0), silent: AtomicU32::new(0) }
+    }
+
+    fn age(&self) -> u64 {
+        u64::try_from(self.born.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+
+    pub(super) async fn send(&self, command: &Cmd) -> Result<Value, RedisError> {
+        self.multiplexed.clone().send_packed_command(command).await?.extract_error()
+    }
+}
+
+impl Slot {
+    pub(super) fn new(client: Client, max_in_flight: usize) -> Self {
+        Self {
+            client,
+            scripts: Scripts::default(),
+            live: RwLock::default(),
+            connecting: AtomicBool::new(false),
+            in_flight: Semaphore::new(max_in_flight),
+            max_in_flight,
+        }
+    }
+
+    /// One request. It fails at once if there is no connection, or if too many requests wait already.
+    pub(super) async fn send(self: &Arc<Self>, command: &Cmd) -> Result<Value, Refusal> {
+        let _permit = self.in_flight.try_acquire().map_err(|_| {
+            let text = format!("{} requests wait for Redis already", self.max_in_flight);
+            BackendError::new(ErrorKind::Timeout, text)
+        })?;
+        let connection = self.connection()?;
+        let wait = Wait { slot: self, connection: &connection, since: connection.age(), over: false };
+        let answer = connection.send(command).await;
+        wait.over();
+        answer.map_err(|error| {
+            if failure::is_of_connection(&error) {
+                self.lose(
+                    &connection,
+                    failure::backend_error("the connection to Redis was lost", error.clone()),
+                );
+            }
+            failure::refusal(error)
+        })
+    }
+
+    fn connection(self: &Arc<Self>) -> Result<Arc<Connection>, BackendError> {
+        let live = self.live.read().unwrap_or_else(PoisonError::into_inner);
+        let why = match &*live {
+            Live { connection: Some(connection), .. } => return Ok(Arc::clone(connection)),
+            Live { closed: true, .. } => return Err(closed()),
+            Live { why, .. } => why.clone(),
+        };
+        drop(live);
+        connector::start(self);
+        Err(why.unwrap_or_else(|| BackendError::new(ErrorKind::Connection, "not connected to Redis yet")))
+    }
+
+    /// Puts a connection to use.
+    pub(super) fn fill(&self, connection: Connection) -> Result<Arc<Connection>, BackendError> {
+        let mut live = self.write();
+        if live.closed {
+            return Err(closed());
+        }
+        let connection = Arc::new(connection);
+        *live = Live { connection: Some(Arc::clone(&connection)), why: None, closed: false };
+        Ok(connection)
+    }
+
+    /// Says why there is no connection.
+    pub(super) fn explain(&self, why: BackendError) {
+        self.write().why = Some(why);
+    }
+
+    /// Stops using a connection, if it is the one in use, and has it replaced.
+    pub(super) fn lose(self: &Arc<Self>, connection: &Arc<Connection>, why: BackendError) {
+        let mut live = self.write();
+        if !live.connection.as_ref().is_some_and(|used| Arc::ptr_eq(used, connection)) {
+            return;
+        }
+        let source = std::error::Error::source(&why).map(tracing::field::display);
+        tracing::warn!(target: "throttle", error = %why, source, "Redis is not available");
+        *live = Live { connection: None, why: Some(why), closed: false };
+        drop(live);
+        connector::start(self);
+    }
+
+    pub(super) fn close(&self) {
+        *self.write() = Live { closed: true, ..Live::default() };
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.live.read().unwrap_or_else(PoisonError::into_inner).closed
+    }
+
+    pub(super) fn is_connected(&self) -> bool {
+        self.live.read().unwrap_or_else(PoisonError::into_inner).connection.is_some()
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Live> {
+        self.live.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn closed() -> BackendError {
+    BackendError::new(ErrorKind::Closed, "the backend is closed")
+}
+
+/// A request that waits for its answer. Dropped before, it was given up.
+struct Wait<'a> {
+    slot: &'a Arc<Slot>,
+    connection: &'a Arc<Connection>,
+    since: u64,
+    over: bool,
+}
+
+impl Wait<'_> {
+    fn over(mut self) {
+        self.over = true;
+        self.connection.answered.fetch_max(self.connection.age(), Ordering::Relaxed);
+        self.connection.silent.store(0, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Wait<'_> {
+    fn drop(&mut self) {
+        let connection = self.connection;
+        let waited = Duration::from_micros(connection.age().saturating_sub(self.since));
+        // Answers come in the order of requests, so one of a later time says that the server is there.
+        let answered = connection.answered.load(Ordering::Relaxed) > self.since;
+        if self.over || answered || waited < PATIENCE {
+            return;
+        }
+        if connection.silent.fetch_add(1, Ordering::Relaxed) + 1 >= SILENT {
+            let text = format!("Redis did not answer {SILENT} requests in a row");
+            self.slot.lose(connection, BackendError::new(ErrorKind::Timeout, text));
+        }
+    }
+}
+
+impl fmt::Debug for Slot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Slot")
+            .field("connected", &self.is_connected())
+            .field("in_flight", &(self.max_in_flight - self.in_flight.available_permits()))
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,15 @@
+-- The step of fixed_window.rs.
+local state, now, arguments = ...
+local limit, period, cost = struct.unpack('>I8I8I8', arguments)
+local ends, used = struct.unpack('>I8I8', state)
+local rest = ends - now
+if rest <= 0 or rest > 2 * period + 1 then
+  rest, used = period - now % period, 0
+end
+if used >= 2 ^ 53 then
+  return nil
+end
+if cost > math.max(limit - used, 0) then
+  return false
+end
+return true, now + rest, struct.pack('>I8I8', now + rest, used + cost)

@@ -1,0 +1,292 @@
+//! Decisions on a healthy server: exact, in one round trip, and apart from what is not theirs.
+
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use throttle_runtime::backend::{Backend, Charge, Mode, Redis};
+use throttle_runtime::strategy::{
+    Arrival, FixedWindow, Gcra, SlidingWindowLog, State, Step, Strategy, TokenBucket,
+};
+use throttle_runtime::{Key, Quota, Rate, Rates, Registry, Settings, registry};
+
+use crate::server::Server;
+use crate::strategies::each;
+
+async fn admitted(redis: &Redis, charges: &[Charge<'_>]) -> bool {
+    redis.decide(charges, Mode::Take).await.expect("a decision").quotas.iter().all(Quota::fits)
+}
+
+/// Tasks on several connections, as if they were processes.
+async fn admitted_at_once(server: &Server, strategy: &'static dyn Strategy, rate: Rate, of: usize) -> usize {
+    let mut tasks = tokio::task::JoinSet::new();
+    for _ in 0..4 {
+        let redis = Arc::new(server.backend());
+        redis.initialize().await.expect("a connection");
+        for _ in 0..8 {
+            let redis = redis.clone();
+            tasks.spawn(async move {
+                let (key, rates) = (Key::from("a"), [rate]);
+                let charges = [Charge::new("t", &key, strategy, &rates, 1)];
+                let mut passed = 0;
+                for _ in 0..of / 32 {
+                    passed += usize::from(admitted(&redis, &charges).await);
+                }
+                passed
+            });
+        }
+    }
+    tasks.join_all().await.into_iter().sum()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn exactly_the_limit_passes_however_many_come_at_once() {
+    let server = Server::start();
+    let day = Rate::per_day(100);
+    assert_eq!(admitted_at_once(&server, &FixedWindow, day, 1_600).await, 100);
+    assert_eq!(admitted_at_once(&server, &const { TokenBucket::new() }, day, 1_600).await, 100);
+    assert_eq!(admitted_at_once(&server, &SlidingWindowLog, day, 1_600).await, 100);
+    assert_eq!(admitted_at_once(&server, &const { Gcra::new().burst(7) }, day, 320).await, 7);
+}
+
+/// By compare-and-set.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn b078_exactly_the_limit_passes_by_a_strategy_that_redis_does_not_know() {
+    let server = Server::start();
+    assert_eq!(admitted_at_once(&server, &Unknown, Rate::per_day(50), 640).await, 50);
+    assert_eq!(server.calls("eval"), 0, "the scripts were loaded before");
+}
+
+/// A strategy as an application writes it.
+#[derive(Debug)]
+struct Unknown;
+
+impl Strategy for Unknown {
+    fn name(&self) -> &'static str {
+        "unknown"
+    }
+
+    fn step(&self, state: &State, arrival: &Arrival) -> Step {
+        let left = arrival.rate.limit().saturating_sub(state.word());
+        let quota = match left.checked_sub(arrival.cost) {
+            Some(left) => Quota::allowed(arrival.rate, left),
+            None => Quota::denied(arrival.rate, left, 1_000_000),
+        };
+        let until = arrival.now + arrival.rate.period_micros();
+        Step { quota, state: State::new(until, state.word() + arrival.cost) }
+    }
+}
+
+const PORT: &str = "THROTTLE_TEST_REDIS_PORT";
+
+#[test]
+fn four_processes_share_one_limit() {
+    let server = Server::start();
+    let this = std::env::current_exe().expect("this program");
+    let children: Vec<_> = (0..4)
+        .map(|_| {
+            let mut child = Command::new(&this);
+            child.args(["--exact", "decisions::one_of_four", "--ignored", "--nocapture"]);
+            child.env(PORT, server.port.to_string()).stdout(Stdio::piped()).spawn().expect("a process")
+        })
+        .collect();
+    let admitted = children.into_iter().map(|child| {
+        let output = String::from_utf8(child.wait_with_output().expect("its output").stdout).expect("text");
+        let count = output.split("admitted ").nth(1).and_then(|rest| rest.split(' ').next());
+        count.expect("a count").parse::<usize>().expect("a number")
+    });
+    assert_eq!(admitted.sum::<usize>(), 1_000);
+}
+
+#[tokio::test]
+#[ignore = "a part of four_processes_share_one_limit"]
+async fn one_of_four() {
+    let Ok(port) = std::env::var(PORT) else { return };
+    let redis = Redis::new(&format!("redis://127.0.0.1:{port}")).expect("a backend");
+    redis.initialize().await.expect("a connection");
+    let (key, rates) = (Key::from("a"), [Rate::per_day(1_000)]);
+    let charges = [Charge::new("t", &key, &FixedWindow, &rates, 1)];
+    let mut count = 0;
+    for _ in 0..500 {
+        count += usize::from(admitted(&redis, &charges).await);
+    }
+    println!("admitted {count} ");
+}
+
+/// The strategies that Redis runs itself.
+const ONE: [&str; 6] =
+    ["fixed-window", "token-bucket", "token-bucket-with-debt", "leaky-bucket", "gcra", "tiered-rate"];
+
+#[tokio::test]
+async fn a_decision_is_one_round_trip_with_one_limit_and_with_eight() {
+    let server = Server::start();
+    let redis = server.backend();
+    redis.initialize().await.expect("a connection");
+    let rates: Rates =
+        "10/s, 20/2s, 30/min, 40/hour, 50/day, 60/2min, 70/3min, 80/week".parse().expect("rates");
+    let key = Key::from("a");
+    for strategy in each() {
+        // The others take two, as the documentation says.
+        if !ONE.contains(&strategy.name()) {
+            continue;
+        }
+        for rates in [&rates[..1], &rates[..]] {
+            let charges = [Charge::new("t", &key, &*strategy, rates, 1)];
+            // The first one may have to introduce the script.
+            admitted(&redis, &charges).await;
+            let before = (server.calls("evalsha"), server.calls("eval"));
+            for _ in 0..15 {
+                admitted(&redis, &charges).await;
+            }
+            let after = (server.calls("evalsha"), server.calls("eval"));
+            assert_eq!(after, (before.0 + 15, before.1), "{}: {} limits", strategy.name(), rates.len());
+        }
+    }
+}
+
+#[tokio::test]
+async fn several_limits_are_charged_all_or_none() {
+    let server = Server::start();
+    let registry = registry().backend("redis", server.backend()).build().await.expect("a registry");
+    let throttle = registry.create("t", on_redis("2/day, 5/week")).expect("a throttle");
+    for remaining in [1, 0] {
+        assert_eq!(throttle.hit("a").await.expect("a decision").remaining(), Some(remaining));
+    }
+    for _ in 0..10 {
+        assert!(throttle.hit("a").await.expect("a decision").is_throttled());
+    }
+    let stat = throttle.stat("a").await.expect("a decision");
+    let left: Vec<_> = stat.quotas().iter().map(Quota::remaining).collect();
+    assert_eq!(left, [0, 3]);
+}
+
+fn on_redis(rate: &str) -> Settings {
+    // Of a slow machine nothing is to be shown.
+    Settings::new()
+        .rate(rate.parse::<Rates>().expect("rates"))
+        .backend("redis")
+        .deadline(Duration::from_secs(5))
+}
+
+async fn with_throttle(server: &Server, namespace: &str) -> (Registry, throttle_runtime::Throttle) {
+    let redis = server.builder().namespace(namespace).build().expect("a backend");
+    let registry = registry().backend("redis", redis).build().await.expect("a registry");
+    let throttle = registry.create("t", on_redis("5/day")).expect("a throttle");
+    (registry, throttle)
+}
+
+#[tokio::test]
+async fn b074_a_reset_forgets_one_namespace_and_nothing_else() {
+    let server = Server::start();
+    let (one, first) = with_throttle(&server, "shop").await;
+    let (_two, second) = with_throttle(&server, "shop:eu").await;
+    let (three, third) = with_throttle(&server, "sho?").await;
+    for key in 0..3_000_u32 {
+        first.hit(key).await.expect("a decision");
+    }
+    second.hit("a").await.expect("a decision");
+    third.hit("a").await.expect("a decision");
+    let () = server.ask("SET shop 1");
+    let () = server.ask("SET shop:cart 1");
+    assert_eq!(server.ask::<u64>("DBSIZE"), 3_004);
+    one.reset().await.expect("a reset");
+    assert_eq!(server.ask::<u64>("DBSIZE"), 4);
+    assert_eq!(first.stat(1_u32).await.expect("a decision").remaining(), Some(5));
+    assert_eq!(second.stat("a").await.expect("a decision").remaining(), Some(4));
+    three.reset().await.expect("a reset");
+    assert_eq!(server.ask::<u64>("DBSIZE"), 3, "a name is no pattern");
+}
+
+#[tokio::test]
+async fn b080_hostile_keys_neither_fail_nor_collide() {
+    let server = Server::start();
+    let (_registry, throttle) = with_throttle(&server, "throttle").await;
+    let long = "x".repeat(10_000);
+    let keys = [
+        "",
+        " ",
+        ":",
+        "a:b",
+        "a",
+        "{a}",
+        "}a{",
+        "}",
+        "{}",
+        "*",
+        "\0",
+        "\r\nFLUSHALL\r\n",
+        "ключ",
+        "🔑",
+        &long,
+    ];
+    for key in keys {
+        assert_eq!(throttle.hit(key).await.expect("a decision").remaining(), Some(4), "{key:.9?}");
+    }
+    assert_eq!(server.ask::<usize>("DBSIZE"), keys.len());
+    let names: Vec<String> = server.ask("KEYS *");
+    assert!(names.iter().all(|name| name.len() < 64), "{names:?}");
+}
+
+#[tokio::test]
+async fn b079_what_cannot_be_a_state_counts_as_nothing_stored() {
+    let server = Server::start();
+    for strategy in each() {
+        let redis = server.backend();
+        redis.initialize().await.expect("a connection");
+        let (key, rates) = (Key::from("a"), [Rate::per_minute(5)]);
+        let charges = [Charge::new("t", &key, &*strategy, &rates, 1)];
+        for broken in ["abc", "NaN", "inf", "-1", "0123456789abcdef", "0123456789abcdef01234567", "\u{fffd}"]
+        {
+            assert!(admitted(&redis, &charges).await, "{}", strategy.name());
+            let name: Vec<String> = server.ask("KEYS *");
+            let () = server.ask(&format!("SET {} {broken}", name[0]));
+            assert!(admitted(&redis, &charges).await, "{} after {broken}", strategy.name());
+            let () = server.ask("FLUSHALL");
+        }
+        assert!(admitted(&redis, &charges).await);
+        let name: Vec<String> = server.ask("KEYS *");
+        let () = server.ask(&format!("DEL {}", name[0]));
+        let _: u64 = server.ask(&format!("LPUSH {} 1", name[0]));
+        assert!(admitted(&redis, &charges).await, "{} after another type", strategy.name());
+        let () = server.ask("FLUSHALL");
+    }
+}
+
+#[tokio::test]
+async fn states_expire_when_they_say_nothing_any_more() {
+    let server = Server::start();
+    let redis = server.backend();
+    redis.initialize().await.expect("a connection");
+    let key = Key::from("a");
+    for strategy in each() {
+        let rates = [Rate::per_minute(100)];
+        assert!(admitted(&redis, &[Charge::new("t", &key, &*strategy, &rates, 3)]).await);
+        let name: Vec<String> = server.ask("KEYS *");
+        let left: i64 = server.ask(&format!("PTTL {}", name[0]));
+        assert!((1..=180_000).contains(&left), "{}: {left} ms", strategy.name());
+        let () = server.ask("FLUSHALL");
+    }
+}
+
+#[tokio::test]
+async fn denied_requests_do_not_reach_redis() {
+    let server = Server::start();
+    let redis = Redis::new(&server.url()).expect("a backend");
+    redis.initialize().await.expect("a connection");
+    let (key, rates) = (Key::from("a"), [Rate::per_day(5)]);
+    let charges = [Charge::new("t", &key, &FixedWindow, &rates, 2)];
+    assert!(admitted(&redis, &charges).await && admitted(&redis, &charges).await);
+    assert!(!admitted(&redis, &charges).await);
+    let before = server.calls("evalsha");
+    for _ in 0..20 {
+        let denied = redis.decide(&charges, Mode::Take).ready().expect("at once").expect("a decision");
+        assert_eq!(denied.quotas[0].remaining(), 1);
+        assert!(denied.quotas[0].retry_after().is_some());
+    }
+    assert_eq!(server.calls("evalsha"), before);
+    let smaller = [Charge::new("t", &key, &FixedWindow, &rates, 1)];
+    assert!(admitted(&redis, &smaller).await, "what is left is still to be had");
+    redis.refund(&smaller, 0).await.expect("a refund");
+    redis.reset().await.expect("a reset");
+    assert!(admitted(&redis, &charges).await, "a reset is noticed at once where it is made");
+}

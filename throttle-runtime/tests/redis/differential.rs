@@ -1,0 +1,192 @@
+//! The same requests to Redis, to memory and to a model, by one clock: equal answers, to the microsecond.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+use proptest::strategy::Strategy as Random;
+use proptest::test_runner::{Config, TestRunner};
+use throttle_runtime::backend::{Backend, Charge, Memory, Mode, Redis, Verdict};
+use throttle_runtime::strategy::{Class, Strategy};
+use throttle_runtime::{Clock, Key, ManualClock, Quota, Rate};
+use tokio::runtime::Runtime;
+
+use crate::model::Model;
+use crate::server::Server;
+use crate::strategies::{Request, START, rate, schedule, stepping_schedule, strategy};
+
+/// One request of a trace, by up to two clients at once, and what becomes of it.
+#[derive(Debug, Clone)]
+struct Event {
+    request: Request,
+    /// Which clients pay: of several, all or nobody.
+    clients: Vec<u8>,
+    mode: Mode,
+    /// Whether it is given back, and after how long.
+    refund: Option<u64>,
+}
+
+/// Requests one after the other.
+#[derive(Debug, Clone)]
+struct Trace {
+    /// Whether the clock never steps back. Memory forgets what has expired when it pleases, which shows if it does.
+    is_steady: bool,
+    events: Vec<Event>,
+}
+
+fn traces() -> impl Random<Value = Trace> {
+    let steady = schedule().prop_map(|requests| (true, requests));
+    let stepping = stepping_schedule().prop_map(|requests| (false, requests));
+    let requests = prop_oneof![steady, stepping];
+    let rest = (prop::collection::vec(0..3_u8, 1..3), 0..10_u8, prop::option::weighted(0.1, 0..300_000_u64));
+    (requests, prop::collection::vec(rest, 150)).prop_map(|((is_steady, requests), rests)| {
+        let event = |(request, (clients, mode, refund)): (Request, (Vec<u8>, u8, Option<u64>))| {
+            let mode = if mode == 0 { Mode::Peek } else { Mode::Take };
+            Event { request, clients, mode, refund }
+        };
+        Trace { is_steady, events: requests.into_iter().zip(rests).map(event).collect() }
+    })
+}
+
+/// Small rates, and those that people write.
+fn rates() -> impl Random<Value = Vec<Rate>> {
+    let written =
+        ["100/min", "1000/hour", "1000000/day", "7/s", "3/ms", "999983/week", "18446744073709551615/s"];
+    let written = prop::sample::select(written.map(|rate| rate.parse().expect("a rate")).to_vec());
+    prop::collection::vec(prop_oneof![4 => rate(), 1 => written, 1 => Just(Rate::UNLIMITED)], 1..4)
+}
+
+type Answer = Result<Verdict, TestCaseError>;
+
+fn decide(runtime: &Runtime, backend: &dyn Backend, charges: &[Charge<'_>], mode: Mode) -> Answer {
+    runtime.block_on(backend.decide(charges, mode)).map_err(|error| TestCaseError::fail(format!("{error:?}")))
+}
+
+fn fits(verdict: &Verdict) -> bool {
+    verdict.quotas.iter().all(Quota::fits)
+}
+
+/// The longest, where none is without end.
+fn wait(verdict: &Verdict) -> Option<Duration> {
+    verdict.quotas.iter().filter_map(Quota::retry_after).max()
+}
+
+struct Pair {
+    runtime: Runtime,
+    redis: Redis,
+    memory: Memory,
+    clock: ManualClock,
+    /// Whether denials are remembered.
+    remembers: bool,
+}
+
+impl Pair {
+    fn new(server: &Server, remembers: bool) -> Self {
+        let clock = ManualClock::at(START);
+        let redis =
+            server.builder().remember_denied(remembers).clock(clock.clone()).build().expect("a backend");
+        let memory = Memory::builder().clock(clock.clone()).build();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(redis.initialize()).expect("a connection");
+        Self { runtime, redis, memory, clock, remembers }
+    }
+
+    fn replay(
+        &self,
+        scope: &str,
+        strategy: &dyn Strategy,
+        rates: &[Rate],
+        trace: &Trace,
+    ) -> Result<(), TestCaseError> {
+        let mut model = Model::default();
+        for (index, event) in trace.events.iter().enumerate() {
+            let Request { gap, cost, class, load } = event.request;
+            self.clock.set(self.clock.now().saturating_add_signed(gap));
+            let keys: Vec<Key> = event.clients.iter().map(|client| Key::from(*client)).collect();
+            let charge = |key| {
+                let mut charge = Charge::new(scope, key, strategy, rates, cost);
+                charge.class = class;
+                charge.load = load;
+                charge
+            };
+            let charges: Vec<Charge<'_>> = keys.iter().map(charge).collect();
+            let there = decide(&self.runtime, &self.redis, &charges, event.mode)?;
+            let here = model.decide(&charges, event.mode, self.clock.now());
+            if self.remembers && !fits(&here) {
+                prop_assert!(!fits(&there), "at event {index}: {event:?}");
+                // By what was stored when it was denied first: others may have taken more since.
+                if charges.len() == 1 {
+                    prop_assert!(wait(&there) <= wait(&here), "at event {index}: {event:?}");
+                }
+                continue;
+            }
+            prop_assert_eq!(&there, &here, "at event {}: {:?}", index, event);
+            if trace.is_steady && !self.remembers {
+                let memory = decide(&self.runtime, &self.memory, &charges, event.mode)?;
+                prop_assert_eq!(&there, &memory, "in memory at event {}: {:?}", index, event);
+            }
+            let charged = event.mode == Mode::Take && cost > 0 && fits(&here);
+            if let Some(elapsed) = event.refund.filter(|_| charged) {
+                self.clock.set(self.clock.now() + elapsed);
+                self.runtime.block_on(self.redis.refund(&charges, there.at)).expect("a refund");
+                model.refund(&charges, here.at, self.clock.now());
+                if trace.is_steady && !self.remembers {
+                    self.runtime.block_on(self.memory.refund(&charges, here.at)).expect("a refund");
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// In random order, so that what one strategy leaves is nothing to the next.
+fn replay_random(cases: u32, remembers: bool) {
+    let server = Server::start();
+    let pair = Pair::new(&server, remembers);
+    let scopes = std::cell::Cell::new(0);
+    let mut runner = TestRunner::new(Config { failure_persistence: None, ..Config::with_cases(cases) });
+    let result = runner.run(&(strategy(), rates(), traces()), |(strategy, rates, trace)| {
+        scopes.set(scopes.get() + 1);
+        // What was denied before a clock stepped back is not known to be denied after it.
+        prop_assume!(trace.is_steady || !remembers);
+        pair.clock.set(START);
+        pair.replay(&format!("t{}", scopes.get()), &*strategy, &rates, &trace)
+    });
+    if let Err(error) = result {
+        panic!("{error}");
+    }
+}
+
+#[test]
+fn scripts_decide_what_strategies_decide() {
+    replay_random(cases(1_000), false);
+}
+
+#[test]
+fn what_is_remembered_as_denied_is_denied() {
+    replay_random(cases(200), true);
+}
+
+fn cases(usual: u32) -> u32 {
+    std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(usual)
+}
+
+#[test]
+fn classes_reach_the_script() {
+    let server = Server::start();
+    let pair = Pair::new(&server, false);
+    let event = Event {
+        request: Request { class: Class::new("premium"), ..Request::new(0, 30) },
+        clients: vec![1],
+        mode: Mode::Take,
+        refund: None,
+    };
+    let tiers = throttle_runtime::strategy::TieredRate::new();
+    pair.replay(
+        "t",
+        &tiers,
+        &[Rate::per_minute(10)],
+        &Trace { is_steady: true, events: vec![event.clone(), event] },
+    )
+    .expect("the same");
+    assert_eq!((server.calls("evalsha"), server.calls("eval")), (2, 1), "the first time it was not known");
+}

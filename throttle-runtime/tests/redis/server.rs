@@ -1,0 +1,129 @@
+//! A real server on a port of its own, which ends with the test.
+
+use std::net::{Ipv4Addr, TcpListener};
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use redis::{Client, Connection, FromRedisValue};
+use throttle_runtime::backend::{Redis, RedisBuilder};
+
+/// A running `redis-server`.
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) port: u16,
+    password: Option<&'static str>,
+}
+
+impl Server {
+    pub(crate) fn start() -> Self {
+        Self::on(free_port(), None)
+    }
+
+    pub(crate) fn with_password(password: &'static str) -> Self {
+        Self::on(free_port(), Some(password))
+    }
+
+    fn on(port: u16, password: Option<&'static str>) -> Self {
+        let mut command = Command::new("redis-server");
+        command.args([
+            "--bind",
+            "127.0.0.1",
+            "--save",
+            "",
+            "--appendonly",
+            "no",
+            "--port",
+            &port.to_string(),
+        ]);
+        if let Some(password) = password {
+            command.args(["--requirepass", password]);
+        }
+        let child = command.stdout(Stdio::null()).spawn();
+        let child = child.expect("no redis-server: install it with `apt-get install redis-server`");
+        let server = Self { child, port, password };
+        let started = Instant::now();
+        while server.try_connect().is_none() {
+            assert!(started.elapsed() < Duration::from_secs(20), "redis-server does not answer");
+            sleep(Duration::from_millis(10));
+        }
+        server
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    pub(crate) fn backend(&self) -> Redis {
+        self.builder().build().expect("a backend")
+    }
+
+    /// Without the memory of denials, so that every decision asks the server.
+    pub(crate) fn builder(&self) -> RedisBuilder {
+        Redis::builder(&self.url()).remember_denied(false)
+    }
+
+    /// What another client of the server does.
+    pub(crate) fn ask<T: FromRedisValue>(&self, command: &str) -> T {
+        let mut words = command.split(' ');
+        let mut command = redis::cmd(words.next().expect("a command"));
+        words.for_each(|word| {
+            command.arg(word);
+        });
+        command.query(&mut self.try_connect().expect("a connection")).expect("an answer")
+    }
+
+    fn try_connect(&self) -> Option<Connection> {
+        let user = self.password.map(|password| format!(":{password}@")).unwrap_or_default();
+        let client = Client::open(format!("redis://{user}127.0.0.1:{}", self.port)).ok()?;
+        let mut connection = client.get_connection_with_timeout(Duration::from_secs(1)).ok()?;
+        redis::cmd("PING").query::<String>(&mut connection).ok()?;
+        Some(connection)
+    }
+
+    /// How often clients and scripts called a command.
+    pub(crate) fn calls(&self, command: &str) -> u64 {
+        let stats: String = self.ask("INFO commandstats");
+        let start = format!("cmdstat_{command}:calls=");
+        let line = stats.lines().find_map(|line| line.strip_prefix(&start));
+        line.map_or(0, |line| line.split(',').next().expect("a number").parse().expect("a number"))
+    }
+
+    /// Ends the server as a power failure does, and starts another one in its place.
+    pub(crate) fn kill(mut self) -> impl FnOnce() -> Self {
+        let (port, password) = (self.port, self.password);
+        self.end();
+        move || Self::on(port, password)
+    }
+
+    /// The server stands still, with its connections open.
+    pub(crate) fn stop(&self) {
+        self.signal("-STOP");
+    }
+
+    pub(crate) fn resume(&self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, signal: &str) {
+        let status = Command::new("kill").args([signal, &self.child.id().to_string()]).status();
+        assert!(status.expect("kill").success());
+    }
+
+    fn end(&mut self) {
+        // It may have ended by itself; then there is nothing to do.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+    listener.local_addr().expect("an address").port()
+}
