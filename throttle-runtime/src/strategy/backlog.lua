@@ -1,6 +1,7 @@
--- The step of backlog.rs. A tick here is `scale` of those there: as many as divide both the limit and the period.
+-- What backlog.rs reads and stores. A tick here is `scale` of those there: as many as divide both the limit and the
+-- period.
 local state, now, arguments = ...
-local limit, period, capacity, cost, scale = struct.unpack('>I8I8I8I8I8', arguments)
+local limit, period, capacity, scale, cost = struct.unpack('>I8I8I8I8I8', arguments)
 local ends, word = struct.unpack('>I8I8', state)
 local ticks, ahead = 0, ends - now
 if ahead > 0 then
@@ -14,13 +15,11 @@ if ahead > 0 then
     ticks = 0
   end
 end
-ticks = ticks + period * cost
-if ticks > capacity and cost > 0 then
-  return false
+local function store(ticks)
+  if ticks == 0 then
+    return 0, struct.pack('>I8I8', 0, 0)
+  end
+  local whole = math.floor((ticks - 1) / limit)
+  local ends = now + whole + 1
+  return ends, struct.pack('>I8I8', ends, scale * (ticks - whole * limit) - 1)
 end
-if ticks == 0 then
-  return true, 0, struct.pack('>I8I8', 0, 0)
-end
-local whole = math.floor((ticks - 1) / limit)
-ends = now + whole + 1
-return true, ends, struct.pack('>I8I8', ends, scale * (ticks - whole * limit) - 1)

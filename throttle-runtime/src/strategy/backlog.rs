@@ -32,12 +32,19 @@ pub(super) fn plan(capacity: u128, rate: Rate) -> Option<Plan> {
 /// The step in Lua, where numbers are small: in ticks as large as the limit and the period allow.
 #[cfg(feature = "redis")]
 pub(super) fn script(arrival: &Arrival, capacity: u128) -> Option<Script> {
-    let (limit, period) = (arrival.rate.limit(), arrival.rate.period_micros());
+    let [limit, period, capacity, scale] = in_large_ticks(arrival.rate, capacity)?;
+    let source = concat!(include_str!("backlog.lua"), include_str!("bucket.lua"));
+    Script::new("bucket", source, [limit, period, capacity, scale, arrival.cost])
+}
+
+/// Limit, period and capacity in the largest ticks that divide both limit and period, and how large these are.
+#[cfg(feature = "redis")]
+pub(super) fn in_large_ticks(rate: Rate, capacity: u128) -> Option<[u64; 4]> {
+    let (limit, period) = (rate.limit(), rate.period_micros());
     let scale = common_divisor(limit, period);
     let capacity = u64::try_from(capacity / u128::from(scale)).ok()?;
-    let arguments = [limit / scale, period / scale, capacity, arrival.cost, scale];
-    // The ticks of the last microsecond are in the measure of the state.
-    Script::new("backlog", include_str!("backlog.lua"), arguments).filter(|_| limit < MOST)
+    // The ticks of the last microsecond are stored in the usual measure.
+    (limit < MOST).then_some([limit / scale, period / scale, capacity, scale])
 }
 
 #[cfg(feature = "redis")]

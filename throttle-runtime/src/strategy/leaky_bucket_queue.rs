@@ -149,6 +149,16 @@ impl Strategy for LeakyBucketQueue {
         Step { quota: quota.with_times(times.0, times.1), state }
     }
 
+    #[cfg(feature = "redis")]
+    fn script(&self, arrival: &Arrival) -> Option<super::Script> {
+        let size = self.units(arrival.rate);
+        let capacity = backlog::capacity(size, arrival.rate);
+        let [limit, period, capacity, scale] = backlog::in_large_ticks(arrival.rate, capacity)?;
+        let source = concat!(include_str!("backlog.lua"), include_str!("leaky_bucket_queue.lua"));
+        let arguments = [limit, period, capacity, scale, arrival.cost, size];
+        super::Script::new("leaky-bucket-queue", source, arguments)
+    }
+
     /// Exact if the request is on the list; one of cost 1 that is not is given back as by a leaky bucket.
     fn refund(&self, state: &State, arrival: &Arrival, elapsed: u64) -> State {
         let charged = [arrival.now.saturating_sub(elapsed), arrival.cost];

@@ -138,6 +138,13 @@ impl Strategy for PriorityQueue {
         Step { quota, state: State::new(until, 0).with_list(words) }
     }
 
+    #[cfg(feature = "redis")]
+    fn script(&self, arrival: &Arrival) -> Option<super::Script> {
+        let Arrival { rate, cost, .. } = *arrival;
+        let arguments = [rate.limit(), rate.period_micros(), cost, self.priority(arrival) as u64];
+        super::Script::new("priority-queue", include_str!("priority_queue.lua"), arguments)
+    }
+
     fn refund(&self, state: &State, arrival: &Arrival, elapsed: u64) -> State {
         let charged = word(arrival.now.saturating_sub(elapsed), self.priority(arrival));
         let mut words = state.list().to_vec();

@@ -124,6 +124,20 @@ impl Strategy for QuotaWithRollover {
         Step { quota: quota.with_times(rest, rest), state }
     }
 
+    #[cfg(feature = "redis")]
+    fn script(&self, arrival: &Arrival) -> Option<super::Script> {
+        let source = concat!(
+            include_str!("two_windows.lua"),
+            include_str!("located.lua"),
+            include_str!("quota_with_rollover.lua")
+        );
+        let Arrival { rate, cost, .. } = *arrival;
+        // No more than the limit carries over.
+        let max = self.max.min(rate.limit());
+        let arguments = [rate.period_micros(), rate.limit(), cost, self.percent.into(), max];
+        Some(super::Script::new("quota-with-rollover", source, arguments)?.passing())
+    }
+
     /// Only into the window of the charge: that of another was never touched by it.
     fn refund(&self, state: &State, arrival: &Arrival, elapsed: u64) -> State {
         if !two_windows::is_of_charge(state, arrival, elapsed) {

@@ -114,6 +114,17 @@ impl Strategy for SlidingWindowCounter {
         }
     }
 
+    #[cfg(feature = "redis")]
+    fn script(&self, arrival: &Arrival) -> Option<super::Script> {
+        let source = concat!(
+            include_str!("two_windows.lua"),
+            include_str!("located.lua"),
+            include_str!("sliding_window_counter.lua")
+        );
+        let arguments = [arrival.rate.period_micros(), arrival.rate.limit(), arrival.cost];
+        super::Script::new("sliding-window-counter", source, arguments)
+    }
+
     fn refund(&self, state: &State, arrival: &Arrival, elapsed: u64) -> State {
         if two_windows::is_of_charge(state, arrival, elapsed) {
             let (current, previous) = two_windows::counts(state);

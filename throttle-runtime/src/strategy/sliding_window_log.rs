@@ -94,6 +94,12 @@ impl Strategy for SlidingWindowLog {
         Step { quota, state: State::new(until, 0).with_list(words) }
     }
 
+    #[cfg(feature = "redis")]
+    fn script(&self, arrival: &Arrival) -> Option<super::Script> {
+        let arguments = [arrival.rate.limit(), arrival.rate.period_micros(), arrival.cost];
+        super::Script::new("sliding-window-log", include_str!("sliding_window_log.lua"), arguments)
+    }
+
     fn refund(&self, state: &State, arrival: &Arrival, elapsed: u64) -> State {
         let charged = arrival.now.saturating_sub(elapsed);
         let mut words = state.list().to_vec();

@@ -31,6 +31,8 @@ struct Trace {
     /// Whether the clock never steps back. Memory forgets what has expired when it pleases, which shows if it does.
     is_steady: bool,
     events: Vec<Event>,
+    /// What the costs are multiples of.
+    unit: u64,
 }
 
 fn traces() -> impl Random<Value = Trace> {
@@ -38,19 +40,28 @@ fn traces() -> impl Random<Value = Trace> {
     let stepping = stepping_schedule().prop_map(|requests| (false, requests));
     let requests = prop_oneof![steady, stepping];
     let rest = (prop::collection::vec(0..3_u8, 1..3), 0..10_u8, prop::option::weighted(0.1, 0..300_000_u64));
-    (requests, prop::collection::vec(rest, 150)).prop_map(|((is_steady, requests), rests)| {
+    let unit = prop_oneof![4 => Just(1_u64), 1 => 1..3_000_000_000_u64];
+    (requests, prop::collection::vec(rest, 150), unit).prop_map(|((is_steady, requests), rests, unit)| {
         let event = |(request, (clients, mode, refund)): (Request, (Vec<u8>, u8, Option<u64>))| {
             let mode = if mode == 0 { Mode::Peek } else { Mode::Take };
             Event { request, clients, mode, refund }
         };
-        Trace { is_steady, events: requests.into_iter().zip(rests).map(event).collect() }
+        Trace { is_steady, unit, events: requests.into_iter().zip(rests).map(event).collect() }
     })
 }
 
 /// Small rates, and those that people write.
 fn rates() -> impl Random<Value = Vec<Rate>> {
-    let written =
-        ["100/min", "1000/hour", "1000000/day", "7/s", "3/ms", "999983/week", "18446744073709551615/s"];
+    let written = [
+        "100/min",
+        "1000/hour",
+        "1000000/day",
+        "7/s",
+        "3/ms",
+        "9000000000/min",
+        "999983/week",
+        "18446744073709551615/s",
+    ];
     let written = prop::sample::select(written.map(|rate| rate.parse().expect("a rate")).to_vec());
     prop::collection::vec(prop_oneof![4 => rate(), 1 => written, 1 => Just(Rate::UNLIMITED)], 1..4)
 }
@@ -100,6 +111,7 @@ impl Pair {
         let mut model = Model::default();
         for (index, event) in trace.events.iter().enumerate() {
             let Request { gap, cost, class, load } = event.request;
+            let cost = cost * trace.unit;
             self.clock.set(self.clock.now().saturating_add_signed(gap));
             let keys: Vec<Key> = event.clients.iter().map(|client| Key::from(*client)).collect();
             let charge = |key| {
@@ -185,7 +197,7 @@ fn classes_reach_the_script() {
         "t",
         &tiers,
         &[Rate::per_minute(10)],
-        &Trace { is_steady: true, events: vec![event.clone(), event] },
+        &Trace { is_steady: true, unit: 1, events: vec![event.clone(), event] },
     )
     .expect("the same");
     assert_eq!((server.calls("evalsha"), server.calls("eval")), (2, 1), "the first time it was not known");

@@ -41,6 +41,7 @@ impl Engine {
             layout.push(u8::try_from(which + 1).unwrap_or(u8::MAX));
             layout.extend_from_slice(&u16::try_from(limit.name + 1).unwrap_or(u16::MAX).to_be_bytes());
         }
+        let lasts = steps.iter().all(|step| step.denials_last);
         let script = self.slot.scripts.decide(&distinct);
         let time = self.time().map(u64::to_be_bytes);
         let asked = Instant::now();
@@ -71,7 +72,7 @@ impl Engine {
         if after.is_some() != (ruling == 1) {
             return Err(BackendError::new(ErrorKind::Store, "a script decided otherwise than its strategy"));
         }
-        if let Some(denied) = self.denied.as_ref().filter(|_| after.is_none()) {
+        if let Some(denied) = self.denied.as_ref().filter(|_| after.is_none() && lasts) {
             denied.remember(question, states, at, asked);
         }
         Ok(Some(Verdict { quotas, at }))

@@ -3,6 +3,8 @@
 mod window;
 
 use self::window::{Last, WHOLE, level_of, locate, share, units};
+#[cfg(feature = "redis")]
+use super::script;
 use super::{Arrival, State, Step, Strategy};
 use crate::Quota;
 
@@ -216,6 +218,18 @@ impl Strategy for Adaptive {
         let whole = self.level(Last::NONE, 1, arrival);
         let (next, reset) = (starts(last, age, more), starts(last, age, whole));
         Step { quota: quota.with_times(next.unwrap_or(rest), reset.unwrap_or(rest)), state }
+    }
+
+    #[cfg(feature = "redis")]
+    fn script(&self, arrival: &Arrival) -> Option<super::Script> {
+        let Arrival { rate, cost, .. } = *arrival;
+        let source = concat!(include_str!("../two_windows.lua"), include_str!("adaptive.lua"));
+        let shares = [self.threshold, self.factor, self.recovery, self.min].map(u64::from);
+        let [threshold, factor, recovery, min] = shares;
+        let arguments = [rate.period_micros(), rate.limit(), cost, threshold, factor, recovery, min];
+        // Units are counted in thousandths.
+        let fits = self.load.is_none() && rate.limit() < script::MOST / WHOLE;
+        fits.then(|| super::Script::new("adaptive", source, arguments)).flatten()
     }
 
     /// Only into the window of the charge: that of another was never touched by it.
