@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use proptest::prelude::{ProptestConfig, prop, prop_assert, prop_assert_eq, prop_oneof, proptest};
 use throttle_runtime::backend::{Backend, Charge, Memory, Mode};
-use throttle_runtime::strategy::{FixedWindow, Gcra};
+use throttle_runtime::strategy::{FixedWindow, Gcra, TokenBucket};
 use throttle_runtime::{Clock, Hit, Key, ManualClock, Quota, Rate, Registry, Settings, Throttle, registry};
 
 async fn throttle(
@@ -182,5 +183,50 @@ async fn b082_who_has_waited_is_admitted_however_late_the_coarse_time_is() {
             assert!(throttle.hit("a").await.expect("a decision").is_throttled(), "{uid}: not before");
             clock.advance(last);
         }
+    }
+}
+
+/// Two throttles that differ in nothing but the time that they are given.
+async fn exact_and_late(settings: Settings, clock: &ManualClock) -> [Throttle; 2] {
+    let exact = Memory::builder().max_keys(64).clock(clock.clone()).build();
+    let late = Memory::builder().max_keys(64).clock(Late(clock.clone())).build();
+    let mut throttles = Vec::new();
+    for memory in [exact, late] {
+        let registry = registry().backend("memory", memory).build().await.expect("a registry");
+        throttles.push(registry.create("t", settings).expect("a throttle"));
+    }
+    throttles.try_into().expect("two of them")
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 1 } else { 200 }))]
+
+    /// Nobody is let pass for a time that is late, nor denied for it: not at the border of a window, nor where a place
+    /// is used again.
+    #[test]
+    fn b081_what_is_admitted_does_not_depend_on_the_coarse_time(
+        strategy in 0..3_usize,
+        period in prop::sample::select(&[800, 1_000, 1_500, 60_000][..]),
+        steps in prop::collection::vec((prop_oneof![0..3_u64, 0..40_000_u64, 0..2_000_000_u64, 0..90_000_000_u64], 0..3_u32, 1..4_u64), 1..120),
+    ) {
+        let clock = ManualClock::new();
+        let rate = Rate::new(5, Duration::from_millis(period)).expect("a rate");
+        let settings = match strategy {
+            0 => Settings::new().rate(rate),
+            1 => Settings::new().rate(rate).strategy(Gcra::new().burst(5)),
+            _ => Settings::new().rate(rate).strategy(TokenBucket::new().burst(8)),
+        };
+        tokio::runtime::Builder::new_current_thread().build().expect("a runtime").block_on(async {
+            let [exact, late] = exact_and_late(settings, &clock).await;
+            for (micros, key, cost) in steps {
+                clock.advance(Duration::from_micros(micros));
+                let hit = || Hit::new(key).cost(cost);
+                let (exact, late) = (exact.hit(hit()).await.expect("a decision"), late.hit(hit()).await.expect("a decision"));
+                prop_assert_eq!(exact.is_allowed(), late.is_allowed());
+                let lag = late.retry_after().unwrap_or_default().checked_sub(exact.retry_after().unwrap_or_default());
+                prop_assert!(lag.is_some_and(|lag| lag <= LATE), "a wait is long enough, and at most a little longer");
+            }
+            Ok(())
+        })?;
     }
 }

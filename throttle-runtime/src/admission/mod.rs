@@ -103,8 +103,12 @@ pub(crate) async fn admit<'s>(
 #[cfg(feature = "axum")]
 pub(crate) fn at_once(throttle: &Throttle, head: &Head<'_>) -> Option<Quota> {
     let policy = throttle.policy();
-    let identity = if policy.exempt.is_none() { policy.key.read(head)? } else { return None };
-    let Identity::Key(key) = identity else { return None };
+    // Only a throttle that goes this way has its key read here, and only one that limits.
+    let goes =
+        policy.short.is_some() && policy.exempt.is_none() && policy.units.is_some_and(|units| units > 0);
+    let Identity::Key(key) = (goes && throttle.is_enabled()).then(|| policy.key.read(head))?? else {
+        return None;
+    };
     let quota = throttle.at_once(&Hit::from(&key), Mode::Take)?;
     if !quota.fits() {
         tracing::debug!(target: "throttle", uid = throttle.uid(), retry_after = ?quota.retry_after(), "throttled");

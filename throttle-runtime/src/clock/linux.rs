@@ -43,8 +43,9 @@ fn read(clock: libc::clockid_t) -> u64 {
     micros(time)
 }
 
-/// These clocks count from the machine's start, so neither part is negative.
+/// These clocks count from the machine's start, so neither part is negative. How wide they are differs by machine.
 #[inline]
+#[allow(clippy::unnecessary_cast, clippy::cast_sign_loss, reason = "on others they are not of 64 bits")]
 const fn micros(time: libc::timespec) -> u64 {
-    time.tv_sec.cast_unsigned() * 1_000_000 + time.tv_nsec.cast_unsigned() / 1_000
+    time.tv_sec as u64 * 1_000_000 + time.tv_nsec as u64 / 1_000
 }

@@ -70,7 +70,12 @@ impl Short {
                 }
             };
             let (until, word) = engine.table.decode(seen.entry)?;
-            let now = if coarse { engine.time.coarse() } else { engine.time.now() };
+            let mut now = if coarse { engine.time.coarse() } else { engine.time.now() };
+            // A state that may have ended by the exact time must not go on by the coarse one.
+            if coarse && until.saturating_sub(now) <= time::MARGIN {
+                coarse = false;
+                now = engine.time.now();
+            }
             let step = self.plan.step(Words { until, word, rate: self.rate, cost, now })?;
             if step.quota.fits() && mode == Mode::Take {
                 let (head, word) = engine.table.encode(id, step.until, step.word)?;

@@ -26,8 +26,8 @@ use crate::fingerprint::Secret;
 /// State in this process: exact, without anything to set up, and gone when the process ends.
 ///
 /// - An identity is hashed once, under a secret of this process that nobody can predict; no keys are kept. A
-///   state is found by 64 bits of the hash, so that among n identities a new one meets another's bucket with a
-///   probability of n / 2^64.
+///   state is found by 63 bits of the hash, so that among n identities a new one meets another's bucket with a
+///   probability of n / 2^63.
 /// - A state takes 24 bytes in a page of 42, one for each limit of a throttle; pages are between half and
 ///   completely full. States with lists take what their lists take beside that.
 /// - Decisions on one limit of a known identity take no lock. Others lock the pages of their identities.

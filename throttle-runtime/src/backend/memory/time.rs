@@ -21,8 +21,8 @@ enum Source {
 /// A coarse time may be late by one part in so many of a period.
 const PART: u64 = 200;
 
-/// How long before the end of a wait the exact time is asked, in microseconds. A tick would do on a machine of its
-/// own; the ticks of a virtual one may be late themselves.
+/// How long before the end of a wait, or of a state, the exact time is asked, in microseconds. A tick would do on a
+/// machine of its own; the ticks of a virtual one may be late themselves.
 pub(super) const MARGIN: u64 = 1_000_000;
 
 impl Time {
@@ -53,6 +53,6 @@ impl Time {
 
     /// Whether the coarse time is good enough for a period in microseconds.
     pub(super) const fn is_coarse(&self, period: u64) -> bool {
-        self.tick > 0 && period / PART >= self.tick
+        self.tick > 0 && period > MARGIN && period / PART >= self.tick
     }
 }
