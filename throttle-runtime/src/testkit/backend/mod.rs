@@ -17,6 +17,7 @@ pub use drops::{b073_a_dropped_decision_holds_nothing, b073_a_dropped_decision_i
 pub use keys::{b074_scopes_strategies_and_periods_are_kept_apart, b080_keys_of_any_content_are_kept_apart};
 pub use lifecycle::{b074_a_reset_forgets_everything, b076_quotas_come_in_the_order_of_the_limits};
 pub(super) use limit::Limit;
+pub(super) use together::are_exact;
 pub use together::{
     all_identities_are_charged_or_none, all_limits_are_charged_or_none, an_identity_pays_twice,
     concurrent_decisions_on_several_identities_are_exact, refunds_give_back_what_was_taken,

@@ -24,7 +24,10 @@ pub use locks::{
 pub use namespaces::{
     b074_a_prefix_is_no_pattern, b074_reset_removes_its_prefix_only, b080_all_of_a_key_counts,
 };
-pub use records::{b079_damaged_records_count_as_nothing, b081_backends_of_one_store_share_their_limits};
+pub use records::{
+    b079_damaged_records_count_as_nothing, b081_backends_of_one_store_decide_on_several_identities,
+    b081_backends_of_one_store_share_their_limits,
+};
 pub use swaps::{b078_a_swap_needs_what_was_expected, b078_no_swap_is_lost, b078_swapped_values_expire};
 pub use values::{
     b064_missing_keys_are_no_error, b064_values_come_back, b065_another_ttl_replaces_the_first,
@@ -69,6 +72,7 @@ macro_rules! __store_properties {
             b078_swapped_values_expire
             b079_damaged_records_count_as_nothing
             b080_all_of_a_key_counts
+            b081_backends_of_one_store_decide_on_several_identities
             b081_backends_of_one_store_share_their_limits
         }
     };

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::backend::{Mode, Store};
-use crate::testkit::backend::Limit;
+use crate::testkit::backend::{Limit, are_exact};
 use crate::testkit::crowd::crowd;
 use crate::testkit::violation::ensure;
 use crate::testkit::{Outcome, Subject};
@@ -39,4 +39,11 @@ pub async fn b081_backends_of_one_store_share_their_limits<S: Store>(subject: &S
     let admitted: u64 = admitted.await?.iter().sum();
     ensure!(admitted == 15, "of 32 requests in four processes {admitted} pass a limit of 15");
     Ok(())
+}
+
+/// The same of decisions on several identities, beside decisions on each of them.
+pub async fn b081_backends_of_one_store_decide_on_several_identities<S: Store>(
+    subject: &Subject<S>,
+) -> Outcome {
+    are_exact(subject.name(), &|| Arc::new(subject.stored())).await
 }
