@@ -309,3 +309,35 @@ fn s17_s22_s23_on_error_decides_what_becomes_of_requests() {
     assert_eq!((debug.status, debug.body.as_str()), (500, "the rate limiter failed"));
     assert_eq!(example.get("/list").status, 200);
 }
+
+#[test]
+fn s12_dict_backend_limits_with_every_strategy() {
+    let example = Example::start("dict_backend");
+    example.early_in_the_window("/window", &[], 10);
+    // One was taken to look, and forgotten if that window was about to end.
+    let passed = example.exhaust("/window", &[]).0;
+    assert!((4..=5).contains(&passed), "{passed}");
+    let (passed, denied) = example.exhaust("/log", &[]);
+    let answered = Instant::now();
+    assert_eq!((passed, denied.status), (3, 429));
+    let wait = denied.retry_after();
+    assert!((9..=10).contains(&wait), "{denied:?}");
+    let left = denied.field("ratelimit");
+    assert!(left.contains(";r=0;") && left.contains(";r=1;"), "a denial takes nothing: {left}");
+    std::thread::sleep(Duration::from_secs(wait).saturating_sub(answered.elapsed()));
+    assert_eq!(example.exhaust("/log", &[]).0, 1, "the other limit has one left");
+}
+
+#[test]
+fn s10_s11_custom_backend_fails_in_its_own_words() {
+    let example = Example::start("custom_backend");
+    example.early_in_the_window("/lenient", &[], 10);
+    assert_eq!(example.exhaust("/strict", &[]).0, 3);
+    assert_eq!(example.get("/stop").body, "closed\n");
+    let strict = example.get("/strict");
+    assert_eq!((strict.status, strict.retry_after()), (429, 1), "the default fails closed");
+    assert_eq!(strict.fields.get("ratelimit"), None, "nothing is known, so nothing is said");
+    for _ in 0..9 {
+        assert_eq!(example.get("/lenient").status, 200, "the function knows this error");
+    }
+}

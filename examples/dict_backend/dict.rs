@@ -1,0 +1,152 @@
+//! A store in a dictionary of this process: the whole of what [`Store`] asks for.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use throttle::backend::Store;
+
+#[derive(Debug, Default)]
+pub(crate) struct Dict(Mutex<Tables>);
+
+#[derive(Debug, Default)]
+struct Tables {
+    values: HashMap<String, Value>,
+    locks: HashMap<String, Lock>,
+    /// The token of the last lock, so that each is greater than those before.
+    tokens: u64,
+}
+
+#[derive(Debug)]
+struct Value {
+    text: String,
+    /// When it expires, if ever.
+    until: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct Lock {
+    token: u64,
+    until: Instant,
+}
+
+impl Dict {
+    /// Never held across an await, so nothing waits for longer than a look into the tables takes.
+    fn tables(&self) -> MutexGuard<'_, Tables> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Tables {
+    /// A value, unless it has expired.
+    fn live(&mut self, key: &str) -> Option<&mut Value> {
+        let now = Instant::now();
+        self.values.get_mut(key).filter(|value| value.until.is_none_or(|until| until > now))
+    }
+
+    fn insert(&mut self, key: &str, text: String, ttl: Option<Duration>) {
+        // Where there is room no more, what has expired makes some: no task has to look after it.
+        if self.values.len() == self.values.capacity() {
+            let now = Instant::now();
+            self.values.retain(|_, value| value.until.is_none_or(|until| until > now));
+            self.locks.retain(|_, lock| lock.until > now);
+        }
+        let until = ttl.and_then(|ttl| Instant::now().checked_add(ttl));
+        self.values.insert(key.to_owned(), Value { text, until });
+    }
+}
+
+impl Store for Dict {
+    type Error = Infallible;
+
+    /// Everything happens under one mutex, so this is one step; without it `Stored` would take the locks.
+    const COMPARE_AND_SET: bool = true;
+
+    async fn reset(&self, prefix: &str) -> Result<(), Infallible> {
+        self.tables().values.retain(|key, _| !key.starts_with(prefix));
+        Ok(())
+    }
+
+    async fn close(&self) -> Result<(), Infallible> {
+        *self.tables() = Tables::default();
+        Ok(())
+    }
+
+    async fn get(&self, key: &str) -> Result<Option<String>, Infallible> {
+        Ok(self.tables().live(key).map(|value| value.text.clone()))
+    }
+
+    async fn set(&self, key: &str, value: &str, ttl: Option<Duration>) -> Result<(), Infallible> {
+        self.tables().insert(key, value.to_owned(), ttl);
+        Ok(())
+    }
+
+    async fn delete(&self, key: &str) -> Result<(), Infallible> {
+        self.tables().values.remove(key);
+        Ok(())
+    }
+
+    async fn expire(&self, key: &str, ttl: Duration) -> Result<(), Infallible> {
+        if let Some(value) = self.tables().live(key) {
+            value.until = Instant::now().checked_add(ttl);
+        }
+        Ok(())
+    }
+
+    async fn increment(&self, key: &str, by: i64) -> Result<i64, Infallible> {
+        let mut tables = self.tables();
+        if let Some(value) = tables.live(key) {
+            let sum = value.text.parse().unwrap_or(0_i64).saturating_add(by);
+            value.text = sum.to_string();
+            return Ok(sum);
+        }
+        tables.insert(key, by.to_string(), None);
+        Ok(by)
+    }
+
+    async fn increment_with_ttl(&self, key: &str, by: i64, ttl: Duration) -> Result<i64, Infallible> {
+        let mut tables = self.tables();
+        if let Some(value) = tables.live(key) {
+            // It lives as long as its first increment said.
+            let sum = value.text.parse().unwrap_or(0_i64).saturating_add(by);
+            value.text = sum.to_string();
+            return Ok(sum);
+        }
+        tables.insert(key, by.to_string(), Some(ttl));
+        Ok(by)
+    }
+
+    /// At once, whether it is free or not. Waiting for it is what `get_lock` does with this.
+    async fn try_lock(&self, key: &str, ttl: Duration) -> Result<Option<u64>, Infallible> {
+        let (mut tables, now) = (self.tables(), Instant::now());
+        if tables.locks.get(key).is_some_and(|lock| lock.until > now) {
+            return Ok(None);
+        }
+        tables.tokens += 1;
+        let token = tables.tokens;
+        tables.locks.insert(key.to_owned(), Lock { token, until: now + ttl });
+        Ok(Some(token))
+    }
+
+    async fn unlock(&self, key: &str, token: u64) -> Result<bool, Infallible> {
+        let (mut tables, now) = (self.tables(), Instant::now());
+        let is_held = tables.locks.get(key).is_some_and(|lock| lock.token == token && lock.until > now);
+        Ok(is_held && tables.locks.remove(key).is_some())
+    }
+
+    async fn compare_and_set(
+        &self,
+        key: &str,
+        expected: Option<&str>,
+        value: &str,
+        ttl: Option<Duration>,
+    ) -> Result<bool, Infallible> {
+        let mut tables = self.tables();
+        let is_expected = tables.live(key).map(|value| &*value.text) == expected;
+        if is_expected {
+            tables.insert(key, value.to_owned(), ttl);
+        }
+        Ok(is_expected)
+    }
+}
