@@ -2,8 +2,12 @@
 
 mod dict;
 
+use std::convert::Infallible;
 use std::error::Error;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use dict::Dict;
@@ -232,4 +236,115 @@ async fn logs_are_stored() {
     assert!(!fits(&stored.decide(&charges, Mode::Take).await.expect("a verdict")));
     let length: usize = stored.store().tables().values.values().map(|value| value.text.len()).sum();
     assert!(length < 300 * 6, "{length}");
+}
+
+/// Others may take a record away from a decision that was too slow, at any moment: it then fails, and whatever
+/// it had charged already is as before.
+#[tokio::test]
+async fn a_decision_whose_record_is_taken_away_charges_nothing() {
+    let (clock, rates) = (ManualClock::new(), rates("9/min"));
+    let mut failed = 0;
+    for polls in 0..80 {
+        let stored = stored::<true>(&clock);
+        let keys = [Key::from("a"), Key::from("b")];
+        let charges = keys.each_ref().map(|key| Charge::new("s", key, &FixedWindow, &rates, 1));
+        let mut decision = stored.decide(&charges, Mode::Take);
+        for _ in 0..polls {
+            if let Poll::Ready(answer) = poll_once(&mut decision).await {
+                decision = throttle_runtime::Soon::now(answer);
+                break;
+            }
+        }
+        let last = {
+            let mut tables = stored.store().tables();
+            let last = tables.values.iter_mut().max_by(|one, other| one.0.cmp(other.0));
+            // What is marked begins so.
+            last.filter(|(_, value)| value.text.starts_with("1B"))
+                .map(|(_, value)| value.text = "1A".to_owned())
+        };
+        let answer = decision.await;
+        if last.is_some() && answer.is_err() {
+            failed += 1;
+            assert_eq!(answer.expect_err("an error").kind(), ErrorKind::Timeout);
+            for key in &keys {
+                let ask = [Charge::new("s", key, &FixedWindow, &rates, 0)];
+                let left = stored.decide(&ask, Mode::Peek).await.expect("a verdict").quotas[0].remaining();
+                assert_eq!(left, 9, "after {polls} polls");
+            }
+        }
+    }
+    assert!(failed > 3, "{failed}");
+}
+
+/// Polls a reply once, and lets all others go on.
+async fn poll_once<T>(reply: &mut throttle_runtime::backend::Reply<'_, T>) -> Poll<Result<T, BackendError>> {
+    let polled = std::future::poll_fn(|context| Poll::Ready(Pin::new(&mut *reply).poll(context))).await;
+    tokio::task::yield_now().await;
+    polled
+}
+
+/// A store that stops to answer in the middle.
+#[derive(Debug)]
+struct Hanging(Dict<false>, AtomicBool);
+
+impl Store for Hanging {
+    type Error = Infallible;
+
+    async fn reset(&self, prefix: &str) -> Result<(), Infallible> {
+        self.0.reset(prefix).await
+    }
+
+    async fn get(&self, key: &str) -> Result<Option<String>, Infallible> {
+        self.0.get(key).await
+    }
+
+    async fn set(&self, key: &str, value: &str, ttl: Option<Duration>) -> Result<(), Infallible> {
+        if self.1.load(Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
+        self.0.set(key, value, ttl).await
+    }
+
+    async fn delete(&self, key: &str) -> Result<(), Infallible> {
+        self.0.delete(key).await
+    }
+
+    async fn expire(&self, key: &str, ttl: Duration) -> Result<(), Infallible> {
+        self.0.expire(key, ttl).await
+    }
+
+    async fn increment(&self, key: &str, by: i64) -> Result<i64, Infallible> {
+        self.0.increment(key, by).await
+    }
+
+    async fn try_lock(&self, key: &str, ttl: Duration) -> Result<Option<u64>, Infallible> {
+        self.0.try_lock(key, ttl).await
+    }
+
+    async fn unlock(&self, key: &str, token: u64) -> Result<bool, Infallible> {
+        self.0.unlock(key, token).await
+    }
+}
+
+/// It costs those who ask while it hangs, each no more than half of a lock's life, and nobody afterwards.
+#[tokio::test(start_paused = true)]
+async fn a_store_that_hangs_is_not_waited_for() {
+    let (clock, rates) = (ManualClock::new(), rates("9/min"));
+    let hanging = Hanging(Dict::at(&clock), AtomicBool::new(true));
+    let stored = Stored::new(hanging).clock(clock.clone()).lock_ttl(Duration::from_secs(1));
+    let begin = tokio::time::Instant::now();
+    assert!(error(&stored).await.is_timeout());
+    assert!(begin.elapsed() < Duration::from_secs(1), "{:?}", begin.elapsed());
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    assert_eq!(stored.store().0.tables().locks.len(), 1, "what was written may arrive yet");
+    // Callers that go away leave nothing behind that goes on for ever.
+    for _ in 0..300 {
+        let asked = tokio::time::timeout(Duration::from_millis(1), take(&stored, &["a"], &rates, 1));
+        assert!(asked.await.is_err());
+    }
+    stored.store().1.store(false, Ordering::SeqCst);
+    clock.advance(Duration::from_secs(1));
+    let begin = tokio::time::Instant::now();
+    assert!(fits(&take(&stored, &["a"], &rates, 1).await));
+    assert!(begin.elapsed() < Duration::from_secs(2), "{:?}", begin.elapsed());
 }

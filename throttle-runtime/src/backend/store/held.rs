@@ -78,6 +78,10 @@ impl<S: Store> Held<S> {
     pub(super) async fn store(mut self, changed: Vec<Record>, now: u64) -> Result<(), BackendError> {
         let written = spawn(async move {
             let written = self.write(changed, now).await;
+            if !S::COMPARE_AND_SET && written.as_ref().is_err_and(BackendError::is_timeout) {
+                // It may arrive yet, so nobody gets the lock before its time has passed.
+                self.holdings.clear();
+            }
             self.release().await;
             written
         })?;

@@ -36,9 +36,10 @@ use crate::ErrorKind;
 ///
 /// # What a decision costs
 ///
-/// A denial, and a question, is one [`multi_get`](Self::multi_get). An admission takes a lock beside that,
-/// reads again, writes and unlocks; with a [`compare_and_set`](Self::compare_and_set) of the store's own it is
-/// one read and one write. All the limits of a throttle are one value, whatever their number.
+/// A denial, and a question, is one read. An admission takes a lock beside that, reads again, writes and
+/// unlocks; with a [`compare_and_set`](Self::compare_and_set) of the store's own it is one read and one write.
+/// All the limits of a throttle are one value, whatever their number. Counters are no part of it: they
+/// complete the contract for those who keep more in their store.
 pub trait Store: Send + Sync + 'static {
     /// What goes wrong here. It becomes the source of a [`BackendError`](crate::BackendError); one that is a
     /// `BackendError` already stays what it is.
