@@ -48,7 +48,7 @@ pub(super) fn in_large_ticks(rate: Rate, capacity: u128) -> Option<[u64; 4]> {
 }
 
 #[cfg(feature = "redis")]
-const fn common_divisor(mut a: u64, mut b: u64) -> u64 {
+pub(super) const fn common_divisor(mut a: u64, mut b: u64) -> u64 {
     while b > 0 {
         (a, b) = (b, a % b);
     }

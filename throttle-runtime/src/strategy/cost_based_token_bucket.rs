@@ -1,5 +1,7 @@
 //! A bucket of tokens that refills the slower the more its requests cost.
 
+#[cfg(feature = "redis")]
+use super::backlog::common_divisor;
 use super::{Arrival, State, Step, Strategy, TokenBucket};
 use crate::{Quota, Rate};
 
@@ -214,6 +216,20 @@ impl Strategy for CostBasedTokenBucket {
             quota: quota.with_times(micros(next), micros(missing)),
             state: self.store(missing, costs, arrival),
         }
+    }
+
+    #[cfg(feature = "redis")]
+    fn script(&self, arrival: &Arrival) -> Option<super::Script> {
+        let Arrival { rate, cost, .. } = *arrival;
+        let (token, capacity) = (capacity(1, rate), capacity(self.bucket.size(rate), rate));
+        let scale = common_divisor(rate.limit(), u64::try_from(token).ok()?);
+        let in_scale = |ticks: u128| u64::try_from(ticks / u128::from(scale)).ok();
+        let (limit, token, capacity) = (rate.limit() / scale, in_scale(token)?, in_scale(capacity)?);
+        let arguments = [limit, token, capacity, scale, cost, self.window, self.min];
+        let source = include_str!("cost_based_token_bucket.lua");
+        // What drains in a microsecond is a thousand times the limit.
+        let script = super::Script::new("cost-based-token-bucket", source, arguments);
+        Some(script.filter(|_| rate.limit() < super::script::MOST / 1_000)?.passing())
     }
 
     /// As if the tokens had been refilled at the whole rate since. The request stays in the average.

@@ -1,6 +1,4 @@
 -- The step of fixed_window.rs.
-local state, now, arguments = ...
-local limit, period, cost = struct.unpack('>I8I8I8', arguments)
 local ends, used = struct.unpack('>I8I8', state)
 local rest = ends - now
 if rest <= 0 or rest > 2 * period + 1 then

@@ -63,7 +63,8 @@ pub(super) fn step(state: &State, arrival: &Arrival, limit: u64) -> Step {
 #[cfg(feature = "redis")]
 pub(super) fn script(arrival: &Arrival, limit: u64) -> Option<Script> {
     let arguments = [limit, arrival.rate.period_micros(), arrival.cost];
-    Script::new("fixed-window", include_str!("fixed_window.lua"), arguments)
+    let source = concat!(include_str!("constant_limit.lua"), include_str!("fixed_window.lua"));
+    Script::new("fixed-window", source, arguments)
 }
 
 #[expect(clippy::inline_always, reason = "a call costs a fifth of a decision")]

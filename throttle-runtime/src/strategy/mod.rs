@@ -190,7 +190,7 @@ pub trait Strategy: Debug + Send + Sync + 'static {
         None
     }
 
-    /// The same as `step` for requests like this one, in a form that Redis runs. The time is not known yet.
+    /// The same as `step` for requests like this one, in a form that Redis runs, at about the time of the arrival.
     #[cfg(feature = "redis")]
     #[doc(hidden)]
     fn script(&self, arrival: &Arrival) -> Option<Script> {

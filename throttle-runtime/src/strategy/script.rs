@@ -34,7 +34,15 @@ impl Script {
         source: &'static str,
         arguments: [u64; N],
     ) -> Option<Self> {
-        let arguments = SmallVec::from_slice(&arguments);
+        Self::with(name, source, SmallVec::from_slice(&arguments))
+    }
+
+    /// The same for any number of arguments.
+    pub(crate) fn with(
+        name: &'static str,
+        source: &'static str,
+        arguments: SmallVec<[u64; 8]>,
+    ) -> Option<Self> {
         arguments.iter().all(|argument| *argument < MOST).then_some(Self {
             name,
             source,

@@ -122,10 +122,6 @@ async fn a_decision_is_one_round_trip_with_one_limit_and_with_eight() {
         "10/s, 20/2s, 30/min, 40/hour, 50/day, 60/2min, 70/3min, 80/week".parse().expect("rates");
     let key = Key::from("a");
     for strategy in each() {
-        // The others take two, as the documentation says.
-        if ["cost-based-token-bucket", "time-of-day"].contains(&strategy.name()) {
-            continue;
-        }
         for rates in [&rates[..1], &rates[..]] {
             let charges = [Charge::new("t", &key, &*strategy, rates, 1)];
             // The first one may have to introduce the script.

@@ -25,9 +25,8 @@ use crate::{ConfigError, Soon};
 /// State in a Redis server (6.2 or later, or Valkey), which any number of processes share.
 ///
 /// - A decision is one round trip, however many limits it is about: a script that reads the server's clock and all
-///   states, and then charges all limits or none. `CostBasedTokenBucket`, `TimeOfDay`, `Adaptive` with a load of
-///   your own, strategies of your own, and numbers that are too large for a script (those of Lua have 53 bits) take
-///   two round trips, and more if others get in between.
+///   states, and then charges all limits or none. Strategies of your own, and numbers that are too large for a
+///   script (those of Lua have 53 bits), take two round trips, and more if others get in between.
 /// - The clock is the server's. States expire there when they say nothing any more.
 /// - Requests never wait for a connection. Without one they fail at once, and the throttle's `on_error` says what
 ///   becomes of them; a task in the background connects again. A server that answers nothing costs the deadline,

@@ -1,6 +1,6 @@
 //! Decisions by one script: one round trip.
 
-use std::time::Instant;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use redis::Value;
 use smallvec::SmallVec;
@@ -19,7 +19,9 @@ impl Engine {
         if self.time().is_some_and(|time| time >= 1 << 51) {
             return None;
         }
-        let script = |limit| question.charge(limit).strategy.script(&question.arrival(limit, 0));
+        let system = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_micros();
+        let about = self.time().or_else(|| u64::try_from(system()).ok())?;
+        let script = |limit| question.charge(limit).strategy.script(&question.arrival(limit, about));
         question.limits.iter().map(|limit| script(*limit)).collect()
     }
 

@@ -226,10 +226,12 @@ impl Strategy for Adaptive {
         let source = concat!(include_str!("../two_windows.lua"), include_str!("adaptive.lua"));
         let shares = [self.threshold, self.factor, self.recovery, self.min].map(u64::from);
         let [threshold, factor, recovery, min] = shares;
-        let arguments = [rate.period_micros(), rate.limit(), cost, threshold, factor, recovery, min];
+        let load = self.load.map_or(0, |_| 1 + u64::from(arrival.load > threshold));
+        let arguments = [rate.period_micros(), rate.limit(), cost, threshold, factor, recovery, min, load];
         // Units are counted in thousandths.
-        let fits = self.load.is_none() && rate.limit() < script::MOST / WHOLE;
-        fits.then(|| super::Script::new("adaptive", source, arguments)).flatten()
+        let script = super::Script::new("adaptive", source, arguments)
+            .filter(|_| rate.limit() < script::MOST / WHOLE)?;
+        Some(if load == 0 { script } else { script.passing() })
     }
 
     /// Only into the window of the charge: that of another was never touched by it.

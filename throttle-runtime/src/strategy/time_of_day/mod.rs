@@ -2,9 +2,14 @@
 
 mod zone;
 
+#[cfg(feature = "redis")]
+use smallvec::SmallVec;
+
 use self::zone::{Span, Zone};
 use super::{Arrival, State, Step, Strategy, Times, fixed_window};
 use crate::Quota;
+#[cfg(feature = "redis")]
+use crate::rate::HOUR;
 
 /// A [`FixedWindow`](super::FixedWindow) whose limit depends on what clocks on the wall show: twice as much at
 /// night, when nobody else is there.
@@ -141,6 +146,10 @@ impl TimeOfDay {
     }
 }
 
+/// How many changes of the limit a script knows of: enough for clocks that differ by an hour.
+#[cfg(feature = "redis")]
+const SENT: usize = 4;
+
 /// So many changes of the hour or the clock there can be in three days, and some.
 const HOPS: u32 = 80;
 
@@ -178,6 +187,22 @@ impl Strategy for TimeOfDay {
         };
         let next = until(used, quota.remaining().saturating_add(1)).unwrap_or(rest);
         Step { quota: quota.with_times(next, rest), state: State::new(end, used) }
+    }
+
+    #[cfg(feature = "redis")]
+    fn script(&self, arrival: &Arrival) -> Option<super::Script> {
+        let Arrival { rate, cost, now, .. } = *arrival;
+        let mut at = now.saturating_sub(HOUR);
+        let mut span = self.later(self.zone.span(now), at);
+        let mut arguments: SmallVec<[u64; 8]> = SmallVec::new();
+        arguments.extend([rate.period_micros(), cost, at.div_ceil(1_000)]);
+        for _ in 0..SENT {
+            let next = span?.next_change(at);
+            arguments.extend([next / 1_000, self.limit(span, at, rate.limit())]);
+            (at, span) = (next, self.later(span, next));
+        }
+        let source = concat!(include_str!("limit.lua"), include_str!("../fixed_window.lua"));
+        super::Script::with("time-of-day", source, arguments)
     }
 
     /// Only into the window of the charge: that of another was never touched by it.
