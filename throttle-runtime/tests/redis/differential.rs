@@ -66,9 +66,9 @@ fn rates() -> impl Random<Value = Vec<Rate>> {
     prop::collection::vec(prop_oneof![4 => rate(), 1 => written, 1 => Just(Rate::UNLIMITED)], 1..4)
 }
 
-type Answer = Result<Verdict, TestCaseError>;
+pub(crate) type Answer = Result<Verdict, TestCaseError>;
 
-fn decide(runtime: &Runtime, backend: &dyn Backend, charges: &[Charge<'_>], mode: Mode) -> Answer {
+pub(crate) fn decide(runtime: &Runtime, backend: &dyn Backend, charges: &[Charge<'_>], mode: Mode) -> Answer {
     runtime.block_on(backend.decide(charges, mode)).map_err(|error| TestCaseError::fail(format!("{error:?}")))
 }
 
@@ -81,9 +81,9 @@ fn wait(verdict: &Verdict) -> Option<Duration> {
     verdict.quotas.iter().filter_map(Quota::retry_after).max()
 }
 
-struct Pair {
-    runtime: Runtime,
-    redis: Redis,
+pub(crate) struct Pair {
+    pub(crate) runtime: Runtime,
+    pub(crate) redis: Redis,
     memory: Memory,
     clock: ManualClock,
     /// Whether denials are remembered.
@@ -91,7 +91,7 @@ struct Pair {
 }
 
 impl Pair {
-    fn new(server: &Server, remembers: bool) -> Self {
+    pub(crate) fn new(server: &Server, remembers: bool) -> Self {
         let clock = ManualClock::at(START);
         let redis =
             server.builder().remember_denied(remembers).clock(clock.clone()).build().expect("a backend");
@@ -178,7 +178,8 @@ fn what_is_remembered_as_denied_is_denied() {
     replay_random(cases(200), true);
 }
 
-fn cases(usual: u32) -> u32 {
+/// How many cases, unless the environment says otherwise.
+pub(crate) fn cases(usual: u32) -> u32 {
     std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(usual)
 }
 

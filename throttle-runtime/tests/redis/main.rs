@@ -2,6 +2,7 @@
 
 #![cfg(feature = "redis")]
 
+mod any_state;
 mod decisions;
 mod differential;
 mod failures;

@@ -70,7 +70,12 @@ impl Server {
         words.for_each(|word| {
             command.arg(word);
         });
-        command.query(&mut self.try_connect().expect("a connection")).expect("an answer")
+        command.query(&mut self.connect()).expect("an answer")
+    }
+
+    /// A connection of another client.
+    pub(crate) fn connect(&self) -> Connection {
+        self.try_connect().expect("a connection")
     }
 
     fn try_connect(&self) -> Option<Connection> {
