@@ -19,12 +19,17 @@ struct Example {
 impl Example {
     /// Starts an example on a free port, and waits until it says where it listens.
     fn start(name: &str) -> Self {
+        Self::start_with(name, &[])
+    }
+
+    fn start_with(name: &str, variables: &[(&str, &str)]) -> Self {
         let test = std::env::current_exe().expect("this test is a file");
         let profile = test.parent().and_then(|deps| deps.parent()).expect("target/PROFILE/deps");
         let file = profile.join("examples").join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
         assert!(file.exists(), "{} is not built: run `cargo build --examples`", file.display());
         let mut process = Command::new(file)
             .env("PORT", "0")
+            .envs(variables.iter().copied())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -291,6 +296,44 @@ fn s09_registry_closes_its_backends_at_the_end() {
     let mut rest = String::new();
     example.output.read_to_string(&mut rest).expect("what it said");
     assert!(rest.ends_with("every backend is closed\n"), "{rest}");
+}
+
+#[cfg(feature = "redis")]
+#[test]
+fn redis_shares_one_limit_between_processes() {
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+    let server = listener.local_addr().expect("an address");
+    drop(listener);
+    let port = server.port().to_string();
+    let redis = Command::new("redis-server")
+        .args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--port", &port])
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("no redis-server: install it with `apt-get install redis-server`");
+    let _redis = Stopped(redis);
+    let started = Instant::now();
+    while TcpStream::connect(server).is_err() {
+        assert!(started.elapsed() < Duration::from_secs(20), "redis-server does not answer");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let url = format!("redis://{server}");
+    let two = [(); 2].map(|()| Example::start_with("redis", &[("REDIS_URL", &url)]));
+    two[0].early_in_the_window("/shared", &[], 10);
+    let answers = (0..20).map(|turn| two[turn % 2].get("/shared").status);
+    let passed = answers.filter(|status| *status == 200).count();
+    assert!((9..=10).contains(&passed), "one request may have been in the window before: {passed}");
+}
+
+/// Ends with the test.
+#[cfg(feature = "redis")]
+struct Stopped(Child);
+
+#[cfg(feature = "redis")]
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use proptest::strategy::Strategy as Random;
 use proptest::test_runner::{Config, TestRunner};
 use throttle_runtime::backend::{Backend, Charge, Memory, Mode, Redis, Verdict};
-use throttle_runtime::strategy::{Class, Strategy};
+use throttle_runtime::strategy::{Class, Strategy, TimeOfDay, Times};
 use throttle_runtime::{Clock, Key, ManualClock, Quota, Rate};
 use tokio::runtime::Runtime;
 
@@ -181,6 +181,22 @@ fn what_is_remembered_as_denied_is_denied() {
 /// How many cases, unless the environment says otherwise.
 pub(crate) fn cases(usual: u32) -> u32 {
     std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(usual)
+}
+
+/// Scripts know the limits of the hours around now, each until its last microsecond.
+#[test]
+fn hours_begin_at_the_same_microsecond() {
+    let server = Server::start();
+    let pair = Pair::new(&server, false);
+    let hour = 3_600_000_000;
+    let to_the_hour = i64::try_from(hour - START % hour).expect("a time");
+    let event =
+        |gap| Event { request: Request::new(gap, 8), clients: vec![1], mode: Mode::Take, refund: None };
+    let events = [to_the_hour - 2, 1, 1, 1].map(event).to_vec();
+    let night = TimeOfDay::in_zone("UTC").window(1, 2, Times::new(3));
+    let trace = Trace { is_steady: true, unit: 1, events };
+    pair.replay("t", &night, &[Rate::per_day(10)], &trace).expect("the same");
+    assert_eq!((server.calls("evalsha"), server.calls("eval")), (4, 1), "by a script each time");
 }
 
 #[test]
