@@ -1,13 +1,17 @@
 //! The Memcached backend on real servers.
 
+#[path = "../served/mod.rs"]
+mod served;
 mod server;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use served::Served;
 use server::Server;
 use throttle_runtime::backend::{Backend, Charge, Memcached, Mode, Verdict};
 use throttle_runtime::strategy::{FixedWindow, Gcra, SlidingWindowLog, Strategy};
+use throttle_runtime::testkit::{Subject, conformance};
 use throttle_runtime::{BackendError, ErrorKind, Key, ManualClock, Quota, Rate, Rates};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -30,6 +34,12 @@ async fn take(backend: &Memcached, key: &str) -> bool {
     let verdict = decide(backend, &key.into(), &FixedWindow, &[Rate::per_day(2)]).await.expect("a verdict");
     verdict.quotas.iter().all(Quota::fits)
 }
+
+conformance!(kit, backend: || async {
+    let (server, clock) = (Server::start(), ManualClock::new());
+    let backend = backend(&server).clock(clock.clone());
+    Subject::new(Served { backend, _server: server }).clock(clock)
+});
 
 /// Each backend is what a process has.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

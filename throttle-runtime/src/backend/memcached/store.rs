@@ -5,7 +5,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::try_join;
 
@@ -156,14 +156,17 @@ fn decoded(bytes: &[u8], generation: u64, now: u64) -> Option<Value> {
     (of == generation && (until == 0 || until > now)).then_some(Value { text, until })
 }
 
-/// Whole seconds for Memcached, never too few, as a point in time where it would take them for one.
+/// Whole seconds for Memcached, never too few.
 fn seconds(until: u64, now: u64) -> u32 {
     if until == 0 {
         return 0;
     }
     // Memcached's own seconds begin at any time, so one more is kept.
     let ttl = until.saturating_sub(now).div_ceil(1_000_000) + 1;
-    let seconds = if ttl > LONGEST_TTL { until / 1_000_000 + 2 } else { ttl };
+    // What is longer is a point in time, by the clock of the machine whatever ours is.
+    let begin =
+        if ttl > LONGEST_TTL { SystemTime::now().duration_since(UNIX_EPOCH) } else { Ok(Duration::ZERO) };
+    let seconds = ttl.saturating_add(begin.unwrap_or_default().as_secs());
     // Beyond 2106 is for good.
     u32::try_from(seconds).unwrap_or(0)
 }
