@@ -1,13 +1,36 @@
 //! The Redis backend on real servers.
 
-#![cfg(feature = "redis")]
+#![cfg(all(feature = "redis", feature = "testkit"))]
 
 mod any_state;
 mod decisions;
 mod differential;
 mod failures;
 mod model;
+#[path = "../served/mod.rs"]
+mod served;
 mod server;
 #[expect(dead_code, reason = "some of it is for tests without a server")]
 #[path = "../strategies/common.rs"]
 mod strategies;
+
+use served::Served;
+use server::Server;
+use throttle_runtime::ManualClock;
+use throttle_runtime::backend::{Backend, Redis};
+use throttle_runtime::testkit::{Subject, conformance};
+
+conformance!(kit, backend: || async {
+    let (server, clock) = (Server::start(), ManualClock::new());
+    let backend = server.builder().clock(clock.clone()).build().expect("a backend");
+    backend.initialize().await.expect("a connection");
+    Subject::new(Served { backend, _server: server }).clock(clock)
+});
+
+// With what it remembers of denials, and the clock of the server.
+conformance!(as_it_is, backend: || async {
+    let server = Server::start();
+    let backend = Redis::new(&server.url()).expect("a backend");
+    backend.initialize().await.expect("a connection");
+    Subject::new(Served { backend, _server: server })
+});
