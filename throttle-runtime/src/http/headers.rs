@@ -101,9 +101,7 @@ impl Headers {
         self.when = when;
         self
     }
-}
 
-impl Headers {
     /// Whether no answer to an admitted request carries anything.
     #[cfg(feature = "axum")]
     pub(crate) const fn is_silent(self) -> bool {

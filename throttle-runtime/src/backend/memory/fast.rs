@@ -29,10 +29,12 @@ pub(crate) struct Short {
 /// How often a decision that meets others begins anew before it waits in line.
 const ATTEMPTS: u32 = 16;
 
-/// How long a decision steps aside for one that writes, and for one that was faster, in pauses of the processor.
-/// The second is longer than a decision takes: two that take turns move the page's memory to and fro each time,
-/// which costs more than several decisions where it is.
-const PAUSES: [u32; 2] = [8, 64];
+/// How long a decision steps aside for one that writes, in pauses of the processor.
+const FOR_A_WRITER: u32 = 8;
+
+/// How long for one that was faster. Longer than a decision takes: two that take turns move the page's memory to and
+/// fro each time, which costs more than several decisions where it is.
+const AFTER_A_RACE: u32 = 64;
 
 impl Short {
     /// The short way of a throttle with one limit, if there is one.
@@ -65,7 +67,7 @@ impl Short {
                     continue;
                 }
                 Seen::Writer => {
-                    step_aside(PAUSES[0]);
+                    step_aside(FOR_A_WRITER);
                     continue;
                 }
             };
@@ -80,7 +82,7 @@ impl Short {
             if step.quota.fits() && mode == Mode::Take {
                 let (head, word) = engine.table.encode(id, step.until, step.word)?;
                 if !page.replace(&seen, head, word) {
-                    step_aside(PAUSES[1]);
+                    step_aside(AFTER_A_RACE);
                     continue;
                 }
             } else if coarse && step.quota.waits_less_than(self.near) {
