@@ -7,7 +7,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use super::index::{Index, PER_SEGMENT};
+use super::index::Index;
 use super::page::{Locked, PLACES, Page};
 
 #[derive(Debug)]
@@ -23,17 +23,20 @@ pub(super) struct Directory {
 /// The leading bits that the index can tell apart at most: pages for more than six thousand million states.
 const DEEPEST: u32 = 28;
 
+/// By so many of them pages are told apart from the beginning, so that threads seldom meet at one.
+const BEGINNING: u32 = 6;
+
 impl Directory {
     /// A directory that can grow to hold so many states.
     pub(super) fn new(states: usize) -> Self {
         // At this depth a page is half full or less, whatever its neighbours are.
         let depth = (states.div_ceil(PLACES).next_power_of_two().ilog2() + 1).min(DEEPEST);
         let directory = Self { shift: 64 - depth, index: Index::new(1 << depth), pages: Mutex::new(1) };
-        directory.split_to(depth.saturating_sub(1).min(PER_SEGMENT.ilog2()));
+        directory.split_to(depth.saturating_sub(1).min(BEGINNING));
         directory
     }
 
-    /// Begins with some pages, so that threads seldom meet at one.
+    /// Splits all pages to this depth.
     fn split_to(&self, depth: u32) {
         for pages in (0..depth).map(|depth| 1 << depth) {
             for page in self.pages().take(pages) {

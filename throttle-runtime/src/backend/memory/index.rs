@@ -9,23 +9,19 @@ use std::sync::atomic::AtomicPtr;
 use std::sync::atomic::Ordering::{Acquire, Release};
 
 use super::page::Page;
+use super::segment::Segment;
 
 /// Owns the pages too, so that no reference outlives its page.
 #[derive(Debug)]
 pub(super) struct Index {
     slots: Box<[AtomicPtr<Page>]>,
-    segments: Box<[OnceLock<Box<Segment>>]>,
+    segments: Box<[OnceLock<Segment>]>,
 }
-
-type Segment = [Page; PER_SEGMENT];
-
-/// Pages are allocated so many at a time.
-pub(super) const PER_SEGMENT: usize = 64;
 
 impl Index {
     /// So many references, all of them to the first page, and room for as many pages.
     pub(super) fn new(len: usize) -> Self {
-        let segments = iter::repeat_with(OnceLock::new).take(len.div_ceil(PER_SEGMENT)).collect();
+        let segments = iter::repeat_with(OnceLock::new).take(Segment::count(len)).collect();
         let mut index = Self { slots: Box::default(), segments };
         let first = ptr::from_ref(index.page(0)).cast_mut();
         index.slots = iter::repeat_with(|| AtomicPtr::new(first)).take(len).collect();
@@ -57,13 +53,14 @@ impl Index {
 
     /// The page of that number, which is new if nobody has asked for it before.
     pub(super) fn page(&self, number: usize) -> &Page {
-        let new = || Box::new(std::array::from_fn(|_| Page::new()));
-        &self.segments[number / PER_SEGMENT].get_or_init(new)[number % PER_SEGMENT]
+        let (segment, place) = Segment::of(number);
+        &self.segments[segment].get_or_init(|| Segment::new(segment))[place]
     }
 
     /// Bytes that are allocated.
     pub(super) fn bytes(&self) -> usize {
-        let segments = self.segments.iter().filter(|segment| segment.get().is_some()).count();
-        size_of_val(&*self.slots) + size_of_val(&*self.segments) + segments * size_of::<Segment>()
+        let segments = self.segments.iter().filter_map(OnceLock::get);
+        let pages: usize = segments.map(|segment| size_of_val(&**segment)).sum();
+        size_of_val(&*self.slots) + size_of_val(&*self.segments) + pages
     }
 }

@@ -6,6 +6,7 @@ mod fast;
 mod forgotten;
 mod index;
 mod page;
+mod segment;
 mod spilled;
 mod table;
 #[cfg(test)]
