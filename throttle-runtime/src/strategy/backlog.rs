@@ -10,7 +10,7 @@
 use super::divisor::Divisor;
 use super::plan::{Outcome, Plan, Words};
 #[cfg(feature = "redis")]
-use super::script::{MOST, Script};
+use super::script::{Lua, MOST, Script};
 use super::{Arrival, State, Step};
 use crate::{Quota, Rate};
 
@@ -29,12 +29,14 @@ pub(super) fn plan(capacity: u128, rate: Rate) -> Option<Plan> {
     Some(Plan::Backlog(narrow(capacity)?, Divisor::new(rate.limit())?))
 }
 
+#[cfg(feature = "redis")]
+pub(super) static LUA: Lua = Lua(concat!(include_str!("backlog.lua"), include_str!("bucket.lua")));
+
 /// The step in Lua, where numbers are small: in ticks as large as the limit and the period allow.
 #[cfg(feature = "redis")]
 pub(super) fn script(arrival: &Arrival, capacity: u128) -> Option<Script> {
     let [limit, period, capacity, scale] = in_large_ticks(arrival.rate, capacity)?;
-    let source = concat!(include_str!("backlog.lua"), include_str!("bucket.lua"));
-    Script::new("bucket", source, [limit, period, capacity, scale, arrival.cost])
+    Script::new(&LUA, [limit, period, capacity, scale, arrival.cost])
 }
 
 /// Limit, period and capacity in the largest ticks that divide both limit and period, and how large these are.

@@ -180,6 +180,9 @@ fn pack(until: u64, ticks: u64, Costs { sum, count }: Costs) -> State {
     }
 }
 
+#[cfg(feature = "redis")]
+pub(super) static LUA: super::Lua = super::Lua(include_str!("cost_based_token_bucket.lua"));
+
 impl Strategy for CostBasedTokenBucket {
     fn name(&self) -> &'static str {
         "cost-based-token-bucket"
@@ -226,9 +229,8 @@ impl Strategy for CostBasedTokenBucket {
         let in_scale = |ticks: u128| u64::try_from(ticks / u128::from(scale)).ok();
         let (limit, token, capacity) = (rate.limit() / scale, in_scale(token)?, in_scale(capacity)?);
         let arguments = [limit, token, capacity, scale, cost, self.window, self.min];
-        let source = include_str!("cost_based_token_bucket.lua");
         // What drains in a microsecond is a thousand times the limit.
-        let script = super::Script::new("cost-based-token-bucket", source, arguments);
+        let script = super::Script::new(&LUA, arguments);
         Some(script.filter(|_| rate.limit() < super::script::MOST / 1_000)?.passing())
     }
 

@@ -1,8 +1,8 @@
 //! Windows aligned to the clock, each with the whole limit.
 
-#[cfg(feature = "redis")]
-use super::Script;
 use super::plan::{Outcome, Plan, Words};
+#[cfg(feature = "redis")]
+use super::script::{Lua, Script};
 use super::{Arrival, State, Step, Strategy};
 use crate::{Quota, Rate};
 
@@ -59,12 +59,15 @@ pub(super) fn step(state: &State, arrival: &Arrival, limit: u64) -> Step {
     decide(Words::new(state, arrival), limit).into()
 }
 
+#[cfg(feature = "redis")]
+pub(super) static LUA: Lua =
+    Lua(concat!(include_str!("constant_limit.lua"), include_str!("fixed_window.lua")));
+
 /// The same in Lua.
 #[cfg(feature = "redis")]
 pub(super) fn script(arrival: &Arrival, limit: u64) -> Option<Script> {
     let arguments = [limit, arrival.rate.period_micros(), arrival.cost];
-    let source = concat!(include_str!("constant_limit.lua"), include_str!("fixed_window.lua"));
-    Script::new("fixed-window", source, arguments)
+    Script::new(&LUA, arguments)
 }
 
 #[expect(clippy::inline_always, reason = "a call costs a fifth of a decision")]

@@ -117,6 +117,10 @@ impl<'a> Queue<'a> {
     }
 }
 
+#[cfg(feature = "redis")]
+pub(super) static LUA: super::Lua =
+    super::Lua(concat!(include_str!("backlog.lua"), include_str!("leaky_bucket_queue.lua")));
+
 impl Strategy for LeakyBucketQueue {
     fn name(&self) -> &'static str {
         "leaky-bucket-queue"
@@ -154,9 +158,8 @@ impl Strategy for LeakyBucketQueue {
         let size = self.units(arrival.rate);
         let capacity = backlog::capacity(size, arrival.rate);
         let [limit, period, capacity, scale] = backlog::in_large_ticks(arrival.rate, capacity)?;
-        let source = concat!(include_str!("backlog.lua"), include_str!("leaky_bucket_queue.lua"));
         let arguments = [limit, period, capacity, scale, arrival.cost, size];
-        super::Script::new("leaky-bucket-queue", source, arguments)
+        super::Script::new(&LUA, arguments)
     }
 
     /// Exact if the request is on the list; one of cost 1 that is not is given back as by a leaky bucket.

@@ -61,6 +61,8 @@ pub(crate) use plan::Words;
 pub use priority_queue::{Priority, PriorityQueue};
 pub use quota_with_rollover::QuotaWithRollover;
 #[cfg(feature = "redis")]
+pub(crate) use script::Lua;
+#[cfg(feature = "redis")]
 #[doc(hidden)]
 pub use script::Script;
 pub use sliding_window_counter::SlidingWindowCounter;
@@ -74,6 +76,22 @@ pub use token_bucket::TokenBucket;
 pub use token_bucket_with_debt::TokenBucketWithDebt;
 
 use crate::{Quota, Rate};
+
+/// The steps that Redis takes itself; by the others it is asked twice.
+#[cfg(feature = "redis")]
+pub(crate) static IN_LUA: &[&Lua] = &[
+    &adaptive::LUA,
+    &backlog::LUA,
+    &cost_based_token_bucket::LUA,
+    &fixed_window::LUA,
+    &leaky_bucket_queue::LUA,
+    &priority_queue::LUA,
+    &quota_with_rollover::LUA,
+    &sliding_window_counter::LUA,
+    &sliding_window_log::LUA,
+    #[cfg(feature = "time-zones")]
+    &time_of_day::LUA,
+];
 
 /// One request as a strategy sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -117,6 +117,9 @@ fn window(state: &State, arrival: &Arrival) -> impl DoubleEndedIterator<Item = (
     pairs.filter(move |&(word, cost)| counts(word >> 2, &arrival) && cost > 0)
 }
 
+#[cfg(feature = "redis")]
+pub(super) static LUA: super::Lua = super::Lua(include_str!("priority_queue.lua"));
+
 impl Strategy for PriorityQueue {
     fn name(&self) -> &'static str {
         "priority-queue"
@@ -142,7 +145,7 @@ impl Strategy for PriorityQueue {
     fn script(&self, arrival: &Arrival) -> Option<super::Script> {
         let Arrival { rate, cost, .. } = *arrival;
         let arguments = [rate.limit(), rate.period_micros(), cost, self.priority(arrival) as u64];
-        super::Script::new("priority-queue", include_str!("priority_queue.lua"), arguments)
+        super::Script::new(&LUA, arguments)
     }
 
     fn refund(&self, state: &State, arrival: &Arrival, elapsed: u64) -> State {

@@ -88,6 +88,13 @@ impl Default for QuotaWithRollover {
     }
 }
 
+#[cfg(feature = "redis")]
+pub(super) static LUA: super::Lua = super::Lua(concat!(
+    include_str!("two_windows.lua"),
+    include_str!("located.lua"),
+    include_str!("quota_with_rollover.lua")
+));
+
 impl Strategy for QuotaWithRollover {
     fn name(&self) -> &'static str {
         "quota-with-rollover"
@@ -126,16 +133,11 @@ impl Strategy for QuotaWithRollover {
 
     #[cfg(feature = "redis")]
     fn script(&self, arrival: &Arrival) -> Option<super::Script> {
-        let source = concat!(
-            include_str!("two_windows.lua"),
-            include_str!("located.lua"),
-            include_str!("quota_with_rollover.lua")
-        );
         let Arrival { rate, cost, .. } = *arrival;
         // No more than the limit carries over.
         let max = self.max.min(rate.limit());
         let arguments = [rate.period_micros(), rate.limit(), cost, self.percent.into(), max];
-        Some(super::Script::new("quota-with-rollover", source, arguments)?.passing())
+        Some(super::Script::new(&LUA, arguments)?.passing())
     }
 
     /// Only into the window of the charge: that of another was never touched by it.

@@ -2,17 +2,18 @@
 
 use smallvec::SmallVec;
 
-/// A step in Lua, with the arguments of one request.
+/// A step in Lua: the body of a function of the state as bytes, the time, and the arguments as bytes.
 ///
-/// The source is the body of a function of the state as bytes, the time, and the arguments as bytes. It returns
-/// whether the request fits, until when the new state matters, and that state as bytes; or nothing, if its numbers
-/// are too large for Lua, which has 53 bits. As far as it answers, it decides what `step` decides.
+/// It returns whether the request fits, until when the new state matters, and that state as bytes; or nothing, if its
+/// numbers are too large for Lua, which has 53 bits. As far as it answers, it decides what `step` decides.
+#[derive(Debug)]
+pub(crate) struct Lua(pub(crate) &'static str);
+
+/// A step in Lua, with the arguments of one request.
 #[doc(hidden)]
 #[derive(Debug, Clone)]
 pub struct Script {
-    /// No other source has this name.
-    pub(crate) name: &'static str,
-    pub(crate) source: &'static str,
+    pub(crate) lua: &'static Lua,
     pub(crate) arguments: SmallVec<[u64; 8]>,
     /// Whether `step` denies a request as long as it does by any state that was stored before, so that nothing
     /// that others take lets it pass earlier.
@@ -29,25 +30,13 @@ impl Script {
     }
 
     /// `None` if an argument is too large. What is left is for sums and multiples.
-    pub(crate) fn new<const N: usize>(
-        name: &'static str,
-        source: &'static str,
-        arguments: [u64; N],
-    ) -> Option<Self> {
-        Self::with(name, source, SmallVec::from_slice(&arguments))
+    pub(crate) fn new<const N: usize>(lua: &'static Lua, arguments: [u64; N]) -> Option<Self> {
+        Self::with(lua, SmallVec::from_slice(&arguments))
     }
 
     /// The same for any number of arguments.
-    pub(crate) fn with(
-        name: &'static str,
-        source: &'static str,
-        arguments: SmallVec<[u64; 8]>,
-    ) -> Option<Self> {
-        arguments.iter().all(|argument| *argument < MOST).then_some(Self {
-            name,
-            source,
-            arguments,
-            denials_last: true,
-        })
+    pub(crate) fn with(lua: &'static Lua, arguments: SmallVec<[u64; 8]>) -> Option<Self> {
+        let small = arguments.iter().all(|argument| *argument < MOST);
+        small.then_some(Self { lua, arguments, denials_last: true })
     }
 }

@@ -82,6 +82,13 @@ impl Windows {
     }
 }
 
+#[cfg(feature = "redis")]
+pub(super) static LUA: super::Lua = super::Lua(concat!(
+    include_str!("two_windows.lua"),
+    include_str!("located.lua"),
+    include_str!("sliding_window_counter.lua")
+));
+
 impl Strategy for SlidingWindowCounter {
     fn name(&self) -> &'static str {
         "sliding-window-counter"
@@ -116,13 +123,8 @@ impl Strategy for SlidingWindowCounter {
 
     #[cfg(feature = "redis")]
     fn script(&self, arrival: &Arrival) -> Option<super::Script> {
-        let source = concat!(
-            include_str!("two_windows.lua"),
-            include_str!("located.lua"),
-            include_str!("sliding_window_counter.lua")
-        );
         let arguments = [arrival.rate.period_micros(), arrival.rate.limit(), arrival.cost];
-        super::Script::new("sliding-window-counter", source, arguments)
+        super::Script::new(&LUA, arguments)
     }
 
     fn refund(&self, state: &State, arrival: &Arrival, elapsed: u64) -> State {

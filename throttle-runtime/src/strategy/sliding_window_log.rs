@@ -75,6 +75,9 @@ pub(super) fn quota(entries: impl Iterator<Item = (u64, u64)> + Clone, at: u64, 
     quota.with_times(left_by(one_more), entries.last().map_or(0, |(at, _)| leaves(at)))
 }
 
+#[cfg(feature = "redis")]
+pub(super) static LUA: super::Lua = super::Lua(include_str!("sliding_window_log.lua"));
+
 impl Strategy for SlidingWindowLog {
     fn name(&self) -> &'static str {
         "sliding-window-log"
@@ -97,7 +100,7 @@ impl Strategy for SlidingWindowLog {
     #[cfg(feature = "redis")]
     fn script(&self, arrival: &Arrival) -> Option<super::Script> {
         let arguments = [arrival.rate.limit(), arrival.rate.period_micros(), arrival.cost];
-        super::Script::new("sliding-window-log", include_str!("sliding_window_log.lua"), arguments)
+        super::Script::new(&LUA, arguments)
     }
 
     fn refund(&self, state: &State, arrival: &Arrival, elapsed: u64) -> State {

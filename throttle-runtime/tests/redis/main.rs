@@ -3,6 +3,7 @@
 #![cfg(all(feature = "redis", feature = "testkit"))]
 
 mod any_state;
+mod batches;
 mod decisions;
 mod differential;
 mod failures;

@@ -7,6 +7,7 @@ use redis::Value;
 use super::engine::{Engine, bytes};
 use super::failure::nonsense;
 use super::question::Question;
+use super::scripts::{READ, WRITE};
 use super::{connector, stored};
 use crate::backend::{Mode, Verdict};
 use crate::strategy::State;
@@ -47,7 +48,7 @@ impl Engine {
 
     /// The time and what is stored.
     async fn read(&self, question: &Question<'_>) -> Result<(u64, Vec<Vec<u8>>), BackendError> {
-        let answer = self.run(&self.slot.scripts.read, question, |_| ()).await?;
+        let answer = self.run(&READ, question, |_| ()).await?;
         let Value::Array(answer) = answer else { return Err(nonsense()) };
         match answer.as_slice() {
             [Value::Int(now), stored @ ..] if stored.len() == question.names.len() => {
@@ -68,7 +69,7 @@ impl Engine {
         after: &[State],
         now: u64,
     ) -> Result<bool, BackendError> {
-        let answer = self.run(&self.slot.scripts.write, question, |command| {
+        let answer = self.run(&WRITE, question, |command| {
             for (before, after) in before.iter().zip(after) {
                 let bytes = if after.until() > now { stored::encode(after) } else { Vec::new() };
                 command.arg(before).arg(bytes);

@@ -10,8 +10,8 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 
-use super::failure;
 use super::slot::{Connection, Slot};
+use super::{failure, scripts};
 use crate::{BackendError, ErrorKind};
 
 /// How long one attempt may take, with everything that makes a connection ready for requests.
@@ -62,7 +62,7 @@ impl Drop for AtWork {
 /// Connects and puts the connection to use.
 pub(super) async fn connect(slot: &Arc<Slot>) -> Result<(), BackendError> {
     let (lost, is_lost) = oneshot::channel();
-    let ready = timeout(ATTEMPT, ready(&slot.client, slot, lost));
+    let ready = timeout(ATTEMPT, ready(&slot.client, lost));
     let connection = ready.await.unwrap_or_else(|_| {
         Err(BackendError::new(ErrorKind::Timeout, format!("Redis did not answer within {ATTEMPT:?}")))
     })?;
@@ -80,7 +80,7 @@ pub(super) async fn connect(slot: &Arc<Slot>) -> Result<(), BackendError> {
 }
 
 /// A connection that has answered, with all scripts loaded.
-async fn ready(client: &Client, slot: &Slot, lost: oneshot::Sender<()>) -> Result<Connection, BackendError> {
+async fn ready(client: &Client, lost: oneshot::Sender<()>) -> Result<Connection, BackendError> {
     let lost = std::sync::Mutex::new(Some(lost));
     let config = AsyncConnectionConfig::new()
         .set_connection_timeout(None)
@@ -97,7 +97,7 @@ async fn ready(client: &Client, slot: &Slot, lost: oneshot::Sender<()>) -> Resul
     let connection = client.get_multiplexed_async_connection_with_config(&config).await.map_err(failed)?;
     let connection = Connection::new(connection);
     connection.send(&redis::cmd("PING")).await.map_err(failed)?;
-    for script in slot.scripts.all() {
+    for script in scripts::all() {
         match connection.send(redis::cmd("SCRIPT").arg("LOAD").arg(&script.text)).await {
             Err(error) if failure::is_of_connection(&error) => return Err(failed(error)),
             // Who may not load scripts may still send them.

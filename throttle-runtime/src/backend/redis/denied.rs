@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use smallvec::SmallVec;
@@ -15,12 +15,12 @@ use crate::backend::Verdict;
 /// What others take meanwhile only adds to them, so what does not fit by them does not fit. What others give back
 /// or reset is not known here, so that Redis is asked again after a second.
 pub(super) struct Denied {
-    shards: Vec<Mutex<HashMap<String, Entry>>>,
+    shards: Vec<Mutex<HashMap<Arc<str>, Entry>>>,
     hasher: RandomState,
 }
 
 struct Entry {
-    names: SmallVec<[String; 2]>,
+    names: SmallVec<[Arc<str>; 2]>,
     states: States,
     /// The server's time of the denial.
     at: u64,
@@ -83,7 +83,7 @@ impl Denied {
         }
     }
 
-    fn shard(&self, id: &str) -> Option<MutexGuard<'_, HashMap<String, Entry>>> {
+    fn shard(&self, id: &str) -> Option<MutexGuard<'_, HashMap<Arc<str>, Entry>>> {
         let at = usize::try_from(self.hasher.hash_one(id) % SHARDS as u64).ok()?;
         Some(self.shards.get(at)?.lock().unwrap_or_else(PoisonError::into_inner))
     }

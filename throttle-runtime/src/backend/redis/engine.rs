@@ -45,7 +45,7 @@ impl Engine {
             return Ok(Verdict { quotas: question.answer(&States::new(), at).0, at });
         }
         if let Some(steps) = self.scripts(question)
-            && let Some(verdict) = self.decide_there(question, &steps).await?
+            && let Some(verdict) = self.decide_there(question, steps).await?
         {
             return Ok(verdict);
         }
@@ -63,17 +63,17 @@ impl Engine {
             let mut command = redis::cmd(verb);
             command.arg(script).arg(question.names.len());
             question.names.iter().for_each(|name| {
-                command.arg(name);
+                command.arg(&**name);
             });
             arguments(&mut command);
             command
         };
-        match self.slot.send(&command("EVALSHA", &script.sha)).await {
+        match self.slot.send(command("EVALSHA", &script.sha)).await {
             Err(Refusal::NoScript) => {}
             Err(Refusal::Failed(error)) => return Err(error),
             Ok(answer) => return Ok(answer),
         }
-        match self.slot.send(&command("EVAL", &script.text)).await {
+        match self.slot.send(command("EVAL", &script.text)).await {
             Err(Refusal::NoScript) => Err(nonsense()),
             Err(Refusal::Failed(error)) => Err(error),
             Ok(answer) => Ok(answer),

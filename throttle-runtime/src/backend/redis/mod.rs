@@ -1,11 +1,14 @@
 //! In Redis: limits that any number of processes share.
 
+mod answers;
+mod batch;
 mod builder;
 mod compare;
 mod connector;
 mod denied;
 mod engine;
 mod failure;
+mod job;
 mod names;
 mod question;
 mod reset;

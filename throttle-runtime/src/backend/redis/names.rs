@@ -1,5 +1,7 @@
 //! Under which names states are kept.
 
+use std::sync::Arc;
+
 use sha2::{Digest, Sha256};
 
 use crate::backend::Charge;
@@ -30,8 +32,8 @@ impl Names {
     }
 
     /// The name of the state of a limit.
-    pub(super) fn of_limit(&self, index: usize) -> String {
-        format!("{}{index}", self.prefix)
+    pub(super) fn of_limit(&self, index: usize) -> Arc<str> {
+        format!("{}{index}", self.prefix).into()
     }
 }
 

@@ -1,5 +1,7 @@
 //! What is asked: the limits of all charges, and the states that they are decided by.
 
+use std::sync::Arc;
+
 use smallvec::SmallVec;
 
 use super::names::Names;
@@ -14,7 +16,7 @@ pub(super) struct Question<'a> {
     charges: &'a [Charge<'a>],
     pub(super) mode: Mode,
     /// The names of the states, each once.
-    pub(super) names: SmallVec<[String; 2]>,
+    pub(super) names: SmallVec<[Arc<str>; 2]>,
     /// The limits of all charges in order, without those that limit nothing.
     pub(super) limits: SmallVec<[Limit; 2]>,
 }
@@ -42,7 +44,7 @@ impl<'a> Question<'a> {
     }
 
     /// Two charges of one identity to one throttle are about one state.
-    fn index_of(&mut self, name: String) -> usize {
+    fn index_of(&mut self, name: Arc<str>) -> usize {
         self.names.iter().position(|known| *known == name).unwrap_or_else(|| {
             self.names.push(name);
             self.names.len() - 1

@@ -17,7 +17,7 @@ impl Engine {
         let mut cursor = b"0".to_vec();
         loop {
             let mut scan = redis::cmd("SCAN");
-            let scan = scan.arg(&cursor).arg("MATCH").arg(&pattern).arg("COUNT").arg(STEP);
+            scan.arg(&cursor).arg("MATCH").arg(&pattern).arg("COUNT").arg(STEP);
             let (next, found) = match self.ask(scan).await? {
                 Value::Array(mut answer) => match (answer.pop(), answer.pop()) {
                     (Some(Value::Array(found)), Some(Value::BulkString(next))) => (next, found),
@@ -33,7 +33,7 @@ impl Engine {
                 names += 1;
             }
             if names > 0 {
-                self.ask(&unlink).await?;
+                self.ask(unlink).await?;
             }
             if next == b"0" {
                 break;
@@ -44,7 +44,7 @@ impl Engine {
         Ok(())
     }
 
-    async fn ask(&self, command: &redis::Cmd) -> Result<Value, BackendError> {
+    async fn ask(&self, command: redis::Cmd) -> Result<Value, BackendError> {
         self.slot.send(command).await.map_err(|refusal| match refusal {
             Refusal::NoScript => nonsense(),
             Refusal::Failed(error) => error,

@@ -1,15 +1,20 @@
 //! Decisions by one script: one round trip.
 
+use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use redis::Value;
-use smallvec::SmallVec;
+use tokio::sync::Semaphore;
 
-use super::engine::{Engine, bytes};
-use super::failure::nonsense;
-use super::question::{Question, States};
-use super::stored;
-use crate::backend::{Mode, Verdict};
+use super::answers::{Answers, Ruling};
+use super::batch::Batch;
+use super::engine::Engine;
+use super::failure::{Refusal, nonsense};
+use super::job::{Call, Job};
+use super::question::Question;
+use super::scripts::DECIDE;
+use super::slot::{Connection, Slot};
+use crate::backend::Verdict;
+use crate::clock::Clock;
 use crate::strategy::Script;
 use crate::{BackendError, ErrorKind};
 
@@ -25,58 +30,65 @@ impl Engine {
         question.limits.iter().map(|limit| script(*limit)).collect()
     }
 
-    /// One script decides; or nobody, if a number is too large for it.
+    /// A script decides, together with other requests; or nobody, if a number is too large for it.
     pub(super) async fn decide_there(
         &self,
         question: &Question<'_>,
-        steps: &[Script],
+        steps: Vec<Script>,
     ) -> Result<Option<Verdict>, BackendError> {
-        let mut distinct: SmallVec<[Script; 2]> = SmallVec::new();
-        let mut layout: SmallVec<[u8; 24]> = SmallVec::new();
-        for (step, limit) in steps.iter().zip(&question.limits) {
-            let known = distinct.iter().position(|known| known.name == step.name);
-            let which = known.unwrap_or_else(|| {
-                distinct.push(step.clone());
-                distinct.len() - 1
-            });
-            // There are no more than a few throttles on one handler, with no more than eight limits each.
-            layout.push(u8::try_from(which + 1).unwrap_or(u8::MAX));
-            layout.extend_from_slice(&u16::try_from(limit.name + 1).unwrap_or(u16::MAX).to_be_bytes());
-        }
         let lasts = steps.iter().all(|step| step.denials_last);
-        let script = self.slot.scripts.decide(&distinct);
-        let time = self.time().map(u64::to_be_bytes);
-        let asked = Instant::now();
-        let answer = self.run(&script, question, |command| {
-            command.arg(time.as_ref().map_or(&[][..], |time| &time[..]));
-            command.arg(u8::from(question.mode == Mode::Take)).arg(&layout[..]);
-            for step in steps {
-                let bytes: SmallVec<[u8; 64]> =
-                    step.arguments.iter().flat_map(|word| word.to_be_bytes()).collect();
-                command.arg(&bytes[..]);
-            }
-        });
-        let (at, ruling, states) = match answer.await? {
-            Value::Array(answer) => match answer.as_slice() {
-                [Value::Int(at), Value::Int(ruling), stored @ ..] if stored.len() == question.names.len() => {
-                    let states: Option<States> =
-                        stored.iter().map(|value| Some(stored::decode(bytes(value)?))).collect();
-                    (u64::try_from(*at).map_err(|_| nonsense())?, *ruling, states.ok_or_else(nonsense)?)
-                }
-                _ => return Err(nonsense()),
-            },
-            _ => return Err(nonsense()),
-        };
-        if ruling < 0 {
+        let Some(job) = Job::new(question, steps) else { return Ok(None) };
+        let (answers, number) = self.join(job).await?;
+        let (ruling, states) = answers.of(number, question)?;
+        if ruling == Ruling::Unknown {
             return Ok(None);
         }
-        let (quotas, after) = question.answer(&states, at);
-        if after.is_some() != (ruling == 1) {
+        let (quotas, after) = question.answer(&states, answers.at);
+        if after.is_some() != (ruling == Ruling::Fits) {
             return Err(BackendError::new(ErrorKind::Store, "a script decided otherwise than its strategy"));
         }
         if let Some(denied) = self.denied.as_ref().filter(|_| after.is_none() && lasts) {
-            denied.remember(question, states, at, asked);
+            denied.remember(question, states, answers.at, answers.asked);
         }
-        Ok(Some(Verdict { quotas, at }))
+        Ok(Some(Verdict { quotas, at: answers.at }))
+    }
+
+    async fn join(&self, job: Job) -> Result<(Arc<Answers>, usize), BackendError> {
+        let visit = self.slot.enter()?;
+        let connection = &visit.connection;
+        let (slot, clock) = (Arc::clone(&self.slot), self.clock.clone());
+        let seat = connection
+            .lanes
+            .join(0, job, |batch, calls| Box::pin(send(slot, Arc::clone(connection), batch, calls, clock)));
+        let answer = seat.await;
+        visit.over();
+        answer
+    }
+}
+
+/// Sends a batch as soon as it is its turn.
+async fn send(
+    slot: Arc<Slot>,
+    connection: Arc<Connection>,
+    batch: Arc<Batch>,
+    calls: Arc<Semaphore>,
+    clock: Option<Arc<dyn Clock>>,
+) -> Result<Arc<Answers>, BackendError> {
+    let turn = calls.acquire().await;
+    let _turn =
+        turn.map_err(|_| BackendError::new(ErrorKind::Connection, "the connection to Redis was lost"))?;
+    let jobs = batch.close();
+    let call = Call::new(&jobs);
+    let (asked, time) = (Instant::now(), clock.as_ref().map(Clock::now));
+    let ask = |verb, script: &str| slot.ask(&connection, call.command(verb, script, time));
+    let answer = match ask("EVALSHA", &DECIDE.sha).await {
+        // Nothing ran, so it is sent whole.
+        Err(Refusal::NoScript) => ask("EVAL", &DECIDE.text).await,
+        answer => answer,
+    };
+    match answer {
+        Ok(answer) => Answers::read(asked, &jobs, answer).map(Arc::new).ok_or_else(nonsense),
+        Err(Refusal::NoScript) => Err(nonsense()),
+        Err(Refusal::Failed(error)) => Err(error),
     }
 }

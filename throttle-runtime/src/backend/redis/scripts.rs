@@ -1,13 +1,12 @@
-//! The scripts that Redis runs: one for each combination of strategies that is decided together.
+//! The scripts that Redis runs.
 
-use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::fmt::Write;
+use std::sync::LazyLock;
 
 use sha1::{Digest, Sha1};
-use smallvec::SmallVec;
 
 use super::names::hex;
-use crate::strategy::Script;
+use crate::strategy::{IN_LUA, Lua};
 
 /// A text in Lua, and the name that Redis knows it by.
 pub(super) struct Loaded {
@@ -16,51 +15,40 @@ pub(super) struct Loaded {
 }
 
 impl Loaded {
-    fn new(text: String) -> Arc<Self> {
+    fn new(text: String) -> Self {
         let sha = hex(&Sha1::digest(&text));
-        Arc::new(Self { text, sha })
+        Self { text, sha }
     }
 }
 
-type Names = SmallVec<[&'static str; 2]>;
+/// Decides by any steps of strategies.
+pub(super) static DECIDE: LazyLock<Loaded> =
+    LazyLock::new(|| Loaded::new(steps() + include_str!("decide.lua")));
 
-/// All scripts that were needed so far.
-pub(super) struct Scripts {
-    pub(super) read: Arc<Loaded>,
-    pub(super) write: Arc<Loaded>,
-    decide: RwLock<HashMap<Names, Arc<Loaded>>>,
+/// Reads the time and states.
+pub(super) static READ: LazyLock<Loaded> = LazyLock::new(|| Loaded::new(include_str!("read.lua").to_owned()));
+
+/// Writes states that are still what they were.
+pub(super) static WRITE: LazyLock<Loaded> =
+    LazyLock::new(|| Loaded::new(include_str!("write.lua").to_owned()));
+
+/// All of them.
+pub(super) fn all() -> [&'static Loaded; 3] {
+    [&DECIDE, &READ, &WRITE]
 }
 
-impl Default for Scripts {
-    fn default() -> Self {
-        Self {
-            read: Loaded::new(include_str!("read.lua").to_owned()),
-            write: Loaded::new(include_str!("write.lua").to_owned()),
-            decide: RwLock::default(),
-        }
-    }
+/// The number of a step in [`DECIDE`].
+pub(super) fn number(of: &'static Lua) -> Option<u8> {
+    let known = IN_LUA.iter().position(|lua| std::ptr::eq(*lua, of));
+    known.and_then(|known| u8::try_from(known + 1).ok())
 }
 
-impl Scripts {
-    /// The script that decides by these steps.
-    pub(super) fn decide(&self, steps: &[Script]) -> Arc<Loaded> {
-        let names: Names = steps.iter().map(|step| step.name).collect();
-        let known = self.decide.read().unwrap_or_else(PoisonError::into_inner).get(&names).cloned();
-        known.unwrap_or_else(|| {
-            let mut all = self.decide.write().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(all.entry(names).or_insert_with(|| Loaded::new(text(steps))))
-        })
+/// A function in Lua that makes the step with a number. Only those that are needed are made, at each call.
+fn steps() -> String {
+    let mut text = String::from("local function step(which)\n");
+    for (index, Lua(source)) in IN_LUA.iter().enumerate() {
+        // Writing to a text cannot fail.
+        let _ = writeln!(text, "if which == {} then return function(...)\n{source}\nend end", index + 1);
     }
-
-    pub(super) fn all(&self) -> Vec<Arc<Loaded>> {
-        let decide = self.decide.read().unwrap_or_else(PoisonError::into_inner);
-        [&self.read, &self.write].into_iter().chain(decide.values()).cloned().collect()
-    }
-}
-
-/// The frame with the steps in it, each a function of the state, the time and its arguments.
-fn text(steps: &[Script]) -> String {
-    let functions = steps.iter().map(|step| format!("function(...)\n{}\nend,\n", step.source));
-    let table = format!("local steps = {{\n{}}}\n", functions.collect::<String>());
-    table + include_str!("decide.lua")
+    text + "end\n"
 }

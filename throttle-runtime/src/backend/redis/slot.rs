@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 
 use redis::aio::MultiplexedConnection;
 use redis::{Client, Cmd, RedisError, Value};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
+use super::batch::Lanes;
+use super::connector;
 use super::failure::{self, Refusal};
-use super::{connector, scripts::Scripts};
 use crate::{BackendError, ErrorKind};
 
 /// So many requests in a row that were given up while nothing came back, and the connection is replaced.
@@ -23,7 +24,6 @@ const PATIENCE: Duration = Duration::from_millis(10);
 /// The connection in use, if there is one, and how to come by the next.
 pub(super) struct Slot {
     pub(super) client: Client,
-    pub(super) scripts: Scripts,
     live: RwLock<Live>,
     /// Whether a connector is at work.
     pub(super) connecting: AtomicBool,
@@ -46,11 +46,19 @@ pub(super) struct Connection {
     /// When the last answer came, in microseconds from `born`.
     answered: AtomicU64,
     silent: AtomicU32,
+    /// Where requests that are decided together meet.
+    pub(super) lanes: Lanes,
 }
 
 impl Connection {
     pub(super) fn new(multiplexed: MultiplexedConnection) -> Self {
-        Self { multiplexed, born: Instant::now(), answered: AtomicU64::new(0), silent: AtomicU32::new(0) }
+        Self {
+            multiplexed,
+            born: Instant::now(),
+            answered: AtomicU64::new(0),
+            silent: AtomicU32::new(0),
+            lanes: Lanes::default(),
+        }
     }
 
     fn age(&self) -> u64 {
@@ -66,7 +74,6 @@ impl Slot {
     pub(super) fn new(client: Client, max_in_flight: usize) -> Self {
         Self {
             client,
-            scripts: Scripts::default(),
             live: RwLock::default(),
             connecting: AtomicBool::new(false),
             in_flight: Semaphore::new(max_in_flight),
@@ -74,22 +81,35 @@ impl Slot {
         }
     }
 
-    /// One request. It fails at once if there is no connection, or if too many requests wait already.
-    pub(super) async fn send(self: &Arc<Self>, command: &Cmd) -> Result<Value, Refusal> {
-        let _permit = self.in_flight.try_acquire().map_err(|_| {
+    /// Lets a request in. It fails at once if there is no connection, or if too many requests wait already.
+    pub(super) fn enter(self: &Arc<Self>) -> Result<Visit<'_>, BackendError> {
+        let permit = self.in_flight.try_acquire().map_err(|_| {
             let text = format!("{} requests wait for Redis already", self.max_in_flight);
             BackendError::new(ErrorKind::Timeout, text)
         })?;
         let connection = self.connection()?;
-        let wait = Wait { slot: self, connection: &connection, since: connection.age(), over: false };
-        let answer = connection.send(command).await;
-        wait.over();
-        answer.map_err(|error| {
+        let since = connection.age();
+        Ok(Visit { slot: self, connection, since, over: false, _permit: permit })
+    }
+
+    /// One request by itself.
+    pub(super) async fn send(self: &Arc<Self>, command: Cmd) -> Result<Value, Refusal> {
+        let visit = self.enter()?;
+        let answer = self.ask(&visit.connection, command).await;
+        visit.over();
+        answer
+    }
+
+    /// One call on a connection, which is given up if that is what the error says.
+    pub(super) async fn ask(
+        self: &Arc<Self>,
+        connection: &Arc<Connection>,
+        command: Cmd,
+    ) -> Result<Value, Refusal> {
+        connection.send(&command).await.map_err(|error| {
             if failure::is_of_connection(&error) {
-                self.lose(
-                    &connection,
-                    failure::backend_error("the connection to Redis was lost", error.clone()),
-                );
+                let why = failure::backend_error("the connection to Redis was lost", error.clone());
+                self.lose(connection, why);
             }
             failure::refusal(error)
         })
@@ -133,6 +153,7 @@ impl Slot {
         tracing::warn!(target: "throttle", error = %why, source, "Redis is not available");
         *live = Live { connection: None, why: Some(why), closed: false };
         drop(live);
+        connection.lanes.close();
         connector::start(self);
     }
 
@@ -158,24 +179,26 @@ fn closed() -> BackendError {
 }
 
 /// A request that waits for its answer. Dropped before, it was given up.
-struct Wait<'a> {
+pub(super) struct Visit<'a> {
     slot: &'a Arc<Slot>,
-    connection: &'a Arc<Connection>,
+    pub(super) connection: Arc<Connection>,
     since: u64,
     over: bool,
+    _permit: SemaphorePermit<'a>,
 }
 
-impl Wait<'_> {
-    fn over(mut self) {
+impl Visit<'_> {
+    /// The answer is there.
+    pub(super) fn over(mut self) {
         self.over = true;
         self.connection.answered.fetch_max(self.connection.age(), Ordering::Relaxed);
         self.connection.silent.store(0, Ordering::Relaxed);
     }
 }
 
-impl Drop for Wait<'_> {
+impl Drop for Visit<'_> {
     fn drop(&mut self) {
-        let connection = self.connection;
+        let connection = &self.connection;
         let waited = Duration::from_micros(connection.age().saturating_sub(self.since));
         // Answers come in the order of requests, so one of a later time says that the server is there.
         let answered = connection.answered.load(Ordering::Relaxed) > self.since;

@@ -179,6 +179,10 @@ impl Default for Adaptive {
     }
 }
 
+#[cfg(feature = "redis")]
+pub(super) static LUA: super::Lua =
+    super::Lua(concat!(include_str!("../two_windows.lua"), include_str!("adaptive.lua")));
+
 impl Strategy for Adaptive {
     fn name(&self) -> &'static str {
         "adaptive"
@@ -223,14 +227,12 @@ impl Strategy for Adaptive {
     #[cfg(feature = "redis")]
     fn script(&self, arrival: &Arrival) -> Option<super::Script> {
         let Arrival { rate, cost, .. } = *arrival;
-        let source = concat!(include_str!("../two_windows.lua"), include_str!("adaptive.lua"));
         let shares = [self.threshold, self.factor, self.recovery, self.min].map(u64::from);
         let [threshold, factor, recovery, min] = shares;
         let load = self.load.map_or(0, |_| 1 + u64::from(arrival.load > threshold));
         let arguments = [rate.period_micros(), rate.limit(), cost, threshold, factor, recovery, min, load];
         // Units are counted in thousandths.
-        let script = super::Script::new("adaptive", source, arguments)
-            .filter(|_| rate.limit() < script::MOST / WHOLE)?;
+        let script = super::Script::new(&LUA, arguments).filter(|_| rate.limit() < script::MOST / WHOLE)?;
         Some(if load == 0 { script } else { script.passing() })
     }
 

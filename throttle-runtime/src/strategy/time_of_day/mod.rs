@@ -153,6 +153,10 @@ const SENT: usize = 4;
 /// So many changes of the hour or the clock there can be in three days, and some.
 const HOPS: u32 = 80;
 
+#[cfg(feature = "redis")]
+pub(super) static LUA: super::Lua =
+    super::Lua(concat!(include_str!("limit.lua"), include_str!("../fixed_window.lua")));
+
 impl Strategy for TimeOfDay {
     fn name(&self) -> &'static str {
         "time-of-day"
@@ -201,8 +205,7 @@ impl Strategy for TimeOfDay {
             arguments.extend([next / 1_000, self.limit(span, at, rate.limit())]);
             (at, span) = (next, self.later(span, next));
         }
-        let source = concat!(include_str!("limit.lua"), include_str!("../fixed_window.lua"));
-        super::Script::with("time-of-day", source, arguments)
+        super::Script::with(&LUA, arguments)
     }
 
     /// Only into the window of the charge: that of another was never touched by it.

@@ -1,0 +1,203 @@
+//! Requests that come while others wait: decided together, and each as if it came alone.
+
+use std::cell::Cell;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use throttle_runtime::backend::{Backend, Charge, Mode, Redis};
+use throttle_runtime::strategy::{FixedWindow, Strategy};
+use throttle_runtime::{BackendError, ErrorKind, Key, Quota, Rate};
+use tokio::time::{sleep, timeout};
+
+use crate::differential::{Pair, cases};
+use crate::model::Model;
+use crate::server::Server;
+use crate::strategies::{START, each};
+
+/// One of many requests at once: by which strategy, who pays how much, and whether it only asks.
+type Asked = (usize, u8, u64, bool);
+
+fn crowds() -> impl prop::strategy::Strategy<Value = Vec<(u64, Vec<Asked>)>> {
+    let asked = (0..each().len(), 0..3_u8, 0..4_u64, prop::bool::weighted(0.1));
+    prop::collection::vec((0..2_000_000_u64, prop::collection::vec(asked, 1..120)), 1..4)
+}
+
+#[test]
+fn requests_that_come_together_are_answered_as_if_one_after_the_other() {
+    let server = Server::start();
+    let pair = Pair::new(&server, false);
+    let strategies = each();
+    // One of them has a list of its own for each of two limits.
+    let rates = [Rate::per_second(7), Rate::per_minute(20)];
+    let scopes = Cell::new(0);
+    let mut runner = TestRunner::new(Config { failure_persistence: None, ..Config::with_cases(cases(60)) });
+    let result = runner.run(&crowds(), |crowds| {
+        scopes.set(scopes.get() + 1);
+        let scope = format!("t{}", scopes.get());
+        let mut models: Vec<Model> = strategies.iter().map(|_| Model::default()).collect();
+        let mut now = START;
+        for (gap, crowd) in crowds {
+            now += gap;
+            pair.clock.set(now);
+            let keys: Vec<Key> = crowd.iter().map(|asked| Key::from(asked.1)).collect();
+            let charges: Vec<_> = crowd
+                .iter()
+                .zip(&keys)
+                .map(|(&(which, _, cost, _), key)| {
+                    [Charge::new(&scope, key, &*strategies[which], &rates[..=which % 2], cost)]
+                })
+                .collect();
+            let mode = |asked: &Asked| if asked.3 { Mode::Peek } else { Mode::Take };
+            let before = server.calls("evalsha");
+            let answers = pair.runtime.block_on(join_all(
+                crowd.iter().zip(&charges).map(|(asked, charge)| pair.redis.decide(charge, mode(asked))),
+            ));
+            let calls = server.calls("evalsha") - before;
+            prop_assert!(calls <= 3, "{calls} calls for {} requests", crowd.len());
+            for ((asked, charge), answer) in crowd.iter().zip(&charges).zip(answers) {
+                let there = answer.map_err(|error| TestCaseError::fail(format!("{error:?}")))?;
+                let here = models[asked.0].decide(charge, mode(asked), now);
+                prop_assert_eq!(there, here, "{:?} of {:?}", asked, crowd);
+            }
+        }
+        Ok(())
+    });
+    if let Err(error) = result {
+        panic!("{error}");
+    }
+}
+
+/// A decision on a limit of its own.
+struct Request {
+    redis: Arc<Redis>,
+    key: Key,
+    rates: [Rate; 1],
+}
+
+impl Request {
+    fn new(redis: &Arc<Redis>, key: impl Into<Key>) -> Self {
+        Self { redis: redis.clone(), key: key.into(), rates: [Rate::per_day(1_000)] }
+    }
+
+    async fn decide(&self, strategy: &dyn Strategy, mode: Mode) -> Result<u64, BackendError> {
+        let charges = [Charge::new("t", &self.key, strategy, &self.rates, 1)];
+        let verdict = self.redis.decide(&charges, mode).await?;
+        Ok(verdict.quotas.iter().map(Quota::remaining).sum())
+    }
+
+    async fn hit(&self) -> Result<u64, BackendError> {
+        self.decide(&FixedWindow, Mode::Take).await
+    }
+}
+
+async fn connected(server: &Server) -> Arc<Redis> {
+    let redis = server.backend();
+    redis.initialize().await.expect("a connection");
+    Arc::new(redis)
+}
+
+#[tokio::test]
+async fn who_comes_alone_waits_for_nobody() {
+    let server = Server::start();
+    let redis = connected(&server).await;
+    for hits in 1..=20 {
+        assert_eq!(Request::new(&redis, "a").hit().await.expect("a decision"), 1_000 - hits);
+        assert_eq!(server.calls("evalsha"), hits);
+    }
+}
+
+/// The first two are on their way when the server stops; the others wait for one of them to end.
+#[tokio::test]
+async fn who_gives_up_before_he_was_sent_is_not_charged() {
+    let server = Server::start();
+    let redis = connected(&server).await;
+    server.stop();
+    let under_way = ["x", "y"].map(|key| {
+        let request = Request::new(&redis, key);
+        tokio::spawn(async move { request.hit().await })
+    });
+    sleep(Duration::from_millis(20)).await;
+    let gives_up = Request::new(&redis, "a");
+    let mut gives_up = Box::pin(gives_up.hit());
+    let stays = Request::new(&redis, "a");
+    let mut stays = Box::pin(stays.hit());
+    // Clients hang up: that says nothing about the server.
+    assert!(timeout(Duration::from_millis(5), &mut gives_up).await.is_err());
+    assert!(timeout(Duration::from_millis(5), &mut stays).await.is_err());
+    drop(gives_up);
+    server.resume();
+    assert_eq!(stays.await.expect("a decision"), 999, "only one of the two was charged");
+    for request in under_way {
+        assert_eq!(request.await.expect("it ends").expect("a decision"), 999);
+    }
+}
+
+#[tokio::test]
+async fn a_batch_that_everybody_left_is_not_sent() {
+    let server = Server::start();
+    let redis = connected(&server).await;
+    server.stop();
+    let under_way = ["x", "y"].map(|key| {
+        let request = Request::new(&redis, key);
+        tokio::spawn(async move { request.hit().await })
+    });
+    sleep(Duration::from_millis(20)).await;
+    for _ in 0..3 {
+        let leave = ["a", "b"].map(|key| Request::new(&redis, key));
+        let leave = timeout(Duration::from_millis(5), join_all(leave.iter().map(Request::hit))).await;
+        assert!(leave.is_err());
+    }
+    server.resume();
+    for request in under_way {
+        request.await.expect("it ends").expect("a decision");
+    }
+    assert_eq!(Request::new(&redis, "a").hit().await.expect("a decision"), 999);
+    assert_eq!(server.calls("evalsha"), 3, "of those who left nothing was sent");
+}
+
+#[tokio::test]
+async fn whoever_leaves_takes_nobody_along() {
+    let server = Server::start();
+    let redis = connected(&server).await;
+    server.stop();
+    let mut requests: Vec<_> = (0..40_u32)
+        .map(|key| {
+            let request = Request::new(&redis, key);
+            tokio::spawn(async move { request.hit().await })
+        })
+        .collect();
+    sleep(Duration::from_millis(20)).await;
+    // One that was sent, and the first of those that wait. A third would speak against the connection.
+    for leaves in [0, 2] {
+        requests[leaves].abort();
+    }
+    server.resume();
+    for (key, request) in requests.drain(..).enumerate() {
+        match request.await {
+            Ok(answer) => assert_eq!(answer.expect("a decision"), 999, "of {key}"),
+            Err(error) => assert!(error.is_cancelled() && [0, 2].contains(&key)),
+        }
+    }
+}
+
+#[tokio::test]
+async fn with_the_connection_the_waiting_ends() {
+    let server = Server::start();
+    let redis = connected(&server).await;
+    server.stop();
+    let requests: Vec<_> = (0..40_u32)
+        .map(|key| {
+            let request = Request::new(&redis, key);
+            tokio::spawn(async move { request.hit().await })
+        })
+        .collect();
+    sleep(Duration::from_millis(20)).await;
+    let _restart = server.kill();
+    for request in requests {
+        let error = timeout(Duration::from_secs(5), request).await.expect("at once").expect("it ends");
+        assert_eq!(error.expect_err("nobody is there").kind(), ErrorKind::Connection);
+    }
+}
