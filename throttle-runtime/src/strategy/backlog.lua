@@ -1,7 +1,15 @@
 -- What backlog.rs reads and stores. A tick here is `scale` of those there: as many as divide both the limit and the
 -- period.
-local state, now, arguments = ...
 local limit, period, capacity, scale, cost = struct.unpack('>I8I8I8I8I8', arguments)
+local function store(ticks, now)
+  if ticks == 0 then
+    return 0, struct.pack('>I8I8', 0, 0)
+  end
+  local whole = math.floor((ticks - 1) / limit)
+  local ends = now + whole + 1
+  return ends, struct.pack('>I8I8', ends, scale * (ticks - whole * limit) - 1)
+end
+return function(state, now)
 local ends, word = struct.unpack('>I8I8', state)
 local ticks, ahead = 0, ends - now
 if ahead > 0 then
@@ -14,12 +22,4 @@ if ahead > 0 then
   if ticks > 2 * capacity + 1 / scale then
     ticks = 0
   end
-end
-local function store(ticks)
-  if ticks == 0 then
-    return 0, struct.pack('>I8I8', 0, 0)
-  end
-  local whole = math.floor((ticks - 1) / limit)
-  local ends = now + whole + 1
-  return ends, struct.pack('>I8I8', ends, scale * (ticks - whole * limit) - 1)
 end

@@ -3,4 +3,5 @@ ticks = ticks + period * cost
 if ticks > capacity and cost > 0 then
   return false
 end
-return true, store(ticks)
+return true, store(ticks, now)
+end

@@ -1,2 +1,2 @@
-local state, now, arguments = ...
 local limit, period, cost = struct.unpack('>I8I8I8', arguments)
+return function(state, now)

@@ -1,7 +1,7 @@
 -- The step of cost_based_token_bucket.rs. A tick here is `scale` of those there: as many as divide both what drains
 -- and a token.
-local state, now, arguments = ...
 local limit, token, capacity, scale, cost, window, min = struct.unpack('>I8I8I8I8I8I8I8', arguments)
+return function(state, now)
 local ends, high, low = struct.unpack('>I8I4I4', state)
 local ticks, sum, count = math.floor(high / 16), high % 16 * 2 ^ 22 + math.floor(low / 1024), low % 1024
 if #state == 40 then
@@ -51,3 +51,4 @@ if ticks < 2 ^ 28 and sum < 2 ^ 26 then
 end
 local most = 2 ^ 32 - 1
 return true, ends, struct.pack('>I8I4I4I8I8I8', ends, most, most, ticks, sum, count)
+end

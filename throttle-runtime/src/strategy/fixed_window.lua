@@ -7,7 +7,8 @@ end
 if used >= 2 ^ 53 then
   return nil
 end
-if cost > math.max(limit - used, 0) then
+if cost > 0 and used + cost > limit then
   return false
 end
 return true, now + rest, struct.pack('>I8I8', now + rest, used + cost)
+end

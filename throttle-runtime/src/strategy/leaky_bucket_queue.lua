@@ -21,5 +21,6 @@ while skipped < #others and struct.unpack('>I8', others, skipped + 9) == 1 do
   skipped = skipped + 16
 end
 local words
-ends, words = store(ticks + period * cost)
+ends, words = store(ticks + period * cost, now)
 return true, ends, words .. string.sub(others, skipped + 1)
+end

@@ -1,6 +1,6 @@
 -- The step of priority_queue.rs, whose list has four times the time plus the priority, and the cost, of each request.
-local state, now, arguments = ...
 local limit, period, cost, priority = struct.unpack('>I8I8I8I8', arguments)
+return function(state, now)
 local kept, used, youngest = {}, 0, nil
 for from = 17, #state - 15, 16 do
   local word, units = struct.unpack('>I8I8', state, from)
@@ -45,3 +45,4 @@ for i, entry in ipairs(kept) do
   kept[i] = struct.pack('>I8I8', entry[1], entry[2])
 end
 return true, ends, struct.pack('>I8I8', ends, 0) .. table.concat(kept)
+end

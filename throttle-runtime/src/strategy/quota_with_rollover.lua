@@ -18,3 +18,4 @@ if cost == 0 then
   return true, ends, state
 end
 return true, store(start + 2 * period, used + cost, carried)
+end

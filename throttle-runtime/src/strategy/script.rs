@@ -2,10 +2,11 @@
 
 use smallvec::SmallVec;
 
-/// A step in Lua: the body of a function of the state as bytes, the time, and the arguments as bytes.
+/// A step in Lua: the body of a function of the arguments as bytes, which returns the step for them, a function of the
+/// state as bytes and the time.
 ///
-/// It returns whether the request fits, until when the new state matters, and that state as bytes; or nothing, if its
-/// numbers are too large for Lua, which has 53 bits. As far as it answers, it decides what `step` decides.
+/// That returns whether the request fits, until when the new state matters, and that state as bytes; or nothing, if
+/// its numbers are too large for Lua, which has 53 bits. As far as it answers, it decides what `step` decides.
 #[derive(Debug)]
 pub(crate) struct Lua(pub(crate) &'static str);
 

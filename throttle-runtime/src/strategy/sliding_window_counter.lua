@@ -30,3 +30,4 @@ if cost > 0 then
   end
 end
 return true, store(start + 2 * period, current + cost, previous)
+end

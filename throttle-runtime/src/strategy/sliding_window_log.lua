@@ -1,6 +1,6 @@
 -- The step of sliding_window_log.rs, whose list has the time and the cost of each request.
-local state, now, arguments = ...
 local limit, period, cost = struct.unpack('>I8I8I8', arguments)
+return function(state, now)
 local kept, used, youngest, youngest_units = {}, 0, nil, nil
 for from = 17, #state - 15, 16 do
   local at, units = struct.unpack('>I8I8', state, from)
@@ -25,3 +25,4 @@ if cost > 0 then
 end
 local ends = youngest and youngest + period or 0
 return true, ends, struct.pack('>I8I8', ends, 0) .. table.concat(kept)
+end

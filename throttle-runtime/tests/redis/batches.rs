@@ -10,6 +10,7 @@ use proptest::test_runner::{Config, TestRunner};
 use throttle_runtime::backend::{Backend, Charge, Mode, Redis};
 use throttle_runtime::strategy::{FixedWindow, Strategy};
 use throttle_runtime::{BackendError, ErrorKind, Key, Quota, Rate};
+use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
 use crate::differential::{Pair, cases};
@@ -109,17 +110,23 @@ async fn who_comes_alone_waits_for_nobody() {
     }
 }
 
-/// The first two are on their way when the server stops; the others wait for one of them to end.
+/// As many calls as may be under way, so that others wait for one of them to end.
+async fn two_calls(redis: &Arc<Redis>) -> Vec<JoinHandle<Result<u64, BackendError>>> {
+    let mut calls = Vec::new();
+    for key in ["x", "y"] {
+        let request = Request::new(redis, key);
+        calls.push(tokio::spawn(async move { request.hit().await }));
+        sleep(Duration::from_millis(10)).await;
+    }
+    calls
+}
+
 #[tokio::test]
 async fn who_gives_up_before_he_was_sent_is_not_charged() {
     let server = Server::start();
     let redis = connected(&server).await;
     server.stop();
-    let under_way = ["x", "y"].map(|key| {
-        let request = Request::new(&redis, key);
-        tokio::spawn(async move { request.hit().await })
-    });
-    sleep(Duration::from_millis(20)).await;
+    let under_way = two_calls(&redis).await;
     let gives_up = Request::new(&redis, "a");
     let mut gives_up = Box::pin(gives_up.hit());
     let stays = Request::new(&redis, "a");
@@ -140,11 +147,7 @@ async fn a_batch_that_everybody_left_is_not_sent() {
     let server = Server::start();
     let redis = connected(&server).await;
     server.stop();
-    let under_way = ["x", "y"].map(|key| {
-        let request = Request::new(&redis, key);
-        tokio::spawn(async move { request.hit().await })
-    });
-    sleep(Duration::from_millis(20)).await;
+    let under_way = two_calls(&redis).await;
     for _ in 0..3 {
         let leave = ["a", "b"].map(|key| Request::new(&redis, key));
         let leave = timeout(Duration::from_millis(5), join_all(leave.iter().map(Request::hit))).await;

@@ -1,23 +1,23 @@
 //! Requests that are decided by one call.
 //!
 //! While calls are under way, requests that come meanwhile wait together, and go out together as soon as one of the
-//! calls has ended. So a request that is alone waits for nobody, and the more come at once, the less each costs.
-//!
-//! Nobody in particular sends a batch: it is a future that all its requests wait for, and whichever of them is polled
-//! drives it. A request that gives up before takes itself out; if all do, nothing is sent.
+//! calls has ended. So a request that is alone waits for nobody, and the more come at once, the less each costs. Calls
+//! are made by tasks of their own, which end when nobody waits; a request that gives up before it is sent is left out.
 
 use std::collections::HashMap;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, ready};
+use std::time::Instant;
 
-use futures_util::future::{FutureExt, Shared, WeakShared};
-use tokio::sync::Semaphore;
+use tokio::sync::oneshot;
+use tokio::task::{JoinSet, yield_now};
 
-use super::answers::Answers;
-use super::job::Job;
-use crate::BackendError;
-use crate::soon::BoxFuture;
+use super::answer::{self, Answer};
+use super::failure::{Refusal, nonsense};
+use super::job::{Call, Job};
+use super::scripts::DECIDE;
+use super::slot::{Connection, Slot};
+use crate::clock::Clock;
+use crate::{BackendError, ErrorKind};
 
 /// How many calls are under way at once: while the server works on one, the answer to another is read.
 const CALLS: usize = 2;
@@ -27,97 +27,165 @@ const LIMITS: usize = 256;
 
 /// Where the requests of one connection come together: those of one slot of a cluster, or all.
 #[derive(Default)]
-pub(super) struct Lanes(Mutex<HashMap<u16, Lane>>);
+pub(super) struct Lanes(Mutex<Inner>);
 
+#[derive(Default)]
+struct Inner {
+    lanes: HashMap<u16, Lane>,
+    callers: JoinSet<()>,
+    closed: bool,
+}
+
+#[derive(Default)]
 struct Lane {
-    open: Option<Open>,
-    calls: Arc<Semaphore>,
+    waiting: Vec<Seat>,
+    /// How many tasks make calls.
+    callers: usize,
+    /// Whether the last call was for several. Then others are about to come, too.
+    is_busy: bool,
 }
 
-/// The batch that is still to be sent.
-struct Open {
-    batch: Arc<Batch>,
-    answers: WeakShared<Sending>,
+/// A request that waits for its answer.
+struct Seat {
+    job: Job,
+    reply: oneshot::Sender<Result<Answer, BackendError>>,
 }
 
-/// A batch on its way.
-pub(super) type Sending = BoxFuture<'static, Result<Arc<Answers>, BackendError>>;
+/// A task that makes calls, as long as anybody waits.
+struct Caller {
+    slot: Arc<Slot>,
+    connection: Arc<Connection>,
+    lane: u16,
+    clock: Option<Arc<dyn Clock>>,
+    /// Whether it has taken its leave.
+    over: bool,
+}
 
-/// The requests of a batch, without those that gave up; nothing once it is sent.
-pub(super) struct Batch(Mutex<Option<Vec<Option<Job>>>>);
-
-/// A request in a batch, which waits for its answer.
-pub(super) struct Seat {
-    batch: Arc<Batch>,
-    number: usize,
-    answers: Shared<Sending>,
+/// Has a request decided by one of the next calls on a connection.
+pub(super) async fn decide(
+    slot: &Arc<Slot>,
+    connection: &Arc<Connection>,
+    lane: u16,
+    job: Job,
+    clock: Option<&Arc<dyn Clock>>,
+) -> Result<Answer, BackendError> {
+    let (reply, answer) = oneshot::channel();
+    if connection.lanes.wait(lane, Seat { job, reply }) {
+        let (slot, connection) = (Arc::clone(slot), Arc::clone(connection));
+        let caller = Caller { slot, connection, lane, clock: clock.cloned(), over: false };
+        caller.start();
+    }
+    answer
+        .await
+        .unwrap_or_else(|_| Err(BackendError::new(ErrorKind::Connection, "the connection to Redis was lost")))
 }
 
 impl Lanes {
-    /// Takes a request into the batch that goes out next; `send` makes one of a new batch, which is to wait for the
-    /// permission to call.
-    pub(super) fn join(
-        &self,
-        lane: u16,
-        job: Job,
-        send: impl FnOnce(Arc<Batch>, Arc<Semaphore>) -> Sending,
-    ) -> Seat {
-        let mut lanes = lock(&self.0);
-        let lane =
-            lanes.entry(lane).or_insert_with(|| Lane { open: None, calls: Arc::new(Semaphore::new(CALLS)) });
-        let mut job = Some(job);
-        if let Some(Open { batch, answers }) = &lane.open
-            && let Some(answers) = answers.upgrade()
-            && let Some(number) = batch.add(&mut job)
-        {
-            return Seat { batch: Arc::clone(batch), number, answers };
+    /// Takes a request in; whether it takes one more task to make calls.
+    fn wait(&self, lane: u16, seat: Seat) -> bool {
+        let mut inner = lock(&self.0);
+        let closed = inner.closed;
+        let lane = inner.lanes.entry(lane).or_default();
+        if closed {
+            return false;
         }
-        let batch = Arc::new(Batch(Mutex::new(Some(vec![job]))));
-        let answers = send(Arc::clone(&batch), Arc::clone(&lane.calls)).shared();
-        let open = answers.downgrade().map(|answers| Open { batch: Arc::clone(&batch), answers });
-        lane.open = open;
-        Seat { batch, number: 0, answers }
+        lane.waiting.push(seat);
+        let missing = lane.callers < CALLS;
+        lane.callers += usize::from(missing);
+        missing
     }
 
-    /// Ends the waiting of all that are not sent yet.
+    /// Those that have waited longest, as many as fit into a call. If nobody waits, one task less makes calls.
+    fn take(&self, lane: u16) -> Vec<Seat> {
+        let mut inner = lock(&self.0);
+        let lane = inner.lanes.entry(lane).or_default();
+        lane.waiting.retain(|seat| !seat.reply.is_closed());
+        let mut room = LIMITS;
+        let fits = |seat: &&Seat| {
+            let first = room == LIMITS;
+            room = room.saturating_sub(seat.job.len());
+            first || room > 0
+        };
+        let seats = lane.waiting.iter().take_while(fits).count();
+        let seats: Vec<_> = lane.waiting.drain(..seats).collect();
+        lane.is_busy = seats.len() > 1;
+        lane.callers -= usize::from(seats.is_empty());
+        seats
+    }
+
+    fn is_busy(&self, lane: u16) -> bool {
+        lock(&self.0).lanes.get(&lane).is_some_and(|lane| lane.is_busy)
+    }
+
+    /// Ends all calls, and the waiting for them.
     pub(super) fn close(&self) {
-        lock(&self.0).values().for_each(|lane| lane.calls.close());
+        let mut inner = lock(&self.0);
+        inner.closed = true;
+        inner.callers.abort_all();
+        inner.lanes.values_mut().for_each(|lane| lane.waiting.clear());
     }
 }
 
-impl Batch {
-    /// Takes a request in, and says its number, unless it is too late.
-    fn add(&self, job: &mut Option<Job>) -> Option<usize> {
-        let mut jobs = lock(&self.0);
-        let jobs = jobs.as_mut().filter(|jobs| jobs.len() < LIMITS)?;
-        let limits = |job: &Option<Job>| job.as_ref().map_or(0, Job::len);
-        if jobs.iter().chain([&*job]).map(limits).sum::<usize>() > LIMITS {
-            return None;
+impl Caller {
+    fn start(self) {
+        let connection = Arc::clone(&self.connection);
+        let callers = &mut lock(&connection.lanes.0).callers;
+        while callers.try_join_next().is_some() {}
+        callers.spawn(self.run());
+    }
+
+    async fn run(mut self) {
+        loop {
+            if self.connection.lanes.is_busy(self.lane) {
+                yield_now().await;
+            }
+            let seats = self.connection.lanes.take(self.lane);
+            if seats.is_empty() {
+                self.over = true;
+                return;
+            }
+            let (jobs, replies): (Vec<_>, Vec<_>) =
+                seats.into_iter().map(|seat| (seat.job, seat.reply)).unzip();
+            match self.call(&jobs).await {
+                Ok(answers) => {
+                    for (answer, reply) in answers.into_iter().zip(replies) {
+                        // Who has given up meanwhile does not hear it.
+                        let _ = reply.send(Ok(answer));
+                    }
+                }
+                Err(error) => {
+                    for reply in replies {
+                        let _ = reply.send(Err(error.clone()));
+                    }
+                }
+            }
         }
-        jobs.push(job.take());
-        Some(jobs.len() - 1)
     }
 
-    /// The requests, when it is sent: from now on no others come, and nobody leaves.
-    pub(super) fn close(&self) -> Vec<Option<Job>> {
-        lock(&self.0).take().unwrap_or_default()
+    async fn call(&self, jobs: &[Job]) -> Result<Vec<Answer>, BackendError> {
+        let call = Call::new(jobs);
+        let (asked, time) = (Instant::now(), self.clock.as_ref().map(Clock::now));
+        let ask = |verb, script: &str| self.slot.ask(&self.connection, call.command(verb, script, time));
+        let answer = match ask("EVALSHA", &DECIDE.sha).await {
+            // Nothing ran, so it is sent whole.
+            Err(Refusal::NoScript) => ask("EVAL", &DECIDE.text).await,
+            answer => answer,
+        };
+        match answer {
+            Ok(said) => answer::read(said, jobs, &call, asked).ok_or_else(nonsense),
+            Err(Refusal::NoScript) => Err(nonsense()),
+            Err(Refusal::Failed(error)) => Err(error),
+        }
     }
 }
 
-impl Future for Seat {
-    type Output = Result<(Arc<Answers>, usize), BackendError>;
-
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let seat = self.get_mut();
-        let answers = ready!(Pin::new(&mut seat.answers).poll(context))?;
-        Poll::Ready(Ok((answers, seat.number)))
-    }
-}
-
-impl Drop for Seat {
+impl Drop for Caller {
     fn drop(&mut self) {
-        if let Some(job) = lock(&self.batch.0).as_mut().and_then(|jobs| jobs.get_mut(self.number)) {
-            *job = None;
+        // With its runtime, or with the connection: the next request has another one started.
+        if !self.over
+            && let Some(lane) = lock(&self.connection.lanes.0).lanes.get_mut(&self.lane)
+        {
+            lane.callers -= 1;
         }
     }
 }

@@ -74,7 +74,8 @@ impl Engine {
                 let bytes = if after.until() > now { stored::encode(after) } else { Vec::new() };
                 command.arg(before).arg(bytes);
                 match self.clock {
-                    None => command.arg("PXAT").arg(after.until().div_ceil(1_000)),
+                    // In whole seconds, as the other script expects it.
+                    None => command.arg("EXAT").arg(after.until().div_ceil(1_000_000)),
                     Some(_) => command.arg("PX").arg(A_DAY.as_millis().to_string()),
                 };
             }

@@ -2,63 +2,106 @@
 -- writes what they leave.
 --
 -- KEYS: where the states are, each once.
--- ARGV: the time in eight bytes, or nothing for the server's; four bytes for each limit, which are its step, 1 to take
--- and 2 if it is the last one of its request, and its key; and for each limit the arguments of its step.
+-- ARGV: the time in eight bytes, or nothing for the server's; five bytes for each limit, which are 1 to take plus 2 if it
+-- is the first of its request plus 4 if it is the last one, its step in two, and its key in two; and each step once, as a
+-- byte for the strategy and its arguments.
 --
--- Answers: the time; for each request '1' if all its limits fit, '0' if not, '-' if a step needs larger numbers than
--- there are; and for each limit the state that its request found.
+-- Answers: the time; which requests do not fit, from 1 on, as negative numbers if a step needs larger ones than there
+-- are; and the states as they were, followed by those that limits found which an earlier request had changed: one after
+-- the other in one text if all are of two words, or else each by itself after an empty one.
+local call, byte = redis.call, string.byte
 local forced, layout = ARGV[1], ARGV[2]
 local now
 if forced == '' then
-  local time = redis.call('TIME')
+  local time = call('TIME')
   now = time[1] * 1000000 + time[2]
 else
   now = struct.unpack('>I8', forced)
 end
 
-local stored, ends = redis.call('MGET', unpack(KEYS)), {}
-local rulings, answer = {}, { now, '' }
 local steps = {}
--- Of the request in hand: whether it fits so far, and what it leaves.
-local ruling, states, its_ends = '1', {}, {}
-for i = 1, #layout / 4 do
-  local which, flags, high, low = string.byte(layout, i * 4 - 3, i * 4)
-  local key = high * 256 + low
-  answer[i + 2] = stored[key]
-  if ruling == '1' then
-    local state = states[key] or stored[key]
+for i = 3, #ARGV do
+  steps[i - 2] = step(byte(ARGV[i]), string.sub(ARGV[i], 2))
+end
+local answer = call('MGET', unpack(KEYS))
+local length, is_wide, refused = #KEYS, false, {}
+local nothing = '\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0'
+-- The keys of states that changed, these states, and until when they matter.
+local count, changed, left, ends = 0, {}, {}, {}
+local function keep(key, state, last)
+  if not left[key] then
+    count = count + 1
+    changed[count] = key
+  end
+  left[key], ends[key] = state, last
+end
+
+-- Of the request in hand: which it is, whether it fits so far, and what it leaves.
+local request, fits, states, lasts = 0, true, nil, nil
+for i = 1, #layout, 5 do
+  local flags, high, low, key_high, key_low = byte(layout, i, i + 4)
+  local key = key_high * 256 + key_low
+  local state = left[key]
+  if state then
+    length = length + 1
+    answer[length] = state
+  else
+    state = answer[key]
     -- What cannot be a state counts as nothing stored.
     if not state or #state < 16 or #state % 8 ~= 0 then
-      state = '\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0'
-    end
-    if not steps[which] then
-      steps[which] = step(which)
-    end
-    local fits
-    fits, its_ends[key], states[key] = steps[which](state, now, ARGV[i + 2])
-    if not fits then
-      ruling = fits == nil and '-' or '0'
+      state = nothing
+      answer[key] = state
     end
   end
-  if flags > 1 then
-    if ruling == '1' and flags == 3 then
-      for key, state in pairs(states) do
-        stored[key], ends[key] = state, its_ends[key]
+  if #state > 16 then
+    is_wide = true
+  end
+  local is_first = flags % 4 > 1
+  if is_first then
+    request, fits = request + 1, true
+    if flags < 4 then
+      states, lasts = {}, {}
+    end
+  end
+  if fits then
+    if not is_first then
+      state = states[key] or state
+    end
+    local last
+    fits, last, state = steps[high * 256 + low](state, now)
+    if not fits then
+      refused[#refused + 1] = fits == nil and -request or request
+    elseif flags == 7 then
+      keep(key, state, last)
+    elseif flags < 6 then
+      states[key], lasts[key] = state, last
+      if flags == 5 then
+        for key, state in pairs(states) do
+          keep(key, state, lasts[key])
+        end
       end
     end
-    rulings[#rulings + 1] = ruling
-    ruling, states, its_ends = '1', {}, {}
   end
 end
-answer[2] = table.concat(rulings)
 
-for key, last in pairs(ends) do
+for i = 1, count do
+  local key = changed[i]
+  local last, before = ends[key], answer[key]
   if last <= now then
-    redis.call('DEL', KEYS[key])
-  elseif forced == '' then
-    redis.call('SET', KEYS[key], stored[key], 'PXAT', math.ceil(last / 1000))
+    call('DEL', KEYS[key])
+  elseif forced ~= '' then
+    call('SET', KEYS[key], left[key], 'PX', '86400000')
   else
-    redis.call('SET', KEYS[key], stored[key], 'PX', 86400000)
+    -- States are kept for whole seconds, so that most of the time there is no other end to be written.
+    last = math.ceil(last / 1000000)
+    if math.ceil(struct.unpack('>I8', before) / 1000000) == last then
+      call('SET', KEYS[key], left[key], 'KEEPTTL')
+    else
+      call('SET', KEYS[key], left[key], 'EXAT', string.format('%d', last))
+    end
   end
 end
-return answer
+if is_wide then
+  return { now, refused, '', unpack(answer) }
+end
+return { now, refused, table.concat(answer) }

@@ -1,12 +1,13 @@
 //! What a request asks of the script that decides, and what several of them ask together.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::Arc;
 
 use redis::Cmd;
 use smallvec::SmallVec;
 
-use super::question::Question;
+use super::question::{Limit, Question};
 use super::scripts;
 use crate::backend::Mode;
 use crate::strategy::Script;
@@ -21,20 +22,38 @@ pub(super) struct Job {
 
 /// A limit of a request.
 struct Step {
-    number: u8,
+    /// The strategy and its arguments.
+    bytes: SmallVec<[u8; 64]>,
     /// Which of the names.
     name: usize,
-    arguments: SmallVec<[u64; 8]>,
 }
 
 impl Job {
     /// `None` if one of the steps is not in the script.
-    pub(super) fn new(question: &Question<'_>, steps: Vec<Script>) -> Option<Self> {
-        let step = |(script, limit): (Script, &super::question::Limit)| {
-            Some(Step { number: scripts::number(script.lua)?, name: limit.name, arguments: script.arguments })
+    pub(super) fn new(question: &Question<'_>, scripts: &[Script]) -> Option<Self> {
+        let step = |(script, limit): (&Script, &Limit)| {
+            let mut bytes = SmallVec::new();
+            bytes.push(scripts::number(script.lua)?);
+            bytes.extend(script.arguments.iter().flat_map(|word| word.to_be_bytes()));
+            Some(Step { bytes, name: limit.name })
         };
-        let steps = steps.into_iter().zip(&question.limits).map(step).collect::<Option<_>>()?;
+        let steps = scripts.iter().zip(&question.limits).map(step).collect::<Option<_>>()?;
         Some(Self { names: question.names.clone(), steps, take: question.mode == Mode::Take })
+    }
+
+    /// Where its states are.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.names.iter().map(|name| &**name)
+    }
+
+    /// Which of the names each limit is about.
+    pub(super) fn names_of_limits(&self) -> impl Iterator<Item = usize> {
+        self.steps.iter().map(|step| step.name)
+    }
+
+    /// Whether it takes what it asks for.
+    pub(super) fn takes(&self) -> bool {
+        self.take
     }
 
     /// How many limits it has.
@@ -43,58 +62,77 @@ impl Job {
     }
 }
 
-/// The call for several requests.
+/// A call that decides several requests.
 #[derive(Default)]
 pub(super) struct Call<'a> {
-    names: Vec<&'a Arc<str>>,
-    places: HashMap<&'a Arc<str>, u16>,
+    names: Numbered<&'a str>,
+    steps: Numbered<&'a [u8]>,
     layout: Vec<u8>,
-    arguments: Vec<SmallVec<[u8; 64]>>,
+    keys: Vec<usize>,
+}
+
+/// Things that stand once however often they are named, numbered from 1 on.
+struct Numbered<T> {
+    all: Vec<T>,
+    numbers: HashMap<T, u16>,
 }
 
 impl<'a> Call<'a> {
-    pub(super) fn new(jobs: &'a [Option<Job>]) -> Self {
+    pub(super) fn new(jobs: &'a [Job]) -> Self {
         let mut call = Self::default();
-        for job in jobs.iter().flatten() {
-            call.add(job);
-        }
+        jobs.iter().for_each(|job| call.add(job));
         call
     }
 
     fn add(&mut self, job: &'a Job) {
         for (index, step) in job.steps.iter().enumerate() {
-            let is_last = index + 1 == job.steps.len();
-            self.layout.extend([step.number, u8::from(job.take) + 2 * u8::from(is_last)]);
-            let key = self.place(&job.names[step.name]);
+            let (is_first, is_last) = (index == 0, index + 1 == job.steps.len());
+            let key = self.names.number(&job.names[step.name]);
+            self.layout.push(u8::from(job.take) + 2 * u8::from(is_first) + 4 * u8::from(is_last));
+            self.layout.extend(self.steps.number(&step.bytes).to_be_bytes());
             self.layout.extend(key.to_be_bytes());
-            self.arguments.push(step.arguments.iter().flat_map(|word| word.to_be_bytes()).collect());
+            self.keys.push(usize::from(key) - 1);
         }
     }
 
-    /// Which of the names it is, from 1 on.
-    fn place(&mut self, name: &'a Arc<str>) -> u16 {
-        *self.places.entry(name).or_insert_with(|| {
-            self.names.push(name);
-            // There are no more of them than limits in a batch.
-            u16::try_from(self.names.len()).unwrap_or(u16::MAX)
-        })
+    /// Which of the names each limit is about.
+    pub(super) fn keys(&self) -> &[usize] {
+        &self.keys
+    }
+
+    /// How many names there are.
+    pub(super) fn names(&self) -> usize {
+        self.names.all.len()
     }
 
     /// The command that has a script decide, at this time or else at the server's.
     pub(super) fn command(&self, verb: &str, script: &str, time: Option<u64>) -> Cmd {
         let mut command = redis::cmd(verb);
-        command.arg(script).arg(self.names.len());
-        for name in &self.names {
-            command.arg(&***name);
-        }
+        command.arg(script).arg(self.names.all.len()).arg(&self.names.all);
         match time {
             Some(time) => command.arg(&time.to_be_bytes()[..]),
             None => command.arg(&b""[..]),
         };
         command.arg(&self.layout[..]);
-        for arguments in &self.arguments {
-            command.arg(&arguments[..]);
+        for step in &self.steps.all {
+            command.arg(*step);
         }
         command
+    }
+}
+
+impl<T: Copy + Eq + Hash> Numbered<T> {
+    fn number(&mut self, one: T) -> u16 {
+        *self.numbers.entry(one).or_insert_with(|| {
+            self.all.push(one);
+            // There are no more of them than limits in a batch.
+            u16::try_from(self.all.len()).unwrap_or(u16::MAX)
+        })
+    }
+}
+
+impl<T> Default for Numbered<T> {
+    fn default() -> Self {
+        Self { all: Vec::new(), numbers: HashMap::new() }
     }
 }

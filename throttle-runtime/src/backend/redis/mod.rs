@@ -1,6 +1,6 @@
 //! In Redis: limits that any number of processes share.
 
-mod answers;
+mod answer;
 mod batch;
 mod builder;
 mod compare;

@@ -1,20 +1,13 @@
 //! Decisions by one script: one round trip.
 
-use std::sync::Arc;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use tokio::sync::Semaphore;
-
-use super::answers::{Answers, Ruling};
-use super::batch::Batch;
+use super::answer::{Answer, Ruling};
+use super::batch;
 use super::engine::Engine;
-use super::failure::{Refusal, nonsense};
-use super::job::{Call, Job};
+use super::job::Job;
 use super::question::Question;
-use super::scripts::DECIDE;
-use super::slot::{Connection, Slot};
 use crate::backend::Verdict;
-use crate::clock::Clock;
 use crate::strategy::Script;
 use crate::{BackendError, ErrorKind};
 
@@ -37,58 +30,25 @@ impl Engine {
         steps: Vec<Script>,
     ) -> Result<Option<Verdict>, BackendError> {
         let lasts = steps.iter().all(|step| step.denials_last);
-        let Some(job) = Job::new(question, steps) else { return Ok(None) };
-        let (answers, number) = self.join(job).await?;
-        let (ruling, states) = answers.of(number, question)?;
+        let Some(job) = Job::new(question, &steps) else { return Ok(None) };
+        let Answer { ruling, states, at, asked } = self.together(job).await?;
         if ruling == Ruling::Unknown {
             return Ok(None);
         }
-        let (quotas, after) = question.answer(&states, answers.at);
+        let (quotas, after) = question.answer(&states, at);
         if after.is_some() != (ruling == Ruling::Fits) {
             return Err(BackendError::new(ErrorKind::Store, "a script decided otherwise than its strategy"));
         }
         if let Some(denied) = self.denied.as_ref().filter(|_| after.is_none() && lasts) {
-            denied.remember(question, states, answers.at, answers.asked);
+            denied.remember(question, states, at, asked);
         }
-        Ok(Some(Verdict { quotas, at: answers.at }))
+        Ok(Some(Verdict { quotas, at }))
     }
 
-    async fn join(&self, job: Job) -> Result<(Arc<Answers>, usize), BackendError> {
+    async fn together(&self, job: Job) -> Result<Answer, BackendError> {
         let visit = self.slot.enter()?;
-        let connection = &visit.connection;
-        let (slot, clock) = (Arc::clone(&self.slot), self.clock.clone());
-        let seat = connection
-            .lanes
-            .join(0, job, |batch, calls| Box::pin(send(slot, Arc::clone(connection), batch, calls, clock)));
-        let answer = seat.await;
+        let answer = batch::decide(&self.slot, &visit.connection, 0, job, self.clock.as_ref()).await;
         visit.over();
         answer
-    }
-}
-
-/// Sends a batch as soon as it is its turn.
-async fn send(
-    slot: Arc<Slot>,
-    connection: Arc<Connection>,
-    batch: Arc<Batch>,
-    calls: Arc<Semaphore>,
-    clock: Option<Arc<dyn Clock>>,
-) -> Result<Arc<Answers>, BackendError> {
-    let turn = calls.acquire().await;
-    let _turn =
-        turn.map_err(|_| BackendError::new(ErrorKind::Connection, "the connection to Redis was lost"))?;
-    let jobs = batch.close();
-    let call = Call::new(&jobs);
-    let (asked, time) = (Instant::now(), clock.as_ref().map(Clock::now));
-    let ask = |verb, script: &str| slot.ask(&connection, call.command(verb, script, time));
-    let answer = match ask("EVALSHA", &DECIDE.sha).await {
-        // Nothing ran, so it is sent whole.
-        Err(Refusal::NoScript) => ask("EVAL", &DECIDE.text).await,
-        answer => answer,
-    };
-    match answer {
-        Ok(answer) => Answers::read(asked, &jobs, answer).map(Arc::new).ok_or_else(nonsense),
-        Err(Refusal::NoScript) => Err(nonsense()),
-        Err(Refusal::Failed(error)) => Err(error),
     }
 }

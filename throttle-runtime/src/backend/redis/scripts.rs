@@ -45,10 +45,10 @@ pub(super) fn number(of: &'static Lua) -> Option<u8> {
 
 /// A function in Lua that makes the step with a number. Only those that are needed are made, at each call.
 fn steps() -> String {
-    let mut text = String::from("local function step(which)\n");
+    let mut text = String::from("local function step(which, arguments)\n");
     for (index, Lua(source)) in IN_LUA.iter().enumerate() {
         // Writing to a text cannot fail.
-        let _ = writeln!(text, "if which == {} then return function(...)\n{source}\nend end", index + 1);
+        let _ = writeln!(text, "if which == {} then\n{source}\nend", index + 1);
     }
     text + "end\n"
 }

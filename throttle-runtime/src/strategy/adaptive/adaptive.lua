@@ -39,3 +39,4 @@ local next_level = load == 0 and adjusted(level, was_loaded) or level
 local idle = math.ceil((1000 - next_level) / recovery)
 local high = (1000 - level) * 2048 + (was_loaded and 1024 or 0) + idle
 return true, store(window_end + idle * period, high, used)
+end

@@ -1,6 +1,6 @@
 -- The limit of time_of_day/mod.rs at this time: one after the other, each with the millisecond at which it ends.
-local state, now, arguments = ...
 local period, cost, from = struct.unpack('>I8I8I8', arguments)
+return function(state, now)
 local limit
 for at = 25, #arguments, 16 do
   local to, here = struct.unpack('>I8I8', arguments, at)

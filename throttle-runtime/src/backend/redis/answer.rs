@@ -1,0 +1,91 @@
+//! What the server says to the requests of a call.
+
+use std::time::Instant;
+
+use redis::Value;
+use smallvec::SmallVec;
+
+use super::engine::bytes;
+use super::job::{Call, Job};
+use super::question::States;
+use super::stored;
+use crate::strategy::State;
+
+/// What is said to one request.
+pub(super) struct Answer {
+    pub(super) ruling: Ruling,
+    /// The states that it found, one for each of its names.
+    pub(super) states: States,
+    /// The time of the decision.
+    pub(super) at: u64,
+    /// When the server was asked, by the clock of this process.
+    pub(super) asked: Instant,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ruling {
+    Fits,
+    DoesNotFit,
+    /// A number was too large.
+    Unknown,
+}
+
+/// What a call says to each of its requests, if it makes sense.
+pub(super) fn read(said: Value, jobs: &[Job], call: &Call<'_>, asked: Instant) -> Option<Vec<Answer>> {
+    let Value::Array(said) = said else { return None };
+    let [Value::Int(at), Value::Array(refused), found @ ..] = &said[..] else { return None };
+    let at = u64::try_from(*at).ok()?;
+    let found = match found {
+        [Value::BulkString(all)] => Found::Words(all.as_chunks::<16>().0),
+        [_, each @ ..] => Found::Values(each),
+        [] => return None,
+    };
+    let mut refused = refused.iter().peekable();
+    let (mut keys, mut number) = (call.keys().iter().copied(), 0);
+    // Whether an earlier request has changed a state: then what is found stands after all others.
+    let (mut changed, mut next) = (vec![false; call.names()], call.names());
+    let mut answers = Vec::with_capacity(jobs.len());
+    for job in jobs {
+        number += 1;
+        let ruling = match refused.next_if(|refused| matches!(refused, Value::Int(it) if it.abs() == number))
+        {
+            None => Ruling::Fits,
+            Some(Value::Int(1..)) => Ruling::DoesNotFit,
+            Some(_) => Ruling::Unknown,
+        };
+        let own: SmallVec<[usize; 8]> = keys.by_ref().take(job.len()).collect();
+        let mut states: States = job.names().map(|_| State::EMPTY).collect();
+        // Two limits with one state have found the same.
+        for (&key, name) in own.iter().zip(job.names_of_limits()) {
+            states[name] = found.get(if changed[key] { next } else { key })?;
+            next += usize::from(changed[key]);
+        }
+        if ruling == Ruling::Fits && job.takes() {
+            own.into_iter().for_each(|key| changed[key] = true);
+        }
+        answers.push(Answer { ruling, states, at, asked });
+    }
+    (refused.next().is_none() && next == found.len()).then_some(answers)
+}
+
+/// States, as they come: one after the other if all are of two words.
+enum Found<'a> {
+    Words(&'a [[u8; 16]]),
+    Values(&'a [Value]),
+}
+
+impl Found<'_> {
+    fn len(&self) -> usize {
+        match self {
+            Self::Words(words) => words.len(),
+            Self::Values(values) => values.len(),
+        }
+    }
+
+    fn get(&self, index: usize) -> Option<State> {
+        match self {
+            Self::Words(words) => words.get(index).map(|words| stored::decode(words)),
+            Self::Values(values) => values.get(index).and_then(bytes).map(stored::decode),
+        }
+    }
+}
