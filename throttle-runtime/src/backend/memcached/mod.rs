@@ -4,13 +4,15 @@ mod connection;
 mod nodes;
 mod protocol;
 mod seen;
+mod servers;
 mod store;
+mod value;
 
 use std::fmt;
 use std::sync::Arc;
 
 use self::nodes::Nodes;
-use self::store::Servers;
+use self::servers::Servers;
 use super::{Backend, Charge, Mode, Reply, Stored, Verdict};
 use crate::{Clock, SystemClock};
 
