@@ -25,6 +25,11 @@ impl Store for Servers {
         self.nodes.ready().await
     }
 
+    async fn close(&self) -> Result<(), BackendError> {
+        self.nodes.close();
+        Ok(())
+    }
+
     async fn reset(&self, prefix: &str) -> Result<(), BackendError> {
         let (name, new) = (generation_of(prefix), random().to_string());
         let set = Command::Set { key: &name, value: new.as_bytes(), ttl: 0, when: When::Always };
