@@ -6,6 +6,8 @@ mod protocol;
 mod seen;
 mod servers;
 mod store;
+#[cfg(all(test, feature = "testkit"))]
+mod tests;
 mod value;
 
 use std::fmt;
