@@ -136,8 +136,9 @@ async fn b077_a_database_that_is_not_there_is_told_at_the_start() {
 /// Counters that nobody asks for again would stay for good, were they not removed by the way.
 #[tokio::test]
 async fn what_has_expired_is_removed_by_later_writes() {
-    const LEFT: &str = "throttle WHERE key >= 'left:' AND key < 'left;'";
-    let (store, observer) = (Pooled::new(config(), 1), observer(config()).await);
+    const LEFT: &str = "throttle WHERE key <> 'kept'";
+    let alone = fresh("expiring").await;
+    let (store, observer) = (Pooled::new(alone.clone(), 1), observer(alone).await);
     store.initialize().await.expect("a pool");
     for number in 0..400 {
         store
@@ -160,4 +161,13 @@ async fn b074_a_reset_frees_no_locks() {
     let token = store.try_lock("reset:lock", ttl).await.expect("an answer").expect("a lock");
     store.reset("reset:").await.expect("a reset");
     assert!(store.unlock("reset:lock", token).await.expect("an answer"), "it was still there");
+}
+
+#[tokio::test]
+async fn the_last_of_several_values_of_one_key_is_kept() {
+    let store = Pooled::new(config(), 1);
+    store.initialize().await.expect("a pool");
+    store.multi_set(&[("twice", "2"), ("once", "3"), ("twice", "1")], None).await.expect("a write");
+    let found = store.multi_get(&["once", "twice"]).await.expect("values");
+    assert_eq!(found, [Some("3".to_owned()), Some("1".to_owned())]);
 }

@@ -1,5 +1,5 @@
-//! Limits in a PostgreSQL database, through a pool of connections: `pooled.rs` beside this file is the store, and
-//! `statements.rs` what it asks of the database.
+//! Limits in a database of PostgreSQL, 12 or later, through a pool of connections: `pooled.rs` beside this file is
+//! the store, and `statements.rs` what it asks of the database.
 //!
 //! `cargo run --example pooled_store`, then follow the lines that it prints. `DATABASE_URL` names the database,
 //! and `PORT` picks another port.
