@@ -2,8 +2,16 @@
 
 #[path = "../examples/dict_backend/dict.rs"]
 mod dict;
+#[cfg(unix)]
+#[path = "../examples/pooled_store/pooled.rs"]
+mod pooled;
+#[cfg(unix)]
+mod postgres;
 #[path = "../examples/custom_backend/service.rs"]
 mod service;
+#[cfg(unix)]
+#[path = "../examples/pooled_store/statements.rs"]
+mod statements;
 
 use throttle::backend::Store;
 use throttle::testkit::{Subject, conformance};
@@ -14,4 +22,12 @@ conformance!(s10_s11_service, store: || async {
     let service = service::Service::default();
     service.initialize().await.expect("it is there");
     Subject::new(service)
+});
+
+// On one server, which costs a second to start: no property sees the keys of another one.
+#[cfg(unix)]
+conformance!(s13_pooled, store: || async {
+    let pooled = pooled::Pooled::new(postgres::database().parse().expect("a database"), 4);
+    pooled.initialize().await.expect("it is there");
+    Subject::new(pooled)
 });

@@ -8,6 +8,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+#[cfg(unix)]
+mod postgres;
+
 /// A running example; it ends with this value, also if the test fails.
 struct Example {
     process: Child,
@@ -79,6 +82,17 @@ impl Example {
         if rest < left {
             std::thread::sleep(Duration::from_secs(rest));
         }
+    }
+
+    /// Ends it as Ctrl-C does; its last words.
+    #[cfg(unix)]
+    fn end(&mut self) -> String {
+        let interrupt = Command::new("kill").args(["-INT", &self.process.id().to_string()]).status();
+        assert!(interrupt.expect("the program `kill`").success());
+        assert!(self.process.wait().expect("it ends").success());
+        let mut rest = String::new();
+        self.output.read_to_string(&mut rest).expect("what it said");
+        rest.lines().last().unwrap_or_default().to_owned()
     }
 }
 
@@ -290,12 +304,7 @@ fn registry_believes_the_proxies_that_it_trusts() {
 fn s09_registry_closes_its_backends_at_the_end() {
     let mut example = Example::start("registry");
     assert_eq!(example.get("/read").status, 200);
-    let interrupt = Command::new("kill").args(["-INT", &example.process.id().to_string()]).status();
-    assert!(interrupt.expect("the program `kill`").success());
-    assert!(example.process.wait().expect("it ends").success());
-    let mut rest = String::new();
-    example.output.read_to_string(&mut rest).expect("what it said");
-    assert!(rest.ends_with("every backend is closed\n"), "{rest}");
+    assert_eq!(example.end(), "every backend is closed");
 }
 
 #[cfg(feature = "redis")]
@@ -383,4 +392,19 @@ fn s10_s11_custom_backend_fails_in_its_own_words() {
     for _ in 0..9 {
         assert_eq!(example.get("/lenient").status, 200, "the function knows this error");
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn s13_pooled_store_shares_one_limit_between_processes() {
+    let database = [("DATABASE_URL", postgres::database())];
+    let mut two = [(); 2].map(|()| Example::start_with("pooled_store", &database));
+    two[0].early_in_the_window("/orders", &[], 10);
+    let answers: Vec<_> = (0..20).map(|turn| two[turn % 2].get("/orders")).collect();
+    let passed = answers.iter().filter(|answer| answer.status == 200).count();
+    assert!((9..=10).contains(&passed), "one request may have been in the window before: {passed}");
+    let denied = answers.last().expect("the twentieth");
+    assert_eq!(denied.status, 429);
+    assert!((1..=60).contains(&denied.retry_after()), "{denied:?}");
+    assert_eq!(two[0].end(), "the pool is closed");
 }

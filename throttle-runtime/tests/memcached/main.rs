@@ -1,5 +1,6 @@
 //! The Memcached backend on real servers.
 
+mod round_trips;
 #[path = "../served/mod.rs"]
 mod served;
 mod server;
@@ -98,6 +99,23 @@ async fn b074_a_reset_leaves_other_namespaces_alone() {
 }
 
 #[tokio::test]
+async fn b075_a_closed_backend_leaves_no_connection() {
+    let server = Server::start();
+    let backend = backend(&server);
+    assert!(take(&backend, "a").await);
+    let connections = || {
+        let told = server.say("stats\r\n", "END\r\n");
+        let number = told.lines().find_map(|line| line.strip_prefix("STAT curr_connections "));
+        number.and_then(|number| number.parse::<u32>().ok()).expect("a number")
+    };
+    let open = connections();
+    backend.close().await.expect("closed");
+    until(async || connections() < open).await;
+    let error = decide(&backend, &"a".into(), &FixedWindow, &[Rate::per_day(1)]).await.expect_err("closed");
+    assert_eq!(error.kind(), ErrorKind::Closed);
+}
+
+#[tokio::test]
 async fn b079_what_is_damaged_begins_anew() {
     let server = Server::start();
     let backend = backend(&server);
@@ -144,7 +162,7 @@ async fn several_servers_share_the_identities() {
 }
 
 #[tokio::test]
-async fn b077_a_server_that_is_not_there_is_told_at_the_start_and_at_every_decision() {
+async fn b076_b077_a_server_that_is_not_there_is_told_at_the_start_and_at_every_decision() {
     let mut server = Server::start();
     server.stop();
     let backend = backend(&server);

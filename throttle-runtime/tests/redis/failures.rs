@@ -175,10 +175,21 @@ async fn b076_errors_keep_their_source_and_say_no_password() {
 }
 
 #[tokio::test]
-async fn a_closed_backend_says_so() {
+async fn b075_a_closed_backend_says_so_and_leaves_no_connection() {
     let server = Server::start();
     let redis = connected(&server).await;
+    let connections = || {
+        let told: String = server.ask("INFO clients");
+        let number = told.lines().find_map(|line| line.strip_prefix("connected_clients:"));
+        number.and_then(|number| number.parse::<u32>().ok()).expect("a number")
+    };
+    let open = connections();
     redis.close().await.expect("closed");
+    let closed = Instant::now();
+    while connections() >= open {
+        assert!(closed.elapsed() < Duration::from_secs(10), "a connection is left open");
+        sleep(Duration::from_millis(10)).await;
+    }
     let error = hit(&redis, 0).await.expect_err("closed").expect("at once");
     assert_eq!(error.kind(), ErrorKind::Closed);
     assert!(redis.initialize().await.is_err());

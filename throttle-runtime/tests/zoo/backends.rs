@@ -170,7 +170,7 @@ macro_rules! rejected {
 
 rejected! {
     answers_come_backwards: AnswersBackwards,
-        b076_quotas_come_in_the_order_of_the_limits "it answers about";
+        quotas_come_in_the_order_of_the_limits "it answers about";
     denials_are_charged: ChargesDenials, b093_a_denied_request_changes_nothing "after one of 4 and a denied request 2 are left";
     questions_are_charged: ChargesQuestions, b092_questions_take_nothing "before a question [3] are left, and then [2]";
     identities_are_charged_one_by_one: ChargesOneByOne,

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::protocol::{Command, Reply};
@@ -19,6 +21,7 @@ use crate::{BackendError, ErrorKind};
 pub(super) struct Connection {
     requests: mpsc::Sender<Request>,
     up: watch::Receiver<Up>,
+    task: AbortHandle,
 }
 
 #[derive(Debug)]
@@ -50,8 +53,13 @@ impl Connection {
     pub(super) fn open(address: String) -> Self {
         let (requests, queue) = mpsc::channel(IN_FLIGHT);
         let (status, up) = watch::channel(Up::Unknown);
-        tokio::spawn(keep_up(address, queue, status));
-        Self { requests, up }
+        let task = tokio::spawn(keep_up(address, queue, status)).abort_handle();
+        Self { requests, up, task }
+    }
+
+    /// Ends it, whoever still waits for a reply.
+    pub(super) fn close(&self) {
+        self.task.abort();
     }
 
     /// Waits until the first attempt to connect has come to an end.
@@ -72,8 +80,11 @@ impl Connection {
         let mut bytes = Vec::with_capacity(64);
         command.write(&mut bytes);
         let (reply, answer) = oneshot::channel();
-        self.requests.try_send(Request { bytes, reply }).map_err(|_| {
-            BackendError::new(ErrorKind::Connection, "too many requests wait for Memcached's replies")
+        self.requests.try_send(Request { bytes, reply }).map_err(|error| match error {
+            TrySendError::Full(_) => {
+                BackendError::new(ErrorKind::Connection, "too many requests wait for Memcached's replies")
+            }
+            TrySendError::Closed(_) => BackendError::new(ErrorKind::Closed, "the backend is closed"),
         })?;
         match answer.await {
             Ok(Ok(Reply::Refused(line))) => Err(BackendError::new(ErrorKind::Store, line)),

@@ -4,13 +4,17 @@ mod connection;
 mod nodes;
 mod protocol;
 mod seen;
+mod servers;
 mod store;
+#[cfg(all(test, feature = "testkit"))]
+mod tests;
+mod value;
 
 use std::fmt;
 use std::sync::Arc;
 
 use self::nodes::Nodes;
-use self::store::Servers;
+use self::servers::Servers;
 use super::{Backend, Charge, Mode, Reply, Stored, Verdict};
 use crate::{Clock, SystemClock};
 
@@ -18,7 +22,8 @@ use crate::{Clock, SystemClock};
 ///
 /// - **Exact** by compare-and-swap: a decision reads and then writes what nobody changed in between, or begins
 ///   anew. No locks are taken.
-/// - **Two round trips** for an admission, one for a denial.
+/// - **Two round trips** for an admission, one for a denial. A decision about several identities, as those of a
+///   handler with several throttles, is one for a denial too, and for an admission four more for each identity.
 /// - **The time** is that of this process, and each value says to the microsecond until when it holds: Memcached itself
 ///   forgets in whole seconds only. Processes whose clocks differ let their clients pass earlier or later by as much.
 /// - **Several servers** share the identities by rendezvous hashing. One that is gone fails the decisions about its

@@ -46,6 +46,11 @@ impl Nodes {
         Ok(())
     }
 
+    /// Ends all connections.
+    pub(super) fn close(&self) {
+        self.0.iter().filter_map(|node| node.connection.get()).for_each(Connection::close);
+    }
+
     fn of(&self, key: &str) -> Result<&Node, BackendError> {
         let best = self.0.iter().max_by_key(|node| score(&node.address, key));
         best.ok_or_else(|| BackendError::new(ErrorKind::Connection, "no Memcached server was named"))

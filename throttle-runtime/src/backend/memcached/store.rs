@@ -1,179 +1,16 @@
 //! The store contract on Memcached.
 
 use std::future::poll_fn;
-use std::hash::{BuildHasher, RandomState};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::Poll;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use tokio::try_join;
-
-use super::nodes::Nodes;
 use super::protocol::{Command, Reply, When};
-use super::seen::{Read, Seen};
+use super::seen::Read;
+use super::servers::{Found, Servers, generation_of, random, unchanged};
+use super::value::Value;
 use crate::backend::Store;
-use crate::{BackendError, Clock, ErrorKind};
-
-/// What is kept in Memcached beside each value: its generation, and until when it holds.
-#[derive(Debug)]
-pub(super) struct Servers {
-    nodes: Nodes,
-    clock: Arc<dyn Clock>,
-    seen: Seen,
-}
-
-/// What is found under a key.
-struct Found {
-    /// Which version of an entry it is; `None` if there is none.
-    cas: Option<u64>,
-    generation: u64,
-    /// Of this generation, and not yet expired.
-    value: Option<Value>,
-}
-
-#[derive(Debug, Clone)]
-struct Value {
-    text: String,
-    /// Microseconds since the Unix epoch; 0 is never.
-    until: u64,
-}
-
-/// Longer times count as points in time in Memcached.
-const LONGEST_TTL: u64 = 30 * 24 * 3_600;
-
-impl Servers {
-    pub(super) fn new(nodes: Nodes, clock: Arc<dyn Clock>) -> Self {
-        Self { nodes, clock, seen: Seen::default() }
-    }
-
-    /// What is there, and the generation of the namespace, in one round trip.
-    async fn find(&self, key: &str) -> Result<Found, BackendError> {
-        let name = generation_of(key);
-        let reply = self.nodes.ask(key, Command::Get { key });
-        let (reply, generation) = try_join!(reply, self.generation(key, &name))?;
-        Ok(match reply {
-            Reply::Value { value, cas } => {
-                Found { cas: Some(cas), generation, value: decoded(&value, generation, self.clock.now()) }
-            }
-            _ => Found { cas: None, generation, value: None },
-        })
-    }
-
-    /// The generation of the namespace on the server of this key. If there is none that can be read, one begins: of
-    /// what was stored before nothing is known.
-    async fn generation(&self, key: &str, name: &str) -> Result<u64, BackendError> {
-        loop {
-            let cas = match self.nodes.ask(key, Command::Get { key: name }).await? {
-                Reply::Value { value, cas } => match str::from_utf8(&value).map(str::parse) {
-                    Ok(Ok(generation)) => return Ok(generation),
-                    _ => Some(cas),
-                },
-                _ => None,
-            };
-            let value = random().to_string();
-            let begin = Command::Set { key: name, value: value.as_bytes(), ttl: 0, when: unchanged(cas) };
-            self.nodes.ask(key, begin).await?;
-        }
-    }
-
-    /// Stores a value under a condition; whether it was.
-    async fn write(
-        &self,
-        key: &str,
-        value: &Value,
-        generation: u64,
-        when: When,
-    ) -> Result<bool, BackendError> {
-        let bytes = format!("{generation} {} {}", value.until, value.text);
-        let ttl = seconds(value.until, self.clock.now());
-        let reply = self.nodes.ask(key, Command::Set { key, value: bytes.as_bytes(), ttl, when }).await?;
-        Ok(reply == Reply::Done)
-    }
-
-    fn until(&self, ttl: Option<Duration>) -> u64 {
-        let micros = |ttl: Duration| u64::try_from(ttl.as_micros()).unwrap_or(u64::MAX);
-        ttl.map_or(0, |ttl| self.clock.now().saturating_add(micros(ttl)).max(1))
-    }
-
-    /// Replaces what is there by what `change` makes of it, until nobody comes in between; `None` leaves it.
-    async fn update<T>(
-        &self,
-        key: &str,
-        change: impl Fn(Option<Value>) -> Result<(Option<Value>, T), BackendError>,
-    ) -> Result<T, BackendError> {
-        loop {
-            let Found { cas, generation, value } = self.find(key).await?;
-            let (new, answer) = change(value)?;
-            let Some(new) = new else { return Ok(answer) };
-            if self.write(key, &new, generation, unchanged(cas)).await? {
-                return Ok(answer);
-            }
-        }
-    }
-}
-
-const fn unchanged(cas: Option<u64>) -> When {
-    match cas {
-        Some(cas) => When::Unchanged(cas),
-        None => When::Missing,
-    }
-}
-
-/// The answers of futures that go on side by side.
-async fn all<T>(futures: Vec<impl Future<Output = T> + Unpin>) -> Vec<T> {
-    let mut slots: Vec<_> = futures.into_iter().map(|future| (future, None)).collect();
-    poll_fn(|context| {
-        for (future, answer) in &mut slots {
-            if answer.is_none()
-                && let Poll::Ready(ready) = Pin::new(future).poll(context)
-            {
-                *answer = Some(ready);
-            }
-        }
-        if slots.iter().all(|(_, answer)| answer.is_some()) { Poll::Ready(()) } else { Poll::Pending }
-    })
-    .await;
-    slots.into_iter().filter_map(|(_, answer)| answer).collect()
-}
-
-/// A number that no generation had before.
-fn random() -> u64 {
-    RandomState::new().hash_one(())
-}
-
-/// The key of the generation of a key's namespace: no store key has this sign.
-fn generation_of(key: &str) -> String {
-    format!("{}#generation", key.split(':').next().unwrap_or_default())
-}
-
-/// What was written, unless it is of another generation, has expired, or is not ours.
-fn decoded(bytes: &[u8], generation: u64, now: u64) -> Option<Value> {
-    let mut parts = str::from_utf8(bytes).ok()?.splitn(3, ' ');
-    let mut number = || parts.next()?.parse::<u64>().ok();
-    let (of, until) = (number()?, number()?);
-    let text = parts.next()?.to_owned();
-    (of == generation && (until == 0 || until > now)).then_some(Value { text, until })
-}
-
-/// Whole seconds for Memcached, never too few.
-fn seconds(until: u64, now: u64) -> u32 {
-    if until == 0 {
-        return 0;
-    }
-    // Memcached's own seconds begin at any time, so one more is kept.
-    let ttl = until.saturating_sub(now).div_ceil(1_000_000) + 1;
-    // What is longer is a point in time, by the clock of the machine whatever ours is.
-    let begin =
-        if ttl > LONGEST_TTL { SystemTime::now().duration_since(UNIX_EPOCH) } else { Ok(Duration::ZERO) };
-    let seconds = ttl.saturating_add(begin.unwrap_or_default().as_secs());
-    // Beyond 2106 is for good.
-    u32::try_from(seconds).unwrap_or(0)
-}
-
-fn no_number() -> BackendError {
-    BackendError::new(ErrorKind::Store, "what is stored in Memcached is no number")
-}
+use crate::{BackendError, ErrorKind};
 
 impl Store for Servers {
     type Error = BackendError;
@@ -186,6 +23,11 @@ impl Store for Servers {
 
     async fn initialize(&self) -> Result<(), BackendError> {
         self.nodes.ready().await
+    }
+
+    async fn close(&self) -> Result<(), BackendError> {
+        self.nodes.close();
+        Ok(())
     }
 
     async fn reset(&self, prefix: &str) -> Result<(), BackendError> {
@@ -273,4 +115,25 @@ impl Store for Servers {
         let value = Value { text: value.to_owned(), until: self.until(ttl) };
         self.write(key, &value, generation, unchanged(cas)).await
     }
+}
+
+/// The answers of futures that go on side by side.
+async fn all<T>(futures: Vec<impl Future<Output = T> + Unpin>) -> Vec<T> {
+    let mut slots: Vec<_> = futures.into_iter().map(|future| (future, None)).collect();
+    poll_fn(|context| {
+        for (future, answer) in &mut slots {
+            if answer.is_none()
+                && let Poll::Ready(ready) = Pin::new(future).poll(context)
+            {
+                *answer = Some(ready);
+            }
+        }
+        if slots.iter().all(|(_, answer)| answer.is_some()) { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+    slots.into_iter().filter_map(|(_, answer)| answer).collect()
+}
+
+fn no_number() -> BackendError {
+    BackendError::new(ErrorKind::Store, "what is stored in Memcached is no number")
 }

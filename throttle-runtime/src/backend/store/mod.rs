@@ -23,7 +23,7 @@ use crate::ErrorKind;
 /// backend on which every strategy is exact.
 ///
 /// Methods are written as `async fn`. None of them may block the thread, and all of them bear being dropped
-/// half-way. `examples/dict_backend` is a whole one.
+/// half-way. `examples/dict_backend` is a whole one, `examples/pooled_store` one in a database.
 ///
 /// - **Keys** are at most 200 ASCII letters, digits, `.`, `_`, `-` and `:`, and their case matters. A store keeps all
 ///   of each key. Values and locks never have the same key, so one table may hold both.

@@ -21,7 +21,7 @@ pub async fn b074_a_reset_forgets_everything<B: Backend>(subject: &Subject<B>) -
 }
 
 /// There is a quota for each limit of each charge, in their order, also for those without a limit.
-pub async fn b076_quotas_come_in_the_order_of_the_limits<B: Backend>(subject: &Subject<B>) -> Outcome {
+pub async fn quotas_come_in_the_order_of_the_limits<B: Backend>(subject: &Subject<B>) -> Outcome {
     let (backend, name) = (&**subject.get(), subject.name());
     let mut first = Limit::per_month(name, &[5, 3, 9]);
     first.rates.insert(1, Rate::UNLIMITED);

@@ -1,0 +1,195 @@
+//! A [`Store`] in PostgreSQL, through a pool of connections that `initialize` builds and `close` closes.
+//!
+//! Each call takes a connection for one statement, and a statement happens as a whole or not at all. So a call
+//! that is dropped leaves nothing half done, and its connection is good for the next one.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use deadpool_postgres::{BuildError, Manager, Object, Pool, PoolError};
+use throttle::ErrorKind;
+use throttle::backend::Store;
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Config, NoTls, Row};
+
+use super::statements as sql;
+
+/// What goes wrong here. It becomes the source of the `BackendError` that `on_error` sees.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PooledError {
+    #[error("the pool is not open")]
+    NotOpen,
+    #[error("the pool cannot be built")]
+    Build(#[from] BuildError),
+    #[error("there is no connection")]
+    Connect(#[from] PoolError),
+    #[error("PostgreSQL does not do that")]
+    Statement(#[from] tokio_postgres::Error),
+}
+
+pub(crate) struct Pooled {
+    config: Config,
+    size: usize,
+    pool: Mutex<Option<Pool>>,
+    writes: AtomicU32,
+}
+
+/// So often a write is followed by a sweep, which removes more than as many writes have left.
+const WRITES_PER_SWEEP: u32 = 128;
+
+/// What is kept for good is kept for ten thousand years, in microseconds.
+const FOR_GOOD: i64 = 10_000 * 365 * 24 * 3_600 * 1_000_000;
+
+impl Pooled {
+    /// On this server, through so many connections at most. None is made before it is needed.
+    pub(crate) const fn new(config: Config, size: usize) -> Self {
+        Self { config, size, pool: Mutex::new(None), writes: AtomicU32::new(0) }
+    }
+
+    /// A connection: one that is free, or a new one, or the next that is given back.
+    async fn connection(&self) -> Result<Object, PooledError> {
+        let pool = self.pool.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Ok(pool.ok_or(PooledError::NotOpen)?.get().await?)
+    }
+
+    fn replace(&self, pool: Option<Pool>) -> Option<Pool> {
+        std::mem::replace(&mut *self.pool.lock().unwrap_or_else(PoisonError::into_inner), pool)
+    }
+
+    async fn ask(&self, sql: &str, values: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, PooledError> {
+        ask(&self.connection().await?, sql, values).await
+    }
+
+    /// The same of what leaves something that expires.
+    async fn write(&self, sql: &str, values: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, PooledError> {
+        let connection = self.connection().await?;
+        let rows = ask(&connection, sql, values).await?;
+        if self.writes.fetch_add(1, Ordering::Relaxed).is_multiple_of(WRITES_PER_SWEEP) {
+            // The write has happened, whatever becomes of this.
+            let _ = ask(&connection, sql::SWEEP, &[]).await;
+        }
+        Ok(rows)
+    }
+
+    async fn add(&self, key: &str, by: i64, ttl: i64) -> Result<i64, PooledError> {
+        let rows = self.write(sql::INCREMENT, &[&key.as_bytes(), &by, &ttl]).await?;
+        rows.first().map_or(Ok(by), |row| Ok(row.try_get(0)?))
+    }
+}
+
+/// One round trip, and one more for each statement that is new to a connection.
+async fn ask(
+    connection: &Object,
+    sql: &str,
+    values: &[&(dyn ToSql + Sync)],
+) -> Result<Vec<Row>, PooledError> {
+    let statement = connection.prepare_cached(sql).await?;
+    Ok(connection.query(&statement, values).await?)
+}
+
+/// Whole microseconds, rounded up.
+fn micros(ttl: Option<Duration>) -> i64 {
+    let micros = ttl.and_then(|ttl| i64::try_from(ttl.as_nanos().div_ceil(1_000)).ok());
+    micros.map_or(FOR_GOOD, |micros| micros.min(FOR_GOOD))
+}
+
+impl Store for Pooled {
+    type Error = PooledError;
+
+    /// A statement with a condition: decisions take no locks.
+    const COMPARE_AND_SET: bool = true;
+
+    fn kind(error: &PooledError) -> ErrorKind {
+        match error {
+            PooledError::NotOpen => ErrorKind::Closed,
+            PooledError::Statement(error) if !error.is_closed() => ErrorKind::Store,
+            _ => ErrorKind::Connection,
+        }
+    }
+
+    async fn initialize(&self) -> Result<(), PooledError> {
+        let pool = Pool::builder(Manager::new(self.config.clone(), NoTls)).max_size(self.size).build()?;
+        pool.get().await?.batch_execute(sql::CREATE).await?;
+        self.replace(Some(pool));
+        Ok(())
+    }
+
+    async fn close(&self) -> Result<(), PooledError> {
+        if let Some(pool) = self.replace(None) {
+            // Connections that are in use end when they are given back.
+            pool.close();
+        }
+        Ok(())
+    }
+
+    async fn reset(&self, prefix: &str) -> Result<(), PooledError> {
+        self.ask(sql::RESET, &[&prefix.as_bytes()]).await.map(drop)
+    }
+
+    async fn get(&self, key: &str) -> Result<Option<String>, PooledError> {
+        let rows = self.ask(sql::GET, &[&key.as_bytes()]).await?;
+        rows.first().map_or(Ok(None), |row| Ok(row.try_get(0)?))
+    }
+
+    async fn set(&self, key: &str, value: &str, ttl: Option<Duration>) -> Result<(), PooledError> {
+        self.multi_set(&[(key, value)], ttl).await
+    }
+
+    async fn delete(&self, key: &str) -> Result<(), PooledError> {
+        self.ask(sql::DELETE, &[&key.as_bytes()]).await.map(drop)
+    }
+
+    async fn expire(&self, key: &str, ttl: Duration) -> Result<(), PooledError> {
+        self.write(sql::EXPIRE, &[&key.as_bytes(), &micros(Some(ttl))]).await.map(drop)
+    }
+
+    async fn increment(&self, key: &str, by: i64) -> Result<i64, PooledError> {
+        self.add(key, by, FOR_GOOD).await
+    }
+
+    async fn increment_with_ttl(&self, key: &str, by: i64, ttl: Duration) -> Result<i64, PooledError> {
+        self.add(key, by, micros(Some(ttl))).await
+    }
+
+    async fn multi_get(&self, keys: &[&str]) -> Result<Vec<Option<String>>, PooledError> {
+        let keys: Vec<_> = keys.iter().map(|key| key.as_bytes()).collect();
+        let rows = self.ask(sql::MULTI_GET, &[&keys]).await?;
+        rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+    }
+
+    async fn multi_set(&self, items: &[(&str, &str)], ttl: Option<Duration>) -> Result<(), PooledError> {
+        // Each key once, or the statement is an error; and in order, or two of them could wait for one another.
+        let items: BTreeMap<_, _> = items.iter().map(|(key, value)| (key.as_bytes(), *value)).collect();
+        let (keys, values): (Vec<_>, Vec<_>) = items.into_iter().unzip();
+        self.write(sql::MULTI_SET, &[&keys, &values, &micros(ttl)]).await.map(drop)
+    }
+
+    async fn compare_and_set(
+        &self,
+        key: &str,
+        expected: Option<&str>,
+        value: &str,
+        ttl: Option<Duration>,
+    ) -> Result<bool, PooledError> {
+        let (key, ttl) = (key.as_bytes(), micros(ttl));
+        let stored = match expected {
+            None => self.write(sql::SET_IF_MISSING, &[&key, &value, &ttl]).await?,
+            Some(expected) => self.write(sql::SET_IF_UNCHANGED, &[&key, &value, &ttl, &expected]).await?,
+        };
+        Ok(!stored.is_empty())
+    }
+
+    /// At once, whether it is free or not. Waiting for it is what `get_lock` does with this, and meanwhile it
+    /// keeps no connection from others.
+    async fn try_lock(&self, key: &str, ttl: Duration) -> Result<Option<u64>, PooledError> {
+        let rows = self.write(sql::TRY_LOCK, &[&key.as_bytes(), &micros(Some(ttl))]).await?;
+        rows.first().map_or(Ok(None), |row| Ok(Some(row.try_get::<_, i64>(0)?.cast_unsigned())))
+    }
+
+    async fn unlock(&self, key: &str, token: u64) -> Result<bool, PooledError> {
+        let freed = self.ask(sql::UNLOCK, &[&key.as_bytes(), &token.cast_signed()]).await?;
+        Ok(!freed.is_empty())
+    }
+}

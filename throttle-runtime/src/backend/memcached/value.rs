@@ -1,0 +1,73 @@
+//! What an entry of Memcached says: its generation, until when it holds, and a text of the store.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// A text of the store, and until when it holds.
+#[derive(Debug, Clone)]
+pub(super) struct Value {
+    pub(super) text: String,
+    /// Microseconds since the Unix epoch; 0 is never.
+    pub(super) until: u64,
+}
+
+/// Longer times count as points in time in Memcached.
+const LONGEST_TTL: u64 = 30 * 24 * 3_600;
+
+impl Value {
+    pub(super) fn encode(&self, generation: u64) -> String {
+        format!("{generation} {} {}", self.until, self.text)
+    }
+
+    /// What was written, unless it is of another generation, has expired, or is not ours.
+    pub(super) fn decode(bytes: &[u8], generation: u64, now: u64) -> Option<Self> {
+        let mut parts = str::from_utf8(bytes).ok()?.splitn(3, ' ');
+        let mut number = || parts.next()?.parse::<u64>().ok();
+        let (of, until) = (number()?, number()?);
+        let text = parts.next()?.to_owned();
+        (of == generation && (until == 0 || until > now)).then_some(Self { text, until })
+    }
+
+    /// Whole seconds for Memcached, never too few.
+    pub(super) fn seconds(&self, now: u64) -> u32 {
+        if self.until == 0 {
+            return 0;
+        }
+        // Memcached's own seconds begin at any time, so one more is kept.
+        let ttl = self.until.saturating_sub(now).div_ceil(1_000_000) + 1;
+        // What is longer is a point in time, by the clock of the machine whatever ours is.
+        let begin =
+            if ttl > LONGEST_TTL { SystemTime::now().duration_since(UNIX_EPOCH) } else { Ok(Duration::ZERO) };
+        let seconds = ttl.saturating_add(begin.unwrap_or_default().as_secs());
+        // Beyond 2106 is for good.
+        u32::try_from(seconds).unwrap_or(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn b065_memcached_never_forgets_early() {
+        let seconds = |micros| Value { text: String::new(), until: 1_000 + micros }.seconds(1_000);
+        assert_eq!([1, 1_000_000, 1_000_001].map(seconds), [2, 2, 3]);
+        let month = (LONGEST_TTL - 1) * 1_000_000;
+        assert_eq!(seconds(month), 30 * 24 * 3_600);
+        let epoch = SystemTime::now().duration_since(UNIX_EPOCH).expect("a time after 1970").as_secs();
+        assert!(u64::from(seconds(month + 1)) > epoch + LONGEST_TTL, "a second more is a point in time");
+        assert_eq!(seconds(u64::MAX - 1_000), 0, "for good");
+        assert_eq!(Value { text: String::new(), until: 0 }.seconds(1_000), 0, "for good");
+    }
+
+    #[test]
+    fn b079_only_what_was_written_is_read() {
+        let value = Value { text: "1AA 2".to_owned(), until: 9 };
+        let bytes = value.encode(7);
+        let read = |generation, now| Value::decode(bytes.as_bytes(), generation, now);
+        assert!(read(7, 8).is_some_and(|read| read.text == value.text && read.until == 9));
+        assert!(read(6, 8).is_none() && read(7, 9).is_none(), "of another generation, or expired");
+        for other in [&b""[..], b"7", b"7 9", b"x 9 1", b"7 -1 1", b"\xff 9 1"] {
+            assert!(Value::decode(other, 7, 8).is_none(), "{other:?}");
+        }
+    }
+}
