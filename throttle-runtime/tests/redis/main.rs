@@ -6,7 +6,9 @@ mod any_state;
 mod decisions;
 mod differential;
 mod failures;
+mod fleet;
 mod model;
+mod sentinel;
 #[path = "../served/mod.rs"]
 mod served;
 mod server;

@@ -5,11 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use redis::io::tcp::{TcpSettings, socket2::TcpKeepalive};
-use redis::{Client, ConnectionInfo, IntoConnectionInfo, ProtocolVersion, RedisResult};
+use redis::{
+    Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, ProtocolVersion, RedisError, RedisResult,
+    parse_redis_url,
+};
 
 use super::Redis;
 use super::denied::Denied;
 use super::engine::Engine;
+use super::sentinels::Sentinels;
+use super::server::Server;
 use super::slot::Slot;
 use crate::ConfigError;
 use crate::clock::Clock;
@@ -17,17 +22,36 @@ use crate::clock::Clock;
 /// Settings of a [`Redis`] backend.
 #[must_use = "a builder does nothing until `build()`"]
 pub struct RedisBuilder {
+    /// How to connect to the server, and where it is if nobody watches it.
     server: RedisResult<ConnectionInfo>,
+    watched: Option<Watched>,
     namespace: String,
     max_in_flight: usize,
     remember_denied: bool,
     clock: Option<Arc<dyn Clock>>,
 }
 
+/// A server that sentinels watch.
+struct Watched {
+    sentinels: Vec<RedisResult<ConnectionInfo>>,
+    name: String,
+}
+
 impl RedisBuilder {
-    pub(super) fn new(url: &str) -> Self {
+    pub(super) fn at(url: &str) -> Self {
+        Self::new(url.into_connection_info(), None)
+    }
+
+    pub(super) fn watched<U: AsRef<str>>(urls: impl IntoIterator<Item = U>, name: String) -> Self {
+        let nowhere = ConnectionAddr::Tcp(String::new(), 0).into_connection_info();
+        let sentinels = urls.into_iter().map(|url| sentinel(url.as_ref())).collect();
+        Self::new(nowhere, Some(Watched { sentinels, name }))
+    }
+
+    fn new(server: RedisResult<ConnectionInfo>, watched: Option<Watched>) -> Self {
         Self {
-            server: url.into_connection_info(),
+            server,
+            watched,
             namespace: "throttle".to_owned(),
             max_in_flight: 4_096,
             remember_denied: true,
@@ -42,7 +66,7 @@ impl RedisBuilder {
         self
     }
 
-    /// As whom to log in, where the URL does not say it.
+    /// As whom to log in, where the URL does not say it. What the URLs of sentinels say is for the sentinels.
     pub fn username(self, username: &str) -> Self {
         self.with(|server| {
             let settings = server.redis_settings().clone().set_username(username);
@@ -89,18 +113,18 @@ impl RedisBuilder {
     ///
     /// # Errors
     ///
-    /// If the URL is none of Redis.
+    /// If a URL is none of Redis, or if there are no sentinels where there should be some.
     pub fn build(self) -> Result<Redis, ConfigError> {
-        // What the client says about a URL is kept out of it: who knows what of the URL that is.
-        let wrong =
-            |_| ConfigError::one("the URL is none of Redis: write one such as \"redis://127.0.0.1:6379\"");
-        let server = self.server.map_err(wrong)?.set_tcp_settings(tcp());
+        let how = self.server.map_err(no_url)?.set_tcp_settings(tcp());
         // Only by this version does the client say that a connection is lost before a request fails by it.
-        let settings = server.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
-        let server = server.set_redis_settings(settings);
-        let address = server.addr().to_string();
-        let client = Client::open(server).map_err(wrong)?;
-        let slot = Arc::new(Slot::new(client, self.max_in_flight));
+        let settings = how.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
+        let how = how.set_redis_settings(settings);
+        let address = address(how.addr(), self.watched.as_ref());
+        let server = match self.watched {
+            None => Server::At(Client::open(how).map_err(no_url)?),
+            Some(watched) => Server::Watched(watched.by(how)?),
+        };
+        let slot = Arc::new(Slot::new(server, self.max_in_flight));
         let denied = self.remember_denied.then(Denied::new);
         let engine = Engine { slot, namespace: self.namespace, clock: self.clock, denied };
         Ok(Redis { engine, address })
@@ -110,6 +134,42 @@ impl RedisBuilder {
         self.server = self.server.map(change);
         self
     }
+}
+
+impl Watched {
+    fn by(self, how: ConnectionInfo) -> Result<Sentinels, ConfigError> {
+        if self.sentinels.is_empty() {
+            return Err(ConfigError::one(format!(
+                "the master {:?} has no sentinels: name one or more",
+                self.name
+            )));
+        }
+        let client = |sentinel: RedisResult<ConnectionInfo>| Client::open(sentinel?.set_tcp_settings(tcp()));
+        let clients: RedisResult<_> = self.sentinels.into_iter().map(client).collect();
+        Ok(Sentinels::new(clients.map_err(no_url)?, self.name, how))
+    }
+}
+
+/// What a URL says about a sentinel.
+fn sentinel(url: &str) -> RedisResult<ConnectionInfo> {
+    let Some(mut parsed) = parse_redis_url(url) else { return url.into_connection_info() };
+    if parsed.port().is_none() {
+        // Of a path to a socket there is no port to say.
+        let _ = parsed.set_port(Some(26_379));
+    }
+    parsed.into_connection_info()
+}
+
+/// What the client says about a URL is kept out of it: who knows what of the URL that is.
+fn no_url(_: RedisError) -> ConfigError {
+    ConfigError::one("the URL is none of Redis: write one such as \"redis://127.0.0.1:6379\"")
+}
+
+/// Where the server is, as people are told it.
+fn address(address: &ConnectionAddr, watched: Option<&Watched>) -> String {
+    let Some(Watched { sentinels, name }) = watched else { return address.to_string() };
+    let sentinels = sentinels.iter().flatten().map(|sentinel| sentinel.addr().to_string());
+    format!("{name} by {}", sentinels.collect::<Vec<_>>().join(", "))
 }
 
 /// Without these a peer that is gone stays connected for a quarter of an hour.
@@ -126,7 +186,7 @@ fn tcp() -> TcpSettings {
 
 impl fmt::Debug for RedisBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let address = self.server.as_ref().map(|server| server.addr().to_string());
+        let address = self.server.as_ref().map(|server| address(server.addr(), self.watched.as_ref()));
         f.debug_struct("RedisBuilder")
             .field("address", &address.ok())
             .field("namespace", &self.namespace)

@@ -11,6 +11,8 @@ mod question;
 mod reset;
 mod scripted;
 mod scripts;
+mod sentinels;
+mod server;
 mod slot;
 mod stored;
 
@@ -70,7 +72,36 @@ impl Redis {
     /// A backend with other settings, on the server with this URL: `redis://[[user]:password@]host[:port][/database]`,
     /// or `unix:///path?db=database`.
     pub fn builder(url: &str) -> RedisBuilder {
-        RedisBuilder::new(url)
+        RedisBuilder::at(url)
+    }
+
+    /// A backend on the master of this name, wherever these sentinels say that it is. They are asked before each
+    /// connection, so that after a failover the limits go on at the new master, with what had reached it by then.
+    ///
+    /// A user and a password in a URL, `redis://[[user]:password@]host[:port]`, are for that sentinel. Those for the
+    /// master are said by the builder, and so is the database.
+    ///
+    /// ```no_run
+    /// use throttle::backend::Redis;
+    ///
+    /// # fn main() -> Result<(), throttle::ConfigError> {
+    /// let sentinels = ["redis://10.0.0.1:26379", "redis://10.0.0.2:26379", "redis://10.0.0.3:26379"];
+    /// let redis = Redis::sentinel(sentinels, "mymaster").username("throttle").password("secret").build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// - One sentinel that answers is enough. One that does not is waited for no longer than a tenth of a second
+    ///   before the next one is asked as well, and each process begins with another one.
+    /// - A server that says that it is no master is not used.
+    /// - Replication is not waited for: what was charged in the last moment before a failover may be free again, and
+    ///   while a master that was cut off does not know it yet, those who still reach it are decided there. Redis
+    ///   bounds that by `min-replicas-to-write` and `min-replicas-max-lag`.
+    pub fn sentinel<U: AsRef<str>>(
+        urls: impl IntoIterator<Item = U>,
+        master: impl Into<String>,
+    ) -> RedisBuilder {
+        RedisBuilder::watched(urls, master.into())
     }
 
     /// Whether there is a connection.

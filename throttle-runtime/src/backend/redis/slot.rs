@@ -7,10 +7,11 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
 use redis::aio::MultiplexedConnection;
-use redis::{Client, Cmd, RedisError, Value};
+use redis::{Cmd, RedisError, Value};
 use tokio::sync::Semaphore;
 
 use super::failure::{self, Refusal};
+use super::server::Server;
 use super::{connector, scripts::Scripts};
 use crate::{BackendError, ErrorKind};
 
@@ -22,7 +23,7 @@ const PATIENCE: Duration = Duration::from_millis(10);
 
 /// The connection in use, if there is one, and how to come by the next.
 pub(super) struct Slot {
-    pub(super) client: Client,
+    pub(super) server: Server,
     pub(super) scripts: Scripts,
     live: RwLock<Live>,
     /// Whether a connector is at work.
@@ -63,9 +64,9 @@ impl Connection {
 }
 
 impl Slot {
-    pub(super) fn new(client: Client, max_in_flight: usize) -> Self {
+    pub(super) fn new(server: Server, max_in_flight: usize) -> Self {
         Self {
-            client,
+            server,
             scripts: Scripts::default(),
             live: RwLock::default(),
             connecting: AtomicBool::new(false),
