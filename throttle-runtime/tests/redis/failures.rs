@@ -174,6 +174,18 @@ async fn b076_errors_keep_their_source_and_say_no_password() {
     assert!(hit(&right, 0).await.expect("a decision"));
 }
 
+#[cfg(not(feature = "redis-tls"))]
+#[test]
+fn who_wants_tls_without_its_feature_is_told_which_it_is() {
+    for url in ["rediss://:s3cret@localhost", "valkeys://:s3cret@localhost"] {
+        for builder in [Redis::builder(url), Redis::sentinel([url], "it")] {
+            let problem = builder.build().expect_err("no TLS").to_string();
+            assert!(problem.contains("turn on the feature `redis-tls`"), "{problem}");
+            assert!(!problem.contains("s3cret"), "{problem}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_closed_backend_says_so() {
     let server = Server::start();

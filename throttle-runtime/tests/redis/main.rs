@@ -15,6 +15,8 @@ mod server;
 #[expect(dead_code, reason = "some of it is for tests without a server")]
 #[path = "../strategies/common.rs"]
 mod strategies;
+#[cfg(feature = "redis-tls")]
+mod tls;
 
 use served::Served;
 use server::Server;

@@ -154,14 +154,14 @@ impl Drop for Server {
 }
 
 /// Where servers put what they write.
-const DIRECTORY: &str = env!("CARGO_TARGET_TMPDIR");
+pub(crate) const DIRECTORY: &str = env!("CARGO_TARGET_TMPDIR");
 
 /// The server that is tested.
 fn program() -> String {
     std::env::var("THROTTLE_REDIS_SERVER").unwrap_or_else(|_| "redis-server".to_owned())
 }
 
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
     listener.local_addr().expect("an address").port()
 }

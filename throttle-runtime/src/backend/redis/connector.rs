@@ -5,7 +5,8 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use redis::{AsyncConnectionConfig, PushInfo, PushKind, RedisError, Value};
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, Client, PushInfo, PushKind, RedisError, Value};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
@@ -83,19 +84,15 @@ pub(super) async fn connect(slot: &Arc<Slot>) -> Result<(), BackendError> {
 async fn ready(slot: &Slot, lost: oneshot::Sender<()>) -> Result<Connection, BackendError> {
     let client = slot.server.locate().await?;
     let lost = std::sync::Mutex::new(Some(lost));
-    let config = AsyncConnectionConfig::new()
-        .set_connection_timeout(None)
-        .set_response_timeout(None)
-        .set_pipeline_buffer_size(1024)
-        .set_push_sender(move |push: PushInfo| {
+    let config =
+        AsyncConnectionConfig::new().set_pipeline_buffer_size(1024).set_push_sender(move |push: PushInfo| {
             let lost = lost.lock().ok().and_then(|mut lost| lost.take());
             match lost.filter(|_| push.kind == PushKind::Disconnection) {
                 Some(lost) => lost.send(()),
                 None => Ok(()),
             }
         });
-    let connection = client.get_multiplexed_async_connection_with_config(&config).await.map_err(failed)?;
-    let connection = Connection::new(connection);
+    let connection = Connection::new(open(&client, config).await.map_err(failed)?);
     connection.send(&redis::cmd("PING")).await.map_err(failed)?;
     expect_master(&connection).await?;
     for script in slot.scripts.all() {
@@ -106,6 +103,17 @@ async fn ready(slot: &Slot, lost: oneshot::Sender<()>) -> Result<Connection, Bac
         }
     }
     Ok(connection)
+}
+
+/// A connection of the client crate, without its timeouts: whoever opens it has one.
+pub(super) async fn open(
+    client: &Client,
+    config: AsyncConnectionConfig,
+) -> Result<MultiplexedConnection, RedisError> {
+    #[cfg(feature = "redis-tls")]
+    super::tls::provide(client);
+    let config = config.set_connection_timeout(None).set_response_timeout(None);
+    client.get_multiplexed_async_connection_with_config(&config).await
 }
 
 /// Makes sure that something can be written there. Learnt only from a request that fails, it would be learnt again by

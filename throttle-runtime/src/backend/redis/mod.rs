@@ -1,5 +1,6 @@
 //! In Redis: limits that any number of processes share.
 
+mod address;
 mod builder;
 mod compare;
 mod connector;
@@ -7,6 +8,7 @@ mod denied;
 mod engine;
 mod failure;
 mod names;
+mod place;
 mod question;
 mod reset;
 mod scripted;
@@ -15,11 +17,14 @@ mod sentinels;
 mod server;
 mod slot;
 mod stored;
+#[cfg(feature = "redis-tls")]
+mod tls;
 
 use std::fmt;
 
 pub use self::builder::RedisBuilder;
 use self::engine::Engine;
+use self::place::Place;
 use self::question::Question;
 use super::{Backend, Charge, Mode, Reply, Verdict};
 use crate::{ConfigError, Soon};
@@ -38,6 +43,9 @@ use crate::{ConfigError, Soon};
 ///   requests do not reach Redis. So a [reset](crate::Registry::reset) or a refund by another process may take
 ///   that second to be noticed.
 /// - Names of states hold digests, not keys. Values are the words of a [`State`](crate::strategy::State).
+///
+/// With the feature `redis-tls`, a URL that begins with `rediss://` is connected to by TLS. The algorithms are those that
+/// the application has installed as rustls's `CryptoProvider`, or else those of `ring`.
 ///
 /// Where Redis makes room by evicting keys, limits are forgotten: let it refuse instead (`noeviction`).
 ///
@@ -70,9 +78,9 @@ impl Redis {
     }
 
     /// A backend with other settings, on the server with this URL: `redis://[[user]:password@]host[:port][/database]`,
-    /// or `unix:///path?db=database`.
+    /// the same with `rediss://` for TLS, or `unix:///path?db=database`.
     pub fn builder(url: &str) -> RedisBuilder {
-        RedisBuilder::at(url)
+        RedisBuilder::new(Place::at(url))
     }
 
     /// A backend on the master of this name, wherever these sentinels say that it is. They are asked before each
@@ -101,7 +109,7 @@ impl Redis {
         urls: impl IntoIterator<Item = U>,
         master: impl Into<String>,
     ) -> RedisBuilder {
-        RedisBuilder::watched(urls, master.into())
+        RedisBuilder::new(Place::watched(urls, master.into()))
     }
 
     /// Whether there is a connection.

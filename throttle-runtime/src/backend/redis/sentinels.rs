@@ -5,12 +5,11 @@
 
 use std::time::Duration;
 
-use redis::{AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo};
+use redis::{AsyncConnectionConfig, Client, ConnectionInfo};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
-use super::connector::random_index;
-use super::failure;
+use super::{address, connector, failure};
 use crate::{BackendError, ErrorKind};
 
 /// How long one sentinel is waited for before the next one is asked as well.
@@ -38,7 +37,7 @@ impl Sentinels {
     pub(super) async fn master(&self) -> Result<Client, BackendError> {
         let end = Instant::now() + ALL;
         // All processes that lose a master together do not ask the same sentinel.
-        let (before, from) = self.clients.split_at(random_index(self.clients.len()));
+        let (before, from) = self.clients.split_at(connector::random_index(self.clients.len()));
         let mut others = from.iter().chain(before);
         let mut asked = JoinSet::new();
         let mut why = None;
@@ -64,16 +63,14 @@ impl Sentinels {
 
     fn client(&self, (host, port): (String, u16)) -> Result<Client, BackendError> {
         let failed = |error| failure::backend_error("the address of the master makes no sense", error);
-        Client::open(self.how.clone().set_addr(ConnectionAddr::Tcp(host, port))).map_err(failed)
+        Client::open(address::moved(&self.how, host, port)).map_err(failed)
     }
 }
 
 /// What one sentinel says.
 async fn ask(sentinel: Client, name: String) -> Result<(String, u16), BackendError> {
     let failed = |error| failure::backend_error("cannot ask a sentinel", error);
-    let config = AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
-    let connection = sentinel.get_multiplexed_async_connection_with_config(&config);
-    let mut connection = connection.await.map_err(failed)?;
+    let mut connection = connector::open(&sentinel, AsyncConnectionConfig::new()).await.map_err(failed)?;
     let mut command = redis::cmd("SENTINEL");
     let command = command.arg("GET-MASTER-ADDR-BY-NAME").arg(&name);
     let address: Option<(String, u16)> = command.query_async(&mut connection).await.map_err(failed)?;
