@@ -10,10 +10,10 @@ use tokio::time::{sleep, timeout};
 
 use crate::server::Server;
 
-const DEADLINE: Duration = Duration::from_millis(100);
+pub(crate) const DEADLINE: Duration = Duration::from_millis(100);
 
 /// A decision as a throttle asks for it: within a deadline.
-async fn hit(redis: &Redis, key: u32) -> Result<bool, Option<BackendError>> {
+pub(crate) async fn hit(redis: &Redis, key: u32) -> Result<bool, Option<BackendError>> {
     let (key, rates) = (Key::from(key), [Rate::per_day(1_000)]);
     let charges = [Charge::new("t", &key, &FixedWindow, &rates, 1)];
     match timeout(DEADLINE, redis.decide(&charges, Mode::Take)).await {
@@ -24,7 +24,7 @@ async fn hit(redis: &Redis, key: u32) -> Result<bool, Option<BackendError>> {
 }
 
 /// Until a decision is made again; a server that starts takes its time.
-async fn recovers(redis: &Redis) {
+pub(crate) async fn recovers(redis: &Redis) {
     let started = Instant::now();
     while hit(redis, 0).await.is_err() {
         assert!(started.elapsed() < Duration::from_secs(20), "it does not recover: {redis:?}");
@@ -172,6 +172,18 @@ async fn b076_errors_keep_their_source_and_say_no_password() {
     let right = Redis::builder(&server.url()).password("s3cret-right").build().expect("a backend");
     right.initialize().await.expect("the right password");
     assert!(hit(&right, 0).await.expect("a decision"));
+}
+
+#[cfg(not(feature = "redis-tls"))]
+#[test]
+fn who_wants_tls_without_its_feature_is_told_which_it_is() {
+    for url in ["rediss://:s3cret@localhost", "valkeys://:s3cret@localhost"] {
+        for builder in [Redis::builder(url), Redis::sentinel([url], "it")] {
+            let problem = builder.build().expect_err("no TLS").to_string();
+            assert!(problem.contains("turn on the feature `redis-tls`"), "{problem}");
+            assert!(!problem.contains("s3cret"), "{problem}");
+        }
+    }
 }
 
 #[tokio::test]

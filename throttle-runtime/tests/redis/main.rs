@@ -7,13 +7,17 @@ mod batches;
 mod decisions;
 mod differential;
 mod failures;
+mod fleet;
 mod model;
+mod sentinel;
 #[path = "../served/mod.rs"]
 mod served;
 mod server;
 #[expect(dead_code, reason = "some of it is for tests without a server")]
 #[path = "../strategies/common.rs"]
 mod strategies;
+#[cfg(feature = "redis-tls")]
+mod tls;
 
 use served::Served;
 use server::Server;

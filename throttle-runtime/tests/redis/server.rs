@@ -13,35 +13,57 @@ pub(crate) struct Server {
     child: Child,
     pub(crate) port: u16,
     password: Option<&'static str>,
+    options: Vec<String>,
 }
 
 impl Server {
     pub(crate) fn start() -> Self {
-        Self::on(free_port(), None)
+        Self::with(&[])
     }
 
     pub(crate) fn with_password(password: &'static str) -> Self {
-        Self::on(free_port(), Some(password))
+        Self::on(free_port(), Some(password), Vec::new())
     }
 
-    fn on(port: u16, password: Option<&'static str>) -> Self {
-        let mut command = Command::new("redis-server");
+    /// With options of the command line.
+    pub(crate) fn with(options: &[&str]) -> Self {
+        Self::on(free_port(), None, options.iter().map(ToString::to_string).collect())
+    }
+
+    fn on(port: u16, password: Option<&'static str>, options: Vec<String>) -> Self {
+        let mut command = Command::new(program());
         command.args([
             "--bind",
             "127.0.0.1",
+            "--port",
+            &port.to_string(),
             "--save",
             "",
             "--appendonly",
             "no",
-            "--port",
-            &port.to_string(),
         ]);
+        command.args(["--dir", DIRECTORY, "--dbfilename", &format!("{port}.rdb")]).args(&options);
         if let Some(password) = password {
             command.args(["--requirepass", password]);
         }
+        Self::by(command, port, password, options)
+    }
+
+    /// A sentinel with this configuration.
+    pub(crate) fn sentinel(password: Option<&'static str>, configuration: &str) -> Self {
+        let port = free_port();
+        let file = format!("{DIRECTORY}/{port}.conf");
+        let configuration = format!("port {port}\nbind 127.0.0.1\ndir {DIRECTORY}\n{configuration}");
+        std::fs::write(&file, configuration).expect("a configuration");
+        let mut command = Command::new(program());
+        command.args([&file, "--sentinel"]);
+        Self::by(command, port, password, Vec::new())
+    }
+
+    fn by(mut command: Command, port: u16, password: Option<&'static str>, options: Vec<String>) -> Self {
         let child = command.stdout(Stdio::null()).spawn();
         let child = child.expect("no redis-server: install it with `apt-get install redis-server`");
-        let server = Self { child, port, password };
+        let server = Self { child, port, password, options };
         let started = Instant::now();
         while server.try_connect().is_none() {
             assert!(started.elapsed() < Duration::from_secs(20), "redis-server does not answer");
@@ -96,9 +118,9 @@ impl Server {
 
     /// Ends the server as a power failure does, and starts another one in its place.
     pub(crate) fn kill(mut self) -> impl FnOnce() -> Self {
-        let (port, password) = (self.port, self.password);
+        let (port, password, options) = (self.port, self.password, std::mem::take(&mut self.options));
         self.end();
-        move || Self::on(port, password)
+        move || Self::on(port, password, options)
     }
 
     /// The server stands still, with its connections open.
@@ -119,6 +141,9 @@ impl Server {
         // It may have ended by itself; then there is nothing to do.
         let _ = self.child.kill();
         let _ = self.child.wait();
+        for kind in ["rdb", "conf"] {
+            let _ = std::fs::remove_file(format!("{DIRECTORY}/{}.{kind}", self.port));
+        }
     }
 }
 
@@ -128,7 +153,15 @@ impl Drop for Server {
     }
 }
 
-fn free_port() -> u16 {
+/// Where servers put what they write.
+pub(crate) const DIRECTORY: &str = env!("CARGO_TARGET_TMPDIR");
+
+/// The server that is tested.
+fn program() -> String {
+    std::env::var("THROTTLE_REDIS_SERVER").unwrap_or_else(|_| "redis-server".to_owned())
+}
+
+pub(crate) fn free_port() -> u16 {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
     listener.local_addr().expect("an address").port()
 }

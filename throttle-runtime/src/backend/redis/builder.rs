@@ -2,14 +2,14 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
-use redis::io::tcp::{TcpSettings, socket2::TcpKeepalive};
-use redis::{Client, ConnectionInfo, IntoConnectionInfo, ProtocolVersion, RedisResult};
+#[cfg(feature = "redis-tls")]
+use redis::ClientTlsConfig;
 
 use super::Redis;
 use super::denied::Denied;
 use super::engine::Engine;
+use super::place::Place;
 use super::slot::Slot;
 use crate::ConfigError;
 use crate::clock::Clock;
@@ -17,7 +17,7 @@ use crate::clock::Clock;
 /// Settings of a [`Redis`] backend.
 #[must_use = "a builder does nothing until `build()`"]
 pub struct RedisBuilder {
-    server: RedisResult<ConnectionInfo>,
+    place: Place,
     namespace: String,
     max_in_flight: usize,
     remember_denied: bool,
@@ -25,9 +25,9 @@ pub struct RedisBuilder {
 }
 
 impl RedisBuilder {
-    pub(super) fn new(url: &str) -> Self {
+    pub(super) fn new(place: Place) -> Self {
         Self {
-            server: url.into_connection_info(),
+            place,
             namespace: "throttle".to_owned(),
             max_in_flight: 4_096,
             remember_denied: true,
@@ -42,28 +42,22 @@ impl RedisBuilder {
         self
     }
 
-    /// As whom to log in, where the URL does not say it.
-    pub fn username(self, username: &str) -> Self {
-        self.with(|server| {
-            let settings = server.redis_settings().clone().set_username(username);
-            server.set_redis_settings(settings)
-        })
+    /// As whom to log in, where the URL does not say it. What the URLs of sentinels say is for the sentinels.
+    pub fn username(mut self, username: &str) -> Self {
+        self.place = self.place.with(|settings| settings.set_username(username));
+        self
     }
 
     /// The password, where the URL does not say it. It never stands in errors, `Debug` or events.
-    pub fn password(self, password: &str) -> Self {
-        self.with(|server| {
-            let settings = server.redis_settings().clone().set_password(password);
-            server.set_redis_settings(settings)
-        })
+    pub fn password(mut self, password: &str) -> Self {
+        self.place = self.place.with(|settings| settings.set_password(password));
+        self
     }
 
     /// The number of the database, where the URL does not say it.
-    pub fn database(self, number: u32) -> Self {
-        self.with(|server| {
-            let settings = server.redis_settings().clone().set_db(number.into());
-            server.set_redis_settings(settings)
-        })
+    pub fn database(mut self, number: u32) -> Self {
+        self.place = self.place.with(|settings| settings.set_db(number.into()));
+        self
     }
 
     /// How many requests wait for the server at most; 4096 unless said otherwise. One more fails at once.
@@ -85,50 +79,64 @@ impl RedisBuilder {
         self
     }
 
+    /// Whether the server is reached by TLS. Unless said otherwise it is if its URL begins with `rediss://`, or the
+    /// URL of one of its sentinels does: its certificate has to be one for the name or the address that they say.
+    #[cfg(feature = "redis-tls")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "redis-tls")))]
+    pub const fn tls(mut self, on: bool) -> Self {
+        self.place.tls.on = Some(on);
+        self
+    }
+
+    /// Whose certificates are trusted, in PEM: one authority, or several one after the other. Unless said otherwise
+    /// those that the machine trusts.
+    ///
+    /// ```no_run
+    /// use throttle::backend::Redis;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let redis = Redis::builder("rediss://redis.internal:6380")
+    ///     .root_certificate(std::fs::read("/etc/redis/ca.pem")?)
+    ///     .client_certificate(std::fs::read("/etc/service/cert.pem")?, std::fs::read("/etc/service/key.pem")?)
+    ///     .build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "redis-tls")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "redis-tls")))]
+    pub fn root_certificate(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.place.tls.root = Some(pem.into());
+        self
+    }
+
+    /// The certificate that a server may ask for, with those between it and its authority, and its key: both in PEM.
+    #[cfg(feature = "redis-tls")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "redis-tls")))]
+    pub fn client_certificate(mut self, certificate: impl Into<Vec<u8>>, key: impl Into<Vec<u8>>) -> Self {
+        self.place.tls.client =
+            Some(ClientTlsConfig { client_cert: certificate.into(), client_key: key.into() });
+        self
+    }
+
     /// The backend. It connects when its registry is installed, or else at its first request.
     ///
     /// # Errors
     ///
-    /// If the URL is none of Redis.
+    /// If a URL is none of Redis, if there are no sentinels where there should be some, or if certificates are none
+    /// or nothing is encrypted by them.
     pub fn build(self) -> Result<Redis, ConfigError> {
-        // What the client says about a URL is kept out of it: who knows what of the URL that is.
-        let wrong =
-            |_| ConfigError::one("the URL is none of Redis: write one such as \"redis://127.0.0.1:6379\"");
-        let server = self.server.map_err(wrong)?.set_tcp_settings(tcp());
-        // Only by this version does the client say that a connection is lost before a request fails by it.
-        let settings = server.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
-        let server = server.set_redis_settings(settings);
-        let address = server.addr().to_string();
-        let client = Client::open(server).map_err(wrong)?;
-        let slot = Arc::new(Slot::new(client, self.max_in_flight));
+        let address = self.place.to_string();
+        let slot = Arc::new(Slot::new(self.place.settle()?, self.max_in_flight));
         let denied = self.remember_denied.then(Denied::new);
         let engine = Engine { slot, namespace: self.namespace, clock: self.clock, denied };
         Ok(Redis { engine, address })
     }
-
-    fn with(mut self, change: impl FnOnce(ConnectionInfo) -> ConnectionInfo) -> Self {
-        self.server = self.server.map(change);
-        self
-    }
-}
-
-/// Without these a peer that is gone stays connected for a quarter of an hour.
-fn tcp() -> TcpSettings {
-    let keepalive =
-        TcpKeepalive::new().with_time(Duration::from_secs(5)).with_interval(Duration::from_secs(1));
-    #[cfg(not(windows))]
-    let keepalive = keepalive.with_retries(3);
-    let settings = TcpSettings::default().set_nodelay(true).set_keepalive(keepalive);
-    #[cfg(target_os = "linux")]
-    let settings = settings.set_user_timeout(Duration::from_secs(2));
-    settings
 }
 
 impl fmt::Debug for RedisBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let address = self.server.as_ref().map(|server| server.addr().to_string());
         f.debug_struct("RedisBuilder")
-            .field("address", &address.ok())
+            .field("address", &self.place.to_string())
             .field("namespace", &self.namespace)
             .field("max_in_flight", &self.max_in_flight)
             .field("remember_denied", &self.remember_denied)

@@ -5,7 +5,8 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use redis::{AsyncConnectionConfig, Client, PushInfo, PushKind};
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, Client, PushInfo, PushKind, RedisError, Value};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
@@ -62,7 +63,7 @@ impl Drop for AtWork {
 /// Connects and puts the connection to use.
 pub(super) async fn connect(slot: &Arc<Slot>) -> Result<(), BackendError> {
     let (lost, is_lost) = oneshot::channel();
-    let ready = timeout(ATTEMPT, ready(&slot.client, lost));
+    let ready = timeout(ATTEMPT, ready(slot, lost));
     let connection = ready.await.unwrap_or_else(|_| {
         Err(BackendError::new(ErrorKind::Timeout, format!("Redis did not answer within {ATTEMPT:?}")))
     })?;
@@ -79,24 +80,21 @@ pub(super) async fn connect(slot: &Arc<Slot>) -> Result<(), BackendError> {
     Ok(())
 }
 
-/// A connection that has answered, with all scripts loaded.
-async fn ready(client: &Client, lost: oneshot::Sender<()>) -> Result<Connection, BackendError> {
+/// A connection to a master that has answered, with all scripts loaded.
+async fn ready(slot: &Slot, lost: oneshot::Sender<()>) -> Result<Connection, BackendError> {
+    let client = slot.server.locate().await?;
     let lost = std::sync::Mutex::new(Some(lost));
-    let config = AsyncConnectionConfig::new()
-        .set_connection_timeout(None)
-        .set_response_timeout(None)
-        .set_pipeline_buffer_size(1024)
-        .set_push_sender(move |push: PushInfo| {
+    let config =
+        AsyncConnectionConfig::new().set_pipeline_buffer_size(1024).set_push_sender(move |push: PushInfo| {
             let lost = lost.lock().ok().and_then(|mut lost| lost.take());
             match lost.filter(|_| push.kind == PushKind::Disconnection) {
                 Some(lost) => lost.send(()),
                 None => Ok(()),
             }
         });
-    let failed = |error| failure::backend_error("cannot connect to Redis", error);
-    let connection = client.get_multiplexed_async_connection_with_config(&config).await.map_err(failed)?;
-    let connection = Connection::new(connection);
+    let connection = Connection::new(open(&client, config).await.map_err(failed)?);
     connection.send(&redis::cmd("PING")).await.map_err(failed)?;
+    expect_master(&connection).await?;
     for script in scripts::all() {
         match connection.send(redis::cmd("SCRIPT").arg("LOAD").arg(&script.text)).await {
             Err(error) if failure::is_of_connection(&error) => return Err(failed(error)),
@@ -105,6 +103,38 @@ async fn ready(client: &Client, lost: oneshot::Sender<()>) -> Result<Connection,
         }
     }
     Ok(connection)
+}
+
+/// A connection of the client crate, without its timeouts: whoever opens it has one.
+pub(super) async fn open(
+    client: &Client,
+    config: AsyncConnectionConfig,
+) -> Result<MultiplexedConnection, RedisError> {
+    #[cfg(feature = "redis-tls")]
+    super::tls::provide(client);
+    let config = config.set_connection_timeout(None).set_response_timeout(None);
+    client.get_multiplexed_async_connection_with_config(&config).await
+}
+
+/// Makes sure that something can be written there. Learnt only from a request that fails, it would be learnt again by
+/// the next one, and cost a connection each time.
+async fn expect_master(connection: &Connection) -> Result<(), BackendError> {
+    match connection.send(&redis::cmd("ROLE")).await {
+        Ok(Value::Array(role)) => match role.first() {
+            Some(Value::BulkString(role)) if role != b"master" => {
+                let text = format!("the server is no master but a {}", String::from_utf8_lossy(role));
+                Err(BackendError::new(ErrorKind::Store, text))
+            }
+            _ => Ok(()),
+        },
+        Err(error) if failure::is_of_connection(&error) => Err(failed(error)),
+        // Who may not ask for it learns it from requests.
+        _ => Ok(()),
+    }
+}
+
+fn failed(error: RedisError) -> BackendError {
+    failure::backend_error("cannot connect to Redis", error)
 }
 
 /// A random part of a pause that doubles. Each process has its own randomness, so that those which lost a server
@@ -118,5 +148,15 @@ fn pause(failures: u32) -> Duration {
 /// A random part of a time.
 pub(super) fn random_part(of: Duration) -> Duration {
     let micros = u64::try_from(of.as_micros()).unwrap_or(u64::MAX);
-    Duration::from_micros(RandomState::new().build_hasher().finish() % micros.saturating_add(1))
+    Duration::from_micros(random() % micros.saturating_add(1))
+}
+
+/// One of this many, by its index.
+pub(super) fn random_index(of: usize) -> usize {
+    let of = u64::try_from(of).unwrap_or(u64::MAX).max(1);
+    usize::try_from(random() % of).unwrap_or_default()
+}
+
+fn random() -> u64 {
+    RandomState::new().build_hasher().finish()
 }

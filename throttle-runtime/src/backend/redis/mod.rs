@@ -1,5 +1,6 @@
 //! In Redis: limits that any number of processes share.
 
+mod address;
 mod answer;
 mod batch;
 mod builder;
@@ -10,17 +11,23 @@ mod engine;
 mod failure;
 mod job;
 mod names;
+mod place;
 mod question;
 mod reset;
 mod scripted;
 mod scripts;
+mod sentinels;
+mod server;
 mod slot;
 mod stored;
+#[cfg(feature = "redis-tls")]
+mod tls;
 
 use std::fmt;
 
 pub use self::builder::RedisBuilder;
 use self::engine::Engine;
+use self::place::Place;
 use self::question::Question;
 use super::{Backend, Charge, Mode, Reply, Verdict};
 use crate::{ConfigError, Soon};
@@ -39,6 +46,9 @@ use crate::{ConfigError, Soon};
 ///   requests do not reach Redis. So a [reset](crate::Registry::reset) or a refund by another process may take
 ///   that second to be noticed.
 /// - Names of states hold digests, not keys. Values are the words of a [`State`](crate::strategy::State).
+///
+/// With the feature `redis-tls`, a URL that begins with `rediss://` is connected to by TLS. The algorithms are those that
+/// the application has installed as rustls's `CryptoProvider`, or else those of `ring`.
 ///
 /// Where Redis makes room by evicting keys, limits are forgotten: let it refuse instead (`noeviction`).
 ///
@@ -71,9 +81,38 @@ impl Redis {
     }
 
     /// A backend with other settings, on the server with this URL: `redis://[[user]:password@]host[:port][/database]`,
-    /// or `unix:///path?db=database`.
+    /// the same with `rediss://` for TLS, or `unix:///path?db=database`.
     pub fn builder(url: &str) -> RedisBuilder {
-        RedisBuilder::new(url)
+        RedisBuilder::new(Place::at(url))
+    }
+
+    /// A backend on the master of this name, wherever these sentinels say that it is. They are asked before each
+    /// connection, so that after a failover the limits go on at the new master, with what had reached it by then.
+    ///
+    /// A user and a password in a URL, `redis://[[user]:password@]host[:port]`, are for that sentinel. Those for the
+    /// master are said by the builder, and so is the database.
+    ///
+    /// ```no_run
+    /// use throttle::backend::Redis;
+    ///
+    /// # fn main() -> Result<(), throttle::ConfigError> {
+    /// let sentinels = ["redis://10.0.0.1:26379", "redis://10.0.0.2:26379", "redis://10.0.0.3:26379"];
+    /// let redis = Redis::sentinel(sentinels, "mymaster").username("throttle").password("secret").build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// - One sentinel that answers is enough. One that does not is waited for no longer than a tenth of a second
+    ///   before the next one is asked as well, and each process begins with another one.
+    /// - A server that says that it is no master is not used.
+    /// - Replication is not waited for: what was charged in the last moment before a failover may be free again, and
+    ///   while a master that was cut off does not know it yet, those who still reach it are decided there. Redis
+    ///   bounds that by `min-replicas-to-write` and `min-replicas-max-lag`.
+    pub fn sentinel<U: AsRef<str>>(
+        urls: impl IntoIterator<Item = U>,
+        master: impl Into<String>,
+    ) -> RedisBuilder {
+        RedisBuilder::new(Place::watched(urls, master.into()))
     }
 
     /// Whether there is a connection.

@@ -7,12 +7,13 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
 use redis::aio::MultiplexedConnection;
-use redis::{Client, Cmd, RedisError, Value};
+use redis::{Cmd, RedisError, Value};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::batch::Lanes;
 use super::connector;
 use super::failure::{self, Refusal};
+use super::server::Server;
 use crate::{BackendError, ErrorKind};
 
 /// So many requests in a row that were given up while nothing came back, and the connection is replaced.
@@ -23,7 +24,7 @@ const PATIENCE: Duration = Duration::from_millis(10);
 
 /// The connection in use, if there is one, and how to come by the next.
 pub(super) struct Slot {
-    pub(super) client: Client,
+    pub(super) server: Server,
     live: RwLock<Live>,
     /// Whether a connector is at work.
     pub(super) connecting: AtomicBool,
@@ -71,9 +72,9 @@ impl Connection {
 }
 
 impl Slot {
-    pub(super) fn new(client: Client, max_in_flight: usize) -> Self {
+    pub(super) fn new(server: Server, max_in_flight: usize) -> Self {
         Self {
-            client,
+            server,
             live: RwLock::default(),
             connecting: AtomicBool::new(false),
             in_flight: Semaphore::new(max_in_flight),

@@ -1,0 +1,68 @@
+//! What URLs say, and how servers are reached by that.
+
+use std::time::Duration;
+
+use redis::io::tcp::{TcpSettings, socket2::TcpKeepalive};
+use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo, parse_redis_url};
+
+use crate::ConfigError;
+
+/// The port of servers, and that of sentinels, where a URL says none.
+pub(super) const USUAL: u16 = 6_379;
+pub(super) const OF_SENTINELS: u16 = 26_379;
+
+/// What a URL says.
+pub(super) fn parse(url: &str, usual_port: u16) -> Result<ConnectionInfo, ConfigError> {
+    let mut url = parse_redis_url(url).ok_or_else(wrong)?;
+    if cfg!(not(feature = "redis-tls")) && ["rediss", "valkeys"].contains(&url.scheme()) {
+        let text =
+            format!("a URL begins with `{}://`: turn on the feature `redis-tls` of `throttle`", url.scheme());
+        return Err(ConfigError::one(text));
+    }
+    if url.port().is_none() {
+        // A path to a socket has no port, and takes none.
+        let _ = url.set_port(Some(usual_port));
+    }
+    let server = url.into_connection_info().map_err(|_| wrong())?;
+    match server.addr() {
+        ConnectionAddr::TcpTls { insecure: true, .. } => Err(ConfigError::one(
+            "a URL ends with `#insecure`, by which anybody may pass for the server: name its authority by \
+             `root_certificate` instead",
+        )),
+        _ => Ok(server.set_tcp_settings(tcp())),
+    }
+}
+
+/// What the client says about a URL is kept out of it: who knows what of the URL that is.
+pub(super) fn wrong() -> ConfigError {
+    ConfigError::one("the URL is none of Redis: write one such as \"redis://127.0.0.1:6379\"")
+}
+
+/// A server of which only sentinels know where it is.
+pub(super) fn unknown() -> Result<ConnectionInfo, ConfigError> {
+    let server = ConnectionAddr::Tcp(String::new(), 0).into_connection_info().map_err(|_| wrong())?;
+    Ok(server.set_tcp_settings(tcp()))
+}
+
+/// The same way to another place.
+pub(super) fn moved(server: &ConnectionInfo, host: String, port: u16) -> ConnectionInfo {
+    let address = match server.addr() {
+        ConnectionAddr::TcpTls { insecure, tls_params, .. } => {
+            ConnectionAddr::TcpTls { host, port, insecure: *insecure, tls_params: tls_params.clone() }
+        }
+        _ => ConnectionAddr::Tcp(host, port),
+    };
+    server.clone().set_addr(address)
+}
+
+/// Without these a peer that is gone stays connected for a quarter of an hour.
+fn tcp() -> TcpSettings {
+    let keepalive =
+        TcpKeepalive::new().with_time(Duration::from_secs(5)).with_interval(Duration::from_secs(1));
+    #[cfg(not(windows))]
+    let keepalive = keepalive.with_retries(3);
+    let settings = TcpSettings::default().set_nodelay(true).set_keepalive(keepalive);
+    #[cfg(target_os = "linux")]
+    let settings = settings.set_user_timeout(Duration::from_secs(2));
+    settings
+}

@@ -1,0 +1,71 @@
+//! A master, its replica, and three sentinels who watch them.
+
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use throttle_runtime::backend::{Redis, RedisBuilder};
+
+use crate::server::Server;
+
+/// A master that is watched.
+pub(crate) struct Fleet {
+    pub(crate) master: Server,
+    pub(crate) replica: Server,
+    pub(crate) sentinels: Vec<Server>,
+}
+
+impl Fleet {
+    /// All of them, each known to the others.
+    pub(crate) fn start() -> Self {
+        let master = Server::with(&["--repl-diskless-sync-delay", "0"]);
+        let replica = Server::with(&["--replicaof", &format!("127.0.0.1 {}", master.port)]);
+        until("a replica", || master.ask::<String>("INFO replication").contains("state=online"));
+        let sentinels: Vec<_> = (0..3).map(|_| sentinel(&master, None, "")).collect();
+        for sentinel in &sentinels {
+            let known = |what: &str| sentinel.ask::<Vec<redis::Value>>(&format!("SENTINEL {what} it")).len();
+            until("sentinels who know each other", || known("SENTINELS") == 2 && known("REPLICAS") == 1);
+        }
+        Self { master, replica, sentinels }
+    }
+
+    /// One that other tests use as well, who change nothing about it. It ends with the last of them.
+    pub(crate) fn shared() -> Arc<Self> {
+        static SHARED: Mutex<Weak<Fleet>> = Mutex::new(Weak::new());
+        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+        shared.upgrade().unwrap_or_else(|| {
+            let fleet = Arc::new(Self::start());
+            *shared = Arc::downgrade(&fleet);
+            fleet
+        })
+    }
+
+    pub(crate) fn urls(&self) -> Vec<String> {
+        self.sentinels.iter().map(Server::url).collect()
+    }
+
+    /// Without the memory of denials, so that every decision asks the master.
+    pub(crate) fn builder(&self) -> RedisBuilder {
+        Redis::sentinel(self.urls(), "it").remember_denied(false)
+    }
+}
+
+/// One sentinel who watches a server.
+pub(crate) fn sentinel(master: &Server, password: Option<&'static str>, more: &str) -> Server {
+    let configuration = format!(
+        "sentinel monitor it 127.0.0.1 {} 2\n\
+         sentinel down-after-milliseconds it 500\n\
+         sentinel failover-timeout it 3000\n{more}",
+        master.port,
+    );
+    Server::sentinel(password, &configuration)
+}
+
+/// Waits for something that has to come.
+pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !is_so() {
+        assert!(started.elapsed() < Duration::from_secs(30), "{what} did not come");
+        sleep(Duration::from_millis(20));
+    }
+}

@@ -1,0 +1,216 @@
+//! Encrypted connections: to whom, by whose word, and by whose algorithms.
+
+use std::process::{Command, Stdio};
+
+use rcgen::{BasicConstraints, Certificate, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use rustls::crypto::{CryptoProvider, ring};
+use throttle_runtime::backend::{Backend, Redis, RedisBuilder};
+use throttle_runtime::{BackendError, ErrorKind};
+
+use crate::failures::{hit, recovers};
+use crate::server::{DIRECTORY, Server, free_port};
+
+/// An authority, whose word is good for those that trust it.
+struct Authority {
+    pem: String,
+    issuer: Issuer<'static, KeyPair>,
+}
+
+impl Authority {
+    fn new() -> Self {
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, "the authority");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().expect("a key");
+        let pem = params.self_signed(&key).expect("a certificate").pem();
+        Self { pem, issuer: Issuer::new(params, key) }
+    }
+
+    /// A certificate for these names, and its key.
+    fn certify(&self, names: &[&str]) -> (String, String) {
+        let names: Vec<_> = names.iter().map(ToString::to_string).collect();
+        let key = KeyPair::generate().expect("a key");
+        let params = CertificateParams::new(names).expect("names");
+        let certificate: Certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
+        (certificate.pem(), key.serialize_pem())
+    }
+
+    /// A server with a certificate for these names, which speaks TLS on the second port.
+    fn server(&self, names: &[&str], options: &[&str]) -> (Server, u16) {
+        let port = free_port();
+        let (certificate, key) = self.certify(names);
+        let file = |kind: &str, content: &str| {
+            let path = format!("{DIRECTORY}/{port}.{kind}.pem");
+            std::fs::write(&path, content).expect("a file");
+            path
+        };
+        let port_option = port.to_string();
+        let (certificate, key) = (file("cert", &certificate), file("key", &key));
+        let root = file("ca", &self.pem);
+        let mut all =
+            vec!["--tls-port", &port_option, "--tls-cert-file", &certificate, "--tls-key-file", &key];
+        all.extend(["--tls-ca-cert-file", &root, "--tls-auth-clients", "no"]);
+        all.extend(options);
+        (Server::with(&all), port)
+    }
+}
+
+fn builder(host: &str, port: u16) -> RedisBuilder {
+    Redis::builder(&format!("rediss://:s3cret@{host}:{port}")).remember_denied(false)
+}
+
+/// What comes of connecting, on a machine that may be too busy for one attempt.
+async fn connect(redis: &Redis) -> Result<(), BackendError> {
+    for _ in 0..20 {
+        match redis.initialize().await {
+            Err(error) if error.is_timeout() => {}
+            result => return result,
+        }
+    }
+    panic!("no server answers");
+}
+
+#[tokio::test]
+async fn decisions_are_encrypted_and_survive_a_restart() {
+    let authority = Authority::new();
+    let (server, port) = authority.server(&["127.0.0.1"], &[]);
+    let redis =
+        builder("127.0.0.1", port).root_certificate(authority.pem.clone()).build().expect("a backend");
+    connect(&redis).await.expect("a connection");
+    assert!(hit(&redis, 0).await.expect("a decision"));
+    let clients: String = server.ask("CLIENT LIST");
+    assert!(clients.lines().any(|line| line.contains(&format!("laddr=127.0.0.1:{port} "))), "{clients}");
+    let _server = server.kill()();
+    recovers(&redis).await;
+    // The same by a URL that does not say so.
+    let plain = Redis::builder(&format!("redis://127.0.0.1:{port}")).tls(true);
+    let plain = plain.root_certificate(authority.pem).build().expect("a backend");
+    connect(&plain).await.expect("a connection");
+}
+
+#[tokio::test]
+async fn who_is_not_certified_by_an_authority_that_is_trusted_is_refused() {
+    let (authority, another) = (Authority::new(), Authority::new());
+    let (_server, port) = authority.server(&["127.0.0.1"], &[]);
+    for wrong in [builder("127.0.0.1", port), builder("127.0.0.1", port).root_certificate(another.pem)] {
+        let wrong = wrong.build().expect("a backend");
+        let error = connect(&wrong).await.expect_err("a stranger");
+        assert_eq!(error.kind(), ErrorKind::Connection);
+        let source = std::error::Error::source(&error).expect("why").to_string();
+        assert!(source.contains("invalid peer certificate"), "{source}");
+        let told = format!("{error} {error:?} {wrong:?}");
+        assert!(!told.contains("s3cret"), "{told}");
+    }
+}
+
+#[tokio::test]
+async fn who_is_certified_by_another_name_is_refused() {
+    let authority = Authority::new();
+    let (_server, port) = authority.server(&["localhost"], &[]);
+    let by = |host| builder(host, port).root_certificate(authority.pem.clone()).build().expect("a backend");
+    connect(&by("localhost")).await.expect("its name");
+    let error = connect(&by("127.0.0.1")).await.expect_err("not its name");
+    let source = std::error::Error::source(&error).expect("why").to_string();
+    assert!(source.contains("not valid for name"), "{source}");
+}
+
+#[tokio::test]
+async fn a_server_may_ask_who_one_is() {
+    let authority = Authority::new();
+    let (_server, port) = authority.server(&["127.0.0.1"], &["--tls-auth-clients", "yes"]);
+    let builder = || builder("127.0.0.1", port).root_certificate(authority.pem.clone());
+    connect(&builder().build().expect("a backend")).await.expect_err("nobody");
+    let (certificate, key) = authority.certify(&["service"]);
+    let redis = builder().client_certificate(certificate.clone(), key).build().expect("a backend");
+    connect(&redis).await.expect("a connection");
+    assert!(hit(&redis, 0).await.expect("a decision"));
+    let (_, key) = authority.certify(&["service"]);
+    let redis = builder().client_certificate(certificate, key).build().expect("a backend");
+    let error = connect(&redis).await.expect_err("the key of another certificate");
+    assert!(!format!("{error} {error:?}").contains("PRIVATE"), "{error:?}");
+}
+
+#[tokio::test]
+async fn sentinels_and_their_master_are_reached_by_tls() {
+    let authority = Authority::new();
+    let (_master, port) = authority.server(&["127.0.0.1"], &["--tls-replication", "yes"]);
+    let own = free_port();
+    let (certificate, key) = authority.certify(&["127.0.0.1"]);
+    let file = |kind: &str, content: &str| {
+        let path = format!("{DIRECTORY}/{own}.{kind}.pem");
+        std::fs::write(&path, content).expect("a file");
+        path
+    };
+    let watch = format!(
+        "tls-port {own}\ntls-cert-file {}\ntls-key-file {}\ntls-ca-cert-file {}\ntls-auth-clients no\n\
+         tls-replication yes\nsentinel monitor it 127.0.0.1 {port} 1",
+        file("cert", &certificate),
+        file("key", &key),
+        file("ca", &authority.pem),
+    );
+    let watch = Server::sentinel(None, &watch);
+    let builder = |url: &str| Redis::sentinel([url], "it").root_certificate(authority.pem.clone());
+    let redis = builder(&format!("rediss://127.0.0.1:{own}")).build().expect("a backend");
+    connect(&redis).await.expect("a connection");
+    hit(&redis, 0).await.expect("a decision");
+    let redis = builder(&watch.url()).tls(true).build().expect("a backend");
+    connect(&redis).await.expect("a sentinel that is not encrypted, and a master that is");
+}
+
+#[test]
+fn what_cannot_be_meant_does_not_start() {
+    let problem = |builder: RedisBuilder| builder.build().expect_err("it is wrong").to_string();
+    let encrypted = || Redis::builder("rediss://:s3cret@localhost");
+    let (certificate, key) = Authority::new().certify(&["service"]);
+    for (builder, expected) in [
+        (encrypted().root_certificate("s3cret"), "the root certificate is no PEM"),
+        (encrypted().client_certificate("s3cret", "s3cret"), "the client certificate is no PEM"),
+        (encrypted().client_certificate(certificate.clone(), "s3cret"), "the key of the client's is no PEM"),
+        (Redis::builder("redis://localhost").client_certificate(certificate, key), "begins with `rediss://`"),
+        (Redis::builder("unix:///run/redis").tls(true), "begins with `rediss://`"),
+        (Redis::builder("rediss://:s3cret@localhost#insecure"), "by which anybody may pass for the server"),
+    ] {
+        let problem = problem(builder);
+        assert!(problem.contains(expected) && !problem.contains("s3cret"), "{problem}");
+    }
+}
+
+const OWN: &str = "THROTTLE_TEST_OWN_ALGORITHMS";
+
+/// In a process of its own, since algorithms are chosen once for all of it.
+#[test]
+fn algorithms_of_the_application_are_used() {
+    let authority = Authority::new();
+    let (_any, any) = authority.server(&["127.0.0.1"], &[]);
+    let chacha = ["--tls-protocols", "TLSv1.3", "--tls-ciphersuites", "TLS_CHACHA20_POLY1305_SHA256"];
+    let (_other, other) = authority.server(&["127.0.0.1"], &chacha);
+    let mut child = Command::new(std::env::current_exe().expect("this program"));
+    child.args(["--exact", "tls::an_application_with_algorithms", "--nocapture"]).stdout(Stdio::piped());
+    child.env(OWN, format!("{any} {other} {DIRECTORY}/{any}.ca.pem"));
+    let output = child.spawn().expect("a process").wait_with_output().expect("its output");
+    let output = String::from_utf8(output.stdout).expect("text");
+    assert!(output.contains("its own algorithms were used"), "{output}");
+}
+
+/// What the process of its own does; nothing where nobody has started it.
+#[tokio::test]
+async fn an_application_with_algorithms() {
+    let Ok(servers) = std::env::var(OWN) else { return };
+    let mut servers = servers.split(' ');
+    let mut provider = ring::default_provider();
+    provider.cipher_suites.retain(|suite| format!("{suite:?}").contains("AES_128"));
+    let count = provider.cipher_suites.len();
+    provider.install_default().expect("the first");
+    let mut redis = || {
+        let port = servers.next().expect("a port").parse().expect("a number");
+        builder("127.0.0.1", port)
+    };
+    let (any, other) = (redis(), redis());
+    let root = std::fs::read(servers.next().expect("a file")).expect("a certificate");
+    let redis = any.root_certificate(root.clone()).build().expect("a backend");
+    connect(&redis).await.expect("a connection");
+    let redis = other.root_certificate(root).build().expect("a backend");
+    connect(&redis).await.expect_err("no algorithm in common");
+    assert_eq!(CryptoProvider::get_default().expect("its own").cipher_suites.len(), count);
+    println!("its own algorithms were used");
+}
