@@ -3,5 +3,6 @@ ticks = ticks + period * cost
 if ticks > capacity and cost > 0 then
   return false
 end
-return true, store(ticks, now)
+local last, left = store(ticks, now)
+return true, last, left, ends
 end

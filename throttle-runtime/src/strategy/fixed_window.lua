@@ -10,5 +10,5 @@ end
 if cost > 0 and used + cost > limit then
   return false
 end
-return true, now + rest, struct.pack('>I8I8', now + rest, used + cost)
+return true, now + rest, struct.pack('>I8I8', now + rest, used + cost), ends
 end

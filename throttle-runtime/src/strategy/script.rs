@@ -5,8 +5,9 @@ use smallvec::SmallVec;
 /// A step in Lua: the body of a function of the arguments as bytes, which returns the step for them, a function of the
 /// state as bytes and the time.
 ///
-/// That returns whether the request fits, until when the new state matters, and that state as bytes; or nothing, if
-/// its numbers are too large for Lua, which has 53 bits. As far as it answers, it decides what `step` decides.
+/// That returns whether the request fits, until when the new state matters, that state as bytes, and, if it pleases,
+/// until when the old one mattered; or nothing, if its numbers are too large for Lua, which has 53 bits. As far as it
+/// answers, it decides what `step` decides.
 #[derive(Debug)]
 pub(crate) struct Lua(pub(crate) &'static str);
 

@@ -2,9 +2,10 @@
 -- writes what they leave.
 --
 -- KEYS: where the states are, each once.
--- ARGV: the time in eight bytes, or nothing for the server's; five bytes for each limit, which are 1 to take plus 2 if it
--- is the first of its request plus 4 if it is the last one, its step in two, and its key in two; and each step once, as a
--- byte for the strategy and its arguments.
+-- ARGV: the time in eight bytes, or nothing for the server's; five bytes for each limit; and each step once, as a byte
+-- for the strategy and its arguments. Of the five bytes the first is 1 to take, plus 2 if the limit is the first of its
+-- request and 4 if it is the last one, or 15 if it is all that and the only one about its key; then come its step in two
+-- bytes, and its key in two.
 --
 -- Answers: the time; which requests do not fit, from 1 on, as negative numbers if a step needs larger ones than there
 -- are; and the states as they were, followed by those that limits found which an earlier request had changed: one after
@@ -19,13 +20,51 @@ else
   now = struct.unpack('>I8', forced)
 end
 
+-- What cannot be a state counts as nothing stored.
+local function known(state)
+  if not state or #state < 16 or #state % 8 ~= 0 then
+    return '\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0'
+  end
+  return state
+end
+
+-- Stores a state that matters until `last`, in place of one that did until `before`.
+local function write(name, state, last, before)
+  if last <= now then
+    call('DEL', name)
+  elseif forced ~= '' then
+    call('SET', name, state, 'PX', '86400000')
+  elseif last == before or math.ceil(last / 1000000) == math.ceil(before / 1000000) then
+    -- States are kept for whole seconds, so that most of the time there is no other end to be written.
+    call('SET', name, state, 'KEEPTTL')
+  else
+    call('SET', name, state, 'EXAT', string.format('%d', math.ceil(last / 1000000)))
+  end
+end
+
+local function prepared(argument)
+  return step(byte(argument), string.sub(argument, 2))
+end
+
+local answer = call('MGET', unpack(KEYS))
+
+-- Nearly all requests that come alone have one limit.
+if #layout == 5 then
+  local found = known(answer[1])
+  local fits, last, state, before = prepared(ARGV[3])(found, now)
+  if not fits then
+    return { now, { fits == nil and -1 or 1 }, #found > 16 and '' or found, found }
+  elseif byte(layout) == 15 then
+    write(KEYS[1], state, last, before or struct.unpack('>I8', found))
+  end
+  return { now, {}, #found > 16 and '' or found, found }
+end
+
 local steps = {}
 for i = 3, #ARGV do
-  steps[i - 2] = step(byte(ARGV[i]), string.sub(ARGV[i], 2))
+  steps[i - 2] = prepared(ARGV[i])
 end
-local answer = call('MGET', unpack(KEYS))
 local length, is_wide, refused = #KEYS, false, {}
-local nothing = '\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0'
 -- The keys of states that changed, these states, and until when they matter.
 local count, changed, left, ends = 0, {}, {}, {}
 local function keep(key, state, last)
@@ -46,12 +85,8 @@ for i = 1, #layout, 5 do
     length = length + 1
     answer[length] = state
   else
-    state = answer[key]
-    -- What cannot be a state counts as nothing stored.
-    if not state or #state < 16 or #state % 8 ~= 0 then
-      state = nothing
-      answer[key] = state
-    end
+    state = known(answer[key])
+    answer[key] = state
   end
   if #state > 16 then
     is_wide = true
@@ -67,10 +102,12 @@ for i = 1, #layout, 5 do
     if not is_first then
       state = states[key] or state
     end
-    local last
-    fits, last, state = steps[high * 256 + low](state, now)
+    local found, last, before = state, nil, nil
+    fits, last, state, before = steps[high * 256 + low](found, now)
     if not fits then
       refused[#refused + 1] = fits == nil and -request or request
+    elseif flags == 15 then
+      write(KEYS[key], state, last, before or struct.unpack('>I8', found))
     elseif flags == 7 then
       keep(key, state, last)
     elseif flags < 6 then
@@ -86,20 +123,7 @@ end
 
 for i = 1, count do
   local key = changed[i]
-  local last, before = ends[key], answer[key]
-  if last <= now then
-    call('DEL', KEYS[key])
-  elseif forced ~= '' then
-    call('SET', KEYS[key], left[key], 'PX', '86400000')
-  else
-    -- States are kept for whole seconds, so that most of the time there is no other end to be written.
-    last = math.ceil(last / 1000000)
-    if math.ceil(struct.unpack('>I8', before) / 1000000) == last then
-      call('SET', KEYS[key], left[key], 'KEEPTTL')
-    else
-      call('SET', KEYS[key], left[key], 'EXAT', string.format('%d', last))
-    end
-  end
+  write(KEYS[key], left[key], ends[key], struct.unpack('>I8', answer[key]))
 end
 if is_wide then
   return { now, refused, '', unpack(answer) }

@@ -62,6 +62,17 @@ impl Job {
     }
 }
 
+/// What a limit takes of the layout, in bytes.
+const LIMIT: usize = 5;
+
+/// How the script is told that a limit takes, and is the first of its request, and the last one.
+const TAKES: u8 = 1;
+const FIRST: u8 = 2;
+const LAST: u8 = 4;
+const ALL: u8 = TAKES + FIRST + LAST;
+/// All that, and no other limit of the call is about its state.
+const LONE: u8 = 15;
+
 /// A call that decides several requests.
 #[derive(Default)]
 pub(super) struct Call<'a> {
@@ -81,14 +92,27 @@ impl<'a> Call<'a> {
     pub(super) fn new(jobs: &'a [Job]) -> Self {
         let mut call = Self::default();
         jobs.iter().for_each(|job| call.add(job));
+        call.mark_lone();
         call
+    }
+
+    /// Tells the script of requests that take from a state of their own: what they leave can be written at once.
+    fn mark_lone(&mut self) {
+        let mut limits = vec![0_u16; self.names.all.len()];
+        self.keys.iter().for_each(|&key| limits[key] += 1);
+        for (limit, &key) in self.layout.chunks_exact_mut(LIMIT).zip(&self.keys) {
+            if limit[0] == ALL && limits[key] == 1 {
+                limit[0] = LONE;
+            }
+        }
     }
 
     fn add(&mut self, job: &'a Job) {
         for (index, step) in job.steps.iter().enumerate() {
             let (is_first, is_last) = (index == 0, index + 1 == job.steps.len());
             let key = self.names.number(&job.names[step.name]);
-            self.layout.push(u8::from(job.take) + 2 * u8::from(is_first) + 4 * u8::from(is_last));
+            self.layout
+                .push(TAKES * u8::from(job.take) + FIRST * u8::from(is_first) + LAST * u8::from(is_last));
             self.layout.extend(self.steps.number(&step.bytes).to_be_bytes());
             self.layout.extend(key.to_be_bytes());
             self.keys.push(usize::from(key) - 1);

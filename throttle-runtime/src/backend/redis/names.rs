@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use itoa::Buffer;
 use sha2::{Digest, Sha256};
 
 use crate::backend::Charge;
@@ -12,7 +13,9 @@ use crate::backend::Charge;
 /// to whoever reads it. It alone decides about the slot of a cluster, so that the limits of all throttles of one
 /// client are in one place.
 pub(super) struct Names {
-    prefix: String,
+    /// All that the names have in common.
+    start: String,
+    common: usize,
 }
 
 impl Names {
@@ -27,13 +30,21 @@ impl Names {
         for rate in charge.rates {
             domain.update(rate.period_micros().to_be_bytes());
         }
-        let (identity, domain) = (hex(&identity[..16]), hex(&domain.finalize()[..8]));
-        Self { prefix: format!("{namespace}:{{{identity}}}:{domain}:") }
+        let mut start = String::with_capacity(namespace.len() + 56);
+        start.push_str(namespace);
+        start.push_str(":{");
+        push_hex(&mut start, &identity[..16]);
+        start.push_str("}:");
+        push_hex(&mut start, &domain.finalize()[..8]);
+        start.push(':');
+        Self { common: start.len(), start }
     }
 
     /// The name of the state of a limit.
-    pub(super) fn of_limit(&self, index: usize) -> Arc<str> {
-        format!("{}{index}", self.prefix).into()
+    pub(super) fn of_limit(&mut self, index: usize) -> Arc<str> {
+        self.start.truncate(self.common);
+        self.start.push_str(Buffer::new().format(index));
+        self.start.as_str().into()
     }
 }
 
@@ -50,6 +61,15 @@ pub(super) fn pattern(namespace: &str) -> String {
 }
 
 pub(super) fn hex(bytes: &[u8]) -> String {
-    let digit = |nibble: u8| char::from_digit(nibble.into(), 16).unwrap_or_default();
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)]).collect()
+    let mut text = String::with_capacity(2 * bytes.len());
+    push_hex(&mut text, bytes);
+    text
+}
+
+fn push_hex(text: &mut String, bytes: &[u8]) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    for byte in bytes {
+        text.push(DIGITS[usize::from(byte >> 4)].into());
+        text.push(DIGITS[usize::from(byte & 0xf)].into());
+    }
 }

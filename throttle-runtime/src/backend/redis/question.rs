@@ -34,7 +34,7 @@ impl<'a> Question<'a> {
     pub(super) fn new(namespace: &str, charges: &'a [Charge<'a>], mode: Mode) -> Self {
         let mut question = Self { charges, mode, names: SmallVec::new(), limits: SmallVec::new() };
         for (charge, asked) in charges.iter().enumerate() {
-            let names = Names::new(namespace, asked);
+            let mut names = Names::new(namespace, asked);
             for (index, &rate) in asked.rates.iter().enumerate().filter(|(_, rate)| !rate.is_unlimited()) {
                 let name = question.index_of(names.of_limit(index));
                 question.limits.push(Limit { charge, rate, name });
