@@ -78,13 +78,14 @@ const REDIS: &str = "\
 
 Limits in one Redis server, which has a processor to itself. The client has another one, and a single connection;
 1, 64 or 512 callers each wait for a decision before they ask for the next one. `many` are ten thousand keys in even
-shares, `hot` is one key, both with more quota than they use; `denied` is one key without any left. In parentheses is
-the rate as a part of that of `INCR`s, which redis-rs pipelines through one connection for as many callers.
+shares, `hot` is one key, both with more quota than they use; `denied` is one key without any left.
 
-`script-fixed-window` and `script-gcra` are one script for each decision, with as little in it as there can be. The
-peers that keep their limits in a server have one algorithm each, the same in the cells of both; they are there if
-they were installed. Ours is `Throttle::hit`. `throttle-plain` is the same without a memory of denials, so that it
-asks about each of them.
+`incr` decides nothing: redis-rs pipelines `INCR`s through one connection for as many callers, and `vs incr` is the
+rate as a part of theirs. `script-fixed-window` and `script-gcra` are one script for each decision, with as little in
+it as there can be; `vs script` is the rate as a multiple of that, and so is what stands behind the p99. The peers that
+keep their limits in a server have one algorithm each, the same in the cells of both, and are there if they were
+installed. Ours is `Throttle::hit`. `throttle-plain` is the same without a memory of denials, so that it asks about each
+of them; `vs plain` is the rate as a multiple of its.
 
 The target is 0.7 of the rate of `INCR`s with many callers and many keys, more than any peer, with a p99 for 64
 callers that is no worse than by one script per decision; for one caller no less than by such a script; and 20 times
