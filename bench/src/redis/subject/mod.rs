@@ -62,18 +62,17 @@ pub(crate) const fn script(algorithm: Algorithm) -> &'static str {
     }
 }
 
-/// The name of a peer that may not be there.
+/// The names of the peers; the first two may not be there.
 pub(super) const CELL: &str = "redis-cell";
-/// Another one, and of its program.
 pub(super) const CRAB: &str = "throttlecrab-server";
 pub(super) const TRYPEMA: &str = "trypema";
 
-/// Everybody who is there to be compared in a cell.
+/// Everybody who is compared in a cell.
 pub(crate) fn names(cell: Cell) -> Vec<&'static str> {
-    let (ours, script) = ([OURS, PLAIN], script(cell.algorithm));
+    let script = script(cell.algorithm);
     match cell.traffic {
         Traffic::Many | Traffic::Hot => vec![OURS, INCR, script, CELL, CRAB, TRYPEMA],
-        Traffic::Denied => ours.into_iter().chain([INCR, script]).collect(),
+        Traffic::Denied => vec![OURS, PLAIN, INCR, script],
     }
 }
 
