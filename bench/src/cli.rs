@@ -17,6 +17,7 @@ pub(crate) enum Command {
     Hash,
     Footprint,
     Http,
+    Redis,
     Compile,
     Plot,
 }
@@ -46,6 +47,7 @@ commands
   hash        the cost of a key's fingerprint (seconds)
   footprint   memory per key, and what a flood of keys does (3 minutes)
   http        whole requests, beside tower_governor (2 minutes; with wrk if it is there)
+  redis       limits in a Redis server, beside the peers that keep theirs in one (7 minutes)
   compile     a clean build and its crates, beside the peers (10 minutes)
   plot        pictures and tables in docs/, from what the others saved
 
@@ -58,6 +60,9 @@ options
   --json          one JSON object per line instead of tables
   --save          also keep the records in bench/results, for `plot`, instead of older ones of the same cells
   --check         fail if a target is missed
+
+environment
+  REDIS_CELL      redis: where the module redis-cell is (`libredis_cell.so`), to measure it too
 ";
 
 /// What was asked for.
@@ -94,6 +99,7 @@ impl Command {
             "hash" => Ok(Self::Hash),
             "footprint" => Ok(Self::Footprint),
             "http" => Ok(Self::Http),
+            "redis" => Ok(Self::Redis),
             "compile" => Ok(Self::Compile),
             "plot" => Ok(Self::Plot),
             _ => Err("no such command".to_owned()),

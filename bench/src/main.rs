@@ -16,6 +16,7 @@ mod machine;
 mod memory;
 mod plot;
 mod poll;
+mod redis;
 mod report;
 mod statistics;
 
@@ -54,6 +55,7 @@ fn run(command: Command, options: &Options) -> Result<bool, Box<dyn Error>> {
         Command::Hash => hash::run(options),
         Command::Footprint => footprint::run(options),
         Command::Http => http::run(options),
+        Command::Redis => redis::run(options),
         Command::Compile => compile::run(options),
         Command::Plot => plot::run().map(|()| true),
     }

@@ -80,6 +80,15 @@ impl Outcome {
     }
 }
 
+impl Algorithm {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Gcra => "gcra",
+            Self::FixedWindow => "fixed-window",
+        }
+    }
+}
+
 impl Cell {
     /// Every cell, those with as many clients and the same outcome next to each other.
     pub(crate) fn all() -> impl Iterator<Item = Self> {
@@ -114,10 +123,6 @@ impl fmt::Display for Cell {
             Traffic::Zipf => "zipf",
         };
         let outcome = self.outcome.describe();
-        let algorithm = match self.algorithm {
-            Algorithm::Gcra => "gcra",
-            Algorithm::FixedWindow => "fixed-window",
-        };
-        write!(f, "{traffic}/{outcome}/{algorithm}/{}t", self.threads)
+        write!(f, "{traffic}/{outcome}/{}/{}t", self.algorithm.name(), self.threads)
     }
 }

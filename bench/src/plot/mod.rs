@@ -14,6 +14,7 @@ use crate::footprint::{Flood, Growth};
 use crate::hash::Fingerprint;
 use crate::http::Requests;
 use crate::memory::Decisions;
+use crate::redis::Shared;
 use crate::report::{Record, kept};
 
 /// The records of every command.
@@ -23,6 +24,7 @@ struct Kept {
     footprint: Vec<Record<Growth>>,
     flood: Vec<Record<Flood>>,
     http: Vec<Record<Requests>>,
+    redis: Vec<Record<Shared>>,
     compile: Vec<Record<Build>>,
 }
 
@@ -34,6 +36,7 @@ pub(crate) fn run() -> Result<(), Box<dyn Error>> {
         footprint: kept("footprint")?,
         flood: kept("flood")?,
         http: kept("http")?,
+        redis: kept("redis")?,
         compile: kept("compile")?,
     };
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs");

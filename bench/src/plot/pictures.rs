@@ -10,6 +10,7 @@ use super::{Kept, flood};
 use crate::footprint::BYTES;
 use crate::http::BARE;
 use crate::memory::{Algorithm, Cell, Decisions, FLOOR, Outcome};
+use crate::redis::{INCR, SHARE};
 use crate::report::{Record, number};
 
 /// Draws everything that was measured into a folder; the names of the files.
@@ -20,6 +21,10 @@ pub(super) fn draw_all(folder: &Path, kept: &Kept) -> Result<(), Box<dyn Error>>
     draw(&folder.join("footprint.svg"), footprint(kept))?;
     flood::draw(&folder.join("flood.svg"), &kept.flood)?;
     draw(&folder.join("http.svg"), http(kept))?;
+    // Without records there is no section that would show it.
+    if !kept.redis.is_empty() {
+        draw(&folder.join("redis.svg"), redis(kept))?;
+    }
     draw(&folder.join("compile.svg"), compile(kept))
 }
 
@@ -30,7 +35,7 @@ fn bar<T>(record: &Record<T>, value: f64, text: String) -> Bar {
 fn colour<T>(record: &Record<T>) -> RGBColor {
     match (record.peer, record.subject.as_str()) {
         (false, _) => BLUE,
-        (true, FLOOR | BARE) => GREEN,
+        (true, FLOOR | BARE | INCR) => GREEN,
         (true, _) => ORANGE,
     }
 }
@@ -76,6 +81,19 @@ fn http(kept: &Kept) -> Vec<Panel> {
         Panel { title: format!("requests/s as a part of bare: {title}"), bars, target }
     };
     [("no-headers", "no headers"), ("headers", "with headers"), ("denied", "all denied")].map(panel).into()
+}
+
+fn redis(kept: &Kept) -> Vec<Panel> {
+    let panel = |(cell, title): (&str, &str)| {
+        let of_cell = kept.redis.iter().filter(|record| record.cell == cell && record.more.callers == 64);
+        let bars = of_cell.filter_map(|record| {
+            let share = record.more.vs_incr?;
+            Some(bar(record, share, format!("{share:.2}")))
+        });
+        let title = format!("decisions/s as a part of INCRs: {title}");
+        Panel { title, bars: bars.collect(), target: Some(SHARE) }
+    };
+    [("many/fixed-window", "fixed window"), ("many/gcra", "GCRA")].map(panel).into()
 }
 
 fn compile(kept: &Kept) -> Vec<Panel> {

@@ -1,0 +1,104 @@
+//! What is measured: each through one connection of its own.
+
+mod commands;
+mod throttle;
+mod trypema;
+
+use std::error::Error;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::Runtime;
+
+pub(crate) use self::commands::forget;
+use super::cell::{Cell, Traffic};
+use super::load::{self, Load, Seen};
+use super::server::Servers;
+use crate::memory::Algorithm;
+use crate::report::OURS;
+
+pub(super) type Failure = Box<dyn Error + Send + Sync>;
+
+/// How long everybody waits for an answer: a busy machine is no reason to fail.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Decides for any number of callers at once.
+pub(super) trait Decide: Send + Sync + 'static {
+    /// Whether this key may pass now.
+    fn decide(&self, key: &str) -> impl Future<Output = Result<bool, Failure>> + Send;
+}
+
+/// A [`Decide`], with callers that are compiled for it.
+pub(super) struct Subject {
+    pub(super) name: &'static str,
+    run: Box<Callers>,
+}
+
+/// Asks it for all callers of a load.
+type Callers = dyn Fn(&Runtime, Load) -> Result<Seen, Failure>;
+
+impl Subject {
+    fn new(name: &'static str, decide: impl Decide) -> Self {
+        let decide = Arc::new(decide);
+        Self { name, run: Box::new(move |runtime, load| runtime.block_on(load::run(decide.clone(), load))) }
+    }
+
+    pub(super) fn run(&self, runtime: &Runtime, load: Load) -> Result<Seen, Failure> {
+        (self.run)(runtime, load)
+    }
+}
+
+/// The name of the least that can be asked of Redis; it decides nothing.
+pub(crate) const INCR: &str = "incr";
+/// Ours without its memory of denials.
+pub(crate) const PLAIN: &str = "throttle-plain";
+
+/// The name of one script for each decision, and as little in it as there can be.
+pub(crate) const fn script(algorithm: Algorithm) -> &'static str {
+    match algorithm {
+        Algorithm::FixedWindow => "script-fixed-window",
+        Algorithm::Gcra => "script-gcra",
+    }
+}
+
+/// The names of the peers; the first two may not be there.
+pub(super) const CELL: &str = "redis-cell";
+pub(super) const CRAB: &str = "throttlecrab-server";
+pub(super) const TRYPEMA: &str = "trypema";
+
+/// Everybody who is compared in a cell.
+pub(crate) fn names(cell: Cell) -> Vec<&'static str> {
+    let script = script(cell.algorithm);
+    match cell.traffic {
+        Traffic::Many | Traffic::Hot => vec![OURS, INCR, script, CELL, CRAB, TRYPEMA],
+        Traffic::Denied => vec![OURS, PLAIN, INCR, script],
+    }
+}
+
+/// The one of that name, ready to decide; none if it is not there.
+pub(super) async fn make(
+    name: &'static str,
+    cell: Cell,
+    servers: &Servers,
+) -> Result<Option<Subject>, Failure> {
+    let limit = cell.limit();
+    // Everybody has a database to himself, as names of keys are the same.
+    let database = |number: u8| format!("{}/{number}", servers.redis.url());
+    let subject = match name {
+        OURS => Subject::new(name, throttle::make(&database(0), cell, true).await?),
+        PLAIN => Subject::new(name, throttle::make(&database(1), cell, false).await?),
+        INCR => Subject::new(name, commands::incr(&database(2)).await?),
+        CELL if servers.has_cell => Subject::new(name, commands::cell(&database(3), limit).await?),
+        CRAB => match &servers.throttlecrab {
+            Some(server) => Subject::new(name, commands::throttlecrab(&server.url(), limit).await?),
+            None => return Ok(None),
+        },
+        TRYPEMA => Subject::new(name, trypema::make(&database(4)).await?),
+        _ if name == script(cell.algorithm) => {
+            Subject::new(name, commands::script(&database(5), cell.algorithm, limit).await?)
+        }
+        _ => return Ok(None),
+    };
+    Ok(Some(subject))
+}

@@ -1,0 +1,32 @@
+//! Ours, through the way that every program goes: `Throttle::hit`, with text as the key.
+
+use throttle::backend::Redis;
+use throttle::strategy::{FixedWindow, Gcra};
+use throttle::{Rate, Settings, Throttle, registry};
+
+use super::{Decide, Failure, PATIENCE};
+use crate::memory::Algorithm;
+use crate::redis::cell::Cell;
+
+impl Decide for Throttle {
+    async fn decide(&self, key: &str) -> Result<bool, Failure> {
+        Ok(self.hit(key).await?.is_allowed())
+    }
+}
+
+pub(super) async fn make(url: &str, cell: Cell, remember_denied: bool) -> Result<Throttle, Failure> {
+    let limit = cell.limit();
+    let redis = Redis::builder(url).remember_denied(remember_denied).build()?;
+    let registry = registry().backend("redis", redis).build().await?;
+    let settings = Settings::new()
+        .rate(Rate::new(limit.count, limit.period)?)
+        .backend("redis")
+        .deadline(PATIENCE)
+        // A request without an answer is no denial.
+        .on_error("raise");
+    let settings = match cell.algorithm {
+        Algorithm::FixedWindow => settings.strategy(FixedWindow),
+        Algorithm::Gcra => settings.strategy(Gcra::new().burst(limit.burst)),
+    };
+    Ok(registry.create("bench", settings)?)
+}

@@ -1,0 +1,32 @@
+//! trypema: a sliding window of small buckets in Redis, by one script for each decision.
+
+use std::sync::Arc;
+
+use redis::Client;
+use redis::aio::ConnectionManagerConfig;
+use trypema::redis::{RedisKey, RedisRateLimiterProvider};
+use trypema::{RateLimit, RateLimitDecision, RateLimiterBuilder, WindowSize};
+
+use super::{Decide, Failure, PATIENCE};
+
+pub(super) struct Trypema {
+    provider: Arc<RedisRateLimiterProvider>,
+    rate: RateLimit,
+}
+
+impl Decide for Trypema {
+    async fn decide(&self, key: &str) -> Result<bool, Failure> {
+        // It wants no colons.
+        let key = RedisKey::new(key.replace(':', "-"))?;
+        let decision = self.provider.absolute().inc(&key, &self.rate, 1).await?;
+        Ok(matches!(decision, RateLimitDecision::Allowed))
+    }
+}
+
+/// It sums up a window, so that has to be short, and its rate high whatever the limit is.
+pub(super) async fn make(url: &str) -> Result<Trypema, Failure> {
+    let config = ConnectionManagerConfig::new().set_response_timeout(Some(PATIENCE));
+    let connection = Client::open(url)?.get_connection_manager_with_config(config).await?;
+    let provider = RedisRateLimiterProvider::builder(connection).window_size(WindowSize::minutes_or_panic(1));
+    Ok(Trypema { provider: provider.build()?, rate: RateLimit::per_minute_or_panic(1e9) })
+}
