@@ -75,7 +75,7 @@ enum Found<'a> {
 }
 
 impl Found<'_> {
-    fn len(&self) -> usize {
+    const fn len(&self) -> usize {
         match self {
             Self::Words(words) => words.len(),
             Self::Values(values) => values.len(),

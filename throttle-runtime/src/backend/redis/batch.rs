@@ -20,7 +20,7 @@ use crate::clock::Clock;
 use crate::{BackendError, ErrorKind};
 
 /// How many calls are under way at once: while the server works on one, the answer to another is read.
-const CALLS: usize = 2;
+const CALLS: usize = 3;
 
 /// How many limits a call is about at most: the server serves nobody else meanwhile.
 const LIMITS: usize = 256;

@@ -1,8 +1,7 @@
 //! What is known to be denied: for a while Redis is not asked again.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use smallvec::SmallVec;
@@ -15,12 +14,11 @@ use crate::backend::Verdict;
 /// What others take meanwhile only adds to them, so what does not fit by them does not fit. What others give back
 /// or reset is not known here, so that Redis is asked again after a second.
 pub(super) struct Denied {
-    shards: Vec<Mutex<HashMap<Arc<str>, Entry>>>,
-    hasher: RandomState,
+    shards: Vec<Mutex<HashMap<u128, Entry>>>,
 }
 
 struct Entry {
-    names: SmallVec<[Arc<str>; 2]>,
+    payers: SmallVec<[u128; 2]>,
     states: States,
     /// The server's time of the denial.
     at: u64,
@@ -41,18 +39,18 @@ const CANDIDATES: usize = 8;
 
 impl Denied {
     pub(super) fn new() -> Self {
-        Self { shards: (0..SHARDS).map(|_| Mutex::default()).collect(), hasher: RandomState::new() }
+        Self { shards: (0..SHARDS).map(|_| Mutex::default()).collect() }
     }
 
     /// The answer to a request that is known to be denied. The time is that of `clock`, or else the latest that it
     /// can be at the server.
     pub(super) fn recall(&self, question: &Question<'_>, clock: Option<u64>) -> Option<Verdict> {
-        let id = question.names.first()?;
+        let &id = question.payers.first()?;
         let mut shard = self.shard(id)?;
-        let entry = shard.get(id)?;
+        let entry = shard.get(&id)?;
         let age = entry.asked.elapsed();
-        if age >= KEPT || entry.names != question.names {
-            shard.remove(id);
+        if age >= KEPT || entry.payers != question.payers {
+            shard.remove(&id);
             return None;
         }
         let passed = u64::try_from(age.as_micros()).unwrap_or(u64::MAX);
@@ -64,16 +62,17 @@ impl Denied {
     }
 
     pub(super) fn remember(&self, question: &Question<'_>, states: States, at: u64, asked: Instant) {
-        let Some((id, mut shard)) = question.names.first().and_then(|id| Some((id, self.shard(id)?))) else {
+        let Some((&id, mut shard)) = question.payers.first().and_then(|id| Some((id, self.shard(*id)?)))
+        else {
             return;
         };
-        if shard.len() >= ROOM && !shard.contains_key(id) {
+        if shard.len() >= ROOM && !shard.contains_key(&id) {
             let oldest = shard.iter().take(CANDIDATES).min_by_key(|(_, entry)| entry.asked);
-            if let Some(oldest) = oldest.map(|(id, _)| id.clone()) {
+            if let Some(oldest) = oldest.map(|(id, _)| *id) {
                 shard.remove(&oldest);
             }
         }
-        shard.insert(id.clone(), Entry { names: question.names.clone(), states, at, asked });
+        shard.insert(id, Entry { payers: question.payers.clone(), states, at, asked });
     }
 
     /// Forgets everything: something was given back.
@@ -83,8 +82,8 @@ impl Denied {
         }
     }
 
-    fn shard(&self, id: &str) -> Option<MutexGuard<'_, HashMap<Arc<str>, Entry>>> {
-        let at = usize::try_from(self.hasher.hash_one(id) % SHARDS as u64).ok()?;
+    fn shard(&self, id: u128) -> Option<MutexGuard<'_, HashMap<u128, Entry>>> {
+        let at = usize::try_from(id % SHARDS as u128).ok()?;
         Some(self.shards.get(at)?.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

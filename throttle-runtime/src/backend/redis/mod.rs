@@ -123,16 +123,21 @@ impl Redis {
 
 impl Backend for Redis {
     fn decide<'a>(&'a self, charges: &'a [Charge<'a>], mode: Mode) -> Reply<'a, Verdict> {
-        let question = Question::new(&self.engine.namespace, charges, mode);
+        let question = Question::new(charges, mode);
         match self.engine.recall(&question) {
             Some(verdict) => Soon::now(Ok(verdict)),
-            None => Soon::later(async move { self.engine.decide(&question).await }),
+            None => Soon::later(async move {
+                let question = question.named(&self.engine.namespace);
+                self.engine.decide(&question).await
+            }),
         }
     }
 
     fn refund<'a>(&'a self, charges: &'a [Charge<'a>], at: u64) -> Reply<'a, ()> {
-        let question = Question::new(&self.engine.namespace, charges, Mode::Take);
-        Soon::later(async move { self.engine.refund(&question, at).await })
+        Soon::later(async move {
+            let question = Question::new(charges, Mode::Take).named(&self.engine.namespace);
+            self.engine.refund(&question, at).await
+        })
     }
 
     /// Connects, and has the server know all scripts that are needed so far.

@@ -6,6 +6,7 @@ use smallvec::SmallVec;
 
 use super::names::Names;
 use crate::backend::{Charge, Mode};
+use crate::fingerprint::Secret;
 use crate::strategy::{Arrival, State};
 use crate::{Quota, Quotas, Rate};
 
@@ -15,7 +16,11 @@ pub(super) type States = SmallVec<[State; 2]>;
 pub(super) struct Question<'a> {
     charges: &'a [Charge<'a>],
     pub(super) mode: Mode,
-    /// The names of the states, each once.
+    /// Who pays to which throttle, one for each charge.
+    pub(super) payers: SmallVec<[u128; 2]>,
+    /// Of which charge and limit the states are, each once.
+    places: SmallVec<[(usize, usize); 2]>,
+    /// The names of the states, once they are [known](Self::named).
     pub(super) names: SmallVec<[Arc<str>; 2]>,
     /// The limits of all charges in order, without those that limit nothing.
     pub(super) limits: SmallVec<[Limit; 2]>,
@@ -31,12 +36,19 @@ pub(super) struct Limit {
 }
 
 impl<'a> Question<'a> {
-    pub(super) fn new(namespace: &str, charges: &'a [Charge<'a>], mode: Mode) -> Self {
-        let mut question = Self { charges, mode, names: SmallVec::new(), limits: SmallVec::new() };
+    pub(super) fn new(charges: &'a [Charge<'a>], mode: Mode) -> Self {
+        let secret = Secret::of_process();
+        let mut question = Self {
+            charges,
+            mode,
+            payers: charges.iter().map(|charge| secret.fingerprint(charge.domain, charge.key)).collect(),
+            places: SmallVec::new(),
+            names: SmallVec::new(),
+            limits: SmallVec::new(),
+        };
         for (charge, asked) in charges.iter().enumerate() {
-            let mut names = Names::new(namespace, asked);
             for (index, &rate) in asked.rates.iter().enumerate().filter(|(_, rate)| !rate.is_unlimited()) {
-                let name = question.index_of(names.of_limit(index));
+                let name = question.state_of(charge, index);
                 question.limits.push(Limit { charge, rate, name });
             }
         }
@@ -44,11 +56,27 @@ impl<'a> Question<'a> {
     }
 
     /// Two charges of one identity to one throttle are about one state.
-    fn index_of(&mut self, name: Arc<str>) -> usize {
-        self.names.iter().position(|known| *known == name).unwrap_or_else(|| {
-            self.names.push(name);
-            self.names.len() - 1
+    fn state_of(&mut self, charge: usize, limit: usize) -> usize {
+        let payers = &self.payers;
+        let same = |place: &(usize, usize)| (payers[place.0], place.1) == (payers[charge], limit);
+        self.places.iter().position(same).unwrap_or_else(|| {
+            self.places.push((charge, limit));
+            self.places.len() - 1
         })
+    }
+
+    /// The same with the names of the states, which take a while: what is known here needs none.
+    pub(super) fn named(mut self, namespace: &str) -> Self {
+        let mut last = None;
+        for &(charge, limit) in &self.places {
+            let (of, mut names) = last
+                .take()
+                .filter(|(of, _)| *of == charge)
+                .unwrap_or_else(|| (charge, Names::new(namespace, &self.charges[charge])));
+            self.names.push(names.of_limit(limit));
+            last = Some((of, names));
+        }
+        self
     }
 
     /// The charge of a limit.
