@@ -6,6 +6,7 @@ mod any_state;
 mod decisions;
 mod differential;
 mod failures;
+mod faults;
 mod fleet;
 mod model;
 mod sentinel;

@@ -47,7 +47,15 @@ use crate::{ConfigError, Soon};
 /// With the feature `redis-tls`, a URL that begins with `rediss://` is connected to by TLS. The algorithms are those that
 /// the application has installed as rustls's `CryptoProvider`, or else those of `ring`.
 ///
-/// Where Redis makes room by evicting keys, limits are forgotten: let it refuse instead (`noeviction`).
+/// A user of its own, where the namespace is `throttle`, needs no more than this, and `+select` for a
+/// [database](RedisBuilder::database) with another number:
+///
+/// ```text
+/// ACL SETUSER throttle on >password ~throttle:* +ping +role +script|load +evalsha +eval +time +mget +set +del +scan +unlink
+/// ```
+///
+/// Where Redis makes room by evicting keys, limits are forgotten: let it refuse instead (`noeviction`). Requests that
+/// do not fit are still denied then, and those that would are failures.
 ///
 /// ```no_run
 /// use throttle::{backend::Redis, registry, throttle};
