@@ -8,6 +8,8 @@ mod differential;
 mod failures;
 mod faults;
 mod fleet;
+#[cfg(target_os = "linux")]
+mod jumps;
 mod model;
 mod sentinel;
 #[path = "../served/mod.rs"]

@@ -34,11 +34,22 @@ impl Server {
         let port = free_port();
         // What another one on the same port has saved would be loaded.
         let _ = std::fs::remove_file(format!("{DIRECTORY}/{port}.rdb"));
-        Self::on(port, password, options.iter().map(ToString::to_string).collect())
+        Self::on(port, password, options.iter().map(ToString::to_string).collect(), &[])
     }
 
-    fn on(port: u16, password: Option<&'static str>, options: Vec<String>) -> Self {
+    /// With variables of the environment, until it ends.
+    pub(crate) fn with_environment(environment: &[(&str, &str)]) -> Self {
+        Self::on(free_port(), None, Vec::new(), environment)
+    }
+
+    fn on(
+        port: u16,
+        password: Option<&'static str>,
+        options: Vec<String>,
+        environment: &[(&str, &str)],
+    ) -> Self {
         let mut command = Command::new(program());
+        command.envs(environment.iter().copied());
         command.args([
             "--bind",
             "127.0.0.1",
@@ -136,7 +147,7 @@ impl Server {
     pub(crate) fn kill(mut self) -> impl FnOnce() -> Self {
         let (port, password, options) = (self.port, self.password, std::mem::take(&mut self.options));
         self.end();
-        move || Self::on(port, password, options)
+        move || Self::on(port, password, options, &[])
     }
 
     /// The server stands still, with its connections open.
