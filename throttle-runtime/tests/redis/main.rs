@@ -7,7 +7,10 @@ mod batches;
 mod decisions;
 mod differential;
 mod failures;
+mod faults;
 mod fleet;
+#[cfg(target_os = "linux")]
+mod jumps;
 mod model;
 mod sentinel;
 #[path = "../served/mod.rs"]

@@ -22,16 +22,34 @@ impl Server {
     }
 
     pub(crate) fn with_password(password: &'static str) -> Self {
-        Self::on(free_port(), Some(password), Vec::new())
+        Self::fresh(Some(password), &[])
     }
 
     /// With options of the command line.
     pub(crate) fn with(options: &[&str]) -> Self {
-        Self::on(free_port(), None, options.iter().map(ToString::to_string).collect())
+        Self::fresh(None, options)
     }
 
-    fn on(port: u16, password: Option<&'static str>, options: Vec<String>) -> Self {
+    fn fresh(password: Option<&'static str>, options: &[&str]) -> Self {
+        let port = free_port();
+        // What another one on the same port has saved would be loaded.
+        let _ = std::fs::remove_file(format!("{DIRECTORY}/{port}.rdb"));
+        Self::on(port, password, options.iter().map(ToString::to_string).collect(), &[])
+    }
+
+    /// With variables of the environment, until it ends.
+    pub(crate) fn with_environment(environment: &[(&str, &str)]) -> Self {
+        Self::on(free_port(), None, Vec::new(), environment)
+    }
+
+    fn on(
+        port: u16,
+        password: Option<&'static str>,
+        options: Vec<String>,
+        environment: &[(&str, &str)],
+    ) -> Self {
         let mut command = Command::new(program());
+        command.envs(environment.iter().copied());
         command.args([
             "--bind",
             "127.0.0.1",
@@ -101,11 +119,20 @@ impl Server {
     }
 
     fn try_connect(&self) -> Option<Connection> {
-        let user = self.password.map(|password| format!(":{password}@")).unwrap_or_default();
-        let client = Client::open(format!("redis://{user}127.0.0.1:{}", self.port)).ok()?;
-        let mut connection = client.get_connection_with_timeout(Duration::from_secs(1)).ok()?;
+        let mut connection = self.try_connect_unchecked()?;
         redis::cmd("PING").query::<String>(&mut connection).ok()?;
         Some(connection)
+    }
+
+    /// A connection to a server that may have nothing to say.
+    pub(crate) fn connect_unchecked(&self) -> Connection {
+        self.try_connect_unchecked().expect("a connection")
+    }
+
+    fn try_connect_unchecked(&self) -> Option<Connection> {
+        let user = self.password.map(|password| format!(":{password}@")).unwrap_or_default();
+        let client = Client::open(format!("redis://{user}127.0.0.1:{}", self.port)).ok()?;
+        client.get_connection_with_timeout(Duration::from_secs(1)).ok()
     }
 
     /// How often clients and scripts called a command.
@@ -120,7 +147,7 @@ impl Server {
     pub(crate) fn kill(mut self) -> impl FnOnce() -> Self {
         let (port, password, options) = (self.port, self.password, std::mem::take(&mut self.options));
         self.end();
-        move || Self::on(port, password, options)
+        move || Self::on(port, password, options, &[])
     }
 
     /// The server stands still, with its connections open.
@@ -141,9 +168,6 @@ impl Server {
         // It may have ended by itself; then there is nothing to do.
         let _ = self.child.kill();
         let _ = self.child.wait();
-        for kind in ["rdb", "conf"] {
-            let _ = std::fs::remove_file(format!("{DIRECTORY}/{}.{kind}", self.port));
-        }
     }
 }
 

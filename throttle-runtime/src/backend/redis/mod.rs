@@ -37,7 +37,8 @@ use crate::{ConfigError, Soon};
 /// - A decision is one round trip, however many limits it is about: a script that reads the server's clock and all
 ///   states, and then charges all limits or none. Strategies of your own, and numbers that are too large for a
 ///   script (those of Lua have 53 bits), take two round trips, and more if others get in between.
-/// - The clock is the server's. States expire there when they say nothing any more.
+/// - The clock is the server's. States expire there when they say nothing any more. A jump of that clock gives no more
+///   than what is admitted at once, and locks nobody out for longer than the strategy says.
 /// - Requests never wait for a connection. Without one they fail at once, and the throttle's `on_error` says what
 ///   becomes of them; a task in the background connects again. A server that answers nothing costs the deadline,
 ///   until the connection is given up after three requests in a row.
@@ -50,7 +51,15 @@ use crate::{ConfigError, Soon};
 /// With the feature `redis-tls`, a URL that begins with `rediss://` is connected to by TLS. The algorithms are those that
 /// the application has installed as rustls's `CryptoProvider`, or else those of `ring`.
 ///
-/// Where Redis makes room by evicting keys, limits are forgotten: let it refuse instead (`noeviction`).
+/// A user of its own, where the namespace is `throttle`, needs no more than this, and `+select` for a
+/// [database](RedisBuilder::database) with another number:
+///
+/// ```text
+/// ACL SETUSER throttle on >password ~throttle:* +ping +role +script|load +evalsha +eval +time +mget +set +del +scan +unlink
+/// ```
+///
+/// Where Redis makes room by evicting keys, limits are forgotten: let it refuse instead (`noeviction`). Requests that
+/// do not fit are still denied then, and those that would are failures.
 ///
 /// ```no_run
 /// use throttle::{backend::Redis, registry, throttle};

@@ -1,0 +1,417 @@
+//! Servers that answer, but with errors, or late: what requests come to meanwhile, and afterwards.
+
+use std::error::Error;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use throttle_runtime::backend::{Backend, Charge, Mode, Redis};
+use throttle_runtime::strategy::FixedWindow;
+use throttle_runtime::{BackendError, ErrorKind, Key, Quota, Rate};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{sleep, timeout};
+
+use crate::failures::{DEADLINE, recovers};
+use crate::server::Server;
+
+/// A deadline, on a machine with other things to do.
+const SLOW: Duration = Duration::from_millis(500);
+
+/// The requests of one client, and what became of them.
+struct Client {
+    redis: Arc<Redis>,
+    key: Key,
+    rates: Vec<Rate>,
+    admitted: u64,
+    denied: u64,
+    /// Refused by the server, or never sent: nothing was charged.
+    refused: u64,
+    /// Nobody knows.
+    unknown: u64,
+    slowest: Duration,
+}
+
+impl Client {
+    fn new(redis: &Arc<Redis>, key: &str, rates: &[Rate]) -> Self {
+        let (redis, rates) = (redis.clone(), rates.to_vec());
+        let slowest = Duration::ZERO;
+        Self { redis, key: key.into(), rates, admitted: 0, denied: 0, refused: 0, unknown: 0, slowest }
+    }
+
+    fn charge(&self) -> [Charge<'_>; 1] {
+        [Charge::new("t", &self.key, &FixedWindow, &self.rates, 1)]
+    }
+
+    /// One request, as a throttle makes it: within a deadline.
+    async fn hit(&mut self) -> Result<bool, Option<BackendError>> {
+        let started = Instant::now();
+        let answer = timeout(DEADLINE, self.redis.decide(&self.charge(), Mode::Take)).await;
+        self.slowest = self.slowest.max(started.elapsed());
+        match answer {
+            Ok(Ok(verdict)) => {
+                let fits = verdict.quotas.iter().all(Quota::fits);
+                *if fits { &mut self.admitted } else { &mut self.denied } += 1;
+                Ok(fits)
+            }
+            Ok(Err(error)) => {
+                // Only this is said of a request that was sent.
+                let was_sent = error.to_string() == "Redis did not decide";
+                let is_known = error.kind() == ErrorKind::Store || !was_sent;
+                *if is_known { &mut self.refused } else { &mut self.unknown } += 1;
+                Err(Some(error))
+            }
+            Err(_) => {
+                self.unknown += 1;
+                Err(None)
+            }
+        }
+    }
+
+    /// Requests one after the other for so long.
+    async fn hits(&mut self, time: Duration) {
+        let started = Instant::now();
+        while started.elapsed() < time {
+            let _ = self.hit().await;
+            sleep(Duration::from_millis(1)).await;
+        }
+    }
+
+    /// A request that the server refuses: why, in its words.
+    async fn refused(&mut self) -> String {
+        let error = self.hit().await.expect_err("it is refused").expect("at once");
+        assert_eq!(error.kind(), ErrorKind::Store, "{error:?}");
+        error.source().expect("what Redis said").to_string()
+    }
+
+    /// Looks at what was charged: every unit that was admitted, and none that nobody asked for.
+    async fn expect_charged_once(&self) {
+        let nothing = [Charge::new("t", &self.key, &FixedWindow, &self.rates, 0)];
+        let verdict = self.redis.decide(&nothing, Mode::Peek).await.expect("a decision");
+        let used = self.rates[0].limit() - verdict.quotas[0].remaining();
+        assert!((self.admitted..=self.admitted + self.unknown).contains(&used), "{used} of {self}");
+        assert!(format!("{:?}", self.redis).contains("in_flight: 0"), "{:?}", self.redis);
+    }
+}
+
+impl std::fmt::Display for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { admitted, denied, refused, unknown, slowest, .. } = self;
+        write!(f, "{admitted} admitted, {denied} denied, {refused} refused, {unknown} unknown, {slowest:?}")
+    }
+}
+
+async fn connected(server: &Server) -> Arc<Redis> {
+    let redis = server.backend();
+    redis.initialize().await.expect("a connection");
+    Arc::new(redis)
+}
+
+const fn day(limit: u64) -> [Rate; 1] {
+    [Rate::per_day(limit)]
+}
+
+#[tokio::test]
+async fn a_server_without_memory_denies_and_does_not_admit() {
+    let server = Server::start();
+    let redis = connected(&server).await;
+    let mut full = Client::new(&redis, "full", &day(1));
+    let mut free = Client::new(&redis, "free", &[Rate::per_day(10), Rate::per_hour(10)]);
+    assert!(full.hit().await.expect("a decision") && free.hit().await.expect("a decision"));
+    let () = server.ask("CONFIG SET maxmemory 1");
+    for _ in 0..10 {
+        assert!(!full.hit().await.expect("a denial"));
+        let said = free.refused().await;
+        assert!(said.contains("OOM"), "{said}");
+    }
+    free.expect_charged_once().await;
+    let () = server.ask("CONFIG SET maxmemory 0");
+    assert!(free.hit().await.expect("at once"));
+    free.expect_charged_once().await;
+}
+
+#[tokio::test]
+async fn a_server_that_loads_is_used_when_it_has_loaded() {
+    let server =
+        Server::with(&["--key-load-delay", "1000", "--loading-process-events-interval-bytes", "1024"]);
+    let redis = connected(&server).await;
+    let mut client = Client::new(&redis, "a", &day(1_000));
+    client.hits(Duration::from_millis(50)).await;
+    let fill = "for i = 1, 2000 do redis.call('SET', 'k' .. i, string.rep('x', 50)) end";
+    let () = redis::cmd("EVAL").arg(fill).arg(0).query(&mut server.connect()).expect("filled");
+    let () = server.ask("SAVE");
+    let restart = server.kill();
+    let server = tokio::task::spawn_blocking(restart);
+    let mut said = String::new();
+    while !said.contains("loading") {
+        assert!(!server.is_finished(), "it has loaded: {said}");
+        said = match client.hit().await {
+            Err(Some(error)) => error.source().map(ToString::to_string).unwrap_or_default().to_lowercase(),
+            other => format!("{other:?}"),
+        };
+        sleep(Duration::from_millis(1)).await;
+    }
+    recovers(&redis).await;
+    let _server = server.await.expect("a server");
+    client.expect_charged_once().await;
+    assert!(client.slowest < SLOW, "{client}");
+}
+
+#[tokio::test]
+async fn a_server_that_is_busy_with_a_script_is_used_when_that_is_over() {
+    let server = Server::start();
+    let () = server.ask("CONFIG SET lua-time-limit 300");
+    let redis = connected(&server).await;
+    let mut client = Client::new(&redis, "a", &day(1_000_000));
+    client.hits(Duration::from_millis(50)).await;
+    let mut neighbour = server.connect();
+    let endless = std::thread::spawn(move || {
+        let endless: redis::RedisResult<()> =
+            redis::cmd("EVAL").arg("while true do end").arg(0).query(&mut neighbour);
+        endless.expect_err("it is killed");
+    });
+    // Silence first, then errors that say why; while new connections are refused.
+    client.hits(Duration::from_millis(900)).await;
+    assert!(client.unknown > 0, "{client}");
+    let error = client.hit().await.expect_err("it is busy").expect("at once");
+    let said = error.source().expect("what Redis said").to_string();
+    assert!(said.contains("BUSY") && error.kind() == ErrorKind::Store, "{error:?}");
+    let mut other = server.connect_unchecked();
+    let () = redis::cmd("SCRIPT").arg("KILL").query(&mut other).expect("it ends");
+    endless.join().expect("the neighbour");
+    recovers(&redis).await;
+    client.expect_charged_once().await;
+    assert!(client.slowest < SLOW, "{client}");
+}
+
+#[tokio::test]
+async fn a_server_that_becomes_a_replica_is_left_until_it_is_none_any_more() {
+    let (server, master) = (Server::start(), Server::start());
+    let redis = connected(&server).await;
+    let mut client = Client::new(&redis, "a", &day(1_000));
+    client.hits(Duration::from_millis(20)).await;
+    let () = server.ask(&format!("REPLICAOF 127.0.0.1 {}", master.port));
+    let said = client.refused().await;
+    assert!(said.to_lowercase().contains("readonly") || said.contains("read-only"), "{said}");
+    let connections = || {
+        let stats: String = server.ask("INFO stats");
+        let line = stats.lines().find_map(|line| line.strip_prefix("total_connections_received:"));
+        line.expect("a number").parse::<u64>().expect("a number")
+    };
+    let before = connections();
+    client.hits(Duration::from_millis(500)).await;
+    assert!(connections() - before < 20, "requests connect to nothing: {}", connections() - before);
+    assert!(client.slowest < SLOW, "{client}");
+    let () = server.ask("REPLICAOF NO ONE");
+    recovers(&redis).await;
+}
+
+#[tokio::test]
+async fn who_is_not_let_in_any_more_is_told_and_comes_back() {
+    let server = Server::with_password("s3cret");
+    let by = |password: &str| {
+        let redis = Redis::builder(&server.url()).remember_denied(false).password(password);
+        Arc::new(redis.build().expect("a backend"))
+    };
+    let nobody = Redis::new(&server.url()).expect("a backend");
+    for stranger in [&nobody, &*by("wrong")] {
+        let error = stranger.initialize().await.expect_err("not let in");
+        assert_eq!(error.kind(), ErrorKind::Store);
+        let said = error.source().expect("what Redis said").to_string();
+        assert!(said.contains("NOAUTH") || said.contains("WRONGPASS"), "{said}");
+    }
+    let redis = by("s3cret");
+    redis.initialize().await.expect("the right password");
+    let mut client = Client::new(&redis, "a", &day(1_000));
+    client.hits(Duration::from_millis(20)).await;
+    let mut other = server.connect();
+    let mut tell = |command: &str| {
+        let mut words = command.split(' ');
+        let mut command = redis::cmd(words.next().expect("a command"));
+        command.arg(words.collect::<Vec<_>>()).query::<redis::Value>(&mut other).expect("an answer");
+    };
+    tell("CONFIG SET requirepass another");
+    tell("CLIENT KILL TYPE normal SKIPME yes");
+    client.hits(Duration::from_millis(200)).await;
+    let error = client.hit().await.expect_err("not let in").expect("at once");
+    assert_eq!(error.kind(), ErrorKind::Store, "{error:?}");
+    assert!(!format!("{error:?}").contains("s3cret"), "{error:?}");
+    tell("CONFIG SET requirepass s3cret");
+    recovers(&redis).await;
+    client.expect_charged_once().await;
+}
+
+/// In the words of the documentation.
+fn documented(password: &str) -> Vec<String> {
+    let documentation = include_str!("../../src/backend/redis/mod.rs");
+    let line = documentation.lines().find_map(|line| line.strip_prefix("/// ACL SETUSER ")).expect("a list");
+    line.split(' ').map(|word| word.replace(">password", &format!(">{password}"))).collect()
+}
+
+/// Everything that a backend does.
+async fn everything(redis: &Redis) -> Result<(), BackendError> {
+    redis.initialize().await?;
+    let (key, rates) = (Key::from("a"), day(2));
+    for strategy in crate::strategies::each() {
+        let charges = [Charge::new("t", &key, &*strategy, &rates, 1)];
+        let first = redis.decide(&charges, Mode::Take).await?;
+        redis.refund(&charges, first.at).await?;
+        for _ in 0..3 {
+            redis.decide(&charges, Mode::Take).await?;
+        }
+    }
+    redis.reset().await
+}
+
+#[tokio::test]
+async fn a_user_who_may_do_what_is_documented_may_do_enough_and_no_more() {
+    let server = Server::start();
+    let list = documented("s3cret");
+    let () = server.ask(&format!("ACL SETUSER {}", list.join(" ")));
+    let url = format!("redis://throttle:s3cret@127.0.0.1:{}", server.port);
+    let redis = || Redis::builder(&url).remember_denied(false).build().expect("a backend");
+    // Since 7.2 the client crate says its name, which nobody has to allow.
+    let refused = || {
+        let log: Vec<redis::Value> = server.ask("ACL LOG");
+        let log = log.iter().map(|entry| format!("{entry:?}"));
+        log.filter(|entry| !entry.contains("client|setinfo")).collect::<Vec<_>>()
+    };
+    everything(&redis()).await.expect("enough");
+    assert_eq!(server.ask::<u64>("DBSIZE"), 0);
+    assert_eq!(refused(), [""; 0]);
+    for command in list.iter().filter_map(|word| word.strip_prefix('+')) {
+        let () = server.ask(&format!("ACL SETUSER throttle -{command}"));
+        let () = server.ask("SCRIPT FLUSH");
+        // What is refused may be done without.
+        let _ = everything(&redis()).await;
+        assert!(!refused().is_empty(), "nobody needs {command}");
+        let () = server.ask(&format!("ACL SETUSER throttle +{command}"));
+        let () = server.ask("ACL LOG RESET");
+    }
+}
+
+#[tokio::test]
+async fn who_may_not_write_is_told_and_may_be_allowed() {
+    let server = Server::start();
+    let list = documented("s3cret");
+    let () = server.ask(&format!("ACL SETUSER {} -set", list.join(" ")));
+    let url = format!("redis://throttle:s3cret@127.0.0.1:{}", server.port);
+    let redis = Arc::new(Redis::builder(&url).remember_denied(false).build().expect("a backend"));
+    redis.initialize().await.expect("a connection");
+    let mut client = Client::new(&redis, "a", &day(1));
+    for _ in 0..10 {
+        let said = client.refused().await;
+        assert!(said.contains("can't run this command") || said.contains("ACL"), "{said}");
+    }
+    let () = server.ask("ACL SETUSER throttle +set");
+    assert!(client.hit().await.expect("on the same connection"));
+    client.expect_charged_once().await;
+    let () = server.ask("ACL SETUSER throttle -set");
+    assert!(!client.hit().await.expect("denials write nothing"));
+}
+
+#[tokio::test]
+async fn a_server_that_pauses_costs_deadlines_and_charges_nothing_twice() {
+    let server = Server::start();
+    let redis = connected(&server).await;
+    let mut client = Client::new(&redis, "a", &day(1_000_000));
+    for kind in ["ALL", "WRITE"] {
+        client.hits(Duration::from_millis(50)).await;
+        let () = server.ask(&format!("CLIENT PAUSE 600 {kind}"));
+        client.hits(Duration::from_millis(500)).await;
+        recovers(&redis).await;
+    }
+    assert!(client.unknown > 0, "{client}");
+    assert!(client.slowest < SLOW, "{client}");
+    client.expect_charged_once().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connections_that_are_cut_again_and_again_are_replaced_and_charge_nothing_twice() {
+    let server = Server::start();
+    let redis = connected(&server).await;
+    let clients: Vec<_> = (0..8).map(|_| Client::new(&redis, "a", &day(1_000_000))).collect();
+    let load: Vec<_> = clients
+        .into_iter()
+        .map(|mut client| {
+            tokio::spawn(async move {
+                client.hits(Duration::from_millis(1_500)).await;
+                client
+            })
+        })
+        .collect();
+    for _ in 0..20 {
+        sleep(Duration::from_millis(60)).await;
+        let _: u64 = server.ask("CLIENT KILL TYPE normal");
+    }
+    let mut all = Client::new(&redis, "a", &day(1_000_000));
+    for client in load {
+        let client = client.await.expect("a client");
+        assert!(client.admitted > 0, "{client}");
+        all.admitted += client.admitted;
+        all.unknown += client.unknown;
+        all.slowest = all.slowest.max(client.slowest);
+    }
+    recovers(&redis).await;
+    assert!(all.unknown > 0 && all.slowest < SLOW, "{all}");
+    all.expect_charged_once().await;
+}
+
+/// A way to a server on which answers are lost, and the connection with them, while the flag is up.
+async fn lossy(server: &Server, loses: &Arc<AtomicBool>) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    let (to, loses) = (server.port, loses.clone());
+    tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            let server = TcpStream::connect(("127.0.0.1", to)).await.expect("a server");
+            let loses = loses.clone();
+            tokio::spawn(async move {
+                let ((mut asked, mut told), (mut answered, mut asks)) =
+                    (client.into_split(), server.into_split());
+                let asking = tokio::spawn(async move { tokio::io::copy(&mut asked, &mut asks).await });
+                let mut buffer = [0; 4_096];
+                while let Ok(count @ 1..) = answered.read(&mut buffer).await
+                    && !loses.load(Ordering::Relaxed)
+                    && told.write_all(&buffer[..count]).await.is_ok()
+                {}
+                asking.abort();
+            });
+        }
+    });
+    port
+}
+
+#[tokio::test]
+async fn an_answer_that_is_lost_was_charged_and_is_not_asked_for_again() {
+    let (server, loses) = (Server::start(), Arc::new(AtomicBool::new(false)));
+    let port = lossy(&server, &loses).await;
+    let redis = Redis::builder(&format!("redis://127.0.0.1:{port}")).remember_denied(false);
+    let redis = Arc::new(redis.build().expect("a backend"));
+    redis.initialize().await.expect("a connection");
+    let mut client = Client::new(&redis, "a", &day(1_000));
+    for lost in 1..=20 {
+        assert!(client.hit().await.expect("a decision"));
+        loses.store(true, Ordering::Relaxed);
+        let error = client.hit().await.expect_err("lost").expect("at once");
+        assert_eq!((error.kind(), client.unknown), (ErrorKind::Connection, lost), "{error:?}");
+        loses.store(false, Ordering::Relaxed);
+        recovers(&redis).await;
+    }
+    client.admitted += std::mem::take(&mut client.unknown);
+    client.expect_charged_once().await;
+}
+
+#[tokio::test]
+async fn what_is_flushed_begins_anew_and_no_more() {
+    let server = Server::start();
+    let redis = connected(&server).await;
+    let mut client = Client::new(&redis, "a", &day(10));
+    for flushes in 1..=20 {
+        for _ in 0..15 {
+            client.hit().await.expect("a decision");
+        }
+        assert_eq!(client.admitted, flushes * 10);
+        let () = server.ask("FLUSHALL");
+    }
+}
