@@ -75,20 +75,19 @@ pub(super) async fn decide(
         let caller = Caller { slot, connection, lane, clock: clock.cloned(), over: false };
         caller.start();
     }
-    answer
-        .await
-        .unwrap_or_else(|_| Err(BackendError::new(ErrorKind::Connection, "the connection to Redis was lost")))
+    // Who was sent and hears nothing may have been charged.
+    answer.await.unwrap_or_else(|_| Err(BackendError::new(ErrorKind::Connection, "Redis did not decide")))
 }
 
 impl Lanes {
     /// Takes a request in; whether it takes one more task to make calls.
     fn wait(&self, lane: u16, seat: Seat) -> bool {
         let mut inner = lock(&self.0);
-        let closed = inner.closed;
-        let lane = inner.lanes.entry(lane).or_default();
-        if closed {
+        if inner.closed {
+            seat.turn_away();
             return false;
         }
+        let lane = inner.lanes.entry(lane).or_default();
         lane.waiting.push(seat);
         let missing = lane.callers < CALLS;
         lane.callers += usize::from(missing);
@@ -122,7 +121,16 @@ impl Lanes {
         let mut inner = lock(&self.0);
         inner.closed = true;
         inner.callers.abort_all();
-        inner.lanes.values_mut().for_each(|lane| lane.waiting.clear());
+        inner.lanes.values_mut().flat_map(|lane| lane.waiting.drain(..)).for_each(Seat::turn_away);
+    }
+}
+
+impl Seat {
+    /// There is no call that it could be part of.
+    fn turn_away(self) {
+        let _ = self
+            .reply
+            .send(Err(BackendError::new(ErrorKind::Connection, "the connection to Redis was lost")));
     }
 }
 
