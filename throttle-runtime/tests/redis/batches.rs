@@ -204,3 +204,27 @@ async fn with_the_connection_the_waiting_ends() {
         assert_eq!(error.expect_err("nobody is there").kind(), ErrorKind::Connection);
     }
 }
+
+/// A server that may not write still denies, also those who come together with others.
+#[tokio::test]
+async fn who_does_not_fit_needs_no_room() {
+    let server = Server::start();
+    let redis = connected(&server).await;
+    let once = |key: u32| Request { rates: [Rate::per_day(1)], ..Request::new(&redis, key) };
+    let full: Vec<_> = (0..20).map(once).collect();
+    let free: Vec<_> = (20..40_u32).map(|key| Request::new(&redis, key)).collect();
+    assert!(join_all(full.iter().map(Request::hit)).await.iter().all(Result::is_ok));
+    let () = server.ask("CONFIG SET maxmemory 1");
+    let both = full.iter().zip(&free).flat_map(|(full, free)| [full, free]);
+    for (number, answer) in join_all(both.map(Request::hit)).await.into_iter().enumerate() {
+        if number % 2 == 0 {
+            assert_eq!(answer.expect("a denial"), 0);
+        } else {
+            assert_eq!(answer.expect_err("no room").kind(), ErrorKind::Store);
+        }
+    }
+    let () = server.ask("CONFIG SET maxmemory 0");
+    for answer in join_all(free.iter().map(Request::hit)).await {
+        assert_eq!(answer.expect("a decision"), 999, "nothing was charged before");
+    }
+}

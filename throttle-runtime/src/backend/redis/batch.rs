@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use tokio::task::{JoinSet, yield_now};
 
 use super::answer::{self, Answer};
-use super::failure::{Refusal, nonsense};
+use super::failure::{self, Refusal, nonsense};
 use super::job::{Call, Job};
 use super::scripts::DECIDE;
 use super::slot::{Connection, Slot};
@@ -154,19 +154,26 @@ impl Caller {
             }
             let (jobs, replies): (Vec<_>, Vec<_>) =
                 seats.into_iter().map(|seat| (seat.job, seat.reply)).unzip();
-            match self.call(&jobs).await {
-                Ok(answers) => {
-                    for (answer, reply) in answers.into_iter().zip(replies) {
-                        // Who has given up meanwhile does not hear it.
-                        let _ = reply.send(Ok(answer));
-                    }
-                }
-                Err(error) => {
-                    for reply in replies {
-                        let _ = reply.send(Err(error.clone()));
-                    }
-                }
+            for (answer, reply) in self.answers(&jobs).await.into_iter().zip(replies) {
+                // Who has given up meanwhile does not hear it.
+                let _ = reply.send(answer);
             }
+        }
+    }
+
+    async fn answers(&self, jobs: &[Job]) -> Vec<Result<Answer, BackendError>> {
+        match self.call(jobs).await {
+            Ok(answers) => answers.into_iter().map(Ok).collect(),
+            // Those that do not fit need no room, and must not suffer for those that do.
+            Err(error) if jobs.len() > 1 && failure::is_of_memory(&error) => {
+                let mut answers = Vec::with_capacity(jobs.len());
+                for job in jobs.chunks(1) {
+                    let answer = self.call(job).await;
+                    answers.push(answer.and_then(|mut answers| answers.pop().ok_or_else(nonsense)));
+                }
+                answers
+            }
+            Err(error) => jobs.iter().map(|_| Err(error.clone())).collect(),
         }
     }
 

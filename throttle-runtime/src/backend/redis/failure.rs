@@ -40,6 +40,12 @@ pub(super) fn nonsense() -> BackendError {
     BackendError::new(ErrorKind::Store, "Redis answered with something that makes no sense")
 }
 
+/// Whether the server has no room to write: it looks before it runs a script, which then has written nothing.
+pub(super) fn is_of_memory(error: &BackendError) -> bool {
+    let said = std::error::Error::source(error).map(ToString::to_string);
+    said.is_some_and(|said| said.contains("OOM"))
+}
+
 /// Whether the connection is of no more use: lost, or to a server that is not the master any more.
 pub(super) fn is_of_connection(error: &RedisError) -> bool {
     // Before Redis 7 the errors of commands in scripts are wrapped in texts.
