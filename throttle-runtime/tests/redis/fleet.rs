@@ -19,7 +19,7 @@ impl Fleet {
     /// All of them, each known to the others.
     pub(crate) fn start() -> Self {
         let master = Server::with(&["--repl-diskless-sync-delay", "0"]);
-        let replica = Server::with(&["--replicaof", &format!("127.0.0.1 {}", master.port)]);
+        let replica = Server::with(&["--replicaof", "127.0.0.1", &master.port.to_string()]);
         until("a replica", || master.ask::<String>("INFO replication").contains("state=online"));
         let sentinels: Vec<_> = (0..3).map(|_| sentinel(&master, None, "")).collect();
         for sentinel in &sentinels {

@@ -138,7 +138,7 @@ async fn sentinels_that_are_gone_or_hang_keep_nobody_waiting() {
 #[tokio::test]
 async fn who_is_no_master_is_not_used() {
     let master = Server::start();
-    let replica = Server::with(&["--replicaof", &format!("127.0.0.1 {}", master.port)]);
+    let replica = Server::with(&["--replicaof", "127.0.0.1", &master.port.to_string()]);
     // It has not noticed yet that it watches a replica.
     let confused = sentinel(&replica, None, "");
     let redis = Redis::sentinel([confused.url()], "it").build().expect("a backend");

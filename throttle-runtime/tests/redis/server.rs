@@ -81,9 +81,11 @@ impl Server {
     fn by(mut command: Command, port: u16, password: Option<&'static str>, options: Vec<String>) -> Self {
         let child = command.stdout(Stdio::null()).spawn();
         let child = child.expect("no redis-server: install it with `apt-get install redis-server`");
-        let server = Self { child, port, password, options };
+        let mut server = Self { child, port, password, options };
         let started = Instant::now();
         while server.try_connect().is_none() {
+            let ended = server.child.try_wait().expect("a child");
+            assert!(ended.is_none(), "redis-server has ended: {ended:?}");
             assert!(started.elapsed() < Duration::from_secs(20), "redis-server does not answer");
             sleep(Duration::from_millis(10));
         }
@@ -180,7 +182,7 @@ impl Drop for Server {
 /// Where servers put what they write.
 pub(crate) const DIRECTORY: &str = env!("CARGO_TARGET_TMPDIR");
 
-/// The server that is tested.
+/// The server that is tested: Redis of any version, or Valkey.
 fn program() -> String {
     std::env::var("THROTTLE_REDIS_SERVER").unwrap_or_else(|_| "redis-server".to_owned())
 }
