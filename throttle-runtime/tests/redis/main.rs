@@ -4,11 +4,15 @@
 
 mod any_state;
 mod batches;
+mod cluster;
 mod decisions;
 mod differential;
 mod failures;
 mod fleet;
 mod model;
+mod moves;
+mod nodes;
+mod outages;
 mod sentinel;
 #[path = "../served/mod.rs"]
 mod served;

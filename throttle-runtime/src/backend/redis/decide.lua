@@ -7,7 +7,7 @@
 -- byte for the strategy and its arguments.
 --
 -- Answers: the time; which requests do not fit, from 1 on, as negative numbers if a step needs larger ones than there
--- are; and the states as they were, followed by those that limits found which an earlier request had changed: one after
+-- are, and with 65536 more if a decision elsewhere holds what they would change (see `hold.lua`); and the states as they were, followed by those that limits found which an earlier request had changed: one after
 -- the other in one text if all are of two words, or else each by itself after an empty one.
 local call, byte = redis.call, string.byte
 local forced, layout = ARGV[1], ARGV[2]
@@ -36,6 +36,19 @@ local function keep(key, state, last)
   left[key], ends[key] = state, last
 end
 
+-- Which keys are held, if any is.
+local held
+-- A state without the hold behind it.
+local function free(key, state)
+  local time = call('TIME')
+  local ends, now = struct.unpack('>I8', state, #state - 16), time[1] * 1000000 + time[2]
+  if ends > now and ends <= now + 1000000 then
+    held = held or {}
+    held[key] = true
+  end
+  return string.sub(state, 1, -18)
+end
+
 -- Of the request in hand: which it is, whether it fits so far, and what it leaves.
 local request, fits, states, lasts = 0, true, nil, nil
 for i = 1, #layout, 5 do
@@ -49,7 +62,7 @@ for i = 1, #layout, 5 do
     state = answer[key]
     -- What cannot be a state counts as nothing stored.
     if not state or #state < 16 or #state % 8 ~= 0 then
-      state = nothing
+      state = state and #state > 32 and #state % 8 == 1 and free(key, state) or nothing
       answer[key] = state
     end
   end
@@ -62,6 +75,10 @@ for i = 1, #layout, 5 do
     if flags < 4 then
       states, lasts = {}, {}
     end
+  end
+  if held and fits and held[key] and flags % 2 == 1 then
+    fits = false
+    refused[#refused + 1] = request + 65536
   end
   if fits then
     if not is_first then

@@ -52,7 +52,7 @@ impl Job {
     }
 
     /// Whether it takes what it asks for.
-    pub(super) fn takes(&self) -> bool {
+    pub(super) const fn takes(&self) -> bool {
         self.take
     }
 
@@ -80,7 +80,9 @@ struct Numbered<T> {
 impl<'a> Call<'a> {
     pub(super) fn new(jobs: &'a [Job]) -> Self {
         let mut call = Self::default();
-        jobs.iter().for_each(|job| call.add(job));
+        for job in jobs {
+            call.add(job);
+        }
         call
     }
 
@@ -101,7 +103,7 @@ impl<'a> Call<'a> {
     }
 
     /// How many names there are.
-    pub(super) fn names(&self) -> usize {
+    pub(super) const fn names(&self) -> usize {
         self.names.all.len()
     }
 
