@@ -3,6 +3,7 @@
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
 
 use throttle_runtime::backend::{Backend, Charge, Mode, Redis};
 use throttle_runtime::strategy::{Arrival, FixedWindow, State, Step, Strategy};
@@ -165,6 +166,40 @@ impl Strategy for Unknown {
         };
         let until = arrival.now + arrival.rate.period_micros();
         Step { quota, state: State::new(until, state.word() + arrival.cost) }
+    }
+}
+
+/// Polls a future whenever something has come for it, so many times at most, and drops it.
+async fn drop_at(step: u32, future: impl Future) {
+    let (mut future, mut polled) = (Box::pin(future), 0);
+    std::future::poll_fn(|context| {
+        polled += 1;
+        if future.as_mut().poll(context).is_ready() || polled == step {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    })
+    .await;
+}
+
+/// At all of its steps, also those that it has to wait for.
+#[tokio::test]
+async fn b073_a_decision_that_is_dropped_between_two_nodes_is_all_or_nothing() {
+    let nodes = Nodes::shared();
+    let redis = connected(&nodes).await;
+    let keys = [0, 2].map(|at| Key::from(client_in(&nodes.masters[0], &SLOTS[at])));
+    let (rates, scope) = ([Rate::per_day(1_000)], namespace());
+    let both = keys.each_ref().map(|key| Charge::new(&scope, key, &FixedWindow, &rates, 1));
+    let mut last = 1_000;
+    for step in (1..=6).cycle().take(120) {
+        drop_at(step, redis.decide(&both, Mode::Take)).await;
+        // What goes on in the background comes before the next on the same clients.
+        let verdict = redis.decide(&both, Mode::Take).await.expect("a decision");
+        let left: Vec<_> = verdict.quotas.iter().map(Quota::remaining).collect();
+        assert_eq!(left[0], left[1], "dropped at step {step}");
+        assert!([1, 2].contains(&(last - left[0])), "at step {step} of {last} there are {left:?} left");
+        last = left[0];
     }
 }
 
