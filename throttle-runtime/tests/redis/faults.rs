@@ -153,7 +153,7 @@ async fn a_server_that_loads_is_used_when_it_has_loaded() {
     let redis = connected(&server).await;
     let mut client = Client::new(&redis, "a", &day(1_000));
     client.hits(Duration::from_millis(50)).await;
-    let fill = "for i = 1, 2000 do redis.call('SET', 'k' .. i, string.rep('x', 20000)) end";
+    let fill = "for i = 1, 5000 do redis.call('SET', 'k' .. i, string.rep('x', 20000)) end";
     let () = redis::cmd("EVAL").arg(fill).arg(0).query(&mut server.connect()).expect("filled");
     let () = server.ask("SAVE");
     let restart = server.kill();

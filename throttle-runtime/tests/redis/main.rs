@@ -4,6 +4,7 @@
 
 mod any_state;
 mod batches;
+mod cluster;
 mod decisions;
 mod differential;
 mod failures;
@@ -12,6 +13,9 @@ mod fleet;
 #[cfg(target_os = "linux")]
 mod jumps;
 mod model;
+mod moves;
+mod nodes;
+mod outages;
 mod sentinel;
 #[path = "../served/mod.rs"]
 mod served;

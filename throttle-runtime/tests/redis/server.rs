@@ -42,6 +42,24 @@ impl Server {
         Self::on(free_port(), None, Vec::new(), environment)
     }
 
+    /// A node of a cluster, that has no slots and knows nobody yet.
+    pub(crate) fn node() -> Self {
+        let port = port_of_node();
+        let options = [
+            "--cluster-enabled",
+            "yes",
+            "--cluster-config-file",
+            &format!("{port}.nodes"),
+            "--cluster-node-timeout",
+            "2000",
+            "--cluster-require-full-coverage",
+            "no",
+            "--repl-diskless-sync-delay",
+            "0",
+        ];
+        Self::on(port, None, options.iter().map(ToString::to_string).collect(), &[])
+    }
+
     fn on(
         port: u16,
         password: Option<&'static str>,
@@ -170,6 +188,9 @@ impl Server {
         // It may have ended by itself; then there is nothing to do.
         let _ = self.child.kill();
         let _ = self.child.wait();
+        for kind in ["rdb", "conf", "nodes"] {
+            let _ = std::fs::remove_file(format!("{DIRECTORY}/{}.{kind}", self.port));
+        }
     }
 }
 
@@ -190,4 +211,12 @@ fn program() -> String {
 pub(crate) fn free_port() -> u16 {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
     listener.local_addr().expect("an address").port()
+}
+
+/// A port above which there is another one, where nodes of a cluster talk to each other.
+fn port_of_node() -> u16 {
+    let is_free = |port: &u16| {
+        port.checked_add(10_000).is_some_and(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok())
+    };
+    std::iter::repeat_with(free_port).find(is_free).expect("a port")
 }

@@ -28,7 +28,12 @@ pub(super) enum Ruling {
     DoesNotFit,
     /// A number was too large.
     Unknown,
+    /// A decision that is made elsewhere holds one of its states.
+    Held,
 }
+
+/// What is added to the number of a request that met a state that is held.
+const HELD: i64 = 1 << 16;
 
 /// What a call says to each of its requests, if it makes sense.
 pub(super) fn read(said: Value, jobs: &[Job], call: &Call<'_>, asked: Instant) -> Option<Vec<Answer>> {
@@ -47,9 +52,10 @@ pub(super) fn read(said: Value, jobs: &[Job], call: &Call<'_>, asked: Instant) -
     let mut answers = Vec::with_capacity(jobs.len());
     for job in jobs {
         number += 1;
-        let ruling = match refused.next_if(|refused| matches!(refused, Value::Int(it) if it.abs() == number))
-        {
+        let is_next = |refused: &&Value| matches!(refused, Value::Int(it) if it.abs() % HELD == number);
+        let ruling = match refused.next_if(is_next) {
             None => Ruling::Fits,
+            Some(Value::Int(HELD..)) => Ruling::Held,
             Some(Value::Int(1..)) => Ruling::DoesNotFit,
             Some(_) => Ruling::Unknown,
         };

@@ -10,7 +10,6 @@ use super::Redis;
 use super::denied::Denied;
 use super::engine::Engine;
 use super::place::Place;
-use super::slot::Slot;
 use crate::ConfigError;
 use crate::clock::Clock;
 
@@ -36,7 +35,7 @@ impl RedisBuilder {
     }
 
     /// What the names of all states begin with; `throttle` unless said otherwise. What is reset is one namespace,
-    /// so give each service its own.
+    /// so give each service its own. On a cluster it holds no `{}`.
     pub fn namespace(mut self, namespace: impl Into<String>) -> Self {
         self.namespace = namespace.into();
         self
@@ -54,7 +53,7 @@ impl RedisBuilder {
         self
     }
 
-    /// The number of the database, where the URL does not say it.
+    /// The number of the database, where the URL does not say it. A cluster has but one.
     pub fn database(mut self, number: u32) -> Self {
         self.place = self.place.with(|settings| settings.set_db(number.into()));
         self
@@ -122,13 +121,14 @@ impl RedisBuilder {
     ///
     /// # Errors
     ///
-    /// If a URL is none of Redis, if there are no sentinels where there should be some, or if certificates are none
-    /// or nothing is encrypted by them.
+    /// If a URL is none of Redis, if there are no sentinels or nodes where there should be some, if nodes of a cluster
+    /// are to be reached in different ways or by a database, or if certificates are none or nothing is encrypted by
+    /// them.
     pub fn build(self) -> Result<Redis, ConfigError> {
         let address = self.place.to_string();
-        let slot = Arc::new(Slot::new(self.place.settle()?, self.max_in_flight));
+        let servers = self.place.settle(&self.namespace, self.max_in_flight)?;
         let denied = self.remember_denied.then(Denied::new);
-        let engine = Engine { slot, namespace: self.namespace, clock: self.clock, denied };
+        let engine = Engine { servers, namespace: self.namespace, clock: self.clock, denied };
         Ok(Redis { engine, address })
     }
 }

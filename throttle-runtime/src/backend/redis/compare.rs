@@ -6,23 +6,32 @@ use redis::Value;
 
 use super::engine::{Engine, bytes};
 use super::failure::nonsense;
-use super::question::Question;
+use super::part::Part;
+use super::question::{Question, States};
 use super::scripts::{READ, WRITE};
+use super::servers::Servers;
 use super::{connector, stored};
 use crate::backend::{Mode, Verdict};
 use crate::strategy::State;
 use crate::{BackendError, ErrorKind};
 
 impl Engine {
-    /// The strategies decide, by what is stored; then it is compared and set.
-    pub(super) async fn decide_here(&self, question: &Question<'_>) -> Result<Verdict, BackendError> {
+    /// The strategies decide, by what is stored in one place; then it is compared and set.
+    pub(super) async fn decide_here(
+        &self,
+        question: &Question<'_>,
+        lane: u16,
+    ) -> Result<Verdict, BackendError> {
+        let part = Part::whole(lane, &question.names);
         for attempt in 0..ATTEMPTS {
-            let (at, stored) = self.read(question).await?;
+            let Found { at, stored, is_held } = self.read(&part).await?;
             let (quotas, after) =
                 question.answer(&stored.iter().map(|bytes| stored::decode(bytes)).collect(), at);
             let verdict = Verdict { quotas, at };
             match after.filter(|_| question.mode == Mode::Take) {
-                Some(after) if !self.write(question, &stored, &after, at).await? => step_aside(attempt).await,
+                Some(after) if is_held || !self.write(&part, &stored, &after, at).await? => {
+                    step_aside(attempt).await;
+                }
                 _ => return Ok(verdict),
             }
         }
@@ -33,12 +42,32 @@ impl Engine {
         if question.limits.is_empty() {
             return Ok(());
         }
+        for part in self.servers.parts(&question.names) {
+            self.refund_there(question, &part, charged).await?;
+        }
+        self.forget_denied();
+        Ok(())
+    }
+
+    async fn refund_there(
+        &self,
+        question: &Question<'_>,
+        part: &Part,
+        charged: u64,
+    ) -> Result<(), BackendError> {
         for attempt in 0..ATTEMPTS {
-            let (now, stored) = self.read(question).await?;
-            let states = stored.iter().map(|bytes| stored::decode(bytes)).collect();
-            let after = question.refund(&states, now, now.saturating_sub(charged));
-            if after == states || self.write(question, &stored, &after, now).await? {
-                self.forget_denied();
+            let Found { at, stored, is_held } = self.read(part).await?;
+            // To states that are empty nothing is given back.
+            let mut states: States = question.names.iter().map(|_| State::EMPTY).collect();
+            for (&index, bytes) in part.indexes.iter().zip(&stored) {
+                states[index] = stored::decode(bytes);
+            }
+            let after = question.refund(&states, at, at.saturating_sub(charged));
+            if after == states && !is_held {
+                return Ok(());
+            }
+            let after: States = part.indexes.iter().map(|index| after[*index].clone()).collect();
+            if !is_held && self.write(part, &stored, &after, at).await? {
                 return Ok(());
             }
             step_aside(attempt).await;
@@ -46,38 +75,64 @@ impl Engine {
         Err(contended())
     }
 
-    /// The time and what is stored.
-    async fn read(&self, question: &Question<'_>) -> Result<(u64, Vec<Vec<u8>>), BackendError> {
-        let answer = self.run(&READ, question, |_| ()).await?;
+    /// The time and what is stored in one place.
+    pub(super) async fn read(&self, part: &Part) -> Result<Found, BackendError> {
+        let answer = self.servers.run(&READ, part, |_| ()).await?;
         let Value::Array(answer) = answer else { return Err(nonsense()) };
         match answer.as_slice() {
-            [Value::Int(now), stored @ ..] if stored.len() == question.names.len() => {
+            [Value::Int(now), stored @ ..] if stored.len() == part.names.len() => {
                 let now = u64::try_from(*now).map_err(|_| nonsense())?;
-                let now = self.time().unwrap_or(now);
                 let stored = stored.iter().map(|value| bytes(value).map(<[u8]>::to_vec));
-                Ok((now, stored.collect::<Option<_>>().ok_or_else(nonsense)?))
+                let stored: Vec<_> = stored.collect::<Option<_>>().ok_or_else(nonsense)?;
+                let is_held = stored.iter().any(|bytes| stored::is_held(bytes, now));
+                Ok(Found { at: self.time().unwrap_or(now), stored, is_held })
             }
             _ => Err(nonsense()),
         }
     }
 
-    /// Whether nothing else was written meanwhile, so that this is.
     async fn write(
         &self,
-        question: &Question<'_>,
+        part: &Part,
         before: &[Vec<u8>],
         after: &[State],
-        now: u64,
+        at: u64,
     ) -> Result<bool, BackendError> {
-        let answer = self.run(&WRITE, question, |command| {
-            for (before, after) in before.iter().zip(after) {
-                let bytes = if after.until() > now { stored::encode(after) } else { Vec::new() };
+        Swap { part, before, after, at, is_forced: self.clock.is_some() }.run(&self.servers).await
+    }
+}
+
+/// What is stored in one place.
+pub(super) struct Found {
+    pub(super) at: u64,
+    pub(super) stored: Vec<Vec<u8>>,
+    /// Whether a decision holds any of it.
+    is_held: bool,
+}
+
+/// What becomes of states in one place, if they are still what they were.
+pub(super) struct Swap<'a> {
+    pub(super) part: &'a Part,
+    pub(super) before: &'a [Vec<u8>],
+    pub(super) after: &'a [State],
+    pub(super) at: u64,
+    /// Whether that time is another clock's than the server's.
+    pub(super) is_forced: bool,
+}
+
+impl Swap<'_> {
+    /// Whether nothing else was written meanwhile, so that this is.
+    pub(super) async fn run(&self, servers: &Servers) -> Result<bool, BackendError> {
+        let answer = servers.run(&WRITE, self.part, |command| {
+            for (before, after) in self.before.iter().zip(self.after) {
+                let bytes = if after.until() > self.at { stored::encode(after) } else { Vec::new() };
                 command.arg(before).arg(bytes);
-                match self.clock {
+                if self.is_forced {
+                    command.arg("PX").arg(A_DAY.as_millis().to_string());
+                } else {
                     // In whole seconds, as the other script expects it.
-                    None => command.arg("EXAT").arg(after.until().div_ceil(1_000_000)),
-                    Some(_) => command.arg("PX").arg(A_DAY.as_millis().to_string()),
-                };
+                    command.arg("EXAT").arg(after.until().div_ceil(1_000_000));
+                }
             }
         });
         match answer.await? {
@@ -87,14 +142,14 @@ impl Engine {
     }
 }
 
-/// How often a compare-and-set is tried.
-const ATTEMPTS: u32 = 32;
+/// How often a compare-and-set is tried. Deadlines are over earlier; this is so that it ends at all.
+const ATTEMPTS: u32 = 256;
 
 /// By a clock other than the server's nothing expires in time, so it is kept that long.
 const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Others were faster: after a random while the way may be free.
-async fn step_aside(attempt: u32) {
+pub(super) async fn step_aside(attempt: u32) {
     let most = Duration::from_micros(200 << attempt.min(6));
     tokio::time::sleep(connector::random_part(most)).await;
 }

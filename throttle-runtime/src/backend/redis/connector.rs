@@ -37,7 +37,10 @@ pub(super) fn start(slot: &Arc<Slot>) {
             }
             match connect(&slot).await {
                 Ok(()) => tracing::info!(target: "throttle", "Redis is available"),
-                Err(error) => slot.explain(error),
+                Err(error) => {
+                    slot.explain(error);
+                    slot.server.lost();
+                }
             }
             if !slot.is_connected() {
                 // Whoever has let go of the backend meanwhile needs no connection.
@@ -78,6 +81,14 @@ pub(super) async fn connect(slot: &Arc<Slot>) -> Result<(), BackendError> {
         }
     });
     Ok(())
+}
+
+/// Connects, and goes on trying behind the backs of requests.
+pub(super) async fn connect_or_go_on(slot: Arc<Slot>) {
+    if let Err(error) = connect(&slot).await {
+        slot.explain(error);
+        start(&slot);
+    }
 }
 
 /// A connection to a master that has answered, with all scripts loaded.
@@ -139,7 +150,7 @@ fn failed(error: RedisError) -> BackendError {
 
 /// A random part of a pause that doubles. Each process has its own randomness, so that those which lost a server
 /// together do not come back together.
-fn pause(failures: u32) -> Duration {
+pub(super) fn pause(failures: u32) -> Duration {
     let (first, longest) = PAUSES;
     let most = first.saturating_mul(1 << failures.min(16)).min(longest);
     random_part(most)
@@ -157,6 +168,6 @@ pub(super) fn random_index(of: usize) -> usize {
     usize::try_from(random() % of).unwrap_or_default()
 }
 
-fn random() -> u64 {
+pub(super) fn random() -> u64 {
     RandomState::new().build_hasher().finish()
 }

@@ -8,8 +8,9 @@
 -- bytes, and its key in two.
 --
 -- Answers: the time; which requests do not fit, from 1 on, as negative numbers if a step needs larger ones than there
--- are; and the states as they were, followed by those that limits found which an earlier request had changed: one after
--- the other in one text if all are of two words, or else each by itself after an empty one.
+-- are, and with 65536 more if somebody holds what they would change (see `hold.lua`); and the states as they were,
+-- followed by those that limits found which an earlier request had changed: one after the other in one text if all are
+-- of two words, or else each by itself after an empty one.
 local call, byte = redis.call, string.byte
 local forced, layout = ARGV[1], ARGV[2]
 local now
@@ -20,9 +21,21 @@ else
   now = struct.unpack('>I8', forced)
 end
 
--- What cannot be a state counts as nothing stored.
-local function known(state)
-  if not state or #state < 16 or #state % 8 ~= 0 then
+local answer = call('MGET', unpack(KEYS))
+-- Which keys are held, if any is.
+local held
+-- The state of a key, without a hold behind it. What cannot be a state counts as nothing stored.
+local function known(key)
+  local state = answer[key]
+  if state and #state > 32 and #state % 8 == 1 then
+    local time = call('TIME')
+    local ends, now = struct.unpack('>I8', state, #state - 16), time[1] * 1000000 + time[2]
+    if ends > now and ends <= now + 1000000 then
+      held = held or {}
+      held[key] = true
+    end
+    return string.sub(state, 1, -18)
+  elseif not state or #state < 16 or #state % 8 ~= 0 then
     return '\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0'
   end
   return state
@@ -46,11 +59,12 @@ local function prepared(argument)
   return step(byte(argument), string.sub(argument, 2))
 end
 
-local answer = call('MGET', unpack(KEYS))
-
 -- Nearly all requests that come alone have one limit.
 if #layout == 5 then
-  local found = known(answer[1])
+  local found = known(1)
+  if held and byte(layout) == 15 then
+    return { now, { 65537 }, #found > 16 and '' or found, found }
+  end
   local fits, last, state, before = prepared(ARGV[3])(found, now)
   if not fits then
     return { now, { fits == nil and -1 or 1 }, #found > 16 and '' or found, found }
@@ -85,7 +99,7 @@ for i = 1, #layout, 5 do
     length = length + 1
     answer[length] = state
   else
-    state = known(answer[key])
+    state = known(key)
     answer[key] = state
   end
   if #state > 16 then
@@ -97,6 +111,10 @@ for i = 1, #layout, 5 do
     if flags < 4 then
       states, lasts = {}, {}
     end
+  end
+  if held and fits and held[key] and flags % 2 == 1 then
+    fits = false
+    refused[#refused + 1] = request + 65536
   end
   if fits then
     if not is_first then

@@ -2,20 +2,18 @@
 
 use std::sync::Arc;
 
-use redis::{Cmd, Value};
+use redis::Value;
 
 use super::denied::Denied;
-use super::failure::{Refusal, nonsense};
 use super::question::{Question, States};
-use super::scripts::Loaded;
-use super::slot::Slot;
+use super::servers::Servers;
 use crate::BackendError;
 use crate::backend::{Mode, Verdict};
 use crate::clock::Clock;
 
 /// What a [`Redis`](super::Redis) backend is made of.
 pub(super) struct Engine {
-    pub(super) slot: Arc<Slot>,
+    pub(super) servers: Servers,
     pub(super) namespace: String,
     pub(super) clock: Option<Arc<dyn Clock>>,
     pub(super) denied: Option<Denied>,
@@ -44,40 +42,17 @@ impl Engine {
             let at = self.time().unwrap_or_default();
             return Ok(Verdict { quotas: question.answer(&States::new(), at).0, at });
         }
-        if let Some(steps) = self.scripts(question)
-            && let Some(verdict) = self.decide_there(question, steps).await?
+        let steps = self.scripts(question);
+        let Some(lane) = self.servers.lane(&question.names) else {
+            let lasts = steps.is_some_and(|steps| steps.iter().all(|step| step.denials_last));
+            return self.decide_across(question, lasts).await;
+        };
+        if let Some(steps) = steps
+            && let Some(verdict) = self.decide_there(question, lane, steps).await?
         {
             return Ok(verdict);
         }
-        self.decide_here(question).await
-    }
-
-    /// Runs a script on the states of a question. If the server does not have it, nothing ran, and it is sent whole.
-    pub(super) async fn run(
-        &self,
-        script: &Loaded,
-        question: &Question<'_>,
-        arguments: impl Fn(&mut Cmd),
-    ) -> Result<Value, BackendError> {
-        let command = |verb, script: &str| {
-            let mut command = redis::cmd(verb);
-            command.arg(script).arg(question.names.len());
-            question.names.iter().for_each(|name| {
-                command.arg(&**name);
-            });
-            arguments(&mut command);
-            command
-        };
-        match self.slot.send(command("EVALSHA", &script.sha)).await {
-            Err(Refusal::NoScript) => {}
-            Err(Refusal::Failed(error)) => return Err(error),
-            Ok(answer) => return Ok(answer),
-        }
-        match self.slot.send(command("EVAL", &script.text)).await {
-            Err(Refusal::NoScript) => Err(nonsense()),
-            Err(Refusal::Failed(error)) => Err(error),
-            Ok(answer) => Ok(answer),
-        }
+        self.decide_here(question, lane).await
     }
 }
 

@@ -1,27 +1,37 @@
 //! In Redis: limits that any number of processes share.
 
+mod across;
 mod address;
 mod answer;
+mod around;
 mod batch;
 mod builder;
+mod cluster;
 mod compare;
 mod connector;
 mod denied;
 mod engine;
 mod failure;
+mod hash_slot;
+mod held;
 mod job;
+mod map;
 mod names;
+mod part;
 mod place;
 mod question;
+mod redirect;
 mod reset;
 mod scripted;
 mod scripts;
 mod sentinels;
 mod server;
+mod servers;
 mod slot;
 mod stored;
 #[cfg(feature = "redis-tls")]
 mod tls;
+mod topology;
 
 use std::fmt;
 
@@ -124,9 +134,38 @@ impl Redis {
         RedisBuilder::new(Place::watched(urls, master.into()))
     }
 
-    /// Whether there is a connection.
+    /// A backend on a cluster, some of whose nodes have these URLs. The others are learnt from whichever of them answers,
+    /// and learnt again whenever one is lost or says that something has changed.
+    ///
+    /// What the first URL says beside its address, `redis://[[user]:password@]host[:port]`, is for all nodes, as is what
+    /// the builder says; the other URLs say the same or only where a node is. A cluster has one database, of the number 0.
+    ///
+    /// ```no_run
+    /// use throttle::backend::Redis;
+    ///
+    /// # fn main() -> Result<(), throttle::ConfigError> {
+    /// let nodes = ["redis://10.0.0.1:6379", "redis://10.0.0.2:6379", "redis://10.0.0.3:6379"];
+    /// let redis = Redis::cluster(nodes).username("throttle").password("secret").build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// - All limits of one client are in one place, so that a decision about them is one round trip. A decision that
+    ///   several clients pay for, as those of two throttles with different keys on one handler, holds their states for
+    ///   two round trips to each place: exact, and charged to all of them or to none unless a node fails in between.
+    /// - Each node is connected to by itself: one that is gone or hangs costs nothing to those whose limits are
+    ///   elsewhere, unless the cluster itself refuses everything meanwhile (`cluster-require-full-coverage`).
+    /// - A request that a node sends on to another one ran nowhere, so it goes there, once. While a hash slot moves,
+    ///   a decision about several states of which the new node has none or only some fails, as Redis has it.
+    /// - After a failover, what was charged in the last moment before it may be free again, as replication is not
+    ///   waited for.
+    pub fn cluster<U: AsRef<str>>(urls: impl IntoIterator<Item = U>) -> RedisBuilder {
+        RedisBuilder::new(Place::spread(urls))
+    }
+
+    /// Whether there is a connection; on a cluster, one to each master.
     pub fn is_connected(&self) -> bool {
-        self.engine.slot.is_connected()
+        self.engine.servers.is_connected()
     }
 }
 
@@ -151,9 +190,7 @@ impl Backend for Redis {
 
     /// Connects, and has the server know all scripts that are needed so far.
     fn initialize(&self) -> Reply<'_, ()> {
-        Soon::later(async move {
-            if self.is_connected() { Ok(()) } else { connector::connect(&self.engine.slot).await }
-        })
+        Soon::later(self.engine.servers.connect())
     }
 
     /// Forgets the states of this namespace; nothing else in the database is touched.
@@ -162,7 +199,7 @@ impl Backend for Redis {
     }
 
     fn close(&self) -> Reply<'_, ()> {
-        self.engine.slot.close();
+        self.engine.servers.close();
         Soon::now(Ok(()))
     }
 }
@@ -172,7 +209,7 @@ impl fmt::Debug for Redis {
         f.debug_struct("Redis")
             .field("address", &self.address)
             .field("namespace", &self.engine.namespace)
-            .field("slot", &self.engine.slot)
+            .field("servers", &self.engine.servers)
             .finish_non_exhaustive()
     }
 }

@@ -1,14 +1,20 @@
 //! Where states are to be: as a builder is told it, and as it is settled then.
 
 use std::fmt;
+use std::mem::discriminant;
+use std::sync::Arc;
 
 use redis::{Client, ConnectionInfo, ProtocolVersion, RedisConnectionInfo};
 
 use super::address;
+use super::cluster::Cluster;
 use super::sentinels::Sentinels;
 use super::server::Server;
+use super::servers::Servers;
+use super::slot::Slot;
 #[cfg(feature = "redis-tls")]
 use super::tls::Tls;
+use super::topology::Address;
 use crate::ConfigError;
 
 pub(super) struct Place {
@@ -16,6 +22,8 @@ pub(super) struct Place {
     server: Result<ConnectionInfo, ConfigError>,
     /// By whom it is watched, and under which name.
     watched: Option<(Vec<Result<ConnectionInfo, ConfigError>>, String)>,
+    /// The nodes of its cluster that are known.
+    nodes: Option<Vec<Result<ConnectionInfo, ConfigError>>>,
     #[cfg(feature = "redis-tls")]
     pub(super) tls: Tls,
 }
@@ -25,6 +33,7 @@ impl Place {
         Self {
             server: address::parse(url, address::USUAL),
             watched: None,
+            nodes: None,
             #[cfg(feature = "redis-tls")]
             tls: Tls::default(),
         }
@@ -35,6 +44,21 @@ impl Place {
         Self {
             server: address::unknown(),
             watched: Some((urls.into_iter().map(sentinel).collect(), name)),
+            nodes: None,
+            #[cfg(feature = "redis-tls")]
+            tls: Tls::default(),
+        }
+    }
+
+    /// A cluster, some of whose nodes have these URLs.
+    pub(super) fn spread<U: AsRef<str>>(urls: impl IntoIterator<Item = U>) -> Self {
+        let nodes: Vec<_> =
+            urls.into_iter().map(|url| address::parse(url.as_ref(), address::USUAL)).collect();
+        let none = || Err(ConfigError::one("the cluster has no nodes: name one or more"));
+        Self {
+            server: nodes.first().cloned().unwrap_or_else(none),
+            watched: None,
+            nodes: Some(nodes),
             #[cfg(feature = "redis-tls")]
             tls: Tls::default(),
         }
@@ -49,8 +73,12 @@ impl Place {
         Self { server: self.server.map(changed), ..self }
     }
 
-    pub(super) fn settle(self) -> Result<Server, ConfigError> {
+    pub(super) fn settle(self, namespace: &str, max_in_flight: usize) -> Result<Servers, ConfigError> {
         let server = self.server?;
+        let nodes = self.nodes.map(|nodes| nodes.into_iter().collect::<Result<Vec<_>, _>>()).transpose()?;
+        if let Some(nodes) = &nodes {
+            check_cluster(&server, nodes, namespace)?;
+        }
         // Only by this version does the client say that a connection is lost before a request fails by it.
         let settings = server.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
         let server = server.set_redis_settings(settings);
@@ -58,21 +86,58 @@ impl Place {
         let sentinels = sentinels.unwrap_or_default().into_iter().collect::<Result<Vec<_>, _>>()?;
         #[cfg(feature = "redis-tls")]
         let (server, sentinels) = self.tls.apply(server, sentinels)?;
-        match name {
-            None => Ok(Server::At(client(server)?)),
+        if let Some(nodes) = nodes {
+            let seed = |node| {
+                Address::of(node).ok_or_else(address::wrong)?.client(&server).map_err(|_| address::wrong())
+            };
+            let seeds = nodes.iter().map(seed).collect::<Result<_, _>>()?;
+            return Ok(Servers::Cluster(Arc::new(Cluster::new(server, seeds, max_in_flight))));
+        }
+        let server = match name {
+            None => Server::At(client(server)?),
             Some(name) if sentinels.is_empty() => {
-                Err(ConfigError::one(format!("the master {name:?} has no sentinels: name one or more")))
+                let text = format!("the master {name:?} has no sentinels: name one or more");
+                return Err(ConfigError::one(text));
             }
             Some(name) => {
                 let sentinels = sentinels.into_iter().map(client).collect::<Result<_, _>>()?;
-                Ok(Server::Watched(Sentinels::new(sentinels, name, server)))
+                Server::Watched(Sentinels::new(sentinels, name, server))
             }
-        }
+        };
+        Ok(Servers::One(Arc::new(Slot::new(server, max_in_flight))))
     }
 }
 
 fn client(server: ConnectionInfo) -> Result<Client, ConfigError> {
     Client::open(server).map_err(|_| address::wrong())
+}
+
+/// What nobody could make sense of later.
+fn check_cluster(
+    server: &ConnectionInfo,
+    nodes: &[ConnectionInfo],
+    namespace: &str,
+) -> Result<(), ConfigError> {
+    let login = |node: &ConnectionInfo| {
+        let settings = node.redis_settings();
+        (settings.username().map(str::to_owned), settings.password().map(str::to_owned))
+    };
+    let first = nodes.first().map(login);
+    let differs = |node: &ConnectionInfo| login(node) != (None, None) && Some(login(node)) != first;
+    let problem = if nodes.iter().any(|node| Address::of(node).is_none()) {
+        "the nodes of a cluster are reached by TCP, not by the path of a socket"
+    } else if nodes.iter().chain([server]).any(|node| node.redis_settings().db() != 0) {
+        "a cluster has no databases but that of the number 0"
+    } else if nodes.iter().any(differs) {
+        "the URLs of a cluster's nodes log in differently: say it once, by the first URL or the builder"
+    } else if nodes.iter().any(|node| discriminant(node.addr()) != discriminant(server.addr())) {
+        "some URLs of a cluster's nodes begin with `rediss://` and others do not"
+    } else if namespace.split_once('{').is_some_and(|(_, rest)| rest.starts_with('}')) {
+        "a namespace with `{}` would scatter the limits of one client over a cluster"
+    } else {
+        return Ok(());
+    };
+    Err(ConfigError::one(problem))
 }
 
 /// Where that is, without passwords.
@@ -82,6 +147,10 @@ impl fmt::Display for Place {
             (Some((sentinels, name)), _) => {
                 write!(f, "{name} by")?;
                 sentinels.iter().flatten().try_for_each(|sentinel| write!(f, " {}", sentinel.addr()))
+            }
+            (None, _) if self.nodes.is_some() => {
+                f.write_str("a cluster with")?;
+                self.nodes.iter().flatten().flatten().try_for_each(|node| write!(f, " {}", node.addr()))
             }
             (None, Ok(server)) => server.addr().fmt(f),
             (None, Err(_)) => f.write_str("nowhere"),

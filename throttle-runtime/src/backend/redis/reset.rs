@@ -1,10 +1,14 @@
 //! Forgetting the states of one namespace.
 
-use redis::Value;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use redis::{Cmd, Value};
 
 use super::engine::Engine;
 use super::failure::{Refusal, nonsense};
 use super::names;
+use super::slot::Slot;
 use crate::BackendError;
 
 /// How many names the server looks at in one step: it serves nobody else meanwhile.
@@ -13,41 +17,48 @@ const STEP: usize = 1_000;
 impl Engine {
     /// Removes all states of the namespace that were there when it began.
     pub(super) async fn reset(&self) -> Result<(), BackendError> {
+        for slot in self.servers.all()? {
+            self.reset_one(&slot).await?;
+        }
+        self.forget_denied();
+        Ok(())
+    }
+
+    async fn reset_one(&self, slot: &Arc<Slot>) -> Result<(), BackendError> {
         let pattern = names::pattern(&self.namespace);
         let mut cursor = b"0".to_vec();
         loop {
             let mut scan = redis::cmd("SCAN");
             scan.arg(&cursor).arg("MATCH").arg(&pattern).arg("COUNT").arg(STEP);
-            let (next, found) = match self.ask(scan).await? {
+            let (next, found) = match ask(slot, scan).await? {
                 Value::Array(mut answer) => match (answer.pop(), answer.pop()) {
                     (Some(Value::Array(found)), Some(Value::BulkString(next))) => (next, found),
                     _ => return Err(nonsense()),
                 },
                 _ => return Err(nonsense()),
             };
-            let mut unlink = redis::cmd("UNLINK");
-            let mut names = 0;
+            // One command may be about one hash slot only; without a cluster all are in one.
+            let mut lanes: BTreeMap<u16, Cmd> = BTreeMap::new();
             for name in found {
                 let Value::BulkString(name) = name else { return Err(nonsense()) };
-                unlink.arg(name);
-                names += 1;
+                let name = String::from_utf8(name).map_err(|_| nonsense())?;
+                let lane = self.servers.lane(&[name.as_str().into()]).unwrap_or_default();
+                lanes.entry(lane).or_insert_with(|| redis::cmd("UNLINK")).arg(name);
             }
-            if names > 0 {
-                self.ask(unlink).await?;
+            for unlink in lanes.into_values() {
+                ask(slot, unlink).await?;
             }
             if next == b"0" {
-                break;
+                return Ok(());
             }
             cursor = next;
         }
-        self.forget_denied();
-        Ok(())
     }
+}
 
-    async fn ask(&self, command: redis::Cmd) -> Result<Value, BackendError> {
-        self.slot.send(command).await.map_err(|refusal| match refusal {
-            Refusal::NoScript => nonsense(),
-            Refusal::Failed(error) => error,
-        })
-    }
+async fn ask(slot: &Arc<Slot>, command: Cmd) -> Result<Value, BackendError> {
+    slot.send(command).await.map_err(|refusal| match refusal {
+        Refusal::NoScript => nonsense(),
+        Refusal::Failed(error) => error,
+    })
 }

@@ -4,6 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::answer::{Answer, Ruling};
 use super::batch;
+use super::compare::step_aside;
 use super::engine::Engine;
 use super::job::Job;
 use super::question::Question;
@@ -27,11 +28,21 @@ impl Engine {
     pub(super) async fn decide_there(
         &self,
         question: &Question<'_>,
+        lane: u16,
         steps: Vec<Script>,
     ) -> Result<Option<Verdict>, BackendError> {
         let lasts = steps.iter().all(|step| step.denials_last);
-        let Some(job) = Job::new(question, &steps) else { return Ok(None) };
-        let Answer { ruling, states, at, asked } = self.together(job).await?;
+        let mut attempt = 0;
+        let Answer { ruling, states, at, asked } = loop {
+            let Some(job) = Job::new(question, &steps) else { return Ok(None) };
+            let answer = self.together(lane, job).await?;
+            if answer.ruling != Ruling::Held {
+                break answer;
+            }
+            // Whoever holds a state is about to change it, or gone within a second.
+            step_aside(attempt).await;
+            attempt += 1;
+        };
         if ruling == Ruling::Unknown {
             return Ok(None);
         }
@@ -45,9 +56,10 @@ impl Engine {
         Ok(Some(Verdict { quotas, at }))
     }
 
-    async fn together(&self, job: Job) -> Result<Answer, BackendError> {
-        let visit = self.slot.enter()?;
-        let answer = batch::decide(&self.slot, &visit.connection, 0, job, self.clock.as_ref()).await;
+    async fn together(&self, lane: u16, job: Job) -> Result<Answer, BackendError> {
+        let slot = self.servers.of(lane)?;
+        let visit = slot.enter()?;
+        let answer = batch::decide(&slot, &visit.connection, lane, job, self.clock.as_ref()).await;
         visit.over();
         answer
     }

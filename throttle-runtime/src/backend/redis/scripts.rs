@@ -32,9 +32,12 @@ pub(super) static READ: LazyLock<Loaded> = LazyLock::new(|| Loaded::new(include_
 pub(super) static WRITE: LazyLock<Loaded> =
     LazyLock::new(|| Loaded::new(include_str!("write.lua").to_owned()));
 
+/// Holds states for a decision that is made in several places.
+pub(super) static HOLD: LazyLock<Loaded> = LazyLock::new(|| Loaded::new(include_str!("hold.lua").to_owned()));
+
 /// All of them.
-pub(super) fn all() -> [&'static Loaded; 3] {
-    [&DECIDE, &READ, &WRITE]
+pub(super) fn all() -> [&'static Loaded; 4] {
+    [&DECIDE, &READ, &WRITE, &HOLD]
 }
 
 /// The number of a step in [`DECIDE`].

@@ -1,8 +1,13 @@
 //! Where the server is: said once, or asked for before each connection.
 
-use redis::Client;
+use std::sync::{Arc, Weak};
 
+use redis::{Client, RedisError};
+
+use super::cluster::Cluster;
+use super::redirect::{Redirect, speaks_against_map};
 use super::sentinels::Sentinels;
+use super::topology::Address;
 use crate::BackendError;
 
 pub(super) enum Server {
@@ -10,14 +15,41 @@ pub(super) enum Server {
     At(Client),
     /// Wherever sentinels say that the master is.
     Watched(Sentinels),
+    /// One of several, as long as the others say so.
+    Node { client: Client, address: Address, cluster: Weak<Cluster> },
 }
 
 impl Server {
     /// What to connect to now.
     pub(super) async fn locate(&self) -> Result<Client, BackendError> {
         match self {
-            Self::At(client) => Ok(client.clone()),
+            Self::At(client) | Self::Node { client, .. } => Ok(client.clone()),
             Self::Watched(sentinels) => sentinels.master().await,
         }
+    }
+
+    /// The connection was lost, or there was none.
+    pub(super) fn lost(&self) {
+        if let Self::Node { address, cluster, .. } = self
+            && let Some(cluster) = cluster.upgrade()
+        {
+            cluster.lost(address);
+        }
+    }
+
+    /// What an error says about the cluster.
+    pub(super) fn heed(&self, error: &RedisError) {
+        if let Self::Node { cluster, .. } = self
+            && speaks_against_map(error)
+            && let Some(cluster) = cluster.upgrade()
+        {
+            cluster.doubt();
+        }
+    }
+
+    /// Where it sends a request on to.
+    pub(super) fn redirect(&self, error: &RedisError) -> Option<(Arc<Cluster>, Redirect)> {
+        let Self::Node { address, cluster, .. } = self else { return None };
+        Some((cluster.upgrade()?, Redirect::of(error, address)?))
     }
 }

@@ -7,8 +7,10 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
 use redis::aio::MultiplexedConnection;
-use redis::{Cmd, RedisError, Value};
+use redis::{Cmd, Pipeline, RedisError, Value};
+use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::sleep;
 
 use super::batch::Lanes;
 use super::connector;
@@ -21,6 +23,9 @@ const SILENT: u32 = 3;
 
 /// Who gives up earlier than that has said nothing about the server: clients hang up at any time.
 const PATIENCE: Duration = Duration::from_millis(10);
+
+/// How long those who wait for a server that is of no more use go on waiting.
+const LAST_ANSWERS: Duration = Duration::from_secs(1);
 
 /// The connection in use, if there is one, and how to come by the next.
 pub(super) struct Slot {
@@ -69,6 +74,20 @@ impl Connection {
     pub(super) async fn send(&self, command: &Cmd) -> Result<Value, RedisError> {
         self.multiplexed.clone().send_packed_command(command).await?.extract_error()
     }
+
+    /// The same for a slot that is on its way to this node, with nothing in between.
+    pub(super) async fn send_asking(&self, command: Cmd) -> Result<Value, RedisError> {
+        let mut both = Pipeline::with_capacity(2);
+        both.add_command(redis::cmd("ASKING")).add_command(command);
+        let mut answers = self.multiplexed.clone().send_packed_commands(&both, 1, 1).await?;
+        answers.pop().unwrap_or(Value::Nil).extract_error()
+    }
+
+    /// An answer has come.
+    fn hear(&self) {
+        self.answered.fetch_max(self.age(), Ordering::Relaxed);
+        self.silent.store(0, Ordering::Relaxed);
+    }
 }
 
 impl Slot {
@@ -101,19 +120,33 @@ impl Slot {
         answer
     }
 
-    /// One call on a connection, which is given up if that is what the error says.
+    /// One call on a connection. Whatever a node of a cluster sends on did not run there, so it goes on once.
     pub(super) async fn ask(
         self: &Arc<Self>,
         connection: &Arc<Connection>,
         command: Cmd,
     ) -> Result<Value, Refusal> {
-        connection.send(&command).await.map_err(|error| {
-            if failure::is_of_connection(&error) {
-                let why = failure::backend_error("the connection to Redis was lost", error.clone());
-                self.lose(connection, why);
+        let error = match connection.send(&command).await {
+            Ok(answer) => return Ok(answer),
+            Err(error) => self.heed(connection, error),
+        };
+        match self.server.redirect(&error) {
+            Some((cluster, redirect)) => {
+                connection.hear();
+                cluster.follow(redirect, command).await
             }
-            failure::refusal(error)
-        })
+            None => Err(failure::refusal(error)),
+        }
+    }
+
+    /// Gives the connection up if that is what the error says.
+    pub(super) fn heed(self: &Arc<Self>, connection: &Arc<Connection>, error: RedisError) -> RedisError {
+        if failure::is_of_connection(&error) {
+            let why = failure::backend_error("the connection to Redis was lost", error.clone());
+            self.lose(connection, why);
+        }
+        self.server.heed(&error);
+        error
     }
 
     fn connection(self: &Arc<Self>) -> Result<Arc<Connection>, BackendError> {
@@ -156,10 +189,24 @@ impl Slot {
         drop(live);
         connection.lanes.close();
         connector::start(self);
+        self.server.lost();
     }
 
     pub(super) fn close(&self) {
         *self.write() = Live { closed: true, ..Live::default() };
+    }
+
+    /// Closes it as soon as those who were let in have their answers, or have waited long enough for them.
+    pub(super) fn retire(&self) {
+        let connection = std::mem::replace(&mut *self.write(), Live { closed: true, ..Live::default() });
+        if let Some(connection) = connection.connection
+            && let Ok(runtime) = Handle::try_current()
+        {
+            runtime.spawn(async move {
+                sleep(LAST_ANSWERS).await;
+                connection.lanes.close();
+            });
+        }
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -175,7 +222,7 @@ impl Slot {
     }
 }
 
-fn closed() -> BackendError {
+pub(super) fn closed() -> BackendError {
     BackendError::new(ErrorKind::Closed, "the backend is closed")
 }
 
@@ -192,8 +239,7 @@ impl Visit<'_> {
     /// The answer is there.
     pub(super) fn over(mut self) {
         self.over = true;
-        self.connection.answered.fetch_max(self.connection.age(), Ordering::Relaxed);
-        self.connection.silent.store(0, Ordering::Relaxed);
+        self.connection.hear();
     }
 }
 

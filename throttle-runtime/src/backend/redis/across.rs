@@ -1,0 +1,50 @@
+//! Decisions about states in several places of a cluster: no script may touch two of them.
+//!
+//! States are held, in all places, then the strategies decide, and then what becomes of the states is written. That is
+//! two round trips for each place. A question that takes nothing holds nothing.
+
+use std::time::Instant;
+
+use super::engine::Engine;
+use super::held::Held;
+use super::question::{Question, States};
+use super::stored;
+use crate::BackendError;
+use crate::backend::{Mode, Verdict};
+use crate::strategy::State;
+
+impl Engine {
+    pub(super) async fn decide_across(
+        &self,
+        question: &Question<'_>,
+        denials_last: bool,
+    ) -> Result<Verdict, BackendError> {
+        if question.mode == Mode::Peek {
+            return self.peek_across(question).await;
+        }
+        let asked = Instant::now();
+        let parts = self.servers.parts(&question.names);
+        let held = Held::take(&self.servers, self.clock.as_ref(), parts).await?;
+        let (states, at) = (held.states(), held.at());
+        let (quotas, after) = question.answer(&states, at);
+        match (after, &self.denied) {
+            (Some(after), _) => held.store(&after, at).await?,
+            (None, Some(denied)) if denials_last => denied.remember(question, states, at, asked),
+            (None, _) => {}
+        }
+        Ok(Verdict { quotas, at })
+    }
+
+    async fn peek_across(&self, question: &Question<'_>) -> Result<Verdict, BackendError> {
+        let mut states: States = question.names.iter().map(|_| State::EMPTY).collect();
+        let mut at = 0;
+        for part in self.servers.parts(&question.names) {
+            let found = self.read(&part).await?;
+            at = at.max(found.at);
+            for (&index, bytes) in part.indexes.iter().zip(&found.stored) {
+                states[index] = stored::decode(bytes);
+            }
+        }
+        Ok(Verdict { quotas: question.answer(&states, at).0, at })
+    }
+}

@@ -1,0 +1,32 @@
+//! Which hash slot of a cluster a name is in.
+
+/// How many there are.
+const SLOTS: u16 = 16_384;
+
+/// The hash slot of a name: by what stands between its first braces, or else by all of it.
+pub(super) fn of(name: &str) -> u16 {
+    let tag = name.split_once('{').and_then(|(_, rest)| Some(rest.split_once('}')?.0));
+    crc16(tag.filter(|tag| !tag.is_empty()).unwrap_or(name)) % SLOTS
+}
+
+/// CRC-16/XMODEM.
+fn crc16(text: &str) -> u16 {
+    text.bytes().fold(0, |crc, byte| {
+        (0..8).fold(crc ^ (u16::from(byte) << 8), |crc, _| {
+            if crc & 0x8000 == 0 { crc << 1 } else { (crc << 1) ^ 0x1021 }
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_in_the_slots_that_the_specification_says() {
+        assert_eq!(crc16("123456789"), 0x31c3);
+        assert_eq!(of("foo"), 12_182);
+        assert_eq!(of("ns:{foo}:bar:{x}"), of("foo"));
+        assert_eq!(of("{}{foo}"), crc16("{}{foo}") % SLOTS);
+    }
+}

@@ -1,0 +1,182 @@
+//! States in several places that nobody else changes until this value ends.
+//!
+//! What must not end half-way runs in tasks of its own: a decision that is dropped leaves no hold behind, and charges
+//! all places or none.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use redis::Value;
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use super::compare::{Swap, step_aside};
+use super::connector;
+use super::engine::bytes;
+use super::failure::nonsense;
+use super::part::Part;
+use super::question::States;
+use super::scripts::HOLD;
+use super::servers::Servers;
+use super::stored;
+use crate::clock::Clock;
+use crate::strategy::State;
+use crate::{BackendError, ErrorKind};
+
+/// States that nobody else changes.
+pub(super) struct Held {
+    servers: Servers,
+    clock: Option<Arc<dyn Clock>>,
+    since: Instant,
+    /// The latest time that a server said.
+    at: u64,
+    places: Vec<Place>,
+}
+
+/// Those in one place, and what is stored there.
+struct Place {
+    part: Part,
+    stored: Vec<Vec<u8>>,
+}
+
+impl Held {
+    /// Holds all of them, as soon as nobody else does. Everybody takes places in one order, so that nobody waits for who
+    /// waits for him.
+    pub(super) async fn take(
+        servers: &Servers,
+        clock: Option<&Arc<dyn Clock>>,
+        parts: Vec<Part>,
+    ) -> Result<Self, BackendError> {
+        let (caller, answer) = oneshot::channel();
+        let (since, places) = (Instant::now(), Vec::new());
+        let mut held = Self { servers: servers.clone(), clock: clock.cloned(), since, at: 0, places };
+        spawn(async move {
+            for part in parts {
+                if let Err(error) = held.take_one(part, || caller.is_closed()).await {
+                    // Of those that are held nobody knows any more: they end here.
+                    drop(caller.send(Err(error)));
+                    return;
+                }
+            }
+            // If nobody waits any more this comes back, and ends here.
+            drop(caller.send(Ok(held)));
+        })?;
+        answer.await.unwrap_or_else(|_| Err(interrupted()))
+    }
+
+    async fn take_one(&mut self, part: Part, is_dropped: impl Fn() -> bool) -> Result<(), BackendError> {
+        let token = connector::random().to_be_bytes();
+        for attempt in 0.. {
+            if is_dropped() || self.is_late() {
+                break;
+            }
+            let run = self.servers.run(&HOLD, &part, |command| {
+                command.arg(&token[..]);
+            });
+            let answer = timeout(stored::HOLD / 2, run).await.map_err(|_| lost())??;
+            let Value::Array(answer) = answer else { return Err(nonsense()) };
+            match answer.as_slice() {
+                [Value::Int(_)] => step_aside(attempt).await,
+                [Value::Int(at), stored @ ..] if stored.len() == part.names.len() => {
+                    let stored = stored.iter().map(|value| bytes(value).map(<[u8]>::to_vec));
+                    let stored = stored.collect::<Option<_>>().ok_or_else(nonsense)?;
+                    self.at = self.at.max(u64::try_from(*at).map_err(|_| nonsense())?);
+                    self.places.push(Place { part, stored });
+                    return Ok(());
+                }
+                _ => return Err(nonsense()),
+            }
+        }
+        Err(lost())
+    }
+
+    /// The time of the decision.
+    pub(super) fn at(&self) -> u64 {
+        self.clock.as_ref().map_or(self.at, Clock::now)
+    }
+
+    /// The states in the order of the question's names.
+    pub(super) fn states(&self) -> States {
+        let places = self.places.iter().flat_map(|place| place.part.indexes.iter().zip(&place.stored));
+        let mut states: Vec<_> = places.map(|(index, stored)| (*index, stored::decode(stored))).collect();
+        states.sort_unstable_by_key(|(index, _)| *index);
+        states.into_iter().map(|(_, state)| state).collect()
+    }
+
+    /// Stores what became of them, in all places or in none.
+    pub(super) async fn store(mut self, after: &States, at: u64) -> Result<(), BackendError> {
+        // Later a hold might be somebody else's before this is written.
+        if self.is_late() {
+            return Err(lost());
+        }
+        let of = |part: &Part| part.indexes.iter().filter_map(|index| after.get(*index).cloned()).collect();
+        let changes = self.places.drain(..).map(|place| (of(&place.part), place)).collect();
+        let (servers, is_forced) = (self.servers.clone(), self.clock.is_some());
+        let stored = spawn(async move { store_all(&servers, changes, at, is_forced).await })?;
+        stored.await.unwrap_or_else(|_| Err(interrupted()))
+    }
+
+    fn is_late(&self) -> bool {
+        self.since.elapsed() >= stored::HOLD / 2
+    }
+}
+
+/// Stores the first, and then all others whatever happens: or else leaves the others as they were.
+async fn store_all(
+    servers: &Servers,
+    changes: Vec<(Vec<State>, Place)>,
+    at: u64,
+    is_forced: bool,
+) -> Result<(), BackendError> {
+    let (mut outcome, mut begun) = (Ok(()), None);
+    for (after, place) in changes {
+        let after = if begun == Some(false) { place.before() } else { after };
+        let swap = Swap { part: &place.part, before: &place.stored, after: &after, at, is_forced };
+        let written = match timeout(stored::HOLD / 2, swap.run(servers)).await {
+            Ok(written) => written.and_then(|written| if written { Ok(()) } else { Err(lost()) }),
+            Err(_) => Err(lost()),
+        };
+        begun = begun.or(Some(written.is_ok()));
+        outcome = outcome.and(written);
+    }
+    outcome
+}
+
+impl Place {
+    /// The states without their holds.
+    fn before(&self) -> Vec<State> {
+        self.stored.iter().map(|stored| stored::decode(stored)).collect()
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if self.places.is_empty() {
+            return;
+        }
+        let (at, is_forced, servers) = (self.at(), self.clock.is_some(), self.servers.clone());
+        let unchanged = self.places.drain(..).map(|place| (place.before(), place)).collect();
+        // Without a runtime the holds end by themselves, as they do where this fails.
+        let _ = spawn(async move { store_all(&servers, unchanged, at, is_forced).await });
+    }
+}
+
+fn spawn<T: Send + 'static>(
+    task: impl Future<Output = T> + Send + 'static,
+) -> Result<JoinHandle<T>, BackendError> {
+    let handle = Handle::try_current().map_err(|error| {
+        BackendError::with_source(ErrorKind::Store, "Redis is asked within a tokio runtime only", error)
+    })?;
+    Ok(handle.spawn(task))
+}
+
+/// The runtime ended.
+fn interrupted() -> BackendError {
+    BackendError::new(ErrorKind::Connection, "the task that asked Redis did not end")
+}
+
+fn lost() -> BackendError {
+    BackendError::new(ErrorKind::Timeout, "Redis took as long as states may be held")
+}

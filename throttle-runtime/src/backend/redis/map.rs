@@ -1,0 +1,57 @@
+//! Which node of a cluster has which hash slots, as far as is known.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::slot::Slot;
+use super::topology::{Address, Range};
+use crate::BackendError;
+
+pub(super) type Nodes = BTreeMap<Address, Arc<Slot>>;
+
+#[derive(Clone, Default)]
+pub(super) struct Map {
+    /// The first and the last slot of each range, in order, and its master.
+    ranges: Vec<(u16, u16, Arc<Slot>)>,
+    /// Those that have slots.
+    pub(super) masters: Nodes,
+    /// Those that others have named, and that have no slots yet.
+    pub(super) guests: Nodes,
+    /// Why nothing is known.
+    pub(super) why: Option<BackendError>,
+    pub(super) closed: bool,
+}
+
+impl Map {
+    pub(super) fn closed() -> Self {
+        Self { closed: true, ..Self::default() }
+    }
+
+    pub(super) fn master(&self, hash_slot: u16) -> Option<&Arc<Slot>> {
+        let after = self.ranges.partition_point(|(first, ..)| *first <= hash_slot);
+        let (_, last, node) = self.ranges.get(after.checked_sub(1)?)?;
+        (hash_slot <= *last).then_some(node)
+    }
+
+    pub(super) fn find(&self, address: &Address) -> Option<&Arc<Slot>> {
+        self.masters.get(address).or_else(|| self.guests.get(address))
+    }
+
+    pub(super) fn nodes(&self) -> impl Iterator<Item = &Arc<Slot>> {
+        self.masters.values().chain(self.guests.values())
+    }
+
+    /// What is known next, and the nodes that are of no more use then.
+    pub(super) fn followed_by(&self, ranges: Vec<Range>, masters: Nodes) -> (Self, Vec<Arc<Slot>>) {
+        let with_node =
+            |range: Range| Some((range.first, range.last, Arc::clone(masters.get(&range.master)?)));
+        let mut ranges: Vec<_> = ranges.into_iter().filter_map(with_node).collect();
+        ranges.sort_by_key(|(first, ..)| *first);
+        let guests = self.guests.iter().filter(|(address, _)| !masters.contains_key(address));
+        let guests = guests.map(|(address, node)| (address.clone(), Arc::clone(node))).collect();
+        let next = Self { ranges, masters, guests, ..Self::default() };
+        let is_kept = |node: &Arc<Slot>| next.nodes().any(|kept| Arc::ptr_eq(kept, node));
+        let gone = self.nodes().filter(|node| !is_kept(node)).cloned().collect();
+        (next, gone)
+    }
+}

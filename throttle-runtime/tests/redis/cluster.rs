@@ -1,0 +1,299 @@
+//! A cluster that is well: exact, all or nothing over its nodes, and one round trip wherever one slot is enough.
+
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
+
+use throttle_runtime::backend::{Backend, Charge, Mode, Redis};
+use throttle_runtime::strategy::{Arrival, FixedWindow, State, Step, Strategy};
+use throttle_runtime::testkit::{Subject, conformance};
+use throttle_runtime::{Key, ManualClock, Quota, Rate, Rates};
+
+use crate::nodes::{Nodes, SLOTS, client_in, slot_of};
+use crate::served::Served;
+use crate::strategies::each;
+
+/// A namespace that nobody else has: nodes are shared, and a reset forgets one.
+fn namespace() -> String {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    format!("n{}", NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+conformance!(kit, backend: || async {
+    let (nodes, clock) = (Nodes::shared(), ManualClock::new());
+    let builder = nodes.builder().namespace(namespace()).clock(clock.clone());
+    let backend = builder.build().expect("a backend");
+    backend.initialize().await.expect("a connection");
+    Subject::new(Served { backend, _server: nodes }).clock(clock)
+});
+
+// With what it remembers of denials, and the clocks of the nodes.
+conformance!(as_it_is, backend: || async {
+    let nodes = Nodes::shared();
+    let backend = Redis::cluster(nodes.urls()).namespace(namespace()).build().expect("a backend");
+    backend.initialize().await.expect("a connection");
+    Subject::new(Served { backend, _server: nodes })
+});
+
+async fn connected(nodes: &Nodes) -> Redis {
+    let redis = nodes.builder().namespace(namespace()).build().expect("a backend");
+    redis.initialize().await.expect("a connection");
+    redis
+}
+
+async fn admitted(redis: &Redis, charges: &[Charge<'_>]) -> bool {
+    redis.decide(charges, Mode::Take).await.expect("a decision").quotas.iter().all(Quota::fits)
+}
+
+const NODES: &str = "THROTTLE_TEST_REDIS_CLUSTER";
+
+#[test]
+fn four_processes_share_one_limit() {
+    let nodes = Nodes::shared();
+    let this = std::env::current_exe().expect("this program");
+    let children: Vec<_> = (0..4)
+        .map(|_| {
+            let mut child = Command::new(&this);
+            child.args(["--exact", "cluster::one_of_four", "--nocapture"]);
+            child.env(NODES, nodes.urls().join(" ")).stdout(Stdio::piped()).spawn().expect("a process")
+        })
+        .collect();
+    let admitted = children.into_iter().map(|child| {
+        let output = String::from_utf8(child.wait_with_output().expect("its output").stdout).expect("text");
+        let count = output.split("admitted ").nth(1).and_then(|rest| rest.split(' ').next());
+        count.expect("a count").parse::<usize>().expect("a number")
+    });
+    assert_eq!(admitted.sum::<usize>(), 1_000);
+}
+
+/// What each of the four does; nothing where nobody has started it.
+#[tokio::test]
+async fn one_of_four() {
+    let Ok(urls) = std::env::var(NODES) else { return };
+    let redis = Redis::cluster(urls.split(' ')).namespace("four").build().expect("a backend");
+    redis.initialize().await.expect("a connection");
+    let (key, rates) = (Key::from("a"), [Rate::per_day(1_000)]);
+    let charges = [Charge::new("t", &key, &FixedWindow, &rates, 1)];
+    let mut count = 0;
+    for _ in 0..500 {
+        count += usize::from(admitted(&redis, &charges).await);
+    }
+    println!("admitted {count} ");
+}
+
+#[tokio::test]
+async fn a_decision_is_one_round_trip_with_one_limit_and_with_eight() {
+    let nodes = Nodes::start();
+    let redis = connected(&nodes).await;
+    let rates: Rates =
+        "10/s, 20/2s, 30/min, 40/hour, 50/day, 60/2min, 70/3min, 80/week".parse().expect("rates");
+    let keys: Vec<Key> = SLOTS.iter().map(|slots| client_in(&nodes.masters[0], slots).into()).collect();
+    for strategy in each() {
+        for rates in [&rates[..1], &rates[..]] {
+            let before = (nodes.calls("evalsha"), nodes.calls("eval"));
+            for _ in 0..5 {
+                for key in &keys {
+                    admitted(&redis, &[Charge::new("t", key, &*strategy, rates, 1)]).await;
+                }
+            }
+            let after = (nodes.calls("evalsha"), nodes.calls("eval"));
+            assert_eq!(after, (before.0 + 15, before.1), "{}: {} limits", strategy.name(), rates.len());
+        }
+    }
+}
+
+/// Tasks on several connections, as if they were processes: two clients pay for some decisions and one for others.
+async fn at_once(nodes: &Nodes, strategy: &'static dyn Strategy, scope: &'static str) {
+    let namespace = namespace();
+    let keys: [u32; 2] = [0, 2].map(|at| client_in(&nodes.masters[0], &SLOTS[at]));
+    let mut tasks = tokio::task::JoinSet::new();
+    for task in 0..12 {
+        let redis = nodes.builder().namespace(&*namespace).build().expect("a backend");
+        redis.initialize().await.expect("a connection");
+        tasks.spawn(async move {
+            let (keys, rates) = (keys.map(Key::from), [Rate::per_day(60)]);
+            let charge = |at: usize| Charge::new(scope, &keys[at], strategy, &rates, 1);
+            let mut passed = [0, 0];
+            for _ in 0..20 {
+                match task % 4 {
+                    0 => passed[0] += u64::from(admitted(&redis, &[charge(0)]).await),
+                    1 => passed[1] += u64::from(admitted(&redis, &[charge(1)]).await),
+                    it => {
+                        let both = if it == 2 { [charge(0), charge(1)] } else { [charge(1), charge(0)] };
+                        let both = u64::from(admitted(&redis, &both).await);
+                        passed = passed.map(|passed| passed + both);
+                    }
+                }
+            }
+            passed
+        });
+    }
+    let passed = tasks.join_all().await;
+    let redis = nodes.builder().namespace(&*namespace).build().expect("a backend");
+    redis.initialize().await.expect("a connection");
+    for (index, key) in keys.into_iter().map(Key::from).enumerate() {
+        let (passed, rates): (u64, _) =
+            (passed.iter().map(|passed| passed[index]).sum(), [Rate::per_day(60)]);
+        let charges = [Charge::new(scope, &key, strategy, &rates, 1)];
+        let verdict = redis.decide(&charges, Mode::Peek).await.expect("a decision");
+        assert_eq!(verdict.quotas[0].remaining(), 60 - passed, "{scope}: {passed} passed");
+        assert_eq!(passed, 60, "as many as there is room for: {scope}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn decisions_over_several_nodes_are_exact_however_many_come_at_once() {
+    let nodes = Nodes::shared();
+    at_once(&nodes, &FixedWindow, "built in").await;
+    at_once(&nodes, &Unknown, "unknown").await;
+}
+
+/// A strategy as an application writes it.
+#[derive(Debug)]
+struct Unknown;
+
+impl Strategy for Unknown {
+    fn name(&self) -> &'static str {
+        "unknown"
+    }
+
+    fn step(&self, state: &State, arrival: &Arrival) -> Step {
+        let left = arrival.rate.limit().saturating_sub(state.word());
+        let quota = match left.checked_sub(arrival.cost) {
+            Some(left) => Quota::allowed(arrival.rate, left),
+            None => Quota::denied(arrival.rate, left, 1_000_000),
+        };
+        let until = arrival.now + arrival.rate.period_micros();
+        Step { quota, state: State::new(until, state.word() + arrival.cost) }
+    }
+}
+
+/// Polls a future whenever something has come for it, so many times at most, and drops it.
+async fn drop_at(step: u32, future: impl Future) {
+    let (mut future, mut polled) = (Box::pin(future), 0);
+    std::future::poll_fn(|context| {
+        polled += 1;
+        if future.as_mut().poll(context).is_ready() || polled == step {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    })
+    .await;
+}
+
+/// At all of its steps, also those that it has to wait for.
+#[tokio::test]
+async fn b073_a_decision_that_is_dropped_between_two_nodes_is_all_or_nothing() {
+    let nodes = Nodes::shared();
+    let redis = connected(&nodes).await;
+    let keys = [0, 2].map(|at| Key::from(client_in(&nodes.masters[0], &SLOTS[at])));
+    let (rates, scope) = ([Rate::per_day(1_000)], namespace());
+    let both = keys.each_ref().map(|key| Charge::new(&scope, key, &FixedWindow, &rates, 1));
+    let mut last = 1_000;
+    for step in (1..=6).cycle().take(120) {
+        drop_at(step, redis.decide(&both, Mode::Take)).await;
+        // What goes on in the background comes before the next on the same clients.
+        let verdict = redis.decide(&both, Mode::Take).await.expect("a decision");
+        let left: Vec<_> = verdict.quotas.iter().map(Quota::remaining).collect();
+        assert_eq!(left[0], left[1], "dropped at step {step}");
+        assert!([1, 2].contains(&(last - left[0])), "at step {step} of {last} there are {left:?} left");
+        last = left[0];
+    }
+}
+
+/// Whoever held something and is gone is waited for no longer than a second.
+#[tokio::test]
+async fn b072_a_hold_of_the_dead_ends() {
+    let nodes = Nodes::shared();
+    let redis = connected(&nodes).await;
+    let (key, rates) = (Key::from(client_in(&nodes.masters[0], &SLOTS[0])), [Rate::per_day(5)]);
+    let scope = namespace();
+    let charges = [Charge::new(&scope, &key, &FixedWindow, &rates, 1)];
+    assert!(admitted(&redis, &charges).await);
+    let names: Vec<String> = nodes.masters[0].ask("KEYS *");
+    let slot = slot_of(&nodes.masters[0], &key);
+    let is_own = |name: &&String| nodes.masters[0].ask::<u16>(&format!("CLUSTER KEYSLOT {name}")) == slot;
+    for name in names.iter().filter(is_own) {
+        for (token, answers) in [("12345678", 2), ("abcdefgh", 1)] {
+            let mut hold = redis::cmd("EVAL");
+            hold.arg(include_str!("../../src/backend/redis/hold.lua")).arg(1).arg(name).arg(token);
+            let held: Vec<redis::Value> = hold.query(&mut nodes.masters[0].connect()).expect("an answer");
+            assert_eq!(held.len(), answers, "one holds it, and no other one");
+        }
+    }
+    let started = std::time::Instant::now();
+    let peeked = redis.decide(&charges, Mode::Peek).await.expect("a decision");
+    assert_eq!(peeked.quotas[0].remaining(), 3);
+    assert!(started.elapsed().as_millis() < 500, "who only asks waits for nobody: {:?}", started.elapsed());
+    let verdict = redis.decide(&charges, Mode::Take).await.expect("a decision");
+    assert_eq!(verdict.quotas[0].remaining(), 3, "a hold takes nothing away");
+    let waited = started.elapsed().as_millis();
+    assert!((500..1_500).contains(&waited), "{waited} ms");
+}
+
+#[tokio::test]
+async fn b074_a_reset_forgets_one_namespace_on_all_nodes_and_nothing_else() {
+    let nodes = Nodes::start();
+    let [one, other] =
+        ["shop", "shop:eu"].map(|it| nodes.builder().namespace(it).build().expect("a backend"));
+    let rates = [Rate::per_day(5)];
+    for redis in [&one, &other] {
+        redis.initialize().await.expect("a connection");
+        for key in 0..300_u32 {
+            let key = Key::from(key);
+            assert!(admitted(redis, &[Charge::new("t", &key, &FixedWindow, &rates, 1)]).await);
+        }
+    }
+    let sizes = || nodes.masters.iter().map(|master| master.ask::<u64>("DBSIZE")).sum::<u64>();
+    assert_eq!(sizes(), 600);
+    one.reset().await.expect("a reset");
+    assert_eq!(sizes(), 300);
+    let key = Key::from(7_u32);
+    let charges = [Charge::new("t", &key, &FixedWindow, &rates, 0)];
+    for (redis, left) in [(&one, 5), (&other, 4)] {
+        let verdict = redis.decide(&charges, Mode::Peek).await.expect("a decision");
+        assert_eq!(verdict.quotas[0].remaining(), left);
+    }
+}
+
+#[tokio::test]
+async fn b075_a_closed_backend_says_so() {
+    let nodes = Nodes::shared();
+    let redis = Arc::new(connected(&nodes).await);
+    assert!(redis.is_connected());
+    let told = format!("{redis:?} {:?}", nodes.builder().password("s3cret"));
+    assert!(
+        nodes.masters.iter().all(|master| told.contains(&format!("127.0.0.1:{}", master.port))),
+        "{told}"
+    );
+    assert!(told.contains("a cluster with 127.0.0.1:") && !told.contains("s3cret"), "{told}");
+    redis.close().await.expect("closed");
+    let (key, rates) = (Key::from("a"), [Rate::per_day(5)]);
+    let charges = [Charge::new("t", &key, &FixedWindow, &rates, 1)];
+    let error = redis.decide(&charges, Mode::Take).await.expect_err("closed");
+    assert_eq!(error.kind(), throttle_runtime::ErrorKind::Closed);
+    assert!(redis.initialize().await.is_err() && !redis.is_connected());
+}
+
+#[tokio::test]
+async fn what_is_no_cluster_is_told_at_the_start() {
+    for (urls, problem) in [
+        (vec![], "name one or more"),
+        (vec!["s3cret"], "the URL is none of Redis"),
+        (vec!["redis://a", "redis://b/3"], "no databases"),
+        (vec!["redis://:s3cret@a", "redis://:another@b"], "log in differently"),
+        (vec!["unix:///s3cret"], "by TCP"),
+    ] {
+        let told = Redis::cluster(urls).build().expect_err("no cluster").to_string();
+        assert!(told.contains(problem) && !told.contains("s3cret"), "{told}");
+    }
+    assert!(Redis::cluster(["redis://a"]).database(1).build().is_err());
+    assert!(Redis::cluster(["redis://a"]).namespace("a{}b").build().is_err());
+    let server = crate::server::Server::start();
+    let error = Redis::cluster([server.url()]).build().expect("a backend").initialize().await;
+    let error = error.expect_err("a server by itself");
+    let source = std::error::Error::source(&error).expect("what it said").to_string();
+    assert!(source.contains("cluster support disabled"), "{source}");
+}

@@ -1,0 +1,111 @@
+//! A cluster of three masters, with a replica of the first where a test needs one.
+
+use std::fmt::Write;
+use std::ops::RangeInclusive;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use throttle_runtime::Key;
+use throttle_runtime::backend::{Redis, RedisBuilder};
+
+use crate::fleet::until;
+use crate::server::Server;
+
+/// The slots of each master.
+pub(crate) const SLOTS: [RangeInclusive<u16>; 3] = [0..=5_460, 5_461..=10_922, 10_923..=16_383];
+
+/// A running cluster.
+pub(crate) struct Nodes {
+    pub(crate) masters: Vec<Server>,
+}
+
+impl Nodes {
+    pub(crate) fn start() -> Self {
+        let masters: Vec<_> = SLOTS.iter().map(|_| Server::node()).collect();
+        for (index, (master, slots)) in masters.iter().zip(SLOTS).enumerate() {
+            let () = master.ask(&format!("CLUSTER SET-CONFIG-EPOCH {}", index + 1));
+            let mut add = String::from("CLUSTER ADDSLOTS");
+            slots.for_each(|slot| write!(add, " {slot}").expect("a text"));
+            let () = master.ask(&add);
+        }
+        let nodes = Self { masters };
+        nodes.masters[1..].iter().for_each(|master| nodes.meet(master));
+        nodes.agree(3);
+        nodes
+    }
+
+    /// One that other tests use as well, who change nothing about it. It ends with the last of them.
+    pub(crate) fn shared() -> Arc<Self> {
+        static SHARED: Mutex<Weak<Nodes>> = Mutex::new(Weak::new());
+        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+        shared.upgrade().unwrap_or_else(|| {
+            let nodes = Arc::new(Self::start());
+            *shared = Arc::downgrade(&nodes);
+            nodes
+        })
+    }
+
+    /// Takes a node in.
+    pub(crate) fn meet(&self, node: &Server) {
+        let () = node.ask(&format!("CLUSTER MEET 127.0.0.1 {}", self.masters[0].port));
+    }
+
+    /// A replica of the first master.
+    pub(crate) fn replica(&self) -> Server {
+        let replica = Server::node();
+        self.meet(&replica);
+        let first = id(&self.masters[0]);
+        until("the master at its replica", || replica.ask::<String>("CLUSTER NODES").contains(&first));
+        let () = replica.ask(&format!("CLUSTER REPLICATE {first}"));
+        until("a replica", || self.masters[0].ask::<String>("INFO replication").contains("state=online"));
+        let replicas = || self.masters.iter().all(|it| it.ask::<String>("CLUSTER NODES").contains("slave"));
+        until("a replica that all know", replicas);
+        replica
+    }
+
+    /// Waits until all know as many nodes, and that all slots are there.
+    pub(crate) fn agree(&self, known: usize) {
+        let agrees = |node: &Server| {
+            let told: String = node.ask("CLUSTER INFO");
+            ["cluster_state:ok", "cluster_slots_ok:16384", &format!("cluster_known_nodes:{known}\r")]
+                .iter()
+                .all(|part| told.contains(part))
+        };
+        until("a cluster", || self.masters.iter().all(agrees));
+    }
+
+    pub(crate) fn urls(&self) -> Vec<String> {
+        self.masters.iter().map(Server::url).collect()
+    }
+
+    /// Without the memory of denials, so that every decision asks a node. It knows but one node from the start.
+    pub(crate) fn builder(&self) -> RedisBuilder {
+        Redis::cluster([self.masters[1].url()]).remember_denied(false)
+    }
+
+    /// How often clients and scripts called a command, at all nodes together.
+    pub(crate) fn calls(&self, command: &str) -> u64 {
+        self.masters.iter().map(|master| master.calls(command)).sum()
+    }
+}
+
+/// Who a node is to the others.
+pub(crate) fn id(node: &Server) -> String {
+    node.ask("CLUSTER MYID")
+}
+
+/// The slot that the states of a client are in, as a node says it.
+pub(crate) fn slot_of(node: &Server, key: &Key) -> u16 {
+    node.ask(&format!("CLUSTER KEYSLOT {{{}}}", identity(key)))
+}
+
+/// A client whose states are in one of these slots.
+pub(crate) fn client_in(node: &Server, slots: &RangeInclusive<u16>) -> u32 {
+    (0..1_000_000).find(|key| slots.contains(&slot_of(node, &Key::from(*key)))).expect("a client")
+}
+
+/// What stands between the braces of a client's names.
+fn identity(key: &Key) -> String {
+    use sha2::{Digest, Sha256};
+    let digest = Sha256::digest(key.as_bytes());
+    digest[..16].iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+}

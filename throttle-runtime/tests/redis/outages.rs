@@ -1,0 +1,120 @@
+//! Nodes of a cluster that die or hang, and whose replicas take over.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use throttle_runtime::backend::{Backend, Redis};
+use tokio::task::JoinHandle;
+use tokio::time::sleep;
+
+use crate::failures::{DEADLINE, hit};
+use crate::fleet::until;
+use crate::nodes::{Nodes, SLOTS, client_in};
+
+/// Decides about one client until the flag falls: how many failed, and how long the slowest took.
+fn load(redis: &Arc<Redis>, client: u32, on: &Arc<AtomicBool>) -> JoinHandle<(Vec<String>, Duration)> {
+    let (redis, on) = (redis.clone(), on.clone());
+    tokio::spawn(async move {
+        let (mut failed, mut slowest) = (Vec::new(), Duration::ZERO);
+        while on.load(Ordering::Relaxed) {
+            let started = Instant::now();
+            if let Err(error) = hit(&redis, client).await {
+                failed.push(format!("{error:?}"));
+            }
+            slowest = slowest.max(started.elapsed());
+            sleep(Duration::from_millis(5)).await;
+        }
+        (failed, slowest)
+    })
+}
+
+/// Something happens to the first master: until its replica decides, its clients fail at once and all others pass.
+async fn fails_over(happens: impl FnOnce(&mut Nodes)) {
+    let mut nodes = Nodes::start();
+    let replica = nodes.replica();
+    let redis = Arc::new(nodes.builder().build().expect("a backend"));
+    redis.initialize().await.expect("a connection");
+    let [first, second, third] = SLOTS.map(|slots| client_in(&nodes.masters[1], &slots));
+    let on = Arc::new(AtomicBool::new(true));
+    let loads = [first, second, third].map(|client| load(&redis, client, &on));
+    sleep(Duration::from_millis(200)).await;
+    happens(&mut nodes);
+    let started = Instant::now();
+    sleep(Duration::from_millis(500)).await;
+    while hit(&redis, first).await.is_err() || !redis.is_connected() {
+        assert!(started.elapsed() < Duration::from_secs(20), "it does not recover: {redis:?}");
+        sleep(Duration::from_millis(10)).await;
+    }
+    let before = replica.calls("evalsha");
+    hit(&redis, first).await.expect("a decision");
+    assert!(replica.calls("evalsha") > before, "the replica decides");
+    on.store(false, Ordering::Relaxed);
+    let [first, second, third] = loads;
+    let (failed, slowest) = first.await.expect("the load");
+    assert!(!failed.is_empty(), "the master was away");
+    assert!(slowest < 2 * DEADLINE, "nobody waits for an election: {slowest:?}");
+    for other in [second, third] {
+        let (failed, _) = other.await.expect("the load");
+        assert!(failed.is_empty(), "the others have nothing to do with it: {failed:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_master_that_dies_is_followed_by_its_replica() {
+    fails_over(|nodes| drop(nodes.masters.remove(0))).await;
+}
+
+#[tokio::test]
+async fn a_master_that_hangs_is_followed_by_its_replica() {
+    fails_over(|nodes| nodes.masters[0].stop()).await;
+}
+
+/// By hand, as nobody cuts connections then.
+#[tokio::test]
+async fn a_master_that_is_demoted_is_left_for_the_new_one() {
+    let nodes = Nodes::start();
+    let replica = nodes.replica();
+    let redis = nodes.builder().build().expect("a backend");
+    redis.initialize().await.expect("a connection");
+    let client = client_in(&nodes.masters[0], &SLOTS[0]);
+    hit(&redis, client).await.expect("a decision");
+    let mut asked = None;
+    until("another master", || {
+        // Those who elect have five seconds, which a busy machine may need for something else.
+        if asked.is_none_or(|asked: Instant| asked.elapsed() > Duration::from_secs(6)) {
+            let () = replica.ask("CLUSTER FAILOVER");
+            asked = Some(Instant::now());
+        }
+        replica.ask::<String>("INFO replication").contains("role:master")
+    });
+    let started = Instant::now();
+    let mut failed = 0;
+    while replica.calls("evalsha") < 20 {
+        assert!(started.elapsed() < Duration::from_secs(20), "it does not recover: {redis:?}");
+        failed += u32::from(hit(&redis, client).await.is_err());
+        sleep(Duration::from_millis(5)).await;
+    }
+    assert!(failed < 100, "{failed} failed");
+}
+
+/// None of the nodes that are known from the start has to be there later.
+#[tokio::test]
+async fn nodes_that_are_gone_or_hang_keep_nobody_from_learning() {
+    let nodes = Nodes::start();
+    let urls = [nodes.masters[0].url(), "redis://127.0.0.1:1".to_owned(), nodes.masters[1].url()];
+    for _ in 0..10 {
+        let redis = Redis::cluster(&urls).build().expect("a backend");
+        redis.initialize().await.expect("one answers");
+        for slots in SLOTS {
+            hit(&redis, client_in(&nodes.masters[1], &slots)).await.expect("a decision");
+        }
+    }
+    nodes.masters[0].stop();
+    let redis = Redis::cluster(&urls).build().expect("a backend");
+    let started = Instant::now();
+    redis.initialize().await.expect_err("one hangs");
+    assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
+    hit(&redis, client_in(&nodes.masters[1], &SLOTS[1])).await.expect("the others are there");
+    nodes.masters[0].resume();
+}
