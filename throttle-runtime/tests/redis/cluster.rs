@@ -8,7 +8,7 @@ use std::task::Poll;
 use throttle_runtime::backend::{Backend, Charge, Mode, Redis};
 use throttle_runtime::strategy::{Arrival, FixedWindow, State, Step, Strategy};
 use throttle_runtime::testkit::{Subject, conformance};
-use throttle_runtime::{Key, ManualClock, Quota, Rate, Rates};
+use throttle_runtime::{ErrorKind, Key, ManualClock, Quota, Rate, Rates};
 
 use crate::nodes::{Nodes, SLOTS, client_in, slot_of};
 use crate::served::Served;
@@ -43,7 +43,14 @@ async fn connected(nodes: &Nodes) -> Redis {
 }
 
 async fn admitted(redis: &Redis, charges: &[Charge<'_>]) -> bool {
-    redis.decide(charges, Mode::Take).await.expect("a decision").quotas.iter().all(Quota::fits)
+    loop {
+        match redis.decide(charges, Mode::Take).await {
+            Ok(verdict) => return verdict.quotas.iter().all(Quota::fits),
+            // In a crowd on a slow machine, what was held so long is let go again.
+            Err(error) if error.kind() == ErrorKind::Timeout => {}
+            Err(error) => panic!("{error:?}"),
+        }
+    }
 }
 
 const NODES: &str = "THROTTLE_TEST_REDIS_CLUSTER";
@@ -273,7 +280,7 @@ async fn b075_a_closed_backend_says_so() {
     let (key, rates) = (Key::from("a"), [Rate::per_day(5)]);
     let charges = [Charge::new("t", &key, &FixedWindow, &rates, 1)];
     let error = redis.decide(&charges, Mode::Take).await.expect_err("closed");
-    assert_eq!(error.kind(), throttle_runtime::ErrorKind::Closed);
+    assert_eq!(error.kind(), ErrorKind::Closed);
     assert!(redis.initialize().await.is_err() && !redis.is_connected());
 }
 

@@ -14,6 +14,8 @@ pub(crate) struct Server {
     pub(crate) port: u16,
     password: Option<&'static str>,
     options: Vec<String>,
+    /// Whether another one takes its place.
+    is_killed: bool,
 }
 
 impl Server {
@@ -99,7 +101,7 @@ impl Server {
     fn by(mut command: Command, port: u16, password: Option<&'static str>, options: Vec<String>) -> Self {
         let child = command.stdout(Stdio::null()).spawn();
         let child = child.expect("no redis-server: install it with `apt-get install redis-server`");
-        let mut server = Self { child, port, password, options };
+        let mut server = Self { child, port, password, options, is_killed: false };
         let started = Instant::now();
         while server.try_connect().is_none() {
             let ended = server.child.try_wait().expect("a child");
@@ -166,6 +168,8 @@ impl Server {
     /// Ends the server as a power failure does, and starts another one in its place.
     pub(crate) fn kill(mut self) -> impl FnOnce() -> Self {
         let (port, password, options) = (self.port, self.password, std::mem::take(&mut self.options));
+        // What it has saved is for the next one.
+        self.is_killed = true;
         self.end();
         move || Self::on(port, password, options, &[])
     }
@@ -188,15 +192,15 @@ impl Server {
         // It may have ended by itself; then there is nothing to do.
         let _ = self.child.kill();
         let _ = self.child.wait();
-        for kind in ["rdb", "conf", "nodes"] {
-            let _ = std::fs::remove_file(format!("{DIRECTORY}/{}.{kind}", self.port));
-        }
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
         self.end();
+        for kind in ["rdb", "conf", "nodes"].into_iter().filter(|_| !self.is_killed) {
+            let _ = std::fs::remove_file(format!("{DIRECTORY}/{}.{kind}", self.port));
+        }
     }
 }
 
