@@ -147,9 +147,8 @@ impl Server {
 
     /// Ends the server as a power failure does, and starts another one in its place.
     pub(crate) fn kill(mut self) -> impl FnOnce() -> Self {
-        let (port, password, options) = (self.port, self.password, std::mem::take(&mut self.options));
         self.end();
-        move || Self::on(port, password, options, &[])
+        move || Self::on(self.port, self.password, std::mem::take(&mut self.options), &[])
     }
 
     /// The server stands still, with its connections open.
@@ -176,6 +175,9 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.end();
+        for kind in ["rdb", "conf"] {
+            let _ = std::fs::remove_file(format!("{DIRECTORY}/{}.{kind}", self.port));
+        }
     }
 }
 
