@@ -171,7 +171,7 @@ impl Server {
         // What it has saved is for the next one.
         self.is_killed = true;
         self.end();
-        move || Self::on(self.port, self.password, std::mem::take(&mut self.options), &[])
+        move || Self::on(port, password, options, &[])
     }
 
     /// The server stands still, with its connections open.
