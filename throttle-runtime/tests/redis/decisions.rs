@@ -59,7 +59,7 @@ async fn b078_exactly_the_limit_passes_by_a_strategy_that_redis_does_not_know() 
 
 /// A strategy as an application writes it.
 #[derive(Debug)]
-struct Unknown;
+pub(crate) struct Unknown;
 
 impl Strategy for Unknown {
     fn name(&self) -> &'static str {

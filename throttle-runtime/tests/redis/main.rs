@@ -7,6 +7,7 @@ mod batches;
 mod cluster;
 mod decisions;
 mod differential;
+mod elsewhere;
 mod failures;
 mod faults;
 mod fleet;
