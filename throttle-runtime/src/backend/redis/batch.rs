@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use tokio::task::{JoinSet, yield_now};
 
 use super::answer::{self, Answer};
-use super::failure::{self, Refusal, nonsense};
+use super::failure::{self, nonsense};
 use super::job::{Call, Job};
 use super::scripts::DECIDE;
 use super::slot::{Connection, Slot};
@@ -27,12 +27,15 @@ const LIMITS: usize = 256;
 
 /// Where the requests of one connection come together: those of one slot of a cluster, or all.
 #[derive(Default)]
-pub(super) struct Lanes(Mutex<Inner>);
+pub(super) struct Lanes {
+    inner: Mutex<Inner>,
+    /// Apart from the rest: with a runtime that ends, a task is dropped by whoever starts it, and then takes its leave.
+    callers: Mutex<JoinSet<()>>,
+}
 
 #[derive(Default)]
 struct Inner {
     lanes: HashMap<u16, Lane>,
-    callers: JoinSet<()>,
     closed: bool,
 }
 
@@ -82,7 +85,7 @@ pub(super) async fn decide(
 impl Lanes {
     /// Takes a request in; whether it takes one more task to make calls.
     fn wait(&self, lane: u16, seat: Seat) -> bool {
-        let mut inner = lock(&self.0);
+        let mut inner = lock(&self.inner);
         if inner.closed {
             seat.turn_away();
             return false;
@@ -96,7 +99,7 @@ impl Lanes {
 
     /// Those that have waited longest, as many as fit into a call. If nobody waits, one task less makes calls.
     fn take(&self, lane: u16) -> Vec<Seat> {
-        let mut inner = lock(&self.0);
+        let mut inner = lock(&self.inner);
         let lane = inner.lanes.entry(lane).or_default();
         lane.waiting.retain(|seat| !seat.reply.is_closed());
         let mut room = LIMITS;
@@ -113,15 +116,16 @@ impl Lanes {
     }
 
     fn is_busy(&self, lane: u16) -> bool {
-        lock(&self.0).lanes.get(&lane).is_some_and(|lane| lane.is_busy)
+        lock(&self.inner).lanes.get(&lane).is_some_and(|lane| lane.is_busy)
     }
 
     /// Ends all calls, and the waiting for them.
     pub(super) fn close(&self) {
-        let mut inner = lock(&self.0);
+        let mut inner = lock(&self.inner);
         inner.closed = true;
-        inner.callers.abort_all();
         inner.lanes.values_mut().flat_map(|lane| lane.waiting.drain(..)).for_each(Seat::turn_away);
+        drop(inner);
+        lock(&self.callers).abort_all();
     }
 }
 
@@ -137,7 +141,7 @@ impl Seat {
 impl Caller {
     fn start(self) {
         let connection = Arc::clone(&self.connection);
-        let callers = &mut lock(&connection.lanes.0).callers;
+        let mut callers = lock(&connection.lanes.callers);
         while callers.try_join_next().is_some() {}
         callers.spawn(self.run());
     }
@@ -181,16 +185,7 @@ impl Caller {
         let call = Call::new(jobs);
         let (asked, time) = (Instant::now(), self.clock.as_ref().map(Clock::now));
         let ask = |verb, script: &str| self.slot.ask(&self.connection, call.command(verb, script, time));
-        let answer = match ask("EVALSHA", &DECIDE.sha).await {
-            // Nothing ran, so it is sent whole.
-            Err(Refusal::NoScript) => ask("EVAL", &DECIDE.text).await,
-            answer => answer,
-        };
-        match answer {
-            Ok(said) => answer::read(said, jobs, &call, asked).ok_or_else(nonsense),
-            Err(Refusal::NoScript) => Err(nonsense()),
-            Err(Refusal::Failed(error)) => Err(error),
-        }
+        answer::read(DECIDE.run(ask).await?, jobs, &call, asked).ok_or_else(nonsense)
     }
 }
 
@@ -198,7 +193,7 @@ impl Drop for Caller {
     fn drop(&mut self) {
         // With its runtime, or with the connection: the next request has another one started.
         if !self.over
-            && let Some(lane) = lock(&self.connection.lanes.0).lanes.get_mut(&self.lane)
+            && let Some(lane) = lock(&self.connection.lanes.inner).lanes.get_mut(&self.lane)
         {
             lane.callers -= 1;
         }

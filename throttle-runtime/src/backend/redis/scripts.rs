@@ -3,9 +3,12 @@
 use std::fmt::Write;
 use std::sync::LazyLock;
 
+use redis::Value;
 use sha1::{Digest, Sha1};
 
+use super::failure::{Refusal, nonsense};
 use super::names::hex;
+use crate::BackendError;
 use crate::strategy::{IN_LUA, Lua};
 
 /// A text in Lua, and the name that Redis knows it by.
@@ -18,6 +21,21 @@ impl Loaded {
     fn new(text: String) -> Self {
         let sha = hex(&Sha1::digest(&text));
         Self { text, sha }
+    }
+
+    /// Has it run by a command that `ask` sends. If the server does not have it, nothing ran, and it is sent whole.
+    pub(super) async fn run<F>(&self, ask: impl Fn(&'static str, &str) -> F) -> Result<Value, BackendError>
+    where
+        F: Future<Output = Result<Value, Refusal>>,
+    {
+        let answer = match ask("EVALSHA", &self.sha).await {
+            Err(Refusal::NoScript) => ask("EVAL", &self.text).await,
+            answer => answer,
+        };
+        answer.map_err(|refusal| match refusal {
+            Refusal::NoScript => nonsense(),
+            Refusal::Failed(error) => error,
+        })
     }
 }
 

@@ -7,7 +7,6 @@ use redis::{Cmd, Value};
 
 use super::cluster::Cluster;
 use super::connector;
-use super::failure::{Refusal, nonsense};
 use super::part::{self, Part};
 use super::scripts::Loaded;
 use super::slot::Slot;
@@ -75,7 +74,7 @@ impl Servers {
         }
     }
 
-    /// Runs a script on states in one place. If the server does not have it, nothing ran, and it is sent whole.
+    /// Runs a script on states in one place.
     pub(super) async fn run(
         &self,
         script: &Loaded,
@@ -92,16 +91,7 @@ impl Servers {
             command
         };
         let slot = self.of(part.lane)?;
-        match slot.send(command("EVALSHA", &script.sha)).await {
-            Err(Refusal::NoScript) => {}
-            Err(Refusal::Failed(error)) => return Err(error),
-            Ok(answer) => return Ok(answer),
-        }
-        match slot.send(command("EVAL", &script.text)).await {
-            Err(Refusal::NoScript) => Err(nonsense()),
-            Err(Refusal::Failed(error)) => Err(error),
-            Ok(answer) => Ok(answer),
-        }
+        script.run(|verb, script| slot.send(command(verb, script))).await
     }
 }
 

@@ -1,6 +1,6 @@
 -- Writes at each of KEYS, if all are still what they were.
 --
--- ARGV: for each key what it was, or nothing; what it becomes, or nothing; and 'PX' or 'PXAT' with a number.
+-- ARGV: for each key what it was, or nothing; what it becomes, or nothing; and 'PX' or 'EXAT' with a number.
 local stored = redis.call('MGET', unpack(KEYS))
 for i = 1, #KEYS do
   if (stored[i] or '') ~= ARGV[i * 4 - 3] then
