@@ -1,6 +1,5 @@
 //! A cluster that is well: exact, all or nothing over its nodes, and one round trip wherever one slot is enough.
 
-use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
@@ -10,6 +9,7 @@ use throttle_runtime::strategy::{Arrival, FixedWindow, State, Step, Strategy};
 use throttle_runtime::testkit::{Subject, conformance};
 use throttle_runtime::{ErrorKind, Key, ManualClock, Quota, Rate, Rates};
 
+use crate::decisions::admitted_by_four;
 use crate::nodes::{Nodes, SLOTS, client_in, slot_of};
 use crate::served::Served;
 use crate::strategies::each;
@@ -58,20 +58,7 @@ const NODES: &str = "THROTTLE_TEST_REDIS_CLUSTER";
 #[test]
 fn four_processes_share_one_limit() {
     let nodes = Nodes::shared();
-    let this = std::env::current_exe().expect("this program");
-    let children: Vec<_> = (0..4)
-        .map(|_| {
-            let mut child = Command::new(&this);
-            child.args(["--exact", "cluster::one_of_four", "--nocapture"]);
-            child.env(NODES, nodes.urls().join(" ")).stdout(Stdio::piped()).spawn().expect("a process")
-        })
-        .collect();
-    let admitted = children.into_iter().map(|child| {
-        let output = String::from_utf8(child.wait_with_output().expect("its output").stdout).expect("text");
-        let count = output.split("admitted ").nth(1).and_then(|rest| rest.split(' ').next());
-        count.expect("a count").parse::<usize>().expect("a number")
-    });
-    assert_eq!(admitted.sum::<usize>(), 1_000);
+    assert_eq!(admitted_by_four("cluster::one_of_four", NODES, &nodes.urls().join(" ")), 1_000);
 }
 
 /// What each of the four does; nothing where nobody has started it.

@@ -82,20 +82,24 @@ const PORT: &str = "THROTTLE_TEST_REDIS_PORT";
 #[test]
 fn four_processes_share_one_limit() {
     let server = Server::start();
+    assert_eq!(admitted_by_four("decisions::one_of_four", PORT, &server.port.to_string()), 1_000);
+}
+
+/// How many requests four processes admit, each of which runs this test with the variable set.
+pub(crate) fn admitted_by_four(test: &str, variable: &str, value: &str) -> usize {
     let this = std::env::current_exe().expect("this program");
-    let children: Vec<_> = (0..4)
-        .map(|_| {
-            let mut child = Command::new(&this);
-            child.args(["--exact", "decisions::one_of_four", "--nocapture"]);
-            child.env(PORT, server.port.to_string()).stdout(Stdio::piped()).spawn().expect("a process")
-        })
-        .collect();
+    let start = |_| {
+        let mut child = Command::new(&this);
+        child.args(["--exact", test, "--nocapture"]).env(variable, value);
+        child.stdout(Stdio::piped()).spawn().expect("a process")
+    };
+    let children: Vec<_> = (0..4).map(start).collect();
     let admitted = children.into_iter().map(|child| {
         let output = String::from_utf8(child.wait_with_output().expect("its output").stdout).expect("text");
         let count = output.split("admitted ").nth(1).and_then(|rest| rest.split(' ').next());
         count.expect("a count").parse::<usize>().expect("a number")
     });
-    assert_eq!(admitted.sum::<usize>(), 1_000);
+    admitted.sum()
 }
 
 /// What each of the four does; nothing where nobody has started it.
