@@ -4,6 +4,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod admission;
+mod asked;
 #[cfg(feature = "axum")]
 mod axum;
 pub mod backend;

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::future::Future;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use http::request::Parts;
 
 use crate::admission::{self, Terms, Ticket};
+use crate::asked::Asked;
 use crate::backend::Mode;
 use crate::counters::{Counters, Counts, Event};
 use crate::key::Payer;
@@ -200,12 +202,9 @@ impl Throttle {
     /// # Errors
     ///
     /// If the backend failed and the `on_error` policy says that its error is the answer.
-    pub async fn hit(&self, hit: impl Into<Hit<'_>>) -> Result<Decision, BackendError> {
-        let hit = hit.into();
-        match self.at_once(&hit, Mode::Take) {
-            Some(quota) => Ok(Decision::by_one(quota)),
-            None => self.decide(hit, Mode::Take).await,
-        }
+    #[inline]
+    pub fn hit<'h>(&self, hit: impl Into<Hit<'h>>) -> impl Future<Output = Result<Decision, BackendError>> {
+        Asked::new(self, hit, Mode::Take, Self::decide)
     }
 
     /// What a use would be answered right now: `remaining` is what would be left after it. Takes nothing, and is not counted.
@@ -213,12 +212,9 @@ impl Throttle {
     /// # Errors
     ///
     /// Like [`hit`](Self::hit).
-    pub async fn peek(&self, hit: impl Into<Hit<'_>>) -> Result<Decision, BackendError> {
-        let hit = hit.into();
-        match self.at_once(&hit, Mode::Peek) {
-            Some(quota) => Ok(Decision::by_one(quota)),
-            None => self.decide(hit, Mode::Peek).await,
-        }
+    #[inline]
+    pub fn peek<'h>(&self, hit: impl Into<Hit<'h>>) -> impl Future<Output = Result<Decision, BackendError>> {
+        Asked::new(self, hit, Mode::Peek, Self::decide)
     }
 
     /// What is left right now: `remaining` is the limit less what was used. Takes nothing, and is not counted.
