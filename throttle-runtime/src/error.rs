@@ -16,6 +16,8 @@ pub struct BackendError(Arc<Inner>);
 struct Inner {
     kind: ErrorKind,
     message: String,
+    /// Whether it is certain that nothing was charged.
+    nothing_charged: bool,
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
@@ -38,7 +40,7 @@ pub enum ErrorKind {
 impl BackendError {
     /// An error of a kind, with a message that contains neither credentials nor keys.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self(Arc::new(Inner { kind, message: message.into(), source: None }))
+        Self::of(kind, message.into(), None)
     }
 
     /// The same for an error of the store's client, which is kept as the source.
@@ -47,7 +49,35 @@ impl BackendError {
         message: impl Into<String>,
         source: impl Into<Box<dyn Error + Send + Sync>>,
     ) -> Self {
-        Self(Arc::new(Inner { kind, message: message.into(), source: Some(source.into()) }))
+        Self::of(kind, message.into(), Some(source.into()))
+    }
+
+    fn of(kind: ErrorKind, message: String, source: Option<Box<dyn Error + Send + Sync>>) -> Self {
+        Self(Arc::new(Inner { kind, message, nothing_charged: false, source }))
+    }
+
+    /// The same error, of a request that certainly charged nobody: it was not sent, or was refused before it ran.
+    /// Only after such an error may the same request be sent again. Backends say so before they hand an error out:
+    /// a clone of one that was handed out already stays what it is.
+    ///
+    /// ```
+    /// use throttle::{BackendError, ErrorKind};
+    ///
+    /// let error = BackendError::new(ErrorKind::Connection, "there is no connection");
+    /// assert!(!error.is_nothing_charged());
+    /// assert!(error.nothing_charged().is_nothing_charged());
+    /// ```
+    #[must_use]
+    pub fn nothing_charged(mut self) -> Self {
+        if let Some(inner) = Arc::get_mut(&mut self.0) {
+            inner.nothing_charged = true;
+        }
+        self
+    }
+
+    /// Whether it is certain that the failed request charged nobody.
+    pub fn is_nothing_charged(&self) -> bool {
+        self.0.nothing_charged
     }
 
     pub(crate) fn timeout(deadline: Duration) -> Self {
