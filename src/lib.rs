@@ -48,7 +48,9 @@ pub use throttle_runtime::{
 
 // When a store fails.
 #[doc(inline)]
-pub use throttle_runtime::{BackendError, ErrorKind, Failure, OnError, Reaction};
+pub use throttle_runtime::{
+    BackendError, Breaker, CircuitBreaker, ErrorKind, Failure, OnError, Reaction, breaker,
+};
 
 // What backends and tests are written with.
 #[doc(inline)]

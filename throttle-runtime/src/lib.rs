@@ -40,7 +40,7 @@ pub use clock::{Clock, ManualClock, SystemClock};
 pub use counters::Counts;
 pub use decision::{Decision, Quota, Quotas, Source};
 pub use error::{BackendError, ConfigError, ErrorKind};
-pub use failure::{Failure, OnError, Reaction};
+pub use failure::{Breaker, CircuitBreaker, Failure, OnError, Reaction, breaker};
 pub use function::Outcome;
 pub use http::{Generation, Headers, ProxyHeader, When};
 pub use key::{Identity, Key};

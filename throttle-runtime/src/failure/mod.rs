@@ -1,8 +1,12 @@
 //! What becomes of a request when the backend fails.
 
+pub mod breaker;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
+
+pub use breaker::{Breaker, CircuitBreaker};
 
 use crate::{BackendError, Key, Rates};
 

@@ -1,0 +1,34 @@
+//! Which settings mean the same breaker.
+
+use std::panic::Location;
+
+use super::CircuitBreaker;
+
+/// A name that was chosen, or else the place where the settings were made: a constant that two attributes use is
+/// one breaker, and two that are written inline are two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Identity {
+    Named(&'static str),
+    At(&'static Location<'static>),
+}
+
+#[cfg_attr(not(test), expect(dead_code, reason = "for the registry, which has no breakers yet"))]
+impl CircuitBreaker {
+    /// Values of one identity are one breaker.
+    pub(crate) const fn identity(&self) -> Identity {
+        self.identity
+    }
+
+    /// What events call it: its name, or else the file and line where it was made.
+    pub(crate) fn label(&self) -> String {
+        match self.identity {
+            Identity::Named(name) => name.to_owned(),
+            Identity::At(place) => format!("{}:{}", place.file(), place.line()),
+        }
+    }
+
+    /// Whether both say the same, as values of one identity have to; hooks cannot be compared.
+    pub(crate) fn agrees_with(&self, other: &Self) -> bool {
+        self.rules == other.rules
+    }
+}

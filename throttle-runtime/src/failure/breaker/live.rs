@@ -1,0 +1,110 @@
+//! A live breaker, as requests and operators see it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::circuit::Circuit;
+use super::open::Entered;
+use super::permit::{Entry, Permit};
+use super::word::Word;
+use super::{CircuitBreaker, Info};
+use crate::Clock;
+
+/// A live circuit breaker. Clones are the same one.
+///
+/// ```
+/// use throttle::Breaker;
+///
+/// fn describe(breaker: &Breaker) -> String {
+///     let info = breaker.info();
+///     format!("{} is {} after {} failures", breaker.name(), info.state, info.failures)
+/// }
+/// ```
+#[derive(Clone)]
+pub struct Breaker(Arc<Circuit>);
+
+impl Breaker {
+    /// The name that was [chosen](CircuitBreaker::named), or else the file and line of its settings.
+    pub fn name(&self) -> &str {
+        self.0.name()
+    }
+
+    /// What it is and has counted at this moment. It waits for nobody.
+    pub fn info(&self) -> Info {
+        self.0.info()
+    }
+
+    /// Opens it until [`force_close`](Self::force_close), whatever time passes: for maintenance of a backend.
+    /// Requests that are under way end as they do, and change nothing.
+    ///
+    /// ```
+    /// # use throttle::Breaker;
+    /// async fn maintain(breaker: &Breaker, work: impl Future<Output = ()>) {
+    ///     breaker.force_open();
+    ///     work.await;
+    ///     breaker.force_close();
+    /// }
+    /// ```
+    pub fn force_open(&self) {
+        self.0.force_open();
+    }
+
+    /// Closes it, with all that it has counted forgotten. Requests that are under way end as they do, and change
+    /// nothing. Nobody is told if it was closed before.
+    ///
+    /// ```
+    /// # use throttle::Breaker;
+    /// fn repaired(breaker: &Breaker) {
+    ///     breaker.force_close();
+    ///     assert_eq!(breaker.info().failures, 0);
+    /// }
+    /// ```
+    pub fn force_close(&self) {
+        self.0.force_close();
+    }
+
+    #[inline]
+    pub(super) fn circuit(&self) -> &Circuit {
+        &self.0
+    }
+}
+
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "for the registry and admission, which have no breakers yet")
+)]
+impl Breaker {
+    pub(crate) fn new(settings: CircuitBreaker, name: Arc<str>, clock: Arc<dyn Clock>) -> Self {
+        Self(Arc::new(Circuit::new(settings, name, clock)))
+    }
+
+    /// What becomes of a request: to be asked before the backend is.
+    #[inline]
+    pub(crate) fn enter(&self) -> Entry<'_> {
+        let word = self.0.word();
+        if word.is_closed() {
+            return Entry::Pass(Permit::pass(self, word.generation()));
+        }
+        self.enter_broken(word)
+    }
+
+    #[cold]
+    fn enter_broken(&self, word: Word) -> Entry<'_> {
+        match self.0.enter(word) {
+            Entered::Pass(generation) => Entry::Pass(Permit::pass(self, generation)),
+            Entered::Probe(generation, change) => {
+                // Before others are told: if they panic, this gives the place back.
+                let permit = Permit::probe(self.clone(), generation);
+                self.0.publish(change);
+                Entry::Probe(permit)
+            }
+            Entered::Refused => Entry::Refused,
+        }
+    }
+}
+
+impl fmt::Debug for Breaker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Breaker").field("name", &self.name()).field("info", &self.info()).finish()
+    }
+}

@@ -1,0 +1,75 @@
+//! What breakers promise, by their numbers.
+
+mod changes;
+mod crowd;
+mod events;
+mod forced;
+mod model;
+mod recovery;
+mod settings;
+mod states;
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::permit::{Entry, Permit};
+use super::{Breaker, CircuitBreaker, State};
+use crate::{Clock, ManualClock};
+
+const SECOND: Duration = Duration::from_secs(1);
+const WAIT: Duration = Duration::from_secs(30);
+
+/// Opens after 2 failures, for 30 seconds, and closes after 2 successes.
+const SETTINGS: CircuitBreaker = CircuitBreaker::new().failure_threshold(2).recovery_timeout(WAIT);
+
+fn live(settings: CircuitBreaker, clock: &ManualClock) -> Breaker {
+    Breaker::new(settings, settings.label().into(), Arc::new(clock.clone()))
+}
+
+/// A breaker with those settings, and its clock.
+fn breaker() -> (Breaker, ManualClock) {
+    let clock = ManualClock::new();
+    (live(SETTINGS, &clock), clock)
+}
+
+/// One that has just opened.
+fn opened() -> (Breaker, ManualClock) {
+    let (breaker, clock) = breaker();
+    fail(&breaker);
+    fail(&breaker);
+    assert_eq!(state(&breaker), State::Open);
+    (breaker, clock)
+}
+
+fn state(breaker: &Breaker) -> State {
+    breaker.info().state
+}
+
+#[track_caller]
+fn pass(breaker: &Breaker) -> Permit<'_> {
+    match breaker.enter() {
+        Entry::Pass(permit) => permit,
+        other => panic!("not a pass: {other:?}"),
+    }
+}
+
+#[track_caller]
+fn probe(breaker: &Breaker) -> Permit<'_> {
+    match breaker.enter() {
+        Entry::Probe(permit) => permit,
+        other => panic!("not a probe: {other:?}"),
+    }
+}
+
+#[track_caller]
+fn fail(breaker: &Breaker) {
+    pass(breaker).failed();
+}
+
+fn is_refused(breaker: &Breaker) -> bool {
+    matches!(breaker.enter(), Entry::Refused)
+}
+
+fn now(clock: &ManualClock) -> SystemTime {
+    UNIX_EPOCH + Duration::from_micros(clock.now())
+}
