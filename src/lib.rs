@@ -49,7 +49,8 @@ pub use throttle_runtime::{
 // When a store fails.
 #[doc(inline)]
 pub use throttle_runtime::{
-    BackendError, Breaker, CircuitBreaker, ErrorKind, Failure, OnError, Reaction, breaker,
+    BackendError, Breaker, CircuitBreaker, ErrorKind, Failure, OnError, Reaction, Recovery, breaker,
+    failover, fallback, retry,
 };
 
 // What backends and tests are written with.

@@ -3,6 +3,7 @@
 #![allow(dead_code, unreachable_pub, missing_docs, reason = "each test file uses its part")]
 
 pub mod events;
+pub mod faulty;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -27,6 +27,15 @@ pub struct Counts {
     pub raised: u64,
     /// Allowed by this throttle, but then denied by another on the same function: the charge was given back.
     pub given_back: u64,
+    /// The backend failed and another one decided: these are among the allowed and the denied ones.
+    pub fallback: u64,
+    /// Decided by another backend without asking the first one, as its circuit breaker was open: among the allowed
+    /// and the denied ones, too.
+    pub breaker_open: u64,
+    /// Denied by what the backend had said before, without asking it again: among the denied ones.
+    pub cached: u64,
+    /// Requests that were sent to the backend again.
+    pub retries: u64,
 }
 
 /// What is counted.
@@ -40,21 +49,40 @@ pub(crate) enum Event {
     ThrottledOnError,
     Raised,
     GivenBack,
+    Fallback,
+    BreakerOpen,
+    Cached,
+    Retried,
 }
 
 impl Event {
-    const COUNT: usize = 8;
+    const COUNT: usize = 12;
 
     /// The event that a decision is.
-    pub(crate) fn of(decision: &Result<Decision, BackendError>) -> Self {
+    pub(crate) fn of(decision: Result<&Decision, &BackendError>) -> Self {
         let Ok(decision) = decision else { return Self::Raised };
         match decision.source() {
             Source::DryRun => Self::WouldDeny,
             Source::AllowedOnError => Self::AllowedOnError,
             Source::ThrottledOnError => Self::ThrottledOnError,
-            Source::Backend | Source::Program if decision.is_allowed() => Self::Allowed,
-            Source::Backend | Source::Program => Self::Denied,
+            Source::Backend | Source::Cached | Source::Fallback | Source::BreakerOpen | Source::Program => {
+                if decision.is_allowed() {
+                    Self::Allowed
+                } else {
+                    Self::Denied
+                }
+            }
             Source::Disabled | Source::Exempt | Source::Unlimited | Source::Free => Self::Skipped,
+        }
+    }
+
+    /// What is counted of where a decision came from, beside what it was.
+    pub(crate) const fn of_source(source: Source) -> Option<Self> {
+        match source {
+            Source::Fallback => Some(Self::Fallback),
+            Source::BreakerOpen => Some(Self::BreakerOpen),
+            Source::Cached => Some(Self::Cached),
+            _ => None,
         }
     }
 }
@@ -99,6 +127,10 @@ impl Counters {
             throttled_on_error: sum(Event::ThrottledOnError),
             raised: sum(Event::Raised),
             given_back: sum(Event::GivenBack),
+            fallback: sum(Event::Fallback),
+            breaker_open: sum(Event::BreakerOpen),
+            cached: sum(Event::Cached),
+            retries: sum(Event::Retried),
         }
     }
 }

@@ -35,6 +35,8 @@ pub enum ErrorKind {
     Closed,
     /// A function that is a setting refused to answer outside of a request.
     Plugin,
+    /// The backend was not asked: its [circuit breaker](crate::CircuitBreaker) is open.
+    BreakerOpen,
 }
 
 impl BackendError {
@@ -73,6 +75,15 @@ impl BackendError {
             inner.nothing_charged = true;
         }
         self
+    }
+
+    /// This error of a second backend, after that of the first one.
+    pub(crate) fn after(self, first: Self) -> Self {
+        let message = match self.source() {
+            Some(source) => format!("{self}: {source}"),
+            None => self.to_string(),
+        };
+        Self::with_source(self.kind(), message, first)
     }
 
     /// Whether it is certain that the failed request charged nobody.

@@ -19,6 +19,7 @@ mod http;
 pub mod key;
 pub mod plug;
 mod policy;
+mod random;
 mod rate;
 mod registry;
 mod settings;
@@ -40,7 +41,9 @@ pub use clock::{Clock, ManualClock, SystemClock};
 pub use counters::Counts;
 pub use decision::{Decision, Quota, Quotas, Source};
 pub use error::{BackendError, ConfigError, ErrorKind};
-pub use failure::{Breaker, CircuitBreaker, Failure, OnError, Reaction, breaker};
+pub use failure::{
+    Breaker, CircuitBreaker, Failure, OnError, Reaction, Recovery, breaker, failover, fallback, retry,
+};
 pub use function::Outcome;
 pub use http::{Generation, Headers, ProxyHeader, When};
 pub use key::{Identity, Key};

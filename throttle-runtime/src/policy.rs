@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::backend::{Backend, Short};
+use crate::backend::Short;
+use crate::failure::Rescue;
 use crate::fingerprint::Domain;
 use crate::http::Headers;
 use crate::http::fields::Advertised;
 use crate::plug::{Ask, role};
+use crate::registry::Member;
 use crate::strategy::{Arrival, State, Strategy};
 use crate::{ConfigError, Rate, Rates, Settings};
 
@@ -26,9 +28,10 @@ pub(crate) struct Policy {
     pub(crate) class: Option<&'static dyn Ask<role::class>>,
     /// The cost, where it is the same for every request.
     pub(crate) units: Option<u64>,
-    pub(crate) backend: Arc<dyn Backend>,
-    pub(crate) backend_name: Arc<str>,
+    pub(crate) primary: Member,
     pub(crate) on_error: &'static dyn Ask<role::on_error>,
+    /// What is tried before `on_error` has the word.
+    pub(crate) rescue: Option<Arc<Rescue>>,
     pub(crate) handler: Option<&'static dyn Ask<role::handler>>,
     pub(crate) exempt: Option<&'static dyn Ask<role::exempt>>,
     pub(crate) headers: Headers,
@@ -37,7 +40,10 @@ pub(crate) struct Policy {
     /// What header fields say of its limits, where they are the same for every request.
     pub(crate) advertised: Option<Advertised>,
     pub(crate) dry_run: bool,
+    /// For each attempt.
     pub(crate) deadline: Duration,
+    /// For all attempts and the waits between them.
+    pub(crate) budget: Duration,
     /// What was settled, for listings.
     pub(crate) settings: Settings,
 }
@@ -47,11 +53,12 @@ impl Policy {
     pub(crate) fn new(
         (uid, name): (&str, &str),
         settings: Settings,
-        backend: (&Arc<str>, &Arc<dyn Backend>),
+        primary: &Member,
+        rescue: Option<Arc<Rescue>>,
     ) -> Result<Self, ConfigError> {
         let settings = settings.or(Settings::BUILT_IN);
         // Everything but the rate has a built-in default.
-        let policy = Self::settled(name, settings, backend).ok_or_else(|| {
+        let policy = Self::settled(name, settings, primary, rescue).ok_or_else(|| {
             ConfigError::one(format!("`{uid}` has no rate: give it one such as \"100/min\""))
         })?;
         match policy.too_tight() {
@@ -75,9 +82,12 @@ impl Policy {
     fn settled(
         name: &str,
         settings: Settings,
-        (backend_name, backend): (&Arc<str>, &Arc<dyn Backend>),
+        primary: &Member,
+        rescue: Option<Arc<Rescue>>,
     ) -> Option<Self> {
-        let (rate, cost) = (settings.rate?, settings.cost?);
+        let (rate, cost, deadline) = (settings.rate?, settings.cost?, settings.deadline?);
+        let tries = rescue.is_some();
+        let usual = rescue.as_ref().map_or(deadline, |rescue| rescue.budget(deadline));
         let rates = rate.value().and_then(Result::ok);
         Some(Self {
             rate,
@@ -89,17 +99,18 @@ impl Policy {
             cost,
             class: settings.class,
             units: cost.value().and_then(Result::ok),
-            backend: Arc::clone(backend),
-            backend_name: Arc::clone(backend_name),
+            primary: primary.clone(),
             on_error: settings.on_error?,
+            rescue,
             handler: settings.handler,
             exempt: settings.exempt,
             headers: settings.headers?,
             name: Arc::from(name),
             advertised: rates.map(|rates| Advertised::new(name, rates.iter().copied())),
             dry_run: settings.dry_run?,
-            deadline: settings.deadline?,
-            settings,
+            deadline,
+            budget: settings.budget.unwrap_or(usual),
+            settings: Settings { budget: settings.budget.or_else(|| tries.then_some(usual)), ..settings },
         })
     }
 
@@ -109,7 +120,7 @@ impl Policy {
         self.domain = limited.map(|rates| Domain::new(scope, self.strategy, rates));
         let ways = self.domain.zip(limited).filter(|_| !self.dry_run && self.class.is_none());
         self.short =
-            ways.and_then(|(domain, rates)| Short::new(&*self.backend, domain, self.strategy, rates));
+            ways.and_then(|(domain, rates)| Short::new(&*self.primary.backend, domain, self.strategy, rates));
         self
     }
 }

@@ -70,6 +70,7 @@ settings! {
         headers: Headers,
         dry_run: bool,
         deadline: Duration,
+        budget: Duration,
     }
 }
 
@@ -145,8 +146,8 @@ impl Settings {
         self
     }
 
-    /// What becomes of requests when the backend fails: `"allow"`, `"throttle"`, `"raise"`, an
-    /// [`OnError`], or an async fn of the [`Failure`](crate::Failure).
+    /// What becomes of requests when the backend fails: `"allow"`, `"throttle"`, `"raise"`, an [`OnError`], a
+    /// [`Recovery`](crate::Recovery), or an async fn of the [`Failure`](crate::Failure).
     pub fn on_error<M: 'static>(mut self, policy: impl Arg<role::on_error, M, Web<()>> + 'static) -> Self {
         self.on_error = Some(keep(policy));
         self
@@ -177,9 +178,18 @@ impl Settings {
         self
     }
 
-    /// How long a backend may take for a decision. Backends that answer at once are not timed.
+    /// How long a backend may take for one attempt at a decision, with all queueing and connecting. Backends that
+    /// answer at once are not timed.
     pub const fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = Some(deadline);
+        self
+    }
+
+    /// How long all attempts at a decision and the waits between them may take together; then the next stage of
+    /// [`on_error`](Self::on_error) is taken. Unless said otherwise it is what they come to at most: the retries and
+    /// the first attempt, a [deadline](Self::deadline) each, and the waits.
+    pub const fn budget(mut self, budget: Duration) -> Self {
+        self.budget = Some(budget);
         self
     }
 }

@@ -18,7 +18,7 @@ use crate::plug::Head;
 use crate::policy::Policy;
 use crate::registry::Common;
 use crate::strategy::Class;
-use crate::{BackendError, Decision, ErrorKind, Key, Quota, Rates, Settings, Site, Source};
+use crate::{BackendError, Breaker, Decision, ErrorKind, Key, Quota, Rates, Settings, Site, Source};
 
 /// One named limiter: who may do how much of what.
 ///
@@ -178,6 +178,25 @@ impl Throttle {
         self.0.counters.read()
     }
 
+    /// The circuit breaker of its backend, if its `on_error` has one.
+    ///
+    /// ```
+    /// use throttle::{CircuitBreaker, Settings, breaker::State, failover, registry};
+    ///
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let redis = throttle::backend::Memory::new();
+    /// let registry = registry().backend("redis", redis).build().await?;
+    /// let settings = Settings::new().rate("10/min").backend("redis");
+    /// let throttle = registry.create("a", settings.on_error(failover("memory", CircuitBreaker::new())))?;
+    /// let breaker = throttle.breaker().expect("there is one");
+    /// assert_eq!(breaker.info().state, State::Closed);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn breaker(&self) -> Option<Breaker> {
+        self.policy().rescue.as_ref()?.breaker.clone()
+    }
+
     /// Whether it limits anybody: neither it nor its whole registry is switched off.
     pub fn is_enabled(&self) -> bool {
         self.0.enabled.load(Ordering::Relaxed) && self.0.common.is_enabled()
@@ -255,7 +274,7 @@ impl Throttle {
     async fn decide(&self, hit: Hit<'_>, mode: Mode) -> Result<Decision, BackendError> {
         let decision = self.decision(hit, mode).await;
         if mode == Mode::Take {
-            self.count(Event::of(&decision));
+            self.count(Event::of(decision.as_ref()));
         }
         decision
     }
@@ -289,9 +308,11 @@ impl Throttle {
         };
         let terms = Terms { key: hit.payer.into_key(), rates, cost, class };
         let ticket = Ticket::new(Cow::Borrowed(self), Arc::clone(policy), terms);
-        match admission::ask(&[&ticket], mode).await {
-            Ok(verdict) => ticket.enforced(Ok(Decision::by_backend(&verdict.quotas))),
-            Err(error) => admission::react(&ticket, error, &mut self.empty_head(&mut parts)).await,
+        let answers = admission::decide(&[&ticket], mode, &mut self.empty_head(&mut parts)).await;
+        match answers.into_iter().flatten().next() {
+            Some(answer) => answer.map(|decided| decided.decision),
+            // There is an answer for each ticket up to the first that denies.
+            None => Ok(Decision::passed(Source::Disabled)),
         }
     }
 
@@ -314,6 +335,14 @@ impl Throttle {
 
     pub(crate) fn scope(&self) -> &str {
         &self.0.scope
+    }
+
+    pub(crate) fn scope_shared(&self) -> &Arc<str> {
+        &self.0.scope
+    }
+
+    pub(crate) fn common(&self) -> &Common {
+        &self.0.common
     }
 
     pub(crate) fn switch(&self, on: bool) {

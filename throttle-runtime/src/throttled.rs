@@ -87,7 +87,7 @@ impl Throttled {
 
     /// The name of the backend that decided; empty for a denial of [your own](Self::new).
     pub fn backend(&self) -> &str {
-        self.0.policy.as_ref().map_or("", |policy| &policy.backend_name)
+        self.0.policy.as_ref().map_or("", |policy| &policy.primary.name)
     }
 
     /// What caused the denial: a limit ([`Source::Backend`]) or the backend's failure
@@ -131,7 +131,7 @@ impl Throttled {
     /// the header fields do (draft-ietf-httpapi-ratelimit-headers-11, section 6.1). A denial that no limit
     /// caused violates none and is `about:blank`.
     pub fn problem_json(&self) -> String {
-        if self.source() != Source::Backend {
+        if self.0.decision.quotas().is_empty() {
             let detail = self.message();
             return format!(
                 "{{\"type\":\"about:blank\",\"title\":\"Too Many Requests\",\"status\":429,\"detail\":\"{detail}\"}}"

@@ -1,22 +1,54 @@
-//! Asking a backend, and what happens when it fails.
+//! Asking a backend.
 
 use std::time::Duration;
 
 use smallvec::SmallVec;
 
 use super::Ticket;
-use crate::backend::{Charge, Mode, Verdict};
-use crate::failure::{Details, Failure, OnError, Reaction};
-use crate::plug::Head;
-use crate::{BackendError, Decision, ErrorKind, Quota, Soon, Source};
+use crate::backend::{Backend, Charge, Mode, Verdict};
+use crate::failure::Standby;
+use crate::{BackendError, ErrorKind, Quota, Rates, Soon};
 
-/// Asks the backend that all these tickets share, within the shortest of their deadlines.
-pub(crate) async fn ask(tickets: &[&Ticket<'_>], mode: Mode) -> Result<Verdict, BackendError> {
-    let Some(deadline) = tickets.iter().map(|ticket| ticket.policy.deadline).min() else {
+/// Asks the backend that all these tickets share, within the shortest of their deadlines and in no longer than `left`.
+pub(super) async fn ask(
+    tickets: &[&Ticket<'_>],
+    mode: Mode,
+    left: Option<Duration>,
+) -> Result<Verdict, BackendError> {
+    let Some((first, deadline)) = tickets.first().zip(deadline(tickets, left)) else {
         return Ok(Verdict { quotas: SmallVec::new(), at: 0 });
     };
+    first.policy.primary.prepare(deadline).await?;
     let charges: SmallVec<[Charge<'_>; 1]> = tickets.iter().map(|ticket| ticket.charge()).collect();
-    let verdict = within(deadline, tickets[0].policy.backend.decide(&charges, mode)).await?;
+    call(&*first.policy.primary.backend, &charges, mode, deadline).await
+}
+
+/// Asks the backend that stands in for that one.
+pub(super) async fn ask_standby(
+    standby: &Standby,
+    tickets: &[&Ticket<'_>],
+    mode: Mode,
+) -> Result<Verdict, BackendError> {
+    let deadline = deadline(tickets, None).unwrap_or_default();
+    standby.member.prepare_or_wait(deadline).await?;
+    let shares: SmallVec<[Rates; 1]> = tickets.iter().map(|ticket| ticket.share()).collect();
+    let charges: SmallVec<[Charge<'_>; 1]> =
+        tickets.iter().zip(&shares).map(|(ticket, rates)| ticket.charge_to(rates)).collect();
+    call(&*standby.member.backend, &charges, mode, deadline).await
+}
+
+fn deadline(tickets: &[&Ticket<'_>], left: Option<Duration>) -> Option<Duration> {
+    let deadline = tickets.iter().map(|ticket| ticket.policy.deadline).min()?;
+    Some(left.map_or(deadline, |left| deadline.min(left)))
+}
+
+async fn call(
+    backend: &dyn Backend,
+    charges: &[Charge<'_>],
+    mode: Mode,
+    deadline: Duration,
+) -> Result<Verdict, BackendError> {
+    let verdict = within(deadline, backend.decide(charges, mode)).await?;
     let asked = charges.iter().flat_map(|charge| charge.rates.iter());
     if asked.eq(verdict.quotas.iter().map(Quota::rate_ref)) {
         Ok(verdict)
@@ -30,11 +62,17 @@ pub(crate) async fn ask(tickets: &[&Ticket<'_>], mode: Mode) -> Result<Verdict, 
 }
 
 /// Gives a charge back as well as the backend can: a failure here leaves the client with less, not with more.
-pub(super) async fn refund(ticket: &Ticket<'_>, at: u64) {
-    let charge = [ticket.charge()];
-    let refund = within(ticket.policy.deadline, ticket.policy.backend.refund(&charge, at)).await;
+pub(super) async fn refund(ticket: &Ticket<'_>, at: u64, standby: bool) {
+    let rescue = ticket.policy.rescue.as_ref().and_then(|rescue| rescue.standby.as_ref());
+    let shares = ticket.share();
+    let (member, charge) = match rescue.filter(|_| standby) {
+        Some(standby) => (&standby.member, ticket.charge_to(&shares)),
+        None => (&ticket.policy.primary, ticket.charge()),
+    };
+    let charge = [charge];
+    let refund = within(ticket.policy.deadline, member.backend.refund(&charge, at)).await;
     if let Err(error) = refund {
-        let (uid, backend) = (ticket.throttle.uid(), &*ticket.policy.backend_name);
+        let (uid, backend) = (ticket.throttle.uid(), &*member.name);
         tracing::warn!(target: "throttle", uid, backend, %error, "a charge could not be given back");
     }
 }
@@ -51,36 +89,4 @@ pub(crate) async fn within<T>(
             Err(_) => Err(BackendError::timeout(deadline)),
         },
     }
-}
-
-/// What the policy makes of a backend's error, with one event that says so.
-pub(crate) async fn react(
-    ticket: &Ticket<'_>,
-    error: BackendError,
-    head: &mut Head<'_>,
-) -> Result<Decision, BackendError> {
-    let failure = Failure::new(Details {
-        error: error.clone(),
-        uid: ticket.throttle.uid_shared().clone(),
-        key: ticket.key.clone(),
-        cost: ticket.cost,
-        rates: ticket.rates,
-        backend: ticket.policy.backend_name.clone(),
-        attempt: 1,
-    });
-    let _ = ticket.error.set(error.clone());
-    head.parts.extensions.insert(failure);
-    let reaction = ticket.policy.on_error.ask(head).await;
-    head.parts.extensions.remove::<Failure>();
-    // A policy that cannot say anything, since one of its extractors failed, leaves the default.
-    let reaction = reaction.unwrap_or_else(|_| OnError::default().reaction());
-    let (uid, backend) = (ticket.throttle.uid(), &*ticket.policy.backend_name);
-    let source = std::error::Error::source(&error).map(tracing::field::display);
-    tracing::warn!(target: "throttle", uid, backend, %error, source, reaction = reaction.name(), "the backend failed");
-    ticket.enforced(match reaction {
-        Reaction::Allow => Ok(Decision::passed(Source::AllowedOnError)),
-        Reaction::Throttle(wait) => Ok(Decision::denied(wait, Source::ThrottledOnError)),
-        Reaction::Propagate => Err(error),
-        Reaction::Raise(error) => Err(error),
-    })
 }

@@ -1,6 +1,10 @@
 //! The way of one request through its throttles: what an attribute does, whatever function it stands on.
 
 mod backend;
+mod budget;
+mod probe;
+mod react;
+mod stages;
 mod ticket;
 
 use std::sync::Arc;
@@ -8,7 +12,8 @@ use std::sync::Arc;
 use http::request::Parts;
 use smallvec::SmallVec;
 
-pub(crate) use backend::{ask, react, within};
+pub(crate) use backend::within;
+pub(crate) use stages::decide;
 pub(crate) use ticket::{Stop, Terms, Ticket};
 
 use self::ticket::KnownKeys;
@@ -18,9 +23,9 @@ use crate::plug::{Ask, Head, role};
 use crate::policy::Policy;
 use crate::registry::Registry;
 use crate::throttled::{Denial, Throttled};
-use crate::{BackendError, ConfigError, Decision, Key, Quota, Site, Throttle};
+use crate::{BackendError, ConfigError, Decision, Key, Site, Throttle};
 #[cfg(feature = "axum")]
-use crate::{Hit, Identity};
+use crate::{Hit, Identity, Quota};
 
 /// Why a request does not go on.
 pub(crate) enum Rejection {
@@ -56,8 +61,17 @@ impl Rejection {
 /// What a throttle decided.
 pub(crate) struct Decided {
     pub(crate) decision: Decision,
-    /// The backend's time of the charge; `None` if nothing was taken.
-    charged_at: Option<u64>,
+    /// `None` if nothing was taken.
+    charged: Option<Charged>,
+}
+
+/// What was taken.
+#[derive(Clone, Copy)]
+pub(crate) struct Charged {
+    /// When, by the backend's time.
+    at: u64,
+    /// Whether of the backend that stands in for the throttle's own.
+    standby: bool,
 }
 
 /// The tickets of one request, and their decisions as far as they are made.
@@ -134,55 +148,35 @@ impl Admission<'_> {
     fn together_with(&self, first: usize) -> SmallVec<[usize; 2]> {
         let shares = |index: &usize| {
             let (a, b) = (&self.tickets[first].policy, &self.tickets[*index].policy);
-            self.decided[*index].is_none()
-                && !a.dry_run
-                && !b.dry_run
-                && a.backend.address() == b.backend.address()
+            self.decided[*index].is_none() && !a.dry_run && !b.dry_run && a.primary.is(&b.primary)
         };
         std::iter::once(first).chain((first + 1..self.tickets.len()).filter(shares)).collect()
     }
 
     async fn decide_group(&mut self, group: &[usize], head: &mut Head<'_>) -> Result<(), Rejection> {
-        let verdict = {
+        let answers = {
             let tickets: SmallVec<[&Ticket<'_>; 2]> =
                 group.iter().map(|&index| &self.tickets[index]).collect();
-            ask(&tickets, Mode::Take).await
+            decide(&tickets, Mode::Take, head).await
         };
-        match verdict {
-            Ok(verdict) => {
-                let charged_at = verdict.quotas.iter().all(Quota::fits).then_some(verdict.at);
-                let mut quotas = &verdict.quotas[..];
-                for &index in group {
-                    let (own, others) = quotas.split_at(self.tickets[index].rates.len());
-                    quotas = others;
-                    let decision = self.tickets[index].enforced(Ok(Decision::by_backend(own)));
-                    self.record(index, decision, charged_at)?;
-                }
-            }
-            Err(error) => {
-                for &index in group {
-                    let reaction = react(&self.tickets[index], error.clone(), head).await;
-                    self.record(index, reaction, None)?;
-                }
+        // All of them are kept before one ends the request, so that what was taken is given back.
+        let mut kept = Ok(());
+        for (&index, answer) in group.iter().zip(answers) {
+            if let Some(answer) = answer {
+                kept = self.record(index, answer).and(kept);
             }
         }
-        Ok(())
+        kept
     }
 
     /// Counts and keeps a decision. A charge is counted when it is settled whether it stays.
-    fn record(
-        &mut self,
-        index: usize,
-        decision: Result<Decision, BackendError>,
-        charged_at: Option<u64>,
-    ) -> Result<(), Rejection> {
-        let ticket = &self.tickets[index];
-        let event = Event::of(&decision);
+    fn record(&mut self, index: usize, answer: Result<Decided, BackendError>) -> Result<(), Rejection> {
+        let event = Event::of(answer.as_ref().map(|decided| &decided.decision));
         if !matches!(event, Event::Allowed) {
-            ticket.throttle.count(event);
+            self.tickets[index].throttle.count(event);
         }
-        let decision = decision.map_err(|error| Rejection::Stopped(Stop::Failed(error)))?;
-        self.decided[index] = Some(Decided { decision, charged_at });
+        let decided = answer.map_err(|error| Rejection::Stopped(Stop::Failed(error)))?;
+        self.decided[index] = Some(decided);
         Ok(())
     }
 
@@ -203,7 +197,7 @@ impl Admission<'_> {
     /// Counts what was charged: as allowed, or as this if it was given back.
     fn count_charges(&self, event: Event) {
         for (ticket, decided) in self.tickets.iter().zip(self.decided.iter().flatten()) {
-            if decided.charged_at.is_some() {
+            if decided.charged.is_some() {
                 ticket.throttle.count(if ticket.policy.dry_run { Event::Allowed } else { event });
             }
         }
@@ -213,8 +207,8 @@ impl Admission<'_> {
     /// counts what came, not what passed.
     async fn give_back(&self) {
         for (ticket, decided) in self.tickets.iter().zip(self.decided.iter().flatten()) {
-            if let Some(at) = decided.charged_at.filter(|_| !ticket.policy.dry_run) {
-                backend::refund(ticket, at).await;
+            if let Some(charged) = decided.charged.filter(|_| !ticket.policy.dry_run) {
+                backend::refund(ticket, charged.at, charged.standby).await;
             }
         }
     }

@@ -13,7 +13,7 @@ use crate::fingerprint::Domain;
 use crate::plug::{Ask, Head, Refusal, role};
 use crate::policy::Policy;
 use crate::strategy::Class;
-use crate::{BackendError, Decision, Identity, Key, Rates, Source, Throttle};
+use crate::{BackendError, Decision, Identity, Key, Rate, Rates, Source, Throttle};
 
 /// Why a request got no decision.
 pub(crate) enum Stop {
@@ -127,14 +127,25 @@ impl<'a> Ticket<'a> {
     }
 
     pub(crate) fn charge(&self) -> Charge<'_> {
+        self.charge_to(&self.rates)
+    }
+
+    /// The limits that the fallback has to give.
+    pub(super) fn share(&self) -> Rates {
+        let standby = self.policy.rescue.as_ref().and_then(|rescue| rescue.standby.as_ref());
+        standby.map_or(self.rates, |standby| standby.share.of(&self.rates))
+    }
+
+    /// The charge against other limits of the same periods.
+    pub(super) fn charge_to<'c>(&'c self, rates: &'c [Rate]) -> Charge<'c> {
         let (scope, strategy) = (self.throttle.scope(), self.policy.strategy);
-        let settled = self.policy.domain.filter(|_| self.policy.rates == Some(self.rates));
-        let domain = settled.unwrap_or_else(|| Domain::new(scope, strategy, &self.rates));
+        let settled = self.policy.domain.filter(|_| self.policy.rates.as_deref() == Some(rates));
+        let domain = settled.unwrap_or_else(|| Domain::new(scope, strategy, rates));
         Charge {
             scope,
             key: &self.key,
             strategy,
-            rates: &self.rates,
+            rates,
             cost: self.cost,
             class: self.class,
             load: self.policy.strategy.load(),

@@ -165,6 +165,12 @@ impl fmt::Debug for Quota {
 pub enum Source {
     /// The backend decided.
     Backend,
+    /// What the backend had said before decided, without asking it again: it denied the same client a moment ago.
+    Cached,
+    /// The backend failed and another one decided: see [`fallback`](crate::fallback).
+    Fallback,
+    /// The backend was not asked, as its [circuit breaker](crate::CircuitBreaker) is open, and another one decided.
+    BreakerOpen,
     /// Not asked: the throttle, or all of them, are switched off.
     Disabled,
     /// Not asked: the caller is exempt.
@@ -231,6 +237,12 @@ impl Decision {
     #[inline]
     pub(crate) const fn by_one(quota: Quota) -> Self {
         Self { quotas: Answers::One(quota), source: Source::Backend, wait: 0 }
+    }
+
+    /// The same decision by that source.
+    pub(crate) const fn by(mut self, source: Source) -> Self {
+        self.source = source;
+        self
     }
 
     /// Allowed without asking the backend.

@@ -1,12 +1,22 @@
 //! What becomes of a request when the backend fails.
 
 pub mod breaker;
+mod kinds;
+mod recovery;
+mod rescue;
+mod retry;
+mod share;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 pub use breaker::{Breaker, CircuitBreaker};
+pub(crate) use breaker::{Entry, Identity, Permit};
+pub(crate) use kinds::Kinds;
+pub use recovery::{Recovery, failover, fallback, retry};
+pub(crate) use rescue::{Rescue, Standby};
+pub(crate) use share::Share;
 
 use crate::{BackendError, Key, Rates};
 

@@ -11,7 +11,7 @@ pub use wrap::wrap;
 
 use std::any::TypeId;
 
-use crate::{ConfigError, Soon};
+use crate::{ConfigError, Recovery, Soon};
 
 /// The response of a plug-in that ends the request.
 #[cfg(feature = "axum")]
@@ -36,6 +36,9 @@ pub trait Ask<R: Role>: Send + Sync {
 
     /// Which function answers, if one does.
     fn function(&self) -> Option<TypeId>;
+
+    /// What is tried before this is asked, for `on_error`.
+    fn recovery(&self) -> Option<Recovery>;
 }
 
 /// What can be a setting of the role `R`: a value of its type, or a plain async fn whose arguments are
@@ -44,7 +47,7 @@ pub trait Ask<R: Role>: Send + Sync {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not fit this setting of a throttle",
     label = "neither a value of this setting nor an async fn that answers it",
-    note = "`rate` is a text such as \"100/min\", a `Rate` or `Rates`; `cost` a whole number; `class` a name, a `Class` or a `Priority`; `on_error` a policy's name or an `OnError`; `key` is `ip`, `global`, `header(\"…\")`, `cookie(\"…\")` or a template such as \"{{id}}\"",
+    note = "`rate` is a text such as \"100/min\", a `Rate` or `Rates`; `cost` a whole number; `class` a name, a `Class` or a `Priority`; `on_error` a policy's name, an `OnError` or a `Recovery`; `key` is `ip`, `global`, `header(\"…\")`, `cookie(\"…\")` or a template such as \"{{id}}\"",
     note = "each of them, `exempt` and `handler` may be an async fn whose arguments are extractors of the request head; outside of requests it has none, but for the `Failure` of `on_error`"
 )]
 pub trait Arg<R: Role, M, E>: role::Shape<R, M, E> + Send + Sync + 'static {
@@ -64,6 +67,11 @@ pub trait Arg<R: Role, M, E>: role::Shape<R, M, E> + Send + Sync + 'static {
     /// See [`Ask::describe`].
     fn describe(&self) -> String {
         std::any::type_name_of_val(self).to_owned()
+    }
+
+    /// See [`Ask::recovery`].
+    fn recovery(&self) -> Option<Recovery> {
+        None
     }
 }
 

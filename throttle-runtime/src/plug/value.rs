@@ -6,7 +6,7 @@ use super::{Answer, Arg, Call, Head, Refusal, Role, role};
 use crate::failure::{Failure, OnError, Reaction};
 use crate::http::source::{Cookie, Global, Header, Ip, KeySource};
 use crate::strategy::{Class, Priority};
-use crate::{ConfigError, Identity, Rate, Rates, Soon};
+use crate::{ConfigError, Identity, Rate, Rates, Recovery, Soon};
 
 /// Marks an argument that is a value.
 #[derive(Debug)]
@@ -103,6 +103,25 @@ impl<E> Arg<role::on_error, Value, E> for OnError {
 
     fn describe(&self) -> String {
         self.to_string()
+    }
+}
+
+/// What is tried first; this is what remains when it has failed.
+impl<E> Arg<role::on_error, Value, E> for Recovery {
+    fn ask<'a>(&'a self, _: &'a mut Head<'_>) -> Soon<'a, Result<Reaction, Refusal>> {
+        Soon::now(Ok(self.otherwise.reaction()))
+    }
+
+    fn value(&self) -> Option<Result<Reaction, ConfigError>> {
+        Some(Ok(self.otherwise.reaction()))
+    }
+
+    fn describe(&self) -> String {
+        self.to_string()
+    }
+
+    fn recovery(&self) -> Option<Recovery> {
+        Some(*self)
     }
 }
 

@@ -4,7 +4,7 @@ use std::any::TypeId;
 use std::marker::PhantomData;
 
 use super::{Arg, Ask, Head, Refusal, Role};
-use crate::{ConfigError, Soon};
+use crate::{ConfigError, Recovery, Soon};
 
 /// An argument with the type parameters that tell values from functions, so that it can be held as
 /// `dyn Ask` without them.
@@ -33,6 +33,10 @@ impl<R: Role, A: Arg<R, M, E>, M, E> Ask<R> for Wrap<A, M, E> {
 
     fn describe(&self) -> String {
         self.arg.describe()
+    }
+
+    fn recovery(&self) -> Option<Recovery> {
+        self.arg.recovery()
     }
 
     fn function(&self) -> Option<TypeId> {

@@ -133,6 +133,11 @@ impl Rate {
         self.limit
     }
 
+    /// The same period with another limit, of at least 1.
+    pub(crate) const fn with_limit(self, limit: u64) -> Self {
+        Self { limit, ..self }
+    }
+
     /// How long the limit is for; zero if [unlimited](Self::UNLIMITED).
     pub const fn period(&self) -> Duration {
         Duration::from_micros(self.period)

@@ -4,13 +4,12 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use super::{Declared, LIFECYCLE, Registry, report};
-use crate::admission::within;
+use super::{Common, Declared, LIFECYCLE, Member, Registry, report};
 use crate::backend::{Backend, Memory};
 use crate::http::ProxyHeader;
 use crate::http::client::Clients;
 use crate::settings::MEMORY;
-use crate::{ConfigError, Settings};
+use crate::{Clock, ConfigError, Settings, SystemClock};
 
 /// Starts the declaration of a registry; end it with [`install`](RegistryBuilder::install).
 ///
@@ -35,6 +34,9 @@ pub fn registry() -> RegistryBuilder {
         defaults: Settings::NONE,
         overrides: HashMap::new(),
         clients: Clients::default(),
+        clock: Arc::new(SystemClock::new()),
+        required: true,
+        probes_in_background: false,
         problems: Vec::new(),
     }
 }
@@ -43,10 +45,13 @@ pub fn registry() -> RegistryBuilder {
 #[must_use = "a registry is in charge only after `install().await`"]
 pub struct RegistryBuilder {
     namespace: String,
-    backends: HashMap<Arc<str>, (Arc<dyn Backend>, Settings)>,
+    backends: HashMap<Arc<str>, (Member, Settings)>,
     defaults: Settings,
     overrides: HashMap<String, Settings>,
     clients: Clients,
+    clock: Arc<dyn Clock>,
+    required: bool,
+    probes_in_background: bool,
     problems: Vec<String>,
 }
 
@@ -67,7 +72,11 @@ impl RegistryBuilder {
 
     /// Declares a backend and how the throttles on it behave where they say nothing themselves.
     pub fn backend_with(mut self, name: &str, backend: impl Backend, settings: Settings) -> Self {
-        if self.backends.insert(Arc::from(name), (Arc::new(backend), settings)).is_some() {
+        let mut member = Member::new(name, Arc::new(backend));
+        if let Some((known, _)) = self.backends.values().find(|(known, _)| known.is(&member)) {
+            member = member.named_after(known);
+        }
+        if self.backends.insert(Arc::from(name), (member, settings)).is_some() {
             self.problems.push(format!("the backend \"{name}\" is declared twice"));
         }
         self
@@ -110,6 +119,30 @@ impl RegistryBuilder {
         self
     }
 
+    /// Where circuit breakers have the time from; the machine's clock unless said otherwise. Backends have clocks of
+    /// their own.
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Whether a task in the background tries if a backend is back when its circuit breaker may close, instead of one
+    /// of the requests. The task asks a question that takes nothing. Unless said otherwise a request tries, and is
+    /// decided by the fallback if that fails.
+    pub const fn probe_in_background(mut self, on: bool) -> Self {
+        self.probes_in_background = on;
+        self
+    }
+
+    /// Whether a backend that cannot be initialised keeps the program from starting, as it does unless said otherwise.
+    /// If not, it is warned of, and initialised by the first request that needs it; until then the requests of its
+    /// throttles are failures, and their `on_error` has the word. With a [`failover`](crate::failover) a service then
+    /// starts while its store is down.
+    pub const fn require_backends(mut self, required: bool) -> Self {
+        self.required = required;
+        self
+    }
+
     /// Checks the whole program against this declaration, initialises the backends and puts the registry in
     /// charge of everything.
     ///
@@ -120,8 +153,9 @@ impl RegistryBuilder {
     /// parse, a backend that cannot be initialised within five seconds; or that a registry is installed or in use already.
     pub async fn install(self) -> Result<Registry, ConfigError> {
         Registry::check_not_global_yet()?;
+        let required = self.required;
         let registry = self.checked(Registry::verify)?;
-        registry.initialize().await?;
+        registry.initialize(required).await?;
         match registry.clone().make_global() {
             Ok(global) => Ok(global),
             Err(taken) => {
@@ -135,32 +169,43 @@ impl RegistryBuilder {
     /// Like [`install`](Self::install) for a registry beside the global one. What is declared is checked, but
     /// attributes only when they are first used, since most of the program belongs to the global registry.
     pub async fn build(self) -> Result<Registry, ConfigError> {
+        let required = self.required;
         let registry = self.checked(|_| Vec::new())?;
-        registry.initialize().await?;
+        registry.initialize(required).await?;
         Ok(registry)
     }
 
     fn checked(mut self, more: impl FnOnce(&Registry) -> Vec<String>) -> Result<Registry, ConfigError> {
-        let memory = || (Arc::new(Memory::new()) as Arc<dyn Backend>, Settings::NONE);
+        let memory = || (Member::new(MEMORY, Arc::new(Memory::new())), Settings::NONE);
         self.backends.entry(Arc::from(MEMORY)).or_insert_with(memory);
         let mut problems = self.problems;
         let declared =
             Declared { backends: self.backends, defaults: self.defaults, overrides: self.overrides };
         problems.extend(report::unknown_overrides(declared.overrides.keys()));
         problems.extend(declared.problems());
-        let registry = Registry::new(declared, self.namespace, self.clients);
+        let mut common = Common::new(self.namespace, self.clients, self.clock);
+        common.probes_in_background = self.probes_in_background;
+        let registry = Registry::new(declared, common);
         problems.extend(more(&registry));
         if problems.is_empty() { Ok(registry) } else { Err(ConfigError::new(problems)) }
     }
 }
 
 impl Registry {
-    async fn initialize(&self) -> Result<(), ConfigError> {
+    async fn initialize(&self, required: bool) -> Result<(), ConfigError> {
         let mut problems = Vec::new();
-        for (name, backend) in self.0.declared.distinct_backends() {
-            if let Err(error) = within(LIFECYCLE, backend.initialize()).await {
-                problems
-                    .push(format!("the backend \"{name}\" cannot be initialised: {}", report::chain(&error)));
+        for member in self.0.declared.distinct_backends() {
+            if let Err(error) = member.prepare_or_wait(LIFECYCLE).await {
+                let problem = format!(
+                    "the backend \"{}\" cannot be initialised: {}",
+                    member.name,
+                    report::chain(&error)
+                );
+                if required {
+                    problems.push(problem);
+                } else {
+                    tracing::warn!(target: "throttle", backend = &*member.name, %error, "the backend cannot be initialised yet");
+                }
             }
         }
         if problems.is_empty() {

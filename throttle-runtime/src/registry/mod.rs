@@ -1,7 +1,9 @@
 //! Who is limited, by what, right now.
 
+mod breakers;
 mod builder;
 mod current;
+mod member;
 mod report;
 
 use std::collections::{BTreeMap, HashMap};
@@ -10,15 +12,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use breakers::Breakers;
 pub use builder::{RegistryBuilder, registry};
 pub use current::Scoped;
+pub(crate) use member::Member;
 
 use crate::admission::within;
-use crate::backend::{Backend, Memory};
+use crate::backend::Memory;
+use crate::failure::Rescue;
 use crate::http::client::Clients;
+use crate::plug::Ask;
 use crate::policy::Policy;
 use crate::settings::MEMORY;
-use crate::{BackendError, ConfigError, Settings, Site, Throttle};
+use crate::{BackendError, Breaker, Clock, ConfigError, Recovery, Settings, Site, SystemClock, Throttle};
 
 /// The throttles of a program and what they run on: backends by name, defaults and overrides.
 ///
@@ -35,26 +41,23 @@ struct Inner {
     common: Arc<Common>,
     throttles: RwLock<BTreeMap<Arc<str>, Throttle>>,
     /// The backends that are still to be closed.
-    open: tokio::sync::Mutex<Vec<Named>>,
+    open: tokio::sync::Mutex<Vec<Member>>,
 }
 
 /// What was declared.
 struct Declared {
-    backends: HashMap<Arc<str>, (Arc<dyn Backend>, Settings)>,
+    backends: HashMap<Arc<str>, (Member, Settings)>,
     defaults: Settings,
     overrides: HashMap<String, Settings>,
 }
 
-/// A backend and one of its names.
-type Named = (Arc<str>, Arc<dyn Backend>);
-
 impl Declared {
     /// One backend may have been declared under several names.
-    fn distinct_backends(&self) -> Vec<Named> {
-        let mut distinct: Vec<Named> = Vec::new();
-        for (name, (backend, _)) in &self.backends {
-            if !distinct.iter().any(|(_, known)| known.address() == backend.address()) {
-                distinct.push((Arc::clone(name), Arc::clone(backend)));
+    fn distinct_backends(&self) -> Vec<Member> {
+        let mut distinct: Vec<Member> = Vec::new();
+        for (member, _) in self.backends.values() {
+            if !distinct.iter().any(|known| known.is(member)) {
+                distinct.push(member.clone());
             }
         }
         distinct
@@ -67,19 +70,15 @@ const LIFECYCLE: Duration = Duration::from_secs(5);
 /// What throttles need of their registry.
 pub(crate) struct Common {
     namespace: String,
+    breakers: Breakers,
+    pub(crate) probes_in_background: bool,
     pub(crate) clients: Clients,
     enabled: AtomicBool,
     warned_of_missing_peer: AtomicBool,
 }
 
 impl Registry {
-    fn new(declared: Declared, namespace: String, clients: Clients) -> Self {
-        let common = Common {
-            namespace,
-            clients,
-            enabled: AtomicBool::new(true),
-            warned_of_missing_peer: AtomicBool::new(false),
-        };
+    fn new(declared: Declared, common: Common) -> Self {
         let open = tokio::sync::Mutex::new(declared.distinct_backends());
         Self(Arc::new(Inner { declared, common: Arc::new(common), throttles: RwLock::default(), open }))
     }
@@ -163,6 +162,11 @@ impl Registry {
         self.get(uid).inspect(|throttle| throttle.switch(on)).is_some()
     }
 
+    /// The circuit breakers of the throttles that were made or used so far, in the order of their names.
+    pub fn breakers(&self) -> Vec<Breaker> {
+        self.0.common.breakers.all()
+    }
+
     /// Closes every backend, each exactly once: for the end of the program, after the last request. Further
     /// calls do nothing but wait for a first one that is still at it. Each backend has five seconds.
     ///
@@ -181,8 +185,8 @@ impl Registry {
         let mut open = self.0.open.lock().await;
         let mut result = Ok(());
         // Taken out one by one, so that a call that is dropped half-way leaves the rest to the next.
-        while let Some((_, backend)) = open.pop() {
-            result = result.and(within(LIFECYCLE, backend.close()).await);
+        while let Some(member) = open.pop() {
+            result = result.and(within(LIFECYCLE, member.backend.close()).await);
         }
         result
     }
@@ -194,8 +198,8 @@ impl Registry {
     /// The first error of a backend; the others are reset all the same.
     pub async fn reset(&self) -> Result<(), BackendError> {
         let mut result = Ok(());
-        for (_, backend) in self.0.declared.distinct_backends() {
-            result = result.and(within(LIFECYCLE, backend.reset()).await);
+        for member in self.0.declared.distinct_backends() {
+            result = result.and(within(LIFECYCLE, member.backend.reset()).await);
         }
         result
     }
@@ -244,15 +248,40 @@ impl Registry {
             own.problems().into_iter().map(|problem| format!("`{uid}`: {problem}")).collect();
         let own = overrides.get(uid).copied().unwrap_or_default().or(own);
         let wanted = own.backend.or(defaults.backend).unwrap_or(MEMORY);
-        let Some((found, (backend, theirs))) = backends.get_key_value(wanted) else {
+        let Some((primary, theirs)) = backends.get(wanted) else {
             problems.push(report::unknown_backend(uid, wanted, backends.keys()));
             return Err(problems);
         };
+        let settings = own.or(*theirs).or(*defaults);
+        let recovery = settings.on_error.and_then(Ask::recovery);
+        let rescue = recovery.map(|recovery| self.rescue(uid, &recovery, primary)).transpose();
+        let rescue = rescue.map_err(|problem| problems.push(problem)).ok().flatten();
         if !problems.is_empty() {
             return Err(problems);
         }
-        Policy::new((uid, name), own.or(*theirs).or(*defaults), (found, backend))
-            .map_err(|error| error.problems().to_vec())
+        Policy::new((uid, name), settings, primary, rescue).map_err(|error| error.problems().to_vec())
+    }
+}
+
+impl Registry {
+    /// What a recovery names, as it is here.
+    fn rescue(&self, uid: &str, recovery: &Recovery, primary: &Member) -> Result<Arc<Rescue>, String> {
+        let backends = &self.0.declared.backends;
+        let standby = match recovery.fallback.map(|fallback| fallback.name) {
+            None => None,
+            Some(name) => match backends.get(name) {
+                None => return Err(report::unknown_fallback(uid, name, backends.keys())),
+                Some((standby, _)) if standby.is(primary) => {
+                    return Err(format!(
+                        "`{uid}` runs on \"{}\" and falls back to the same: name another backend",
+                        primary.name
+                    ));
+                }
+                Some((standby, _)) => Some(standby.clone()),
+            },
+        };
+        let breaker = recovery.breaker.map(|breaker| self.0.common.breakers.get(breaker)).transpose()?;
+        Ok(Rescue::new(recovery, standby, breaker))
     }
 }
 
@@ -262,6 +291,17 @@ fn place(site: &Site) -> String {
 }
 
 impl Common {
+    fn new(namespace: String, clients: Clients, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            namespace,
+            clients,
+            breakers: Breakers::new(clock),
+            probes_in_background: false,
+            enabled: AtomicBool::new(true),
+            warned_of_missing_peer: AtomicBool::new(false),
+        }
+    }
+
     pub(crate) fn is_enabled(&self) -> bool {
         self.enabled.load(Ordering::Relaxed)
     }
@@ -285,10 +325,10 @@ impl Common {
 impl Default for Registry {
     /// Nothing declared: the memory backend and the built-in defaults.
     fn default() -> Self {
-        let memory: Arc<dyn Backend> = Arc::new(Memory::new());
+        let memory = Member::new(MEMORY, Arc::new(Memory::new()));
         let backends = HashMap::from([(Arc::from(MEMORY), (memory, Settings::NONE))]);
         let declared = Declared { backends, defaults: Settings::NONE, overrides: HashMap::new() };
-        Self::new(declared, String::new(), Clients::default())
+        Self::new(declared, Common::new(String::new(), Clients::default(), Arc::new(SystemClock::new())))
     }
 }
 

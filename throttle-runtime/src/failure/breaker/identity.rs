@@ -12,7 +12,6 @@ pub(crate) enum Identity {
     At(&'static Location<'static>),
 }
 
-#[cfg_attr(not(test), expect(dead_code, reason = "for the registry, which has no breakers yet"))]
 impl CircuitBreaker {
     /// Values of one identity are one breaker.
     pub(crate) const fn identity(&self) -> Identity {

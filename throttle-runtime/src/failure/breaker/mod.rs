@@ -17,8 +17,10 @@ mod tests;
 mod word;
 
 pub use change::Change;
+pub(crate) use identity::Identity;
 pub use info::{Info, State};
 pub use live::Breaker;
+pub(crate) use permit::{Entry, Permit};
 pub use settings::CircuitBreaker;
 
 /// A time of the clock, in microseconds since the Unix epoch, where the system can express it.

@@ -6,7 +6,6 @@ use super::Breaker;
 
 /// What becomes of a request, before the backend is asked.
 #[derive(Debug)]
-#[cfg_attr(not(test), expect(dead_code, reason = "for admission, which asks no breakers yet"))]
 pub(crate) enum Entry<'a> {
     /// Ask the backend.
     Pass(Permit<'a>),
@@ -40,7 +39,6 @@ impl<'a> Permit<'a> {
     }
 }
 
-#[cfg_attr(not(test), expect(dead_code, reason = "for admission, which asks no breakers yet"))]
 impl Permit<'_> {
     /// The backend has answered, whatever it said.
     #[inline]
@@ -59,6 +57,16 @@ impl Permit<'_> {
             Holder::Owned(breaker, generation) => breaker.circuit().failed(generation),
             Holder::Probe(probe) => probe.end(Outcome::Failure),
         }
+    }
+
+    /// Whether the breaker has changed meanwhile, so that this means nothing any more.
+    pub(crate) fn is_stale(&self) -> bool {
+        let (breaker, generation) = match &self.0 {
+            Holder::Borrowed(breaker, generation) => (*breaker, *generation),
+            Holder::Owned(breaker, generation) => (breaker, *generation),
+            Holder::Probe(probe) => (&probe.breaker, probe.generation),
+        };
+        breaker.circuit().word().generation() != generation
     }
 
     /// The same for a task of its own, which may outlive the request.

@@ -1,0 +1,256 @@
+//! A breaker in front of a backend, and another backend behind it: behaviours 52 to 60 and 63, stories 15, 20 and 21.
+
+mod common;
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::routing::get as route;
+use common::faulty::{Fault, Faulty};
+use common::{declared_at, seconds, service, status};
+use throttle::breaker::State;
+use throttle::{
+    CircuitBreaker, ErrorKind, ManualClock, Recovery, Registry, Settings, Source, Throttle, failover,
+    throttle,
+};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+const DOWN: Fault = Fault::Refuses(ErrorKind::Store);
+
+/// Two failures open it, a minute later it is tried.
+const BREAKER: CircuitBreaker = CircuitBreaker::new().failure_threshold(2);
+
+const ON_ERROR: Recovery = failover("standby", BREAKER).retries(0);
+
+struct Bench {
+    clock: ManualClock,
+    primary: Faulty,
+    registry: Registry,
+    throttle: Throttle,
+}
+
+impl Bench {
+    async fn new(on_error: Recovery, background: bool) -> Self {
+        let clock = ManualClock::new();
+        let (primary, standby) = (Faulty::new(&clock), Faulty::new(&clock));
+        let declared =
+            declared_at(&clock).backend("primary", primary.clone()).backend("standby", standby.clone());
+        let declared = declared.clock(clock.clone()).probe_in_background(background);
+        let registry = declared.build().await.expect("a registry");
+        let throttle = registry.create("guarded", settings(on_error)).expect("nothing is wrong");
+        Self { clock, primary, registry, throttle }
+    }
+
+    async fn hit(&self) -> Source {
+        self.throttle.hit("a").await.expect("a decision").source()
+    }
+
+    fn state(&self) -> State {
+        self.throttle.breaker().expect("there is one").info().state
+    }
+
+    /// Fails as often as it takes to open.
+    async fn open(&self) {
+        self.primary.fails(DOWN);
+        for _ in 0..2 {
+            assert_eq!(self.hit().await, Source::Fallback);
+        }
+        assert_eq!((self.state(), self.primary.calls()), (State::Open, 2));
+    }
+
+    /// The sources of so many requests at once.
+    async fn crowd(&self, requests: usize) -> Vec<Source> {
+        let mut crowd = JoinSet::new();
+        for _ in 0..requests {
+            let throttle = self.throttle.clone();
+            crowd.spawn(async move { throttle.hit("a").await.expect("a decision").source() });
+        }
+        crowd.join_all().await
+    }
+}
+
+fn settings(on_error: Recovery) -> Settings {
+    Settings::new().rate("1000/min").backend("primary").on_error(on_error)
+}
+
+#[tokio::test(start_paused = true)]
+async fn b052_two_failures_in_a_row_open_it_and_a_success_between_them_does_not() {
+    let bench = Bench::new(ON_ERROR, false).await;
+    for _ in 0..3 {
+        bench.primary.fails_times(DOWN, 1);
+        assert_eq!(bench.hit().await, Source::Fallback);
+        assert_eq!(bench.hit().await, Source::Backend);
+    }
+    assert_eq!(bench.state(), State::Closed);
+    bench.primary.calls();
+    bench.open().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn b053_while_it_is_open_the_primary_is_not_called() {
+    let bench = Bench::new(ON_ERROR, false).await;
+    bench.open().await;
+    let before = Instant::now();
+    let sources = bench.crowd(1000).await;
+    assert!(sources.iter().all(|source| *source == Source::BreakerOpen));
+    assert_eq!((bench.primary.calls(), before.elapsed()), (0, Duration::ZERO));
+    let counts = bench.throttle.counts();
+    assert_eq!((counts.fallback, counts.breaker_open, counts.allowed, counts.denied), (2, 1000, 1000, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn b054_of_a_hundred_requests_one_tries_if_it_is_back() {
+    let bench = Bench::new(ON_ERROR, false).await;
+    bench.open().await;
+    bench.clock.advance(seconds(60));
+    bench.primary.fails(Fault::Hangs);
+    let sources = bench.crowd(100).await;
+    assert_eq!(bench.primary.calls(), 1);
+    let tried = sources.iter().filter(|source| **source == Source::Fallback).count();
+    assert_eq!((tried, sources.len()), (1, 100), "and its client never sees that it failed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn b055_two_successes_close_it() {
+    let bench = Bench::new(ON_ERROR, false).await;
+    bench.open().await;
+    bench.primary.heals();
+    bench.clock.advance(seconds(60));
+    assert_eq!((bench.hit().await, bench.state()), (Source::Backend, State::HalfOpen));
+    assert_eq!((bench.hit().await, bench.state()), (Source::Backend, State::Closed));
+    let info = bench.throttle.breaker().expect("there is one").info();
+    assert_eq!((info.failures, info.successes, info.opened_at), (0, 0, None));
+}
+
+#[tokio::test(start_paused = true)]
+async fn b056_a_try_that_fails_opens_it_for_as_long_again_and_is_not_repeated() {
+    let bench = Bench::new(failover("standby", BREAKER), false).await;
+    bench.primary.fails(DOWN);
+    while bench.state() == State::Closed {
+        bench.hit().await;
+    }
+    bench.primary.calls();
+    bench.clock.advance(seconds(60));
+    assert_eq!((bench.hit().await, bench.primary.calls()), (Source::Fallback, 1));
+    bench.clock.advance(seconds(59));
+    assert_eq!((bench.hit().await, bench.primary.calls()), (Source::BreakerOpen, 0));
+    bench.clock.advance(seconds(1));
+    assert_eq!((bench.hit().await, bench.primary.calls()), (Source::Fallback, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn b057_a_try_that_is_dropped_leaves_its_place() {
+    let bench = Bench::new(ON_ERROR, false).await;
+    bench.open().await;
+    bench.clock.advance(seconds(60));
+    bench.primary.fails(Fault::Hangs);
+    let dropped = tokio::time::timeout(Duration::from_millis(50), bench.hit()).await;
+    assert!(dropped.is_err());
+    assert_eq!((bench.state(), bench.primary.calls()), (State::HalfOpen, 1));
+    bench.primary.heals();
+    assert_eq!(
+        (bench.hit().await, bench.hit().await, bench.state()),
+        (Source::Backend, Source::Backend, State::Closed)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn b060_throttles_that_say_the_same_breaker_share_it() {
+    let bench = Bench::new(ON_ERROR, false).await;
+    let sibling = bench.registry.create("sibling", settings(ON_ERROR)).expect("nothing is wrong");
+    let own = failover("standby", CircuitBreaker::new().failure_threshold(2)).retries(0);
+    let stranger = bench.registry.create("stranger", settings(own)).expect("nothing is wrong");
+    bench.open().await;
+    let source = async |throttle: &Throttle| throttle.hit("a").await.expect("a decision").source();
+    assert_eq!(source(&sibling).await, Source::BreakerOpen);
+    assert_eq!(source(&stranger).await, Source::Fallback);
+    assert_eq!(bench.registry.breakers().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_breaker_without_a_fallback_spares_the_backend() {
+    let alone = throttle::retry(0).breaker(BREAKER).otherwise("allow");
+    let bench = Bench::new(alone, false).await;
+    bench.primary.fails(DOWN);
+    for _ in 0..5 {
+        assert_eq!(bench.hit().await, Source::AllowedOnError);
+    }
+    assert_eq!(bench.primary.calls(), 2);
+    let raise = throttle::retry(0).breaker(BREAKER);
+    let raising = bench.registry.create("raising", settings(raise)).expect("nothing is wrong");
+    let error = raising.hit("a").await.expect_err("nobody decides");
+    assert_eq!(error.kind(), ErrorKind::BreakerOpen);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_in_the_background_tries_where_the_registry_says_so() {
+    let bench = Bench::new(ON_ERROR, true).await;
+    bench.open().await;
+    bench.primary.fails(Fault::Hangs);
+    bench.clock.advance(seconds(60));
+    let before = Instant::now();
+    let sources = bench.crowd(100).await;
+    assert!(sources.iter().all(|source| *source == Source::BreakerOpen));
+    assert_eq!((bench.primary.calls(), before.elapsed()), (1, Duration::ZERO), "nobody waits for it");
+    tokio::time::sleep(Duration::from_millis(101)).await;
+    assert_eq!(bench.state(), State::Open, "there was no answer");
+    bench.primary.heals();
+    bench.clock.advance(seconds(60));
+    for _ in 0..2 {
+        assert_eq!(bench.hit().await, Source::BreakerOpen);
+        tokio::task::yield_now().await;
+    }
+    assert_eq!((bench.state(), bench.hit().await), (State::Closed, Source::Backend));
+    assert_eq!(
+        bench.throttle.stat("a").await.expect("a decision").remaining(),
+        Some(999),
+        "they took nothing"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn breakers_that_disagree_do_not_start() {
+    let bench = Bench::new(ON_ERROR, false).await;
+    let named =
+        |failures| failover("standby", CircuitBreaker::new().named("redis").failure_threshold(failures));
+    bench.registry.create("one", settings(named(2))).expect("the first one");
+    let problem = bench.registry.create("two", settings(named(3))).expect_err("another one of that name");
+    assert!(problem.to_string().contains("the breaker \"redis\""), "{problem}");
+}
+
+/// Two throttles with breakers of their own on one backend.
+#[throttle(rate = "5/min", uid = "inner", backend = "primary", on_error = failover("standby", CircuitBreaker::new()))]
+#[throttle(rate = "9/min", uid = "outer", backend = "primary", on_error = failover("standby", BREAKER).retries(0))]
+async fn two() {}
+
+#[tokio::test(start_paused = true)]
+async fn throttles_with_other_recoveries_are_still_one_decision() {
+    let bench = Bench::new(ON_ERROR, false).await;
+    let app = service(Router::new().route("/", route(two)), &bench.registry);
+    assert_eq!((status(&app, "/").await, bench.primary.calls()), (StatusCode::OK, 1));
+    bench.primary.fails(DOWN);
+    for _ in 0..2 {
+        assert_eq!(status(&app, "/").await, StatusCode::OK);
+    }
+    bench.primary.calls();
+    bench.primary.heals();
+    // The one asks, the other's breaker is open.
+    assert_eq!((status(&app, "/").await, bench.primary.calls()), (StatusCode::OK, 1));
+    let counts = |uid: &str| bench.registry.get(uid).expect("used").counts();
+    assert_eq!((counts("outer").fallback, counts("outer").breaker_open), (2, 1));
+    assert_eq!((counts("inner").fallback, counts("inner").breaker_open), (2, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn b057_a_try_that_panics_leaves_its_place() {
+    let bench = Bench::new(ON_ERROR, false).await;
+    bench.open().await;
+    bench.clock.advance(seconds(60));
+    bench.primary.fails(Fault::Panics);
+    let throttle = bench.throttle.clone();
+    assert!(tokio::spawn(async move { throttle.hit("a").await }).await.is_err_and(|error| error.is_panic()));
+    bench.primary.heals();
+    assert_eq!((bench.hit().await, bench.state()), (Source::Backend, State::HalfOpen));
+}

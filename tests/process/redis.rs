@@ -1,0 +1,56 @@
+//! A Redis server of a test's own.
+
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// A server on a free port that keeps nothing; it ends with this value.
+pub struct Redis {
+    address: SocketAddr,
+    process: Option<Child>,
+}
+
+impl Redis {
+    pub fn start() -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+        let address = listener.local_addr().expect("an address");
+        drop(listener);
+        let mut redis = Self { address, process: None };
+        redis.start_again();
+        redis
+    }
+
+    /// Starts it on the same port, empty.
+    pub fn start_again(&mut self) {
+        let port = self.address.port().to_string();
+        let process = Command::new("redis-server")
+            .args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--port", &port])
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("no redis-server: install it with `apt-get install redis-server`");
+        self.process = Some(process);
+        let started = Instant::now();
+        while TcpStream::connect(self.address).is_err() {
+            assert!(started.elapsed() < Duration::from_secs(20), "redis-server does not answer");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Ends it without a last word, as `kill -9` does.
+    pub fn kill(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            let _ = process.kill();
+            let _ = process.wait();
+        }
+    }
+
+    pub fn url(&self) -> String {
+        format!("redis://{}", self.address)
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}

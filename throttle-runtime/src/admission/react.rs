@@ -1,0 +1,43 @@
+//! What the policy makes of a backend's error.
+
+use super::Ticket;
+use crate::failure::{Details, Failure, OnError, Reaction};
+use crate::plug::Head;
+use crate::{BackendError, Decision, Source};
+
+/// What the policy makes of the error after so many attempts, with one event that says so.
+pub(super) async fn react(
+    ticket: &Ticket<'_>,
+    error: BackendError,
+    attempt: u32,
+    head: &mut Head<'_>,
+) -> Result<Decision, BackendError> {
+    let failure = Failure::new(Details {
+        error: error.clone(),
+        uid: ticket.throttle.uid_shared().clone(),
+        key: ticket.key.clone(),
+        cost: ticket.cost,
+        rates: ticket.rates,
+        backend: ticket.policy.primary.name.clone(),
+        attempt,
+    });
+    let _ = ticket.error.set(error.clone());
+    head.parts.extensions.insert(failure);
+    let reaction = ticket.policy.on_error.ask(head).await;
+    head.parts.extensions.remove::<Failure>();
+    // A policy that cannot say anything, since one of its extractors failed, leaves the default.
+    let reaction = reaction.unwrap_or_else(|_| OnError::default().reaction());
+    warn(ticket, &error, reaction.name());
+    ticket.enforced(match reaction {
+        Reaction::Allow => Ok(Decision::passed(Source::AllowedOnError)),
+        Reaction::Throttle(wait) => Ok(Decision::denied(wait, Source::ThrottledOnError)),
+        Reaction::Propagate => Err(error),
+        Reaction::Raise(error) => Err(error),
+    })
+}
+
+pub(super) fn warn(ticket: &Ticket<'_>, error: &BackendError, reaction: &'static str) {
+    let (uid, backend) = (ticket.throttle.uid(), &*ticket.policy.primary.name);
+    let source = std::error::Error::source(error).map(tracing::field::display);
+    tracing::warn!(target: "throttle", uid, backend, %error, source, reaction, "the backend failed");
+}

@@ -1,0 +1,53 @@
+//! What a throttle does when its backend fails, with all that its names stand for.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::breaker::Breaker;
+use super::recovery::Fallback;
+use super::retry::Retry;
+use super::{Kinds, Recovery, Share};
+use crate::registry::Member;
+
+/// A [`Recovery`] in a registry.
+#[derive(Debug)]
+pub(crate) struct Rescue {
+    pub(crate) retry: Option<Retry>,
+    pub(crate) standby: Option<Standby>,
+    pub(crate) breaker: Option<Breaker>,
+}
+
+/// The backend that decides while the other one does not.
+#[derive(Debug)]
+pub(crate) struct Standby {
+    pub(crate) member: Member,
+    pub(crate) on: Kinds,
+    pub(crate) share: Share,
+}
+
+impl Rescue {
+    pub(crate) fn new(recovery: &Recovery, standby: Option<Member>, breaker: Option<Breaker>) -> Arc<Self> {
+        let standby = standby.zip(recovery.fallback);
+        let standby = standby.map(|(member, Fallback { on, share, .. })| Standby { member, on, share });
+        Arc::new(Self { retry: recovery.retry.filter(|retry| retry.max > 0), standby, breaker })
+    }
+
+    /// What the attempts and the waits between them take at most.
+    pub(crate) fn budget(&self, deadline: Duration) -> Duration {
+        let Some(retry) = &self.retry else { return deadline };
+        deadline.saturating_mul(retry.max.saturating_add(1)).saturating_add(retry.waits())
+    }
+
+    /// Whether what this one tries can be tried for both together.
+    pub(crate) fn goes_with(&self, other: &Self) -> bool {
+        let breakers = match (&self.breaker, &other.breaker) {
+            (Some(one), Some(other)) => one.is(other),
+            (one, other) => one.is_none() && other.is_none(),
+        };
+        let standbys = match (&self.standby, &other.standby) {
+            (Some(one), Some(other)) => one.member.is(&other.member) && one.on == other.on,
+            (one, other) => one.is_none() && other.is_none(),
+        };
+        breakers && standbys && self.retry == other.retry
+    }
+}

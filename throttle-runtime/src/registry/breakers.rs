@@ -1,0 +1,50 @@
+//! The circuit breakers of a registry.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::Clock;
+use crate::failure::{Breaker, CircuitBreaker, Identity};
+
+/// One breaker for all throttles that name the same one, or say it at the same place.
+pub(crate) struct Breakers {
+    clock: Arc<dyn Clock>,
+    known: Mutex<HashMap<Identity, (CircuitBreaker, Breaker)>>,
+}
+
+impl Breakers {
+    pub(super) fn new(clock: Arc<dyn Clock>) -> Self {
+        Self { clock, known: Mutex::default() }
+    }
+
+    /// The breaker with these settings, or what is wrong with them.
+    pub(super) fn get(&self, settings: CircuitBreaker) -> Result<Breaker, String> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let name = || Arc::from(settings.label());
+        let make = || (settings, Breaker::new(settings, name(), Arc::clone(&self.clock)));
+        let (first, breaker) = known.entry(settings.identity()).or_insert_with(make);
+        if first.agrees_with(&settings) {
+            Ok(breaker.clone())
+        } else {
+            let name = breaker.name();
+            Err(format!(
+                "the breaker \"{name}\" is declared as {first} and as {settings}: make them the same"
+            ))
+        }
+    }
+
+    /// All of them, in the order of their names.
+    pub(super) fn all(&self) -> Vec<Breaker> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all: Vec<_> = known.values().map(|(_, breaker)| breaker.clone()).collect();
+        all.sort_by(|one, other| one.name().cmp(other.name()));
+        all
+    }
+}
+
+impl fmt::Debug for Breakers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.all()).finish()
+    }
+}

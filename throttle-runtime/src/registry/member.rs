@@ -1,0 +1,85 @@
+//! A backend of a registry.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::sync::{Mutex, MutexGuard};
+
+use crate::admission::within;
+use crate::backend::Backend;
+use crate::{BackendError, ErrorKind};
+
+/// A backend by one of its names. All names of one backend know together whether it was initialised.
+#[derive(Debug, Clone)]
+pub(crate) struct Member {
+    pub(crate) name: Arc<str>,
+    pub(crate) backend: Arc<dyn Backend>,
+    readiness: Arc<Readiness>,
+}
+
+#[derive(Debug, Default)]
+struct Readiness {
+    done: AtomicBool,
+    /// Held by whoever initialises it.
+    turn: Mutex<()>,
+}
+
+impl Member {
+    pub(crate) fn new(name: &str, backend: Arc<dyn Backend>) -> Self {
+        Self { name: Arc::from(name), backend, readiness: Arc::default() }
+    }
+
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        self.backend.address() == other.backend.address()
+    }
+
+    /// The same backend by this member's name.
+    pub(crate) fn named_after(self, other: &Self) -> Self {
+        Self { readiness: Arc::clone(&other.readiness), ..self }
+    }
+
+    /// Initialises the backend if nobody has. Whoever comes while another one is at it does not wait for that.
+    pub(crate) async fn prepare(&self, deadline: Duration) -> Result<(), BackendError> {
+        if self.is_ready() {
+            return Ok(());
+        }
+        match self.readiness.turn.try_lock() {
+            Ok(turn) => self.initialize(turn, deadline).await,
+            Err(_) => Err(self.busy()),
+        }
+    }
+
+    /// The same, but who comes while another one is at it waits for that.
+    pub(crate) async fn prepare_or_wait(&self, deadline: Duration) -> Result<(), BackendError> {
+        if self.is_ready() {
+            return Ok(());
+        }
+        let turn = match self.readiness.turn.try_lock() {
+            Ok(turn) => turn,
+            Err(_) => match tokio::time::timeout(deadline, self.readiness.turn.lock()).await {
+                Ok(turn) => turn,
+                Err(_) => return Err(self.busy()),
+            },
+        };
+        self.initialize(turn, deadline).await
+    }
+
+    fn busy(&self) -> BackendError {
+        let busy = format!("the backend \"{}\" is being initialised", self.name);
+        BackendError::new(ErrorKind::Connection, busy).nothing_charged()
+    }
+
+    async fn initialize(&self, _turn: MutexGuard<'_, ()>, deadline: Duration) -> Result<(), BackendError> {
+        if self.is_ready() {
+            return Ok(());
+        }
+        within(deadline, self.backend.initialize()).await.map_err(BackendError::nothing_charged)?;
+        self.readiness.done.store(true, Ordering::Release);
+        Ok(())
+    }
+
+    fn is_ready(&self) -> bool {
+        self.readiness.done.load(Ordering::Acquire)
+    }
+}
