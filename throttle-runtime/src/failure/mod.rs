@@ -1,5 +1,8 @@
 //! What becomes of a request when the backend fails.
 
+#[cfg_attr(not(test), expect(dead_code, reason = "no policy has a fallback yet"))]
+pub(crate) mod carry;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;

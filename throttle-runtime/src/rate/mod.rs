@@ -128,6 +128,11 @@ impl Rate {
         Self { limit, period }
     }
 
+    /// The same period with another limit, which is not 0.
+    pub(crate) const fn with_limit(self, limit: u64) -> Self {
+        Self { limit, ..self }
+    }
+
     /// Units per [period](Self::period); `u64::MAX` if [unlimited](Self::UNLIMITED).
     pub const fn limit(&self) -> u64 {
         self.limit
