@@ -6,6 +6,8 @@ mod recovery;
 mod rescue;
 mod retry;
 mod share;
+#[cfg_attr(not(test), expect(dead_code, reason = "no policy has a fallback yet"))]
+pub(crate) mod carry;
 
 use std::fmt;
 use std::sync::Arc;

@@ -128,14 +128,14 @@ impl Rate {
         Self { limit, period }
     }
 
+    /// The same period with another limit, which is not 0.
+    pub(crate) const fn with_limit(self, limit: u64) -> Self {
+        Self { limit, ..self }
+    }
+
     /// Units per [period](Self::period); `u64::MAX` if [unlimited](Self::UNLIMITED).
     pub const fn limit(&self) -> u64 {
         self.limit
-    }
-
-    /// The same period with another limit, of at least 1.
-    pub(crate) const fn with_limit(self, limit: u64) -> Self {
-        Self { limit, ..self }
     }
 
     /// How long the limit is for; zero if [unlimited](Self::UNLIMITED).

@@ -1,0 +1,68 @@
+//! One charge that takes from each limit what brings it down to a level of its own.
+
+use smallvec::SmallVec;
+
+use super::gauge::{ask, at_most, charged};
+use crate::Rate;
+use crate::strategy::{Arrival, State, Step, Strategy};
+
+/// What is to become of one limit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Level {
+    /// What it has at most; the empty state says nothing.
+    pub(super) most: State,
+    /// Units that are taken from that.
+    pub(super) owed: u64,
+    /// Whether these may have been taken already: then they are taken from `most` only, so that twice is once.
+    pub(super) again: bool,
+    /// What it has at most after that; the empty state says nothing.
+    pub(super) total: State,
+}
+
+impl Level {
+    fn apply(&self, strategy: &dyn Strategy, state: &State, arrival: Arrival) -> State {
+        let state = if self.again {
+            let most = charged(strategy, &self.most, arrival, self.owed);
+            at_most(strategy, state, &most, arrival)
+        } else {
+            let state = at_most(strategy, state, &self.most, arrival);
+            charged(strategy, &state, arrival, self.owed)
+        };
+        at_most(strategy, &state, &self.total, arrival)
+    }
+
+    /// Whether it changes nothing from that time on.
+    pub(super) const fn is_void(&self, now: u64) -> bool {
+        self.owed == 0 && self.most.until() <= now && self.total.until() <= now
+    }
+}
+
+/// A strategy whose requests always fit, and take from each limit what brings it down to its level.
+///
+/// All limits of a charge are charged the same cost, and how much is missing to the level is known only where the
+/// state is. A backend keeps states under the name of the strategy and asks it for every change of them: so this one
+/// has the other's name, and decides on the other's states, on any backend, all limits at once.
+#[derive(Debug)]
+pub(super) struct Levels {
+    pub(super) strategy: &'static dyn Strategy,
+    pub(super) levels: SmallVec<[(Rate, Level); 2]>,
+}
+
+impl Strategy for Levels {
+    fn name(&self) -> &'static str {
+        self.strategy.name()
+    }
+
+    fn load(&self) -> u64 {
+        self.strategy.load()
+    }
+
+    fn step(&self, state: &State, arrival: &Arrival) -> Step {
+        let level = self.levels.iter().find(|(rate, _)| *rate == arrival.rate);
+        let state = match level {
+            Some((_, level)) => level.apply(self.strategy, state, *arrival),
+            None => state.clone(),
+        };
+        Step { quota: ask(self.strategy, &state, *arrival), state }
+    }
+}

@@ -1,0 +1,230 @@
+//! The budget survives the outage: what the primary said is where the fallback begins, and what the fallback admitted
+//! is charged to the primary afterwards.
+//!
+//! **Before** the outage [`heard`](Carry::heard) remembers what each decision of the primary left. **During** it
+//! [`seed`](Carry::seed) has the fallback begin with the [share](Share) of what is left of that by now, and
+//! [`admitted`](Carry::admitted) remembers what was used of it. **After** it an identity that [owes](Carry::owes)
+//! something is decided by the fallback until that is [paid](Carry::pay): one charge, which also takes what was used
+//! before the outage if the primary has lost it.
+//!
+//! # The bound
+//!
+//! **One instance**, with the whole share, admits nothing over the whole of it that a single backend would not have
+//! admitted which saw everything: what is admitted, at the times at which it is, fits its states. So it is for fixed
+//! windows, both sliding ones and all buckets but one, also if the primary comes back empty or with what it once had,
+//! and however often replies are lost or futures dropped. `CostBasedTokenBucket` keeps its own bound over any time,
+//! not the average cost of requests before the outage; strategies with a limit that changes keep to the one in force,
+//! and know neither carried units nor past load of the fallback's time.
+//!
+//! **N instances** with a share of 1/N that heard the same last word admit together what is left by it and what comes
+//! back meanwhile, and at most N - 1 units more, of which each fallback lets through at least one; and besides what
+//! the others took between what one heard last and the outage.
+//!
+//! What is not known here adds to that: identities that were not heard of, or not lately enough to be among the last
+//! 64 Ki, begin with the whole share; what 64 Ki others owe leaves no room to remember more, which is said in the log;
+//! of several instances, one whose payment got lost may have it taken for what the others paid. Where the clocks of
+//! primary and fallback differ, windows end that much earlier or later.
+//!
+//! **Less than the limit** is admitted where replies were lost; by up to two units where parts of units are in play;
+//! and by logs, since what was used before the outage counts as used when it was heard of.
+
+mod account;
+mod debt;
+mod gauge;
+mod ledger;
+mod levels;
+mod payment;
+mod seed;
+mod share;
+#[cfg(test)]
+mod tests;
+mod word;
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
+use std::task::Poll;
+use std::time::Duration;
+
+use self::ledger::Ledger;
+use self::payment::Payment;
+use self::seed::Seed;
+pub(crate) use self::share::Share;
+use self::word::Word;
+use crate::admission::within;
+use crate::backend::{Backend, Charge, Mode};
+use crate::clock::Clock;
+use crate::fingerprint::Secret;
+use crate::strategy::{Arrival, Strategy};
+use crate::{BackendError, BoxFuture, Quota};
+
+/// What is carried from the primary of one throttle to its fallback and back.
+///
+/// Charges are those to the primary: with its limits, not the shared ones. Times are microseconds by the clock of
+/// this process, unless it says otherwise.
+#[derive(Debug)]
+pub(crate) struct Carry {
+    share: Share,
+    scope: Arc<str>,
+    strategy: &'static dyn Strategy,
+    ledger: Ledger,
+    /// Admissions for which there was no room.
+    forgotten: AtomicU64,
+}
+
+/// How many debts are paid at a time.
+const AT_A_TIME: usize = 8;
+
+impl Carry {
+    /// For a throttle whose states are kept in that scope, by that strategy.
+    pub(crate) fn new(share: Share, scope: Arc<str>, strategy: &'static dyn Strategy) -> Self {
+        Self { share, scope, strategy, ledger: Ledger::new(), forgotten: AtomicU64::new(0) }
+    }
+
+    /// The primary decided, whichever way: this is what it left, at the time `at` of its own clock.
+    pub(crate) fn heard(&self, charge: &Charge<'_>, quotas: &[Quota], at: u64, now: u64) {
+        let word = Word::new(charge, quotas, at, now);
+        self.ledger.open(id(charge), |account, _| account.hear(word));
+    }
+
+    /// Sees that the fallback begins with what was heard: to be asked before each of its decisions.
+    ///
+    /// Whoever goes on after it finds that done, by itself or by another. It may be done several times, and dropped.
+    ///
+    /// # Errors
+    ///
+    /// If the fallback fails: then it has not begun, and is asked again next time.
+    pub(crate) async fn seed(
+        &self,
+        charge: &Charge<'_>,
+        standby: &dyn Backend,
+        deadline: Duration,
+        now: u64,
+    ) -> Result<(), BackendError> {
+        let id = id(charge);
+        let seed = self.ledger.read(id, |account| Seed::new(self, account, charge, now));
+        let Some(seed) = seed.flatten() else { return Ok(()) };
+        let charges = seed.charges(charge);
+        within(deadline, standby.decide(&charges, Mode::Take)).await?;
+        self.ledger.open(id, |account, has_room| seed.begin(account, has_room, charge, now));
+        Ok(())
+    }
+
+    /// The fallback admitted that at `now`.
+    pub(crate) fn admitted(&self, charge: &Charge<'_>, now: u64) {
+        let kept = self.ledger.open(id(charge), |account, has_room| {
+            let part = account.debt(charge, has_room)?.part(charge.class)?;
+            part.add(self.strategy, self.arrivals(charge, now));
+            Some(())
+        });
+        if kept.flatten().is_none() && self.forgotten.fetch_add(1, Relaxed) == 0 {
+            let scope = &*self.scope;
+            tracing::warn!(target: "throttle", scope, "too many identities to remember what the fallback admits to more");
+        }
+    }
+
+    /// What the fallback admitted at `at`, as [`admitted`](Self::admitted) was told it, was given back.
+    pub(crate) fn gave_back(&self, charge: &Charge<'_>, at: u64, now: u64) {
+        self.ledger.change(id(charge), |account| {
+            let part = account.debt(charge, false)?.part(charge.class)?;
+            part.refund(self.strategy, self.arrivals(charge, now), now.saturating_sub(at));
+            Some(())
+        });
+    }
+
+    /// Whether the identity owes something, so that the fallback decides about it until that is paid.
+    pub(crate) fn owes(&self, charge: &Charge<'_>) -> bool {
+        let owes = || self.ledger.read(id(charge), |account| account.debt.is_some());
+        self.ledger.is_owed() && owes().unwrap_or(false)
+    }
+
+    /// Charges the primary what the identity owes. If somebody else does so already, there is nothing to do:
+    /// [`owes`](Self::owes) says when it is done.
+    ///
+    /// # Errors
+    ///
+    /// If the primary fails. The debt is kept; if it may have been charged, what is charged next time is no more than
+    /// makes up for all of it.
+    pub(crate) async fn pay(
+        &self,
+        charge: &Charge<'_>,
+        primary: &dyn Backend,
+        deadline: Duration,
+        now: u64,
+    ) -> Result<(), BackendError> {
+        self.pay_one(id(charge), primary, deadline, now).await
+    }
+
+    /// Pays everything that is owed, a few identities at a time.
+    ///
+    /// # Errors
+    ///
+    /// The first error of the primary; those after it were not tried.
+    pub(crate) async fn pay_all(
+        &self,
+        primary: &dyn Backend,
+        deadline: Duration,
+        clock: &dyn Clock,
+    ) -> Result<(), BackendError> {
+        for ids in self.ledger.owing().chunks(AT_A_TIME) {
+            let payments = ids.iter().map(|id| -> BoxFuture<'_, _> {
+                Box::pin(self.pay_one(*id, primary, deadline, clock.now()))
+            });
+            all(payments.collect()).await?;
+        }
+        Ok(())
+    }
+
+    async fn pay_one(
+        &self,
+        id: u128,
+        primary: &dyn Backend,
+        deadline: Duration,
+        now: u64,
+    ) -> Result<(), BackendError> {
+        let Some((payment, bill)) = Payment::begin(self, id, now) else { return Ok(()) };
+        if bill.is_void(now) {
+            payment.close();
+            return Ok(());
+        }
+        let charges = bill.charges(&self.scope);
+        match within(deadline, primary.decide(&charges, Mode::Take)).await {
+            Ok(verdict) => payment.made(&charges, &verdict, now),
+            Err(error) => {
+                if error.is_nothing_charged() {
+                    payment.refused();
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// The charge as the fallback decides it.
+    fn arrivals(&self, charge: &Charge<'_>, now: u64) -> impl Iterator<Item = Arrival> {
+        let rates = self.share.of(charge.rates).into_iter();
+        rates.map(move |rate| charge.arrival(rate, charge.cost, now))
+    }
+}
+
+fn id(charge: &Charge<'_>) -> u128 {
+    Secret::of_process().fingerprint(charge.domain, charge.key)
+}
+
+/// Waits for all of them, and says how the first failed.
+async fn all(mut futures: Vec<BoxFuture<'_, Result<(), BackendError>>>) -> Result<(), BackendError> {
+    let mut failed = Ok(());
+    poll_fn(|context| {
+        futures.retain_mut(|future| match future.as_mut().poll(context) {
+            Poll::Ready(result) => {
+                if failed.is_ok() {
+                    failed = result;
+                }
+                false
+            }
+            Poll::Pending => true,
+        });
+        if futures.is_empty() { Poll::Ready(std::mem::replace(&mut failed, Ok(()))) } else { Poll::Pending }
+    })
+    .await
+}

@@ -1,0 +1,119 @@
+//! What the fallback begins with.
+
+use smallvec::SmallVec;
+
+use super::Carry;
+use super::account::Account;
+use super::debt::States;
+use super::gauge::{charged, left};
+use super::levels::{Level, Levels};
+use super::word::Word;
+use crate::Rate;
+use crate::backend::Charge;
+use crate::strategy::{Arrival, Class, State, Strategy};
+
+/// What the fallback begins with for one identity: of each class what its word leaves, at the share.
+pub(super) struct Seed {
+    words: SmallVec<[Word; 1]>,
+    rates: SmallVec<[Rate; 2]>,
+    classes: SmallVec<[(Class, Levels); 1]>,
+}
+
+impl Seed {
+    /// `None` if nothing was heard that the fallback has not begun with.
+    pub(super) fn new(carry: &Carry, account: &Account, charge: &Charge<'_>, now: u64) -> Option<Self> {
+        let is_paying = account.debt.as_ref().is_some_and(|debt| debt.is_paying);
+        if !account.is_new || is_paying {
+            return None;
+        }
+        let rates = carry.share.of(charge.rates);
+        let classes = account.words.iter().map(|word| {
+            let levels = Levels {
+                strategy: carry.strategy,
+                levels: levels(carry, account, word, charge, &rates, now).collect(),
+            };
+            (word.class, levels)
+        });
+        let classes = classes.collect();
+        Some(Self { words: account.words.clone(), rates, classes })
+    }
+
+    /// One charge for each class. The cost of 1 is what the levels make of it.
+    pub(super) fn charges<'a>(&'a self, charge: &Charge<'a>) -> SmallVec<[Charge<'a>; 1]> {
+        let charges = self.classes.iter().map(|(class, levels)| Charge {
+            strategy: levels,
+            rates: &self.rates,
+            cost: 1,
+            class: *class,
+            ..charge.clone()
+        });
+        charges.collect()
+    }
+
+    /// The fallback has begun with it. If something was heard meanwhile, or somebody else has said so already, that
+    /// is left to who comes next.
+    pub(super) fn begin(&self, account: &mut Account, has_room: bool, charge: &Charge<'_>, now: u64) {
+        if account.words.is_empty() {
+            // It had to make room meanwhile.
+            account.words.clone_from(&self.words);
+            account.is_new = true;
+        }
+        if !account.is_new || account.words != self.words {
+            return;
+        }
+        let Some(debt) = account.debt(charge, has_room) else {
+            account.is_new = false;
+            return;
+        };
+        if debt.is_paying {
+            return;
+        }
+        for (class, levels) in &self.classes {
+            let Some(part) = debt.part(*class) else { continue };
+            let mut settled: States = self.rates.iter().map(|_| State::EMPTY).collect();
+            let mut total = settled.clone();
+            let mut levels_left = levels.levels.iter();
+            for (limit, &rate) in self.rates.iter().enumerate().filter(|(_, rate)| !rate.is_unlimited()) {
+                let Some((_, level)) = levels_left.next() else { continue };
+                let arrival = charge.arrival(rate, 0, now).class(*class);
+                let owed = part.owed(limit, levels.strategy, arrival);
+                total[limit] = charged(levels.strategy, &level.most, arrival, owed);
+                settled[limit] = level.most.clone();
+            }
+            part.begin(settled, total);
+        }
+        account.is_new = false;
+    }
+}
+
+fn levels<'a>(
+    carry: &'a Carry,
+    account: &'a Account,
+    word: &'a Word,
+    charge: &'a Charge<'_>,
+    shared: &'a [Rate],
+    now: u64,
+) -> impl Iterator<Item = (Rate, Level)> + 'a {
+    let rates = charge.rates.iter().zip(shared).enumerate();
+    rates.filter(|(_, (rate, _))| !rate.is_unlimited()).map(move |(limit, (rate, shared))| {
+        let [whole, part] = [rate, shared].map(|rate| charge.arrival(*rate, 0, now).class(word.class));
+        let most = portion(carry, &word.state(limit, carry.strategy, whole), whole, part);
+        let owing =
+            account.debt.as_ref().and_then(|debt| debt.parts.iter().find(|part| part.class == word.class));
+        let owed = owing.map_or(0, |owing| owing.owed(limit, carry.strategy, part));
+        (*shared, Level { most, owed, again: true, total: State::EMPTY })
+    })
+}
+
+/// The state that leaves of the shared limit the share of what another leaves of the whole one.
+fn portion(carry: &Carry, state: &State, whole: Arrival, part: Arrival) -> State {
+    let (share, strategy): (_, &dyn Strategy) = (carry.share, carry.strategy);
+    if share.is_whole() {
+        return state.clone();
+    }
+    let [all, all_shared] = [whole, part].map(|arrival| left(strategy, &State::EMPTY, arrival));
+    let left = left(strategy, state, whole);
+    // Whoever has used nothing has at least the unit that everybody has.
+    let portion = share.of_units(left).max(u64::from(left >= all));
+    charged(strategy, &State::EMPTY, part, all_shared.saturating_sub(portion))
+}
