@@ -18,6 +18,8 @@ pub(crate) enum Command {
     Footprint,
     Http,
     Redis,
+    Failover,
+    Soak,
     Compile,
     Plot,
 }
@@ -31,6 +33,8 @@ pub(crate) struct Options {
     /// Parts of the names of subjects; all if there are none.
     pub(crate) subjects: Vec<String>,
     pub(crate) reps: Option<usize>,
+    pub(crate) seconds: Option<u64>,
+    pub(crate) seed: Option<u64>,
     pub(crate) quick: bool,
     pub(crate) built_in: bool,
     pub(crate) json: bool,
@@ -48,12 +52,16 @@ commands
   footprint   memory per key, and what a flood of keys does (3 minutes)
   http        whole requests, beside tower_governor (2 minutes; with wrk if it is there)
   redis       limits in a Redis server, beside the peers that keep theirs in one (7 minutes)
+  failover    what a circuit breaker costs, closed and open (seconds)
+  soak        a limit in a Redis server that is killed and paused at random (a minute)
   compile     a clean build and its crates, beside the peers (10 minutes)
   plot        pictures and tables in docs/, from what the others saved
 
 options
   --cell TEXT     only cells whose names contain the text (may be repeated)
   --subject TEXT  only subjects whose names contain it (may be repeated)
+  --seconds N     soak: for how long
+  --seed N        soak: which faults; the same number makes the same ones
   --reps N        how often everything is measured
   --quick         less of everything: for a first look
   --built-in      http: load from this program even if there is wrk
@@ -80,6 +88,8 @@ pub(crate) fn parse() -> Result<Asked, lexopt::Error> {
             Long("cell") => options.cells.push(parser.value()?.string()?),
             Long("subject") => options.subjects.push(parser.value()?.string()?),
             Long("reps") => options.reps = Some(parser.value()?.parse_with(at_least_one)?),
+            Long("seconds") => options.seconds = Some(parser.value()?.parse()?),
+            Long("seed") => options.seed = Some(parser.value()?.parse()?),
             Long("quick") => options.quick = true,
             Long("built-in") => options.built_in = true,
             Long("json") => options.json = true,
@@ -100,6 +110,8 @@ impl Command {
             "footprint" => Ok(Self::Footprint),
             "http" => Ok(Self::Http),
             "redis" => Ok(Self::Redis),
+            "failover" => Ok(Self::Failover),
+            "soak" => Ok(Self::Soak),
             "compile" => Ok(Self::Compile),
             "plot" => Ok(Self::Plot),
             _ => Err("no such command".to_owned()),

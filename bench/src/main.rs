@@ -9,6 +9,7 @@ mod allocations;
 mod child;
 mod cli;
 mod compile;
+mod failover;
 mod footprint;
 mod hash;
 mod http;
@@ -18,10 +19,14 @@ mod plot;
 mod poll;
 mod redis;
 mod report;
+#[path = "../../tests/process/redis.rs"]
+mod server;
+mod soak;
 mod statistics;
 
 use std::error::Error;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use cli::{Asked, Command, Options};
 
@@ -56,7 +61,21 @@ fn run(command: Command, options: &Options) -> Result<bool, Box<dyn Error>> {
         Command::Footprint => footprint::run(options),
         Command::Http => http::run(options),
         Command::Redis => redis::run(options),
+        Command::Failover => failover::run(options),
+        Command::Soak => soaked(options),
         Command::Compile => compile::run(options),
         Command::Plot => plot::run().map(|()| true),
+    }
+}
+
+/// Runs until the time is up, and says what went wrong, whatever `--check` says: nothing may.
+fn soaked(options: &Options) -> Result<bool, Box<dyn Error>> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let seed = options.seed.unwrap_or_else(|| fastrand::u64(..));
+    let summary = runtime.block_on(soak::run(Duration::from_secs(options.seconds.unwrap_or(60)), seed))?;
+    print!("{summary}");
+    match summary.problems() {
+        problems if problems.is_empty() => Ok(true),
+        problems => Err(problems.join("\n").into()),
     }
 }

@@ -1,5 +1,13 @@
 //! A Redis server of a test's own.
 
+#![allow(
+    dead_code,
+    unreachable_pub,
+    missing_debug_implementations,
+    missing_docs,
+    reason = "each uses its part"
+)]
+
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -41,6 +49,22 @@ impl Redis {
         if let Some(mut process) = self.process.take() {
             let _ = process.kill();
             let _ = process.wait();
+        }
+    }
+
+    /// Stops it where it is; it answers nothing.
+    pub fn pause(&mut self) {
+        self.signal("-STOP");
+    }
+
+    /// Lets it go on, with what came meanwhile.
+    pub fn resume(&mut self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, signal: &str) {
+        if let Some(process) = &self.process {
+            let _ = Command::new("kill").args([signal, &process.id().to_string()]).status();
         }
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::backend::Short;
-use crate::failure::Rescue;
+use crate::failure::{Carry, Rescue};
 use crate::fingerprint::Domain;
 use crate::http::Headers;
 use crate::http::fields::Advertised;
@@ -32,6 +32,8 @@ pub(crate) struct Policy {
     pub(crate) on_error: &'static dyn Ask<role::on_error>,
     /// What is tried before `on_error` has the word.
     pub(crate) rescue: Option<Arc<Rescue>>,
+    /// What its fallback begins with, and owes afterwards.
+    pub(crate) carry: Option<Arc<Carry>>,
     pub(crate) handler: Option<&'static dyn Ask<role::handler>>,
     pub(crate) exempt: Option<&'static dyn Ask<role::exempt>>,
     pub(crate) headers: Headers,
@@ -102,6 +104,7 @@ impl Policy {
             primary: primary.clone(),
             on_error: settings.on_error?,
             rescue,
+            carry: None,
             handler: settings.handler,
             exempt: settings.exempt,
             headers: settings.headers?,
@@ -115,7 +118,10 @@ impl Policy {
     }
 
     /// The same for a throttle whose states are kept in that scope.
-    pub(crate) fn in_scope(mut self, scope: &str) -> Self {
+    pub(crate) fn in_scope(mut self, scope: &Arc<str>) -> Self {
+        let standby = self.rescue.as_ref().and_then(|rescue| rescue.standby.as_ref());
+        self.carry =
+            standby.map(|standby| Arc::new(Carry::new(standby.share, Arc::clone(scope), self.strategy)));
         let limited = self.rates.as_ref().filter(|rates| !rates.is_unlimited());
         self.domain = limited.map(|rates| Domain::new(scope, self.strategy, rates));
         let ways = self.domain.zip(limited).filter(|_| !self.dry_run && self.class.is_none());

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use smallvec::SmallVec;
 
-use super::Ticket;
+use super::{Charged, Ticket};
 use crate::backend::{Backend, Charge, Mode, Verdict};
 use crate::failure::Standby;
-use crate::{BackendError, ErrorKind, Quota, Rates, Soon};
+use crate::{BackendError, ErrorKind, Quota, Rate, Soon};
 
 /// Asks the backend that all these tickets share, within the shortest of their deadlines and in no longer than `left`.
 pub(super) async fn ask(
@@ -23,7 +23,7 @@ pub(super) async fn ask(
     call(&*first.policy.primary.backend, &charges, mode, deadline).await
 }
 
-/// Asks the backend that stands in for that one.
+/// Asks the backend that stands in for that one, which begins with what that one said last.
 pub(super) async fn ask_standby(
     standby: &Standby,
     tickets: &[&Ticket<'_>],
@@ -31,10 +31,16 @@ pub(super) async fn ask_standby(
 ) -> Result<Verdict, BackendError> {
     let deadline = deadline(tickets, None).unwrap_or_default();
     standby.member.prepare_or_wait(deadline).await?;
-    let shares: SmallVec<[Rates; 1]> = tickets.iter().map(|ticket| ticket.share()).collect();
+    let backend = &*standby.member.backend;
+    for ticket in tickets {
+        if let Some(carry) = &ticket.policy.carry {
+            carry.seed(&ticket.charge(), backend, deadline, ticket.now()).await?;
+        }
+    }
+    let shares: SmallVec<[SmallVec<[Rate; 2]>; 1]> = tickets.iter().map(|ticket| ticket.share()).collect();
     let charges: SmallVec<[Charge<'_>; 1]> =
         tickets.iter().zip(&shares).map(|(ticket, rates)| ticket.charge_to(rates)).collect();
-    call(&*standby.member.backend, &charges, mode, deadline).await
+    call(backend, &charges, mode, deadline).await
 }
 
 fn deadline(tickets: &[&Ticket<'_>], left: Option<Duration>) -> Option<Duration> {
@@ -62,15 +68,20 @@ async fn call(
 }
 
 /// Gives a charge back as well as the backend can: a failure here leaves the client with less, not with more.
-pub(super) async fn refund(ticket: &Ticket<'_>, at: u64, standby: bool) {
+pub(super) async fn refund(ticket: &Ticket<'_>, charged: Charged) {
     let rescue = ticket.policy.rescue.as_ref().and_then(|rescue| rescue.standby.as_ref());
     let shares = ticket.share();
-    let (member, charge) = match rescue.filter(|_| standby) {
-        Some(standby) => (&standby.member, ticket.charge_to(&shares)),
+    let (member, charge) = match rescue.zip(charged.by_standby) {
+        Some((standby, at)) => {
+            if let Some(carry) = &ticket.policy.carry {
+                carry.gave_back(&ticket.charge(), at, ticket.now());
+            }
+            (&standby.member, ticket.charge_to(&shares))
+        }
         None => (&ticket.policy.primary, ticket.charge()),
     };
     let charge = [charge];
-    let refund = within(ticket.policy.deadline, member.backend.refund(&charge, at)).await;
+    let refund = within(ticket.policy.deadline, member.backend.refund(&charge, charged.at)).await;
     if let Err(error) = refund {
         let (uid, backend) = (ticket.throttle.uid(), &*member.name);
         tracing::warn!(target: "throttle", uid, backend, %error, "a charge could not be given back");

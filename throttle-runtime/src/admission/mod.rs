@@ -4,6 +4,7 @@ mod backend;
 mod budget;
 mod probe;
 mod react;
+mod settle;
 mod stages;
 mod ticket;
 
@@ -70,8 +71,8 @@ pub(crate) struct Decided {
 pub(crate) struct Charged {
     /// When, by the backend's time.
     at: u64,
-    /// Whether of the backend that stands in for the throttle's own.
-    standby: bool,
+    /// When, by the time of this process, if the backend that stands in for the throttle's own took it.
+    by_standby: Option<u64>,
 }
 
 /// The tickets of one request, and their decisions as far as they are made.
@@ -208,7 +209,7 @@ impl Admission<'_> {
     async fn give_back(&self) {
         for (ticket, decided) in self.tickets.iter().zip(self.decided.iter().flatten()) {
             if let Some(charged) = decided.charged.filter(|_| !ticket.policy.dry_run) {
-                backend::refund(ticket, charged.at, charged.standby).await;
+                backend::refund(ticket, charged).await;
             }
         }
     }

@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 use super::backend::{ask, ask_standby};
 use super::budget::Budget;
 use super::react::{react, warn};
-use super::{Charged, Decided, Ticket, probe};
+use super::{Charged, Decided, Ticket, probe, settle};
 use crate::backend::{Mode, Verdict};
 use crate::counters::Event;
 use crate::failure::{Entry, Permit, Rescue};
@@ -47,13 +47,22 @@ struct Part<'s> {
 impl<'s> Stages<'s, '_> {
     async fn run(&mut self, head: &mut Head<'_>) {
         let budget = Budget::of(self.tickets);
-        let (asked, refused) = self.parts();
+        let (parts, mut refused) = self.parts();
+        let mut asked: SmallVec<[Part<'s>; 1]> = SmallVec::new();
+        for part in parts {
+            match settle::pay(&self.of(&part.tickets), self.mode, budget.left()).await {
+                Ok(true) => asked.push(part),
+                Ok(false) => refused.push((Part { permit: None, ..part }, Source::Fallback)),
+                Err(error) => self.recover(part, error, budget, head).await,
+            }
+        }
         if !asked.is_empty() {
             let all: SmallVec<[usize; 1]> =
                 asked.iter().flat_map(|part| part.tickets.iter().copied()).collect();
             match ask(&self.of(&all), self.mode, Some(budget.left())).await {
                 Ok(verdict) => {
                     asked.into_iter().filter_map(|part| part.permit).for_each(Permit::succeeded);
+                    self.hear(&all, &verdict);
                     self.keep(all, &verdict, Source::Backend);
                 }
                 Err(error) => {
@@ -63,16 +72,16 @@ impl<'s> Stages<'s, '_> {
                 }
             }
         }
-        for part in refused {
+        for (part, source) in refused {
             if self.answers.iter().flatten().any(|answer| !passes(answer)) {
                 return;
             }
-            self.stand_in(&part, None, 0, head).await;
+            self.stand_in(&part, Err(source), 0, head).await;
         }
     }
 
-    /// The tickets by what is tried for them, and whether their breaker lets them ask at all.
-    fn parts(&self) -> (SmallVec<[Part<'s>; 1]>, SmallVec<[Part<'s>; 1]>) {
+    /// The tickets by what is tried for them: those that may ask, and those that may not, with the reason.
+    fn parts(&self) -> (SmallVec<[Part<'s>; 1]>, SmallVec<[(Part<'s>, Source); 1]>) {
         let mut parts: SmallVec<[Part<'s>; 1]> = SmallVec::new();
         for (index, ticket) in self.tickets.iter().enumerate() {
             let rescue = ticket.policy.rescue.as_deref();
@@ -89,19 +98,34 @@ impl<'s> Stages<'s, '_> {
         }
         let (mut asked, mut refused) = (SmallVec::new(), SmallVec::new());
         for part in parts {
-            let ticket = self.tickets[part.tickets[0]];
-            match part.rescue.and_then(|rescue| rescue.breaker.as_ref()).map(Breaker::enter) {
-                Some(Entry::Refused) => refused.push(part),
-                Some(Entry::Probe(permit)) if ticket.throttle.common().probes_in_background => {
-                    probe::in_background(ticket, permit);
-                    refused.push(part);
-                }
-                Some(Entry::Probe(permit)) => asked.push(Part { permit: Some(permit), probes: true, ..part }),
-                Some(Entry::Pass(permit)) => asked.push(Part { permit: Some(permit), ..part }),
-                None => asked.push(part),
+            match self.enter(part) {
+                (part, None) => asked.push(part),
+                (part, Some(reason)) => refused.push((part, reason)),
             }
         }
         (asked, refused)
+    }
+
+    /// Whether a part may ask the backend, or else why another one decides.
+    fn enter(&self, part: Part<'s>) -> (Part<'s>, Option<Source>) {
+        let (permit, probes) =
+            match part.rescue.and_then(|rescue| rescue.breaker.as_ref()).map(Breaker::enter) {
+                Some(Entry::Refused) => return (part, Some(Source::BreakerOpen)),
+                Some(Entry::Probe(permit)) => (Some(permit), true),
+                Some(Entry::Pass(permit)) => (Some(permit), false),
+                None => (None, false),
+            };
+        match permit {
+            Some(permit) if probes && self.probes_in_background() => {
+                probe::in_background(self.tickets[part.tickets[0]], permit);
+                (part, Some(Source::BreakerOpen))
+            }
+            permit => (Part { permit, probes, ..part }, None),
+        }
+    }
+
+    fn probes_in_background(&self) -> bool {
+        self.tickets.iter().any(|ticket| ticket.throttle.common().probes_in_background)
     }
 
     /// After a first failure: the backend again, as long as that cannot charge anybody twice.
@@ -125,56 +149,75 @@ impl<'s> Stages<'s, '_> {
             }
             attempts += 1;
             self.count(&part.tickets, Event::Retried);
-            match ask(&self.of(&part.tickets), self.mode, Some(budget.left())).await {
-                Ok(verdict) => {
+            match self.ask_again(&part.tickets, budget).await {
+                Ok(Some(verdict)) => {
                     part.permit.take().into_iter().for_each(Permit::succeeded);
+                    self.hear(&part.tickets, &verdict);
                     return self.keep(part.tickets, &verdict, Source::Backend);
                 }
+                Ok(None) => return self.stand_in(&part, Err(Source::Fallback), attempts, head).await,
                 Err(again) => error = again,
             }
         }
         part.permit.take().into_iter().for_each(Permit::failed);
-        self.stand_in(&part, Some(error), attempts, head).await;
+        self.stand_in(&part, Ok(error), attempts, head).await;
     }
 
-    /// The other backend, and then the policy. There is no error where the breaker has kept the first one from being
-    /// asked.
+    /// What the backend says, unless somebody else is paying it what the other one has admitted.
+    async fn ask_again(&self, part: &[usize], budget: Budget) -> Result<Option<Verdict>, BackendError> {
+        let tickets = self.of(part);
+        if !settle::pay(&tickets, self.mode, budget.left()).await? {
+            return Ok(None);
+        }
+        ask(&tickets, self.mode, Some(budget.left())).await.map(Some)
+    }
+
+    /// The other backend, and then the policy: after an error, or for another reason not to ask the first one.
     async fn stand_in(
         &mut self,
         part: &Part<'s>,
-        error: Option<BackendError>,
+        why: Result<BackendError, Source>,
         attempts: u32,
         head: &mut Head<'_>,
     ) {
         let standby = part.rescue.and_then(|rescue| rescue.standby.as_ref());
         let standby =
-            standby.filter(|standby| error.as_ref().is_none_or(|error| standby.on.has(error.kind())));
+            standby.filter(|standby| why.as_ref().map_or(true, |error| standby.on.has(error.kind())));
         let Some(standby) = standby else {
-            let error = error.unwrap_or_else(is_open);
+            let error = why.unwrap_or_else(|_| is_open());
             return self.give_up(part.tickets.iter().copied(), &error, attempts, head).await;
         };
         match ask_standby(standby, &self.of(&part.tickets), self.mode).await {
             Ok(verdict) => {
-                let source = match &error {
-                    Some(error) => {
-                        part.tickets.iter().for_each(|index| warn(self.tickets[*index], error, "fallback"));
-                        Source::Fallback
-                    }
-                    None => Source::BreakerOpen,
-                };
+                let source = why.as_ref().err().copied().unwrap_or(Source::Fallback);
+                if let Ok(error) = &why {
+                    part.tickets.iter().for_each(|index| warn(self.tickets[*index], error, "fallback"));
+                }
                 self.keep(part.tickets.iter().copied(), &verdict, source);
             }
             Err(theirs) => {
-                let error = theirs.after(error.unwrap_or_else(is_open));
+                let error = theirs.after(why.unwrap_or_else(|_| is_open()));
                 self.give_up(part.tickets.iter().copied(), &error, attempts, head).await;
+            }
+        }
+    }
+
+    /// What the backend said about tickets that another one may have to decide about soon.
+    fn hear(&self, tickets: &[usize], verdict: &Verdict) {
+        let mut quotas = &verdict.quotas[..];
+        for ticket in tickets.iter().map(|index| self.tickets[*index]) {
+            let (own, others) = quotas.split_at(ticket.rates.len());
+            quotas = others;
+            if let Some(carry) = ticket.policy.carry.as_ref().filter(|_| self.mode == Mode::Take) {
+                carry.heard(&ticket.charge(), own, verdict.at, ticket.now());
+                settle::pay_others(ticket);
             }
         }
     }
 
     /// What a backend has decided.
     fn keep(&mut self, tickets: impl IntoIterator<Item = usize>, verdict: &Verdict, source: Source) {
-        let standby = source != Source::Backend;
-        let charged = verdict.quotas.iter().all(Quota::fits).then_some(Charged { at: verdict.at, standby });
+        let fits = verdict.quotas.iter().all(Quota::fits);
         let mut quotas = &verdict.quotas[..];
         for index in tickets {
             let ticket = self.tickets[index];
@@ -183,9 +226,21 @@ impl<'s> Stages<'s, '_> {
             if let Some(event) = Event::of_source(source).filter(|_| self.mode == Mode::Take) {
                 ticket.throttle.count(event);
             }
+            let charged = fits.then(|| self.charged(ticket, verdict.at, source));
             let decision = ticket.enforced(Ok(Decision::by_backend(own).by(source)));
             self.answers[index] = Some(decision.map(|decision| Decided { decision, charged }));
         }
+    }
+
+    fn charged(&self, ticket: &Ticket<'_>, at: u64, source: Source) -> Charged {
+        let carry = ticket.policy.carry.as_ref();
+        let carry = carry.filter(|_| source != Source::Backend && self.mode == Mode::Take);
+        let by_standby = carry.map(|carry| {
+            let now = ticket.now();
+            carry.admitted(&ticket.charge(), now);
+            now
+        });
+        Charged { at, by_standby }
     }
 
     /// What the policy says where no backend did.

@@ -9,6 +9,7 @@ use smallvec::SmallVec;
 
 use crate::backend::Charge;
 use crate::counters::Event;
+use crate::failure::Share;
 use crate::fingerprint::Domain;
 use crate::plug::{Ask, Head, Refusal, role};
 use crate::policy::Policy;
@@ -114,6 +115,11 @@ impl<'a> Ticket<'a> {
         })
     }
 
+    /// The time of this process, by which the fallback's part is kept.
+    pub(super) fn now(&self) -> u64 {
+        self.throttle.common().clock.now()
+    }
+
     /// What becomes of a decision that is not enforced: nobody notices.
     pub(crate) fn enforced(
         &self,
@@ -131,9 +137,9 @@ impl<'a> Ticket<'a> {
     }
 
     /// The limits that the fallback has to give.
-    pub(super) fn share(&self) -> Rates {
+    pub(super) fn share(&self) -> SmallVec<[Rate; 2]> {
         let standby = self.policy.rescue.as_ref().and_then(|rescue| rescue.standby.as_ref());
-        standby.map_or(self.rates, |standby| standby.share.of(&self.rates))
+        standby.map_or(Share::WHOLE, |standby| standby.share).of(&self.rates)
     }
 
     /// The charge against other limits of the same periods.

@@ -1,13 +1,11 @@
 //! What becomes of a request when the backend fails.
 
 pub mod breaker;
+mod carry;
 mod kinds;
 mod recovery;
 mod rescue;
 mod retry;
-mod share;
-#[cfg_attr(not(test), expect(dead_code, reason = "no policy has a fallback yet"))]
-pub(crate) mod carry;
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,10 +13,10 @@ use std::time::Duration;
 
 pub use breaker::{Breaker, CircuitBreaker};
 pub(crate) use breaker::{Entry, Identity, Permit};
+pub(crate) use carry::{Carry, Share};
 pub(crate) use kinds::Kinds;
 pub use recovery::{Recovery, failover, fallback, retry};
 pub(crate) use rescue::{Rescue, Standby};
-pub(crate) use share::Share;
 
 use crate::{BackendError, Key, Rates};
 

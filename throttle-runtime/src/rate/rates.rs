@@ -71,14 +71,6 @@ impl Rates {
         least
     }
 
-    /// The same periods with other limits.
-    pub(crate) fn with_limits(mut self, limit: impl Fn(u64) -> u64) -> Self {
-        for rate in self.rates.iter_mut().take(self.len).filter(|rate| !rate.is_unlimited()) {
-            *rate = rate.with_limit(limit(rate.limit()));
-        }
-        self
-    }
-
     /// Whether none of the limits limits anything.
     pub fn is_unlimited(&self) -> bool {
         self.iter().all(Rate::is_unlimited)

@@ -119,8 +119,8 @@ impl RegistryBuilder {
         self
     }
 
-    /// Where circuit breakers have the time from; the machine's clock unless said otherwise. Backends have clocks of
-    /// their own.
+    /// Where circuit breakers have the time from, and what fallbacks begin with and owe; the machine's clock unless said
+    /// otherwise. Backends have clocks of their own.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
         self

@@ -70,6 +70,7 @@ const LIFECYCLE: Duration = Duration::from_secs(5);
 /// What throttles need of their registry.
 pub(crate) struct Common {
     namespace: String,
+    pub(crate) clock: Arc<dyn Clock>,
     breakers: Breakers,
     pub(crate) probes_in_background: bool,
     pub(crate) clients: Clients,
@@ -295,7 +296,8 @@ impl Common {
         Self {
             namespace,
             clients,
-            breakers: Breakers::new(clock),
+            breakers: Breakers::new(Arc::clone(&clock)),
+            clock,
             probes_in_background: false,
             enabled: AtomicBool::new(true),
             warned_of_missing_peer: AtomicBool::new(false),

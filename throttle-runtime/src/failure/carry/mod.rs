@@ -47,6 +47,8 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::task::Poll;
 use std::time::Duration;
 
+use tokio::sync::{Mutex, OwnedMutexGuard};
+
 use self::ledger::Ledger;
 use self::payment::Payment;
 use self::seed::Seed;
@@ -71,6 +73,8 @@ pub(crate) struct Carry {
     ledger: Ledger,
     /// Admissions for which there was no room.
     forgotten: AtomicU64,
+    /// Held by whoever pays for all.
+    paying: Arc<Mutex<()>>,
 }
 
 /// How many debts are paid at a time.
@@ -79,7 +83,14 @@ const AT_A_TIME: usize = 8;
 impl Carry {
     /// For a throttle whose states are kept in that scope, by that strategy.
     pub(crate) fn new(share: Share, scope: Arc<str>, strategy: &'static dyn Strategy) -> Self {
-        Self { share, scope, strategy, ledger: Ledger::new(), forgotten: AtomicU64::new(0) }
+        Self {
+            share,
+            scope,
+            strategy,
+            ledger: Ledger::new(),
+            forgotten: AtomicU64::new(0),
+            paying: Arc::default(),
+        }
     }
 
     /// The primary decided, whichever way: this is what it left, at the time `at` of its own clock.
@@ -137,6 +148,16 @@ impl Carry {
     pub(crate) fn owes(&self, charge: &Charge<'_>) -> bool {
         let owes = || self.ledger.read(id(charge), |account| account.debt.is_some());
         self.ledger.is_owed() && owes().unwrap_or(false)
+    }
+
+    /// Whether anybody owes something.
+    pub(crate) fn is_owed(&self) -> bool {
+        self.ledger.is_owed()
+    }
+
+    /// The turn to pay for all, if nobody is at it.
+    pub(crate) fn turn(&self) -> Option<OwnedMutexGuard<()>> {
+        Arc::clone(&self.paying).try_lock_owned().ok()
     }
 
     /// Charges the primary what the identity owes. If somebody else does so already, there is nothing to do:

@@ -1,5 +1,7 @@
 //! Which part of its limits one instance may use by itself.
 
+use std::fmt;
+
 use smallvec::SmallVec;
 
 use crate::Rate;
@@ -28,7 +30,8 @@ impl Share {
     /// If it is nothing or more than the whole: at compile time in a constant.
     #[track_caller]
     pub(crate) const fn new(num: u32, den: u32) -> Self {
-        assert!(0 < num && num <= den, "a share is more than nothing and at most the whole");
+        assert!(num > 0, "a share of nothing denies everybody: write `share(1, 3)` for a third");
+        assert!(num <= den, "a share is at most the whole: write `share(1, 3)` for a third");
         Self { num, den }
     }
 
@@ -50,5 +53,11 @@ impl Share {
         let part = u128::from(units) * u128::from(self.num) / u128::from(self.den);
         // A share is at most the whole.
         u64::try_from(part).unwrap_or(units)
+    }
+}
+
+impl fmt::Display for Share {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.num, self.den)
     }
 }

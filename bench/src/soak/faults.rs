@@ -1,0 +1,38 @@
+//! What happens to the server.
+
+use std::time::{Duration, Instant};
+
+use crate::server::Redis;
+
+/// How often each thing happened.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Faults {
+    pub(crate) kills: u32,
+    pub(crate) pauses: u32,
+}
+
+/// Kills or pauses the server, again and again, and leaves it well.
+pub(super) async fn inject(server: &mut Redis, seed: u64, end: Instant) -> Faults {
+    let mut random = fastrand::Rng::with_seed(seed);
+    let mut pause = async |millis: std::ops::Range<u64>| {
+        let pause = Duration::from_millis(random.u64(millis));
+        tokio::time::sleep(pause.min(end.saturating_duration_since(Instant::now()))).await;
+        random.bool()
+    };
+    let mut faults = Faults::default();
+    // The last second is for coming back.
+    while Instant::now() + Duration::from_secs(1) < end {
+        if pause(100..900).await {
+            faults.kills += 1;
+            server.kill();
+            pause(50..1200).await;
+            server.start_again();
+        } else {
+            faults.pauses += 1;
+            server.pause();
+            pause(50..1200).await;
+            server.resume();
+        }
+    }
+    faults
+}

@@ -1,0 +1,62 @@
+//! Clients that ask all the time.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use throttle::Throttle;
+use tokio::task::JoinSet;
+
+/// How many clients there are, and how many tasks ask for each of them.
+const CLIENTS: usize = 4;
+const TASKS: usize = 4;
+
+/// What the clients saw.
+#[derive(Debug, Default)]
+pub(crate) struct Seen {
+    /// How often each of them was admitted.
+    pub(crate) admitted: BTreeMap<usize, u64>,
+    pub(crate) denied: u64,
+    pub(crate) errors: u64,
+    pub(crate) slowest: Duration,
+}
+
+pub(super) struct Load(JoinSet<Seen>);
+
+/// Asks for all clients until `end`.
+pub(super) fn start(throttle: &Throttle, end: Instant) -> Load {
+    let mut tasks = JoinSet::new();
+    for client in (0..CLIENTS * TASKS).map(|task| task % CLIENTS) {
+        tasks.spawn(ask(throttle.clone(), client, end));
+    }
+    Load(tasks)
+}
+
+async fn ask(throttle: Throttle, client: usize, end: Instant) -> Seen {
+    let mut seen = Seen::default();
+    while Instant::now() < end {
+        let asked = Instant::now();
+        match throttle.hit(client).await {
+            Ok(decision) if decision.is_allowed() => *seen.admitted.entry(client).or_default() += 1,
+            Ok(_) => seen.denied += 1,
+            Err(_) => seen.errors += 1,
+        }
+        seen.slowest = seen.slowest.max(asked.elapsed());
+        tokio::time::sleep(Duration::from_millis(3)).await;
+    }
+    seen
+}
+
+impl Load {
+    /// What all of them saw.
+    pub(super) async fn end(self) -> Seen {
+        self.0.join_all().await.into_iter().fold(Seen::default(), |mut all, seen| {
+            for (client, admitted) in seen.admitted {
+                *all.admitted.entry(client).or_default() += admitted;
+            }
+            all.denied += seen.denied;
+            all.errors += seen.errors;
+            all.slowest = all.slowest.max(seen.slowest);
+            all
+        })
+    }
+}

@@ -1,0 +1,84 @@
+//! What came of it, and what was to come of it.
+
+use std::fmt;
+use std::time::Duration;
+
+use throttle::Counts;
+
+use super::faults::Faults;
+use super::load::Seen;
+use super::{BUDGET, LIMIT, RECOVERY};
+
+/// What came of a run.
+#[derive(Debug)]
+pub(crate) struct Summary {
+    pub(crate) seed: u64,
+    pub(crate) faults: Faults,
+    pub(crate) seen: Seen,
+    pub(crate) elapsed: Duration,
+    pub(crate) counts: Counts,
+    pub(crate) back_after: Option<Duration>,
+}
+
+/// What a machine that has more to do may add to a decision.
+const SLACK: Duration = Duration::from_millis(400);
+
+impl Summary {
+    /// What one client may have had: the bucket, and what ran into it until the end of the last second.
+    fn bound(&self) -> u64 {
+        LIMIT + LIMIT * (self.elapsed.as_secs() + 1)
+    }
+
+    /// What went wrong: a line for each.
+    pub(crate) fn problems(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        for (client, admitted) in &self.seen.admitted {
+            if *admitted > self.bound() {
+                problems.push(format!(
+                    "client {client} was admitted {admitted} times, not {} at most",
+                    self.bound()
+                ));
+            }
+            if *admitted < self.bound() / 2 {
+                problems
+                    .push(format!("client {client} was admitted {admitted} times only, of {}", self.bound()));
+            }
+        }
+        if self.seen.errors > 0 {
+            problems.push(format!("{} requests ended in an error", self.seen.errors));
+        }
+        // One deadline more for the fallback, which needs none here.
+        let longest = BUDGET + Duration::from_millis(100) + SLACK;
+        if self.seen.slowest > longest {
+            problems.push(format!("a decision took {:?}, not {longest:?} at most", self.seen.slowest));
+        }
+        if self.back_after.is_none_or(|took| took > RECOVERY + Duration::from_secs(3)) {
+            problems.push(format!("it was back on Redis after {:?}", self.back_after));
+        }
+        problems
+    }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { seed, faults, seen, elapsed, counts, back_after } = self;
+        writeln!(f, "seed {seed}: {} kills and {} pauses in {elapsed:.1?}", faults.kills, faults.pauses)?;
+        let admitted: Vec<_> = seen.admitted.values().map(u64::to_string).collect();
+        writeln!(f, "admitted     {} (at most {} each)", admitted.join(", "), self.bound())?;
+        writeln!(f, "denied       {}", seen.denied)?;
+        writeln!(f, "errors       {}", seen.errors)?;
+        writeln!(
+            f,
+            "by Redis     {}",
+            counts.allowed + counts.denied - counts.fallback - counts.breaker_open
+        )?;
+        writeln!(
+            f,
+            "by memory    {} after a failure, {} without asking Redis",
+            counts.fallback, counts.breaker_open
+        )?;
+        writeln!(f, "tried again  {}", counts.retries)?;
+        writeln!(f, "slowest      {:.1?}", seen.slowest)?;
+        writeln!(f, "back after   {back_after:.1?}")
+    }
+}

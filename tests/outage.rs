@@ -1,0 +1,69 @@
+//! The example `failover` under constant load, while Redis is killed and comes back.
+
+#![cfg(feature = "redis")]
+
+mod process;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use process::Example;
+use process::redis::Redis;
+
+/// An answer, when it came and how long it took.
+struct Seen {
+    at: Duration,
+    took: Duration,
+    status: u16,
+}
+
+/// What each client sees until it is told to stop.
+fn load(example: &Example, began: Instant, stop: &AtomicBool) -> Vec<Seen> {
+    let mut seen = Vec::new();
+    while !stop.load(Ordering::Relaxed) {
+        let asked = Instant::now();
+        let status = example.get("/api").status;
+        seen.push(Seen { at: began.elapsed(), took: asked.elapsed(), status });
+        thread::sleep(Duration::from_millis(5));
+    }
+    seen
+}
+
+/// What the attempts at Redis and the waits between them come to at most: three deadlines, and 150 ms.
+const BUDGET: Duration = Duration::from_millis(450);
+
+/// What a busy machine may add to a request of plain HTTP.
+const SLACK: Duration = Duration::from_millis(500);
+
+#[test]
+fn the_limit_holds_through_an_outage_and_nobody_sees_an_error() {
+    let mut redis = Redis::start();
+    let example = Example::start_with("failover", &[("REDIS_URL", &redis.url())]);
+    let (began, stop) = (Instant::now(), AtomicBool::new(false));
+    let seen: Vec<Seen> = thread::scope(|scope| {
+        let clients: Vec<_> = (0..4).map(|_| scope.spawn(|| load(&example, began, &stop))).collect();
+        thread::sleep(Duration::from_secs(2));
+        assert!(example.get("/status").body.starts_with("breaker closed"));
+        redis.kill();
+        thread::sleep(Duration::from_secs(1));
+        assert!(!example.get("/status").body.starts_with("breaker closed"));
+        thread::sleep(Duration::from_secs(2));
+        redis.start_again();
+        // Back within the recovery time, and what a connection and one request take.
+        thread::sleep(Duration::from_secs(3));
+        assert!(example.get("/status").body.starts_with("breaker closed"), "{}", example.get("/status").body);
+        thread::sleep(Duration::from_secs(2));
+        stop.store(true, Ordering::Relaxed);
+        clients.into_iter().flat_map(|client| client.join().expect("a client")).collect()
+    });
+    let took = began.elapsed();
+    assert!(seen.iter().all(|seen| matches!(seen.status, 200 | 429)), "an error");
+    let slowest = seen.iter().max_by_key(|seen| seen.took).expect("an answer");
+    assert!(slowest.took < BUDGET + SLACK, "{:?} at {:?}", slowest.took, slowest.at);
+    let admitted = seen.iter().filter(|seen| seen.status == 200).count() as u64;
+    // Fifty at once and five a second, whoever counts.
+    let bound = 50 + 5 * (took.as_secs() + 1);
+    assert!(admitted <= bound, "{admitted} of at most {bound}");
+    assert!(admitted >= bound - 20, "{admitted} of {bound}: an outage is no reason to deny");
+}

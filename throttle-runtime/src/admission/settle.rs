@@ -1,0 +1,46 @@
+//! Paying the backend, when it is back, for what another one admitted in its place.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+
+use super::Ticket;
+use crate::BackendError;
+use crate::backend::Mode;
+
+/// Pays what those who pay for these tickets owe the backend. `false` if another request is at it: until it is done,
+/// the other backend decides, as only it knows what it has admitted. Who asks for nothing pays for nothing, either.
+pub(super) async fn pay(tickets: &[&Ticket<'_>], mode: Mode, left: Duration) -> Result<bool, BackendError> {
+    for ticket in tickets {
+        let Some(carry) = &ticket.policy.carry else { continue };
+        let charge = ticket.charge();
+        if carry.owes(&charge) {
+            if mode == Mode::Peek {
+                return Ok(false);
+            }
+            let (backend, deadline) = (&*ticket.policy.primary.backend, ticket.policy.deadline.min(left));
+            carry.pay(&charge, backend, deadline, ticket.now()).await?;
+            if carry.owes(&charge) {
+                return Ok(false);
+            }
+        }
+    }
+    Ok(true)
+}
+
+/// Pays, in a task of its own, for all that were decided about by the other backend and do not ask again by
+/// themselves. To be called when the backend has answered.
+pub(super) fn pay_others(ticket: &Ticket<'_>) {
+    let Some(carry) = ticket.policy.carry.as_ref().filter(|carry| carry.is_owed()) else { return };
+    let Some(turn) = carry.turn() else { return };
+    let Ok(runtime) = Handle::try_current() else { return };
+    let (policy, clock) = (Arc::clone(&ticket.policy), Arc::clone(&ticket.throttle.common().clock));
+    runtime.spawn(async move {
+        let _turn = turn;
+        if let Some(carry) = &policy.carry {
+            // What is not paid now is paid after the next answer.
+            let _ = carry.pay_all(&*policy.primary.backend, policy.deadline, &*clock).await;
+        }
+    });
+}
