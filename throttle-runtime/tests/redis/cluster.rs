@@ -212,7 +212,7 @@ async fn b072_a_hold_of_the_dead_ends() {
     for name in names.iter().filter(is_own) {
         for (token, answers) in [("12345678", 2), ("abcdefgh", 1)] {
             let mut hold = redis::cmd("EVAL");
-            hold.arg(include_str!("../../src/backend/redis/hold.lua")).arg(1).arg(name).arg(token);
+            hold.arg(include_str!("../../src/backend/redis/cluster/hold.lua")).arg(1).arg(name).arg(token);
             let held: Vec<redis::Value> = hold.query(&mut nodes.masters[0].connect()).expect("an answer");
             assert_eq!(held.len(), answers, "one holds it, and no other one");
         }

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use redis::Value;
 
+use super::cluster::Part;
 use super::engine::{Engine, bytes};
 use super::failure::nonsense;
-use super::part::Part;
 use super::question::{Question, States};
 use super::scripts::{READ, WRITE};
 use super::servers::Servers;

@@ -1,6 +1,5 @@
 //! In Redis: limits that any number of processes share.
 
-mod across;
 mod address;
 mod answer;
 mod around;
@@ -12,15 +11,10 @@ mod connector;
 mod denied;
 mod engine;
 mod failure;
-mod hash_slot;
-mod held;
 mod job;
-mod map;
 mod names;
-mod part;
 mod place;
 mod question;
-mod redirect;
 mod reset;
 mod scripted;
 mod scripts;
@@ -31,7 +25,6 @@ mod slot;
 mod stored;
 #[cfg(feature = "redis-tls")]
 mod tls;
-mod topology;
 
 use std::fmt;
 

@@ -7,14 +7,13 @@ use std::sync::Arc;
 use redis::{Client, ConnectionInfo, ProtocolVersion, RedisConnectionInfo};
 
 use super::address;
-use super::cluster::Cluster;
+use super::cluster::{Address, Cluster};
 use super::sentinels::Sentinels;
 use super::server::Server;
 use super::servers::Servers;
 use super::slot::Slot;
 #[cfg(feature = "redis-tls")]
 use super::tls::Tls;
-use super::topology::Address;
 use crate::ConfigError;
 
 pub(super) struct Place {

@@ -51,7 +51,8 @@ pub(super) static WRITE: LazyLock<Loaded> =
     LazyLock::new(|| Loaded::new(include_str!("write.lua").to_owned()));
 
 /// Holds states for a decision that is made in several places.
-pub(super) static HOLD: LazyLock<Loaded> = LazyLock::new(|| Loaded::new(include_str!("hold.lua").to_owned()));
+pub(super) static HOLD: LazyLock<Loaded> =
+    LazyLock::new(|| Loaded::new(include_str!("cluster/hold.lua").to_owned()));
 
 /// All of them.
 pub(super) fn all() -> [&'static Loaded; 4] {

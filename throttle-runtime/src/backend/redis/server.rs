@@ -4,10 +4,8 @@ use std::sync::{Arc, Weak};
 
 use redis::{Client, RedisError};
 
-use super::cluster::Cluster;
-use super::redirect::{Redirect, speaks_against_map};
+use super::cluster::{Address, Cluster, Redirect, speaks_against_map};
 use super::sentinels::Sentinels;
-use super::topology::Address;
 use crate::BackendError;
 
 pub(super) enum Server {

@@ -5,16 +5,16 @@
 
 use std::time::Instant;
 
-use super::engine::Engine;
 use super::held::Held;
-use super::question::{Question, States};
-use super::stored;
 use crate::BackendError;
+use crate::backend::redis::engine::Engine;
+use crate::backend::redis::question::{Question, States};
+use crate::backend::redis::stored;
 use crate::backend::{Mode, Verdict};
 use crate::strategy::State;
 
 impl Engine {
-    pub(super) async fn decide_across(
+    pub(in crate::backend::redis) async fn decide_across(
         &self,
         question: &Question<'_>,
         denials_last: bool,

@@ -2,18 +2,18 @@
 
 use redis::{Cmd, ErrorKind, RedisError, ServerErrorKind, Value};
 
-use super::slot::Connection;
 use super::topology::Address;
+use crate::backend::redis::slot::Connection;
 
 /// Where a request belongs.
-pub(super) struct Redirect {
+pub(in crate::backend::redis) struct Redirect {
     pub(super) to: Address,
     /// Whether only this one does, as its slot is on the move.
     pub(super) asking: bool,
 }
 
 impl Redirect {
-    pub(super) fn of(error: &RedisError, from: &Address) -> Option<Self> {
+    pub(in crate::backend::redis) fn of(error: &RedisError, from: &Address) -> Option<Self> {
         let (to, _) = error.redirect_node()?;
         let (host, port) = to.rsplit_once(':')?;
         let host = if host.is_empty() { &from.host } else { host };
@@ -28,7 +28,7 @@ impl Redirect {
 }
 
 /// Whether what is known about the cluster may be wrong.
-pub(super) fn speaks_against_map(error: &RedisError) -> bool {
+pub(in crate::backend::redis) fn speaks_against_map(error: &RedisError) -> bool {
     use ServerErrorKind::{ClusterDown, Moved, TryAgain};
     [Moved, ClusterDown, TryAgain].into_iter().any(|kind| error.kind() == ErrorKind::Server(kind))
 }

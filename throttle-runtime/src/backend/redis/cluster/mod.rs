@@ -3,6 +3,14 @@
 //! Each node is a [`Slot`] as a single server is: one that is lost or hangs costs nothing to the others. What is known is
 //! doubted whenever a node says so or is lost, and then learnt again, from whichever node answers.
 
+mod across;
+mod hash_slot;
+mod held;
+mod map;
+mod part;
+mod redirect;
+mod topology;
+
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard, Weak};
@@ -13,13 +21,14 @@ use tokio::runtime::Handle;
 use tokio::sync::Mutex;
 use tokio::time::{sleep, timeout};
 
+use self::map::{Map, Nodes};
+pub(super) use self::part::{Part, lane};
+pub(super) use self::redirect::{Redirect, speaks_against_map};
+pub(super) use self::topology::Address;
 use super::connector;
 use super::failure::{self, Refusal};
-use super::map::{Map, Nodes};
-use super::redirect::Redirect;
 use super::server::Server;
 use super::slot::{self, Slot};
-use super::topology::{self, Address};
 use crate::{BackendError, ErrorKind};
 
 /// How long a request that was sent on waits at most. Who asked has a deadline, but who sends it has none.
