@@ -5,12 +5,13 @@ use std::time::Duration;
 use redis::Value;
 
 use super::cluster::Part;
+use super::connect::connector;
 use super::engine::{Engine, bytes};
 use super::failure::nonsense;
 use super::question::{Question, States};
 use super::scripts::{READ, WRITE};
 use super::servers::Servers;
-use super::{connector, stored};
+use super::stored;
 use crate::backend::{Mode, Verdict};
 use crate::strategy::State;
 use crate::{BackendError, ErrorKind};

@@ -1,36 +1,25 @@
 //! In Redis: limits that any number of processes share.
 
-mod address;
-mod answer;
-mod around;
-mod batch;
 mod builder;
 mod cluster;
 mod compare;
-mod connector;
+mod connect;
 mod denied;
 mod engine;
 mod failure;
-mod job;
 mod names;
-mod place;
 mod question;
 mod reset;
 mod scripted;
 mod scripts;
-mod sentinels;
-mod server;
 mod servers;
-mod slot;
 mod stored;
-#[cfg(feature = "redis-tls")]
-mod tls;
 
 use std::fmt;
 
 pub use self::builder::RedisBuilder;
+use self::connect::Place;
 use self::engine::Engine;
-use self::place::Place;
 use self::question::Question;
 use super::{Backend, Charge, Mode, Reply, Verdict};
 use crate::{ConfigError, Soon};

@@ -41,7 +41,7 @@ impl Loaded {
 
 /// Decides by any steps of strategies.
 pub(super) static DECIDE: LazyLock<Loaded> =
-    LazyLock::new(|| Loaded::new(steps() + include_str!("decide.lua")));
+    LazyLock::new(|| Loaded::new(steps() + include_str!("scripted/decide.lua")));
 
 /// Reads the time and states.
 pub(super) static READ: LazyLock<Loaded> = LazyLock::new(|| Loaded::new(include_str!("read.lua").to_owned()));

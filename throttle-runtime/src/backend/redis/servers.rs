@@ -6,9 +6,8 @@ use std::sync::Arc;
 use redis::{Cmd, Value};
 
 use super::cluster::{self, Cluster, Part};
-use super::connector;
+use super::connect::{Slot, connector};
 use super::scripts::Loaded;
-use super::slot::Slot;
 use crate::BackendError;
 
 /// All servers of a backend.

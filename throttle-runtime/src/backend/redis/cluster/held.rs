@@ -14,12 +14,13 @@ use tokio::time::timeout;
 
 use super::part::Part;
 use crate::backend::redis::compare::{Swap, step_aside};
+use crate::backend::redis::connect::connector;
 use crate::backend::redis::engine::bytes;
 use crate::backend::redis::failure::nonsense;
 use crate::backend::redis::question::States;
 use crate::backend::redis::scripts::HOLD;
 use crate::backend::redis::servers::Servers;
-use crate::backend::redis::{connector, stored};
+use crate::backend::redis::stored;
 use crate::clock::Clock;
 use crate::strategy::State;
 use crate::{BackendError, ErrorKind};

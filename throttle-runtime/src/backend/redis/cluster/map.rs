@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::topology::{Address, Range};
 use crate::BackendError;
-use crate::backend::redis::slot::Slot;
+use crate::backend::redis::connect::Slot;
 
 pub(super) type Nodes = BTreeMap<Address, Arc<Slot>>;
 

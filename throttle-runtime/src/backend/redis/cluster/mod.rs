@@ -25,10 +25,8 @@ use self::map::{Map, Nodes};
 pub(super) use self::part::{Part, lane};
 pub(super) use self::redirect::{Redirect, speaks_against_map};
 pub(super) use self::topology::Address;
-use super::connector;
+use super::connect::{Server, Slot, closed, connector};
 use super::failure::{self, Refusal};
-use super::server::Server;
-use super::slot::{self, Slot};
 use crate::{BackendError, ErrorKind};
 
 /// How long a request that was sent on waits at most. Who asked has a deadline, but who sends it has none.
@@ -78,7 +76,7 @@ impl Cluster {
 
     fn unknown(self: &Arc<Self>, map: &Map, hash_slot: u16) -> BackendError {
         if map.closed {
-            return slot::closed();
+            return closed();
         }
         self.doubt();
         if map.masters.is_empty() {
@@ -176,7 +174,7 @@ impl Cluster {
             for node in masters.values() {
                 node.close();
             }
-            return Err(slot::closed());
+            return Err(closed());
         }
         let (next, gone) = map.followed_by(ranges, masters);
         *map = Arc::new(next);
@@ -224,7 +222,7 @@ impl Cluster {
         let node = self.node(address)?;
         let mut map = self.write();
         if map.closed {
-            return Err(slot::closed());
+            return Err(closed());
         }
         Ok(Arc::clone(Arc::make_mut(&mut map).guests.entry(address.clone()).or_insert(node)))
     }

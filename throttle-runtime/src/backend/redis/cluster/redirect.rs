@@ -3,7 +3,7 @@
 use redis::{Cmd, ErrorKind, RedisError, ServerErrorKind, Value};
 
 use super::topology::Address;
-use crate::backend::redis::slot::Connection;
+use crate::backend::redis::connect::Connection;
 
 /// Where a request belongs.
 pub(in crate::backend::redis) struct Redirect {

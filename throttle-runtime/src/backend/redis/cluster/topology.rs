@@ -4,9 +4,9 @@ use std::fmt;
 
 use redis::{AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, RedisError, Value};
 
-use crate::backend::redis::around::{self, ALL};
+use crate::backend::redis::connect::around::{self, ALL};
+use crate::backend::redis::connect::{address, connector};
 use crate::backend::redis::failure::{self, nonsense};
-use crate::backend::redis::{address, connector};
 use crate::{BackendError, ErrorKind};
 
 /// Where a node is.

@@ -12,10 +12,10 @@ use tokio::sync::oneshot;
 use tokio::task::{JoinSet, yield_now};
 
 use super::answer::{self, Answer};
-use super::failure::{self, nonsense};
 use super::job::{Call, Job};
-use super::scripts::DECIDE;
-use super::slot::{Connection, Slot};
+use crate::backend::redis::connect::{Connection, Slot};
+use crate::backend::redis::failure::{self, nonsense};
+use crate::backend::redis::scripts::DECIDE;
 use crate::clock::Clock;
 use crate::{BackendError, ErrorKind};
 
@@ -27,7 +27,7 @@ const LIMITS: usize = 256;
 
 /// Where the requests of one connection come together: those of one slot of a cluster, or all.
 #[derive(Default)]
-pub(super) struct Lanes {
+pub(in crate::backend::redis) struct Lanes {
     inner: Mutex<Inner>,
     /// Apart from the rest: with a runtime that ends, a task is dropped by whoever starts it, and then takes its leave.
     callers: Mutex<JoinSet<()>>,
@@ -120,7 +120,7 @@ impl Lanes {
     }
 
     /// Ends all calls, and the waiting for them.
-    pub(super) fn close(&self) {
+    pub(in crate::backend::redis) fn close(&self) {
         let mut inner = lock(&self.inner);
         inner.closed = true;
         inner.lanes.values_mut().flat_map(|lane| lane.waiting.drain(..)).for_each(Seat::turn_away);

@@ -1,12 +1,16 @@
 //! Decisions by one script: one round trip.
 
+mod answer;
+mod batch;
+mod job;
+
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::answer::{Answer, Ruling};
-use super::batch;
+use self::answer::{Answer, Ruling};
+pub(super) use self::batch::Lanes;
+use self::job::Job;
 use super::compare::step_aside;
 use super::engine::Engine;
-use super::job::Job;
 use super::question::Question;
 use crate::backend::Verdict;
 use crate::strategy::Script;

@@ -12,10 +12,10 @@ use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::sleep;
 
-use super::batch::Lanes;
 use super::connector;
-use super::failure::{self, Refusal};
 use super::server::Server;
+use crate::backend::redis::failure::{self, Refusal};
+use crate::backend::redis::scripted::Lanes;
 use crate::{BackendError, ErrorKind};
 
 /// So many requests in a row that were given up while nothing came back, and the connection is replaced.
@@ -28,7 +28,7 @@ const PATIENCE: Duration = Duration::from_millis(10);
 const LAST_ANSWERS: Duration = Duration::from_secs(1);
 
 /// The connection in use, if there is one, and how to come by the next.
-pub(super) struct Slot {
+pub(in crate::backend::redis) struct Slot {
     pub(super) server: Server,
     live: RwLock<Live>,
     /// Whether a connector is at work.
@@ -46,14 +46,14 @@ struct Live {
 }
 
 /// A connection, and how long nothing has come back on it.
-pub(super) struct Connection {
+pub(in crate::backend::redis) struct Connection {
     multiplexed: MultiplexedConnection,
     born: Instant,
     /// When the last answer came, in microseconds from `born`.
     answered: AtomicU64,
     silent: AtomicU32,
     /// Where requests that are decided together meet.
-    pub(super) lanes: Lanes,
+    pub(in crate::backend::redis) lanes: Lanes,
 }
 
 impl Connection {
@@ -71,12 +71,12 @@ impl Connection {
         u64::try_from(self.born.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 
-    pub(super) async fn send(&self, command: &Cmd) -> Result<Value, RedisError> {
+    pub(in crate::backend::redis) async fn send(&self, command: &Cmd) -> Result<Value, RedisError> {
         self.multiplexed.clone().send_packed_command(command).await?.extract_error()
     }
 
     /// The same for a slot that is on its way to this node, with nothing in between.
-    pub(super) async fn send_asking(&self, command: Cmd) -> Result<Value, RedisError> {
+    pub(in crate::backend::redis) async fn send_asking(&self, command: Cmd) -> Result<Value, RedisError> {
         let mut both = Pipeline::with_capacity(2);
         both.add_command(redis::cmd("ASKING")).add_command(command);
         let mut answers = self.multiplexed.clone().send_packed_commands(&both, 1, 1).await?;
@@ -91,7 +91,7 @@ impl Connection {
 }
 
 impl Slot {
-    pub(super) fn new(server: Server, max_in_flight: usize) -> Self {
+    pub(in crate::backend::redis) fn new(server: Server, max_in_flight: usize) -> Self {
         Self {
             server,
             live: RwLock::default(),
@@ -102,7 +102,7 @@ impl Slot {
     }
 
     /// Lets a request in. It fails at once if there is no connection, or if too many requests wait already.
-    pub(super) fn enter(self: &Arc<Self>) -> Result<Visit<'_>, BackendError> {
+    pub(in crate::backend::redis) fn enter(self: &Arc<Self>) -> Result<Visit<'_>, BackendError> {
         let permit = self.in_flight.try_acquire().map_err(|_| {
             let text = format!("{} requests wait for Redis already", self.max_in_flight);
             BackendError::new(ErrorKind::Timeout, text)
@@ -113,7 +113,7 @@ impl Slot {
     }
 
     /// One request by itself.
-    pub(super) async fn send(self: &Arc<Self>, command: Cmd) -> Result<Value, Refusal> {
+    pub(in crate::backend::redis) async fn send(self: &Arc<Self>, command: Cmd) -> Result<Value, Refusal> {
         let visit = self.enter()?;
         let answer = self.ask(&visit.connection, command).await;
         visit.over();
@@ -121,7 +121,7 @@ impl Slot {
     }
 
     /// One call on a connection. Whatever a node of a cluster sends on did not run there, so it goes on once.
-    pub(super) async fn ask(
+    pub(in crate::backend::redis) async fn ask(
         self: &Arc<Self>,
         connection: &Arc<Connection>,
         command: Cmd,
@@ -140,7 +140,11 @@ impl Slot {
     }
 
     /// Gives the connection up if that is what the error says.
-    pub(super) fn heed(self: &Arc<Self>, connection: &Arc<Connection>, error: RedisError) -> RedisError {
+    pub(in crate::backend::redis) fn heed(
+        self: &Arc<Self>,
+        connection: &Arc<Connection>,
+        error: RedisError,
+    ) -> RedisError {
         if failure::is_of_connection(&error) {
             let why = failure::backend_error("the connection to Redis was lost", error.clone());
             self.lose(connection, why);
@@ -192,12 +196,12 @@ impl Slot {
         self.server.lost();
     }
 
-    pub(super) fn close(&self) {
+    pub(in crate::backend::redis) fn close(&self) {
         *self.write() = Live { closed: true, ..Live::default() };
     }
 
     /// Closes it as soon as those who were let in have their answers, or have waited long enough for them.
-    pub(super) fn retire(&self) {
+    pub(in crate::backend::redis) fn retire(&self) {
         let connection = std::mem::replace(&mut *self.write(), Live { closed: true, ..Live::default() });
         if let Some(connection) = connection.connection
             && let Ok(runtime) = Handle::try_current()
@@ -213,7 +217,7 @@ impl Slot {
         self.live.read().unwrap_or_else(PoisonError::into_inner).closed
     }
 
-    pub(super) fn is_connected(&self) -> bool {
+    pub(in crate::backend::redis) fn is_connected(&self) -> bool {
         self.live.read().unwrap_or_else(PoisonError::into_inner).connection.is_some()
     }
 
@@ -222,14 +226,14 @@ impl Slot {
     }
 }
 
-pub(super) fn closed() -> BackendError {
+pub(in crate::backend::redis) fn closed() -> BackendError {
     BackendError::new(ErrorKind::Closed, "the backend is closed")
 }
 
 /// A request that waits for its answer. Dropped before, it was given up.
-pub(super) struct Visit<'a> {
+pub(in crate::backend::redis) struct Visit<'a> {
     slot: &'a Arc<Slot>,
-    pub(super) connection: Arc<Connection>,
+    pub(in crate::backend::redis) connection: Arc<Connection>,
     since: u64,
     over: bool,
     _permit: SemaphorePermit<'a>,
@@ -237,7 +241,7 @@ pub(super) struct Visit<'a> {
 
 impl Visit<'_> {
     /// The answer is there.
-    pub(super) fn over(mut self) {
+    pub(in crate::backend::redis) fn over(mut self) {
         self.over = true;
         self.connection.hear();
     }

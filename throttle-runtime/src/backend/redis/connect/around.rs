@@ -13,10 +13,10 @@ use crate::BackendError;
 const PATIENCE: Duration = Duration::from_millis(100);
 
 /// How long all of them may take together: the rest of an attempt is for whom they name.
-pub(super) const ALL: Duration = Duration::from_millis(600);
+pub(in crate::backend::redis) const ALL: Duration = Duration::from_millis(600);
 
 /// The first answer, or else the last error, if there was any.
-pub(super) async fn first_answer<T, F>(
+pub(in crate::backend::redis) async fn first_answer<T, F>(
     of: &[Client],
     ask: impl Fn(Client) -> F,
 ) -> Result<T, Option<BackendError>>
