@@ -5,13 +5,12 @@ use std::time::Duration;
 use redis::Value;
 
 use super::cluster::Part;
-use super::connect::connector;
 use super::engine::{Engine, bytes};
 use super::failure::nonsense;
 use super::question::{Question, States};
 use super::scripts::{READ, WRITE};
 use super::servers::Servers;
-use super::stored;
+use super::{random, stored};
 use crate::backend::{Mode, Verdict};
 use crate::strategy::State;
 use crate::{BackendError, ErrorKind};
@@ -152,7 +151,7 @@ const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// Others were faster: after a random while the way may be free.
 pub(super) async fn step_aside(attempt: u32) {
     let most = Duration::from_micros(200 << attempt.min(6));
-    tokio::time::sleep(connector::random_part(most)).await;
+    tokio::time::sleep(random::part(most)).await;
 }
 
 fn contended() -> BackendError {

@@ -9,6 +9,7 @@ mod engine;
 mod failure;
 mod names;
 mod question;
+mod random;
 mod reset;
 mod scripted;
 mod scripts;

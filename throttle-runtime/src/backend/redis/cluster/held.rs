@@ -14,13 +14,12 @@ use tokio::time::timeout;
 
 use super::part::Part;
 use crate::backend::redis::compare::{Swap, step_aside};
-use crate::backend::redis::connect::connector;
 use crate::backend::redis::engine::bytes;
 use crate::backend::redis::failure::nonsense;
 use crate::backend::redis::question::States;
 use crate::backend::redis::scripts::HOLD;
 use crate::backend::redis::servers::Servers;
-use crate::backend::redis::stored;
+use crate::backend::redis::{random, stored};
 use crate::clock::Clock;
 use crate::strategy::State;
 use crate::{BackendError, ErrorKind};
@@ -67,7 +66,7 @@ impl Held {
     }
 
     async fn take_one(&mut self, part: Part, is_dropped: impl Fn() -> bool) -> Result<(), BackendError> {
-        let token = connector::random().to_be_bytes();
+        let token = random::number().to_be_bytes();
         for attempt in 0.. {
             if is_dropped() || self.is_late() {
                 break;

@@ -6,8 +6,8 @@ use redis::Client;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
-use super::connector;
 use crate::BackendError;
+use crate::backend::redis::random;
 
 /// How long one is waited for before the next one is asked as well.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -26,7 +26,7 @@ where
 {
     let end = Instant::now() + ALL;
     // All processes that lose a server together do not ask the same one.
-    let (before, from) = of.split_at(connector::random_index(of.len()));
+    let (before, from) = of.split_at(random::index(of.len()));
     let mut others = from.iter().chain(before);
     let mut asked = JoinSet::new();
     let mut why = None;

@@ -1,6 +1,5 @@
 //! Brings up connections, behind the backs of requests.
 
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -11,8 +10,9 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 
-use super::slot::{Connection, Slot};
-use crate::backend::redis::{failure, scripts};
+use super::connection::Connection;
+use super::slot::Slot;
+use crate::backend::redis::{failure, random, scripts};
 use crate::{BackendError, ErrorKind};
 
 /// How long one attempt may take, with everything that makes a connection ready for requests.
@@ -153,21 +153,5 @@ fn failed(error: RedisError) -> BackendError {
 pub(in crate::backend::redis) fn pause(failures: u32) -> Duration {
     let (first, longest) = PAUSES;
     let most = first.saturating_mul(1 << failures.min(16)).min(longest);
-    random_part(most)
-}
-
-/// A random part of a time.
-pub(in crate::backend::redis) fn random_part(of: Duration) -> Duration {
-    let micros = u64::try_from(of.as_micros()).unwrap_or(u64::MAX);
-    Duration::from_micros(random() % micros.saturating_add(1))
-}
-
-/// One of this many, by its index.
-pub(super) fn random_index(of: usize) -> usize {
-    let of = u64::try_from(of).unwrap_or(u64::MAX).max(1);
-    usize::try_from(random() % of).unwrap_or_default()
-}
-
-pub(in crate::backend::redis) fn random() -> u64 {
-    RandomState::new().build_hasher().finish()
+    random::part(most)
 }

@@ -2,27 +2,20 @@
 //! and a [connector](super::connector) at work.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use redis::aio::MultiplexedConnection;
-use redis::{Cmd, Pipeline, RedisError, Value};
+use redis::{Cmd, RedisError, Value};
 use tokio::runtime::Handle;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::Semaphore;
 use tokio::time::sleep;
 
+use super::connection::Connection;
 use super::connector;
 use super::server::Server;
 use crate::backend::redis::failure::{self, Refusal};
-use crate::backend::redis::scripted::Lanes;
 use crate::{BackendError, ErrorKind};
-
-/// So many requests in a row that were given up while nothing came back, and the connection is replaced.
-const SILENT: u32 = 3;
-
-/// Who gives up earlier than that has said nothing about the server: clients hang up at any time.
-const PATIENCE: Duration = Duration::from_millis(10);
 
 /// How long those who wait for a server that is of no more use go on waiting.
 const LAST_ANSWERS: Duration = Duration::from_secs(1);
@@ -33,8 +26,8 @@ pub(in crate::backend::redis) struct Slot {
     live: RwLock<Live>,
     /// Whether a connector is at work.
     pub(super) connecting: AtomicBool,
-    in_flight: Semaphore,
-    max_in_flight: usize,
+    pub(super) in_flight: Semaphore,
+    pub(super) max_in_flight: usize,
 }
 
 #[derive(Default)]
@@ -43,51 +36,6 @@ struct Live {
     /// Why there is none.
     why: Option<BackendError>,
     closed: bool,
-}
-
-/// A connection, and how long nothing has come back on it.
-pub(in crate::backend::redis) struct Connection {
-    multiplexed: MultiplexedConnection,
-    born: Instant,
-    /// When the last answer came, in microseconds from `born`.
-    answered: AtomicU64,
-    silent: AtomicU32,
-    /// Where requests that are decided together meet.
-    pub(in crate::backend::redis) lanes: Lanes,
-}
-
-impl Connection {
-    pub(super) fn new(multiplexed: MultiplexedConnection) -> Self {
-        Self {
-            multiplexed,
-            born: Instant::now(),
-            answered: AtomicU64::new(0),
-            silent: AtomicU32::new(0),
-            lanes: Lanes::default(),
-        }
-    }
-
-    fn age(&self) -> u64 {
-        u64::try_from(self.born.elapsed().as_micros()).unwrap_or(u64::MAX)
-    }
-
-    pub(in crate::backend::redis) async fn send(&self, command: &Cmd) -> Result<Value, RedisError> {
-        self.multiplexed.clone().send_packed_command(command).await?.extract_error()
-    }
-
-    /// The same for a slot that is on its way to this node, with nothing in between.
-    pub(in crate::backend::redis) async fn send_asking(&self, command: Cmd) -> Result<Value, RedisError> {
-        let mut both = Pipeline::with_capacity(2);
-        both.add_command(redis::cmd("ASKING")).add_command(command);
-        let mut answers = self.multiplexed.clone().send_packed_commands(&both, 1, 1).await?;
-        answers.pop().unwrap_or(Value::Nil).extract_error()
-    }
-
-    /// An answer has come.
-    fn hear(&self) {
-        self.answered.fetch_max(self.age(), Ordering::Relaxed);
-        self.silent.store(0, Ordering::Relaxed);
-    }
 }
 
 impl Slot {
@@ -99,17 +47,6 @@ impl Slot {
             in_flight: Semaphore::new(max_in_flight),
             max_in_flight,
         }
-    }
-
-    /// Lets a request in. It fails at once if there is no connection, or if too many requests wait already.
-    pub(in crate::backend::redis) fn enter(self: &Arc<Self>) -> Result<Visit<'_>, BackendError> {
-        let permit = self.in_flight.try_acquire().map_err(|_| {
-            let text = format!("{} requests wait for Redis already", self.max_in_flight);
-            BackendError::new(ErrorKind::Timeout, text)
-        })?;
-        let connection = self.connection()?;
-        let since = connection.age();
-        Ok(Visit { slot: self, connection, since, over: false, _permit: permit })
     }
 
     /// One request by itself.
@@ -153,7 +90,7 @@ impl Slot {
         error
     }
 
-    fn connection(self: &Arc<Self>) -> Result<Arc<Connection>, BackendError> {
+    pub(super) fn connection(self: &Arc<Self>) -> Result<Arc<Connection>, BackendError> {
         let live = self.live.read().unwrap_or_else(PoisonError::into_inner);
         let why = match &*live {
             Live { connection: Some(connection), .. } => return Ok(Arc::clone(connection)),
@@ -228,39 +165,6 @@ impl Slot {
 
 pub(in crate::backend::redis) fn closed() -> BackendError {
     BackendError::new(ErrorKind::Closed, "the backend is closed")
-}
-
-/// A request that waits for its answer. Dropped before, it was given up.
-pub(in crate::backend::redis) struct Visit<'a> {
-    slot: &'a Arc<Slot>,
-    pub(in crate::backend::redis) connection: Arc<Connection>,
-    since: u64,
-    over: bool,
-    _permit: SemaphorePermit<'a>,
-}
-
-impl Visit<'_> {
-    /// The answer is there.
-    pub(in crate::backend::redis) fn over(mut self) {
-        self.over = true;
-        self.connection.hear();
-    }
-}
-
-impl Drop for Visit<'_> {
-    fn drop(&mut self) {
-        let connection = &self.connection;
-        let waited = Duration::from_micros(connection.age().saturating_sub(self.since));
-        // Answers come in the order of requests, so one of a later time says that the server is there.
-        let answered = connection.answered.load(Ordering::Relaxed) > self.since;
-        if self.over || answered || waited < PATIENCE {
-            return;
-        }
-        if connection.silent.fetch_add(1, Ordering::Relaxed) + 1 >= SILENT {
-            let text = format!("Redis did not answer {SILENT} requests in a row");
-            self.slot.lose(connection, BackendError::new(ErrorKind::Timeout, text));
-        }
-    }
 }
 
 impl fmt::Debug for Slot {
