@@ -24,11 +24,23 @@ pub(super) struct Connection {
     task: AbortHandle,
 }
 
+/// What a request is told.
+type Answer = Result<Reply, BackendError>;
+
 #[derive(Debug)]
 struct Request {
     bytes: Vec<u8>,
-    /// Nobody listens any more if the decision was given up; the reply is then read and dropped.
-    reply: oneshot::Sender<Result<Reply, BackendError>>,
+    /// Nobody listens any more if the decision was given up; the reply is then read and dropped. Empty once it is sent.
+    reply: Option<oneshot::Sender<Answer>>,
+}
+
+impl Drop for Request {
+    /// Whatever has become of the connection, who was not sent is told that.
+    fn drop(&mut self) {
+        if let Some(reply) = self.reply.take() {
+            let _ = reply.send(Err(lost().nothing_charged()));
+        }
+    }
 }
 
 /// Whether the server is there; before the first attempt nobody knows.
@@ -75,19 +87,24 @@ impl Connection {
     /// Sends a command, and waits for its reply.
     pub(super) async fn ask(&self, command: Command<'_>) -> Result<Reply, BackendError> {
         if let Up::No(error) = &*self.up.borrow() {
-            return Err(unreachable(Arc::clone(error)));
+            return Err(unreachable(Arc::clone(error)).nothing_charged());
         }
         let mut bytes = Vec::with_capacity(64);
         command.write(&mut bytes);
         let (reply, answer) = oneshot::channel();
-        self.requests.try_send(Request { bytes, reply }).map_err(|error| match error {
-            TrySendError::Full(_) => {
-                BackendError::new(ErrorKind::Connection, "too many requests wait for Memcached's replies")
-            }
-            TrySendError::Closed(_) => BackendError::new(ErrorKind::Closed, "the backend is closed"),
-        })?;
+        let unsent = |error| {
+            let (kind, text) = match error {
+                TrySendError::Full(_) => {
+                    (ErrorKind::Connection, "too many requests wait for Memcached's replies")
+                }
+                TrySendError::Closed(_) => (ErrorKind::Closed, "the backend is closed"),
+            };
+            BackendError::new(kind, text).nothing_charged()
+        };
+        self.requests.try_send(Request { bytes, reply: Some(reply) }).map_err(unsent)?;
         match answer.await {
-            Ok(Ok(Reply::Refused(line))) => Err(BackendError::new(ErrorKind::Store, line)),
+            // By its protocol it has then not carried out the command.
+            Ok(Ok(Reply::Refused(line))) => Err(BackendError::new(ErrorKind::Store, line).nothing_charged()),
             Ok(reply) => reply,
             Err(_) => Err(lost()),
         }
@@ -119,7 +136,7 @@ async fn keep_up(address: String, mut queue: mpsc::Receiver<Request>, status: wa
         };
         tracing::warn!(target: "throttle", backend = "memcached", %error, "no connection");
         status.send_replace(Up::No(Arc::new(error)));
-        // Who asked meanwhile has waited for nothing: the senders are dropped.
+        // Who asked meanwhile has waited for nothing.
         while queue.try_recv().is_ok() {}
         if queue.is_closed() {
             return;
@@ -162,9 +179,9 @@ async fn serve(mut stream: TcpStream, queue: &mut mpsc::Receiver<Request>) -> io
                 }
                 output.clear();
                 let mut next = Some(request);
-                while let Some(Request { bytes, reply }) = next {
-                    output.extend_from_slice(&bytes);
-                    waiting.push_back(reply);
+                while let Some(mut request) = next {
+                    output.extend_from_slice(&request.bytes);
+                    waiting.extend(request.reply.take());
                     next = queue.try_recv().ok();
                 }
                 timeout(SILENCE, writer.write_all(&output)).await??;
@@ -177,7 +194,7 @@ async fn serve(mut stream: TcpStream, queue: &mut mpsc::Receiver<Request>) -> io
                 let mut taken = 0;
                 while let Some((reply, length)) = Reply::parse(&input[taken..]).map_err(io::Error::other)? {
                     taken += length;
-                    let asked: Option<oneshot::Sender<_>> = waiting.pop_front();
+                    let asked: Option<oneshot::Sender<Answer>> = waiting.pop_front();
                     let asked = asked.ok_or_else(|| io::Error::other("a reply that nobody asked for"))?;
                     let _ = asked.send(Ok(reply));
                 }

@@ -43,7 +43,8 @@ impl Engine {
             return Ok(());
         }
         for part in self.servers.parts(&question.names) {
-            self.refund_there(question, &part, charged).await?;
+            // Of another part something may have been given back.
+            self.refund_there(question, &part, charged).await.map_err(BackendError::in_doubt)?;
         }
         self.forget_denied();
         Ok(())
@@ -77,6 +78,10 @@ impl Engine {
 
     /// The time and what is stored in one place.
     pub(super) async fn read(&self, part: &Part) -> Result<Found, BackendError> {
+        self.try_read(part).await.map_err(BackendError::nothing_charged)
+    }
+
+    async fn try_read(&self, part: &Part) -> Result<Found, BackendError> {
         let answer = self.servers.run(&READ, part, |_| ()).await?;
         let Value::Array(answer) = answer else { return Err(nonsense()) };
         match answer.as_slice() {
@@ -156,5 +161,5 @@ pub(super) async fn step_aside(attempt: u32) {
 
 fn contended() -> BackendError {
     let text = format!("others changed the same states {ATTEMPTS} times in a row");
-    BackendError::new(ErrorKind::Store, text)
+    BackendError::new(ErrorKind::Store, text).nothing_charged()
 }

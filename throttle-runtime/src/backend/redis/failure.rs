@@ -21,8 +21,30 @@ pub(super) fn refusal(error: RedisError) -> Refusal {
     if error.kind() == redis::ErrorKind::Server(ServerErrorKind::NoScript) {
         Refusal::NoScript
     } else {
-        Refusal::Failed(backend_error("Redis did not decide", error))
+        let is_certain = has_changed_nothing(&error);
+        let error = backend_error("Redis did not decide", error);
+        Refusal::Failed(if is_certain { error.nothing_charged() } else { error })
     }
+}
+
+/// What a server says before it runs a script, or in place of it.
+const BEFORE_A_SCRIPT: [&str; 9] =
+    ["LOADING", "BUSY", "CLUSTERDOWN", "TRYAGAIN", "MOVED", "ASK", "NOAUTH", "NOPERM", "WRONGPASS"];
+
+/// What it says to the first command of a script that it concerns, and so to all of them: nothing but the script changes
+/// a server while it runs. Scripts that have written something are not refused any more for want of memory.
+const AT_THE_FIRST_WRITE: [&str; 4] = ["READONLY", "OOM", "NOREPLICAS", "MASTERDOWN"];
+
+/// Whether it is certain that a script has changed nothing.
+fn has_changed_nothing(error: &RedisError) -> bool {
+    let detail = error.detail().unwrap_or_default();
+    // A script that is stopped may have written before, as by a user who may not use all of its commands.
+    let is_of_script = detail.contains("script:") || detail.contains("user_script");
+    let is = |code: &&str| error.code() == Some(code);
+    // Before Redis 7 the errors of commands in scripts are wrapped in texts.
+    let is_wrapped = |code: &&str| detail.contains(&format!("-{code} "));
+    AT_THE_FIRST_WRITE.iter().any(|code| is(code) || is_wrapped(code))
+        || !is_of_script && BEFORE_A_SCRIPT.iter().any(is)
 }
 
 pub(super) fn backend_error(message: &str, error: RedisError) -> BackendError {

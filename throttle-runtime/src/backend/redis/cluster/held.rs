@@ -48,6 +48,15 @@ impl Held {
         clock: Option<&Arc<dyn Clock>>,
         parts: Vec<Part>,
     ) -> Result<Self, BackendError> {
+        // A hold charges nobody.
+        Self::try_take(servers, clock, parts).await.map_err(BackendError::nothing_charged)
+    }
+
+    async fn try_take(
+        servers: &Servers,
+        clock: Option<&Arc<dyn Clock>>,
+        parts: Vec<Part>,
+    ) -> Result<Self, BackendError> {
         let (caller, answer) = oneshot::channel();
         let (since, places) = (Instant::now(), Vec::new());
         let mut held = Self { servers: servers.clone(), clock: clock.cloned(), since, at: 0, places };
@@ -108,12 +117,13 @@ impl Held {
     pub(super) async fn store(mut self, after: &States, at: u64) -> Result<(), BackendError> {
         // Later a hold might be somebody else's before this is written.
         if self.is_late() {
-            return Err(lost());
+            return Err(lost().nothing_charged());
         }
         let of = |part: &Part| part.indexes.iter().filter_map(|index| after.get(*index).cloned()).collect();
         let changes = self.places.drain(..).map(|place| (of(&place.part), place)).collect();
         let (servers, is_forced) = (self.servers.clone(), self.clock.is_some());
-        let stored = spawn(async move { store_all(&servers, changes, at, is_forced).await })?;
+        let stored = spawn(async move { store_all(&servers, changes, at, is_forced).await });
+        let stored = stored.map_err(BackendError::nothing_charged)?;
         stored.await.unwrap_or_else(|_| Err(interrupted()))
     }
 
@@ -122,7 +132,8 @@ impl Held {
     }
 }
 
-/// Stores the first, and then all others whatever happens: or else leaves the others as they were.
+/// Stores the first, and then all others whatever happens: or else leaves the others as they were. So what is certain of
+/// the first is certain of all, and of what goes wrong with another one nothing is.
 async fn store_all(
     servers: &Servers,
     changes: Vec<(Vec<State>, Place)>,
@@ -134,9 +145,12 @@ async fn store_all(
         let after = if begun == Some(false) { place.before() } else { after };
         let swap = Swap { part: &place.part, before: &place.stored, after: &after, at, is_forced };
         let written = match timeout(stored::HOLD / 2, swap.run(servers)).await {
-            Ok(written) => written.and_then(|written| if written { Ok(()) } else { Err(lost()) }),
+            Ok(Ok(true)) => Ok(()),
+            Ok(Ok(false)) => Err(lost().nothing_charged()),
+            Ok(Err(error)) => Err(error),
             Err(_) => Err(lost()),
         };
+        let written = if begun.is_some() { written.map_err(BackendError::in_doubt) } else { written };
         begun = begun.or(Some(written.is_ok()));
         outcome = outcome.and(written);
     }

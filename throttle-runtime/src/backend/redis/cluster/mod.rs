@@ -75,9 +75,10 @@ impl Cluster {
         self.doubt();
         if map.masters.is_empty() {
             let none = || BackendError::new(ErrorKind::Connection, "not connected to the cluster yet");
-            return map.why.clone().unwrap_or_else(none);
+            return map.why.clone().unwrap_or_else(none).nothing_charged();
         }
-        BackendError::new(ErrorKind::Store, format!("no node of the cluster has the hash slot {hash_slot}"))
+        let text = format!("no node of the cluster has the hash slot {hash_slot}");
+        BackendError::new(ErrorKind::Store, text).nothing_charged()
     }
 
     /// Learns about all nodes, and connects to them.

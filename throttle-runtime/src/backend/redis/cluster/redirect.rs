@@ -43,7 +43,7 @@ impl Cluster {
         redirect: Redirect,
         command: Cmd,
     ) -> Result<Value, Refusal> {
-        let node = self.guest(&redirect.to)?;
+        let node = self.guest(&redirect.to).map_err(BackendError::nothing_charged)?;
         let visit = node.enter()?;
         match timeout(SENT_ON, redirect.send(&visit.connection, command)).await {
             Err(_) => {

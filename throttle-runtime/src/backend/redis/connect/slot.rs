@@ -99,7 +99,8 @@ impl Slot {
         };
         drop(live);
         connector::start(self);
-        Err(why.unwrap_or_else(|| BackendError::new(ErrorKind::Connection, "not connected to Redis yet")))
+        let unknown = || BackendError::new(ErrorKind::Connection, "not connected to Redis yet");
+        Err(why.unwrap_or_else(unknown).nothing_charged())
     }
 
     /// Puts a connection to use.
@@ -164,7 +165,7 @@ impl Slot {
 }
 
 pub(in crate::backend::redis) fn closed() -> BackendError {
-    BackendError::new(ErrorKind::Closed, "the backend is closed")
+    BackendError::new(ErrorKind::Closed, "the backend is closed").nothing_charged()
 }
 
 impl fmt::Debug for Slot {

@@ -20,7 +20,7 @@ impl Slot {
     pub(in crate::backend::redis) fn enter(self: &Arc<Self>) -> Result<Visit<'_>, BackendError> {
         let permit = self.in_flight.try_acquire().map_err(|_| {
             let text = format!("{} requests wait for Redis already", self.max_in_flight);
-            BackendError::new(ErrorKind::Timeout, text)
+            BackendError::new(ErrorKind::Timeout, text).nothing_charged()
         })?;
         let connection = self.connection()?;
         let since = connection.age();

@@ -25,6 +25,8 @@ const CALLS: usize = 3;
 /// How many limits a call is about at most: the server serves nobody else meanwhile.
 const LIMITS: usize = 256;
 
+const LOST: &str = "the connection to Redis was lost";
+
 /// Where the requests of one connection come together: those of one slot of a cluster, or all.
 #[derive(Default)]
 pub(in crate::backend::redis) struct Lanes {
@@ -87,7 +89,7 @@ impl Lanes {
     fn wait(&self, lane: u16, seat: Seat) -> bool {
         let mut inner = lock(&self.inner);
         if inner.closed {
-            seat.turn_away();
+            seat.turn_away(LOST);
             return false;
         }
         let lane = inner.lanes.entry(lane).or_default();
@@ -123,7 +125,11 @@ impl Lanes {
     pub(in crate::backend::redis) fn close(&self) {
         let mut inner = lock(&self.inner);
         inner.closed = true;
-        inner.lanes.values_mut().flat_map(|lane| lane.waiting.drain(..)).for_each(Seat::turn_away);
+        inner
+            .lanes
+            .values_mut()
+            .flat_map(|lane| lane.waiting.drain(..))
+            .for_each(|seat| seat.turn_away(LOST));
         drop(inner);
         lock(&self.callers).abort_all();
     }
@@ -131,10 +137,10 @@ impl Lanes {
 
 impl Seat {
     /// There is no call that it could be part of.
-    fn turn_away(self) {
-        let _ = self
-            .reply
-            .send(Err(BackendError::new(ErrorKind::Connection, "the connection to Redis was lost")));
+    fn turn_away(self, why: &str) {
+        let error = BackendError::new(ErrorKind::Connection, why).nothing_charged();
+        // Who has given up meanwhile does not hear it.
+        let _ = self.reply.send(Err(error));
     }
 }
 
@@ -196,6 +202,12 @@ impl Drop for Caller {
             && let Some(lane) = lock(&self.connection.lanes.inner).lanes.get_mut(&self.lane)
         {
             lane.callers -= 1;
+            if lane.callers == 0 {
+                // Those of another runtime, who have nobody else to wait for.
+                lane.waiting
+                    .drain(..)
+                    .for_each(|seat| seat.turn_away("the runtime that was to ask Redis ended"));
+            }
         }
     }
 }

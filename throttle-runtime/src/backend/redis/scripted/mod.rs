@@ -52,7 +52,8 @@ impl Engine {
         }
         let (quotas, after) = question.answer(&states, at);
         if after.is_some() != (ruling == Ruling::Fits) {
-            return Err(BackendError::new(ErrorKind::Store, "a script decided otherwise than its strategy"));
+            let error = BackendError::new(ErrorKind::Store, "a script decided otherwise than its strategy");
+            return Err(if ruling == Ruling::Fits { error } else { error.nothing_charged() });
         }
         if let Some(denied) = self.denied.as_ref().filter(|_| after.is_none() && lasts) {
             denied.remember(question, states, at, asked);
