@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -22,6 +23,7 @@ pub(super) struct Connection {
     requests: mpsc::Sender<Request>,
     up: watch::Receiver<Up>,
     task: AbortHandle,
+    is_closed: AtomicBool,
 }
 
 /// What a request is told.
@@ -66,12 +68,18 @@ impl Connection {
         let (requests, queue) = mpsc::channel(IN_FLIGHT);
         let (status, up) = watch::channel(Up::Unknown);
         let task = tokio::spawn(keep_up(address, queue, status)).abort_handle();
-        Self { requests, up, task }
+        Self { requests, up, task, is_closed: AtomicBool::new(false) }
     }
 
     /// Ends it, whoever still waits for a reply.
     pub(super) fn close(&self) {
+        self.is_closed.store(true, Ordering::Relaxed);
         self.task.abort();
+    }
+
+    /// Whether it has ended with its runtime, so that another one has to be opened.
+    pub(super) fn is_gone(&self) -> bool {
+        self.task.is_finished() && !self.is_closed.load(Ordering::Relaxed)
     }
 
     /// Waits until the first attempt to connect has come to an end.
@@ -93,13 +101,17 @@ impl Connection {
         command.write(&mut bytes);
         let (reply, answer) = oneshot::channel();
         let unsent = |error| {
-            let (kind, text) = match error {
+            let error = match error {
                 TrySendError::Full(_) => {
-                    (ErrorKind::Connection, "too many requests wait for Memcached's replies")
+                    let text = "too many requests wait for Memcached's replies";
+                    BackendError::new(ErrorKind::Connection, text)
                 }
-                TrySendError::Closed(_) => (ErrorKind::Closed, "the backend is closed"),
+                TrySendError::Closed(_) if self.is_closed.load(Ordering::Relaxed) => {
+                    BackendError::new(ErrorKind::Closed, "the backend is closed")
+                }
+                TrySendError::Closed(_) => lost(),
             };
-            BackendError::new(kind, text).nothing_charged()
+            error.nothing_charged()
         };
         self.requests.try_send(Request { bytes, reply: Some(reply) }).map_err(unsent)?;
         match answer.await {

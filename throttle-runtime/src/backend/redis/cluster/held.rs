@@ -13,7 +13,8 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::part::Part;
-use crate::backend::redis::compare::{Swap, step_aside};
+use super::writing::{Place, lost, store_all};
+use crate::backend::redis::compare::step_aside;
 use crate::backend::redis::engine::bytes;
 use crate::backend::redis::failure::nonsense;
 use crate::backend::redis::question::States;
@@ -21,7 +22,6 @@ use crate::backend::redis::scripts::HOLD;
 use crate::backend::redis::servers::Servers;
 use crate::backend::redis::{random, stored};
 use crate::clock::Clock;
-use crate::strategy::State;
 use crate::{BackendError, ErrorKind};
 
 /// States that nobody else changes.
@@ -32,12 +32,6 @@ pub(super) struct Held {
     /// The latest time that a server said.
     at: u64,
     places: Vec<Place>,
-}
-
-/// Those in one place, and what is stored there.
-struct Place {
-    part: Part,
-    stored: Vec<Vec<u8>>,
 }
 
 impl Held {
@@ -132,38 +126,6 @@ impl Held {
     }
 }
 
-/// Stores the first, and then all others whatever happens: or else leaves the others as they were. So what is certain of
-/// the first is certain of all, and of what goes wrong with another one nothing is.
-async fn store_all(
-    servers: &Servers,
-    changes: Vec<(Vec<State>, Place)>,
-    at: u64,
-    is_forced: bool,
-) -> Result<(), BackendError> {
-    let (mut outcome, mut begun) = (Ok(()), None);
-    for (after, place) in changes {
-        let after = if begun == Some(false) { place.before() } else { after };
-        let swap = Swap { part: &place.part, before: &place.stored, after: &after, at, is_forced };
-        let written = match timeout(stored::HOLD / 2, swap.run(servers)).await {
-            Ok(Ok(true)) => Ok(()),
-            Ok(Ok(false)) => Err(lost().nothing_charged()),
-            Ok(Err(error)) => Err(error),
-            Err(_) => Err(lost()),
-        };
-        let written = if begun.is_some() { written.map_err(BackendError::in_doubt) } else { written };
-        begun = begun.or(Some(written.is_ok()));
-        outcome = outcome.and(written);
-    }
-    outcome
-}
-
-impl Place {
-    /// The states without their holds.
-    fn before(&self) -> Vec<State> {
-        self.stored.iter().map(|stored| stored::decode(stored)).collect()
-    }
-}
-
 impl Drop for Held {
     fn drop(&mut self) {
         if self.places.is_empty() {
@@ -188,8 +150,4 @@ fn spawn<T: Send + 'static>(
 /// The runtime ended.
 fn interrupted() -> BackendError {
     BackendError::new(ErrorKind::Connection, "the task that asked Redis did not end")
-}
-
-fn lost() -> BackendError {
-    BackendError::new(ErrorKind::Timeout, "Redis took as long as states may be held")
 }

@@ -11,6 +11,7 @@ mod map;
 mod part;
 mod redirect;
 mod topology;
+mod writing;
 
 use std::fmt;
 use std::sync::atomic::AtomicBool;

@@ -2,6 +2,7 @@
 
 mod answer;
 mod batch;
+mod caller;
 mod job;
 
 use std::time::{SystemTime, UNIX_EPOCH};
