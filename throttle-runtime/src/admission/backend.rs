@@ -13,7 +13,7 @@ use crate::{BackendError, Decision, ErrorKind, Quota, Soon, Source};
 /// Asks the backend that all these tickets share, within the shortest of their deadlines.
 pub(crate) async fn ask(tickets: &[&Ticket<'_>], mode: Mode) -> Result<Verdict, BackendError> {
     let Some(deadline) = tickets.iter().map(|ticket| ticket.policy.deadline).min() else {
-        return Ok(Verdict { quotas: SmallVec::new(), at: 0 });
+        return Ok(Verdict::new(SmallVec::new(), 0));
     };
     let charges: SmallVec<[Charge<'_>; 1]> = tickets.iter().map(|ticket| ticket.charge()).collect();
     let verdict = within(deadline, tickets[0].policy.backend.decide(&charges, mode)).await?;

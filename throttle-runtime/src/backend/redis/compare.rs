@@ -27,7 +27,7 @@ impl Engine {
             let Found { at, stored, is_held } = self.read(&part).await?;
             let (quotas, after) =
                 question.answer(&stored.iter().map(|bytes| stored::decode(bytes)).collect(), at);
-            let verdict = Verdict { quotas, at };
+            let verdict = Verdict::new(quotas, at);
             match after.filter(|_| question.mode == Mode::Take) {
                 Some(after) if is_held || !self.write(&part, &stored, &after, at).await? => {
                     step_aside(attempt).await;

@@ -49,7 +49,7 @@ impl Engine {
     async fn ask(&self, question: &Question<'_>) -> Result<Verdict, BackendError> {
         if question.limits.is_empty() {
             let at = self.time().unwrap_or_default();
-            return Ok(Verdict { quotas: question.answer(&States::new(), at).0, at });
+            return Ok(Verdict::new(question.answer(&States::new(), at).0, at));
         }
         let steps = self.scripts(question);
         let Some(lane) = self.servers.lane(&question.names) else {

@@ -32,7 +32,7 @@ impl Engine {
             (None, Some(denied)) if denials_last => denied.remember(question, states, at, asked),
             (None, _) => {}
         }
-        Ok(Verdict { quotas, at })
+        Ok(Verdict::new(quotas, at))
     }
 
     async fn peek_across(&self, question: &Question<'_>) -> Result<Verdict, BackendError> {
@@ -45,6 +45,6 @@ impl Engine {
                 states[index] = stored::decode(bytes);
             }
         }
-        Ok(Verdict { quotas: question.answer(&states, at).0, at })
+        Ok(Verdict::new(question.answer(&states, at).0, at))
     }
 }

@@ -59,7 +59,7 @@ impl Engine {
         if let Some(denied) = self.denied.as_ref().filter(|_| after.is_none() && lasts) {
             denied.remember(question, states, at, asked);
         }
-        Ok(Some(Verdict { quotas, at }))
+        Ok(Some(Verdict::new(quotas, at)))
     }
 
     async fn together(&self, lane: u16, job: Job) -> Result<Answer, BackendError> {
