@@ -103,6 +103,11 @@ pub(crate) fn client_in(node: &Server, slots: &RangeInclusive<u16>) -> u32 {
     (0..1_000_000).find(|key| slots.contains(&slot_of(node, &Key::from(*key)))).expect("a client")
 }
 
+/// Two clients whose states are at different nodes.
+pub(crate) fn far_apart(nodes: &Nodes) -> [Key; 2] {
+    [0, 2].map(|at| Key::from(client_in(&nodes.masters[0], &SLOTS[at])))
+}
+
 /// What stands between the braces of a client's names.
 fn identity(key: &Key) -> String {
     use sha2::{Digest, Sha256};
