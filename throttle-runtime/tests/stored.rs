@@ -265,7 +265,8 @@ async fn a_decision_whose_record_is_taken_away_charges_nothing() {
         let answer = decision.await;
         if last.is_some() && answer.is_err() {
             failed += 1;
-            assert_eq!(answer.expect_err("an error").kind(), ErrorKind::Timeout);
+            let error = answer.expect_err("an error");
+            assert_eq!((error.kind(), error.is_nothing_charged()), (ErrorKind::Timeout, true), "{error:?}");
             for key in &keys {
                 let ask = [Charge::new("s", key, &FixedWindow, &rates, 0)];
                 let left = stored.decide(&ask, Mode::Peek).await.expect("a verdict").quotas[0].remaining();

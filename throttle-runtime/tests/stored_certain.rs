@@ -3,7 +3,7 @@
 mod dict;
 
 use std::convert::Infallible;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use dict::Dict;
@@ -18,28 +18,31 @@ enum Fails {
     Before,
     /// The same, and it says so.
     BeforeAndSaysSo,
+    /// The same, and so does every call from then on.
+    FromThenOn,
     /// Having done it.
     After,
 }
 
-const WAYS: [Fails; 3] = [Fails::Before, Fails::BeforeAndSaysSo, Fails::After];
+const WAYS: [Fails; 4] = [Fails::Before, Fails::BeforeAndSaysSo, Fails::FromThenOn, Fails::After];
 
 /// A store that fails at one of its calls.
 #[derive(Debug)]
 struct Failing<const COMPARES: bool> {
     dict: Dict<COMPARES>,
     /// How many calls are left before that one.
-    left: AtomicUsize,
+    left: AtomicI64,
     how: Fails,
 }
 
 impl<const COMPARES: bool> Failing<COMPARES> {
     async fn call<T>(&self, done: impl Future<Output = Result<T, Infallible>>) -> Result<T, BackendError> {
-        let fails = self.left.fetch_sub(1, Ordering::SeqCst) == 0;
+        let left = self.left.fetch_sub(1, Ordering::SeqCst);
+        let fails = left == 0 || left < 0 && self.how == Fails::FromThenOn;
         let error = BackendError::new(ErrorKind::Store, "broken");
         match self.how {
             Fails::Before if fails => return Err(error),
-            Fails::BeforeAndSaysSo if fails => return Err(error.nothing_charged()),
+            Fails::BeforeAndSaysSo | Fails::FromThenOn if fails => return Err(error.nothing_charged()),
             _ => {}
         }
         let Ok(done) = done.await;
@@ -116,13 +119,13 @@ async fn outcomes<const COMPARES: bool>(how: Fails, keys: &[Key], mode: Mode) ->
     let mut outcomes = Outcomes::default();
     for call in 0..20 {
         let clock = ManualClock::new();
-        let store = Failing::<COMPARES> { dict: Dict::at(&clock), left: AtomicUsize::new(usize::MAX), how };
+        let store = Failing::<COMPARES> { dict: Dict::at(&clock), left: AtomicI64::new(i64::MAX), how };
         let stored = Stored::new(store).clock(clock.clone());
         decide(&stored, keys, Mode::Take).await.expect("a decision");
         let before = decide(&stored, keys, Mode::Peek).await.expect("an answer");
         stored.store().left.store(call, Ordering::SeqCst);
         let Err(error) = decide(&stored, keys, mode).await else { continue };
-        stored.store().left.store(usize::MAX, Ordering::SeqCst);
+        stored.store().left.store(i64::MAX, Ordering::SeqCst);
         // What it leaves behind ends by itself.
         tokio::time::sleep(Duration::from_secs(5)).await;
         clock.advance(Duration::from_secs(5));

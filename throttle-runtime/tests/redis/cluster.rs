@@ -246,7 +246,9 @@ async fn b072_writing_begins_in_the_first_half_of_a_holds_life_or_not_at_all() {
     let before = left(&redis, &charges()).await;
     // Each node answers in time, but both together are late.
     let halves = [&nodes.masters[0], &nodes.masters[2]];
-    halves.iter().for_each(|node| node.stop());
+    for node in halves {
+        node.stop();
+    }
     let deciding = tokio::spawn({
         let (redis, keys) = (redis.clone(), keys.clone());
         async move {

@@ -1,20 +1,16 @@
 //! One connection to one server, kept up in the background. Requests of all tasks go through it one after the other
 //! without waiting for each other's replies, which come in the same order.
 
-use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::AbortHandle;
-use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::protocol::{Command, Reply};
+use super::upkeep::keep_up;
 use crate::{BackendError, ErrorKind};
 
 /// The end of a connection that requests are put into.
@@ -27,13 +23,13 @@ pub(super) struct Connection {
 }
 
 /// What a request is told.
-type Answer = Result<Reply, BackendError>;
+pub(super) type Answer = Result<Reply, BackendError>;
 
 #[derive(Debug)]
-struct Request {
-    bytes: Vec<u8>,
+pub(super) struct Request {
+    pub(super) bytes: Vec<u8>,
     /// Nobody listens any more if the decision was given up; the reply is then read and dropped. Empty once it is sent.
-    reply: Option<oneshot::Sender<Answer>>,
+    pub(super) reply: Option<oneshot::Sender<Answer>>,
 }
 
 impl Drop for Request {
@@ -47,7 +43,7 @@ impl Drop for Request {
 
 /// Whether the server is there; before the first attempt nobody knows.
 #[derive(Debug, Clone)]
-enum Up {
+pub(super) enum Up {
     Unknown,
     Yes,
     No(Arc<io::Error>),
@@ -55,12 +51,7 @@ enum Up {
 
 /// How many requests may wait for their replies. A server that hangs costs those their deadlines, and all others
 /// are told at once.
-const IN_FLIGHT: usize = 1_024;
-const CONNECT: Duration = Duration::from_secs(1);
-/// A server that owes replies and sends nothing for so long is taken for gone.
-const SILENCE: Duration = Duration::from_secs(1);
-/// How long to wait at least and at most between attempts to connect.
-const PAUSES: [Duration; 2] = [Duration::from_millis(20), Duration::from_secs(1)];
+pub(super) const IN_FLIGHT: usize = 1_024;
 
 impl Connection {
     /// Begins to connect, in a task that ends with the last use of this.
@@ -129,89 +120,4 @@ fn unreachable(error: Arc<io::Error>) -> BackendError {
 
 fn lost() -> BackendError {
     BackendError::new(ErrorKind::Connection, "the connection to Memcached was lost")
-}
-
-/// Connects, serves and connects again, until nobody holds the other end.
-async fn keep_up(address: String, mut queue: mpsc::Receiver<Request>, status: watch::Sender<Up>) {
-    let mut pause = PAUSES[0];
-    loop {
-        let error = match connect(&address).await {
-            Ok(stream) => {
-                pause = PAUSES[0];
-                status.send_replace(Up::Yes);
-                match serve(stream, &mut queue).await {
-                    Ok(()) => return,
-                    Err(error) => error,
-                }
-            }
-            Err(error) => error,
-        };
-        tracing::warn!(target: "throttle", backend = "memcached", %error, "no connection");
-        status.send_replace(Up::No(Arc::new(error)));
-        // Who asked meanwhile has waited for nothing.
-        while queue.try_recv().is_ok() {}
-        if queue.is_closed() {
-            return;
-        }
-        sleep(jittered(pause)).await;
-        pause = (pause * 2).min(PAUSES[1]);
-    }
-}
-
-async fn connect(address: &str) -> io::Result<TcpStream> {
-    let stream = timeout(CONNECT, TcpStream::connect(address)).await??;
-    stream.set_nodelay(true)?;
-    Ok(stream)
-}
-
-/// Between nothing and all of it, so that processes that lost the same server do not come back together.
-fn jittered(pause: Duration) -> Duration {
-    use std::hash::{BuildHasher, RandomState};
-    let random = RandomState::new().hash_one(0_u8) >> 40;
-    pause * u32::try_from(random).unwrap_or(u32::MAX) / (1 << 24)
-}
-
-/// Sends requests and hands out replies until the connection breaks; `Ok` if nobody is left to ask.
-async fn serve(mut stream: TcpStream, queue: &mut mpsc::Receiver<Request>) -> io::Result<()> {
-    let (mut reader, mut writer) = stream.split();
-    let (mut output, mut input) = (Vec::new(), Vec::with_capacity(4_096));
-    let mut waiting = VecDeque::new();
-    let mut silent_since = Instant::now();
-    loop {
-        // Also read while nobody waits: that is how a server's end is noticed before the next request.
-        let read = async {
-            let read = reader.read_buf(&mut input);
-            if waiting.is_empty() { Ok(read.await) } else { timeout_at(silent_since + SILENCE, read).await }
-        };
-        tokio::select! {
-            request = queue.recv(), if waiting.len() < IN_FLIGHT => {
-                let Some(request) = request else { return Ok(()) };
-                if waiting.is_empty() {
-                    silent_since = Instant::now();
-                }
-                output.clear();
-                let mut next = Some(request);
-                while let Some(mut request) = next {
-                    output.extend_from_slice(&request.bytes);
-                    waiting.extend(request.reply.take());
-                    next = queue.try_recv().ok();
-                }
-                timeout(SILENCE, writer.write_all(&output)).await??;
-            }
-            read = read => {
-                if read?? == 0 {
-                    return Err(io::ErrorKind::UnexpectedEof.into());
-                }
-                silent_since = Instant::now();
-                let mut taken = 0;
-                while let Some((reply, length)) = Reply::parse(&input[taken..]).map_err(io::Error::other)? {
-                    taken += length;
-                    let asked: Option<oneshot::Sender<Answer>> = waiting.pop_front();
-                    let asked = asked.ok_or_else(|| io::Error::other("a reply that nobody asked for"))?;
-                    let _ = asked.send(Ok(reply));
-                }
-                input.drain(..taken);
-            }
-        }
-    }
 }

@@ -22,6 +22,9 @@ use crate::{BackendError, Clock, ErrorKind, Soon, SystemClock};
 /// - **Keys** of the store are the namespace, a colon and 64 hexadecimal digits, whatever clients send, and
 ///   tell nobody's name. Values vanish about a second after they have become meaningless.
 /// - **A value that is not its own**, or damaged, counts as nothing stored, with an event at level WARN.
+/// - **Of an error it is [certain](BackendError::is_nothing_charged)** that nothing was charged if the store failed
+///   before the first write of the decision, as while it read or locked; of a write that fails only if the store's own
+///   error is a [`BackendError`] that says so, and nothing else was written.
 /// - **A decision that is dropped** frees what it holds, in a task of the runtime, and has charged all of its
 ///   limits or none.
 ///
