@@ -232,7 +232,7 @@ struct Lying;
 
 impl Backend for Lying {
     fn decide<'a>(&'a self, _: &'a [Charge<'a>], _: Mode) -> Reply<'a, Verdict> {
-        Soon::now(Ok(Verdict { quotas: throttle::Quotas::new(), at: 0 }))
+        Soon::now(Ok(Verdict::new(throttle::Quotas::new(), 0)))
     }
 
     fn refund<'a>(&'a self, _: &'a [Charge<'a>], _: u64) -> Reply<'a, ()> {

@@ -10,14 +10,16 @@ use std::time::Duration;
 ///
 /// Cheap to clone; the source is kept.
 #[derive(Debug, Clone)]
-pub struct BackendError(Arc<Inner>);
+pub struct BackendError {
+    inner: Arc<Inner>,
+    /// Whether it is certain that nothing was charged. Requests that fail by one error may differ in that.
+    nothing_charged: bool,
+}
 
 #[derive(Debug)]
 struct Inner {
     kind: ErrorKind,
     message: String,
-    /// Whether it is certain that nothing was charged.
-    nothing_charged: bool,
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
@@ -55,12 +57,11 @@ impl BackendError {
     }
 
     fn of(kind: ErrorKind, message: String, source: Option<Box<dyn Error + Send + Sync>>) -> Self {
-        Self(Arc::new(Inner { kind, message, nothing_charged: false, source }))
+        Self { inner: Arc::new(Inner { kind, message, source }), nothing_charged: false }
     }
 
     /// The same error, of a request that certainly charged nobody: it was not sent, or was refused before it ran.
-    /// Only after such an error may the same request be sent again. Backends say so before they hand an error out:
-    /// a clone of one that was handed out already stays what it is.
+    /// Only after such an error may the same request be sent again. Clones that were made before stay what they are.
     ///
     /// ```
     /// use throttle::{BackendError, ErrorKind};
@@ -70,10 +71,14 @@ impl BackendError {
     /// assert!(error.nothing_charged().is_nothing_charged());
     /// ```
     #[must_use]
-    pub fn nothing_charged(mut self) -> Self {
-        if let Some(inner) = Arc::get_mut(&mut self.0) {
-            inner.nothing_charged = true;
-        }
+    pub const fn nothing_charged(mut self) -> Self {
+        self.nothing_charged = true;
+        self
+    }
+
+    /// The same error, of a request that something may have been charged for.
+    pub(crate) const fn in_doubt(mut self) -> Self {
+        self.nothing_charged = false;
         self
     }
 
@@ -87,8 +92,8 @@ impl BackendError {
     }
 
     /// Whether it is certain that the failed request charged nobody.
-    pub fn is_nothing_charged(&self) -> bool {
-        self.0.nothing_charged
+    pub const fn is_nothing_charged(&self) -> bool {
+        self.nothing_charged
     }
 
     pub(crate) fn timeout(deadline: Duration) -> Self {
@@ -97,24 +102,24 @@ impl BackendError {
 
     /// What kind of failure it is.
     pub fn kind(&self) -> ErrorKind {
-        self.0.kind
+        self.inner.kind
     }
 
     /// Whether the deadline passed.
     pub fn is_timeout(&self) -> bool {
-        self.0.kind == ErrorKind::Timeout
+        self.inner.kind == ErrorKind::Timeout
     }
 }
 
 impl fmt::Display for BackendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.message)
+        f.write_str(&self.inner.message)
     }
 }
 
 impl Error for BackendError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.0.source.as_ref().map(|source| &**source as &(dyn Error + 'static))
+        self.inner.source.as_ref().map(|source| &**source as &(dyn Error + 'static))
     }
 }
 

@@ -16,7 +16,7 @@ pub(super) async fn ask(
     left: Option<Duration>,
 ) -> Result<Verdict, BackendError> {
     let Some((first, deadline)) = tickets.first().zip(deadline(tickets, left)) else {
-        return Ok(Verdict { quotas: SmallVec::new(), at: 0 });
+        return Ok(Verdict::new(SmallVec::new(), 0));
     };
     first.policy.primary.prepare(deadline).await?;
     let charges: SmallVec<[Charge<'_>; 1]> = tickets.iter().map(|ticket| ticket.charge()).collect();

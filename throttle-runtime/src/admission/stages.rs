@@ -218,6 +218,7 @@ impl<'s> Stages<'s, '_> {
     /// What a backend has decided.
     fn keep(&mut self, tickets: impl IntoIterator<Item = usize>, verdict: &Verdict, source: Source) {
         let fits = verdict.quotas.iter().all(Quota::fits);
+        let source = if source == Source::Backend && verdict.is_cached() { Source::Cached } else { source };
         let mut quotas = &verdict.quotas[..];
         for index in tickets {
             let ticket = self.tickets[index];
@@ -234,7 +235,8 @@ impl<'s> Stages<'s, '_> {
 
     fn charged(&self, ticket: &Ticket<'_>, at: u64, source: Source) -> Charged {
         let carry = ticket.policy.carry.as_ref();
-        let carry = carry.filter(|_| source != Source::Backend && self.mode == Mode::Take);
+        let carry = carry
+            .filter(|_| matches!(source, Source::Fallback | Source::BreakerOpen) && self.mode == Mode::Take);
         let by_standby = carry.map(|carry| {
             let now = ticket.now();
             carry.admitted(&ticket.charge(), now);

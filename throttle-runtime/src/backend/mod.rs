@@ -76,13 +76,51 @@ pub enum Mode {
 }
 
 /// What a backend answers.
+///
+/// ```
+/// use throttle::backend::Verdict;
+/// use throttle::{Quota, Rate};
+///
+/// let verdict = Verdict::new(vec![Quota::allowed(Rate::per_second(5), 4)], 1_767_225_600_000_000);
+/// assert_eq!(verdict.quotas.len(), 1);
+/// assert!(!verdict.is_cached());
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Verdict {
     /// One quota per limit: those of the first charge, then those of the second, and so on. The request is
     /// admitted if it fits all of them.
     pub quotas: Quotas,
     /// The backend's time of the decision, in microseconds since the Unix epoch.
     pub at: u64,
+    cached: bool,
+}
+
+impl Verdict {
+    /// An answer with one quota per limit, in their order, at a time in microseconds since the Unix epoch.
+    pub fn new(quotas: impl Into<Quotas>, at: u64) -> Self {
+        Self { quotas: quotas.into(), at, cached: false }
+    }
+
+    /// The same, answered from what the store said before, without asking it again.
+    ///
+    /// ```
+    /// use throttle::backend::Verdict;
+    /// use throttle::{Quota, Rate};
+    ///
+    /// let denied = Verdict::new(vec![Quota::denied(Rate::per_second(5), 0, 200_000)], 1_767_225_600_000_000);
+    /// assert!(denied.cached().is_cached());
+    /// ```
+    #[must_use]
+    pub const fn cached(mut self) -> Self {
+        self.cached = true;
+        self
+    }
+
+    /// Whether the store was not asked for this: it is what it said before that answers.
+    pub const fn is_cached(&self) -> bool {
+        self.cached
+    }
 }
 
 /// A future of a backend's answer, or the answer itself.

@@ -1,5 +1,6 @@
 //! The Memcached backend on real servers.
 
+mod certain;
 mod round_trips;
 #[path = "../served/mod.rs"]
 mod served;

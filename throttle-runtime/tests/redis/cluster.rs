@@ -3,14 +3,16 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
+use std::time::{Duration, Instant};
 
 use throttle_runtime::backend::{Backend, Charge, Mode, Redis};
 use throttle_runtime::strategy::{Arrival, FixedWindow, State, Step, Strategy};
 use throttle_runtime::testkit::{Subject, conformance};
 use throttle_runtime::{ErrorKind, Key, ManualClock, Quota, Rate, Rates};
+use tokio::time::sleep;
 
 use crate::decisions::admitted_by_four;
-use crate::nodes::{Nodes, SLOTS, client_in, slot_of};
+use crate::nodes::{Nodes, SLOTS, client_in, far_apart, slot_of};
 use crate::served::Served;
 use crate::strategies::each;
 
@@ -212,12 +214,12 @@ async fn b072_a_hold_of_the_dead_ends() {
     for name in names.iter().filter(is_own) {
         for (token, answers) in [("12345678", 2), ("abcdefgh", 1)] {
             let mut hold = redis::cmd("EVAL");
-            hold.arg(include_str!("../../src/backend/redis/hold.lua")).arg(1).arg(name).arg(token);
+            hold.arg(include_str!("../../src/backend/redis/cluster/hold.lua")).arg(1).arg(name).arg(token);
             let held: Vec<redis::Value> = hold.query(&mut nodes.masters[0].connect()).expect("an answer");
             assert_eq!(held.len(), answers, "one holds it, and no other one");
         }
     }
-    let started = std::time::Instant::now();
+    let started = Instant::now();
     let peeked = redis.decide(&charges, Mode::Peek).await.expect("a decision");
     assert_eq!(peeked.quotas[0].remaining(), 3);
     assert!(started.elapsed().as_millis() < 500, "who only asks waits for nobody: {:?}", started.elapsed());
@@ -225,6 +227,68 @@ async fn b072_a_hold_of_the_dead_ends() {
     assert_eq!(verdict.quotas[0].remaining(), 3, "a hold takes nothing away");
     let waited = started.elapsed().as_millis();
     assert!((500..1_500).contains(&waited), "{waited} ms");
+}
+
+/// What is left to each of them.
+async fn left(redis: &Redis, charges: &[Charge<'_>]) -> Vec<u64> {
+    let verdict = redis.decide(charges, Mode::Peek).await.expect("an answer");
+    verdict.quotas.iter().map(Quota::remaining).collect()
+}
+
+/// Later a hold might be somebody else's before that is written.
+#[tokio::test]
+async fn b072_writing_begins_in_the_first_half_of_a_holds_life_or_not_at_all() {
+    let nodes = Nodes::start();
+    let redis = Arc::new(connected(&nodes).await);
+    let (keys, rates) = (far_apart(&nodes), [Rate::per_day(9)]);
+    let charges = || keys.each_ref().map(|key| Charge::new("t", key, &FixedWindow, &rates, 1));
+    assert!(admitted(&redis, &charges()).await);
+    let before = left(&redis, &charges()).await;
+    // Each node answers in time, but both together are late.
+    let halves = [&nodes.masters[0], &nodes.masters[2]];
+    for node in halves {
+        node.stop();
+    }
+    let deciding = tokio::spawn({
+        let (redis, keys) = (redis.clone(), keys.clone());
+        async move {
+            let charges = keys.each_ref().map(|key| Charge::new("t", key, &FixedWindow, &rates, 1));
+            redis.decide(&charges, Mode::Take).await
+        }
+    });
+    for node in halves {
+        sleep(Duration::from_millis(350)).await;
+        node.resume();
+    }
+    let error = deciding.await.expect("no panic").expect_err("it is too late");
+    assert_eq!((error.kind(), error.is_nothing_charged()), (ErrorKind::Timeout, true), "{error:?}");
+    assert_eq!(left(&redis, &charges()).await, before);
+    assert!(admitted(&redis, &charges()).await, "and nothing is held any more");
+}
+
+#[tokio::test]
+async fn b072_who_waits_for_a_hold_gives_up_in_the_first_half_of_his_own() {
+    let nodes = Nodes::start();
+    let redis = connected(&nodes).await;
+    let (keys, rates) = (far_apart(&nodes), [Rate::per_day(9)]);
+    let charges = keys.each_ref().map(|key| Charge::new("t", key, &FixedWindow, &rates, 1));
+    assert!(admitted(&redis, &charges).await);
+    let before = left(&redis, &charges).await;
+    let last = &nodes.masters[2];
+    let names: Vec<String> = last.ask("KEYS *");
+    let mut hold = redis::cmd("EVAL");
+    hold.arg(include_str!("../../src/backend/redis/cluster/hold.lua")).arg(1).arg(&names).arg("12345678");
+    let held: Vec<redis::Value> = hold.query(&mut last.connect()).expect("an answer");
+    assert_eq!(held.len(), 2, "somebody else holds it");
+    let started = Instant::now();
+    let error = redis.decide(&charges, Mode::Take).await.expect_err("it is held");
+    let waited = started.elapsed().as_millis();
+    assert!((400..900).contains(&waited), "{waited} ms");
+    assert_eq!((error.kind(), error.is_nothing_charged()), (ErrorKind::Timeout, true), "{error:?}");
+    assert_eq!(left(&redis, &charges).await, before);
+    let started = Instant::now();
+    assert!(admitted(&redis, &charges[..1]).await);
+    assert!(started.elapsed().as_millis() < 300, "what he held is let go: {:?}", started.elapsed());
 }
 
 #[tokio::test]

@@ -272,16 +272,19 @@ async fn denied_requests_do_not_reach_redis() {
     let (key, rates) = (Key::from("a"), [Rate::per_day(5)]);
     let charges = [Charge::new("t", &key, &FixedWindow, &rates, 2)];
     assert!(admitted(&redis, &charges).await && admitted(&redis, &charges).await);
-    assert!(!admitted(&redis, &charges).await);
+    let denied = redis.decide(&charges, Mode::Take).await.expect("a decision");
+    assert!(!denied.quotas[0].fits() && !denied.is_cached(), "Redis has denied it");
     let before = server.calls("evalsha");
     for _ in 0..20 {
         let denied = redis.decide(&charges, Mode::Take).ready().expect("at once").expect("a decision");
         assert_eq!(denied.quotas[0].remaining(), 1);
+        assert!(denied.is_cached());
         assert!(denied.quotas[0].retry_after().is_some());
     }
     assert_eq!(server.calls("evalsha"), before);
     let smaller = [Charge::new("t", &key, &FixedWindow, &rates, 1)];
-    assert!(admitted(&redis, &smaller).await, "what is left is still to be had");
+    let last = redis.decide(&smaller, Mode::Take).await.expect("a decision");
+    assert!(last.quotas[0].fits() && !last.is_cached(), "what is left is still to be had");
     redis.refund(&smaller, 0).await.expect("a refund");
     redis.reset().await.expect("a reset");
     assert!(admitted(&redis, &charges).await, "a reset is noticed at once where it is made");

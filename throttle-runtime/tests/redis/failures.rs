@@ -59,7 +59,7 @@ async fn a_server_that_dies_and_comes_back_is_used_again() {
     let restart = server.kill();
     sleep(Duration::from_millis(300)).await;
     let error = hit(&redis, 0).await.expect_err("nobody is there").expect("an error at once");
-    assert_eq!(error.kind(), ErrorKind::Connection, "{error}");
+    assert_eq!((error.kind(), error.is_nothing_charged()), (ErrorKind::Connection, true), "{error}");
     let _server = restart();
     recovers(&redis).await;
     let (failed, slow) = load.await.expect("the load");
@@ -122,6 +122,7 @@ async fn more_than_may_wait_fail_at_once_and_who_gives_up_leaves_nothing() {
         }
         let error = redis.decide(&charges, Mode::Take).await.expect_err("too many");
         assert_eq!(error.to_string(), "4 requests wait for Redis already");
+        assert!(error.is_nothing_charged());
     }
     server.resume();
     recovers(&redis).await;
@@ -204,7 +205,7 @@ async fn b075_a_closed_backend_says_so_and_leaves_no_connection() {
         sleep(Duration::from_millis(10)).await;
     }
     let error = hit(&redis, 0).await.expect_err("closed").expect("at once");
-    assert_eq!(error.kind(), ErrorKind::Closed);
+    assert_eq!((error.kind(), error.is_nothing_charged()), (ErrorKind::Closed, true));
     assert!(redis.initialize().await.is_err());
 }
 

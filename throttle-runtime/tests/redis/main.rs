@@ -4,6 +4,7 @@
 
 mod any_state;
 mod batches;
+mod certain;
 mod cluster;
 mod decisions;
 mod differential;
@@ -17,6 +18,7 @@ mod model;
 mod moves;
 mod nodes;
 mod outages;
+mod runtimes;
 mod sentinel;
 #[path = "../served/mod.rs"]
 mod served;

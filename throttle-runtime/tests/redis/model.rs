@@ -23,7 +23,7 @@ impl Model {
                 *quota = uncharged;
             }
         }
-        Verdict { quotas, at: now }
+        Verdict::new(quotas, now)
     }
 
     pub(crate) fn refund(&mut self, charges: &[Charge<'_>], at: u64, now: u64) {

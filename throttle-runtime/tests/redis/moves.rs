@@ -72,7 +72,7 @@ async fn move_under_load(nodes: &Nodes, to: &Server) -> Vec<BackendError> {
     pause().await;
     on.store(false, Ordering::Relaxed);
     let (admitted, failed) = load.await.expect("the load");
-    assert!(admitted[1] > 100, "there was load: {admitted:?}");
+    assert!(admitted[1] > 20, "there was load: {admitted:?}");
     let left = decide(&redis, &keys, 0).await.expect("a decision");
     let taken: Vec<_> = left.iter().map(|left| LIMIT - left).collect();
     assert_eq!(taken, admitted, "each paid once for what was admitted: {failed:?}");
@@ -101,6 +101,7 @@ async fn a_slot_that_moves_to_a_new_node_costs_what_comes_before_there_is_a_conn
     until("the new one", || new.ask::<String>("CLUSTER INFO").contains("cluster_state:ok"));
     let failed = move_under_load(&nodes, &new).await;
     assert!((1..50).contains(&failed.len()), "{failed:?}");
+    assert!(failed.iter().all(BackendError::is_nothing_charged), "{failed:?}");
 }
 
 /// By the answers alone: nobody has said that anything changed.

@@ -16,18 +16,26 @@ pub(crate) const SLOTS: [RangeInclusive<u16>; 3] = [0..=5_460, 5_461..=10_922, 1
 /// A running cluster.
 pub(crate) struct Nodes {
     pub(crate) masters: Vec<Server>,
+    /// Where the others meet the first one.
+    port: u16,
 }
 
 impl Nodes {
     pub(crate) fn start() -> Self {
         let masters: Vec<_> = SLOTS.iter().map(|_| Server::node()).collect();
+        let port = masters[0].port;
+        Self::of(masters, port)
+    }
+
+    /// A cluster of these three, who meet the first one at this port.
+    pub(crate) fn of(masters: Vec<Server>, port: u16) -> Self {
         for (index, (master, slots)) in masters.iter().zip(SLOTS).enumerate() {
             let () = master.ask(&format!("CLUSTER SET-CONFIG-EPOCH {}", index + 1));
             let mut add = String::from("CLUSTER ADDSLOTS");
             slots.for_each(|slot| write!(add, " {slot}").expect("a text"));
             let () = master.ask(&add);
         }
-        let nodes = Self { masters };
+        let nodes = Self { masters, port };
         nodes.masters[1..].iter().for_each(|master| nodes.meet(master));
         nodes.agree(3);
         nodes
@@ -46,7 +54,7 @@ impl Nodes {
 
     /// Takes a node in.
     pub(crate) fn meet(&self, node: &Server) {
-        let () = node.ask(&format!("CLUSTER MEET 127.0.0.1 {}", self.masters[0].port));
+        let () = node.ask(&format!("CLUSTER MEET 127.0.0.1 {}", self.port));
     }
 
     /// A replica of the first master.
@@ -101,6 +109,11 @@ pub(crate) fn slot_of(node: &Server, key: &Key) -> u16 {
 /// A client whose states are in one of these slots.
 pub(crate) fn client_in(node: &Server, slots: &RangeInclusive<u16>) -> u32 {
     (0..1_000_000).find(|key| slots.contains(&slot_of(node, &Key::from(*key)))).expect("a client")
+}
+
+/// Two clients whose states are at different nodes.
+pub(crate) fn far_apart(nodes: &Nodes) -> [Key; 2] {
+    [0, 2].map(|at| Key::from(client_in(&nodes.masters[0], &SLOTS[at])))
 }
 
 /// What stands between the braces of a client's names.

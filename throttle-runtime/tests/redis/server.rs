@@ -46,6 +46,11 @@ impl Server {
 
     /// A node of a cluster, that has no slots and knows nobody yet.
     pub(crate) fn node() -> Self {
+        Self::node_with(None, &[])
+    }
+
+    /// The same with a password, or more options.
+    pub(crate) fn node_with(password: Option<&'static str>, more: &[&str]) -> Self {
         let port = port_of_node();
         let options = [
             "--cluster-enabled",
@@ -59,7 +64,8 @@ impl Server {
             "--repl-diskless-sync-delay",
             "0",
         ];
-        Self::on(port, None, options.iter().map(ToString::to_string).collect(), &[])
+        let options = options.iter().chain(more).map(ToString::to_string).collect();
+        Self::on(port, password, options, &[])
     }
 
     fn on(
@@ -218,7 +224,7 @@ pub(crate) fn free_port() -> u16 {
 }
 
 /// A port above which there is another one, where nodes of a cluster talk to each other.
-fn port_of_node() -> u16 {
+pub(crate) fn port_of_node() -> u16 {
     let is_free = |port: &u16| {
         port.checked_add(10_000).is_some_and(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok())
     };

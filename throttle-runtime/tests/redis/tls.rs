@@ -4,11 +4,13 @@ use std::process::{Command, Stdio};
 
 use rcgen::{BasicConstraints, Certificate, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use rustls::crypto::{CryptoProvider, ring};
-use throttle_runtime::backend::{Backend, Redis, RedisBuilder};
-use throttle_runtime::{BackendError, ErrorKind};
+use throttle_runtime::backend::{Backend, Charge, Mode, Redis, RedisBuilder};
+use throttle_runtime::strategy::FixedWindow;
+use throttle_runtime::{BackendError, ErrorKind, Key, Quota, Rate};
 
 use crate::failures::{hit, recovers};
-use crate::server::{DIRECTORY, Server, free_port};
+use crate::nodes::{Nodes, SLOTS, client_in, far_apart, id, slot_of};
+use crate::server::{DIRECTORY, Server, free_port, port_of_node};
 
 /// An authority, whose word is good for those that trust it.
 struct Authority {
@@ -38,20 +40,32 @@ impl Authority {
     /// A server with a certificate for these names, which speaks TLS on the second port.
     fn server(&self, names: &[&str], options: &[&str]) -> (Server, u16) {
         let port = free_port();
+        let all = self.options(port, names);
+        let all: Vec<_> = all.iter().map(String::as_str).chain(options.iter().copied()).collect();
+        (Server::with(&all), port)
+    }
+
+    /// A node of a cluster with a password, which speaks TLS to the others and on the second port.
+    fn node(&self, password: &'static str) -> (Server, u16) {
+        let port = port_of_node();
+        let all = self.options(port, &["127.0.0.1"]);
+        let all: Vec<_> = all.iter().map(String::as_str).chain(["--tls-cluster", "yes"]).collect();
+        (Server::node_with(Some(password), &all), port)
+    }
+
+    /// Those by which a server speaks TLS on a port.
+    fn options(&self, port: u16, names: &[&str]) -> Vec<String> {
         let (certificate, key) = self.certify(names);
         let file = |kind: &str, content: &str| {
             let path = format!("{DIRECTORY}/{port}.{kind}.pem");
             std::fs::write(&path, content).expect("a file");
             path
         };
-        let port_option = port.to_string();
         let (certificate, key) = (file("cert", &certificate), file("key", &key));
-        let root = file("ca", &self.pem);
-        let mut all =
-            vec!["--tls-port", &port_option, "--tls-cert-file", &certificate, "--tls-key-file", &key];
-        all.extend(["--tls-ca-cert-file", &root, "--tls-auth-clients", "no"]);
-        all.extend(options);
-        (Server::with(&all), port)
+        let (port, root) = (port.to_string(), file("ca", &self.pem));
+        let all = ["--tls-port", &port, "--tls-cert-file", &certificate, "--tls-key-file", &key];
+        let more = ["--tls-ca-cert-file", &root, "--tls-auth-clients", "no"];
+        all.iter().chain(&more).map(ToString::to_string).collect()
     }
 }
 
@@ -155,6 +169,53 @@ async fn sentinels_and_their_master_are_reached_by_tls() {
     hit(&redis, 0).await.expect("a decision");
     let redis = builder(&watch.url()).tls(true).build().expect("a backend");
     connect(&redis).await.expect("a sentinel that is not encrypted, and a master that is");
+}
+
+/// The clients of a node, by the port that they have come to.
+fn clients(node: &Server, port: u16) -> usize {
+    let list: String = node.ask("CLIENT LIST");
+    list.lines().filter(|line| line.contains(&format!("laddr=127.0.0.1:{port} "))).count()
+}
+
+#[tokio::test]
+async fn a_cluster_is_reached_by_tls_and_a_password_and_follows_slots_by_them() {
+    let (authority, another) = (Authority::new(), Authority::new());
+    let (masters, ports): (Vec<_>, Vec<_>) = SLOTS.iter().map(|_| authority.node("s3cret")).unzip();
+    let nodes = Nodes::of(masters, ports[0]);
+    let by = |user: &str, root: &str| {
+        let builder = Redis::cluster([format!("rediss://{user}127.0.0.1:{}", ports[1])]);
+        builder.root_certificate(root).remember_denied(false).build().expect("a backend")
+    };
+    let redis = by(":s3cret@", &authority.pem);
+    connect(&redis).await.expect("connections");
+    for (slots, (node, port)) in SLOTS.iter().zip(nodes.masters.iter().zip(&ports)) {
+        assert!(hit(&redis, client_in(node, slots)).await.expect("a decision"));
+        assert_eq!((clients(node, *port), clients(node, node.port)), (1, 1), "only we are not encrypted");
+    }
+    let (keys, rates) = (far_apart(&nodes), [Rate::per_day(3)]);
+    let both = keys.each_ref().map(|key| Charge::new("both", key, &FixedWindow, &rates, 1));
+    let verdict = redis.decide(&both, Mode::Take).await.expect("a decision over two nodes");
+    assert!(verdict.quotas.iter().all(|quota| quota.remaining() == 2));
+    // Whose slot has moved is sent on.
+    let key = Key::from(client_in(&nodes.masters[0], &(5_000..=5_460)));
+    let slot = slot_of(&nodes.masters[0], &key);
+    for node in [2, 0, 1] {
+        let () = nodes.masters[node].ask(&format!("CLUSTER SETSLOT {slot} NODE {}", id(&nodes.masters[2])));
+    }
+    let charge = [Charge::new("moved", &key, &FixedWindow, &rates, 1)];
+    assert!(redis.decide(&charge, Mode::Take).await.expect("a decision").quotas.iter().all(Quota::fits));
+    for (user, root) in [("", &authority.pem), (":wr0ng@", &authority.pem), (":s3cret@", &another.pem)] {
+        let stranger = by(user, root);
+        let error = connect(&stranger).await.expect_err("a stranger");
+        let told = format!("{error} {error:?} {stranger:?}");
+        assert!(!told.contains("s3cret") && !told.contains("wr0ng"), "{told}");
+    }
+    for node in &nodes.masters {
+        let () = node.ask("ACL SETUSER service on >own ~throttle:* +@all");
+    }
+    let service = by("service:own@", &authority.pem);
+    connect(&service).await.expect("a user of its own");
+    assert!(hit(&service, 1).await.expect("a decision"));
 }
 
 #[test]

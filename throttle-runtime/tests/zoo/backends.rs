@@ -63,7 +63,7 @@ impl Broken {
             quotas.extend(self.ask(charge, mode).await.quotas);
             tokio::task::yield_now().await;
         }
-        Verdict { quotas: quotas.into(), at: self.ask(&[], mode).await.at }
+        Verdict::new(quotas, self.ask(&[], mode).await.at)
     }
 
     async fn wrong(&self, charges: &[Charge<'_>], mode: Mode) -> Verdict {

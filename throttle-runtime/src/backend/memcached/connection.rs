@@ -1,19 +1,16 @@
 //! One connection to one server, kept up in the background. Requests of all tasks go through it one after the other
 //! without waiting for each other's replies, which come in the same order.
 
-use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::AbortHandle;
-use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::protocol::{Command, Reply};
+use super::upkeep::keep_up;
 use crate::{BackendError, ErrorKind};
 
 /// The end of a connection that requests are put into.
@@ -22,18 +19,31 @@ pub(super) struct Connection {
     requests: mpsc::Sender<Request>,
     up: watch::Receiver<Up>,
     task: AbortHandle,
+    is_closed: AtomicBool,
 }
 
+/// What a request is told.
+pub(super) type Answer = Result<Reply, BackendError>;
+
 #[derive(Debug)]
-struct Request {
-    bytes: Vec<u8>,
-    /// Nobody listens any more if the decision was given up; the reply is then read and dropped.
-    reply: oneshot::Sender<Result<Reply, BackendError>>,
+pub(super) struct Request {
+    pub(super) bytes: Vec<u8>,
+    /// Nobody listens any more if the decision was given up; the reply is then read and dropped. Empty once it is sent.
+    pub(super) reply: Option<oneshot::Sender<Answer>>,
+}
+
+impl Drop for Request {
+    /// Whatever has become of the connection, who was not sent is told that.
+    fn drop(&mut self) {
+        if let Some(reply) = self.reply.take() {
+            let _ = reply.send(Err(lost().nothing_charged()));
+        }
+    }
 }
 
 /// Whether the server is there; before the first attempt nobody knows.
 #[derive(Debug, Clone)]
-enum Up {
+pub(super) enum Up {
     Unknown,
     Yes,
     No(Arc<io::Error>),
@@ -41,12 +51,7 @@ enum Up {
 
 /// How many requests may wait for their replies. A server that hangs costs those their deadlines, and all others
 /// are told at once.
-const IN_FLIGHT: usize = 1_024;
-const CONNECT: Duration = Duration::from_secs(1);
-/// A server that owes replies and sends nothing for so long is taken for gone.
-const SILENCE: Duration = Duration::from_secs(1);
-/// How long to wait at least and at most between attempts to connect.
-const PAUSES: [Duration; 2] = [Duration::from_millis(20), Duration::from_secs(1)];
+pub(super) const IN_FLIGHT: usize = 1_024;
 
 impl Connection {
     /// Begins to connect, in a task that ends with the last use of this.
@@ -54,12 +59,18 @@ impl Connection {
         let (requests, queue) = mpsc::channel(IN_FLIGHT);
         let (status, up) = watch::channel(Up::Unknown);
         let task = tokio::spawn(keep_up(address, queue, status)).abort_handle();
-        Self { requests, up, task }
+        Self { requests, up, task, is_closed: AtomicBool::new(false) }
     }
 
     /// Ends it, whoever still waits for a reply.
     pub(super) fn close(&self) {
+        self.is_closed.store(true, Ordering::Relaxed);
         self.task.abort();
+    }
+
+    /// Whether it has ended with its runtime, so that another one has to be opened.
+    pub(super) fn is_gone(&self) -> bool {
+        self.task.is_finished() && !self.is_closed.load(Ordering::Relaxed)
     }
 
     /// Waits until the first attempt to connect has come to an end.
@@ -75,19 +86,28 @@ impl Connection {
     /// Sends a command, and waits for its reply.
     pub(super) async fn ask(&self, command: Command<'_>) -> Result<Reply, BackendError> {
         if let Up::No(error) = &*self.up.borrow() {
-            return Err(unreachable(Arc::clone(error)));
+            return Err(unreachable(Arc::clone(error)).nothing_charged());
         }
         let mut bytes = Vec::with_capacity(64);
         command.write(&mut bytes);
         let (reply, answer) = oneshot::channel();
-        self.requests.try_send(Request { bytes, reply }).map_err(|error| match error {
-            TrySendError::Full(_) => {
-                BackendError::new(ErrorKind::Connection, "too many requests wait for Memcached's replies")
-            }
-            TrySendError::Closed(_) => BackendError::new(ErrorKind::Closed, "the backend is closed"),
-        })?;
+        let unsent = |error| {
+            let error = match error {
+                TrySendError::Full(_) => {
+                    let text = "too many requests wait for Memcached's replies";
+                    BackendError::new(ErrorKind::Connection, text)
+                }
+                TrySendError::Closed(_) if self.is_closed.load(Ordering::Relaxed) => {
+                    BackendError::new(ErrorKind::Closed, "the backend is closed")
+                }
+                TrySendError::Closed(_) => lost(),
+            };
+            error.nothing_charged()
+        };
+        self.requests.try_send(Request { bytes, reply: Some(reply) }).map_err(unsent)?;
         match answer.await {
-            Ok(Ok(Reply::Refused(line))) => Err(BackendError::new(ErrorKind::Store, line)),
+            // By its protocol it has then not carried out the command.
+            Ok(Ok(Reply::Refused(line))) => Err(BackendError::new(ErrorKind::Store, line).nothing_charged()),
             Ok(reply) => reply,
             Err(_) => Err(lost()),
         }
@@ -100,89 +120,4 @@ fn unreachable(error: Arc<io::Error>) -> BackendError {
 
 fn lost() -> BackendError {
     BackendError::new(ErrorKind::Connection, "the connection to Memcached was lost")
-}
-
-/// Connects, serves and connects again, until nobody holds the other end.
-async fn keep_up(address: String, mut queue: mpsc::Receiver<Request>, status: watch::Sender<Up>) {
-    let mut pause = PAUSES[0];
-    loop {
-        let error = match connect(&address).await {
-            Ok(stream) => {
-                pause = PAUSES[0];
-                status.send_replace(Up::Yes);
-                match serve(stream, &mut queue).await {
-                    Ok(()) => return,
-                    Err(error) => error,
-                }
-            }
-            Err(error) => error,
-        };
-        tracing::warn!(target: "throttle", backend = "memcached", %error, "no connection");
-        status.send_replace(Up::No(Arc::new(error)));
-        // Who asked meanwhile has waited for nothing: the senders are dropped.
-        while queue.try_recv().is_ok() {}
-        if queue.is_closed() {
-            return;
-        }
-        sleep(jittered(pause)).await;
-        pause = (pause * 2).min(PAUSES[1]);
-    }
-}
-
-async fn connect(address: &str) -> io::Result<TcpStream> {
-    let stream = timeout(CONNECT, TcpStream::connect(address)).await??;
-    stream.set_nodelay(true)?;
-    Ok(stream)
-}
-
-/// Between nothing and all of it, so that processes that lost the same server do not come back together.
-fn jittered(pause: Duration) -> Duration {
-    use std::hash::{BuildHasher, RandomState};
-    let random = RandomState::new().hash_one(0_u8) >> 40;
-    pause * u32::try_from(random).unwrap_or(u32::MAX) / (1 << 24)
-}
-
-/// Sends requests and hands out replies until the connection breaks; `Ok` if nobody is left to ask.
-async fn serve(mut stream: TcpStream, queue: &mut mpsc::Receiver<Request>) -> io::Result<()> {
-    let (mut reader, mut writer) = stream.split();
-    let (mut output, mut input) = (Vec::new(), Vec::with_capacity(4_096));
-    let mut waiting = VecDeque::new();
-    let mut silent_since = Instant::now();
-    loop {
-        // Also read while nobody waits: that is how a server's end is noticed before the next request.
-        let read = async {
-            let read = reader.read_buf(&mut input);
-            if waiting.is_empty() { Ok(read.await) } else { timeout_at(silent_since + SILENCE, read).await }
-        };
-        tokio::select! {
-            request = queue.recv(), if waiting.len() < IN_FLIGHT => {
-                let Some(request) = request else { return Ok(()) };
-                if waiting.is_empty() {
-                    silent_since = Instant::now();
-                }
-                output.clear();
-                let mut next = Some(request);
-                while let Some(Request { bytes, reply }) = next {
-                    output.extend_from_slice(&bytes);
-                    waiting.push_back(reply);
-                    next = queue.try_recv().ok();
-                }
-                timeout(SILENCE, writer.write_all(&output)).await??;
-            }
-            read = read => {
-                if read?? == 0 {
-                    return Err(io::ErrorKind::UnexpectedEof.into());
-                }
-                silent_since = Instant::now();
-                let mut taken = 0;
-                while let Some((reply, length)) = Reply::parse(&input[taken..]).map_err(io::Error::other)? {
-                    taken += length;
-                    let asked: Option<oneshot::Sender<_>> = waiting.pop_front();
-                    let asked = asked.ok_or_else(|| io::Error::other("a reply that nobody asked for"))?;
-                    let _ = asked.send(Ok(reply));
-                }
-                input.drain(..taken);
-            }
-        }
-    }
 }

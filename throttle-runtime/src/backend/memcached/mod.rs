@@ -8,6 +8,7 @@ mod servers;
 mod store;
 #[cfg(all(test, feature = "testkit"))]
 mod tests;
+mod upkeep;
 mod value;
 
 use std::fmt;
@@ -30,6 +31,9 @@ use crate::{Clock, SystemClock};
 ///   own; `on_error` says what becomes of those requests.
 /// - **Memcached forgets** what was used longest ago when its memory is full, and everything when it restarts:
 ///   those limits begin anew. Give it the memory that it needs, or use Redis.
+/// - **Of an error it is [certain](crate::BackendError::is_nothing_charged)** that nothing was charged if there was no
+///   connection, if reading failed, or if the server refused to write; a write that was sent and got no answer is in
+///   doubt.
 /// - **A reset** starts a new generation of the namespace on every server; what is left of the old one counts as
 ///   nothing, and expires.
 ///

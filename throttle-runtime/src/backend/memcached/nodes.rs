@@ -2,8 +2,8 @@
 //! 1998), so that the loss of a server moves its own keys and no others.
 
 use std::hash::Hasher;
+use std::sync::{Arc, PoisonError, RwLock};
 
-use once_cell::sync::OnceCell;
 use siphasher::sip::SipHasher13;
 
 use super::connection::Connection;
@@ -16,13 +16,13 @@ pub(super) struct Nodes(Vec<Node>);
 #[derive(Debug)]
 struct Node {
     address: String,
-    /// Opened at the first use, since that is where the runtime is.
-    connection: OnceCell<Connection>,
+    /// Opened at the first use, since that is where the runtime is, and again where another one goes on.
+    connection: RwLock<Option<Arc<Connection>>>,
 }
 
 impl Nodes {
     pub(super) fn new(addresses: impl IntoIterator<Item = String>) -> Self {
-        let node = |address| Node { address, connection: OnceCell::new() };
+        let node = |address| Node { address, connection: RwLock::default() };
         Self(addresses.into_iter().map(node).collect())
     }
 
@@ -48,7 +48,7 @@ impl Nodes {
 
     /// Ends all connections.
     pub(super) fn close(&self) {
-        self.0.iter().filter_map(|node| node.connection.get()).for_each(Connection::close);
+        self.0.iter().filter_map(Node::open).for_each(|connection| connection.close());
     }
 
     fn of(&self, key: &str) -> Result<&Node, BackendError> {
@@ -58,8 +58,21 @@ impl Nodes {
 }
 
 impl Node {
-    fn connection(&self) -> &Connection {
-        self.connection.get_or_init(|| Connection::open(self.address.clone()))
+    fn connection(&self) -> Arc<Connection> {
+        if let Some(connection) = self.open() {
+            return connection;
+        }
+        let mut place = self.connection.write().unwrap_or_else(PoisonError::into_inner);
+        // Somebody else may have been faster.
+        let open = place.take().filter(|connection| !connection.is_gone());
+        let connection = open.unwrap_or_else(|| Arc::new(Connection::open(self.address.clone())));
+        Arc::clone(place.insert(connection))
+    }
+
+    /// The connection that there is.
+    fn open(&self) -> Option<Arc<Connection>> {
+        let place = self.connection.read().unwrap_or_else(PoisonError::into_inner);
+        place.as_ref().filter(|connection| !connection.is_gone()).cloned()
     }
 }
 

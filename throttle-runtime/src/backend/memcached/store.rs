@@ -105,7 +105,8 @@ impl Store for Servers {
         let (cas, generation) = match self.seen.take(key, expected) {
             Some(Read { cas, generation, .. }) => (cas, generation),
             None => {
-                let Found { cas, generation, value } = self.find(key).await?;
+                let found = self.find(key).await.map_err(BackendError::nothing_charged)?;
+                let Found { cas, generation, value } = found;
                 if value.as_ref().map(|value| &*value.text) != expected {
                     return Ok(false);
                 }

@@ -2,8 +2,12 @@
 
 use std::sync::Arc;
 
+use tokio::net::TcpListener;
+
 use self::server::Server;
+use super::connection::Connection;
 use super::nodes::Nodes;
+use super::protocol::Command;
 use super::servers::Servers;
 use crate::ManualClock;
 use crate::testkit::{Subject, store};
@@ -24,4 +28,24 @@ async fn it_is_a_store_but_for_resets_of_parts_of_a_namespace() {
     let found = store::violations(make).await;
     let names: Vec<_> = found.iter().map(|(name, _)| *name).collect();
     assert_eq!(names, ["b074_reset_removes_its_prefix_only", "b074_a_prefix_is_no_pattern"], "{found:#?}");
+}
+
+/// Also of what would have been written.
+#[tokio::test]
+async fn who_was_sent_is_in_doubt_and_nobody_else() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let connection = Connection::open(listener.local_addr().expect("an address").to_string());
+    let ask = || connection.ask(Command::Delete { key: "k" });
+    let answer = async {
+        let (client, _) = listener.accept().await.expect("a client");
+        client.readable().await.expect("a request");
+    };
+    let (lost, ()) = tokio::join!(ask(), answer);
+    assert!(!lost.expect_err("no answer").is_nothing_charged());
+    // Nobody takes it from there.
+    let gone = Connection::open("127.0.0.1:1".to_owned());
+    for _ in 0..3 {
+        let error = gone.ask(Command::Delete { key: "k" }).await.expect_err("nobody is there");
+        assert!(error.is_nothing_charged(), "{error:?}");
+    }
 }

@@ -36,7 +36,7 @@ impl Engine {
             } else if mode == Mode::Take && self.store(&pages, changes, now).is_err() {
                 continue;
             }
-            return Verdict { quotas, at: now };
+            return Verdict::new(quotas, now);
         }
     }
 

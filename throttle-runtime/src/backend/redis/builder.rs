@@ -7,9 +7,9 @@ use std::sync::Arc;
 use redis::ClientTlsConfig;
 
 use super::Redis;
+use super::connect::Place;
 use super::denied::Denied;
 use super::engine::Engine;
-use super::place::Place;
 use crate::ConfigError;
 use crate::clock::Clock;
 

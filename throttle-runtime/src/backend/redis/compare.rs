@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use redis::Value;
 
+use super::cluster::Part;
 use super::engine::{Engine, bytes};
 use super::failure::nonsense;
-use super::part::Part;
 use super::question::{Question, States};
 use super::scripts::{READ, WRITE};
 use super::servers::Servers;
-use super::{connector, stored};
+use super::{random, stored};
 use crate::backend::{Mode, Verdict};
 use crate::strategy::State;
 use crate::{BackendError, ErrorKind};
@@ -27,7 +27,7 @@ impl Engine {
             let Found { at, stored, is_held } = self.read(&part).await?;
             let (quotas, after) =
                 question.answer(&stored.iter().map(|bytes| stored::decode(bytes)).collect(), at);
-            let verdict = Verdict { quotas, at };
+            let verdict = Verdict::new(quotas, at);
             match after.filter(|_| question.mode == Mode::Take) {
                 Some(after) if is_held || !self.write(&part, &stored, &after, at).await? => {
                     step_aside(attempt).await;
@@ -43,7 +43,8 @@ impl Engine {
             return Ok(());
         }
         for part in self.servers.parts(&question.names) {
-            self.refund_there(question, &part, charged).await?;
+            // Of another part something may have been given back.
+            self.refund_there(question, &part, charged).await.map_err(BackendError::in_doubt)?;
         }
         self.forget_denied();
         Ok(())
@@ -77,6 +78,10 @@ impl Engine {
 
     /// The time and what is stored in one place.
     pub(super) async fn read(&self, part: &Part) -> Result<Found, BackendError> {
+        self.try_read(part).await.map_err(BackendError::nothing_charged)
+    }
+
+    async fn try_read(&self, part: &Part) -> Result<Found, BackendError> {
         let answer = self.servers.run(&READ, part, |_| ()).await?;
         let Value::Array(answer) = answer else { return Err(nonsense()) };
         match answer.as_slice() {
@@ -151,10 +156,10 @@ const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// Others were faster: after a random while the way may be free.
 pub(super) async fn step_aside(attempt: u32) {
     let most = Duration::from_micros(200 << attempt.min(6));
-    tokio::time::sleep(connector::random_part(most)).await;
+    tokio::time::sleep(random::part(most)).await;
 }
 
 fn contended() -> BackendError {
     let text = format!("others changed the same states {ATTEMPTS} times in a row");
-    BackendError::new(ErrorKind::Store, text)
+    BackendError::new(ErrorKind::Store, text).nothing_charged()
 }

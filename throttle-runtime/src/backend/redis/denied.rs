@@ -56,7 +56,7 @@ impl Denied {
         let passed = u64::try_from(age.as_micros()).unwrap_or(u64::MAX);
         let now = clock.unwrap_or_else(|| entry.at.saturating_add(passed));
         match question.answer(&entry.states, now) {
-            (quotas, None) => Some(Verdict { quotas, at: now }),
+            (quotas, None) => Some(Verdict::new(quotas, now).cached()),
             _ => None,
         }
     }

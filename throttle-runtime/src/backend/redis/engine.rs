@@ -38,9 +38,18 @@ impl Engine {
     }
 
     pub(super) async fn decide(&self, question: &Question<'_>) -> Result<Verdict, BackendError> {
+        let verdict = self.ask(question).await;
+        match question.mode {
+            Mode::Take => verdict,
+            // Who only asks is charged nothing, whatever goes wrong.
+            Mode::Peek => verdict.map_err(BackendError::nothing_charged),
+        }
+    }
+
+    async fn ask(&self, question: &Question<'_>) -> Result<Verdict, BackendError> {
         if question.limits.is_empty() {
             let at = self.time().unwrap_or_default();
-            return Ok(Verdict { quotas: question.answer(&States::new(), at).0, at });
+            return Ok(Verdict::new(question.answer(&States::new(), at).0, at));
         }
         let steps = self.scripts(question);
         let Some(lane) = self.servers.lane(&question.names) else {

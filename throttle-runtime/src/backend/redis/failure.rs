@@ -21,8 +21,30 @@ pub(super) fn refusal(error: RedisError) -> Refusal {
     if error.kind() == redis::ErrorKind::Server(ServerErrorKind::NoScript) {
         Refusal::NoScript
     } else {
-        Refusal::Failed(backend_error("Redis did not decide", error))
+        let is_certain = has_changed_nothing(&error);
+        let error = backend_error("Redis did not decide", error);
+        Refusal::Failed(if is_certain { error.nothing_charged() } else { error })
     }
+}
+
+/// What a server says before it runs a script, or in place of it.
+const BEFORE_A_SCRIPT: [&str; 9] =
+    ["LOADING", "BUSY", "CLUSTERDOWN", "TRYAGAIN", "MOVED", "ASK", "NOAUTH", "NOPERM", "WRONGPASS"];
+
+/// What it says to the first command of a script that it concerns, and so to all of them: nothing but the script changes
+/// a server while it runs. Scripts that have written something are not refused any more for want of memory.
+const AT_THE_FIRST_WRITE: [&str; 4] = ["READONLY", "OOM", "NOREPLICAS", "MASTERDOWN"];
+
+/// Whether it is certain that a script has changed nothing.
+fn has_changed_nothing(error: &RedisError) -> bool {
+    let detail = error.detail().unwrap_or_default();
+    // A script that is stopped may have written before, as by a user who may not use all of its commands.
+    let is_of_script = detail.contains("script:") || detail.contains("user_script");
+    let is = |code: &&str| error.code() == Some(code);
+    // Before Redis 7 the errors of commands in scripts are wrapped in texts.
+    let is_wrapped = |code: &&str| detail.contains(&format!("-{code} "));
+    AT_THE_FIRST_WRITE.iter().any(|code| is(code) || is_wrapped(code))
+        || !is_of_script && BEFORE_A_SCRIPT.iter().any(is)
 }
 
 pub(super) fn backend_error(message: &str, error: RedisError) -> BackendError {
@@ -53,4 +75,60 @@ pub(super) fn is_of_connection(error: &RedisError) -> bool {
         || error.detail().is_some_and(|detail| detail.contains("-READONLY"));
     let useless = matches!(error.retry_method(), RetryMethod::Reconnect);
     demoted || useless || error.is_io_error() || error.code() == Some("NOAUTH")
+}
+
+#[cfg(test)]
+mod tests {
+    use redis::parse_redis_value;
+
+    use super::*;
+
+    fn is_certain(said: &str) -> bool {
+        let error =
+            parse_redis_value(format!("-{said}\r\n").as_bytes()).and_then(redis::Value::extract_error);
+        match refusal(error.expect_err("an error")) {
+            Refusal::Failed(error) => error.is_nothing_charged(),
+            Refusal::NoScript => panic!("there is a script"),
+        }
+    }
+
+    /// As servers from 6.2 to 8 say it.
+    #[test]
+    fn what_was_said_before_a_script_or_at_its_first_write_is_certain() {
+        for said in [
+            "LOADING Redis is loading the dataset in memory",
+            "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.",
+            "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
+            "CLUSTERDOWN The cluster is down",
+            "TRYAGAIN Multiple keys request during rehashing of slot",
+            "MOVED 866 127.0.0.1:7001",
+            "NOAUTH Authentication required.",
+            "NOPERM this user has no permissions to run the 'evalsha' command",
+            "NOREPLICAS Not enough good replicas to write. script: c0a78e18, on @user_script:503.",
+            "READONLY You can't write against a read only replica. script: c0a78e18, on @user_script:503.",
+            "ERR Error running script (call to f_c0a78e18): @user_script:22: @user_script: 22: -READONLY You can't \
+             write against a read only replica.",
+            "OOM command not allowed when used memory > 'maxmemory'. script: c0a78e18, on @user_script:503.",
+            "ERR Error running script (call to f_c0a78e18): @user_script:22: @user_script: 22: -OOM command not \
+             allowed when used memory > 'maxmemory'.",
+        ] {
+            assert!(is_certain(said), "{said}");
+        }
+    }
+
+    /// Of a script that is stopped nobody knows whether it has written before.
+    #[test]
+    fn whatever_else_stops_a_script_is_in_doubt() {
+        for said in [
+            "NOPERM User throttle has no permissions to run the 'del' command script: c0a78e18, on @user_script:503.",
+            "ERR The user executing the script can't run this command or subcommand script: c0a78e18, on @user_script:5",
+            "ERR Error running script (call to f_c0a78e18): @user_script:22: @user_script: 22: -NOPERM this user has \
+             no permissions to run the 'del' command",
+            "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk.",
+            "ERR user_script:12: attempt to compare nil with number script: c0a78e18, on @user_script:12.",
+            "ERR",
+        ] {
+            assert!(!is_certain(said), "{said}");
+        }
+    }
 }

@@ -1,43 +1,26 @@
 //! In Redis: limits that any number of processes share.
 
-mod across;
-mod address;
-mod answer;
-mod around;
-mod batch;
 mod builder;
 mod cluster;
 mod compare;
-mod connector;
+mod connect;
 mod denied;
 mod engine;
 mod failure;
-mod hash_slot;
-mod held;
-mod job;
-mod map;
 mod names;
-mod part;
-mod place;
 mod question;
-mod redirect;
+mod random;
 mod reset;
 mod scripted;
 mod scripts;
-mod sentinels;
-mod server;
 mod servers;
-mod slot;
 mod stored;
-#[cfg(feature = "redis-tls")]
-mod tls;
-mod topology;
 
 use std::fmt;
 
 pub use self::builder::RedisBuilder;
+use self::connect::Place;
 use self::engine::Engine;
-use self::place::Place;
 use self::question::Question;
 use super::{Backend, Charge, Mode, Reply, Verdict};
 use crate::{ConfigError, Soon};
@@ -53,6 +36,10 @@ use crate::{ConfigError, Soon};
 ///   becomes of them; a task in the background connects again. A server that answers nothing costs the deadline,
 ///   until the connection is given up after three requests in a row.
 /// - A charge is sent at most once. After a deadline nobody knows whether it was taken.
+/// - Of an error it is [certain](crate::BackendError::is_nothing_charged) that nothing was charged if the request was
+///   not sent, if the server refused it before its script ran or at the script's first write (as while it loads, is
+///   busy, is no master or has no memory), if it failed before it wrote, or if it only asked; a request that was sent
+///   and got no answer is in doubt.
 /// - What was denied is denied from memory for up to a second, as long as the strategy would: floods of denied
 ///   requests do not reach Redis. So a [reset](crate::Registry::reset) or a refund by another process may take
 ///   that second to be noticed.

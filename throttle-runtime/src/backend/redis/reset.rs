@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use redis::{Cmd, Value};
 
+use super::connect::Slot;
 use super::engine::Engine;
 use super::failure::{Refusal, nonsense};
 use super::names;
-use super::slot::Slot;
 use crate::BackendError;
 
 /// How many names the server looks at in one step: it serves nobody else meanwhile.

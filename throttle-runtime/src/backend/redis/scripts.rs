@@ -41,7 +41,7 @@ impl Loaded {
 
 /// Decides by any steps of strategies.
 pub(super) static DECIDE: LazyLock<Loaded> =
-    LazyLock::new(|| Loaded::new(steps() + include_str!("decide.lua")));
+    LazyLock::new(|| Loaded::new(steps() + include_str!("scripted/decide.lua")));
 
 /// Reads the time and states.
 pub(super) static READ: LazyLock<Loaded> = LazyLock::new(|| Loaded::new(include_str!("read.lua").to_owned()));
@@ -51,7 +51,8 @@ pub(super) static WRITE: LazyLock<Loaded> =
     LazyLock::new(|| Loaded::new(include_str!("write.lua").to_owned()));
 
 /// Holds states for a decision that is made in several places.
-pub(super) static HOLD: LazyLock<Loaded> = LazyLock::new(|| Loaded::new(include_str!("hold.lua").to_owned()));
+pub(super) static HOLD: LazyLock<Loaded> =
+    LazyLock::new(|| Loaded::new(include_str!("cluster/hold.lua").to_owned()));
 
 /// All of them.
 pub(super) fn all() -> [&'static Loaded; 4] {

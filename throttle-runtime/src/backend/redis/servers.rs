@@ -5,11 +5,9 @@ use std::sync::Arc;
 
 use redis::{Cmd, Value};
 
-use super::cluster::Cluster;
-use super::connector;
-use super::part::{self, Part};
+use super::cluster::{self, Cluster, Part};
+use super::connect::{Slot, connector};
 use super::scripts::Loaded;
-use super::slot::Slot;
 use crate::BackendError;
 
 /// All servers of a backend.
@@ -40,7 +38,7 @@ impl Servers {
     pub(super) fn lane(&self, names: &[Arc<str>]) -> Option<u16> {
         match self {
             Self::One(_) => Some(0),
-            Self::Cluster(_) => part::lane(names),
+            Self::Cluster(_) => cluster::lane(names),
         }
     }
 

@@ -34,6 +34,11 @@ impl<S: Store> Held<S> {
         names: &[String],
         turn: Turn,
     ) -> Result<Self, BackendError> {
+        // Locks and marks charge nobody.
+        Self::try_take(client, names, turn).await.map_err(BackendError::nothing_charged)
+    }
+
+    async fn try_take(client: &Arc<Client<S>>, names: &[String], turn: Turn) -> Result<Self, BackendError> {
         let (caller, answer) = oneshot::channel();
         let (client, names) = (Arc::clone(client), names.to_vec());
         spawn(async move {
@@ -84,14 +89,15 @@ impl<S: Store> Held<S> {
             }
             self.release().await;
             written
-        })?;
+        });
+        let written = written.map_err(BackendError::nothing_charged)?;
         written.await.unwrap_or_else(|_| Err(interrupted()))
     }
 
     async fn write(&mut self, changed: Vec<Record>, now: u64) -> Result<(), BackendError> {
         // Later the lock might be somebody else's before this is written.
         if self.since.elapsed() >= self.client.half_life() {
-            return Err(lost());
+            return Err(lost().nothing_charged());
         }
         if S::COMPARE_AND_SET {
             return self.swap_all(&changed, now).await;
@@ -100,7 +106,9 @@ impl<S: Store> Held<S> {
         let values: Vec<String> = changed.iter().map(Record::encode).collect();
         let names = self.holdings.iter().map(|holding| holding.name.as_str());
         let items: Vec<(&str, &str)> = names.zip(values.iter().map(String::as_str)).collect();
-        self.client.call(self.client.store.multi_set(&items, kept)).await
+        let stored = self.client.call(self.client.store.multi_set(&items, kept)).await;
+        // Of several the store may have stored some before it failed.
+        if items.len() > 1 { stored.map_err(BackendError::in_doubt) } else { stored }
     }
 
     /// Stores the records without their marks; if one was taken away, takes back those that were stored.
@@ -108,11 +116,14 @@ impl<S: Store> Held<S> {
         for (index, (holding, record)) in self.holdings.iter().zip(changed).enumerate() {
             let stored = self.client.swap_record(&holding.name, &holding.mark, record, now).await;
             if !matches!(stored, Ok(true)) {
+                let mut is_undone = true;
                 for (holding, record) in self.holdings.iter().zip(changed).take(index) {
                     let stored = record.encode();
-                    let _ = self.client.swap_record(&holding.name, &stored, &holding.record, now).await;
+                    let undone = self.client.swap_record(&holding.name, &stored, &holding.record, now).await;
+                    is_undone &= matches!(undone, Ok(true));
                 }
-                return stored.and_then(|_| Err(lost()));
+                let error = stored.map_or_else(|error| error, |_| lost().nothing_charged());
+                return Err(if is_undone { error } else { error.in_doubt() });
             }
         }
         self.holdings.clear();

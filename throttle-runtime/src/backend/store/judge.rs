@@ -48,7 +48,7 @@ impl<'a> Case<'a> {
             self.uncharge(&mut quotas, records, now);
         }
         let changes = fits && mode == Mode::Take && after != records;
-        Judgement { answer: Verdict { quotas, at: now }, changed: changes.then_some(after) }
+        Judgement { answer: Verdict::new(quotas, now), changed: changes.then_some(after) }
     }
 
     /// Gives back what was taken at that time.

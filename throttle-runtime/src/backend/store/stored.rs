@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::client::{Client, wrap};
 use super::judge::Case;
+use super::record::Record;
 use super::{Store, name};
 use crate::backend::{Backend, Charge, Mode, Reply, Verdict};
 use crate::{BackendError, Clock, ErrorKind, Soon, SystemClock};
@@ -21,6 +22,9 @@ use crate::{BackendError, Clock, ErrorKind, Soon, SystemClock};
 /// - **Keys** of the store are the namespace, a colon and 64 hexadecimal digits, whatever clients send, and
 ///   tell nobody's name. Values vanish about a second after they have become meaningless.
 /// - **A value that is not its own**, or damaged, counts as nothing stored, with an event at level WARN.
+/// - **Of an error it is [certain](BackendError::is_nothing_charged)** that nothing was charged if the store failed
+///   before the first write of the decision, as while it read or locked; of a write that fails only if the store's own
+///   error is a [`BackendError`] that says so, and nothing else was written.
 /// - **A decision that is dropped** frees what it holds, in a task of the runtime, and has charged all of its
 ///   limits or none.
 ///
@@ -137,7 +141,10 @@ impl<S: Store> Backend for Stored<S> {
         Soon::later(async move {
             for charge in charges.chunks(1) {
                 let case = Case::new(&self.prefix, charge);
-                self.client.transact(case.names(), &|records, now| case.refund(at, records, now)).await?;
+                let judge = |records: &[Record], now| case.refund(at, records, now);
+                let refund = self.client.transact(case.names(), &judge).await;
+                // To another charge something may have been given back.
+                refund.map_err(BackendError::in_doubt)?;
             }
             Ok(())
         })

@@ -36,7 +36,7 @@ impl<S: Store> Client<S> {
         let mut patience = Patience::new();
         let mut turn = None;
         loop {
-            let found = self.call(self.store.get(name)).await?;
+            let found = self.call(self.store.get(name)).await.map_err(BackendError::nothing_charged)?;
             let (record, hold) = Record::read(found.as_deref()).split();
             let now = self.clock.now();
             let judged = judge(slice::from_ref(&record), now);
@@ -83,7 +83,7 @@ impl<S: Store> Client<S> {
     /// The records of these names, whoever holds them.
     pub(super) async fn read(&self, names: &[String]) -> Result<Vec<Record>, BackendError> {
         let keys: Vec<&str> = names.iter().map(String::as_str).collect();
-        let values = self.call(self.store.multi_get(&keys)).await?;
+        let values = self.call(self.store.multi_get(&keys)).await.map_err(BackendError::nothing_charged)?;
         let mut values = values.iter().map(|value| Record::read(value.as_deref()).split().0);
         Ok(names.iter().map(|_| values.next().unwrap_or_default()).collect())
     }

@@ -7,17 +7,16 @@ use std::sync::Arc;
 use redis::{Client, ConnectionInfo, ProtocolVersion, RedisConnectionInfo};
 
 use super::address;
-use super::cluster::Cluster;
 use super::sentinels::Sentinels;
 use super::server::Server;
-use super::servers::Servers;
 use super::slot::Slot;
 #[cfg(feature = "redis-tls")]
 use super::tls::Tls;
-use super::topology::Address;
 use crate::ConfigError;
+use crate::backend::redis::cluster::{Address, Cluster};
+use crate::backend::redis::servers::Servers;
 
-pub(super) struct Place {
+pub(in crate::backend::redis) struct Place {
     /// How to connect to the server, and where it is unless sentinels say that.
     server: Result<ConnectionInfo, ConfigError>,
     /// By whom it is watched, and under which name.
@@ -25,11 +24,11 @@ pub(super) struct Place {
     /// The nodes of its cluster that are known.
     nodes: Option<Vec<Result<ConnectionInfo, ConfigError>>>,
     #[cfg(feature = "redis-tls")]
-    pub(super) tls: Tls,
+    pub(in crate::backend::redis) tls: Tls,
 }
 
 impl Place {
-    pub(super) fn at(url: &str) -> Self {
+    pub(in crate::backend::redis) fn at(url: &str) -> Self {
         Self {
             server: address::parse(url, address::USUAL),
             watched: None,
@@ -39,7 +38,10 @@ impl Place {
         }
     }
 
-    pub(super) fn watched<U: AsRef<str>>(urls: impl IntoIterator<Item = U>, name: String) -> Self {
+    pub(in crate::backend::redis) fn watched<U: AsRef<str>>(
+        urls: impl IntoIterator<Item = U>,
+        name: String,
+    ) -> Self {
         let sentinel = |url: U| address::parse(url.as_ref(), address::OF_SENTINELS);
         Self {
             server: address::unknown(),
@@ -51,7 +53,7 @@ impl Place {
     }
 
     /// A cluster, some of whose nodes have these URLs.
-    pub(super) fn spread<U: AsRef<str>>(urls: impl IntoIterator<Item = U>) -> Self {
+    pub(in crate::backend::redis) fn spread<U: AsRef<str>>(urls: impl IntoIterator<Item = U>) -> Self {
         let nodes: Vec<_> =
             urls.into_iter().map(|url| address::parse(url.as_ref(), address::USUAL)).collect();
         let none = || Err(ConfigError::one("the cluster has no nodes: name one or more"));
@@ -65,7 +67,10 @@ impl Place {
     }
 
     /// Changes what the server is told first.
-    pub(super) fn with(self, change: impl FnOnce(RedisConnectionInfo) -> RedisConnectionInfo) -> Self {
+    pub(in crate::backend::redis) fn with(
+        self,
+        change: impl FnOnce(RedisConnectionInfo) -> RedisConnectionInfo,
+    ) -> Self {
         let changed = |server: ConnectionInfo| {
             let settings = change(server.redis_settings().clone());
             server.set_redis_settings(settings)
@@ -73,7 +78,11 @@ impl Place {
         Self { server: self.server.map(changed), ..self }
     }
 
-    pub(super) fn settle(self, namespace: &str, max_in_flight: usize) -> Result<Servers, ConfigError> {
+    pub(in crate::backend::redis) fn settle(
+        self,
+        namespace: &str,
+        max_in_flight: usize,
+    ) -> Result<Servers, ConfigError> {
         let server = self.server?;
         let nodes = self.nodes.map(|nodes| nodes.into_iter().collect::<Result<Vec<_>, _>>()).transpose()?;
         if let Some(nodes) = &nodes {

@@ -6,16 +6,14 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
 
 use tokio::sync::oneshot;
-use tokio::task::{JoinSet, yield_now};
+use tokio::task::JoinSet;
 
-use super::answer::{self, Answer};
-use super::failure::{self, nonsense};
-use super::job::{Call, Job};
-use super::scripts::DECIDE;
-use super::slot::{Connection, Slot};
+use super::answer::Answer;
+use super::caller::Caller;
+use super::job::Job;
+use crate::backend::redis::connect::{Connection, Slot};
 use crate::clock::Clock;
 use crate::{BackendError, ErrorKind};
 
@@ -25,9 +23,11 @@ const CALLS: usize = 3;
 /// How many limits a call is about at most: the server serves nobody else meanwhile.
 const LIMITS: usize = 256;
 
+const LOST: &str = "the connection to Redis was lost";
+
 /// Where the requests of one connection come together: those of one slot of a cluster, or all.
 #[derive(Default)]
-pub(super) struct Lanes {
+pub(in crate::backend::redis) struct Lanes {
     inner: Mutex<Inner>,
     /// Apart from the rest: with a runtime that ends, a task is dropped by whoever starts it, and then takes its leave.
     callers: Mutex<JoinSet<()>>,
@@ -49,19 +49,9 @@ struct Lane {
 }
 
 /// A request that waits for its answer.
-struct Seat {
-    job: Job,
-    reply: oneshot::Sender<Result<Answer, BackendError>>,
-}
-
-/// A task that makes calls, as long as anybody waits.
-struct Caller {
-    slot: Arc<Slot>,
-    connection: Arc<Connection>,
-    lane: u16,
-    clock: Option<Arc<dyn Clock>>,
-    /// Whether it has taken its leave.
-    over: bool,
+pub(super) struct Seat {
+    pub(super) job: Job,
+    pub(super) reply: oneshot::Sender<Result<Answer, BackendError>>,
 }
 
 /// Has a request decided by one of the next calls on a connection.
@@ -75,8 +65,7 @@ pub(super) async fn decide(
     let (reply, answer) = oneshot::channel();
     if connection.lanes.wait(lane, Seat { job, reply }) {
         let (slot, connection) = (Arc::clone(slot), Arc::clone(connection));
-        let caller = Caller { slot, connection, lane, clock: clock.cloned(), over: false };
-        caller.start();
+        Caller::new(slot, connection, lane, clock.cloned()).start();
     }
     // Who was sent and hears nothing may have been charged.
     answer.await.unwrap_or_else(|_| Err(BackendError::new(ErrorKind::Connection, "Redis did not decide")))
@@ -87,7 +76,7 @@ impl Lanes {
     fn wait(&self, lane: u16, seat: Seat) -> bool {
         let mut inner = lock(&self.inner);
         if inner.closed {
-            seat.turn_away();
+            seat.turn_away(LOST);
             return false;
         }
         let lane = inner.lanes.entry(lane).or_default();
@@ -98,7 +87,7 @@ impl Lanes {
     }
 
     /// Those that have waited longest, as many as fit into a call. If nobody waits, one task less makes calls.
-    fn take(&self, lane: u16) -> Vec<Seat> {
+    pub(super) fn take(&self, lane: u16) -> Vec<Seat> {
         let mut inner = lock(&self.inner);
         let lane = inner.lanes.entry(lane).or_default();
         lane.waiting.retain(|seat| !seat.reply.is_closed());
@@ -115,15 +104,39 @@ impl Lanes {
         seats
     }
 
-    fn is_busy(&self, lane: u16) -> bool {
+    pub(super) fn is_busy(&self, lane: u16) -> bool {
         lock(&self.inner).lanes.get(&lane).is_some_and(|lane| lane.is_busy)
     }
 
+    /// A task that makes calls ends before its time: with its runtime, or with the connection. The next request has another
+    /// one started.
+    pub(super) fn leave(&self, lane: u16) {
+        if let Some(lane) = lock(&self.inner).lanes.get_mut(&lane) {
+            lane.callers -= 1;
+            if lane.callers == 0 {
+                // Those of another runtime, who have nobody else to wait for.
+                lane.waiting
+                    .drain(..)
+                    .for_each(|seat| seat.turn_away("the runtime that was to ask Redis ended"));
+            }
+        }
+    }
+
+    pub(super) fn spawn(&self, caller: impl Future<Output = ()> + Send + 'static) {
+        let mut callers = lock(&self.callers);
+        while callers.try_join_next().is_some() {}
+        callers.spawn(caller);
+    }
+
     /// Ends all calls, and the waiting for them.
-    pub(super) fn close(&self) {
+    pub(in crate::backend::redis) fn close(&self) {
         let mut inner = lock(&self.inner);
         inner.closed = true;
-        inner.lanes.values_mut().flat_map(|lane| lane.waiting.drain(..)).for_each(Seat::turn_away);
+        inner
+            .lanes
+            .values_mut()
+            .flat_map(|lane| lane.waiting.drain(..))
+            .for_each(|seat| seat.turn_away(LOST));
         drop(inner);
         lock(&self.callers).abort_all();
     }
@@ -131,72 +144,10 @@ impl Lanes {
 
 impl Seat {
     /// There is no call that it could be part of.
-    fn turn_away(self) {
-        let _ = self
-            .reply
-            .send(Err(BackendError::new(ErrorKind::Connection, "the connection to Redis was lost")));
-    }
-}
-
-impl Caller {
-    fn start(self) {
-        let connection = Arc::clone(&self.connection);
-        let mut callers = lock(&connection.lanes.callers);
-        while callers.try_join_next().is_some() {}
-        callers.spawn(self.run());
-    }
-
-    async fn run(mut self) {
-        loop {
-            if self.connection.lanes.is_busy(self.lane) {
-                yield_now().await;
-            }
-            let seats = self.connection.lanes.take(self.lane);
-            if seats.is_empty() {
-                self.over = true;
-                return;
-            }
-            let (jobs, replies): (Vec<_>, Vec<_>) =
-                seats.into_iter().map(|seat| (seat.job, seat.reply)).unzip();
-            for (answer, reply) in self.answers(&jobs).await.into_iter().zip(replies) {
-                // Who has given up meanwhile does not hear it.
-                let _ = reply.send(answer);
-            }
-        }
-    }
-
-    async fn answers(&self, jobs: &[Job]) -> Vec<Result<Answer, BackendError>> {
-        match self.call(jobs).await {
-            Ok(answers) => answers.into_iter().map(Ok).collect(),
-            // Those that do not fit need no room, and must not suffer for those that do.
-            Err(error) if jobs.len() > 1 && failure::is_of_memory(&error) => {
-                let mut answers = Vec::with_capacity(jobs.len());
-                for job in jobs.chunks(1) {
-                    let answer = self.call(job).await;
-                    answers.push(answer.and_then(|mut answers| answers.pop().ok_or_else(nonsense)));
-                }
-                answers
-            }
-            Err(error) => jobs.iter().map(|_| Err(error.clone())).collect(),
-        }
-    }
-
-    async fn call(&self, jobs: &[Job]) -> Result<Vec<Answer>, BackendError> {
-        let call = Call::new(jobs);
-        let (asked, time) = (Instant::now(), self.clock.as_ref().map(Clock::now));
-        let ask = |verb, script: &str| self.slot.ask(&self.connection, call.command(verb, script, time));
-        answer::read(DECIDE.run(ask).await?, jobs, &call, asked).ok_or_else(nonsense)
-    }
-}
-
-impl Drop for Caller {
-    fn drop(&mut self) {
-        // With its runtime, or with the connection: the next request has another one started.
-        if !self.over
-            && let Some(lane) = lock(&self.connection.lanes.inner).lanes.get_mut(&self.lane)
-        {
-            lane.callers -= 1;
-        }
+    fn turn_away(self, why: &str) {
+        let error = BackendError::new(ErrorKind::Connection, why).nothing_charged();
+        // Who has given up meanwhile does not hear it.
+        let _ = self.reply.send(Err(error));
     }
 }
 

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::slot::Slot;
 use super::topology::{Address, Range};
 use crate::BackendError;
+use crate::backend::redis::connect::Slot;
 
 pub(super) type Nodes = BTreeMap<Address, Arc<Slot>>;
 

@@ -5,16 +5,16 @@
 
 use std::time::Instant;
 
-use super::engine::Engine;
 use super::held::Held;
-use super::question::{Question, States};
-use super::stored;
 use crate::BackendError;
+use crate::backend::redis::engine::Engine;
+use crate::backend::redis::question::{Question, States};
+use crate::backend::redis::stored;
 use crate::backend::{Mode, Verdict};
 use crate::strategy::State;
 
 impl Engine {
-    pub(super) async fn decide_across(
+    pub(in crate::backend::redis) async fn decide_across(
         &self,
         question: &Question<'_>,
         denials_last: bool,
@@ -32,7 +32,7 @@ impl Engine {
             (None, Some(denied)) if denials_last => denied.remember(question, states, at, asked),
             (None, _) => {}
         }
-        Ok(Verdict { quotas, at })
+        Ok(Verdict::new(quotas, at))
     }
 
     async fn peek_across(&self, question: &Question<'_>) -> Result<Verdict, BackendError> {
@@ -45,6 +45,6 @@ impl Engine {
                 states[index] = stored::decode(bytes);
             }
         }
-        Ok(Verdict { quotas: question.answer(&states, at).0, at })
+        Ok(Verdict::new(question.answer(&states, at).0, at))
     }
 }

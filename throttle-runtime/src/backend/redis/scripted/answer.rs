@@ -5,10 +5,10 @@ use std::time::Instant;
 use redis::Value;
 use smallvec::SmallVec;
 
-use super::engine::bytes;
 use super::job::{Call, Job};
-use super::question::States;
-use super::stored;
+use crate::backend::redis::engine::bytes;
+use crate::backend::redis::question::States;
+use crate::backend::redis::stored;
 use crate::strategy::State;
 
 /// What is said to one request.

@@ -2,39 +2,32 @@
 //! and a [connector](super::connector) at work.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use redis::aio::MultiplexedConnection;
-use redis::{Cmd, Pipeline, RedisError, Value};
+use redis::{Cmd, RedisError, Value};
 use tokio::runtime::Handle;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::Semaphore;
 use tokio::time::sleep;
 
-use super::batch::Lanes;
+use super::connection::Connection;
 use super::connector;
-use super::failure::{self, Refusal};
 use super::server::Server;
+use crate::backend::redis::failure::{self, Refusal};
 use crate::{BackendError, ErrorKind};
-
-/// So many requests in a row that were given up while nothing came back, and the connection is replaced.
-const SILENT: u32 = 3;
-
-/// Who gives up earlier than that has said nothing about the server: clients hang up at any time.
-const PATIENCE: Duration = Duration::from_millis(10);
 
 /// How long those who wait for a server that is of no more use go on waiting.
 const LAST_ANSWERS: Duration = Duration::from_secs(1);
 
 /// The connection in use, if there is one, and how to come by the next.
-pub(super) struct Slot {
+pub(in crate::backend::redis) struct Slot {
     pub(super) server: Server,
     live: RwLock<Live>,
     /// Whether a connector is at work.
     pub(super) connecting: AtomicBool,
-    in_flight: Semaphore,
-    max_in_flight: usize,
+    pub(super) in_flight: Semaphore,
+    pub(super) max_in_flight: usize,
 }
 
 #[derive(Default)]
@@ -45,53 +38,8 @@ struct Live {
     closed: bool,
 }
 
-/// A connection, and how long nothing has come back on it.
-pub(super) struct Connection {
-    multiplexed: MultiplexedConnection,
-    born: Instant,
-    /// When the last answer came, in microseconds from `born`.
-    answered: AtomicU64,
-    silent: AtomicU32,
-    /// Where requests that are decided together meet.
-    pub(super) lanes: Lanes,
-}
-
-impl Connection {
-    pub(super) fn new(multiplexed: MultiplexedConnection) -> Self {
-        Self {
-            multiplexed,
-            born: Instant::now(),
-            answered: AtomicU64::new(0),
-            silent: AtomicU32::new(0),
-            lanes: Lanes::default(),
-        }
-    }
-
-    fn age(&self) -> u64 {
-        u64::try_from(self.born.elapsed().as_micros()).unwrap_or(u64::MAX)
-    }
-
-    pub(super) async fn send(&self, command: &Cmd) -> Result<Value, RedisError> {
-        self.multiplexed.clone().send_packed_command(command).await?.extract_error()
-    }
-
-    /// The same for a slot that is on its way to this node, with nothing in between.
-    pub(super) async fn send_asking(&self, command: Cmd) -> Result<Value, RedisError> {
-        let mut both = Pipeline::with_capacity(2);
-        both.add_command(redis::cmd("ASKING")).add_command(command);
-        let mut answers = self.multiplexed.clone().send_packed_commands(&both, 1, 1).await?;
-        answers.pop().unwrap_or(Value::Nil).extract_error()
-    }
-
-    /// An answer has come.
-    fn hear(&self) {
-        self.answered.fetch_max(self.age(), Ordering::Relaxed);
-        self.silent.store(0, Ordering::Relaxed);
-    }
-}
-
 impl Slot {
-    pub(super) fn new(server: Server, max_in_flight: usize) -> Self {
+    pub(in crate::backend::redis) fn new(server: Server, max_in_flight: usize) -> Self {
         Self {
             server,
             live: RwLock::default(),
@@ -101,19 +49,8 @@ impl Slot {
         }
     }
 
-    /// Lets a request in. It fails at once if there is no connection, or if too many requests wait already.
-    pub(super) fn enter(self: &Arc<Self>) -> Result<Visit<'_>, BackendError> {
-        let permit = self.in_flight.try_acquire().map_err(|_| {
-            let text = format!("{} requests wait for Redis already", self.max_in_flight);
-            BackendError::new(ErrorKind::Timeout, text)
-        })?;
-        let connection = self.connection()?;
-        let since = connection.age();
-        Ok(Visit { slot: self, connection, since, over: false, _permit: permit })
-    }
-
     /// One request by itself.
-    pub(super) async fn send(self: &Arc<Self>, command: Cmd) -> Result<Value, Refusal> {
+    pub(in crate::backend::redis) async fn send(self: &Arc<Self>, command: Cmd) -> Result<Value, Refusal> {
         let visit = self.enter()?;
         let answer = self.ask(&visit.connection, command).await;
         visit.over();
@@ -121,7 +58,7 @@ impl Slot {
     }
 
     /// One call on a connection. Whatever a node of a cluster sends on did not run there, so it goes on once.
-    pub(super) async fn ask(
+    pub(in crate::backend::redis) async fn ask(
         self: &Arc<Self>,
         connection: &Arc<Connection>,
         command: Cmd,
@@ -140,7 +77,11 @@ impl Slot {
     }
 
     /// Gives the connection up if that is what the error says.
-    pub(super) fn heed(self: &Arc<Self>, connection: &Arc<Connection>, error: RedisError) -> RedisError {
+    pub(in crate::backend::redis) fn heed(
+        self: &Arc<Self>,
+        connection: &Arc<Connection>,
+        error: RedisError,
+    ) -> RedisError {
         if failure::is_of_connection(&error) {
             let why = failure::backend_error("the connection to Redis was lost", error.clone());
             self.lose(connection, why);
@@ -149,7 +90,7 @@ impl Slot {
         error
     }
 
-    fn connection(self: &Arc<Self>) -> Result<Arc<Connection>, BackendError> {
+    pub(super) fn connection(self: &Arc<Self>) -> Result<Arc<Connection>, BackendError> {
         let live = self.live.read().unwrap_or_else(PoisonError::into_inner);
         let why = match &*live {
             Live { connection: Some(connection), .. } => return Ok(Arc::clone(connection)),
@@ -158,7 +99,8 @@ impl Slot {
         };
         drop(live);
         connector::start(self);
-        Err(why.unwrap_or_else(|| BackendError::new(ErrorKind::Connection, "not connected to Redis yet")))
+        let unknown = || BackendError::new(ErrorKind::Connection, "not connected to Redis yet");
+        Err(why.unwrap_or_else(unknown).nothing_charged())
     }
 
     /// Puts a connection to use.
@@ -192,12 +134,12 @@ impl Slot {
         self.server.lost();
     }
 
-    pub(super) fn close(&self) {
+    pub(in crate::backend::redis) fn close(&self) {
         *self.write() = Live { closed: true, ..Live::default() };
     }
 
     /// Closes it as soon as those who were let in have their answers, or have waited long enough for them.
-    pub(super) fn retire(&self) {
+    pub(in crate::backend::redis) fn retire(&self) {
         let connection = std::mem::replace(&mut *self.write(), Live { closed: true, ..Live::default() });
         if let Some(connection) = connection.connection
             && let Ok(runtime) = Handle::try_current()
@@ -213,7 +155,7 @@ impl Slot {
         self.live.read().unwrap_or_else(PoisonError::into_inner).closed
     }
 
-    pub(super) fn is_connected(&self) -> bool {
+    pub(in crate::backend::redis) fn is_connected(&self) -> bool {
         self.live.read().unwrap_or_else(PoisonError::into_inner).connection.is_some()
     }
 
@@ -222,41 +164,8 @@ impl Slot {
     }
 }
 
-pub(super) fn closed() -> BackendError {
-    BackendError::new(ErrorKind::Closed, "the backend is closed")
-}
-
-/// A request that waits for its answer. Dropped before, it was given up.
-pub(super) struct Visit<'a> {
-    slot: &'a Arc<Slot>,
-    pub(super) connection: Arc<Connection>,
-    since: u64,
-    over: bool,
-    _permit: SemaphorePermit<'a>,
-}
-
-impl Visit<'_> {
-    /// The answer is there.
-    pub(super) fn over(mut self) {
-        self.over = true;
-        self.connection.hear();
-    }
-}
-
-impl Drop for Visit<'_> {
-    fn drop(&mut self) {
-        let connection = &self.connection;
-        let waited = Duration::from_micros(connection.age().saturating_sub(self.since));
-        // Answers come in the order of requests, so one of a later time says that the server is there.
-        let answered = connection.answered.load(Ordering::Relaxed) > self.since;
-        if self.over || answered || waited < PATIENCE {
-            return;
-        }
-        if connection.silent.fetch_add(1, Ordering::Relaxed) + 1 >= SILENT {
-            let text = format!("Redis did not answer {SILENT} requests in a row");
-            self.slot.lose(connection, BackendError::new(ErrorKind::Timeout, text));
-        }
-    }
+pub(in crate::backend::redis) fn closed() -> BackendError {
+    BackendError::new(ErrorKind::Closed, "the backend is closed").nothing_charged()
 }
 
 impl fmt::Debug for Slot {

@@ -7,22 +7,22 @@ use super::hash_slot;
 
 /// Those of a question's names that are in one place.
 #[derive(Clone)]
-pub(super) struct Part {
+pub(in crate::backend::redis) struct Part {
     /// The hash slot; without a cluster 0.
-    pub(super) lane: u16,
-    pub(super) names: Vec<Arc<str>>,
+    pub(in crate::backend::redis) lane: u16,
+    pub(in crate::backend::redis) names: Vec<Arc<str>>,
     /// Which of the question's they are.
-    pub(super) indexes: Vec<usize>,
+    pub(in crate::backend::redis) indexes: Vec<usize>,
 }
 
 impl Part {
     /// All names, which are in one place.
-    pub(super) fn whole(lane: u16, names: &[Arc<str>]) -> Self {
+    pub(in crate::backend::redis) fn whole(lane: u16, names: &[Arc<str>]) -> Self {
         Self { lane, names: names.to_vec(), indexes: (0..names.len()).collect() }
     }
 
     /// The parts of a question, in the order of their slots.
-    pub(super) fn of(names: &[Arc<str>]) -> Vec<Self> {
+    pub(in crate::backend::redis) fn of(names: &[Arc<str>]) -> Vec<Self> {
         let mut parts = BTreeMap::new();
         for (index, name) in names.iter().enumerate() {
             let lane = hash_slot::of(name);
@@ -36,7 +36,7 @@ impl Part {
 }
 
 /// The hash slot of all names, if it is one.
-pub(super) fn lane(names: &[Arc<str>]) -> Option<u16> {
+pub(in crate::backend::redis) fn lane(names: &[Arc<str>]) -> Option<u16> {
     let (first, others) = names.split_first()?;
     let lane = hash_slot::of(first);
     // Mostly one identity has several limits, which is seen faster than computed.

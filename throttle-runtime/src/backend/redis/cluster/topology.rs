@@ -4,21 +4,21 @@ use std::fmt;
 
 use redis::{AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, RedisError, Value};
 
-use super::around::{self, ALL};
-use super::failure::{self, nonsense};
-use super::{address, connector};
+use crate::backend::redis::connect::around::{self, ALL};
+use crate::backend::redis::connect::{address, connector};
+use crate::backend::redis::failure::{self, nonsense};
 use crate::{BackendError, ErrorKind};
 
 /// Where a node is.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Address {
+pub(in crate::backend::redis) struct Address {
     pub(super) host: String,
     pub(super) port: u16,
 }
 
 impl Address {
     /// The address of a server, unless it is the path of a socket.
-    pub(super) fn of(server: &ConnectionInfo) -> Option<Self> {
+    pub(in crate::backend::redis) fn of(server: &ConnectionInfo) -> Option<Self> {
         match server.addr() {
             ConnectionAddr::Tcp(host, port) | ConnectionAddr::TcpTls { host, port, .. } => {
                 Some(Self { host: host.clone(), port: *port })
@@ -28,7 +28,7 @@ impl Address {
     }
 
     /// A client of that node: in all else it is reached as the others are.
-    pub(super) fn client(&self, how: &ConnectionInfo) -> Result<Client, BackendError> {
+    pub(in crate::backend::redis) fn client(&self, how: &ConnectionInfo) -> Result<Client, BackendError> {
         let failed = |error| failure::backend_error("the address of a node makes no sense", error);
         Client::open(address::moved(how, self.host.clone(), self.port)).map_err(failed)
     }

@@ -12,17 +12,16 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::compare::{Swap, step_aside};
-use super::connector;
-use super::engine::bytes;
-use super::failure::nonsense;
 use super::part::Part;
-use super::question::States;
-use super::scripts::HOLD;
-use super::servers::Servers;
-use super::stored;
+use super::writing::{Place, lost, store_all};
+use crate::backend::redis::compare::step_aside;
+use crate::backend::redis::engine::bytes;
+use crate::backend::redis::failure::nonsense;
+use crate::backend::redis::question::States;
+use crate::backend::redis::scripts::HOLD;
+use crate::backend::redis::servers::Servers;
+use crate::backend::redis::{random, stored};
 use crate::clock::Clock;
-use crate::strategy::State;
 use crate::{BackendError, ErrorKind};
 
 /// States that nobody else changes.
@@ -35,16 +34,19 @@ pub(super) struct Held {
     places: Vec<Place>,
 }
 
-/// Those in one place, and what is stored there.
-struct Place {
-    part: Part,
-    stored: Vec<Vec<u8>>,
-}
-
 impl Held {
     /// Holds all of them, as soon as nobody else does. Everybody takes places in one order, so that nobody waits for who
     /// waits for him.
     pub(super) async fn take(
+        servers: &Servers,
+        clock: Option<&Arc<dyn Clock>>,
+        parts: Vec<Part>,
+    ) -> Result<Self, BackendError> {
+        // A hold charges nobody.
+        Self::try_take(servers, clock, parts).await.map_err(BackendError::nothing_charged)
+    }
+
+    async fn try_take(
         servers: &Servers,
         clock: Option<&Arc<dyn Clock>>,
         parts: Vec<Part>,
@@ -67,7 +69,7 @@ impl Held {
     }
 
     async fn take_one(&mut self, part: Part, is_dropped: impl Fn() -> bool) -> Result<(), BackendError> {
-        let token = connector::random().to_be_bytes();
+        let token = random::number().to_be_bytes();
         for attempt in 0.. {
             if is_dropped() || self.is_late() {
                 break;
@@ -109,45 +111,18 @@ impl Held {
     pub(super) async fn store(mut self, after: &States, at: u64) -> Result<(), BackendError> {
         // Later a hold might be somebody else's before this is written.
         if self.is_late() {
-            return Err(lost());
+            return Err(lost().nothing_charged());
         }
         let of = |part: &Part| part.indexes.iter().filter_map(|index| after.get(*index).cloned()).collect();
         let changes = self.places.drain(..).map(|place| (of(&place.part), place)).collect();
         let (servers, is_forced) = (self.servers.clone(), self.clock.is_some());
-        let stored = spawn(async move { store_all(&servers, changes, at, is_forced).await })?;
+        let stored = spawn(async move { store_all(&servers, changes, at, is_forced).await });
+        let stored = stored.map_err(BackendError::nothing_charged)?;
         stored.await.unwrap_or_else(|_| Err(interrupted()))
     }
 
     fn is_late(&self) -> bool {
         self.since.elapsed() >= stored::HOLD / 2
-    }
-}
-
-/// Stores the first, and then all others whatever happens: or else leaves the others as they were.
-async fn store_all(
-    servers: &Servers,
-    changes: Vec<(Vec<State>, Place)>,
-    at: u64,
-    is_forced: bool,
-) -> Result<(), BackendError> {
-    let (mut outcome, mut begun) = (Ok(()), None);
-    for (after, place) in changes {
-        let after = if begun == Some(false) { place.before() } else { after };
-        let swap = Swap { part: &place.part, before: &place.stored, after: &after, at, is_forced };
-        let written = match timeout(stored::HOLD / 2, swap.run(servers)).await {
-            Ok(written) => written.and_then(|written| if written { Ok(()) } else { Err(lost()) }),
-            Err(_) => Err(lost()),
-        };
-        begun = begun.or(Some(written.is_ok()));
-        outcome = outcome.and(written);
-    }
-    outcome
-}
-
-impl Place {
-    /// The states without their holds.
-    fn before(&self) -> Vec<State> {
-        self.stored.iter().map(|stored| stored::decode(stored)).collect()
     }
 }
 
@@ -175,8 +150,4 @@ fn spawn<T: Send + 'static>(
 /// The runtime ended.
 fn interrupted() -> BackendError {
     BackendError::new(ErrorKind::Connection, "the task that asked Redis did not end")
-}
-
-fn lost() -> BackendError {
-    BackendError::new(ErrorKind::Timeout, "Redis took as long as states may be held")
 }

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use redis::Cmd;
 use smallvec::SmallVec;
 
-use super::question::{Limit, Question};
-use super::scripts;
 use crate::backend::Mode;
+use crate::backend::redis::question::{Limit, Question};
+use crate::backend::redis::scripts;
 use crate::strategy::Script;
 
 /// A request among those that one call decides.

@@ -8,11 +8,11 @@ use crate::ConfigError;
 
 /// What is said beside URLs.
 #[derive(Default)]
-pub(super) struct Tls {
+pub(in crate::backend::redis) struct Tls {
     /// Whether the server is reached by it, whatever URLs say.
-    pub(super) on: Option<bool>,
-    pub(super) root: Option<Vec<u8>>,
-    pub(super) client: Option<ClientTlsConfig>,
+    pub(in crate::backend::redis) on: Option<bool>,
+    pub(in crate::backend::redis) root: Option<Vec<u8>>,
+    pub(in crate::backend::redis) client: Option<ClientTlsConfig>,
 }
 
 impl Tls {

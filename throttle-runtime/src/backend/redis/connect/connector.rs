@@ -1,6 +1,5 @@
 //! Brings up connections, behind the backs of requests.
 
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -11,8 +10,9 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 
-use super::slot::{Connection, Slot};
-use super::{failure, scripts};
+use super::connection::Connection;
+use super::slot::Slot;
+use crate::backend::redis::{failure, random, scripts};
 use crate::{BackendError, ErrorKind};
 
 /// How long one attempt may take, with everything that makes a connection ready for requests.
@@ -64,7 +64,7 @@ impl Drop for AtWork {
 }
 
 /// Connects and puts the connection to use.
-pub(super) async fn connect(slot: &Arc<Slot>) -> Result<(), BackendError> {
+pub(in crate::backend::redis) async fn connect(slot: &Arc<Slot>) -> Result<(), BackendError> {
     let (lost, is_lost) = oneshot::channel();
     let ready = timeout(ATTEMPT, ready(slot, lost));
     let connection = ready.await.unwrap_or_else(|_| {
@@ -84,7 +84,7 @@ pub(super) async fn connect(slot: &Arc<Slot>) -> Result<(), BackendError> {
 }
 
 /// Connects, and goes on trying behind the backs of requests.
-pub(super) async fn connect_or_go_on(slot: Arc<Slot>) {
+pub(in crate::backend::redis) async fn connect_or_go_on(slot: Arc<Slot>) {
     if let Err(error) = connect(&slot).await {
         slot.explain(error);
         start(&slot);
@@ -117,7 +117,7 @@ async fn ready(slot: &Slot, lost: oneshot::Sender<()>) -> Result<Connection, Bac
 }
 
 /// A connection of the client crate, without its timeouts: whoever opens it has one.
-pub(super) async fn open(
+pub(in crate::backend::redis) async fn open(
     client: &Client,
     config: AsyncConnectionConfig,
 ) -> Result<MultiplexedConnection, RedisError> {
@@ -150,24 +150,8 @@ fn failed(error: RedisError) -> BackendError {
 
 /// A random part of a pause that doubles. Each process has its own randomness, so that those which lost a server
 /// together do not come back together.
-pub(super) fn pause(failures: u32) -> Duration {
+pub(in crate::backend::redis) fn pause(failures: u32) -> Duration {
     let (first, longest) = PAUSES;
     let most = first.saturating_mul(1 << failures.min(16)).min(longest);
-    random_part(most)
-}
-
-/// A random part of a time.
-pub(super) fn random_part(of: Duration) -> Duration {
-    let micros = u64::try_from(of.as_micros()).unwrap_or(u64::MAX);
-    Duration::from_micros(random() % micros.saturating_add(1))
-}
-
-/// One of this many, by its index.
-pub(super) fn random_index(of: usize) -> usize {
-    let of = u64::try_from(of).unwrap_or(u64::MAX).max(1);
-    usize::try_from(random() % of).unwrap_or_default()
-}
-
-pub(super) fn random() -> u64 {
-    RandomState::new().build_hasher().finish()
+    random::part(most)
 }

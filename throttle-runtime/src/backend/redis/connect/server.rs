@@ -4,13 +4,11 @@ use std::sync::{Arc, Weak};
 
 use redis::{Client, RedisError};
 
-use super::cluster::Cluster;
-use super::redirect::{Redirect, speaks_against_map};
 use super::sentinels::Sentinels;
-use super::topology::Address;
 use crate::BackendError;
+use crate::backend::redis::cluster::{Address, Cluster, Redirect, speaks_against_map};
 
-pub(super) enum Server {
+pub(in crate::backend::redis) enum Server {
     /// Always there.
     At(Client),
     /// Wherever sentinels say that the master is.

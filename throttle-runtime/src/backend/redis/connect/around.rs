@@ -6,17 +6,17 @@ use redis::Client;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
-use super::connector;
 use crate::BackendError;
+use crate::backend::redis::random;
 
 /// How long one is waited for before the next one is asked as well.
 const PATIENCE: Duration = Duration::from_millis(100);
 
 /// How long all of them may take together: the rest of an attempt is for whom they name.
-pub(super) const ALL: Duration = Duration::from_millis(600);
+pub(in crate::backend::redis) const ALL: Duration = Duration::from_millis(600);
 
 /// The first answer, or else the last error, if there was any.
-pub(super) async fn first_answer<T, F>(
+pub(in crate::backend::redis) async fn first_answer<T, F>(
     of: &[Client],
     ask: impl Fn(Client) -> F,
 ) -> Result<T, Option<BackendError>>
@@ -26,7 +26,7 @@ where
 {
     let end = Instant::now() + ALL;
     // All processes that lose a server together do not ask the same one.
-    let (before, from) = of.split_at(connector::random_index(of.len()));
+    let (before, from) = of.split_at(random::index(of.len()));
     let mut others = from.iter().chain(before);
     let mut asked = JoinSet::new();
     let mut why = None;

@@ -45,7 +45,7 @@ pub(super) fn unknown() -> Result<ConnectionInfo, ConfigError> {
 }
 
 /// The same way to another place.
-pub(super) fn moved(server: &ConnectionInfo, host: String, port: u16) -> ConnectionInfo {
+pub(in crate::backend::redis) fn moved(server: &ConnectionInfo, host: String, port: u16) -> ConnectionInfo {
     let address = match server.addr() {
         ConnectionAddr::TcpTls { insecure, tls_params, .. } => {
             ConnectionAddr::TcpTls { host, port, insecure: *insecure, tls_params: tls_params.clone() }

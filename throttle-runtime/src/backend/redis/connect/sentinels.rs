@@ -6,11 +6,12 @@
 use redis::{AsyncConnectionConfig, Client, ConnectionInfo};
 
 use super::around::{self, ALL};
-use super::{address, connector, failure};
+use super::{address, connector};
+use crate::backend::redis::failure;
 use crate::{BackendError, ErrorKind};
 
 /// Sentinels, and whom they are asked for.
-pub(super) struct Sentinels {
+pub(in crate::backend::redis) struct Sentinels {
     clients: Vec<Client>,
     /// The name of the master.
     name: String,

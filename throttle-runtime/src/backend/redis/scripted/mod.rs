@@ -1,12 +1,17 @@
 //! Decisions by one script: one round trip.
 
+mod answer;
+mod batch;
+mod caller;
+mod job;
+
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::answer::{Answer, Ruling};
-use super::batch;
+use self::answer::{Answer, Ruling};
+pub(super) use self::batch::Lanes;
+use self::job::Job;
 use super::compare::step_aside;
 use super::engine::Engine;
-use super::job::Job;
 use super::question::Question;
 use crate::backend::Verdict;
 use crate::strategy::Script;
@@ -48,12 +53,13 @@ impl Engine {
         }
         let (quotas, after) = question.answer(&states, at);
         if after.is_some() != (ruling == Ruling::Fits) {
-            return Err(BackendError::new(ErrorKind::Store, "a script decided otherwise than its strategy"));
+            let error = BackendError::new(ErrorKind::Store, "a script decided otherwise than its strategy");
+            return Err(if ruling == Ruling::Fits { error } else { error.nothing_charged() });
         }
         if let Some(denied) = self.denied.as_ref().filter(|_| after.is_none() && lasts) {
             denied.remember(question, states, at, asked);
         }
-        Ok(Some(Verdict { quotas, at }))
+        Ok(Some(Verdict::new(quotas, at)))
     }
 
     async fn together(&self, lane: u16, job: Job) -> Result<Answer, BackendError> {

@@ -1,0 +1,105 @@
+//! Keeps a connection up behind the backs of requests: connects, sends what they ask, and hands out what they are told.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+
+use super::connection::{Answer, IN_FLIGHT, Request, Up};
+use super::protocol::Reply;
+
+const CONNECT: Duration = Duration::from_secs(1);
+/// A server that owes replies and sends nothing for so long is taken for gone.
+const SILENCE: Duration = Duration::from_secs(1);
+/// How long to wait at least and at most between attempts to connect.
+const PAUSES: [Duration; 2] = [Duration::from_millis(20), Duration::from_secs(1)];
+
+/// Connects, serves and connects again, until nobody holds the other end.
+pub(super) async fn keep_up(address: String, mut queue: mpsc::Receiver<Request>, status: watch::Sender<Up>) {
+    let mut pause = PAUSES[0];
+    loop {
+        let error = match connect(&address).await {
+            Ok(stream) => {
+                pause = PAUSES[0];
+                status.send_replace(Up::Yes);
+                match serve(stream, &mut queue).await {
+                    Ok(()) => return,
+                    Err(error) => error,
+                }
+            }
+            Err(error) => error,
+        };
+        tracing::warn!(target: "throttle", backend = "memcached", %error, "no connection");
+        status.send_replace(Up::No(Arc::new(error)));
+        // Who asked meanwhile has waited for nothing.
+        while queue.try_recv().is_ok() {}
+        if queue.is_closed() {
+            return;
+        }
+        sleep(jittered(pause)).await;
+        pause = (pause * 2).min(PAUSES[1]);
+    }
+}
+
+async fn connect(address: &str) -> io::Result<TcpStream> {
+    let stream = timeout(CONNECT, TcpStream::connect(address)).await??;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+/// Between nothing and all of it, so that processes that lost the same server do not come back together.
+fn jittered(pause: Duration) -> Duration {
+    use std::hash::{BuildHasher, RandomState};
+    let random = RandomState::new().hash_one(0_u8) >> 40;
+    pause * u32::try_from(random).unwrap_or(u32::MAX) / (1 << 24)
+}
+
+/// Sends requests and hands out replies until the connection breaks; `Ok` if nobody is left to ask.
+async fn serve(mut stream: TcpStream, queue: &mut mpsc::Receiver<Request>) -> io::Result<()> {
+    let (mut reader, mut writer) = stream.split();
+    let (mut output, mut input) = (Vec::new(), Vec::with_capacity(4_096));
+    let mut waiting = VecDeque::new();
+    let mut silent_since = Instant::now();
+    loop {
+        // Also read while nobody waits: that is how a server's end is noticed before the next request.
+        let read = async {
+            let read = reader.read_buf(&mut input);
+            if waiting.is_empty() { Ok(read.await) } else { timeout_at(silent_since + SILENCE, read).await }
+        };
+        tokio::select! {
+            request = queue.recv(), if waiting.len() < IN_FLIGHT => {
+                let Some(request) = request else { return Ok(()) };
+                if waiting.is_empty() {
+                    silent_since = Instant::now();
+                }
+                output.clear();
+                let mut next = Some(request);
+                while let Some(mut request) = next {
+                    output.extend_from_slice(&request.bytes);
+                    waiting.extend(request.reply.take());
+                    next = queue.try_recv().ok();
+                }
+                timeout(SILENCE, writer.write_all(&output)).await??;
+            }
+            read = read => {
+                if read?? == 0 {
+                    return Err(io::ErrorKind::UnexpectedEof.into());
+                }
+                silent_since = Instant::now();
+                let mut taken = 0;
+                while let Some((reply, length)) = Reply::parse(&input[taken..]).map_err(io::Error::other)? {
+                    taken += length;
+                    let asked: Option<oneshot::Sender<Answer>> = waiting.pop_front();
+                    let asked = asked.ok_or_else(|| io::Error::other("a reply that nobody asked for"))?;
+                    let _ = asked.send(Ok(reply));
+                }
+                input.drain(..taken);
+            }
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! The nodes of a cluster, and which of them has which hash slots.
+//!
+//! Each node is a [`Slot`] as a single server is: one that is lost or hangs costs nothing to the others. What is known is
+//! doubted whenever a node says so or is lost, and then learnt again, from whichever node answers.
+
+mod across;
+mod hash_slot;
+mod held;
+mod learning;
+mod map;
+mod part;
+mod redirect;
+mod topology;
+mod writing;
+
+use std::fmt;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
+
+use redis::{Client, ConnectionInfo};
+use tokio::sync::Mutex;
+
+use self::map::Map;
+pub(super) use self::part::{Part, lane};
+pub(super) use self::redirect::{Redirect, speaks_against_map};
+pub(super) use self::topology::Address;
+use super::connect::{Server, Slot, closed, connector};
+use crate::{BackendError, ErrorKind};
+
+pub(super) struct Cluster {
+    /// How nodes are reached: the address in it is that of one of the seeds.
+    how: ConnectionInfo,
+    /// Those that are known from the start.
+    seeds: Vec<Client>,
+    max_in_flight: usize,
+    map: RwLock<Arc<Map>>,
+    /// Whether what is known may be wrong, and whether a task is about to learn it again.
+    in_doubt: AtomicBool,
+    learning: AtomicBool,
+    /// Held by whoever learns.
+    turn: Mutex<()>,
+}
+
+impl Cluster {
+    pub(super) fn new(how: ConnectionInfo, seeds: Vec<Client>, max_in_flight: usize) -> Self {
+        Self {
+            how,
+            seeds,
+            max_in_flight,
+            map: RwLock::default(),
+            in_doubt: AtomicBool::new(false),
+            learning: AtomicBool::new(false),
+            turn: Mutex::default(),
+        }
+    }
+
+    /// The master of a hash slot.
+    pub(super) fn of(self: &Arc<Self>, hash_slot: u16) -> Result<Arc<Slot>, BackendError> {
+        let map = self.map();
+        map.master(hash_slot).map_or_else(|| Err(self.unknown(&map, hash_slot)), |node| Ok(Arc::clone(node)))
+    }
+
+    /// All masters.
+    pub(super) fn all(self: &Arc<Self>) -> Result<Vec<Arc<Slot>>, BackendError> {
+        let map = self.map();
+        if map.masters.is_empty() {
+            return Err(self.unknown(&map, 0));
+        }
+        Ok(map.masters.values().cloned().collect())
+    }
+
+    fn unknown(self: &Arc<Self>, map: &Map, hash_slot: u16) -> BackendError {
+        if map.closed {
+            return closed();
+        }
+        self.doubt();
+        if map.masters.is_empty() {
+            let none = || BackendError::new(ErrorKind::Connection, "not connected to the cluster yet");
+            return map.why.clone().unwrap_or_else(none).nothing_charged();
+        }
+        let text = format!("no node of the cluster has the hash slot {hash_slot}");
+        BackendError::new(ErrorKind::Store, text).nothing_charged()
+    }
+
+    /// Learns about all nodes, and connects to them.
+    pub(super) async fn connect(self: &Arc<Self>) -> Result<(), BackendError> {
+        if !self.is_connected() {
+            self.learn().await?;
+        }
+        for node in self.all()? {
+            if !node.is_connected() {
+                connector::connect(&node).await?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn is_connected(&self) -> bool {
+        let map = self.map();
+        !map.masters.is_empty() && map.masters.values().all(|node| node.is_connected())
+    }
+
+    pub(super) fn close(&self) {
+        let mut map = self.write();
+        map.nodes().for_each(|node| node.close());
+        *map = Arc::new(Map::closed());
+    }
+
+    fn node(self: &Arc<Self>, address: &Address) -> Result<Arc<Slot>, BackendError> {
+        let client = address.client(&self.how)?;
+        let server = Server::Node { client, address: address.clone(), cluster: Arc::downgrade(self) };
+        Ok(Arc::new(Slot::new(server, self.max_in_flight)))
+    }
+
+    fn map(&self) -> Arc<Map> {
+        Arc::clone(&self.map.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Arc<Map>> {
+        self.map.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Cluster {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let map = self.map();
+        f.debug_map().entries(map.masters.iter().map(|(address, node)| (address.to_string(), node))).finish()
+    }
+}

@@ -1,0 +1,52 @@
+//! What becomes of states that are held is written in all places or in none.
+
+use tokio::time::timeout;
+
+use super::part::Part;
+use crate::backend::redis::compare::Swap;
+use crate::backend::redis::servers::Servers;
+use crate::backend::redis::stored;
+use crate::strategy::State;
+use crate::{BackendError, ErrorKind};
+
+/// Those in one place, and what is stored there.
+pub(super) struct Place {
+    pub(super) part: Part,
+    pub(super) stored: Vec<Vec<u8>>,
+}
+
+impl Place {
+    /// The states without their holds.
+    pub(super) fn before(&self) -> Vec<State> {
+        self.stored.iter().map(|stored| stored::decode(stored)).collect()
+    }
+}
+
+/// Stores the first, and then all others whatever happens: or else leaves the others as they were. So what is certain of
+/// the first is certain of all, and of what goes wrong with another one nothing is.
+pub(super) async fn store_all(
+    servers: &Servers,
+    changes: Vec<(Vec<State>, Place)>,
+    at: u64,
+    is_forced: bool,
+) -> Result<(), BackendError> {
+    let (mut outcome, mut begun) = (Ok(()), None);
+    for (after, place) in changes {
+        let after = if begun == Some(false) { place.before() } else { after };
+        let swap = Swap { part: &place.part, before: &place.stored, after: &after, at, is_forced };
+        let written = match timeout(stored::HOLD / 2, swap.run(servers)).await {
+            Ok(Ok(true)) => Ok(()),
+            Ok(Ok(false)) => Err(lost().nothing_charged()),
+            Ok(Err(error)) => Err(error),
+            Err(_) => Err(lost()),
+        };
+        let written = if begun.is_some() { written.map_err(BackendError::in_doubt) } else { written };
+        begun = begun.or(Some(written.is_ok()));
+        outcome = outcome.and(written);
+    }
+    outcome
+}
+
+pub(super) fn lost() -> BackendError {
+    BackendError::new(ErrorKind::Timeout, "Redis took as long as states may be held")
+}

@@ -1,0 +1,90 @@
+//! Tasks that make calls for those who wait, as long as anybody waits.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::task::yield_now;
+
+use super::answer::{self, Answer};
+use super::job::{Call, Job};
+use crate::BackendError;
+use crate::backend::redis::connect::{Connection, Slot};
+use crate::backend::redis::failure::{self, nonsense};
+use crate::backend::redis::scripts::DECIDE;
+use crate::clock::Clock;
+
+/// A task that makes calls, as long as anybody waits.
+pub(super) struct Caller {
+    slot: Arc<Slot>,
+    connection: Arc<Connection>,
+    lane: u16,
+    clock: Option<Arc<dyn Clock>>,
+    /// Whether it has taken its leave.
+    over: bool,
+}
+
+impl Caller {
+    pub(super) const fn new(
+        slot: Arc<Slot>,
+        connection: Arc<Connection>,
+        lane: u16,
+        clock: Option<Arc<dyn Clock>>,
+    ) -> Self {
+        Self { slot, connection, lane, clock, over: false }
+    }
+
+    pub(super) fn start(self) {
+        let connection = Arc::clone(&self.connection);
+        connection.lanes.spawn(self.run());
+    }
+
+    async fn run(mut self) {
+        loop {
+            if self.connection.lanes.is_busy(self.lane) {
+                yield_now().await;
+            }
+            let seats = self.connection.lanes.take(self.lane);
+            if seats.is_empty() {
+                self.over = true;
+                return;
+            }
+            let (jobs, replies): (Vec<_>, Vec<_>) =
+                seats.into_iter().map(|seat| (seat.job, seat.reply)).unzip();
+            for (answer, reply) in self.answers(&jobs).await.into_iter().zip(replies) {
+                // Who has given up meanwhile does not hear it.
+                let _ = reply.send(answer);
+            }
+        }
+    }
+
+    async fn answers(&self, jobs: &[Job]) -> Vec<Result<Answer, BackendError>> {
+        match self.call(jobs).await {
+            Ok(answers) => answers.into_iter().map(Ok).collect(),
+            // Those that do not fit need no room, and must not suffer for those that do.
+            Err(error) if jobs.len() > 1 && failure::is_of_memory(&error) => {
+                let mut answers = Vec::with_capacity(jobs.len());
+                for job in jobs.chunks(1) {
+                    let answer = self.call(job).await;
+                    answers.push(answer.and_then(|mut answers| answers.pop().ok_or_else(nonsense)));
+                }
+                answers
+            }
+            Err(error) => jobs.iter().map(|_| Err(error.clone())).collect(),
+        }
+    }
+
+    async fn call(&self, jobs: &[Job]) -> Result<Vec<Answer>, BackendError> {
+        let call = Call::new(jobs);
+        let (asked, time) = (Instant::now(), self.clock.as_ref().map(Clock::now));
+        let ask = |verb, script: &str| self.slot.ask(&self.connection, call.command(verb, script, time));
+        answer::read(DECIDE.run(ask).await?, jobs, &call, asked).ok_or_else(nonsense)
+    }
+}
+
+impl Drop for Caller {
+    fn drop(&mut self) {
+        if !self.over {
+            self.connection.lanes.leave(self.lane);
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! Of which errors it is certain that nothing was charged, and of which it is not.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use throttle_runtime::backend::{Backend, Charge, Mode, Redis};
+use throttle_runtime::strategy::FixedWindow;
+use throttle_runtime::{BackendError, Key, Quota, Rate};
+use tokio::task::{JoinSet, yield_now};
+use tokio::time::sleep;
+
+use crate::failures::recovers;
+use crate::faults::lossy;
+use crate::nodes::{Nodes, far_apart, id, slot_of};
+use crate::server::Server;
+
+/// Two limits, so that a decision writes twice.
+const RATES: [Rate; 2] = [Rate::per_day(1_000), Rate::per_hour(1_000)];
+
+async fn decide(redis: &Redis, keys: &[Key], mode: Mode) -> Result<Vec<u64>, BackendError> {
+    let charge = |key| Charge::new("t", key, &FixedWindow, &RATES, 1);
+    let verdict = redis.decide(&keys.iter().map(charge).collect::<Vec<_>>(), mode).await?;
+    Ok(verdict.quotas.iter().map(Quota::remaining).collect())
+}
+
+/// What is left to them after one more.
+async fn left(redis: &Redis, keys: &[Key]) -> Vec<u64> {
+    decide(redis, keys, Mode::Peek).await.expect("an answer")
+}
+
+async fn error(redis: &Redis, keys: &[Key]) -> BackendError {
+    decide(redis, keys, Mode::Take).await.expect_err("it fails")
+}
+
+fn said(error: &BackendError) -> String {
+    std::error::Error::source(error).expect("what Redis said").to_string().to_uppercase()
+}
+
+async fn connected(server: &Server) -> Redis {
+    let redis = server.backend();
+    redis.initialize().await.expect("a connection");
+    redis
+}
+
+#[tokio::test]
+async fn what_a_server_refuses_before_a_script_or_at_its_first_write_has_charged_nothing() {
+    let server = Server::start();
+    let keys = [Key::from("a")];
+    let () = server.ask("ACL SETUSER limited on >s3cret ~* +@all");
+    let url = format!("redis://limited:s3cret@127.0.0.1:{}", server.port);
+    let redis = Redis::builder(&url).remember_denied(false).build().expect("a backend");
+    redis.initialize().await.expect("a connection");
+    decide(&redis, &keys, Mode::Take).await.expect("a decision");
+    let before = left(&redis, &keys).await;
+    for (breaks, code, mends) in [
+        ("CONFIG SET maxmemory 1", "OOM", "CONFIG SET maxmemory 0"),
+        ("CONFIG SET min-replicas-to-write 1", "NOREPLICAS", "CONFIG SET min-replicas-to-write 0"),
+        ("ACL SETUSER limited -evalsha -eval", "NOPERM", "ACL SETUSER limited +evalsha +eval"),
+        ("ACL SETUSER limited resetkeys", "NOPERM", "ACL SETUSER limited ~*"),
+    ] {
+        let () = server.ask(breaks);
+        let error = error(&redis, &keys).await;
+        assert!(said(&error).contains(code), "{error:?}");
+        assert!(error.is_nothing_charged(), "{error:?}");
+        let () = server.ask(mends);
+        assert_eq!(left(&redis, &keys).await, before, "{code}");
+    }
+}
+
+/// It may have written before it comes to what its user may not do.
+#[tokio::test]
+async fn a_script_that_is_stopped_half_way_is_in_doubt() {
+    let server = Server::start();
+    let () = server.ask("ACL SETUSER limited on >s3cret ~* +@all -set");
+    let url = format!("redis://limited:s3cret@127.0.0.1:{}", server.port);
+    let redis = Redis::builder(&url).remember_denied(false).build().expect("a backend");
+    redis.initialize().await.expect("a connection");
+    let error = error(&redis, &[Key::from("a")]).await;
+    assert!(!error.is_nothing_charged(), "{error:?}");
+}
+
+#[tokio::test]
+async fn those_who_wait_for_others_are_told_that_they_were_not_sent() {
+    let server = Server::start();
+    let redis = Arc::new(connected(&server).await);
+    decide(&redis, &[Key::from("a")], Mode::Take).await.expect("a decision");
+    server.stop();
+    let mut tasks = JoinSet::new();
+    let mut ask = |count: u32| {
+        for key in 0..count {
+            let redis = redis.clone();
+            tasks.spawn(async move { error(&redis, &[Key::from(key)]).await });
+        }
+    };
+    // So many calls are under way at once: each takes whoever waits by then.
+    for _ in 0..3 {
+        ask(1);
+        for _ in 0..10 {
+            yield_now().await;
+        }
+    }
+    ask(20);
+    sleep(Duration::from_millis(20)).await;
+    let restart = server.kill();
+    let errors = tasks.join_all().await;
+    let certain = errors.iter().filter(|error| error.is_nothing_charged()).count();
+    assert_eq!(certain, 20, "all but those who were sent: {errors:?}");
+    let _server = restart();
+    recovers(&redis).await;
+}
+
+#[tokio::test]
+async fn whoever_only_asked_was_charged_nothing_and_whoever_was_sent_may_have_been() {
+    let (server, loses) = (Server::start(), Arc::new(AtomicBool::new(false)));
+    let port = lossy(&server, &loses).await;
+    let redis = Redis::builder(&format!("redis://127.0.0.1:{port}")).remember_denied(false);
+    let redis = redis.build().expect("a backend");
+    redis.initialize().await.expect("a connection");
+    for mode in [Mode::Peek, Mode::Take] {
+        loses.store(true, Ordering::Relaxed);
+        let lost = decide(&redis, &[Key::from("a")], mode).await.expect_err("lost");
+        assert_eq!(lost.to_string(), "Redis did not decide");
+        assert_eq!(lost.is_nothing_charged(), mode == Mode::Peek, "{mode:?}: {lost:?}");
+        loses.store(false, Ordering::Relaxed);
+        recovers(&redis).await;
+    }
+    assert_eq!(
+        left(&redis, &[Key::from("a")]).await,
+        [998, 998],
+        "it was charged once, and one is asked about"
+    );
+}
+
+#[tokio::test]
+async fn a_cluster_that_is_down_or_moves_a_slot_has_charged_nothing() {
+    let nodes = Nodes::start();
+    let redis = nodes.builder().build().expect("a backend");
+    redis.initialize().await.expect("a connection");
+    let [key, _] = far_apart(&nodes);
+    let slot = slot_of(&nodes.masters[0], &key);
+    let keys = [key];
+    decide(&redis, &keys, Mode::Take).await.expect("a decision");
+    let before = left(&redis, &keys).await;
+    let [from, to] = [&nodes.masters[0], &nodes.masters[1]];
+    // Of two states one has moved already.
+    let () = to.ask(&format!("CLUSTER SETSLOT {slot} IMPORTING {}", id(from)));
+    let () = from.ask(&format!("CLUSTER SETSLOT {slot} MIGRATING {}", id(to)));
+    let names: Vec<String> = from.ask(&format!("CLUSTER GETKEYSINSLOT {slot} 10"));
+    assert_eq!(names.len(), 2);
+    let () = from.ask(&format!("MIGRATE 127.0.0.1 {} {} 0 1000", to.port, names[0]));
+    let torn = error(&redis, &keys).await;
+    assert!(said(&torn).contains("TRYAGAIN"), "{torn:?}");
+    assert!(torn.is_nothing_charged(), "{torn:?}");
+    let () = from.ask(&format!("MIGRATE 127.0.0.1 {} {} 0 1000", to.port, names[1]));
+    for node in [to, from, &nodes.masters[2]] {
+        let () = node.ask(&format!("CLUSTER SETSLOT {slot} NODE {}", id(to)));
+    }
+    assert_eq!(left(&redis, &keys).await, before);
+    let () = to.ask(&format!("CLUSTER DELSLOTS {slot}"));
+    let nobody = error(&redis, &keys).await;
+    assert!(nobody.is_nothing_charged(), "{nobody:?}");
+    assert!(said(&nobody).contains("CLUSTERDOWN"), "{nobody:?}");
+}
+
+/// What is certain of one node says nothing about a decision over several of them.
+#[tokio::test]
+async fn a_decision_over_two_nodes_is_certain_if_the_first_write_was_refused_and_in_doubt_if_a_later_one_was()
+{
+    let nodes = Nodes::start();
+    let keys = far_apart(&nodes);
+    for node in &nodes.masters {
+        let () = node.ask("ACL SETUSER limited on >s3cret ~* +@all");
+    }
+    let redis = nodes.builder().username("limited").password("s3cret").build().expect("a backend");
+    redis.initialize().await.expect("a connection");
+    decide(&redis, &keys, Mode::Take).await.expect("a decision");
+    for (refuses, is_certain) in [(0, true), (2, false)] {
+        let before = left(&redis, &keys).await;
+        let node = &nodes.masters[refuses];
+        // All but the one that writes what was decided.
+        let allowed = [
+            include_str!("../../src/backend/redis/cluster/hold.lua"),
+            include_str!("../../src/backend/redis/read.lua"),
+        ];
+        let allowed = allowed.map(|script| {
+            let mut load = redis::cmd("SCRIPT");
+            load.arg("LOAD").arg(script).query::<String>(&mut node.connect()).expect("loaded")
+        });
+        let [hold, read] = allowed.map(|sha| format!("+evalsha|{sha}"));
+        let () = node.ask(&format!("ACL SETUSER limited -evalsha -eval {hold} {read}"));
+        let error = error(&redis, &keys).await;
+        assert!(said(&error).contains("NOPERM"), "{error:?}");
+        assert_eq!(error.is_nothing_charged(), is_certain, "refused by node {refuses}: {error:?}");
+        let () = node.ask("ACL SETUSER limited +evalsha +eval");
+        let after = left(&redis, &keys).await;
+        assert_eq!(before == after, is_certain, "{before:?} and then {after:?}");
+        // What the refused one holds ends by itself.
+        decide(&redis, &keys[..1], Mode::Take).await.expect("a decision");
+        sleep(Duration::from_millis(1_100)).await;
+    }
+}

@@ -1,0 +1,179 @@
+//! Of which errors of a store it is certain that nothing was charged: tried at every call of a decision.
+
+mod dict;
+
+use std::convert::Infallible;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use dict::Dict;
+use throttle_runtime::backend::{Backend, Charge, Mode, Store, Stored};
+use throttle_runtime::strategy::FixedWindow;
+use throttle_runtime::{BackendError, ErrorKind, Key, ManualClock, Quota, Rates};
+
+/// How a store fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fails {
+    /// Without having done anything.
+    Before,
+    /// The same, and it says so.
+    BeforeAndSaysSo,
+    /// The same, and so does every call from then on.
+    FromThenOn,
+    /// Having done it.
+    After,
+}
+
+const WAYS: [Fails; 4] = [Fails::Before, Fails::BeforeAndSaysSo, Fails::FromThenOn, Fails::After];
+
+/// A store that fails at one of its calls.
+#[derive(Debug)]
+struct Failing<const COMPARES: bool> {
+    dict: Dict<COMPARES>,
+    /// How many calls are left before that one.
+    left: AtomicI64,
+    how: Fails,
+}
+
+impl<const COMPARES: bool> Failing<COMPARES> {
+    async fn call<T>(&self, done: impl Future<Output = Result<T, Infallible>>) -> Result<T, BackendError> {
+        let left = self.left.fetch_sub(1, Ordering::SeqCst);
+        let fails = left == 0 || left < 0 && self.how == Fails::FromThenOn;
+        let error = BackendError::new(ErrorKind::Store, "broken");
+        match self.how {
+            Fails::Before if fails => return Err(error),
+            Fails::BeforeAndSaysSo | Fails::FromThenOn if fails => return Err(error.nothing_charged()),
+            _ => {}
+        }
+        let Ok(done) = done.await;
+        if fails { Err(error) } else { Ok(done) }
+    }
+}
+
+impl<const COMPARES: bool> Store for Failing<COMPARES> {
+    type Error = BackendError;
+
+    const COMPARE_AND_SET: bool = COMPARES;
+
+    async fn reset(&self, prefix: &str) -> Result<(), BackendError> {
+        self.call(self.dict.reset(prefix)).await
+    }
+
+    async fn get(&self, key: &str) -> Result<Option<String>, BackendError> {
+        self.call(self.dict.get(key)).await
+    }
+
+    async fn set(&self, key: &str, value: &str, ttl: Option<Duration>) -> Result<(), BackendError> {
+        self.call(self.dict.set(key, value, ttl)).await
+    }
+
+    async fn delete(&self, key: &str) -> Result<(), BackendError> {
+        self.call(self.dict.delete(key)).await
+    }
+
+    async fn expire(&self, key: &str, ttl: Duration) -> Result<(), BackendError> {
+        self.call(self.dict.expire(key, ttl)).await
+    }
+
+    async fn increment(&self, key: &str, by: i64) -> Result<i64, BackendError> {
+        self.call(self.dict.increment(key, by)).await
+    }
+
+    async fn try_lock(&self, key: &str, ttl: Duration) -> Result<Option<u64>, BackendError> {
+        self.call(self.dict.try_lock(key, ttl)).await
+    }
+
+    async fn unlock(&self, key: &str, token: u64) -> Result<bool, BackendError> {
+        self.call(self.dict.unlock(key, token)).await
+    }
+
+    async fn compare_and_set(
+        &self,
+        key: &str,
+        expected: Option<&str>,
+        value: &str,
+        ttl: Option<Duration>,
+    ) -> Result<bool, BackendError> {
+        self.call(self.dict.compare_and_set(key, expected, value, ttl)).await
+    }
+}
+
+/// What is left to each of these after one more.
+async fn decide(backend: &dyn Backend, keys: &[Key], mode: Mode) -> Result<Vec<u64>, BackendError> {
+    let rates: Rates = "9/day".parse().expect("rates");
+    let charge = |key| Charge::new("s", key, &FixedWindow, &rates, 1);
+    let verdict = backend.decide(&keys.iter().map(charge).collect::<Vec<_>>(), mode).await?;
+    Ok(verdict.quotas.iter().map(Quota::remaining).collect())
+}
+
+/// What becomes of decisions that fail at one call or another.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Outcomes {
+    certain: u32,
+    doubtful: u32,
+    /// Those among them that were charged to somebody.
+    charged: u32,
+}
+
+async fn outcomes<const COMPARES: bool>(how: Fails, keys: &[Key], mode: Mode) -> Outcomes {
+    let mut outcomes = Outcomes::default();
+    for call in 0..20 {
+        let clock = ManualClock::new();
+        let store = Failing::<COMPARES> { dict: Dict::at(&clock), left: AtomicI64::new(i64::MAX), how };
+        let stored = Stored::new(store).clock(clock.clone());
+        decide(&stored, keys, Mode::Take).await.expect("a decision");
+        let before = decide(&stored, keys, Mode::Peek).await.expect("an answer");
+        stored.store().left.store(call, Ordering::SeqCst);
+        let Err(error) = decide(&stored, keys, mode).await else { continue };
+        stored.store().left.store(i64::MAX, Ordering::SeqCst);
+        // What it leaves behind ends by itself.
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        clock.advance(Duration::from_secs(5));
+        let after = decide(&stored, keys, Mode::Peek).await.expect("an answer");
+        let said = format!("{how:?} at call {call} of {keys:?}: {before:?}, then {after:?}: {error:?}");
+        assert!(!error.is_nothing_charged() || after == before, "{said}");
+        let which = if error.is_nothing_charged() { &mut outcomes.certain } else { &mut outcomes.doubtful };
+        *which += 1;
+        outcomes.charged += u32::from(after != before);
+    }
+    outcomes
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_certain_is_so_at_every_call_that_fails() {
+    let keys = [Key::from("a"), Key::from("b")];
+    for how in WAYS {
+        for keys in [&keys[..1], &keys[..]] {
+            let compares = outcomes::<true>(how, keys, Mode::Take).await;
+            let locks = outcomes::<false>(how, keys, Mode::Take).await;
+            for outcomes in [&compares, &locks] {
+                assert!(outcomes.certain > 0, "{how:?}, {keys:?}: {outcomes:?}");
+                let is_ever = outcomes.charged > 0;
+                assert!(
+                    is_ever || how != Fails::After,
+                    "doubts have a reason: {how:?}, {keys:?}: {outcomes:?}"
+                );
+            }
+        }
+    }
+    // Reading fails, and then writing.
+    let one = outcomes::<true>(Fails::Before, &keys[..1], Mode::Take).await;
+    assert_eq!(one, Outcomes { certain: 1, doubtful: 1, charged: 0 });
+    let said = outcomes::<true>(Fails::BeforeAndSaysSo, &keys[..1], Mode::Take).await;
+    assert_eq!(said, Outcomes { certain: 2, doubtful: 0, charged: 0 });
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_only_asks_is_charged_nothing() {
+    let keys = [Key::from("a"), Key::from("b")];
+    for how in WAYS {
+        for keys in [&keys[..1], &keys[..]] {
+            for outcomes in [
+                outcomes::<true>(how, keys, Mode::Peek).await,
+                outcomes::<false>(how, keys, Mode::Peek).await,
+            ] {
+                assert!(outcomes.certain > 0 && outcomes.doubtful == 0, "{how:?}, {keys:?}: {outcomes:?}");
+            }
+        }
+    }
+}
