@@ -3,6 +3,7 @@
 mod round_trips;
 #[path = "../served/mod.rs"]
 mod served;
+#[path = "../servers/memcached.rs"]
 mod server;
 
 use std::sync::Arc;

@@ -20,6 +20,7 @@ mod outages;
 mod sentinel;
 #[path = "../served/mod.rs"]
 mod served;
+#[path = "../servers/redis.rs"]
 mod server;
 #[expect(dead_code, reason = "some of it is for tests without a server")]
 #[path = "../strategies/common.rs"]
