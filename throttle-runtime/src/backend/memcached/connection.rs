@@ -62,6 +62,11 @@ impl Connection {
         self.task.abort();
     }
 
+    /// Whether nobody keeps it up any more, as after the end of the runtime that it was opened on.
+    pub(super) fn has_ended(&self) -> bool {
+        self.task.is_finished()
+    }
+
     /// Waits until the first attempt to connect has come to an end.
     pub(super) async fn ready(&self) -> Result<(), BackendError> {
         let mut up = self.up.clone();
@@ -84,7 +89,7 @@ impl Connection {
             TrySendError::Full(_) => {
                 BackendError::new(ErrorKind::Connection, "too many requests wait for Memcached's replies")
             }
-            TrySendError::Closed(_) => BackendError::new(ErrorKind::Closed, "the backend is closed"),
+            TrySendError::Closed(_) => lost(),
         })?;
         match answer.await {
             Ok(Ok(Reply::Refused(line))) => Err(BackendError::new(ErrorKind::Store, line)),

@@ -2,8 +2,8 @@
 //! 1998), so that the loss of a server moves its own keys and no others.
 
 use std::hash::Hasher;
+use std::sync::{Arc, PoisonError, RwLock};
 
-use once_cell::sync::OnceCell;
 use siphasher::sip::SipHasher13;
 
 use super::connection::Connection;
@@ -16,39 +16,45 @@ pub(super) struct Nodes(Vec<Node>);
 #[derive(Debug)]
 struct Node {
     address: String,
-    /// Opened at the first use, since that is where the runtime is.
-    connection: OnceCell<Connection>,
+    live: RwLock<Live>,
+}
+
+#[derive(Debug, Default)]
+struct Live {
+    /// Opened at the first use, since that is where the runtime is, and again on the next runtime.
+    connection: Option<Arc<Connection>>,
+    closed: bool,
 }
 
 impl Nodes {
     pub(super) fn new(addresses: impl IntoIterator<Item = String>) -> Self {
-        let node = |address| Node { address, connection: OnceCell::new() };
+        let node = |address| Node { address, live: RwLock::default() };
         Self(addresses.into_iter().map(node).collect())
     }
 
     /// Waits until every server was tried.
     pub(super) async fn ready(&self) -> Result<(), BackendError> {
         for node in &self.0 {
-            node.connection().ready().await?;
+            node.connection()?.ready().await?;
         }
         self.of("").map(drop)
     }
 
     pub(super) async fn ask(&self, key: &str, command: Command<'_>) -> Result<Reply, BackendError> {
-        self.of(key)?.connection().ask(command).await
+        self.of(key)?.connection()?.ask(command).await
     }
 
     /// Asks all servers.
     pub(super) async fn ask_all(&self, command: Command<'_>) -> Result<(), BackendError> {
         for node in &self.0 {
-            node.connection().ask(command).await?;
+            node.connection()?.ask(command).await?;
         }
         Ok(())
     }
 
     /// Ends all connections.
     pub(super) fn close(&self) {
-        self.0.iter().filter_map(|node| node.connection.get()).for_each(Connection::close);
+        self.0.iter().for_each(Node::close);
     }
 
     fn of(&self, key: &str) -> Result<&Node, BackendError> {
@@ -58,8 +64,30 @@ impl Nodes {
 }
 
 impl Node {
-    fn connection(&self) -> &Connection {
-        self.connection.get_or_init(|| Connection::open(self.address.clone()))
+    fn connection(&self) -> Result<Arc<Connection>, BackendError> {
+        let live = self.live.read().unwrap_or_else(PoisonError::into_inner);
+        match &*live {
+            Live { connection: Some(connection), closed: false } if !connection.has_ended() => {
+                return Ok(Arc::clone(connection));
+            }
+            _ => drop(live),
+        }
+        let mut live = self.live.write().unwrap_or_else(PoisonError::into_inner);
+        if live.closed {
+            return Err(BackendError::new(ErrorKind::Closed, "the backend is closed"));
+        }
+        // Another one may have opened it meanwhile.
+        let open = live.connection.take().filter(|connection| !connection.has_ended());
+        let open = open.unwrap_or_else(|| Arc::new(Connection::open(self.address.clone())));
+        Ok(Arc::clone(live.connection.insert(open)))
+    }
+
+    fn close(&self) {
+        let mut live = self.live.write().unwrap_or_else(PoisonError::into_inner);
+        live.closed = true;
+        if let Some(connection) = live.connection.take() {
+            connection.close();
+        }
     }
 }
 
