@@ -113,9 +113,8 @@ async fn keep_up(address: String, mut queue: mpsc::Receiver<Request>, status: wa
     loop {
         let error = match connect(&address).await {
             Ok(stream) => {
-                pause = PAUSES[0];
                 status.send_replace(Up::Yes);
-                match serve(stream, &mut queue).await {
+                match serve(stream, &mut queue, &mut pause).await {
                     Ok(()) => return,
                     Err(error) => error,
                 }
@@ -147,8 +146,13 @@ fn jittered(pause: Duration) -> Duration {
     pause * u32::try_from(random).unwrap_or(u32::MAX) / (1 << 24)
 }
 
-/// Sends requests and hands out replies until the connection breaks; `Ok` if nobody is left to ask.
-async fn serve(mut stream: TcpStream, queue: &mut mpsc::Receiver<Request>) -> io::Result<()> {
+/// Sends requests and hands out replies until the connection breaks; `Ok` if nobody is left to ask. Only a reply makes
+/// the pause a short one again: who takes connections and resets them is not there yet.
+async fn serve(
+    mut stream: TcpStream,
+    queue: &mut mpsc::Receiver<Request>,
+    pause: &mut Duration,
+) -> io::Result<()> {
     let (mut reader, mut writer) = stream.split();
     let (mut output, mut input) = (Vec::new(), Vec::with_capacity(4_096));
     let mut waiting = VecDeque::new();
@@ -179,6 +183,7 @@ async fn serve(mut stream: TcpStream, queue: &mut mpsc::Receiver<Request>) -> io
                     return Err(io::ErrorKind::UnexpectedEof.into());
                 }
                 silent_since = Instant::now();
+                *pause = PAUSES[0];
                 let mut taken = 0;
                 while let Some((reply, length)) = Reply::parse(&input[taken..]).map_err(io::Error::other)? {
                     taken += length;
