@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 pub(crate) struct Server {
     process: Child,
-    port: u16,
+    pub(crate) port: u16,
 }
 
 impl Server {

@@ -20,6 +20,8 @@ pub(super) enum Flow {
     },
     /// They stay here until the flow is another one, as in a network that sends them again when it is whole.
     Hold,
+    /// This part of the chunks in a hundred comes a retransmission later, and what follows it waits for it.
+    Lose(u64),
     Swallow,
     Corrupt,
     /// So many of each connection pass, and then it is reset.
@@ -28,6 +30,9 @@ pub(super) enum Flow {
 
 /// Bytes, and when they came.
 type Chunk = (Instant, Vec<u8>);
+
+/// When TCP sends again what nobody has acknowledged.
+const RETRANSMISSION: Duration = Duration::from_millis(200);
 
 /// How many chunks may be on their way; whoever sends more waits, as for a window of TCP.
 const WINDOW: usize = 64;
@@ -58,8 +63,9 @@ async fn write(
     flow: watch::Receiver<Flow>,
     count: &AtomicU64,
 ) -> io::Result<()> {
-    let mut writer = Writer { to, flow, count, last: Instant::now(), passed: 0 };
+    let mut writer = Writer { to, flow, count, last: Instant::now(), passed: 0, chunk: 0, gap: false };
     while let Some((came, bytes)) = chunks.recv().await {
+        writer.chunk += 1;
         writer.deliver(came, &bytes).await?;
     }
     // Where bytes do not get through, neither does their end.
@@ -75,6 +81,9 @@ struct Writer<'a, W> {
     last: Instant,
     /// How much was written since there is an end to it.
     passed: usize,
+    chunk: u64,
+    /// Whether something was left out.
+    gap: bool,
 }
 
 impl<W: AsyncWrite + Unpin> Writer<'_, W> {
@@ -85,6 +94,8 @@ impl<W: AsyncWrite + Unpin> Writer<'_, W> {
                 Flow::Delay(by) => Some(came + by),
                 Flow::Trickle { every, .. } => Some(self.last + every),
                 Flow::Hold => None,
+                // Spread over them, and the same in each run.
+                Flow::Lose(part) if self.chunk * 37 % 100 < part => Some(came + RETRANSMISSION),
                 _ => Some(came),
             };
             tokio::select! {
@@ -104,8 +115,9 @@ impl<W: AsyncWrite + Unpin> Writer<'_, W> {
             _ => usize::MAX,
         };
         let (now, rest) = bytes.split_at(most.min(bytes.len()));
+        self.gap |= matches!(flow, Flow::Swallow);
         match flow {
-            Flow::Swallow => return Ok(rest),
+            _ if self.gap => return Ok(rest),
             Flow::Corrupt => self.to.write_all(&now.iter().map(|byte| !byte).collect::<Vec<_>>()).await?,
             _ => self.to.write_all(now).await?,
         }

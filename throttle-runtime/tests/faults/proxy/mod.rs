@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio::time::sleep;
 
 use self::connection::{Wires, serve};
 use self::flow::Flow;
@@ -41,6 +42,7 @@ enum Event {
 #[derive(Debug, Default)]
 struct Counts {
     accepted: AtomicU64,
+    ended: AtomicU64,
     requests: AtomicU64,
     replies: AtomicU64,
 }
@@ -78,12 +80,17 @@ impl Proxy {
         self.flow(Flow::Pass, Flow::Trickle { bytes, every });
     }
 
+    /// Of a hundred packets so many are lost, and are sent again by those who sent them.
+    pub(crate) fn lose(&self, of_hundred: u64) {
+        self.flow(Flow::Lose(of_hundred), Flow::Lose(of_hundred));
+    }
+
     /// Resets each connection after so many more bytes of replies, new ones too.
     pub(crate) fn cut_after(&self, bytes: usize) {
         self.flow(Flow::Pass, Flow::CutAfter(bytes));
     }
 
-    /// Requests go on to the server, replies are lost.
+    /// Requests go on to the server, replies are lost; and so is all that would follow them, as TCP has no gaps.
     pub(crate) fn swallow_replies(&self) {
         self.flow(Flow::Pass, Flow::Swallow);
     }
@@ -98,9 +105,13 @@ impl Proxy {
         self.flow(Flow::Pass, Flow::Corrupt);
     }
 
-    /// Resets all connections, on both sides.
-    pub(crate) fn cut(&self) {
+    /// Resets all connections, on both sides, and waits until they are gone, with what they held.
+    pub(crate) async fn cut(&self) {
+        let before = self.accepted();
         self.events.send_replace(Event::Cut);
+        while self.counts.ended.load(Ordering::Relaxed) < before {
+            sleep(Duration::from_millis(1)).await;
+        }
     }
 
     /// Replies end in an orderly way on all connections, while requests may still come.
@@ -165,10 +176,14 @@ fn bound(port: u16) -> TcpSocket {
 
 async fn accept(listener: TcpListener, server: u16, wires: Wires) {
     while let Ok((client, _)) = listener.accept().await {
-        wires.counts.accepted.fetch_add(1, Ordering::Relaxed);
         let mut wires = wires.clone();
-        // What happened before is nothing to it.
+        // What happened before is nothing to it; whatever comes once it is counted is.
         wires.events.mark_unchanged();
-        tokio::spawn(serve(client, server, wires));
+        wires.counts.accepted.fetch_add(1, Ordering::Relaxed);
+        tokio::spawn(async move {
+            let counts = Arc::clone(&wires.counts);
+            serve(client, server, wires).await;
+            counts.ended.fetch_add(1, Ordering::Relaxed);
+        });
     }
 }

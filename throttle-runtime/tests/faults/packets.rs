@@ -1,0 +1,1 @@
+//! Packets that are really lost: where root and `nft` are there.
