@@ -21,7 +21,7 @@ const APPLICATIONS: u32 = 40;
 async fn applications(world: &World, until: u32) -> JoinSet<Tally> {
     let mut throttles = Vec::new();
     for _ in 0..APPLICATIONS {
-        throttles.push(world.server.throttle(world.proxy.port, raising().on_error("raise")).await);
+        throttles.push(world.server.throttle(world.proxy.port, raising()).await);
     }
     let mut tasks = JoinSet::new();
     for (client, (registry, throttle)) in (0..).zip(throttles) {

@@ -4,15 +4,17 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use throttle_runtime::Hit;
 use tokio::time::{sleep, timeout};
 
 use crate::on_each;
 use crate::tally::{DEADLINE, Tally};
-use crate::world::{CLIENTS, World, raising};
+use crate::world::{CLIENTS, World, patient, raising};
 
 on_each! {
     decisions_that_are_given_up_at_any_time_hold_nothing,
     a_panic_beside_a_decision_holds_nothing,
+    a_setting_that_panics_costs_its_own_request_and_nothing_else,
     a_runtime_that_ends_leaves_a_backend_that_works_on_the_next,
 }
 
@@ -55,11 +57,25 @@ async fn a_panic_beside_a_decision_holds_nothing(world: World) {
     world.expect_charged(&all, 0..=100).await;
 }
 
+/// Row 28.
+async fn a_setting_that_panics_costs_its_own_request_and_nothing_else(world: World) {
+    async fn panics() -> u32 {
+        std::panic::resume_unwind(Box::new("planned"))
+    }
+    let (_registry, throttle) = world.server.throttle(world.proxy.port, patient().cost(panics)).await;
+    for _ in 0..100 {
+        assert!(AssertUnwindSafe(throttle.hit(0_u32)).catch_unwind().await.is_err());
+        assert!(throttle.hit(Hit::new(0_u32).cost(1)).await.expect("a decision").is_allowed());
+    }
+    let all = Tally { admitted: 103, ..Tally::default() };
+    world.expect_charged(&all, 0..=0).await;
+}
+
 /// Row 30: its connections go with it, in the middle of decisions.
 async fn a_runtime_that_ends_leaves_a_backend_that_works_on_the_next(world: World) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
     let runtime = runtime.expect("a runtime");
-    let settings = raising().on_error("raise");
+    let settings = raising();
     let World { proxy, server, .. } = &world;
     let port = proxy.port;
     // A thread may not wait for one runtime from within another.

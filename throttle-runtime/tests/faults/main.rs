@@ -4,6 +4,7 @@
 
 mod crowd;
 mod dropped;
+mod forgotten;
 mod gone;
 mod late;
 mod lost;

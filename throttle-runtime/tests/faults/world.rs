@@ -41,7 +41,15 @@ impl Server {
         matches!(self, Self::Redis(_))
     }
 
-    const fn port(&self) -> u16 {
+    /// Loses all that it holds.
+    pub(crate) fn forget(&self) {
+        match self {
+            Self::Redis(server) => server.ask("FLUSHALL"),
+            Self::Memcached(server) => assert_eq!(server.say("flush_all\r\n", "\r\n"), "OK\r\n"),
+        }
+    }
+
+    pub(crate) const fn port(&self) -> u16 {
         match self {
             Self::Redis(server) => server.port,
             Self::Memcached(server) => server.port,
@@ -58,15 +66,19 @@ impl Server {
             Self::Memcached(_) => registry().backend("store", Memcached::new([format!("127.0.0.1:{port}")])),
         };
         let registry = declared.build().await.expect("a registry");
-        let settings = settings.backend("store").rate(Rate::per_day(LIMIT));
-        let throttle = registry.create("limit", settings).expect("a throttle");
+        let throttle = registry.create("limit", settings.backend("store")).expect("a throttle");
         (registry, throttle)
     }
 }
 
 /// As most scenarios have it: who fails is told.
-pub(crate) const fn raising() -> Settings {
-    Settings::new().deadline(DEADLINE)
+pub(crate) fn raising() -> Settings {
+    Settings::new().deadline(DEADLINE).on_error("raise").rate(Rate::per_day(LIMIT))
+}
+
+/// The same where time is not what it is about.
+pub(crate) fn patient() -> Settings {
+    raising().deadline(Duration::from_secs(5))
 }
 
 impl World {
@@ -80,9 +92,8 @@ impl World {
 
     async fn new(server: Server) -> Self {
         let proxy = Proxy::before(server.port());
-        let (one, throttle) = server.throttle(proxy.port, raising().on_error("raise")).await;
-        let patient = Settings::new().deadline(Duration::from_secs(5)).on_error("raise");
-        let (other, past) = server.throttle(server.port(), patient).await;
+        let (one, throttle) = server.throttle(proxy.port, raising()).await;
+        let (other, past) = server.throttle(server.port(), patient()).await;
         let world = Self { proxy, server, throttle, past, _registries: [one, other] };
         assert_eq!(world.hits(3).await.admitted, 3, "it begins well");
         world.expect_charged(&Tally { admitted: 3, ..Tally::default() }, 0..=0).await;
