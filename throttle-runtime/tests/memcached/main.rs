@@ -4,6 +4,7 @@ mod certain;
 mod round_trips;
 #[path = "../served/mod.rs"]
 mod served;
+#[path = "../servers/memcached.rs"]
 mod server;
 
 use std::sync::Arc;

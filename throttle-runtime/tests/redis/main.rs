@@ -22,6 +22,7 @@ mod runtimes;
 mod sentinel;
 #[path = "../served/mod.rs"]
 mod served;
+#[path = "../servers/redis.rs"]
 mod server;
 #[expect(dead_code, reason = "some of it is for tests without a server")]
 #[path = "../strategies/common.rs"]

@@ -13,7 +13,7 @@ use crate::ManualClock;
 use crate::testkit::{Subject, store};
 
 #[expect(dead_code, reason = "a test of the store needs its address only")]
-#[path = "../../../tests/memcached/server.rs"]
+#[path = "../../../tests/servers/memcached.rs"]
 mod server;
 
 /// A reset forgets all of a namespace, which is all that a backend asks for, and not what begins in some way.

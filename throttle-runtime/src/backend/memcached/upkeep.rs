@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::connection::{Answer, IN_FLIGHT, Request, Up};
 use super::protocol::Reply;
+use crate::random::random;
 
 const CONNECT: Duration = Duration::from_secs(1);
 /// A server that owes replies and sends nothing for so long is taken for gone.
@@ -25,9 +26,8 @@ pub(super) async fn keep_up(address: String, mut queue: mpsc::Receiver<Request>,
     loop {
         let error = match connect(&address).await {
             Ok(stream) => {
-                pause = PAUSES[0];
                 status.send_replace(Up::Yes);
-                match serve(stream, &mut queue).await {
+                match serve(stream, &mut queue, &mut pause).await {
                     Ok(()) => return,
                     Err(error) => error,
                 }
@@ -54,13 +54,16 @@ async fn connect(address: &str) -> io::Result<TcpStream> {
 
 /// Between nothing and all of it, so that processes that lost the same server do not come back together.
 fn jittered(pause: Duration) -> Duration {
-    use std::hash::{BuildHasher, RandomState};
-    let random = RandomState::new().hash_one(0_u8) >> 40;
-    pause * u32::try_from(random).unwrap_or(u32::MAX) / (1 << 24)
+    pause * u32::try_from(random() >> 40).unwrap_or(u32::MAX) / (1 << 24)
 }
 
-/// Sends requests and hands out replies until the connection breaks; `Ok` if nobody is left to ask.
-async fn serve(mut stream: TcpStream, queue: &mut mpsc::Receiver<Request>) -> io::Result<()> {
+/// Sends requests and hands out replies until the connection breaks; `Ok` if nobody is left to ask. Only a reply makes
+/// the pause a short one again: who takes connections and resets them is not there yet.
+async fn serve(
+    mut stream: TcpStream,
+    queue: &mut mpsc::Receiver<Request>,
+    pause: &mut Duration,
+) -> io::Result<()> {
     let (mut reader, mut writer) = stream.split();
     let (mut output, mut input) = (Vec::new(), Vec::with_capacity(4_096));
     let mut waiting = VecDeque::new();
@@ -91,6 +94,7 @@ async fn serve(mut stream: TcpStream, queue: &mut mpsc::Receiver<Request>) -> io
                     return Err(io::ErrorKind::UnexpectedEof.into());
                 }
                 silent_since = Instant::now();
+                *pause = PAUSES[0];
                 let mut taken = 0;
                 while let Some((reply, length)) = Reply::parse(&input[taken..]).map_err(io::Error::other)? {
                     taken += length;

@@ -8,14 +8,20 @@ use std::time::{Duration, Instant};
 
 pub(crate) struct Server {
     process: Child,
-    port: u16,
+    pub(crate) port: u16,
+    options: &'static [&'static str],
 }
 
 impl Server {
     pub(crate) fn start() -> Self {
+        Self::with(&[])
+    }
+
+    /// With options of the command line.
+    pub(crate) fn with(options: &'static [&'static str]) -> Self {
         let port =
             TcpListener::bind("127.0.0.1:0").and_then(|port| port.local_addr()).expect("a free port").port();
-        Self { process: run(port), port }
+        Self { process: run(port, options), port, options }
     }
 
     pub(crate) fn address(&self) -> String {
@@ -44,7 +50,7 @@ impl Server {
     }
 
     pub(crate) fn start_again(&mut self) {
-        self.process = run(self.port);
+        self.process = run(self.port, self.options);
     }
 
     /// Lets it stand still, connections and all, or go on.
@@ -60,10 +66,10 @@ impl Drop for Server {
     }
 }
 
-fn run(port: u16) -> Child {
+fn run(port: u16, options: &[&str]) -> Child {
     let port_text = port.to_string();
     let arguments = ["-l", "127.0.0.1", "-p", &port_text, "-U", "0", "-u", "nobody"];
-    let process = Command::new("memcached").args(arguments).stderr(Stdio::null()).spawn();
+    let process = Command::new("memcached").args(arguments).args(options).stderr(Stdio::null()).spawn();
     let process =
         process.unwrap_or_else(|error| panic!("memcached: {error}: `apt-get install memcached` installs it"));
     let begun = Instant::now();

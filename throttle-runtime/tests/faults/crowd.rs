@@ -1,0 +1,94 @@
+//! Many at once: applications that have lost the same server, and requests to one that says nothing.
+
+use std::time::{Duration, Instant};
+
+use throttle_runtime::Settings;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+use crate::on_each;
+use crate::tally::{DEADLINE, SLACK, Tally};
+use crate::world::{CLIENTS, World, patient, raising};
+
+on_each! {
+    applications_that_have_lost_their_server_come_back_by_one_connection_each,
+    applications_do_not_storm_a_server_that_turns_them_away,
+    a_crowd_before_a_server_that_says_nothing_costs_one_deadline,
+}
+
+const APPLICATIONS: u32 = 40;
+
+/// What each of so many applications comes to: it asks all the time, until it was admitted so often.
+async fn applications(world: &World, settings: Settings, until: u32) -> JoinSet<Tally> {
+    let mut throttles = Vec::new();
+    for _ in 0..APPLICATIONS {
+        throttles.push(world.server.throttle(world.proxy.port, settings).await);
+    }
+    let mut tasks = JoinSet::new();
+    for (client, (registry, throttle)) in (0..).zip(throttles) {
+        tasks.spawn(async move {
+            let _registry = registry;
+            let (begun, mut all) = (Instant::now(), Tally::default());
+            while all.admitted < until.into() {
+                assert!(begun.elapsed() < Duration::from_secs(20), "it does not recover: {all}");
+                all += Tally::of(&throttle, client).await;
+                sleep(Duration::from_millis(40)).await;
+            }
+            all
+        });
+    }
+    tasks
+}
+
+async fn sum(tasks: JoinSet<Tally>) -> Tally {
+    let mut all = Tally { admitted: 3, ..Tally::default() };
+    tasks.join_all().await.into_iter().for_each(|one| all += one);
+    all
+}
+
+/// Row 20.
+async fn applications_that_have_lost_their_server_come_back_by_one_connection_each(world: World) {
+    // Whoever hangs does so for much longer than a busy machine is late.
+    let tasks = applications(&world, patient(), 40).await;
+    let before = world.proxy.accepted();
+    world.proxy.cut().await;
+    let all = sum(tasks).await;
+    // The one of the world itself, too.
+    assert_eq!(world.proxy.accepted() - before, u64::from(APPLICATIONS) + 1);
+    all.expect_in_time();
+    all.expect_nobody_waited();
+    assert!(all.failed > 0, "{all}");
+    world.expect_charged(&all, 0..=all.failed).await;
+}
+
+/// Row 20: it takes them, and resets them at the first reply.
+async fn applications_do_not_storm_a_server_that_turns_them_away(world: World) {
+    let tasks = applications(&world, raising(), 40).await;
+    let before = world.proxy.accepted();
+    world.proxy.cut_after(0);
+    sleep(Duration::from_secs(1)).await;
+    world.proxy.pass();
+    let attempts = world.proxy.accepted() - before;
+    assert!(attempts <= u64::from(APPLICATIONS + 1) * 12, "{attempts} connections in a second");
+    let all = sum(tasks).await;
+    all.expect_in_time();
+    world.expect_charged(&all, 0..=all.undecided()).await;
+}
+
+/// Row 21.
+async fn a_crowd_before_a_server_that_says_nothing_costs_one_deadline(world: World) {
+    world.proxy.blackhole();
+    let begun = Instant::now();
+    let mut all = world.crowd(5_000).await;
+    assert!(begun.elapsed() < DEADLINE + 2 * SLACK, "they do not queue: {:?}", begun.elapsed());
+    assert_eq!(all.undecided(), 5_000, "{all}");
+    assert!(all.failed > 2_000, "more than may wait are told at once: {all}");
+    world.proxy.cut().await;
+    world.proxy.pass();
+    all += world.recovers().await;
+    let well = world.crowd(CLIENTS).await;
+    assert_eq!(well.admitted, u64::from(CLIENTS), "nobody holds a place any more: {well}");
+    all += well;
+    all.admitted += 3;
+    world.expect_charged(&all, 0..=0).await;
+}

@@ -1,0 +1,71 @@
+//! Replies that come late, in pieces, or with packets that had to be sent again.
+
+use std::time::Duration;
+
+use crate::on_each;
+use crate::tally::DEADLINE;
+use crate::world::{CLIENTS, World};
+
+on_each! {
+    what_is_late_but_in_time_is_decided,
+    what_is_too_late_costs_deadlines_and_is_charged_once_at_most,
+    what_trickles_is_decided_if_it_is_there_in_time,
+    what_has_to_be_sent_again_is_late_and_brings_no_storm,
+}
+
+/// Row 18: an admission by Memcached takes this four times.
+async fn what_is_late_but_in_time_is_decided(world: World) {
+    world.proxy.delay(DEADLINE / 10);
+    let mut all = world.hits(10).await;
+    all += world.crowd(CLIENTS).await;
+    assert_eq!(all.undecided(), 0, "{all}");
+    all.admitted += 3;
+    world.expect_charged(&all, 0..=0).await;
+}
+
+/// Rows 5 and 18.
+async fn what_is_too_late_costs_deadlines_and_is_charged_once_at_most(world: World) {
+    world.proxy.delay(DEADLINE);
+    let mut all = world.hits(10).await;
+    assert_eq!(all.admitted, 0, "{all}");
+    all.expect_in_time();
+    world.proxy.pass();
+    all += world.recovers().await;
+    all += world.hits(10).await;
+    all.expect_in_time();
+    all.admitted += 3;
+    world.expect_charged(&all, 0..=all.waited).await;
+}
+
+/// Row 18.
+async fn what_trickles_is_decided_if_it_is_there_in_time(world: World) {
+    world.proxy.trickle(16, Duration::from_millis(1));
+    let mut all = world.hits(10).await;
+    assert_eq!(all.admitted, 10, "{all}");
+    world.proxy.trickle(1, DEADLINE);
+    let late = world.hits(10).await;
+    assert_eq!(late.admitted, 0, "{late}");
+    all += late;
+    world.proxy.pass();
+    all += world.recovers().await;
+    all += world.hits(10).await;
+    all.expect_in_time();
+    all.admitted += 3;
+    world.expect_charged(&all, 0..=all.waited + all.failed).await;
+}
+
+/// Row 17, as it looks from above TCP: what was lost comes a retransmission later, and all that follows it.
+async fn what_has_to_be_sent_again_is_late_and_brings_no_storm(world: World) {
+    let before = world.proxy.accepted();
+    world.proxy.lose(30);
+    let mut all = world.hits(60).await;
+    assert!(all.waited > 0, "{all}");
+    let more = world.proxy.accepted() - before;
+    assert!(more <= all.undecided(), "{more} connections: {all}");
+    world.proxy.pass();
+    all += world.recovers().await;
+    all += world.hits(10).await;
+    all.expect_in_time();
+    all.admitted += 3;
+    world.expect_charged(&all, 0..=all.waited + all.failed).await;
+}

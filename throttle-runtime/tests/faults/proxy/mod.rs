@@ -1,0 +1,189 @@
+//! A way to a server that fails as it is told, while it is in use.
+
+mod connection;
+mod flow;
+
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpSocket};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::sleep;
+
+use self::connection::{Wires, serve};
+use self::flow::Flow;
+
+/// Listens on a port of its own, and connects to the server for each client. It ends when it is dropped, with a reset.
+pub(crate) struct Proxy {
+    pub(crate) port: u16,
+    server: u16,
+    requests: watch::Sender<Flow>,
+    replies: watch::Sender<Flow>,
+    events: watch::Sender<Event>,
+    counts: Arc<Counts>,
+    /// Takes connections.
+    accepting: Option<JoinHandle<()>>,
+    /// Bound, so that the port stays ours, and not listening, so that clients are refused.
+    refusing: Option<TcpSocket>,
+}
+
+/// What happens to all connections that there are, once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Event {
+    None,
+    Cut,
+    HalfClose,
+    Strand,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    accepted: AtomicU64,
+    ended: AtomicU64,
+    requests: AtomicU64,
+    replies: AtomicU64,
+}
+
+impl Proxy {
+    /// Passes everything on to a port of this machine, for now.
+    pub(crate) fn before(server: u16) -> Self {
+        let socket = bound(0);
+        let port = socket.local_addr().expect("an address").port();
+        let [requests, replies] = Flow::both(Flow::Pass);
+        let (events, counts) = (watch::channel(Event::None).0, Arc::default());
+        let (accepting, refusing) = (None, Some(socket));
+        let mut proxy = Self { port, server, requests, replies, events, counts, accepting, refusing };
+        proxy.listen();
+        proxy
+    }
+
+    fn flow(&self, requests: Flow, replies: Flow) {
+        self.requests.send_replace(requests);
+        self.replies.send_replace(replies);
+    }
+
+    /// All goes through, also what was held until now.
+    pub(crate) fn pass(&self) {
+        self.flow(Flow::Pass, Flow::Pass);
+    }
+
+    /// All comes later by so much, each way.
+    pub(crate) fn delay(&self, by: Duration) {
+        self.flow(Flow::Delay(by), Flow::Delay(by));
+    }
+
+    /// Replies come in pieces of so many bytes.
+    pub(crate) fn trickle(&self, bytes: usize, every: Duration) {
+        self.flow(Flow::Pass, Flow::Trickle { bytes, every });
+    }
+
+    /// Of a hundred packets so many are lost, and are sent again by those who sent them.
+    pub(crate) fn lose(&self, of_hundred: u64) {
+        self.flow(Flow::Lose(of_hundred), Flow::Lose(of_hundred));
+    }
+
+    /// Resets each connection after so many more bytes of replies, new ones too.
+    pub(crate) fn cut_after(&self, bytes: usize) {
+        self.flow(Flow::Pass, Flow::CutAfter(bytes));
+    }
+
+    /// Requests go on to the server, replies are lost; and so is all that would follow them, as TCP has no gaps.
+    pub(crate) fn swallow_replies(&self) {
+        self.flow(Flow::Pass, Flow::Swallow);
+    }
+
+    /// Connections are taken, and nothing goes on, until it may pass.
+    pub(crate) fn blackhole(&self) {
+        self.flow(Flow::Hold, Flow::Hold);
+    }
+
+    /// All bits of replies are the others.
+    pub(crate) fn corrupt(&self) {
+        self.flow(Flow::Pass, Flow::Corrupt);
+    }
+
+    /// Resets all connections, on both sides, and waits until they are gone, with what they held.
+    pub(crate) async fn cut(&self) {
+        let before = self.accepted();
+        self.events.send_replace(Event::Cut);
+        while self.counts.ended.load(Ordering::Relaxed) < before {
+            sleep(Duration::from_millis(1)).await;
+        }
+    }
+
+    /// Replies end in an orderly way on all connections, while requests may still come.
+    pub(crate) fn half_close(&self) {
+        self.events.send_replace(Event::HalfClose);
+    }
+
+    /// Nothing passes on the connections that there are, ever again, and neither side is told; new ones are well.
+    pub(crate) fn strand(&self) {
+        self.events.send_replace(Event::Strand);
+    }
+
+    /// New connections are refused. Those that there are go on.
+    pub(crate) async fn refuse(&mut self) {
+        if let Some(task) = self.accepting.take() {
+            task.abort();
+            // The port is free when the task has let go of its listener.
+            let _ = task.await;
+            self.refusing = Some(bound(self.port));
+        }
+    }
+
+    /// Takes connections again, on the same port.
+    pub(crate) fn listen(&mut self) {
+        if let Some(socket) = self.refusing.take() {
+            let listener = socket.listen(1_024).expect("a listener");
+            let wires = Wires {
+                requests: self.requests.subscribe(),
+                replies: self.replies.subscribe(),
+                events: self.events.subscribe(),
+                counts: Arc::clone(&self.counts),
+            };
+            self.accepting = Some(tokio::spawn(accept(listener, self.server, wires)));
+        }
+    }
+
+    /// How many connections were taken.
+    pub(crate) fn accepted(&self) -> u64 {
+        self.counts.accepted.load(Ordering::Relaxed)
+    }
+
+    /// How many bytes of requests and of replies were passed on.
+    pub(crate) fn bytes(&self) -> [u64; 2] {
+        [&self.counts.requests, &self.counts.replies].map(|count| count.load(Ordering::Relaxed))
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        if let Some(task) = &self.accepting {
+            task.abort();
+        }
+    }
+}
+
+fn bound(port: u16) -> TcpSocket {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.set_reuseaddr(true).expect("an option");
+    socket.bind((Ipv4Addr::LOCALHOST, port).into()).expect("the port");
+    socket
+}
+
+async fn accept(listener: TcpListener, server: u16, wires: Wires) {
+    while let Ok((client, _)) = listener.accept().await {
+        let mut wires = wires.clone();
+        // What happened before is nothing to it; whatever comes once it is counted is.
+        wires.events.mark_unchanged();
+        wires.counts.accepted.fetch_add(1, Ordering::Relaxed);
+        tokio::spawn(async move {
+            let counts = Arc::clone(&wires.counts);
+            serve(client, server, wires).await;
+            counts.ended.fetch_add(1, Ordering::Relaxed);
+        });
+    }
+}

@@ -1,0 +1,96 @@
+//! What became of requests, and how long the slowest waited.
+
+use std::fmt;
+use std::ops::AddAssign;
+use std::time::{Duration, Instant};
+
+use throttle_runtime::{BackendError, Decision, ErrorKind, Source, Throttle};
+
+/// What a request may wait for its decision.
+pub(crate) const DEADLINE: Duration = Duration::from_millis(100);
+
+/// By how much timers may be late, on a machine with other things to do. Less than any pause of the backends.
+pub(crate) const SLACK: Duration = Duration::from_millis(400);
+
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    /// By the backend.
+    pub(crate) admitted: u64,
+    pub(crate) denied: u64,
+    /// By the policy, as the backend failed.
+    pub(crate) let_pass: u64,
+    /// After the deadline: nobody knows whether they were charged.
+    pub(crate) waited: u64,
+    /// Before it.
+    pub(crate) failed: u64,
+    pub(crate) slowest: Duration,
+    pub(crate) errors: Vec<BackendError>,
+}
+
+impl Tally {
+    /// One request, and what became of it.
+    pub(crate) async fn of(throttle: &Throttle, client: u32) -> Self {
+        let started = Instant::now();
+        let answer = throttle.hit(client).await;
+        let mut tally = Self { slowest: started.elapsed(), ..Self::default() };
+        tally.count(answer);
+        tally
+    }
+
+    fn count(&mut self, answer: Result<Decision, BackendError>) {
+        let count = match &answer {
+            Ok(decision) if decision.source() == Source::AllowedOnError => &mut self.let_pass,
+            Ok(decision) if decision.is_allowed() => &mut self.admitted,
+            Ok(_) => &mut self.denied,
+            Err(error) if is_deadline(error) => &mut self.waited,
+            Err(_) => &mut self.failed,
+        };
+        *count += 1;
+        self.errors.extend(answer.err());
+    }
+
+    /// Those that the backend did not decide.
+    pub(crate) const fn undecided(&self) -> u64 {
+        self.let_pass + self.waited + self.failed
+    }
+
+    /// Nobody waits for longer than the deadline, whatever happens.
+    #[track_caller]
+    pub(crate) fn expect_in_time(&self) {
+        assert!(self.slowest < DEADLINE + SLACK, "{self}");
+    }
+
+    /// Those that have an answer have it at once.
+    #[track_caller]
+    pub(crate) fn expect_nobody_waited(&self) {
+        assert_eq!(self.waited, 0, "{self}");
+    }
+}
+
+/// A backend may say of itself that it has given up, too; that comes before the deadline.
+fn is_deadline(error: &BackendError) -> bool {
+    error.kind() == ErrorKind::Timeout && error.to_string().starts_with("no answer within")
+}
+
+impl AddAssign for Tally {
+    fn add_assign(&mut self, other: Self) {
+        self.admitted += other.admitted;
+        self.denied += other.denied;
+        self.let_pass += other.let_pass;
+        self.waited += other.waited;
+        self.failed += other.failed;
+        self.slowest = self.slowest.max(other.slowest);
+        self.errors.extend(other.errors);
+    }
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { admitted, denied, let_pass, waited, failed, slowest, errors } = self;
+        write!(
+            f,
+            "{admitted} admitted, {denied} denied, {let_pass} let pass, {waited} waited, {failed} failed, "
+        )?;
+        write!(f, "{slowest:?}, last {:?}", errors.last())
+    }
+}

@@ -1,0 +1,167 @@
+//! A server, a proxy before it, and one limit: through the proxy as an application has it, and past it, to see what
+//! was charged.
+
+use std::ops::RangeInclusive;
+use std::time::{Duration, Instant};
+
+use throttle_runtime::backend::{Memcached, Redis};
+use throttle_runtime::{Rate, Registry, Settings, Throttle, registry};
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+use crate::proxy::Proxy;
+use crate::tally::{DEADLINE, Tally};
+use crate::{server_memcached, server_redis};
+
+/// More than any scenario uses up, but for those that are about the end of it.
+pub(crate) const LIMIT: u64 = 100_000;
+
+/// Who they are that ask: of one alone Memcached lets only one at a time pass.
+pub(crate) const CLIENTS: u32 = 64;
+
+/// How soon a server that is well is used again.
+const RECOVERY: Duration = Duration::from_secs(5);
+
+pub(crate) struct World {
+    pub(crate) proxy: Proxy,
+    pub(crate) server: Server,
+    pub(crate) throttle: Throttle,
+    past: Throttle,
+    /// It holds the backends.
+    _registries: [Registry; 2],
+}
+
+pub(crate) enum Server {
+    Redis(server_redis::Server),
+    Memcached(server_memcached::Server),
+}
+
+impl Server {
+    pub(crate) const fn is_redis(&self) -> bool {
+        matches!(self, Self::Redis(_))
+    }
+
+    /// Loses all that it holds.
+    pub(crate) fn forget(&self) {
+        match self {
+            Self::Redis(server) => server.ask("FLUSHALL"),
+            Self::Memcached(server) => assert_eq!(server.say("flush_all\r\n", "\r\n"), "OK\r\n"),
+        }
+    }
+
+    pub(crate) const fn port(&self) -> u16 {
+        match self {
+            Self::Redis(server) => server.port,
+            Self::Memcached(server) => server.port,
+        }
+    }
+
+    /// The throttle of an application of its own, whose backend connects to this port.
+    pub(crate) async fn throttle(&self, port: u16, settings: Settings) -> (Registry, Throttle) {
+        let declared = match self {
+            Self::Redis(_) => {
+                let redis = Redis::builder(&format!("redis://127.0.0.1:{port}")).remember_denied(false);
+                registry().backend("store", redis.max_in_flight(CLIENTS as usize).build().expect("a backend"))
+            }
+            Self::Memcached(_) => registry().backend("store", Memcached::new([format!("127.0.0.1:{port}")])),
+        };
+        let registry = declared.build().await.expect("a registry");
+        let throttle = registry.create("limit", settings.backend("store")).expect("a throttle");
+        (registry, throttle)
+    }
+}
+
+/// As most scenarios have it: who fails is told.
+pub(crate) fn raising() -> Settings {
+    Settings::new().deadline(DEADLINE).on_error("raise").rate(Rate::per_day(LIMIT))
+}
+
+/// The same where time is not what it is about.
+pub(crate) fn patient() -> Settings {
+    raising().deadline(Duration::from_secs(5))
+}
+
+impl World {
+    pub(crate) async fn redis() -> Self {
+        Self::new(Server::Redis(server_redis::Server::start())).await
+    }
+
+    pub(crate) async fn memcached() -> Self {
+        Self::new(Server::Memcached(server_memcached::Server::start())).await
+    }
+
+    async fn new(server: Server) -> Self {
+        let proxy = Proxy::before(server.port());
+        let (one, throttle) = server.throttle(proxy.port, raising()).await;
+        let (other, past) = server.throttle(server.port(), patient()).await;
+        let world = Self { proxy, server, throttle, past, _registries: [one, other] };
+        assert_eq!(world.hits(3).await.admitted, 3, "it begins well");
+        world.expect_charged(&Tally { admitted: 3, ..Tally::default() }, 0..=0).await;
+        world
+    }
+
+    /// Requests one after the other.
+    pub(crate) async fn hits(&self, count: u32) -> Tally {
+        let mut tally = Tally::default();
+        for _ in 0..count {
+            tally += Tally::of(&self.throttle, 0).await;
+        }
+        tally
+    }
+
+    /// Requests of all clients, which come at once.
+    pub(crate) async fn crowd(&self, count: u32) -> Tally {
+        let mut tasks = JoinSet::new();
+        for client in 0..count {
+            let throttle = self.throttle.clone();
+            tasks.spawn(async move { Tally::of(&throttle, client % CLIENTS).await });
+        }
+        let mut tally = Tally::default();
+        tasks.join_all().await.into_iter().for_each(|one| tally += one);
+        tally
+    }
+
+    /// Requests until one is decided, which has to be soon.
+    pub(crate) async fn recovers(&self) -> Tally {
+        let (started, mut tally) = (Instant::now(), Tally::default());
+        while tally.admitted + tally.denied == 0 {
+            assert!(started.elapsed() < RECOVERY, "it does not recover: {tally}");
+            tally += Tally::of(&self.throttle, 0).await;
+            sleep(Duration::from_millis(5)).await;
+        }
+        tally
+    }
+
+    /// How much is charged to all clients at the server, once it has done all that reached it.
+    pub(crate) async fn used(&self) -> u64 {
+        let mut last = None;
+        loop {
+            let mut used = 0;
+            for client in 0..CLIENTS {
+                let quota = self.past.stat(client).await.expect("the server is there");
+                used += LIMIT - quota.remaining().expect("a limit");
+            }
+            if last == Some(used) {
+                return used;
+            }
+            last = Some(used);
+            sleep(Duration::from_millis(30)).await;
+        }
+    }
+
+    /// All that was admitted is charged, so no more pass than the limit says; and so many more at most or at least,
+    /// whose answers were lost.
+    #[track_caller]
+    pub(crate) fn expect_charged(
+        &self,
+        tally: &Tally,
+        more: RangeInclusive<u64>,
+    ) -> impl Future<Output = ()> {
+        let (at, admitted, told) = (std::panic::Location::caller(), tally.admitted, tally.to_string());
+        async move {
+            let used = self.used().await;
+            let is_so = used >= admitted && more.contains(&(used - admitted));
+            assert!(is_so, "{used} charged, not {more:?} more than admitted, at {at}: {told}");
+        }
+    }
+}
