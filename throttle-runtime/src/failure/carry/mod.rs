@@ -16,9 +16,11 @@
 //! not the average cost of requests before the outage; strategies with a limit that changes keep to the one in force,
 //! and know neither carried units nor past load of the fallback's time.
 //!
-//! **N instances** with a share of 1/N that heard the same last word admit together what is left by it and what comes
-//! back meanwhile, and at most N - 1 units more, of which each fallback lets through at least one; and besides what
-//! the others took between what one heard last and the outage.
+//! **N instances** with a share of 1/N that heard the same last word, and that all pay before one of them asks the
+//! primary again, admit together what the strategy lets through in any time, and at most N - 1 units more; where the
+//! limit is below N, each fallback lets one unit through per period all the same. Besides that they admit what the
+//! others took between what one heard last and the outage, and what others still owe, or go on admitting, while one
+//! asks the primary already.
 //!
 //! What is not known here adds to that: identities that were not heard of, or not lately enough to be among the last
 //! 64 Ki, begin with the whole share; what 64 Ki others owe leaves no room to remember more, which is said in the log;

@@ -90,3 +90,18 @@ fn who_does_not_wait_for_a_payment_goes_on_without_it() {
         assert_eq!(now(world.left_at_primary()), 1);
     });
 }
+
+#[test]
+fn nobody_goes_on_before_the_fallback_has_begun() {
+    in_runtime(|| {
+        let world = world();
+        let (charge, instance) = (world.charge(1), &world.instances[0]);
+        let mut first = Box::pin(instance.carry.seed(&charge, &instance.standby, DEADLINE, world.now()));
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(first.as_mut().poll(&mut context).is_pending());
+        assert!(run(world.asks_standby(0, 3)));
+        run(first).expect("a standby");
+        assert!(run(world.asks_standby(0, 1)));
+        assert!(!run(world.asks_standby(0, 1)));
+    });
+}
