@@ -20,7 +20,7 @@ pub(super) struct Circuit {
     pub(super) opened_at: AtomicU64,
     pub(super) next_attempt: AtomicU64,
     pub(super) successes: AtomicU32,
-    turn: Mutex<Turn>,
+    pub(super) turn: Mutex<Turn>,
 }
 
 /// What only those know who change the phase.

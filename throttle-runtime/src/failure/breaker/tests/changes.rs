@@ -62,7 +62,33 @@ fn a_change_names_breaker_and_time() {
 
 thread_local!(static BREAKER: RefCell<Option<Breaker>> = const { RefCell::new(None) });
 
-/// No lock is held while the hook runs.
+/// A breaker that its hook finds in `BREAKER`.
+fn known(hook: fn(&Change)) -> (Breaker, ManualClock) {
+    let clock = ManualClock::new();
+    let breaker = live(SETTINGS.success_threshold(1).on_change(hook), &clock);
+    BREAKER.set(Some(breaker.clone()));
+    (breaker, clock)
+}
+
+#[test]
+fn no_lock_is_held_while_a_hook_runs() {
+    fn look(change: &Change) {
+        let breaker = BREAKER.with_borrow(Clone::clone).expect("a breaker");
+        assert!(breaker.circuit().turn.try_lock().is_ok(), "{change:?}");
+        tell(change);
+    }
+    let (breaker, clock) = known(look);
+    for end in [Permit::failed, Permit::succeeded] {
+        fail(&breaker);
+        fail(&breaker);
+        clock.advance(WAIT);
+        end(probe(&breaker).into_owned());
+        breaker.force_open();
+        breaker.force_close();
+    }
+    assert_eq!(told().len(), 10);
+}
+
 #[test]
 fn a_hook_may_ask_and_force_the_breaker() {
     fn undo(change: &Change) {
@@ -72,8 +98,7 @@ fn a_hook_may_ask_and_force_the_breaker() {
             breaker.force_close();
         }
     }
-    let breaker = live(SETTINGS.on_change(undo), &ManualClock::new());
-    BREAKER.set(Some(breaker.clone()));
+    let (breaker, _) = known(undo);
     fail(&breaker);
     fail(&breaker);
     assert_eq!(state(&breaker), State::Closed);

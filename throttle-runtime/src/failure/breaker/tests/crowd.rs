@@ -62,6 +62,10 @@ fn rage(breaker: &Breaker, clock: &ManualClock, probing: &AtomicUsize, seed: u64
     let mut random = seed;
     for _ in 0..20_000 {
         random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let info = breaker.info();
+        if let (Some(from), Some(to)) = (info.opened_at, info.next_attempt) {
+            assert_eq!(to.duration_since(from).ok(), Some(WAIT), "info of two openings");
+        }
         let (permit, is_probe) = match breaker.enter() {
             Entry::Refused => {
                 clock.advance(SECOND);

@@ -5,9 +5,11 @@ mod crowd;
 mod events;
 mod forced;
 mod model;
+mod overtaken;
 mod recovery;
 mod settings;
 mod states;
+mod word;
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

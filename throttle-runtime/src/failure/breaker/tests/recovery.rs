@@ -74,6 +74,17 @@ fn b062_jitter_shortens_within_bounds_and_does_not_add_up() {
 }
 
 #[test]
+fn less_than_a_microsecond_is_one() {
+    let clock = ManualClock::new();
+    let settings = CircuitBreaker::new().failure_threshold(1).recovery_timeout(Duration::from_nanos(1));
+    let breaker = live(settings, &clock);
+    fail(&breaker);
+    assert!(is_refused(&breaker));
+    clock.advance(Duration::from_micros(1));
+    let _probe = probe(&breaker);
+}
+
+#[test]
 fn b062_whole_jitter_leaves_it_open() {
     let clock = ManualClock::new();
     let settings = CircuitBreaker::new().failure_threshold(1).recovery_timeout(Duration::from_nanos(1));
