@@ -25,7 +25,7 @@ const SLACK: Duration = Duration::from_millis(400);
 
 impl Summary {
     /// What one client may have had: the bucket, and what ran into it until the end of the last second.
-    fn bound(&self) -> u64 {
+    const fn bound(&self) -> u64 {
         LIMIT + LIMIT * (self.elapsed.as_secs() + 1)
     }
 

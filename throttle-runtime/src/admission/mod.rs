@@ -2,6 +2,7 @@
 
 mod backend;
 mod budget;
+mod part;
 mod probe;
 mod react;
 mod settle;

@@ -4,13 +4,14 @@ use smallvec::SmallVec;
 
 use super::backend::{ask, ask_standby};
 use super::budget::Budget;
+use super::part::{Part, Parts};
 use super::react::{react, warn};
-use super::{Charged, Decided, Ticket, probe, settle};
+use super::{Charged, Decided, Ticket, settle};
 use crate::backend::{Mode, Verdict};
 use crate::counters::Event;
-use crate::failure::{Entry, Permit, Rescue};
+use crate::failure::Permit;
 use crate::plug::Head;
-use crate::{BackendError, Breaker, Decision, ErrorKind, Quota, Source};
+use crate::{BackendError, Decision, ErrorKind, Quota, Source};
 
 /// What became of each ticket; `None` for those that were not asked about any more, since another one was denied.
 pub(crate) type Answers = SmallVec<[Option<Result<Decided, BackendError>>; 1]>;
@@ -35,20 +36,11 @@ struct Stages<'s, 't> {
     answers: Answers,
 }
 
-/// The tickets for which the same is tried.
-struct Part<'s> {
-    tickets: SmallVec<[usize; 1]>,
-    rescue: Option<&'s Rescue>,
-    permit: Option<Permit<'s>>,
-    /// Whether it tries for all others if the backend is back: once, since they wait for the result.
-    probes: bool,
-}
-
 impl<'s> Stages<'s, '_> {
     async fn run(&mut self, head: &mut Head<'_>) {
         let budget = Budget::of(self.tickets);
-        let (parts, mut refused) = self.parts();
-        let mut asked: SmallVec<[Part<'s>; 1]> = SmallVec::new();
+        let (parts, mut refused) = Part::entered(self.tickets);
+        let mut asked = Parts::new();
         for part in parts {
             match settle::pay(&self.of(&part.tickets), self.mode, budget.left()).await {
                 Ok(true) => asked.push(part),
@@ -78,54 +70,6 @@ impl<'s> Stages<'s, '_> {
             }
             self.stand_in(&part, Err(source), 0, head).await;
         }
-    }
-
-    /// The tickets by what is tried for them: those that may ask, and those that may not, with the reason.
-    fn parts(&self) -> (SmallVec<[Part<'s>; 1]>, SmallVec<[(Part<'s>, Source); 1]>) {
-        let mut parts: SmallVec<[Part<'s>; 1]> = SmallVec::new();
-        for (index, ticket) in self.tickets.iter().enumerate() {
-            let rescue = ticket.policy.rescue.as_deref();
-            let same = |part: &&mut Part<'_>| match (part.rescue, rescue) {
-                (Some(one), Some(other)) => one.goes_with(other),
-                (one, other) => one.is_none() && other.is_none(),
-            };
-            if let Some(part) = parts.iter_mut().find(same) {
-                part.tickets.push(index);
-            } else {
-                let tickets = SmallVec::from([index]);
-                parts.push(Part { tickets, rescue, permit: None, probes: false });
-            }
-        }
-        let (mut asked, mut refused) = (SmallVec::new(), SmallVec::new());
-        for part in parts {
-            match self.enter(part) {
-                (part, None) => asked.push(part),
-                (part, Some(reason)) => refused.push((part, reason)),
-            }
-        }
-        (asked, refused)
-    }
-
-    /// Whether a part may ask the backend, or else why another one decides.
-    fn enter(&self, part: Part<'s>) -> (Part<'s>, Option<Source>) {
-        let (permit, probes) =
-            match part.rescue.and_then(|rescue| rescue.breaker.as_ref()).map(Breaker::enter) {
-                Some(Entry::Refused) => return (part, Some(Source::BreakerOpen)),
-                Some(Entry::Probe(permit)) => (Some(permit), true),
-                Some(Entry::Pass(permit)) => (Some(permit), false),
-                None => (None, false),
-            };
-        match permit {
-            Some(permit) if probes && self.probes_in_background() => {
-                probe::in_background(self.tickets[part.tickets[0]], permit);
-                (part, Some(Source::BreakerOpen))
-            }
-            permit => (Part { permit, probes, ..part }, None),
-        }
-    }
-
-    fn probes_in_background(&self) -> bool {
-        self.tickets.iter().any(|ticket| ticket.throttle.common().probes_in_background)
     }
 
     /// After a first failure: the backend again, as long as that cannot charge anybody twice.

@@ -1,0 +1,62 @@
+//! Tickets for which the same is tried, and whether their breaker lets them ask the backend.
+
+use smallvec::SmallVec;
+
+use super::{Ticket, probe};
+use crate::failure::{Entry, Permit, Rescue};
+use crate::{Breaker, Source};
+
+/// The tickets for which the same is tried, by their places among all.
+pub(super) struct Part<'s> {
+    pub(super) tickets: SmallVec<[usize; 1]>,
+    pub(super) rescue: Option<&'s Rescue>,
+    pub(super) permit: Option<Permit<'s>>,
+    /// Whether it tries for all others if the backend is back: once, since they wait for the result.
+    pub(super) probes: bool,
+}
+
+pub(super) type Parts<'s> = SmallVec<[Part<'s>; 1]>;
+
+/// Parts that another backend decides about, and why.
+pub(super) type Refused<'s> = SmallVec<[(Part<'s>, Source); 1]>;
+
+impl<'s> Part<'s> {
+    /// The tickets by what is tried for them.
+    fn all(tickets: &'s [&'s Ticket<'_>]) -> Parts<'s> {
+        let mut parts = Parts::new();
+        for (index, ticket) in tickets.iter().enumerate() {
+            let rescue = ticket.policy.rescue.as_deref();
+            let same = |part: &&mut Part<'_>| match (part.rescue, rescue) {
+                (Some(one), Some(other)) => one.goes_with(other),
+                (one, other) => one.is_none() && other.is_none(),
+            };
+            if let Some(part) = parts.iter_mut().find(same) {
+                part.tickets.push(index);
+            } else {
+                let tickets = SmallVec::from([index]);
+                parts.push(Part { tickets, rescue, permit: None, probes: false });
+            }
+        }
+        parts
+    }
+
+    /// The parts that may ask the backend, and those that may not.
+    pub(super) fn entered(tickets: &'s [&'s Ticket<'_>]) -> (Parts<'s>, Refused<'s>) {
+        let (mut asked, mut refused) = (Parts::new(), Refused::new());
+        for part in Self::all(tickets) {
+            match part.rescue.and_then(|rescue| rescue.breaker.as_ref()).map(Breaker::enter) {
+                Some(Entry::Refused) => refused.push((part, Source::BreakerOpen)),
+                Some(Entry::Probe(permit))
+                    if tickets[part.tickets[0]].throttle.common().probes_in_background =>
+                {
+                    probe::in_background(tickets[part.tickets[0]], permit);
+                    refused.push((part, Source::BreakerOpen));
+                }
+                Some(Entry::Probe(permit)) => asked.push(Part { permit: Some(permit), probes: true, ..part }),
+                Some(Entry::Pass(permit)) => asked.push(Part { permit: Some(permit), ..part }),
+                None => asked.push(part),
+            }
+        }
+        (asked, refused)
+    }
+}
