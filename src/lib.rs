@@ -19,11 +19,11 @@ pub mod guide;
 pub use throttle_macros::{throttle, throttle_fn};
 
 #[doc(inline)]
-pub use throttle_runtime::{backend, key, plug, strategy};
+pub use throttle_runtime::{backend, key, plug, rule, strategy};
 
 // How much, by whom, at what cost.
 #[doc(inline)]
-pub use throttle_runtime::{Hit, Identity, Key, Rate, RateError, Rates};
+pub use throttle_runtime::{Hit, Identity, Key, Rate, RateError, Rates, Rule};
 
 // What was decided, and how clients learn of it.
 #[cfg(feature = "axum")]

@@ -8,6 +8,7 @@ use crate::fingerprint::Domain;
 use crate::http::Headers;
 use crate::http::fields::Advertised;
 use crate::plug::{Ask, role};
+use crate::rule::Rules;
 use crate::strategy::{Arrival, State, Strategy};
 use crate::{ConfigError, Rate, Rates, Settings};
 
@@ -31,6 +32,7 @@ pub(crate) struct Policy {
     pub(crate) on_error: &'static dyn Ask<role::on_error>,
     pub(crate) handler: Option<&'static dyn Ask<role::handler>>,
     pub(crate) exempt: Option<&'static dyn Ask<role::exempt>>,
+    pub(crate) rules: Rules,
     pub(crate) headers: Headers,
     /// The throttle's name in header fields.
     pub(crate) name: Arc<str>,
@@ -94,6 +96,10 @@ impl Policy {
             on_error: settings.on_error?,
             handler: settings.handler,
             exempt: settings.exempt,
+            rules: Rules {
+                only: settings.only.unwrap_or_default(),
+                bypass: settings.bypass.unwrap_or_default(),
+            },
             headers: settings.headers?,
             name: Arc::from(name),
             advertised: rates.map(|rates| Advertised::new(name, rates.iter().copied())),

@@ -12,6 +12,7 @@ use crate::counters::Event;
 use crate::fingerprint::Domain;
 use crate::plug::{Ask, Head, Refusal, role};
 use crate::policy::Policy;
+use crate::rule;
 use crate::strategy::Class;
 use crate::{BackendError, Decision, Identity, Key, Rates, Source, Throttle};
 
@@ -82,6 +83,9 @@ impl<'a> Ticket<'a> {
         head: &mut Head<'_>,
     ) -> Result<Option<Terms>, Refusal> {
         if !throttle.is_enabled() || policy.rates.is_some_and(|rates| rates.is_unlimited()) {
+            return Ok(None);
+        }
+        if head.is_request && !rule::ask(throttle.rules(policy), head).await? {
             return Ok(None);
         }
         if let Some(exempt) = policy.exempt

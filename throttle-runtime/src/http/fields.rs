@@ -1,7 +1,7 @@
 //! The bytes of the header fields.
 
 use std::borrow::Cow;
-#[cfg(feature = "axum")]
+#[cfg(any(feature = "axum", feature = "tower"))]
 use std::slice;
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use smallvec::SmallVec;
 
 use super::headers::{Generation, Headers, When};
-#[cfg(feature = "axum")]
+#[cfg(any(feature = "axum", feature = "tower"))]
 use crate::policy::Policy;
 use crate::{Quota, Rate};
 
@@ -39,7 +39,7 @@ pub(crate) struct Report<'a> {
     pub(crate) headers: Headers,
 }
 
-#[cfg(feature = "axum")]
+#[cfg(any(feature = "axum", feature = "tower"))]
 impl<'a> Report<'a> {
     /// Of an admitted request.
     pub(crate) fn allowed(policy: &'a Policy, quotas: &'a [Quota]) -> Self {

@@ -17,6 +17,7 @@ use crate::admission::within;
 use crate::backend::{Backend, Memory};
 use crate::http::client::Clients;
 use crate::policy::Policy;
+use crate::rule::Rules;
 use crate::settings::MEMORY;
 use crate::{BackendError, ConfigError, Settings, Site, Throttle};
 
@@ -161,6 +162,33 @@ impl Registry {
 
     fn switch(&self, uid: &str, on: bool) -> bool {
         self.get(uid).inspect(|throttle| throttle.switch(on)).is_some()
+    }
+
+    /// Gives a throttle more rules: an attribute's, one of a layer, or one made with [`create`](Self::create). They
+    /// hold from the next request on, and together with those that it has: a `bypass` of either excludes a request,
+    /// and an `only` of either includes it. Calls that are not requests know no rules.
+    ///
+    /// ```
+    /// use throttle::rule::Rules;
+    /// use throttle::{Rule, Settings, registry};
+    ///
+    /// # async fn example() -> Result<(), throttle::ConfigError> {
+    /// let registry = registry().build().await?;
+    /// registry.create("api", Settings::new().rate("100/min"))?;
+    /// registry.add_rules("api", Rules::new().bypass(Rule::path("/api/health")))?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If there is no throttle of that uid. That of a layer is there from its first request on, or from the layer's
+    /// `check`.
+    pub fn add_rules(&self, uid: &str, rules: Rules) -> Result<(), ConfigError> {
+        let unknown =
+            || ConfigError::one(format!("rules are added to `{uid}`, but no throttle has that uid"));
+        self.get(uid).ok_or_else(unknown)?.add_rules(rules);
+        Ok(())
     }
 
     /// Closes every backend, each exactly once: for the end of the program, after the last request. Further
