@@ -34,6 +34,11 @@ pub use throttle_runtime::{
     Decision, Generation, Headers, Outcome, Quota, Quotas, Refused, Source, Throttled, When,
 };
 
+// What stands around services.
+#[cfg(feature = "tower")]
+#[doc(inline)]
+pub use throttle_runtime::{ThrottleLayer, tower};
+
 // What tests of stores are made of.
 #[cfg(feature = "testkit")]
 #[doc(inline)]

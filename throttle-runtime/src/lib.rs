@@ -31,12 +31,17 @@ pub mod strategy;
 pub mod testkit;
 mod throttle;
 mod throttled;
+#[cfg(feature = "tower")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tower")))]
+pub mod tower;
 
 #[doc(hidden)]
 pub mod private;
 
 #[cfg(feature = "axum")]
 pub use crate::axum::problem_json;
+#[cfg(feature = "tower")]
+pub use crate::tower::ThrottleLayer;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use counters::Counts;
 pub use decision::{Decision, Quota, Quotas, Source};
