@@ -5,6 +5,7 @@
 #![doc = "[costs]: guide::costs"]
 #![doc = "[strategies]: guide::strategies"]
 #![doc = "[answers]: guide::answers"]
+#![doc = "[layers]: guide::layers"]
 #![doc = "[failures]: guide::failures"]
 #![doc = "[registry]: guide::registry"]
 #![doc = "[backend]: backend::Backend"]
