@@ -394,7 +394,11 @@ fn layers_and_rules_limit_what_the_rules_mean() {
     assert_eq!([post(&[length]).status, post(&[length]).status, post(&[length]).status], [200, 200, 429]);
     assert_eq!(post(&[length, ("x-staff", "yes")]).status, 200);
     let (passed, denied) = example.exhaust("/api/items", &[]);
-    assert_eq!((passed, denied.field("ratelimit-policy")), (1, "\"api\";q=6;w=60"), "six in all, five were taken");
+    assert_eq!(
+        (passed, denied.field("ratelimit-policy")),
+        (1, "\"api\";q=6;w=60"),
+        "six in all, five were taken"
+    );
     assert_eq!(example.send("POST", "/relax", &[length], "").answer().body, "relaxed\n");
     for _ in 0..10 {
         assert_eq!(example.get("/api/items").status, 200);

@@ -1,7 +1,7 @@
 //! The bytes of the header fields.
 
 use std::borrow::Cow;
-#[cfg(any(feature = "axum", feature = "tower"))]
+#[cfg(feature = "axum")]
 use std::slice;
 use std::time::Duration;
 
@@ -54,6 +54,7 @@ impl<'a> Report<'a> {
     }
 
     /// Of a request that the only limit denied.
+    #[cfg(feature = "axum")]
     pub(crate) fn denied(policy: &'a Policy, quota: &'a Quota) -> Self {
         let quotas = slice::from_ref(quota);
         Self { retry_after: quota.retry_after(), denied: true, ..Self::allowed(policy, quotas) }

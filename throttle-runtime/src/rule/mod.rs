@@ -23,7 +23,9 @@ use http::Method;
 pub(crate) use added::Added;
 pub use predicate::{If, Predicate};
 pub use rules::Rules;
-pub(crate) use rules::{Asked, and, ask, read};
+#[cfg(any(feature = "axum", feature = "tower"))]
+pub(crate) use rules::read;
+pub(crate) use rules::{Asked, and, ask};
 
 use self::pattern::Pattern;
 use crate::ConfigError;
