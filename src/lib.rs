@@ -5,6 +5,7 @@
 #![doc = "[costs]: guide::costs"]
 #![doc = "[strategies]: guide::strategies"]
 #![doc = "[answers]: guide::answers"]
+#![doc = "[layers]: guide::layers"]
 #![doc = "[failures]: guide::failures"]
 #![doc = "[registry]: guide::registry"]
 #![doc = "[backend]: backend::Backend"]
@@ -19,11 +20,11 @@ pub mod guide;
 pub use throttle_macros::{throttle, throttle_fn};
 
 #[doc(inline)]
-pub use throttle_runtime::{backend, key, plug, strategy};
+pub use throttle_runtime::{backend, key, plug, rule, strategy};
 
 // How much, by whom, at what cost.
 #[doc(inline)]
-pub use throttle_runtime::{Hit, Identity, Key, Rate, RateError, Rates};
+pub use throttle_runtime::{Hit, Identity, Key, Rate, RateError, Rates, Rule};
 
 // What was decided, and how clients learn of it.
 #[cfg(feature = "axum")]
@@ -33,6 +34,11 @@ pub use throttle_runtime::problem_json;
 pub use throttle_runtime::{
     Decision, Generation, Headers, Outcome, Quota, Quotas, Refused, Source, Throttled, When,
 };
+
+// What stands around services.
+#[cfg(feature = "tower")]
+#[doc(inline)]
+pub use throttle_runtime::{ThrottleLayer, tower};
 
 // What tests of stores are made of.
 #[cfg(feature = "testkit")]

@@ -224,6 +224,45 @@ fn s12_dict_backend_limits_with_every_strategy() {
     assert_eq!(example.exhaust("/log", &[]).0, 1, "the other limit has one left");
 }
 
+#[cfg(feature = "tower")]
+#[test]
+fn layers_and_rules_limit_what_the_rules_mean() {
+    let example = Example::start("layers_and_rules");
+    example.early_in_the_window("/api/notes", &[], 10);
+    for _ in 0..20 {
+        assert_eq!(example.get("/api/health").status, 200);
+        assert_eq!(example.get("/apis").fields.get("ratelimit"), None);
+    }
+    let post = |headers: &[(&str, &str)]| example.send("POST", "/api/notes", headers, "").answer();
+    let length = ("content-length", "0");
+    assert_eq!([post(&[length]).status, post(&[length]).status, post(&[length]).status], [200, 200, 429]);
+    assert_eq!(post(&[length, ("x-staff", "yes")]).status, 200);
+    let (passed, denied) = example.exhaust("/api/items", &[]);
+    assert_eq!(
+        (passed, denied.field("ratelimit-policy")),
+        (1, "\"api\";q=6;w=60"),
+        "six in all, five were taken"
+    );
+    assert_eq!(example.send("POST", "/relax", &[length], "").answer().body, "relaxed\n");
+    for _ in 0..10 {
+        assert_eq!(example.get("/api/items").status, 200);
+    }
+    assert_eq!(example.get("/api/notes").status, 429);
+}
+
+#[cfg(feature = "tower")]
+#[test]
+fn grpc_denies_as_grpc_does() {
+    let mut example = Example::start("grpc");
+    let mut lines = String::new();
+    while lines.lines().count() < 4 {
+        example.output.read_line(&mut lines).expect("what its client saw");
+    }
+    let lines: Vec<_> = lines.lines().collect();
+    assert!(lines[0].starts_with("hello ann Some(\"\\\"greeter\\\";r=2;t="), "{lines:?}");
+    assert!(lines[3].starts_with("ResourceExhausted: Too many requests. Retry in "), "{lines:?}");
+}
+
 #[test]
 fn s10_s11_custom_backend_fails_in_its_own_words() {
     let example = Example::start("custom_backend");

@@ -7,6 +7,7 @@
 //! | [`costs`] | what a request takes from its limits |
 //! | [`strategies`] | how a limit is enforced, and how to write a strategy |
 //! | [`answers`] | what was decided, and what clients are told |
+//! | [`layers`] | limits around whole routers and gRPC servers; which requests a throttle is about |
 //! | [`failures`] | what becomes of requests when a store fails, and how to write a backend |
 //! | [`registry`] | what holds for the whole program; what wins; start and end |
 //! | [`functions`] | limits on functions that are not handlers, and limits by hand |
@@ -16,7 +17,7 @@
 #[allow(unused_imports, reason = "what the links of the pages lead to")]
 use crate::{
     Counts, Decision, Failure, Headers, Hit, Identity, Key, ManualClock, Quota, Rate, Rates, Reaction,
-    Refused, Registry, RegistryBuilder, Settings, Source, Throttle, Throttled,
+    Refused, Registry, RegistryBuilder, Rule, Settings, Source, Throttle, Throttled,
     backend::{Backend, Store, Stored},
     guide, problem_json, sites,
     strategy::{
@@ -43,6 +44,7 @@ pages! {
     costs: "costs.md",
     strategies: "strategies.md",
     answers: "answers.md",
+    layers: "layers.md",
     failures: "failures.md",
     registry: "registry.md",
     functions: "functions.md",

@@ -24,7 +24,7 @@ pub struct Example {
     process: Child,
     pub address: SocketAddr,
     /// Kept open: a process that writes into a closed pipe panics.
-    output: BufReader<ChildStdout>,
+    pub output: BufReader<ChildStdout>,
 }
 
 impl Example {

@@ -70,7 +70,10 @@ fn plain_function(func: &Func, all: &[Args]) -> Result<()> {
             .map(|value| (value.span(), "handler", "the error type says what a denial becomes"));
         let headers = args.headers.as_ref().map(|value| (value.span(), "headers", "there is no response"));
         let state = args.state.as_ref().map(|value| (value.span(), "state", "there is no router"));
-        handler.or(headers).or(state)
+        let rules = [(&args.only, "only"), (&args.bypass, "bypass")].into_iter().find_map(|(value, name)| {
+            value.as_ref().map(|value| (value.span(), name, "there is no request"))
+        });
+        handler.or(headers).or(state).or(rules)
     });
     match misplaced {
         Some((span, name, why)) => {

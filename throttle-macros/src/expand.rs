@@ -171,8 +171,8 @@ fn edge(returned: &TokenStream) -> TokenStream {
 /// The state that plug-in functions see: said, or else that of the handler.
 fn state<'t>(kind: Kind, func: &'t Func, all: &'t [Args]) -> Result<Option<&'t Type>> {
     let asks = |args: &Args| {
-        let Args { rate, key, cost, class, on_error, handler, exempt, .. } = args;
-        [rate, key, cost, class, on_error, handler, exempt]
+        let Args { rate, key, cost, class, on_error, handler, exempt, only, bypass, .. } = args;
+        [rate, key, cost, class, on_error, handler, exempt, only, bypass]
             .into_iter()
             .flatten()
             .any(|value| !matches!(value, syn::Expr::Lit(_)))

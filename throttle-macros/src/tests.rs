@@ -41,6 +41,15 @@ fn functions_see_the_state_of_the_handler() {
 }
 
 #[test]
+fn rules_are_one_or_several() {
+    handler(
+        r#"rate = "100/min", only = ["/api/**", Rule::any().method(Method::GET)], bypass = is_internal"#,
+        r#"async fn items() -> &'static str { "ok" }"#,
+        expect_file!["expanded/rules.rs"],
+    );
+}
+
+#[test]
 fn a_template_is_read_from_the_arguments() {
     handler(
         r#"rate = "100/min", key = "{org}/{user.id}""#,

@@ -43,6 +43,8 @@ impl Place<'_> {
             args.on_error.as_ref().map(|policy| self.named("on_error", policy)).transpose()?,
             args.handler.as_ref().map(|handler| self.function("handler", handler)).transpose()?,
             args.exempt.as_ref().map(|exempt| self.function("exempt", exempt)).transpose()?,
+            args.only.as_ref().map(|rules| self.rules("only", rules)).transpose()?,
+            args.bypass.as_ref().map(|rules| self.rules("bypass", rules)).transpose()?,
             args.headers.as_ref().map(|headers| self.headers(headers)),
             args.dry_run.as_ref().map(|on| quote!(dry_run: #on)),
         ];
@@ -62,12 +64,19 @@ impl Place<'_> {
         Ok(Site { site: quote!(#site #template), key })
     }
 
-    /// A setting as `dyn Ask`. The call stands where the argument does, so that errors do too.
+    /// A setting as `dyn Ask`.
     pub(crate) fn wrapped(&self, role: &str, value: &TokenStream) -> TokenStream {
+        let asked = self.asked(role, value);
+        let role = Ident::new(role, value.span());
+        quote_spanned!(value.span()=> #role: #asked)
+    }
+
+    /// A value as `dyn Ask`. The call stands where the argument does, so that errors do too.
+    fn asked(&self, role: &str, value: &TokenStream) -> TokenStream {
         let (private, env, role) = (self.private, self.env, Ident::new(role, value.span()));
         let setting = quote!(#private::role::setting::<#private::role::#role, _, _, #env>);
         let setting = respan(setting, value.span());
-        quote_spanned!(value.span()=> #role: const { &#setting(#value) })
+        quote_spanned!(value.span()=> const { &#setting(#value) })
     }
 
     fn rate(&self, rate: &Expr) -> Result<TokenStream> {
@@ -141,6 +150,34 @@ impl Place<'_> {
         match literal(value) {
             Some(other) => Err(Error::new(other.span(), format!("`{role}` is the path of an async fn"))),
             None => Ok(self.wrapped(role, &quote!(#value))),
+        }
+    }
+
+    /// One rule, or several in brackets.
+    fn rules(&self, name: &str, rules: &Expr) -> Result<TokenStream> {
+        let each: Vec<_> = match rules {
+            Expr::Array(array) => array.elems.iter().collect(),
+            one => vec![one],
+        };
+        if each.is_empty() {
+            return Err(Error::new(
+                rules.span(),
+                format!("`{name}` has no rules: write one, or leave it out"),
+            ));
+        }
+        let each = each.into_iter().map(|rule| self.rule(name, rule)).collect::<Result<Vec<_>>>()?;
+        let name = Ident::new(name, rules.span());
+        Ok(quote!(#name: &[#(#each),*]))
+    }
+
+    fn rule(&self, name: &str, rule: &Expr) -> Result<TokenStream> {
+        match literal(rule) {
+            Some(Lit::Str(pattern)) => Ok(self.asked("rule", &self.checked("path", pattern))),
+            Some(other) => Err(Error::new(
+                other.span(),
+                format!("`{name}` is a path such as \"/api/**\", a `Rule`, or the path of an async fn"),
+            )),
+            None => Ok(self.asked("rule", &quote!(#rule))),
         }
     }
 

@@ -27,7 +27,7 @@ impl<T, E: From<Refused>> Outcome for Result<T, E> {
 pub async fn enter<const N: usize>(sites: &'static [Site; N], keys: [Option<Key>; N]) -> Result<(), Refused> {
     let registry = Registry::in_charge();
     let mut parts = ::http::Request::new(()).into_parts().0;
-    let mut head = Head { parts: &mut parts, state: &(), common: registry.common() };
+    let mut head = Head { parts: &mut parts, state: &(), common: registry.common(), is_request: false };
     match admission::admit(sites, keys, &mut head, &registry).await {
         Ok(_) => Ok(()),
         Err(Rejection::Throttled(throttled, _)) => Err(throttled.into()),

@@ -22,6 +22,7 @@ mod policy;
 mod random;
 mod rate;
 mod registry;
+pub mod rule;
 mod settings;
 mod site;
 mod soon;
@@ -31,12 +32,17 @@ pub mod strategy;
 pub mod testkit;
 mod throttle;
 mod throttled;
+#[cfg(feature = "tower")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tower")))]
+pub mod tower;
 
 #[doc(hidden)]
 pub mod private;
 
 #[cfg(feature = "axum")]
 pub use crate::axum::problem_json;
+#[cfg(feature = "tower")]
+pub use crate::tower::ThrottleLayer;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use counters::Counts;
 pub use decision::{Decision, Quota, Quotas, Source};
@@ -49,6 +55,7 @@ pub use http::{Generation, Headers, ProxyHeader, When};
 pub use key::{Identity, Key};
 pub use rate::{Rate, RateError, Rates};
 pub use registry::{Registry, RegistryBuilder, Scoped, registry};
+pub use rule::Rule;
 pub use settings::Settings;
 pub use site::{Site, sites};
 pub use soon::{BoxFuture, Soon};

@@ -10,6 +10,7 @@ use crate::http::Headers;
 use crate::http::fields::Advertised;
 use crate::plug::{Ask, role};
 use crate::registry::Member;
+use crate::rule::Rules;
 use crate::strategy::{Arrival, State, Strategy};
 use crate::{ConfigError, Rate, Rates, Settings};
 
@@ -36,6 +37,7 @@ pub(crate) struct Policy {
     pub(crate) carry: Option<Arc<Carry>>,
     pub(crate) handler: Option<&'static dyn Ask<role::handler>>,
     pub(crate) exempt: Option<&'static dyn Ask<role::exempt>>,
+    pub(crate) rules: Rules,
     pub(crate) headers: Headers,
     /// The throttle's name in header fields.
     pub(crate) name: Arc<str>,
@@ -107,6 +109,10 @@ impl Policy {
             carry: None,
             handler: settings.handler,
             exempt: settings.exempt,
+            rules: Rules {
+                only: settings.only.unwrap_or_default(),
+                bypass: settings.bypass.unwrap_or_default(),
+            },
             headers: settings.headers?,
             name: Arc::from(name),
             advertised: rates.map(|rates| Advertised::new(name, rates.iter().copied())),

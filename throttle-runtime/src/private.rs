@@ -14,7 +14,7 @@ pub use crate::http::source::{Cookie, Global, Header, Ip};
 pub use crate::plug::{Call, Web, role, wrap};
 pub use crate::site::{Linked, Site};
 pub use crate::strategy::Class;
-pub use crate::{Headers, Key, OnError, Outcome, Rates, Settings};
+pub use crate::{Headers, Key, OnError, Outcome, Rates, Rule, Settings};
 
 /// The rates of a literal, at compile time.
 #[track_caller]
@@ -47,6 +47,12 @@ pub const fn cost(cost: u64, rates: &str) -> u64 {
         );
     }
     cost
+}
+
+/// The rule of a literal, at compile time.
+#[track_caller]
+pub const fn path(pattern: &'static str) -> Rule {
+    Rule::path(pattern)
 }
 
 /// The class of a literal, at compile time.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::http::Headers;
 use crate::http::source::Ip;
 use crate::plug::{Arg, Ask, Call, Role, Web, role, wrap};
+use crate::rule::{Asked, and};
 use crate::strategy::{FixedWindow, Strategy};
 use crate::{ConfigError, OnError};
 
@@ -67,6 +68,8 @@ settings! {
         on_error: &'static dyn Ask<role::on_error>,
         handler: &'static dyn Ask<role::handler>,
         exempt: &'static dyn Ask<role::exempt>,
+        only: &'static [Asked],
+        bypass: &'static [Asked],
         headers: Headers,
         dry_run: bool,
         deadline: Duration,
@@ -166,6 +169,20 @@ impl Settings {
         self
     }
 
+    /// Which requests it is about: a [`Rule`](crate::Rule), or an async fn that answers a `bool`. Of several said
+    /// here any will do; requests that none of them means are not limited.
+    pub fn only<M: 'static>(mut self, rule: impl Arg<role::rule, M, Web<()>> + 'static) -> Self {
+        self.only = Some(and(self.only.unwrap_or_default(), keep(rule)));
+        self
+    }
+
+    /// Which requests it passes by, whatever `only` says: a [`Rule`](crate::Rule), or an async fn that answers a
+    /// `bool`. Of several said here any will do.
+    pub fn bypass<M: 'static>(mut self, rule: impl Arg<role::rule, M, Web<()>> + 'static) -> Self {
+        self.bypass = Some(and(self.bypass.unwrap_or_default(), keep(rule)));
+        self
+    }
+
     /// Which header fields the answers carry.
     pub const fn headers(mut self, headers: Headers) -> Self {
         self.headers = Some(headers);
@@ -195,7 +212,7 @@ impl Settings {
 }
 
 /// Settings are part of the program, so what they hold is kept for good; functions take no space at all.
-fn keep<R, A, M: 'static>(arg: A) -> &'static dyn Ask<R>
+pub(crate) fn keep<R, A, M: 'static>(arg: A) -> &'static dyn Ask<R>
 where
     R: Role,
     A: Arg<R, M, Web<()>> + 'static,
@@ -223,6 +240,12 @@ trait Text {
 impl<R: Role> Text for &'static dyn Ask<R> {
     fn text(&self) -> String {
         self.describe()
+    }
+}
+
+impl Text for &'static [Asked] {
+    fn text(&self) -> String {
+        self.iter().map(|rule| rule.describe()).collect::<Vec<_>>().join(", ")
     }
 }
 

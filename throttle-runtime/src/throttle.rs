@@ -17,6 +17,7 @@ use crate::key::Payer;
 use crate::plug::Head;
 use crate::policy::Policy;
 use crate::registry::Common;
+use crate::rule::{Added, Rules};
 use crate::strategy::Class;
 use crate::{BackendError, Breaker, Decision, ErrorKind, Key, Quota, Rates, Settings, Site, Source};
 
@@ -32,6 +33,7 @@ struct Inner {
     scope: Arc<str>,
     policy: Arc<Policy>,
     enabled: AtomicBool,
+    added: Added,
     counters: Counters,
     common: Arc<Common>,
     /// Where the attribute stands that this was made for, and what it says.
@@ -153,6 +155,7 @@ impl Throttle {
             scope,
             uid,
             enabled: AtomicBool::new(true),
+            added: Added::default(),
             counters: Counters::new(),
             common,
             origin: site.map(|site| Origin {
@@ -204,8 +207,8 @@ impl Throttle {
 
     /// Decides one use and charges it if it fits.
     ///
-    /// Functions that the throttle was given as settings are asked with an empty request head. Its key and
-    /// exemptions are not: the caller says who pays.
+    /// Functions that the throttle was given as settings are asked with an empty request head. Its key,
+    /// exemptions and rules are not: the caller says who pays.
     ///
     /// ```
     /// use throttle::{Hit, Registry, Settings};
@@ -318,11 +321,20 @@ impl Throttle {
 
     fn empty_head<'a>(&'a self, parts: &'a mut Option<Parts>) -> Head<'a> {
         let parts = parts.get_or_insert_with(|| http::Request::new(()).into_parts().0);
-        Head { parts, state: &(), common: &self.0.common }
+        Head { parts, state: &(), common: &self.0.common, is_request: false }
     }
 
     pub(crate) fn policy(&self) -> &Arc<Policy> {
         &self.0.policy
+    }
+
+    /// The rules that hold for requests by that policy: those of its settings, and those that were added.
+    pub(crate) fn rules(&self, policy: &Policy) -> impl Iterator<Item = Rules> + Clone + Send {
+        std::iter::once(policy.rules).chain(self.0.added.iter())
+    }
+
+    pub(crate) fn add_rules(&self, rules: Rules) {
+        self.0.added.add(rules);
     }
 
     pub(crate) fn count(&self, event: Event) {

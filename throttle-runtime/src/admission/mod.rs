@@ -9,6 +9,7 @@ mod settle;
 mod stages;
 mod ticket;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use http::request::Parts;
@@ -26,8 +27,8 @@ use crate::policy::Policy;
 use crate::registry::Registry;
 use crate::throttled::{Denial, Throttled};
 use crate::{BackendError, ConfigError, Decision, Key, Site, Throttle};
-#[cfg(feature = "axum")]
-use crate::{Hit, Identity, Quota};
+#[cfg(any(feature = "axum", feature = "tower"))]
+use crate::{Hit, Identity, Quota, rule};
 
 /// Why a request does not go on.
 pub(crate) enum Rejection {
@@ -90,46 +91,83 @@ pub(crate) async fn admit<'s>(
     head: &mut Head<'_>,
     registry: &Registry,
 ) -> Result<Admission<'s>, Rejection> {
-    let mut tickets = SmallVec::new();
-    let mut known = KnownKeys::default();
+    let mut drawn = Drawn::default();
     for (site, key) in sites.iter().zip(keys) {
         let throttle = site.throttle(registry).map_err(Rejection::Misconfigured)?;
-        match Ticket::draw(throttle, key, &mut known, head).await {
-            Ok(ticket) => tickets.extend(ticket),
+        drawn.draw(throttle, key, head).await?;
+    }
+    drawn.decide(head).await
+}
+
+/// The tickets of a request whose throttles are asked one after the other what it comes to.
+#[derive(Default)]
+pub(crate) struct Drawn<'a> {
+    tickets: SmallVec<[Ticket<'a>; 1]>,
+    known: KnownKeys,
+}
+
+impl<'a> Drawn<'a> {
+    /// Adds the ticket of the next throttle, if it applies. A key that is given is that of the function's arguments.
+    pub(crate) async fn draw(
+        &mut self,
+        throttle: Cow<'a, Throttle>,
+        key: Option<Key>,
+        head: &mut Head<'_>,
+    ) -> Result<(), Rejection> {
+        match Ticket::draw(throttle, key, &mut self.known, head).await {
+            Ok(ticket) => self.tickets.extend(ticket),
             Err(refusal) => return Err(Rejection::Stopped(Stop::Answered(refusal))),
         }
+        Ok(())
     }
-    let decided = tickets.iter().map(|_| None).collect();
-    let mut admission = Admission { tickets, decided };
-    match admission.decide(head).await {
-        Ok(()) => {
-            admission.count_charges(Event::Allowed);
-            Ok(admission)
-        }
-        Err(rejection) => {
-            admission.give_back().await;
-            admission.count_charges(Event::GivenBack);
-            Err(rejection)
+
+    /// Decides the request.
+    pub(crate) async fn decide(self, head: &mut Head<'_>) -> Result<Admission<'a>, Rejection> {
+        let decided = self.tickets.iter().map(|_| None).collect();
+        let mut admission = Admission { tickets: self.tickets, decided };
+        match admission.decide(head).await {
+            Ok(()) => {
+                admission.count_charges(Event::Allowed);
+                Ok(admission)
+            }
+            Err(rejection) => {
+                admission.give_back().await;
+                admission.count_charges(Event::GivenBack);
+                Err(rejection)
+            }
         }
     }
 }
 
+/// What is known about a request without asking a function or waiting.
+#[cfg(any(feature = "axum", feature = "tower"))]
+pub(crate) enum AtOnce {
+    /// A rule excludes it.
+    Excluded,
+    Decided(Quota),
+}
+
 /// The decision of the only throttle of a function, if it needs neither a function nor time; see
 /// [`Short`](crate::backend::Short).
-#[cfg(feature = "axum")]
-pub(crate) fn at_once(throttle: &Throttle, head: &Head<'_>) -> Option<Quota> {
+#[cfg(any(feature = "axum", feature = "tower"))]
+pub(crate) fn at_once(throttle: &Throttle, head: &Head<'_>) -> Option<AtOnce> {
     let policy = throttle.policy();
-    // Only a throttle that goes this way has its key read here, and only one that limits.
+    // Only a throttle that goes this way has its rules and its key read here, and only one that limits.
     let goes =
         policy.short.is_some() && policy.exempt.is_none() && policy.units.is_some_and(|units| units > 0);
-    let Identity::Key(key) = (goes && throttle.is_enabled()).then(|| policy.key.read(head))?? else {
+    if !(goes && throttle.is_enabled()) {
         return None;
-    };
+    }
+    if !rule::read(throttle.rules(policy), head)? {
+        throttle.count(Event::Skipped);
+        return Some(AtOnce::Excluded);
+    }
+    let Identity::Key(key) = policy.key.read(head)? else { return None };
     let quota = throttle.at_once(&Hit::from(&key), Mode::Take)?;
     if !quota.fits() {
         tracing::debug!(target: "throttle", uid = throttle.uid(), retry_after = ?quota.retry_after(), "throttled");
     }
-    Some(quota)
+    Some(AtOnce::Decided(quota))
 }
 
 impl Admission<'_> {

@@ -13,6 +13,7 @@ use crate::failure::Share;
 use crate::fingerprint::Domain;
 use crate::plug::{Ask, Head, Refusal, role};
 use crate::policy::Policy;
+use crate::rule;
 use crate::strategy::Class;
 use crate::{BackendError, Decision, Identity, Key, Rate, Rates, Source, Throttle};
 
@@ -83,6 +84,9 @@ impl<'a> Ticket<'a> {
         head: &mut Head<'_>,
     ) -> Result<Option<Terms>, Refusal> {
         if !throttle.is_enabled() || policy.rates.is_some_and(|rates| rates.is_unlimited()) {
+            return Ok(None);
+        }
+        if head.is_request && !rule::ask(throttle.rules(policy), head).await? {
             return Ok(None);
         }
         if let Some(exempt) = policy.exempt

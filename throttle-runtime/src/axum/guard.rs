@@ -12,8 +12,8 @@ use http::request::Parts;
 
 use super::linked::linked;
 use super::permit::Permit;
-use super::reject::too_many;
-use crate::admission::{self, Rejection};
+use crate::admission::{self, AtOnce, Rejection};
+use crate::http::answer::too_many;
 use crate::http::fields::Report;
 use crate::plug::Head;
 use crate::policy::Policy;
@@ -117,7 +117,7 @@ impl Progress {
             Some(Err(Denied { throttle, policy, quota })) => Soon::later(async move {
                 let rejection = Rejection::throttled(throttle, policy, Decision::by_one(quota), None, parts);
                 let registry = Registry::in_charge();
-                let mut head = Head { parts, state: &state, common: registry.common() };
+                let mut head = Head { parts, state: &state, common: registry.common(), is_request: true };
                 Err(rejection.into_response(&mut head).await)
             }),
             None => Soon::later(async move {
@@ -159,12 +159,11 @@ fn at_once(sites: &'static [Site], parts: &mut Parts) -> Option<Result<Permit, D
     let registry = Registry::in_charge();
     let Ok(Cow::Borrowed(throttle)) = site.throttle(&registry) else { return None };
     let policy = throttle.policy();
-    let head = Head { parts, state: &(), common: registry.common() };
-    let quota = admission::at_once(throttle, &head)?;
-    Some(if quota.fits() {
-        Ok(Permit::by_one(policy, quota))
-    } else {
-        Err(Denied { throttle, policy, quota })
+    let head = Head { parts, state: &(), common: registry.common(), is_request: true };
+    Some(match admission::at_once(throttle, &head)? {
+        AtOnce::Excluded => Ok(Permit::by_nobody()),
+        AtOnce::Decided(quota) if quota.fits() => Ok(Permit::by_one(policy, quota)),
+        AtOnce::Decided(quota) => Err(Denied { throttle, policy, quota }),
     })
 }
 
@@ -178,7 +177,7 @@ fn decide<'a>(
     async move {
         let registry = parts.extensions.get::<Registry>().cloned();
         let registry = registry.map_or_else(Registry::in_charge, Cow::Owned);
-        let mut head = Head { parts, state, common: registry.common() };
+        let mut head = Head { parts, state, common: registry.common(), is_request: true };
         match admission::admit(sites, keys, &mut head, &registry).await {
             Ok(admission) => Ok(Permit::by_several(admission)),
             Err(rejection) => Err(rejection.into_response(&mut head).await),

@@ -1,18 +1,16 @@
 //! The answers to requests that do not go on.
 
-use axum::body::Body;
 use axum::response::{IntoResponse, Response};
+use http::HeaderValue;
 use http::header::CONTENT_TYPE;
-use http::{HeaderValue, StatusCode};
 
 use crate::admission::{Rejection, Stop};
-use crate::http::fields::Report;
+use crate::http::answer::{failed, misconfigured, too_many};
 use crate::plug::Head;
-use crate::throttled::message;
 use crate::{BackendError, Throttled};
 
 impl Rejection {
-    pub(super) async fn into_response(self, head: &mut Head<'_>) -> Response {
+    pub(crate) async fn into_response(self, head: &mut Head<'_>) -> Response {
         match self {
             Self::Throttled(throttled, None) => throttled.into_response(),
             Self::Throttled(throttled, Some(handler)) => {
@@ -30,13 +28,7 @@ impl Rejection {
             }
             Self::Stopped(Stop::Answered(response)) => response,
             Self::Stopped(Stop::Failed(error)) => error.into_response(),
-            Self::Misconfigured(error) => {
-                tracing::error!(target: "throttle", %error, "a handler has no working throttle");
-                let mut response =
-                    text(StatusCode::INTERNAL_SERVER_ERROR, "the rate limiter is misconfigured");
-                response.extensions_mut().insert(error);
-                response
-            }
+            Self::Misconfigured(error) => misconfigured(error),
         }
     }
 }
@@ -49,27 +41,11 @@ impl IntoResponse for Throttled {
     }
 }
 
-/// The default answer, from what it says.
-pub(super) fn too_many(report: &Report<'_>) -> Response {
-    let mut response = text(StatusCode::TOO_MANY_REQUESTS, message(report.retry_after_seconds()));
-    report.write(response.headers_mut());
-    response
-}
-
 /// Status 500 without details. The error itself is an extension of the response, for a layer that logs.
 impl IntoResponse for BackendError {
     fn into_response(self) -> Response {
-        let mut response = text(StatusCode::INTERNAL_SERVER_ERROR, "the rate limiter failed");
-        response.extensions_mut().insert(self);
-        response
+        failed(self)
     }
-}
-
-fn text(status: StatusCode, body: impl Into<Body>) -> Response {
-    let mut response = Response::new(body.into());
-    *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
-    response
 }
 
 /// A ready-made `handler`: status 429 and an `application/problem+json` body (RFC 9457) of the type

@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use smallvec::SmallVec;
 
 use super::headers::{Generation, Headers, When};
-#[cfg(feature = "axum")]
+#[cfg(any(feature = "axum", feature = "tower"))]
 use crate::policy::Policy;
 use crate::{Quota, Rate};
 
@@ -39,7 +39,7 @@ pub(crate) struct Report<'a> {
     pub(crate) headers: Headers,
 }
 
-#[cfg(feature = "axum")]
+#[cfg(any(feature = "axum", feature = "tower"))]
 impl<'a> Report<'a> {
     /// Of an admitted request.
     pub(crate) fn allowed(policy: &'a Policy, quotas: &'a [Quota]) -> Self {
@@ -54,6 +54,7 @@ impl<'a> Report<'a> {
     }
 
     /// Of a request that the only limit denied.
+    #[cfg(feature = "axum")]
     pub(crate) fn denied(policy: &'a Policy, quota: &'a Quota) -> Self {
         let quotas = slice::from_ref(quota);
         Self { retry_after: quota.retry_after(), denied: true, ..Self::allowed(policy, quotas) }

@@ -103,7 +103,7 @@ impl Headers {
     }
 
     /// Whether no answer to an admitted request carries anything.
-    #[cfg(feature = "axum")]
+    #[cfg(any(feature = "axum", feature = "tower"))]
     pub(crate) const fn is_silent(self) -> bool {
         (self.generation.is_none() && !self.legacy) || matches!(self.when, When::Denied)
     }

@@ -1,8 +1,12 @@
 //! HTTP without a framework: who the client is, and what the answer says.
 
+#[cfg(any(feature = "axum", feature = "tower"))]
+pub(crate) mod answer;
 pub(crate) mod client;
 pub(crate) mod fields;
 pub(crate) mod headers;
+#[cfg(any(feature = "axum", feature = "tower"))]
+pub(crate) mod passed;
 pub(crate) mod source;
 
 pub use client::ProxyHeader;

@@ -13,6 +13,8 @@ pub struct Head<'a> {
     #[cfg_attr(not(feature = "axum"), expect(dead_code, reason = "functions see state through extractors"))]
     pub(crate) state: &'a (dyn Any + Send + Sync),
     pub(crate) common: &'a Common,
+    /// Whether there is a request at all: rules are about those only.
+    pub(crate) is_request: bool,
 }
 
 impl Head<'_> {

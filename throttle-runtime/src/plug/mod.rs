@@ -2,7 +2,7 @@
 
 mod head;
 pub mod role;
-mod value;
+pub(crate) mod value;
 mod wrap;
 
 pub use head::Head;
@@ -47,7 +47,7 @@ pub trait Ask<R: Role>: Send + Sync {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not fit this setting of a throttle",
     label = "neither a value of this setting nor an async fn that answers it",
-    note = "`rate` is a text such as \"100/min\", a `Rate` or `Rates`; `cost` a whole number; `class` a name, a `Class` or a `Priority`; `on_error` a policy's name, an `OnError` or a `Recovery`; `key` is `ip`, `global`, `header(\"…\")`, `cookie(\"…\")` or a template such as \"{{id}}\"",
+    note = "`rate` is a text such as \"100/min\", a `Rate` or `Rates`; `cost` a whole number; `class` a name, a `Class` or a `Priority`; `on_error` a policy's name, an `OnError` or a `Recovery`; `key` is `ip`, `global`, `header(\"…\")`, `cookie(\"…\")` or a template such as \"{{id}}\"; `only` and `bypass` a `Rule`",
     note = "each of them, `exempt` and `handler` may be an async fn whose arguments are extractors of the request head; outside of requests it has none, but for the `Failure` of `on_error`"
 )]
 pub trait Arg<R: Role, M, E>: role::Shape<R, M, E> + Send + Sync + 'static {

@@ -23,6 +23,7 @@ use crate::failure::Rescue;
 use crate::http::client::Clients;
 use crate::plug::Ask;
 use crate::policy::Policy;
+use crate::rule::Rules;
 use crate::settings::MEMORY;
 use crate::{BackendError, Breaker, Clock, ConfigError, Recovery, Settings, Site, SystemClock, Throttle};
 
@@ -166,6 +167,33 @@ impl Registry {
     /// The circuit breakers of the throttles that were made or used so far, in the order of their names.
     pub fn breakers(&self) -> Vec<Breaker> {
         self.0.common.breakers.all()
+    }
+
+    /// Gives a throttle more rules: an attribute's, one of a layer, or one made with [`create`](Self::create). They
+    /// hold from the next request on, and together with those that it has: a `bypass` of either excludes a request,
+    /// and an `only` of either includes it. Calls that are not requests know no rules.
+    ///
+    /// ```
+    /// use throttle::rule::Rules;
+    /// use throttle::{Rule, Settings, registry};
+    ///
+    /// # async fn example() -> Result<(), throttle::ConfigError> {
+    /// let registry = registry().build().await?;
+    /// registry.create("api", Settings::new().rate("100/min"))?;
+    /// registry.add_rules("api", Rules::new().bypass(Rule::path("/api/health")))?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If there is no throttle of that uid. That of a layer is there from its first request on, or from the layer's
+    /// `check`.
+    pub fn add_rules(&self, uid: &str, rules: Rules) -> Result<(), ConfigError> {
+        let unknown =
+            || ConfigError::one(format!("rules are added to `{uid}`, but no throttle has that uid"));
+        self.get(uid).ok_or_else(unknown)?.add_rules(rules);
+        Ok(())
     }
 
     /// Closes every backend, each exactly once: for the end of the program, after the last request. Further

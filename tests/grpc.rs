@@ -1,0 +1,143 @@
+//! Limits on gRPC: what real clients of tonic see of a layer in front of a real server of it.
+
+mod common;
+
+#[path = "../examples/grpc/greeter.rs"]
+mod greeter;
+
+use axum::http::Request;
+use common::{Broken, registry_at, seconds};
+use greeter::{Greeter, greet};
+use throttle::{ManualClock, Registry, Rule, Settings, ThrottleLayer, registry};
+use tonic::Code;
+use tonic::body::Body;
+use tonic::transport::server::TcpIncoming;
+use tonic::transport::{Channel, Server};
+use tower::{Layer, ServiceBuilder, ServiceExt};
+
+/// A server with that layer, and a client of it.
+async fn channel(limits: ThrottleLayer, registry: &Registry) -> Channel {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let registry = registry.clone();
+    let in_charge = move |mut request: Request<Body>| {
+        request.extensions_mut().insert(registry.clone());
+        request
+    };
+    let layers = ServiceBuilder::new().map_request(in_charge).layer(limits).into_inner();
+    let server = Server::builder().layer(layers).add_service(Greeter);
+    tokio::spawn(server.serve_with_incoming(TcpIncoming::from(listener)));
+    Channel::from_shared(format!("http://{address}"))
+        .expect("an address")
+        .connect()
+        .await
+        .expect("a connection")
+}
+
+fn field<'m>(metadata: &'m tonic::metadata::MetadataMap, name: &str) -> Option<&'m str> {
+    metadata.get(name).map(|value| value.to_str().expect("text"))
+}
+
+#[tokio::test]
+async fn a_denied_call_is_resource_exhausted_with_the_fields_as_metadata() {
+    let clock = ManualClock::new();
+    let registry = registry_at(&clock).await;
+    for (uid, limits) in [
+        ("one", ThrottleLayer::new([("one", Settings::new().rate("2/min"))])),
+        (
+            "all",
+            ThrottleLayer::new([
+                ("all", Settings::new().rate("2/min")),
+                ("free", Settings::new().rate("9/min")),
+            ]),
+        ),
+    ] {
+        let channel = channel(limits, &registry).await;
+        let answer = greet(&channel, "ann").await.expect("admitted");
+        assert_eq!(answer.get_ref(), "hello ann");
+        assert_eq!(field(answer.metadata(), "ratelimit"), Some(&*format!("\"{uid}\";r=1;t=60")));
+        greet(&channel, "bob").await.expect("admitted");
+
+        let status = greet(&channel, "cleo").await.expect_err("denied");
+        assert_eq!(status.code(), Code::ResourceExhausted);
+        assert_eq!(status.message(), "Too many requests. Retry in 60 seconds.");
+        assert_eq!(field(status.metadata(), "retry-after"), Some("60"));
+        assert_eq!(field(status.metadata(), "ratelimit"), Some(&*format!("\"{uid}\";r=0;t=60")));
+        assert_eq!(field(status.metadata(), "ratelimit-policy"), Some(&*format!("\"{uid}\";q=2;w=60")));
+    }
+    clock.advance(seconds(60));
+}
+
+#[tokio::test]
+async fn the_wait_of_a_denied_call_is_true() {
+    let clock = ManualClock::new();
+    let registry = registry_at(&clock).await;
+    let channel = channel(ThrottleLayer::new([("one", Settings::new().rate("1/min"))]), &registry).await;
+    greet(&channel, "ann").await.expect("admitted");
+    let status = greet(&channel, "ann").await.expect_err("denied");
+    let wait = field(status.metadata(), "retry-after").expect("a wait").parse().expect("seconds");
+    clock.advance(seconds(wait));
+    greet(&channel, "ann").await.expect("admitted");
+}
+
+#[tokio::test]
+async fn rules_are_about_the_service_and_the_method() {
+    let registry = registry_at(&ManualClock::new()).await;
+    for (uid, path, denied) in [
+        ("a", "/greeting.Greeter/*", true),
+        ("b", "/greeting.Greeter/Greet", true),
+        ("c", "/other.Service/*", false),
+    ] {
+        let limits = ThrottleLayer::new([(uid, Settings::new().rate("1/min"))]);
+        let channel = channel(limits.only(path.parse::<Rule>().expect("a pattern")), &registry).await;
+        greet(&channel, "ann").await.expect("admitted");
+        assert_eq!(greet(&channel, "ann").await.is_err(), denied, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn where_there_is_no_decision_the_status_is_internal() {
+    let broken = registry().backend("memory", Broken::default()).build().await.expect("a registry");
+    let settings = Settings::new().rate("1/min").on_error("raise");
+    let failed = channel(ThrottleLayer::new([("raise", settings)]), &broken).await;
+    let status = greet(&failed, "ann").await.expect_err("no decision");
+    assert_eq!((status.code(), status.message()), (Code::Internal, "the rate limiter failed"));
+
+    let unknown = channel(ThrottleLayer::new(["nobody"]), &broken).await;
+    let status = greet(&unknown, "ann").await.expect_err("no throttle");
+    assert_eq!((status.code(), status.message()), (Code::Internal, "the rate limiter is misconfigured"));
+}
+
+/// To the byte what the protocol calls Trailers-Only, also where a handler would like to say something else.
+#[tokio::test]
+async fn a_denial_is_all_said_in_the_head() {
+    async fn sorry() -> &'static str {
+        "sorry"
+    }
+    let registry = registry_at(&ManualClock::new()).await;
+    let settings = Settings::new().rate("1/min").handler(sorry);
+    for (content_type, status, body) in
+        [("application/grpc+proto", 200, ""), ("application/grpc-web", 200, ""), ("text/plain", 200, "sorry")]
+    {
+        let limits = ThrottleLayer::new([(content_type, settings)]);
+        let inner = tower::service_fn(async |_: Request<axum::body::Body>| {
+            Ok::<_, std::convert::Infallible>(axum::response::Response::new(axum::body::Body::empty()))
+        });
+        let request = || {
+            let request = Request::post("/greeting.Greeter/Greet").header("content-type", content_type);
+            request.extension(registry.clone()).body(axum::body::Body::from("unread")).expect("a request")
+        };
+        let service = limits.layer(inner);
+        service.clone().oneshot(request()).await.expect("an answer");
+        let denied = service.oneshot(request()).await.expect("an answer");
+        assert_eq!(denied.status(), status, "{content_type}");
+        let is_grpc = body.is_empty();
+        assert_eq!(common::header(&denied, "grpc-status").is_some(), is_grpc);
+        assert_eq!(common::header(&denied, "retry-after").as_deref(), Some("60"));
+        if is_grpc {
+            assert_eq!(common::header(&denied, "content-type").as_deref(), Some(content_type));
+            assert_eq!(common::header(&denied, "grpc-status").as_deref(), Some("8"));
+        }
+        assert_eq!(common::text(denied).await, body);
+    }
+}

@@ -1,0 +1,6 @@
+use throttle::throttle;
+
+#[throttle(rate = "1/s", bypass = [])]
+async fn handler() {}
+
+fn main() {}

@@ -1,0 +1,83 @@
+async fn items(
+    __throttle: ::throttle::__private::ThrottleGoesAboveDebugHandler<
+        2401690692911315814u64,
+        ::throttle::__private::Without,
+    >,
+) -> ::throttle::__private::Response {
+    match {
+        static __THROTTLE_SITES: [::throttle::__private::Site; 1usize] = [
+            ::throttle::__private::Site::new(
+                ::core::concat!(::core::module_path!(), "::", "items"),
+                2401690692911315814u64,
+                ::throttle::__private::Settings {
+                    rate: ::core::option::Option::Some(const {
+                        &::throttle::__private::role::setting::<
+                            ::throttle::__private::role::rate,
+                            _,
+                            _,
+                            ::throttle::__private::Web<()>,
+                        >(::throttle::__private::rates("100/min"))
+                    }),
+                    only: ::core::option::Option::Some(
+                        &[
+                            const {
+                                &::throttle::__private::role::setting::<
+                                    ::throttle::__private::role::rule,
+                                    _,
+                                    _,
+                                    ::throttle::__private::Web<()>,
+                                >(::throttle::__private::path("/api/**"))
+                            },
+                            const {
+                                &::throttle::__private::role::setting::<
+                                    ::throttle::__private::role::rule,
+                                    _,
+                                    _,
+                                    ::throttle::__private::Web<()>,
+                                >(Rule::any().method(Method::GET))
+                            },
+                        ],
+                    ),
+                    bypass: ::core::option::Option::Some(
+                        &[
+                            const {
+                                &::throttle::__private::role::setting::<
+                                    ::throttle::__private::role::rule,
+                                    _,
+                                    _,
+                                    ::throttle::__private::Web<()>,
+                                >(is_internal)
+                            },
+                        ],
+                    ),
+                    ..::throttle::__private::Settings::NONE
+                },
+            ),
+        ];
+        ::throttle::__private::inventory::submit! {
+            ::throttle::__private::Linked(& __THROTTLE_SITES)
+        }
+        let __throttle_keys = [::core::option::Option::None];
+        __throttle.enter(&__THROTTLE_SITES, __throttle_keys)
+    }
+        .await
+    {
+        ::core::result::Result::Ok(__throttle) => {
+            __throttle
+                .respond(
+                    <&'static str as ::throttle::__private::IntoResponse>::into_response(
+                        async move {
+                            #[allow(unreachable_code)]
+                            if false {
+                                let __throttle: &'static str = loop {};
+                                return __throttle;
+                            }
+                            "ok"
+                        }
+                            .await,
+                    ),
+                )
+        }
+        ::core::result::Result::Err(__throttle) => __throttle,
+    }
+}

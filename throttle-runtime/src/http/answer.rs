@@ -1,0 +1,38 @@
+//! The answers to requests that do not go on, for any body that is made of text.
+
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, Response, StatusCode};
+
+use super::fields::Report;
+use crate::throttled::message;
+use crate::{BackendError, ConfigError};
+
+/// A denial: from what it says.
+pub(crate) fn too_many<B: From<String>>(report: &Report<'_>) -> Response<B> {
+    let mut response = text(StatusCode::TOO_MANY_REQUESTS, message(report.retry_after_seconds()));
+    report.write(response.headers_mut());
+    response
+}
+
+/// Status 500 without details. The error itself is an extension of the response, for a layer that logs.
+pub(crate) fn failed<B: From<String>>(error: BackendError) -> Response<B> {
+    let mut response = text(StatusCode::INTERNAL_SERVER_ERROR, "the rate limiter failed".to_owned());
+    response.extensions_mut().insert(error);
+    response
+}
+
+/// The same for a throttle that there is none of.
+pub(crate) fn misconfigured<B: From<String>>(error: ConfigError) -> Response<B> {
+    tracing::error!(target: "throttle", %error, "a handler has no working throttle");
+    let sentence = "the rate limiter is misconfigured".to_owned();
+    let mut response = text(StatusCode::INTERNAL_SERVER_ERROR, sentence);
+    response.extensions_mut().insert(error);
+    response
+}
+
+fn text<B: From<String>>(status: StatusCode, body: String) -> Response<B> {
+    let mut response = Response::new(B::from(body));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    response
+}

@@ -1,0 +1,79 @@
+//! The response of a limited service.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use http::Response;
+use pin_project_lite::pin_project;
+
+use super::answer::Answer;
+use super::decide::Permit;
+use crate::BoxFuture;
+
+pin_project! {
+    /// The response of a [`ThrottleService`](super::ThrottleService), whose service answers with a future `F`.
+    pub struct ResponseFuture<F> {
+        // What takes a function or time to decide is boxed together with the request. The others cost no allocation.
+        deciding: Option<BoxFuture<'static, Result<(F, Permit), Answer>>>,
+        #[pin]
+        inner: Option<F>,
+        permit: Permit,
+    }
+}
+
+impl<F> ResponseFuture<F> {
+    /// The request was admitted.
+    pub(super) const fn passed(inner: F, permit: Permit) -> Self {
+        Self { deciding: None, inner: Some(inner), permit }
+    }
+
+    /// The request is admitted, or answered, when that is decided.
+    pub(super) fn deciding(
+        deciding: impl Future<Output = Result<(F, Permit), Answer>> + Send + 'static,
+    ) -> Self {
+        Self { deciding: Some(Box::pin(deciding)), inner: None, permit: Permit::Bypassed }
+    }
+}
+
+impl<F, B, E> Future for ResponseFuture<F>
+where
+    F: Future<Output = Result<Response<B>, E>>,
+    B: Default + 'static,
+{
+    type Output = Result<Response<B>, E>;
+
+    /// # Panics
+    ///
+    /// If polled again after it was ready, like every future that ran to its end.
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        if let Some(deciding) = this.deciding {
+            let decided = ready!(deciding.as_mut().poll(context));
+            *this.deciding = None;
+            match decided {
+                Ok((inner, permit)) => {
+                    this.inner.set(Some(inner));
+                    *this.permit = permit;
+                }
+                Err(answer) => return Poll::Ready(Ok(answer.into_response())),
+            }
+        }
+        let Some(inner) = this.inner.as_mut().as_pin_mut() else {
+            panic!("`ResponseFuture` polled after it was ready")
+        };
+        let answer = ready!(inner.poll(context));
+        this.inner.set(None);
+        Poll::Ready(answer.map(|mut response| {
+            this.permit.complete(&mut response);
+            response
+        }))
+    }
+}
+
+impl<F> fmt::Debug for ResponseFuture<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ResponseFuture")
+    }
+}

@@ -1,0 +1,17 @@
+//! The edge for services of [`tower`](https://docs.rs/tower): whole routers of axum, gRPC servers of tonic, and
+//! whatever else answers an `http::Request`.
+//!
+//! [`ThrottleLayer`] is what one begins with.
+
+mod answer;
+mod decide;
+mod future;
+mod grpc;
+mod layer;
+mod limiter;
+mod service;
+
+pub use future::ResponseFuture;
+pub use layer::ThrottleLayer;
+pub use limiter::Limiter;
+pub use service::ThrottleService;
