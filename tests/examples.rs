@@ -4,6 +4,7 @@
 mod postgres;
 mod process;
 
+use std::io::BufRead;
 use std::time::{Duration, Instant};
 
 #[cfg(feature = "redis")]
