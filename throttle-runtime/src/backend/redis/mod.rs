@@ -5,6 +5,7 @@ mod address;
 mod answer;
 mod around;
 mod batch;
+mod board;
 mod builder;
 mod cluster;
 mod compare;
@@ -39,7 +40,7 @@ pub use self::builder::RedisBuilder;
 use self::engine::Engine;
 use self::place::Place;
 use self::question::Question;
-use super::{Backend, Charge, Mode, Reply, Verdict};
+use super::{Backend, Board, Charge, Mode, Reply, Verdict};
 use crate::{ConfigError, Soon};
 
 /// State in a Redis server (6.2 or later, or Valkey), which any number of processes share.
@@ -201,6 +202,10 @@ impl Backend for Redis {
     fn close(&self) -> Reply<'_, ()> {
         self.engine.servers.close();
         Soon::now(Ok(()))
+    }
+
+    fn board(&self) -> Option<&dyn Board> {
+        Some(self)
     }
 }
 
