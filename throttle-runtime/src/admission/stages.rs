@@ -90,7 +90,11 @@ impl<'s> Stages<'s, '_> {
         let (mut asked, mut refused) = (SmallVec::new(), SmallVec::new());
         for part in parts {
             let ticket = self.tickets[part.tickets[0]];
-            match part.rescue.and_then(|rescue| rescue.breaker.as_ref()).map(Breaker::enter) {
+            let breaker = part.rescue.and_then(|rescue| rescue.breaker.as_ref());
+            if breaker.is_some() {
+                ticket.throttle.common().share_breakers();
+            }
+            match breaker.map(Breaker::enter) {
                 Some(Entry::Refused) => refused.push(part),
                 Some(Entry::Probe(permit)) if ticket.throttle.common().probes_in_background => {
                     probe::in_background(ticket, permit);

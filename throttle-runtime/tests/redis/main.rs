@@ -11,6 +11,8 @@ mod elsewhere;
 mod failures;
 mod faults;
 mod fleet;
+#[path = "../instances/mod.rs"]
+mod instances;
 #[cfg(target_os = "linux")]
 mod jumps;
 mod model;
@@ -21,6 +23,7 @@ mod sentinel;
 #[path = "../served/mod.rs"]
 mod served;
 mod server;
+mod shared;
 #[expect(dead_code, reason = "some of it is for tests without a server")]
 #[path = "../strategies/common.rs"]
 mod strategies;
