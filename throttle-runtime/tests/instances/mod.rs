@@ -1,6 +1,5 @@
 //! Instances of one service: each with a registry and a primary of its own, and one board for all.
 
-pub(crate) mod events;
 mod primary;
 
 use std::time::Duration;

@@ -15,6 +15,7 @@ mod fleet;
 mod instances;
 #[cfg(target_os = "linux")]
 mod jumps;
+mod losses;
 mod model;
 mod moves;
 mod nodes;

@@ -7,8 +7,8 @@ use throttle_runtime::breaker::State;
 use throttle_runtime::{Source, Throttle};
 use tokio::time::sleep;
 
-use crate::instances::events::{listen, losses};
 use crate::instances::{BREAKER, HOUR, Instance, eventually};
+use crate::losses::{listen, losses};
 use crate::nodes::Nodes;
 use crate::server::Server;
 

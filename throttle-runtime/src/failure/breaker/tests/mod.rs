@@ -2,6 +2,7 @@
 
 mod changes;
 mod crowd;
+mod elsewhere;
 mod events;
 mod forced;
 mod model;
