@@ -2,12 +2,15 @@
 
 mod dict;
 mod instances;
+mod lossy;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use dict::Dict;
 use instances::{BREAKER, HOUR, Instance, eventually};
+use lossy::Lossy;
 use throttle_runtime::backend::{Backend, Store, Stored};
 use throttle_runtime::breaker::State;
 use throttle_runtime::{CircuitBreaker, ManualClock, Settings, Source, failover, registry};
@@ -120,6 +123,44 @@ async fn what_was_followed_is_neither_posted_nor_followed_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn nobody_follows_himself_where_an_answer_was_lost() {
+    let service = Service::new();
+    let loses = Arc::new(AtomicBool::new(true));
+    let a = Instance::new(Lossy { backend: service.board(), loses: Arc::clone(&loses) }).await;
+    a.open().await;
+    a_while().await;
+    a.close().await;
+    loses.store(false, Ordering::Relaxed);
+    a_while().await;
+    assert_eq!((a.state(), service.words()), (State::Closed, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_board_that_has_forgotten_is_told_again() {
+    let service = Service::new();
+    let [a, b] = service.pair().await;
+    a.open().await;
+    a_while().await;
+    service.store.tables().values.clear();
+    a_while().await;
+    assert_eq!((service.words(), b.state()), (1, State::Open));
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_that_open_at_once_one_probes_first() {
+    let service = Service::new();
+    let [a, b] = service.pair().await;
+    a.open().await;
+    b.open().await;
+    a_while().await;
+    for instance in [&a, &b] {
+        instance.clock.advance(HOUR);
+    }
+    assert!(a.may_probe() != b.may_probe());
+    assert_eq!(service.words(), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_forced_on_one_instance_stays_there() {
     let service = Service::new();
     let [a, b] = service.pair().await;
@@ -161,6 +202,22 @@ async fn the_task_is_gone_when_the_registry_is() {
     assert_eq!(tasks(), before);
     let lone = Instance::with(service.board(), CircuitBreaker::new().named("lone")).await;
     assert_eq!((lone.hit().await, tasks()), (Source::Backend, before), "nothing to share");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hook_that_panics_ends_the_task_until_the_next_request() {
+    let service = Service::new();
+    let panics = BREAKER.on_change(|change| assert!(!change.elsewhere, "a fault"));
+    let a = Instance::new(service.board()).await;
+    let b = Instance::with(service.board(), panics).await;
+    a.open().await;
+    a_while().await;
+    b.primary.calls();
+    b.assert_spared(&b.hits(1).await);
+    a.close().await;
+    a_while().await;
+    assert!(b.may_probe(), "the new task knows what the old one followed");
+    assert_eq!(service.words(), 0);
 }
 
 #[tokio::test(start_paused = true)]
