@@ -78,10 +78,11 @@ async fn who_opened_it_probes_first() {
     let [a, b] = service.pair().await;
     a.open().await;
     a_while().await;
-    service.clock.advance(HOUR);
-    b.clock.advance(HOUR);
+    for clock in [&service.clock, &a.clock, &b.clock] {
+        clock.advance(HOUR);
+    }
     a_while().await;
-    assert!(!b.may_probe());
+    assert!(a.may_probe() && !b.may_probe());
     service.clock.advance(Duration::from_secs(2));
     a_while().await;
     assert!(b.may_probe());
@@ -123,12 +124,17 @@ async fn what_was_followed_is_neither_posted_nor_followed_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nobody_follows_himself_where_an_answer_was_lost() {
+async fn where_answers_are_lost_each_opening_is_followed_once_and_by_others() {
     let service = Service::new();
     let loses = Arc::new(AtomicBool::new(true));
     let a = Instance::new(Lossy { backend: service.board(), loses: Arc::clone(&loses) }).await;
+    let b = Instance::new(service.board()).await;
     a.open().await;
     a_while().await;
+    assert_eq!(b.state(), State::Open);
+    b.registry.breakers()[0].force_close();
+    a_while().await;
+    assert_eq!(b.state(), State::Closed, "though it was posted again");
     a.close().await;
     loses.store(false, Ordering::Relaxed);
     a_while().await;
@@ -227,9 +233,12 @@ async fn services_of_other_namespaces_share_nothing() {
     a.open().await;
     a_while().await;
     assert_eq!(service.words(), 1);
-    let other = Instance::new(service.board().namespace("other")).await;
+    let others = [
+        Instance::of("other", service.board(), BREAKER).await,
+        Instance::new(service.board().namespace("other")).await,
+    ];
     a_while().await;
-    assert_eq!(other.state(), State::Closed);
+    assert!(others.iter().all(|other| other.state() == State::Closed));
 }
 
 #[tokio::test]

@@ -36,8 +36,14 @@ impl Instance {
     }
 
     pub(crate) async fn with(board: impl Backend, breaker: CircuitBreaker) -> Self {
+        Self::of("", board, breaker).await
+    }
+
+    /// Of a service with that namespace.
+    pub(crate) async fn of(namespace: &str, board: impl Backend, breaker: CircuitBreaker) -> Self {
         let (clock, primary) = (ManualClock::new(), Primary::default());
-        let declared = registry().clock(clock.clone()).backend("primary", primary.clone());
+        let declared =
+            registry().namespace(namespace).clock(clock.clone()).backend("primary", primary.clone());
         let registry = declared.backend("board", board).require_backends(false).build().await;
         let registry = registry.expect("a registry");
         let settings = Settings::new().rate("1000000/min").backend("primary");
