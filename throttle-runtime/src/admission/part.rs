@@ -44,12 +44,15 @@ impl<'s> Part<'s> {
     pub(super) fn entered(tickets: &'s [&'s Ticket<'_>]) -> (Parts<'s>, Refused<'s>) {
         let (mut asked, mut refused) = (Parts::new(), Refused::new());
         for part in Self::all(tickets) {
-            match part.rescue.and_then(|rescue| rescue.breaker.as_ref()).map(Breaker::enter) {
+            let (first, breaker) =
+                (tickets[part.tickets[0]], part.rescue.and_then(|rescue| rescue.breaker.as_ref()));
+            if breaker.is_some() {
+                first.throttle.common().share_breakers();
+            }
+            match breaker.map(Breaker::enter) {
                 Some(Entry::Refused) => refused.push((part, Source::BreakerOpen)),
-                Some(Entry::Probe(permit))
-                    if tickets[part.tickets[0]].throttle.common().probes_in_background =>
-                {
-                    probe::in_background(tickets[part.tickets[0]], permit);
+                Some(Entry::Probe(permit)) if first.throttle.common().probes_in_background => {
+                    probe::in_background(first, permit);
                     refused.push((part, Source::BreakerOpen));
                 }
                 Some(Entry::Probe(permit)) => asked.push(Part { permit: Some(permit), probes: true, ..part }),

@@ -1,5 +1,6 @@
 //! Where state is kept and decisions are made.
 
+mod board;
 #[cfg(feature = "memcached")]
 mod memcached;
 mod memory;
@@ -10,6 +11,7 @@ mod store;
 use std::fmt::Debug;
 use std::sync::Arc;
 
+pub use board::Board;
 #[cfg(feature = "memcached")]
 #[cfg_attr(docsrs, doc(cfg(feature = "memcached")))]
 pub use memcached::Memcached;
@@ -156,6 +158,12 @@ pub trait Backend: Debug + Send + Sync + 'static {
         Soon::now(Ok(()))
     }
 
+    /// Where instances leave words for one another, if the backend has such a place: what circuit breakers can be
+    /// [shared](crate::CircuitBreaker::shared) through. None unless this says otherwise.
+    fn board(&self) -> Option<&dyn Board> {
+        None
+    }
+
     /// The memory backend's engine, which throttles ask without going through this trait where they can.
     #[doc(hidden)]
     fn engine(&self) -> Option<Arc<Engine>> {
@@ -189,6 +197,10 @@ impl<B: Backend> Backend for Arc<B> {
 
     fn close(&self) -> Reply<'_, ()> {
         (**self).close()
+    }
+
+    fn board(&self) -> Option<&dyn Board> {
+        (**self).board()
     }
 
     fn engine(&self) -> Option<Arc<Engine>> {

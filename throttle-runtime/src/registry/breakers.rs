@@ -4,25 +4,40 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::Member;
+use super::sharing::Sharing;
 use crate::Clock;
 use crate::failure::{Breaker, CircuitBreaker, Identity};
 
 /// One breaker for all throttles that name the same one, or say it at the same place.
 pub(crate) struct Breakers {
     clock: Arc<dyn Clock>,
+    sharing: Arc<Sharing>,
     known: Mutex<HashMap<Identity, (CircuitBreaker, Breaker)>>,
 }
 
 impl Breakers {
     pub(super) fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, known: Mutex::default() }
+        Self { clock, sharing: Arc::default(), known: Mutex::default() }
     }
 
-    /// The breaker with these settings, or what is wrong with them.
-    pub(super) fn get(&self, settings: CircuitBreaker) -> Result<Breaker, String> {
+    /// The breaker with these settings, or what is wrong with them. If it is shared, then through that backend, by that
+    /// name.
+    pub(super) fn get(
+        &self,
+        settings: CircuitBreaker,
+        shared: Option<(&Member, Arc<str>)>,
+    ) -> Result<Breaker, String> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let name = || Arc::from(settings.label());
-        let make = || (settings, Breaker::new(settings, name(), Arc::clone(&self.clock)));
+        let make = || {
+            let told = shared.as_ref().map(|_| self.sharing.changed());
+            let breaker = Breaker::new(settings, name(), Arc::clone(&self.clock), told);
+            if let Some((member, name)) = shared {
+                self.sharing.add(member, name, breaker.clone());
+            }
+            (settings, breaker)
+        };
         let (first, breaker) = known.entry(settings.identity()).or_insert_with(make);
         if first.agrees_with(&settings) {
             Ok(breaker.clone())
@@ -32,6 +47,17 @@ impl Breakers {
                 "the breaker \"{name}\" is declared as {first} and as {settings}: make them the same"
             ))
         }
+    }
+
+    /// Has the shared ones exchange what they know from now on, if they do not do so already.
+    #[inline]
+    pub(super) fn share(&self) {
+        self.sharing.start();
+    }
+
+    /// Ends that.
+    pub(super) fn close(&self) {
+        self.sharing.close();
     }
 
     /// All of them, in the order of their names.

@@ -5,6 +5,8 @@ mod builder;
 mod current;
 mod member;
 mod report;
+mod rescue;
+mod sharing;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -19,13 +21,12 @@ pub(crate) use member::Member;
 
 use crate::admission::within;
 use crate::backend::Memory;
-use crate::failure::Rescue;
 use crate::http::client::Clients;
 use crate::plug::Ask;
 use crate::policy::Policy;
 use crate::rule::Rules;
 use crate::settings::MEMORY;
-use crate::{BackendError, Breaker, Clock, ConfigError, Recovery, Settings, Site, SystemClock, Throttle};
+use crate::{BackendError, Breaker, Clock, ConfigError, Settings, Site, SystemClock, Throttle};
 
 /// The throttles of a program and what they run on: backends by name, defaults and overrides.
 ///
@@ -211,6 +212,7 @@ impl Registry {
     ///
     /// The first error of a backend; the others are closed all the same.
     pub async fn close(&self) -> Result<(), BackendError> {
+        self.0.common.breakers.close();
         let mut open = self.0.open.lock().await;
         let mut result = Ok(());
         // Taken out one by one, so that a call that is dropped half-way leaves the rest to the next.
@@ -292,28 +294,6 @@ impl Registry {
     }
 }
 
-impl Registry {
-    /// What a recovery names, as it is here.
-    fn rescue(&self, uid: &str, recovery: &Recovery, primary: &Member) -> Result<Arc<Rescue>, String> {
-        let backends = &self.0.declared.backends;
-        let standby = match recovery.fallback.map(|fallback| fallback.name) {
-            None => None,
-            Some(name) => match backends.get(name) {
-                None => return Err(report::unknown_fallback(uid, name, backends.keys())),
-                Some((standby, _)) if standby.is(primary) => {
-                    return Err(format!(
-                        "`{uid}` runs on \"{}\" and falls back to the same: name another backend",
-                        primary.name
-                    ));
-                }
-                Some((standby, _)) => Some(standby.clone()),
-            },
-        };
-        let breaker = recovery.breaker.map(|breaker| self.0.common.breakers.get(breaker)).transpose()?;
-        Ok(Rescue::new(recovery, standby, breaker))
-    }
-}
-
 /// Where an attribute stands.
 fn place(site: &Site) -> String {
     format!("{}:{}", site.location().file(), site.location().line())
@@ -334,6 +314,12 @@ impl Common {
 
     pub(crate) fn is_enabled(&self) -> bool {
         self.enabled.load(Ordering::Relaxed)
+    }
+
+    /// Has shared breakers exchange what they know, from the first request on that asks one.
+    #[inline]
+    pub(crate) fn share_breakers(&self) {
+        self.breakers.share();
     }
 
     /// The scope of a uid's state: no namespace can imitate another's uid, since its length comes first.

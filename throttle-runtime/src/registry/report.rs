@@ -91,6 +91,14 @@ pub(super) fn unknown_fallback<'n>(
     format!("`{uid}` falls back to {}", undeclared(name, declared))
 }
 
+pub(super) fn unknown_board<'n>(
+    uid: &str,
+    name: &str,
+    declared: impl Iterator<Item = &'n Arc<str>>,
+) -> String {
+    format!("`{uid}` shares its breaker through {}", undeclared(name, declared))
+}
+
 fn undeclared<'n>(name: &str, declared: impl Iterator<Item = &'n Arc<str>>) -> String {
     let mut declared: Vec<_> = declared.map(|name| format!("\"{name}\"")).collect();
     declared.sort_unstable();

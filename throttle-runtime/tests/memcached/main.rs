@@ -148,6 +148,21 @@ async fn b080_keys_of_any_content_are_kept_apart() {
 }
 
 #[tokio::test]
+async fn b061_words_are_kept_until_their_time_is_over() {
+    let (server, clock) = (Server::start(), ManualClock::new());
+    let [one, other] = [(); 2].map(|()| backend(&server).clock(clock.clone()));
+    one.initialize().await.expect("a connection");
+    let [one, other] = [&one, &other].map(|backend| backend.board().expect("a board"));
+    one.post("a", u64::MAX, Duration::from_millis(1_500)).await.expect("posted");
+    assert_eq!(other.read("a").await.expect("an answer"), Some(u64::MAX));
+    clock.advance(Duration::from_millis(1_500));
+    assert_eq!(other.read("a").await.expect("an answer"), None);
+    one.post("a", 1, Duration::from_secs(60)).await.expect("posted");
+    other.remove("a").await.expect("removed");
+    assert_eq!(one.read("a").await.expect("an answer"), None);
+}
+
+#[tokio::test]
 async fn several_servers_share_the_identities() {
     let servers = [Server::start(), Server::start(), Server::start()];
     let backend = Memcached::new(servers.iter().map(Server::address));

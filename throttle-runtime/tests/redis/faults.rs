@@ -280,6 +280,10 @@ async fn everything(redis: &Redis, server: &Server) -> Result<(), BackendError> 
             redis.decide(&charges, Mode::Take).await?;
         }
     }
+    let board = redis.board().expect("a board");
+    board.post("word", 1, Duration::from_secs(60)).await?;
+    assert_eq!(board.read("word").await?, Some(1));
+    board.remove("word").await?;
     redis.reset().await
 }
 

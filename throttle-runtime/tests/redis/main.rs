@@ -12,8 +12,11 @@ mod elsewhere;
 mod failures;
 mod faults;
 mod fleet;
+#[path = "../instances/mod.rs"]
+mod instances;
 #[cfg(target_os = "linux")]
 mod jumps;
+mod losses;
 mod model;
 mod moves;
 mod nodes;
@@ -24,6 +27,7 @@ mod sentinel;
 mod served;
 #[path = "../servers/redis.rs"]
 mod server;
+mod shared;
 #[expect(dead_code, reason = "some of it is for tests without a server")]
 #[path = "../strategies/common.rs"]
 mod strategies;

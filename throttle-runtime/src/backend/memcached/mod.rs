@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use self::nodes::Nodes;
 use self::servers::Servers;
-use super::{Backend, Charge, Mode, Reply, Stored, Verdict};
+use super::{Backend, Board, Charge, Mode, Reply, Stored, Verdict};
 use crate::{Clock, SystemClock};
 
 /// A backend whose state is in one or more Memcached servers (1.6 or later), shared by all processes that use them.
@@ -101,6 +101,10 @@ impl Backend for Memcached {
 
     fn close(&self) -> Reply<'_, ()> {
         self.stored.close()
+    }
+
+    fn board(&self) -> Option<&dyn Board> {
+        self.stored.board()
     }
 }
 

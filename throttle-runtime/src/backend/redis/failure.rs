@@ -17,6 +17,16 @@ impl From<BackendError> for Refusal {
     }
 }
 
+impl From<Refusal> for BackendError {
+    /// Of a request that is about no script.
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::NoScript => nonsense(),
+            Refusal::Failed(error) => error,
+        }
+    }
+}
+
 pub(super) fn refusal(error: RedisError) -> Refusal {
     if error.kind() == redis::ErrorKind::Server(ServerErrorKind::NoScript) {
         Refusal::NoScript

@@ -1,5 +1,6 @@
 //! In Redis: limits that any number of processes share.
 
+mod board;
 mod builder;
 mod cluster;
 mod compare;
@@ -22,7 +23,7 @@ pub use self::builder::RedisBuilder;
 use self::connect::Place;
 use self::engine::Engine;
 use self::question::Question;
-use super::{Backend, Charge, Mode, Reply, Verdict};
+use super::{Backend, Board, Charge, Mode, Reply, Verdict};
 use crate::{ConfigError, Soon};
 
 /// State in a Redis server (6.2 or later, or Valkey), which any number of processes share.
@@ -188,6 +189,10 @@ impl Backend for Redis {
     fn close(&self) -> Reply<'_, ()> {
         self.engine.servers.close();
         Soon::now(Ok(()))
+    }
+
+    fn board(&self) -> Option<&dyn Board> {
+        Some(self)
     }
 }
 

@@ -7,7 +7,7 @@ use redis::{Cmd, Value};
 
 use super::connect::Slot;
 use super::engine::Engine;
-use super::failure::{Refusal, nonsense};
+use super::failure::nonsense;
 use super::names;
 use crate::BackendError;
 
@@ -30,7 +30,7 @@ impl Engine {
         loop {
             let mut scan = redis::cmd("SCAN");
             scan.arg(&cursor).arg("MATCH").arg(&pattern).arg("COUNT").arg(STEP);
-            let (next, found) = match ask(slot, scan).await? {
+            let (next, found) = match slot.send(scan).await? {
                 Value::Array(mut answer) => match (answer.pop(), answer.pop()) {
                     (Some(Value::Array(found)), Some(Value::BulkString(next))) => (next, found),
                     _ => return Err(nonsense()),
@@ -46,7 +46,7 @@ impl Engine {
                 lanes.entry(lane).or_insert_with(|| redis::cmd("UNLINK")).arg(name);
             }
             for unlink in lanes.into_values() {
-                ask(slot, unlink).await?;
+                slot.send(unlink).await?;
             }
             if next == b"0" {
                 return Ok(());
@@ -54,11 +54,4 @@ impl Engine {
             cursor = next;
         }
     }
-}
-
-async fn ask(slot: &Arc<Slot>, command: Cmd) -> Result<Value, BackendError> {
-    slot.send(command).await.map_err(|refusal| match refusal {
-        Refusal::NoScript => nonsense(),
-        Refusal::Failed(error) => error,
-    })
 }

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use redis::Value;
 use sha1::{Digest, Sha1};
 
-use super::failure::{Refusal, nonsense};
+use super::failure::Refusal;
 use super::names::hex;
 use crate::BackendError;
 use crate::strategy::{IN_LUA, Lua};
@@ -32,10 +32,7 @@ impl Loaded {
             Err(Refusal::NoScript) => ask("EVAL", &self.text).await,
             answer => answer,
         };
-        answer.map_err(|refusal| match refusal {
-            Refusal::NoScript => nonsense(),
-            Refusal::Failed(error) => error,
-        })
+        Ok(answer?)
     }
 }
 

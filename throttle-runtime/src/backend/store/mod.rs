@@ -1,5 +1,6 @@
 //! The contract for storage of one's own, and the backend that it becomes.
 
+mod board;
 mod client;
 mod digits;
 mod held;

@@ -35,6 +35,11 @@ pub(super) fn of(prefix: &str, charge: &Charge<'_>) -> String {
     format!("{prefix}{}", hex(&hasher.finalize()))
 }
 
+/// The key of a word under a name: that of no record, since those have nothing but digits after the prefix.
+pub(super) fn of_word(prefix: &str, name: &str) -> String {
+    format!("{prefix}board:{}", hex(&Sha256::digest(name)))
+}
+
 /// The key of a record's lock.
 pub(super) fn lock(name: &str) -> String {
     format!("{name}:lock")
@@ -72,6 +77,16 @@ mod tests {
         ] {
             assert_ne!(one, other);
             assert_eq!(one.len(), other.len());
+        }
+    }
+
+    #[test]
+    fn a_word_has_the_key_of_nothing_else() {
+        let record = name("s", &Key::from("a"), &FixedWindow, "1/s");
+        let words = ["", "a", "s", &record].map(|name| of_word("p:", name));
+        for (i, one) in words.iter().enumerate() {
+            assert!(one.starts_with("p:") && *one != record && *one != lock(&record), "{one}");
+            assert!(words.iter().enumerate().all(|(j, other)| i == j || one != other), "{one}");
         }
     }
 

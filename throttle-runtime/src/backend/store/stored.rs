@@ -8,7 +8,7 @@ use super::client::{Client, wrap};
 use super::judge::Case;
 use super::record::Record;
 use super::{Store, name};
-use crate::backend::{Backend, Charge, Mode, Reply, Verdict};
+use crate::backend::{Backend, Board, Charge, Mode, Reply, Verdict};
 use crate::{BackendError, Clock, ErrorKind, Soon, SystemClock};
 
 /// A backend whose state is in a [`Store`]: every strategy, exact, for all processes that share the store.
@@ -53,9 +53,9 @@ use crate::{BackendError, Clock, ErrorKind, Soon, SystemClock};
 /// let registry = throttle::registry().backend("shelf", Stored::new(Shelf).namespace("shop"));
 /// ```
 pub struct Stored<S> {
-    store: Arc<S>,
-    client: Arc<Client<S>>,
-    prefix: String,
+    pub(super) store: Arc<S>,
+    pub(super) client: Arc<Client<S>>,
+    pub(super) prefix: String,
     persistent: bool,
 }
 
@@ -160,6 +160,10 @@ impl<S: Store> Backend for Stored<S> {
 
     fn close(&self) -> Reply<'_, ()> {
         Soon::later(self.end())
+    }
+
+    fn board(&self) -> Option<&dyn Board> {
+        Some(self)
     }
 }
 

@@ -30,13 +30,17 @@ pub struct Change {
     pub to: State,
     /// The failures in a row that were counted until then.
     pub failures: u32,
+    /// Whether it opened because another instance's breaker of this name has: see
+    /// [`shared`](crate::CircuitBreaker::shared).
+    pub elsewhere: bool,
     /// When it changed, by the breaker's clock.
     pub at: SystemTime,
 }
 
 impl Change {
     pub(super) fn new(breaker: &Arc<str>, (from, to): (State, State), failures: u32, at: u64) -> Self {
-        Self { breaker: Arc::clone(breaker), from, to, failures, at: time(at).unwrap_or(UNIX_EPOCH) }
+        let (breaker, at) = (Arc::clone(breaker), time(at).unwrap_or(UNIX_EPOCH));
+        Self { breaker, from, to, failures, elsewhere: false, at }
     }
 
     /// Tells everybody. The hook is not ours, so no lock may be held; the event comes first, since the hook may
@@ -45,6 +49,9 @@ impl Change {
         let Self { breaker, failures, .. } = self;
         let (breaker, from, to) = (&**breaker, self.from.name(), self.to.name());
         match self.to {
+            State::Open if self.elsewhere => {
+                tracing::warn!(target: "throttle", breaker, from, to, failures, "a circuit breaker opened, as that of another instance did");
+            }
             State::Open => {
                 tracing::warn!(target: "throttle", breaker, from, to, failures, "a circuit breaker opened");
             }

@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tokio::sync::Notify;
+
 use super::rules::Rules;
 use super::word::{Phase, Word};
 use super::{Change, CircuitBreaker, Info, State, time};
@@ -21,6 +23,8 @@ pub(super) struct Circuit {
     pub(super) next_attempt: AtomicU64,
     pub(super) successes: AtomicU32,
     pub(super) turn: Mutex<Turn>,
+    /// Who tells other instances.
+    told: Option<Arc<Notify>>,
 }
 
 /// What only those know who change the phase.
@@ -33,7 +37,12 @@ pub(super) struct Turn {
 }
 
 impl Circuit {
-    pub(super) fn new(settings: CircuitBreaker, name: Arc<str>, clock: Arc<dyn Clock>) -> Self {
+    pub(super) fn new(
+        settings: CircuitBreaker,
+        name: Arc<str>,
+        clock: Arc<dyn Clock>,
+        told: Option<Arc<Notify>>,
+    ) -> Self {
         Self {
             rules: settings.rules,
             on_change: settings.on_change,
@@ -44,6 +53,7 @@ impl Circuit {
             next_attempt: AtomicU64::new(0),
             successes: AtomicU32::new(0),
             turn: Mutex::default(),
+            told,
         }
     }
 
@@ -82,6 +92,9 @@ impl Circuit {
     /// With no lock held.
     pub(super) fn publish(&self, change: Option<Change>) {
         if let Some(change) = change {
+            if let Some(told) = &self.told {
+                told.notify_one();
+            }
             change.publish(self.on_change);
         }
     }

@@ -26,8 +26,16 @@ impl CircuitBreaker {
         }
     }
 
+    /// The name that is the same in all instances, if it was chosen.
+    pub(crate) const fn chosen_name(&self) -> Option<&'static str> {
+        match self.identity {
+            Identity::Named(name) => Some(name),
+            Identity::At(_) => None,
+        }
+    }
+
     /// Whether both say the same, as values of one identity have to; hooks cannot be compared.
     pub(crate) fn agrees_with(&self, other: &Self) -> bool {
-        self.rules == other.rules
+        self.rules == other.rules && self.board == other.board
     }
 }

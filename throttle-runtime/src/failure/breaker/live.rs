@@ -3,11 +3,14 @@
 use std::fmt;
 use std::sync::Arc;
 
+use tokio::sync::Notify;
+
 use super::circuit::Circuit;
+use super::elsewhere::Opening;
 use super::open::Entered;
 use super::permit::{Entry, Permit};
 use super::word::Word;
-use super::{CircuitBreaker, Info};
+use super::{Change, CircuitBreaker, Info};
 use crate::Clock;
 
 /// A live circuit breaker. Clones are the same one.
@@ -70,8 +73,38 @@ impl Breaker {
 }
 
 impl Breaker {
-    pub(crate) fn new(settings: CircuitBreaker, name: Arc<str>, clock: Arc<dyn Clock>) -> Self {
-        Self(Arc::new(Circuit::new(settings, name, clock)))
+    /// Somebody may want to be woken by every change.
+    pub(crate) fn new(
+        settings: CircuitBreaker,
+        name: Arc<str>,
+        clock: Arc<dyn Clock>,
+        told: Option<Arc<Notify>>,
+    ) -> Self {
+        Self(Arc::new(Circuit::new(settings, name, clock, told)))
+    }
+
+    /// The opening that it is in, unless somebody forced it.
+    pub(crate) fn opening(&self) -> Option<Opening> {
+        self.0.opening()
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.0.word().is_closed()
+    }
+
+    /// Opens it as that of another instance has, for `wait` and `more`, in microseconds. The change is to be
+    /// [published](Self::publish). `None` if an operator has the word.
+    pub(crate) fn follow(&self, wait: u64, more: u64) -> Option<(Opening, Option<Change>)> {
+        self.0.follow(wait, more)
+    }
+
+    /// Lets a request probe at once, if it is still in that opening.
+    pub(crate) fn may_probe(&self, generation: u32) {
+        self.0.may_probe(generation);
+    }
+
+    pub(crate) fn publish(&self, change: Option<Change>) {
+        self.0.publish(change);
     }
 
     /// Whether the other one is this one.

@@ -5,6 +5,7 @@
 mod change;
 mod circuit;
 mod closed;
+mod elsewhere;
 mod identity;
 mod info;
 mod live;

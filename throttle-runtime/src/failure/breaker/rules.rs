@@ -29,6 +29,11 @@ impl Rules {
         self.recovery.min(self.longest)
     }
 
+    /// What no opening is longer than, before jitter, in microseconds.
+    pub(super) const fn longest_wait(&self) -> u64 {
+        if self.factor > 1 || self.recovery > self.longest { self.longest } else { self.recovery }
+    }
+
     /// How long the opening after one of `wait` lasts.
     pub(super) fn next_wait(&self, wait: u64) -> u64 {
         wait.saturating_mul(self.factor.into()).min(self.longest)

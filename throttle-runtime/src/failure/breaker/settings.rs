@@ -34,6 +34,8 @@ use super::rules::{Rules, micros};
 pub struct CircuitBreaker {
     pub(super) rules: Rules,
     pub(super) identity: Identity,
+    /// The backend through which instances share it.
+    pub(crate) board: Option<&'static str>,
     pub(super) on_change: Option<fn(&Change)>,
 }
 
@@ -41,7 +43,7 @@ impl CircuitBreaker {
     /// Opens after 5 failures in a row, for 60 seconds, and closes after 2 successes in a row.
     #[track_caller]
     pub const fn new() -> Self {
-        Self { rules: Rules::NEW, identity: Identity::At(Location::caller()), on_change: None }
+        Self { rules: Rules::NEW, identity: Identity::At(Location::caller()), board: None, on_change: None }
     }
 
     /// How many failures in a row open it.
@@ -144,8 +146,48 @@ impl CircuitBreaker {
         self
     }
 
+    /// Shares it with the breakers of this [name](Self::named) in other instances, through a backend of the registry
+    /// that has a [`Board`](crate::backend::Board): `Redis`, `Memcached` or a [`Stored`](crate::backend::Stored). So
+    /// what one instance has found out spares the others.
+    ///
+    /// - When one opens, those of the others open within half a second, for as long. An instance that starts
+    ///   meanwhile opens with its first requests.
+    /// - When that one closes again, the others may probe at once. If it has nobody who tries, they may a little later:
+    ///   after as long again, and after two seconds at most.
+    /// - Each instance counts its own failures and closes by its own probes. What
+    ///   [operators](crate::Breaker::force_open) force is forced on one instance.
+    /// - A task in the background leaves words there and reads them; no request waits for it. What is left there is
+    ///   for how long, not until when, so clocks may differ.
+    /// - While that backend is down, each instance goes on by itself, with one event at level WARN, and one at level INFO
+    ///   when it is back. It may be the one that the breaker guards.
+    ///
+    /// A breaker without a name, and a backend that is not declared or has no board, are errors of the start.
+    ///
+    /// ```
+    /// use throttle::{CircuitBreaker, Recovery, failover};
+    ///
+    /// const BREAKER: CircuitBreaker = CircuitBreaker::new().named("redis").shared("control");
+    /// const ON_ERROR: Recovery = failover("memory", BREAKER);
+    /// assert_eq!(BREAKER.to_string(), "breaker(redis on \"control\": 5 failures, 60s, 2 successes)");
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If the name of the backend is blank: at compile time in a constant.
+    #[must_use]
+    #[track_caller]
+    pub const fn shared(mut self, backend: &'static str) -> Self {
+        assert!(
+            !backend.trim_ascii().is_empty(),
+            "the name of the backend that shares the breaker is blank: write that of one, or leave it out"
+        );
+        self.board = Some(backend);
+        self
+    }
+
     /// What is told of every [`Change`], after the event of `tracing`. It is called by the request that made the
-    /// change, which waits for it and meets its panics; the breaker does not.
+    /// change, which waits for it and meets its panics; the breaker does not. Where another instance has made the
+    /// change, that is a task in the background.
     ///
     /// ```
     /// use throttle::CircuitBreaker;
@@ -174,9 +216,13 @@ impl Default for CircuitBreaker {
 
 impl fmt::Display for CircuitBreaker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.identity {
-            Identity::Named(name) => write!(f, "breaker({name}: {})", self.rules),
-            Identity::At(_) => write!(f, "breaker({})", self.rules),
+        f.write_str("breaker(")?;
+        match (self.identity, self.board) {
+            (Identity::Named(name), None) => write!(f, "{name}: ")?,
+            (Identity::Named(name), Some(board)) => write!(f, "{name} on \"{board}\": ")?,
+            (Identity::At(_), Some(board)) => write!(f, "on \"{board}\": ")?,
+            (Identity::At(_), None) => {}
         }
+        write!(f, "{})", self.rules)
     }
 }

@@ -2,6 +2,7 @@
 
 mod changes;
 mod crowd;
+mod elsewhere;
 mod events;
 mod forced;
 mod model;
@@ -25,7 +26,7 @@ const WAIT: Duration = Duration::from_secs(30);
 const SETTINGS: CircuitBreaker = CircuitBreaker::new().failure_threshold(2).recovery_timeout(WAIT);
 
 fn live(settings: CircuitBreaker, clock: &ManualClock) -> Breaker {
-    Breaker::new(settings, settings.label().into(), Arc::new(clock.clone()))
+    Breaker::new(settings, settings.label().into(), Arc::new(clock.clone()), None)
 }
 
 /// A breaker with those settings, and its clock.

@@ -38,7 +38,7 @@ impl fmt::Debug for Meddling {
 
 fn meddled() -> (Breaker, Meddling) {
     let clock = Meddling { time: ManualClock::new(), step: Arc::default() };
-    (Breaker::new(SETTINGS, "meddled".into(), Arc::new(clock.clone())), clock)
+    (Breaker::new(SETTINGS, "meddled".into(), Arc::new(clock.clone()), None), clock)
 }
 
 /// One that is open and may be probed.

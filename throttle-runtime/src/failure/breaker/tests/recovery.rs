@@ -129,7 +129,7 @@ impl Clock for Reads {
 #[test]
 fn a_closed_breaker_reads_no_clock() {
     let clock = Arc::new(Reads::default());
-    let breaker = Breaker::new(SETTINGS, "counted".into(), Arc::clone(&clock) as Arc<dyn Clock>);
+    let breaker = Breaker::new(SETTINGS, "counted".into(), Arc::clone(&clock) as Arc<dyn Clock>, None);
     for _ in 0..100 {
         pass(&breaker).succeeded();
         fail(&breaker);

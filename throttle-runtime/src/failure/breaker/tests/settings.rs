@@ -37,6 +37,7 @@ rejected! {
     b058_too_much_jitter: jitter(101) => "write `jitter(100)` or less";
     b058_no_name: named("") => "write one, or leave it out";
     b058_blank_name: named(" \t") => "write one, or leave it out";
+    b061_no_board: shared(" ") => "write that of one, or leave it out";
 }
 
 const fn elsewhere() -> CircuitBreaker {
@@ -77,6 +78,7 @@ fn settings_agree_if_their_numbers_do() {
         SETTINGS.success_threshold(1),
         SETTINGS.growth(2, WAIT),
         SETTINGS.jitter(1),
+        SETTINGS.shared("control"),
     ];
     assert!(others.iter().all(|other| !SETTINGS.agrees_with(other)));
 }
