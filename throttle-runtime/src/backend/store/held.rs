@@ -142,16 +142,15 @@ impl<S: Store> Drop for Held<S> {
         if self.holdings.is_empty() {
             return;
         }
-        let rest = Self {
-            client: Arc::clone(&self.client),
-            since: self.since,
-            holdings: std::mem::take(&mut self.holdings),
-            turn: std::mem::take(&mut self.turn),
-        };
-        // Without a runtime the locks end by themselves.
+        let client = Arc::clone(&self.client);
+        let (holdings, turn) = (std::mem::take(&mut self.holdings), std::mem::take(&mut self.turn));
+        // Without a runtime the locks end by themselves. One that ends drops the task at once, so nothing in it may have
+        // another one started when it is dropped.
         let _ = spawn(async move {
-            let mut rest = rest;
-            rest.release().await;
+            for holding in holdings {
+                client.free(holding).await;
+            }
+            drop(turn);
         });
     }
 }
