@@ -1,6 +1,9 @@
 //! The way of one request through its throttles: what an attribute does, whatever function it stands on.
 
 mod backend;
+mod known_keys;
+#[cfg(feature = "ws")]
+mod one;
 mod ticket;
 
 use std::sync::Arc;
@@ -9,9 +12,11 @@ use http::request::Parts;
 use smallvec::SmallVec;
 
 pub(crate) use backend::{ask, react, within};
+pub(crate) use known_keys::KnownKeys;
+#[cfg(feature = "ws")]
+pub(crate) use one::hit;
 pub(crate) use ticket::{Stop, Terms, Ticket};
 
-use self::ticket::KnownKeys;
 use crate::backend::Mode;
 use crate::counters::Event;
 use crate::plug::{Ask, Head, role};
@@ -71,14 +76,14 @@ pub(crate) struct Admission<'a> {
 pub(crate) async fn admit<'s>(
     sites: &'s [Site],
     keys: impl IntoIterator<Item = Option<Key>>,
+    known: &mut KnownKeys,
     head: &mut Head<'_>,
     registry: &Registry,
 ) -> Result<Admission<'s>, Rejection> {
     let mut tickets = SmallVec::new();
-    let mut known = KnownKeys::default();
     for (site, key) in sites.iter().zip(keys) {
         let throttle = site.throttle(registry).map_err(Rejection::Misconfigured)?;
-        match Ticket::draw(throttle, key, &mut known, head).await {
+        match Ticket::draw(throttle, key, known, head).await {
             Ok(ticket) => tickets.extend(ticket),
             Err(refusal) => return Err(Rejection::Stopped(Stop::Answered(refusal))),
         }

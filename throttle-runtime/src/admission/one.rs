@@ -1,0 +1,28 @@
+//! A decision of one throttle that the program asks for on behalf of a request.
+
+use std::borrow::Cow;
+
+use super::{KnownKeys, Stop, Ticket, ask, react};
+use crate::backend::Mode;
+use crate::counters::Event;
+use crate::plug::Head;
+use crate::{Decision, Throttle};
+
+/// Decides one use, and charges it if it fits. Everything is asked as for an attribute.
+pub(crate) async fn hit(
+    throttle: &Throttle,
+    known: &mut KnownKeys,
+    head: &mut Head<'_>,
+) -> Result<Decision, Stop> {
+    let ticket = match Ticket::draw(Cow::Borrowed(throttle), None, known, head).await {
+        Ok(Ok(ticket)) => ticket,
+        Ok(Err(source)) => return Ok(Decision::passed(source)),
+        Err(refusal) => return Err(Stop::Answered(refusal)),
+    };
+    let decision = match ask(&[&ticket], Mode::Take).await {
+        Ok(verdict) => ticket.enforced(Ok(Decision::by_backend(&verdict.quotas))),
+        Err(error) => react(&ticket, error, head).await,
+    };
+    throttle.count(Event::of(&decision));
+    decision.map_err(Stop::Failed)
+}
