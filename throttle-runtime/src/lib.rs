@@ -36,6 +36,9 @@ pub mod private;
 
 #[cfg(feature = "axum")]
 pub use crate::axum::problem_json;
+#[cfg(feature = "ws")]
+#[cfg_attr(docsrs, doc(cfg(feature = "ws")))]
+pub use crate::axum::ws;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use counters::Counts;
 pub use decision::{Decision, Quota, Quotas, Source};
