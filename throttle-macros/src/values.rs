@@ -41,7 +41,7 @@ impl Place<'_> {
                 .map(|name| filled(name, "backend").map(|name| quote!(backend: #name)))
                 .transpose()?,
             args.on_error.as_ref().map(|policy| self.named("on_error", policy)).transpose()?,
-            args.handler.as_ref().map(|handler| self.function("handler", handler)).transpose()?,
+            self.handler(args.handler.as_ref())?,
             args.exempt.as_ref().map(|exempt| self.function("exempt", exempt)).transpose()?,
             args.headers.as_ref().map(|headers| self.headers(headers)),
             args.dry_run.as_ref().map(|on| quote!(dry_run: #on)),
@@ -142,6 +142,12 @@ impl Place<'_> {
             Some(other) => Err(Error::new(other.span(), format!("`{role}` is the path of an async fn"))),
             None => Ok(self.wrapped(role, &quote!(#value))),
         }
+    }
+
+    /// A message's handler takes the connection, so it is called where that is and is no setting.
+    fn handler(&self, handler: Option<&Expr>) -> Result<Option<TokenStream>> {
+        let handler = handler.map(|handler| self.function("handler", handler)).transpose()?;
+        Ok(handler.filter(|_| self.kind != Kind::Message))
     }
 
     fn headers(&self, headers: &Expr) -> TokenStream {
