@@ -15,14 +15,19 @@ use crate::returned::returned;
 //
 // Output:
 //     async fn on_message(socket: &mut Socket, message: Message) -> Result<(), AppError> {
-//         if let Err(denial) = { GUARD; decide(socket, &SITES, keys) }.await {
-//             return match denial {
-//                 Throttled(throttled, 0) => Result::<(), AppError>::handled(strict(throttled, socket).await),
-//                 denial => denial.finish::<Result<(), AppError>, _>(socket).await,
-//             };
+//         {
+//             let it = same(socket);
+//             if let Err(denial) = { GUARD; decide(it, &SITES, keys) }.await {
+//                 return match denial {
+//                     Throttled(throttled, 0) => Handled::handled(strict(throttled, it).await),
+//                     denial => denial.finish(it).await,
+//                 };
+//             }
 //         }
 //         BODY
 //     }
+//
+// The outcome is what is returned, so the type of that is not written once more: a wrong one is one mistake.
 pub(crate) fn message(
     func: &Func,
     all: &[Args],
@@ -32,27 +37,30 @@ pub(crate) fn message(
 ) -> TokenStream {
     let socket = socket(func);
     let state = state.map_or_else(|| quote!(_), Clone::clone);
-    let returned = returned(&func.sig.output);
     let handled = all.iter().enumerate().filter_map(|(number, args)| {
         let handler = args.handler.as_ref()?;
         let here = Span::call_site().located_at(handler.span());
-        let outcome = quote_spanned!(here=> <#returned as #private::ws::Handled<_>>::handled);
-        let answer = quote_spanned!(here=> #outcome(#handler(__throttle, #socket).await));
-        Some(quote!(#private::ws::Denial::Throttled(__throttle, #number) => #answer,))
+        let answer = quote_spanned!(here=> #handler(__throttle, __throttle_socket).await);
+        let outcome = quote_spanned!(here=> #private::ws::Handled::handled(#answer));
+        Some(quote!(#private::ws::Denial::Throttled(__throttle, #number) => #outcome,))
     });
-    let outcome = quote_spanned!(returned.span()=> __throttle.finish::<#returned, _>(#socket).await);
+    let at_type = Span::call_site().located_at(returned(&func.sig.output).span());
+    let outcome = quote_spanned!(at_type=> __throttle.finish(__throttle_socket).await);
     func.with_body(|statements| {
         quote! {
-            if let ::core::result::Result::Err(__throttle) = {
-                #guard
-                #private::ws::decide(#private::ws::same::<#state>(#socket), &__THROTTLE_SITES, __throttle_keys)
-            }
-            .await
             {
-                return match __throttle {
-                    #(#handled)*
-                    __throttle => #outcome,
-                };
+                let __throttle_socket = #private::ws::same::<#state>(#socket);
+                if let ::core::result::Result::Err(__throttle) = {
+                    #guard
+                    #private::ws::decide(__throttle_socket, &__THROTTLE_SITES, __throttle_keys)
+                }
+                .await
+                {
+                    return match __throttle {
+                        #(#handled)*
+                        __throttle => #outcome,
+                    };
+                }
             }
             #statements
         }

@@ -45,6 +45,7 @@ pub struct Caller<S = NoState> {
 #[derive(Debug)]
 pub struct NoState;
 
+#[diagnostic::do_not_recommend]
 impl<S> FromRef<S> for NoState {
     fn from_ref(_: &S) -> Self {
         Self

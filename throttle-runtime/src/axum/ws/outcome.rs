@@ -1,5 +1,6 @@
 //! What a message comes to that its function did not see.
 
+use std::convert::Infallible;
 use std::ops::ControlFlow;
 
 use crate::Refused;
@@ -32,6 +33,7 @@ pub trait Outcome: Sized {
 
 macro_rules! without_error {
     ($(($($parameter:ident)?) $outcome:ty: $skipped:expr;)*) => { $(
+        #[diagnostic::do_not_recommend]
         impl $(<$parameter>)? Outcome for $outcome {
             fn skipped() -> Self {
                 $skipped
@@ -72,9 +74,19 @@ pub trait Handled<H>: Outcome {
     fn handled(answer: H) -> Self;
 }
 
+#[diagnostic::do_not_recommend]
 impl<R: Outcome> Handled<()> for R {
     fn handled((): ()) -> Self {
         R::skipped()
+    }
+}
+
+/// No handler returns that. But while `()` is all that fits a function, the compiler takes every handler for one that
+/// returns it, and says only that it does not.
+#[diagnostic::do_not_recommend]
+impl<R: Outcome> Handled<Infallible> for R {
+    fn handled(answer: Infallible) -> Self {
+        match answer {}
     }
 }
 
