@@ -19,6 +19,13 @@ pub mod guide;
 #[doc(inline)]
 pub use throttle_macros::{throttle, throttle_fn};
 
+#[cfg(feature = "ws")]
+#[doc(inline)]
+pub use throttle_macros::throttle_message;
+#[cfg(feature = "ws")]
+#[doc(inline)]
+pub use throttle_runtime::ws;
+
 #[doc(inline)]
 pub use throttle_runtime::{backend, key, plug, rule, strategy};
 

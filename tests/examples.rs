@@ -5,11 +5,15 @@ mod postgres;
 mod process;
 
 use std::io::BufRead;
+#[cfg(feature = "ws")]
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 #[cfg(feature = "redis")]
 use process::redis::Redis;
 use process::{Example, Pending};
+#[cfg(feature = "ws")]
+use serde_json::Value;
 use serde_json::json;
 
 #[test]
@@ -291,4 +295,42 @@ fn s13_pooled_store_shares_one_limit_between_processes() {
     assert_eq!(denied.status, 429);
     assert!((1..=60).contains(&denied.retry_after()), "{denied:?}");
     assert_eq!(two[0].end(), "the pool is closed");
+}
+
+#[cfg(feature = "ws")]
+#[test]
+fn s02_s07_websocket_chat_tells_who_writes_too_much_and_closes_on_who_floods() {
+    use tokio_tungstenite::tungstenite::{Message, client};
+    let example = Example::start("websocket_chat");
+    let open = || {
+        let stream = TcpStream::connect(example.address).expect("it listens");
+        stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout");
+        client(format!("ws://{}/chat", example.address), stream).expect("a connection").0
+    };
+    let (mut ann, mut bob) = (open(), open());
+    // One frame comes for each that is sent: the text, as everybody hears it, or what became of it.
+    let mut say = |text: &str| {
+        ann.send(Message::text(text)).expect("it is sent");
+        ann.read().expect("an answer")
+    };
+    let heard = |said: usize, answer: Message| (said, answer.into_text().expect("text").to_string());
+    let (passed, notice) =
+        (0..8).map(|said| heard(said, say("hi"))).find(|(_, text)| text != "hi").expect("a limit");
+    let answered = Instant::now();
+    assert!((3..=6).contains(&passed), "three in each window: {passed}");
+    assert_eq!(bob.read().expect("what Ann said"), Message::text("hi"));
+    let notice: Value = serde_json::from_str(&notice).expect("JSON");
+    let wait = notice["retry_after"].as_u64().expect("whole seconds");
+    assert!((1..=2).contains(&wait), "{notice}");
+    let expected = json!({ "type": "rate_limit", "error": "Too many messages", "retry_after": wait });
+    assert_eq!(notice, expected);
+    std::thread::sleep(Duration::from_secs(wait).saturating_sub(answered.elapsed()));
+    assert_eq!(say("again"), Message::text("again"), "admitted after exactly the stated wait");
+    let end = (0..60).map(|_| say("flood")).find_map(|answer| match answer {
+        Message::Close(frame) => frame,
+        _ => None,
+    });
+    let end = end.expect("an end of patience");
+    assert_eq!(u16::from(end.code), 1008);
+    assert!(end.reason.starts_with("Rate limit exceeded. Retry after "), "{end:?}");
 }

@@ -127,3 +127,36 @@ async fn everything_that_was_checked_works() -> Result<(), Box<dyn std::error::E
     assert_eq!(mail.consume("me").await?, (5, "me"));
     Ok(())
 }
+
+#[cfg(feature = "ws")]
+mod messages {
+    use std::ops::ControlFlow;
+
+    use throttle::ws::Socket;
+    use throttle::{Refused, Throttled, throttle_message};
+
+    async fn tell(throttled: Throttled, socket: &mut Socket) {
+        socket.notify(throttled.retry_after()).await;
+    }
+
+    async fn strict(throttled: Throttled, _: &mut Socket) -> Result<(), Throttled> {
+        std::future::ready(Err(throttled)).await
+    }
+
+    #[throttle_message(rate = "60/min", handler = tell)]
+    async fn nothing(socket: &mut Socket) {
+        drop(socket.recv().await);
+    }
+
+    #[throttle_message(rate = "60/min")]
+    #[throttle_message(rate = "1/s", key = "{text}", handler = strict)]
+    async fn flow(socket: &mut Socket, text: &str) -> Result<ControlFlow<usize>, Refused> {
+        drop(socket.recv().await);
+        Ok(ControlFlow::Break(text.len()))
+    }
+
+    #[test]
+    fn what_was_checked_is_there() {
+        let _ = |socket: &mut Socket| (drop(nothing(socket)), drop(flow(socket, "text")));
+    }
+}

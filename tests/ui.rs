@@ -11,3 +11,12 @@ fn b004_b014_b037_b115_mistakes_are_named_where_they_are_made() {
 fn b114_everything_an_axum_handler_can_be_compiles() {
     trybuild::TestCases::new().pass("tests/ui/pass/*.rs");
 }
+
+/// Functions with `#[throttle_message]`.
+#[cfg(feature = "ws")]
+#[test]
+fn ws_messages() {
+    let cases = trybuild::TestCases::new();
+    cases.compile_fail("tests/ui/ws/fail/*.rs");
+    cases.pass("tests/ui/ws/pass/*.rs");
+}

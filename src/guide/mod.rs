@@ -11,6 +11,7 @@
 //! | [`failures`] | what becomes of requests when a store fails, and how to write a backend |
 //! | [`registry`] | what holds for the whole program; what wins; start and end |
 //! | [`functions`] | limits on functions that are not handlers, and limits by hand |
+//! | `sockets` | limits on the messages of WebSockets; with the feature `ws` |
 //! | [`testing`] | limits of days, tested in microseconds |
 //! | [`observability`] | counters, listings and events |
 
@@ -31,10 +32,14 @@ use crate::{
 #[allow(unused_imports, reason = "what the links of the pages lead to")]
 use crate::strategy::TimeOfDay;
 
+#[cfg(feature = "ws")]
+#[allow(unused_imports, reason = "what the links of the pages lead to")]
+use crate::{throttle_message, ws};
+
 /// A page is a module without items.
 macro_rules! pages {
-    ($($page:ident: $text:literal,)*) => {
-        $( #[doc = include_str!($text)] pub mod $page {} )*
+    ($($(#[$attribute:meta])* $page:ident: $text:literal,)*) => {
+        $( $(#[$attribute])* #[doc = include_str!($text)] pub mod $page {} )*
     };
 }
 
@@ -48,6 +53,8 @@ pages! {
     failures: "failures.md",
     registry: "registry.md",
     functions: "functions.md",
+    #[cfg(feature = "ws")]
+    sockets: "sockets.md",
     testing: "testing.md",
     observability: "observability.md",
 }

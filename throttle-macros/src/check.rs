@@ -1,18 +1,18 @@
 //! What cannot be, whatever the values of the arguments are.
 
 use syn::spanned::Spanned;
-use syn::{Attribute, Error, FnArg, Result, ReturnType, Type};
+use syn::{Attribute, Error, FnArg, Pat, Result, ReturnType, Type};
 
 use crate::args::Args;
 use crate::item::{Func, Kind};
 
 /// One function has one kind of attribute.
-pub(crate) fn alone(kind: Kind, strangers: &[Attribute]) -> Result<()> {
-    strangers.first().map_or(Ok(()), |stranger| {
-        let (ours, theirs) = (kind.name(), kind.other().name());
+pub(crate) fn alone(kind: Kind, strangers: &[(Kind, Attribute)]) -> Result<()> {
+    strangers.first().map_or(Ok(()), |(theirs, stranger)| {
+        let (ours, theirs) = (kind.name(), theirs.name());
         let message = format!(
             "`#[{ours}]` and `#[{theirs}]` cannot share a function: write `#[throttle]` on an axum handler, \
-             `#[throttle_fn]` on any other async fn"
+             `#[throttle_message]` on what handles a message of a WebSocket, `#[throttle_fn]` on any other async fn"
         );
         Err(Error::new(stranger.path().span(), message))
     })
@@ -37,8 +37,10 @@ pub(crate) fn function_and_arguments(kind: Kind, func: &Func, all: &[Args]) -> R
             "axum handlers have at most 16 arguments, and `#[throttle]` adds one",
         ));
     }
-    if kind == Kind::Function {
-        plain_function(func, all)?;
+    match kind {
+        Kind::Handler => {}
+        Kind::Message => message(func, all)?,
+        Kind::Function => plain_function(func, all)?,
     }
     let mut uids = std::collections::HashSet::new();
     for uid in all.iter().filter_map(|args| args.uid.as_ref()) {
@@ -50,6 +52,23 @@ pub(crate) fn function_and_arguments(kind: Kind, func: &Func, all: &[Args]) -> R
         }
     }
     Ok(())
+}
+
+/// What handles a message of a WebSocket has the connection as its first argument.
+fn message(func: &Func, all: &[Args]) -> Result<()> {
+    let socket = func.socket();
+    if !socket.is_some_and(|socket| matches!(*socket.pat, Pat::Ident(_))) {
+        let span = socket.map_or(func.sig.ident.span(), |socket| socket.pat.span());
+        let message =
+            "the first argument is the connection, by a name: write `socket: &mut throttle::ws::Socket`";
+        return Err(Error::new(span, message));
+    }
+    match all.iter().find_map(|args| args.headers.as_ref()) {
+        Some(headers) => {
+            Err(Error::new(headers.span(), "`headers` belongs to `#[throttle]`: there is no response here"))
+        }
+        None => Ok(()),
+    }
 }
 
 /// What makes sense on requests only.

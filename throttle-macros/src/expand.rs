@@ -11,6 +11,7 @@ use syn::{Error, Path, Result, Type};
 use crate::args::Args;
 use crate::check;
 use crate::item::{Func, Kind, sibling_args};
+use crate::message::message;
 use crate::returned::{bounds, returned};
 use crate::values::{Place, Site};
 
@@ -25,7 +26,10 @@ pub(crate) fn attribute(kind: Kind, args: TokenStream, item: &TokenStream, place
         }
     };
     let siblings = func.take_attributes(kind);
-    let strangers = func.take_attributes(kind.other());
+    let others = Kind::ALL.into_iter().filter(|&other| other != kind);
+    let strangers: Vec<_> = others
+        .flat_map(|other| func.take_attributes(other).into_iter().map(move |attr| (other, attr)))
+        .collect();
     let all = std::iter::once(Args::parse(args, Span::call_site())).chain(siblings.iter().map(sibling_args));
     let expanded = collect(all).and_then(|all| {
         check::alone(kind, &strangers)?;
@@ -54,8 +58,8 @@ fn expand(kind: Kind, func: &mut Func, all: &[Args], place: &str) -> Result<Toke
     let state = state(kind, func, all)?.map(ToTokens::to_token_stream);
     let env = match (kind, &state) {
         (Kind::Function, _) => quote!(#private::Call),
-        (Kind::Handler, Some(state)) => quote!(#private::Web<#state>),
-        (Kind::Handler, None) => quote!(#private::Web<()>),
+        (_, Some(state)) => quote!(#private::Web<#state>),
+        (_, None) => quote!(#private::Web<()>),
     };
     let name = func.sig.ident.unraw().to_string();
     let id = id(place, &name);
@@ -69,6 +73,7 @@ fn expand(kind: Kind, func: &mut Func, all: &[Args], place: &str) -> Result<Toke
     let guard = guard(&private, &sites, &bounds(&func.sig));
     Ok(match kind {
         Kind::Handler => handler(func, &private, id, state.as_ref(), &guard),
+        Kind::Message => message(func, all, &private, state.as_ref(), &guard),
         Kind::Function => function(func, &private, &guard),
     })
 }
@@ -168,13 +173,15 @@ fn edge(returned: &TokenStream) -> TokenStream {
     }
 }
 
-/// The state that plug-in functions see: said, or else that of the handler.
+/// The state that plug-in functions see: said, or else that of the function.
 fn state<'t>(kind: Kind, func: &'t Func, all: &'t [Args]) -> Result<Option<&'t Type>> {
     let asks = |args: &Args| {
         let Args { rate, key, cost, class, on_error, handler, exempt, only, bypass, .. } = args;
-        [rate, key, cost, class, on_error, handler, exempt, only, bypass]
+        let handler = handler.as_ref().filter(|_| kind == Kind::Handler);
+        [rate, key, cost, class, on_error, exempt, only, bypass]
             .into_iter()
             .flatten()
+            .chain(handler)
             .any(|value| !matches!(value, syn::Expr::Lit(_)))
     };
     let said = all.iter().find_map(|args| args.state.as_ref());
@@ -183,7 +190,7 @@ fn state<'t>(kind: Kind, func: &'t Func, all: &'t [Args]) -> Result<Option<&'t T
             Err(Error::new(said.span(), "`state` is what the throttle's functions see, and there are none"))
         }
         Some(said) => Ok(Some(said)),
-        None if kind == Kind::Handler && all.iter().any(asks) => func.state(),
+        None if kind.has_request() && all.iter().any(asks) => func.state(kind),
         None => Ok(None),
     }
 }

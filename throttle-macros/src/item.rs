@@ -4,33 +4,38 @@ use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::parse::{Parse, ParseStream};
 use syn::spanned::Spanned;
-use syn::{Attribute, Error, FnArg, GenericArgument, GenericParam, Meta, PathArguments, Result, Signature};
+use syn::{
+    Attribute, Error, FnArg, GenericArgument, GenericParam, Meta, PatType, PathArguments, Result, Signature,
+};
 use syn::{Token, Type, Visibility};
 
 use crate::args::Args;
 
-/// Which of the two attributes.
+/// Which of the attributes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// `#[throttle]` on an axum handler.
     Handler,
+    /// `#[throttle_message]` on what handles a message of a WebSocket.
+    Message,
     /// `#[throttle_fn]` on any other async fn.
     Function,
 }
 
 impl Kind {
+    pub(crate) const ALL: [Self; 3] = [Self::Handler, Self::Message, Self::Function];
+
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Handler => "throttle",
+            Self::Message => "throttle_message",
             Self::Function => "throttle_fn",
         }
     }
 
-    pub(crate) const fn other(self) -> Self {
-        match self {
-            Self::Handler => Self::Function,
-            Self::Function => Self::Handler,
-        }
+    /// Whether there is a request, if only that of a handshake.
+    pub(crate) const fn has_request(self) -> bool {
+        !matches!(self, Self::Function)
     }
 }
 
@@ -71,8 +76,13 @@ impl Func {
         self.attrs.extract_if(.., ours).collect()
     }
 
-    /// The type of the state that the handler itself takes, as long as it takes one only.
-    pub(crate) fn state(&self) -> Result<Option<&Type>> {
+    /// The type of the state that the function itself takes: a handler as `State<T>`, if it takes one only, and what
+    /// handles messages as `Socket<T>`.
+    pub(crate) fn state(&self, kind: Kind) -> Result<Option<&Type>> {
+        if kind == Kind::Message {
+            let state = self.socket().and_then(|socket| generic_argument(referent(&socket.ty), "Socket"));
+            return Ok(self.without_parameters(state));
+        }
         let mut states = self.sig.inputs.iter().filter_map(|input| match input {
             FnArg::Typed(input) => generic_argument(&input.ty, "State"),
             FnArg::Receiver(_) => None,
@@ -84,9 +94,21 @@ impl Func {
                 other.span(),
                 "which state do the throttle's functions see? Say it with `state = T` in the attribute",
             )),
-            // A static cannot name a type parameter.
-            None => Ok(Some(state).filter(|state| !self.mentions_parameter(state))),
+            None => Ok(self.without_parameters(Some(state))),
         }
+    }
+
+    /// The argument that is the connection: the first one beside the receiver.
+    pub(crate) fn socket(&self) -> Option<&PatType> {
+        self.sig.inputs.iter().find_map(|input| match input {
+            FnArg::Typed(input) => Some(input),
+            FnArg::Receiver(_) => None,
+        })
+    }
+
+    /// A static cannot name a type parameter.
+    fn without_parameters<'t>(&self, state: Option<&'t Type>) -> Option<&'t Type> {
+        state.filter(|state| !self.mentions_parameter(state))
     }
 
     fn mentions_parameter(&self, ty: &Type) -> bool {
@@ -160,6 +182,14 @@ fn mentions_ident(tokens: TokenStream, name: &str) -> bool {
         TokenTree::Group(group) => mentions_ident(group.stream(), name),
         _ => false,
     })
+}
+
+/// `T` of `&mut T`.
+fn referent(ty: &Type) -> &Type {
+    match ty {
+        Type::Reference(reference) => &reference.elem,
+        other => other,
+    }
 }
 
 /// `T` of `Name<T>`, whatever path leads to `Name`.

@@ -5,7 +5,6 @@ use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{Error, Expr, ExprCall, Ident, Lit, Result};
 
-use crate::item::Kind;
 use crate::template::{self, respan};
 use crate::values::{Place, literal};
 
@@ -13,7 +12,7 @@ impl Place<'_> {
     /// The setting, or else the expression of a key that is made of the function's arguments.
     pub(crate) fn key(&self, key: Option<&Expr>) -> Result<(Option<TokenStream>, Option<TokenStream>)> {
         let private = self.private;
-        let request = self.kind == Kind::Handler;
+        let request = self.kind.has_request();
         let setting = |value: TokenStream| Ok((Some(self.wrapped("key", &value)), None));
         match key {
             None if request => Ok((None, None)),

@@ -5,6 +5,7 @@ mod check;
 mod expand;
 mod item;
 mod key;
+mod message;
 mod returned;
 mod template;
 #[cfg(test)]
@@ -25,6 +26,12 @@ pub fn throttle(args: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn throttle_fn(args: TokenStream, item: TokenStream) -> TokenStream {
     expand::attribute(Kind::Function, args.into(), &item.into(), &place()).into()
+}
+
+#[doc = include_str!("../docs/throttle_message.md")]
+#[proc_macro_attribute]
+pub fn throttle_message(args: TokenStream, item: TokenStream) -> TokenStream {
+    expand::attribute(Kind::Message, args.into(), &item.into(), &place()).into()
 }
 
 /// What tells this use of an attribute from all others in the program. The place in the source alone does

@@ -103,3 +103,16 @@ fn a_mistake_leaves_the_function_as_it_was() {
 fn what_is_no_function_stays() {
     handler(r#"rate = "5/s""#, "struct Items;", expect_file!["expanded/no_function.rs"]);
 }
+
+#[test]
+fn a_message_is_decided_in_front_of_the_body() {
+    check(
+        Kind::Message,
+        r#"rate = "60/min", key = user, handler = strict"#,
+        r#"
+            #[throttle_message(rate = "5/s", key = "{room}")]
+            async fn on_message(socket: &mut ws::Socket<App>, room: u64) -> Result<(), ChatError> { say(socket, room).await }
+        "#,
+        expect_file!["expanded/message.rs"],
+    );
+}

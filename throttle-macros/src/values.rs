@@ -41,7 +41,7 @@ impl Place<'_> {
                 .map(|name| filled(name, "backend").map(|name| quote!(backend: #name)))
                 .transpose()?,
             args.on_error.as_ref().map(|policy| self.named("on_error", policy)).transpose()?,
-            args.handler.as_ref().map(|handler| self.function("handler", handler)).transpose()?,
+            self.handler(args.handler.as_ref())?,
             args.exempt.as_ref().map(|exempt| self.function("exempt", exempt)).transpose()?,
             args.only.as_ref().map(|rules| self.rules("only", rules)).transpose()?,
             args.bypass.as_ref().map(|rules| self.rules("bypass", rules)).transpose()?,
@@ -179,6 +179,12 @@ impl Place<'_> {
             )),
             None => Ok(self.asked("rule", &quote!(#rule))),
         }
+    }
+
+    /// A message's handler takes the connection, so it is called where that is and is no setting.
+    fn handler(&self, handler: Option<&Expr>) -> Result<Option<TokenStream>> {
+        let handler = handler.map(|handler| self.function("handler", handler)).transpose()?;
+        Ok(handler.filter(|_| self.kind != Kind::Message))
     }
 
     fn headers(&self, headers: &Expr) -> TokenStream {

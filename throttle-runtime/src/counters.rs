@@ -72,7 +72,9 @@ impl Event {
                     Self::Denied
                 }
             }
-            Source::Disabled | Source::Exempt | Source::Unlimited | Source::Free => Self::Skipped,
+            Source::Disabled | Source::Exempt | Source::Bypassed | Source::Unlimited | Source::Free => {
+                Self::Skipped
+            }
         }
     }
 

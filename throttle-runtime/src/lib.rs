@@ -41,6 +41,9 @@ pub mod private;
 
 #[cfg(feature = "axum")]
 pub use crate::axum::problem_json;
+#[cfg(feature = "ws")]
+#[cfg_attr(docsrs, doc(cfg(feature = "ws")))]
+pub use crate::axum::ws;
 #[cfg(feature = "tower")]
 pub use crate::tower::ThrottleLayer;
 pub use clock::{Clock, ManualClock, SystemClock};

@@ -3,6 +3,8 @@
 
 pub use inventory;
 
+#[cfg(feature = "ws")]
+pub use crate::axum::ws;
 #[cfg(feature = "axum")]
 pub use crate::axum::{ThrottleGoesAboveDebugHandler, With, Without};
 #[cfg(feature = "axum")]

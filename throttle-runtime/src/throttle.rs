@@ -357,6 +357,11 @@ impl Throttle {
         &self.0.common
     }
 
+    /// Whether both are the same throttle of the same registry.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     pub(crate) fn switch(&self, on: bool) {
         self.0.enabled.store(on, Ordering::Relaxed);
     }

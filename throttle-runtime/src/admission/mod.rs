@@ -2,6 +2,9 @@
 
 mod backend;
 mod budget;
+mod known_keys;
+#[cfg(feature = "ws")]
+mod one;
 mod part;
 mod probe;
 mod react;
@@ -16,10 +19,12 @@ use http::request::Parts;
 use smallvec::SmallVec;
 
 pub(crate) use backend::within;
+pub(crate) use known_keys::KnownKeys;
+#[cfg(feature = "ws")]
+pub(crate) use one::hit;
 pub(crate) use stages::decide;
 pub(crate) use ticket::{Stop, Terms, Ticket};
 
-use self::ticket::KnownKeys;
 use crate::backend::Mode;
 use crate::counters::Event;
 use crate::plug::{Ask, Head, role};
@@ -88,14 +93,20 @@ pub(crate) struct Admission<'a> {
 pub(crate) async fn admit<'s>(
     sites: &'s [Site],
     keys: impl IntoIterator<Item = Option<Key>>,
+    known: &mut KnownKeys,
     head: &mut Head<'_>,
     registry: &Registry,
 ) -> Result<Admission<'s>, Rejection> {
-    let mut drawn = Drawn::default();
+    let mut drawn = Drawn { known: std::mem::take(known), ..Drawn::default() };
     for (site, key) in sites.iter().zip(keys) {
         let throttle = site.throttle(registry).map_err(Rejection::Misconfigured)?;
-        drawn.draw(throttle, key, head).await?;
+        let asked = drawn.draw(throttle, key, head).await;
+        if asked.is_err() {
+            *known = std::mem::take(&mut drawn.known);
+        }
+        asked?;
     }
+    *known = std::mem::take(&mut drawn.known);
     drawn.decide(head).await
 }
 

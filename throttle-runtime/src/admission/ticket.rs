@@ -1,17 +1,17 @@
 //! One throttle's part in the decision about a request.
 
-use std::any::TypeId;
 use std::borrow::Cow;
 use std::sync::Arc;
 
 use once_cell::sync::OnceCell;
 use smallvec::SmallVec;
 
+use super::KnownKeys;
 use crate::backend::Charge;
 use crate::counters::Event;
 use crate::failure::Share;
 use crate::fingerprint::Domain;
-use crate::plug::{Ask, Head, Refusal, role};
+use crate::plug::{Head, Refusal};
 use crate::policy::Policy;
 use crate::rule;
 use crate::strategy::Class;
@@ -54,24 +54,24 @@ impl<'a> Ticket<'a> {
         Self { throttle, policy, key, rates, cost, class, error: OnceCell::new() }
     }
 
-    /// Asks everything that a decision depends on, cheapest first; `None` if the throttle does not apply.
+    /// Asks everything that a decision depends on, cheapest first; or why the throttle does not apply.
     pub(crate) async fn draw(
         throttle: Cow<'a, Throttle>,
         given: Option<Key>,
         known: &mut KnownKeys,
         head: &mut Head<'_>,
-    ) -> Result<Option<Self>, Refusal> {
+    ) -> Result<Result<Self, Source>, Refusal> {
         let policy = Arc::clone(throttle.policy());
         let terms = match Self::terms(&throttle, &policy, given, known, head).await {
             // A dry run ends no request, whatever its functions say.
-            Err(_) if policy.dry_run => None,
+            Err(_) if policy.dry_run => Err(Source::DryRun),
             terms => terms?,
         };
         match terms {
-            Some(terms) => Ok(Some(Self::new(throttle, policy, terms))),
-            None => {
+            Ok(terms) => Ok(Ok(Self::new(throttle, policy, terms))),
+            Err(source) => {
                 throttle.count(Event::Skipped);
-                Ok(None)
+                Ok(Err(source))
             }
         }
     }
@@ -82,28 +82,31 @@ impl<'a> Ticket<'a> {
         given: Option<Key>,
         known: &mut KnownKeys,
         head: &mut Head<'_>,
-    ) -> Result<Option<Terms>, Refusal> {
-        if !throttle.is_enabled() || policy.rates.is_some_and(|rates| rates.is_unlimited()) {
-            return Ok(None);
+    ) -> Result<Result<Terms, Source>, Refusal> {
+        if !throttle.is_enabled() {
+            return Ok(Err(Source::Disabled));
+        }
+        if policy.rates.is_some_and(|rates| rates.is_unlimited()) {
+            return Ok(Err(Source::Unlimited));
         }
         if head.is_request && !rule::ask(throttle.rules(policy), head).await? {
-            return Ok(None);
+            return Ok(Err(Source::Bypassed));
         }
         if let Some(exempt) = policy.exempt
             && exempt.ask(head).await?
         {
-            return Ok(None);
+            return Ok(Err(Source::Exempt));
         }
         let rates = match policy.rates {
             Some(rates) => rates,
             None => policy.rate.ask(head).await?,
         };
         if rates.is_unlimited() {
-            return Ok(None);
+            return Ok(Err(Source::Unlimited));
         }
         let cost = policy.cost.ask(head).await?;
         if cost == 0 {
-            return Ok(None);
+            return Ok(Err(Source::Free));
         }
         let class = match policy.class {
             Some(class) => class.ask(head).await?,
@@ -111,11 +114,11 @@ impl<'a> Ticket<'a> {
         };
         let identity = match given {
             Some(key) => Identity::Key(key),
-            None => known.ask(policy.key, head).await?,
+            None => known.ask(throttle, policy.key, head).await?,
         };
         Ok(match identity {
-            Identity::Exempt => None,
-            Identity::Key(key) => Some(Terms { key, rates, cost, class }),
+            Identity::Exempt => Err(Source::Exempt),
+            Identity::Key(key) => Ok(Terms { key, rates, cost, class }),
         })
     }
 
@@ -161,22 +164,5 @@ impl<'a> Ticket<'a> {
             load: self.policy.strategy.load(),
             domain,
         }
-    }
-}
-
-/// The identities that functions have answered: several throttles of one handler that share a key function
-/// ask it once per request.
-#[derive(Default)]
-pub(crate) struct KnownKeys(SmallVec<[(TypeId, Identity); 1]>);
-
-impl KnownKeys {
-    async fn ask(&mut self, key: &dyn Ask<role::key>, head: &mut Head<'_>) -> Result<Identity, Refusal> {
-        let Some(function) = key.function() else { return key.ask(head).await };
-        if let Some((_, identity)) = self.0.iter().find(|(known, _)| *known == function) {
-            return Ok(identity.clone());
-        }
-        let identity = key.ask(head).await?;
-        self.0.push((function, identity.clone()));
-        Ok(identity)
     }
 }

@@ -12,7 +12,7 @@ use http::request::Parts;
 
 use super::linked::linked;
 use super::permit::Permit;
-use crate::admission::{self, AtOnce, Rejection};
+use crate::admission::{self, AtOnce, KnownKeys, Rejection};
 use crate::http::answer::too_many;
 use crate::http::fields::Report;
 use crate::plug::Head;
@@ -178,7 +178,7 @@ fn decide<'a>(
         let registry = parts.extensions.get::<Registry>().cloned();
         let registry = registry.map_or_else(Registry::in_charge, Cow::Owned);
         let mut head = Head { parts, state, common: registry.common(), is_request: true };
-        match admission::admit(sites, keys, &mut head, &registry).await {
+        match admission::admit(sites, keys, &mut KnownKeys::default(), &mut head, &registry).await {
             Ok(admission) => Ok(Permit::by_several(admission)),
             Err(rejection) => Err(rejection.into_response(&mut head).await),
         }

@@ -5,6 +5,8 @@ mod linked;
 mod permit;
 mod plug;
 mod reject;
+#[cfg(feature = "ws")]
+pub mod ws;
 
 pub use guard::{ThrottleGoesAboveDebugHandler, With, Without};
 pub use reject::problem_json;

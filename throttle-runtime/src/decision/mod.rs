@@ -175,6 +175,8 @@ pub enum Source {
     Disabled,
     /// Not asked: the caller is exempt.
     Exempt,
+    /// Not asked: the throttle's [rules](crate::Rule) are not about this request.
+    Bypassed,
     /// Not asked: the rate is [`Rate::UNLIMITED`].
     Unlimited,
     /// Not asked: the cost is 0.

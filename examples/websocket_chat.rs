@@ -1,0 +1,70 @@
+//! A chat whose handshakes and messages are limited: who writes too much is told so, and stays in the room.
+//!
+//! `cargo run --example websocket_chat --features ws`, then follow the lines that it prints, with a client such as
+//! `websocat`. `PORT` picks another port.
+
+use std::net::SocketAddr;
+
+use axum::Router;
+use axum::extract::State;
+use axum::extract::ws::{Message, WebSocketUpgrade, close_code};
+use axum::response::Response;
+use axum::routing::any;
+use throttle::ws::{Caller, Socket};
+use throttle::{Throttled, throttle, throttle_message};
+use tokio::sync::broadcast;
+
+/// What everybody in the room hears.
+type Room = broadcast::Sender<String>;
+
+/// Above that there is no connection: status 429.
+#[throttle(uid = "chat:connect", rate = "10/min")]
+async fn connect(State(room): State<Room>, upgrade: WebSocketUpgrade, caller: Caller) -> Response {
+    upgrade.on_upgrade(async move |socket| chat(caller.socket(socket), room).await)
+}
+
+async fn chat(mut socket: Socket, room: Room) {
+    let mut others = room.subscribe();
+    loop {
+        tokio::select! {
+            message = socket.recv() => match message {
+                Some(Ok(Message::Text(text))) => on_message(&mut socket, &room, &text).await,
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => break,
+            },
+            Ok(text) = others.recv() => {
+                let _ = socket.send(Message::text(text)).await;
+            }
+        }
+    }
+}
+
+/// Everything that somebody sends, heard or not: above that the connection is closed.
+#[throttle_message(uid = "chat:flood", rate = "20/min", handler = close)]
+async fn on_message(socket: &mut Socket, room: &Room, text: &str) {
+    say(socket, room, text).await;
+}
+
+/// Above that the room does not hear it, and who wrote it is told when to go on.
+#[throttle_message(uid = "chat:say", rate = "3/2s")]
+async fn say(socket: &mut Socket, room: &Room, text: &str) {
+    // Nobody hears it if nobody is there.
+    let _ = room.send(text.to_owned());
+}
+
+async fn close(throttled: Throttled, socket: &mut Socket) {
+    let seconds = throttled.retry_after_seconds().unwrap_or_default();
+    socket.close(close_code::POLICY, &format!("Rate limit exceeded. Retry after {seconds}s.")).await;
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let app = Router::new().route("/chat", any(connect)).with_state(Room::new(64));
+    let port = std::env::var("PORT").map_or(Ok(3000), |port| port.parse())?;
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?;
+    let address = listener.local_addr()?;
+    println!("serving http://{address}/chat");
+    println!("try: websocat ws://{address}/chat, and write more than three lines in two seconds");
+    axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>()).await?;
+    Ok(())
+}

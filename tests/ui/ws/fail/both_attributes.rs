@@ -1,0 +1,9 @@
+use throttle::{throttle_message, ws::Socket};
+
+#[throttle_message(rate = "60/min")]
+#[throttle::throttle(rate = "60/min")]
+async fn on_message(_socket: &mut Socket) {}
+
+fn main() {
+    let _ = on_message;
+}

@@ -1,0 +1,10 @@
+use throttle::{throttle_message, ws::Socket};
+
+#[throttle_message(rate = "60/min")]
+async fn on_message(socket: &mut Socket) -> String {
+    String::new()
+}
+
+fn main() {
+    let _ = on_message;
+}

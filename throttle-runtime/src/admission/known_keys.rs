@@ -1,0 +1,56 @@
+//! Identities that need not be asked for again.
+
+use std::any::TypeId;
+
+use smallvec::SmallVec;
+
+use crate::plug::{Ask, Head, Refusal, role};
+use crate::{Identity, Throttle};
+
+/// The identities that functions have answered: several throttles of one handler that share a key function
+/// ask it once per request.
+#[derive(Default)]
+pub(crate) struct KnownKeys {
+    by_function: SmallVec<[(TypeId, Identity); 1]>,
+    /// Where one head stands for many uses, the identity is the same for all of them.
+    by_throttle: Option<Vec<(Throttle, Identity)>>,
+}
+
+impl KnownKeys {
+    /// For many uses by one caller: no identity is asked for twice, wherever it comes from.
+    #[cfg(feature = "ws")]
+    pub(crate) const fn of_connection() -> Self {
+        Self { by_function: SmallVec::new_const(), by_throttle: Some(Vec::new()) }
+    }
+
+    pub(crate) async fn ask(
+        &mut self,
+        throttle: &Throttle,
+        key: &dyn Ask<role::key>,
+        head: &mut Head<'_>,
+    ) -> Result<Identity, Refusal> {
+        let mut kept = self.by_throttle.iter().flatten();
+        if let Some((_, identity)) = kept.find(|(known, _)| known.is(throttle)) {
+            return Ok(identity.clone());
+        }
+        let identity = self.ask_function(key, head).await?;
+        if let Some(kept) = &mut self.by_throttle {
+            kept.push((throttle.clone(), identity.clone()));
+        }
+        Ok(identity)
+    }
+
+    async fn ask_function(
+        &mut self,
+        key: &dyn Ask<role::key>,
+        head: &mut Head<'_>,
+    ) -> Result<Identity, Refusal> {
+        let Some(function) = key.function() else { return key.ask(head).await };
+        if let Some((_, identity)) = self.by_function.iter().find(|(known, _)| *known == function) {
+            return Ok(identity.clone());
+        }
+        let identity = key.ask(head).await?;
+        self.by_function.push((function, identity.clone()));
+        Ok(identity)
+    }
+}

@@ -1,0 +1,28 @@
+//! A decision of one throttle that the program asks for on behalf of a request.
+
+use std::borrow::Cow;
+
+use super::{KnownKeys, Stop, Ticket, decide};
+use crate::backend::Mode;
+use crate::counters::Event;
+use crate::plug::Head;
+use crate::{Decision, Source, Throttle};
+
+/// Decides one use, and charges it if it fits. Everything is asked as for an attribute.
+pub(crate) async fn hit(
+    throttle: &Throttle,
+    known: &mut KnownKeys,
+    head: &mut Head<'_>,
+) -> Result<Decision, Stop> {
+    let ticket = match Ticket::draw(Cow::Borrowed(throttle), None, known, head).await {
+        Ok(Ok(ticket)) => ticket,
+        Ok(Err(source)) => return Ok(Decision::passed(source)),
+        Err(refusal) => return Err(Stop::Answered(refusal)),
+    };
+    let answer = decide(&[&ticket], Mode::Take, head).await.into_iter().flatten().next();
+    // There is an answer for each ticket up to the first that denies.
+    let decision = answer
+        .map_or(Ok(Decision::passed(Source::Disabled)), |answer| answer.map(|decided| decided.decision));
+    throttle.count(Event::of(decision.as_ref()));
+    decision.map_err(Stop::Failed)
+}

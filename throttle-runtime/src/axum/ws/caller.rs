@@ -1,0 +1,147 @@
+//! Who is at the other end of a connection, for as long as it lasts.
+
+use std::convert::Infallible;
+use std::fmt;
+
+use axum::extract::ws::WebSocket;
+use axum::extract::{FromRef, FromRequestParts};
+use http::request::Parts;
+
+use super::Socket;
+use super::decide::refused;
+use crate::admission::{self, KnownKeys};
+use crate::plug::Head;
+use crate::{BackendError, Decision, Identity, Registry, Throttle};
+
+/// Who is at the other end of a connection: an extractor for the handler that upgrades.
+///
+/// It keeps what decisions about messages need: the head of the handshake, the registry in charge, and who the
+/// messages are counted under, which is worked out once per connection and throttle. It never rejects.
+///
+/// `S` is the state that functions see which are settings, as in `Caller<App>`: the router's, or a part of it.
+///
+/// ```
+/// use axum::extract::ws::WebSocketUpgrade;
+/// use axum::response::Response;
+/// use throttle::ws::Caller;
+///
+/// async fn connect(upgrade: WebSocketUpgrade, caller: Caller) -> Response {
+///     upgrade.on_upgrade(async move |socket| {
+///         let mut socket = caller.socket(socket);
+///         let _ = socket.recv().await;
+///     })
+/// }
+/// # let _: axum::Router = axum::Router::new().route("/", axum::routing::any(connect));
+/// ```
+pub struct Caller<S = NoState> {
+    head: Parts,
+    state: S,
+    registry: Registry,
+    known: KnownKeys,
+}
+
+/// Functions that are settings see no state.
+// No `Clone`: what has it is a state that axum takes from itself, and this one is taken from any.
+#[derive(Debug)]
+pub struct NoState;
+
+#[diagnostic::do_not_recommend]
+impl<S> FromRef<S> for NoState {
+    fn from_ref(_: &S) -> Self {
+        Self
+    }
+}
+
+impl<R: Sync, S: FromRef<R>> FromRequestParts<R> for Caller<S> {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &R) -> Result<Self, Infallible> {
+        // Messages come in a task of their own, where nobody knows any more which registry this was.
+        let registry = parts.extensions.get::<Registry>().cloned().unwrap_or_else(Registry::current);
+        let state = S::from_ref(state);
+        Ok(Self { head: parts.clone(), state, registry, known: KnownKeys::of_connection() })
+    }
+}
+
+impl<S> Caller<S> {
+    /// The head of the handshake.
+    pub const fn head(&self) -> &Parts {
+        &self.head
+    }
+
+    /// The registry that was in charge of the handshake, and is of the messages.
+    pub const fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// The connection with its caller.
+    pub const fn socket(self, socket: WebSocket) -> Socket<S> {
+        Socket::new(socket, self)
+    }
+}
+
+impl<S: Send + Sync + 'static> Caller<S> {
+    /// Decides one message by a throttle, and charges it if it fits. Nothing is sent: to send less, later or something
+    /// else is up to the caller. See [`Socket::hit`] for the other way.
+    ///
+    /// The settings of the throttle are asked with the head of the handshake; who is counted is asked once.
+    ///
+    /// ```
+    /// use throttle::ws::Caller;
+    /// use throttle::{BackendError, Throttle};
+    ///
+    /// /// How many of the results this message is answered with.
+    /// async fn results(caller: &mut Caller, searches: &Throttle) -> Result<usize, BackendError> {
+    ///     Ok(if caller.hit(searches).await?.is_allowed() { 50 } else { 5 })
+    /// }
+    /// # let _ = results;
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the backend failed and the `on_error` policy says that its error is the answer, or if a function that is a
+    /// setting answered the message itself.
+    pub async fn hit(&mut self, throttle: &Throttle) -> Result<Decision, BackendError> {
+        let (mut head, known, _) = self.split();
+        admission::hit(throttle, known, &mut head).await.map_err(refused)
+    }
+
+    /// Who this caller is to a throttle: for a [`Hit`](crate::Hit) of another cost, say the size of a message.
+    ///
+    /// ```
+    /// use throttle::ws::Socket;
+    /// use throttle::{BackendError, Hit, Identity, Throttle};
+    ///
+    /// async fn fits(socket: &mut Socket, bytes: &Throttle, text: &str) -> Result<bool, BackendError> {
+    ///     let Identity::Key(key) = socket.caller_mut().identity(bytes).await? else { return Ok(true) };
+    ///     let decision = bytes.hit(Hit::new(key).cost(text.len() as u64)).await?;
+    ///     if decision.is_throttled() {
+    ///         socket.notify(decision.retry_after()).await;
+    ///     }
+    ///     Ok(decision.is_allowed())
+    /// }
+    /// # let _ = fits;
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the function that is the throttle's key answered the message itself.
+    pub async fn identity(&mut self, throttle: &Throttle) -> Result<Identity, BackendError> {
+        let (mut head, known, _) = self.split();
+        let identity = known.ask(throttle, throttle.policy().key, &mut head).await;
+        identity.map_err(|response| refused(admission::Stop::Answered(response)))
+    }
+
+    /// What a decision is made with.
+    pub(super) fn split(&mut self) -> (Head<'_>, &mut KnownKeys, &Registry) {
+        let Self { head, state, registry, known } = self;
+        (Head { parts: head, state, common: registry.common(), is_request: true }, known, registry)
+    }
+}
+
+impl<S> fmt::Debug for Caller<S> {
+    /// Names nobody.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Caller")
+    }
+}

@@ -1,0 +1,82 @@
+//! The edge for messages: what `#[throttle_message]` does before the function's body.
+
+use axum::extract::ws::close_code;
+
+use super::{Outcome, Socket};
+use crate::admission::{self, Rejection, Stop};
+use crate::{BackendError, ErrorKind, Key, Refused, Site, Throttled};
+
+/// Why a message does not reach the body of its function.
+#[derive(Debug)]
+pub enum Denial {
+    /// The attribute of this number denied it; its handler, if it has one, has the word.
+    Throttled(Throttled, usize),
+    /// There is no decision.
+    Refused(Refused),
+}
+
+/// Decides a message against all sites of its function.
+pub async fn decide<S: Send + Sync + 'static, const N: usize>(
+    socket: &mut Socket<S>,
+    sites: &'static [Site; N],
+    keys: [Option<Key>; N],
+) -> Result<(), Denial> {
+    let (mut head, known, registry) = socket.caller_mut().split();
+    let Err(rejection) = admission::admit(sites, keys, known, &mut head, registry).await else {
+        return Ok(());
+    };
+    Err(match rejection {
+        Rejection::Throttled(throttled, _) => {
+            // Sites of one function have different uids.
+            let denied = |site: &Site| site.throttle(registry).is_ok_and(|it| it.uid() == throttled.uid());
+            let number = sites.iter().position(denied).unwrap_or(N);
+            Denial::Throttled(throttled, number)
+        }
+        Rejection::Stopped(stop) => Denial::Refused(refused(stop).into()),
+        Rejection::Misconfigured(error) => {
+            tracing::error!(target: "throttle", %error, "messages have no working throttle");
+            Denial::Refused(error.into())
+        }
+    })
+}
+
+/// What there is instead of a decision, where no response can be.
+pub(super) fn refused(stop: Stop) -> BackendError {
+    match stop {
+        Stop::Failed(error) => error,
+        Stop::Answered(response) => {
+            let status = response.status();
+            BackendError::new(
+                ErrorKind::Plugin,
+                format!("a function that is a setting refused the message with the status {status}"),
+            )
+        }
+    }
+}
+
+impl Denial {
+    /// The answer to a message that no handler has answered.
+    pub async fn finish<R: Outcome, S>(self, socket: &mut Socket<S>) -> R {
+        let refused = match self {
+            Self::Throttled(throttled, _) => {
+                socket.notify(throttled.retry_after()).await;
+                return R::skipped();
+            }
+            Self::Refused(refused) => refused,
+        };
+        let (code, reason) = match &refused {
+            Refused::Failed(error) if error.kind() == ErrorKind::Plugin => (close_code::POLICY, "refused"),
+            _ => (close_code::ERROR, "the rate limiter failed"),
+        };
+        if let Some(outcome) = R::refused(refused) {
+            return outcome;
+        }
+        socket.close(code, reason).await;
+        R::skipped()
+    }
+}
+
+/// The same connection. By this the compiler finds out whether its state is the one that the settings see.
+pub const fn same<S>(socket: &mut Socket<S>) -> &mut Socket<S> {
+    socket
+}

@@ -1,0 +1,105 @@
+//! What a message comes to that its function did not see.
+
+use std::convert::Infallible;
+use std::ops::ControlFlow;
+
+use crate::Refused;
+
+/// A return type of a function with `#[throttle_message]`: it can say that there is nothing to say.
+///
+/// A message that was denied is answered by a notice, and the connection goes on: nothing went wrong, so the outcome is
+/// the quiet one. Only where there is no decision at all the outcome is an error, if the type has one: `Result<_, E>`
+/// where `E` is made from [`Refused`]. Where it has none the connection is closed, with code 1008 if a function that is
+/// a setting refused, else with 1011.
+///
+/// | type | denied | no decision |
+/// |---|---|---|
+/// | `()` | `()` | `()`, and closed |
+/// | `Option<T>` | `None` | `None`, and closed |
+/// | `ControlFlow<B>` | `Continue(())` | `Continue(())`, and closed |
+/// | `Result<T, E>` of these | `Ok` of that | `Err` of the [`Refused`] |
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot say that the message was throttled",
+    label = "return nothing, an `Option`, a `ControlFlow<_>`, or a `Result` of one of these",
+    note = "the error of a `Result` implements `From<throttle::Refused>`"
+)]
+pub trait Outcome: Sized {
+    /// The client was told, and the connection goes on.
+    fn skipped() -> Self;
+
+    /// There is no decision; `None` if this type has no place for that.
+    fn refused(refused: Refused) -> Option<Self>;
+}
+
+macro_rules! without_error {
+    ($(($($parameter:ident)?) $outcome:ty: $skipped:expr;)*) => { $(
+        #[diagnostic::do_not_recommend]
+        impl $(<$parameter>)? Outcome for $outcome {
+            fn skipped() -> Self {
+                $skipped
+            }
+
+            fn refused(_: Refused) -> Option<Self> {
+                None
+            }
+        }
+    )* };
+}
+
+without_error! {
+    () (): ();
+    (T) Option<T>: None;
+    (B) ControlFlow<B>: ControlFlow::Continue(());
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: Outcome, E: From<Refused>> Outcome for Result<T, E> {
+    fn skipped() -> Self {
+        Ok(T::skipped())
+    }
+
+    fn refused(refused: Refused) -> Option<Self> {
+        Some(Err(refused.into()))
+    }
+}
+
+/// What the answer `H` of a message's `handler` is to the function: nothing, or the end of the connection.
+#[diagnostic::on_unimplemented(
+    message = "a `handler` that returns `{H}` does not fit a function that returns `{Self}`",
+    label = "the function returns `{Self}`",
+    note = "a message's `handler` returns nothing, so that the connection goes on, or to end it a `Result<(), E>` whose error the function's error is made from, or the function's own `ControlFlow<_>`"
+)]
+pub trait Handled<H>: Outcome {
+    /// The outcome of a message that the handler has answered.
+    fn handled(answer: H) -> Self;
+}
+
+#[diagnostic::do_not_recommend]
+impl<R: Outcome> Handled<()> for R {
+    fn handled((): ()) -> Self {
+        R::skipped()
+    }
+}
+
+/// No handler returns that. But while `()` is all that fits a function, the compiler takes every handler for one that
+/// returns it, and says only that it does not.
+#[diagnostic::do_not_recommend]
+impl<R: Outcome> Handled<Infallible> for R {
+    fn handled(answer: Infallible) -> Self {
+        match answer {}
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: Outcome, E: From<Refused> + From<F>, F> Handled<Result<(), F>> for Result<T, E> {
+    fn handled(answer: Result<(), F>) -> Self {
+        answer.map(|()| T::skipped()).map_err(E::from)
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<B> Handled<Self> for ControlFlow<B> {
+    fn handled(answer: Self) -> Self {
+        answer
+    }
+}
