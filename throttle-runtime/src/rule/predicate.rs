@@ -49,7 +49,6 @@ impl<E> Arg<role::rule, Value, E> for Rule {
 #[diagnostic::do_not_recommend]
 impl<R: Role, M, E, F: Shape<R, M, E>> Shape<R, If<M>, E> for Predicate<F> {}
 
-#[diagnostic::do_not_recommend]
 impl<F: Arg<role::rule, M, E>, M, E> Arg<role::rule, If<M>, E> for Predicate<F> {
     fn ask<'a>(&'a self, head: &'a mut Head<'_>) -> Soon<'a, Result<bool, Refusal>> {
         if self.rule.means(head) { self.function.ask(head) } else { Soon::now(Ok(false)) }
