@@ -89,7 +89,7 @@ async fn b052_two_failures_in_a_row_open_it_and_a_success_between_them_does_not(
 }
 
 #[tokio::test(start_paused = true)]
-async fn b053_while_it_is_open_the_primary_is_not_called() {
+async fn b053_s15_while_it_is_open_the_primary_is_not_called() {
     let bench = Bench::new(ON_ERROR, false).await;
     bench.open().await;
     let before = Instant::now();
@@ -113,7 +113,7 @@ async fn b054_of_a_hundred_requests_one_tries_if_it_is_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn b055_two_successes_close_it() {
+async fn b055_s15_s21_two_successes_close_it() {
     let bench = Bench::new(ON_ERROR, false).await;
     bench.open().await;
     bench.primary.heals();
@@ -253,4 +253,31 @@ async fn b057_a_try_that_panics_leaves_its_place() {
     assert!(tokio::spawn(async move { throttle.hit("a").await }).await.is_err_and(|error| error.is_panic()));
     bench.primary.heals();
     assert_eq!((bench.hit().await, bench.state()), (Source::Backend, State::HalfOpen));
+}
+
+#[throttle(
+    rate = "5/min",
+    uid = "as-in-production",
+    backend = "primary",
+    on_error = failover(
+        "standby",
+        CircuitBreaker::new().failure_threshold(5).recovery_timeout(seconds(30)).success_threshold(2)
+    )
+    .retries(2)
+    .delay(Duration::from_millis(50)),
+)]
+async fn s20_as_in_production() {}
+
+#[tokio::test(start_paused = true)]
+async fn s20_two_retries_and_then_the_fallback() {
+    let bench = Bench::new(ON_ERROR, false).await;
+    let app = service(Router::new().route("/", route(s20_as_in_production)), &bench.registry);
+    bench.primary.fails(DOWN);
+    let before = Instant::now();
+    assert_eq!((status(&app, "/").await, bench.primary.calls()), (StatusCode::OK, 3));
+    assert_eq!(before.elapsed(), Duration::from_millis(150));
+    let throttle = bench.registry.get("as-in-production").expect("used");
+    let counts = throttle.counts();
+    assert_eq!((counts.retries, counts.fallback, counts.allowed), (2, 1, 1));
+    assert_eq!(throttle.breaker().expect("there is one").info().failures, 1, "a request is one failure");
 }

@@ -43,7 +43,7 @@ async fn raising() {}
 async fn longer() {}
 
 #[tokio::test]
-async fn b033_allow_lets_the_request_pass_with_one_event() {
+async fn b033_s14_allow_lets_the_request_pass_with_one_event() {
     events::listen();
     let (registry, _) = broken(Settings::new()).await;
     let app = service(Router::new().route("/", route(open)), &registry);
@@ -56,7 +56,7 @@ async fn b033_allow_lets_the_request_pass_with_one_event() {
 }
 
 #[tokio::test]
-async fn b034_the_default_is_to_throttle_for_a_second() {
+async fn b034_s14_the_default_is_to_throttle_for_a_second() {
     let (registry, _) = broken(Settings::new()).await;
     let app = service(Router::new().route("/", route(closed)).route("/said", route(throttling)), &registry);
     for path in ["/", "/said"] {

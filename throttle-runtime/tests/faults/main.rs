@@ -4,6 +4,7 @@
 
 mod crowd;
 mod dropped;
+mod failover;
 mod forgotten;
 mod gone;
 mod late;
