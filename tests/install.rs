@@ -5,20 +5,29 @@ mod common;
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::get as route;
-use common::{Counted, status};
+use common::{Counted, events, status};
 use std::sync::atomic::Ordering;
-use throttle::{Registry, Settings, registry, throttle};
+use throttle::{Registry, Settings, registry, retry, throttle};
+use tracing::Level;
 
 #[throttle(rate = "1/min", key = global)]
 async fn limited() {}
 
+#[throttle(uid = "tried", rate = "1/min", on_error = retry(3))]
+#[expect(dead_code, reason = "for the report")]
+async fn tried() {}
+
 /// One test, since a process has one global registry.
 #[tokio::test]
 async fn b119_an_installed_registry_is_in_charge_of_everything() {
+    events::listen();
     let backend = Counted::default();
     let declared = registry().namespace("installed").backend("memory", backend.clone());
     let installed = declared.defaults(Settings::new().on_error("allow")).install().await.expect("a registry");
     assert_eq!(Registry::current().namespace(), "installed");
+    let report = events::seen(Level::INFO);
+    let tried = report.iter().find(|line| line.contains("uid=\"tried\"")).expect("a line for each attribute");
+    assert!(tried.contains("retry(3, 100ms, x2)") && tried.contains("budget=1.1s"), "{tried}");
     let app = Router::new().route("/", route(limited));
     assert_eq!(status(&app, "/").await, StatusCode::OK);
     assert_eq!(tokio::spawn(async move { status(&app, "/").await }).await.expect("a task"), 429);

@@ -144,7 +144,8 @@ impl RegistryBuilder {
     }
 
     /// Checks the whole program against this declaration, initialises the backends and puts the registry in
-    /// charge of everything.
+    /// charge of everything. One event at level INFO says of each attribute on what it runs, what is tried when that
+    /// fails, and how long a decision may take in all.
     ///
     /// # Errors
     ///
@@ -157,7 +158,10 @@ impl RegistryBuilder {
         let registry = self.checked(Registry::verify)?;
         registry.initialize(required).await?;
         match registry.clone().make_global() {
-            Ok(global) => Ok(global),
+            Ok(global) => {
+                global.announce();
+                Ok(global)
+            }
             Err(taken) => {
                 // What came up nobody else would close.
                 let _ = registry.close().await;

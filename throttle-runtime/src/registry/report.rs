@@ -32,6 +32,18 @@ impl Registry {
     }
 }
 
+impl Registry {
+    /// One event for each attribute: on what it runs, and how long a decision may take there.
+    pub(super) fn announce(&self) {
+        for site in crate::sites() {
+            let Ok(policy) = self.settle((site.uid(), site.name()), *site.settings()) else { continue };
+            let (uid, backend, on_error) = (site.uid(), &*policy.primary.name, policy.on_error.describe());
+            let rate = policy.rate.describe();
+            tracing::info!(target: "throttle", uid, rate, backend, on_error, budget = ?policy.budget, "a limit");
+        }
+    }
+}
+
 impl Declared {
     /// Every problem of what was declared, with the place where it was.
     pub(super) fn problems(&self) -> Vec<String> {
