@@ -136,6 +136,19 @@ async fn rules_of_the_layer_and_of_its_throttles_both_hold() {
 }
 
 #[tokio::test]
+async fn b102_what_is_decided_at_once_goes_by_the_rules_of_the_throttle_too() {
+    let registry = registry_at(&ManualClock::new()).await;
+    let settings = per_minute("1/min").only(Rule::path("/a/**")).bypass(Rule::path("/a/b"));
+    let app = app(ThrottleLayer::new([("api", settings)]), &registry);
+    for path in ["/b", "/a/b"] {
+        assert_eq!(twice(&app, path).await, [OK, OK], "{path}");
+    }
+    assert_eq!(twice(&app, "/a").await, [OK, DENIED]);
+    let counts = registry.get("api").expect("used").counts();
+    assert_eq!((counts.allowed, counts.denied, counts.skipped), (1, 1, 4));
+}
+
+#[tokio::test]
 async fn b104_a_throttle_of_a_layer_is_switched_off_and_on() {
     let registry = registry_at(&ManualClock::new()).await;
     let app = app(ThrottleLayer::new([("api", per_minute("1/min"))]), &registry);
@@ -353,13 +366,19 @@ async fn a_failing_backend_is_answered_by_the_policy() {
 }
 
 /// A service of neither axum nor a body that text can be made to.
-#[derive(Clone, Default)]
+#[derive(Default)]
 struct Plain {
     ready: bool,
     called: Arc<AtomicUsize>,
 }
 
-/// Not `Send` on purpose: the response needs to be that only where the service is asked to be.
+/// A clone has to be asked anew whether it is ready.
+impl Clone for Plain {
+    fn clone(&self) -> Self {
+        Self { ready: false, called: Arc::clone(&self.called) }
+    }
+}
+
 #[derive(Debug, Default, PartialEq)]
 struct Bytes(Vec<u8>);
 

@@ -33,7 +33,12 @@ async fn is_staff(State(staff): State<&'static str>, headers: HeaderMap) -> Resu
     }
 }
 
-#[throttle(uid = "staff", rate = "1/min", bypass = Rule::path("/staff/*").when(is_staff), state = &'static str)]
+#[throttle(
+    uid = "staff",
+    rate = "1/min",
+    bypass = [Rule::path("/staff/*").when(is_staff), Rule::path("/staff/free")],
+    state = &'static str
+)]
 async fn staff() {}
 
 #[throttle(uid = "function", rate = "1/min", only = [is_staff, Rule::path("/function/all")], state = &'static str)]
@@ -136,6 +141,8 @@ async fn functions_are_asked_last_and_may_end_the_request() {
     assert_eq!(as_user(&app, "/staff/a", b"bob").await, OK);
     assert_eq!(as_user(&app, "/staff/a", b"bob").await, DENIED);
     assert_eq!(ASKED.load(Ordering::SeqCst), 6);
+    assert_eq!(twice(&app, "/staff/free").await, [OK, OK]);
+    assert_eq!(ASKED.load(Ordering::SeqCst), 6, "the path has said it");
 
     assert_eq!(twice(&app, "/function/all").await, [OK, DENIED]);
     assert_eq!(ASKED.load(Ordering::SeqCst), 6, "the path has said it");

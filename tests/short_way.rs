@@ -52,6 +52,9 @@ async fn nobody() -> bool {
     false
 }
 
+#[throttle(rate = "2/min", only = "/rules", bypass = "/free")]
+async fn rules() {}
+
 #[throttle(rate = "3/min, 100/hour")]
 async fn two_limits() {}
 
@@ -59,7 +62,7 @@ async fn two_limits() {}
 #[throttle(rate = "100/hour", key = global)]
 async fn two_throttles() {}
 
-const PATHS: [&str; 10] = [
+const PATHS: [&str; 11] = [
     "/plain",
     "/legacy",
     "/silent",
@@ -68,6 +71,7 @@ const PATHS: [&str; 10] = [
     "/handled",
     "/dry",
     "/exempt",
+    "/rules",
     "/two_limits",
     "/two_throttles",
 ];
@@ -82,6 +86,9 @@ fn router() -> Router {
         .route("/handled", route(handled))
         .route("/dry", route(dry))
         .route("/exempt", route(exempt))
+        .route("/rules", route(rules))
+        .route("/free", route(rules))
+        .route("/rules/other", route(rules))
         .route("/two_limits", route(two_limits))
         .route("/two_throttles", route(two_throttles))
         .with_state("state")
@@ -112,6 +119,14 @@ async fn clients_see_the_same_of_the_global_registry_as_of_any_other() {
         assert_eq!(counts(&global), counts(&other), "{path}");
         assert!(counts(&global).allowed > 0, "{path}");
     }
+    for path in ["/free", "/rules/other"] {
+        for _ in 0..3 {
+            let free = seen(&short, path).await;
+            assert_eq!((&free, free.0), (&seen(&long, path).await, StatusCode::OK), "{path}");
+        }
+    }
+    assert_eq!(counts_of(&global, "rules"), counts_of(&other, "rules"));
+    assert_eq!(counts_of(&global, "rules").skipped, 6);
     global.disable_all();
     for _ in 0..3 {
         assert_eq!(get(&short, "/plain").await.status(), StatusCode::OK, "switched off");
