@@ -52,6 +52,7 @@ impl<S> FromRef<S> for NoState {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<R: Sync, S: FromRef<R>> FromRequestParts<R> for Caller<S> {
     type Rejection = Infallible;
 

@@ -2,7 +2,7 @@
 
 use axum::extract::ws::close_code;
 
-use super::{Outcome, Socket};
+use super::{Returned, Socket};
 use crate::admission::{self, Rejection, Stop};
 use crate::{BackendError, ErrorKind, Key, Refused, Site, Throttled};
 
@@ -12,7 +12,7 @@ pub enum Denial {
     /// The attribute of this number denied it; its handler, if it has one, has the word.
     Throttled(Throttled, usize),
     /// There is no decision.
-    Refused(Refused),
+    Undecided(Refused),
 }
 
 /// Decides a message against all sites of its function.
@@ -32,10 +32,10 @@ pub async fn decide<S: Send + Sync + 'static, const N: usize>(
             let number = sites.iter().position(denied).unwrap_or(N);
             Denial::Throttled(throttled, number)
         }
-        Rejection::Stopped(stop) => Denial::Refused(refused(stop).into()),
+        Rejection::Stopped(stop) => Denial::Undecided(refused(stop).into()),
         Rejection::Misconfigured(error) => {
             tracing::error!(target: "throttle", %error, "messages have no working throttle");
-            Denial::Refused(error.into())
+            Denial::Undecided(error.into())
         }
     })
 }
@@ -56,13 +56,13 @@ pub(super) fn refused(stop: Stop) -> BackendError {
 
 impl Denial {
     /// The answer to a message that no handler has answered.
-    pub async fn finish<R: Outcome, S>(self, socket: &mut Socket<S>) -> R {
+    pub async fn finish<R: Returned, S>(self, socket: &mut Socket<S>) -> R {
         let refused = match self {
             Self::Throttled(throttled, _) => {
                 socket.notify(throttled.retry_after()).await;
                 return R::skipped();
             }
-            Self::Refused(refused) => refused,
+            Self::Undecided(refused) => refused,
         };
         let (code, reason) = match &refused {
             Refused::Failed(error) if error.kind() == ErrorKind::Plugin => (close_code::POLICY, "refused"),

@@ -34,12 +34,12 @@
 mod caller;
 mod decide;
 mod notice;
-mod outcome;
+mod returned;
 mod socket;
 
 pub use caller::{Caller, NoState};
 #[doc(hidden)]
 pub use decide::{Denial, decide, same};
 pub use notice::notice;
-pub use outcome::{Handled, Outcome};
+pub use returned::{Handled, Returned};
 pub use socket::Socket;

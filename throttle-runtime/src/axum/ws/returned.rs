@@ -23,7 +23,7 @@ use crate::Refused;
     label = "return nothing, an `Option`, a `ControlFlow<_>`, or a `Result` of one of these",
     note = "the error of a `Result` implements `From<throttle::Refused>`"
 )]
-pub trait Outcome: Sized {
+pub trait Returned: Sized {
     /// The client was told, and the connection goes on.
     fn skipped() -> Self;
 
@@ -34,7 +34,7 @@ pub trait Outcome: Sized {
 macro_rules! without_error {
     ($(($($parameter:ident)?) $outcome:ty: $skipped:expr;)*) => { $(
         #[diagnostic::do_not_recommend]
-        impl $(<$parameter>)? Outcome for $outcome {
+        impl $(<$parameter>)? Returned for $outcome {
             fn skipped() -> Self {
                 $skipped
             }
@@ -53,7 +53,7 @@ without_error! {
 }
 
 #[diagnostic::do_not_recommend]
-impl<T: Outcome, E: From<Refused>> Outcome for Result<T, E> {
+impl<T: Returned, E: From<Refused>> Returned for Result<T, E> {
     fn skipped() -> Self {
         Ok(T::skipped())
     }
@@ -69,13 +69,13 @@ impl<T: Outcome, E: From<Refused>> Outcome for Result<T, E> {
     label = "the function returns `{Self}`",
     note = "a message's `handler` returns nothing, so that the connection goes on, or to end it a `Result<(), E>` whose error the function's error is made from, or the function's own `ControlFlow<_>`"
 )]
-pub trait Handled<H>: Outcome {
+pub trait Handled<H>: Returned {
     /// The outcome of a message that the handler has answered.
     fn handled(answer: H) -> Self;
 }
 
 #[diagnostic::do_not_recommend]
-impl<R: Outcome> Handled<()> for R {
+impl<R: Returned> Handled<()> for R {
     fn handled((): ()) -> Self {
         R::skipped()
     }
@@ -84,14 +84,14 @@ impl<R: Outcome> Handled<()> for R {
 /// No handler returns that. But while `()` is all that fits a function, the compiler takes every handler for one that
 /// returns it, and says only that it does not.
 #[diagnostic::do_not_recommend]
-impl<R: Outcome> Handled<Infallible> for R {
+impl<R: Returned> Handled<Infallible> for R {
     fn handled(answer: Infallible) -> Self {
         match answer {}
     }
 }
 
 #[diagnostic::do_not_recommend]
-impl<T: Outcome, E: From<Refused> + From<F>, F> Handled<Result<(), F>> for Result<T, E> {
+impl<T: Returned, E: From<Refused> + From<F>, F> Handled<Result<(), F>> for Result<T, E> {
     fn handled(answer: Result<(), F>) -> Self {
         answer.map(|()| T::skipped()).map_err(E::from)
     }
