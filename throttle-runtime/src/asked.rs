@@ -17,14 +17,14 @@ pin_project! {
     ///
     /// An `async fn` would say the same in three lines. But what it answers goes through memory wherever the
     /// compiler does not inline it, which it decides anew in every program: a fresh decision is written by single
-    /// words and read by double ones, for which a processor has to wait.
+    /// words and read by double ones, for which a processor has to wait. And it would have room for all that a decision
+    /// on a store needs, which is moved about with it also where the decision is made at once.
     pub(crate) struct Asked<'t, 'h, H, L, F> {
         throttle: &'t Throttle,
         mode: Mode,
         hit: Option<H>,
         long: L,
-        #[pin]
-        waiting: Option<F>,
+        waiting: Option<Pin<Box<F>>>,
         answer: Option<Answer>,
         payer: PhantomData<Hit<'h>>,
     }
@@ -45,16 +45,17 @@ where
     /// registers.
     #[inline(never)]
     fn wait(self: Pin<&mut Self>, hit: Option<Hit<'h>>, context: &mut Context<'_>) -> Poll<()> {
-        let mut this = self.project();
-        if let Some(hit) = hit {
-            let decision = (this.long)(this.throttle, hit, *this.mode);
-            this.waiting.set(Some(decision));
+        let this = self.project();
+        if let Some(mut hit) = hit {
+            if let Some(decision) = this.throttle.in_memory(&mut hit, *this.mode) {
+                *this.answer = Some(Ok(decision));
+                return Poll::Ready(());
+            }
+            *this.waiting = Some(Box::pin((this.long)(this.throttle, hit, *this.mode)));
         }
-        let Some(waiting) = this.waiting.as_mut().as_pin_mut() else {
-            panic!("`hit` polled after it was ready")
-        };
-        *this.answer = Some(ready!(waiting.poll(context)));
-        this.waiting.set(None);
+        let Some(waiting) = this.waiting else { panic!("`hit` polled after it was ready") };
+        *this.answer = Some(ready!(waiting.as_mut().poll(context)));
+        *this.waiting = None;
         Poll::Ready(())
     }
 }

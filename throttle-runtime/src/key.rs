@@ -177,6 +177,18 @@ impl Payer<'_> {
         }
     }
 
+    /// The key, which is made here if there is none yet.
+    pub(crate) fn as_key(&mut self) -> &Key {
+        if let Self::Part(part) = *self {
+            *self = Self::Key(Key::from(part));
+        }
+        match self {
+            Self::Key(key) => key,
+            Self::Borrowed(key) => key,
+            Self::Part(_) => unreachable!("it was made a key above"),
+        }
+    }
+
     pub(crate) fn into_key(self) -> Key {
         match self {
             Self::Part(part) => Key::from(part),

@@ -22,6 +22,8 @@ pub(crate) struct Policy {
     pub(crate) strategy: &'static dyn Strategy,
     /// The short way of its decisions, where there is one.
     pub(crate) short: Option<Short>,
+    /// Whether it is decided in memory and nothing about it has to be asked.
+    pub(crate) in_memory: bool,
     /// What keeps its states apart, where the periods are the same for every request.
     pub(crate) domain: Option<Domain>,
     pub(crate) key: &'static dyn Ask<role::key>,
@@ -99,6 +101,7 @@ impl Policy {
             strategy: settings.strategy?,
             domain: None,
             short: None,
+            in_memory: false,
             key: settings.key?,
             cost,
             class: settings.class,
@@ -130,6 +133,10 @@ impl Policy {
             standby.map(|standby| Arc::new(Carry::new(standby.share, Arc::clone(scope), self.strategy)));
         let limited = self.rates.as_ref().filter(|rates| !rates.is_unlimited());
         self.domain = limited.map(|rates| Domain::new(scope, self.strategy, rates));
+        self.in_memory = self.domain.is_some()
+            && !self.dry_run
+            && self.class.is_none()
+            && self.primary.backend.engine().is_some();
         let ways = self.domain.zip(limited).filter(|_| !self.dry_run && self.class.is_none());
         self.short =
             ways.and_then(|(domain, rates)| Short::new(&*self.primary.backend, domain, self.strategy, rates));

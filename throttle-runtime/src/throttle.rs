@@ -11,7 +11,7 @@ use http::request::Parts;
 
 use crate::admission::{self, Terms, Ticket};
 use crate::asked::Asked;
-use crate::backend::Mode;
+use crate::backend::{Charge, Mode};
 use crate::counters::{Counters, Counts, Event};
 use crate::key::Payer;
 use crate::plug::Head;
@@ -272,6 +272,24 @@ impl Throttle {
             self.count(if quota.fits() { Event::Allowed } else { Event::Denied });
         }
         Some(quota)
+    }
+
+    /// The decision of the memory backend where nothing has to be asked first. It needs no future, as that backend
+    /// waits for nobody and does not fail.
+    pub(crate) fn in_memory(&self, hit: &mut Hit<'_>, mode: Mode) -> Option<Decision> {
+        let policy = self.policy();
+        let asks_nobody = policy.in_memory && self.is_enabled() && hit.rates.is_none() && hit.class.is_none();
+        let (rates, domain) = policy.rates.as_ref().filter(|_| asks_nobody).zip(policy.domain)?;
+        let cost = hit.cost.or(policy.units).filter(|&cost| cost > 0 || mode == Mode::Peek)?;
+        let (key, strategy) = (hit.payer.as_key(), policy.strategy);
+        let (scope, load) = (self.scope(), strategy.load());
+        let charge = [Charge { scope, key, strategy, rates, cost, class: Class::NONE, load, domain }];
+        let verdict = policy.primary.backend.decide(&charge, mode).ready().ok()?.ok()?;
+        let decision = Decision::by_backend(&verdict.quotas);
+        if mode == Mode::Take {
+            self.count(Event::of(Ok(&decision)));
+        }
+        Some(decision)
     }
 
     async fn decide(&self, hit: Hit<'_>, mode: Mode) -> Result<Decision, BackendError> {

@@ -25,7 +25,8 @@ pub(crate) async fn decide(tickets: &[&Ticket<'_>], mode: Mode, head: &mut Head<
             Err(error) => stages.give_up(0..tickets.len(), &error, 1, head).await,
         }
     } else {
-        stages.run(head).await;
+        // Its future is larger than all others, and would be part of that of every decision.
+        Box::pin(stages.run(head)).await;
     }
     stages.answers
 }

@@ -41,9 +41,10 @@ impl Member {
 
     /// Initialises the backend if nobody has. Whoever comes while another one is at it does not wait for that.
     pub(crate) async fn prepare(&self, deadline: Duration) -> Result<(), BackendError> {
-        if self.is_ready() {
-            return Ok(());
-        }
+        if self.is_ready() { Ok(()) } else { Box::pin(self.prepare_first(deadline)).await }
+    }
+
+    async fn prepare_first(&self, deadline: Duration) -> Result<(), BackendError> {
         match self.readiness.turn.try_lock() {
             Ok(turn) => self.initialize(turn, deadline).await,
             Err(_) => Err(self.busy()),
