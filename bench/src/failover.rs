@@ -4,7 +4,7 @@
 //! throttles take the short way, which those on a store never do.
 
 use std::error::Error;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use throttle::backend::{Backend, Charge, Memory, Mode, Reply, Verdict};
@@ -55,7 +55,7 @@ impl Backend for Store {
 }
 
 const BREAKER: CircuitBreaker =
-    CircuitBreaker::new().failure_threshold(1).recovery_timeout(std::time::Duration::from_secs(86_400));
+    CircuitBreaker::new().failure_threshold(1).recovery_timeout(Duration::from_hours(24));
 
 /// The throttles that are compared: the cell, the subject, and the subject that it is compared with.
 const SUBJECTS: [(&str, &str, &str); 6] = [
