@@ -21,8 +21,8 @@ pub(super) struct Word {
     pub(super) heard: u64,
 }
 
-/// Units that were used, and how many microseconds later one of them comes back.
-type Used = (u64, u64);
+/// Units that were used, and how many microseconds later one of them comes back, and all.
+type Used = (u64, u64, u64);
 
 /// Answers of the same time come in any order; nothing is so late as this, in microseconds.
 const LATEST: u64 = 1_000_000;
@@ -33,9 +33,10 @@ impl Word {
         let used = charge.rates.iter().zip(quotas).map(|(rate, quota)| {
             let whole = || left(charge.strategy, &State::EMPTY, charge.arrival(*rate, 0, now));
             if rate.is_unlimited() {
-                (0, 0)
+                (0, 0, 0)
             } else {
-                (whole().saturating_sub(quota.remaining()), micros(quota.next_after()))
+                let used = whole().saturating_sub(quota.remaining());
+                (used, micros(quota.next_after()), micros(quota.reset_after()))
             }
         });
         Self { class: charge.class, used: used.collect(), at, heard: now }
@@ -56,17 +57,26 @@ impl Word {
 
     /// The state that says the same about a limit, as if all that was used had been charged when that was heard.
     pub(super) fn state(&self, limit: usize, strategy: &dyn Strategy, arrival: Arrival) -> State {
-        let (used, next) = self.used.get(limit).copied().unwrap_or_default();
+        let (used, next, reset) = self.used.get(limit).copied().unwrap_or_default();
         let heard = arrival.at(self.heard);
-        let state = charged(strategy, &State::EMPTY, heard, used);
         if used == 0 {
-            return state;
+            return if reset == 0 { State::EMPTY } else { self.part(strategy, heard, reset) };
         }
+        let state = charged(strategy, &State::EMPTY, heard, used);
         // Of a capacity that is not whole units, a part of one may be used beside them.
         match next.saturating_sub(micros(ask(strategy, &state, heard).next_after())) {
             0 => state,
             early => charged(strategy, &State::EMPTY, heard.at(self.heard.saturating_add(early)), used),
         }
+    }
+}
+
+impl Word {
+    /// A part of a unit that comes back so many microseconds later: what is left of one that was charged before.
+    fn part(&self, strategy: &dyn Strategy, heard: Arrival, reset: u64) -> State {
+        let unit = charged(strategy, &State::EMPTY, heard, 1);
+        let before = micros(ask(strategy, &unit, heard).reset_after()).saturating_sub(reset);
+        charged(strategy, &State::EMPTY, heard.at(self.heard.saturating_sub(before)), 1)
     }
 }
 
