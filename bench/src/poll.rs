@@ -5,7 +5,10 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 /// The value of a future that does not wait for anything, as none of the memory backend does.
-#[inline]
+///
+/// It stands for an `.await`, which is part of the function where it is written, however many there are.
+#[expect(clippy::inline_always, reason = "an `.await` is no call")]
+#[inline(always)]
 pub(crate) fn at_once<F: Future>(future: F) -> F::Output {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(value) => value,
