@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Kinds;
 use crate::BackendError;
-use crate::random::random;
+use crate::random;
 
 /// How often, and after which waits, a failed request is sent again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,11 +35,7 @@ impl Retry {
     /// The wait before a retry, the first of which is number 0.
     pub(crate) fn wait(&self, retry: u32) -> Duration {
         let longest = self.longest(retry);
-        if !self.jitter {
-            return longest;
-        }
-        let micros = u64::try_from(longest.as_micros()).unwrap_or(u64::MAX);
-        Duration::from_micros(random() % micros.saturating_add(1))
+        if self.jitter { random::part(longest) } else { longest }
     }
 
     /// All waits added up, at the longest.

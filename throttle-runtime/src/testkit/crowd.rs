@@ -1,7 +1,5 @@
 //! Many at once.
 
-use std::hash::{BuildHasher, Hasher, RandomState};
-
 use super::Outcome;
 
 /// Runs so many tasks side by side, and gives back what each of them has found.
@@ -16,9 +14,4 @@ where
         found.push(task.await??);
     }
     Ok(found)
-}
-
-/// From the randomness that the standard library seeds its maps with.
-pub(super) fn random() -> u64 {
-    RandomState::new().build_hasher().finish()
 }

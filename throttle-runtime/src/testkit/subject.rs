@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::backend::{Store, Stored};
-use crate::testkit::crowd::random;
+use crate::random;
 use crate::{Clock, ManualClock};
 
 /// A store or a backend under test.
@@ -18,7 +18,7 @@ pub struct Subject<T> {
 impl<T> Subject<T> {
     /// A subject whose time passes by itself.
     pub fn new(it: T) -> Self {
-        Self { it: Arc::new(it), clock: None, name: format!("kit-{:016x}", random()) }
+        Self { it: Arc::new(it), clock: None, name: format!("kit-{:016x}", random::number()) }
     }
 
     /// A subject that lives by this clock, which tests then move instead of waiting.

@@ -1,6 +1,5 @@
 //! Entries on the servers: reading them with the generation of their namespace, and writing what is to replace them.
 
-use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +9,7 @@ use super::nodes::Nodes;
 use super::protocol::{Command, Reply, When};
 use super::seen::Seen;
 use super::value::Value;
-use crate::{BackendError, Clock};
+use crate::{BackendError, Clock, random};
 
 /// What is kept in Memcached beside each value: its generation, and until when it holds.
 #[derive(Debug)]
@@ -60,7 +59,7 @@ impl Servers {
                 },
                 _ => None,
             };
-            let value = random().to_string();
+            let value = random::number().to_string();
             let begin = Command::Set { key: name, value: value.as_bytes(), ttl: 0, when: unchanged(cas) };
             self.nodes.ask(key, begin).await?;
         }
@@ -106,11 +105,6 @@ pub(super) const fn unchanged(cas: Option<u64>) -> When {
         Some(cas) => When::Unchanged(cas),
         None => When::Missing,
     }
-}
-
-/// A number that no generation had before.
-pub(super) fn random() -> u64 {
-    RandomState::new().hash_one(())
 }
 
 /// The key of the generation of a key's namespace: no store key has this sign.

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use super::protocol::{Command, Reply, When};
 use super::seen::Read;
-use super::servers::{Found, Servers, generation_of, random, unchanged};
+use super::servers::{Found, Servers, generation_of, unchanged};
 use super::value::Value;
 use crate::backend::Store;
-use crate::{BackendError, ErrorKind};
+use crate::{BackendError, ErrorKind, random};
 
 impl Store for Servers {
     type Error = BackendError;
@@ -31,7 +31,7 @@ impl Store for Servers {
     }
 
     async fn reset(&self, prefix: &str) -> Result<(), BackendError> {
-        let (name, new) = (generation_of(prefix), random().to_string());
+        let (name, new) = (generation_of(prefix), random::number().to_string());
         let set = Command::Set { key: &name, value: new.as_bytes(), ttl: 0, when: When::Always };
         self.nodes.ask_all(set).await
     }

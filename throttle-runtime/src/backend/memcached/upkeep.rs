@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::connection::{Answer, IN_FLIGHT, Request, Up};
 use super::protocol::Reply;
-use crate::random::random;
+use crate::random;
 
 const CONNECT: Duration = Duration::from_secs(1);
 /// A server that owes replies and sends nothing for so long is taken for gone.
@@ -41,7 +41,8 @@ pub(super) async fn keep_up(address: String, mut queue: mpsc::Receiver<Request>,
         if queue.is_closed() {
             return;
         }
-        sleep(jittered(pause)).await;
+        // Processes that lost the same server must not come back together.
+        sleep(random::part(pause)).await;
         pause = (pause * 2).min(PAUSES[1]);
     }
 }
@@ -50,11 +51,6 @@ async fn connect(address: &str) -> io::Result<TcpStream> {
     let stream = timeout(CONNECT, TcpStream::connect(address)).await??;
     stream.set_nodelay(true)?;
     Ok(stream)
-}
-
-/// Between nothing and all of it, so that processes that lost the same server do not come back together.
-fn jittered(pause: Duration) -> Duration {
-    pause * u32::try_from(random() >> 40).unwrap_or(u32::MAX) / (1 << 24)
 }
 
 /// Sends requests and hands out replies until the connection breaks; `Ok` if nobody is left to ask. Only a reply makes

@@ -10,8 +10,9 @@ use super::failure::nonsense;
 use super::question::{Question, States};
 use super::scripts::{READ, WRITE};
 use super::servers::Servers;
-use super::{random, stored};
+use super::stored;
 use crate::backend::{Mode, Verdict};
+use crate::random;
 use crate::strategy::State;
 use crate::{BackendError, ErrorKind};
 

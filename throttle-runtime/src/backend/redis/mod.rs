@@ -10,7 +10,6 @@ mod engine;
 mod failure;
 mod names;
 mod question;
-mod random;
 mod reset;
 mod scripted;
 mod scripts;

@@ -1,10 +1,11 @@
 //! One record that nobody else changes: by a lock of the store, or by a mark in the record itself.
 
 use super::client::Client;
-use super::patience::{Patience, random};
+use super::patience::Patience;
 use super::record::{Hold, Record};
 use super::transaction::A_WHILE;
 use super::{Store, name};
+use crate::random;
 use crate::{BackendError, ErrorKind};
 
 /// One record that nobody else changes.
@@ -41,7 +42,7 @@ impl<S: Store> Client<S> {
         name: &str,
         is_wanted: &(dyn Fn() -> bool + Sync),
     ) -> Result<Holding, BackendError> {
-        let (token, mut patience) = (random(), Patience::new());
+        let (token, mut patience) = (random::number(), Patience::new());
         while is_wanted() {
             let found = self.call(self.store.get(name)).await?;
             let (record, hold) = Record::read(found.as_deref()).split();

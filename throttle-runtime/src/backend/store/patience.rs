@@ -1,11 +1,11 @@
 //! Waiting for others, each time longer and never in step with them.
 
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::Store;
+use crate::random;
 
 /// Growing random pauses.
 #[derive(Debug)]
@@ -23,14 +23,9 @@ impl Patience {
     pub(super) async fn wait(&mut self, most: Duration) {
         let longest = (1_000_u64 << self.0.min(10)).min(LONGEST);
         self.0 += 1;
-        let pause = Duration::from_micros(1 + random() % longest);
+        let pause = Duration::from_micros(1 + random::number() % longest);
         tokio::time::sleep(pause.min(most)).await;
     }
-}
-
-/// From the randomness that the standard library seeds its maps with.
-pub(super) fn random() -> u64 {
-    RandomState::new().build_hasher().finish()
 }
 
 /// What [`Store::get_lock`] does unless a store has a better way.

@@ -1,8 +1,9 @@
 //! The numbers of a breaker: after how many failures it opens, and for how long.
 
 use std::fmt;
-use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
+
+use crate::random;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Rules {
@@ -46,9 +47,7 @@ impl Rules {
             return wait;
         }
         let most = u128::from(wait) * u128::from(self.jitter) / 100;
-        // Each state of this kind has other keys, even for one value.
-        let random = RandomState::new().hash_one(wait);
-        let part = (u128::from(random) * (most + 1)) >> u64::BITS;
+        let part = (u128::from(random::number()) * (most + 1)) >> u64::BITS;
         wait.saturating_sub(u64::try_from(part).unwrap_or(wait)).max(1)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::random::random;
+use crate::random;
 
 /// An opening of a breaker, as one number. Whoever reads it knows how long it lasts by when the word is gone, so clocks
 /// may differ; what it says of that is for those who cannot see it go.
@@ -22,7 +22,7 @@ impl Word {
     pub(super) fn new(tag: Option<u32>, left: u64) -> Self {
         let millis = u32::try_from(left.div_ceil(1_000)).unwrap_or(u32::MAX);
         #[expect(clippy::cast_possible_truncation, reason = "any part of it is random")]
-        let tag = tag.unwrap_or_else(|| random() as u32);
+        let tag = tag.unwrap_or_else(|| random::number() as u32);
         Self { tag, millis }
     }
 

@@ -20,8 +20,9 @@ use crate::backend::redis::failure::nonsense;
 use crate::backend::redis::question::States;
 use crate::backend::redis::scripts::HOLD;
 use crate::backend::redis::servers::Servers;
-use crate::backend::redis::{random, stored};
+use crate::backend::redis::stored;
 use crate::clock::Clock;
+use crate::random;
 use crate::{BackendError, ErrorKind};
 
 /// States that nobody else changes.

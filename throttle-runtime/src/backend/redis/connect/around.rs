@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
 use crate::BackendError;
-use crate::backend::redis::random;
+use crate::random;
 
 /// How long one is waited for before the next one is asked as well.
 const PATIENCE: Duration = Duration::from_millis(100);

@@ -12,7 +12,8 @@ use tokio::time::{sleep, timeout};
 
 use super::connection::Connection;
 use super::slot::Slot;
-use crate::backend::redis::{failure, random, scripts};
+use crate::backend::redis::{failure, scripts};
+use crate::random;
 use crate::{BackendError, ErrorKind};
 
 /// How long one attempt may take, with everything that makes a connection ready for requests.
