@@ -46,8 +46,8 @@ where
     #[inline(never)]
     fn wait(self: Pin<&mut Self>, hit: Option<Hit<'h>>, context: &mut Context<'_>) -> Poll<()> {
         let this = self.project();
-        if let Some(mut hit) = hit {
-            if let Some(decision) = this.throttle.in_memory(&mut hit, *this.mode) {
+        if let Some(hit) = hit {
+            if let Some(decision) = this.throttle.in_memory(&hit, *this.mode) {
                 *this.answer = Some(Ok(decision));
                 return Poll::Ready(());
             }

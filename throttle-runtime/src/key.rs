@@ -177,15 +177,11 @@ impl Payer<'_> {
         }
     }
 
-    /// The key, which is made here if there is none yet.
-    pub(crate) fn as_key(&mut self) -> &Key {
-        if let Self::Part(part) = *self {
-            *self = Self::Key(Key::from(part));
-        }
+    pub(crate) fn to_key(&self) -> Cow<'_, Key> {
         match self {
-            Self::Key(key) => key,
-            Self::Borrowed(key) => key,
-            Self::Part(_) => unreachable!("it was made a key above"),
+            Self::Part(part) => Cow::Owned(Key::from(*part)),
+            Self::Borrowed(key) => Cow::Borrowed(key),
+            Self::Key(key) => Cow::Borrowed(key),
         }
     }
 

@@ -276,14 +276,14 @@ impl Throttle {
 
     /// The decision of the memory backend where nothing has to be asked first. It needs no future, as that backend
     /// waits for nobody and does not fail.
-    pub(crate) fn in_memory(&self, hit: &mut Hit<'_>, mode: Mode) -> Option<Decision> {
+    pub(crate) fn in_memory(&self, hit: &Hit<'_>, mode: Mode) -> Option<Decision> {
         let policy = self.policy();
         let asks_nobody = policy.in_memory && self.is_enabled() && hit.rates.is_none() && hit.class.is_none();
         let (rates, domain) = policy.rates.as_ref().filter(|_| asks_nobody).zip(policy.domain)?;
         let cost = hit.cost.or(policy.units).filter(|&cost| cost > 0 || mode == Mode::Peek)?;
-        let (key, strategy) = (hit.payer.as_key(), policy.strategy);
+        let (key, strategy) = (hit.payer.to_key(), policy.strategy);
         let (scope, load) = (self.scope(), strategy.load());
-        let charge = [Charge { scope, key, strategy, rates, cost, class: Class::NONE, load, domain }];
+        let charge = [Charge { scope, key: &key, strategy, rates, cost, class: Class::NONE, load, domain }];
         let verdict = policy.primary.backend.decide(&charge, mode).ready().ok()?.ok()?;
         let decision = Decision::by_backend(&verdict.quotas);
         if mode == Mode::Take {
@@ -329,12 +329,7 @@ impl Throttle {
         };
         let terms = Terms { key: hit.payer.into_key(), rates, cost, class };
         let ticket = Ticket::new(Cow::Borrowed(self), Arc::clone(policy), terms);
-        let answers = admission::decide(&[&ticket], mode, &mut self.empty_head(&mut parts)).await;
-        match answers.into_iter().flatten().next() {
-            Some(answer) => answer.map(|decided| decided.decision),
-            // There is an answer for each ticket up to the first that denies.
-            None => Ok(Decision::passed(Source::Disabled)),
-        }
+        admission::decide_one(&ticket, mode, &mut self.empty_head(&mut parts)).await
     }
 
     fn empty_head<'a>(&'a self, parts: &'a mut Option<Parts>) -> Head<'a> {

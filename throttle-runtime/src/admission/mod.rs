@@ -2,13 +2,13 @@
 
 mod backend;
 mod budget;
+mod debts;
 mod known_keys;
 #[cfg(feature = "ws")]
 mod one;
 mod part;
 mod probe;
 mod react;
-mod settle;
 mod stages;
 mod ticket;
 
@@ -22,7 +22,7 @@ pub(crate) use backend::within;
 pub(crate) use known_keys::KnownKeys;
 #[cfg(feature = "ws")]
 pub(crate) use one::hit;
-pub(crate) use stages::decide;
+pub(crate) use stages::{decide, decide_one};
 pub(crate) use ticket::{Stop, Terms, Ticket};
 
 use crate::backend::Mode;

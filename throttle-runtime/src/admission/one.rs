@@ -2,11 +2,11 @@
 
 use std::borrow::Cow;
 
-use super::{KnownKeys, Stop, Ticket, decide};
+use super::{KnownKeys, Stop, Ticket, decide_one};
 use crate::backend::Mode;
 use crate::counters::Event;
 use crate::plug::Head;
-use crate::{Decision, Source, Throttle};
+use crate::{Decision, Throttle};
 
 /// Decides one use, and charges it if it fits. Everything is asked as for an attribute.
 pub(crate) async fn hit(
@@ -19,10 +19,7 @@ pub(crate) async fn hit(
         Ok(Err(source)) => return Ok(Decision::passed(source)),
         Err(refusal) => return Err(Stop::Answered(refusal)),
     };
-    let answer = decide(&[&ticket], Mode::Take, head).await.into_iter().flatten().next();
-    // There is an answer for each ticket up to the first that denies.
-    let decision = answer
-        .map_or(Ok(Decision::passed(Source::Disabled)), |answer| answer.map(|decided| decided.decision));
+    let decision = decide_one(&ticket, Mode::Take, head).await;
     throttle.count(Event::of(decision.as_ref()));
     decision.map_err(Stop::Failed)
 }

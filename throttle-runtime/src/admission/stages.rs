@@ -6,7 +6,7 @@ use super::backend::{ask, ask_standby};
 use super::budget::Budget;
 use super::part::{Part, Parts};
 use super::react::{react, warn};
-use super::{Charged, Decided, Ticket, settle};
+use super::{Charged, Decided, Ticket, debts};
 use crate::backend::{Mode, Verdict};
 use crate::counters::Event;
 use crate::failure::Permit;
@@ -31,6 +31,17 @@ pub(crate) async fn decide(tickets: &[&Ticket<'_>], mode: Mode, head: &mut Head<
     stages.answers
 }
 
+/// Decides a ticket that is alone.
+pub(crate) async fn decide_one(
+    ticket: &Ticket<'_>,
+    mode: Mode,
+    head: &mut Head<'_>,
+) -> Result<Decision, BackendError> {
+    // There is an answer for each ticket up to the first that is denied.
+    let answer = decide(&[ticket], mode, head).await.into_iter().flatten().next();
+    answer.map_or(Ok(Decision::passed(Source::Disabled)), |answer| answer.map(|decided| decided.decision))
+}
+
 struct Stages<'s, 't> {
     tickets: &'s [&'s Ticket<'t>],
     mode: Mode,
@@ -43,7 +54,10 @@ impl<'s> Stages<'s, '_> {
         let (parts, mut refused) = Part::entered(self.tickets);
         let mut asked = Parts::new();
         for part in parts {
-            match settle::pay(&self.of(&part.tickets), self.mode, budget.left()).await {
+            if self.is_over() {
+                return;
+            }
+            match debts::pay(&self.of(&part.tickets), self.mode, budget).await {
                 Ok(true) => asked.push(part),
                 Ok(false) => refused.push((Part { permit: None, ..part }, Source::Fallback)),
                 Err(error) => self.recover(part, error, budget, head).await,
@@ -60,13 +74,16 @@ impl<'s> Stages<'s, '_> {
                 }
                 Err(error) => {
                     for part in asked {
+                        if self.is_over() {
+                            return;
+                        }
                         self.recover(part, error.clone(), budget, head).await;
                     }
                 }
             }
         }
         for (part, source) in refused {
-            if self.answers.iter().flatten().any(|answer| !passes(answer)) {
+            if self.is_over() {
                 return;
             }
             self.stand_in(&part, Err(source), 0, head).await;
@@ -111,7 +128,7 @@ impl<'s> Stages<'s, '_> {
     /// What the backend says, unless somebody else is paying it what the other one has admitted.
     async fn ask_again(&self, part: &[usize], budget: Budget) -> Result<Option<Verdict>, BackendError> {
         let tickets = self.of(part);
-        if !settle::pay(&tickets, self.mode, budget.left()).await? {
+        if !debts::pay(&tickets, self.mode, budget).await? {
             return Ok(None);
         }
         ask(&tickets, self.mode, Some(budget.left())).await.map(Some)
@@ -155,7 +172,7 @@ impl<'s> Stages<'s, '_> {
             quotas = others;
             if let Some(carry) = ticket.policy.carry.as_ref().filter(|_| self.mode == Mode::Take) {
                 carry.heard(&ticket.charge(), own, verdict.at, ticket.now());
-                settle::pay_others(ticket);
+                debts::pay_others(ticket);
             }
         }
     }
@@ -204,6 +221,14 @@ impl<'s> Stages<'s, '_> {
         }
     }
 
+    /// Whether a ticket was denied, so that the others need not be asked about.
+    fn is_over(&self) -> bool {
+        let passes = |answer: &Result<Decided, BackendError>| {
+            answer.as_ref().is_ok_and(|decided| decided.decision.is_allowed())
+        };
+        self.answers.iter().flatten().any(|answer| !passes(answer))
+    }
+
     fn of(&self, part: &[usize]) -> SmallVec<[&'s Ticket<'s>; 1]> {
         part.iter().map(|index| self.tickets[*index]).collect()
     }
@@ -213,10 +238,6 @@ impl<'s> Stages<'s, '_> {
             self.tickets[*index].throttle.count(event);
         }
     }
-}
-
-fn passes(answer: &Result<Decided, BackendError>) -> bool {
-    answer.as_ref().is_ok_and(|decided| decided.decision.is_allowed())
 }
 
 fn is_open() -> BackendError {

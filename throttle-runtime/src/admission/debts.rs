@@ -1,25 +1,27 @@
 //! Paying the backend, when it is back, for what another one admitted in its place.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::runtime::Handle;
 
 use super::Ticket;
+use super::budget::Budget;
 use crate::BackendError;
 use crate::backend::Mode;
 
 /// Pays what those who pay for these tickets owe the backend. `false` if another request is at it: until it is done,
 /// the other backend decides, as only it knows what it has admitted. Who asks for nothing pays for nothing, either.
-pub(super) async fn pay(tickets: &[&Ticket<'_>], mode: Mode, left: Duration) -> Result<bool, BackendError> {
+pub(super) async fn pay(tickets: &[&Ticket<'_>], mode: Mode, budget: Budget) -> Result<bool, BackendError> {
     for ticket in tickets {
-        let Some(carry) = &ticket.policy.carry else { continue };
+        // As a rule nobody owes anything, and then there is nothing to look up.
+        let Some(carry) = ticket.policy.carry.as_ref().filter(|carry| carry.is_owed()) else { continue };
         let charge = ticket.charge();
         if carry.owes(&charge) {
             if mode == Mode::Peek {
                 return Ok(false);
             }
-            let (backend, deadline) = (&*ticket.policy.primary.backend, ticket.policy.deadline.min(left));
+            let (backend, deadline) =
+                (&*ticket.policy.primary.backend, ticket.policy.deadline.min(budget.left()));
             carry.pay(&charge, backend, deadline, ticket.now()).await?;
             if carry.owes(&charge) {
                 return Ok(false);
