@@ -2,6 +2,7 @@
 
 #![allow(dead_code, unreachable_pub, missing_docs, reason = "each test file uses its part")]
 
+#[path = "../../throttle-runtime/tests/events/mod.rs"]
 pub mod events;
 pub mod faulty;
 

@@ -1,58 +1,14 @@
-//! What this thread has heard of boards. Tracing remembers for each place in the code whether anybody listens, so there
-//! is one listener for the whole process.
+//! What this thread has heard of boards.
 
-use std::cell::RefCell;
-use std::fmt::{Debug, Write};
-use std::sync::Once;
+use tracing::Level;
 
-use tracing::field::{Field, Visit};
-use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Level, Metadata, Subscriber};
+#[path = "../events/mod.rs"]
+mod events;
 
-thread_local!(static LOG: RefCell<Vec<(Level, String)>> = const { RefCell::new(Vec::new()) });
-
-struct Recorder;
-
-struct Line(String);
-
-impl Visit for Line {
-    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        write!(self.0, "{field}={value:?} ").expect("a line");
-    }
-}
-
-impl Subscriber for Recorder {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.is_event() && metadata.target() == "throttle"
-    }
-
-    fn event(&self, event: &Event<'_>) {
-        let mut line = Line(String::new());
-        event.record(&mut line);
-        LOG.with_borrow_mut(|log| log.push((*event.metadata().level(), line.0)));
-    }
-
-    fn new_span(&self, _: &Attributes<'_>) -> Id {
-        Id::from_u64(1)
-    }
-
-    fn record(&self, _: &Id, _: &Record<'_>) {}
-    fn record_follows_from(&self, _: &Id, _: &Id) {}
-    fn enter(&self, _: &Id) {}
-    fn exit(&self, _: &Id) {}
-}
-
-/// Listens from now on.
-pub(crate) fn listen() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| tracing::subscriber::set_global_default(Recorder).expect("the only one"));
-    LOG.take();
-}
+pub(crate) use events::listen;
 
 /// How often it was said that a board is lost, and that one is back.
 pub(crate) fn losses() -> (usize, usize) {
-    let count = |level, said: &str| {
-        LOG.with_borrow(|log| log.iter().filter(|(of, line)| *of == level && line.contains(said)).count())
-    };
+    let count = |level, said| events::seen(level).iter().filter(|line| line.contains(said)).count();
     (count(Level::WARN, "not shared any more"), count(Level::INFO, "shared again"))
 }
