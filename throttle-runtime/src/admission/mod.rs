@@ -97,27 +97,25 @@ pub(crate) async fn admit<'s>(
     head: &mut Head<'_>,
     registry: &Registry,
 ) -> Result<Admission<'s>, Rejection> {
-    let mut drawn = Drawn { known: std::mem::take(known), ..Drawn::default() };
+    let mut drawn = Drawn::new(known);
     for (site, key) in sites.iter().zip(keys) {
         let throttle = site.throttle(registry).map_err(Rejection::Misconfigured)?;
-        let asked = drawn.draw(throttle, key, head).await;
-        if asked.is_err() {
-            *known = std::mem::take(&mut drawn.known);
-        }
-        asked?;
+        drawn.draw(throttle, key, head).await?;
     }
-    *known = std::mem::take(&mut drawn.known);
     drawn.decide(head).await
 }
 
 /// The tickets of a request whose throttles are asked one after the other what it comes to.
-#[derive(Default)]
-pub(crate) struct Drawn<'a> {
+pub(crate) struct Drawn<'a, 'k> {
     tickets: SmallVec<[Ticket<'a>; 1]>,
-    known: KnownKeys,
+    known: &'k mut KnownKeys,
 }
 
-impl<'a> Drawn<'a> {
+impl<'a, 'k> Drawn<'a, 'k> {
+    pub(crate) const fn new(known: &'k mut KnownKeys) -> Self {
+        Self { tickets: SmallVec::new_const(), known }
+    }
+
     /// Adds the ticket of the next throttle, if it applies. A key that is given is that of the function's arguments.
     pub(crate) async fn draw(
         &mut self,
@@ -125,7 +123,7 @@ impl<'a> Drawn<'a> {
         key: Option<Key>,
         head: &mut Head<'_>,
     ) -> Result<(), Rejection> {
-        match Ticket::draw(throttle, key, &mut self.known, head).await {
+        match Ticket::draw(throttle, key, self.known, head).await {
             Ok(ticket) => self.tickets.extend(ticket),
             Err(refusal) => return Err(Rejection::Stopped(Stop::Answered(refusal))),
         }

@@ -7,7 +7,7 @@ use http::Response;
 use http::request::Parts;
 
 use super::layer::Plan;
-use crate::admission::{self, Admission, AtOnce, Drawn, Rejection, Stop};
+use crate::admission::{self, Admission, AtOnce, Drawn, KnownKeys, Rejection, Stop};
 use crate::counters::Event;
 use crate::http::passed;
 use crate::plug::Head;
@@ -63,7 +63,8 @@ pub(super) async fn decide(plan: &Plan, parts: &mut Parts) -> Result<Permit, Rej
     if !included.map_err(|refusal| Rejection::Stopped(Stop::Answered(refusal)))? {
         return pass_by(plan, &registry).map_err(Rejection::Misconfigured);
     }
-    let mut drawn = Drawn::default();
+    let mut known = KnownKeys::default();
+    let mut drawn = Drawn::new(&mut known);
     for throttle in plan.throttles(&registry).map_err(Rejection::Misconfigured)? {
         drawn.draw(Cow::Owned(throttle), None, &mut head).await?;
     }
