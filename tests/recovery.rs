@@ -234,6 +234,17 @@ async fn what_a_recovery_names_is_checked_at_the_start() {
     );
 }
 
+#[tokio::test]
+async fn a_default_may_name_the_backend_of_some() {
+    let clock = ManualClock::new();
+    let defaults = Settings::new().rate("1/min").on_error(fallback("memory")).backend("primary");
+    let declared = declared_at(&clock).backend("primary", Faulty::new(&clock)).defaults(defaults);
+    let registry = declared.build().await.expect("nothing is wrong");
+    let own = registry.create("in-memory", Settings::new().backend("memory")).expect("it has no other");
+    assert!(own.hit("a").await.expect("a decision").is_allowed());
+    registry.create("in-the-store", Settings::new()).expect("it falls back to memory");
+}
+
 #[throttle(rate = "2/min", backend = "primary", on_error = fallback("standby").otherwise("throttle"))]
 async fn s18_in_an_attribute() {}
 

@@ -285,7 +285,8 @@ impl Registry {
         };
         let settings = own.or(*theirs).or(*defaults);
         let recovery = settings.on_error.and_then(Ask::recovery);
-        let rescue = recovery.map(|recovery| self.rescue(uid, &recovery, primary)).transpose();
+        let by_default = own.on_error.or(theirs.on_error).is_none();
+        let rescue = recovery.map(|recovery| self.rescue(uid, &recovery, primary, by_default)).transpose();
         let rescue = rescue.map_err(|problem| problems.push(problem)).ok().flatten();
         if !problems.is_empty() {
             return Err(problems);

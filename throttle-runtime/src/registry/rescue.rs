@@ -7,18 +7,21 @@ use crate::failure::Rescue;
 use crate::{Breaker, CircuitBreaker, Recovery};
 
 impl Registry {
-    /// What a recovery names, as it is here.
+    /// What a recovery names, as it is here. One that is said for all throttles may name the backend of some, which
+    /// then have no other to fall back to.
     pub(super) fn rescue(
         &self,
         uid: &str,
         recovery: &Recovery,
         primary: &Member,
+        by_default: bool,
     ) -> Result<Arc<Rescue>, String> {
         let backends = &self.0.declared.backends;
         let standby = match recovery.fallback.map(|fallback| fallback.name) {
             None => None,
             Some(name) => match backends.get(name) {
                 None => return Err(report::unknown_fallback(uid, name, backends.keys())),
+                Some((standby, _)) if standby.is(primary) && by_default => None,
                 Some((standby, _)) if standby.is(primary) => {
                     return Err(format!(
                         "`{uid}` runs on \"{}\" and falls back to the same: name another backend",
