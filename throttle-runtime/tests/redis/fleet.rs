@@ -5,6 +5,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use throttle_runtime::backend::{Redis, RedisBuilder};
+use tokio::task::spawn_blocking;
 
 use crate::server::Server;
 
@@ -54,7 +55,7 @@ impl Fleet {
 pub(crate) fn sentinel(master: &Server, password: Option<&'static str>, more: &str) -> Server {
     let configuration = format!(
         "sentinel monitor it 127.0.0.1 {} 2\n\
-         sentinel down-after-milliseconds it 500\n\
+         sentinel down-after-milliseconds it 2000\n\
          sentinel failover-timeout it 3000\n{more}",
         master.port,
     );
@@ -65,7 +66,18 @@ pub(crate) fn sentinel(master: &Server, password: Option<&'static str>, more: &s
 pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let started = Instant::now();
     while !is_so() {
-        assert!(started.elapsed() < Duration::from_secs(30), "{what} did not come");
+        assert!(started.elapsed() < Duration::from_secs(60), "{what} did not come");
         sleep(Duration::from_millis(20));
     }
+}
+
+/// A replica that has become a master: when that is, is for those who elect to say, not for us.
+pub(crate) async fn elected(replica: Server) -> Server {
+    let waits = spawn_blocking(move || {
+        // Whose connections sentinels cut as they do that.
+        let role = || replica.try_ask::<String>("INFO replication").unwrap_or_default();
+        until(&format!("another master {}", replica.port), || role().contains("role:master"));
+        replica
+    });
+    waits.await.expect("a replica")
 }

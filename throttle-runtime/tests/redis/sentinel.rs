@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
 use crate::failures::{DEADLINE, hit, recovers};
-use crate::fleet::{Fleet, sentinel, until};
+use crate::fleet::{Fleet, elected, sentinel, until};
 use crate::served::Served;
 use crate::server::Server;
 
@@ -60,7 +60,7 @@ async fn a_master_that_dies_under_load_is_followed_by_its_replica() {
     sleep(Duration::from_millis(200)).await;
     let Fleet { master, replica, sentinels: _sentinels } = fleet;
     let _restart = master.kill();
-    sleep(Duration::from_millis(100)).await;
+    let replica = elected(replica).await;
     recovers(&redis).await;
     on.store(false, Ordering::Relaxed);
     let (failed, slowest) = load.await.expect("the load");
@@ -79,11 +79,10 @@ async fn a_master_that_hangs_is_followed_by_its_replica() {
     let (key, rates) = (Key::from(7_u32), [Rate::per_day(3)]);
     let charges = [Charge::new("t", &key, &FixedWindow, &rates, 2)];
     redis.decide(&charges, Mode::Take).await.expect("a decision");
-    until("the charge at the replica", || fleet.replica.ask::<u64>("DBSIZE") == 1);
-    fleet.master.stop();
-    while hit(&redis, 0).await.is_ok() {
-        sleep(Duration::from_millis(10)).await;
-    }
+    let Fleet { master, replica, sentinels: _sentinels } = fleet;
+    until("the charge at the replica", || replica.ask::<u64>("DBSIZE") == 1);
+    master.stop();
+    let _replica = elected(replica).await;
     recovers(&redis).await;
     let verdict = redis.decide(&charges, Mode::Take).await.expect("a decision");
     assert_eq!(verdict.quotas[0].remaining(), 1);

@@ -2,10 +2,12 @@
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use redis::{Client, Connection, FromRedisValue};
+use tempfile::TempDir;
 use throttle_runtime::backend::{Redis, RedisBuilder};
 
 /// A running `redis-server`.
@@ -14,8 +16,8 @@ pub(crate) struct Server {
     pub(crate) port: u16,
     password: Option<&'static str>,
     options: Vec<String>,
-    /// Whether another one takes its place.
-    is_killed: bool,
+    /// Where it writes: of its own, as what is left by another on its port would be loaded.
+    home: Arc<TempDir>,
 }
 
 impl Server {
@@ -33,15 +35,12 @@ impl Server {
     }
 
     fn fresh(password: Option<&'static str>, options: &[&str]) -> Self {
-        let port = free_port();
-        // What another one on the same port has saved would be loaded.
-        let _ = std::fs::remove_file(format!("{DIRECTORY}/{port}.rdb"));
-        Self::on(port, password, options.iter().map(ToString::to_string).collect(), &[])
+        Self::on(free_port(), password, options.iter().map(ToString::to_string).collect(), home(), &[])
     }
 
     /// With variables of the environment, until it ends.
     pub(crate) fn with_environment(environment: &[(&str, &str)]) -> Self {
-        Self::on(free_port(), None, Vec::new(), environment)
+        Self::on(free_port(), None, Vec::new(), home(), environment)
     }
 
     /// A node of a cluster, that has no slots and knows nobody yet.
@@ -51,27 +50,28 @@ impl Server {
 
     /// The same with a password, or more options.
     pub(crate) fn node_with(password: Option<&'static str>, more: &[&str]) -> Self {
-        let port = port_of_node();
         let options = [
             "--cluster-enabled",
             "yes",
-            "--cluster-config-file",
-            &format!("{port}.nodes"),
             "--cluster-node-timeout",
             "2000",
+            // A replica goes on trying to be elected, however long a busy machine lets it wait.
+            "--cluster-replica-validity-factor",
+            "0",
             "--cluster-require-full-coverage",
             "no",
             "--repl-diskless-sync-delay",
             "0",
         ];
         let options = options.iter().chain(more).map(ToString::to_string).collect();
-        Self::on(port, password, options, &[])
+        Self::on(port_of_node(), password, options, home(), &[])
     }
 
     fn on(
         port: u16,
         password: Option<&'static str>,
         options: Vec<String>,
+        home: Arc<TempDir>,
         environment: &[(&str, &str)],
     ) -> Self {
         let mut command = Command::new(program());
@@ -86,28 +86,35 @@ impl Server {
             "--appendonly",
             "no",
         ]);
-        command.args(["--dir", DIRECTORY, "--dbfilename", &format!("{port}.rdb")]).args(&options);
+        command.arg("--dir").arg(home.path()).args(&options);
         if let Some(password) = password {
             command.args(["--requirepass", password]);
         }
-        Self::by(command, port, password, options)
+        Self::by(command, port, password, options, home)
     }
 
     /// A sentinel with this configuration.
     pub(crate) fn sentinel(password: Option<&'static str>, configuration: &str) -> Self {
-        let port = free_port();
-        let file = format!("{DIRECTORY}/{port}.conf");
-        let configuration = format!("port {port}\nbind 127.0.0.1\ndir {DIRECTORY}\n{configuration}");
+        let (port, home) = (free_port(), home());
+        let file = home.path().join("sentinel.conf");
+        let directory = home.path().display();
+        let configuration = format!("port {port}\nbind 127.0.0.1\ndir {directory}\n{configuration}");
         std::fs::write(&file, configuration).expect("a configuration");
         let mut command = Command::new(program());
-        command.args([&file, "--sentinel"]);
-        Self::by(command, port, password, Vec::new())
+        command.arg(&file).arg("--sentinel");
+        Self::by(command, port, password, Vec::new(), home)
     }
 
-    fn by(mut command: Command, port: u16, password: Option<&'static str>, options: Vec<String>) -> Self {
+    fn by(
+        mut command: Command,
+        port: u16,
+        password: Option<&'static str>,
+        options: Vec<String>,
+        home: Arc<TempDir>,
+    ) -> Self {
         let child = command.stdout(Stdio::null()).spawn();
         let child = child.expect("no redis-server: install it with `apt-get install redis-server`");
-        let mut server = Self { child, port, password, options, is_killed: false };
+        let mut server = Self { child, port, password, options, home };
         let started = Instant::now();
         while server.try_connect().is_none() {
             let ended = server.child.try_wait().expect("a child");
@@ -133,12 +140,16 @@ impl Server {
 
     /// What another client of the server does.
     pub(crate) fn ask<T: FromRedisValue>(&self, command: &str) -> T {
+        self.try_ask(command).expect("an answer")
+    }
+
+    pub(crate) fn try_ask<T: FromRedisValue>(&self, command: &str) -> Option<T> {
         let mut words = command.split(' ');
         let mut command = redis::cmd(words.next().expect("a command"));
         words.for_each(|word| {
             command.arg(word);
         });
-        command.query(&mut self.connect()).expect("an answer")
+        command.query(&mut self.try_connect()?).ok()
     }
 
     /// A connection of another client.
@@ -175,9 +186,9 @@ impl Server {
     pub(crate) fn kill(mut self) -> impl FnOnce() -> Self {
         let (port, password, options) = (self.port, self.password, std::mem::take(&mut self.options));
         // What it has saved is for the next one.
-        self.is_killed = true;
+        let home = Arc::clone(&self.home);
         self.end();
-        move || Self::on(port, password, options, &[])
+        move || Self::on(port, password, options, home, &[])
     }
 
     /// The server stands still, with its connections open.
@@ -204,14 +215,15 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.end();
-        for kind in ["rdb", "conf", "nodes"].into_iter().filter(|_| !self.is_killed) {
-            let _ = std::fs::remove_file(format!("{DIRECTORY}/{}.{kind}", self.port));
-        }
     }
 }
 
-/// Where servers put what they write.
+/// Where tests put what they write.
 pub(crate) const DIRECTORY: &str = env!("CARGO_TARGET_TMPDIR");
+
+fn home() -> Arc<TempDir> {
+    Arc::new(TempDir::new_in(DIRECTORY).expect("a directory"))
+}
 
 /// The server that is tested: Redis of any version, or Valkey.
 fn program() -> String {
