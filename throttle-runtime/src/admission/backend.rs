@@ -13,11 +13,12 @@ use crate::{BackendError, ErrorKind, Quota, Rate, Soon};
 pub(super) async fn ask(
     tickets: &[&Ticket<'_>],
     mode: Mode,
-    left: Option<Duration>,
+    left: Duration,
 ) -> Result<Verdict, BackendError> {
-    let Some((first, deadline)) = tickets.first().zip(deadline(tickets, left)) else {
+    let Some((first, deadline)) = tickets.first().zip(deadline(tickets)) else {
         return Ok(Verdict::new(SmallVec::new(), 0));
     };
+    let deadline = deadline.min(left);
     first.policy.primary.prepare(deadline).await?;
     let charges: SmallVec<[Charge<'_>; 1]> = tickets.iter().map(|ticket| ticket.charge()).collect();
     call(&*first.policy.primary.backend, &charges, mode, deadline).await
@@ -29,7 +30,7 @@ pub(super) async fn ask_standby(
     tickets: &[&Ticket<'_>],
     mode: Mode,
 ) -> Result<Verdict, BackendError> {
-    let deadline = deadline(tickets, None).unwrap_or_default();
+    let deadline = deadline(tickets).unwrap_or_default();
     standby.member.prepare_or_wait(deadline).await?;
     let backend = &*standby.member.backend;
     for ticket in tickets {
@@ -43,9 +44,8 @@ pub(super) async fn ask_standby(
     call(backend, &charges, mode, deadline).await
 }
 
-fn deadline(tickets: &[&Ticket<'_>], left: Option<Duration>) -> Option<Duration> {
-    let deadline = tickets.iter().map(|ticket| ticket.policy.deadline).min()?;
-    Some(left.map_or(deadline, |left| deadline.min(left)))
+fn deadline(tickets: &[&Ticket<'_>]) -> Option<Duration> {
+    tickets.iter().map(|ticket| ticket.policy.deadline).min()
 }
 
 async fn call(

@@ -6,20 +6,20 @@ use tokio::time::Instant;
 
 use super::Ticket;
 
-/// The time that is left for attempts and for the waits between them.
+/// When there is no time left for attempts and for the waits between them; `None` where there is but one attempt, which
+/// has its deadline.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Budget(Instant);
+pub(super) struct Budget(Option<Instant>);
 
 impl Budget {
     /// That of the ticket that has the most.
     pub(super) fn of(tickets: &[&Ticket<'_>]) -> Self {
-        let budget = tickets.iter().map(|ticket| ticket.policy.budget).max().unwrap_or_default();
-        let now = Instant::now();
+        let tried = tickets.iter().filter(|ticket| ticket.policy.rescue.is_some());
         // What is longer than the clock can say is as good as no end.
-        Self(now.checked_add(budget).unwrap_or_else(|| now + Duration::from_secs(86_400)))
+        Self(tried.map(|ticket| ticket.policy.budget).max().and_then(|most| Instant::now().checked_add(most)))
     }
 
     pub(super) fn left(self) -> Duration {
-        self.0.saturating_duration_since(Instant::now())
+        self.0.map_or(Duration::MAX, |end| end.saturating_duration_since(Instant::now()))
     }
 }

@@ -3,6 +3,7 @@
 mod backend;
 mod budget;
 mod debts;
+mod healthy;
 mod known_keys;
 #[cfg(feature = "ws")]
 mod one;

@@ -22,7 +22,7 @@ pub(super) type Refused<'s> = SmallVec<[(Part<'s>, Source); 1]>;
 
 impl<'s> Part<'s> {
     /// The tickets by what is tried for them.
-    fn all(tickets: &'s [&'s Ticket<'_>]) -> Parts<'s> {
+    pub(super) fn all(tickets: &'s [&'s Ticket<'_>]) -> Parts<'s> {
         let mut parts = Parts::new();
         for (index, ticket) in tickets.iter().enumerate() {
             let rescue = ticket.policy.rescue.as_deref();

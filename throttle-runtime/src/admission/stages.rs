@@ -4,6 +4,7 @@ use smallvec::SmallVec;
 
 use super::backend::{ask, ask_standby};
 use super::budget::Budget;
+use super::healthy::Healthy;
 use super::part::{Part, Parts};
 use super::react::{react, warn};
 use super::{Charged, Decided, Ticket, debts};
@@ -19,14 +20,20 @@ pub(crate) type Answers = SmallVec<[Option<Result<Decided, BackendError>>; 1]>;
 /// Decides tickets that share a backend.
 pub(crate) async fn decide(tickets: &[&Ticket<'_>], mode: Mode, head: &mut Head<'_>) -> Answers {
     let mut stages = Stages { tickets, mode, answers: tickets.iter().map(|_| None).collect() };
-    if tickets.iter().all(|ticket| ticket.policy.rescue.is_none()) {
-        match ask(tickets, mode, None).await {
-            Ok(verdict) => stages.keep(0..tickets.len(), &verdict, Source::Backend),
-            Err(error) => stages.give_up(0..tickets.len(), &error, 1, head).await,
+    let budget = Budget::of(tickets);
+    // The futures of what else may come are larger than all others, and would be part of that of every decision.
+    let Some(healthy) = Healthy::find(tickets) else {
+        Box::pin(stages.run(budget, head)).await;
+        return stages.answers;
+    };
+    match ask(tickets, mode, budget.left()).await {
+        Ok(verdict) => {
+            healthy.succeeded();
+            stages.answered(0..tickets.len(), &verdict);
         }
-    } else {
-        // Its future is larger than all others, and would be part of that of every decision.
-        Box::pin(stages.run(head)).await;
+        Err(error) => {
+            Box::pin(stages.recover_all(healthy.into_parts(tickets), error, budget, head)).await;
+        }
     }
     stages.answers
 }
@@ -49,8 +56,7 @@ struct Stages<'s, 't> {
 }
 
 impl<'s> Stages<'s, '_> {
-    async fn run(&mut self, head: &mut Head<'_>) {
-        let budget = Budget::of(self.tickets);
+    async fn run(&mut self, budget: Budget, head: &mut Head<'_>) {
         let (parts, mut refused) = Part::entered(self.tickets);
         let mut asked = Parts::new();
         for part in parts {
@@ -66,20 +72,12 @@ impl<'s> Stages<'s, '_> {
         if !asked.is_empty() {
             let all: SmallVec<[usize; 1]> =
                 asked.iter().flat_map(|part| part.tickets.iter().copied()).collect();
-            match ask(&self.of(&all), self.mode, Some(budget.left())).await {
+            match ask(&self.of(&all), self.mode, budget.left()).await {
                 Ok(verdict) => {
                     asked.into_iter().filter_map(|part| part.permit).for_each(Permit::succeeded);
-                    self.hear(&all, &verdict);
-                    self.keep(all, &verdict, Source::Backend);
+                    self.answered(all, &verdict);
                 }
-                Err(error) => {
-                    for part in asked {
-                        if self.is_over() {
-                            return;
-                        }
-                        self.recover(part, error.clone(), budget, head).await;
-                    }
-                }
+                Err(error) => self.recover_all(asked, error, budget, head).await,
             }
         }
         for (part, source) in refused {
@@ -87,6 +85,21 @@ impl<'s> Stages<'s, '_> {
                 return;
             }
             self.stand_in(&part, Err(source), 0, head).await;
+        }
+    }
+
+    async fn recover_all(
+        &mut self,
+        parts: Parts<'s>,
+        error: BackendError,
+        budget: Budget,
+        head: &mut Head<'_>,
+    ) {
+        for part in parts {
+            if self.is_over() {
+                return;
+            }
+            self.recover(part, error.clone(), budget, head).await;
         }
     }
 
@@ -114,8 +127,7 @@ impl<'s> Stages<'s, '_> {
             match self.ask_again(&part.tickets, budget).await {
                 Ok(Some(verdict)) => {
                     part.permit.take().into_iter().for_each(Permit::succeeded);
-                    self.hear(&part.tickets, &verdict);
-                    return self.keep(part.tickets, &verdict, Source::Backend);
+                    return self.answered(part.tickets, &verdict);
                 }
                 Ok(None) => return self.stand_in(&part, Err(Source::Fallback), attempts, head).await,
                 Err(again) => error = again,
@@ -131,7 +143,7 @@ impl<'s> Stages<'s, '_> {
         if !debts::pay(&tickets, self.mode, budget).await? {
             return Ok(None);
         }
-        ask(&tickets, self.mode, Some(budget.left())).await.map(Some)
+        ask(&tickets, self.mode, budget.left()).await.map(Some)
     }
 
     /// The other backend, and then the policy: after an error, or for another reason not to ask the first one.
@@ -164,10 +176,15 @@ impl<'s> Stages<'s, '_> {
         }
     }
 
+    fn answered(&mut self, tickets: impl IntoIterator<Item = usize> + Clone, verdict: &Verdict) {
+        self.hear(tickets.clone(), verdict);
+        self.keep(tickets, verdict, Source::Backend);
+    }
+
     /// What the backend said about tickets that another one may have to decide about soon.
-    fn hear(&self, tickets: &[usize], verdict: &Verdict) {
+    fn hear(&self, tickets: impl IntoIterator<Item = usize>, verdict: &Verdict) {
         let mut quotas = &verdict.quotas[..];
-        for ticket in tickets.iter().map(|index| self.tickets[*index]) {
+        for ticket in tickets.into_iter().map(|index| self.tickets[index]) {
             let (own, others) = quotas.split_at(ticket.rates.len());
             quotas = others;
             if let Some(carry) = ticket.policy.carry.as_ref().filter(|_| self.mode == Mode::Take) {

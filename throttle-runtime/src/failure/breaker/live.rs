@@ -112,14 +112,17 @@ impl Breaker {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
+    /// Lets a request pass, if it is closed.
+    #[inline]
+    pub(crate) fn pass(&self) -> Option<Permit<'_>> {
+        let word = self.0.word();
+        word.is_closed().then(|| Permit::pass(self, word.generation()))
+    }
+
     /// What becomes of a request: to be asked before the backend is.
     #[inline]
     pub(crate) fn enter(&self) -> Entry<'_> {
-        let word = self.0.word();
-        if word.is_closed() {
-            return Entry::Pass(Permit::pass(self, word.generation()));
-        }
-        self.enter_broken(word)
+        self.pass().map_or_else(|| self.enter_broken(self.0.word()), Entry::Pass)
     }
 
     #[cold]
