@@ -8,7 +8,7 @@ use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
 use throttle::Rate;
 use throttle::strategy::{
-    Adaptive, Arrival, Class, CostBasedTokenBucket, FixedWindow, Gcra, LeakyBucket, LeakyBucketQueue,
+    Adaptive, Arrival, Calendar, Class, CostBasedTokenBucket, FixedWindow, Gcra, LeakyBucket, LeakyBucketQueue,
     PriorityQueue, QuotaWithRollover, SlidingWindowCounter, SlidingWindowLog, State, Strategy, TieredRate,
     TimeOfDay, Times, TokenBucket, TokenBucketWithDebt,
 };
@@ -122,6 +122,7 @@ fn strategy(kind: u8, [a, b, c, d]: [u16; 4]) -> Option<Box<dyn Strategy>> {
         11 => Box::new(
             TieredRate::new().tier("somebody", Times::ratio(within(a, 9).into(), within(b, 5).into())),
         ),
+        12 if d % 4 == 0 => Box::new(Calendar::in_zone(["UTC", "Europe/Berlin"][usize::from(c) % 2])),
         12 => {
             let (from, hours) = (u8::try_from(a % 24).ok()?, u8::try_from(within(b, 23)).ok()?);
             let zone = ["UTC", "Europe/Berlin", "Asia/Kolkata"][usize::from(c) % 3];

@@ -30,7 +30,7 @@ use crate::{
 
 #[cfg(feature = "time-zones")]
 #[allow(unused_imports, reason = "what the links of the pages lead to")]
-use crate::strategy::TimeOfDay;
+use crate::strategy::{Calendar, TimeOfDay};
 
 #[cfg(feature = "ws")]
 #[allow(unused_imports, reason = "what the links of the pages lead to")]

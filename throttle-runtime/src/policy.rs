@@ -67,12 +67,20 @@ impl Policy {
         let policy = Self::settled(name, settings, primary, rescue).ok_or_else(|| {
             ConfigError::one(format!("`{uid}` has no rate: give it one such as \"100/min\""))
         })?;
-        match policy.too_tight() {
-            Some((cost, rate)) => Err(ConfigError::one(format!(
+        if let Some((cost, rate)) = policy.too_tight() {
+            return Err(ConfigError::one(format!(
                 "`{uid}` never lets anything through: its cost of {cost} does not fit {rate}, however long one waits"
-            ))),
+            )));
+        }
+        match policy.misfit() {
+            Some(misfit) => Err(ConfigError::one(format!("the strategy of `{uid}` does not fit: {misfit}"))),
             None => Ok(policy),
         }
+    }
+
+    /// Why its strategy cannot enforce its limits, if they are constant.
+    fn misfit(&self) -> Option<String> {
+        self.rates?.iter().find_map(|rate| self.strategy.misfit(*rate))
     }
 
     /// The cost and the limit that it never fits, if both are constant and nothing about the caller matters.

@@ -16,12 +16,15 @@
 //! | [`QuotaWithRollover`] | the limit in every window, and a share of what was left in the one before | people pay for a quota |
 //! | [`Adaptive`] | in every window what the load leaves of the limit | clients may have much while there is plenty |
 //! | `TimeOfDay` | in every window a multiple of the limit for each hour (feature `time-zones`) | there is more to give at some hours |
+//! | `Calendar` | the limit in every day, week, month or year of a time zone (feature `time-zones`) | contracts speak of calendar months |
 //!
 //! A strategy knows neither storage nor clock: it is given the state and the time, and answers with the
 //! verdict and the new state. Every backend runs the same function.
 
 mod adaptive;
 mod backlog;
+#[cfg(feature = "time-zones")]
+mod calendar;
 mod class;
 mod cost_based_token_bucket;
 mod divisor;
@@ -44,11 +47,15 @@ mod times;
 mod token_bucket;
 mod token_bucket_with_debt;
 mod two_windows;
+#[cfg(feature = "time-zones")]
+mod zone;
 
 use std::fmt::Debug;
 
 pub use adaptive::Adaptive;
 pub(crate) use backlog::Backlog;
+#[cfg(feature = "time-zones")]
+pub use calendar::Calendar;
 pub use class::Class;
 pub use cost_based_token_bucket::CostBasedTokenBucket;
 pub use fixed_window::FixedWindow;
@@ -82,6 +89,8 @@ use crate::{Quota, Rate};
 pub(crate) static IN_LUA: &[&Lua] = &[
     &adaptive::LUA,
     &backlog::LUA,
+    #[cfg(feature = "time-zones")]
+    &calendar::LUA,
     &cost_based_token_bucket::LUA,
     &fixed_window::LUA,
     &leaky_bucket_queue::LUA,
@@ -195,6 +204,13 @@ pub trait Strategy: Debug + Send + Sync + 'static {
     /// What is wrong with this strategy, if it can only be told at run time: the registry reports it at the
     /// start. The default finds nothing.
     fn problem(&self) -> Option<String> {
+        None
+    }
+
+    /// Why it cannot enforce that limit, if it cannot: the registry reports it at the start where the limit is known
+    /// by then. The default enforces any.
+    fn misfit(&self, rate: Rate) -> Option<String> {
+        let _ = rate;
         None
     }
 

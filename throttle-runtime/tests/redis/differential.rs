@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use proptest::strategy::Strategy as Random;
 use proptest::test_runner::{Config, TestRunner};
 use throttle_runtime::backend::{Backend, Charge, Memory, Mode, Redis, Verdict};
-use throttle_runtime::strategy::{Class, Strategy, TimeOfDay, Times};
+use throttle_runtime::strategy::{Calendar, Class, Strategy, TimeOfDay, Times};
 use throttle_runtime::{Clock, Key, ManualClock, Quota, Rate};
 use tokio::runtime::Runtime;
 
@@ -197,6 +197,23 @@ fn hours_begin_at_the_same_microsecond() {
     let trace = Trace { is_steady: true, unit: 1, events };
     pair.replay("t", &night, &[Rate::per_day(10)], &trace).expect("the same");
     assert_eq!((server.calls("evalsha"), server.calls("eval")), (4, 0), "by a script each time");
+}
+
+/// Scripts know the windows of a calendar around now, each until its last microsecond: here days, over a night in which
+/// clocks are put forward.
+#[test]
+fn days_end_at_the_same_microsecond() {
+    let server = Server::start();
+    let pair = Pair::new(&server, false);
+    // 29 March 2026 in Berlin has 23 hours.
+    let (night, day) = (1_774_738_800_000_000 - START.cast_signed(), 23 * 3_600_000_000);
+    let event =
+        |gap| Event { request: Request::new(gap, 4), clients: vec![1], mode: Mode::Take, refund: None };
+    let events = [night - 2, 1, 1, 1, day - 3, 1, 1, 1].map(event).to_vec();
+    let trace = Trace { is_steady: true, unit: 1, events };
+    let berlin = Calendar::in_zone("Europe/Berlin");
+    pair.replay("t", &berlin, &[Rate::per_day(10)], &trace).expect("the same");
+    assert_eq!((server.calls("evalsha"), server.calls("eval")), (8, 0), "by a script each time");
 }
 
 #[test]

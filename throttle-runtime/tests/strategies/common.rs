@@ -7,9 +7,9 @@ use proptest::prelude::*;
 use proptest::strategy::Strategy as Random;
 use throttle_runtime::Rate;
 use throttle_runtime::strategy::{
-    Adaptive, Arrival, Class, CostBasedTokenBucket, FixedWindow, Gcra, LeakyBucket, LeakyBucketQueue,
-    PriorityQueue, QuotaWithRollover, SlidingWindowCounter, SlidingWindowLog, State, Step, Strategy,
-    TieredRate, TimeOfDay, Times, TokenBucket, TokenBucketWithDebt,
+    Adaptive, Arrival, Calendar, Class, CostBasedTokenBucket, FixedWindow, Gcra, LeakyBucket,
+    LeakyBucketQueue, PriorityQueue, QuotaWithRollover, SlidingWindowCounter, SlidingWindowLog, State, Step,
+    Strategy, TieredRate, TimeOfDay, Times, TokenBucket, TokenBucketWithDebt,
 };
 
 /// One request of a schedule.
@@ -105,6 +105,7 @@ pub(crate) fn windows() -> impl Random<Value = Box<dyn Strategy>> {
                 let times = Times::ratio(times, 3);
                 boxed(TimeOfDay::in_zone(zone).window(from, (from + hours) % 24, times))
             }),
+        prop::sample::select(vec!["UTC", "Europe/Berlin"]).prop_map(|zone| boxed(Calendar::in_zone(zone))),
         (0..=100_u8, 0..20_u64)
             .prop_map(|(percent, max)| boxed(QuotaWithRollover::new().rollover(percent).max_rollover(max))),
     ]
@@ -114,6 +115,7 @@ pub(crate) fn windows() -> impl Random<Value = Box<dyn Strategy>> {
 pub(crate) fn each() -> Vec<Box<dyn Strategy>> {
     vec![
         boxed(Adaptive::new()),
+        boxed(Calendar::in_zone("UTC")),
         boxed(FixedWindow),
         boxed(SlidingWindowLog),
         boxed(SlidingWindowCounter),

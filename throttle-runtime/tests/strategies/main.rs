@@ -1,6 +1,7 @@
 //! Every strategy: properties that all of them have, and each against a slow and obviously right form of itself.
 
 mod buckets;
+mod calendar;
 mod classes;
 mod common;
 mod properties;

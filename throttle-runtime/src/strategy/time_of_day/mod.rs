@@ -1,11 +1,9 @@
 //! Windows aligned to the clock, with a limit for each hour of the day.
 
-mod zone;
-
 #[cfg(feature = "redis")]
 use smallvec::SmallVec;
 
-use self::zone::{Span, Zone};
+use super::zone::{Span, Zone};
 use super::{Arrival, State, Step, Strategy, Times, fixed_window};
 use crate::Quota;
 #[cfg(feature = "redis")]
@@ -163,9 +161,7 @@ impl Strategy for TimeOfDay {
     }
 
     fn problem(&self) -> Option<String> {
-        let name = self.zone.0;
-        let problem = || format!("there is no time zone `{name}`: write one such as \"Europe/Berlin\"");
-        (!self.zone.exists()).then(problem)
+        self.zone.problem()
     }
 
     fn step(&self, state: &State, arrival: &Arrival) -> Step {

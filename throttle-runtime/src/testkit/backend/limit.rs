@@ -102,6 +102,8 @@ impl Answer {
 fn strategies(limit: u64) -> Vec<Arc<dyn Strategy>> {
     vec![
         Arc::new(Adaptive::new().load(|| 0)),
+        #[cfg(feature = "time-zones")]
+        Arc::new(crate::strategy::Calendar::in_zone("Europe/Berlin")),
         Arc::new(CostBasedTokenBucket::new()),
         Arc::new(FixedWindow),
         Arc::new(Gcra::new().burst(limit)),

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use jiff::fmt::temporal::DateTimeParser;
 use jiff::tz::TimeZone;
 
+use super::calendar::{Unit, Window};
 use crate::rate::{DAY, HOUR, SECOND};
 
 /// A time zone by its name.
@@ -28,14 +29,31 @@ struct Known {
     zone: TimeZone,
     /// The span of the latest request: the next is nearly always in it, too.
     latest: ArcSwap<Span>,
+    /// The same for the windows of a calendar.
+    windows: [ArcSwap<Window>; Unit::ALL],
 }
 
 /// Those that the program uses. A strategy is a constant, so it cannot keep its own.
 static KNOWN: ArcSwapOption<Vec<&'static Known>> = ArcSwapOption::const_empty();
 
 impl Zone {
-    pub(super) fn exists(self) -> bool {
-        self.known().is_some()
+    pub(super) fn problem(self) -> Option<String> {
+        let name = self.0;
+        let problem = || format!("there is no time zone `{name}`: write one such as \"Europe/Berlin\"");
+        self.known().is_none().then(problem)
+    }
+
+    /// The window of a calendar that a time is in.
+    pub(super) fn window(self, unit: Unit, at: u64) -> Option<Window> {
+        let known = self.known()?;
+        let latest = &known.windows[unit as usize];
+        let found = **latest.load();
+        if found.contains(at) {
+            return Some(found);
+        }
+        let window = Window::find(&known.zone, unit, at)?;
+        latest.store(Arc::new(window));
+        Some(window)
     }
 
     /// The span of a time that is now.
@@ -64,7 +82,8 @@ impl Zone {
     fn look_up(self) -> Option<&'static Known> {
         let zone = DateTimeParser::new().parse_time_zone(self.0).ok()?;
         let latest = ArcSwap::from_pointee(Span::find(&zone, 0));
-        let found: &Known = Box::leak(Box::new(Known { name: self.0, zone, latest }));
+        let windows = std::array::from_fn(|_| ArcSwap::from_pointee(Window::NONE));
+        let found: &Known = Box::leak(Box::new(Known { name: self.0, zone, latest, windows }));
         KNOWN.rcu(|known| {
             let others = known.iter().flat_map(|known| known.iter().copied());
             Some(Arc::new(others.chain([found]).collect::<Vec<_>>()))
@@ -73,13 +92,17 @@ impl Zone {
     }
 }
 
+pub(super) fn timestamp(micros: u64) -> Timestamp {
+    let micros = i64::try_from(micros).unwrap_or(i64::MAX);
+    Timestamp::from_microsecond(micros).unwrap_or(Timestamp::MAX)
+}
+
+pub(super) fn micros(at: Timestamp) -> u64 {
+    u64::try_from(at.as_microsecond()).unwrap_or(0)
+}
+
 impl Span {
     fn find(zone: &TimeZone, at: u64) -> Self {
-        let timestamp = |micros: u64| {
-            let micros = i64::try_from(micros).unwrap_or(i64::MAX);
-            Timestamp::from_microsecond(micros).unwrap_or(Timestamp::MAX)
-        };
-        let micros = |at: Timestamp| u64::try_from(at.as_microsecond()).unwrap_or(0);
         // That of this very microsecond, if there is one, is over.
         let before = zone.preceding(timestamp(at.saturating_add(1))).next();
         let after = zone.following(timestamp(at)).next();

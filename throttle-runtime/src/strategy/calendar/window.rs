@@ -1,0 +1,80 @@
+//! Days, weeks, months and years, as a time zone has them.
+
+use jiff::ToSpan;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
+use super::super::zone::{micros, timestamp};
+use crate::rate::DAY;
+
+const WEEK: u64 = 7 * DAY;
+const MONTH: u64 = 30 * DAY;
+const YEAR: u64 = 365 * DAY;
+
+/// What a calendar divides time into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::strategy) enum Unit {
+    Day,
+    Week,
+    Month,
+    Year,
+}
+
+impl Unit {
+    /// How many there are.
+    pub(in crate::strategy) const ALL: usize = 4;
+
+    /// The one that a period in microseconds stands for.
+    pub(super) const fn of(period: u64) -> Option<Self> {
+        match period {
+            DAY => Some(Self::Day),
+            WEEK => Some(Self::Week),
+            MONTH => Some(Self::Month),
+            YEAR => Some(Self::Year),
+            _ => None,
+        }
+    }
+
+    fn begin(self, date: Date) -> Option<Date> {
+        match self {
+            Self::Day => Some(date),
+            Self::Week => date.checked_sub(i64::from(date.weekday().to_monday_zero_offset()).days()).ok(),
+            Self::Month => Some(date.first_of_month()),
+            Self::Year => Some(date.first_of_year()),
+        }
+    }
+
+    fn next(self, begin: Date) -> Option<Date> {
+        let one = match self {
+            Self::Day => 1.day(),
+            Self::Week => 1.week(),
+            Self::Month => 1.month(),
+            Self::Year => 1.year(),
+        };
+        begin.checked_add(one).ok()
+    }
+}
+
+/// From its start until just before its end, in microseconds since the Unix epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::strategy) struct Window {
+    pub(super) start: u64,
+    pub(super) end: u64,
+}
+
+impl Window {
+    pub(in crate::strategy) const NONE: Self = Self { start: 0, end: 0 };
+
+    /// `None` beyond the calendar, which ends with the year 9999.
+    pub(in crate::strategy) fn find(zone: &TimeZone, unit: Unit, at: u64) -> Option<Self> {
+        let begin = unit.begin(zone.to_datetime(timestamp(at)).date())?;
+        // Where clocks are put forward at midnight, the day begins when they have been.
+        let midnight = |date: Date| date.to_zoned(zone.clone()).ok().map(|it| micros(it.timestamp()));
+        let found = Self { start: midnight(begin)?, end: midnight(unit.next(begin)?)? };
+        Some(found).filter(|window| window.contains(at))
+    }
+
+    pub(in crate::strategy) const fn contains(self, at: u64) -> bool {
+        self.start <= at && at < self.end
+    }
+}
