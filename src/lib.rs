@@ -55,8 +55,8 @@ pub use throttle_runtime::testkit;
 // What holds for a program.
 #[doc(inline)]
 pub use throttle_runtime::{
-    ConfigError, Counts, ProxyHeader, Registry, RegistryBuilder, Scoped, Settings, Site, Throttle, registry,
-    sites,
+    ConfigError, Counts, Networks, ProxyHeader, Registry, RegistryBuilder, Scoped, Settings, Site, Throttle,
+    registry, sites,
 };
 
 // When a store fails.

@@ -17,8 +17,8 @@
 
 #[allow(unused_imports, reason = "what the links of the pages lead to")]
 use crate::{
-    Counts, Decision, Failure, Headers, Hit, Identity, Key, ManualClock, Quota, Rate, Rates, Reaction,
-    Refused, Registry, RegistryBuilder, Rule, Settings, Source, Throttle, Throttled,
+    Counts, Decision, Failure, Headers, Hit, Identity, Key, ManualClock, Networks, Quota, Rate, Rates,
+    Reaction, Refused, Registry, RegistryBuilder, Rule, Settings, Source, Throttle, Throttled,
     backend::{Backend, Store, Stored},
     guide, problem_json, sites,
     strategy::{

@@ -89,10 +89,12 @@ fn plain_function(func: &Func, all: &[Args]) -> Result<()> {
             .map(|value| (value.span(), "handler", "the error type says what a denial becomes"));
         let headers = args.headers.as_ref().map(|value| (value.span(), "headers", "there is no response"));
         let state = args.state.as_ref().map(|value| (value.span(), "state", "there is no router"));
-        let rules = [(&args.only, "only"), (&args.bypass, "bypass")].into_iter().find_map(|(value, name)| {
+        let about_requests =
+            [(&args.allow, "allow"), (&args.deny, "deny"), (&args.only, "only"), (&args.bypass, "bypass")];
+        let about_requests = about_requests.into_iter().find_map(|(value, name)| {
             value.as_ref().map(|value| (value.span(), name, "there is no request"))
         });
-        handler.or(headers).or(state).or(rules)
+        handler.or(headers).or(state).or(about_requests)
     });
     match misplaced {
         Some((span, name, why)) => {

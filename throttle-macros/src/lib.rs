@@ -6,6 +6,7 @@ mod expand;
 mod item;
 mod key;
 mod message;
+mod network;
 mod returned;
 mod template;
 #[cfg(test)]

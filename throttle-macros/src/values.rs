@@ -7,6 +7,7 @@ use syn::{Error, Expr, ExprLit, Ident, Lit, LitStr, Result, UnOp};
 
 use crate::args::Args;
 use crate::item::Kind;
+use crate::network;
 use crate::template::respan;
 
 /// The static's part for one attribute, and the key that is made in the function, if it is.
@@ -43,6 +44,8 @@ impl Place<'_> {
             args.on_error.as_ref().map(|policy| self.named("on_error", policy)).transpose()?,
             self.handler(args.handler.as_ref())?,
             args.exempt.as_ref().map(|exempt| self.function("exempt", exempt)).transpose()?,
+            args.allow.as_ref().map(|list| self.networks("allow", list)).transpose()?,
+            args.deny.as_ref().map(|list| self.networks("deny", list)).transpose()?,
             args.only.as_ref().map(|rules| self.rules("only", rules)).transpose()?,
             args.bypass.as_ref().map(|rules| self.rules("bypass", rules)).transpose()?,
             args.headers.as_ref().map(|headers| self.headers(headers)),
@@ -178,6 +181,23 @@ impl Place<'_> {
                 format!("`{name}` is a path such as \"/api/**\", a `Rule`, or the path of an async fn"),
             )),
             None => Ok(self.asked("rule", &quote!(#rule))),
+        }
+    }
+
+    /// A list in quotes, whose words are read here, or any other.
+    fn networks(&self, name: &str, list: &Expr) -> Result<TokenStream> {
+        let private = self.private;
+        let field = Ident::new(name, list.span());
+        match literal(list) {
+            Some(Lit::Str(text)) => {
+                network::check(text)?;
+                Ok(quote_spanned!(text.span()=> #field: #private::Networks::new(#text)))
+            }
+            Some(other) => Err(Error::new(
+                other.span(),
+                format!("`{name}` is a list of networks such as \"10.0.0.0/8, 192.0.2.1\", or `Networks`"),
+            )),
+            None => Ok(quote_spanned!(list.span()=> #field: #list)),
         }
     }
 

@@ -19,6 +19,8 @@ pub struct Counts {
     pub would_deny: u64,
     /// Passed without asking the backend: switched off, exempt, unlimited or free.
     pub skipped: u64,
+    /// Not let in, as `deny` has the client.
+    pub forbidden: u64,
     /// The backend failed and the request was allowed.
     pub allowed_on_error: u64,
     /// The backend failed and the request was throttled.
@@ -45,6 +47,7 @@ pub(crate) enum Event {
     Denied,
     WouldDeny,
     Skipped,
+    Forbidden,
     AllowedOnError,
     ThrottledOnError,
     Raised,
@@ -56,7 +59,7 @@ pub(crate) enum Event {
 }
 
 impl Event {
-    const COUNT: usize = 12;
+    const COUNT: usize = 13;
 
     /// The event that a decision is.
     pub(crate) fn of(decision: Result<&Decision, &BackendError>) -> Self {
@@ -125,6 +128,7 @@ impl Counters {
             denied: sum(Event::Denied),
             would_deny: sum(Event::WouldDeny),
             skipped: sum(Event::Skipped),
+            forbidden: sum(Event::Forbidden),
             allowed_on_error: sum(Event::AllowedOnError),
             throttled_on_error: sum(Event::ThrottledOnError),
             raised: sum(Event::Raised),

@@ -32,7 +32,10 @@ pub async fn enter<const N: usize>(sites: &'static [Site; N], keys: [Option<Key>
         Ok(_) => Ok(()),
         Err(Rejection::Throttled(throttled, _)) => Err(throttled.into()),
         Err(Rejection::Stopped(Stop::Failed(error))) => Err(error.into()),
-        Err(Rejection::Stopped(Stop::Answered(_))) => Err(crate::throttle::no_request().into()),
+        // Lists are about clients, whom only requests have.
+        Err(Rejection::Stopped(Stop::Answered(_) | Stop::Forbidden)) => {
+            Err(crate::throttle::no_request().into())
+        }
         Err(Rejection::Misconfigured(error)) => Err(error.into()),
     }
 }

@@ -17,6 +17,7 @@ mod fingerprint;
 mod function;
 mod http;
 pub mod key;
+mod network;
 pub mod plug;
 mod policy;
 mod random;
@@ -56,6 +57,7 @@ pub use failure::{
 pub use function::Outcome;
 pub use http::{Generation, Headers, ProxyHeader, When};
 pub use key::{Identity, Key};
+pub use network::Networks;
 pub use rate::{Rate, RateError, Rates};
 pub use registry::{Registry, RegistryBuilder, Scoped, registry};
 pub use rule::Rule;

@@ -8,6 +8,7 @@ use crate::failure::{Carry, Rescue};
 use crate::fingerprint::Domain;
 use crate::http::Headers;
 use crate::http::fields::Advertised;
+use crate::network::Lists;
 use crate::plug::{Ask, role};
 use crate::registry::Member;
 use crate::rule::Rules;
@@ -39,6 +40,8 @@ pub(crate) struct Policy {
     pub(crate) carry: Option<Arc<Carry>>,
     pub(crate) handler: Option<&'static dyn Ask<role::handler>>,
     pub(crate) exempt: Option<&'static dyn Ask<role::exempt>>,
+    /// Whose clients are not limited, and whose are not let in.
+    pub(crate) lists: Option<Lists>,
     pub(crate) rules: Rules,
     pub(crate) headers: Headers,
     /// The throttle's name in header fields.
@@ -120,6 +123,7 @@ impl Policy {
             carry: None,
             handler: settings.handler,
             exempt: settings.exempt,
+            lists: None,
             rules: Rules {
                 only: settings.only.unwrap_or_default(),
                 bypass: settings.bypass.unwrap_or_default(),

@@ -8,7 +8,7 @@ use crate::http::source::Ip;
 use crate::plug::{Arg, Ask, Call, Role, Web, role, wrap};
 use crate::rule::{Asked, and};
 use crate::strategy::{FixedWindow, Strategy};
-use crate::{ConfigError, OnError};
+use crate::{ConfigError, Networks, OnError};
 
 macro_rules! settings {
     ($(#[$docs:meta])* pub struct Settings { $($name:ident: $type:ty,)* }) => {
@@ -68,6 +68,8 @@ settings! {
         on_error: &'static dyn Ask<role::on_error>,
         handler: &'static dyn Ask<role::handler>,
         exempt: &'static dyn Ask<role::exempt>,
+        allow: Networks,
+        deny: Networks,
         only: &'static [Asked],
         bypass: &'static [Asked],
         headers: Headers,
@@ -169,6 +171,21 @@ impl Settings {
         self
     }
 
+    /// The networks whose clients are not limited: a text such as `"10.0.0.0/8, 192.0.2.1"`, or [`Networks`]. They are
+    /// counted as [skipped](crate::Counts::skipped).
+    pub fn allow(mut self, networks: impl Into<Networks>) -> Self {
+        self.allow = Some(networks.into());
+        self
+    }
+
+    /// The networks whose clients are not let in, also if `allow` or `exempt` has them: a text, or [`Networks`]. They
+    /// are answered with status 403, or `PERMISSION_DENIED` in gRPC, before anything else is asked, and counted as
+    /// [forbidden](crate::Counts::forbidden).
+    pub fn deny(mut self, networks: impl Into<Networks>) -> Self {
+        self.deny = Some(networks.into());
+        self
+    }
+
     /// Which requests it is about: a [`Rule`](crate::Rule), or an async fn that answers a `bool`. Of several said
     /// here any will do; requests that none of them means are not limited.
     pub fn only<M: 'static>(mut self, rule: impl Arg<role::rule, M, Web<()>> + 'static) -> Self {
@@ -259,7 +276,7 @@ macro_rules! debug_text {
     )* };
 }
 
-debug_text!(&'static dyn Strategy, Headers, bool, Duration);
+debug_text!(&'static dyn Strategy, Headers, Networks, bool, Duration);
 
 impl Text for &'static str {
     fn text(&self) -> String {

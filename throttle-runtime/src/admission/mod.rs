@@ -126,7 +126,7 @@ impl<'a, 'k> Drawn<'a, 'k> {
     ) -> Result<(), Rejection> {
         match Ticket::draw(throttle, key, self.known, head).await {
             Ok(ticket) => self.tickets.extend(ticket),
-            Err(refusal) => return Err(Rejection::Stopped(Stop::Answered(refusal))),
+            Err(stop) => return Err(Rejection::Stopped(stop)),
         }
         Ok(())
     }
@@ -163,8 +163,8 @@ pub(crate) enum AtOnce {
 pub(crate) fn at_once(throttle: &Throttle, head: &Head<'_>) -> Option<AtOnce> {
     let policy = throttle.policy();
     // Only a throttle that goes this way has its rules and its key read here, and only one that limits.
-    let goes =
-        policy.short.is_some() && policy.exempt.is_none() && policy.units.is_some_and(|units| units > 0);
+    let asks = policy.exempt.is_some() || policy.lists.is_some();
+    let goes = policy.short.is_some() && !asks && policy.units.is_some_and(|units| units > 0);
     if !(goes && throttle.is_enabled()) {
         return None;
     }

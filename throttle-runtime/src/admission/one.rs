@@ -17,7 +17,7 @@ pub(crate) async fn hit(
     let ticket = match Ticket::draw(Cow::Borrowed(throttle), None, known, head).await {
         Ok(Ok(ticket)) => ticket,
         Ok(Err(source)) => return Ok(Decision::passed(source)),
-        Err(refusal) => return Err(Stop::Answered(refusal)),
+        Err(stop) => return Err(stop),
     };
     let decision = decide_one(&ticket, Mode::Take, head).await;
     throttle.count(Event::of(decision.as_ref()));

@@ -11,6 +11,7 @@ use crate::backend::Charge;
 use crate::counters::Event;
 use crate::failure::Share;
 use crate::fingerprint::Domain;
+use crate::network::Access;
 use crate::plug::{Head, Refusal};
 use crate::policy::Policy;
 use crate::rule;
@@ -23,6 +24,14 @@ pub(crate) enum Stop {
     Failed(BackendError),
     /// A plug-in function answered the request itself.
     Answered(Refusal),
+    /// A list has the client.
+    Forbidden,
+}
+
+impl From<Refusal> for Stop {
+    fn from(refusal: Refusal) -> Self {
+        Self::Answered(refusal)
+    }
 }
 
 /// What a request comes to for one throttle.
@@ -60,11 +69,19 @@ impl<'a> Ticket<'a> {
         given: Option<Key>,
         known: &mut KnownKeys,
         head: &mut Head<'_>,
-    ) -> Result<Result<Self, Source>, Refusal> {
+    ) -> Result<Result<Self, Source>, Stop> {
         let policy = Arc::clone(throttle.policy());
         let terms = match Self::terms(&throttle, &policy, given, known, head).await {
             // A dry run ends no request, whatever its functions say.
+            Err(Stop::Forbidden) if policy.dry_run => {
+                throttle.count(Event::WouldDeny);
+                return Ok(Err(Source::DryRun));
+            }
             Err(_) if policy.dry_run => Err(Source::DryRun),
+            Err(Stop::Forbidden) => {
+                throttle.count(Event::Forbidden);
+                return Err(Stop::Forbidden);
+            }
             terms => terms?,
         };
         match terms {
@@ -82,15 +99,22 @@ impl<'a> Ticket<'a> {
         given: Option<Key>,
         known: &mut KnownKeys,
         head: &mut Head<'_>,
-    ) -> Result<Result<Terms, Source>, Refusal> {
+    ) -> Result<Result<Terms, Source>, Stop> {
         if !throttle.is_enabled() {
             return Ok(Err(Source::Disabled));
         }
+        if head.is_request {
+            if !rule::ask(throttle.rules(policy), head).await? {
+                return Ok(Err(Source::Bypassed));
+            }
+            match policy.lists.as_ref().map(|lists| lists.access(head)) {
+                Some(Access::Denied) => return Err(Stop::Forbidden),
+                Some(Access::Free) => return Ok(Err(Source::Exempt)),
+                Some(Access::Limited) | None => {}
+            }
+        }
         if policy.rates.is_some_and(|rates| rates.is_unlimited()) {
             return Ok(Err(Source::Unlimited));
-        }
-        if head.is_request && !rule::ask(throttle.rules(policy), head).await? {
-            return Ok(Err(Source::Bypassed));
         }
         if let Some(exempt) = policy.exempt
             && exempt.ask(head).await?

@@ -5,7 +5,7 @@ use http::HeaderValue;
 use http::header::CONTENT_TYPE;
 
 use crate::admission::{Rejection, Stop};
-use crate::http::answer::{failed, misconfigured, too_many};
+use crate::http::answer::{failed, forbidden, misconfigured, too_many};
 use crate::plug::Head;
 use crate::{BackendError, Throttled};
 
@@ -27,6 +27,7 @@ impl Rejection {
                 }
             }
             Self::Stopped(Stop::Answered(response)) => response,
+            Self::Stopped(Stop::Forbidden) => forbidden(),
             Self::Stopped(Stop::Failed(error)) => error.into_response(),
             Self::Misconfigured(error) => misconfigured(error),
         }

@@ -14,6 +14,11 @@ pub(crate) fn too_many<B: From<String>>(report: &Report<'_>) -> Response<B> {
     response
 }
 
+/// Status 403, to whom a list does not let in.
+pub(crate) fn forbidden<B: From<String>>() -> Response<B> {
+    text(StatusCode::FORBIDDEN, "your network is not let in".to_owned())
+}
+
 /// Status 500 without details. The error itself is an extension of the response, for a layer that logs.
 pub(crate) fn failed<B: From<String>>(error: BackendError) -> Response<B> {
     let mut response = text(StatusCode::INTERNAL_SERVER_ERROR, "the rate limiter failed".to_owned());

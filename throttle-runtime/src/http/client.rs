@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use http::{HeaderMap, HeaderValue};
-use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use ipnet::{IpNet, Ipv6Net};
 
 /// How many entries of a list are looked at, from the right: real chains are a few hops long, and whoever
 /// sends ten thousand entries must not buy ten thousand look-ups.
@@ -67,14 +67,13 @@ impl Default for Clients {
 impl Clients {
     /// Trusts the proxies of a network such as `10.0.0.0/8`, or one proxy such as `192.168.1.1`.
     pub(crate) fn trust(&mut self, network: &str) -> Result<(), String> {
-        let parsed = network.parse().or_else(|_| network.parse().map(IpAddr::into));
-        let network = parsed.map_err(|_| {
+        let trusted = crate::network::network(network).ok_or_else(|| {
             format!(
                 "the trusted proxy {network:?} is neither a network nor an address: \
                  write one such as \"10.0.0.0/8\" or \"192.168.1.1\""
             )
         })?;
-        self.trusted.push(folded(network));
+        self.trusted.push(trusted);
         Ok(())
     }
 
@@ -142,14 +141,6 @@ impl Clients {
         let mut hops = entries.take(MOST_HOPS);
         hops.find(|hop| hop.is_none_or(|address| !self.trusts(address))).map(|hop| hop.unwrap_or(peer))
     }
-}
-
-/// An IPv4-mapped network as the IPv4 network that it is, because addresses are folded before they are
-/// compared with it.
-fn folded(network: IpNet) -> IpNet {
-    let IpNet::V6(v6) = network else { return network };
-    let v4 = v6.network().to_ipv4_mapped().zip(v6.prefix_len().checked_sub(96));
-    v4.and_then(|(address, prefix)| Ipv4Net::new(address, prefix).ok()).map_or(network, IpNet::V4)
 }
 
 /// The address of a header that must occur once: of two, nobody knows which the proxy wrote.

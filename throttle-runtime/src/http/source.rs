@@ -47,11 +47,8 @@ impl KeySource for Global {
 
 impl KeySource for Ip {
     fn key(&self, head: &Head<'_>) -> Key {
-        match peer(&head.parts.extensions) {
-            Some(peer) => {
-                let clients = &head.common.clients;
-                Key::from(clients.group(clients.address(peer, &head.parts.headers)))
-            }
+        match client(head) {
+            Some(client) => Key::from(head.common.clients.group(client)),
             None => {
                 head.common.warn_once_of_missing_peer();
                 Key::new(ANONYMOUS)
@@ -70,6 +67,11 @@ impl KeySource for Cookie {
     fn key(&self, head: &Head<'_>) -> Key {
         found_or_ip(head, cookie(&head.parts.headers, self.0))
     }
+}
+
+/// The address of the client: that of the peer, unless it is a trusted proxy which names another.
+pub(crate) fn client(head: &Head<'_>) -> Option<IpAddr> {
+    peer(&head.parts.extensions).map(|peer| head.common.clients.address(peer, &head.parts.headers))
 }
 
 /// Tagged, so that no value can imitate an address.

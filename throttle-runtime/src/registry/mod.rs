@@ -22,6 +22,7 @@ pub(crate) use member::Member;
 use crate::admission::within;
 use crate::backend::Memory;
 use crate::http::client::Clients;
+use crate::network::Lists;
 use crate::plug::Ask;
 use crate::policy::Policy;
 use crate::rule::Rules;
@@ -291,7 +292,10 @@ impl Registry {
         if !problems.is_empty() {
             return Err(problems);
         }
-        Policy::new((uid, name), settings, primary, rescue).map_err(|error| error.problems().to_vec())
+        let problems = |error: ConfigError| error.problems().to_vec();
+        let mut policy = Policy::new((uid, name), settings, primary, rescue).map_err(problems)?;
+        policy.lists = Lists::open(uid, &settings, self.0.common.clock.now()).map_err(problems)?;
+        Ok(policy)
     }
 }
 

@@ -67,10 +67,11 @@ async fn web(rejection: Rejection, parts: &mut Parts) -> Response<Body> {
 #[cfg(not(feature = "axum"))]
 async fn web(rejection: Rejection, _: &mut Parts) -> Response<Body> {
     use crate::admission::Stop;
-    use crate::http::answer::{failed, misconfigured, too_many};
+    use crate::http::answer::{failed, forbidden, misconfigured, too_many};
 
     match rejection {
         Rejection::Throttled(throttled, _) => too_many(&throttled.report()),
+        Rejection::Stopped(Stop::Forbidden) => forbidden(),
         Rejection::Stopped(Stop::Failed(error)) => failed(error),
         Rejection::Stopped(Stop::Answered(never)) => match never {},
         Rejection::Misconfigured(error) => misconfigured(error),

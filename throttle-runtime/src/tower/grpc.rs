@@ -9,6 +9,7 @@ use crate::http::answer;
 const STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 
+const PERMISSION_DENIED: HeaderValue = HeaderValue::from_static("7");
 const RESOURCE_EXHAUSTED: HeaderValue = HeaderValue::from_static("8");
 const INTERNAL: HeaderValue = HeaderValue::from_static("13");
 
@@ -28,6 +29,9 @@ pub(super) fn answer(rejection: Rejection, content_type: HeaderValue) -> Result<
             let mut response = status(RESOURCE_EXHAUSTED, &throttled.message());
             throttled.write_headers(response.headers_mut());
             response
+        }
+        Rejection::Stopped(Stop::Forbidden) => {
+            status(PERMISSION_DENIED, answer::forbidden::<String>().body())
         }
         Rejection::Stopped(Stop::Failed(error)) => internal(answer::failed(error)),
         Rejection::Misconfigured(error) => internal(answer::misconfigured(error)),
@@ -58,6 +62,14 @@ fn status(code: HeaderValue, message: &str) -> Response<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whom_a_list_does_not_let_in_has_no_permission() {
+        let content_type = HeaderValue::from_static("application/grpc");
+        let answer = answer(Rejection::Stopped(Stop::Forbidden), content_type);
+        let answer = answer.ok().expect("an answer of its own");
+        assert_eq!(answer.headers().get(STATUS), Some(&PERMISSION_DENIED));
+    }
 
     #[test]
     fn content_types_of_grpc_are_known_from_others() {

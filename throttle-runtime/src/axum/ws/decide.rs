@@ -44,6 +44,7 @@ pub async fn decide<S: Send + Sync + 'static, const N: usize>(
 pub(super) fn refused(stop: Stop) -> BackendError {
     match stop {
         Stop::Failed(error) => error,
+        Stop::Forbidden => BackendError::new(ErrorKind::Plugin, "a list does not let the client in"),
         Stop::Answered(response) => {
             let status = response.status();
             BackendError::new(

@@ -1,0 +1,157 @@
+//! Lists of networks: whose clients are let through, and whose are not let in.
+
+mod common;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use axum::http::{Request, StatusCode};
+use axum::response::Response;
+use axum::routing::get as route;
+use common::{declared_at, get_from, registry_at, send, service, status, text};
+use throttle::{ManualClock, Networks, Registry, Settings, throttle};
+
+const OK: StatusCode = StatusCode::OK;
+const LIMITED: StatusCode = StatusCode::TOO_MANY_REQUESTS;
+const FORBIDDEN: StatusCode = StatusCode::FORBIDDEN;
+
+const OFFICES: Networks = Networks::new("192.0.2.0/28, 198.51.100.7");
+
+#[throttle(rate = "1/min", allow = OFFICES, deny = "192.0.2.8/29 203.0.113.0/24")]
+async fn listed() {}
+
+#[throttle(rate = "1/min", deny = "192.0.2.0/24", dry_run)]
+async fn shadowed() {}
+
+#[throttle(rate = "1/min")]
+async fn by_file() {}
+
+async fn from(app: &Router, peer: [u8; 4]) -> StatusCode {
+    send(app, get_from(peer, "/")).await.status()
+}
+
+async fn listed_on(registry: &Registry) -> Router {
+    service(Router::new().route("/", route(listed)), registry)
+}
+
+#[tokio::test]
+async fn who_is_allowed_is_not_limited_and_who_is_denied_is_not_let_in() {
+    let registry = registry_at(&ManualClock::new()).await;
+    let app = listed_on(&registry).await;
+    for _ in 0..3 {
+        assert_eq!([from(&app, [192, 0, 2, 1]).await, from(&app, [198, 51, 100, 7]).await], [OK; 2]);
+        // In both lists, and in one.
+        assert_eq!([from(&app, [192, 0, 2, 9]).await, from(&app, [203, 0, 113, 1]).await], [FORBIDDEN; 2]);
+    }
+    // The others have their limit.
+    assert_eq!([from(&app, [198, 51, 100, 8]).await, from(&app, [198, 51, 100, 8]).await], [OK, LIMITED]);
+    let counts = registry.throttles()[0].counts();
+    assert_eq!((counts.skipped, counts.forbidden, counts.allowed, counts.denied), (6, 6, 1, 1));
+}
+
+#[tokio::test]
+async fn the_answer_says_no_more_than_that() {
+    let registry = registry_at(&ManualClock::new()).await;
+    let app = listed_on(&registry).await;
+    let response: Response = send(&app, get_from([203, 0, 113, 1], "/")).await;
+    assert!(response.headers().keys().all(|name| !name.as_str().contains("ratelimit")));
+    assert_eq!(text(response).await, "your network is not let in");
+}
+
+/// The client is whom a trusted proxy names, mapped addresses are those of IPv4, and who is not known is in no list.
+#[tokio::test]
+async fn clients_are_those_that_limits_are_for() {
+    let registry = declared_at(&ManualClock::new()).trusted_proxies(["10.0.0.0/8"]).build().await;
+    let app = listed_on(&registry.expect("a registry")).await;
+    let request = |peer: &str, client: &str| {
+        let peer = SocketAddr::new(peer.parse().expect("an address"), 1);
+        let request = Request::get("/").extension(ConnectInfo(peer)).header("x-forwarded-for", client);
+        request.body(Body::empty()).expect("a request")
+    };
+    for (peer, client, wanted) in [
+        ("10.0.0.1", "203.0.113.5", FORBIDDEN),
+        ("::ffff:203.0.113.5", "192.0.2.1", FORBIDDEN),
+        ("198.51.100.9", "203.0.113.5", OK),
+        ("198.51.100.9", "192.0.2.1", LIMITED),
+    ] {
+        assert_eq!(send(&app, request(peer, client)).await.status(), wanted, "{peer} for {client}");
+    }
+    let registry = registry_at(&ManualClock::new()).await;
+    let unknown = Router::new().route("/", route(listed)).layer(axum::Extension(registry));
+    assert_eq!([status(&unknown, "/").await, status(&unknown, "/").await], [OK, LIMITED]);
+}
+
+#[tokio::test]
+async fn a_dry_run_lets_everybody_in_and_counts_whom_it_would_not() {
+    let registry = registry_at(&ManualClock::new()).await;
+    let app = service(Router::new().route("/", route(shadowed)), &registry);
+    assert_eq!(from(&app, [192, 0, 2, 1]).await, OK);
+    let counts = registry.throttles()[0].counts();
+    assert_eq!((counts.would_deny, counts.forbidden), (1, 0));
+}
+
+/// A file in a directory of its own, and a registry where `by_file` denies who is in it.
+async fn with_file(clock: &ManualClock, content: &str) -> (tempfile::TempDir, &'static str, Router) {
+    let home = tempfile::TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory");
+    let path = home.path().join("deny.txt");
+    std::fs::write(&path, content).expect("a file");
+    let path: &'static str = String::leak(path.to_str().expect("text").to_owned());
+    let settings = Settings::new().deny(Networks::file(path));
+    let registry =
+        declared_at(clock).clock(clock.clone()).defaults(settings).build().await.expect("a registry");
+    (home, path, service(Router::new().route("/", route(by_file)), &registry))
+}
+
+/// Asks until the answer is another one: files are looked at behind the backs of requests, second by second.
+async fn becomes(app: &Router, clock: &ManualClock, peer: [u8; 4], wanted: StatusCode) {
+    for _ in 0..500 {
+        clock.advance(Duration::from_secs(60));
+        if from(app, peer).await == wanted {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("it does not become {wanted}");
+}
+
+#[tokio::test]
+async fn a_file_that_has_changed_is_read_again() {
+    let clock = ManualClock::new();
+    let (home, path, app) = with_file(&clock, "# bad ones\n203.0.113.0/24\n").await;
+    let (old, new) = ([203, 0, 113, 1], [198, 51, 100, 1]);
+    assert_eq!([from(&app, old).await, from(&app, new).await], [FORBIDDEN, OK]);
+    std::fs::write(path, "198.51.100.0/24 # the new ones").expect("a file");
+    // Not before it is time to look.
+    assert_eq!(from(&app, old).await, FORBIDDEN);
+    becomes(&app, &clock, new, FORBIDDEN).await;
+    assert_eq!(from(&app, old).await, OK);
+    // What cannot be read changes nothing, and that is said once.
+    std::fs::write(path, "198.51.100.0/24\n203.0.113.0/").expect("a file");
+    for _ in 0..5 {
+        clock.advance(Duration::from_secs(60));
+        assert_eq!(from(&app, new).await, FORBIDDEN);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    drop(home);
+    clock.advance(Duration::from_secs(60));
+    assert_eq!(from(&app, new).await, FORBIDDEN);
+}
+
+#[tokio::test]
+async fn a_list_that_is_none_makes_no_throttle() {
+    let registry = registry_at(&ManualClock::new()).await;
+    let make =
+        |settings: Settings| registry.create("t", settings.rate("1/min")).expect_err("no list").to_string();
+    let wrong = make(Settings::new().allow("10.0.0.0/8, 10.0.0.256"));
+    assert!(
+        wrong.contains("`allow` of `t`: line 1: \"10.0.0.256\" is neither a network nor an address"),
+        "{wrong}"
+    );
+    assert!(make(Settings::new().deny("")).contains("a list of networks is empty"));
+    let missing = make(Settings::new().deny(Networks::file("/nowhere/deny.txt")));
+    assert!(missing.contains("the list of networks \"/nowhere/deny.txt\""), "{missing}");
+    assert_eq!(format!("{:?}", Networks::file("a")), "file(\"a\")");
+}

@@ -1,0 +1,8 @@
+use throttle::{Refused, throttle_fn};
+
+#[throttle_fn(rate = "1/s", deny = "10.0.0.0/8")]
+async fn job() -> Result<(), Refused> {
+    Ok(())
+}
+
+fn main() {}

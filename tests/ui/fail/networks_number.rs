@@ -1,0 +1,6 @@
+use throttle::throttle;
+
+#[throttle(rate = "1/s", allow = 10)]
+async fn handler() {}
+
+fn main() {}
