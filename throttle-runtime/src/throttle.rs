@@ -231,23 +231,13 @@ impl Throttle {
 
     /// What a use would be answered right now: `remaining` is what would be left after it. Takes nothing, and is not counted.
     ///
-    /// # Errors
-    ///
-    /// Like [`hit`](Self::hit).
-    #[inline]
-    pub fn peek<'h>(&self, hit: impl Into<Hit<'h>>) -> impl Future<Output = Result<Decision, BackendError>> {
-        Asked::new(self, hit, Mode::Peek, Self::decide)
-    }
-
-    /// What is left right now: `remaining` is the limit less what was used. Takes nothing, and is not counted.
-    ///
     /// ```
-    /// use throttle::{Registry, Settings};
+    /// use throttle::{Hit, Registry, Settings};
     ///
     /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
     /// let exports = Registry::current().create("exports", Settings::new().rate("10/hour"))?;
-    /// exports.hit("alice").await?;
-    /// assert_eq!(exports.stat("alice").await?.remaining(), Some(9));
+    /// assert!(exports.check(Hit::new("alice").cost(10)).await?.is_allowed());
+    /// assert!(exports.check(Hit::new("alice").cost(11)).await?.is_throttled());
     /// # Ok(())
     /// # }
     /// ```
@@ -255,8 +245,42 @@ impl Throttle {
     /// # Errors
     ///
     /// Like [`hit`](Self::hit).
-    pub async fn stat(&self, key: impl Into<Key>) -> Result<Decision, BackendError> {
-        self.peek(Hit::new(key).cost(0)).await
+    #[inline]
+    pub fn check<'h>(&self, hit: impl Into<Hit<'h>>) -> impl Future<Output = Result<Decision, BackendError>> {
+        Asked::new(self, hit, Mode::Peek, Self::decide)
+    }
+
+    /// What is left right now: of each limit, in the order in which they were written. Takes nothing, and is not
+    /// counted.
+    ///
+    /// A [`Quota`] says of its limit what [remains](Quota::remaining), how long until there is
+    /// [more](Quota::next_after), which is the wait where nothing is left, and how long until
+    /// [all](Quota::reset_after) is back. There are none where the backend is not asked: see [`Source`].
+    ///
+    /// ```
+    /// use throttle::{Rate, Registry, Settings};
+    ///
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let exports = Registry::current().create("exports", Settings::new().rate("2/min, 100/day"))?;
+    /// exports.hit("alice").await?;
+    /// exports.hit("alice").await?;
+    /// let stat = exports.stat("alice").await?;
+    /// let [minute, day] = stat.quotas() else { panic!("one for each limit") };
+    /// assert_eq!((minute.rate(), minute.remaining()), (Rate::per_minute(2), 0));
+    /// assert_eq!((day.rate(), day.remaining()), (Rate::per_day(100), 98));
+    /// println!("one more in {:?}, all in {:?}", minute.next_after(), minute.reset_after());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// Limits that a function answers are asked for without a request, unless the hit says which it is about:
+    /// [`Hit::rate`]. Its cost does not matter.
+    ///
+    /// # Errors
+    ///
+    /// Like [`hit`](Self::hit).
+    pub async fn stat<'h>(&self, hit: impl Into<Hit<'h>>) -> Result<Decision, BackendError> {
+        self.check(hit.into().cost(0)).await
     }
 
     /// The short way: nothing has to be asked, and the backend need not wait for anybody. Most decisions in
