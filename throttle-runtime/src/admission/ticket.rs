@@ -13,6 +13,7 @@ use crate::failure::Share;
 use crate::fingerprint::Domain;
 use crate::plug::{Head, Refusal};
 use crate::policy::Policy;
+use crate::registry::Force;
 use crate::rule;
 use crate::strategy::Class;
 use crate::{BackendError, Decision, Identity, Key, Rate, Rates, Source, Throttle};
@@ -37,6 +38,8 @@ pub(crate) struct Terms {
 pub(crate) struct Ticket<'a> {
     pub(crate) throttle: Cow<'a, Throttle>,
     pub(crate) policy: Arc<Policy>,
+    /// Whether the decision is not enforced.
+    pub(crate) dry: bool,
     pub(crate) key: Key,
     pub(crate) rates: Rates,
     pub(crate) cost: u64,
@@ -49,9 +52,10 @@ impl<'a> Ticket<'a> {
     pub(crate) fn new(
         throttle: Cow<'a, Throttle>,
         policy: Arc<Policy>,
+        dry: bool,
         Terms { key, rates, cost, class }: Terms,
     ) -> Self {
-        Self { throttle, policy, key, rates, cost, class, error: OnceCell::new() }
+        Self { throttle, policy, dry, key, rates, cost, class, error: OnceCell::new() }
     }
 
     /// Asks everything that a decision depends on, cheapest first; or why the throttle does not apply.
@@ -62,13 +66,17 @@ impl<'a> Ticket<'a> {
         head: &mut Head<'_>,
     ) -> Result<Result<Self, Source>, Refusal> {
         let policy = Arc::clone(throttle.policy());
-        let terms = match Self::terms(&throttle, &policy, given, known, head).await {
+        let (dry, terms) = match throttle.force(&policy) {
+            Force::Off => (false, Ok(Err(Source::Disabled))),
+            force => (force == Force::Dry, Self::terms(&throttle, &policy, given, known, head).await),
+        };
+        let terms = match terms {
             // A dry run ends no request, whatever its functions say.
-            Err(_) if policy.dry_run => Err(Source::DryRun),
+            Err(_) if dry => Err(Source::DryRun),
             terms => terms?,
         };
         match terms {
-            Ok(terms) => Ok(Ok(Self::new(throttle, policy, terms))),
+            Ok(terms) => Ok(Ok(Self::new(throttle, policy, dry, terms))),
             Err(source) => {
                 throttle.count(Event::Skipped);
                 Ok(Err(source))
@@ -78,14 +86,11 @@ impl<'a> Ticket<'a> {
 
     async fn terms(
         throttle: &Throttle,
-        policy: &Policy,
+        policy: &Arc<Policy>,
         given: Option<Key>,
         known: &mut KnownKeys,
         head: &mut Head<'_>,
     ) -> Result<Result<Terms, Source>, Refusal> {
-        if !throttle.is_enabled() {
-            return Ok(Err(Source::Disabled));
-        }
         if policy.rates.is_some_and(|rates| rates.is_unlimited()) {
             return Ok(Err(Source::Unlimited));
         }
@@ -114,7 +119,7 @@ impl<'a> Ticket<'a> {
         };
         let identity = match given {
             Some(key) => Identity::Key(key),
-            None => known.ask(throttle, policy.key, head).await?,
+            None => known.ask(throttle, policy, head).await?,
         };
         Ok(match identity {
             Identity::Exempt => Err(Source::Exempt),
@@ -132,7 +137,7 @@ impl<'a> Ticket<'a> {
         &self,
         decision: Result<Decision, BackendError>,
     ) -> Result<Decision, BackendError> {
-        if self.policy.dry_run {
+        if self.dry {
             Ok(decision.map_or_else(|_| Decision::passed(Source::AllowedOnError), Decision::dry))
         } else {
             decision

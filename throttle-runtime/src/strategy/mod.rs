@@ -45,6 +45,7 @@ mod token_bucket;
 mod token_bucket_with_debt;
 mod two_windows;
 
+use std::any::TypeId;
 use std::fmt::Debug;
 
 pub use adaptive::Adaptive;
@@ -200,6 +201,12 @@ pub trait Strategy: Debug + Send + Sync + 'static {
 
     /// Decides one request against one limit.
     fn step(&self, state: &State, arrival: &Arrival) -> Step;
+
+    /// Which type of strategy it is.
+    #[doc(hidden)]
+    fn kind(&self) -> TypeId {
+        TypeId::of::<Self>()
+    }
 
     /// The same as `step` for one rate, in a form that the memory backend runs without a call.
     #[doc(hidden)]
