@@ -47,6 +47,7 @@ async fn b106_every_setting_says_where_it_is_from() {
     assert_eq!(lines(&registry), first, "also before the first request");
     registry.update("listed", Settings::new().rate("7/min").backend("memory")).expect("it works");
     registry.add_rules("listed", Rules::new().bypass(Rule::path("/health"))).expect("it is there");
+    registry.set_dry_run(true);
     let then = "listed
   rate = 7/min (run time)
   strategy = FixedWindow (built-in)
@@ -56,10 +57,12 @@ async fn b106_every_setting_says_where_it_is_from() {
   backend = memory (run time)
   on_error = \"allow\" (defaults)
   headers = Headers { generation: Some(Draft11), policy: true, legacy: false, retry_after: true, when: Always } (built-in)
-  dry_run = false (built-in)
+  dry_run = true (run time)
   deadline = 100ms (built-in)
   bypass = /health (run time)";
     assert_eq!(lines(&registry), then);
+    registry.set_dry_run(false);
+    assert!(lines(&registry).contains("dry_run = false (built-in)"));
 }
 
 #[tokio::test]

@@ -5,6 +5,30 @@ use crate::effective::Listing;
 use crate::{ConfigError, Settings, Throttle};
 
 impl Registry {
+    /// Has all throttles decide and count, and deny nobody, until it is called with `false`: as if each of them had the
+    /// setting [`dry_run`](Settings::dry_run). [`Counts::would_deny`](crate::Counts::would_deny) says what they would
+    /// have denied. Those whose own setting it is run dry afterwards as before.
+    ///
+    /// ```
+    /// use throttle::{Settings, registry};
+    ///
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let registry = registry().build().await?;
+    /// let exports = registry.create("exports", Settings::new().rate("1/hour"))?;
+    /// registry.set_dry_run(true);
+    /// for _ in 0..3 {
+    ///     assert!(exports.hit("alice").await?.is_allowed());
+    /// }
+    /// assert_eq!((exports.counts().allowed, exports.counts().would_deny), (1, 2));
+    /// registry.set_dry_run(false);
+    /// assert!(exports.hit("alice").await?.is_throttled());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn set_dry_run(&self, on: bool) {
+        self.0.common.switches.set_dry(on);
+    }
+
     /// Changes what holds for a throttle while the program runs: an attribute's, one of a layer, or one made with
     /// [`create`](Self::create). See [`Throttle::update`].
     ///

@@ -18,19 +18,29 @@ pub(crate) enum Force {
 pub(crate) struct Switches(AtomicU8);
 
 const OFF: u8 = 1;
+const DRY: u8 = 2;
 
 impl Switches {
-    /// What they say for all throttles.
+    /// What they say for all throttles: off wins over dry.
     #[inline]
     pub(crate) fn force(&self) -> Force {
         match self.0.load(Ordering::Relaxed) {
             0 => Force::Full,
+            DRY => Force::Dry,
             _ => Force::Off,
         }
     }
 
+    pub(crate) fn is_dry(&self) -> bool {
+        self.0.load(Ordering::Relaxed) & DRY != 0
+    }
+
     pub(super) fn set_off(&self, off: bool) {
         self.set(OFF, off);
+    }
+
+    pub(super) fn set_dry(&self, dry: bool) {
+        self.set(DRY, dry);
     }
 
     fn set(&self, switch: u8, on: bool) {

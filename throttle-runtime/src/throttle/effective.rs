@@ -1,5 +1,6 @@
 //! What holds for a throttle in the end.
 
+use std::iter;
 use std::sync::Arc;
 
 use super::Throttle;
@@ -24,15 +25,17 @@ impl Throttle {
 
     /// What was settled, with the first place that says it.
     fn settled(&self, policy: &Policy) -> Vec<Setting> {
+        let common = self.common();
+        let dry = Settings { dry_run: common.switches.is_dry().then_some(true), ..Settings::NONE };
         // A policy comes from a backend that there is.
-        let places = self.common().places(&self.0.said, policy.updates);
-        let places = places.into_iter().flat_map(|(_, places)| places);
+        let places = common.places(&self.0.said, policy.updates).into_iter().flat_map(|(_, places)| places);
+        let places = iter::once((Origin::RunTime, dry)).chain(places);
         let places: Vec<_> = places.map(|(origin, said)| (origin, said.describe())).collect();
         let origin = |name| {
             let mut say = places.iter().filter(|(_, said)| said.iter().any(|(known, _)| *known == name));
             say.next().map_or(Origin::BuiltIn, |(origin, _)| origin.clone())
         };
-        let settled = policy.settings.describe().into_iter();
+        let settled = dry.or(policy.settings).describe().into_iter();
         settled.map(|said| Setting::new((said.0, said.1), origin(said.0))).collect()
     }
 }
