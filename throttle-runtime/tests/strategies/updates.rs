@@ -70,7 +70,7 @@ fn b106_a_limit_that_changes_goes_on_from_what_was_used() {
 }
 
 /// More than twice of what a bucket holds reads as the jump of a clock, after which it is full.
-fn left_of_bucket(whole: u64, missing: u64) -> u64 {
+const fn left_of_bucket(whole: u64, missing: u64) -> u64 {
     if missing / 2 <= whole { whole.saturating_sub(missing) } else { whole }
 }
 
