@@ -37,23 +37,24 @@ fn meanwhile(
     update: impl Fn(Settings) + Sync,
     version: impl Fn(&tokio::runtime::Runtime, String) -> usize + Sync,
 ) {
-    let (running, seen) = (AtomicUsize::new(THREADS), [const { AtomicUsize::new(0) }; 3]);
+    let seen = [const { AtomicUsize::new(0) }; 3];
     thread::scope(|scope| {
-        for number in 0..THREADS {
-            let (running, seen, version) = (&running, &seen, &version);
+        let ask = |number| {
+            let (seen, version) = (&seen, &version);
             scope.spawn(move || {
                 let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
                 for client in 0..EACH {
                     let by = version(&runtime, format!("{number}-{client}"));
                     seen[by].fetch_add(1, Ordering::Relaxed);
                 }
-                running.fetch_sub(1, Ordering::Relaxed);
-            });
-        }
+            })
+        };
+        let asking: Vec<_> = (0..THREADS).map(ask).collect();
         let versions = versions();
         for next in (0..versions.len()).cycle() {
             update(versions[next]);
-            if running.load(Ordering::Relaxed) == 0 {
+            // Also those that have found a fault.
+            if asking.iter().all(thread::ScopedJoinHandle::is_finished) {
                 break;
             }
         }
@@ -106,7 +107,10 @@ async fn b106_a_hit_goes_by_one_of_many_versions() {
             scope.spawn(|| {
                 let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
                 let mut last = 0;
-                while !done.load(Ordering::Relaxed) {
+                for _ in 0..1_000_000 {
+                    if done.load(Ordering::Relaxed) {
+                        break;
+                    }
                     let stat = runtime.block_on(throttle.stat("nobody")).expect("a decision");
                     let [quota] = stat.quotas() else { panic!("one limit") };
                     assert_eq!(quota.rate().limit(), quota.remaining());
