@@ -74,6 +74,47 @@ async fn b104_b119_all_throttles_are_switched_off_and_on() {
     assert_eq!([status(&app, "/two").await, status(&app, "/two").await], [OK, DENIED]);
 }
 
+/// All ways of a decision: without a future, in memory, with functions, and several together.
+#[tokio::test]
+async fn b119_all_throttles_run_dry_and_are_enforced_again() {
+    async fn one_unit() -> u32 {
+        1
+    }
+    let registry = registry_at(&ManualClock::new()).await;
+    let app = app(&registry).await;
+    let settings = [
+        Settings::new().rate("1/min"),
+        Settings::new().rate("1/min, 5/hour"),
+        Settings::new().rate("1/min").cost(one_unit),
+        Settings::new().rate("1/min").dry_run(true),
+    ];
+    let throttles: Vec<_> = (0..settings.len())
+        .map(|number| registry.create(&format!("t{number}"), settings[number]).expect("a throttle"))
+        .collect();
+    registry.set_dry_run(true);
+    for _ in 0..3 {
+        let response = common::get(&app, "/two").await;
+        assert_eq!((response.status(), common::header(&response, "ratelimit")), (OK, None));
+        for throttle in &throttles {
+            assert!(throttle.hit("a").await.expect("a decision").is_allowed());
+        }
+    }
+    for counts in throttles.iter().chain(&registry.get("two")).map(throttle::Throttle::counts) {
+        assert_eq!((counts.allowed, counts.would_deny, counts.denied, counts.skipped), (1, 2, 0, 0));
+    }
+    registry.disable_all();
+    assert_eq!(throttles[0].hit("a").await.expect("a decision").source(), Source::Disabled, "off wins");
+    registry.enable_all();
+    assert_eq!(throttles[0].hit("a").await.expect("a decision").source(), Source::DryRun);
+    registry.set_dry_run(false);
+    assert_eq!(status(&app, "/two").await, DENIED);
+    let allowed =
+        async |throttle: &throttle::Throttle| throttle.hit("a").await.expect("a decision").is_allowed();
+    for (number, throttle) in throttles.iter().enumerate() {
+        assert_eq!(allowed(throttle).await, number == 3, "only the last one is dry by itself");
+    }
+}
+
 #[tokio::test]
 async fn b113_scopes_nest_and_leaving_restores_the_outer() {
     let name = || Registry::current().namespace().to_owned();

@@ -133,6 +133,14 @@ async fn clients_see_the_same_of_the_global_registry_as_of_any_other() {
     }
     let counts = counts_of(&global, "plain");
     assert_eq!((counts.allowed, counts.denied, counts.skipped), (4, 4, 3));
+    global.enable_all();
+    global.set_dry_run(true);
+    for _ in 0..3 {
+        assert_eq!(get(&short, "/plain").await.status(), StatusCode::OK, "run dry");
+    }
+    let counts = counts_of(&global, "plain");
+    assert_eq!((counts.allowed + counts.would_deny, counts.denied), (4 + 3, 4));
+    assert!(counts.would_deny > 0);
 }
 
 fn counts_of(registry: &Registry, name: &str) -> throttle::Counts {

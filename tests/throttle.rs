@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use common::{Counted, registry_at, seconds};
-use throttle::strategy::Gcra;
-use throttle::{Hit, Key, ManualClock, Rate, Registry, Settings, Source, Throttle, registry};
+use throttle::strategy::{Gcra, TokenBucket};
+use throttle::{Hit, Key, ManualClock, Quota, Rate, Rates, Registry, Settings, Source, Throttle, registry};
 
 async fn throttle(settings: Settings) -> (Throttle, ManualClock) {
     let clock = ManualClock::new();
@@ -101,14 +101,19 @@ async fn b016_an_async_cost() {
 }
 
 #[tokio::test]
-async fn b017_an_async_rate_works_with_peek_too() {
+async fn b017_an_async_rate_works_with_check_and_stat_too() {
     async fn plan() -> Rate {
         Rate::per_minute(2)
     }
     let (throttle, _) = throttle(Settings::new().rate(plan)).await;
-    assert_eq!(throttle.peek("a").await.expect("a decision").remaining(), Some(1));
+    assert_eq!(throttle.check("a").await.expect("a decision").remaining(), Some(1));
     assert_eq!(admitted(&throttle, "a", 3).await, 2);
-    assert!(throttle.peek("a").await.expect("a decision").is_throttled());
+    assert!(throttle.check("a").await.expect("a decision").is_throttled());
+    let stat = throttle.stat("a").await.expect("a decision");
+    assert_eq!((stat.remaining(), stat.tightest().map(Quota::rate)), (Some(0), Some(Rate::per_minute(2))));
+    let rates: Rates = "9/hour, 3/day".parse().expect("rates");
+    let stat = throttle.stat(Hit::from("a").rate(rates)).await.expect("a decision");
+    assert_eq!(stat.quotas().iter().map(Quota::remaining).collect::<Vec<_>>(), [9, 3], "other periods");
     let paid = Hit::new("b").rate(Rate::per_minute(50));
     assert_eq!(throttle.hit(paid).await.expect("a decision").remaining(), Some(49));
 }
@@ -161,11 +166,11 @@ async fn b021_a_missing_backend_is_a_configuration_error() {
 }
 
 #[tokio::test]
-async fn b026_peeking_takes_nothing() {
+async fn b026_checking_takes_nothing() {
     let (throttle, _) = throttle(Settings::new().rate("3/min")).await;
     throttle.hit("a").await.expect("a decision");
-    let first = throttle.peek("a").await.expect("a decision");
-    assert_eq!(first, throttle.peek("a").await.expect("a decision"));
+    let first = throttle.check("a").await.expect("a decision");
+    assert_eq!(first, throttle.check("a").await.expect("a decision"));
     assert_eq!(throttle.hit("a").await.expect("a decision").remaining(), Some(1));
 }
 
@@ -180,6 +185,29 @@ async fn b026_b095_stat_is_the_limit_less_what_was_used() {
             throttle.hit("a").await.expect("a decision");
         }
         assert_eq!(throttle.counts().allowed, 3);
+    }
+}
+
+/// Of each limit what remains, how long until there is more, and until all is back.
+#[tokio::test]
+async fn b095_stat_says_of_each_limit_what_is_left_and_when_there_is_more() {
+    for strategy in [Settings::new(), Settings::new().strategy(TokenBucket::new())] {
+        let (throttle, clock) = throttle(strategy.rate("2/s, 3/min")).await;
+        assert_eq!(admitted(&throttle, "a", 5).await, 2);
+        clock.advance(seconds(1));
+        assert_eq!(admitted(&throttle, "a", 5).await, 1);
+        let stat = throttle.stat("a").await.expect("a decision");
+        let [second, minute] = stat.quotas() else { panic!("{stat:?}") };
+        assert_eq!((second.rate(), minute.rate()), (Rate::per_second(2), Rate::per_minute(3)));
+        assert!(second.remaining() > 0 && minute.remaining() == 0, "{stat:?}");
+        assert!(
+            minute.reset_after() >= minute.next_after() && second.reset_after() <= seconds(1),
+            "{stat:?}"
+        );
+        clock.advance(minute.next_after().saturating_sub(Duration::from_micros(1)));
+        assert!(throttle.hit("a").await.expect("a decision").is_throttled(), "there is no more yet");
+        clock.advance(Duration::from_micros(1));
+        assert!(throttle.hit("a").await.expect("a decision").is_allowed(), "now there is");
     }
 }
 
@@ -234,7 +262,7 @@ async fn b082_the_wait_is_true_to_the_microsecond() {
         let (throttle, clock) = throttle(settings.rate("3/7s, 50/min")).await;
         clock.advance(Duration::from_micros(1_234_567));
         assert_eq!(admitted(&throttle, "a", 4).await, 3);
-        let wait = throttle.peek("a").await.expect("a decision").retry_after().expect("a wait");
+        let wait = throttle.check("a").await.expect("a decision").retry_after().expect("a wait");
         clock.advance(wait.saturating_sub(Duration::from_micros(1)));
         assert!(throttle.hit("a").await.expect("a decision").is_throttled());
         clock.advance(Duration::from_micros(1));
@@ -292,8 +320,8 @@ async fn several_limits_are_charged_all_or_none() {
     let (throttle, clock) = throttle(Settings::new().rate("2/s, 5/min")).await;
     assert_eq!(admitted(&throttle, "a", 10).await, 2);
     let denied = throttle.hit("a").await.expect("a decision");
-    assert_eq!(denied.quotas().iter().map(throttle::Quota::remaining).collect::<Vec<_>>(), [0, 3]);
-    assert_eq!(denied.tightest().map(throttle::Quota::rate), Some(Rate::per_second(2)));
+    assert_eq!(denied.quotas().iter().map(Quota::remaining).collect::<Vec<_>>(), [0, 3]);
+    assert_eq!(denied.tightest().map(Quota::rate), Some(Rate::per_second(2)));
     clock.advance(seconds(1));
     assert_eq!(admitted(&throttle, "a", 10).await, 2);
     clock.advance(seconds(1));
@@ -328,7 +356,7 @@ async fn a_constant_cost_that_never_fits_does_not_start() {
     let settings = Settings::new().rate("10/s, 100/min").cost(11_u32);
     let error = registry.create("tight", settings).expect_err("10/s has no room for 11");
     assert!(error.to_string().contains("its cost of 11 does not fit 10/s"), "{error}");
-    let roomy = settings.strategy(throttle::strategy::TokenBucket::new().burst(20));
+    let roomy = settings.strategy(TokenBucket::new().burst(20));
     assert!(registry.create("tight", roomy).is_ok());
 }
 

@@ -91,3 +91,25 @@ async fn b101_a_key_is_asked_once_per_connection_and_throttle_also_by_hand() {
     assert_eq!(client.hear().await, Heard::Text(notice(60)));
     assert_eq!(asked.load(Ordering::SeqCst), 2, "once for each throttle");
 }
+
+#[throttle_message(uid = "b106:key", rate = "1/min", key = user)]
+async fn keyed(socket: &mut Socket, text: &str) {
+    let _ = socket.send(Message::text(text)).await;
+}
+
+/// What a connection remembers of its caller goes by the key that holds.
+#[tokio::test]
+async fn b106_a_key_that_is_updated_holds_on_open_connections() {
+    async fn everybody() -> &'static str {
+        "everybody"
+    }
+    let registry = registry_at(&ManualClock::new()).await;
+    let address = serve(Router::new().route("/", route!(keyed)), &registry).await;
+    let mut ann = Client::open_as(address, "/", &[("x-user", "ann")]).await;
+    assert_eq!(ann.ask("1").await, "1");
+    assert_eq!(ann.ask("2").await, notice(60));
+    registry.update("b106:key", Settings::new().key(everybody)).expect("it works");
+    assert_eq!(ann.ask("3").await, "3", "everybody has used nothing");
+    let mut bob = Client::open_as(address, "/", &[("x-user", "bob")]).await;
+    assert_eq!(bob.ask("4").await, notice(60), "everybody has used all");
+}

@@ -75,7 +75,7 @@ where
         let mut hit = None;
         if let Some(asked) = this.hit.take() {
             let asked = asked.into();
-            if let Some(quota) = this.throttle.at_once(&asked, *this.mode) {
+            if let Some(quota) = this.throttle.at_once(this.throttle.policy(), &asked, *this.mode) {
                 return Poll::Ready(Ok(Decision::by_one(quota)));
             }
             hit = Some(asked);

@@ -11,6 +11,7 @@ pub mod backend;
 mod clock;
 mod counters;
 mod decision;
+pub mod effective;
 mod error;
 mod failure;
 mod fingerprint;
@@ -24,6 +25,7 @@ mod random;
 mod rate;
 mod registry;
 pub mod rule;
+mod said;
 mod settings;
 mod site;
 mod soon;
@@ -36,6 +38,7 @@ mod throttled;
 #[cfg(feature = "tower")]
 #[cfg_attr(docsrs, doc(cfg(feature = "tower")))]
 pub mod tower;
+mod versions;
 
 #[doc(hidden)]
 pub mod private;

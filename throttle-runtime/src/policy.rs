@@ -12,8 +12,9 @@ use crate::network::Lists;
 use crate::plug::{Ask, role};
 use crate::registry::Member;
 use crate::rule::Rules;
+use crate::settings::Same;
 use crate::strategy::{Arrival, State, Strategy};
-use crate::{ConfigError, Rate, Rates, Settings};
+use crate::{Rate, Rates, Settings};
 
 /// Settled settings: one version of everything, so that a decision never mixes two.
 pub(crate) struct Policy {
@@ -55,28 +56,28 @@ pub(crate) struct Policy {
     pub(crate) budget: Duration,
     /// What was settled, for listings.
     pub(crate) settings: Settings,
+    /// What of it was said while the program runs.
+    pub(crate) updates: Settings,
 }
 
 impl Policy {
-    /// Settles `settings`, whose values were checked where they are said, on a backend.
+    /// Settles `settings`, whose values were checked where they are said, on a backend; or what is wrong with them.
     pub(crate) fn new(
         (uid, name): (&str, &str),
         settings: Settings,
         primary: &Member,
-        rescue: Option<Arc<Rescue>>,
-    ) -> Result<Self, ConfigError> {
-        let settings = settings.or(Settings::BUILT_IN);
+        updates: Settings,
+    ) -> Result<Self, String> {
         // Everything but the rate has a built-in default.
-        let policy = Self::settled(name, settings, primary, rescue).ok_or_else(|| {
-            ConfigError::one(format!("`{uid}` has no rate: give it one such as \"100/min\""))
-        })?;
+        let policy = Self::settled(name, settings, primary, updates)
+            .ok_or_else(|| format!("`{uid}` has no rate: give it one such as \"100/min\""))?;
         if let Some((cost, rate)) = policy.too_tight() {
-            return Err(ConfigError::one(format!(
+            return Err(format!(
                 "`{uid}` never lets anything through: its cost of {cost} does not fit {rate}, however long one waits"
-            )));
+            ));
         }
         match policy.misfit() {
-            Some(misfit) => Err(ConfigError::one(format!("the strategy of `{uid}` does not fit: {misfit}"))),
+            Some(misfit) => Err(format!("the strategy of `{uid}` does not fit: {misfit}")),
             None => Ok(policy),
         }
     }
@@ -84,6 +85,20 @@ impl Policy {
     /// Why its strategy cannot enforce its limits, if they are constant.
     fn misfit(&self) -> Option<String> {
         self.rates?.iter().find_map(|rate| self.strategy.misfit(*rate))
+    }
+
+    /// The same with what is tried when the backend fails.
+    pub(crate) fn rescued(mut self, rescue: Option<Arc<Rescue>>) -> Self {
+        let Some(rescue) = rescue else { return self };
+        self.budget = self.settings.budget.unwrap_or_else(|| rescue.budget(self.deadline));
+        self.settings.budget = Some(self.budget);
+        self.rescue = Some(rescue);
+        self
+    }
+
+    /// The same with lists of networks.
+    pub(crate) fn listing(self, lists: Option<Lists>) -> Self {
+        Self { lists, ..self }
     }
 
     /// The cost and the limit that it never fits, if both are constant and nothing about the caller matters.
@@ -96,15 +111,8 @@ impl Policy {
         rates.iter().find(never).map(|rate| (cost, *rate))
     }
 
-    fn settled(
-        name: &str,
-        settings: Settings,
-        primary: &Member,
-        rescue: Option<Arc<Rescue>>,
-    ) -> Option<Self> {
+    fn settled(name: &str, settings: Settings, primary: &Member, updates: Settings) -> Option<Self> {
         let (rate, cost, deadline) = (settings.rate?, settings.cost?, settings.deadline?);
-        let tries = rescue.is_some();
-        let usual = rescue.as_ref().map_or(deadline, |rescue| rescue.budget(deadline));
         let rates = rate.value().and_then(Result::ok);
         Some(Self {
             rate,
@@ -119,7 +127,7 @@ impl Policy {
             units: cost.value().and_then(Result::ok),
             primary: primary.clone(),
             on_error: settings.on_error?,
-            rescue,
+            rescue: None,
             carry: None,
             handler: settings.handler,
             exempt: settings.exempt,
@@ -133,16 +141,24 @@ impl Policy {
             advertised: rates.map(|rates| Advertised::new(name, rates.iter().copied())),
             dry_run: settings.dry_run?,
             deadline,
-            budget: settings.budget.unwrap_or(usual),
-            settings: Settings { budget: settings.budget.or_else(|| tries.then_some(usual)), ..settings },
+            budget: settings.budget.unwrap_or(deadline),
+            settings,
+            updates,
         })
     }
 
-    /// The same for a throttle whose states are kept in that scope.
-    pub(crate) fn in_scope(mut self, scope: &Arc<str>) -> Self {
+    /// The same for a throttle whose states are kept in that scope, and that had these policies before.
+    pub(crate) fn in_scope<'p>(
+        mut self,
+        scope: &Arc<str>,
+        before: impl IntoIterator<Item = &'p Arc<Self>>,
+    ) -> Self {
         let standby = self.rescue.as_ref().and_then(|rescue| rescue.standby.as_ref());
-        self.carry =
-            standby.map(|standby| Arc::new(Carry::new(standby.share, Arc::clone(scope), self.strategy)));
+        self.carry = standby.map(|standby| {
+            let known = before.into_iter().find(|known| known.carries_like(&self));
+            let carry = || Arc::new(Carry::new(standby.share, Arc::clone(scope), self.strategy));
+            known.and_then(|known| known.carry.clone()).unwrap_or_else(carry)
+        });
         let limited = self.rates.as_ref().filter(|rates| !rates.is_unlimited());
         self.domain = limited.map(|rates| Domain::new(scope, self.strategy, rates));
         self.in_memory = self.domain.is_some()
@@ -153,5 +169,12 @@ impl Policy {
         self.short =
             ways.and_then(|(domain, rates)| Short::new(&*self.primary.backend, domain, self.strategy, rates));
         self
+    }
+
+    /// Whether both fall back in the same way, so that what one of them owes is owed by the other, too.
+    fn carries_like(&self, other: &Self) -> bool {
+        let standby = |policy: &Self| policy.rescue.as_ref().and_then(|rescue| rescue.standby.clone());
+        let same = standby(self).zip(standby(other)).is_some_and(|(one, other)| one.is_like(&other));
+        same && self.primary.is(&other.primary) && self.strategy.same(&other.strategy)
     }
 }

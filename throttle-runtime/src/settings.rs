@@ -1,8 +1,12 @@
 //! How a throttle behaves, as far as somebody has said so.
 
+mod changes;
+mod same;
+
 use std::fmt;
 use std::time::Duration;
 
+pub(crate) use self::same::Same;
 use crate::http::Headers;
 use crate::http::source::Ip;
 use crate::plug::{Arg, Ask, Call, Role, Web, role, wrap};
@@ -35,6 +39,11 @@ macro_rules! settings {
                 $( said.extend(self.$name.map(|value| (stringify!($name), value.text()))); )*
                 said
             }
+
+            /// Whether both say the same for certain: see [`Same`].
+            pub(crate) fn same(&self, other: &Self) -> bool {
+                true $( && self.$name.same(&other.$name) )*
+            }
         }
     };
 }
@@ -43,11 +52,12 @@ settings! {
     /// How a throttle behaves, as far as it is said at one place: in the attribute, as an override, for a
     /// backend or for the whole registry. What one place leaves open the next one settles:
     ///
-    /// 1. the registry's [override](crate::RegistryBuilder::throttle) for the uid,
-    /// 2. the attribute,
-    /// 3. the settings of its [backend](crate::RegistryBuilder::backend_with),
-    /// 4. the registry's [defaults](crate::RegistryBuilder::defaults),
-    /// 5. the [built-in](Settings::BUILT_IN) ones.
+    /// 1. what the throttle was [updated](crate::Throttle::update) with while the program runs,
+    /// 2. the registry's [override](crate::RegistryBuilder::throttle) for the uid,
+    /// 3. the attribute,
+    /// 4. the settings of its [backend](crate::RegistryBuilder::backend_with),
+    /// 5. the registry's [defaults](crate::RegistryBuilder::defaults),
+    /// 6. the [built-in](Settings::BUILT_IN) ones.
     ///
     /// Each setter takes what the attribute's argument of that name takes. Settings are part of the program:
     /// what they are made from lives as long as the process.

@@ -1,5 +1,8 @@
 //! One named limiter.
 
+mod effective;
+mod update;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::future::Future;
@@ -16,9 +19,11 @@ use crate::counters::{Counters, Counts, Event};
 use crate::key::Payer;
 use crate::plug::Head;
 use crate::policy::Policy;
-use crate::registry::Common;
+use crate::registry::{Common, Force};
 use crate::rule::{Added, Rules};
+use crate::said::Said;
 use crate::strategy::Class;
+use crate::versions::Versions;
 use crate::{BackendError, Breaker, Decision, ErrorKind, Key, Quota, Rates, Settings, Site, Source};
 
 /// One named limiter: who may do how much of what.
@@ -31,19 +36,12 @@ pub struct Throttle(Arc<Inner>);
 struct Inner {
     uid: Arc<str>,
     scope: Arc<str>,
-    policy: Arc<Policy>,
+    versions: Versions,
     enabled: AtomicBool,
     added: Added,
     counters: Counters,
     common: Arc<Common>,
-    /// Where the attribute stands that this was made for, and what it says.
-    origin: Option<Origin>,
-}
-
-struct Origin {
-    function: u64,
-    location: &'static std::panic::Location<'static>,
-    said: Vec<(&'static str, String)>,
+    said: Said,
 }
 
 /// One use of a throttle: who pays how much.
@@ -148,21 +146,17 @@ macro_rules! from_tuples {
 from_tuples! { (A B) (A B C) (A B C D) }
 
 impl Throttle {
-    pub(crate) fn new(uid: Arc<str>, site: Option<&Site>, policy: Policy, common: Arc<Common>) -> Self {
+    pub(crate) fn new(uid: Arc<str>, said: Said, policy: Policy, common: Arc<Common>) -> Self {
         let scope = common.scope(&uid);
         Self(Arc::new(Inner {
-            policy: Arc::new(policy.in_scope(&scope)),
+            versions: Versions::new(policy.in_scope(&scope, [])),
             scope,
             uid,
             enabled: AtomicBool::new(true),
             added: Added::default(),
             counters: Counters::new(),
             common,
-            origin: site.map(|site| Origin {
-                function: site.function(),
-                location: site.location(),
-                said: site.settings().describe(),
-            }),
+            said,
         }))
     }
 
@@ -171,9 +165,9 @@ impl Throttle {
         &self.0.uid
     }
 
-    /// What is settled for this throttle, whoever said it; see [`Settings::describe`] for a listing.
+    /// What is settled for this throttle, whoever said it; see [`effective`](Self::effective) for a listing.
     pub fn settings(&self) -> Settings {
-        self.0.policy.settings
+        self.policy().settings
     }
 
     /// How often it made each kind of decision.
@@ -202,7 +196,7 @@ impl Throttle {
 
     /// Whether it limits anybody: neither it nor its whole registry is switched off.
     pub fn is_enabled(&self) -> bool {
-        self.0.enabled.load(Ordering::Relaxed) && self.0.common.is_enabled()
+        self.0.enabled.load(Ordering::Relaxed) && self.0.common.switches.force() != Force::Off
     }
 
     /// Decides one use and charges it if it fits.
@@ -231,23 +225,13 @@ impl Throttle {
 
     /// What a use would be answered right now: `remaining` is what would be left after it. Takes nothing, and is not counted.
     ///
-    /// # Errors
-    ///
-    /// Like [`hit`](Self::hit).
-    #[inline]
-    pub fn peek<'h>(&self, hit: impl Into<Hit<'h>>) -> impl Future<Output = Result<Decision, BackendError>> {
-        Asked::new(self, hit, Mode::Peek, Self::decide)
-    }
-
-    /// What is left right now: `remaining` is the limit less what was used. Takes nothing, and is not counted.
-    ///
     /// ```
-    /// use throttle::{Registry, Settings};
+    /// use throttle::{Hit, Registry, Settings};
     ///
     /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
     /// let exports = Registry::current().create("exports", Settings::new().rate("10/hour"))?;
-    /// exports.hit("alice").await?;
-    /// assert_eq!(exports.stat("alice").await?.remaining(), Some(9));
+    /// assert!(exports.check(Hit::new("alice").cost(10)).await?.is_allowed());
+    /// assert!(exports.check(Hit::new("alice").cost(11)).await?.is_throttled());
     /// # Ok(())
     /// # }
     /// ```
@@ -255,17 +239,50 @@ impl Throttle {
     /// # Errors
     ///
     /// Like [`hit`](Self::hit).
-    pub async fn stat(&self, key: impl Into<Key>) -> Result<Decision, BackendError> {
-        self.peek(Hit::new(key).cost(0)).await
+    #[inline]
+    pub fn check<'h>(&self, hit: impl Into<Hit<'h>>) -> impl Future<Output = Result<Decision, BackendError>> {
+        Asked::new(self, hit, Mode::Peek, Self::decide)
+    }
+
+    /// What is left right now: of each limit, in the order in which they were written. Takes nothing, and is not
+    /// counted.
+    ///
+    /// A [`Quota`] says of its limit what [remains](Quota::remaining), how long until there is
+    /// [more](Quota::next_after), which is the wait where nothing is left, and how long until
+    /// [all](Quota::reset_after) is back. There are none where the backend is not asked: see [`Source`].
+    ///
+    /// ```
+    /// use throttle::{Rate, Registry, Settings};
+    ///
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let exports = Registry::current().create("exports", Settings::new().rate("2/min, 100/day"))?;
+    /// exports.hit("alice").await?;
+    /// exports.hit("alice").await?;
+    /// let stat = exports.stat("alice").await?;
+    /// let [minute, day] = stat.quotas() else { panic!("one for each limit") };
+    /// assert_eq!((minute.rate(), minute.remaining()), (Rate::per_minute(2), 0));
+    /// assert_eq!((day.rate(), day.remaining()), (Rate::per_day(100), 98));
+    /// println!("one more in {:?}, all in {:?}", minute.next_after(), minute.reset_after());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// Limits that a function answers are asked for without a request, unless the hit says which it is about:
+    /// [`Hit::rate`]. Its cost does not matter.
+    ///
+    /// # Errors
+    ///
+    /// Like [`hit`](Self::hit).
+    pub async fn stat<'h>(&self, hit: impl Into<Hit<'h>>) -> Result<Decision, BackendError> {
+        self.check(hit.into().cost(0)).await
     }
 
     /// The short way: nothing has to be asked, and the backend need not wait for anybody. Most decisions in
     /// memory are made here, so it does only what they need.
     #[expect(clippy::inline_always, reason = "a call costs a fifth of a decision")]
     #[inline(always)]
-    pub(crate) fn at_once(&self, hit: &Hit<'_>, mode: Mode) -> Option<Quota> {
-        let policy = self.policy();
-        let short = policy.short.as_ref().filter(|_| self.is_enabled() && hit.rates.is_none())?;
+    pub(crate) fn at_once(&self, policy: &Policy, hit: &Hit<'_>, mode: Mode) -> Option<Quota> {
+        let short = policy.short.as_ref().filter(|_| self.is_in_force() && hit.rates.is_none())?;
         let cost = hit.cost.or(policy.units).filter(|&cost| cost > 0 || mode == Mode::Peek)?;
         let quota = short.decide(hit.payer.split()?, cost, mode)?;
         if mode == Mode::Take {
@@ -278,7 +295,8 @@ impl Throttle {
     /// waits for nobody and does not fail.
     pub(crate) fn in_memory(&self, hit: &Hit<'_>, mode: Mode) -> Option<Decision> {
         let policy = self.policy();
-        let asks_nobody = policy.in_memory && self.is_enabled() && hit.rates.is_none() && hit.class.is_none();
+        let asks_nobody =
+            policy.in_memory && self.is_in_force() && hit.rates.is_none() && hit.class.is_none();
         let (rates, domain) = policy.rates.as_ref().filter(|_| asks_nobody).zip(policy.domain)?;
         let cost = hit.cost.or(policy.units).filter(|&cost| cost > 0 || mode == Mode::Peek)?;
         let (key, strategy) = (hit.payer.to_key(), policy.strategy);
@@ -301,10 +319,11 @@ impl Throttle {
     }
 
     async fn decision(&self, hit: Hit<'_>, mode: Mode) -> Result<Decision, BackendError> {
-        if !self.is_enabled() {
+        let policy = self.policy();
+        let force = self.force(policy);
+        if force == Force::Off {
             return Ok(Decision::passed(Source::Disabled));
         }
-        let policy = self.policy();
         let mut parts = None;
         let rates = match hit.rates.map(|rates| *rates).or(policy.rates) {
             Some(rates) => rates,
@@ -328,7 +347,8 @@ impl Throttle {
             (None, None) => Class::NONE,
         };
         let terms = Terms { key: hit.payer.into_key(), rates, cost, class };
-        let ticket = Ticket::new(Cow::Borrowed(self), Arc::clone(policy), terms);
+        let dry = force == Force::Dry;
+        let ticket = Ticket::new(Cow::Borrowed(self), Arc::clone(policy), dry, terms);
         admission::decide_one(&ticket, mode, &mut self.empty_head(&mut parts)).await
     }
 
@@ -337,8 +357,25 @@ impl Throttle {
         Head { parts, state: &(), common: &self.0.common, is_request: false }
     }
 
+    /// What holds right now: to be read once for each decision.
+    #[inline]
     pub(crate) fn policy(&self) -> &Arc<Policy> {
-        &self.0.policy
+        self.0.versions.current()
+    }
+
+    /// Whether nobody has switched anything, so that decisions go as far as the policy says.
+    #[inline]
+    pub(crate) fn is_in_force(&self) -> bool {
+        self.0.enabled.load(Ordering::Relaxed) && self.0.common.switches.force() == Force::Full
+    }
+
+    /// How far decisions by that policy go: to be read once for each decision.
+    pub(crate) fn force(&self, policy: &Policy) -> Force {
+        match self.0.common.switches.force() {
+            _ if !self.0.enabled.load(Ordering::Relaxed) => Force::Off,
+            Force::Full if policy.dry_run => Force::Dry,
+            force => force,
+        }
     }
 
     /// The rules that hold for requests by that policy: those of its settings, and those that were added.
@@ -382,10 +419,7 @@ impl Throttle {
     /// Whether this throttle is the site's: made for it, for a copy of it, or for one that chose the same uid
     /// and says the same.
     pub(crate) fn belongs_to(&self, site: &Site) -> bool {
-        self.0.origin.as_ref().is_some_and(|origin| {
-            (origin.function, origin.location) == (site.function(), site.location())
-                || (site.is_named() && origin.said == site.settings().describe())
-        })
+        self.0.said.is_by(site)
     }
 }
 

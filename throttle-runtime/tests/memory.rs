@@ -129,10 +129,10 @@ async fn what_has_expired_is_reclaimed_by_normal_work() {
 }
 
 #[tokio::test]
-async fn peeking_stores_nothing_and_a_denied_request_changes_nothing() {
+async fn checking_stores_nothing_and_a_denied_request_changes_nothing() {
     let clock = ManualClock::new();
     let (throttle, registry, memory) = throttle(1_000, "1/min", &clock).await;
-    throttle.peek("a").await.expect("a decision");
+    throttle.check("a").await.expect("a decision");
     throttle.hit(Hit::new("a").cost(2)).await.expect("a decision");
     assert!(memory.is_empty());
     throttle.hit("a").await.expect("a decision");

@@ -1,10 +1,12 @@
 //! Identities that need not be asked for again.
 
 use std::any::TypeId;
+use std::sync::Arc;
 
 use smallvec::SmallVec;
 
 use crate::plug::{Ask, Head, Refusal, role};
+use crate::policy::Policy;
 use crate::{Identity, Throttle};
 
 /// The identities that functions have answered: several throttles of one handler that share a key function
@@ -12,8 +14,15 @@ use crate::{Identity, Throttle};
 #[derive(Default)]
 pub(crate) struct KnownKeys {
     by_function: SmallVec<[(TypeId, Identity); 1]>,
-    /// Where one head stands for many uses, the identity is the same for all of them.
-    by_throttle: Option<Vec<(Throttle, Identity)>>,
+    /// Where one head stands for many uses, the identity is the same for all of them, until the throttle goes by
+    /// another policy.
+    by_throttle: Option<Vec<Kept>>,
+}
+
+struct Kept {
+    throttle: Throttle,
+    policy: Arc<Policy>,
+    identity: Identity,
 }
 
 impl KnownKeys {
@@ -26,16 +35,18 @@ impl KnownKeys {
     pub(crate) async fn ask(
         &mut self,
         throttle: &Throttle,
-        key: &dyn Ask<role::key>,
+        policy: &Arc<Policy>,
         head: &mut Head<'_>,
     ) -> Result<Identity, Refusal> {
         let mut kept = self.by_throttle.iter().flatten();
-        if let Some((_, identity)) = kept.find(|(known, _)| known.is(throttle)) {
-            return Ok(identity.clone());
+        if let Some(kept) = kept.find(|kept| Arc::ptr_eq(&kept.policy, policy)) {
+            return Ok(kept.identity.clone());
         }
-        let identity = self.ask_function(key, head).await?;
+        let identity = self.ask_function(policy.key, head).await?;
         if let Some(kept) = &mut self.by_throttle {
-            kept.push((throttle.clone(), identity.clone()));
+            kept.retain(|kept| !kept.throttle.is(throttle));
+            let (throttle, policy) = (throttle.clone(), Arc::clone(policy));
+            kept.push(Kept { throttle, policy, identity: identity.clone() });
         }
         Ok(identity)
     }

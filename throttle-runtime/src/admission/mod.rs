@@ -151,21 +151,22 @@ impl<'a, 'k> Drawn<'a, 'k> {
 
 /// What is known about a request without asking a function or waiting.
 #[cfg(any(feature = "axum", feature = "tower"))]
-pub(crate) enum AtOnce {
+pub(crate) enum AtOnce<'t> {
     /// A rule excludes it.
     Excluded,
-    Decided(Quota),
+    /// By that policy.
+    Decided(&'t Arc<Policy>, Quota),
 }
 
 /// The decision of the only throttle of a function, if it needs neither a function nor time; see
 /// [`Short`](crate::backend::Short).
 #[cfg(any(feature = "axum", feature = "tower"))]
-pub(crate) fn at_once(throttle: &Throttle, head: &Head<'_>) -> Option<AtOnce> {
+pub(crate) fn at_once<'t>(throttle: &'t Throttle, head: &Head<'_>) -> Option<AtOnce<'t>> {
     let policy = throttle.policy();
     // Only a throttle that goes this way has its rules and its key read here, and only one that limits.
     let asks = policy.exempt.is_some() || policy.lists.is_some();
     let goes = policy.short.is_some() && !asks && policy.units.is_some_and(|units| units > 0);
-    if !(goes && throttle.is_enabled()) {
+    if !(goes && throttle.is_in_force()) {
         return None;
     }
     if !rule::read(throttle.rules(policy), head)? {
@@ -173,11 +174,11 @@ pub(crate) fn at_once(throttle: &Throttle, head: &Head<'_>) -> Option<AtOnce> {
         return Some(AtOnce::Excluded);
     }
     let Identity::Key(key) = policy.key.read(head)? else { return None };
-    let quota = throttle.at_once(&Hit::from(&key), Mode::Take)?;
+    let quota = throttle.at_once(policy, &Hit::from(&key), Mode::Take)?;
     if !quota.fits() {
         tracing::debug!(target: "throttle", uid = throttle.uid(), retry_after = ?quota.retry_after(), "throttled");
     }
-    Some(AtOnce::Decided(quota))
+    Some(AtOnce::Decided(policy, quota))
 }
 
 impl Admission<'_> {
@@ -197,8 +198,8 @@ impl Admission<'_> {
     /// for itself, since it must not keep others from being charged.
     fn together_with(&self, first: usize) -> SmallVec<[usize; 2]> {
         let shares = |index: &usize| {
-            let (a, b) = (&self.tickets[first].policy, &self.tickets[*index].policy);
-            self.decided[*index].is_none() && !a.dry_run && !b.dry_run && a.primary.is(&b.primary)
+            let (a, b) = (&self.tickets[first], &self.tickets[*index]);
+            self.decided[*index].is_none() && !a.dry && !b.dry && a.policy.primary.is(&b.policy.primary)
         };
         std::iter::once(first).chain((first + 1..self.tickets.len()).filter(shares)).collect()
     }
@@ -248,7 +249,7 @@ impl Admission<'_> {
     fn count_charges(&self, event: Event) {
         for (ticket, decided) in self.tickets.iter().zip(self.decided.iter().flatten()) {
             if decided.charged.is_some() {
-                ticket.throttle.count(if ticket.policy.dry_run { Event::Allowed } else { event });
+                ticket.throttle.count(if ticket.dry { Event::Allowed } else { event });
             }
         }
     }
@@ -257,7 +258,7 @@ impl Admission<'_> {
     /// counts what came, not what passed.
     async fn give_back(&self) {
         for (ticket, decided) in self.tickets.iter().zip(self.decided.iter().flatten()) {
-            if let Some(charged) = decided.charged.filter(|_| !ticket.policy.dry_run) {
+            if let Some(charged) = decided.charged.filter(|_| !ticket.dry) {
                 backend::refund(ticket, charged).await;
             }
         }

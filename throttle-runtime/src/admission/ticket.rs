@@ -14,6 +14,7 @@ use crate::fingerprint::Domain;
 use crate::network::Access;
 use crate::plug::{Head, Refusal};
 use crate::policy::Policy;
+use crate::registry::Force;
 use crate::rule;
 use crate::strategy::Class;
 use crate::{BackendError, Decision, Identity, Key, Rate, Rates, Source, Throttle};
@@ -46,6 +47,8 @@ pub(crate) struct Terms {
 pub(crate) struct Ticket<'a> {
     pub(crate) throttle: Cow<'a, Throttle>,
     pub(crate) policy: Arc<Policy>,
+    /// Whether the decision is not enforced.
+    pub(crate) dry: bool,
     pub(crate) key: Key,
     pub(crate) rates: Rates,
     pub(crate) cost: u64,
@@ -58,9 +61,10 @@ impl<'a> Ticket<'a> {
     pub(crate) fn new(
         throttle: Cow<'a, Throttle>,
         policy: Arc<Policy>,
+        dry: bool,
         Terms { key, rates, cost, class }: Terms,
     ) -> Self {
-        Self { throttle, policy, key, rates, cost, class, error: OnceCell::new() }
+        Self { throttle, policy, dry, key, rates, cost, class, error: OnceCell::new() }
     }
 
     /// Asks everything that a decision depends on, cheapest first; or why the throttle does not apply.
@@ -71,13 +75,17 @@ impl<'a> Ticket<'a> {
         head: &mut Head<'_>,
     ) -> Result<Result<Self, Source>, Stop> {
         let policy = Arc::clone(throttle.policy());
-        let terms = match Self::terms(&throttle, &policy, given, known, head).await {
+        let (dry, terms) = match throttle.force(&policy) {
+            Force::Off => (false, Ok(Err(Source::Disabled))),
+            force => (force == Force::Dry, Self::terms(&throttle, &policy, given, known, head).await),
+        };
+        let terms = match terms {
             // A dry run ends no request, whatever its functions say.
-            Err(Stop::Forbidden) if policy.dry_run => {
+            Err(Stop::Forbidden) if dry => {
                 throttle.count(Event::WouldDeny);
                 return Ok(Err(Source::DryRun));
             }
-            Err(_) if policy.dry_run => Err(Source::DryRun),
+            Err(_) if dry => Err(Source::DryRun),
             Err(Stop::Forbidden) => {
                 throttle.count(Event::Forbidden);
                 return Err(Stop::Forbidden);
@@ -85,7 +93,7 @@ impl<'a> Ticket<'a> {
             terms => terms?,
         };
         match terms {
-            Ok(terms) => Ok(Ok(Self::new(throttle, policy, terms))),
+            Ok(terms) => Ok(Ok(Self::new(throttle, policy, dry, terms))),
             Err(source) => {
                 throttle.count(Event::Skipped);
                 Ok(Err(source))
@@ -95,14 +103,11 @@ impl<'a> Ticket<'a> {
 
     async fn terms(
         throttle: &Throttle,
-        policy: &Policy,
+        policy: &Arc<Policy>,
         given: Option<Key>,
         known: &mut KnownKeys,
         head: &mut Head<'_>,
     ) -> Result<Result<Terms, Source>, Stop> {
-        if !throttle.is_enabled() {
-            return Ok(Err(Source::Disabled));
-        }
         if head.is_request {
             if !rule::ask(throttle.rules(policy), head).await? {
                 return Ok(Err(Source::Bypassed));
@@ -138,7 +143,7 @@ impl<'a> Ticket<'a> {
         };
         let identity = match given {
             Some(key) => Identity::Key(key),
-            None => known.ask(throttle, policy.key, head).await?,
+            None => known.ask(throttle, policy, head).await?,
         };
         Ok(match identity {
             Identity::Exempt => Err(Source::Exempt),
@@ -156,7 +161,7 @@ impl<'a> Ticket<'a> {
         &self,
         decision: Result<Decision, BackendError>,
     ) -> Result<Decision, BackendError> {
-        if self.policy.dry_run {
+        if self.dry {
             Ok(decision.map_or_else(|_| Decision::passed(Source::AllowedOnError), Decision::dry))
         } else {
             decision

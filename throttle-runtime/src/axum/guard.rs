@@ -158,12 +158,11 @@ fn at_once(sites: &'static [Site], parts: &mut Parts) -> Option<Result<Permit, D
     }
     let registry = Registry::in_charge();
     let Ok(Cow::Borrowed(throttle)) = site.throttle(&registry) else { return None };
-    let policy = throttle.policy();
     let head = Head { parts, state: &(), common: registry.common(), is_request: true };
     Some(match admission::at_once(throttle, &head)? {
         AtOnce::Excluded => Ok(Permit::by_nobody()),
-        AtOnce::Decided(quota) if quota.fits() => Ok(Permit::by_one(policy, quota)),
-        AtOnce::Decided(quota) => Err(Denied { throttle, policy, quota }),
+        AtOnce::Decided(policy, quota) if quota.fits() => Ok(Permit::by_one(policy, quota)),
+        AtOnce::Decided(policy, quota) => Err(Denied { throttle, policy, quota }),
     })
 }
 

@@ -18,11 +18,18 @@ pub(crate) struct Rescue {
 }
 
 /// The backend that decides while the other one does not.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Standby {
     pub(crate) member: Member,
     pub(crate) on: Kinds,
     pub(crate) share: Share,
+}
+
+impl Standby {
+    /// Whether both are the same backend, with the same share.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        self.member.is(&other.member) && self.share == other.share
+    }
 }
 
 impl Rescue {

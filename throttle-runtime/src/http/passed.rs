@@ -16,7 +16,9 @@ pub(crate) fn by_one<B>(response: &mut Response<B>, policy: &Policy, quota: &Quo
 
 /// All of these admitted it.
 pub(crate) fn by_several<B>(response: &mut Response<B>, admission: &Admission<'_>) {
-    for (ticket, decided) in admission.tickets.iter().zip(admission.decided.iter().flatten()) {
+    let decided = admission.tickets.iter().zip(admission.decided.iter().flatten());
+    // A dry run tells nobody of its limits.
+    for (ticket, decided) in decided.filter(|(ticket, _)| !ticket.dry) {
         complete(response, &ticket.policy, decided.decision.quotas());
     }
 }
@@ -25,7 +27,7 @@ fn complete<B>(response: &mut Response<B>, policy: &Policy, quotas: &[Quota]) {
     // A client that is told of an exhausted limit may not follow a redirect, so it is not told there.
     let misleading =
         || response.status().is_redirection() && quotas.iter().any(|quota| quota.remaining() == 0);
-    if !policy.headers.is_silent() && !policy.dry_run && !misleading() {
+    if !policy.headers.is_silent() && !misleading() {
         Report::allowed(policy, quotas).write(response.headers_mut());
     }
 }

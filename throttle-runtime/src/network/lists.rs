@@ -1,9 +1,9 @@
 //! What the lists of one throttle say about a client.
 
 use super::List;
+use crate::Settings;
 use crate::http::source;
 use crate::plug::Head;
-use crate::{ConfigError, Settings};
 
 /// The lists of a throttle.
 #[derive(Debug)]
@@ -23,9 +23,9 @@ pub(crate) enum Access {
 
 impl Lists {
     /// Those that settings name, if they name one.
-    pub(crate) fn open(uid: &str, settings: &Settings, now: u64) -> Result<Option<Self>, ConfigError> {
+    pub(crate) fn open(uid: &str, settings: &Settings, now: u64) -> Result<Option<Self>, String> {
         let open = |networks: super::Networks, name: &str| {
-            networks.open(now).map_err(|error| ConfigError::one(format!("`{name}` of `{uid}`: {error}")))
+            networks.open(now).map_err(|error| format!("`{name}` of `{uid}`: {error}"))
         };
         let allow = settings.allow.map(|networks| open(networks, "allow")).transpose()?;
         let deny = settings.deny.map(|networks| open(networks, "deny")).transpose()?;

@@ -187,9 +187,9 @@ impl RegistryBuilder {
             Declared { backends: self.backends, defaults: self.defaults, overrides: self.overrides };
         problems.extend(report::unknown_overrides(declared.overrides.keys()));
         problems.extend(declared.problems());
-        let mut common = Common::new(self.namespace, self.clients, self.clock);
+        let mut common = Common::new(declared, self.namespace, self.clients, self.clock);
         common.probes_in_background = self.probes_in_background;
-        let registry = Registry::new(declared, common);
+        let registry = Registry::new(common);
         problems.extend(more(&registry));
         if problems.is_empty() { Ok(registry) } else { Err(ConfigError::new(problems)) }
     }
@@ -198,7 +198,7 @@ impl RegistryBuilder {
 impl Registry {
     async fn initialize(&self, required: bool) -> Result<(), ConfigError> {
         let mut problems = Vec::new();
-        for member in self.0.declared.distinct_backends() {
+        for member in self.declared().distinct_backends() {
             if let Err(error) = member.prepare_or_wait(LIFECYCLE).await {
                 let problem = format!(
                     "the backend \"{}\" cannot be initialised: {}",

@@ -2,14 +2,18 @@
 
 mod breakers;
 mod builder;
+mod control;
 mod current;
 mod member;
 mod report;
 mod rescue;
+mod settle;
 mod sharing;
+mod switches;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
+use std::panic::Location;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -18,14 +22,14 @@ use breakers::Breakers;
 pub use builder::{RegistryBuilder, registry};
 pub use current::Scoped;
 pub(crate) use member::Member;
+pub(crate) use switches::Force;
+use switches::Switches;
 
 use crate::admission::within;
 use crate::backend::Memory;
 use crate::http::client::Clients;
-use crate::network::Lists;
-use crate::plug::Ask;
-use crate::policy::Policy;
 use crate::rule::Rules;
+use crate::said::Said;
 use crate::settings::MEMORY;
 use crate::{BackendError, Breaker, Clock, ConfigError, Settings, Site, SystemClock, Throttle};
 
@@ -40,7 +44,6 @@ use crate::{BackendError, Breaker, Clock, ConfigError, Settings, Site, SystemClo
 pub struct Registry(Arc<Inner>);
 
 struct Inner {
-    declared: Declared,
     common: Arc<Common>,
     throttles: RwLock<BTreeMap<Arc<str>, Throttle>>,
     /// The backends that are still to be closed.
@@ -72,19 +75,24 @@ const LIFECYCLE: Duration = Duration::from_secs(5);
 
 /// What throttles need of their registry.
 pub(crate) struct Common {
+    declared: Declared,
     namespace: String,
     pub(crate) clock: Arc<dyn Clock>,
     breakers: Breakers,
     pub(crate) probes_in_background: bool,
     pub(crate) clients: Clients,
-    enabled: AtomicBool,
+    pub(crate) switches: Switches,
     warned_of_missing_peer: AtomicBool,
 }
 
 impl Registry {
-    fn new(declared: Declared, common: Common) -> Self {
-        let open = tokio::sync::Mutex::new(declared.distinct_backends());
-        Self(Arc::new(Inner { declared, common: Arc::new(common), throttles: RwLock::default(), open }))
+    fn new(common: Common) -> Self {
+        let open = tokio::sync::Mutex::new(common.declared.distinct_backends());
+        Self(Arc::new(Inner { common: Arc::new(common), throttles: RwLock::default(), open }))
+    }
+
+    fn declared(&self) -> &Declared {
+        &self.0.common.declared
     }
 
     /// A new throttle for programmatic use. It stays in the registry: make one per limit, not one per client,
@@ -105,6 +113,7 @@ impl Registry {
     ///
     /// If the uid is blank or taken, also by an attribute, or the settings do not work; the uid is then free as
     /// before.
+    #[track_caller]
     pub fn create(&self, uid: &str, settings: Settings) -> Result<Throttle, ConfigError> {
         if uid.trim().is_empty() {
             return Err(ConfigError::one("a throttle needs a uid that is not blank"));
@@ -115,12 +124,13 @@ impl Registry {
                 place(site)
             )));
         }
-        let policy = self.settle((uid, uid), settings).map_err(ConfigError::new)?;
+        let said = Said::here(uid, settings, Location::caller());
+        let policy = self.0.common.settle(&said, Settings::NONE).map_err(ConfigError::new)?;
         let mut throttles = self.0.throttles.write().unwrap_or_else(PoisonError::into_inner);
         if throttles.contains_key(uid) {
             return Err(ConfigError::one(format!("the uid `{uid}` is taken: choose another")));
         }
-        let throttle = Throttle::new(Arc::from(uid), None, policy, Arc::clone(&self.0.common));
+        let throttle = Throttle::new(Arc::clone(&said.uid), said, policy, Arc::clone(&self.0.common));
         throttles.insert(Arc::from(uid), throttle.clone());
         Ok(throttle)
     }
@@ -154,12 +164,12 @@ impl Registry {
 
     /// Switches all throttles off at once, whatever their own switches say.
     pub fn disable_all(&self) {
-        self.0.common.enabled.store(false, Ordering::Relaxed);
+        self.0.common.switches.set_off(true);
     }
 
     /// Ends [`disable_all`](Self::disable_all).
     pub fn enable_all(&self) {
-        self.0.common.enabled.store(true, Ordering::Relaxed);
+        self.0.common.switches.set_off(false);
     }
 
     fn switch(&self, uid: &str, on: bool) -> bool {
@@ -230,7 +240,7 @@ impl Registry {
     /// The first error of a backend; the others are reset all the same.
     pub async fn reset(&self) -> Result<(), BackendError> {
         let mut result = Ok(());
-        for member in self.0.declared.distinct_backends() {
+        for member in self.declared().distinct_backends() {
             result = result.and(within(LIFECYCLE, member.backend.reset()).await);
         }
         result
@@ -255,8 +265,10 @@ impl Registry {
             return Ok(known);
         }
         let at = |problem: String| format!("{}: {problem}", place(site));
-        let policy = self
-            .settle((site.uid(), site.name()), *site.settings())
+        let said = Said::by(site);
+        let common = &self.0.common;
+        let policy = common
+            .settle(&said, Settings::NONE)
             .map_err(|problems| ConfigError::new(problems.into_iter().map(at).collect()))?;
         let mut throttles = self.0.throttles.write().unwrap_or_else(PoisonError::into_inner);
         let free = |uid: &&str| throttles.get(*uid).is_none_or(|known| known.belongs_to(site));
@@ -269,33 +281,8 @@ impl Registry {
             );
             return Err(ConfigError::one(at(taken)));
         };
-        let make = || Throttle::new(Arc::clone(&uid), Some(site), policy, Arc::clone(&self.0.common));
+        let make = || Throttle::new(Arc::clone(&uid), said, policy, Arc::clone(common));
         Ok(throttles.entry(Arc::clone(&uid)).or_insert_with(make).clone())
-    }
-
-    /// What holds for a throttle that says `own`, or every problem with it.
-    fn settle(&self, (uid, name): (&str, &str), own: Settings) -> Result<Policy, Vec<String>> {
-        let Declared { backends, defaults, overrides } = &self.0.declared;
-        let mut problems: Vec<_> =
-            own.problems().into_iter().map(|problem| format!("`{uid}`: {problem}")).collect();
-        let own = overrides.get(uid).copied().unwrap_or_default().or(own);
-        let wanted = own.backend.or(defaults.backend).unwrap_or(MEMORY);
-        let Some((primary, theirs)) = backends.get(wanted) else {
-            problems.push(report::unknown_backend(uid, wanted, backends.keys()));
-            return Err(problems);
-        };
-        let settings = own.or(*theirs).or(*defaults);
-        let recovery = settings.on_error.and_then(Ask::recovery);
-        let by_default = own.on_error.or(theirs.on_error).is_none();
-        let rescue = recovery.map(|recovery| self.rescue(uid, &recovery, primary, by_default)).transpose();
-        let rescue = rescue.map_err(|problem| problems.push(problem)).ok().flatten();
-        if !problems.is_empty() {
-            return Err(problems);
-        }
-        let problems = |error: ConfigError| error.problems().to_vec();
-        let mut policy = Policy::new((uid, name), settings, primary, rescue).map_err(problems)?;
-        policy.lists = Lists::open(uid, &settings, self.0.common.clock.now()).map_err(problems)?;
-        Ok(policy)
     }
 }
 
@@ -305,20 +292,17 @@ fn place(site: &Site) -> String {
 }
 
 impl Common {
-    fn new(namespace: String, clients: Clients, clock: Arc<dyn Clock>) -> Self {
+    fn new(declared: Declared, namespace: String, clients: Clients, clock: Arc<dyn Clock>) -> Self {
         Self {
+            declared,
             namespace,
             clients,
             breakers: Breakers::new(Arc::clone(&clock)),
             clock,
             probes_in_background: false,
-            enabled: AtomicBool::new(true),
+            switches: Switches::default(),
             warned_of_missing_peer: AtomicBool::new(false),
         }
-    }
-
-    pub(crate) fn is_enabled(&self) -> bool {
-        self.enabled.load(Ordering::Relaxed)
     }
 
     /// Has shared breakers exchange what they know, from the first request on that asks one.
@@ -349,7 +333,8 @@ impl Default for Registry {
         let memory = Member::new(MEMORY, Arc::new(Memory::new()));
         let backends = HashMap::from([(Arc::from(MEMORY), (memory, Settings::NONE))]);
         let declared = Declared { backends, defaults: Settings::NONE, overrides: HashMap::new() };
-        Self::new(declared, Common::new(String::new(), Clients::default(), Arc::new(SystemClock::new())))
+        let clock = Arc::new(SystemClock::new());
+        Self::new(Common::new(declared, String::new(), Clients::default(), clock))
     }
 }
 
@@ -357,7 +342,7 @@ impl fmt::Debug for Registry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Registry")
             .field("namespace", &self.0.common.namespace)
-            .field("backends", &self.0.declared.backends.keys())
+            .field("backends", &self.declared().backends.keys())
             .field("throttles", &self.throttles())
             .finish_non_exhaustive()
     }

@@ -5,6 +5,7 @@ use std::error::Error;
 use std::sync::Arc;
 
 use super::{Declared, Registry, place};
+use crate::said::Said;
 use crate::{Settings, Site};
 
 impl Registry {
@@ -12,13 +13,13 @@ impl Registry {
     pub(super) fn verify(&self) -> Vec<String> {
         let mut problems = Vec::new();
         let mut seen: BTreeMap<&str, &Site> = BTreeMap::new();
-        let Declared { backends, defaults, overrides } = &self.0.declared;
+        let Declared { backends, defaults, overrides } = self.declared();
         let misled = defaults.backend.is_some_and(|name| !backends.contains_key(name));
         for site in crate::sites() {
             let own = overrides.get(site.uid()).copied().unwrap_or_default().or(*site.settings());
             // Whoever follows defaults that name no backend has done nothing wrong.
             let innocent = misled && own.backend.is_none();
-            if let Err(found) = self.settle((site.uid(), site.name()), *site.settings())
+            if let Err(found) = self.common().settle(&Said::by(site), Settings::NONE)
                 && !innocent
             {
                 problems.extend(found.into_iter().map(|problem| format!("{}: {problem}", place(site))));
@@ -36,7 +37,7 @@ impl Registry {
     /// One event for each attribute: on what it runs, and how long a decision may take there.
     pub(super) fn announce(&self) {
         for site in crate::sites() {
-            let Ok(policy) = self.settle((site.uid(), site.name()), *site.settings()) else { continue };
+            let Ok(policy) = self.common().settle(&Said::by(site), Settings::NONE) else { continue };
             let (uid, backend, on_error) = (site.uid(), &*policy.primary.name, policy.on_error.describe());
             let rate = policy.rate.describe();
             tracing::info!(target: "throttle", uid, rate, backend, on_error, budget = ?policy.budget, "a limit");

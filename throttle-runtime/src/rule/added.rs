@@ -26,7 +26,9 @@ impl Added {
         }
     }
 
+    /// Those that are there now: what is added meanwhile is not among them, however often they are gone through.
     pub(crate) fn iter(&self) -> impl Iterator<Item = Rules> + Clone + Send {
-        iter::successors(self.0.get(), |link| link.next.0.get()).map(|link| link.rules)
+        let links = iter::successors(self.0.get(), |link| link.next.0.get());
+        links.clone().take(links.count()).map(|link| link.rules)
     }
 }

@@ -50,6 +50,7 @@ mod two_windows;
 #[cfg(feature = "time-zones")]
 mod zone;
 
+use std::any::TypeId;
 use std::fmt::Debug;
 
 pub use adaptive::Adaptive;
@@ -216,6 +217,12 @@ pub trait Strategy: Debug + Send + Sync + 'static {
 
     /// Decides one request against one limit.
     fn step(&self, state: &State, arrival: &Arrival) -> Step;
+
+    /// Which type of strategy it is.
+    #[doc(hidden)]
+    fn kind(&self) -> TypeId {
+        TypeId::of::<Self>()
+    }
 
     /// The same as `step` for one rate, in a form that the memory backend runs without a call.
     #[doc(hidden)]

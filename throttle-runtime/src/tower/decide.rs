@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::iter;
+use std::sync::Arc;
 
 use http::Response;
 use http::request::Parts;
@@ -11,13 +12,14 @@ use crate::admission::{self, Admission, AtOnce, Drawn, KnownKeys, Rejection, Sto
 use crate::counters::Event;
 use crate::http::passed;
 use crate::plug::Head;
-use crate::{ConfigError, Decision, Quota, Registry, Throttle, rule};
+use crate::policy::Policy;
+use crate::{ConfigError, Decision, Quota, Registry, rule};
 
 /// Who admitted a request.
 pub(super) enum Permit {
     /// A rule passed it by.
     Bypassed,
-    One(Throttle, Quota),
+    One(Arc<Policy>, Quota),
     Several(Box<Admission<'static>>),
 }
 
@@ -26,7 +28,7 @@ impl Permit {
     pub(super) fn complete<B>(&self, response: &mut Response<B>) {
         match self {
             Self::Bypassed => {}
-            Self::One(throttle, quota) => passed::by_one(response, throttle.policy(), quota),
+            Self::One(policy, quota) => passed::by_one(response, policy, quota),
             Self::Several(admission) => passed::by_several(response, admission),
         }
     }
@@ -47,10 +49,10 @@ pub(super) fn at_once(plan: &Plan, parts: &mut Parts) -> Option<Result<Permit, R
     let throttle = plan.single()?.throttle(&registry).ok()?;
     Some(match admission::at_once(&throttle, &head)? {
         AtOnce::Excluded => Ok(Permit::Bypassed),
-        AtOnce::Decided(quota) if quota.fits() => Ok(Permit::One(throttle, quota)),
-        AtOnce::Decided(quota) => {
+        AtOnce::Decided(policy, quota) if quota.fits() => Ok(Permit::One(Arc::clone(policy), quota)),
+        AtOnce::Decided(policy, quota) => {
             let decision = Decision::by_one(quota);
-            Err(Rejection::throttled(&throttle, throttle.policy(), decision, None, head.parts))
+            Err(Rejection::throttled(&throttle, policy, decision, None, head.parts))
         }
     })
 }

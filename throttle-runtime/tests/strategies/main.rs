@@ -7,4 +7,5 @@ mod common;
 mod properties;
 mod through_memory;
 mod time_of_day;
+mod updates;
 mod windows;

@@ -90,11 +90,11 @@ async fn b095_what_remains_is_the_limit_less_what_was_used() {
     for throttle in throttles(&ManualClock::new()).await {
         for used in 0..110_u64 {
             let stat = throttle.stat("a").await.expect("memory never fails");
-            let peek = throttle.peek("a").await.expect("memory never fails");
+            let checked = throttle.check("a").await.expect("memory never fails");
             assert_eq!(stat.remaining(), Some(100_u64.saturating_sub(used)), "{throttle:?}");
             assert_eq!(stat.retry_after(), None, "a question is always answered");
-            assert_eq!(peek.retry_after().is_none(), used < 100);
-            assert_eq!(peek, throttle.hit("a").await.expect("memory never fails"), "{throttle:?}");
+            assert_eq!(checked.retry_after().is_none(), used < 100);
+            assert_eq!(checked, throttle.hit("a").await.expect("memory never fails"), "{throttle:?}");
         }
     }
 }

@@ -1,0 +1,9 @@
+//! Throttles that change while the program runs: behaviours 104, 106 and 119.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod effective;
+mod refused;
+mod torn;
+mod what_holds;

@@ -1,0 +1,73 @@
+//! From what is said of a throttle at all places to what holds.
+
+use super::{Common, Member, report};
+use crate::effective::Origin;
+use crate::failure::Rescue;
+use crate::network::Lists;
+use crate::plug::Ask;
+use crate::policy::Policy;
+use crate::said::Said;
+use crate::settings::MEMORY;
+use crate::{Recovery, Settings};
+
+/// The backend of a throttle, and the places that say something about it, of which the first wins.
+type Places<'c> = (&'c Member, [(Origin, Settings); 6]);
+
+impl Common {
+    /// What holds for a throttle that was declared so and updated so, or every problem with it. Nothing is left behind
+    /// if there are problems.
+    pub(crate) fn settle(&self, said: &Said, updates: Settings) -> Result<Policy, Vec<String>> {
+        let uid = &*said.uid;
+        let wrong = [updates, said.settings].into_iter().flat_map(|settings| settings.problems());
+        let mut problems: Vec<_> = wrong.map(|problem| format!("`{uid}`: {problem}")).collect();
+        let (primary, places) = match self.places(said, updates) {
+            Ok(places) => places,
+            Err(problem) => {
+                problems.push(problem);
+                return Err(problems);
+            }
+        };
+        let settings = places.iter().fold(Settings::NONE, |all, (_, settings)| all.or(*settings));
+        let by = places.iter().find(|(_, settings)| settings.on_error.is_some());
+        let by_default = by.is_some_and(|(origin, _)| matches!(origin, Origin::Defaults));
+        let recovery = settings.on_error.and_then(Ask::recovery);
+        let policy = match Policy::new((uid, &said.name), settings, primary, updates) {
+            // Another mistake may be why it has no rate.
+            Err(_) if !problems.is_empty() => None,
+            policy => policy.map_err(|problem| problems.push(problem)).ok(),
+        };
+        let standby = recovery.map(|recovery| self.standby(uid, &recovery, primary, by_default)).transpose();
+        let standby = standby.map_err(|problem| problems.push(problem)).ok().flatten().flatten();
+        let breaker = recovery.and_then(|recovery| recovery.breaker);
+        let board = breaker.map(|breaker| self.board(uid, breaker)).transpose();
+        let board = board.map_err(|problem| problems.push(problem)).ok().flatten().flatten();
+        let lists = Lists::open(uid, &settings, self.clock.now());
+        let lists = lists.map_err(|problem| problems.push(problem)).ok().flatten();
+        let Some(policy) = policy.filter(|_| problems.is_empty()) else { return Err(problems) };
+        // A breaker is made here, so nothing may fail after it.
+        let breaker = breaker.map(|breaker| self.breakers.get(breaker, board)).transpose();
+        let breaker = breaker.map_err(|problem| vec![problem])?;
+        let rescue = |recovery: Recovery| Rescue::new(&recovery, standby, breaker);
+        Ok(policy.rescued(recovery.map(rescue)).listing(lists))
+    }
+
+    /// Where something is said about a throttle that was declared so and updated so.
+    pub(crate) fn places(&self, said: &Said, updates: Settings) -> Result<Places<'_>, String> {
+        let declared = &self.declared;
+        let over = declared.overrides.get(&*said.uid).copied().unwrap_or_default();
+        let own = updates.or(over).or(said.settings);
+        let wanted = own.backend.or(declared.defaults.backend).unwrap_or(MEMORY);
+        let Some((primary, theirs)) = declared.backends.get(wanted) else {
+            return Err(report::unknown_backend(&said.uid, wanted, declared.backends.keys()));
+        };
+        let places = [
+            (Origin::RunTime, updates),
+            (Origin::Override, over),
+            (Origin::Code(said.location), said.settings),
+            (Origin::Backend(primary.name.clone()), *theirs),
+            (Origin::Defaults, declared.defaults),
+            (Origin::BuiltIn, Settings::BUILT_IN),
+        ];
+        Ok((primary, places))
+    }
+}

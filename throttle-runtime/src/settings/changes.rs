@@ -1,0 +1,37 @@
+//! What an update changes, as text.
+
+use super::Settings;
+
+impl Settings {
+    /// What is different afterwards: `rate: 100/min -> 7/min, cost: 1 -> 7`.
+    pub(crate) fn changes(&self, after: &Self) -> String {
+        let (before, after) = (self.describe(), after.describe());
+        let gone = before.iter().filter(|(name, _)| text(&after, name).is_none());
+        let changes =
+            after.iter().chain(gone).map(|(name, _)| (name, text(&before, name), text(&after, name)));
+        let changes = changes.filter(|(_, before, after)| before != after).map(|(name, before, after)| {
+            format!("{name}: {} -> {}", before.unwrap_or("none"), after.unwrap_or("none"))
+        });
+        changes.collect::<Vec<_>>().join(", ")
+    }
+}
+
+fn text<'s>(said: &'s [(&'static str, String)], name: &str) -> Option<&'s str> {
+    said.iter().find(|(known, _)| *known == name).map(|(_, text)| text.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Settings;
+
+    #[test]
+    fn what_is_said_anew_differently_or_no_more_is_a_change() {
+        let before = Settings::new().rate("100/min").cost(1_u32).class("a");
+        let after = Settings::new().rate("7/min").cost(1_u32).dry_run(true);
+        assert_eq!(
+            before.changes(&after),
+            "rate: 100/min -> 7/min, dry_run: none -> true, class: \"a\" -> none"
+        );
+        assert_eq!(before.changes(&before), "");
+    }
+}

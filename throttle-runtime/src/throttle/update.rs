@@ -1,0 +1,141 @@
+//! Other settings for a throttle that is in use.
+
+use super::Throttle;
+use crate::{ConfigError, Settings};
+
+impl Throttle {
+    /// Changes what holds from the next decision on, for all that use this throttle. What is said here wins over all
+    /// other places; what it leaves open stays as it is, also what earlier updates have said. Each decision goes by
+    /// what held before or by what holds now as a whole: its limits, its cost and the header fields of its response are
+    /// never those of two versions.
+    ///
+    /// A limit that changes goes on from what was used; another period, another strategy or another backend begins
+    /// anew: see the guide's page [about the registry](https://docs.rs/throttle/latest/throttle/guide/registry/index.html#changes-while-it-runs).
+    ///
+    /// One event at level INFO says what has changed. Settings that held before are found again, and anything else takes
+    /// about a kilobyte for as long as the throttle lives: make settings that you switch between once.
+    ///
+    /// ```
+    /// use throttle::{Registry, Settings};
+    ///
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let exports = Registry::current().create("exports", Settings::new().rate("10/hour").cost(2_u32))?;
+    /// exports.hit("alice").await?;
+    /// exports.update(Settings::new().rate("100/hour"))?;
+    /// assert_eq!(exports.hit("alice").await?.remaining(), Some(96));
+    /// assert!(exports.update(Settings::new().rate("1/hour")).is_err(), "the cost of 2 never fits");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// All that stops a start: a value that does not parse, a backend that is not declared, a cost that never fits.
+    /// Nothing has changed then.
+    pub fn update(&self, settings: Settings) -> Result<(), ConfigError> {
+        let inner = &*self.0;
+        let settle = |updates| {
+            let policy = inner.common.settle(&inner.said, updates).map_err(ConfigError::new)?;
+            Ok(policy.in_scope(&inner.scope, inner.versions.all()))
+        };
+        let (before, after) = inner.versions.update(settings, settle)?;
+        let (uid, changes) = (self.uid(), before.settings.changes(&after.settings));
+        tracing::info!(target: "throttle", uid, changes, "updated");
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use crate::backend::Memory;
+    use crate::failure::{CircuitBreaker, failover, fallback};
+    use crate::policy::Policy;
+    use crate::strategy::{Gcra, TokenBucket};
+    use crate::{Rate, Settings, Throttle, registry};
+
+    const BREAKER: CircuitBreaker = CircuitBreaker::new().named("main");
+
+    async fn throttle() -> Throttle {
+        let registry = registry().backend("main", Memory::new()).build().await.expect("a registry");
+        let settings = Settings::new().rate("10/min").backend("main").on_error(failover("memory", BREAKER));
+        registry.create("t", settings).expect("a throttle")
+    }
+
+    /// The policy that holds after an update.
+    fn updated(throttle: &Throttle, settings: Settings) -> Arc<Policy> {
+        throttle.update(settings).expect("it works");
+        Arc::clone(throttle.policy())
+    }
+
+    fn versions(throttle: &Throttle) -> usize {
+        throttle.0.versions.all().count()
+    }
+
+    #[tokio::test]
+    async fn settings_that_held_before_are_the_same_version_again() {
+        async fn rate() -> Rate {
+            Rate::per_minute(5)
+        }
+        let throttle = throttle().await;
+        let strategies =
+            [Settings::new().strategy(Gcra::new().burst(3)), Settings::new().strategy(Gcra::new())];
+        let change = |number: u64| {
+            // Texts, numbers and functions are told apart however they come; other values by where they are.
+            let settings = if number.is_multiple_of(2) {
+                Settings::new().rate("7/min")
+            } else {
+                Settings::new().rate(rate)
+            };
+            let settings =
+                settings.cost(number % 2 + 1).or(strategies[usize::from(number.is_multiple_of(2))]);
+            updated(&throttle, settings)
+        };
+        let (even, odd) = (change(0), change(1));
+        for number in 2..20_u64 {
+            let expected = if number.is_multiple_of(2) { &even } else { &odd };
+            assert!(Arc::ptr_eq(&change(number), expected));
+        }
+        assert_eq!(versions(&throttle), 3);
+        let nothing = updated(&throttle, Settings::new());
+        assert!(Arc::ptr_eq(&nothing, &odd));
+    }
+
+    #[tokio::test]
+    async fn closures_that_look_the_same_are_other_versions() {
+        let throttle = throttle().await;
+        for minute in 1..4 {
+            throttle
+                .update(Settings::new().rate(move || async move { Rate::per_minute(minute) }))
+                .expect("it works");
+            assert_eq!(throttle.stat("a").await.expect("a decision").remaining(), Some(minute));
+        }
+        assert_eq!(versions(&throttle), 4);
+    }
+
+    #[tokio::test]
+    async fn the_same_way_to_fall_back_keeps_breaker_and_debts() {
+        let throttle = throttle().await;
+        let first = Arc::clone(throttle.policy());
+        let carry = |policy: &Policy| policy.carry.clone().expect("there is one");
+        let breaker = throttle.breaker().expect("there is one");
+        let keeps = [
+            Settings::new().rate("20/min").cost(2_u32).dry_run(true),
+            Settings::new().on_error(failover("memory", BREAKER).retries(7)),
+        ];
+        for settings in keeps {
+            let policy = updated(&throttle, settings);
+            assert!(Arc::ptr_eq(&carry(&policy), &carry(&first)), "{settings:?}");
+            assert!(throttle.breaker().is_some_and(|now| now.is(&breaker)), "{settings:?}");
+        }
+        let others = [
+            Settings::new().on_error(fallback("memory").share(1, 2)),
+            Settings::new().strategy(TokenBucket::new().burst(5)),
+        ];
+        for settings in others {
+            assert!(!Arc::ptr_eq(&carry(&updated(&throttle, settings)), &carry(&first)), "{settings:?}");
+        }
+        assert!(throttle.breaker().is_none(), "a fallback has none");
+    }
+}
