@@ -56,7 +56,9 @@ impl Engine {
             // Another part may have been changed.
             self.amend_there(question, &part, change).await.map_err(BackendError::in_doubt)?;
         }
-        self.forget_denied();
+        if let Some(denied) = &self.denied {
+            denied.forget(&question.payers);
+        }
         Ok(())
     }
 
