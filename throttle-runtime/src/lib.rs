@@ -22,6 +22,7 @@ mod policy;
 mod random;
 mod rate;
 mod registry;
+mod reset;
 pub mod rule;
 mod settings;
 mod site;

@@ -304,35 +304,46 @@ impl Throttle {
         if !self.is_enabled() {
             return Ok(Decision::passed(Source::Disabled));
         }
-        let policy = self.policy();
         let mut parts = None;
         let rates = match hit.rates.map(|rates| *rates).or(policy.rates) {
             Some(rates) => rates,
-            None => policy.rate.ask(&mut self.empty_head(&mut parts)).await.map_err(|_| no_request())?,
+            None => policy.rate.ask(head).await.map_err(|_| no_request())?,
         };
         if rates.is_unlimited() {
-            return Ok(Decision::passed(Source::Unlimited));
+            return Ok(Err(Source::Unlimited));
         }
         let cost = match hit.cost {
             Some(cost) => cost,
-            None => policy.cost.ask(&mut self.empty_head(&mut parts)).await.map_err(|_| no_request())?,
+            None => policy.cost.ask(head).await.map_err(|_| no_request())?,
         };
-        if cost == 0 && mode == Mode::Take {
+        let mut head = self.empty_head(&mut parts);
+        let ticket = match Self::ticket(Cow::Borrowed(self), hit, &mut head).await? {
+            Ok(ticket) => ticket,
+            Err(source) => return Ok(Decision::passed(source)),
+        };
+        if ticket.cost == 0 && mode == Mode::Take {
             return Ok(Decision::passed(Source::Free));
         }
+        admission::decide_one(&ticket, mode, &mut head).await.map(|decided| decided.decision)
+    }
+
+    /// What a use by the program comes to, whether or not the throttle is switched on; or why it does not apply.
+    pub(crate) async fn ticket<'t>(
+        throttle: Cow<'t, Self>,
+        hit: Hit<'_>,
+        head: &mut Head<'_>,
+    ) -> Result<Result<Ticket<'t>, Source>, BackendError> {
+        let policy = Arc::clone(throttle.policy());
         let class = match (hit.class, policy.class) {
             (Some(class), _) => class,
-            (None, Some(class)) => {
-                class.ask(&mut self.empty_head(&mut parts)).await.map_err(|_| no_request())?
-            }
+            (None, Some(class)) => class.ask(head).await.map_err(|_| no_request())?,
             (None, None) => Class::NONE,
         };
         let terms = Terms { key: hit.payer.into_key(), rates, cost, class };
-        let ticket = Ticket::new(Cow::Borrowed(self), Arc::clone(policy), terms);
-        admission::decide_one(&ticket, mode, &mut self.empty_head(&mut parts)).await
+        Ok(Ok(Ticket::new(throttle, policy, terms)))
     }
 
-    fn empty_head<'a>(&'a self, parts: &'a mut Option<Parts>) -> Head<'a> {
+    pub(crate) fn empty_head<'a>(&'a self, parts: &'a mut Option<Parts>) -> Head<'a> {
         let parts = parts.get_or_insert_with(|| http::Request::new(()).into_parts().0);
         Head { parts, state: &(), common: &self.0.common, is_request: false }
     }

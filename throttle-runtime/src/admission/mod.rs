@@ -9,6 +9,7 @@ mod one;
 mod part;
 mod probe;
 mod react;
+mod reset;
 mod stages;
 mod ticket;
 
@@ -18,10 +19,11 @@ use std::sync::Arc;
 use http::request::Parts;
 use smallvec::SmallVec;
 
-pub(crate) use backend::within;
+pub(crate) use backend::{give_back, within};
 pub(crate) use known_keys::KnownKeys;
 #[cfg(feature = "ws")]
 pub(crate) use one::hit;
+pub(crate) use reset::reset;
 pub(crate) use stages::{decide, decide_one};
 pub(crate) use ticket::{Stop, Terms, Ticket};
 
@@ -31,7 +33,7 @@ use crate::plug::{Ask, Head, role};
 use crate::policy::Policy;
 use crate::registry::Registry;
 use crate::throttled::{Denial, Throttled};
-use crate::{BackendError, ConfigError, Decision, Key, Site, Throttle};
+use crate::{BackendError, ConfigError, Decision, Key, Site, Source, Throttle};
 #[cfg(any(feature = "axum", feature = "tower"))]
 use crate::{Hit, Identity, Quota, rule};
 
@@ -70,7 +72,14 @@ impl Rejection {
 pub(crate) struct Decided {
     pub(crate) decision: Decision,
     /// `None` if nothing was taken.
-    charged: Option<Charged>,
+    pub(crate) charged: Option<Charged>,
+}
+
+impl Decided {
+    /// No backend was asked.
+    pub(crate) const fn by_nobody(source: Source) -> Self {
+        Self { decision: Decision::passed(source), charged: None }
+    }
 }
 
 /// What was taken.
