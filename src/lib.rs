@@ -42,6 +42,10 @@ pub use throttle_runtime::{
     Decision, Generation, Headers, Outcome, Quota, Quotas, Refused, Source, Throttled, When,
 };
 
+// What is charged later, or given back.
+#[doc(inline)]
+pub use throttle_runtime::{Reservation, Settlement};
+
 // What stands around services.
 #[cfg(feature = "tower")]
 #[doc(inline)]

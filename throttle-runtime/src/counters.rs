@@ -27,6 +27,8 @@ pub struct Counts {
     pub raised: u64,
     /// Allowed by this throttle, but then denied by another on the same function: the charge was given back.
     pub given_back: u64,
+    /// Allowed, and then given back as the response or the program said: these are among the allowed ones, too.
+    pub refunded: u64,
     /// The backend failed and another one decided: these are among the allowed and the denied ones.
     pub fallback: u64,
     /// Decided by another backend without asking the first one, as its circuit breaker was open: among the allowed
@@ -49,6 +51,7 @@ pub(crate) enum Event {
     ThrottledOnError,
     Raised,
     GivenBack,
+    Refunded,
     Fallback,
     BreakerOpen,
     Cached,
@@ -56,7 +59,7 @@ pub(crate) enum Event {
 }
 
 impl Event {
-    const COUNT: usize = 12;
+    const COUNT: usize = 13;
 
     /// The event that a decision is.
     pub(crate) fn of(decision: Result<&Decision, &BackendError>) -> Self {
@@ -129,6 +132,7 @@ impl Counters {
             throttled_on_error: sum(Event::ThrottledOnError),
             raised: sum(Event::Raised),
             given_back: sum(Event::GivenBack),
+            refunded: sum(Event::Refunded),
             fallback: sum(Event::Fallback),
             breaker_open: sum(Event::BreakerOpen),
             cached: sum(Event::Cached),
