@@ -44,7 +44,7 @@ pub use throttle_runtime::{
 
 // What is charged later, or given back.
 #[doc(inline)]
-pub use throttle_runtime::{Reservation, Settlement};
+pub use throttle_runtime::{Atomicity, Nested, Reservation, Settlement, Tab};
 
 // What stands around services.
 #[cfg(feature = "tower")]

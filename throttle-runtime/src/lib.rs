@@ -29,6 +29,7 @@ mod settings;
 mod site;
 mod soon;
 pub mod strategy;
+mod tab;
 #[cfg(feature = "testkit")]
 #[cfg_attr(docsrs, doc(cfg(feature = "testkit")))]
 pub mod testkit;
@@ -65,5 +66,6 @@ pub use rule::Rule;
 pub use settings::Settings;
 pub use site::{Site, sites};
 pub use soon::{BoxFuture, Soon};
+pub use tab::{Atomicity, Nested, Tab};
 pub use throttle::{Hit, Throttle};
 pub use throttled::{Refused, Throttled};

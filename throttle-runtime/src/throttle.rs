@@ -89,6 +89,17 @@ impl<'a> Hit<'a> {
         self
     }
 
+    /// The same for longer than what the key is borrowed from.
+    pub(crate) fn into_owned(self) -> Hit<'static> {
+        let Self { payer, cost, rates, class } = self;
+        Hit { payer: Payer::Key(payer.into_key()), cost, rates, class }
+    }
+
+    /// What it says that it costs, if anything.
+    pub(crate) const fn said_cost(&self) -> Option<u64> {
+        self.cost
+    }
+
     /// What kind of caller it is, for strategies that tell them apart.
     #[must_use]
     pub fn class(mut self, class: impl Into<Class>) -> Self {
@@ -305,17 +316,6 @@ impl Throttle {
             return Ok(Decision::passed(Source::Disabled));
         }
         let mut parts = None;
-        let rates = match hit.rates.map(|rates| *rates).or(policy.rates) {
-            Some(rates) => rates,
-            None => policy.rate.ask(head).await.map_err(|_| no_request())?,
-        };
-        if rates.is_unlimited() {
-            return Ok(Err(Source::Unlimited));
-        }
-        let cost = match hit.cost {
-            Some(cost) => cost,
-            None => policy.cost.ask(head).await.map_err(|_| no_request())?,
-        };
         let mut head = self.empty_head(&mut parts);
         let ticket = match Self::ticket(Cow::Borrowed(self), hit, &mut head).await? {
             Ok(ticket) => ticket,
@@ -334,6 +334,17 @@ impl Throttle {
         head: &mut Head<'_>,
     ) -> Result<Result<Ticket<'t>, Source>, BackendError> {
         let policy = Arc::clone(throttle.policy());
+        let rates = match hit.rates.map(|rates| *rates).or(policy.rates) {
+            Some(rates) => rates,
+            None => policy.rate.ask(head).await.map_err(|_| no_request())?,
+        };
+        if rates.is_unlimited() {
+            return Ok(Err(Source::Unlimited));
+        }
+        let cost = match hit.cost {
+            Some(cost) => cost,
+            None => policy.cost.ask(head).await.map_err(|_| no_request())?,
+        };
         let class = match (hit.class, policy.class) {
             (Some(class), _) => class,
             (None, Some(class)) => class.ask(head).await.map_err(|_| no_request())?,

@@ -10,6 +10,7 @@ mod part;
 mod probe;
 mod react;
 mod reset;
+mod several;
 mod stages;
 mod ticket;
 
@@ -24,6 +25,7 @@ pub(crate) use known_keys::KnownKeys;
 #[cfg(feature = "ws")]
 pub(crate) use one::hit;
 pub(crate) use reset::reset;
+pub(crate) use several::{check, commit, share_a_backend};
 pub(crate) use stages::{decide, decide_one};
 pub(crate) use ticket::{Stop, Terms, Ticket};
 
@@ -141,19 +143,7 @@ impl<'a, 'k> Drawn<'a, 'k> {
 
     /// Decides the request.
     pub(crate) async fn decide(self, head: &mut Head<'_>) -> Result<Admission<'a>, Rejection> {
-        let decided = self.tickets.iter().map(|_| None).collect();
-        let mut admission = Admission { tickets: self.tickets, decided };
-        match admission.decide(head).await {
-            Ok(()) => {
-                admission.count_charges(Event::Allowed);
-                Ok(admission)
-            }
-            Err(rejection) => {
-                admission.give_back().await;
-                admission.count_charges(Event::GivenBack);
-                Err(rejection)
-            }
-        }
+        Admission::of(self.tickets, head).await
     }
 }
 
@@ -188,7 +178,24 @@ pub(crate) fn at_once(throttle: &Throttle, head: &Head<'_>) -> Option<AtOnce> {
     Some(AtOnce::Decided(quota))
 }
 
-impl Admission<'_> {
+impl<'a> Admission<'a> {
+    /// Decides what these tickets come to together, and gives back what was taken if one of them is denied.
+    async fn of(tickets: SmallVec<[Ticket<'a>; 1]>, head: &mut Head<'_>) -> Result<Self, Rejection> {
+        let decided = tickets.iter().map(|_| None).collect();
+        let mut admission = Self { tickets, decided };
+        match admission.decide(head).await {
+            Ok(()) => {
+                admission.count_charges(Event::Allowed);
+                Ok(admission)
+            }
+            Err(rejection) => {
+                admission.give_back().await;
+                admission.count_charges(Event::GivenBack);
+                Err(rejection)
+            }
+        }
+    }
+
     /// Decides the tickets in reading order, those on one backend together, until one ends the request.
     async fn decide(&mut self, head: &mut Head<'_>) -> Result<(), Rejection> {
         for first in 0..self.tickets.len() {
@@ -206,7 +213,7 @@ impl Admission<'_> {
     fn together_with(&self, first: usize) -> SmallVec<[usize; 2]> {
         let shares = |index: &usize| {
             let (a, b) = (&self.tickets[first].policy, &self.tickets[*index].policy);
-            self.decided[*index].is_none() && !a.dry_run && !b.dry_run && a.primary.is(&b.primary)
+            self.decided[*index].is_none() && share_a_backend(a, b)
         };
         std::iter::once(first).chain((first + 1..self.tickets.len()).filter(shares)).collect()
     }
