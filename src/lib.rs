@@ -27,7 +27,7 @@ pub use throttle_macros::throttle_message;
 pub use throttle_runtime::ws;
 
 #[doc(inline)]
-pub use throttle_runtime::{backend, key, plug, rule, strategy};
+pub use throttle_runtime::{backend, key, outcome, plug, rule, strategy};
 
 // How much, by whom, at what cost.
 #[doc(inline)]

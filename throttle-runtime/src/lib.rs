@@ -17,6 +17,7 @@ mod fingerprint;
 mod function;
 mod http;
 pub mod key;
+pub mod outcome;
 pub mod plug;
 mod policy;
 mod random;

@@ -8,7 +8,7 @@ use crate::failure::{Carry, Rescue};
 use crate::fingerprint::Domain;
 use crate::http::Headers;
 use crate::http::fields::Advertised;
-use crate::plug::{Ask, role};
+use crate::plug::{Ask, Judge, role};
 use crate::registry::Member;
 use crate::rule::Rules;
 use crate::strategy::{Arrival, State, Strategy};
@@ -46,6 +46,8 @@ pub(crate) struct Policy {
     /// What header fields say of its limits, where they are the same for every request.
     pub(crate) advertised: Option<Advertised>,
     pub(crate) dry_run: bool,
+    /// Which responses are charged; all, if nothing is said.
+    pub(crate) charge_when: Option<&'static dyn Judge>,
     /// For each attempt.
     pub(crate) deadline: Duration,
     /// For all attempts and the waits between them.
@@ -120,6 +122,7 @@ impl Policy {
             name: Arc::from(name),
             advertised: rates.map(|rates| Advertised::new(name, rates.iter().copied())),
             dry_run: settings.dry_run?,
+            charge_when: settings.charge_when,
             deadline,
             budget: settings.budget.unwrap_or(usual),
             settings: Settings { budget: settings.budget.or_else(|| tries.then_some(usual)), ..settings },

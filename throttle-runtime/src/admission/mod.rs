@@ -10,6 +10,8 @@ mod part;
 mod probe;
 mod react;
 mod reset;
+#[cfg(any(feature = "axum", feature = "tower"))]
+mod settle;
 mod several;
 mod stages;
 mod ticket;
@@ -25,6 +27,8 @@ pub(crate) use known_keys::KnownKeys;
 #[cfg(feature = "ws")]
 pub(crate) use one::hit;
 pub(crate) use reset::reset;
+#[cfg(any(feature = "axum", feature = "tower"))]
+pub(crate) use settle::settled;
 pub(crate) use several::{check, commit, share_a_backend};
 pub(crate) use stages::{decide, decide_one};
 pub(crate) use ticket::{Stop, Terms, Ticket};
@@ -161,8 +165,10 @@ pub(crate) enum AtOnce {
 pub(crate) fn at_once(throttle: &Throttle, head: &Head<'_>) -> Option<AtOnce> {
     let policy = throttle.policy();
     // Only a throttle that goes this way has its rules and its key read here, and only one that limits.
-    let goes =
-        policy.short.is_some() && policy.exempt.is_none() && policy.units.is_some_and(|units| units > 0);
+    let goes = policy.short.is_some()
+        && policy.exempt.is_none()
+        && policy.charge_when.is_none()
+        && policy.units.is_some_and(|units| units > 0);
     if !(goes && throttle.is_enabled()) {
         return None;
     }
