@@ -294,7 +294,7 @@ async fn denied_requests_do_not_reach_redis() {
 #[tokio::test]
 async fn who_gets_something_back_is_asked_about_again_and_others_are_not() {
     let server = Server::start();
-    let redis = server.backend();
+    let redis = Redis::new(&server.url()).expect("a backend");
     redis.initialize().await.expect("a connection");
     let (keys, rates) = (["a", "b", "c"].map(Key::from), [Rate::per_day(1)]);
     let charge = |key| Charge::new("t", key, &FixedWindow, &rates, 1);
