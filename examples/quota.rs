@@ -31,16 +31,16 @@ struct Report {
 }
 
 /// Two units, and one more for the legend, which is a part of its own.
-fn draw(mut chart: Nested<'_>, is_broken: bool) -> Result<(), &'static str> {
+fn draw(mut chart: Nested<'_>, number: u64, broken: Option<u64>) -> Result<String, &'static str> {
     chart.charge(2);
     let mut legend = chart.nested();
     legend.charge(1);
     legend.commit();
-    if is_broken {
+    if broken == Some(number) {
         return Err("there are no numbers"); // and what the chart had charged is gone with it
     }
     chart.commit();
-    Ok(())
+    Ok(format!("chart {number}"))
 }
 
 /// Each user has so many units, and all of them together.
@@ -55,8 +55,8 @@ async fn report(
     if checked.is_throttled() {
         return Ok(later(&checked));
     }
-    let drawn =
-        (0..report.charts).filter(|chart| draw(tab.nested(), report.broken == Some(*chart)).is_ok()).count();
+    let charts = (0..report.charts).filter_map(|number| draw(tab.nested(), number, report.broken).ok());
+    let charts: Vec<String> = charts.collect();
     if report.jams {
         return Err(StatusCode::INTERNAL_SERVER_ERROR); // nothing was charged
     }
@@ -66,7 +66,7 @@ async fn report(
     if decision.is_throttled() {
         return Ok(later(&decision));
     }
-    Ok(Json(json!({ "charts": drawn, "units": units, "left": decision.remaining() })).into_response())
+    Ok(Json(json!({ "charts": charts, "units": units, "left": decision.remaining() })).into_response())
 }
 
 /// The answer that an attribute would give.
