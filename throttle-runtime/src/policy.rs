@@ -47,6 +47,10 @@ pub(crate) struct Policy {
     pub(crate) advertised: Option<Advertised>,
     pub(crate) dry_run: bool,
     /// Which responses are charged; all, if nothing is said.
+    #[cfg_attr(
+        not(any(feature = "axum", feature = "tower")),
+        expect(dead_code, reason = "only those have responses")
+    )]
     pub(crate) charge_when: Option<&'static dyn Judge>,
     /// For each attempt.
     pub(crate) deadline: Duration,
