@@ -27,7 +27,7 @@ pub use throttle_macros::throttle_message;
 pub use throttle_runtime::ws;
 
 #[doc(inline)]
-pub use throttle_runtime::{backend, effective, key, plug, rule, strategy};
+pub use throttle_runtime::{backend, effective, key, outcome, plug, rule, strategy};
 
 // How much, by whom, at what cost.
 #[doc(inline)]
@@ -41,6 +41,10 @@ pub use throttle_runtime::problem_json;
 pub use throttle_runtime::{
     Decision, Generation, Headers, Outcome, Quota, Quotas, Refused, Source, Throttled, When,
 };
+
+// What is charged later, or given back.
+#[doc(inline)]
+pub use throttle_runtime::{Atomicity, Nested, Reservation, Settlement, Tab};
 
 // What stands around services.
 #[cfg(feature = "tower")]

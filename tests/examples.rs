@@ -150,6 +150,48 @@ fn weighted_cost_charges_what_a_request_weighs() {
 }
 
 #[test]
+fn login_guard_charges_wrong_passwords_only() {
+    let example = Example::start("login_guard");
+    let login = |account: &str, password: &str| {
+        let body = json!({ "account": account, "password": password }).to_string();
+        let length = body.len().to_string();
+        let headers = [("content-type", "application/json"), ("content-length", length.as_str())];
+        example.send("POST", "/login", &headers, &body).answer()
+    };
+    let right = login("ann", "open sesame");
+    let rest = right.field("ratelimit").rsplit(";t=").next().and_then(|seconds| seconds.parse::<u64>().ok());
+    if rest.is_some_and(|rest| rest < 10) {
+        std::thread::sleep(Duration::from_secs(10));
+    }
+    for _ in 0..10 {
+        assert_eq!(login("ann", "open sesame").status, 200);
+    }
+    let wrong: Vec<_> = (0..8).map(|_| login("ann", "1234").status).collect();
+    assert_eq!(wrong, [401, 401, 401, 401, 401, 429, 429, 429]);
+    assert_eq!(login("ann", "open sesame").status, 429, "it cannot be found by trying either");
+    assert_eq!(login("bob", "1234").status, 403);
+    assert_eq!(login("eve", "open sesame").status, 200);
+}
+
+#[test]
+fn quota_charges_what_a_report_came_to() {
+    let example = Example::start("quota");
+    // Without a field that says when it ends: the window is that of the clock.
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("a time").as_secs();
+    std::thread::sleep(Duration::from_secs(if now % 60 > 50 { 60 - now % 60 } else { 0 }));
+    let jams = example.get("/report?user=ann&charts=3&jams=true");
+    assert_eq!(jams.status, 500);
+    let report = example.get("/report?user=ann&charts=2&broken=1");
+    assert_eq!(report.json(), json!({ "charts": ["chart 0"], "units": 4, "left": 6 }));
+    assert_eq!(example.get("/report?user=ann&charts=2").status, 429, "seven of six");
+    assert_eq!(example.get("/report?user=bob&charts=3").json()["left"], 0);
+    assert_eq!(example.get("/report?user=bob").status, 429);
+    assert_eq!(example.get("/report?user=ann&charts=1").json()["left"], 2);
+    assert_eq!(example.get("/report?user=eve&charts=9").status, 422, "no wait helps");
+    assert_eq!(example.get("/report?user=eve&charts=2").json()["left"], 0, "of the team's 25");
+}
+
+#[test]
 fn s08_s24_registry_shapes_denials_and_overrides_limits() {
     let example = Example::start("registry");
     example.early_in_the_window("/write", &[("x-forwarded-for", "198.51.100.1")], 10);

@@ -18,9 +18,10 @@
 #[allow(unused_imports, reason = "what the links of the pages lead to")]
 use crate::{
     Counts, Decision, Failure, Headers, Hit, Identity, Key, ManualClock, Networks, Quota, Rate, Rates,
-    Reaction, Refused, Registry, RegistryBuilder, Rule, Settings, Source, Throttle, Throttled,
+    Reaction, Refused, Registry, RegistryBuilder, Reservation, Rule, Settings, Source, Tab, Throttle,
+    Throttled,
     backend::{Backend, Store, Stored},
-    guide, problem_json, sites,
+    guide, outcome, problem_json, sites,
     strategy::{
         Adaptive, Arrival, Class, CostBasedTokenBucket, FixedWindow, Gcra, LeakyBucket, LeakyBucketQueue,
         PriorityQueue, QuotaWithRollover, SlidingWindowCounter, SlidingWindowLog, State, Strategy,

@@ -24,6 +24,7 @@ pub(crate) struct Args {
     pub(crate) bypass: Option<Expr>,
     pub(crate) headers: Option<Expr>,
     pub(crate) dry_run: Option<LitBool>,
+    pub(crate) charge_when: Option<Expr>,
     pub(crate) state: Option<Type>,
     pub(crate) krate: Option<Path>,
 }
@@ -86,6 +87,7 @@ impl Args {
             "bypass" => bypass,
             "headers" => headers,
             "dry_run" => dry_run,
+            "charge_when" => charge_when,
             "state" => state,
             "crate" => krate,
         }

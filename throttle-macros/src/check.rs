@@ -1,5 +1,6 @@
 //! What cannot be, whatever the values of the arguments are.
 
+use proc_macro2::Span;
 use syn::spanned::Spanned;
 use syn::{Attribute, Error, FnArg, Pat, Result, ReturnType, Type};
 
@@ -63,12 +64,21 @@ fn message(func: &Func, all: &[Args]) -> Result<()> {
             "the first argument is the connection, by a name: write `socket: &mut throttle::ws::Socket`";
         return Err(Error::new(span, message));
     }
-    match all.iter().find_map(|args| args.headers.as_ref()) {
-        Some(headers) => {
-            Err(Error::new(headers.span(), "`headers` belongs to `#[throttle]`: there is no response here"))
-        }
-        None => Ok(()),
-    }
+    all.iter().find_map(of_responses).map_or(Ok(()), |(span, name, why)| misplaced(span, name, why))
+}
+
+/// An argument that makes no sense here, and why.
+type Misplaced = (Span, &'static str, &'static str);
+
+/// What makes sense on responses only.
+fn of_responses(args: &Args) -> Option<Misplaced> {
+    let args = [(&args.headers, "headers"), (&args.charge_when, "charge_when")];
+    args.into_iter()
+        .find_map(|(value, name)| value.as_ref().map(|value| (value.span(), name, "there is no response")))
+}
+
+fn misplaced(span: Span, name: &str, why: &str) -> Result<()> {
+    Err(Error::new(span, format!("`{name}` belongs to `#[throttle]`: {why} here")))
 }
 
 /// What makes sense on requests only.
@@ -82,24 +92,18 @@ fn plain_function(func: &Func, all: &[Args]) -> Result<()> {
             return Err(Error::new(span, message));
         }
     }
-    let misplaced = all.iter().find_map(|args| {
+    let wrong = all.iter().find_map(|args| {
         let handler = args
             .handler
             .as_ref()
             .map(|value| (value.span(), "handler", "the error type says what a denial becomes"));
-        let headers = args.headers.as_ref().map(|value| (value.span(), "headers", "there is no response"));
         let state = args.state.as_ref().map(|value| (value.span(), "state", "there is no router"));
         let about_requests =
             [(&args.allow, "allow"), (&args.deny, "deny"), (&args.only, "only"), (&args.bypass, "bypass")];
         let about_requests = about_requests.into_iter().find_map(|(value, name)| {
             value.as_ref().map(|value| (value.span(), name, "there is no request"))
         });
-        handler.or(headers).or(state).or(about_requests)
+        handler.or_else(|| of_responses(args)).or(state).or(about_requests)
     });
-    match misplaced {
-        Some((span, name, why)) => {
-            Err(Error::new(span, format!("`{name}` belongs to `#[throttle]`: {why} here")))
-        }
-        None => Ok(()),
-    }
+    wrong.map_or(Ok(()), |(span, name, why)| misplaced(span, name, why))
 }

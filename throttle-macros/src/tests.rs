@@ -50,6 +50,15 @@ fn rules_are_one_or_several() {
 }
 
 #[test]
+fn an_outcome_is_a_constant() {
+    handler(
+        r#"rate = "5/15min", charge_when = outcome::unauthorized"#,
+        "async fn login() -> StatusCode { StatusCode::OK }",
+        expect_file!["expanded/outcome.rs"],
+    );
+}
+
+#[test]
 fn a_template_is_read_from_the_arguments() {
     handler(
         r#"rate = "100/min", key = "{org}/{user.id}""#,

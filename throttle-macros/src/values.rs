@@ -50,6 +50,7 @@ impl Place<'_> {
             args.bypass.as_ref().map(|rules| self.rules("bypass", rules)).transpose()?,
             args.headers.as_ref().map(|headers| self.headers(headers)),
             args.dry_run.as_ref().map(|on| quote!(dry_run: #on)),
+            args.charge_when.as_ref().map(|outcome| self.charge_when(outcome)).transpose()?,
         ];
         let settings = settings.into_iter().flatten().map(some);
         let settings = quote!(#private::Settings { #(#settings,)* ..#private::Settings::NONE });
@@ -205,6 +206,18 @@ impl Place<'_> {
     fn handler(&self, handler: Option<&Expr>) -> Result<Option<TokenStream>> {
         let handler = handler.map(|handler| self.function("handler", handler)).transpose()?;
         Ok(handler.filter(|_| self.kind != Kind::Message))
+    }
+
+    /// Not asked with a request, so it is no `dyn Ask`; the call stands where the argument does all the same.
+    fn charge_when(&self, outcome: &Expr) -> Result<TokenStream> {
+        if let Some(other) = literal(outcome) {
+            let message =
+                "`charge_when` is the path of a fn of the response, such as `throttle::outcome::failed`";
+            return Err(Error::new(other.span(), message));
+        }
+        let private = self.private;
+        let judge = respan(quote!(#private::judge), outcome.span());
+        Ok(quote_spanned!(outcome.span()=> charge_when: const { &#judge(#outcome) }))
     }
 
     fn headers(&self, headers: &Expr) -> TokenStream {

@@ -29,6 +29,8 @@ pub struct Counts {
     pub raised: u64,
     /// Allowed by this throttle, but then denied by another on the same function: the charge was given back.
     pub given_back: u64,
+    /// Allowed, and then given back as the response or the program said: these are among the allowed ones, too.
+    pub refunded: u64,
     /// The backend failed and another one decided: these are among the allowed and the denied ones.
     pub fallback: u64,
     /// Decided by another backend without asking the first one, as its circuit breaker was open: among the allowed
@@ -52,6 +54,7 @@ pub(crate) enum Event {
     ThrottledOnError,
     Raised,
     GivenBack,
+    Refunded,
     Fallback,
     BreakerOpen,
     Cached,
@@ -133,6 +136,7 @@ impl Counters {
             throttled_on_error: sum(Event::ThrottledOnError),
             raised: sum(Event::Raised),
             given_back: sum(Event::GivenBack),
+            refunded: sum(Event::Refunded),
             fallback: sum(Event::Fallback),
             breaker_open: sum(Event::BreakerOpen),
             cached: sum(Event::Cached),

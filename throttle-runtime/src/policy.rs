@@ -9,7 +9,7 @@ use crate::fingerprint::Domain;
 use crate::http::Headers;
 use crate::http::fields::Advertised;
 use crate::network::Lists;
-use crate::plug::{Ask, role};
+use crate::plug::{Ask, Judge, role};
 use crate::registry::Member;
 use crate::rule::Rules;
 use crate::settings::Same;
@@ -50,6 +50,12 @@ pub(crate) struct Policy {
     /// What header fields say of its limits, where they are the same for every request.
     pub(crate) advertised: Option<Advertised>,
     pub(crate) dry_run: bool,
+    /// Which responses are charged; all, if nothing is said.
+    #[cfg_attr(
+        not(any(feature = "axum", feature = "tower")),
+        expect(dead_code, reason = "only those have responses")
+    )]
+    pub(crate) charge_when: Option<&'static dyn Judge>,
     /// For each attempt.
     pub(crate) deadline: Duration,
     /// For all attempts and the waits between them.
@@ -140,6 +146,7 @@ impl Policy {
             name: Arc::from(name),
             advertised: rates.map(|rates| Advertised::new(name, rates.iter().copied())),
             dry_run: settings.dry_run?,
+            charge_when: settings.charge_when,
             deadline,
             budget: settings.budget.unwrap_or(deadline),
             settings,

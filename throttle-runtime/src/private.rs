@@ -13,7 +13,7 @@ pub use axum::response::{IntoResponse, Response};
 pub use crate::fingerprint::Secret;
 pub use crate::function::enter;
 pub use crate::http::source::{Cookie, Global, Header, Ip};
-pub use crate::plug::{Call, Web, role, wrap};
+pub use crate::plug::{Call, Web, judge, role, wrap};
 pub use crate::site::{Linked, Site};
 pub use crate::strategy::Class;
 pub use crate::{Headers, Key, Networks, OnError, Outcome, Rates, Rule, Settings};

@@ -9,7 +9,7 @@ use std::time::Duration;
 pub(crate) use self::same::Same;
 use crate::http::Headers;
 use crate::http::source::Ip;
-use crate::plug::{Arg, Ask, Call, Role, Web, role, wrap};
+use crate::plug::{Arg, Ask, Call, ChargeWhen, Judge, Role, Web, judge, role, wrap};
 use crate::rule::{Asked, and};
 use crate::strategy::{FixedWindow, Strategy};
 use crate::{ConfigError, Networks, OnError};
@@ -84,6 +84,7 @@ settings! {
         bypass: &'static [Asked],
         headers: Headers,
         dry_run: bool,
+        charge_when: &'static dyn Judge,
         deadline: Duration,
         budget: Duration,
     }
@@ -222,6 +223,14 @@ impl Settings {
         self
     }
 
+    /// Which responses are charged: a plain fn of the response's status or head that answers a `bool`, such as those in
+    /// [`outcome`](crate::outcome), where more is said of it. All are, unless said otherwise, and so is whatever ends
+    /// without a response.
+    pub fn charge_when<M: 'static>(mut self, outcome: impl ChargeWhen<M>) -> Self {
+        self.charge_when = Some(Box::leak(Box::new(judge(outcome))));
+        self
+    }
+
     /// How long a backend may take for one attempt at a decision, with all queueing and connecting. Backends that
     /// answer at once are not timed.
     pub const fn deadline(mut self, deadline: Duration) -> Self {
@@ -267,6 +276,12 @@ trait Text {
 impl<R: Role> Text for &'static dyn Ask<R> {
     fn text(&self) -> String {
         self.describe()
+    }
+}
+
+impl Text for &'static dyn Judge {
+    fn text(&self) -> String {
+        self.describe().to_owned()
     }
 }
 

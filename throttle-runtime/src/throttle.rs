@@ -87,6 +87,17 @@ impl<'a> Hit<'a> {
         self
     }
 
+    /// The same for longer than what the key is borrowed from.
+    pub(crate) fn into_owned(self) -> Hit<'static> {
+        let Self { payer, cost, rates, class } = self;
+        Hit { payer: Payer::Key(payer.into_key()), cost, rates, class }
+    }
+
+    /// What it says that it costs, if anything.
+    pub(crate) const fn said_cost(&self) -> Option<u64> {
+        self.cost
+    }
+
     /// What kind of caller it is, for strategies that tell them apart.
     #[must_use]
     pub fn class(mut self, class: impl Into<Class>) -> Self {
@@ -319,40 +330,59 @@ impl Throttle {
     }
 
     async fn decision(&self, hit: Hit<'_>, mode: Mode) -> Result<Decision, BackendError> {
-        let policy = self.policy();
-        let force = self.force(policy);
-        if force == Force::Off {
-            return Ok(Decision::passed(Source::Disabled));
-        }
         let mut parts = None;
+        let mut head = self.empty_head(&mut parts);
+        let ticket = match Self::ticket(Cow::Borrowed(self), hit, &mut head).await? {
+            Ok(ticket) => ticket,
+            Err(source) => return Ok(Decision::passed(source)),
+        };
+        if ticket.cost == 0 && mode == Mode::Take {
+            return Ok(Decision::passed(Source::Free));
+        }
+        admission::decide_one(&ticket, mode, &mut head).await.map(|decided| decided.decision)
+    }
+
+    /// What a use by the program comes to, or why the throttle does not apply.
+    pub(crate) async fn ticket<'t>(
+        throttle: Cow<'t, Self>,
+        hit: Hit<'_>,
+        head: &mut Head<'_>,
+    ) -> Result<Result<Ticket<'t>, Source>, BackendError> {
+        let policy = Arc::clone(throttle.policy());
+        match throttle.force(&policy) {
+            Force::Off => Ok(Err(Source::Disabled)),
+            force => Self::ticket_by((policy, force == Force::Dry), throttle, hit, head).await,
+        }
+    }
+
+    /// The same by a policy, in a dry run or not, whether or not the throttle is switched on.
+    pub(crate) async fn ticket_by<'t>(
+        (policy, dry): (Arc<Policy>, bool),
+        throttle: Cow<'t, Self>,
+        hit: Hit<'_>,
+        head: &mut Head<'_>,
+    ) -> Result<Result<Ticket<'t>, Source>, BackendError> {
         let rates = match hit.rates.map(|rates| *rates).or(policy.rates) {
             Some(rates) => rates,
-            None => policy.rate.ask(&mut self.empty_head(&mut parts)).await.map_err(|_| no_request())?,
+            None => policy.rate.ask(head).await.map_err(|_| no_request())?,
         };
         if rates.is_unlimited() {
-            return Ok(Decision::passed(Source::Unlimited));
+            return Ok(Err(Source::Unlimited));
         }
         let cost = match hit.cost {
             Some(cost) => cost,
-            None => policy.cost.ask(&mut self.empty_head(&mut parts)).await.map_err(|_| no_request())?,
+            None => policy.cost.ask(head).await.map_err(|_| no_request())?,
         };
-        if cost == 0 && mode == Mode::Take {
-            return Ok(Decision::passed(Source::Free));
-        }
         let class = match (hit.class, policy.class) {
             (Some(class), _) => class,
-            (None, Some(class)) => {
-                class.ask(&mut self.empty_head(&mut parts)).await.map_err(|_| no_request())?
-            }
+            (None, Some(class)) => class.ask(head).await.map_err(|_| no_request())?,
             (None, None) => Class::NONE,
         };
         let terms = Terms { key: hit.payer.into_key(), rates, cost, class };
-        let dry = force == Force::Dry;
-        let ticket = Ticket::new(Cow::Borrowed(self), Arc::clone(policy), dry, terms);
-        admission::decide_one(&ticket, mode, &mut self.empty_head(&mut parts)).await
+        Ok(Ok(Ticket::new(throttle, policy, dry, terms)))
     }
 
-    fn empty_head<'a>(&'a self, parts: &'a mut Option<Parts>) -> Head<'a> {
+    pub(crate) fn empty_head<'a>(&'a self, parts: &'a mut Option<Parts>) -> Head<'a> {
         let parts = parts.get_or_insert_with(|| http::Request::new(()).into_parts().0);
         Head { parts, state: &(), common: &self.0.common, is_request: false }
     }
@@ -376,6 +406,12 @@ impl Throttle {
             Force::Full if policy.dry_run => Force::Dry,
             force => force,
         }
+    }
+
+    /// What holds right now, and whether decisions by it are not enforced.
+    pub(crate) fn policy_and_dry(&self) -> (&Policy, bool) {
+        let policy = self.policy();
+        (policy, self.force(policy) == Force::Dry)
     }
 
     /// The rules that hold for requests by that policy: those of its settings, and those that were added.

@@ -53,6 +53,10 @@ impl Throttled {
         &self.0.uid
     }
 
+    pub(crate) fn decision(&self) -> &Decision {
+        &self.0.decision
+    }
+
     /// What every limit of the throttle has left, in the order they were written; empty if the backend
     /// failed.
     pub fn limits(&self) -> &[Quota] {

@@ -69,6 +69,14 @@ async fn call(
 
 /// Gives a charge back as well as the backend can: a failure here leaves the client with less, not with more.
 pub(super) async fn refund(ticket: &Ticket<'_>, charged: Charged) {
+    if let Err(error) = give_back(ticket, charged).await {
+        let (uid, backend) = (ticket.throttle.uid(), &*ticket.policy.primary.name);
+        tracing::warn!(target: "throttle", uid, backend, %error, "a charge could not be given back");
+    }
+}
+
+/// Gives back what the ticket costs, of what was charged then.
+pub(crate) async fn give_back(ticket: &Ticket<'_>, charged: Charged) -> Result<(), BackendError> {
     let rescue = ticket.policy.rescue.as_ref().and_then(|rescue| rescue.standby.as_ref());
     let shares = ticket.share();
     let (member, charge) = match rescue.zip(charged.by_standby) {
@@ -80,12 +88,7 @@ pub(super) async fn refund(ticket: &Ticket<'_>, charged: Charged) {
         }
         None => (&ticket.policy.primary, ticket.charge()),
     };
-    let charge = [charge];
-    let refund = within(ticket.policy.deadline, member.backend.refund(&charge, charged.at)).await;
-    if let Err(error) = refund {
-        let (uid, backend) = (ticket.throttle.uid(), &*member.name);
-        tracing::warn!(target: "throttle", uid, backend, %error, "a charge could not be given back");
-    }
+    within(ticket.policy.deadline, member.backend.refund(&[charge], charged.at)).await
 }
 
 /// An answer that is there needs no timer, and so no runtime that has one.

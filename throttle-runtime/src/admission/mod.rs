@@ -10,6 +10,10 @@ mod one;
 mod part;
 mod probe;
 mod react;
+mod reset;
+#[cfg(any(feature = "axum", feature = "tower"))]
+mod settle;
+mod several;
 mod stages;
 mod ticket;
 
@@ -19,10 +23,14 @@ use std::sync::Arc;
 use http::request::Parts;
 use smallvec::SmallVec;
 
-pub(crate) use backend::within;
+pub(crate) use backend::{give_back, within};
 pub(crate) use known_keys::KnownKeys;
 #[cfg(feature = "ws")]
 pub(crate) use one::hit;
+pub(crate) use reset::reset;
+#[cfg(any(feature = "axum", feature = "tower"))]
+pub(crate) use settle::settled;
+pub(crate) use several::{check, commit, share_a_backend};
 pub(crate) use stages::{decide, decide_one};
 pub(crate) use ticket::{Stop, Terms, Ticket};
 
@@ -32,7 +40,7 @@ use crate::plug::{Ask, Head, role};
 use crate::policy::Policy;
 use crate::registry::Registry;
 use crate::throttled::{Denial, Throttled};
-use crate::{BackendError, ConfigError, Decision, Key, Site, Throttle};
+use crate::{BackendError, ConfigError, Decision, Key, Site, Source, Throttle};
 #[cfg(any(feature = "axum", feature = "tower"))]
 use crate::{Hit, Identity, Quota, rule};
 
@@ -71,7 +79,14 @@ impl Rejection {
 pub(crate) struct Decided {
     pub(crate) decision: Decision,
     /// `None` if nothing was taken.
-    charged: Option<Charged>,
+    pub(crate) charged: Option<Charged>,
+}
+
+impl Decided {
+    /// No backend was asked.
+    pub(crate) const fn by_nobody(source: Source) -> Self {
+        Self { decision: Decision::passed(source), charged: None }
+    }
 }
 
 /// What was taken.
@@ -133,19 +148,7 @@ impl<'a, 'k> Drawn<'a, 'k> {
 
     /// Decides the request.
     pub(crate) async fn decide(self, head: &mut Head<'_>) -> Result<Admission<'a>, Rejection> {
-        let decided = self.tickets.iter().map(|_| None).collect();
-        let mut admission = Admission { tickets: self.tickets, decided };
-        match admission.decide(head).await {
-            Ok(()) => {
-                admission.count_charges(Event::Allowed);
-                Ok(admission)
-            }
-            Err(rejection) => {
-                admission.give_back().await;
-                admission.count_charges(Event::GivenBack);
-                Err(rejection)
-            }
-        }
+        Admission::of(self.tickets, head).await
     }
 }
 
@@ -164,7 +167,7 @@ pub(crate) enum AtOnce<'t> {
 pub(crate) fn at_once<'t>(throttle: &'t Throttle, head: &Head<'_>) -> Option<AtOnce<'t>> {
     let policy = throttle.policy();
     // Only a throttle that goes this way has its rules and its key read here, and only one that limits.
-    let asks = policy.exempt.is_some() || policy.lists.is_some();
+    let asks = policy.exempt.is_some() || policy.lists.is_some() || policy.charge_when.is_some();
     let goes = policy.short.is_some() && !asks && policy.units.is_some_and(|units| units > 0);
     if !(goes && throttle.is_in_force()) {
         return None;
@@ -181,7 +184,24 @@ pub(crate) fn at_once<'t>(throttle: &'t Throttle, head: &Head<'_>) -> Option<AtO
     Some(AtOnce::Decided(policy, quota))
 }
 
-impl Admission<'_> {
+impl<'a> Admission<'a> {
+    /// Decides what these tickets come to together, and gives back what was taken if one of them is denied.
+    async fn of(tickets: SmallVec<[Ticket<'a>; 1]>, head: &mut Head<'_>) -> Result<Self, Rejection> {
+        let decided = tickets.iter().map(|_| None).collect();
+        let mut admission = Self { tickets, decided };
+        match admission.decide(head).await {
+            Ok(()) => {
+                admission.count_charges(Event::Allowed);
+                Ok(admission)
+            }
+            Err(rejection) => {
+                admission.give_back().await;
+                admission.count_charges(Event::GivenBack);
+                Err(rejection)
+            }
+        }
+    }
+
     /// Decides the tickets in reading order, those on one backend together, until one ends the request.
     async fn decide(&mut self, head: &mut Head<'_>) -> Result<(), Rejection> {
         for first in 0..self.tickets.len() {
@@ -199,7 +219,7 @@ impl Admission<'_> {
     fn together_with(&self, first: usize) -> SmallVec<[usize; 2]> {
         let shares = |index: &usize| {
             let (a, b) = (&self.tickets[first], &self.tickets[*index]);
-            self.decided[*index].is_none() && !a.dry && !b.dry && a.policy.primary.is(&b.policy.primary)
+            self.decided[*index].is_none() && share_a_backend((&a.policy, a.dry), (&b.policy, b.dry))
         };
         std::iter::once(first).chain((first + 1..self.tickets.len()).filter(shares)).collect()
     }

@@ -19,7 +19,7 @@ pub(crate) async fn hit(
         Ok(Err(source)) => return Ok(Decision::passed(source)),
         Err(stop) => return Err(stop),
     };
-    let decision = decide_one(&ticket, Mode::Take, head).await;
+    let decision = decide_one(&ticket, Mode::Take, head).await.map(|decided| decided.decision);
     throttle.count(Event::of(decision.as_ref()));
     decision.map_err(Stop::Failed)
 }

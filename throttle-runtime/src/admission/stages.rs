@@ -43,10 +43,10 @@ pub(crate) async fn decide_one(
     ticket: &Ticket<'_>,
     mode: Mode,
     head: &mut Head<'_>,
-) -> Result<Decision, BackendError> {
+) -> Result<Decided, BackendError> {
     // There is an answer for each ticket up to the first that is denied.
     let answer = decide(&[ticket], mode, head).await.into_iter().flatten().next();
-    answer.map_or(Ok(Decision::passed(Source::Disabled)), |answer| answer.map(|decided| decided.decision))
+    answer.unwrap_or_else(|| Ok(Decided::by_nobody(Source::Disabled)))
 }
 
 struct Stages<'s, 't> {

@@ -5,7 +5,7 @@ use std::fmt;
 use axum::response::Response;
 
 use crate::Quota;
-use crate::admission::Admission;
+use crate::admission::{Admission, settled};
 use crate::http::passed;
 use crate::policy::Policy;
 
@@ -35,12 +35,12 @@ impl Permit {
         Self(By::Several(Box::new(admission)))
     }
 
-    /// The handler's response with what the decision says about the limits.
+    /// The handler's response with what the decision says about the limits, which it may settle.
     pub fn respond(self, mut response: Response) -> Response {
         match self.0 {
             By::Nobody => {}
             By::One(policy, quota) => passed::by_one(&mut response, policy, &quota),
-            By::Several(admission) => passed::by_several(&mut response, &admission),
+            By::Several(admission) => return settled(*admission, response),
         }
         response
     }

@@ -25,7 +25,7 @@ pub use store::{Store, Stored};
 
 use crate::fingerprint::Domain;
 use crate::strategy::{Arrival, Class, Strategy};
-use crate::{BackendError, Key, Quotas, Rate, Soon};
+use crate::{BackendError, ErrorKind, Key, Quotas, Rate, Soon};
 
 /// One throttle's part of a decision: who pays how much against which limits.
 #[derive(Debug, Clone)]
@@ -145,6 +145,14 @@ pub trait Backend: Debug + Send + Sync + 'static {
     /// Gives back what a decision at `at` took, as far as the strategies allow.
     fn refund<'a>(&'a self, charges: &'a [Charge<'a>], at: u64) -> Reply<'a, ()>;
 
+    /// Forgets the states that these charges are about, whatever they cost, and no others: so that a program can
+    /// [reset](crate::Throttle::reset) one identity. Unless a backend says how, that is an error, and changes nothing.
+    fn forget<'a>(&'a self, charges: &'a [Charge<'a>]) -> Reply<'a, ()> {
+        let _ = charges;
+        let cannot = BackendError::new(ErrorKind::Store, "the backend cannot forget one identity");
+        Soon::now(Err(cannot.nothing_charged()))
+    }
+
     /// Called once before the first decision, by [`install`](crate::RegistryBuilder::install).
     fn initialize(&self) -> Reply<'_, ()> {
         Soon::now(Ok(()))
@@ -185,6 +193,10 @@ impl<B: Backend> Backend for Arc<B> {
 
     fn refund<'a>(&'a self, charges: &'a [Charge<'a>], at: u64) -> Reply<'a, ()> {
         (**self).refund(charges, at)
+    }
+
+    fn forget<'a>(&'a self, charges: &'a [Charge<'a>]) -> Reply<'a, ()> {
+        (**self).forget(charges)
     }
 
     fn initialize(&self) -> Reply<'_, ()> {

@@ -241,6 +241,17 @@ impl Decision {
         Self { quotas: Answers::One(quota), source: Source::Backend, wait: 0 }
     }
 
+    /// All of these, which allow: what each limit has left, by the source of the first that no backend made.
+    pub(crate) fn of_all(decisions: impl IntoIterator<Item = Self>) -> Self {
+        let (mut quotas, mut source) = (Quotas::new(), None);
+        for decision in decisions {
+            quotas.extend_from_slice(decision.quotas());
+            source = source.filter(|source| *source != Source::Backend).or(Some(decision.source));
+        }
+        let source = source.unwrap_or(Source::Free);
+        if quotas.is_empty() { Self::passed(source) } else { Self::by_backend(&quotas).by(source) }
+    }
+
     /// The same decision by that source.
     pub(crate) const fn by(mut self, source: Source) -> Self {
         self.source = source;

@@ -1,11 +1,13 @@
 //! What plugs into a throttle: each setting is a value, or a plain async fn that is asked per request.
 
 mod head;
+mod judge;
 pub mod role;
 pub(crate) mod value;
 mod wrap;
 
 pub use head::Head;
+pub use judge::{ChargeWhen, Judge, judge};
 pub(crate) use role::{Answer, Role};
 pub use wrap::wrap;
 

@@ -8,7 +8,7 @@ use http::Response;
 use http::request::Parts;
 
 use super::layer::Plan;
-use crate::admission::{self, Admission, AtOnce, Drawn, KnownKeys, Rejection, Stop};
+use crate::admission::{self, Admission, AtOnce, Drawn, KnownKeys, Rejection, Stop, settled};
 use crate::counters::Event;
 use crate::http::passed;
 use crate::plug::Head;
@@ -24,13 +24,14 @@ pub(super) enum Permit {
 }
 
 impl Permit {
-    /// Adds what the decision says about the limits.
-    pub(super) fn complete<B>(&self, response: &mut Response<B>) {
+    /// The response with what the decision says about the limits, which it may settle.
+    pub(super) fn respond<B>(self, mut response: Response<B>) -> Response<B> {
         match self {
             Self::Bypassed => {}
-            Self::One(policy, quota) => passed::by_one(response, policy, quota),
-            Self::Several(admission) => passed::by_several(response, admission),
+            Self::One(policy, quota) => passed::by_one(&mut response, &policy, &quota),
+            Self::Several(admission) => return settled(*admission, response),
         }
+        response
     }
 }
 

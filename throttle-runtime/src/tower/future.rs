@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -65,10 +66,8 @@ where
         };
         let answer = ready!(inner.poll(context));
         this.inner.set(None);
-        Poll::Ready(answer.map(|mut response| {
-            this.permit.complete(&mut response);
-            response
-        }))
+        let permit = mem::replace(this.permit, Permit::Bypassed);
+        Poll::Ready(answer.map(|response| permit.respond(response)))
     }
 }
 

@@ -289,3 +289,30 @@ async fn denied_requests_do_not_reach_redis() {
     redis.reset().await.expect("a reset");
     assert!(admitted(&redis, &charges).await, "a reset is noticed at once where it is made");
 }
+
+/// What is given back to one client, or forgotten of it, is heard of at once; what is known of others stays.
+#[tokio::test]
+async fn who_gets_something_back_is_asked_about_again_and_others_are_not() {
+    let server = Server::start();
+    let redis = Redis::new(&server.url()).expect("a backend");
+    redis.initialize().await.expect("a connection");
+    let (keys, rates) = (["a", "b", "c"].map(Key::from), [Rate::per_day(1)]);
+    let charge = |key| Charge::new("t", key, &FixedWindow, &rates, 1);
+    let [a, b, c] = [&keys[0], &keys[1], &keys[2]].map(charge);
+    let asked = [vec![a.clone()], vec![b.clone()], vec![a.clone(), c.clone()], vec![c.clone(), b.clone()]];
+    let ask = async |charges: &[Charge<'_>]| redis.decide(charges, Mode::Take).await.expect("a decision");
+    let at = ask(&[a.clone(), b.clone(), c.clone()]).await.at;
+    let begun = std::time::Instant::now();
+    for charges in &asked {
+        assert!(!ask(charges).await.is_cached());
+        assert!(ask(charges).await.is_cached());
+    }
+    redis.refund(std::slice::from_ref(&c), at).await.expect("a refund");
+    assert!(ask(&asked[1]).await.is_cached() || begun.elapsed() > Duration::from_millis(900));
+    assert!(!ask(&asked[2]).await.is_cached(), "one of two got something back");
+    assert!(admitted(&redis, std::slice::from_ref(&c)).await);
+    assert!(!ask(&asked[3]).await.is_cached());
+    redis.forget(std::slice::from_ref(&a)).await.expect("it is forgotten");
+    assert!(admitted(&redis, &asked[0]).await);
+    assert!(!admitted(&redis, &asked[1]).await);
+}

@@ -18,6 +18,10 @@ impl<B: Backend, S: Send + Sync + 'static> Backend for Served<B, S> {
         self.backend.refund(charges, at)
     }
 
+    fn forget<'a>(&'a self, charges: &'a [Charge<'a>]) -> Reply<'a, ()> {
+        self.backend.forget(charges)
+    }
+
     fn initialize(&self) -> Reply<'_, ()> {
         self.backend.initialize()
     }

@@ -17,6 +17,8 @@ enum Fault {
     ChargesQuestions,
     ChargesWhoAskedFirst,
     CutsKeys,
+    ForgetsAll,
+    ForgetsNobody,
     HoldsWhatIsDropped,
     IgnoresReset,
     IgnoresScope,
@@ -141,6 +143,14 @@ impl Backend for Broken {
         })
     }
 
+    fn forget<'a>(&'a self, charges: &'a [Charge<'a>]) -> Reply<'a, ()> {
+        match self.fault {
+            Fault::ForgetsAll => self.memory.reset(),
+            Fault::ForgetsNobody => Soon::now(Ok(())),
+            _ => self.memory.forget(charges),
+        }
+    }
+
     fn reset(&self) -> Reply<'_, ()> {
         if self.fault == Fault::IgnoresReset { Soon::now(Ok(())) } else { self.memory.reset() }
     }
@@ -178,6 +188,8 @@ rejected! {
     half_is_charged_when_dropped: ChargesWhoAskedFirst,
         b073_a_dropped_decision_is_all_or_nothing "was dropped after";
     keys_are_cut: CutsKeys, b080_keys_of_any_content_are_kept_apart "is used up by another one";
+    all_are_forgotten: ForgetsAll, b074_who_is_forgotten_is_forgotten_alone "another one who had";
+    nobody_is_forgotten: ForgetsNobody, b074_who_is_forgotten_is_forgotten_alone "forgotten once";
     drops_leave_a_lock: HoldsWhatIsDropped, b073_a_dropped_decision_holds_nothing "in the way of the next";
     reset_does_nothing: IgnoresReset, b074_a_reset_forgets_everything "after a reset";
     scopes_share: IgnoresScope, b074_scopes_strategies_and_periods_are_kept_apart "was used up";

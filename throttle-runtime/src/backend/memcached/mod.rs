@@ -91,6 +91,10 @@ impl Backend for Memcached {
         self.stored.refund(charges, at)
     }
 
+    fn forget<'a>(&'a self, charges: &'a [Charge<'a>]) -> Reply<'a, ()> {
+        self.stored.forget(charges)
+    }
+
     fn initialize(&self) -> Reply<'_, ()> {
         self.stored.initialize()
     }

@@ -58,14 +58,14 @@ impl Engine {
         }
     }
 
-    fn identify(&self, charges: &[Charge<'_>]) -> SmallVec<[Id; 4]> {
+    pub(super) fn identify(&self, charges: &[Charge<'_>]) -> SmallVec<[Id; 4]> {
         let id =
             |charge: &Charge<'_>| Id::new(self.secret.fingerprint(charge.domain, charge.key), charge.domain);
         charges.iter().map(id).collect()
     }
 
     /// Locks every page that the identities live in, in one order for everybody.
-    fn lock_all(&self, ids: &[Id]) -> Pages<'_> {
+    pub(super) fn lock_all(&self, ids: &[Id]) -> Pages<'_> {
         loop {
             let mut pages: SmallVec<[&Page; 2]> = ids.iter().map(|id| self.table.page(*id)).collect();
             pages.sort_unstable_by_key(|page| ptr::from_ref(*page));
@@ -147,7 +147,7 @@ impl Engine {
     }
 }
 
-fn page_of<'p, 'a>(pages: &'p [Locked<'a>], id: Id) -> &'p Locked<'a> {
+pub(super) fn page_of<'p, 'a>(pages: &'p [Locked<'a>], id: Id) -> &'p Locked<'a> {
     let page = pages.iter().find(|page| page.covers(id.bits));
     // The pages of all identities are locked; the fallback is never taken.
     page.unwrap_or(&pages[0])

@@ -3,6 +3,7 @@
 mod directory;
 mod exact;
 mod fast;
+mod forget;
 mod forgotten;
 mod index;
 mod page;
@@ -130,6 +131,11 @@ impl Backend for Memory {
 
     fn refund<'a>(&'a self, charges: &'a [Charge<'a>], at: u64) -> Reply<'a, ()> {
         self.0.refund_exactly(charges, at);
+        Soon::now(Ok(()))
+    }
+
+    fn forget<'a>(&'a self, charges: &'a [Charge<'a>]) -> Reply<'a, ()> {
+        self.0.forget_exactly(charges);
         Soon::now(Ok(()))
     }
 

@@ -40,31 +40,42 @@ impl Engine {
     }
 
     pub(super) async fn refund(&self, question: &Question<'_>, charged: u64) -> Result<(), BackendError> {
+        self.amend(question, &|states, at| question.refund(states, at, at.saturating_sub(charged))).await
+    }
+
+    pub(super) async fn forget(&self, question: &Question<'_>) -> Result<(), BackendError> {
+        self.amend(question, &|states, _| states.iter().map(|_| State::EMPTY).collect()).await
+    }
+
+    /// Changes states in favour of those whose they are.
+    async fn amend(&self, question: &Question<'_>, change: Change<'_>) -> Result<(), BackendError> {
         if question.limits.is_empty() {
             return Ok(());
         }
         for part in self.servers.parts(&question.names) {
-            // Of another part something may have been given back.
-            self.refund_there(question, &part, charged).await.map_err(BackendError::in_doubt)?;
+            // Another part may have been changed.
+            self.amend_there(question, &part, change).await.map_err(BackendError::in_doubt)?;
         }
-        self.forget_denied();
+        if let Some(denied) = &self.denied {
+            denied.forget(&question.payers);
+        }
         Ok(())
     }
 
-    async fn refund_there(
+    async fn amend_there(
         &self,
         question: &Question<'_>,
         part: &Part,
-        charged: u64,
+        change: Change<'_>,
     ) -> Result<(), BackendError> {
         for attempt in 0..ATTEMPTS {
             let Found { at, stored, is_held } = self.read(part).await?;
-            // To states that are empty nothing is given back.
             let mut states: States = question.names.iter().map(|_| State::EMPTY).collect();
             for (&index, bytes) in part.indexes.iter().zip(&stored) {
                 states[index] = stored::decode(bytes);
             }
-            let after = question.refund(&states, at, at.saturating_sub(charged));
+            let after = change(&states, at);
+            // What is empty already is left alone: so is who took nothing.
             if after == states && !is_held {
                 return Ok(());
             }
@@ -107,6 +118,9 @@ impl Engine {
         Swap { part, before, after, at, is_forced: self.clock.is_some() }.run(&self.servers).await
     }
 }
+
+/// What becomes of states at that time.
+type Change<'a> = &'a (dyn Fn(&States, u64) -> States + Send + Sync);
 
 /// What is stored in one place.
 pub(super) struct Found {

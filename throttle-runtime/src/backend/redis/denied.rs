@@ -1,6 +1,8 @@
 //! What is known to be denied: for a while Redis is not asked again.
 
 use std::collections::HashMap;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -15,6 +17,8 @@ use crate::backend::Verdict;
 /// or reset is not known here, so that Redis is asked again after a second.
 pub(super) struct Denied {
     shards: Vec<Mutex<HashMap<u128, Entry>>>,
+    /// How often something was given back.
+    given_back: AtomicU64,
 }
 
 struct Entry {
@@ -22,6 +26,8 @@ struct Entry {
     states: States,
     /// The server's time of the denial.
     at: u64,
+    /// How often something had been given back by then.
+    given_back: u64,
     /// When it was asked for, by the clock of this process: the server read its time later.
     asked: Instant,
 }
@@ -39,7 +45,7 @@ const CANDIDATES: usize = 8;
 
 impl Denied {
     pub(super) fn new() -> Self {
-        Self { shards: (0..SHARDS).map(|_| Mutex::default()).collect() }
+        Self { shards: (0..SHARDS).map(|_| Mutex::default()).collect(), given_back: AtomicU64::new(0) }
     }
 
     /// The answer to a request that is known to be denied. The time is that of `clock`, or else the latest that it
@@ -49,7 +55,9 @@ impl Denied {
         let mut shard = self.shard(id)?;
         let entry = shard.get(&id)?;
         let age = entry.asked.elapsed();
-        if age >= KEPT || entry.payers != question.payers {
+        // Of several payers any may have got something back; an entry is found by the first only.
+        let is_old = entry.payers.len() > 1 && entry.given_back != self.given_back.load(Relaxed);
+        if age >= KEPT || is_old || entry.payers != question.payers {
             shard.remove(&id);
             return None;
         }
@@ -72,10 +80,19 @@ impl Denied {
                 shard.remove(&oldest);
             }
         }
-        shard.insert(id, Entry { payers: question.payers.clone(), states, at, asked });
+        let given_back = self.given_back.load(Relaxed);
+        shard.insert(id, Entry { payers: question.payers.clone(), states, at, given_back, asked });
     }
 
-    /// Forgets everything: something was given back.
+    /// Something was given back to these: who was denied by what they had used may now fit.
+    pub(super) fn forget(&self, payers: &[u128]) {
+        self.given_back.fetch_add(1, Relaxed);
+        for &payer in payers {
+            self.shard(payer).and_then(|mut shard| shard.remove(&payer));
+        }
+    }
+
+    /// Forgets everything.
     pub(super) fn clear(&self) {
         for shard in &self.shards {
             shard.lock().unwrap_or_else(PoisonError::into_inner).clear();

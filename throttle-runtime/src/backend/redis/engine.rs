@@ -25,7 +25,7 @@ impl Engine {
         self.denied.as_ref().filter(|_| question.mode == Mode::Take)?.recall(question, self.time())
     }
 
-    /// Something was given back: who was denied may now fit.
+    /// Everything was given back: who was denied may now fit.
     pub(super) fn forget_denied(&self) {
         if let Some(denied) = &self.denied {
             denied.clear();

@@ -175,6 +175,13 @@ impl Backend for Redis {
         })
     }
 
+    fn forget<'a>(&'a self, charges: &'a [Charge<'a>]) -> Reply<'a, ()> {
+        Soon::later(async move {
+            let question = Question::new(charges, Mode::Take).named(&self.engine.namespace);
+            self.engine.forget(&question).await
+        })
+    }
+
     /// Connects, and has the server know all scripts that are needed so far.
     fn initialize(&self) -> Reply<'_, ()> {
         Soon::later(self.engine.servers.connect())

@@ -67,6 +67,12 @@ impl<'a> Case<'a> {
         Judgement { answer: (), changed: (after != records).then_some(after) }
     }
 
+    /// Forgets what was taken, whenever.
+    pub(super) fn forget(records: &[Record]) -> Judgement<()> {
+        let after = vec![Record::default(); records.len()];
+        Judgement { answer: (), changed: (after != records).then_some(after) }
+    }
+
     /// Leaves the records as they are if the request is admitted. A second charge of the same identity builds on
     /// what the first one leaves.
     fn step_all(&self, records: &mut [Record], now: u64, cost: impl Fn(&Charge<'_>) -> u64) -> Quotas {

@@ -150,6 +150,18 @@ impl<S: Store> Backend for Stored<S> {
         })
     }
 
+    fn forget<'a>(&'a self, charges: &'a [Charge<'a>]) -> Reply<'a, ()> {
+        Soon::later(async move {
+            for charge in charges.chunks(1) {
+                let case = Case::new(&self.prefix, charge);
+                let forgotten = self.client.transact(case.names(), &|records, _| Case::forget(records)).await;
+                // Another charge may be forgotten.
+                forgotten.map_err(BackendError::in_doubt)?;
+            }
+            Ok(())
+        })
+    }
+
     fn initialize(&self) -> Reply<'_, ()> {
         Soon::later(self.start())
     }

@@ -51,6 +51,7 @@ use std::time::Duration;
 
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
+use self::account::Account;
 use self::ledger::Ledger;
 use self::payment::Payment;
 use self::seed::Seed;
@@ -144,6 +145,11 @@ impl Carry {
             part.refund(self.strategy, self.arrivals(charge, now), now.saturating_sub(at));
             Some(())
         });
+    }
+
+    /// The identity is forgotten: what was heard of it, and what it owes.
+    pub(crate) fn forget(&self, charge: &Charge<'_>) {
+        self.ledger.change(id(charge), |account| *account = Account::default());
     }
 
     /// Whether the identity owes something, so that the fallback decides about it until that is paid.

@@ -20,6 +20,39 @@ pub async fn b074_a_reset_forgets_everything<B: Backend>(subject: &Subject<B>) -
     Ok(())
 }
 
+/// Of the identities that are forgotten nothing was used, whatever the strategy, and all others keep what they had.
+pub async fn b074_who_is_forgotten_is_forgotten_alone<B: Backend>(subject: &Subject<B>) -> Outcome {
+    let (backend, name) = (&**subject.get(), subject.name());
+    let keys = ["a", "b", "c"].map(Key::from);
+    let several = Limit::per_month(name, &[5, 7]);
+    let elsewhere = Limit::per_month(&format!("{name}:2"), &[5]);
+    elsewhere.decide(backend, "a", 2, Mode::Take).await?;
+    for limit in Limit::of_each_strategy(name, 5).into_iter().chain([several]) {
+        let unused = limit.left(backend, "a").await?;
+        for key in &keys {
+            limit.decide(backend, key.clone(), 5, Mode::Take).await?;
+            ensure!(
+                !limit.decide(backend, key.clone(), 1, Mode::Take).await?.fits(),
+                "{limit:?}: six of five fit"
+            );
+        }
+        let used = limit.left(backend, "c").await?;
+        for time in ["once", "twice"] {
+            backend.forget(&[limit.charge(&keys[0], 1), limit.charge(&keys[1], 9)]).await?;
+            let left = [limit.left(backend, "a").await?, limit.left(backend, "b").await?];
+            let is_new = left.iter().all(|left| *left == unused);
+            ensure!(is_new, "{limit:?}: forgotten {time}, {left:?} are left of {unused:?}");
+        }
+        let fits = limit.decide(backend, "a", 5, Mode::Take).await?.fits();
+        ensure!(fits, "{limit:?}: who is forgotten is denied as before");
+        let left = limit.left(backend, "c").await?;
+        ensure!(left == used, "{limit:?}: another one who had {used:?} left has {left:?}");
+    }
+    let left = elsewhere.left(backend, "a").await?;
+    ensure!(left == [3], "of another throttle {left:?} are left of 5 less 2");
+    Ok(())
+}
+
 /// There is a quota for each limit of each charge, in their order, also for those without a limit.
 pub async fn quotas_come_in_the_order_of_the_limits<B: Backend>(subject: &Subject<B>) -> Outcome {
     let (backend, name) = (&**subject.get(), subject.name());

@@ -15,7 +15,10 @@ pub use denials::{
 };
 pub use drops::{b073_a_dropped_decision_holds_nothing, b073_a_dropped_decision_is_all_or_nothing};
 pub use keys::{b074_scopes_strategies_and_periods_are_kept_apart, b080_keys_of_any_content_are_kept_apart};
-pub use lifecycle::{b074_a_reset_forgets_everything, quotas_come_in_the_order_of_the_limits};
+pub use lifecycle::{
+    b074_a_reset_forgets_everything, b074_who_is_forgotten_is_forgotten_alone,
+    quotas_come_in_the_order_of_the_limits,
+};
 pub(super) use limit::Limit;
 pub(super) use together::are_exact;
 pub use together::{
@@ -38,6 +41,7 @@ macro_rules! __backend_properties {
             b073_a_dropped_decision_is_all_or_nothing
             b074_a_reset_forgets_everything
             b074_scopes_strategies_and_periods_are_kept_apart
+            b074_who_is_forgotten_is_forgotten_alone
             b080_keys_of_any_content_are_kept_apart
             b081_as_many_pass_as_the_limit_says
             b081_what_remains_is_what_was_not_used

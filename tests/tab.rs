@@ -1,0 +1,242 @@
+//! Charges that are collected, and paid at the end: behaviours 111 and 112.
+
+mod common;
+
+use common::{Broken, Counted, declared_at, registry_at};
+use throttle::backend::Memory;
+use throttle::{Atomicity, Hit, ManualClock, Rate, Registry, Settings, Source, Tab, Throttle, registry};
+
+async fn throttle(rate: &'static str) -> Throttle {
+    let registry = registry_at(&ManualClock::new()).await;
+    registry.create("test", Settings::new().rate(rate)).expect("a throttle")
+}
+
+async fn left(throttle: &Throttle, key: &'static str) -> Option<u64> {
+    throttle.stat(key).await.expect("memory never fails").remaining()
+}
+
+#[tokio::test]
+async fn b111_nothing_is_taken_before_the_end_and_then_all_at_once() {
+    let backend = Counted::default();
+    let registry = registry().backend("memory", backend.clone()).build().await.expect("a registry");
+    let throttle = registry.create("test", Settings::new().rate("3/hour")).expect("a throttle");
+    let mut tab = throttle.tab("a");
+    tab.charge(2);
+    tab.charge(1);
+    assert_eq!(tab.charged(), 3);
+    assert_eq!(backend.decided.load(std::sync::atomic::Ordering::SeqCst), 0);
+    assert_eq!(left(&throttle, "a").await, Some(3));
+    let decision = tab.commit().await.expect("a decision");
+    assert_eq!((decision.is_allowed(), decision.remaining()), (true, Some(0)));
+    assert_eq!(backend.decided.load(std::sync::atomic::Ordering::SeqCst), 2, "one to look, one to take");
+    let mut tab = throttle.tab("a");
+    tab.charge(1);
+    assert!(tab.commit().await.expect("a decision").is_throttled());
+    let counts = throttle.counts();
+    assert_eq!((counts.allowed, counts.denied), (1, 1));
+}
+
+#[tokio::test]
+async fn b111_an_error_on_the_way_charges_nothing_unless_it_is_meant_to() {
+    async fn job(tab: &mut Tab, fails: bool) -> Result<(), &'static str> {
+        tab.charge(2);
+        if fails { Err("no paper") } else { Ok(()) }
+    }
+    async fn on_success(throttle: &Throttle, fails: bool) -> Result<(), Box<dyn std::error::Error>> {
+        let mut tab = throttle.tab("a");
+        job(&mut tab, fails).await?;
+        tab.commit().await?;
+        Ok(())
+    }
+    async fn in_any_case(throttle: &Throttle) -> Result<(), Box<dyn std::error::Error>> {
+        let mut tab = throttle.tab("a");
+        let done = job(&mut tab, true).await;
+        tab.commit().await?;
+        Ok(done?)
+    }
+    let throttle = throttle("9/hour").await;
+    on_success(&throttle, true).await.expect_err("no paper");
+    assert_eq!(left(&throttle, "a").await, Some(9));
+    on_success(&throttle, false).await.expect("paper");
+    assert_eq!(left(&throttle, "a").await, Some(7));
+    in_any_case(&throttle).await.expect_err("no paper");
+    assert_eq!(left(&throttle, "a").await, Some(5));
+}
+
+#[tokio::test]
+async fn b112_parts_that_are_cancelled_or_dropped_charge_nothing() {
+    let throttle = throttle("30/hour").await;
+    let mut tab = throttle.tab("a");
+    tab.charge(2);
+    let mut part = tab.nested();
+    part.charge(5);
+    part.cancel();
+    let mut part = tab.nested();
+    part.charge(5);
+    drop(part);
+    assert_eq!(tab.charged(), 2);
+    let mut part = tab.nested();
+    part.charge(3);
+    let mut inner = part.nested();
+    inner.charge(4);
+    assert_eq!(
+        inner.check().await.expect("a decision").remaining(),
+        Some(30 - 9),
+        "all that it is a part of"
+    );
+    inner.commit();
+    let mut inner = part.nested();
+    inner.charge(11);
+    inner.cancel();
+    assert_eq!(part.charged(), 7);
+    part.commit();
+    assert_eq!(tab.charged(), 9);
+    tab.commit().await.expect("a decision");
+    assert_eq!(left(&throttle, "a").await, Some(21));
+    let mut tab = throttle.tab("a");
+    tab.charge(9);
+    tab.nested().charge(1);
+    tab.cancel();
+    assert_eq!(left(&throttle, "a").await, Some(21));
+}
+
+#[tokio::test]
+async fn b112_a_part_of_a_part_that_is_dropped_takes_its_own_along() {
+    let throttle = throttle("30/hour").await;
+    let mut tab = throttle.tab("a");
+    let mut part = tab.nested();
+    let mut inner = part.nested();
+    inner.charge(4);
+    inner.commit();
+    part.cancel();
+    assert_eq!(tab.charged(), 0);
+}
+
+#[tokio::test]
+async fn a_check_takes_nothing_and_answers_as_the_commit_does() {
+    let throttle = throttle("3/hour").await;
+    let mut tab = throttle.tab("a");
+    tab.charge(3);
+    assert_eq!(tab.check().await.expect("a decision").remaining(), Some(0));
+    throttle.hit("a").await.expect("a decision");
+    let checked = tab.check().await.expect("a decision");
+    assert!(checked.is_throttled());
+    assert_eq!(throttle.counts().denied, 0, "who only asks is not counted");
+    assert_eq!(checked, tab.commit().await.expect("a decision"));
+    assert_eq!(left(&throttle, "a").await, Some(2));
+}
+
+#[tokio::test]
+async fn nothing_on_a_tab_asks_nobody_and_sums_do_not_overflow() {
+    let throttle = throttle("3/hour").await;
+    let mut tab = throttle.tab("a");
+    tab.charge(0);
+    assert_eq!(tab.check().await.expect("no backend").source(), Source::Free);
+    assert_eq!(tab.commit().await.expect("no backend").source(), Source::Free);
+    assert_eq!(throttle.counts().skipped, 1);
+    let mut tab = throttle.tab(Hit::new("a").cost(7));
+    tab.charge(u64::MAX - 1);
+    let mut part = tab.nested();
+    part.charge(u64::MAX);
+    part.commit();
+    assert_eq!(tab.charged(), u64::MAX);
+    assert!(tab.commit().await.expect("a decision").is_never());
+    assert_eq!(left(&throttle, "a").await, Some(3));
+}
+
+#[tokio::test]
+async fn a_tab_without_limits_says_why() {
+    let registry = Registry::default();
+    let free = registry.create("free", Settings::new().rate(Rate::UNLIMITED)).expect("a throttle");
+    let limited = registry.create("limited", Settings::new().rate("5/hour")).expect("a throttle");
+    let mut tab = free.tab("a");
+    tab.charge(9);
+    assert_eq!(tab.commit().await.expect("no backend").source(), Source::Unlimited);
+    let mut tab = free.tab("a").and(&limited, "a");
+    tab.charge(2);
+    assert_eq!(tab.commit().await.expect("a decision").remaining(), Some(3));
+    registry.disable("limited");
+    let mut tab = limited.tab("a");
+    tab.charge(9);
+    assert_eq!(tab.commit().await.expect("no backend").source(), Source::Disabled);
+}
+
+#[tokio::test]
+async fn throttles_on_one_backend_are_charged_together() {
+    let registry = registry_at(&ManualClock::new()).await;
+    let create = |uid, rate| registry.create(uid, Settings::new().rate(rate)).expect("a throttle");
+    let (users, teams, all) =
+        (create("users", "10/hour"), create("teams", "15/hour"), create("all", "20/day"));
+    let tab = |user: &'static str, units| {
+        let mut tab = users.tab(user).and(&teams, "red").and(&all, Hit::new("all").cost(1));
+        tab.charge(units);
+        tab
+    };
+    assert_eq!(tab("ann", 1).atomicity(), Atomicity::Together);
+    let decision = tab("ann", 8).commit().await.expect("a decision");
+    let remaining: Vec<_> = decision.quotas().iter().map(throttle::Quota::remaining).collect();
+    assert_eq!(remaining, [2, 7, 11], "in the order of the throttles, with what each has from the start");
+    let checked = tab("bob", 8).check().await.expect("a decision");
+    let denied = tab("bob", 8).commit().await.expect("a decision");
+    assert!(denied.is_throttled());
+    assert_eq!((checked, denied.quotas().len()), (denied.clone(), 1), "the throttle that denied");
+    assert_eq!(left(&users, "bob").await, Some(10));
+    assert_eq!(left(&all, "all").await, Some(11));
+    assert_eq!((users.counts().allowed, users.counts().given_back), (1, 0));
+}
+
+#[tokio::test]
+async fn throttles_on_several_backends_give_back_what_a_later_one_denies() {
+    let clock = ManualClock::new();
+    let other = Memory::builder().clock(clock.clone()).build();
+    let registry = declared_at(&clock).backend("other", other).build().await.expect("a registry");
+    let here = registry.create("here", Settings::new().rate("10/hour")).expect("a throttle");
+    let there =
+        registry.create("there", Settings::new().rate("5/hour").backend("other")).expect("a throttle");
+    let tab = |units| {
+        let mut tab = here.tab("a").and(&there, "a");
+        tab.charge(units);
+        tab
+    };
+    assert_eq!(tab(1).atomicity(), Atomicity::InTurn);
+    assert!(tab(3).commit().await.expect("a decision").is_allowed());
+    assert!(tab(3).check().await.expect("a decision").is_throttled());
+    let denied = tab(3).commit().await.expect("a decision");
+    assert_eq!(denied.quotas()[0].rate(), Rate::per_hour(5));
+    assert_eq!((left(&here, "a").await, left(&there, "a").await), (Some(7), Some(2)));
+    assert_eq!((here.counts().given_back, there.counts().denied), (1, 1));
+}
+
+#[tokio::test]
+async fn a_backend_that_fails_later_gives_back_what_was_taken() {
+    let clock = ManualClock::new();
+    let registry =
+        declared_at(&clock).backend("broken", Broken::default()).build().await.expect("a registry");
+    let here = registry.create("here", Settings::new().rate("10/hour")).expect("a throttle");
+    let broken = Settings::new().rate("5/hour").backend("broken").on_error("raise");
+    let there = registry.create("there", broken).expect("a throttle");
+    let mut tab = here.tab("a").and(&there, "a");
+    tab.charge(3);
+    tab.commit().await.expect_err("the store is gone");
+    assert_eq!(left(&here, "a").await, Some(10));
+}
+
+/// Of any number of tabs at once as many are paid as fit, each as a whole.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tabs_are_exact_however_many_come_at_once() {
+    let registry = registry_at(&ManualClock::new()).await;
+    let one = registry.create("one", Settings::new().rate("100/hour")).expect("a throttle");
+    let other = registry.create("other", Settings::new().rate("70/hour")).expect("a throttle");
+    let mut tasks = tokio::task::JoinSet::new();
+    for _ in 0..64 {
+        let (one, other) = (one.clone(), other.clone());
+        tasks.spawn(async move {
+            let mut tab = one.tab("a").and(&other, "a");
+            tab.charge(3);
+            u64::from(tab.commit().await.expect("a decision").is_allowed())
+        });
+    }
+    let paid: u64 = tasks.join_all().await.into_iter().sum();
+    assert_eq!(paid, 23);
+    assert_eq!((left(&one, "a").await, left(&other, "a").await), (Some(31), Some(1)));
+}

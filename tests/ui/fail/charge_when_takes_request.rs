@@ -1,0 +1,16 @@
+use axum::http::request::Parts;
+use axum::{Router, routing::get};
+use throttle::throttle;
+
+fn failed(request: &Parts) -> bool {
+    request.uri.path() == "/login"
+}
+
+#[throttle(rate = "100/min", charge_when = failed)]
+async fn items() -> &'static str {
+    "ok"
+}
+
+fn main() {
+    let _: Router = Router::new().route("/", get(items));
+}

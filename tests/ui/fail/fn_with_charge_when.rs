@@ -1,0 +1,8 @@
+use throttle::{Refused, throttle_fn};
+
+#[throttle_fn(rate = "1/s", charge_when = throttle::outcome::failed)]
+async fn job() -> Result<(), Refused> {
+    Ok(())
+}
+
+fn main() {}

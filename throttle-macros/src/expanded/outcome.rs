@@ -1,0 +1,54 @@
+async fn login(
+    __throttle: ::throttle::__private::ThrottleGoesAboveDebugHandler<
+        15345980866912630061u64,
+        ::throttle::__private::Without,
+    >,
+) -> ::throttle::__private::Response {
+    match {
+        static __THROTTLE_SITES: [::throttle::__private::Site; 1usize] = [
+            ::throttle::__private::Site::new(
+                ::core::concat!(::core::module_path!(), "::", "login"),
+                15345980866912630061u64,
+                ::throttle::__private::Settings {
+                    rate: ::core::option::Option::Some(const {
+                        &::throttle::__private::role::setting::<
+                            ::throttle::__private::role::rate,
+                            _,
+                            _,
+                            ::throttle::__private::Web<()>,
+                        >(::throttle::__private::rates("5/15min"))
+                    }),
+                    charge_when: ::core::option::Option::Some(const {
+                        &::throttle::__private::judge(outcome::unauthorized)
+                    }),
+                    ..::throttle::__private::Settings::NONE
+                },
+            ),
+        ];
+        ::throttle::__private::inventory::submit! {
+            ::throttle::__private::Linked(& __THROTTLE_SITES)
+        }
+        let __throttle_keys = [::core::option::Option::None];
+        __throttle.enter(&__THROTTLE_SITES, __throttle_keys)
+    }
+        .await
+    {
+        ::core::result::Result::Ok(__throttle) => {
+            __throttle
+                .respond(
+                    <StatusCode as ::throttle::__private::IntoResponse>::into_response(
+                        async move {
+                            #[allow(unreachable_code)]
+                            if false {
+                                let __throttle: StatusCode = loop {};
+                                return __throttle;
+                            }
+                            StatusCode::OK
+                        }
+                            .await,
+                    ),
+                )
+        }
+        ::core::result::Result::Err(__throttle) => __throttle,
+    }
+}

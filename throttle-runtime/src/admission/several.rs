@@ -1,0 +1,68 @@
+//! Uses of several throttles by the program, as one.
+
+use smallvec::SmallVec;
+
+use super::{Admission, Rejection, Stop, Ticket, decide};
+use crate::backend::Mode;
+use crate::plug::Head;
+use crate::policy::Policy;
+use crate::throttle::no_request;
+use crate::{BackendError, Decision};
+
+type Tickets<'a> = SmallVec<[Ticket<'a>; 1]>;
+
+/// Whether throttles with these policies decide together: who runs dry does not, since it must not keep others from
+/// being charged.
+pub(crate) fn share_a_backend(one: (&Policy, bool), other: (&Policy, bool)) -> bool {
+    let ((one, one_is_dry), (other, other_is_dry)) = (one, other);
+    !one_is_dry && !other_is_dry && one.primary.is(&other.primary)
+}
+
+/// The denial with the longest wait: after that all fit.
+fn worst<'d>(decisions: impl Iterator<Item = &'d Decision>) -> Option<&'d Decision> {
+    let denials = decisions.filter(|decision| decision.is_throttled());
+    denials.max_by_key(|decision| (decision.is_never(), decision.retry_after()))
+}
+
+/// Charges all of them or none, as far as backends are shared, and else gives back what was taken. The answer is the
+/// decision of all, or the denial of one.
+pub(crate) async fn commit(tickets: Tickets<'_>, head: &mut Head<'_>) -> Result<Decision, BackendError> {
+    match Admission::of(tickets, head).await {
+        Ok(admission) => {
+            let decided = admission.decided.into_iter().flatten();
+            Ok(Decision::of_all(decided.map(|decided| decided.decision)))
+        }
+        Err(Rejection::Throttled(throttled, _)) => Ok(throttled.decision().clone()),
+        Err(Rejection::Stopped(Stop::Failed(error))) => Err(error),
+        // No setting that can answer with these is asked where the program says who pays.
+        Err(Rejection::Stopped(Stop::Answered(_) | Stop::Forbidden) | Rejection::Misconfigured(_)) => {
+            Err(no_request())
+        }
+    }
+}
+
+/// What [`commit`] would answer now.
+pub(crate) async fn check(tickets: &[Ticket<'_>], head: &mut Head<'_>) -> Result<Decision, BackendError> {
+    let mut decisions = Vec::new();
+    let mut rest: SmallVec<[&Ticket<'_>; 1]> = tickets.iter().collect();
+    while let Some(first) = rest.first() {
+        let (policy, dry) = (first.policy.clone(), first.dry);
+        let asked: SmallVec<[&Ticket<'_>; 1]> = rest
+            .iter()
+            .enumerate()
+            .filter(|(index, ticket)| {
+                *index == 0 || share_a_backend((&policy, dry), (&ticket.policy, ticket.dry))
+            })
+            .map(|(_, ticket)| *ticket)
+            .collect();
+        rest.retain(|ticket| !asked.iter().any(|asked| std::ptr::eq(*asked, *ticket)));
+        let answers = decide(&asked, Mode::Peek, head).await.into_iter().flatten();
+        let answers = answers.map(|answer| answer.map(|decided| decided.decision));
+        let answers = answers.collect::<Result<Vec<_>, _>>()?;
+        if let Some(denial) = worst(answers.iter()) {
+            return Ok(denial.clone());
+        }
+        decisions.extend(answers);
+    }
+    Ok(Decision::of_all(decisions))
+}
