@@ -39,7 +39,7 @@ pub use throttle_runtime::{Hit, Identity, Key, Rate, RateError, Rates, Rule};
 pub use throttle_runtime::problem_json;
 #[doc(inline)]
 pub use throttle_runtime::{
-    Decision, Generation, Headers, Outcome, Quota, Quotas, Refused, Source, Throttled, When,
+    Decision, Decisions, Generation, Headers, Outcome, Quota, Quotas, Refused, Source, Throttled, When,
 };
 
 // What stands around services.

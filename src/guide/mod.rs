@@ -17,7 +17,7 @@
 
 #[allow(unused_imports, reason = "what the links of the pages lead to")]
 use crate::{
-    Counts, Decision, Failure, Headers, Hit, Identity, Key, ManualClock, Quota, Rate, Rates, Reaction,
+    Counts, Decision, Decisions, Failure, Headers, Hit, Identity, Key, ManualClock, Quota, Rate, Rates, Reaction,
     Refused, Registry, RegistryBuilder, Rule, Settings, Source, Throttle, Throttled,
     backend::{Backend, Store, Stored},
     guide, problem_json, sites,

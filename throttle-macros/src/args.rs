@@ -22,6 +22,7 @@ pub(crate) struct Args {
     pub(crate) bypass: Option<Expr>,
     pub(crate) headers: Option<Expr>,
     pub(crate) dry_run: Option<LitBool>,
+    pub(crate) degrade: Option<LitBool>,
     pub(crate) state: Option<Type>,
     pub(crate) krate: Option<Path>,
 }
@@ -63,10 +64,6 @@ impl Args {
                 }
             };
         }
-        if name == "dry_run" && !input.peek(Token![=]) && self.dry_run.is_none() {
-            self.dry_run = Some(LitBool::new(true, name.span()));
-            return Ok(());
-        }
         arguments! {
             "uid" => uid,
             "rate" => rate,
@@ -82,6 +79,7 @@ impl Args {
             "bypass" => bypass,
             "headers" => headers,
             "dry_run" => dry_run,
+            "degrade" => degrade,
             "state" => state,
             "crate" => krate,
         }
@@ -92,6 +90,11 @@ impl Args {
 trait Value: Parse {
     /// What to write, where the parser's own words would not help.
     const WANTED: Option<&'static str> = None;
+
+    /// What the name alone stands for.
+    fn implied(_: &Ident) -> Option<Self> {
+        None
+    }
 
     /// Without the invisible group around what a `macro_rules!` macro passed on.
     fn bare(self) -> Self {
@@ -113,6 +116,10 @@ impl Value for Type {}
 
 impl Value for LitBool {
     const WANTED: Option<&'static str> = Some("`true` or `false`");
+
+    fn implied(name: &Ident) -> Option<Self> {
+        Some(Self::new(true, name.span()))
+    }
 }
 
 impl Value for LitStr {
@@ -124,6 +131,10 @@ fn once<T: Value>(field: &mut Option<T>, name: &Ident, input: ParseStream<'_>) -
         return Err(Error::new(name.span(), format!("`{name}` is there twice: keep one")));
     }
     if !input.peek(Token![=]) {
+        *field = T::implied(name);
+        if field.is_some() {
+            return Ok(());
+        }
         return Err(Error::new(name.span(), format!("`{name}` has no value: write `{name} = …`")));
     }
     input.parse::<Token![=]>()?;

@@ -4,6 +4,7 @@ use syn::spanned::Spanned;
 use syn::{Attribute, Error, FnArg, Pat, Result, ReturnType, Type};
 
 use crate::args::Args;
+use crate::degrade::degrade;
 use crate::item::{Func, Kind};
 
 /// One function has one kind of attribute.
@@ -42,6 +43,7 @@ pub(crate) fn function_and_arguments(kind: Kind, func: &Func, all: &[Args]) -> R
         Kind::Message => message(func, all)?,
         Kind::Function => plain_function(func, all)?,
     }
+    degrade(kind, all)?;
     let mut uids = std::collections::HashSet::new();
     for uid in all.iter().filter_map(|args| args.uid.as_ref()) {
         if !uids.insert(uid.value()) {

@@ -2,6 +2,7 @@
 
 mod args;
 mod check;
+mod degrade;
 mod expand;
 mod item;
 mod key;

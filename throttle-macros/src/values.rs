@@ -47,6 +47,7 @@ impl Place<'_> {
             args.bypass.as_ref().map(|rules| self.rules("bypass", rules)).transpose()?,
             args.headers.as_ref().map(|headers| self.headers(headers)),
             args.dry_run.as_ref().map(|on| quote!(dry_run: #on)),
+            args.degrade.as_ref().map(|on| quote!(degrade: #on)),
         ];
         let settings = settings.into_iter().flatten().map(some);
         let settings = quote!(#private::Settings { #(#settings,)* ..#private::Settings::NONE });

@@ -48,7 +48,7 @@ pub use crate::axum::ws;
 pub use crate::tower::ThrottleLayer;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use counters::Counts;
-pub use decision::{Decision, Quota, Quotas, Source};
+pub use decision::{Decision, Decisions, Quota, Quotas, Source};
 pub use error::{BackendError, ConfigError, ErrorKind};
 pub use failure::{
     Breaker, CircuitBreaker, Failure, OnError, Reaction, Recovery, breaker, failover, fallback, retry,

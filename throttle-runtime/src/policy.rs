@@ -46,6 +46,8 @@ pub(crate) struct Policy {
     /// What header fields say of its limits, where they are the same for every request.
     pub(crate) advertised: Option<Advertised>,
     pub(crate) dry_run: bool,
+    /// Whether requests that it denies go on, and are told so.
+    pub(crate) degrade: bool,
     /// For each attempt.
     pub(crate) deadline: Duration,
     /// For all attempts and the waits between them.
@@ -120,6 +122,7 @@ impl Policy {
             name: Arc::from(name),
             advertised: rates.map(|rates| Advertised::new(name, rates.iter().copied())),
             dry_run: settings.dry_run?,
+            degrade: settings.degrade?,
             deadline,
             budget: settings.budget.unwrap_or(usual),
             settings: Settings { budget: settings.budget.or_else(|| tries.then_some(usual)), ..settings },
@@ -137,7 +140,9 @@ impl Policy {
             && !self.dry_run
             && self.class.is_none()
             && self.primary.backend.engine().is_some();
-        let ways = self.domain.zip(limited).filter(|_| !self.dry_run && self.class.is_none());
+        // What is told to a handler takes memory in any case.
+        let asks = self.dry_run || self.degrade || self.class.is_some();
+        let ways = self.domain.zip(limited).filter(|_| !asks);
         self.short =
             ways.and_then(|(domain, rates)| Short::new(&*self.primary.backend, domain, self.strategy, rates));
         self

@@ -3,6 +3,7 @@
 mod backend;
 mod budget;
 mod debts;
+mod degrade;
 mod known_keys;
 #[cfg(feature = "ws")]
 mod one;
@@ -19,6 +20,7 @@ use http::request::Parts;
 use smallvec::SmallVec;
 
 pub(crate) use backend::within;
+pub(crate) use degrade::Told;
 pub(crate) use known_keys::KnownKeys;
 #[cfg(feature = "ws")]
 pub(crate) use one::hit;
@@ -86,6 +88,7 @@ pub(crate) struct Charged {
 pub(crate) struct Admission<'a> {
     pub(crate) tickets: SmallVec<[Ticket<'a>; 1]>,
     pub(crate) decided: SmallVec<[Option<Decided>; 1]>,
+    told: Told,
 }
 
 /// Decides a request against all sites of a function, in reading order. `keys` has a key for each site whose
@@ -93,11 +96,10 @@ pub(crate) struct Admission<'a> {
 pub(crate) async fn admit<'s>(
     sites: &'s [Site],
     keys: impl IntoIterator<Item = Option<Key>>,
-    known: &mut KnownKeys,
+    mut drawn: Drawn<'s, '_>,
     head: &mut Head<'_>,
     registry: &Registry,
 ) -> Result<Admission<'s>, Rejection> {
-    let mut drawn = Drawn::new(known);
     for (site, key) in sites.iter().zip(keys) {
         let throttle = site.throttle(registry).map_err(Rejection::Misconfigured)?;
         drawn.draw(throttle, key, head).await?;
@@ -109,11 +111,12 @@ pub(crate) async fn admit<'s>(
 pub(crate) struct Drawn<'a, 'k> {
     tickets: SmallVec<[Ticket<'a>; 1]>,
     known: &'k mut KnownKeys,
+    told: Told,
 }
 
 impl<'a, 'k> Drawn<'a, 'k> {
-    pub(crate) const fn new(known: &'k mut KnownKeys) -> Self {
-        Self { tickets: SmallVec::new_const(), known }
+    pub(crate) const fn new(known: &'k mut KnownKeys, told: Told) -> Self {
+        Self { tickets: SmallVec::new_const(), known, told }
     }
 
     /// Adds the ticket of the next throttle, if it applies. A key that is given is that of the function's arguments.
@@ -123,8 +126,10 @@ impl<'a, 'k> Drawn<'a, 'k> {
         key: Option<Key>,
         head: &mut Head<'_>,
     ) -> Result<(), Rejection> {
+        let degrades = throttle.policy().degrade.then(|| Arc::clone(throttle.uid_shared()));
         match Ticket::draw(throttle, key, self.known, head).await {
-            Ok(ticket) => self.tickets.extend(ticket),
+            Ok(Ok(ticket)) => self.tickets.push(ticket),
+            Ok(Err(source)) => self.told.of_passed(degrades, source),
             Err(refusal) => return Err(Rejection::Stopped(Stop::Answered(refusal))),
         }
         Ok(())
@@ -133,7 +138,7 @@ impl<'a, 'k> Drawn<'a, 'k> {
     /// Decides the request.
     pub(crate) async fn decide(self, head: &mut Head<'_>) -> Result<Admission<'a>, Rejection> {
         let decided = self.tickets.iter().map(|_| None).collect();
-        let mut admission = Admission { tickets: self.tickets, decided };
+        let mut admission = Admission { tickets: self.tickets, decided, told: self.told };
         match admission.decide(head).await {
             Ok(()) => {
                 admission.count_charges(Event::Allowed);
@@ -192,12 +197,13 @@ impl Admission<'_> {
         Ok(())
     }
 
-    /// The undecided tickets on the backend of this one: they are charged all or nothing. A dry run decides
-    /// for itself, since it must not keep others from being charged.
+    /// The undecided tickets on the backend of this one: they are charged all or nothing. Whose denial does not
+    /// end the request decides for itself, since it must not keep others from being charged.
     fn together_with(&self, first: usize) -> SmallVec<[usize; 2]> {
+        let alone = |policy: &Policy| policy.dry_run || self.told.of_denials_by(policy);
         let shares = |index: &usize| {
             let (a, b) = (&self.tickets[first].policy, &self.tickets[*index].policy);
-            self.decided[*index].is_none() && !a.dry_run && !b.dry_run && a.primary.is(&b.primary)
+            self.decided[*index].is_none() && !alone(a) && !alone(b) && a.primary.is(&b.primary)
         };
         std::iter::once(first).chain((first + 1..self.tickets.len()).filter(shares)).collect()
     }
@@ -234,7 +240,8 @@ impl Admission<'_> {
     fn enforce(&self, group: &[usize], head: &Parts) -> Result<(), Rejection> {
         let denials = group.iter().filter_map(|&index| {
             let (ticket, decision) = (&self.tickets[index], &self.decided[index].as_ref()?.decision);
-            decision.is_throttled().then_some((ticket, decision))
+            let counts = decision.is_throttled() && !self.told.of_denials_by(&ticket.policy);
+            counts.then_some((ticket, decision))
         });
         let worst = denials.max_by_key(|(_, decision)| (decision.is_never(), decision.retry_after()));
         let Some((ticket, decision)) = worst else { return Ok(()) };
