@@ -5,6 +5,7 @@
 #![doc = "[costs]: guide::costs"]
 #![doc = "[strategies]: guide::strategies"]
 #![doc = "[answers]: guide::answers"]
+#![doc = "[functions]: guide::functions"]
 #![doc = "[layers]: guide::layers"]
 #![doc = "[failures]: guide::failures"]
 #![doc = "[registry]: guide::registry"]
@@ -55,8 +56,8 @@ pub use throttle_runtime::testkit;
 // What holds for a program.
 #[doc(inline)]
 pub use throttle_runtime::{
-    ConfigError, Counts, ProxyHeader, Registry, RegistryBuilder, Scoped, Settings, Site, Throttle, registry,
-    sites,
+    ConfigError, Counts, ProxyHeader, Registry, RegistryBuilder, Scoped, Settings, Site, Static, Throttle,
+    registry, sites,
 };
 
 // When a store fails.

@@ -8,6 +8,8 @@ use syn::{Error, Expr, Ident, LitBool, LitStr, Path, Result, Token, Type};
 /// The arguments of one attribute, as they were written.
 #[derive(Default)]
 pub(crate) struct Args {
+    /// The static whose throttle it is; the static has all arguments then.
+    pub(crate) shared: Option<Path>,
     pub(crate) uid: Option<LitStr>,
     pub(crate) rate: Option<Expr>,
     pub(crate) strategy: Option<Expr>,
@@ -31,7 +33,7 @@ impl Args {
     /// Parses the text between the attribute's parentheses.
     pub(crate) fn parse(tokens: TokenStream, attribute: Span) -> Result<Self> {
         let args = Self::read.parse2(tokens)?;
-        if args.rate.is_none() {
+        if args.rate.is_none() && args.shared.is_none() {
             return Err(Error::new(attribute, "`rate` is missing: write `rate = \"100/min\"`"));
         }
         Ok(args)
@@ -44,8 +46,13 @@ impl Args {
             let message = format!("arguments have names: write `rate = {}`", rate.token());
             return Err(Error::new(rate.span(), message));
         }
+        args.shared = shared(input)?;
         while !input.is_empty() {
             let name = input.call(Ident::parse_any)?;
+            if args.shared.is_some() && name != "crate" {
+                let message = format!("what holds stands at the static: say `{name}` there");
+                return Err(Error::new(name.span(), message));
+            }
             args.argument(&name, input)?;
             if !input.is_empty() {
                 input.parse::<Token![,]>()?;
@@ -84,6 +91,23 @@ impl Args {
             "crate" => krate,
         }
     }
+}
+
+/// The path of a static, told from the name of an argument by its capitals.
+fn shared(input: ParseStream<'_>) -> Result<Option<Path>> {
+    let ahead = input.fork();
+    let path = ahead.parse::<Path>().ok().filter(|_| ahead.is_empty() || ahead.peek(Token![,]));
+    let is_static = |path: &Path| {
+        path.segments.last().is_some_and(|last| !last.ident.to_string().contains(char::is_lowercase))
+    };
+    if !path.as_ref().is_some_and(is_static) {
+        return Ok(None);
+    }
+    let path = input.parse()?;
+    if !input.is_empty() {
+        input.parse::<Token![,]>()?;
+    }
+    Ok(Some(path))
 }
 
 /// What an argument is parsed as.

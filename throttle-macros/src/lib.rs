@@ -2,6 +2,7 @@
 
 mod args;
 mod check;
+mod declare;
 mod degrade;
 mod expand;
 mod item;

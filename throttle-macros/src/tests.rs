@@ -105,6 +105,24 @@ fn what_is_no_function_stays() {
 }
 
 #[test]
+fn a_static_gets_its_value() {
+    handler(
+        r#"rate = "10/hour", cost = 2"#,
+        "/// Documented.\n#[cfg(unix)] pub(crate) static EXPORTS: Static;",
+        expect_file!["expanded/static.rs"],
+    );
+}
+
+#[test]
+fn a_handler_shares_the_throttle_of_a_static() {
+    handler(
+        "limits::EXPORTS",
+        r#"async fn export() -> &'static str { "ok" }"#,
+        expect_file!["expanded/shared.rs"],
+    );
+}
+
+#[test]
 fn a_message_is_decided_in_front_of_the_body() {
     check(
         Kind::Message,

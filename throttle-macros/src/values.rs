@@ -29,6 +29,10 @@ pub(crate) struct Place<'a> {
 impl Place<'_> {
     pub(crate) fn site(&self, args: &Args) -> Result<Site> {
         let (private, id) = (self.private, self.id);
+        if let Some(path) = &args.shared {
+            let site = quote_spanned!(path.span()=> #private::Site::shared(&#path, #id));
+            return Ok(Site { site, key: None });
+        }
         let (key_setting, key) = self.key(args.key.as_ref())?;
         let settings = [
             args.rate.as_ref().map(|rate| self.rate(rate)).transpose()?,

@@ -26,6 +26,7 @@ pub mod rule;
 mod settings;
 mod site;
 mod soon;
+mod statics;
 pub mod strategy;
 #[cfg(feature = "testkit")]
 #[cfg_attr(docsrs, doc(cfg(feature = "testkit")))]
@@ -62,5 +63,6 @@ pub use rule::Rule;
 pub use settings::Settings;
 pub use site::{Site, sites};
 pub use soon::{BoxFuture, Soon};
+pub use statics::Static;
 pub use throttle::{Hit, Throttle};
 pub use throttled::{Refused, Throttled};

@@ -41,7 +41,7 @@ struct Inner {
 }
 
 struct Origin {
-    function: u64,
+    declaration: u64,
     location: &'static std::panic::Location<'static>,
     said: Vec<(&'static str, String)>,
 }
@@ -159,7 +159,7 @@ impl Throttle {
             counters: Counters::new(),
             common,
             origin: site.map(|site| Origin {
-                function: site.function(),
+                declaration: site.declaration(),
                 location: site.location(),
                 said: site.settings().describe(),
             }),
@@ -383,7 +383,7 @@ impl Throttle {
     /// and says the same.
     pub(crate) fn belongs_to(&self, site: &Site) -> bool {
         self.0.origin.as_ref().is_some_and(|origin| {
-            (origin.function, origin.location) == (site.function(), site.location())
+            (origin.declaration, origin.location) == (site.declaration(), site.location())
                 || (site.is_named() && origin.said == site.settings().describe())
         })
     }
