@@ -5,6 +5,7 @@
 #![doc = "[costs]: guide::costs"]
 #![doc = "[strategies]: guide::strategies"]
 #![doc = "[answers]: guide::answers"]
+#![doc = "[functions]: guide::functions"]
 #![doc = "[layers]: guide::layers"]
 #![doc = "[failures]: guide::failures"]
 #![doc = "[registry]: guide::registry"]
@@ -39,7 +40,7 @@ pub use throttle_runtime::{Hit, Identity, Key, Rate, RateError, Rates, Rule};
 pub use throttle_runtime::problem_json;
 #[doc(inline)]
 pub use throttle_runtime::{
-    Decision, Generation, Headers, Outcome, Quota, Quotas, Refused, Source, Throttled, When,
+    Decision, Decisions, Generation, Headers, Outcome, Quota, Quotas, Refused, Source, Throttled, When,
 };
 
 // What is charged later, or given back.
@@ -59,8 +60,8 @@ pub use throttle_runtime::testkit;
 // What holds for a program.
 #[doc(inline)]
 pub use throttle_runtime::{
-    ConfigError, Counts, Networks, ProxyHeader, Registry, RegistryBuilder, Scoped, Settings, Site, Throttle,
-    registry, sites,
+    ConfigError, Counts, Networks, ProxyHeader, Registry, RegistryBuilder, Scoped, Settings, Site, Static,
+    Throttle, registry, sites,
 };
 
 // When a store fails.

@@ -240,6 +240,43 @@ async fn b107_b117_several_attributes_apply_all_or_nothing_in_reading_order() {
     assert_eq!(header(&get(&app, "/").await, "retry-after").as_deref(), Some("59"), "the longest wait");
 }
 
+#[throttle(uid = "client", rate = "2/min", key = header("x-client"))]
+#[throttle(uid = "all", rate = "3/min", key = global)]
+async fn each_and_all() {}
+
+#[tokio::test]
+async fn b117_two_attributes_on_a_function_both_hold() {
+    let registry = registry_at(&ManualClock::new()).await;
+    let app = service(Router::new().route("/", route(each_and_all)), &registry);
+    let ask = async |client: &str| {
+        let request = Request::get("/").header("x-client", client).body(Body::empty()).expect("a request");
+        let answer = send(&app, request).await;
+        let fields = answer.headers().get_all("ratelimit").iter();
+        let fields: Vec<_> = fields.map(|field| field.to_str().expect("text").to_owned()).collect();
+        (answer.status(), fields)
+    };
+    let fields =
+        |left: [u64; 2]| [format!("\"client\";r={};t=60", left[0]), format!("\"all\";r={};t=60", left[1])];
+    assert_eq!(ask("a").await, (OK, fields([1, 2]).to_vec()), "in reading order");
+    assert_eq!(ask("a").await, (OK, fields([0, 1]).to_vec()));
+    assert_eq!(
+        ask("a").await,
+        (DENIED, fields([0, 1])[..1].to_vec()),
+        "the first denies, and the second keeps its last"
+    );
+    assert_eq!(ask("b").await, (OK, fields([1, 0]).to_vec()));
+    assert_eq!(
+        ask("c").await,
+        (DENIED, fields([0, 0])[1..].to_vec()),
+        "the second denies whom the first has room for"
+    );
+    let counts = ["client", "all"].map(|uid| {
+        let counts = registry.get(uid).expect("used").counts();
+        (counts.allowed, counts.denied)
+    });
+    assert_eq!(counts, [(3, 1), (3, 1)]);
+}
+
 #[throttle(uid = "here", rate = "unlimited, 3/min", key = global)]
 #[throttle(uid = "there", rate = "1/min", backend = "there", key = global)]
 async fn two_backends() {}

@@ -36,6 +36,68 @@ fn names_tests(document: &str, fewest: usize) {
     }
 }
 
+/// What links and headings lead to is there.
+fn leads_somewhere(document: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(document);
+    let text = fs::read_to_string(&path).expect("the document");
+    let headings: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("## ")).map(anchor).collect();
+    let links: Vec<_> = text.split("](").skip(1).filter_map(|rest| rest.split(')').next()).collect();
+    assert!(!links.is_empty());
+    for link in links.into_iter().filter(|link| !link.starts_with("https://")) {
+        let there = match link.strip_prefix('#') {
+            Some(heading) => headings.iter().any(|known| known == heading),
+            None => path.parent().expect("a directory").join(link).exists(),
+        };
+        assert!(there, "{document}: nothing is at {link}");
+    }
+}
+
+/// As a heading is linked to.
+fn anchor(heading: &str) -> String {
+    let kept = heading.chars().filter(|character| character.is_alphanumeric() || " -".contains(*character));
+    kept.collect::<String>().to_lowercase().replace(' ', "-")
+}
+
+/// The cells of a table's rows.
+fn rows(text: &str) -> impl Iterator<Item = Vec<&str>> {
+    let rows = text.lines().filter_map(|line| line.strip_prefix("| ")?.strip_suffix('|'));
+    rows.map(|row| row.split('|').map(str::trim).collect())
+}
+
+#[test]
+fn every_story_has_a_test_of_its_number() {
+    names_tests("docs/stories.md", 30);
+    leads_somewhere("docs/stories.md");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = fs::read_to_string(root.join("docs/stories.md")).expect("the document");
+    let mut told = 0;
+    for (number, cells) in rows(&text).filter_map(|cells| Some((cells[0].parse::<u32>().ok()?, cells))) {
+        told += 1;
+        assert_eq!((number, cells.len()), (told, 4), "{cells:?}");
+        assert!(cells[3].contains(&format!("s{number:02}_")), "story {number} is shown by {}", cells[3]);
+    }
+    assert_eq!(told, 25);
+}
+
+#[test]
+fn who_comes_from_elsewhere_finds_all_that_was_there() {
+    leads_somewhere("docs/coming-from.md");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = fs::read_to_string(root.join("docs/coming-from.md")).expect("the document");
+    let parts: Vec<_> = text.split("\n## ").skip(1).filter_map(|part| part.chars().next()).collect();
+    assert_eq!(parts, ('A'..='O').collect::<Vec<_>>());
+    for cells in rows(&text) {
+        assert!(cells.len() == 2 && cells.iter().all(|cell| !cell.is_empty()), "{cells:?}");
+    }
+    let code = code(&root.join("throttle-runtime/src"));
+    for (of, name) in text.split('`').skip(1).step_by(2).filter_map(|word| word.split_once("::")) {
+        let name = name.split('(').next().unwrap_or_default();
+        let is =
+            ["Registry", "RegistryBuilder", "Settings", "Stored", "Rule", "CircuitBreaker"].contains(&of);
+        assert!(!is || code.contains(&format!("fn {name}")), "`{of}::{name}` is no function");
+    }
+}
+
 #[test]
 fn the_table_of_behaviours_names_tests_that_there_are() {
     names_tests("docs/behaviours.md", 60);

@@ -271,6 +271,15 @@ fn s12_dict_backend_limits_with_every_strategy() {
     assert_eq!(example.exhaust("/log", &[]).0, 1, "the other limit has one left");
 }
 
+/// Its own tests are run like those of any program.
+#[cfg(feature = "testkit")]
+#[test]
+fn testing_is_a_service_like_any_other() {
+    let example = Example::start("testing");
+    assert_eq!(example.exhaust("/report", &[]).0, 3);
+    assert_eq!((example.get("/search").status, example.get("/pay").status), (200, 200));
+}
+
 #[cfg(feature = "tower")]
 #[test]
 fn layers_and_rules_limit_what_the_rules_mean() {

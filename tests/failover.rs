@@ -7,9 +7,9 @@ use std::time::Duration;
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::get as route;
-use common::faulty::{Fault, Faulty};
-use common::{declared_at, seconds, service, status};
+use common::{declared_at, faulty, seconds, service, status};
 use throttle::breaker::State;
+use throttle::testkit::{Fault, Faulty};
 use throttle::{
     CircuitBreaker, ErrorKind, ManualClock, Recovery, Registry, Settings, Source, Throttle, failover,
     throttle,
@@ -17,7 +17,7 @@ use throttle::{
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-const DOWN: Fault = Fault::Refuses(ErrorKind::Store);
+const DOWN: ErrorKind = ErrorKind::Store;
 
 /// Two failures open it, a minute later it is tried.
 const BREAKER: CircuitBreaker = CircuitBreaker::new().failure_threshold(2);
@@ -34,7 +34,7 @@ struct Bench {
 impl Bench {
     async fn new(on_error: Recovery, background: bool) -> Self {
         let clock = ManualClock::new();
-        let (primary, standby) = (Faulty::new(&clock), Faulty::new(&clock));
+        let (primary, standby) = (faulty(&clock), faulty(&clock));
         let declared =
             declared_at(&clock).backend("primary", primary.clone()).backend("standby", standby.clone());
         let declared = declared.clock(clock.clone()).probe_in_background(background);
@@ -53,11 +53,11 @@ impl Bench {
 
     /// Fails as often as it takes to open.
     async fn open(&self) {
-        self.primary.fails(DOWN);
+        self.primary.fail(DOWN);
         for _ in 0..2 {
             assert_eq!(self.hit().await, Source::Fallback);
         }
-        assert_eq!((self.state(), self.primary.calls()), (State::Open, 2));
+        assert_eq!((self.state(), self.primary.take_calls()), (State::Open, 2));
     }
 
     /// The sources of so many requests at once.
@@ -79,12 +79,12 @@ fn settings(on_error: Recovery) -> Settings {
 async fn b052_two_failures_in_a_row_open_it_and_a_success_between_them_does_not() {
     let bench = Bench::new(ON_ERROR, false).await;
     for _ in 0..3 {
-        bench.primary.fails_times(DOWN, 1);
+        bench.primary.meet(Fault::Refuse(DOWN), 1);
         assert_eq!(bench.hit().await, Source::Fallback);
         assert_eq!(bench.hit().await, Source::Backend);
     }
     assert_eq!(bench.state(), State::Closed);
-    bench.primary.calls();
+    bench.primary.take_calls();
     bench.open().await;
 }
 
@@ -95,7 +95,7 @@ async fn b053_s15_while_it_is_open_the_primary_is_not_called() {
     let before = Instant::now();
     let sources = bench.crowd(1000).await;
     assert!(sources.iter().all(|source| *source == Source::BreakerOpen));
-    assert_eq!((bench.primary.calls(), before.elapsed()), (0, Duration::ZERO));
+    assert_eq!((bench.primary.take_calls(), before.elapsed()), (0, Duration::ZERO));
     let counts = bench.throttle.counts();
     assert_eq!((counts.fallback, counts.breaker_open, counts.allowed, counts.denied), (2, 1000, 1000, 2));
 }
@@ -105,9 +105,9 @@ async fn b054_of_a_hundred_requests_one_tries_if_it_is_back() {
     let bench = Bench::new(ON_ERROR, false).await;
     bench.open().await;
     bench.clock.advance(seconds(60));
-    bench.primary.fails(Fault::Hangs);
+    bench.primary.hang();
     let sources = bench.crowd(100).await;
-    assert_eq!(bench.primary.calls(), 1);
+    assert_eq!(bench.primary.take_calls(), 1);
     let tried = sources.iter().filter(|source| **source == Source::Fallback).count();
     assert_eq!((tried, sources.len()), (1, 100), "and its client never sees that it failed");
 }
@@ -116,7 +116,7 @@ async fn b054_of_a_hundred_requests_one_tries_if_it_is_back() {
 async fn b055_s15_s21_two_successes_close_it() {
     let bench = Bench::new(ON_ERROR, false).await;
     bench.open().await;
-    bench.primary.heals();
+    bench.primary.heal();
     bench.clock.advance(seconds(60));
     assert_eq!((bench.hit().await, bench.state()), (Source::Backend, State::HalfOpen));
     assert_eq!((bench.hit().await, bench.state()), (Source::Backend, State::Closed));
@@ -127,17 +127,17 @@ async fn b055_s15_s21_two_successes_close_it() {
 #[tokio::test(start_paused = true)]
 async fn b056_a_try_that_fails_opens_it_for_as_long_again_and_is_not_repeated() {
     let bench = Bench::new(failover("standby", BREAKER), false).await;
-    bench.primary.fails(DOWN);
+    bench.primary.fail(DOWN);
     while bench.state() == State::Closed {
         bench.hit().await;
     }
-    bench.primary.calls();
+    bench.primary.take_calls();
     bench.clock.advance(seconds(60));
-    assert_eq!((bench.hit().await, bench.primary.calls()), (Source::Fallback, 1));
+    assert_eq!((bench.hit().await, bench.primary.take_calls()), (Source::Fallback, 1));
     bench.clock.advance(seconds(59));
-    assert_eq!((bench.hit().await, bench.primary.calls()), (Source::BreakerOpen, 0));
+    assert_eq!((bench.hit().await, bench.primary.take_calls()), (Source::BreakerOpen, 0));
     bench.clock.advance(seconds(1));
-    assert_eq!((bench.hit().await, bench.primary.calls()), (Source::Fallback, 1));
+    assert_eq!((bench.hit().await, bench.primary.take_calls()), (Source::Fallback, 1));
 }
 
 #[tokio::test(start_paused = true)]
@@ -145,11 +145,11 @@ async fn b057_a_try_that_is_dropped_leaves_its_place() {
     let bench = Bench::new(ON_ERROR, false).await;
     bench.open().await;
     bench.clock.advance(seconds(60));
-    bench.primary.fails(Fault::Hangs);
+    bench.primary.hang();
     let dropped = tokio::time::timeout(Duration::from_millis(50), bench.hit()).await;
     assert!(dropped.is_err());
-    assert_eq!((bench.state(), bench.primary.calls()), (State::HalfOpen, 1));
-    bench.primary.heals();
+    assert_eq!((bench.state(), bench.primary.take_calls()), (State::HalfOpen, 1));
+    bench.primary.heal();
     assert_eq!(
         (bench.hit().await, bench.hit().await, bench.state()),
         (Source::Backend, Source::Backend, State::Closed)
@@ -173,11 +173,11 @@ async fn b060_throttles_that_say_the_same_breaker_share_it() {
 async fn a_breaker_without_a_fallback_spares_the_backend() {
     let alone = throttle::retry(0).breaker(BREAKER).otherwise("allow");
     let bench = Bench::new(alone, false).await;
-    bench.primary.fails(DOWN);
+    bench.primary.fail(DOWN);
     for _ in 0..5 {
         assert_eq!(bench.hit().await, Source::AllowedOnError);
     }
-    assert_eq!(bench.primary.calls(), 2);
+    assert_eq!(bench.primary.take_calls(), 2);
     let raise = throttle::retry(0).breaker(BREAKER);
     let raising = bench.registry.create("raising", settings(raise)).expect("nothing is wrong");
     let error = raising.hit("a").await.expect_err("nobody decides");
@@ -188,15 +188,15 @@ async fn a_breaker_without_a_fallback_spares_the_backend() {
 async fn a_task_in_the_background_tries_where_the_registry_says_so() {
     let bench = Bench::new(ON_ERROR, true).await;
     bench.open().await;
-    bench.primary.fails(Fault::Hangs);
+    bench.primary.hang();
     bench.clock.advance(seconds(60));
     let before = Instant::now();
     let sources = bench.crowd(100).await;
     assert!(sources.iter().all(|source| *source == Source::BreakerOpen));
-    assert_eq!((bench.primary.calls(), before.elapsed()), (1, Duration::ZERO), "nobody waits for it");
+    assert_eq!((bench.primary.take_calls(), before.elapsed()), (1, Duration::ZERO), "nobody waits for it");
     tokio::time::sleep(Duration::from_millis(101)).await;
     assert_eq!(bench.state(), State::Open, "there was no answer");
-    bench.primary.heals();
+    bench.primary.heal();
     bench.clock.advance(seconds(60));
     for _ in 0..2 {
         assert_eq!(bench.hit().await, Source::BreakerOpen);
@@ -229,15 +229,15 @@ async fn two() {}
 async fn throttles_with_other_recoveries_are_still_one_decision() {
     let bench = Bench::new(ON_ERROR, false).await;
     let app = service(Router::new().route("/", route(two)), &bench.registry);
-    assert_eq!((status(&app, "/").await, bench.primary.calls()), (StatusCode::OK, 1));
-    bench.primary.fails(DOWN);
+    assert_eq!((status(&app, "/").await, bench.primary.take_calls()), (StatusCode::OK, 1));
+    bench.primary.fail(DOWN);
     for _ in 0..2 {
         assert_eq!(status(&app, "/").await, StatusCode::OK);
     }
-    bench.primary.calls();
-    bench.primary.heals();
+    bench.primary.take_calls();
+    bench.primary.heal();
     // The one asks, after it has paid what the fallback admitted; the other's breaker is open.
-    assert_eq!((status(&app, "/").await, bench.primary.calls()), (StatusCode::OK, 2));
+    assert_eq!((status(&app, "/").await, bench.primary.take_calls()), (StatusCode::OK, 2));
     let counts = |uid: &str| bench.registry.get(uid).expect("used").counts();
     assert_eq!((counts("outer").fallback, counts("outer").breaker_open), (2, 1));
     assert_eq!((counts("inner").fallback, counts("inner").breaker_open), (2, 0));
@@ -248,10 +248,10 @@ async fn b057_a_try_that_panics_leaves_its_place() {
     let bench = Bench::new(ON_ERROR, false).await;
     bench.open().await;
     bench.clock.advance(seconds(60));
-    bench.primary.fails(Fault::Panics);
+    bench.primary.meet(Fault::Panic, usize::MAX);
     let throttle = bench.throttle.clone();
     assert!(tokio::spawn(async move { throttle.hit("a").await }).await.is_err_and(|error| error.is_panic()));
-    bench.primary.heals();
+    bench.primary.heal();
     assert_eq!((bench.hit().await, bench.state()), (Source::Backend, State::HalfOpen));
 }
 
@@ -272,9 +272,9 @@ async fn s20_as_in_production() {}
 async fn s20_two_retries_and_then_the_fallback() {
     let bench = Bench::new(ON_ERROR, false).await;
     let app = service(Router::new().route("/", route(s20_as_in_production)), &bench.registry);
-    bench.primary.fails(DOWN);
+    bench.primary.fail(DOWN);
     let before = Instant::now();
-    assert_eq!((status(&app, "/").await, bench.primary.calls()), (StatusCode::OK, 3));
+    assert_eq!((status(&app, "/").await, bench.primary.take_calls()), (StatusCode::OK, 3));
     assert_eq!(before.elapsed(), Duration::from_millis(150));
     let throttle = bench.registry.get("as-in-production").expect("used");
     let counts = throttle.counts();

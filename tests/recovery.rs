@@ -8,8 +8,8 @@ use std::time::Duration;
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::get as route;
-use common::faulty::{Fault, Faulty};
-use common::{declared_at, service, status};
+use common::{declared_at, faulty, service, status};
+use throttle::testkit::{Fault, Faulty};
 use throttle::{
     ErrorKind, ManualClock, Recovery, Registry, Settings, Source, Throttle, fallback, retry, throttle,
 };
@@ -33,7 +33,7 @@ impl Bench {
 
     async fn with(settings: Settings) -> Self {
         let clock = ManualClock::new();
-        let (primary, standby) = (Faulty::new(&clock), Faulty::new(&clock));
+        let (primary, standby) = (faulty(&clock), faulty(&clock));
         let declared =
             declared_at(&clock).backend("primary", primary.clone()).backend("standby", standby.clone());
         let registry = declared.build().await.expect("a registry");
@@ -52,7 +52,7 @@ impl Bench {
 #[tokio::test(start_paused = true)]
 async fn b043_the_fallback_decides_about_the_same_key_limits_and_cost() {
     let bench = Bench::new(fallback("standby")).await;
-    bench.primary.fails(Fault::Refuses(ErrorKind::Connection));
+    bench.primary.fail(ErrorKind::Connection);
     for _ in 0..5 {
         assert_eq!(bench.hit().await, Ok((true, Source::Fallback)));
     }
@@ -68,42 +68,42 @@ async fn b043_the_fallback_decides_about_the_same_key_limits_and_cost() {
 #[tokio::test(start_paused = true)]
 async fn b044_another_kind_of_error_leaves_the_fallback_alone() {
     let bench = Bench::new(fallback("standby").fallback_on(&[ErrorKind::Connection])).await;
-    bench.primary.fails(Fault::Refuses(ErrorKind::Store));
+    bench.primary.fail(ErrorKind::Store);
     assert_eq!(bench.hit().await, Err("a fault of the kind Store".to_owned()));
-    assert_eq!(bench.standby.calls(), 0);
-    bench.primary.fails(Fault::Refuses(ErrorKind::Connection));
+    assert_eq!(bench.standby.take_calls(), 0);
+    bench.primary.fail(ErrorKind::Connection);
     assert_eq!(bench.hit().await, Ok((true, Source::Fallback)));
 }
 
 #[tokio::test(start_paused = true)]
 async fn b045_the_error_of_a_fallback_that_fails_too_is_the_answer_and_the_first_one_its_source() {
     let bench = Bench::new(fallback("standby")).await;
-    bench.primary.fails(Fault::Refuses(ErrorKind::Connection));
-    bench.standby.fails(Fault::Refuses(ErrorKind::Store));
+    bench.primary.fail(ErrorKind::Connection);
+    bench.standby.fail(ErrorKind::Store);
     let error = bench.throttle.hit("a").await.expect_err("both are down");
     assert_eq!((error.kind(), error.to_string()), (ErrorKind::Store, "a fault of the kind Store".to_owned()));
     let first = error.source().expect("the error of the first one");
     assert_eq!(first.to_string(), "a fault of the kind Connection");
 
     let bench = Bench::new(fallback("standby").otherwise("allow")).await;
-    bench.primary.fails(Fault::Refuses(ErrorKind::Connection));
-    bench.standby.fails(Fault::Refuses(ErrorKind::Store));
+    bench.primary.fail(ErrorKind::Connection);
+    bench.standby.fail(ErrorKind::Store);
     assert_eq!(bench.hit().await, Ok((true, Source::AllowedOnError)));
 }
 
 #[tokio::test(start_paused = true)]
 async fn b046_a_fallback_that_nobody_initialised_is_initialised_once() {
     let clock = ManualClock::new();
-    let (primary, standby) = (Faulty::new(&clock), Faulty::new(&clock));
-    standby.initializes(false);
+    let (primary, standby) = (faulty(&clock), faulty(&clock));
+    standby.can_start(false);
     let declared =
         declared_at(&clock).backend("primary", primary.clone()).backend("standby", standby.clone());
     let registry = declared.require_backends(false).build().await.expect("it starts all the same");
     assert_eq!(standby.initialized(), 1, "which did not work");
     let settings = Settings::new().rate("5/min").backend("primary").on_error(fallback("standby"));
     let throttle = registry.create("late", settings).expect("nothing is wrong");
-    primary.fails(Fault::Refuses(ErrorKind::Connection));
-    standby.initializes(true);
+    primary.fail(ErrorKind::Connection);
+    standby.can_start(true);
     let mut hits = JoinSet::new();
     for _ in 0..20 {
         let throttle = throttle.clone();
@@ -116,7 +116,7 @@ async fn b046_a_fallback_that_nobody_initialised_is_initialised_once() {
 #[tokio::test(start_paused = true)]
 async fn b047_b063_a_primary_that_hangs_ends_in_the_fallback_within_the_deadline() {
     let bench = Bench::new(fallback("standby")).await;
-    bench.primary.fails(Fault::Hangs);
+    bench.primary.hang();
     let before = Instant::now();
     assert_eq!(bench.hit().await, Ok((true, Source::Fallback)));
     assert_eq!(before.elapsed(), 100 * MILLISECOND);
@@ -125,38 +125,38 @@ async fn b047_b063_a_primary_that_hangs_ends_in_the_fallback_within_the_deadline
 #[tokio::test(start_paused = true)]
 async fn b048_three_retries_after_100_200_and_400_milliseconds() {
     let bench = Bench::new(retry(3)).await;
-    bench.primary.fails(Fault::Refuses(ErrorKind::Connection));
+    bench.primary.fail(ErrorKind::Connection);
     let before = Instant::now();
     assert_eq!(bench.hit().await, Err("a fault of the kind Connection".to_owned()));
     assert_eq!(before.elapsed(), 700 * MILLISECOND);
-    assert_eq!((bench.primary.calls(), bench.throttle.counts().retries), (4, 3));
+    assert_eq!((bench.primary.take_calls(), bench.throttle.counts().retries), (4, 3));
 }
 
 #[tokio::test(start_paused = true)]
 async fn b049_what_is_not_to_be_retried_is_asked_once() {
     let bench = Bench::new(retry(3).retry_on(&[ErrorKind::Timeout])).await;
-    bench.primary.fails(Fault::Refuses(ErrorKind::Store));
+    bench.primary.fail(ErrorKind::Store);
     assert_eq!(bench.hit().await, Err("a fault of the kind Store".to_owned()));
-    assert_eq!(bench.primary.calls(), 1);
+    assert_eq!(bench.primary.take_calls(), 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_may_have_been_charged_is_asked_once() {
     let bench = Bench::new(retry(3)).await;
-    bench.primary.fails_times(Fault::Loses(ErrorKind::Connection), 1);
+    bench.primary.meet(Fault::Lose(ErrorKind::Connection), 1);
     assert_eq!(bench.hit().await, Err("a fault of the kind Connection".to_owned()));
-    assert_eq!(bench.primary.calls(), 1);
+    assert_eq!(bench.primary.take_calls(), 1);
     assert_eq!(bench.throttle.stat("a").await.expect("healed").remaining(), Some(4), "charged once");
-    bench.primary.calls();
-    bench.primary.fails(Fault::Hangs);
+    bench.primary.take_calls();
+    bench.primary.hang();
     assert!(bench.hit().await.is_err());
-    assert_eq!(bench.primary.calls(), 1, "nor is what was not answered in time");
+    assert_eq!(bench.primary.take_calls(), 1, "nor is what was not answered in time");
 }
 
 #[tokio::test(start_paused = true)]
 async fn b050_the_third_attempt_counts_once() {
     let bench = Bench::new(retry(3)).await;
-    bench.primary.fails_times(Fault::Refuses(ErrorKind::Connection), 2);
+    bench.primary.meet(Fault::Refuse(ErrorKind::Connection), 2);
     assert_eq!(bench.hit().await, Ok((true, Source::Backend)));
     assert_eq!(bench.throttle.stat("a").await.expect("healed").remaining(), Some(4));
 }
@@ -164,34 +164,34 @@ async fn b050_the_third_attempt_counts_once() {
 #[tokio::test(start_paused = true)]
 async fn b051_no_retries_is_the_first_error() {
     let bench = Bench::new(retry(0)).await;
-    bench.primary.fails(Fault::Refuses(ErrorKind::Connection));
+    bench.primary.fail(ErrorKind::Connection);
     assert_eq!(bench.hit().await, Err("a fault of the kind Connection".to_owned()));
-    assert_eq!(bench.primary.calls(), 1);
+    assert_eq!(bench.primary.take_calls(), 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_budget_ends_the_retries() {
     let settings = Settings::new().on_error(retry(3).fallback("standby")).budget(250 * MILLISECOND);
     let bench = Bench::with(settings).await;
-    bench.primary.fails(Fault::Refuses(ErrorKind::Connection));
+    bench.primary.fail(ErrorKind::Connection);
     let before = Instant::now();
     assert_eq!(bench.hit().await, Ok((true, Source::Fallback)));
     assert_eq!(
-        (before.elapsed(), bench.primary.calls()),
+        (before.elapsed(), bench.primary.take_calls()),
         (100 * MILLISECOND, 2),
         "200 ms more are not there"
     );
     // An attempt has what is left.
     let settings = Settings::new().on_error(retry(3).fallback("standby")).budget(150 * MILLISECOND);
     let bench = Bench::with(settings.deadline(100 * MILLISECOND)).await;
-    bench.primary.fails(Fault::Refuses(ErrorKind::Connection));
+    bench.primary.fail(ErrorKind::Connection);
     let hit = async {
         let before = Instant::now();
         (bench.hit().await, before.elapsed())
     };
     let hang = async {
         tokio::time::sleep(50 * MILLISECOND).await;
-        bench.primary.fails(Fault::Hangs);
+        bench.primary.hang();
     };
     let ((hit, took), ()) = tokio::join!(hit, hang);
     assert_eq!((hit, took), (Ok((true, Source::Fallback)), 150 * MILLISECOND));
@@ -208,7 +208,7 @@ async fn the_budget_is_what_the_attempts_and_waits_come_to() {
 #[tokio::test(start_paused = true)]
 async fn a_share_is_all_that_the_fallback_gives() {
     let bench = Bench::new(fallback("standby").share(1, 2)).await;
-    bench.primary.fails(Fault::Refuses(ErrorKind::Connection));
+    bench.primary.fail(ErrorKind::Connection);
     let mut allowed = 0;
     while bench.hit().await == Ok((true, Source::Fallback)) {
         allowed += 1;
@@ -238,7 +238,7 @@ async fn what_a_recovery_names_is_checked_at_the_start() {
 async fn a_default_may_name_the_backend_of_some() {
     let clock = ManualClock::new();
     let defaults = Settings::new().rate("1/min").on_error(fallback("memory")).backend("primary");
-    let declared = declared_at(&clock).backend("primary", Faulty::new(&clock)).defaults(defaults);
+    let declared = declared_at(&clock).backend("primary", faulty(&clock)).defaults(defaults);
     let registry = declared.build().await.expect("nothing is wrong");
     let own = registry.create("in-memory", Settings::new().backend("memory")).expect("it has no other");
     assert!(own.hit("a").await.expect("a decision").is_allowed());
@@ -260,12 +260,12 @@ async fn s18_s19_in_attributes() {
     let bench = Bench::new(fallback("standby")).await;
     let app = Router::new().route("/standby", route(s18_in_an_attribute)).route("/again", route(s19_retried));
     let app = service(app, &bench.registry);
-    bench.primary.fails(Fault::Refuses(ErrorKind::Connection));
+    bench.primary.fail(ErrorKind::Connection);
     assert_eq!(status(&app, "/standby").await, StatusCode::OK);
     assert_eq!(status(&app, "/standby").await, StatusCode::OK);
     assert_eq!(status(&app, "/standby").await, StatusCode::TOO_MANY_REQUESTS);
     assert_eq!(status(&app, "/again").await, StatusCode::INTERNAL_SERVER_ERROR);
-    bench.primary.fails_times(Fault::Refuses(ErrorKind::Connection), 2);
+    bench.primary.meet(Fault::Refuse(ErrorKind::Connection), 2);
     assert_eq!(status(&app, "/again").await, StatusCode::OK);
 }
 
@@ -282,7 +282,7 @@ async fn key_global() -> &'static str {
 async fn what_the_fallback_took_for_a_denied_request_is_given_back() {
     let bench = Bench::new(fallback("standby")).await;
     let app = service(Router::new().route("/", route(both)), &bench.registry);
-    bench.primary.fails(Fault::Refuses(ErrorKind::Connection));
+    bench.primary.fail(ErrorKind::Connection);
     assert_eq!(status(&app, "/").await, StatusCode::OK);
     for _ in 0..3 {
         assert_eq!(status(&app, "/").await, StatusCode::TOO_MANY_REQUESTS);

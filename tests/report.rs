@@ -1,7 +1,7 @@
 //! A program with every mistake that start-up finds: behaviours 10, 21, 37, 77 and 105. One report names all.
 
 use throttle::strategy::Gcra;
-use throttle::{BackendError, ErrorKind, Settings, registry, throttle, throttle_fn};
+use throttle::{BackendError, ErrorKind, Settings, Static, registry, throttle, throttle_fn};
 
 #[throttle(uid = "api:search", rate = "10/s", backend = "redis")]
 async fn search() {}
@@ -36,6 +36,12 @@ async fn job() -> Result<(), throttle::Refused> {
     Ok(())
 }
 
+#[throttle(uid = "static", rate = "1/s", backend = "nowhere")]
+static LIMIT: Static;
+
+#[throttle(LIMIT)]
+async fn shares_the_limit() {}
+
 #[tokio::test]
 async fn b021_b077_b105_one_report_names_every_problem_with_its_place() {
     let declared = registry()
@@ -64,10 +70,12 @@ async fn b021_b077_b105_one_report_names_every_problem_with_its_place() {
         "the settings of the backend \"odd\": they hold for throttles on this backend",
         "tests/report.rs:30: another function at tests/report.rs:25 is called `report::list` too",
         "`job` runs on the backend \"rediss\"",
+        "`static` runs on the backend \"nowhere\"",
     ];
     for text in expected {
         assert!(report.contains(text), "{text}\nis not in\n{report}");
     }
+    assert_eq!(report.matches("`static`").count(), 1, "once, however many share it: {report}");
     assert!(!report.contains("`shared`"), "a uid may be shared on purpose: {report}");
     assert!(report.starts_with("throttle is misconfigured in "), "{report}");
 }
@@ -119,6 +127,7 @@ async fn the_handlers_of_this_file_are_used() {
         .route("/3", axum::routing::get(second))
         .route("/4", axum::routing::get(shared))
         .route("/5", axum::routing::get(shared_on_purpose))
+        .route("/limit", axum::routing::get(shares_the_limit))
         .route("/6", axum::routing::get(A::list))
         .route("/7", axum::routing::get(B::list));
     drop(job());

@@ -10,16 +10,16 @@
 //! | [`layers`] | limits around whole routers and gRPC servers; which requests a throttle is about |
 //! | [`failures`] | what becomes of requests when a store fails, and how to write a backend |
 //! | [`registry`] | what holds for the whole program; what wins; start and end |
-//! | [`functions`] | limits on functions that are not handlers, and limits by hand |
+//! | [`functions`] | limits on functions that are not handlers, statics, and limits by hand |
 //! | `sockets` | limits on the messages of WebSockets; with the feature `ws` |
 //! | [`testing`] | limits of days, tested in microseconds |
 //! | [`observability`] | counters, listings and events |
 
 #[allow(unused_imports, reason = "what the links of the pages lead to")]
 use crate::{
-    Counts, Decision, Failure, Headers, Hit, Identity, Key, ManualClock, Networks, Quota, Rate, Rates,
-    Reaction, Refused, Registry, RegistryBuilder, Reservation, Rule, Settings, Source, Tab, Throttle,
-    Throttled,
+    Counts, Decision, Decisions, Failure, Headers, Hit, Identity, Key, ManualClock, Networks, Quota, Rate,
+    Rates, Reaction, Refused, Registry, RegistryBuilder, Reservation, Rule, Settings, Source, Static, Tab,
+    Throttle, Throttled,
     backend::{Backend, Store, Stored},
     guide, outcome, problem_json, sites,
     strategy::{

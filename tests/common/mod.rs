@@ -4,7 +4,6 @@
 
 #[path = "../../throttle-runtime/tests/events/mod.rs"]
 pub mod events;
-pub mod faulty;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -140,6 +139,12 @@ impl Backend for Counted {
         self.closed.fetch_add(1, Ordering::SeqCst);
         Soon::now(Ok(()))
     }
+}
+
+/// A backend in memory that fails on command.
+#[cfg(feature = "testkit")]
+pub fn faulty(clock: &ManualClock) -> throttle::testkit::Faulty {
+    throttle::testkit::Faulty::new(Memory::builder().clock(clock.clone()).build())
 }
 
 pub const fn seconds(seconds: u64) -> Duration {

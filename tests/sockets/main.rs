@@ -10,3 +10,4 @@ mod handlers;
 mod handshake;
 mod identity;
 mod served;
+mod shared;

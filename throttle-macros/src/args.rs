@@ -8,6 +8,8 @@ use syn::{Error, Expr, Ident, LitBool, LitStr, Path, Result, Token, Type};
 /// The arguments of one attribute, as they were written.
 #[derive(Default)]
 pub(crate) struct Args {
+    /// The static whose throttle it is; the static has all arguments then.
+    pub(crate) shared: Option<Path>,
     pub(crate) uid: Option<LitStr>,
     pub(crate) rate: Option<Expr>,
     pub(crate) strategy: Option<Expr>,
@@ -25,6 +27,7 @@ pub(crate) struct Args {
     pub(crate) headers: Option<Expr>,
     pub(crate) dry_run: Option<LitBool>,
     pub(crate) charge_when: Option<Expr>,
+    pub(crate) degrade: Option<LitBool>,
     pub(crate) state: Option<Type>,
     pub(crate) krate: Option<Path>,
 }
@@ -33,7 +36,7 @@ impl Args {
     /// Parses the text between the attribute's parentheses.
     pub(crate) fn parse(tokens: TokenStream, attribute: Span) -> Result<Self> {
         let args = Self::read.parse2(tokens)?;
-        if args.rate.is_none() {
+        if args.rate.is_none() && args.shared.is_none() {
             return Err(Error::new(attribute, "`rate` is missing: write `rate = \"100/min\"`"));
         }
         Ok(args)
@@ -46,8 +49,13 @@ impl Args {
             let message = format!("arguments have names: write `rate = {}`", rate.token());
             return Err(Error::new(rate.span(), message));
         }
+        args.shared = shared(input)?;
         while !input.is_empty() {
             let name = input.call(Ident::parse_any)?;
+            if args.shared.is_some() && name != "crate" {
+                let message = format!("what holds stands at the static: say `{name}` there");
+                return Err(Error::new(name.span(), message));
+            }
             args.argument(&name, input)?;
             if !input.is_empty() {
                 input.parse::<Token![,]>()?;
@@ -65,10 +73,6 @@ impl Args {
                     unknown => Err(unknown_argument(name, unknown, &[$($text),*])),
                 }
             };
-        }
-        if name == "dry_run" && !input.peek(Token![=]) && self.dry_run.is_none() {
-            self.dry_run = Some(LitBool::new(true, name.span()));
-            return Ok(());
         }
         arguments! {
             "uid" => uid,
@@ -88,16 +92,39 @@ impl Args {
             "headers" => headers,
             "dry_run" => dry_run,
             "charge_when" => charge_when,
+            "degrade" => degrade,
             "state" => state,
             "crate" => krate,
         }
     }
 }
 
+/// The path of a static, told from the name of an argument by its capitals.
+fn shared(input: ParseStream<'_>) -> Result<Option<Path>> {
+    let ahead = input.fork();
+    let path = ahead.parse::<Path>().ok().filter(|_| ahead.is_empty() || ahead.peek(Token![,]));
+    let is_static = |path: &Path| {
+        path.segments.last().is_some_and(|last| !last.ident.to_string().contains(char::is_lowercase))
+    };
+    if !path.as_ref().is_some_and(is_static) {
+        return Ok(None);
+    }
+    let path = input.parse()?;
+    if !input.is_empty() {
+        input.parse::<Token![,]>()?;
+    }
+    Ok(Some(path))
+}
+
 /// What an argument is parsed as.
 trait Value: Parse {
     /// What to write, where the parser's own words would not help.
     const WANTED: Option<&'static str> = None;
+
+    /// What the name alone stands for.
+    fn implied(_: &Ident) -> Option<Self> {
+        None
+    }
 
     /// Without the invisible group around what a `macro_rules!` macro passed on.
     fn bare(self) -> Self {
@@ -119,6 +146,10 @@ impl Value for Type {}
 
 impl Value for LitBool {
     const WANTED: Option<&'static str> = Some("`true` or `false`");
+
+    fn implied(name: &Ident) -> Option<Self> {
+        Some(Self::new(true, name.span()))
+    }
 }
 
 impl Value for LitStr {
@@ -130,6 +161,10 @@ fn once<T: Value>(field: &mut Option<T>, name: &Ident, input: ParseStream<'_>) -
         return Err(Error::new(name.span(), format!("`{name}` is there twice: keep one")));
     }
     if !input.peek(Token![=]) {
+        *field = T::implied(name);
+        if field.is_some() {
+            return Ok(());
+        }
         return Err(Error::new(name.span(), format!("`{name}` has no value: write `{name} = …`")));
     }
     input.parse::<Token![=]>()?;

@@ -1,10 +1,14 @@
 //! What cannot be, whatever the values of the arguments are.
 
+use std::collections::HashSet;
+
 use proc_macro2::Span;
+use quote::ToTokens;
 use syn::spanned::Spanned;
 use syn::{Attribute, Error, FnArg, Pat, Result, ReturnType, Type};
 
 use crate::args::Args;
+use crate::degrade::degrade;
 use crate::item::{Func, Kind};
 
 /// One function has one kind of attribute.
@@ -43,16 +47,27 @@ pub(crate) fn function_and_arguments(kind: Kind, func: &Func, all: &[Args]) -> R
         Kind::Message => message(func, all)?,
         Kind::Function => plain_function(func, all)?,
     }
-    let mut uids = std::collections::HashSet::new();
-    for uid in all.iter().filter_map(|args| args.uid.as_ref()) {
-        if !uids.insert(uid.value()) {
-            return Err(Error::new(
-                uid.span(),
-                "another attribute of this function has the same `uid`: choose another",
-            ));
-        }
+    degrade(kind, all)?;
+    different(all.iter().filter_map(|args| args.uid.as_ref()), |uid| {
+        Error::new(uid.span(), "another attribute of this function has the same `uid`: choose another")
+    })?;
+    let shared = || all.iter().filter_map(|args| args.shared.as_ref());
+    if let (Kind::Function, Some(path)) = (kind, shared().next()) {
+        let message =
+            "a static takes its key from requests, and there is none here: call its `hit` in the body";
+        return Err(Error::new(path.span(), message));
     }
-    Ok(())
+    different(shared(), |path| Error::new(path.span(), "this static stands here twice: keep one"))
+}
+
+/// That no two are the same.
+fn different<'t, T: ToTokens + 't>(
+    mut all: impl Iterator<Item = &'t T>,
+    mistake: impl FnOnce(&T) -> Error,
+) -> Result<()> {
+    let mut seen = HashSet::new();
+    let twice = all.find(|it| !seen.insert(it.to_token_stream().to_string()));
+    twice.map_or(Ok(()), |twice| Err(mistake(twice)))
 }
 
 /// What handles a message of a WebSocket has the connection as its first argument.

@@ -10,6 +10,7 @@ use syn::{Error, Path, Result, Type};
 
 use crate::args::Args;
 use crate::check;
+use crate::declare::{self, Declared};
 use crate::item::{Func, Kind, sibling_args};
 use crate::message::message;
 use crate::returned::{bounds, returned};
@@ -17,6 +18,13 @@ use crate::values::{Place, Site};
 
 /// Expands an attribute. On a mistake the function is emitted as it was, next to the error.
 pub(crate) fn attribute(kind: Kind, args: TokenStream, item: &TokenStream, place: &str) -> TokenStream {
+    if declare::is_static(item) {
+        let declared = syn::parse2::<Declared>(item.clone());
+        return declared.map_or_else(
+            |error| error.to_compile_error(),
+            |declared| declare::declare(kind, args, declared, place),
+        );
+    }
     let mut func: Func = match syn::parse2(item.clone()) {
         Ok(func) => func,
         Err(error) => {
@@ -196,7 +204,7 @@ fn state<'t>(kind: Kind, func: &'t Func, all: &'t [Args]) -> Result<Option<&'t T
 }
 
 /// The private module of the facade, under the name that the facade has here.
-fn private_path(all: &[Args]) -> Result<TokenStream> {
+pub(crate) fn private_path(all: &[Args]) -> Result<TokenStream> {
     let Some(path) = all.iter().find_map(|args| args.krate.as_ref()) else {
         return Ok(quote!(::throttle::__private));
     };
@@ -210,7 +218,7 @@ fn private_path(all: &[Args]) -> Result<TokenStream> {
 }
 
 /// A number for this function that no other in the program has.
-fn id(place: &str, name: &str) -> u64 {
+pub(crate) fn id(place: &str, name: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     (place, name).hash(&mut hasher);
     hasher.finish()

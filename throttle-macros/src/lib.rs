@@ -2,6 +2,8 @@
 
 mod args;
 mod check;
+mod declare;
+mod degrade;
 mod expand;
 mod item;
 mod key;

@@ -114,6 +114,45 @@ fn what_is_no_function_stays() {
 }
 
 #[test]
+fn a_static_gets_its_value() {
+    handler(
+        r#"rate = "10/hour", cost = 2"#,
+        "/// Documented.\n#[cfg(unix)] pub(crate) static EXPORTS: Static;",
+        expect_file!["expanded/static.rs"],
+    );
+}
+
+#[test]
+fn a_handler_shares_the_throttle_of_a_static() {
+    handler(
+        "limits::EXPORTS",
+        r#"async fn export() -> &'static str { "ok" }"#,
+        expect_file!["expanded/shared.rs"],
+    );
+}
+
+/// On which token an error stands is shown by the cases in `tests/ui`.
+#[test]
+fn b115_a_mistake_is_one_error_that_says_what_to_write() {
+    let rate = r#"rate = "5/s""#;
+    for (args, item, message) in [
+        (rate.to_owned(), "fn items() {}", "`#[throttle]` needs an `async fn`"),
+        (String::new(), "async fn items() {}", "`rate` is missing: write `rate = \\\"100/min\\\"`"),
+        (format!("{rate}, burst = 5"), "async fn items() {}", "unknown argument `burst`"),
+        (format!("{rate}, {rate}"), "async fn items() {}", "`rate` is there twice: keep one"),
+        (format!("{rate}, dry_run, dry_run"), "async fn items() {}", "`dry_run` is there twice: keep one"),
+        (rate.to_owned(), "static mut ITEMS: Static;", "leave out `mut`"),
+        (format!("{rate}, key = \"{{id}}\""), "static ITEMS: Static;", "a static has none"),
+    ] {
+        let tokens = |text: &str| text.parse::<TokenStream>().expect("tokens");
+        let expanded = attribute(Kind::Handler, tokens(&args), &tokens(item), "here").to_string();
+        assert_eq!(expanded.matches("compile_error").count(), 1, "{expanded}");
+        assert!(expanded.contains(message), "{message} is not in {expanded}");
+        assert!(expanded.contains("fn items") || expanded.contains("static ITEMS"), "{expanded}");
+    }
+}
+
+#[test]
 fn a_message_is_decided_in_front_of_the_body() {
     check(
         Kind::Message,

@@ -30,6 +30,10 @@ pub(crate) struct Place<'a> {
 impl Place<'_> {
     pub(crate) fn site(&self, args: &Args) -> Result<Site> {
         let (private, id) = (self.private, self.id);
+        if let Some(path) = &args.shared {
+            let site = quote_spanned!(path.span()=> #private::Site::shared(&#path, #id));
+            return Ok(Site { site, key: None });
+        }
         let (key_setting, key) = self.key(args.key.as_ref())?;
         let settings = [
             args.rate.as_ref().map(|rate| self.rate(rate)).transpose()?,
@@ -51,6 +55,7 @@ impl Place<'_> {
             args.headers.as_ref().map(|headers| self.headers(headers)),
             args.dry_run.as_ref().map(|on| quote!(dry_run: #on)),
             args.charge_when.as_ref().map(|outcome| self.charge_when(outcome)).transpose()?,
+            args.degrade.as_ref().map(|on| quote!(degrade: #on)),
         ];
         let settings = settings.into_iter().flatten().map(some);
         let settings = quote!(#private::Settings { #(#settings,)* ..#private::Settings::NONE });

@@ -39,6 +39,8 @@ pub enum ErrorKind {
     Plugin,
     /// The backend was not asked: its [circuit breaker](crate::CircuitBreaker) is open.
     BreakerOpen,
+    /// There is no throttle to ask: the registry in charge cannot make that of a [`Static`](crate::Static).
+    Misconfigured,
 }
 
 impl BackendError {

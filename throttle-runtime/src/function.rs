@@ -1,6 +1,6 @@
 //! The edge for functions that are not handlers.
 
-use crate::admission::{self, KnownKeys, Rejection, Stop};
+use crate::admission::{self, Drawn, KnownKeys, Rejection, Stop, Told};
 use crate::plug::Head;
 use crate::{Key, Refused, Registry, Site};
 
@@ -28,7 +28,8 @@ pub async fn enter<const N: usize>(sites: &'static [Site; N], keys: [Option<Key>
     let registry = Registry::in_charge();
     let mut parts = ::http::Request::new(()).into_parts().0;
     let mut head = Head { parts: &mut parts, state: &(), common: registry.common(), is_request: false };
-    match admission::admit(sites, keys, &mut KnownKeys::default(), &mut head, &registry).await {
+    let mut known = KnownKeys::default();
+    match admission::admit(sites, keys, Drawn::new(&mut known, Told::Nobody), &mut head, &registry).await {
         Ok(_) => Ok(()),
         Err(Rejection::Throttled(throttled, _)) => Err(throttled.into()),
         Err(Rejection::Stopped(Stop::Failed(error))) => Err(error.into()),

@@ -32,6 +32,7 @@ mod said;
 mod settings;
 mod site;
 mod soon;
+mod statics;
 pub mod strategy;
 mod tab;
 #[cfg(feature = "testkit")]
@@ -56,7 +57,7 @@ pub use crate::axum::ws;
 pub use crate::tower::ThrottleLayer;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use counters::Counts;
-pub use decision::{Decision, Quota, Quotas, Source};
+pub use decision::{Decision, Decisions, Quota, Quotas, Source};
 pub use error::{BackendError, ConfigError, ErrorKind};
 pub use failure::{
     Breaker, CircuitBreaker, Failure, OnError, Reaction, Recovery, breaker, failover, fallback, retry,
@@ -72,6 +73,7 @@ pub use rule::Rule;
 pub use settings::Settings;
 pub use site::{Site, sites};
 pub use soon::{BoxFuture, Soon};
+pub use statics::Static;
 pub use tab::{Atomicity, Nested, Tab};
 pub use throttle::{Hit, Throttle};
 pub use throttled::{Refused, Throttled};

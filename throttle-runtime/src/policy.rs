@@ -56,6 +56,8 @@ pub(crate) struct Policy {
         expect(dead_code, reason = "only those have responses")
     )]
     pub(crate) charge_when: Option<&'static dyn Judge>,
+    /// Whether requests that it denies go on, and are told so.
+    pub(crate) degrade: bool,
     /// For each attempt.
     pub(crate) deadline: Duration,
     /// For all attempts and the waits between them.
@@ -147,6 +149,7 @@ impl Policy {
             advertised: rates.map(|rates| Advertised::new(name, rates.iter().copied())),
             dry_run: settings.dry_run?,
             charge_when: settings.charge_when,
+            degrade: settings.degrade?,
             deadline,
             budget: settings.budget.unwrap_or(deadline),
             settings,
@@ -172,7 +175,9 @@ impl Policy {
             && !self.dry_run
             && self.class.is_none()
             && self.primary.backend.engine().is_some();
-        let ways = self.domain.zip(limited).filter(|_| !self.dry_run && self.class.is_none());
+        // What is told to a handler takes memory in any case.
+        let asks = self.dry_run || self.degrade || self.class.is_some();
+        let ways = self.domain.zip(limited).filter(|_| !asks);
         self.short =
             ways.and_then(|(domain, rates)| Short::new(&*self.primary.backend, domain, self.strategy, rates));
         self

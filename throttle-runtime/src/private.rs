@@ -16,7 +16,7 @@ pub use crate::http::source::{Cookie, Global, Header, Ip};
 pub use crate::plug::{Call, Web, judge, role, wrap};
 pub use crate::site::{Linked, Site};
 pub use crate::strategy::Class;
-pub use crate::{Headers, Key, Networks, OnError, Outcome, Rates, Rule, Settings};
+pub use crate::{Headers, Key, Networks, OnError, Outcome, Rates, Rule, Settings, Static};
 
 /// The rates of a literal, at compile time.
 #[track_caller]

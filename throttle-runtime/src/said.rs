@@ -14,15 +14,15 @@ pub(crate) struct Said {
     pub(crate) name: Arc<str>,
     pub(crate) settings: Settings,
     pub(crate) location: &'static Location<'static>,
-    /// The number of the function, if it stands on one.
-    function: Option<u64>,
+    /// The number of the declaration, if it is one.
+    declaration: Option<u64>,
 }
 
 impl Said {
     /// By the program itself.
     pub(crate) fn here(uid: &str, settings: Settings, location: &'static Location<'static>) -> Self {
         let uid = Arc::<str>::from(uid);
-        Self { name: Arc::clone(&uid), uid, settings, location, function: None }
+        Self { name: Arc::clone(&uid), uid, settings, location, declaration: None }
     }
 
     pub(crate) fn by(site: &Site) -> Self {
@@ -31,14 +31,14 @@ impl Said {
             name: Arc::from(site.name()),
             settings: *site.settings(),
             location: site.location(),
-            function: Some(site.function()),
+            declaration: Some(site.declaration()),
         }
     }
 
     /// Whether the site says it: itself, a copy of it, or one that chose the same uid and says the same.
     pub(crate) fn is_by(&self, site: &Site) -> bool {
-        self.function.is_some_and(|function| {
-            (function, self.location) == (site.function(), site.location())
+        self.declaration.is_some_and(|declaration| {
+            (declaration, self.location) == (site.declaration(), site.location())
                 || (site.is_named() && self.settings.describe() == site.settings().describe())
         })
     }

@@ -85,6 +85,7 @@ settings! {
         headers: Headers,
         dry_run: bool,
         charge_when: &'static dyn Judge,
+        degrade: bool,
         deadline: Duration,
         budget: Duration,
     }
@@ -104,6 +105,7 @@ impl Settings {
         on_error: Some(&wrap::<role::on_error, _, _, Call>(OnError::Throttle(Duration::from_secs(1)))),
         headers: Some(Headers::DRAFT_11),
         dry_run: Some(false),
+        degrade: Some(false),
         deadline: Some(Duration::from_millis(100)),
         ..Self::NONE
     };
@@ -228,6 +230,25 @@ impl Settings {
     /// without a response.
     pub fn charge_when<M: 'static>(mut self, outcome: impl ChargeWhen<M>) -> Self {
         self.charge_when = Some(Box::leak(Box::new(judge(outcome))));
+        self
+    }
+
+    /// Whether a denial lets the request go on, and tells its handler by a [`Decision`](crate::Decision), which it
+    /// takes as an argument: so that it does less instead of nothing. The denial is counted as one, and takes
+    /// nothing. Where nobody can be told, requests are denied as by any other throttle: functions that are no
+    /// handlers, messages, and handlers with a key that is made of their arguments.
+    ///
+    /// ```
+    /// use throttle::{Decision, throttle};
+    ///
+    /// #[throttle(rate = "100/min", degrade)]
+    /// async fn search(decision: Decision) -> &'static str {
+    ///     if decision.is_throttled() { "from the cache" } else { "from the index" }
+    /// }
+    /// # let _: axum::Router = axum::Router::new().route("/", axum::routing::get(search));
+    /// ```
+    pub const fn degrade(mut self, on: bool) -> Self {
+        self.degrade = Some(on);
         self
     }
 

@@ -3,19 +3,22 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::panic::Location;
+use std::slice;
 
 use once_cell::sync::OnceCell;
 
 use crate::plug::Ask;
 use crate::registry::Registry;
 use crate::strategy::Strategy;
-use crate::{ConfigError, Rates, Settings, Throttle};
+use crate::{ConfigError, Rates, Settings, Static, Throttle};
 
 /// A place in the code that carries an attribute: what the attribute says, as a constant.
 pub struct Site {
     uid: &'static str,
     /// The number of the function, which its copies share.
     function: u64,
+    /// The number of what declares the throttle: the function's, unless it is that of a static.
+    declaration: u64,
     explicit: bool,
     template: bool,
     settings: Settings,
@@ -31,6 +34,7 @@ impl Site {
         Self {
             uid: path,
             function,
+            declaration: function,
             explicit: false,
             template: false,
             settings,
@@ -45,10 +49,27 @@ impl Site {
         Self {
             uid,
             function,
+            declaration: function,
             explicit: true,
             template: false,
             settings,
             location: Location::caller(),
+            throttle: OnceCell::new(),
+        }
+    }
+
+    /// A function's use of the throttle of a static.
+    #[doc(hidden)]
+    pub const fn shared(declared: &'static Static, function: u64) -> Self {
+        let declared = declared.site();
+        Self {
+            uid: declared.uid,
+            function,
+            declaration: declared.declaration,
+            explicit: declared.explicit,
+            template: false,
+            settings: declared.settings,
+            location: declared.location,
             throttle: OnceCell::new(),
         }
     }
@@ -59,10 +80,15 @@ impl Site {
         self.function
     }
 
+    /// The number of what declares the throttle.
+    pub(crate) const fn declaration(&self) -> u64 {
+        self.declaration
+    }
+
     /// Whether that is the same place in the code: macros such as `debug_handler` copy functions, attribute and
-    /// all.
+    /// all, and functions may use the throttle of a static.
     pub(crate) fn is_copy_of(&self, other: &Self) -> bool {
-        (self.function, self.uid, self.location) == (other.function, other.uid, other.location)
+        (self.declaration, self.uid, self.location) == (other.declaration, other.uid, other.location)
     }
 
     /// The same with a key that is made of the function's arguments.
@@ -152,9 +178,17 @@ pub struct Linked(
     pub &'static [Site],
 );
 
+impl Linked {
+    /// That of a static.
+    pub const fn of(declared: &'static Static) -> Self {
+        Self(slice::from_ref(declared.site()))
+    }
+}
+
 inventory::collect!(Linked);
 
-/// Every `#[throttle]` and `#[throttle_fn]` that is linked into this program, in the order of file and line.
+/// Every `#[throttle]`, `#[throttle_fn]` and `#[throttle_message]` that is linked into this program, in the order of
+/// file and line.
 ///
 /// On platforms without link-time collection the list is empty; limits hold there all the same.
 pub fn sites() -> Vec<&'static Site> {

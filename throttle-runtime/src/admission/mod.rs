@@ -3,6 +3,7 @@
 mod backend;
 mod budget;
 mod debts;
+mod degrade;
 mod healthy;
 mod known_keys;
 #[cfg(feature = "ws")]
@@ -24,6 +25,7 @@ use http::request::Parts;
 use smallvec::SmallVec;
 
 pub(crate) use backend::{give_back, within};
+pub(crate) use degrade::Told;
 pub(crate) use known_keys::KnownKeys;
 #[cfg(feature = "ws")]
 pub(crate) use one::hit;
@@ -102,6 +104,7 @@ pub(crate) struct Charged {
 pub(crate) struct Admission<'a> {
     pub(crate) tickets: SmallVec<[Ticket<'a>; 1]>,
     pub(crate) decided: SmallVec<[Option<Decided>; 1]>,
+    told: Told,
 }
 
 /// Decides a request against all sites of a function, in reading order. `keys` has a key for each site whose
@@ -109,11 +112,10 @@ pub(crate) struct Admission<'a> {
 pub(crate) async fn admit<'s>(
     sites: &'s [Site],
     keys: impl IntoIterator<Item = Option<Key>>,
-    known: &mut KnownKeys,
+    mut drawn: Drawn<'s, '_>,
     head: &mut Head<'_>,
     registry: &Registry,
 ) -> Result<Admission<'s>, Rejection> {
-    let mut drawn = Drawn::new(known);
     for (site, key) in sites.iter().zip(keys) {
         let throttle = site.throttle(registry).map_err(Rejection::Misconfigured)?;
         drawn.draw(throttle, key, head).await?;
@@ -125,11 +127,12 @@ pub(crate) async fn admit<'s>(
 pub(crate) struct Drawn<'a, 'k> {
     tickets: SmallVec<[Ticket<'a>; 1]>,
     known: &'k mut KnownKeys,
+    told: Told,
 }
 
 impl<'a, 'k> Drawn<'a, 'k> {
-    pub(crate) const fn new(known: &'k mut KnownKeys) -> Self {
-        Self { tickets: SmallVec::new_const(), known }
+    pub(crate) const fn new(known: &'k mut KnownKeys, told: Told) -> Self {
+        Self { tickets: SmallVec::new_const(), known, told }
     }
 
     /// Adds the ticket of the next throttle, if it applies. A key that is given is that of the function's arguments.
@@ -139,8 +142,10 @@ impl<'a, 'k> Drawn<'a, 'k> {
         key: Option<Key>,
         head: &mut Head<'_>,
     ) -> Result<(), Rejection> {
+        let degrades = throttle.policy().degrade.then(|| Arc::clone(throttle.uid_shared()));
         match Ticket::draw(throttle, key, self.known, head).await {
-            Ok(ticket) => self.tickets.extend(ticket),
+            Ok(Ok(ticket)) => self.tickets.push(ticket),
+            Ok(Err(source)) => self.told.of_passed(degrades, source),
             Err(stop) => return Err(Rejection::Stopped(stop)),
         }
         Ok(())
@@ -148,7 +153,7 @@ impl<'a, 'k> Drawn<'a, 'k> {
 
     /// Decides the request.
     pub(crate) async fn decide(self, head: &mut Head<'_>) -> Result<Admission<'a>, Rejection> {
-        Admission::of(self.tickets, head).await
+        Admission::of(self.tickets, self.told, head).await
     }
 }
 
@@ -186,9 +191,13 @@ pub(crate) fn at_once<'t>(throttle: &'t Throttle, head: &Head<'_>) -> Option<AtO
 
 impl<'a> Admission<'a> {
     /// Decides what these tickets come to together, and gives back what was taken if one of them is denied.
-    async fn of(tickets: SmallVec<[Ticket<'a>; 1]>, head: &mut Head<'_>) -> Result<Self, Rejection> {
+    async fn of(
+        tickets: SmallVec<[Ticket<'a>; 1]>,
+        told: Told,
+        head: &mut Head<'_>,
+    ) -> Result<Self, Rejection> {
         let decided = tickets.iter().map(|_| None).collect();
-        let mut admission = Self { tickets, decided };
+        let mut admission = Self { tickets, decided, told };
         match admission.decide(head).await {
             Ok(()) => {
                 admission.count_charges(Event::Allowed);
@@ -214,12 +223,13 @@ impl<'a> Admission<'a> {
         Ok(())
     }
 
-    /// The undecided tickets on the backend of this one: they are charged all or nothing. A dry run decides
-    /// for itself, since it must not keep others from being charged.
+    /// The undecided tickets on the backend of this one: they are charged all or nothing. Whose denial does not
+    /// end the request decides for itself, since it must not keep others from being charged.
     fn together_with(&self, first: usize) -> SmallVec<[usize; 2]> {
+        let alone = |ticket: &Ticket<'_>| ticket.dry || self.told.of_denials_by(&ticket.policy);
         let shares = |index: &usize| {
             let (a, b) = (&self.tickets[first], &self.tickets[*index]);
-            self.decided[*index].is_none() && share_a_backend((&a.policy, a.dry), (&b.policy, b.dry))
+            self.decided[*index].is_none() && share_a_backend((&a.policy, alone(a)), (&b.policy, alone(b)))
         };
         std::iter::once(first).chain((first + 1..self.tickets.len()).filter(shares)).collect()
     }
@@ -256,7 +266,8 @@ impl<'a> Admission<'a> {
     fn enforce(&self, group: &[usize], head: &Parts) -> Result<(), Rejection> {
         let denials = group.iter().filter_map(|&index| {
             let (ticket, decision) = (&self.tickets[index], &self.decided[index].as_ref()?.decision);
-            decision.is_throttled().then_some((ticket, decision))
+            let counts = decision.is_throttled() && !self.told.of_denials_by(&ticket.policy);
+            counts.then_some((ticket, decision))
         });
         let worst = denials.max_by_key(|(_, decision)| (decision.is_never(), decision.retry_after()));
         let Some((ticket, decision)) = worst else { return Ok(()) };

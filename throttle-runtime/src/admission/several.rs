@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use super::{Admission, Rejection, Stop, Ticket, decide};
+use super::{Admission, Rejection, Stop, Ticket, Told, decide};
 use crate::backend::Mode;
 use crate::plug::Head;
 use crate::policy::Policy;
@@ -11,11 +11,11 @@ use crate::{BackendError, Decision};
 
 type Tickets<'a> = SmallVec<[Ticket<'a>; 1]>;
 
-/// Whether throttles with these policies decide together: who runs dry does not, since it must not keep others from
-/// being charged.
+/// Whether throttles with these policies decide together. Those are alone whose denials do not count, as in a dry run,
+/// since they must not keep others from being charged.
 pub(crate) fn share_a_backend(one: (&Policy, bool), other: (&Policy, bool)) -> bool {
-    let ((one, one_is_dry), (other, other_is_dry)) = (one, other);
-    !one_is_dry && !other_is_dry && one.primary.is(&other.primary)
+    let ((one, one_is_alone), (other, other_is_alone)) = (one, other);
+    !one_is_alone && !other_is_alone && one.primary.is(&other.primary)
 }
 
 /// The denial with the longest wait: after that all fit.
@@ -27,7 +27,7 @@ fn worst<'d>(decisions: impl Iterator<Item = &'d Decision>) -> Option<&'d Decisi
 /// Charges all of them or none, as far as backends are shared, and else gives back what was taken. The answer is the
 /// decision of all, or the denial of one.
 pub(crate) async fn commit(tickets: Tickets<'_>, head: &mut Head<'_>) -> Result<Decision, BackendError> {
-    match Admission::of(tickets, head).await {
+    match Admission::of(tickets, Told::Nobody, head).await {
         Ok(admission) => {
             let decided = admission.decided.into_iter().flatten();
             Ok(Decision::of_all(decided.map(|decided| decided.decision)))

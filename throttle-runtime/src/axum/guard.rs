@@ -12,7 +12,7 @@ use http::request::Parts;
 
 use super::linked::linked;
 use super::permit::Permit;
-use crate::admission::{self, AtOnce, KnownKeys, Rejection};
+use crate::admission::{self, AtOnce, Drawn, KnownKeys, Rejection, Told};
 use crate::http::answer::too_many;
 use crate::http::fields::Report;
 use crate::plug::Head;
@@ -121,7 +121,9 @@ impl Progress {
                 Err(rejection.into_response(&mut head).await)
             }),
             None => Soon::later(async move {
-                decide(sites, std::iter::repeat(None), parts, &state).await.map(Self::Admitted)
+                decide(sites, std::iter::repeat(None), parts, &state, Told::handler())
+                    .await
+                    .map(Self::Admitted)
             }),
         }
     }
@@ -136,7 +138,8 @@ impl Progress {
             Self::Admitted(permit) => Soon::now(Ok(permit)),
             Self::Undecided(undecided) => Soon::later(async move {
                 let (mut parts, state) = *undecided;
-                decide(sites, keys, &mut parts, &*state).await
+                // The handler has its arguments by now.
+                decide(sites, keys, &mut parts, &*state, Told::Nobody).await
             }),
         }
     }
@@ -172,13 +175,18 @@ fn decide<'a>(
     keys: impl IntoIterator<Item = Option<Key>, IntoIter: Send> + Send + 'a,
     parts: &'a mut Parts,
     state: &'a (dyn Any + Send + Sync),
+    told: Told,
 ) -> impl Future<Output = Result<Permit, Response>> + Send + 'a {
     async move {
         let registry = parts.extensions.get::<Registry>().cloned();
         let registry = registry.map_or_else(Registry::in_charge, Cow::Owned);
         let mut head = Head { parts, state, common: registry.common(), is_request: true };
-        match admission::admit(sites, keys, &mut KnownKeys::default(), &mut head, &registry).await {
-            Ok(admission) => Ok(Permit::by_several(admission)),
+        let mut known = KnownKeys::default();
+        match admission::admit(sites, keys, Drawn::new(&mut known, told), &mut head, &registry).await {
+            Ok(mut admission) => {
+                admission.tell(&mut head.parts.extensions);
+                Ok(Permit::by_several(admission))
+            }
             Err(rejection) => Err(rejection.into_response(&mut head).await),
         }
     }

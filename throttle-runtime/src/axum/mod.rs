@@ -5,6 +5,7 @@ mod linked;
 mod permit;
 mod plug;
 mod reject;
+mod told;
 #[cfg(feature = "ws")]
 pub mod ws;
 

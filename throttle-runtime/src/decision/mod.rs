@@ -1,5 +1,6 @@
 //! What was decided, and how much is left.
 
+mod decisions;
 mod several;
 
 use std::fmt;
@@ -8,6 +9,7 @@ use std::time::Duration;
 
 use smallvec::SmallVec;
 
+pub use self::decisions::Decisions;
 use self::several::Several;
 use crate::Rate;
 use crate::strategy::Backlog;
@@ -194,6 +196,9 @@ pub enum Source {
 /// The answer of a throttle to one request: allowed or denied, and what every limit has left.
 ///
 /// A denial is data, not an error.
+///
+/// As an argument of a handler it is the strictest decision of the throttles that
+/// [degrade](crate::Settings::degrade); see [`Decisions`].
 #[derive(Clone)]
 pub struct Decision {
     quotas: Answers,

@@ -11,23 +11,25 @@ use crate::policy::Policy;
 
 /// One throttle with one limit admitted it.
 pub(crate) fn by_one<B>(response: &mut Response<B>, policy: &Policy, quota: &Quota) {
-    complete(response, policy, slice::from_ref(quota));
+    complete(response, policy, slice::from_ref(quota), false);
 }
 
-/// All of these admitted it.
+/// All of these admitted it, or have told its handler that they did not.
 pub(crate) fn by_several<B>(response: &mut Response<B>, admission: &Admission<'_>) {
     let decided = admission.tickets.iter().zip(admission.decided.iter().flatten());
     // A dry run tells nobody of its limits.
     for (ticket, decided) in decided.filter(|(ticket, _)| !ticket.dry) {
-        complete(response, &ticket.policy, decided.decision.quotas());
+        complete(response, &ticket.policy, decided.decision.quotas(), decided.decision.is_throttled());
     }
 }
 
-fn complete<B>(response: &mut Response<B>, policy: &Policy, quotas: &[Quota]) {
+fn complete<B>(response: &mut Response<B>, policy: &Policy, quotas: &[Quota], denied: bool) {
     // A client that is told of an exhausted limit may not follow a redirect, so it is not told there.
     let misleading =
         || response.status().is_redirection() && quotas.iter().any(|quota| quota.remaining() == 0);
-    if !policy.headers.is_silent() && !misleading() {
-        Report::allowed(policy, quotas).write(response.headers_mut());
+    let silent = policy.headers.is_silent() && !denied;
+    if !silent && !misleading() {
+        // `Retry-After` is for those who got nothing, so a denial that the handler was told of has none.
+        Report { denied, ..Report::allowed(policy, quotas) }.write(response.headers_mut());
     }
 }

@@ -259,7 +259,7 @@ impl Registry {
             return Ok(known);
         }
         let by_line = format!("{}:{}", site.uid(), site.location().line());
-        let by_function = format!("{by_line}:{:x}", site.function());
+        let by_function = format!("{by_line}:{:x}", site.declaration());
         let mut told_apart = [&by_line, &by_function].into_iter().filter_map(|uid| self.known(uid));
         if let Some(known) = told_apart.find(|known| known.belongs_to(site)) {
             return Ok(known);

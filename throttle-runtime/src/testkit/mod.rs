@@ -1,6 +1,14 @@
-//! Tests for stores and backends of one's own: one for each promise that throttles rely on.
+//! For tests: of programs that have limits, and of stores and backends of one's own.
 //!
-//! [`conformance!`] makes a test of each property in [`store`] or [`backend`], which are documented there. The
+//! # Programs
+//!
+//! [`assert_allowed`], [`assert_denied`] and [`assert_remaining`] are about decisions, [`assert_passed`] and
+//! [`assert_throttled`] about responses. [`Faulty`] is a backend that fails on command. The clock that tests move
+//! themselves is [`ManualClock`](crate::ManualClock); the page `guide::testing` has it all in one place.
+//!
+//! # Stores and backends
+//!
+//! One test for each promise that throttles rely on. [`conformance!`] makes a test of each property in [`store`] or [`backend`], which are documented there. The
 //! kit itself is tested with stores and backends that are broken in one way each.
 //!
 //! ```
@@ -13,14 +21,18 @@
 //! A property is given a subject of its own, and keeps to keys that no other one has: so subjects may share a
 //! server. Where time has to pass it waits, unless the subject has a [clock](Subject::clock) that it can move.
 
+mod assertions;
 pub mod backend;
 mod crowd;
+mod faulty;
 pub mod store;
 mod subject;
 mod violation;
 
 use std::time::Duration;
 
+pub use assertions::{assert_allowed, assert_denied, assert_passed, assert_remaining, assert_throttled};
+pub use faulty::{Fault, Faulty};
 pub use subject::Subject;
 pub use violation::{Outcome, Violation};
 

@@ -8,7 +8,7 @@ use http::Response;
 use http::request::Parts;
 
 use super::layer::Plan;
-use crate::admission::{self, Admission, AtOnce, Drawn, KnownKeys, Rejection, Stop, settled};
+use crate::admission::{self, Admission, AtOnce, Drawn, KnownKeys, Rejection, Stop, Told, settled};
 use crate::counters::Event;
 use crate::http::passed;
 use crate::plug::Head;
@@ -67,11 +67,13 @@ pub(super) async fn decide(plan: &Plan, parts: &mut Parts) -> Result<Permit, Rej
         return pass_by(plan, &registry).map_err(Rejection::Misconfigured);
     }
     let mut known = KnownKeys::default();
-    let mut drawn = Drawn::new(&mut known);
+    let mut drawn = Drawn::new(&mut known, Told::handler());
     for throttle in plan.throttles(&registry).map_err(Rejection::Misconfigured)? {
         drawn.draw(Cow::Owned(throttle), None, &mut head).await?;
     }
-    drawn.decide(&mut head).await.map(|admission| Permit::Several(Box::new(admission)))
+    let mut admission = drawn.decide(&mut head).await?;
+    admission.tell(&mut head.parts.extensions);
+    Ok(Permit::Several(Box::new(admission)))
 }
 
 /// A rule of the layer excludes the request from all of its throttles.

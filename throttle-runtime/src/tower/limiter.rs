@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use once_cell::sync::OnceCell;
 
-use crate::{ConfigError, Registry, Settings, Site, Throttle};
+use crate::{ConfigError, Registry, Settings, Site, Static, Throttle};
 
-/// A throttle of a [layer](super::ThrottleLayer): made from a [`Throttle`] that there is, from the uid of one, or from
-/// a uid and [`Settings`], by which the registry in charge makes one at its first use.
+/// A throttle of a [layer](super::ThrottleLayer): made from a [`Throttle`] that there is, from a [`Static`], from the uid
+/// of one, or from a uid and [`Settings`], by which the registry in charge makes one at its first use.
 ///
 /// ```
 /// use throttle::Settings;
@@ -27,6 +27,7 @@ enum Origin {
     /// With the throttle of the global registry, once it was used.
     Named(&'static str, Arc<OnceCell<Throttle>>),
     Declared(Arc<Site>),
+    Static(&'static Static),
 }
 
 impl Limiter {
@@ -39,6 +40,7 @@ impl Limiter {
             }
             Origin::Named(uid, _) => named(uid, registry),
             Origin::Declared(site) => site.throttle(registry).map(std::borrow::Cow::into_owned),
+            Origin::Static(declared) => declared.throttle_in(registry),
         }
     }
 
@@ -81,6 +83,13 @@ impl From<&Throttle> for Limiter {
     }
 }
 
+/// The throttle of a static in the registry in charge.
+impl From<&'static Static> for Limiter {
+    fn from(declared: &'static Static) -> Self {
+        Self(Origin::Static(declared))
+    }
+}
+
 /// The throttle of that uid in the registry in charge: that of an attribute, say, whose limit is shared then.
 impl From<&'static str> for Limiter {
     fn from(uid: &'static str) -> Self {
@@ -105,6 +114,7 @@ impl fmt::Debug for Limiter {
             Origin::Made(throttle) => throttle.fmt(f),
             Origin::Named(uid, _) => uid.fmt(f),
             Origin::Declared(site) => site.fmt(f),
+            Origin::Static(declared) => declared.fmt(f),
         }
     }
 }

@@ -3,7 +3,7 @@
 use axum::extract::ws::close_code;
 
 use super::{Returned, Socket};
-use crate::admission::{self, Rejection, Stop};
+use crate::admission::{self, Drawn, Rejection, Stop, Told};
 use crate::{BackendError, ErrorKind, Key, Refused, Site, Throttled};
 
 /// Why a message does not reach the body of its function.
@@ -22,7 +22,9 @@ pub async fn decide<S: Send + Sync + 'static, const N: usize>(
     keys: [Option<Key>; N],
 ) -> Result<(), Denial> {
     let (mut head, known, registry) = socket.caller_mut().split();
-    let Err(rejection) = admission::admit(sites, keys, known, &mut head, registry).await else {
+    let Err(rejection) =
+        admission::admit(sites, keys, Drawn::new(known, Told::Nobody), &mut head, registry).await
+    else {
         return Ok(());
     };
     Err(match rejection {

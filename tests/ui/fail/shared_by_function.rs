@@ -1,0 +1,13 @@
+use throttle::{Refused, Static, throttle, throttle_fn};
+
+#[throttle(rate = "10/hour")]
+static EXPORTS: Static;
+
+#[throttle_fn(EXPORTS)]
+async fn export() -> Result<(), Refused> {
+    Ok(())
+}
+
+fn main() {
+    drop(export());
+}

@@ -1,0 +1,8 @@
+use throttle::throttle;
+
+#[throttle(EXPORTS)]
+async fn export() {}
+
+fn main() {
+    let _ = export;
+}

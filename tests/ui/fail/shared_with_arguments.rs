@@ -1,0 +1,11 @@
+use throttle::{Static, throttle};
+
+#[throttle(rate = "10/hour")]
+static EXPORTS: Static;
+
+#[throttle(EXPORTS, cost = 2)]
+async fn export() {}
+
+fn main() {
+    let _ = export;
+}

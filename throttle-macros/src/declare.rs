@@ -1,0 +1,150 @@
+//! `#[throttle]` on a static: a throttle that the program asks itself.
+
+use proc_macro2::{Span, TokenStream};
+use quote::{quote, quote_spanned};
+use syn::ext::IdentExt;
+use syn::parse::{Parse, ParseStream, Parser};
+use syn::spanned::Spanned;
+use syn::{Attribute, Error, Expr, Ident, Result, StaticMutability, Token, Type, Visibility};
+
+use crate::args::Args;
+use crate::degrade::without_handler;
+use crate::expand::{id, private_path};
+use crate::item::Kind;
+use crate::template::respan;
+use crate::values::Place;
+
+/// A static without a value: the attribute makes that.
+pub(crate) struct Declared {
+    attrs: Vec<Attribute>,
+    /// Those that are ours, and one too many.
+    siblings: Vec<Attribute>,
+    vis: Visibility,
+    mutability: StaticMutability,
+    ident: Ident,
+    ty: Type,
+    value: Option<Expr>,
+}
+
+impl Parse for Declared {
+    fn parse(input: ParseStream<'_>) -> Result<Self> {
+        let (siblings, attrs) = input.call(Attribute::parse_outer)?.into_iter().partition(is_ours);
+        let vis = input.parse()?;
+        input.parse::<Token![static]>()?;
+        let (mutability, ident) = (input.parse()?, input.parse()?);
+        input.parse::<Token![:]>()?;
+        let ty = input.parse()?;
+        let value = input.parse::<Option<Token![=]>>()?.map(|_| input.parse()).transpose()?;
+        input.parse::<Token![;]>()?;
+        Ok(Self { attrs, siblings, vis, mutability, ident, ty, value })
+    }
+}
+
+fn is_ours(attr: &Attribute) -> bool {
+    let last = attr.path().segments.last();
+    last.is_some_and(|last| Kind::ALL.iter().any(|kind| last.ident == kind.name()))
+}
+
+pub(crate) fn is_static(item: &TokenStream) -> bool {
+    let looks = |input: ParseStream<'_>| {
+        input.call(Attribute::parse_outer)?;
+        input.parse::<Visibility>()?;
+        let is = input.peek(Token![static]);
+        input.parse::<TokenStream>().map(|_| is)
+    };
+    looks.parse2(item.clone()).unwrap_or(false)
+}
+
+/// Expands the attribute on a static. On a mistake there is a static all the same, so that nothing else breaks by that.
+pub(crate) fn declare(kind: Kind, args: TokenStream, mut declared: Declared, place: &str) -> TokenStream {
+    let said = Args::parse(args, Span::call_site());
+    let expanded = said.and_then(|args| {
+        check(kind, &declared, &args)?;
+        expand(&declared, &args, place)
+    });
+    expanded.unwrap_or_else(|error| {
+        let (error, private) = (error.to_compile_error(), quote!(::throttle::__private));
+        let nothing = quote!(#private::Site::new("", 0, #private::Settings::NONE));
+        if !declared.is_of_our_type() {
+            declared.ty = syn::parse_quote!(#private::Static);
+        }
+        let declared = declared.with(&private, &nothing);
+        quote!(#error #declared)
+    })
+}
+
+fn check(kind: Kind, declared: &Declared, args: &Args) -> Result<()> {
+    let fail = |span, message: &str| Err(Error::new(span, message));
+    if kind != Kind::Handler {
+        let name = kind.name();
+        return fail(
+            Span::call_site(),
+            &format!("`#[{name}]` goes on an async fn: a static has `#[throttle]`"),
+        );
+    }
+    if let StaticMutability::Mut(token) = &declared.mutability {
+        return fail(token.span, "a throttle changes by itself: leave out `mut`");
+    }
+    if let Some(value) = &declared.value {
+        return fail(value.span(), "the attribute makes the value: end the static after its type");
+    }
+    if !declared.is_of_our_type() {
+        return fail(declared.ty.span(), "the type of a throttle that is a static is `throttle::Static`");
+    }
+    if let Some(second) = declared.siblings.first() {
+        return fail(
+            second.path().span(),
+            "a static is one throttle: write several limits as \"10/s, 500/hour\"",
+        );
+    }
+    if let Some(path) = &args.shared {
+        return fail(path.span(), "a static has limits of its own: use the other one in its place");
+    }
+    if let Some(state) = &args.state {
+        return fail(state.span(), "`state` belongs to handlers: a static sees that of no router");
+    }
+    without_handler(args)
+}
+
+// Input:
+//     #[throttle(rate = "10/hour")]
+//     pub static EXPORTS: Static;
+//
+// Output:
+//     pub static EXPORTS: Static = Static::new(SITE);
+//     const _: () = { inventory::submit! { Linked::of(&EXPORTS) } };
+fn expand(declared: &Declared, args: &Args, place: &str) -> Result<TokenStream> {
+    let name = declared.ident.unraw().to_string();
+    let private = private_path(std::slice::from_ref(args))?;
+    let env = quote!(#private::Web<()>);
+    let path = quote!(::core::concat!(::core::module_path!(), "::", #name));
+    let id = id(place, &name);
+    let site = Place { kind: Kind::Handler, private: &private, env: &env, path: &path, id }.site(args)?;
+    if site.key.is_some() {
+        let message =
+            "a template is made of a function's arguments, and a static has none: its key is given to `hit`";
+        return Err(Error::new(args.key.span(), message));
+    }
+    let cfgs = declared.attrs.iter().filter(|attr| attr.path().is_ident("cfg"));
+    let (ident, item) = (&declared.ident, declared.with(&private, &site.site));
+    Ok(quote! {
+        #item
+        #(#cfgs)*
+        const _: () = { #private::inventory::submit! { #private::Linked::of(&#ident) } };
+    })
+}
+
+impl Declared {
+    /// By its name, as two places depend on the type and would each be an error.
+    fn is_of_our_type(&self) -> bool {
+        matches!(&self.ty, Type::Path(path) if path.path.segments.last().is_some_and(|last| last.ident == "Static"))
+    }
+
+    /// The static with a value, at its type: what is wrong with that is said there.
+    fn with(&self, private: &TokenStream, site: &TokenStream) -> TokenStream {
+        let Self { attrs, vis, ident, ty, .. } = self;
+        let new = respan(quote!(#private::Static::new), ty.span());
+        let value = quote_spanned!(ty.span()=> #new(#site));
+        quote!(#(#attrs)* #vis static #ident: #ty = #value;)
+    }
+}

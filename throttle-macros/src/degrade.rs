@@ -1,0 +1,50 @@
+//! Whether a denial can be told to the function that then runs all the same.
+
+use syn::spanned::Spanned;
+use syn::{Error, Expr, Lit, LitBool, Result};
+
+use crate::args::Args;
+use crate::item::Kind;
+use crate::values::literal;
+
+/// `degrade` stands where the function is told of a denial: by an argument, so before it has its arguments.
+pub(crate) fn degrade(kind: Kind, all: &[Args]) -> Result<()> {
+    let degrades = |args: &&Args| args.degrade.as_ref().is_some_and(LitBool::value);
+    let Some(degrade) = all.iter().find(degrades).and_then(|args| args.degrade.as_ref()) else {
+        return Ok(());
+    };
+    let elsewhere = match kind {
+        Kind::Handler => None,
+        Kind::Message => Some("call `Caller::hit`, which returns the decision"),
+        Kind::Function => Some("call `hit` of a static, which returns the decision"),
+    };
+    if let Some(instead) = elsewhere {
+        let message = format!(
+            "`degrade` belongs to `#[throttle]`: nobody tells this function of a denial, so {instead}"
+        );
+        return Err(Error::new(degrade.span(), message));
+    }
+    if all.iter().any(|args| args.key.as_ref().is_some_and(is_template)) {
+        let message = "`degrade` tells the handler of a denial by an argument, and a key that is made of the arguments \
+                       is there too late: write an async fn as the `key`";
+        return Err(Error::new(degrade.span(), message));
+    }
+    all.iter().try_for_each(without_handler)
+}
+
+/// Whom a throttle that degrades denies goes on, so there is nothing to answer.
+pub(crate) fn without_handler(args: &Args) -> Result<()> {
+    let degrades = args.degrade.as_ref().is_some_and(LitBool::value);
+    match args.handler.as_ref().filter(|_| degrades) {
+        Some(handler) => {
+            let message =
+                "`handler` answers denied requests, and with `degrade` they go on: leave one of the two out";
+            Err(Error::new(handler.span(), message))
+        }
+        None => Ok(()),
+    }
+}
+
+const fn is_template(key: &Expr) -> bool {
+    matches!(literal(key), Some(Lit::Str(_)))
+}

@@ -1,0 +1,121 @@
+//! Assertions about decisions and responses, whose messages say what was decided.
+
+use std::time::Duration;
+
+use http::header::RETRY_AFTER;
+use http::{HeaderValue, Response, StatusCode};
+
+use crate::http::fields::whole_seconds;
+use crate::{Decision, Quota};
+
+/// Asserts that the decision lets the request pass.
+///
+/// ```
+/// # use throttle::{Registry, Settings, testkit::assert_allowed};
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// # let exports = Registry::default().create("exports", Settings::new().rate("10/hour"))?;
+/// assert_allowed(&exports.hit("alice").await?);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Panics
+///
+/// If the request is denied.
+#[track_caller]
+pub fn assert_allowed(decision: &Decision) {
+    assert!(decision.is_allowed(), "denied, but should be allowed: {}", said(decision));
+}
+
+/// Asserts that the decision denies the request, and that it fits after exactly `wait`; zero stands for never.
+///
+/// ```
+/// # use std::time::Duration;
+/// # use throttle::{ManualClock, Settings, backend::Memory, registry};
+/// # use throttle::testkit::assert_denied;
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// # let memory = Memory::builder().clock(ManualClock::new()).build();
+/// # let registry = registry().backend("memory", memory).build().await?;
+/// # let exports = registry.create("exports", Settings::new().rate("1/hour"))?;
+/// exports.hit("alice").await?;
+/// assert_denied(&exports.hit("alice").await?, Duration::from_secs(3_600));
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Panics
+///
+/// If the request is allowed, or fits after another wait.
+#[track_caller]
+pub fn assert_denied(decision: &Decision, wait: Duration) {
+    assert!(decision.is_throttled(), "allowed, but should be denied: {}", said(decision));
+    let found = decision.retry_after().unwrap_or_default();
+    assert!(found == wait, "denied, but it should fit after {wait:?}: {}", said(decision));
+}
+
+/// Asserts that so many units are left of the limit that has the least.
+///
+/// # Panics
+///
+/// If another number is left, or the backend was not asked.
+#[track_caller]
+pub fn assert_remaining(decision: &Decision, units: u64) {
+    assert!(decision.remaining() == Some(units), "{units} should be left: {}", said(decision));
+}
+
+/// Asserts that the response is no denial: its status is another one than 429.
+///
+/// ```
+/// use axum::response::IntoResponse;
+/// use throttle::testkit::assert_passed;
+///
+/// assert_passed(&"ok".into_response());
+/// ```
+///
+/// # Panics
+///
+/// If the status is 429.
+#[track_caller]
+pub fn assert_passed<B>(response: &Response<B>) {
+    let retry_after = response.headers().get(RETRY_AFTER);
+    let denied = response.status() == StatusCode::TOO_MANY_REQUESTS;
+    assert!(!denied, "denied, but should have passed: status 429, `Retry-After` {retry_after:?}");
+}
+
+/// Asserts that the response denies the request: status 429, and `Retry-After` in whole seconds, rounded up. A wait of
+/// zero stands for never, which has no `Retry-After`.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use axum::response::IntoResponse;
+/// use throttle::{Throttled, testkit::assert_throttled};
+///
+/// let response = Throttled::new(Duration::from_millis(1_500)).into_response();
+/// assert_throttled(&response, Duration::from_millis(1_500));
+/// ```
+///
+/// # Panics
+///
+/// If the status is another one, or the client is told another wait.
+#[track_caller]
+pub fn assert_throttled<B>(response: &Response<B>, wait: Duration) {
+    let status = response.status();
+    assert!(status == StatusCode::TOO_MANY_REQUESTS, "status {status}, but should be denied: 429");
+    let told = response.headers().get(RETRY_AFTER);
+    let expected = (!wait.is_zero()).then(|| whole_seconds(wait).to_string());
+    let same = told.map(HeaderValue::as_bytes) == expected.as_ref().map(String::as_bytes);
+    assert!(same, "`Retry-After` is {told:?}, but should be {expected:?}");
+}
+
+/// What was decided, in a line.
+fn said(decision: &Decision) -> String {
+    let fits = match decision.retry_after() {
+        Some(wait) => format!("it fits after {wait:?}"),
+        None if decision.is_never() => "it never fits".to_owned(),
+        None => "it fits now".to_owned(),
+    };
+    let left = |quota: &Quota| format!(", {} of {} left", quota.remaining(), quota.rate());
+    let left: String = decision.quotas().iter().map(left).collect();
+    format!("{fits}{left} (decided by {:?})", decision.source())
+}

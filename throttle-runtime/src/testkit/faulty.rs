@@ -1,0 +1,186 @@
+//! A backend that fails on command.
+
+use std::future;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::backend::{Backend, Board, Charge, Mode, Reply, Verdict};
+use crate::{BackendError, ErrorKind, Soon};
+
+/// What becomes of a decision that a [`Faulty`] backend is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Fault {
+    /// An error of that kind, and nobody is charged: the store is not there.
+    Refuse(ErrorKind),
+    /// An error of that kind after the charge: the answer was lost.
+    Lose(ErrorKind),
+    /// No answer ever.
+    Hang,
+    /// A panic.
+    Panic,
+}
+
+/// A backend around another one, usually [`Memory`](crate::backend::Memory), that decides as that one does until it is
+/// told to fail. For tests of what a program does when its store does not work.
+///
+/// Clones are the same backend: one goes into the registry, one stays with the test.
+///
+/// ```
+/// use throttle::backend::Memory;
+/// use throttle::testkit::{Faulty, assert_allowed};
+/// use throttle::{ErrorKind, Settings, registry};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let store = Faulty::new(Memory::new());
+/// let registry = registry().backend("store", store.clone()).build().await?;
+/// let exports = registry.create("exports", Settings::new().rate("1/day").backend("store").on_error("allow"))?;
+///
+/// store.fail(ErrorKind::Connection);
+/// for _ in 0..3 {
+///     assert_allowed(&exports.hit("alice").await?);
+/// }
+/// store.heal();
+/// assert_eq!(exports.hit("alice").await?.remaining(), Some(0), "nothing was charged");
+/// assert_eq!(store.calls(), 4);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// One that [hangs](Self::hang) is given up by the throttle at its [deadline](crate::Settings::deadline), 100 ms unless
+/// said otherwise; `#[tokio::test(start_paused = true)]` has that pass at once.
+#[derive(Debug, Clone)]
+pub struct Faulty(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    backend: Arc<dyn Backend>,
+    /// What decisions meet, and how many still do.
+    fault: Mutex<Option<(Fault, usize)>>,
+    starts: AtomicBool,
+    calls: AtomicUsize,
+    initialized: AtomicUsize,
+}
+
+impl Faulty {
+    /// The same backend, which works until it is told otherwise.
+    pub fn new(backend: impl Backend) -> Self {
+        Self(Arc::new(Inner {
+            backend: Arc::new(backend),
+            fault: Mutex::new(None),
+            starts: AtomicBool::new(true),
+            calls: AtomicUsize::new(0),
+            initialized: AtomicUsize::new(0),
+        }))
+    }
+
+    /// From now on every decision is refused, by an error of that kind, and nobody is charged.
+    pub fn fail(&self, kind: ErrorKind) {
+        self.meet(Fault::Refuse(kind), usize::MAX);
+    }
+
+    /// From now on no decision is answered.
+    pub fn hang(&self) {
+        self.meet(Fault::Hang, usize::MAX);
+    }
+
+    /// The next `times` decisions meet that fault, and those after them work.
+    pub fn meet(&self, fault: Fault, times: usize) {
+        self.set(Some((fault, times)));
+    }
+
+    /// From now on it works again.
+    pub fn heal(&self) {
+        self.set(None);
+    }
+
+    /// Whether it can be initialised from now on. One that cannot stops the start of its registry, unless that does
+    /// not [require](crate::RegistryBuilder::require_backends) it.
+    pub fn can_start(&self, can: bool) {
+        self.0.starts.store(can, Ordering::Relaxed);
+    }
+
+    /// How many decisions it was asked for, those that failed included.
+    pub fn calls(&self) -> usize {
+        self.0.calls.load(Ordering::Relaxed)
+    }
+
+    /// The same, and begins to count anew.
+    pub fn take_calls(&self) -> usize {
+        self.0.calls.swap(0, Ordering::Relaxed)
+    }
+
+    /// How often it was to be initialised.
+    pub fn initialized(&self) -> usize {
+        self.0.initialized.load(Ordering::Relaxed)
+    }
+
+    fn set(&self, fault: Option<(Fault, usize)>) {
+        *self.0.fault.lock().unwrap_or_else(PoisonError::into_inner) = fault;
+    }
+
+    /// What the next decision meets.
+    fn next(&self) -> Option<Fault> {
+        let mut fault = self.0.fault.lock().unwrap_or_else(PoisonError::into_inner);
+        let (next, left) = (*fault)?;
+        *fault = left.checked_sub(1).map(|left| (next, left));
+        fault.map(|_| next)
+    }
+}
+
+fn error(kind: ErrorKind) -> BackendError {
+    BackendError::new(kind, format!("a fault of the kind {kind:?}"))
+}
+
+impl Backend for Faulty {
+    /// # Panics
+    ///
+    /// If it was told to.
+    fn decide<'a>(&'a self, charges: &'a [Charge<'a>], mode: Mode) -> Reply<'a, Verdict> {
+        self.0.calls.fetch_add(1, Ordering::Relaxed);
+        match self.next() {
+            None => self.0.backend.decide(charges, mode),
+            Some(Fault::Refuse(kind)) => Soon::now(Err(error(kind).nothing_charged())),
+            Some(Fault::Lose(kind)) => Soon::later(async move {
+                self.0.backend.decide(charges, mode).await?;
+                Err(error(kind))
+            }),
+            Some(Fault::Hang) => Soon::later(future::pending()),
+            Some(Fault::Panic) => panic!("a fault"),
+        }
+    }
+
+    fn refund<'a>(&'a self, charges: &'a [Charge<'a>], at: u64) -> Reply<'a, ()> {
+        self.0.backend.refund(charges, at)
+    }
+
+    fn initialize(&self) -> Reply<'_, ()> {
+        Soon::later(async {
+            // As a store does that has to be reached first, so that others come meanwhile.
+            tokio::task::yield_now().await;
+            self.0.initialized.fetch_add(1, Ordering::Relaxed);
+            if self.0.starts.load(Ordering::Relaxed) {
+                self.0.backend.initialize().await
+            } else {
+                Err(error(ErrorKind::Connection))
+            }
+        })
+    }
+
+    fn reset(&self) -> Reply<'_, ()> {
+        self.0.backend.reset()
+    }
+
+    fn close(&self) -> Reply<'_, ()> {
+        self.0.backend.close()
+    }
+
+    fn board(&self) -> Option<&dyn Board> {
+        self.0.backend.board()
+    }
+
+    fn address(&self) -> *const () {
+        Arc::as_ptr(&self.0).cast()
+    }
+}
