@@ -10,7 +10,8 @@ impl Throttle {
     /// never those of two versions.
     ///
     /// A limit that changes goes on from what was used; another period, another strategy or another backend begins
-    /// anew: see the guide's page [about the registry](https://docs.rs/throttle/latest/throttle/guide/registry/index.html#changes-while-it-runs).
+    /// anew: the guide says on its page about the
+    /// registry what that means for each strategy.
     ///
     /// One event at level INFO says what has changed. Settings that held before are found again, and anything else takes
     /// about a kilobyte for as long as the throttle lives: make settings that you switch between once.
