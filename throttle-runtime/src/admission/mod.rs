@@ -243,9 +243,17 @@ impl Admission<'_> {
         Err(Rejection::throttled(&ticket.throttle, &ticket.policy, decision.clone(), error, head))
     }
 
+    /// The tickets that are decided, each with its own decision: there may be others before it that are not.
+    pub(crate) fn decided(&self) -> impl Iterator<Item = (&Ticket<'_>, &Decided)> {
+        self.tickets
+            .iter()
+            .zip(&self.decided)
+            .filter_map(|(ticket, decided)| Some((ticket, decided.as_ref()?)))
+    }
+
     /// Counts what was charged: as allowed, or as this if it was given back.
     fn count_charges(&self, event: Event) {
-        for (ticket, decided) in self.tickets.iter().zip(self.decided.iter().flatten()) {
+        for (ticket, decided) in self.decided() {
             if decided.charged.is_some() {
                 ticket.throttle.count(if ticket.policy.dry_run { Event::Allowed } else { event });
             }
@@ -255,7 +263,7 @@ impl Admission<'_> {
     /// Gives back what was taken for a request that then did not go on. A dry run keeps what it took: it
     /// counts what came, not what passed.
     async fn give_back(&self) {
-        for (ticket, decided) in self.tickets.iter().zip(self.decided.iter().flatten()) {
+        for (ticket, decided) in self.decided() {
             if let Some(charged) = decided.charged.filter(|_| !ticket.policy.dry_run) {
                 backend::refund(ticket, charged).await;
             }

@@ -16,7 +16,7 @@ pub(crate) fn by_one<B>(response: &mut Response<B>, policy: &Policy, quota: &Quo
 
 /// All of these admitted it.
 pub(crate) fn by_several<B>(response: &mut Response<B>, admission: &Admission<'_>) {
-    for (ticket, decided) in admission.tickets.iter().zip(admission.decided.iter().flatten()) {
+    for (ticket, decided) in admission.decided() {
         complete(response, &ticket.policy, decided.decision.quotas());
     }
 }
