@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use throttle::backend::{Backend, Charge, Memory, Mode, Reply, Verdict};
+use throttle::backend::{Backend, Charge, Held, Memory, Mode, Place, Places, Reply, Verdict};
 use throttle::{BackendError, ErrorKind, ManualClock, Soon};
 
 /// What a faulty backend does with a request.
@@ -125,5 +125,22 @@ impl Backend for Faulty {
 
     fn reset(&self) -> Reply<'_, ()> {
         self.0.memory.reset()
+    }
+
+    fn places(&self) -> Option<&dyn Places> {
+        Some(self)
+    }
+}
+
+impl Places for Faulty {
+    fn take<'a>(&'a self, place: &'a Place<'a>) -> Reply<'a, Option<Held>> {
+        self.0.calls.fetch_add(1, Ordering::Relaxed);
+        match self.fault() {
+            Fault::None => self.0.memory.take(place),
+            Fault::Refuses(kind) => Soon::now(Err(error(kind).nothing_charged())),
+            Fault::Loses(kind) => Soon::now(Err(error(kind))),
+            Fault::Panics => panic!("a fault"),
+            Fault::Hangs => Soon::later(std::future::pending()),
+        }
     }
 }

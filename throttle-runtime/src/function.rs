@@ -1,6 +1,7 @@
 //! The edge for functions that are not handlers.
 
-use crate::admission::{self, KnownKeys, Rejection, Stop};
+use crate::admission::{self, KnownKeys};
+use crate::backend::Held;
 use crate::plug::Head;
 use crate::{Key, Refused, Registry, Site};
 
@@ -23,16 +24,14 @@ impl<T, E: From<Refused>> Outcome for Result<T, E> {
     }
 }
 
-/// Decides a call against all sites of its function.
-pub async fn enter<const N: usize>(sites: &'static [Site; N], keys: [Option<Key>; N]) -> Result<(), Refused> {
+/// Decides a call against all sites of its function. It is in flight as long as what this returns is there.
+pub async fn enter<const N: usize>(
+    sites: &'static [Site; N],
+    keys: [Option<Key>; N],
+) -> Result<Vec<Held>, Refused> {
     let registry = Registry::in_charge();
     let mut parts = ::http::Request::new(()).into_parts().0;
     let mut head = Head { parts: &mut parts, state: &(), common: registry.common(), is_request: false };
-    match admission::admit(sites, keys, &mut KnownKeys::default(), &mut head, &registry).await {
-        Ok(_) => Ok(()),
-        Err(Rejection::Throttled(throttled, _)) => Err(throttled.into()),
-        Err(Rejection::Stopped(Stop::Failed(error))) => Err(error.into()),
-        Err(Rejection::Stopped(Stop::Answered(_))) => Err(crate::throttle::no_request().into()),
-        Err(Rejection::Misconfigured(error)) => Err(error.into()),
-    }
+    let admission = admission::admit(sites, keys, &mut KnownKeys::default(), &mut head, &registry).await?;
+    Ok(admission.held)
 }

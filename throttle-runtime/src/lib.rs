@@ -16,6 +16,7 @@ mod failure;
 mod fingerprint;
 mod function;
 mod http;
+mod in_flight;
 pub mod key;
 pub mod plug;
 mod policy;
@@ -55,6 +56,7 @@ pub use failure::{
 };
 pub use function::Outcome;
 pub use http::{Generation, Headers, ProxyHeader, When};
+pub use in_flight::InFlight;
 pub use key::{Identity, Key};
 pub use rate::{Rate, RateError, Rates};
 pub use registry::{Registry, RegistryBuilder, Scoped, registry};

@@ -8,7 +8,7 @@ use crate::failure::{Carry, Rescue};
 use crate::fingerprint::Domain;
 use crate::http::Headers;
 use crate::http::fields::Advertised;
-use crate::plug::{Ask, role};
+use crate::plug::{Ask, Call, role, wrap};
 use crate::registry::Member;
 use crate::rule::Rules;
 use crate::strategy::{Arrival, State, Strategy};
@@ -31,6 +31,8 @@ pub(crate) struct Policy {
     pub(crate) class: Option<&'static dyn Ask<role::class>>,
     /// The cost, where it is the same for every request.
     pub(crate) units: Option<u64>,
+    /// How many requests may be in flight at once.
+    pub(crate) concurrency: Option<Concurrency>,
     pub(crate) primary: Member,
     pub(crate) on_error: &'static dyn Ask<role::on_error>,
     /// What is tried before `on_error` has the word.
@@ -54,6 +56,17 @@ pub(crate) struct Policy {
     pub(crate) settings: Settings,
 }
 
+/// A limit on what is in flight at once.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Concurrency {
+    pub(crate) limit: u32,
+    /// After which time the place of a process that is gone is free again.
+    pub(crate) lease: Duration,
+}
+
+/// The rate of a throttle that limits only what is in flight.
+const NO_RATE: &dyn Ask<role::rate> = &wrap::<role::rate, _, _, Call>(Rate::UNLIMITED);
+
 impl Policy {
     /// Settles `settings`, whose values were checked where they are said, on a backend.
     pub(crate) fn new(
@@ -65,7 +78,9 @@ impl Policy {
         let settings = settings.or(Settings::BUILT_IN);
         // Everything but the rate has a built-in default.
         let policy = Self::settled(name, settings, primary, rescue).ok_or_else(|| {
-            ConfigError::one(format!("`{uid}` has no rate: give it one such as \"100/min\""))
+            ConfigError::one(format!(
+                "`{uid}` has no rate: give it one such as \"100/min\", or limit what is in flight by `concurrent`"
+            ))
         })?;
         match policy.too_tight() {
             Some((cost, rate)) => Err(ConfigError::one(format!(
@@ -91,7 +106,9 @@ impl Policy {
         primary: &Member,
         rescue: Option<Arc<Rescue>>,
     ) -> Option<Self> {
-        let (rate, cost, deadline) = (settings.rate?, settings.cost?, settings.deadline?);
+        let (cost, deadline, lease) = (settings.cost?, settings.deadline?, settings.lease?);
+        let concurrency = settings.concurrent.map(|limit| Concurrency { limit, lease });
+        let rate = settings.rate.or(concurrency.map(|_| NO_RATE))?;
         let tries = rescue.is_some();
         let usual = rescue.as_ref().map_or(deadline, |rescue| rescue.budget(deadline));
         let rates = rate.value().and_then(Result::ok);
@@ -106,6 +123,7 @@ impl Policy {
             cost,
             class: settings.class,
             units: cost.value().and_then(Result::ok),
+            concurrency,
             primary: primary.clone(),
             on_error: settings.on_error?,
             rescue,
@@ -137,7 +155,8 @@ impl Policy {
             && !self.dry_run
             && self.class.is_none()
             && self.primary.backend.engine().is_some();
-        let ways = self.domain.zip(limited).filter(|_| !self.dry_run && self.class.is_none());
+        let plain = !self.dry_run && self.class.is_none() && self.concurrency.is_none();
+        let ways = self.domain.zip(limited).filter(|_| plain);
         self.short =
             ways.and_then(|(domain, rates)| Short::new(&*self.primary.backend, domain, self.strategy, rates));
         self

@@ -301,38 +301,53 @@ impl Throttle {
     }
 
     async fn decision(&self, hit: Hit<'_>, mode: Mode) -> Result<Decision, BackendError> {
+        let mut parts = None;
+        match self.ticket(hit, mode, &mut parts).await? {
+            Ok(ticket) if ticket.is_charged() || mode == Mode::Peek => {
+                admission::decide_one(&ticket, mode, &mut self.empty_head(&mut parts)).await
+            }
+            // Nobody could say when the use ends, so it takes no place.
+            Ok(_) => Ok(Decision::passed(Source::Unlimited)),
+            Err(source) => Ok(Decision::passed(source)),
+        }
+    }
+
+    /// What a use comes to, or why the throttle does not apply.
+    pub(crate) async fn ticket(
+        &self,
+        hit: Hit<'_>,
+        mode: Mode,
+        parts: &mut Option<Parts>,
+    ) -> Result<Result<Ticket<'_>, Source>, BackendError> {
         if !self.is_enabled() {
-            return Ok(Decision::passed(Source::Disabled));
+            return Ok(Err(Source::Disabled));
         }
         let policy = self.policy();
-        let mut parts = None;
+        let by_rate_only = policy.concurrency.is_none();
         let rates = match hit.rates.map(|rates| *rates).or(policy.rates) {
             Some(rates) => rates,
-            None => policy.rate.ask(&mut self.empty_head(&mut parts)).await.map_err(|_| no_request())?,
+            None => policy.rate.ask(&mut self.empty_head(parts)).await.map_err(|_| no_request())?,
         };
-        if rates.is_unlimited() {
-            return Ok(Decision::passed(Source::Unlimited));
+        if by_rate_only && rates.is_unlimited() {
+            return Ok(Err(Source::Unlimited));
         }
         let cost = match hit.cost {
             Some(cost) => cost,
-            None => policy.cost.ask(&mut self.empty_head(&mut parts)).await.map_err(|_| no_request())?,
+            None => policy.cost.ask(&mut self.empty_head(parts)).await.map_err(|_| no_request())?,
         };
-        if cost == 0 && mode == Mode::Take {
-            return Ok(Decision::passed(Source::Free));
+        if by_rate_only && cost == 0 && mode == Mode::Take {
+            return Ok(Err(Source::Free));
         }
         let class = match (hit.class, policy.class) {
             (Some(class), _) => class,
-            (None, Some(class)) => {
-                class.ask(&mut self.empty_head(&mut parts)).await.map_err(|_| no_request())?
-            }
+            (None, Some(class)) => class.ask(&mut self.empty_head(parts)).await.map_err(|_| no_request())?,
             (None, None) => Class::NONE,
         };
         let terms = Terms { key: hit.payer.into_key(), rates, cost, class };
-        let ticket = Ticket::new(Cow::Borrowed(self), Arc::clone(policy), terms);
-        admission::decide_one(&ticket, mode, &mut self.empty_head(&mut parts)).await
+        Ok(Ok(Ticket::new(Cow::Borrowed(self), Arc::clone(policy), terms)))
     }
 
-    fn empty_head<'a>(&'a self, parts: &'a mut Option<Parts>) -> Head<'a> {
+    pub(crate) fn empty_head<'a>(&'a self, parts: &'a mut Option<Parts>) -> Head<'a> {
         let parts = parts.get_or_insert_with(|| http::Request::new(()).into_parts().0);
         Head { parts, state: &(), common: &self.0.common, is_request: false }
     }

@@ -7,6 +7,7 @@ mod known_keys;
 #[cfg(feature = "ws")]
 mod one;
 mod part;
+mod places;
 mod probe;
 mod react;
 mod stages;
@@ -25,13 +26,14 @@ pub(crate) use one::hit;
 pub(crate) use stages::{decide, decide_one};
 pub(crate) use ticket::{Stop, Terms, Ticket};
 
-use crate::backend::Mode;
+use crate::backend::{Held, Mode};
 use crate::counters::Event;
 use crate::plug::{Ask, Head, role};
 use crate::policy::Policy;
 use crate::registry::Registry;
+use crate::throttle::no_request;
 use crate::throttled::{Denial, Throttled};
-use crate::{BackendError, ConfigError, Decision, Key, Site, Throttle};
+use crate::{BackendError, ConfigError, Decision, Key, Refused, Site, Source, Throttle};
 #[cfg(any(feature = "axum", feature = "tower"))]
 use crate::{Hit, Identity, Quota, rule};
 
@@ -47,6 +49,18 @@ pub(crate) enum Rejection {
     Stopped(Stop),
     /// There is no throttle.
     Misconfigured(ConfigError),
+}
+
+/// Of a call that is no request: there is no response to make.
+impl From<Rejection> for Refused {
+    fn from(rejection: Rejection) -> Self {
+        match rejection {
+            Rejection::Throttled(throttled, _) => throttled.into(),
+            Rejection::Stopped(Stop::Failed(error)) => error.into(),
+            Rejection::Stopped(Stop::Answered(_)) => no_request().into(),
+            Rejection::Misconfigured(error) => error.into(),
+        }
+    }
 }
 
 impl Rejection {
@@ -73,6 +87,14 @@ pub(crate) struct Decided {
     charged: Option<Charged>,
 }
 
+impl Decided {
+    /// Whether the request has something that it could give back.
+    fn took(&self) -> bool {
+        self.charged.is_some()
+            || (self.decision.source() == Source::Concurrency && self.decision.is_allowed())
+    }
+}
+
 /// What was taken.
 #[derive(Clone, Copy)]
 pub(crate) struct Charged {
@@ -82,10 +104,12 @@ pub(crate) struct Charged {
     by_standby: Option<u64>,
 }
 
-/// The tickets of one request, and their decisions as far as they are made.
+/// The tickets of one request, their decisions as far as they are made, and its places.
 pub(crate) struct Admission<'a> {
     pub(crate) tickets: SmallVec<[Ticket<'a>; 1]>,
     pub(crate) decided: SmallVec<[Option<Decided>; 1]>,
+    /// Its places among those that are in flight.
+    pub(crate) held: Vec<Held>,
 }
 
 /// Decides a request against all sites of a function, in reading order. `keys` has a key for each site whose
@@ -116,6 +140,11 @@ impl<'a, 'k> Drawn<'a, 'k> {
         Self { tickets: SmallVec::new_const(), known }
     }
 
+    /// Adds a ticket that is there already.
+    pub(crate) fn add(&mut self, ticket: Ticket<'a>) {
+        self.tickets.push(ticket);
+    }
+
     /// Adds the ticket of the next throttle, if it applies. A key that is given is that of the function's arguments.
     pub(crate) async fn draw(
         &mut self,
@@ -133,13 +162,14 @@ impl<'a, 'k> Drawn<'a, 'k> {
     /// Decides the request.
     pub(crate) async fn decide(self, head: &mut Head<'_>) -> Result<Admission<'a>, Rejection> {
         let decided = self.tickets.iter().map(|_| None).collect();
-        let mut admission = Admission { tickets: self.tickets, decided };
+        let mut admission = Admission { tickets: self.tickets, decided, held: Vec::new() };
         match admission.decide(head).await {
             Ok(()) => {
                 admission.count_charges(Event::Allowed);
                 Ok(admission)
             }
             Err(rejection) => {
+                admission.held.clear();
                 admission.give_back().await;
                 admission.count_charges(Event::GivenBack);
                 Err(rejection)
@@ -182,6 +212,10 @@ pub(crate) fn at_once(throttle: &Throttle, head: &Head<'_>) -> Option<AtOnce> {
 impl Admission<'_> {
     /// Decides the tickets in reading order, those on one backend together, until one ends the request.
     async fn decide(&mut self, head: &mut Head<'_>) -> Result<(), Rejection> {
+        if self.tickets.iter().any(|ticket| ticket.policy.concurrency.is_some()) {
+            // Its future would be part of that of every decision.
+            Box::pin(self.take_places(head)).await?;
+        }
         for first in 0..self.tickets.len() {
             if self.decided[first].is_none() {
                 let group = self.together_with(first);
@@ -254,7 +288,7 @@ impl Admission<'_> {
     /// Counts what was charged: as allowed, or as this if it was given back.
     fn count_charges(&self, event: Event) {
         for (ticket, decided) in self.decided() {
-            if decided.charged.is_some() {
+            if decided.took() {
                 ticket.throttle.count(if ticket.policy.dry_run { Event::Allowed } else { event });
             }
         }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use axum::response::Response;
 
+use super::until_end;
 use crate::Quota;
 use crate::admission::Admission;
 use crate::http::passed;
@@ -40,7 +41,10 @@ impl Permit {
         match self.0 {
             By::Nobody => {}
             By::One(policy, quota) => passed::by_one(&mut response, policy, &quota),
-            By::Several(admission) => passed::by_several(&mut response, &admission),
+            By::Several(admission) => {
+                passed::by_several(&mut response, &admission);
+                until_end(&mut response, admission.held);
+            }
         }
         response
     }

@@ -288,6 +288,9 @@ impl Registry {
         let by_default = own.on_error.or(theirs.on_error).is_none();
         let rescue = recovery.map(|recovery| self.rescue(uid, &recovery, primary, by_default)).transpose();
         let rescue = rescue.map_err(|problem| problems.push(problem)).ok().flatten();
+        if settings.concurrent.is_some() {
+            problems.extend(report::without_places(uid, primary, rescue.as_deref()));
+        }
         if !problems.is_empty() {
             return Err(problems);
         }

@@ -22,12 +22,17 @@ pub(super) enum Permit {
 }
 
 impl Permit {
-    /// Adds what the decision says about the limits.
-    pub(super) fn complete<B>(&self, response: &mut Response<B>) {
+    /// Adds what the decision says about the limits, and lets the request hold its places for as long as the body is
+    /// known to take.
+    pub(super) fn complete<B: 'static>(self, response: &mut Response<B>) {
         match self {
             Self::Bypassed => {}
-            Self::One(throttle, quota) => passed::by_one(response, throttle.policy(), quota),
-            Self::Several(admission) => passed::by_several(response, admission),
+            Self::One(throttle, quota) => passed::by_one(response, throttle.policy(), &quota),
+            Self::Several(admission) => {
+                passed::by_several(response, &admission);
+                #[cfg(feature = "axum")]
+                crate::axum::until_end(response, admission.held);
+            }
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -65,8 +66,10 @@ where
         };
         let answer = ready!(inner.poll(context));
         this.inner.set(None);
+        // Its places are not those of this future any more, which may be kept for a while.
+        let permit = mem::replace(this.permit, Permit::Bypassed);
         Poll::Ready(answer.map(|mut response| {
-            this.permit.complete(&mut response);
+            permit.complete(&mut response);
             response
         }))
     }
