@@ -63,9 +63,14 @@ fn message(func: &Func, all: &[Args]) -> Result<()> {
             "the first argument is the connection, by a name: write `socket: &mut throttle::ws::Socket`";
         return Err(Error::new(span, message));
     }
-    match all.iter().find_map(|args| args.headers.as_ref()) {
-        Some(headers) => {
-            Err(Error::new(headers.span(), "`headers` belongs to `#[throttle]`: there is no response here"))
+    let headers = |args: &Args| Some((args.headers.as_ref()?.span(), "headers", "there is no response"));
+    let concurrent = |args: &Args| {
+        let why = "the messages of a connection come one after the other";
+        Some((args.concurrent.as_ref()?.span(), "concurrent", why))
+    };
+    match all.iter().find_map(|args| headers(args).or_else(|| concurrent(args))) {
+        Some((span, name, why)) => {
+            Err(Error::new(span, format!("`{name}` belongs to `#[throttle]`: {why} here")))
         }
         None => Ok(()),
     }
