@@ -1,12 +1,14 @@
 //! Requests that are in flight until the test lets them go.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::http::{Request, StatusCode};
 use axum::{body::Body, response::Response};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
+use tokio::time::{sleep, timeout};
 
 use crate::common::send;
 
@@ -24,12 +26,12 @@ impl Gate {
     /// What a request does that is in flight.
     pub(crate) async fn wait(&self) {
         self.inside.add_permits(1);
-        self.open.acquire().await.expect("a gate").forget();
+        soon(self.open.acquire()).await.expect("a gate").forget();
     }
 
     /// Until so many more are in flight.
     pub(crate) async fn filled(&self, requests: u32) {
-        self.inside.acquire_many(requests).await.expect("a gate").forget();
+        soon(self.inside.acquire_many(requests)).await.expect("a gate").forget();
     }
 
     /// Nobody has come in that was not seen.
@@ -41,6 +43,11 @@ impl Gate {
     pub(crate) fn let_go(&self, requests: usize) {
         self.open.add_permits(requests);
     }
+}
+
+/// Nothing here takes long, unless something is wrong.
+async fn soon<F: Future>(future: F) -> F::Output {
+    timeout(Duration::from_secs(10), future).await.expect("it never happened")
 }
 
 /// A request that is under way.
@@ -59,10 +66,10 @@ pub(crate) async fn status_of(started: JoinHandle<Response>) -> StatusCode {
 
 /// Waits for something that happens behind the back of the test.
 pub(crate) async fn eventually<F: Future<Output = bool>>(mut is: impl FnMut() -> F) {
-    let waited = tokio::time::timeout(std::time::Duration::from_secs(20), async {
+    soon(async {
         while !is().await {
-            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            sleep(Duration::from_millis(5)).await;
         }
-    });
-    waited.await.expect("it never happened");
+    })
+    .await;
 }
