@@ -2,6 +2,7 @@
 #![doc = "[throttle-fn]: macro@throttle_fn"]
 #![doc = "[rates]: guide::rates"]
 #![doc = "[keys]: guide::keys"]
+#![doc = "[concurrency]: guide::concurrency"]
 #![doc = "[costs]: guide::costs"]
 #![doc = "[strategies]: guide::strategies"]
 #![doc = "[answers]: guide::answers"]
@@ -32,7 +33,7 @@ pub use throttle_runtime::{backend, effective, key, outcome, plug, rule, strateg
 
 // How much, by whom, at what cost.
 #[doc(inline)]
-pub use throttle_runtime::{Hit, Identity, Key, Rate, RateError, Rates, Rule};
+pub use throttle_runtime::{Hit, Identity, InFlight, Key, Rate, RateError, Rates, Rule};
 
 // What was decided, and how clients learn of it.
 #[cfg(feature = "axum")]

@@ -296,6 +296,28 @@ async fn what_an_earlier_backend_took_is_given_back() {
     assert_eq!((here.allowed, here.given_back, there.allowed, there.denied), (1, 4, 1, 4));
 }
 
+#[throttle(uid = "around-a", rate = "3/min", key = global)]
+#[throttle(uid = "between", rate = "3/min", key = global, backend = "gone", on_error = "raise")]
+#[throttle(uid = "around-b", rate = "3/min", key = global)]
+async fn around_a_failure() {}
+
+#[tokio::test]
+async fn what_was_taken_around_a_failure_is_given_back_to_whom_it_was_taken_from() {
+    let declared = declared_at(&ManualClock::new()).backend("gone", common::Broken::default());
+    let registry = declared.build().await.expect("a registry");
+    let app = service(Router::new().route("/", route(around_a_failure)), &registry);
+    for _ in 0..2 {
+        assert_eq!(status(&app, "/").await, StatusCode::INTERNAL_SERVER_ERROR);
+    }
+    for uid in ["around-a", "around-b"] {
+        let throttle = registry.get(uid).expect("used");
+        assert_eq!(throttle.stat(throttle::Key::global()).await.expect("a decision").remaining(), Some(3));
+        assert_eq!((throttle.counts().allowed, throttle.counts().given_back), (0, 2), "{uid}");
+    }
+    let between = registry.get("between").expect("used").counts();
+    assert_eq!((between.raised, between.given_back), (2, 0));
+}
+
 #[throttle(uid = "one-call-a", rate = "3/min")]
 #[throttle(uid = "one-call-b", rate = "2/min")]
 #[throttle(uid = "one-call-c", rate = "1/min", dry_run)]

@@ -121,6 +121,37 @@ fn dynamic_rate_goes_by_the_plan() {
     }
 }
 
+/// Asks until that is the answer.
+fn until(example: &Example, path: &str, status: u16) -> process::Answer {
+    let began = Instant::now();
+    loop {
+        let answer = example.get(path);
+        if answer.status == status {
+            return answer;
+        }
+        assert!(began.elapsed() < Duration::from_secs(20), "{answer:?}");
+    }
+}
+
+#[test]
+fn concurrency_limits_what_is_in_flight() {
+    let example = Example::start("concurrency");
+    let endless = [(); 2].map(|()| example.send("GET", "/export?rows=100000", &[], ""));
+    let denied = until(&example, "/export?rows=0", 429);
+    assert_eq!((denied.retry_after(), denied.fields.get("ratelimit")), (1, None));
+    assert_eq!(denied.body, "2 at once are enough\n");
+    let [first, _second] = endless;
+    drop(first);
+    until(&example, "/export?rows=0", 200);
+    let search = example.get("/search");
+    assert_eq!(search.field("ratelimit-policy"), "\"search\";q=30;w=60");
+    let job = example.send("POST", "/cleanup", &[], "");
+    let other = example.send("POST", "/cleanup", &[], "");
+    let mut both = [job.answer().status, other.answer().status];
+    both.sort_unstable();
+    assert_eq!(both, [200, 429]);
+}
+
 #[test]
 fn weighted_cost_charges_what_a_request_weighs() {
     let example = Example::start("weighted_cost");

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`rates`] | how much, in how long; several limits; limits that depend on who asks |
 //! | [`keys`] | who is counted together; addresses, proxies, and who is not counted at all |
+//! | [`concurrency`] | how many at once, whatever the rate |
 //! | [`costs`] | what a request takes from its limits |
 //! | [`strategies`] | how a limit is enforced, and how to write a strategy |
 //! | [`answers`] | what was decided, and what clients are told |
@@ -47,6 +48,7 @@ macro_rules! pages {
 pages! {
     rates: "rates.md",
     keys: "keys.md",
+    concurrency: "concurrency.md",
     costs: "costs.md",
     strategies: "strategies.md",
     answers: "answers.md",

@@ -12,6 +12,7 @@ pub(crate) struct Args {
     pub(crate) shared: Option<Path>,
     pub(crate) uid: Option<LitStr>,
     pub(crate) rate: Option<Expr>,
+    pub(crate) concurrent: Option<Expr>,
     pub(crate) strategy: Option<Expr>,
     pub(crate) key: Option<Expr>,
     pub(crate) cost: Option<Expr>,
@@ -36,8 +37,10 @@ impl Args {
     /// Parses the text between the attribute's parentheses.
     pub(crate) fn parse(tokens: TokenStream, attribute: Span) -> Result<Self> {
         let args = Self::read.parse2(tokens)?;
-        if args.rate.is_none() && args.shared.is_none() {
-            return Err(Error::new(attribute, "`rate` is missing: write `rate = \"100/min\"`"));
+        if args.rate.is_none() && args.shared.is_none() && args.concurrent.is_none() {
+            let message = "`rate` is missing: write `rate = \"100/min\"`, or `concurrent = 10` to limit only how many \
+                           are in flight at once";
+            return Err(Error::new(attribute, message));
         }
         Ok(args)
     }
@@ -77,6 +80,7 @@ impl Args {
         arguments! {
             "uid" => uid,
             "rate" => rate,
+            "concurrent" => concurrent,
             "strategy" => strategy,
             "key" => key,
             "cost" => cost,

@@ -79,7 +79,12 @@ fn message(func: &Func, all: &[Args]) -> Result<()> {
             "the first argument is the connection, by a name: write `socket: &mut throttle::ws::Socket`";
         return Err(Error::new(span, message));
     }
-    all.iter().find_map(of_responses).map_or(Ok(()), |(span, name, why)| misplaced(span, name, why))
+    let concurrent = |args: &Args| {
+        let why = "the messages of a connection come one after the other";
+        Some((args.concurrent.as_ref()?.span(), "concurrent", why))
+    };
+    let wrong = all.iter().find_map(|args| of_responses(args).or_else(|| concurrent(args)));
+    wrong.map_or(Ok(()), |(span, name, why)| misplaced(span, name, why))
 }
 
 /// An argument that makes no sense here, and why.

@@ -148,21 +148,23 @@ fn handler(
 //
 // Output:
 //     async fn send(to: &str) -> Result<u32, AppError> {
-//         if let Err(refused) = { GUARD; enter(&SITES, keys) }.await {
-//             return <Result<u32, AppError> as Outcome>::refused(refused);
-//         }
+//         let __throttle = match { GUARD; enter(&SITES, keys) }.await {
+//             Ok(held) => held,
+//             Err(refused) => return <Result<u32, AppError> as Outcome>::refused(refused),
+//         };
 //         BODY
 //     }
+//
+// What is declared first is dropped last: the call is in flight for as long as the body runs.
 fn function(func: &Func, private: &TokenStream, guard: &TokenStream) -> TokenStream {
     let returned = returned(&func.sig.output);
     let refused = quote_spanned!(returned.span()=> <#returned as #private::Outcome>::refused);
     func.with_body(|statements| {
         quote! {
-            if let ::core::result::Result::Err(__throttle) =
-                { #guard #private::enter(&__THROTTLE_SITES, __throttle_keys) }.await
-            {
-                return #refused(__throttle);
-            }
+            let __throttle = match { #guard #private::enter(&__THROTTLE_SITES, __throttle_keys) }.await {
+                ::core::result::Result::Ok(__throttle) => __throttle,
+                ::core::result::Result::Err(__throttle) => return #refused(__throttle),
+            };
             #statements
         }
     })

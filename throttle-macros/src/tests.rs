@@ -100,6 +100,18 @@ fn a_function_keeps_its_signature() {
 }
 
 #[test]
+fn what_is_in_flight_is_limited_by_a_number_or_a_constant() {
+    handler(
+        "concurrent = 10",
+        r#"
+            #[throttle(rate = "5/s", concurrent = limits::EXPORTS)]
+            async fn export() -> &'static str { "ok" }
+        "#,
+        expect_file!["expanded/concurrent.rs"],
+    );
+}
+
+#[test]
 fn a_mistake_leaves_the_function_as_it_was() {
     handler(
         r#"rate = "5/s", cost = 0"#,

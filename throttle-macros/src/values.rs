@@ -37,6 +37,7 @@ impl Place<'_> {
         let (key_setting, key) = self.key(args.key.as_ref())?;
         let settings = [
             args.rate.as_ref().map(|rate| self.rate(rate)).transpose()?,
+            args.concurrent.as_ref().map(|limit| self.concurrent(limit)).transpose()?,
             args.strategy.as_ref().map(strategy).transpose()?,
             key_setting,
             args.cost.as_ref().map(|cost| self.cost(cost, args)).transpose()?,
@@ -93,6 +94,29 @@ impl Place<'_> {
             Some(Lit::Str(text)) => Ok(self.wrapped("rate", &self.checked("rates", text))),
             Some(other) => Err(Error::new(other.span(), "a rate is a text such as \"100/min\"")),
             None => Ok(self.wrapped("rate", &quote!(#rate))),
+        }
+    }
+
+    fn concurrent(&self, limit: &Expr) -> Result<TokenStream> {
+        let negative = matches!(limit, Expr::Unary(unary) if matches!(unary.op, UnOp::Neg(_)));
+        let wanted = || {
+            Error::new(limit.span(), "`concurrent` is a whole number from 1: how many are in flight at once")
+        };
+        match literal(limit) {
+            _ if negative => Err(wanted()),
+            Some(Lit::Int(number)) => match number.base10_parse::<u32>() {
+                Ok(0) => {
+                    Err(Error::new(number.span(), "a limit of 0 at once lets nobody in: write 1 or more"))
+                }
+                Ok(value) => Ok(quote!(concurrent: #value)),
+                Err(_) => Err(Error::new(number.span(), "`concurrent` fits into 32 bits")),
+            },
+            Some(_) => Err(wanted()),
+            None => {
+                let private = self.private;
+                let checked = respan(quote!(#private::concurrent), limit.span());
+                Ok(quote_spanned!(limit.span()=> concurrent: const { #checked(#limit) }))
+            }
         }
     }
 

@@ -71,7 +71,12 @@ impl Event {
             Source::DryRun => Self::WouldDeny,
             Source::AllowedOnError => Self::AllowedOnError,
             Source::ThrottledOnError => Self::ThrottledOnError,
-            Source::Backend | Source::Cached | Source::Fallback | Source::BreakerOpen | Source::Program => {
+            Source::Backend
+            | Source::Cached
+            | Source::Fallback
+            | Source::BreakerOpen
+            | Source::Concurrency
+            | Source::Program => {
                 if decision.is_allowed() {
                     Self::Allowed
                 } else {

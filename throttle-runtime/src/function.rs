@@ -1,6 +1,7 @@
 //! The edge for functions that are not handlers.
 
-use crate::admission::{self, Drawn, KnownKeys, Rejection, Stop, Told};
+use crate::admission::{self, Drawn, KnownKeys, Told};
+use crate::backend::Held;
 use crate::plug::Head;
 use crate::{Key, Refused, Registry, Site};
 
@@ -23,20 +24,16 @@ impl<T, E: From<Refused>> Outcome for Result<T, E> {
     }
 }
 
-/// Decides a call against all sites of its function.
-pub async fn enter<const N: usize>(sites: &'static [Site; N], keys: [Option<Key>; N]) -> Result<(), Refused> {
+/// Decides a call against all sites of its function. It is in flight as long as what this returns is there.
+pub async fn enter<const N: usize>(
+    sites: &'static [Site; N],
+    keys: [Option<Key>; N],
+) -> Result<Vec<Held>, Refused> {
     let registry = Registry::in_charge();
     let mut parts = ::http::Request::new(()).into_parts().0;
     let mut head = Head { parts: &mut parts, state: &(), common: registry.common(), is_request: false };
     let mut known = KnownKeys::default();
-    match admission::admit(sites, keys, Drawn::new(&mut known, Told::Nobody), &mut head, &registry).await {
-        Ok(_) => Ok(()),
-        Err(Rejection::Throttled(throttled, _)) => Err(throttled.into()),
-        Err(Rejection::Stopped(Stop::Failed(error))) => Err(error.into()),
-        // Lists are about clients, whom only requests have.
-        Err(Rejection::Stopped(Stop::Answered(_) | Stop::Forbidden)) => {
-            Err(crate::throttle::no_request().into())
-        }
-        Err(Rejection::Misconfigured(error)) => Err(error.into()),
-    }
+    let drawn = Drawn::new(&mut known, Told::Nobody);
+    let admission = admission::admit(sites, keys, drawn, &mut head, &registry).await?;
+    Ok(admission.held)
 }

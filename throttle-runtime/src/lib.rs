@@ -17,6 +17,7 @@ mod failure;
 mod fingerprint;
 mod function;
 mod http;
+mod in_flight;
 pub mod key;
 mod network;
 pub mod outcome;
@@ -64,6 +65,7 @@ pub use failure::{
 };
 pub use function::Outcome;
 pub use http::{Generation, Headers, ProxyHeader, When};
+pub use in_flight::InFlight;
 pub use key::{Identity, Key};
 pub use network::Networks;
 pub use rate::{Rate, RateError, Rates};

@@ -9,7 +9,7 @@ use crate::fingerprint::Domain;
 use crate::http::Headers;
 use crate::http::fields::Advertised;
 use crate::network::Lists;
-use crate::plug::{Ask, Judge, role};
+use crate::plug::{Ask, Call, Judge, role, wrap};
 use crate::registry::Member;
 use crate::rule::Rules;
 use crate::settings::Same;
@@ -33,6 +33,8 @@ pub(crate) struct Policy {
     pub(crate) class: Option<&'static dyn Ask<role::class>>,
     /// The cost, where it is the same for every request.
     pub(crate) units: Option<u64>,
+    /// How many requests may be in flight at once.
+    pub(crate) concurrency: Option<Concurrency>,
     pub(crate) primary: Member,
     pub(crate) on_error: &'static dyn Ask<role::on_error>,
     /// What is tried before `on_error` has the word.
@@ -68,6 +70,17 @@ pub(crate) struct Policy {
     pub(crate) updates: Settings,
 }
 
+/// A limit on what is in flight at once.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Concurrency {
+    pub(crate) limit: u32,
+    /// After which time the place of a process that is gone is free again.
+    pub(crate) lease: Duration,
+}
+
+/// The rate of a throttle that limits only what is in flight.
+const NO_RATE: &dyn Ask<role::rate> = &wrap::<role::rate, _, _, Call>(Rate::UNLIMITED);
+
 impl Policy {
     /// Settles `settings`, whose values were checked where they are said, on a backend; or what is wrong with them.
     pub(crate) fn new(
@@ -78,7 +91,11 @@ impl Policy {
     ) -> Result<Self, String> {
         // Everything but the rate has a built-in default.
         let policy = Self::settled(name, settings, primary, updates)
-            .ok_or_else(|| format!("`{uid}` has no rate: give it one such as \"100/min\""))?;
+            .ok_or_else(|| {
+            format!(
+                "`{uid}` has no rate: give it one such as \"100/min\", or limit what is in flight by `concurrent`"
+            )
+        })?;
         if let Some((cost, rate)) = policy.too_tight() {
             return Err(format!(
                 "`{uid}` never lets anything through: its cost of {cost} does not fit {rate}, however long one waits"
@@ -120,7 +137,9 @@ impl Policy {
     }
 
     fn settled(name: &str, settings: Settings, primary: &Member, updates: Settings) -> Option<Self> {
-        let (rate, cost, deadline) = (settings.rate?, settings.cost?, settings.deadline?);
+        let (cost, deadline, lease) = (settings.cost?, settings.deadline?, settings.lease?);
+        let concurrency = settings.concurrent.map(|limit| Concurrency { limit, lease });
+        let rate = settings.rate.or(concurrency.map(|_| NO_RATE))?;
         let rates = rate.value().and_then(Result::ok);
         Some(Self {
             rate,
@@ -133,6 +152,7 @@ impl Policy {
             cost,
             class: settings.class,
             units: cost.value().and_then(Result::ok),
+            concurrency,
             primary: primary.clone(),
             on_error: settings.on_error?,
             rescue: None,
@@ -176,7 +196,7 @@ impl Policy {
             && self.class.is_none()
             && self.primary.backend.engine().is_some();
         // What is told to a handler takes memory in any case.
-        let asks = self.dry_run || self.degrade || self.class.is_some();
+        let asks = self.dry_run || self.degrade || self.class.is_some() || self.concurrency.is_some();
         let ways = self.domain.zip(limited).filter(|_| !asks);
         self.short =
             ways.and_then(|(domain, rates)| Short::new(&*self.primary.backend, domain, self.strategy, rates));

@@ -51,6 +51,13 @@ pub const fn cost(cost: u64, rates: &str) -> u64 {
     cost
 }
 
+/// The limit on what is in flight of a constant, at compile time.
+#[track_caller]
+pub const fn concurrent(limit: u32) -> u32 {
+    assert!(limit > 0, "a limit of 0 at once lets nobody in: write 1 or more");
+    limit
+}
+
 /// The rule of a literal, at compile time.
 #[track_caller]
 pub const fn path(pattern: &'static str) -> Rule {

@@ -7,7 +7,7 @@ use std::fmt;
 use crate::admission::{self, Decided, Ticket};
 use crate::backend::Mode;
 use crate::counters::Event;
-use crate::{BackendError, Decision, Hit, Source, Throttle};
+use crate::{BackendError, Decision, Hit, Throttle};
 
 impl Throttle {
     /// Decides one use and charges it if it fits, as [`hit`](Self::hit) does, and keeps what it takes to give that back.
@@ -47,9 +47,10 @@ impl Throttle {
             Ok(ticket) => ticket,
             Err(source) => return Ok(Reservation { ticket: None, decided: Decided::by_nobody(source) }),
         };
-        let decided = match ticket.cost {
-            0 => Decided::by_nobody(Source::Free),
-            _ => admission::decide_one(&ticket, Mode::Take, &mut head).await?,
+        let decided = if ticket.is_charged() {
+            admission::decide_one(&ticket, Mode::Take, &mut head).await?
+        } else {
+            Decided::by_nobody(ticket.uncharged())
         };
         Ok(Reservation { ticket: Some(ticket), decided })
     }

@@ -70,6 +70,7 @@ settings! {
     /// ```
     pub struct Settings {
         rate: &'static dyn Ask<role::rate>,
+        concurrent: u32,
         strategy: &'static dyn Strategy,
         key: &'static dyn Ask<role::key>,
         cost: &'static dyn Ask<role::cost>,
@@ -88,6 +89,7 @@ settings! {
         degrade: bool,
         deadline: Duration,
         budget: Duration,
+        lease: Duration,
     }
 }
 
@@ -107,6 +109,7 @@ impl Settings {
         dry_run: Some(false),
         degrade: Some(false),
         deadline: Some(Duration::from_millis(100)),
+        lease: Some(Duration::from_secs(60)),
         ..Self::NONE
     };
 
@@ -117,7 +120,12 @@ impl Settings {
         }
         let wrong = [wrong(self.rate), wrong(self.cost), wrong(self.class), wrong(self.on_error)];
         let wrong = wrong.into_iter().flatten().flat_map(|error| error.problems().to_vec());
-        wrong.chain(self.strategy.and_then(Strategy::problem)).collect()
+        let nobody =
+            self.concurrent.filter(|limit| *limit == 0).map(|_| "`concurrent` is 0, which lets nobody in");
+        let short =
+            self.lease.filter(|lease| lease.as_millis() == 0).map(|_| "a lease is at least a millisecond");
+        let places = nobody.into_iter().chain(short).map(ToOwned::to_owned);
+        wrong.chain(self.strategy.and_then(Strategy::problem)).chain(places).collect()
     }
 
     /// Nothing said.
@@ -128,6 +136,36 @@ impl Settings {
     /// The limits: a text, a [`Rate`](crate::Rate), [`Rates`](crate::Rates), or an async fn that answers one.
     pub fn rate<M: 'static>(mut self, rate: impl Arg<role::rate, M, Web<()>> + 'static) -> Self {
         self.rate = Some(keep(rate));
+        self
+    }
+
+    /// How many requests of one identity may be in flight at once, at least 1: alone, or beside a rate, and then both
+    /// hold. On the backends `Memory` and `Redis`, and on those of your own that have
+    /// [`Places`](crate::backend::Places).
+    ///
+    /// ```
+    /// use throttle::{Registry, Settings};
+    ///
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let exports = Registry::current().create("exports", Settings::new().concurrent(1))?;
+    /// let running = exports.enter("alice").await?;
+    /// assert!(exports.enter("alice").await.is_err());
+    /// drop(running);
+    /// assert!(exports.enter("alice").await.is_ok());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// - A request has its place before any rate is charged, and one that finds none takes nothing of the rates. It is
+    ///   free again when the body of the response has ended or is given up; with a `ThrottleLayer`
+    ///   around services whose body is not axum's, when the response is made.
+    /// - It takes one place whatever it costs. Who is exempt, or passed by a rule, takes none.
+    /// - A denial says to come back in a second. Nobody can know when a place is free, and so no header field says how
+    ///   many there are.
+    /// - [`Throttle::hit`](crate::Throttle::hit) takes no place, as nobody could say when it ends:
+    ///   [`enter`](crate::Throttle::enter) does.
+    pub const fn concurrent(mut self, at_once: u32) -> Self {
+        self.concurrent = Some(at_once);
         self
     }
 
@@ -266,6 +304,13 @@ impl Settings {
         self.budget = Some(budget);
         self
     }
+
+    /// After which time the place of a request in flight is free again whose process is gone; a minute unless said
+    /// otherwise, and at least a millisecond. Who is still there says so at half of it, so requests may take as long as they like.
+    pub const fn lease(mut self, lease: Duration) -> Self {
+        self.lease = Some(lease);
+        self
+    }
 }
 
 /// Settings are part of the program, so what they hold is kept for good; functions take no space at all.
@@ -322,7 +367,7 @@ macro_rules! debug_text {
     )* };
 }
 
-debug_text!(&'static dyn Strategy, Headers, Networks, bool, Duration);
+debug_text!(&'static dyn Strategy, Headers, Networks, bool, u32, Duration);
 
 impl Text for &'static str {
     fn text(&self) -> String {

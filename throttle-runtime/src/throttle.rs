@@ -336,8 +336,9 @@ impl Throttle {
             Ok(ticket) => ticket,
             Err(source) => return Ok(Decision::passed(source)),
         };
-        if ticket.cost == 0 && mode == Mode::Take {
-            return Ok(Decision::passed(Source::Free));
+        if !ticket.is_charged() && mode == Mode::Take {
+            // Nobody could say when the use ends, so it takes no place among those in flight.
+            return Ok(Decision::passed(ticket.uncharged()));
         }
         admission::decide_one(&ticket, mode, &mut head).await.map(|decided| decided.decision)
     }
@@ -366,7 +367,8 @@ impl Throttle {
             Some(rates) => rates,
             None => policy.rate.ask(head).await.map_err(|_| no_request())?,
         };
-        if rates.is_unlimited() {
+        // Who limits what is in flight, too, limits whoever comes at whatever rate and cost.
+        if policy.concurrency.is_none() && rates.is_unlimited() {
             return Ok(Err(Source::Unlimited));
         }
         let cost = match hit.cost {

@@ -94,10 +94,30 @@ impl Throttled {
         self.0.policy.as_ref().map_or("", |policy| &policy.primary.name)
     }
 
-    /// What caused the denial: a limit ([`Source::Backend`]) or the backend's failure
-    /// ([`Source::ThrottledOnError`]).
+    /// What caused the denial: a rate ([`Source::Backend`]), the limit on what is in flight
+    /// ([`Source::Concurrency`]) or the backend's failure ([`Source::ThrottledOnError`]).
     pub fn source(&self) -> Source {
         self.0.decision.source()
+    }
+
+    /// How many requests may be in flight at once, if that caused the denial. When one of them ends nobody can know, so
+    /// the wait is a second.
+    ///
+    /// ```
+    /// use throttle::Throttled;
+    ///
+    /// async fn busy(throttled: Throttled) -> (u16, String) {
+    ///     let sentence = match throttled.concurrent() {
+    ///         Some(limit) => format!("{limit} at once are enough"),
+    ///         None => throttled.message(),
+    ///     };
+    ///     (429, sentence)
+    /// }
+    /// # let _ = busy;
+    /// ```
+    pub fn concurrent(&self) -> Option<u32> {
+        let concurrency = self.0.policy.as_ref()?.concurrency?;
+        (self.source() == Source::Concurrency).then_some(concurrency.limit)
     }
 
     /// The backend's error, if that caused the denial.

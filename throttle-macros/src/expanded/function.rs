@@ -1,6 +1,6 @@
 async fn send<T: Body>(&self, to: &str, body: T) -> Result<(), JobError> {
     #![allow(a)]
-    if let ::core::result::Result::Err(__throttle) = {
+    let __throttle = match {
         static __THROTTLE_SITES: [::limiter::__private::Site; 1usize] = [
             ::limiter::__private::Site::new(
                     ::core::concat!(::core::module_path!(), "::", "send"),
@@ -29,10 +29,13 @@ async fn send<T: Body>(&self, to: &str, body: T) -> Result<(), JobError> {
     }
         .await
     {
-        return <Result<
-            (),
-            JobError,
-        > as ::limiter::__private::Outcome>::refused(__throttle);
-    }
+        ::core::result::Result::Ok(__throttle) => __throttle,
+        ::core::result::Result::Err(__throttle) => {
+            return <Result<
+                (),
+                JobError,
+            > as ::limiter::__private::Outcome>::refused(__throttle);
+        }
+    };
     self.post(to, body).await
 }

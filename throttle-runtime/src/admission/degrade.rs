@@ -45,7 +45,7 @@ impl Admission<'_> {
     pub(crate) fn tell(&mut self, request: &mut http::Extensions) {
         let Told::Handler(passed) = &mut self.told else { return };
         let mut told = std::mem::take(passed);
-        for (ticket, decided) in self.tickets.iter().zip(self.decided.iter().flatten()) {
+        for (ticket, decided) in self.decided() {
             if ticket.policy.degrade {
                 let (uid, decision) = (ticket.throttle.uid_shared(), &decided.decision);
                 if decision.is_throttled() {

@@ -9,6 +9,7 @@ mod known_keys;
 #[cfg(feature = "ws")]
 mod one;
 mod part;
+mod places;
 mod probe;
 mod react;
 mod reset;
@@ -36,13 +37,14 @@ pub(crate) use several::{check, commit, share_a_backend};
 pub(crate) use stages::{decide, decide_one};
 pub(crate) use ticket::{Stop, Terms, Ticket};
 
-use crate::backend::Mode;
+use crate::backend::{Held, Mode};
 use crate::counters::Event;
 use crate::plug::{Ask, Head, role};
 use crate::policy::Policy;
 use crate::registry::Registry;
+use crate::throttle::no_request;
 use crate::throttled::{Denial, Throttled};
-use crate::{BackendError, ConfigError, Decision, Key, Site, Source, Throttle};
+use crate::{BackendError, ConfigError, Decision, Key, Refused, Site, Source, Throttle};
 #[cfg(any(feature = "axum", feature = "tower"))]
 use crate::{Hit, Identity, Quota, rule};
 
@@ -58,6 +60,19 @@ pub(crate) enum Rejection {
     Stopped(Stop),
     /// There is no throttle.
     Misconfigured(ConfigError),
+}
+
+/// Of a call that is no request: there is no response to make.
+impl From<Rejection> for Refused {
+    fn from(rejection: Rejection) -> Self {
+        match rejection {
+            Rejection::Throttled(throttled, _) => throttled.into(),
+            Rejection::Stopped(Stop::Failed(error)) => error.into(),
+            // Lists are about clients, whom only requests have.
+            Rejection::Stopped(Stop::Answered(_) | Stop::Forbidden) => no_request().into(),
+            Rejection::Misconfigured(error) => error.into(),
+        }
+    }
 }
 
 impl Rejection {
@@ -91,6 +106,14 @@ impl Decided {
     }
 }
 
+impl Decided {
+    /// Whether the request has something that it could give back.
+    fn took(&self) -> bool {
+        self.charged.is_some()
+            || (self.decision.source() == Source::Concurrency && self.decision.is_allowed())
+    }
+}
+
 /// What was taken.
 #[derive(Clone, Copy)]
 pub(crate) struct Charged {
@@ -100,11 +123,13 @@ pub(crate) struct Charged {
     by_standby: Option<u64>,
 }
 
-/// The tickets of one request, and their decisions as far as they are made.
+/// The tickets of one request, their decisions as far as they are made, and its places.
 pub(crate) struct Admission<'a> {
     pub(crate) tickets: SmallVec<[Ticket<'a>; 1]>,
     pub(crate) decided: SmallVec<[Option<Decided>; 1]>,
     told: Told,
+    /// Its places among those that are in flight.
+    pub(crate) held: Vec<Held>,
 }
 
 /// Decides a request against all sites of a function, in reading order. `keys` has a key for each site whose
@@ -135,6 +160,11 @@ impl<'a, 'k> Drawn<'a, 'k> {
         Self { tickets: SmallVec::new_const(), known, told }
     }
 
+    /// Adds a ticket that is there already.
+    pub(crate) fn add(&mut self, ticket: Ticket<'a>) {
+        self.tickets.push(ticket);
+    }
+
     /// Adds the ticket of the next throttle, if it applies. A key that is given is that of the function's arguments.
     pub(crate) async fn draw(
         &mut self,
@@ -153,7 +183,9 @@ impl<'a, 'k> Drawn<'a, 'k> {
 
     /// Decides the request.
     pub(crate) async fn decide(self, head: &mut Head<'_>) -> Result<Admission<'a>, Rejection> {
-        Admission::of(self.tickets, self.told, head).await
+        let mut admission = Admission::of(self.tickets, self.told);
+        let outcome = admission.enter(head).await;
+        admission.settled(outcome).await
     }
 }
 
@@ -190,25 +222,34 @@ pub(crate) fn at_once<'t>(throttle: &'t Throttle, head: &Head<'_>) -> Option<AtO
 }
 
 impl<'a> Admission<'a> {
-    /// Decides what these tickets come to together, and gives back what was taken if one of them is denied.
-    async fn of(
-        tickets: SmallVec<[Ticket<'a>; 1]>,
-        told: Told,
-        head: &mut Head<'_>,
-    ) -> Result<Self, Rejection> {
+    fn of(tickets: SmallVec<[Ticket<'a>; 1]>, told: Told) -> Self {
         let decided = tickets.iter().map(|_| None).collect();
-        let mut admission = Self { tickets, decided, told };
-        match admission.decide(head).await {
+        Self { tickets, decided, told, held: Vec::new() }
+    }
+
+    /// Counts what was taken, which is given back if the request does not go on.
+    async fn settled(mut self, outcome: Result<(), Rejection>) -> Result<Self, Rejection> {
+        match outcome {
             Ok(()) => {
-                admission.count_charges(Event::Allowed);
-                Ok(admission)
+                self.count_charges(Event::Allowed);
+                Ok(self)
             }
             Err(rejection) => {
-                admission.give_back().await;
-                admission.count_charges(Event::GivenBack);
+                self.held.clear();
+                self.give_back().await;
+                self.count_charges(Event::GivenBack);
                 Err(rejection)
             }
         }
+    }
+
+    /// Takes the places of these tickets among those that are in flight, and decides them.
+    async fn enter(&mut self, head: &mut Head<'_>) -> Result<(), Rejection> {
+        if self.tickets.iter().any(|ticket| ticket.policy.concurrency.is_some()) {
+            // Its future would be part of that of every decision.
+            Box::pin(self.take_places(head)).await?;
+        }
+        self.decide(head).await
     }
 
     /// Decides the tickets in reading order, those on one backend together, until one ends the request.
@@ -276,10 +317,18 @@ impl<'a> Admission<'a> {
         Err(Rejection::throttled(&ticket.throttle, &ticket.policy, decision.clone(), error, head))
     }
 
+    /// The tickets that are decided, each with its own decision: there may be others before it that are not.
+    pub(crate) fn decided(&self) -> impl Iterator<Item = (&Ticket<'_>, &Decided)> {
+        self.tickets
+            .iter()
+            .zip(&self.decided)
+            .filter_map(|(ticket, decided)| Some((ticket, decided.as_ref()?)))
+    }
+
     /// Counts what was charged: as allowed, or as this if it was given back.
     fn count_charges(&self, event: Event) {
-        for (ticket, decided) in self.tickets.iter().zip(self.decided.iter().flatten()) {
-            if decided.charged.is_some() {
+        for (ticket, decided) in self.decided() {
+            if decided.took() {
                 ticket.throttle.count(if ticket.dry { Event::Allowed } else { event });
             }
         }
@@ -288,7 +337,7 @@ impl<'a> Admission<'a> {
     /// Gives back what was taken for a request that then did not go on. A dry run keeps what it took: it
     /// counts what came, not what passed.
     async fn give_back(&self) {
-        for (ticket, decided) in self.tickets.iter().zip(self.decided.iter().flatten()) {
+        for (ticket, decided) in self.decided() {
             if let Some(charged) = decided.charged.filter(|_| !ticket.dry) {
                 backend::refund(ticket, charged).await;
             }

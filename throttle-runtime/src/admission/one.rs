@@ -6,7 +6,7 @@ use super::{KnownKeys, Stop, Ticket, decide_one};
 use crate::backend::Mode;
 use crate::counters::Event;
 use crate::plug::Head;
-use crate::{Decision, Throttle};
+use crate::{Decision, Source, Throttle};
 
 /// Decides one use, and charges it if it fits. Everything is asked as for an attribute.
 pub(crate) async fn hit(
@@ -19,6 +19,11 @@ pub(crate) async fn hit(
         Ok(Err(source)) => return Ok(Decision::passed(source)),
         Err(stop) => return Err(stop),
     };
+    if !ticket.is_charged() {
+        // Nobody could say when a message ends, so it takes no place.
+        throttle.count(Event::Skipped);
+        return Ok(Decision::passed(Source::Unlimited));
+    }
     let decision = decide_one(&ticket, Mode::Take, head).await.map(|decided| decided.decision);
     throttle.count(Event::of(decision.as_ref()));
     decision.map_err(Stop::Failed)

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 
 use super::{Ticket, within};
-use crate::backend::{Charge, Mode};
+use crate::backend::{Charge, Mode, Place};
 use crate::failure::Permit;
+use crate::policy::Concurrency;
 
 /// Asks in a task of its own what would be left to the client of this ticket, which takes nothing.
 pub(super) fn in_background(ticket: &Ticket<'_>, permit: Permit<'_>) {
@@ -14,9 +15,19 @@ pub(super) fn in_background(ticket: &Ticket<'_>, permit: Permit<'_>) {
     let Ok(runtime) = Handle::try_current() else { return };
     let (policy, scope) = (Arc::clone(&ticket.policy), ticket.throttle.scope_shared().clone());
     let (key, rates, permit) = (ticket.key.clone(), ticket.rates, permit.into_owned());
+    let is_charged = ticket.is_charged();
     runtime.spawn(async move {
-        let charge = [Charge::new(&scope, &key, policy.strategy, &rates, 0)];
-        let answer = within(policy.deadline, policy.primary.backend.decide(&charge, Mode::Peek)).await;
+        let backend = &*policy.primary.backend;
+        let answer = match (policy.concurrency, backend.places()) {
+            (Some(Concurrency { lease, .. }), Some(places)) if !is_charged => {
+                let place = Place { scope: &scope, key: &key, limit: 0, lease };
+                within(policy.deadline, places.take(&place)).await.map(drop)
+            }
+            _ => {
+                let charge = [Charge::new(&scope, &key, policy.strategy, &rates, 0)];
+                within(policy.deadline, backend.decide(&charge, Mode::Peek)).await.map(drop)
+            }
+        };
         if answer.is_ok() { permit.succeeded() } else { permit.failed() }
     });
 }

@@ -27,7 +27,10 @@ fn worst<'d>(decisions: impl Iterator<Item = &'d Decision>) -> Option<&'d Decisi
 /// Charges all of them or none, as far as backends are shared, and else gives back what was taken. The answer is the
 /// decision of all, or the denial of one.
 pub(crate) async fn commit(tickets: Tickets<'_>, head: &mut Head<'_>) -> Result<Decision, BackendError> {
-    match Admission::of(tickets, Told::Nobody, head).await {
+    // Nobody could say when such a use ends, so it takes no place among those in flight.
+    let mut admission = Admission::of(tickets, Told::Nobody);
+    let outcome = admission.decide(head).await;
+    match admission.settled(outcome).await {
         Ok(admission) => {
             let decided = admission.decided.into_iter().flatten();
             Ok(Decision::of_all(decided.map(|decided| decided.decision)))

@@ -257,6 +257,6 @@ impl<'s> Stages<'s, '_> {
     }
 }
 
-fn is_open() -> BackendError {
+pub(super) fn is_open() -> BackendError {
     BackendError::new(ErrorKind::BreakerOpen, "the circuit breaker is open").nothing_charged()
 }

@@ -118,7 +118,9 @@ impl<'a> Ticket<'a> {
                 Some(Access::Limited) | None => {}
             }
         }
-        if policy.rates.is_some_and(|rates| rates.is_unlimited()) {
+        // Who limits what is in flight, too, limits whoever comes at whatever rate and cost.
+        let by_rate_only = policy.concurrency.is_none();
+        if by_rate_only && policy.rates.is_some_and(|rates| rates.is_unlimited()) {
             return Ok(Err(Source::Unlimited));
         }
         if let Some(exempt) = policy.exempt
@@ -130,11 +132,11 @@ impl<'a> Ticket<'a> {
             Some(rates) => rates,
             None => policy.rate.ask(head).await?,
         };
-        if rates.is_unlimited() {
+        if by_rate_only && rates.is_unlimited() {
             return Ok(Err(Source::Unlimited));
         }
         let cost = policy.cost.ask(head).await?;
-        if cost == 0 {
+        if by_rate_only && cost == 0 {
             return Ok(Err(Source::Free));
         }
         let class = match policy.class {
@@ -149,6 +151,16 @@ impl<'a> Ticket<'a> {
             Identity::Exempt => Err(Source::Exempt),
             Identity::Key(key) => Ok(Terms { key, rates, cost, class }),
         })
+    }
+
+    /// Whether it is to be charged to a rate. If not, the throttle limits what is in flight.
+    pub(crate) fn is_charged(&self) -> bool {
+        self.cost > 0 && !self.rates.is_unlimited()
+    }
+
+    /// Why it is not.
+    pub(crate) const fn uncharged(&self) -> Source {
+        if self.cost == 0 { Source::Free } else { Source::Unlimited }
     }
 
     /// The time of this process, by which the fallback's part is kept.

@@ -4,6 +4,7 @@ use std::fmt;
 
 use axum::response::Response;
 
+use super::until_end;
 use crate::Quota;
 use crate::admission::{Admission, settled};
 use crate::http::passed;
@@ -40,7 +41,11 @@ impl Permit {
         match self.0 {
             By::Nobody => {}
             By::One(policy, quota) => passed::by_one(&mut response, policy, &quota),
-            By::Several(admission) => return settled(*admission, response),
+            By::Several(mut admission) => {
+                let held = std::mem::take(&mut admission.held);
+                response = settled(*admission, response);
+                until_end(&mut response, held);
+            }
         }
         response
     }

@@ -4,6 +4,7 @@ mod board;
 #[cfg(feature = "memcached")]
 mod memcached;
 mod memory;
+mod places;
 #[cfg(feature = "redis")]
 mod redis;
 mod store;
@@ -19,6 +20,7 @@ pub use memcached::Memcached;
 pub use memory::Engine;
 pub(crate) use memory::Short;
 pub use memory::{Memory, MemoryBuilder};
+pub use places::{Held, Place, Places};
 #[cfg(feature = "redis")]
 pub use redis::{Redis, RedisBuilder};
 pub use store::{Store, Stored};
@@ -172,6 +174,12 @@ pub trait Backend: Debug + Send + Sync + 'static {
         None
     }
 
+    /// Where it is known how many requests are in flight, if the backend has such a place: what
+    /// [`Settings::concurrent`](crate::Settings::concurrent) needs. None unless this says otherwise.
+    fn places(&self) -> Option<&dyn Places> {
+        None
+    }
+
     /// The memory backend's engine, which throttles ask without going through this trait where they can.
     #[doc(hidden)]
     fn engine(&self) -> Option<Arc<Engine>> {
@@ -213,6 +221,10 @@ impl<B: Backend> Backend for Arc<B> {
 
     fn board(&self) -> Option<&dyn Board> {
         (**self).board()
+    }
+
+    fn places(&self) -> Option<&dyn Places> {
+        (**self).places()
     }
 
     fn engine(&self) -> Option<Arc<Engine>> {

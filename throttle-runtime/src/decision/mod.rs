@@ -189,6 +189,9 @@ pub enum Source {
     ThrottledOnError,
     /// The backend decided to deny, or failed, but the throttle runs dry: the request passes.
     DryRun,
+    /// The limit on what is in flight decided: [`Settings::concurrent`](crate::Settings::concurrent). As many requests
+    /// as may be at once are, or one of a throttle without a rate had a place.
+    Concurrency,
     /// The program denied the request itself: [`Throttled::new`](crate::Throttled::new).
     Program,
 }

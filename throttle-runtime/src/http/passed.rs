@@ -16,9 +16,8 @@ pub(crate) fn by_one<B>(response: &mut Response<B>, policy: &Policy, quota: &Quo
 
 /// All of these admitted it, or have told its handler that they did not.
 pub(crate) fn by_several<B>(response: &mut Response<B>, admission: &Admission<'_>) {
-    let decided = admission.tickets.iter().zip(admission.decided.iter().flatten());
     // A dry run tells nobody of its limits.
-    for (ticket, decided) in decided.filter(|(ticket, _)| !ticket.dry) {
+    for (ticket, decided) in admission.decided().filter(|(ticket, _)| !ticket.dry) {
         complete(response, &ticket.policy, decided.decision.quotas(), decided.decision.is_throttled());
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::sync::Arc;
 
-use super::{Declared, Registry, place};
+use super::{Declared, Member, Registry, place};
 use crate::said::Said;
 use crate::{Settings, Site};
 
@@ -39,8 +39,8 @@ impl Registry {
         for site in crate::sites() {
             let Ok(policy) = self.common().settle(&Said::by(site), Settings::NONE) else { continue };
             let (uid, backend, on_error) = (site.uid(), &*policy.primary.name, policy.on_error.describe());
-            let rate = policy.rate.describe();
-            tracing::info!(target: "throttle", uid, rate, backend, on_error, budget = ?policy.budget, "a limit");
+            let (rate, concurrent) = (policy.rate.describe(), policy.settings.concurrent);
+            tracing::info!(target: "throttle", uid, rate, concurrent, backend, on_error, budget = ?policy.budget, "a limit");
         }
     }
 }
@@ -94,6 +94,19 @@ pub(super) fn unknown_backend<'n>(
     declared: impl Iterator<Item = &'n Arc<str>>,
 ) -> String {
     format!("`{uid}` runs on {}", undeclared(name, declared))
+}
+
+/// Of each backend that does not know what is in flight.
+pub(super) fn without_places(uid: &str, primary: &Member, standby: Option<&Member>) -> Vec<String> {
+    let members = [Some(primary), standby].into_iter().flatten();
+    let without = members.filter(|member| member.backend.places().is_none());
+    let problem = |member: &Member| {
+        format!(
+            "`{uid}` on \"{}\": limits on what is in flight need memory or Redis, or a backend that has `places`",
+            member.name
+        )
+    };
+    without.map(problem).collect()
 }
 
 pub(super) fn unknown_fallback<'n>(

@@ -41,6 +41,10 @@ impl Common {
         let breaker = recovery.and_then(|recovery| recovery.breaker);
         let board = breaker.map(|breaker| self.board(uid, breaker)).transpose();
         let board = board.map_err(|problem| problems.push(problem)).ok().flatten().flatten();
+        if settings.concurrent.is_some() {
+            let standby = standby.as_ref();
+            problems.extend(report::without_places(uid, primary, standby));
+        }
         let lists = Lists::open(uid, &settings, self.clock.now());
         let lists = lists.map_err(|problem| problems.push(problem)).ok().flatten();
         let Some(policy) = policy.filter(|_| problems.is_empty()) else { return Err(problems) };

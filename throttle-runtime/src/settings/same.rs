@@ -54,7 +54,7 @@ macro_rules! values {
     )* };
 }
 
-values!(Headers, Networks, bool, Duration, &'static str);
+values!(Headers, Networks, bool, u32, Duration, &'static str);
 
 impl Same for &'static dyn Judge {
     fn same(&self, other: &Self) -> bool {

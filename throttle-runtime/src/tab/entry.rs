@@ -48,7 +48,8 @@ impl<'e> Bill<'e> {
         let mut bill = Self { tickets: SmallVec::new(), free: SmallVec::new() };
         for entry in entries {
             match entry.ticket(charged, head).await? {
-                Ok(ticket) => bill.tickets.push(ticket),
+                Ok(ticket) if ticket.is_charged() => bill.tickets.push(ticket),
+                Ok(ticket) => bill.free.push((&entry.throttle, ticket.uncharged())),
                 Err(source) => bill.free.push((&entry.throttle, source)),
             }
         }

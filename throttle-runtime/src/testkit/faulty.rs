@@ -4,7 +4,7 @@ use std::future;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::backend::{Backend, Board, Charge, Mode, Reply, Verdict};
+use crate::backend::{Backend, Board, Charge, Held, Mode, Place, Places, Reply, Verdict};
 use crate::{BackendError, ErrorKind, Soon};
 
 /// What becomes of a decision that a [`Faulty`] backend is asked for.
@@ -176,11 +176,40 @@ impl Backend for Faulty {
         self.0.backend.close()
     }
 
+    fn forget<'a>(&'a self, charges: &'a [Charge<'a>]) -> Reply<'a, ()> {
+        self.0.backend.forget(charges)
+    }
+
     fn board(&self) -> Option<&dyn Board> {
         self.0.backend.board()
     }
 
+    fn places(&self) -> Option<&dyn Places> {
+        self.0.backend.places().map(|_| self as &dyn Places)
+    }
+
     fn address(&self) -> *const () {
         Arc::as_ptr(&self.0).cast()
+    }
+}
+
+/// A place that is asked for meets what a decision does.
+impl Places for Faulty {
+    fn take<'a>(&'a self, place: &'a Place<'a>) -> Reply<'a, Option<Held>> {
+        self.0.calls.fetch_add(1, Ordering::Relaxed);
+        let take = async move || match self.0.backend.places() {
+            Some(places) => places.take(place).await,
+            None => Err(error(ErrorKind::Store).nothing_charged()),
+        };
+        match self.next() {
+            None => Soon::later(take()),
+            Some(Fault::Refuse(kind)) => Soon::now(Err(error(kind).nothing_charged())),
+            Some(Fault::Lose(kind)) => Soon::later(async move {
+                take().await?;
+                Err(error(kind))
+            }),
+            Some(Fault::Hang) => Soon::later(future::pending()),
+            Some(Fault::Panic) => panic!("a fault"),
+        }
     }
 }

@@ -24,12 +24,20 @@ pub(super) enum Permit {
 }
 
 impl Permit {
-    /// The response with what the decision says about the limits, which it may settle.
-    pub(super) fn respond<B>(self, mut response: Response<B>) -> Response<B> {
+    /// The response with what the decision says about the limits, which it may settle. The request holds its places for as
+    /// long as the body is known to take.
+    pub(super) fn respond<B: 'static>(self, mut response: Response<B>) -> Response<B> {
         match self {
             Self::Bypassed => {}
             Self::One(policy, quota) => passed::by_one(&mut response, &policy, &quota),
-            Self::Several(admission) => return settled(*admission, response),
+            Self::Several(mut admission) => {
+                let held = std::mem::take(&mut admission.held);
+                response = settled(*admission, response);
+                #[cfg(feature = "axum")]
+                crate::axum::until_end(&mut response, held);
+                #[cfg(not(feature = "axum"))]
+                drop(held);
+            }
         }
         response
     }

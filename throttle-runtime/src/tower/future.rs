@@ -66,6 +66,7 @@ where
         };
         let answer = ready!(inner.poll(context));
         this.inner.set(None);
+        // Its places are not those of this future any more, which may be kept for a while.
         let permit = mem::replace(this.permit, Permit::Bypassed);
         Poll::Ready(answer.map(|response| permit.respond(response)))
     }

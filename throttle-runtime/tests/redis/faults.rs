@@ -284,7 +284,10 @@ async fn everything(redis: &Redis, server: &Server) -> Result<(), BackendError> 
     board.post("word", 1, Duration::from_secs(60)).await?;
     assert_eq!(board.read("word").await?, Some(1));
     board.remove("word").await?;
-    redis.reset().await
+    let lease = Duration::from_secs(60);
+    drop(crate::places::take(redis, "a", u32::MAX, lease).await?);
+    redis.reset().await?;
+    redis.close().await
 }
 
 #[tokio::test]

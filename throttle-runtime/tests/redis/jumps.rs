@@ -11,6 +11,7 @@ use throttle_runtime::strategy::{Arrival, State, Step, Strategy};
 use throttle_runtime::{Key, Rate};
 use tokio::time::sleep;
 
+use crate::places::{Process, connect, take};
 use crate::server::{DIRECTORY, Server};
 use crate::strategies::{Request, START, admitted_at_once, each, micros};
 
@@ -212,6 +213,32 @@ async fn who_is_remembered_as_denied_is_asked_about_again_after_a_jump() {
                 assert!(jumped.elapsed() < Duration::from_secs(5), "{name} is locked out by {jump}");
                 sleep(Duration::from_millis(50)).await;
             }
+        }
+    }
+}
+
+/// By an hour either way: who is in flight keeps the place, and whoever is gone has lost it a lease later.
+#[tokio::test]
+async fn who_is_in_flight_stays_so_through_a_jump_and_who_is_gone_does_not() {
+    const LEASE: Duration = Duration::from_secs(1);
+    let skewed = Skewed::start();
+    let redis = connect(skewed.server.backend()).await;
+    let full = async || take(&redis, "a", 1, LEASE).await.expect("an answer").is_none();
+    for jump in [-HOUR, HOUR] {
+        let process = Process::start();
+        let _held = process.hold(&skewed.server, 1, LEASE).await;
+        skewed.jump(jump);
+        if jump < 0 {
+            assert!(full().await, "nobody else comes in");
+        }
+        // It has said again that it is there.
+        sleep(LEASE / 2 + Duration::from_millis(100)).await;
+        assert!(full().await);
+        drop(process);
+        let gone = Instant::now();
+        while full().await {
+            assert!(gone.elapsed() < LEASE + Duration::from_millis(300), "locked out by {jump}");
+            sleep(Duration::from_millis(10)).await;
         }
     }
 }

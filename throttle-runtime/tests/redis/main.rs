@@ -21,6 +21,7 @@ mod model;
 mod moves;
 mod nodes;
 mod outages;
+mod places;
 mod runtimes;
 mod sentinel;
 #[path = "../served/mod.rs"]

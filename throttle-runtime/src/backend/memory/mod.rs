@@ -5,6 +5,7 @@ mod exact;
 mod fast;
 mod forget;
 mod forgotten;
+mod in_flight;
 mod index;
 mod page;
 mod segment;
@@ -18,9 +19,11 @@ use std::fmt;
 use std::sync::Arc;
 
 pub(crate) use self::fast::Short;
+use self::in_flight::InFlight;
+pub(in crate::backend) use self::in_flight::Taken;
 use self::table::Table;
 use self::time::Time;
-use super::{Backend, Charge, Mode, Reply, Verdict};
+use super::{Backend, Charge, Mode, Places, Reply, Verdict};
 use crate::Soon;
 use crate::clock::Clock;
 use crate::fingerprint::Secret;
@@ -39,6 +42,8 @@ use crate::fingerprint::Secret;
 ///   Nobody can use that to be forgotten: what the greatest forgotten state of a throttle had used counts as
 ///   used for all newcomers of that throttle, until it would have expired. Such evictions are
 ///   [counted](Memory::evictions).
+/// - Who is in flight is known beside the states, for as long as they are: it neither expires nor makes room, and a
+///   reset does not forget it.
 /// - Where a period is long, the time is that of the kernel's last tick, 1 to 10 milliseconds late: a denial
 ///   may last that much longer than it must, but whoever has waited is admitted, since in the last second of a
 ///   wait the exact time is asked. Which periods are long is said at [`MemoryBuilder::clock`].
@@ -57,6 +62,7 @@ pub struct Engine {
     secret: Secret,
     table: Table,
     time: Time,
+    in_flight: InFlight,
 }
 
 /// Settings of a [`Memory`] backend.
@@ -120,7 +126,7 @@ impl MemoryBuilder {
     pub fn build(self) -> Memory {
         let time = Time::new(self.clock);
         let table = Table::new(self.max_keys.max(64), time.now());
-        Memory(Arc::new(Engine { secret: Secret::of_process(), table, time }))
+        Memory(Arc::new(Engine { secret: Secret::of_process(), table, time, in_flight: InFlight::new() }))
     }
 }
 
@@ -142,6 +148,10 @@ impl Backend for Memory {
     fn reset(&self) -> Reply<'_, ()> {
         self.0.table.clear();
         Soon::now(Ok(()))
+    }
+
+    fn places(&self) -> Option<&dyn Places> {
+        Some(self)
     }
 
     fn engine(&self) -> Option<Arc<Engine>> {

@@ -10,6 +10,7 @@ use super::Redis;
 use super::connect::Place;
 use super::denied::Denied;
 use super::engine::Engine;
+use super::places::Leases;
 use crate::ConfigError;
 use crate::clock::Clock;
 
@@ -128,7 +129,8 @@ impl RedisBuilder {
         let address = self.place.to_string();
         let servers = self.place.settle(&self.namespace, self.max_in_flight)?;
         let denied = self.remember_denied.then(Denied::new);
-        let engine = Engine { servers, namespace: self.namespace, clock: self.clock, denied };
+        let (namespace, clock) = (self.namespace, self.clock);
+        let engine = Engine { servers, namespace, clock, denied, leases: Leases::default() };
         Ok(Redis { engine, address })
     }
 }

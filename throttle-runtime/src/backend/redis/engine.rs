@@ -5,6 +5,7 @@ use std::sync::Arc;
 use redis::Value;
 
 use super::denied::Denied;
+use super::places::Leases;
 use super::question::{Question, States};
 use super::servers::Servers;
 use crate::BackendError;
@@ -17,6 +18,7 @@ pub(super) struct Engine {
     pub(super) namespace: String,
     pub(super) clock: Option<Arc<dyn Clock>>,
     pub(super) denied: Option<Denied>,
+    pub(super) leases: Leases,
 }
 
 impl Engine {

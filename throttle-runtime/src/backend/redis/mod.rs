@@ -9,6 +9,7 @@ mod denied;
 mod engine;
 mod failure;
 mod names;
+mod places;
 mod question;
 mod reset;
 mod scripted;
@@ -22,7 +23,7 @@ pub use self::builder::RedisBuilder;
 use self::connect::Place;
 use self::engine::Engine;
 use self::question::Question;
-use super::{Backend, Board, Charge, Mode, Reply, Verdict};
+use super::{Backend, Board, Charge, Mode, Places, Reply, Verdict};
 use crate::{ConfigError, Soon};
 
 /// State in a Redis server (6.2 or later, or Valkey), which any number of processes share.
@@ -43,6 +44,10 @@ use crate::{ConfigError, Soon};
 /// - What was denied is denied from memory for up to a second, as long as the strategy would: floods of denied
 ///   requests do not reach Redis. So a [reset](crate::Registry::reset) or a refund by another process may take
 ///   that second to be noticed.
+/// - Who is [in flight](crate::Settings::concurrent) is a sorted set for each identity, by the clock of the server. A place
+///   is taken in one round trip and freed behind the back of the request. Those of a process that is gone are free
+///   after their [lease](crate::Settings::lease), also if the clock jumps back; if it jumps ahead they are free at once, and as many more may
+///   come until half a lease later. A reset forgets none of them.
 /// - Names of states hold digests, not keys. Values are the words of a [`State`](crate::strategy::State).
 ///
 /// With the feature `redis-tls`, a URL that begins with `rediss://` is connected to by TLS. The algorithms are those that
@@ -52,7 +57,7 @@ use crate::{ConfigError, Soon};
 /// [database](RedisBuilder::database) with another number:
 ///
 /// ```text
-/// ACL SETUSER throttle on >password ~throttle:* +ping +role +script|load +evalsha +eval +time +mget +set +del +scan +unlink
+/// ACL SETUSER throttle on >password ~throttle:* +ping +role +script|load +evalsha +eval +time +mget +set +del +scan +unlink +zadd +zcard +zrem +zrangebyscore +zremrangebyscore +pexpire
 /// ```
 ///
 /// Where Redis makes room by evicting keys, limits are forgotten: let it refuse instead (`noeviction`). Requests that
@@ -192,12 +197,24 @@ impl Backend for Redis {
         Soon::later(self.engine.reset())
     }
 
+    /// Places that are about to be free again are freed first.
     fn close(&self) -> Reply<'_, ()> {
-        self.engine.servers.close();
-        Soon::now(Ok(()))
+        if self.engine.leases.are_over() {
+            self.engine.servers.close();
+            return Soon::now(Ok(()));
+        }
+        Soon::later(async {
+            self.engine.leases.end().await;
+            self.engine.servers.close();
+            Ok(())
+        })
     }
 
     fn board(&self) -> Option<&dyn Board> {
+        Some(self)
+    }
+
+    fn places(&self) -> Option<&dyn Places> {
         Some(self)
     }
 }

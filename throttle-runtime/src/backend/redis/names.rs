@@ -5,7 +5,8 @@ use std::sync::Arc;
 use itoa::Buffer;
 use sha2::{Digest, Sha256};
 
-use crate::backend::Charge;
+use crate::Key;
+use crate::backend::{Charge, Place};
 
 /// Where the states of a charge are: `namespace:{identity}:throttle:limit`.
 ///
@@ -20,7 +21,6 @@ pub(super) struct Names {
 
 impl Names {
     pub(super) fn new(namespace: &str, charge: &Charge<'_>) -> Self {
-        let identity = Sha256::digest(charge.key.as_bytes());
         let mut domain = Sha256::new();
         for part in [charge.scope, charge.strategy.name()] {
             domain.update(part);
@@ -32,9 +32,7 @@ impl Names {
         }
         let mut start = String::with_capacity(namespace.len() + 56);
         start.push_str(namespace);
-        start.push_str(":{");
-        push_hex(&mut start, &identity[..16]);
-        start.push_str("}:");
+        push_identity(&mut start, charge.key);
         push_hex(&mut start, &domain.finalize()[..8]);
         start.push(':');
         Self { common: start.len(), start }
@@ -46,6 +44,23 @@ impl Names {
         self.start.push_str(Buffer::new().format(index));
         self.start.as_str().into()
     }
+}
+
+/// Where those are who are in flight: `namespace:places:{identity}:throttle`, on the same node of a cluster as the states, and
+/// not among what a reset forgets.
+pub(super) fn of_places(namespace: &str, place: &Place<'_>) -> String {
+    let mut name = String::with_capacity(namespace.len() + 64);
+    name.push_str(namespace);
+    name.push_str(":places");
+    push_identity(&mut name, place.key);
+    push_hex(&mut name, &Sha256::digest(place.scope)[..8]);
+    name
+}
+
+fn push_identity(text: &mut String, key: &Key) {
+    text.push_str(":{");
+    push_hex(text, &Sha256::digest(key.as_bytes())[..16]);
+    text.push_str("}:");
 }
 
 /// The pattern of all names in a namespace.

@@ -51,9 +51,13 @@ pub(super) static WRITE: LazyLock<Loaded> =
 pub(super) static HOLD: LazyLock<Loaded> =
     LazyLock::new(|| Loaded::new(include_str!("cluster/hold.lua").to_owned()));
 
+/// Takes a place among those in flight.
+pub(super) static TAKE: LazyLock<Loaded> =
+    LazyLock::new(|| Loaded::new(include_str!("places/take.lua").to_owned()));
+
 /// All of them.
-pub(super) fn all() -> [&'static Loaded; 4] {
-    [&DECIDE, &READ, &WRITE, &HOLD]
+pub(super) fn all() -> [&'static Loaded; 5] {
+    [&DECIDE, &READ, &WRITE, &HOLD, &TAKE]
 }
 
 /// The number of a step in [`DECIDE`].

@@ -48,6 +48,12 @@ impl Share {
         if rate.is_unlimited() { rate } else { rate.with_limit(self.of_units(rate.limit()).max(1)) }
     }
 
+    /// The places of one instance.
+    pub(crate) fn of_places(self, limit: u32) -> u32 {
+        // A share is at most the whole.
+        u32::try_from(self.of_units(limit.into()).max(1)).unwrap_or(limit).min(limit)
+    }
+
     /// So many units, rounded down.
     pub(super) fn of_units(self, units: u64) -> u64 {
         let part = u128::from(units) * u128::from(self.num) / u128::from(self.den);

@@ -1,0 +1,16 @@
+//! Limits on how many requests are in flight at once: `concurrent` in attributes, functions, layers and programs.
+
+#[path = "../common/mod.rs"]
+mod common;
+mod ends;
+mod failures;
+mod gate;
+mod handlers;
+#[cfg(feature = "tower")]
+mod layer;
+mod programs;
+mod settings;
+mod together;
+
+const OK: axum::http::StatusCode = axum::http::StatusCode::OK;
+const DENIED: axum::http::StatusCode = axum::http::StatusCode::TOO_MANY_REQUESTS;

@@ -1,0 +1,94 @@
+//! Places that programs take: `Throttle::enter`, and functions that are not handlers.
+
+use std::sync::Arc;
+
+use throttle::{Hit, ManualClock, Refused, Registry, Settings, Source, throttle_fn};
+
+use crate::common::registry_at;
+use crate::gate::Gate;
+
+fn denied<T: std::fmt::Debug>(answer: Result<T, Refused>) -> Option<u32> {
+    match answer.expect_err("as many are in flight as may be") {
+        Refused::Throttled(throttled) => throttled.concurrent(),
+        failed => panic!("{failed:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_use_is_in_flight_until_it_is_dropped() {
+    let registry = registry_at(&ManualClock::new()).await;
+    let throttle = registry.create("a", Settings::new().concurrent(2)).expect("nothing is wrong");
+    let first = throttle.enter("alice").await.expect("a place");
+    let second = throttle.enter("alice").await.expect("a place");
+    assert_eq!(first.decision().source(), Source::Concurrency);
+    assert_eq!(denied(throttle.enter("alice").await), Some(2));
+    let other = throttle.enter("bob").await.expect("a place of his own");
+    drop((first, other));
+    let third = throttle.enter("alice").await.expect("the place of the first");
+    assert_eq!(denied(throttle.enter("alice").await), Some(2));
+    drop((second, third));
+    let counts = throttle.counts();
+    assert_eq!((counts.allowed, counts.denied), (4, 2));
+}
+
+#[tokio::test]
+async fn a_use_pays_its_rate_and_a_hit_takes_no_place() {
+    let registry = registry_at(&ManualClock::new()).await;
+    let settings = Settings::new().rate("5/min").concurrent(1);
+    let throttle = registry.create("a", settings).expect("nothing is wrong");
+    let held = throttle.enter(Hit::new("alice").cost(3)).await.expect("a place");
+    assert_eq!(held.decision().remaining(), Some(2));
+    assert_eq!(denied(throttle.enter("alice").await), Some(1));
+    assert_eq!(throttle.hit("alice").await.expect("a decision").remaining(), Some(1));
+    assert_eq!(throttle.stat("alice").await.expect("a decision").remaining(), Some(1));
+    drop(held);
+    assert_eq!(denied(throttle.enter(Hit::new("alice").cost(2)).await), None, "by the rate");
+    let free = throttle.enter(Hit::new("alice").cost(0)).await.expect("free, and in flight");
+    assert_eq!(denied(throttle.enter("alice").await), Some(1));
+    drop(free);
+    let alone = registry.create("b", Settings::new().concurrent(1)).expect("nothing is wrong");
+    let _held = alone.enter("alice").await.expect("a place");
+    assert_eq!(alone.hit("alice").await.expect("a decision").source(), Source::Unlimited);
+}
+
+#[tokio::test]
+async fn without_a_limit_on_what_is_in_flight_a_use_is_a_hit() {
+    let registry = registry_at(&ManualClock::new()).await;
+    let throttle = registry.create("a", Settings::new().rate("2/min")).expect("nothing is wrong");
+    let _both = [throttle.enter("alice").await.expect("one"), throttle.enter("alice").await.expect("two")];
+    assert!(throttle.enter("alice").await.is_err());
+    registry.disable("a");
+    assert_eq!(throttle.enter("alice").await.expect("off").decision().source(), Source::Disabled);
+}
+
+/// What has one thread, at a time.
+#[throttle_fn(uid = "job", concurrent = 2, key = "{name}")]
+async fn job(name: &str, gate: &Gate) -> Result<usize, Refused> {
+    gate.wait().await;
+    Ok(name.len())
+}
+
+#[tokio::test]
+async fn a_function_is_in_flight_until_it_ends_or_is_dropped() {
+    let (registry, gate) = (registry_at(&ManualClock::new()).await, Gate::new());
+    let start = |name: &'static str| {
+        let (registry, gate) = (registry.clone(), Arc::clone(&gate));
+        tokio::spawn(async move { registry.scope(job(name, &gate)).await })
+    };
+    let now = async |name| registry.scope(job(name, &gate)).await;
+    let (first, second) = (start("a"), start("a"));
+    gate.filled(2).await;
+    assert_eq!(denied(now("a").await), Some(2));
+    second.abort();
+    assert!(second.await.is_err());
+    gate.let_go(1);
+    assert_eq!(first.await.expect("no panic").expect("it ran"), 1);
+    let again = [start("a"), start("a"), start("b")];
+    gate.filled(3).await;
+    assert_eq!(denied(now("a").await), Some(2));
+    gate.let_go(3);
+    for started in again {
+        started.await.expect("no panic").expect("it ran");
+    }
+    assert!(Registry::default().get("job").is_some());
+}

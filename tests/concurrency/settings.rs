@@ -1,0 +1,44 @@
+//! What cannot be is said at the start.
+
+use throttle::backend::{Backend, Memory};
+use throttle::{CircuitBreaker, Registry, Settings, failover, registry};
+
+use crate::common::{Broken, seconds};
+
+fn problem(registry: &Registry, settings: Settings) -> String {
+    registry.create("a", settings).expect_err("it cannot work").to_string()
+}
+
+#[tokio::test]
+async fn a_limit_lets_somebody_in_and_a_lease_lasts() {
+    let registry = Registry::default();
+    let nobody = problem(&registry, Settings::new().concurrent(0));
+    assert!(nobody.contains("`a`: `concurrent` is 0, which lets nobody in"), "{nobody}");
+    let short = problem(&registry, Settings::new().concurrent(1).lease(seconds(0)));
+    assert!(short.contains("a lease is at least a millisecond"), "{short}");
+    let nothing = problem(&registry, Settings::new().lease(seconds(1)));
+    assert!(nothing.contains("`a` has no rate") && nothing.contains("`concurrent`"), "{nothing}");
+    registry.create("a", Settings::new().concurrent(1)).expect("no rate is needed");
+}
+
+#[tokio::test]
+async fn other_backends_than_memory_and_redis_say_that_they_cannot() {
+    assert!(Broken::default().places().is_none());
+    let declared = registry().backend("store", Broken::default()).backend("other", Memory::new());
+    let registry = declared.build().await.expect("a registry");
+    let limited = Settings::new().rate("1/s").concurrent(1);
+    let primary = problem(&registry, limited.backend("store"));
+    let said = "`a` on \"store\": limits on what is in flight need memory or Redis";
+    assert!(primary.contains(said), "{primary}");
+    let standby = problem(&registry, limited.on_error(failover("store", CircuitBreaker::new())));
+    assert!(standby.contains(said), "{standby}");
+    registry.create("a", limited.on_error(failover("other", CircuitBreaker::new()))).expect("both can");
+}
+
+#[tokio::test]
+async fn what_is_settled_is_listed() {
+    let registry = Registry::default();
+    let throttle = registry.create("a", Settings::new().concurrent(3)).expect("nothing is wrong");
+    let said = throttle.settings().describe();
+    assert!(said.contains(&("concurrent", "3".to_owned())) && said.contains(&("lease", "60s".to_owned())));
+}

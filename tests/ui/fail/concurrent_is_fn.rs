@@ -1,0 +1,10 @@
+use throttle::throttle;
+
+async fn plan() -> u32 {
+    10
+}
+
+#[throttle(concurrent = plan)]
+async fn items() {}
+
+fn main() {}

@@ -1,0 +1,6 @@
+use throttle::throttle;
+
+#[throttle(rate = "1/s", concurrent = -1)]
+async fn items() {}
+
+fn main() {}

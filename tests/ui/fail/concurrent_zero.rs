@@ -1,0 +1,6 @@
+use throttle::throttle;
+
+#[throttle(concurrent = 0)]
+async fn items() {}
+
+fn main() {}

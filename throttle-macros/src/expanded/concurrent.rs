@@ -1,0 +1,65 @@
+async fn export(
+    __throttle: ::throttle::__private::ThrottleGoesAboveDebugHandler<
+        3125060692248968574u64,
+        ::throttle::__private::Without,
+    >,
+) -> ::throttle::__private::Response {
+    match {
+        static __THROTTLE_SITES: [::throttle::__private::Site; 2usize] = [
+            ::throttle::__private::Site::new(
+                ::core::concat!(::core::module_path!(), "::", "export"),
+                3125060692248968574u64,
+                ::throttle::__private::Settings {
+                    concurrent: ::core::option::Option::Some(10u32),
+                    ..::throttle::__private::Settings::NONE
+                },
+            ),
+            ::throttle::__private::Site::new(
+                ::core::concat!(::core::module_path!(), "::", "export#2"),
+                3125060692248968574u64,
+                ::throttle::__private::Settings {
+                    rate: ::core::option::Option::Some(const {
+                        &::throttle::__private::role::setting::<
+                            ::throttle::__private::role::rate,
+                            _,
+                            _,
+                            ::throttle::__private::Web<()>,
+                        >(::throttle::__private::rates("5/s"))
+                    }),
+                    concurrent: ::core::option::Option::Some(const {
+                        ::throttle::__private::concurrent(limits::EXPORTS)
+                    }),
+                    ..::throttle::__private::Settings::NONE
+                },
+            ),
+        ];
+        ::throttle::__private::inventory::submit! {
+            ::throttle::__private::Linked(& __THROTTLE_SITES)
+        }
+        let __throttle_keys = [
+            ::core::option::Option::None,
+            ::core::option::Option::None,
+        ];
+        __throttle.enter(&__THROTTLE_SITES, __throttle_keys)
+    }
+        .await
+    {
+        ::core::result::Result::Ok(__throttle) => {
+            __throttle
+                .respond(
+                    <&'static str as ::throttle::__private::IntoResponse>::into_response(
+                        async move {
+                            #[allow(unreachable_code)]
+                            if false {
+                                let __throttle: &'static str = loop {};
+                                return __throttle;
+                            }
+                            "ok"
+                        }
+                            .await,
+                    ),
+                )
+        }
+        ::core::result::Result::Err(__throttle) => __throttle,
+    }
+}

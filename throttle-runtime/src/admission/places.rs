@@ -1,0 +1,175 @@
+//! Places of requests in flight, which are taken before anything is charged: the backend, the backend again, another one,
+//! and then the policy.
+
+use std::time::Duration;
+
+use super::backend::within;
+use super::budget::Budget;
+use super::part::Part;
+use super::react::{react, warn};
+use super::stages::is_open;
+use super::{Admission, Decided, Rejection, Ticket};
+use crate::backend::{Held, Place};
+use crate::counters::Event;
+use crate::failure::{Permit, Rescue, Standby};
+use crate::plug::Head;
+use crate::policy::Concurrency;
+use crate::registry::Member;
+use crate::{BackendError, Decision, ErrorKind, Source};
+
+/// What a client is told to wait that found no place. When one is free nobody can know.
+const A_WHILE: Duration = Duration::from_secs(1);
+
+/// What a backend says, or why it does not and after how many attempts.
+type Answer = Result<Option<Held>, (BackendError, u32)>;
+
+impl Admission<'_> {
+    /// Takes a place for each ticket whose throttle limits what is in flight, in reading order, until one ends the
+    /// request. What is not charged beside that is decided by it.
+    pub(super) async fn take_places(&mut self, head: &mut Head<'_>) -> Result<(), Rejection> {
+        for index in 0..self.tickets.len() {
+            let ticket = &self.tickets[index];
+            let Some(concurrency) = ticket.policy.concurrency else { continue };
+            let answer = take(ticket, concurrency, head).await;
+            let passes = answer
+                .as_ref()
+                .is_ok_and(|(_, decision)| decision.source() != Source::DryRun && decision.is_allowed());
+            if passes && ticket.is_charged() {
+                self.held.extend(answer.ok().and_then(|(held, _)| held));
+                continue;
+            }
+            let decided = answer.map(|(held, decision)| {
+                self.held.extend(held);
+                Decided { decision, charged: None }
+            });
+            self.record(index, decided)?;
+            self.enforce(&[index], head.parts)?;
+        }
+        Ok(())
+    }
+}
+
+/// A place if there is one, and what becomes of the request.
+async fn take(
+    ticket: &Ticket<'_>,
+    Concurrency { limit, .. }: Concurrency,
+    head: &mut Head<'_>,
+) -> Result<(Option<Held>, Decision), BackendError> {
+    let answer = match ticket.policy.rescue.as_deref() {
+        None => ask(ticket, &ticket.policy.primary, limit, ticket.policy.deadline)
+            .await
+            .map_err(|error| (error, 1)),
+        Some(rescue) => Asking { ticket, rescue, limit }.run().await,
+    };
+    match answer {
+        Ok(Some(held)) => Ok((Some(held), Decision::passed(Source::Concurrency))),
+        Ok(None) => {
+            ticket.enforced(Ok(Decision::denied(A_WHILE, Source::Concurrency))).map(|denied| (None, denied))
+        }
+        Err((error, attempts)) => react(ticket, error, attempts, head).await.map(|decision| (None, decision)),
+    }
+}
+
+async fn ask(
+    ticket: &Ticket<'_>,
+    member: &Member,
+    limit: u32,
+    deadline: Duration,
+) -> Result<Option<Held>, BackendError> {
+    member.prepare(deadline).await?;
+    // Settled settings have them.
+    let (Some(places), Some(Concurrency { lease, .. })) =
+        (member.backend.places(), ticket.policy.concurrency)
+    else {
+        return Err(BackendError::new(ErrorKind::Store, "this backend does not know what is in flight")
+            .nothing_charged());
+    };
+    let place = Place { scope: ticket.throttle.scope(), key: &ticket.key, limit, lease };
+    within(deadline, places.take(&place)).await
+}
+
+/// Asking for a place by all that a throttle tries.
+struct Asking<'s, 't> {
+    ticket: &'s Ticket<'t>,
+    rescue: &'s Rescue,
+    limit: u32,
+}
+
+impl Asking<'_, '_> {
+    async fn run(&self) -> Answer {
+        let tickets = [self.ticket];
+        let (asked, mut refused) = Part::entered(&tickets);
+        let Some(Part { mut permit, probes, .. }) = asked.into_iter().next() else {
+            let source = refused.pop().map_or(Source::BreakerOpen, |(_, source)| source);
+            return self.stand_in(Err(source), 0).await;
+        };
+        let (answer, attempts) = self.primary(&mut permit, probes).await;
+        match answer {
+            Ok(held) => {
+                permit.take().into_iter().for_each(Permit::succeeded);
+                Ok(held)
+            }
+            Err(error) => {
+                permit.take().into_iter().for_each(Permit::failed);
+                self.stand_in(Ok(error), attempts).await
+            }
+        }
+    }
+
+    /// The backend, and the backend again as long as that cannot take two places, with how often it was asked.
+    async fn primary(
+        &self,
+        permit: &mut Option<Permit<'_>>,
+        probes: bool,
+    ) -> (Result<Option<Held>, BackendError>, u32) {
+        let (policy, budget) = (&self.ticket.policy, Budget::of(&[self.ticket]));
+        let retry = self.rescue.retry.as_ref().filter(|_| !probes);
+        let mut attempts = 1;
+        loop {
+            let answer =
+                ask(self.ticket, &policy.primary, self.limit, policy.deadline.min(budget.left())).await;
+            let again = |error| retry.filter(|retry| attempts <= retry.max && retry.applies(error));
+            let wait = answer.as_ref().err().and_then(again).map(|retry| retry.wait(attempts - 1));
+            let Some(wait) = wait.filter(|wait| *wait < budget.left()) else { return (answer, attempts) };
+            tokio::time::sleep(wait).await;
+            if permit.as_ref().is_some_and(Permit::is_stale) {
+                return (answer, attempts);
+            }
+            attempts += 1;
+            self.ticket.throttle.count(Event::Retried);
+        }
+    }
+
+    /// The other backend, after an error or for another reason not to ask the first one.
+    async fn stand_in(&self, why: Result<BackendError, Source>, attempts: u32) -> Answer {
+        let standby = self.rescue.standby.as_ref();
+        let standby =
+            standby.filter(|standby| why.as_ref().map_or(true, |error| standby.on.has(error.kind())));
+        let Some(standby) = standby else { return Err((why.unwrap_or_else(|_| is_open()), attempts)) };
+        match self.standby(standby).await {
+            Ok(held) => {
+                if let Ok(error) = &why {
+                    warn(self.ticket, error, "fallback");
+                }
+                self.count(why.err().unwrap_or(Source::Fallback), held.is_some());
+                Ok(held)
+            }
+            Err(theirs) => Err((theirs.after(why.unwrap_or_else(|_| is_open())), attempts)),
+        }
+    }
+
+    async fn standby(&self, standby: &Standby) -> Result<Option<Held>, BackendError> {
+        let (limit, deadline) = (standby.share.of_places(self.limit), self.ticket.policy.deadline);
+        standby.member.prepare_or_wait(deadline).await?;
+        ask(self.ticket, &standby.member, limit, deadline).await
+    }
+
+    /// Counts where a decision came from, once for each request: rates that are still to be charged count it themselves.
+    fn count(&self, source: Source, has_place: bool) {
+        if !(has_place && self.ticket.is_charged())
+            && let Some(event) = Event::of_source(source)
+        {
+            self.ticket.throttle.count(event);
+        }
+    }
+}
