@@ -62,7 +62,7 @@ pub(crate) enum Event {
 }
 
 impl Event {
-    const COUNT: usize = 13;
+    const COUNT: usize = Self::Retried as usize + 1;
 
     /// The event that a decision is.
     pub(crate) fn of(decision: Result<&Decision, &BackendError>) -> Self {
