@@ -258,6 +258,33 @@ async fn settings_say_it_for_throttles_that_do_not() {
     assert_eq!(said, [("charge_when", "throttle_runtime::outcome::failed".to_owned())]);
 }
 
+/// In the global registry, where a throttle that nothing has to be asked for is decided without a future.
+#[tokio::test]
+async fn the_global_registry_settles_too() {
+    #[throttle(uid = "global", rate = "2/day", key = global, charge_when = outcome::failed)]
+    async fn limited(Path(code): Path<u16>) -> StatusCode {
+        answer(Path(code)).await
+    }
+    let app = Router::new().route("/{code}", route(limited));
+    for code in [200, 200, 401, 200, 401] {
+        assert_eq!(status(&app, &format!("/{code}")).await.as_u16(), code);
+    }
+    assert_eq!(status(&app, "/200").await, DENIED);
+}
+
+#[cfg(feature = "tower")]
+#[tokio::test]
+async fn a_layer_with_one_throttle_settles_too() {
+    let registry = registry_at(&ManualClock::new()).await;
+    let failed = Settings::new().rate("1/day").charge_when(outcome::failed);
+    let router = Router::new().route("/{code}", route(answer));
+    let app = service(router.layer(throttle::ThrottleLayer::new([("single", failed)])), &registry);
+    for code in [200, 200, 401] {
+        assert_eq!(status(&app, &format!("/{code}")).await.as_u16(), code);
+    }
+    assert_eq!(status(&app, "/200").await, DENIED);
+}
+
 /// Without an attribute, on one backend and on several.
 #[cfg(feature = "tower")]
 #[tokio::test]
@@ -324,7 +351,9 @@ async fn redis_gives_back_behind_the_response() {
     let (app, login) = (app(&registry), || registry.get("login").expect("used"));
     let key = throttle::Key::from(std::net::IpAddr::from([192, 0, 2, 1]));
     let settles = async |left: u64| {
+        let asked = std::time::Instant::now();
         while login().stat(key.clone()).await.expect("Redis answers").remaining() != Some(left) {
+            assert!(asked.elapsed() < seconds(20), "it is not given back");
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     };
