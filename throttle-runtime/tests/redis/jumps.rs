@@ -242,3 +242,20 @@ async fn who_is_in_flight_stays_so_through_a_jump_and_who_is_gone_does_not() {
         }
     }
 }
+
+/// A lease whose end the clock has put far away ends like any other.
+#[tokio::test]
+async fn who_was_gone_before_a_jump_has_lost_the_place_a_lease_after_it() {
+    const LEASE: Duration = Duration::from_millis(500);
+    let skewed = Skewed::start();
+    let redis = connect(skewed.server.backend()).await;
+    let process = Process::start();
+    let _held = process.hold(&skewed.server, 1, LEASE).await;
+    drop(process);
+    skewed.jump(-HOUR);
+    let jumped = Instant::now();
+    while take(&redis, "a", 1, LEASE).await.expect("an answer").is_none() {
+        assert!(jumped.elapsed() < LEASE + Duration::from_millis(300), "locked out");
+        sleep(Duration::from_millis(10)).await;
+    }
+}
