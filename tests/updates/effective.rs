@@ -43,7 +43,9 @@ async fn b106_every_setting_says_where_it_is_from() {
   on_error = \"allow\" (defaults)
   headers = Headers { generation: None, policy: false, legacy: false, retry_after: false, when: Always } (backend \"other\")
   dry_run = false (built-in)
-  deadline = 100ms (built-in)";
+  degrade = false (built-in)
+  deadline = 100ms (built-in)
+  lease = 60s (built-in)";
     assert_eq!(lines(&registry), first, "also before the first request");
     registry.update("listed", Settings::new().rate("7/min").backend("memory")).expect("it works");
     registry.add_rules("listed", Rules::new().bypass(Rule::path("/health"))).expect("it is there");
@@ -58,7 +60,9 @@ async fn b106_every_setting_says_where_it_is_from() {
   on_error = \"allow\" (defaults)
   headers = Headers { generation: Some(Draft11), policy: true, legacy: false, retry_after: true, when: Always } (built-in)
   dry_run = true (run time)
+  degrade = false (built-in)
   deadline = 100ms (built-in)
+  lease = 60s (built-in)
   bypass = /health (run time)";
     assert_eq!(lines(&registry), then);
     registry.set_dry_run(false);
