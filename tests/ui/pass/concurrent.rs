@@ -23,8 +23,9 @@ async fn job(name: &str) -> Result<usize, Refused> {
     Ok(name.len())
 }
 
+fn is_send(_: impl Send) {}
+
 fn main() {
     let _: Router = Router::new().route("/", get(items)).route("/export", get(export));
-    let future = job("a");
-    let _: &(dyn Send + Sync) = &future;
+    is_send(job("a"));
 }
