@@ -92,8 +92,17 @@ fn who_comes_from_elsewhere_finds_all_that_was_there() {
     let code = code(&root.join("throttle-runtime/src"));
     for (of, name) in text.split('`').skip(1).step_by(2).filter_map(|word| word.split_once("::")) {
         let name = name.split('(').next().unwrap_or_default();
-        let is =
-            ["Registry", "RegistryBuilder", "Settings", "Stored", "Rule", "CircuitBreaker"].contains(&of);
+        let is = [
+            "Registry",
+            "RegistryBuilder",
+            "Settings",
+            "Stored",
+            "Rule",
+            "CircuitBreaker",
+            "Throttle",
+            "Tab",
+        ]
+        .contains(&of);
         assert!(!is || code.contains(&format!("fn {name}")), "`{of}::{name}` is no function");
     }
 }
