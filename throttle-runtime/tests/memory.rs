@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use proptest::prelude::{ProptestConfig, prop, prop_assert, prop_assert_eq, prop_oneof, proptest};
 use throttle_runtime::backend::{Backend, Charge, Memory, Mode};
-use throttle_runtime::strategy::{FixedWindow, Gcra, TokenBucket};
+use throttle_runtime::strategy::{Arrival, FixedWindow, Gcra, State, Step, Strategy, TokenBucket};
 use throttle_runtime::{Clock, Hit, Key, ManualClock, Quota, Rate, Registry, Settings, Throttle, registry};
 
 async fn throttle(
@@ -54,6 +54,37 @@ async fn an_evicted_identity_never_regains_what_it_had_used() {
         "until it would have expired"
     );
     assert_eq!(throttle.stat(1_000_001_u32).await.expect("a decision").remaining(), Some(10));
+}
+
+/// Counts like `FixedWindow`, and panics over a cost of 13.
+#[derive(Debug)]
+struct Superstitious;
+
+impl Strategy for Superstitious {
+    fn name(&self) -> &'static str {
+        "superstitious"
+    }
+
+    fn step(&self, state: &State, arrival: &Arrival) -> Step {
+        assert_ne!(arrival.cost, 13, "it brings bad luck");
+        FixedWindow.step(state, arrival)
+    }
+}
+
+/// A strategy is asked while its identity's page is locked.
+#[tokio::test]
+async fn a_strategy_that_panics_leaves_no_lock_and_no_charge() {
+    let registry = Registry::default();
+    let settings = Settings::new().rate("20/day").strategy(Superstitious);
+    let throttle = registry.create("t", settings).expect("a throttle");
+    for used in 0..20 {
+        let panics = throttle.clone();
+        let hit = async move { panics.hit(Hit::new("a").cost(13)).await };
+        assert!(tokio::spawn(hit).await.is_err_and(|error| error.is_panic()));
+        let decision = throttle.hit("a").await.expect("a decision");
+        assert_eq!((decision.is_allowed(), decision.remaining()), (true, Some(19 - used)));
+    }
+    assert!(throttle.hit("a").await.expect("a decision").is_throttled());
 }
 
 /// What one throttle has to forget is nothing to another.

@@ -444,3 +444,30 @@ async fn what_is_flushed_begins_anew_and_no_more() {
         let () = server.ask("FLUSHALL");
     }
 }
+
+/// Whom a server that is short of memory forgets begins anew, once for each time.
+#[tokio::test]
+async fn what_is_evicted_begins_anew_and_no_more() {
+    const CLIENTS: u32 = 1_000;
+    let server = Server::start();
+    let redis = connected(&server).await;
+    let info = |section: &str, name: &str| -> u64 {
+        let told: String = server.ask(&format!("INFO {section}"));
+        let line = told.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        line.expect("it is told").parse().expect("a number")
+    };
+    let () = server.ask("CONFIG SET maxmemory-policy allkeys-random");
+    let () = server.ask(&format!("CONFIG SET maxmemory {}", info("memory", "used_memory") + 100_000));
+    let mut clients: Vec<_> =
+        (0..CLIENTS).map(|number| Client::new(&redis, &number.to_string(), &day(2))).collect();
+    for _ in 0..5 {
+        for client in &mut clients {
+            client.hit().await.expect("a decision");
+        }
+    }
+    let (admitted, evicted): (u64, u64) =
+        (clients.iter().map(|client| client.admitted).sum(), info("stats", "evicted_keys"));
+    assert!(evicted > 100, "{evicted}");
+    assert!(clients.iter().all(|client| client.admitted >= 2));
+    assert!(admitted <= 2 * (u64::from(CLIENTS) + evicted), "{admitted} of {CLIENTS} and {evicted}");
+}
