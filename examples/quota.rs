@@ -50,7 +50,7 @@ async fn report(
 ) -> Result<Response, StatusCode> {
     let mut tab = limits.users.tab(&report.user).and(&limits.teams, "the team");
     tab.charge(1);
-    // Nobody has to wait for a report that cannot be paid.
+    // Nobody draws charts for a report of which not even the first unit can be paid.
     let checked = tab.check().await.map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
     if checked.is_throttled() {
         return Ok(later(&checked));
@@ -69,7 +69,7 @@ async fn report(
     Ok(Json(json!({ "charts": charts, "units": units, "left": decision.remaining() })).into_response())
 }
 
-/// The answer that an attribute would give.
+/// As an attribute says it, but for the fields about limits.
 fn later(denied: &Decision) -> Response {
     match denied.retry_after() {
         Some(wait) => Throttled::new(wait).into_response(),

@@ -47,6 +47,24 @@ async fn a_static_is_asked_like_a_throttle() {
 }
 
 #[tokio::test]
+async fn what_a_static_took_is_given_back_and_forgotten() {
+    registry_at(&ManualClock::new())
+        .await
+        .scope(async {
+            let left = async || EXPORTS.stat("alice").await.expect("a decision").remaining();
+            let reservation = EXPORTS.reserve(Hit::new("alice").cost(4)).await.expect("a decision");
+            assert_eq!(left().await, Some(6));
+            reservation.refund().await.expect("given back");
+            assert_eq!(left().await, Some(10));
+            let in_flight = EXPORTS.enter("alice").await.expect("there is no limit on what is in flight");
+            assert_eq!(in_flight.decision().remaining(), Some(9));
+            EXPORTS.reset("alice").await.expect("forgotten");
+            assert_eq!(left().await, Some(10));
+        })
+        .await;
+}
+
+#[tokio::test]
 async fn its_name_is_its_path_unless_it_is_said() {
     assert_eq!((EXPORTS.uid(), EXPORTS.site().name()), ("statics::EXPORTS", "EXPORTS"));
     assert_eq!((SEARCHES.uid(), SEARCHES.site().name()), ("searches", "searches"));

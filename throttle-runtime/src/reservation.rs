@@ -78,7 +78,7 @@ pub struct Reservation {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Settlement {
-    /// Units that are charged now, in all.
+    /// Units that are charged now, in all, if the strategy could give back all that was asked of it.
     pub taken: u64,
     /// Units that were used and are not charged, since the limits had no room for them.
     pub missing: u64,

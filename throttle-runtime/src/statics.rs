@@ -3,7 +3,10 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::{BackendError, ConfigError, Decision, ErrorKind, Hit, Registry, Site, Throttle};
+use crate::{
+    BackendError, ConfigError, Decision, ErrorKind, Hit, InFlight, Refused, Registry, Reservation, Site,
+    Throttle,
+};
 
 /// A throttle that is declared as a static, by `#[throttle]` with the arguments that a handler has.
 ///
@@ -122,6 +125,48 @@ impl Static {
     pub async fn stat<'h>(&self, hit: impl Into<Hit<'h>>) -> Result<Decision, BackendError> {
         let registry = Registry::in_charge();
         self.asked_in(&registry)?.stat(hit).await
+    }
+
+    /// Decides one use whose charge may be given back: [`Throttle::reserve`] in the registry in charge.
+    ///
+    /// ```
+    /// # use throttle::{Static, throttle};
+    /// # #[throttle(rate = "10/hour")]
+    /// # static EXPORTS: Static;
+    /// # async fn example() -> Result<(), throttle::BackendError> {
+    /// let reservation = EXPORTS.reserve("alice").await?;
+    /// reservation.refund().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Like [`hit`](Self::hit).
+    pub async fn reserve<'h>(&self, hit: impl Into<Hit<'h>>) -> Result<Reservation, BackendError> {
+        let registry = Registry::in_charge();
+        self.asked_in(&registry)?.reserve(hit).await
+    }
+
+    /// Forgets what one identity has used: [`Throttle::reset`] in the registry in charge.
+    ///
+    /// # Errors
+    ///
+    /// Like [`Throttle::reset`], or if there is no [`throttle`](Self::throttle).
+    pub async fn reset<'h>(&self, identity: impl Into<Hit<'h>>) -> Result<(), BackendError> {
+        let registry = Registry::in_charge();
+        self.asked_in(&registry)?.reset(identity).await
+    }
+
+    /// Decides one use that is in flight until what this returns is dropped: [`Throttle::enter`] in the registry in
+    /// charge.
+    ///
+    /// # Errors
+    ///
+    /// Like [`Throttle::enter`], or if there is no [`throttle`](Self::throttle).
+    pub async fn enter<'h>(&self, hit: impl Into<Hit<'h>>) -> Result<InFlight, Refused> {
+        let registry = Registry::in_charge();
+        self.asked_in(&registry)?.enter(hit).await
     }
 
     fn asked_in(&self, registry: &Registry) -> Result<Cow<'_, Throttle>, BackendError> {

@@ -68,11 +68,13 @@ async fn call(
 }
 
 /// Gives a charge back as well as the backend can: a failure here leaves the client with less, not with more.
-pub(super) async fn refund(ticket: &Ticket<'_>, charged: Charged) {
-    if let Err(error) = give_back(ticket, charged).await {
+pub(super) async fn refund(ticket: &Ticket<'_>, charged: Charged) -> bool {
+    let answer = give_back(ticket, charged).await;
+    if let Err(error) = &answer {
         let (uid, backend) = (ticket.throttle.uid(), &*ticket.policy.primary.name);
         tracing::warn!(target: "throttle", uid, backend, %error, "a charge could not be given back");
     }
+    answer.is_ok()
 }
 
 /// Gives back what the ticket costs, of what was charged then.

@@ -48,11 +48,11 @@ impl Admission<'static> {
             if ticket.policy.charge_when.is_none_or(|judge| judge.charges(head)) {
                 continue;
             }
-            ticket.throttle.count(Event::Refunded);
             match refund_at_once(ticket, charged) {
                 Some(left) => {
                     let decision = Decision::by_backend(&left).by(decided.decision.source());
                     *decided = Decided { decision, charged: None };
+                    ticket.throttle.count(Event::Refunded);
                 }
                 None => waived.push((index, charged)),
             }
@@ -67,7 +67,10 @@ impl Admission<'static> {
         };
         runtime.spawn(async move {
             for (index, charged) in waived {
-                refund(&self.tickets[index], charged).await;
+                let ticket = &self.tickets[index];
+                if refund(ticket, charged).await {
+                    ticket.throttle.count(Event::Refunded);
+                }
             }
         });
     }

@@ -71,14 +71,18 @@ impl File {
         if now == *seen {
             return;
         }
-        *seen = now;
         let path = self.path;
         match read(path) {
             Ok(set) => {
+                *seen = now;
                 *self.set.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(set);
                 tracing::info!(target: "throttle", path, "a list of networks was read again");
             }
+            // A word that is wrong stays wrong until somebody changes the file; what cannot be opened may be in a moment.
             Err(error) => {
+                if now.is_some() && fs::File::open(path).is_ok() {
+                    *seen = now;
+                }
                 tracing::warn!(target: "throttle", path, error, "a list of networks stays as it was");
             }
         }

@@ -56,7 +56,9 @@ pub struct Tab {
 /// Whether the charges of a tab are one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Atomicity {
-    /// All throttles share a backend: one decision charges all of them or none.
+    /// All throttles share a backend: one decision charges all of them or none, as that backend keeps its promise: over
+    /// several nodes or servers a failure in between may leave a part. Throttles whose `on_error` differ go ways of
+    /// their own if it fails.
     Together,
     /// The throttles are on several backends, which are asked in turn: if a later one denies or fails, what the earlier
     /// ones took is given back, as far as their strategies can. Others may have been denied meanwhile; and if the commit
