@@ -4,6 +4,7 @@ mod common;
 #[cfg(feature = "redis")]
 mod process;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -13,10 +14,8 @@ use axum::extract::{Path, State};
 use axum::http::{StatusCode, response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get as route;
-use common::{declared_at, get, header, registry_at, seconds, service, status};
-#[cfg(feature = "redis")]
-use throttle::registry;
-use throttle::{ManualClock, Registry, Settings, outcome, throttle};
+use common::{Counted, declared_at, get, header, registry_at, seconds, service, status};
+use throttle::{ManualClock, Registry, Settings, outcome, registry, throttle};
 use tokio::sync::Semaphore;
 
 const OK: StatusCode = StatusCode::OK;
@@ -195,6 +194,19 @@ async fn as_many_guesses_are_made_at_once_as_the_limit_says() {
     assert_eq!((wrong, attempts.made.load(Ordering::SeqCst)), (5, 5));
 }
 
+/// What is given back in a task of its own is there before the backend is closed.
+#[tokio::test]
+async fn the_end_of_the_program_waits_for_what_is_given_back() {
+    // No memory, as far as anybody can tell.
+    let store = Counted::default();
+    let registry = registry().backend("memory", store.clone()).build().await.expect("a registry");
+    assert_eq!(status(&app(&registry), "/login/200").await, OK);
+    registry.close().await.expect("closed");
+    let login = registry.get("login").expect("it was used");
+    let left = login.stat(IpAddr::from([192, 0, 2, 1])).await.expect("it goes on").remaining();
+    assert_eq!((left, login.counts().refunded), (Some(5), 1));
+}
+
 #[tokio::test]
 async fn who_hangs_up_before_the_response_has_paid() {
     let registry = registry_at(&ManualClock::new()).await;
@@ -349,7 +361,7 @@ async fn redis_gives_back_behind_the_response() {
     let settings = Settings::new().backend("redis").deadline(seconds(10));
     let registry = registry().backend("redis", backend).defaults(settings).build().await.expect("a registry");
     let (app, login) = (app(&registry), || registry.get("login").expect("used"));
-    let key = throttle::Key::from(std::net::IpAddr::from([192, 0, 2, 1]));
+    let key = throttle::Key::from(IpAddr::from([192, 0, 2, 1]));
     let settles = async |left: u64| {
         let asked = std::time::Instant::now();
         while login().stat(key.clone()).await.expect("Redis answers").remaining() != Some(left) {

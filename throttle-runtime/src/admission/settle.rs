@@ -1,5 +1,7 @@
 //! Charging by what became of a request: what was taken before it is given back if its response says so.
 
+use std::sync::Arc;
+
 use http::Response;
 use http::response::Parts;
 use smallvec::SmallVec;
@@ -65,7 +67,10 @@ impl Admission<'static> {
             tracing::warn!(target: "throttle", "charges are not given back, as there is no runtime to do so");
             return;
         };
+        let common = self.tickets.first().map(|ticket| ticket.throttle.common());
+        let under_way = common.and_then(|common| Arc::clone(&common.under_way).try_read_owned().ok());
         runtime.spawn(async move {
+            let _under_way = under_way;
             for (index, charged) in waived {
                 let ticket = &self.tickets[index];
                 if refund(ticket, charged).await {

@@ -82,6 +82,8 @@ pub(crate) struct Common {
     pub(crate) probes_in_background: bool,
     pub(crate) clients: Clients,
     pub(crate) switches: Switches,
+    /// Shared by tasks that owe something to a backend, so that it is not closed before they are done.
+    pub(crate) under_way: Arc<tokio::sync::RwLock<()>>,
     warned_of_missing_peer: AtomicBool,
 }
 
@@ -225,6 +227,11 @@ impl Registry {
     pub async fn close(&self) -> Result<(), BackendError> {
         self.0.common.breakers.close();
         let mut open = self.0.open.lock().await;
+        let under_way = &self.0.common.under_way;
+        if under_way.try_write().is_err() {
+            // Each of them has its deadline. One that needs longer than that is not waited for.
+            let _ = tokio::time::timeout(LIFECYCLE, under_way.write()).await;
+        }
         let mut result = Ok(());
         // Taken out one by one, so that a call that is dropped half-way leaves the rest to the next.
         while let Some(member) = open.pop() {
@@ -301,6 +308,7 @@ impl Common {
             clock,
             probes_in_background: false,
             switches: Switches::default(),
+            under_way: Arc::default(),
             warned_of_missing_peer: AtomicBool::new(false),
         }
     }
