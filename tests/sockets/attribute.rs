@@ -38,6 +38,20 @@ async fn b027_s02_a_message_over_the_limit_is_answered_by_a_notice_and_the_socke
     assert_eq!(client.ask("in time").await, "in time");
 }
 
+#[throttle_message(rate = "9/min", deny = "127.0.0.0/8")]
+async fn of_no_neighbour(socket: &mut Socket, text: &str) {
+    let _ = socket.send(Message::text(text)).await;
+}
+
+#[tokio::test]
+async fn who_is_not_let_in_is_closed_with_1008() {
+    let router = Router::new().route("/", route!(of_no_neighbour));
+    let address = serve(router, &registry_at(&ManualClock::new()).await).await;
+    let mut client = Client::open(address, "/").await;
+    client.say("hello").await;
+    assert_eq!(client.hear().await, Heard::Closed(1008, "refused".into()));
+}
+
 #[throttle_message(rate = "1/min", key = "{text}")]
 async fn once_each(socket: &mut Socket, text: &str) -> Result<(), Refused> {
     let _ = socket.send(Message::text("new")).await;
