@@ -1,5 +1,7 @@
 //! The way of one request through its throttles: what an attribute does, whatever function it stands on.
 
+#[cfg(any(feature = "axum", feature = "tower"))]
+mod at_once;
 mod backend;
 mod budget;
 mod debts;
@@ -12,6 +14,7 @@ mod part;
 mod places;
 mod probe;
 mod react;
+mod rejection;
 mod reset;
 #[cfg(any(feature = "axum", feature = "tower"))]
 mod settle;
@@ -25,11 +28,14 @@ use std::sync::Arc;
 use http::request::Parts;
 use smallvec::SmallVec;
 
+#[cfg(any(feature = "axum", feature = "tower"))]
+pub(crate) use at_once::{AtOnce, at_once};
 pub(crate) use backend::{give_back, within};
 pub(crate) use degrade::Told;
 pub(crate) use known_keys::KnownKeys;
 #[cfg(feature = "ws")]
 pub(crate) use one::hit;
+pub(crate) use rejection::Rejection;
 pub(crate) use reset::reset;
 #[cfg(any(feature = "axum", feature = "tower"))]
 pub(crate) use settle::settled;
@@ -39,58 +45,9 @@ pub(crate) use ticket::{Stop, Terms, Ticket};
 
 use crate::backend::{Held, Mode};
 use crate::counters::Event;
-use crate::plug::{Ask, Head, role};
-use crate::policy::Policy;
+use crate::plug::Head;
 use crate::registry::Registry;
-use crate::throttle::no_request;
-use crate::throttled::{Denial, Throttled};
-use crate::{BackendError, ConfigError, Decision, Key, Refused, Site, Source, Throttle};
-#[cfg(any(feature = "axum", feature = "tower"))]
-use crate::{Hit, Identity, Quota, rule};
-
-/// Why a request does not go on.
-pub(crate) enum Rejection {
-    /// A throttle denied it; its custom handler, if it has one, has the word.
-    Throttled(
-        Throttled,
-        #[cfg_attr(not(feature = "axum"), expect(dead_code, reason = "no handlers without responses"))]
-        Option<&'static dyn Ask<role::handler>>,
-    ),
-    /// There is no decision.
-    Stopped(Stop),
-    /// There is no throttle.
-    Misconfigured(ConfigError),
-}
-
-/// Of a call that is no request: there is no response to make.
-impl From<Rejection> for Refused {
-    fn from(rejection: Rejection) -> Self {
-        match rejection {
-            Rejection::Throttled(throttled, _) => throttled.into(),
-            Rejection::Stopped(Stop::Failed(error)) => error.into(),
-            // Lists are about clients, whom only requests have.
-            Rejection::Stopped(Stop::Answered(_) | Stop::Forbidden) => no_request().into(),
-            Rejection::Misconfigured(error) => error.into(),
-        }
-    }
-}
-
-impl Rejection {
-    pub(crate) fn throttled(
-        throttle: &Throttle,
-        policy: &Arc<Policy>,
-        decision: Decision,
-        error: Option<BackendError>,
-        head: &Parts,
-    ) -> Self {
-        let (uid, handler) = (throttle.uid_shared().clone(), policy.handler);
-        let head = handler.map(|_| head.clone());
-        Self::Throttled(
-            Throttled::from_denial(Denial { uid, policy: Some(Arc::clone(policy)), decision, error, head }),
-            handler,
-        )
-    }
-}
+use crate::{BackendError, Decision, Key, Site, Source, Throttle};
 
 /// What a throttle decided.
 pub(crate) struct Decided {
@@ -104,9 +61,7 @@ impl Decided {
     pub(crate) const fn by_nobody(source: Source) -> Self {
         Self { decision: Decision::passed(source), charged: None }
     }
-}
 
-impl Decided {
     /// Whether the request has something that it could give back.
     fn took(&self) -> bool {
         self.charged.is_some()
@@ -187,38 +142,6 @@ impl<'a, 'k> Drawn<'a, 'k> {
         let outcome = admission.enter(head).await;
         admission.settled(outcome).await
     }
-}
-
-/// What is known about a request without asking a function or waiting.
-#[cfg(any(feature = "axum", feature = "tower"))]
-pub(crate) enum AtOnce<'t> {
-    /// A rule excludes it.
-    Excluded,
-    /// By that policy.
-    Decided(&'t Arc<Policy>, Quota),
-}
-
-/// The decision of the only throttle of a function, if it needs neither a function nor time; see
-/// [`Short`](crate::backend::Short).
-#[cfg(any(feature = "axum", feature = "tower"))]
-pub(crate) fn at_once<'t>(throttle: &'t Throttle, head: &Head<'_>) -> Option<AtOnce<'t>> {
-    let policy = throttle.policy();
-    // Only a throttle that goes this way has its rules and its key read here, and only one that limits.
-    let asks = policy.exempt.is_some() || policy.lists.is_some() || policy.charge_when.is_some();
-    let goes = policy.short.is_some() && !asks && policy.units.is_some_and(|units| units > 0);
-    if !(goes && throttle.is_in_force()) {
-        return None;
-    }
-    if !rule::read(throttle.rules(policy), head)? {
-        throttle.count(Event::Skipped);
-        return Some(AtOnce::Excluded);
-    }
-    let Identity::Key(key) = policy.key.read(head)? else { return None };
-    let quota = throttle.at_once(policy, &Hit::from(&key), Mode::Take)?;
-    if !quota.fits() {
-        tracing::debug!(target: "throttle", uid = throttle.uid(), retry_after = ?quota.retry_after(), "throttled");
-    }
-    Some(AtOnce::Decided(policy, quota))
 }
 
 impl<'a> Admission<'a> {

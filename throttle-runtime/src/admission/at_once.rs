@@ -1,0 +1,39 @@
+//! Decisions that need neither a function nor time.
+
+use std::sync::Arc;
+
+use crate::backend::Mode;
+use crate::counters::Event;
+use crate::plug::Head;
+use crate::policy::Policy;
+use crate::{Hit, Identity, Quota, Throttle, rule};
+
+/// What is known about a request without asking a function or waiting.
+pub(crate) enum AtOnce<'t> {
+    /// A rule excludes it.
+    Excluded,
+    /// By that policy.
+    Decided(&'t Arc<Policy>, Quota),
+}
+
+/// The decision of the only throttle of a function, if it needs neither a function nor time; see
+/// [`Short`](crate::backend::Short).
+pub(crate) fn at_once<'t>(throttle: &'t Throttle, head: &Head<'_>) -> Option<AtOnce<'t>> {
+    let policy = throttle.policy();
+    // Only a throttle that goes this way has its rules and its key read here, and only one that limits.
+    let asks = policy.exempt.is_some() || policy.lists.is_some() || policy.charge_when.is_some();
+    let goes = policy.short.is_some() && !asks && policy.units.is_some_and(|units| units > 0);
+    if !(goes && throttle.is_in_force()) {
+        return None;
+    }
+    if !rule::read(throttle.rules(policy), head)? {
+        throttle.count(Event::Skipped);
+        return Some(AtOnce::Excluded);
+    }
+    let Identity::Key(key) = policy.key.read(head)? else { return None };
+    let quota = throttle.at_once(policy, &Hit::from(&key), Mode::Take)?;
+    if !quota.fits() {
+        tracing::debug!(target: "throttle", uid = throttle.uid(), retry_after = ?quota.retry_after(), "throttled");
+    }
+    Some(AtOnce::Decided(policy, quota))
+}
