@@ -90,12 +90,12 @@ impl Policy {
         updates: Settings,
     ) -> Result<Self, String> {
         // Everything but the rate has a built-in default.
-        let policy = Self::settled(name, settings, primary, updates)
-            .ok_or_else(|| {
+        let no_rate = || {
             format!(
                 "`{uid}` has no rate: give it one such as \"100/min\", or limit what is in flight by `concurrent`"
             )
-        })?;
+        };
+        let policy = Self::settled(name, settings, primary, updates).ok_or_else(no_rate)?;
         if let Some((cost, rate)) = policy.too_tight() {
             return Err(format!(
                 "`{uid}` never lets anything through: its cost of {cost} does not fit {rate}, however long one waits"

@@ -336,7 +336,7 @@ impl Throttle {
             Ok(ticket) => ticket,
             Err(source) => return Ok(Decision::passed(source)),
         };
-        if !ticket.is_charged() && mode == Mode::Take {
+        if ticket.rates.is_unlimited() || mode == Mode::Take && !ticket.is_charged() {
             // Nobody could say when the use ends, so it takes no place among those in flight.
             return Ok(Decision::passed(ticket.uncharged()));
         }

@@ -127,8 +127,9 @@ impl<'a, 'k> Drawn<'a, 'k> {
         key: Option<Key>,
         head: &mut Head<'_>,
     ) -> Result<(), Rejection> {
-        let degrades = throttle.policy().degrade.then(|| Arc::clone(throttle.uid_shared()));
-        match Ticket::draw(throttle, key, self.known, head).await {
+        let policy = Arc::clone(throttle.policy());
+        let degrades = policy.degrade.then(|| Arc::clone(throttle.uid_shared()));
+        match Ticket::draw((throttle, policy), key, self.known, head).await {
             Ok(Ok(ticket)) => self.tickets.push(ticket),
             Ok(Err(source)) => self.told.of_passed(degrades, source),
             Err(stop) => return Err(Rejection::Stopped(stop)),
@@ -233,7 +234,7 @@ impl<'a> Admission<'a> {
             let counts = decision.is_throttled() && !self.told.of_denials_by(&ticket.policy);
             counts.then_some((ticket, decision))
         });
-        let worst = denials.max_by_key(|(_, decision)| (decision.is_never(), decision.retry_after()));
+        let worst = denials.max_by_key(|(_, decision)| decision.strictness());
         let Some((ticket, decision)) = worst else { return Ok(()) };
         tracing::debug!(target: "throttle", uid = ticket.throttle.uid(), retry_after = ?decision.retry_after(), "throttled");
         let error = ticket.error.get().cloned();

@@ -1,12 +1,13 @@
 //! A decision of one throttle that the program asks for on behalf of a request.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use super::{KnownKeys, Stop, Ticket, decide_one};
 use crate::backend::Mode;
 use crate::counters::Event;
 use crate::plug::Head;
-use crate::{Decision, Source, Throttle};
+use crate::{Decision, Throttle};
 
 /// Decides one use, and charges it if it fits. Everything is asked as for an attribute.
 pub(crate) async fn hit(
@@ -14,7 +15,8 @@ pub(crate) async fn hit(
     known: &mut KnownKeys,
     head: &mut Head<'_>,
 ) -> Result<Decision, Stop> {
-    let ticket = match Ticket::draw(Cow::Borrowed(throttle), None, known, head).await {
+    let policy = Arc::clone(throttle.policy());
+    let ticket = match Ticket::draw((Cow::Borrowed(throttle), policy), None, known, head).await {
         Ok(Ok(ticket)) => ticket,
         Ok(Err(source)) => return Ok(Decision::passed(source)),
         Err(stop) => return Err(stop),
@@ -22,7 +24,7 @@ pub(crate) async fn hit(
     if !ticket.is_charged() {
         // Nobody could say when a message ends, so it takes no place.
         throttle.count(Event::Skipped);
-        return Ok(Decision::passed(Source::Unlimited));
+        return Ok(Decision::passed(ticket.uncharged()));
     }
     let decision = decide_one(&ticket, Mode::Take, head).await.map(|decided| decided.decision);
     throttle.count(Event::of(decision.as_ref()));

@@ -18,12 +18,6 @@ pub(crate) fn share_a_backend(one: (&Policy, bool), other: (&Policy, bool)) -> b
     !one_is_alone && !other_is_alone && one.primary.is(&other.primary)
 }
 
-/// The denial with the longest wait: after that all fit.
-fn worst<'d>(decisions: impl Iterator<Item = &'d Decision>) -> Option<&'d Decision> {
-    let denials = decisions.filter(|decision| decision.is_throttled());
-    denials.max_by_key(|decision| (decision.is_never(), decision.retry_after()))
-}
-
 /// Charges all of them or none, as far as backends are shared, and else gives back what was taken. The answer is the
 /// decision of all, or the denial of one.
 pub(crate) async fn commit(tickets: Tickets<'_>, head: &mut Head<'_>) -> Result<Decision, BackendError> {
@@ -62,8 +56,10 @@ pub(crate) async fn check(tickets: &[Ticket<'_>], head: &mut Head<'_>) -> Result
         let answers = decide(&asked, Mode::Peek, head).await.into_iter().flatten();
         let answers = answers.map(|answer| answer.map(|decided| decided.decision));
         let answers = answers.collect::<Result<Vec<_>, _>>()?;
-        if let Some(denial) = worst(answers.iter()) {
-            return Ok(denial.clone());
+        // After the longest wait all fit.
+        let denials = answers.iter().filter(|answer| answer.is_throttled());
+        if let Some(worst) = denials.max_by_key(|denial| denial.strictness()) {
+            return Ok(worst.clone());
         }
         decisions.extend(answers);
     }

@@ -67,14 +67,13 @@ impl<'a> Ticket<'a> {
         Self { throttle, policy, dry, key, rates, cost, class, error: OnceCell::new() }
     }
 
-    /// Asks everything that a decision depends on, cheapest first; or why the throttle does not apply.
+    /// Asks everything that a decision by this policy depends on, cheapest first; or why the throttle does not apply.
     pub(crate) async fn draw(
-        throttle: Cow<'a, Throttle>,
+        (throttle, policy): (Cow<'a, Throttle>, Arc<Policy>),
         given: Option<Key>,
         known: &mut KnownKeys,
         head: &mut Head<'_>,
     ) -> Result<Result<Self, Source>, Stop> {
-        let policy = Arc::clone(throttle.policy());
         let (dry, terms) = match throttle.force(&policy) {
             Force::Off => (false, Ok(Err(Source::Disabled))),
             force => (force == Force::Dry, Self::terms(&throttle, &policy, given, known, head).await),
@@ -159,8 +158,8 @@ impl<'a> Ticket<'a> {
     }
 
     /// Why it is not.
-    pub(crate) const fn uncharged(&self) -> Source {
-        if self.cost == 0 { Source::Free } else { Source::Unlimited }
+    pub(crate) fn uncharged(&self) -> Source {
+        if self.rates.is_unlimited() { Source::Unlimited } else { Source::Free }
     }
 
     /// The time of this process, by which the fallback's part is kept.

@@ -53,10 +53,8 @@ impl Decisions {
 
     /// The denial with the longest wait or, where all of them allowed, the decision that has the least left.
     pub fn strictest(&self) -> Option<&Decision> {
-        let strictness = |decision: &&Decision| {
-            let wait = (decision.is_throttled(), decision.is_never(), decision.retry_after());
-            (wait, Reverse(decision.remaining().unwrap_or(u64::MAX)))
-        };
+        let strictness =
+            |decision: &&Decision| (decision.strictness(), Reverse(decision.remaining().unwrap_or(u64::MAX)));
         self.0.iter().map(|(_, decision)| decision).max_by_key(strictness)
     }
 

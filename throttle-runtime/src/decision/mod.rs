@@ -302,6 +302,11 @@ impl Decision {
         self.wait() == NEVER
     }
 
+    /// By this the greatest of several decisions is the one that a client has to wait for.
+    pub(crate) fn strictness(&self) -> (bool, bool, Option<Duration>) {
+        (self.is_throttled(), self.is_never(), self.retry_after())
+    }
+
     /// How long a denied request has to wait, until the last of its limits has room for it; `None` if it
     /// was allowed, or never will be.
     pub fn retry_after(&self) -> Option<Duration> {

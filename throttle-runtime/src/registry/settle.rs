@@ -42,8 +42,7 @@ impl Common {
         let board = breaker.map(|breaker| self.board(uid, breaker)).transpose();
         let board = board.map_err(|problem| problems.push(problem)).ok().flatten().flatten();
         if settings.concurrent.is_some() {
-            let standby = standby.as_ref();
-            problems.extend(report::without_places(uid, primary, standby));
+            problems.extend(report::without_places(uid, primary, standby.as_ref()));
         }
         let lists = Lists::open(uid, &settings, self.clock.now());
         let lists = lists.map_err(|problem| problems.push(problem)).ok().flatten();
