@@ -13,6 +13,9 @@ mod counters;
 mod decision;
 pub mod effective;
 mod error;
+#[cfg(test)]
+#[path = "../tests/events/mod.rs"]
+mod events;
 mod failure;
 mod fingerprint;
 mod function;

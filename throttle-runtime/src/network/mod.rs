@@ -46,7 +46,8 @@ impl Networks {
     }
 
     /// The networks in that file, of 5 MiB at most. It is read when a throttle is made with it; if that fails the
-    /// throttle is not made. After that it is looked at each second that requests come in, behind their backs. A list
+    /// throttle is not made. After that it is looked at each second that requests come in, behind their backs, and
+    /// read again when it has changed and then looked the same for a second: nobody is at it any more. A list
     /// that has become unreadable, by one wrong word or as it is gone, stays what it was, with one warning.
     ///
     /// ```

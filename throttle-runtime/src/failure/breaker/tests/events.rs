@@ -3,13 +3,11 @@
 use tracing::Level;
 
 use super::*;
-
-#[path = "../../../../tests/events/mod.rs"]
-mod recorded;
+use crate::events;
 
 #[test]
 fn each_change_is_one_event() {
-    recorded::listen();
+    events::listen();
     let clock = ManualClock::new();
     let breaker = live(SETTINGS.named("cache").success_threshold(1), &clock);
     fail(&breaker);
@@ -25,5 +23,5 @@ fn each_change_is_one_event() {
         (Level::INFO, line("a circuit breaker probes", "open", "half_open")),
         (Level::INFO, line("a circuit breaker closed", "half_open", "closed")),
     ];
-    assert_eq!(recorded::all(), expected);
+    assert_eq!(events::all(), expected);
 }
