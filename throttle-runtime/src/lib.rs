@@ -47,6 +47,7 @@ mod throttled;
 #[cfg(feature = "tower")]
 #[cfg_attr(docsrs, doc(cfg(feature = "tower")))]
 pub mod tower;
+mod under_way;
 mod versions;
 
 #[doc(hidden)]

@@ -1,7 +1,5 @@
 //! Charging by what became of a request: what was taken before it is given back if its response says so.
 
-use std::sync::Arc;
-
 use http::Response;
 use http::response::Parts;
 use smallvec::SmallVec;
@@ -67,8 +65,7 @@ impl Admission<'static> {
             tracing::warn!(target: "throttle", "charges are not given back, as there is no runtime to do so");
             return;
         };
-        let common = self.tickets.first().map(|ticket| ticket.throttle.common());
-        let under_way = common.and_then(|common| Arc::clone(&common.under_way).try_read_owned().ok());
+        let under_way = self.tickets.first().and_then(|ticket| ticket.throttle.common().under_way.begin());
         runtime.spawn(async move {
             let _under_way = under_way;
             for (index, charged) in waived {

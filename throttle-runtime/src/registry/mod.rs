@@ -31,6 +31,7 @@ use crate::http::client::Clients;
 use crate::rule::Rules;
 use crate::said::Said;
 use crate::settings::MEMORY;
+use crate::under_way::UnderWay;
 use crate::{BackendError, Breaker, Clock, ConfigError, Settings, Site, SystemClock, Throttle};
 
 /// The throttles of a program and what they run on: backends by name, defaults and overrides.
@@ -82,8 +83,8 @@ pub(crate) struct Common {
     pub(crate) probes_in_background: bool,
     pub(crate) clients: Clients,
     pub(crate) switches: Switches,
-    /// Shared by tasks that owe something to a backend, so that it is not closed before they are done.
-    pub(crate) under_way: Arc<tokio::sync::RwLock<()>>,
+    /// Tasks that owe something to a backend, which is not closed before they are done.
+    pub(crate) under_way: UnderWay,
     warned_of_missing_peer: AtomicBool,
 }
 
@@ -227,11 +228,7 @@ impl Registry {
     pub async fn close(&self) -> Result<(), BackendError> {
         self.0.common.breakers.close();
         let mut open = self.0.open.lock().await;
-        let under_way = &self.0.common.under_way;
-        if under_way.try_write().is_err() {
-            // Each of them has its deadline. One that needs longer than that is not waited for.
-            let _ = tokio::time::timeout(LIFECYCLE, under_way.write()).await;
-        }
+        self.0.common.under_way.end(LIFECYCLE).await;
         let mut result = Ok(());
         // Taken out one by one, so that a call that is dropped half-way leaves the rest to the next.
         while let Some(member) = open.pop() {
@@ -308,7 +305,7 @@ impl Common {
             clock,
             probes_in_background: false,
             switches: Switches::default(),
-            under_way: Arc::default(),
+            under_way: UnderWay::default(),
             warned_of_missing_peer: AtomicBool::new(false),
         }
     }

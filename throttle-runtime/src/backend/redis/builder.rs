@@ -10,9 +10,9 @@ use super::Redis;
 use super::connect::Place;
 use super::denied::Denied;
 use super::engine::Engine;
-use super::places::Leases;
 use crate::ConfigError;
 use crate::clock::Clock;
+use crate::under_way::UnderWay;
 
 /// Settings of a [`Redis`] backend.
 #[must_use = "a builder does nothing until `build()`"]
@@ -130,7 +130,7 @@ impl RedisBuilder {
         let servers = self.place.settle(&self.namespace, self.max_in_flight)?;
         let denied = self.remember_denied.then(Denied::new);
         let (namespace, clock) = (self.namespace, self.clock);
-        let engine = Engine { servers, namespace, clock, denied, leases: Leases::default() };
+        let engine = Engine { servers, namespace, clock, denied, leases: UnderWay::default() };
         Ok(Redis { engine, address })
     }
 }

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use redis::Value;
 
 use super::denied::Denied;
-use super::places::Leases;
 use super::question::{Question, States};
 use super::servers::Servers;
 use crate::BackendError;
 use crate::backend::{Mode, Verdict};
 use crate::clock::Clock;
+use crate::under_way::UnderWay;
 
 /// What a [`Redis`](super::Redis) backend is made of.
 pub(super) struct Engine {
@@ -18,7 +18,8 @@ pub(super) struct Engine {
     pub(super) namespace: String,
     pub(super) clock: Option<Arc<dyn Clock>>,
     pub(super) denied: Option<Denied>,
-    pub(super) leases: Leases,
+    /// Places that are held.
+    pub(super) leases: UnderWay,
 }
 
 impl Engine {

@@ -18,6 +18,7 @@ mod servers;
 mod stored;
 
 use std::fmt;
+use std::time::Duration;
 
 pub use self::builder::RedisBuilder;
 use self::connect::Place;
@@ -25,6 +26,9 @@ use self::engine::Engine;
 use self::question::Question;
 use super::{Backend, Board, Charge, Mode, Places, Reply, Verdict};
 use crate::{ConfigError, Soon};
+
+/// How long the end of a backend waits for those that are about to free their places.
+const AT_THE_END: Duration = Duration::from_millis(500);
 
 /// State in a Redis server (6.2 or later, or Valkey), which any number of processes share.
 ///
@@ -199,12 +203,12 @@ impl Backend for Redis {
 
     /// Places that are about to be free again are freed first.
     fn close(&self) -> Reply<'_, ()> {
-        if self.engine.leases.are_over() {
+        if self.engine.leases.is_over() {
             self.engine.servers.close();
             return Soon::now(Ok(()));
         }
         Soon::later(async {
-            self.engine.leases.end().await;
+            self.engine.leases.end(AT_THE_END).await;
             self.engine.servers.close();
             Ok(())
         })

@@ -1,14 +1,12 @@
 //! Who is in flight: a sorted set for each identity, of those who have a place by when they lose it.
 
 mod lease;
-mod leases;
 
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
 use self::lease::Lease;
-pub(super) use self::leases::Leases;
 use super::connect::closed;
 use super::{Redis, Reply, names};
 use crate::backend::{Held, Place, Places};
