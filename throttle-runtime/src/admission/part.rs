@@ -2,9 +2,10 @@
 
 use smallvec::SmallVec;
 
+use super::budget::Budget;
 use super::{Ticket, probe};
 use crate::failure::{Entry, Permit, Rescue};
-use crate::{Breaker, Source};
+use crate::{BackendError, Breaker, Source};
 
 /// The tickets for which the same is tried, by their places among all.
 pub(super) struct Part<'s> {
@@ -38,6 +39,21 @@ impl<'s> Part<'s> {
             }
         }
         parts
+    }
+
+    /// Waits until the backend may be asked again after that error, which was that of the last of so many attempts. `false`
+    /// if it may not: since somebody could be charged twice, there is no time left, or its breaker has changed meanwhile.
+    pub(super) async fn tries_again(&self, attempts: u32, error: &BackendError, budget: Budget) -> bool {
+        let retry = self.rescue.and_then(|rescue| rescue.retry.as_ref()).filter(|_| !self.probes);
+        let Some(retry) = retry.filter(|retry| attempts <= retry.max && retry.applies(error)) else {
+            return false;
+        };
+        let wait = retry.wait(attempts - 1);
+        if wait >= budget.left() {
+            return false;
+        }
+        tokio::time::sleep(wait).await;
+        !self.permit.as_ref().is_some_and(Permit::is_stale)
     }
 
     /// The parts that may ask the backend, and those that may not.

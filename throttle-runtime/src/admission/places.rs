@@ -99,45 +99,35 @@ impl Asking<'_, '_> {
     async fn run(&self) -> Answer {
         let tickets = [self.ticket];
         let (asked, mut refused) = Part::entered(&tickets);
-        let Some(Part { mut permit, probes, .. }) = asked.into_iter().next() else {
+        let Some(mut part) = asked.into_iter().next() else {
             let source = refused.pop().map_or(Source::BreakerOpen, |(_, source)| source);
             return self.stand_in(Err(source), 0).await;
         };
-        let (answer, attempts) = self.primary(&mut permit, probes).await;
+        let (budget, mut attempts) = (Budget::of(&tickets), 1);
+        let mut answer = self.primary(budget).await;
+        while let Err(error) = &answer
+            && part.tries_again(attempts, error, budget).await
+        {
+            attempts += 1;
+            self.ticket.throttle.count(Event::Retried);
+            answer = self.primary(budget).await;
+        }
+        let permit = part.permit.take().into_iter();
         match answer {
             Ok(held) => {
-                permit.take().into_iter().for_each(Permit::succeeded);
+                permit.for_each(Permit::succeeded);
                 Ok(held)
             }
             Err(error) => {
-                permit.take().into_iter().for_each(Permit::failed);
+                permit.for_each(Permit::failed);
                 self.stand_in(Ok(error), attempts).await
             }
         }
     }
 
-    /// The backend, and the backend again as long as that cannot take two places, with how often it was asked.
-    async fn primary(
-        &self,
-        permit: &mut Option<Permit<'_>>,
-        probes: bool,
-    ) -> (Result<Option<Held>, BackendError>, u32) {
-        let (policy, budget) = (&self.ticket.policy, Budget::of(&[self.ticket]));
-        let retry = self.rescue.retry.as_ref().filter(|_| !probes);
-        let mut attempts = 1;
-        loop {
-            let answer =
-                ask(self.ticket, &policy.primary, self.limit, policy.deadline.min(budget.left())).await;
-            let again = |error| retry.filter(|retry| attempts <= retry.max && retry.applies(error));
-            let wait = answer.as_ref().err().and_then(again).map(|retry| retry.wait(attempts - 1));
-            let Some(wait) = wait.filter(|wait| *wait < budget.left()) else { return (answer, attempts) };
-            tokio::time::sleep(wait).await;
-            if permit.as_ref().is_some_and(Permit::is_stale) {
-                return (answer, attempts);
-            }
-            attempts += 1;
-            self.ticket.throttle.count(Event::Retried);
-        }
+    async fn primary(&self, budget: Budget) -> Result<Option<Held>, BackendError> {
+        let policy = &self.ticket.policy;
+        ask(self.ticket, &policy.primary, self.limit, policy.deadline.min(budget.left())).await
     }
 
     /// The other backend, after an error or for another reason not to ask the first one.

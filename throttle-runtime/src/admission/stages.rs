@@ -112,16 +112,7 @@ impl<'s> Stages<'s, '_> {
         head: &mut Head<'_>,
     ) {
         let mut attempts = 1;
-        let retry = part.rescue.and_then(|rescue| rescue.retry.as_ref()).filter(|_| !part.probes);
-        while let Some(retry) = retry.filter(|retry| attempts <= retry.max && retry.applies(&error)) {
-            let wait = retry.wait(attempts - 1);
-            if wait >= budget.left() {
-                break;
-            }
-            tokio::time::sleep(wait).await;
-            if part.permit.as_ref().is_some_and(Permit::is_stale) {
-                break;
-            }
+        while part.tries_again(attempts, &error, budget).await {
             attempts += 1;
             self.count(&part.tickets, Event::Retried);
             match self.ask_again(&part.tickets, budget).await {
