@@ -1,30 +1,25 @@
 //! One named limiter.
 
+mod decide;
 mod effective;
+mod reset;
 mod update;
 
-use std::borrow::Cow;
 use std::fmt;
 use std::future::Future;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use http::request::Parts;
-
-use crate::admission::{self, Terms, Ticket};
+pub(crate) use self::decide::no_request;
 use crate::asked::Asked;
-use crate::backend::{Charge, Mode};
+use crate::backend::Mode;
 use crate::counters::{Counters, Counts, Event};
-use crate::key::Payer;
-use crate::plug::Head;
 use crate::policy::Policy;
 use crate::registry::{Common, Force};
 use crate::rule::{Added, Rules};
 use crate::said::Said;
-use crate::strategy::Class;
 use crate::versions::Versions;
-use crate::{BackendError, Breaker, Decision, ErrorKind, Key, Quota, Rates, Settings, Site, Source};
+use crate::{BackendError, Breaker, Decision, Hit, Settings, Site};
 
 /// One named limiter: who may do how much of what.
 ///
@@ -43,118 +38,6 @@ struct Inner {
     common: Arc<Common>,
     said: Said,
 }
-
-/// One use of a throttle: who pays how much.
-///
-/// Whatever is a [`Key`] is a hit of the throttle's own cost.
-///
-/// ```
-/// use throttle::Hit;
-///
-/// let _ = Hit::from("alice");
-/// let _ = Hit::new(("tenant", "alice")).cost(5);
-/// ```
-#[derive(Debug, Clone)]
-pub struct Hit<'a> {
-    payer: Payer<'a>,
-    cost: Option<u64>,
-    rates: Option<Box<Rates>>,
-    class: Option<Class>,
-}
-
-impl<'a> Hit<'a> {
-    /// A use by that key, at the throttle's own cost and rate.
-    pub fn new(key: impl Into<Key>) -> Self {
-        Self::by(Payer::Key(key.into()))
-    }
-
-    #[inline]
-    const fn by(payer: Payer<'a>) -> Self {
-        Self { payer, cost: None, rates: None, class: None }
-    }
-
-    /// What this use costs; 0 passes freely.
-    #[must_use]
-    pub const fn cost(mut self, cost: u64) -> Self {
-        self.cost = Some(cost);
-        self
-    }
-
-    /// The limits for this use.
-    #[must_use]
-    pub fn rate(mut self, rates: impl Into<Rates>) -> Self {
-        self.rates = Some(Box::new(rates.into()));
-        self
-    }
-
-    /// The same for longer than what the key is borrowed from.
-    pub(crate) fn into_owned(self) -> Hit<'static> {
-        let Self { payer, cost, rates, class } = self;
-        Hit { payer: Payer::Key(payer.into_key()), cost, rates, class }
-    }
-
-    /// What it says that it costs, if anything.
-    pub(crate) const fn said_cost(&self) -> Option<u64> {
-        self.cost
-    }
-
-    /// What kind of caller it is, for strategies that tell them apart.
-    #[must_use]
-    pub fn class(mut self, class: impl Into<Class>) -> Self {
-        self.class = Some(class.into());
-        self
-    }
-}
-
-/// A text is a key of one part.
-impl<'a> From<&'a str> for Hit<'a> {
-    #[inline]
-    fn from(part: &'a str) -> Self {
-        Self::by(Payer::Part(part))
-    }
-}
-
-impl<'a> From<&'a String> for Hit<'a> {
-    #[inline]
-    fn from(part: &'a String) -> Self {
-        Self::by(Payer::Part(part))
-    }
-}
-
-impl<'a> From<&'a Key> for Hit<'a> {
-    #[inline]
-    fn from(key: &'a Key) -> Self {
-        Self::by(Payer::Borrowed(key))
-    }
-}
-
-macro_rules! from_keys {
-    ($($key:ty),*) => { $(
-        impl From<$key> for Hit<'_> {
-            #[inline]
-            fn from(key: $key) -> Self {
-                Self::new(key)
-            }
-        }
-    )* };
-}
-
-from_keys!(Key, String, bool, IpAddr, u8, u16, u32, u64, u128, usize, i8, i16, i32, i64, i128, isize);
-
-macro_rules! from_tuples {
-    ($(($($part:ident)*))*) => { $(
-        impl<$($part),*> From<($($part,)*)> for Hit<'_>
-        where
-            ($($part,)*): Into<Key>,
-        {
-            fn from(parts: ($($part,)*)) -> Self {
-                Self::new(parts)
-            }
-        }
-    )* };
-}
-
-from_tuples! { (A B) (A B C) (A B C D) }
 
 impl Throttle {
     pub(crate) fn new(uid: Arc<str>, said: Said, policy: Policy, common: Arc<Common>) -> Self {
@@ -288,107 +171,6 @@ impl Throttle {
         self.check(hit.into().cost(0)).await
     }
 
-    /// The short way: nothing has to be asked, and the backend need not wait for anybody. Most decisions in
-    /// memory are made here, so it does only what they need.
-    #[expect(clippy::inline_always, reason = "a call costs a fifth of a decision")]
-    #[inline(always)]
-    pub(crate) fn at_once(&self, policy: &Policy, hit: &Hit<'_>, mode: Mode) -> Option<Quota> {
-        let short = policy.short.as_ref().filter(|_| self.is_in_force() && hit.rates.is_none())?;
-        let cost = hit.cost.or(policy.units).filter(|&cost| cost > 0 || mode == Mode::Peek)?;
-        let quota = short.decide(hit.payer.split()?, cost, mode)?;
-        if mode == Mode::Take {
-            self.count(if quota.fits() { Event::Allowed } else { Event::Denied });
-        }
-        Some(quota)
-    }
-
-    /// The decision of the memory backend where nothing has to be asked first. It needs no future, as that backend
-    /// waits for nobody and does not fail.
-    pub(crate) fn in_memory(&self, hit: &Hit<'_>, mode: Mode) -> Option<Decision> {
-        let policy = self.policy();
-        let asks_nobody =
-            policy.in_memory && self.is_in_force() && hit.rates.is_none() && hit.class.is_none();
-        let (rates, domain) = policy.rates.as_ref().filter(|_| asks_nobody).zip(policy.domain)?;
-        let cost = hit.cost.or(policy.units).filter(|&cost| cost > 0 || mode == Mode::Peek)?;
-        let (key, strategy) = (hit.payer.to_key(), policy.strategy);
-        let (scope, load) = (self.scope(), strategy.load());
-        let charge = [Charge { scope, key: &key, strategy, rates, cost, class: Class::NONE, load, domain }];
-        let verdict = policy.primary.backend.decide(&charge, mode).ready().ok()?.ok()?;
-        let decision = Decision::by_backend(&verdict.quotas);
-        if mode == Mode::Take {
-            self.count(Event::of(Ok(&decision)));
-        }
-        Some(decision)
-    }
-
-    async fn decide(&self, hit: Hit<'_>, mode: Mode) -> Result<Decision, BackendError> {
-        let decision = self.decision(hit, mode).await;
-        if mode == Mode::Take {
-            self.count(Event::of(decision.as_ref()));
-        }
-        decision
-    }
-
-    async fn decision(&self, hit: Hit<'_>, mode: Mode) -> Result<Decision, BackendError> {
-        let mut parts = None;
-        let mut head = self.empty_head(&mut parts);
-        let ticket = match Self::ticket(Cow::Borrowed(self), hit, &mut head).await? {
-            Ok(ticket) => ticket,
-            Err(source) => return Ok(Decision::passed(source)),
-        };
-        if ticket.rates.is_unlimited() || mode == Mode::Take && !ticket.is_charged() {
-            // Nobody could say when the use ends, so it takes no place among those in flight.
-            return Ok(Decision::passed(ticket.uncharged()));
-        }
-        admission::decide_one(&ticket, mode, &mut head).await.map(|decided| decided.decision)
-    }
-
-    /// What a use by the program comes to, or why the throttle does not apply.
-    pub(crate) async fn ticket<'t>(
-        throttle: Cow<'t, Self>,
-        hit: Hit<'_>,
-        head: &mut Head<'_>,
-    ) -> Result<Result<Ticket<'t>, Source>, BackendError> {
-        let policy = Arc::clone(throttle.policy());
-        match throttle.force(&policy) {
-            Force::Off => Ok(Err(Source::Disabled)),
-            force => Self::ticket_by((policy, force == Force::Dry), throttle, hit, head).await,
-        }
-    }
-
-    /// The same by a policy, in a dry run or not, whether or not the throttle is switched on.
-    pub(crate) async fn ticket_by<'t>(
-        (policy, dry): (Arc<Policy>, bool),
-        throttle: Cow<'t, Self>,
-        hit: Hit<'_>,
-        head: &mut Head<'_>,
-    ) -> Result<Result<Ticket<'t>, Source>, BackendError> {
-        let rates = match hit.rates.map(|rates| *rates).or(policy.rates) {
-            Some(rates) => rates,
-            None => policy.rate.ask(head).await.map_err(|_| no_request())?,
-        };
-        // Who limits what is in flight, too, limits whoever comes at whatever rate and cost.
-        if policy.concurrency.is_none() && rates.is_unlimited() {
-            return Ok(Err(Source::Unlimited));
-        }
-        let cost = match hit.cost {
-            Some(cost) => cost,
-            None => policy.cost.ask(head).await.map_err(|_| no_request())?,
-        };
-        let class = match (hit.class, policy.class) {
-            (Some(class), _) => class,
-            (None, Some(class)) => class.ask(head).await.map_err(|_| no_request())?,
-            (None, None) => Class::NONE,
-        };
-        let terms = Terms { key: hit.payer.into_key(), rates, cost, class };
-        Ok(Ok(Ticket::new(throttle, policy, dry, terms)))
-    }
-
-    pub(crate) fn empty_head<'a>(&'a self, parts: &'a mut Option<Parts>) -> Head<'a> {
-        let parts = parts.get_or_insert_with(|| http::Request::new(()).into_parts().0);
-        Head { parts, state: &(), common: &self.0.common, is_request: false }
-    }
-
     /// What holds right now: to be read once for each decision.
     #[inline]
     pub(crate) fn policy(&self) -> &Arc<Policy> {
@@ -459,11 +241,6 @@ impl Throttle {
     pub(crate) fn belongs_to(&self, site: &Site) -> bool {
         self.0.said.is_by(site)
     }
-}
-
-/// A function that was asked without a request wanted to end the request.
-pub(crate) fn no_request() -> BackendError {
-    BackendError::new(ErrorKind::Plugin, "a function that is a setting refused an empty request")
 }
 
 impl fmt::Debug for Throttle {

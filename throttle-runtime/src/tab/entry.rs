@@ -19,7 +19,7 @@ pub(super) struct Entry {
 
 impl Entry {
     pub(super) fn new(throttle: &Throttle, hit: Hit<'_>) -> Self {
-        let initial = hit.said_cost().unwrap_or(0);
+        let initial = hit.cost.unwrap_or(0);
         Self { throttle: throttle.clone(), hit: hit.into_owned(), initial }
     }
 
