@@ -4,6 +4,7 @@
 mod postgres;
 mod process;
 
+#[cfg(feature = "tower")]
 use std::io::BufRead;
 #[cfg(feature = "ws")]
 use std::net::TcpStream;
