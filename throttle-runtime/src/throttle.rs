@@ -141,9 +141,10 @@ impl Throttle {
     /// What is left right now: of each limit, in the order in which they were written. Takes nothing, and is not
     /// counted.
     ///
-    /// A [`Quota`] says of its limit what [remains](Quota::remaining), how long until there is
-    /// [more](Quota::next_after), which is the wait where nothing is left, and how long until
-    /// [all](Quota::reset_after) is back. There are none where the backend is not asked: see [`Source`].
+    /// A [`Quota`](crate::Quota) says of its limit what [remains](crate::Quota::remaining), how long until there
+    /// is [more](crate::Quota::next_after), which is the wait where nothing is left, and how long until
+    /// [all](crate::Quota::reset_after) is back. There are none where the backend is not asked: see
+    /// [`Source`](crate::Source).
     ///
     /// ```
     /// use throttle::{Rate, Registry, Settings};
