@@ -2,11 +2,13 @@
 
 #[cfg(target_arch = "x86_64")]
 mod aes;
+mod map;
 
 use std::fmt;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::LazyLock;
 
+pub(crate) use self::map::Map;
 use siphasher::sip128::{Hasher128, SipHasher13};
 
 use crate::key::Parts;
@@ -54,8 +56,8 @@ pub struct Secret {
 
 impl Secret {
     /// The secret of this process.
-    pub fn of_process() -> Self {
-        *SECRET
+    pub fn of_process() -> &'static Self {
+        &SECRET
     }
 
     /// From the randomness that the standard library seeds its maps with.
@@ -147,7 +149,7 @@ mod tests {
         #[test]
         fn different_keys_have_different_fingerprints(a: Vec<u8>, b: Vec<u8>) {
             let one = domain("a", &FixedWindow, "1/s");
-            for secret in [Secret::of_process(), Secret::of_process().portable()] {
+            for secret in [*Secret::of_process(), Secret::of_process().portable()] {
                 let (x, y) = (secret.fingerprint(one, &Key::new(&a)), secret.fingerprint(one, &Key::new(&b)));
                 prop_assert_eq!(a == b, x == y);
                 prop_assert_eq!(a == b, (x >> 64) == (y >> 64), "halves stand alone");
@@ -164,7 +166,7 @@ mod tests {
             let bit = bit.index(key.len() * 8);
             other[bit / 8] ^= 1 << (bit % 8);
             let one = domain("a", &FixedWindow, "1/s");
-            for secret in [Secret::of_process(), Secret::of_process().portable()] {
+            for secret in [*Secret::of_process(), Secret::of_process().portable()] {
                 let changed = secret.fingerprint(one, &Key::new(&key)) ^ secret.fingerprint(one, &Key::new(&other));
                 prop_assert!((30..=98).contains(&changed.count_ones()), "{changed:0128b}");
             }

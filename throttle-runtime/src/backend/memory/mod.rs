@@ -126,7 +126,7 @@ impl MemoryBuilder {
     pub fn build(self) -> Memory {
         let time = Time::new(self.clock);
         let table = Table::new(self.max_keys.max(64), time.now());
-        Memory(Arc::new(Engine { secret: Secret::of_process(), table, time, in_flight: InFlight::new() }))
+        Memory(Arc::new(Engine { secret: *Secret::of_process(), table, time, in_flight: InFlight::new() }))
     }
 }
 

@@ -1,6 +1,5 @@
 //! What is known to be denied: for a while Redis is not asked again.
 
-use std::collections::HashMap;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,13 +9,14 @@ use smallvec::SmallVec;
 
 use super::question::{Question, States};
 use crate::backend::Verdict;
+use crate::fingerprint::Map;
 
 /// The states by which Redis has denied requests.
 ///
 /// What others take meanwhile only adds to them, so what does not fit by them does not fit. What others give back
 /// or reset is not known here, so that Redis is asked again after a second.
 pub(super) struct Denied {
-    shards: Vec<Mutex<HashMap<u128, Entry>>>,
+    shards: Vec<Mutex<Map<Entry>>>,
     /// How often something was given back.
     given_back: AtomicU64,
 }
@@ -99,7 +99,7 @@ impl Denied {
         }
     }
 
-    fn shard(&self, id: u128) -> Option<MutexGuard<'_, HashMap<u128, Entry>>> {
+    fn shard(&self, id: u128) -> Option<MutexGuard<'_, Map<Entry>>> {
         let at = usize::try_from(id % SHARDS as u128).ok()?;
         Some(self.shards.get(at)?.lock().unwrap_or_else(PoisonError::into_inner))
     }

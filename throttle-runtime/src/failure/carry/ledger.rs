@@ -1,11 +1,11 @@
 //! What is known of all identities, in a bounded number of places.
 
-use std::collections::HashMap;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::account::Account;
+use crate::fingerprint::Map;
 
 /// Accounts by fingerprint.
 #[derive(Debug)]
@@ -17,7 +17,7 @@ pub(super) struct Ledger {
 
 #[derive(Debug, Default)]
 struct Shard {
-    accounts: HashMap<u128, Account>,
+    accounts: Map<Account>,
     owing: usize,
 }
 
