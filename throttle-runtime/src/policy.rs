@@ -24,8 +24,8 @@ pub(crate) struct Policy {
     pub(crate) strategy: &'static dyn Strategy,
     /// The short way of its decisions, where there is one.
     pub(crate) short: Option<Short>,
-    /// Whether it is decided in memory and nothing about it has to be asked.
-    pub(crate) in_memory: bool,
+    /// Whether all requests of a cost are charged alike.
+    pub(crate) charges_alike: bool,
     /// What keeps its states apart, where the periods are the same for every request.
     pub(crate) domain: Option<Domain>,
     pub(crate) key: &'static dyn Ask<role::key>,
@@ -147,7 +147,7 @@ impl Policy {
             strategy: settings.strategy?,
             domain: None,
             short: None,
-            in_memory: false,
+            charges_alike: false,
             key: settings.key?,
             cost,
             class: settings.class,
@@ -191,16 +191,19 @@ impl Policy {
         });
         let limited = self.rates.as_ref().filter(|rates| !rates.is_unlimited());
         self.domain = limited.map(|rates| Domain::new(scope, self.strategy, rates));
-        self.in_memory = self.domain.is_some()
-            && !self.dry_run
-            && self.class.is_none()
-            && self.primary.backend.engine().is_some();
+        self.charges_alike = self.domain.is_some() && !self.dry_run && self.class.is_none();
         // What is told to a handler takes memory in any case.
         let asks = self.dry_run || self.degrade || self.class.is_some() || self.concurrency.is_some();
         let ways = self.domain.zip(limited).filter(|_| !asks);
         self.short =
             ways.and_then(|(domain, rates)| Short::new(&*self.primary.backend, domain, self.strategy, rates));
         self
+    }
+
+    /// Whether memory decides about its requests, if only while a breaker is open.
+    pub(crate) fn may_be_in_memory(&self) -> bool {
+        let breaker = || self.rescue.as_ref().and_then(|rescue| rescue.breaker.as_ref());
+        self.primary.backend.engine().is_some() || breaker().is_some_and(|breaker| !breaker.is_closed())
     }
 
     /// Whether both fall back in the same way, so that what one of them owes is owed by the other, too.

@@ -54,7 +54,11 @@ async fn call(
     mode: Mode,
     deadline: Duration,
 ) -> Result<Verdict, BackendError> {
-    let verdict = within(deadline, backend.decide(charges, mode)).await?;
+    checked(charges, within(deadline, backend.decide(charges, mode)).await?)
+}
+
+/// The answer, if it is one to these charges.
+pub(super) fn checked(charges: &[Charge<'_>], verdict: Verdict) -> Result<Verdict, BackendError> {
     let asked = charges.iter().flat_map(|charge| charge.rates.iter());
     if asked.eq(verdict.quotas.iter().map(Quota::rate_ref)) {
         Ok(verdict)

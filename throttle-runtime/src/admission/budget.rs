@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::Ticket;
+use crate::policy::Policy;
 
 /// When there is no time left for attempts and for the waits between them; `None` where there is but one attempt, which
 /// has its deadline.
@@ -12,11 +12,11 @@ use super::Ticket;
 pub(super) struct Budget(Option<Instant>);
 
 impl Budget {
-    /// That of the ticket that has the most.
-    pub(super) fn of(tickets: &[&Ticket<'_>]) -> Self {
-        let tried = tickets.iter().filter(|ticket| ticket.policy.rescue.is_some());
+    /// That of the policy that has the most.
+    pub(super) fn of<'p>(policies: impl IntoIterator<Item = &'p Policy>) -> Self {
+        let tried = policies.into_iter().filter(|policy| policy.rescue.is_some());
         // What is longer than the clock can say is as good as no end.
-        Self(tried.map(|ticket| ticket.policy.budget).max().and_then(|most| Instant::now().checked_add(most)))
+        Self(tried.map(|policy| policy.budget).max().and_then(|most| Instant::now().checked_add(most)))
     }
 
     pub(super) fn left(self) -> Duration {

@@ -6,8 +6,9 @@ use tokio::runtime::Handle;
 
 use super::Ticket;
 use super::budget::Budget;
-use crate::BackendError;
 use crate::backend::Mode;
+use crate::policy::Policy;
+use crate::{BackendError, Throttle};
 
 /// Pays what those who pay for these tickets owe the backend. `false` if another request is at it: until it is done,
 /// the other backend decides, as only it knows what it has admitted. Who asks for nothing pays for nothing, either.
@@ -33,11 +34,11 @@ pub(super) async fn pay(tickets: &[&Ticket<'_>], mode: Mode, budget: Budget) -> 
 
 /// Pays, in a task of its own, for all that were decided about by the other backend and do not ask again by
 /// themselves. To be called when the backend has answered.
-pub(super) fn pay_others(ticket: &Ticket<'_>) {
-    let Some(carry) = ticket.policy.carry.as_ref().filter(|carry| carry.is_owed()) else { return };
+pub(super) fn pay_others(throttle: &Throttle, policy: &Arc<Policy>) {
+    let Some(carry) = policy.carry.as_ref().filter(|carry| carry.is_owed()) else { return };
     let Some(turn) = carry.turn() else { return };
     let Ok(runtime) = Handle::try_current() else { return };
-    let (policy, clock) = (Arc::clone(&ticket.policy), Arc::clone(&ticket.throttle.common().clock));
+    let (policy, clock) = (Arc::clone(policy), Arc::clone(&throttle.common().clock));
     runtime.spawn(async move {
         let _turn = turn;
         if let Some(carry) = &policy.carry {

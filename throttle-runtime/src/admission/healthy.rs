@@ -4,8 +4,9 @@ use smallvec::SmallVec;
 
 use super::Ticket;
 use super::part::{Part, Parts};
-use crate::Breaker;
+use crate::Throttle;
 use crate::failure::Permit;
+use crate::policy::Policy;
 
 /// What the breakers of tickets said, ticket by ticket. It is all that has to be remembered until the backend answers:
 /// tickets are sorted by what is tried for them when there is something to try.
@@ -17,17 +18,7 @@ impl<'s> Healthy<'s> {
     pub(super) fn find(tickets: &[&'s Ticket<'_>]) -> Option<Self> {
         let mut permits = SmallVec::new();
         for ticket in tickets {
-            if ticket.policy.carry.as_ref().is_some_and(|carry| carry.is_owed()) {
-                return None;
-            }
-            let breaker = ticket.policy.rescue.as_ref().and_then(|rescue| rescue.breaker.as_ref());
-            if breaker.is_some() {
-                ticket.throttle.common().share_breakers();
-            }
-            permits.push(match breaker.map(Breaker::pass) {
-                Some(None) => return None,
-                permit => permit.flatten(),
-            });
+            permits.push(pass(&ticket.throttle, &ticket.policy).ok()?);
         }
         Some(Self(permits))
     }
@@ -46,4 +37,20 @@ impl<'s> Healthy<'s> {
         }
         parts
     }
+}
+
+/// There is more to do than to ask the backend.
+pub(super) struct Unwell;
+
+/// What the breaker says to one request, if there is one.
+#[inline]
+pub(super) fn pass<'p>(throttle: &Throttle, policy: &'p Policy) -> Result<Option<Permit<'p>>, Unwell> {
+    if policy.carry.as_ref().is_some_and(|carry| carry.is_owed()) {
+        return Err(Unwell);
+    }
+    let Some(breaker) = policy.rescue.as_ref().and_then(|rescue| rescue.breaker.as_ref()) else {
+        return Ok(None);
+    };
+    throttle.common().share_breakers();
+    breaker.pass().map(Some).ok_or(Unwell)
 }

@@ -7,11 +7,13 @@ mod budget;
 mod debts;
 mod degrade;
 mod healthy;
+mod heard;
 mod known_keys;
 #[cfg(feature = "ws")]
 mod one;
 mod part;
 mod places;
+mod plain;
 mod probe;
 mod react;
 mod rejection;
@@ -35,6 +37,7 @@ pub(crate) use degrade::Told;
 pub(crate) use known_keys::KnownKeys;
 #[cfg(feature = "ws")]
 pub(crate) use one::hit;
+pub(crate) use plain::Plain;
 pub(crate) use rejection::Rejection;
 pub(crate) use reset::reset;
 #[cfg(any(feature = "axum", feature = "tower"))]

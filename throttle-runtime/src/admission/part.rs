@@ -22,6 +22,12 @@ pub(super) type Parts<'s> = SmallVec<[Part<'s>; 1]>;
 pub(super) type Refused<'s> = SmallVec<[(Part<'s>, Source); 1]>;
 
 impl<'s> Part<'s> {
+    /// That of the first ticket.
+    pub(super) fn of_one(ticket: &'s Ticket<'_>) -> Self {
+        let rescue = ticket.policy.rescue.as_deref();
+        Self { tickets: SmallVec::from([0]), rescue, permit: None, probes: false }
+    }
+
     /// The tickets by what is tried for them.
     pub(super) fn all(tickets: &'s [&'s Ticket<'_>]) -> Parts<'s> {
         let mut parts = Parts::new();
@@ -34,8 +40,7 @@ impl<'s> Part<'s> {
             if let Some(part) = parts.iter_mut().find(same) {
                 part.tickets.push(index);
             } else {
-                let tickets = SmallVec::from([index]);
-                parts.push(Part { tickets, rescue, permit: None, probes: false });
+                parts.push(Self { tickets: SmallVec::from([index]), ..Self::of_one(ticket) });
             }
         }
         parts

@@ -103,7 +103,7 @@ impl Asking<'_, '_> {
             let source = refused.pop().map_or(Source::BreakerOpen, |(_, source)| source);
             return self.stand_in(Err(source), 0).await;
         };
-        let (budget, mut attempts) = (Budget::of(&tickets), 1);
+        let (budget, mut attempts) = (Budget::of(tickets.iter().map(|ticket| &*ticket.policy)), 1);
         let mut answer = self.primary(budget).await;
         while let Err(error) = &answer
             && part.tries_again(attempts, error, budget).await

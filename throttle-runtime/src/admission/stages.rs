@@ -5,6 +5,7 @@ use smallvec::SmallVec;
 use super::backend::{ask, ask_standby};
 use super::budget::Budget;
 use super::healthy::Healthy;
+use super::heard::hear;
 use super::part::{Part, Parts};
 use super::react::{react, warn};
 use super::{Charged, Decided, Ticket, debts};
@@ -19,8 +20,8 @@ pub(crate) type Answers = SmallVec<[Option<Result<Decided, BackendError>>; 1]>;
 
 /// Decides tickets that share a backend.
 pub(crate) async fn decide(tickets: &[&Ticket<'_>], mode: Mode, head: &mut Head<'_>) -> Answers {
-    let mut stages = Stages { tickets, mode, answers: tickets.iter().map(|_| None).collect() };
-    let budget = Budget::of(tickets);
+    let mut stages = Stages::new(tickets, mode);
+    let budget = Budget::of(tickets.iter().map(|ticket| &*ticket.policy));
     // The futures of what else may come are larger than all others, and would be part of that of every decision.
     let Some(healthy) = Healthy::find(tickets) else {
         Box::pin(stages.run(budget, head)).await;
@@ -44,9 +45,27 @@ pub(crate) async fn decide_one(
     mode: Mode,
     head: &mut Head<'_>,
 ) -> Result<Decided, BackendError> {
-    // There is an answer for each ticket up to the first that is denied.
-    let answer = decide(&[ticket], mode, head).await.into_iter().flatten().next();
-    answer.unwrap_or_else(|| Ok(Decided::by_nobody(Source::Disabled)))
+    only(decide(&[ticket], mode, head).await)
+}
+
+/// Decides a ticket that is alone, whose backend has failed for the first time after that permit.
+pub(super) async fn recover_one<'s>(
+    ticket: &'s Ticket<'_>,
+    mode: Mode,
+    (permit, error): (Option<Permit<'s>>, BackendError),
+    budget: Budget,
+    head: &mut Head<'_>,
+) -> Result<Decided, BackendError> {
+    let tickets = [ticket];
+    let mut stages = Stages::new(&tickets, mode);
+    let part = Part { permit, ..Part::of_one(ticket) };
+    stages.recover(part, error, budget, head).await;
+    only(stages.answers)
+}
+
+/// There is an answer for each ticket up to the first that is denied.
+fn only(answers: Answers) -> Result<Decided, BackendError> {
+    answers.into_iter().flatten().next().unwrap_or_else(|| Ok(Decided::by_nobody(Source::Disabled)))
 }
 
 struct Stages<'s, 't> {
@@ -55,7 +74,11 @@ struct Stages<'s, 't> {
     answers: Answers,
 }
 
-impl<'s> Stages<'s, '_> {
+impl<'s, 't> Stages<'s, 't> {
+    fn new(tickets: &'s [&'s Ticket<'t>], mode: Mode) -> Self {
+        Self { tickets, mode, answers: tickets.iter().map(|_| None).collect() }
+    }
+
     async fn run(&mut self, budget: Budget, head: &mut Head<'_>) {
         let (parts, mut refused) = Part::entered(self.tickets);
         let mut asked = Parts::new();
@@ -178,9 +201,8 @@ impl<'s> Stages<'s, '_> {
         for ticket in tickets.into_iter().map(|index| self.tickets[index]) {
             let (own, others) = quotas.split_at(ticket.rates.len());
             quotas = others;
-            if let Some(carry) = ticket.policy.carry.as_ref().filter(|_| self.mode == Mode::Take) {
-                carry.heard(&ticket.charge(), own, verdict.at, ticket.now());
-                debts::pay_others(ticket);
+            if ticket.policy.carry.is_some() && self.mode == Mode::Take {
+                hear(&ticket.throttle, &ticket.policy, &ticket.charge(), own, verdict.at);
             }
         }
     }

@@ -192,7 +192,7 @@ impl<'a> Ticket<'a> {
     /// The charge against other limits of the same periods.
     pub(super) fn charge_to<'c>(&'c self, rates: &'c [Rate]) -> Charge<'c> {
         let (scope, strategy) = (self.throttle.scope(), self.policy.strategy);
-        let settled = self.policy.domain.filter(|_| self.policy.rates.as_deref() == Some(rates));
+        let settled = self.policy.domain.filter(|_| self.policy.rates == Some(self.rates));
         let domain = settled.unwrap_or_else(|| Domain::new(scope, strategy, rates));
         Charge {
             scope,

@@ -80,7 +80,7 @@ impl Member {
         Ok(())
     }
 
-    fn is_ready(&self) -> bool {
+    pub(crate) fn is_ready(&self) -> bool {
         self.readiness.done.load(Ordering::Acquire)
     }
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use http::request::Parts;
 
 use super::Throttle;
-use crate::admission::{self, Terms, Ticket};
-use crate::backend::{Charge, Mode};
+use crate::admission::{self, Plain, Terms, Ticket};
+use crate::backend::Mode;
 use crate::counters::Event;
 use crate::plug::Head;
 use crate::policy::Policy;
@@ -30,19 +30,21 @@ impl Throttle {
         Some(quota)
     }
 
-    /// The decision of the memory backend where nothing has to be asked first. It needs no future, as that backend
-    /// waits for nobody and does not fail.
+    /// What a use costs, if the policy charges everybody alike and all of it is in force.
+    fn cost_alike(&self, policy: &Policy, hit: &Hit<'_>, mode: Mode) -> Option<u64> {
+        let asks = hit.rates.is_some() || hit.class.is_some();
+        let alike = policy.charges_alike && self.is_in_force() && !asks;
+        hit.cost.or(policy.units).filter(|&cost| alike && (cost > 0 || mode == Mode::Peek))
+    }
+
+    /// The decision, if memory makes it and nothing has to be asked first. It needs no future.
     pub(crate) fn in_memory(&self, hit: &Hit<'_>, mode: Mode) -> Option<Decision> {
         let policy = self.policy();
-        let asks_nobody =
-            policy.in_memory && self.is_in_force() && hit.rates.is_none() && hit.class.is_none();
-        let (rates, domain) = policy.rates.as_ref().filter(|_| asks_nobody).zip(policy.domain)?;
-        let cost = hit.cost.or(policy.units).filter(|&cost| cost > 0 || mode == Mode::Peek)?;
-        let (key, strategy) = (hit.payer.to_key(), policy.strategy);
-        let (scope, load) = (self.scope(), strategy.load());
-        let charge = [Charge { scope, key: &key, strategy, rates, cost, class: Class::NONE, load, domain }];
-        let verdict = policy.primary.backend.decide(&charge, mode).ready().ok()?.ok()?;
-        let decision = Decision::by_backend(&verdict.quotas);
+        let cost = self.cost_alike(policy, hit, mode)?;
+        if !policy.may_be_in_memory() {
+            return None;
+        }
+        let decision = Plain::new(self, policy, (&hit.payer.to_key(), cost), mode)?.in_memory()?;
         if mode == Mode::Take {
             self.count(Event::of(Ok(&decision)));
         }
@@ -50,11 +52,22 @@ impl Throttle {
     }
 
     pub(super) async fn decide(&self, hit: Hit<'_>, mode: Mode) -> Result<Decision, BackendError> {
-        let decision = self.decision(hit, mode).await;
+        let decision = match self.plain(&hit, mode).await {
+            Some(decision) => decision,
+            // Its future would be part of that of every decision.
+            None => Box::pin(self.decision(hit, mode)).await,
+        };
         if mode == Mode::Take {
             self.count(Event::of(decision.as_ref()));
         }
         decision
+    }
+
+    /// The decision, if nothing has to be done but to ask the backend.
+    async fn plain(&self, hit: &Hit<'_>, mode: Mode) -> Option<Result<Decision, BackendError>> {
+        let policy = self.policy();
+        let cost = self.cost_alike(policy, hit, mode)?;
+        Plain::new(self, policy, (&hit.payer.to_key(), cost), mode)?.ask().await
     }
 
     async fn decision(&self, hit: Hit<'_>, mode: Mode) -> Result<Decision, BackendError> {

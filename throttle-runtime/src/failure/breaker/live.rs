@@ -119,6 +119,12 @@ impl Breaker {
         word.is_closed().then(|| Permit::pass(self, word.generation()))
     }
 
+    /// Whether it keeps all requests from the backend, and there is nothing to try yet.
+    pub(crate) fn refuses(&self) -> bool {
+        let word = self.0.word();
+        !word.is_closed() && self.0.refuses(word)
+    }
+
     /// What becomes of a request: to be asked before the backend is.
     #[inline]
     pub(crate) fn enter(&self) -> Entry<'_> {

@@ -35,6 +35,15 @@ impl Circuit {
         }
     }
 
+    /// Whether all requests are refused that find this word.
+    pub(super) fn refuses(&self, word: Word) -> bool {
+        match word.phase() {
+            Phase::Closed | Phase::HalfOpen => false,
+            Phase::Open => !self.is_due(self.clock.now()),
+            Phase::Forced => true,
+        }
+    }
+
     /// A clock that has stepped back must not keep it open for longer, so that is a time to probe as well.
     fn is_due(&self, now: u64) -> bool {
         now >= self.next_attempt.load(Ordering::Acquire) || now < self.opened_at.load(Ordering::Acquire)

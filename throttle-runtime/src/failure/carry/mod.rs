@@ -125,6 +125,11 @@ impl Carry {
         Ok(())
     }
 
+    /// Whether the fallback has to [begin](Self::seed) with something yet.
+    pub(crate) fn has_news(&self, charge: &Charge<'_>) -> bool {
+        self.ledger.read(id(charge), |account| account.is_new).unwrap_or(false)
+    }
+
     /// The fallback admitted that at `now`.
     pub(crate) fn admitted(&self, charge: &Charge<'_>, now: u64) {
         let kept = self.ledger.open(id(charge), |account, has_room| {

@@ -1,0 +1,118 @@
+//! Hits of a throttle that charges everybody alike are decided without a ticket. What a program sees of it is the same.
+
+mod common;
+
+use std::fmt::Debug;
+use std::time::Duration;
+
+use common::{declared_at, faulty, seconds};
+use throttle::testkit::{Fault, Faulty};
+use throttle::{
+    CircuitBreaker, ErrorKind, Hit, ManualClock, OnError, Rates, Recovery, Settings, Throttle, failover, fallback,
+};
+
+const RATES: &str = "5/min, 20/hour";
+
+const BREAKER: CircuitBreaker = CircuitBreaker::new().failure_threshold(2).success_threshold(1);
+
+/// A throttle, and its backend.
+struct Side {
+    throttle: Throttle,
+    primary: Faulty,
+    /// Whether each hit says the rate, so that somebody has to be asked.
+    asks: bool,
+}
+
+impl Side {
+    async fn new(clock: &ManualClock, settings: Settings, asks: bool) -> Self {
+        let primary = faulty(clock);
+        let declared = declared_at(clock).backend("primary", primary.clone()).clock(clock.clone());
+        let registry = declared.build().await.expect("a registry");
+        let settings = settings.rate(RATES).backend("primary");
+        let throttle = registry.create("export", settings).expect("nothing is wrong");
+        Self { throttle, primary, asks }
+    }
+
+    async fn hit(&self, key: &str, cost: u64, only_asks: bool) -> String {
+        let hit = Hit::from(key).cost(cost);
+        let hit = if self.asks { hit.rate(RATES.parse::<Rates>().expect("rates")) } else { hit };
+        let answer =
+            if only_asks { said(self.throttle.check(hit).await) } else { said(self.throttle.hit(hit).await) };
+        // What is owed is paid in the background.
+        for _ in 0..20 {
+            tokio::task::yield_now().await;
+        }
+        answer
+    }
+
+    fn counts(&self) -> impl Debug + PartialEq + use<> {
+        (self.throttle.counts(), self.primary.calls(), self.throttle.breaker().map(|breaker| breaker.info()))
+    }
+}
+
+fn said(answer: impl Debug) -> String {
+    format!("{answer:?}")
+}
+
+/// What happens to both before the next hit.
+fn meets(random: &mut fastrand::Rng) -> Option<(Fault, usize)> {
+    let fault = match random.u8(..10) {
+        0..4 => Fault::Refuse(ErrorKind::Connection),
+        4..6 => Fault::Lose(ErrorKind::Connection),
+        6 => Fault::Hang,
+        _ => return None,
+    };
+    Some((fault, random.usize(1..6)))
+}
+
+async fn compare(seed: u64, settings: Settings) {
+    let mut random = fastrand::Rng::with_seed(seed);
+    let clock = ManualClock::new();
+    let [plain, asking] = [Side::new(&clock, settings, false).await, Side::new(&clock, settings, true).await];
+    for step in 0..300 {
+        match random.u8(..12) {
+            0 => clock.advance(Duration::from_millis(random.u64(..90_000))),
+            1 => clock.advance(seconds(60)),
+            2 => match meets(&mut random) {
+                Some((fault, times)) => [&plain, &asking].map(|side| side.primary.meet(fault, times)),
+                None => [&plain, &asking].map(|side| side.primary.heal()),
+            }
+            .into_iter()
+            .collect(),
+            _ => {}
+        }
+        let (key, cost) = (["a", "b", "c"][random.usize(..3)], random.u64(..4));
+        let only_asks = random.u8(..8) == 0;
+        let answers = [plain.hit(key, cost, only_asks).await, asking.hit(key, cost, only_asks).await];
+        assert_eq!(answers[0], answers[1], "seed {seed}, step {step}: {key} for {cost}");
+        assert_eq!(plain.counts(), asking.counts(), "seed {seed}, step {step}");
+    }
+}
+
+async fn compare_all(settings: Settings) {
+    for seed in 0..20 {
+        compare(seed, settings).await;
+    }
+}
+
+fn on_error(recovery: Recovery) -> Settings {
+    Settings::new().on_error(recovery)
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_the_policy_has_the_word() {
+    compare_all(Settings::new().on_error(OnError::Allow)).await;
+    compare_all(Settings::new().on_error(OnError::Raise)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_another_backend_decides() {
+    compare_all(on_error(fallback("memory"))).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_memory_stands_in_behind_a_breaker() {
+    compare_all(on_error(failover("memory", BREAKER).retries(0))).await;
+    compare_all(on_error(failover("memory", BREAKER).retries(1))).await;
+    compare_all(on_error(failover("memory", BREAKER).retries(0).share(1, 2))).await;
+}

@@ -1,0 +1,154 @@
+//! The plain case: one throttle that charges everybody alike, so that there is nothing to ask before its backend is.
+//!
+//! It is what happens nearly always: the backend answers, or memory stands in for it while the breaker is open. All
+//! else is left to the [stages](super::stages).
+
+use std::borrow::Cow;
+use std::slice;
+use std::sync::Arc;
+
+use super::backend::{checked, within};
+use super::budget::Budget;
+use super::healthy::pass;
+use super::heard::hear;
+use super::{Terms, Ticket, stages};
+use crate::backend::{Backend, Charge, Mode, Verdict};
+use crate::counters::Event;
+use crate::failure::Permit;
+use crate::fingerprint::Domain;
+use crate::policy::Policy;
+use crate::strategy::Class;
+use crate::{BackendError, Decision, Key, Quota, Rates, Source, Throttle};
+
+/// A use of a throttle by a policy that charges everybody alike.
+#[derive(Clone, Copy)]
+pub(crate) struct Plain<'a> {
+    throttle: &'a Throttle,
+    policy: &'a Arc<Policy>,
+    rates: &'a Rates,
+    domain: Domain,
+    key: &'a Key,
+    cost: u64,
+    mode: Mode,
+}
+
+impl<'a> Plain<'a> {
+    pub(crate) fn new(
+        throttle: &'a Throttle,
+        policy: &'a Arc<Policy>,
+        (key, cost): (&'a Key, u64),
+        mode: Mode,
+    ) -> Option<Self> {
+        let (rates, domain) = policy.rates.as_ref().zip(policy.domain)?;
+        Some(Self { throttle, policy, rates, domain, key, cost, mode })
+    }
+
+    fn charge(&self) -> Charge<'a> {
+        let (scope, strategy) = (self.throttle.scope(), self.policy.strategy);
+        Charge {
+            scope,
+            key: self.key,
+            strategy,
+            rates: self.rates,
+            cost: self.cost,
+            class: Class::NONE,
+            load: strategy.load(),
+            domain: self.domain,
+        }
+    }
+
+    /// The decision, if memory makes it: that waits for nobody and does not fail.
+    pub(crate) fn in_memory(self) -> Option<Decision> {
+        if self.policy.primary.backend.engine().is_none() {
+            return self.stand_in();
+        }
+        let verdict = at_once(&*self.policy.primary.backend, &self.charge(), self.mode)?;
+        Some(Decision::by_backend(&verdict.quotas))
+    }
+
+    /// The same by what stands in while the breaker keeps everybody from the backend, once it has begun.
+    fn stand_in(self) -> Option<Decision> {
+        let rescue = self.policy.rescue.as_ref()?;
+        let (breaker, standby) = rescue.breaker.as_ref().zip(rescue.standby.as_ref())?;
+        let in_memory = standby.member.is_ready() && standby.member.backend.engine().is_some();
+        let carry = self.policy.carry.as_ref().filter(|_| in_memory && breaker.refuses())?;
+        let charge = self.charge();
+        if carry.has_news(&charge) {
+            return None;
+        }
+        let shared = standby.share.of(self.rates);
+        let asked = Charge { rates: &shared, ..charge.clone() };
+        let verdict = at_once(&*standby.member.backend, &asked, self.mode)?;
+        if self.mode == Mode::Take {
+            if verdict.quotas.iter().all(Quota::fits) {
+                carry.admitted(&charge, self.throttle.common().clock.now());
+            }
+            self.count(Source::BreakerOpen);
+        }
+        Some(Decision::by_backend(&verdict.quotas).by(Source::BreakerOpen))
+    }
+
+    /// The decision of the backend, if there is nothing to do but to ask it.
+    pub(crate) async fn ask(self) -> Option<Result<Decision, BackendError>> {
+        let permit = pass(self.throttle, self.policy).ok().filter(|_| self.policy.primary.is_ready())?;
+        let charge = self.charge();
+        let reply = self.policy.primary.backend.decide(slice::from_ref(&charge), self.mode);
+        let (answer, budget) = match reply.ready() {
+            Ok(answer) => (answer, None),
+            Err(later) => {
+                let budget = self.budget();
+                (within(self.policy.deadline.min(budget.left()), later).await, Some(budget))
+            }
+        };
+        Some(match answer.and_then(|verdict| checked(slice::from_ref(&charge), verdict)) {
+            Ok(verdict) => {
+                permit.into_iter().for_each(Permit::succeeded);
+                Ok(self.decided(&charge, &verdict))
+            }
+            Err(error) => {
+                let budget = budget.unwrap_or_else(|| self.budget());
+                Box::pin(self.recover(permit, error, budget)).await
+            }
+        })
+    }
+
+    fn budget(&self) -> Budget {
+        Budget::of([&**self.policy])
+    }
+
+    fn decided(&self, charge: &Charge<'_>, verdict: &Verdict) -> Decision {
+        let source = if verdict.is_cached() { Source::Cached } else { Source::Backend };
+        if self.mode == Mode::Take {
+            hear(self.throttle, self.policy, charge, &verdict.quotas, verdict.at);
+            self.count(source);
+        }
+        Decision::by_backend(&verdict.quotas).by(source)
+    }
+
+    fn count(&self, source: Source) {
+        if let Some(event) = Event::of_source(source) {
+            self.throttle.count(event);
+        }
+    }
+
+    /// The backend has failed: what there is to try.
+    async fn recover(
+        self,
+        permit: Option<Permit<'a>>,
+        error: BackendError,
+        budget: Budget,
+    ) -> Result<Decision, BackendError> {
+        let (key, rates) = (self.key.clone(), *self.rates);
+        let terms = Terms { key, rates, cost: self.cost, class: Class::NONE };
+        let ticket = Ticket::new(Cow::Borrowed(self.throttle), Arc::clone(self.policy), false, terms);
+        let mut parts = None;
+        let mut head = self.throttle.empty_head(&mut parts);
+        let decided = stages::recover_one(&ticket, self.mode, (permit, error), budget, &mut head).await;
+        decided.map(|decided| decided.decision)
+    }
+}
+
+/// What a backend in memory says.
+fn at_once(backend: &dyn Backend, charge: &Charge<'_>, mode: Mode) -> Option<Verdict> {
+    backend.decide(slice::from_ref(charge), mode).ready().ok()?.ok()
+}
