@@ -8,7 +8,8 @@ use std::time::Duration;
 use common::{declared_at, faulty, seconds};
 use throttle::testkit::{Fault, Faulty};
 use throttle::{
-    CircuitBreaker, ErrorKind, Hit, ManualClock, OnError, Rates, Recovery, Settings, Throttle, failover, fallback,
+    CircuitBreaker, ErrorKind, Hit, ManualClock, OnError, Rates, Recovery, Settings, Throttle, failover,
+    fallback,
 };
 
 const RATES: &str = "5/min, 20/hour";

@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 use super::{Charged, Ticket};
 use crate::backend::{Backend, Charge, Mode, Verdict};
 use crate::failure::Standby;
-use crate::{BackendError, ErrorKind, Quota, Rate, Soon};
+use crate::{BackendError, ErrorKind, Quota, Quotas, Rate, Soon};
 
 /// Asks the backend that all these tickets share, within the shortest of their deadlines and in no longer than `left`.
 pub(super) async fn ask(
@@ -16,7 +16,7 @@ pub(super) async fn ask(
     left: Duration,
 ) -> Result<Verdict, BackendError> {
     let Some((first, deadline)) = tickets.first().zip(deadline(tickets)) else {
-        return Ok(Verdict::new(SmallVec::new(), 0));
+        return Ok(Verdict::new(Quotas::new(), 0));
     };
     let deadline = deadline.min(left);
     first.policy.primary.prepare(deadline).await?;

@@ -18,7 +18,7 @@ use crate::failure::Permit;
 use crate::fingerprint::Domain;
 use crate::policy::Policy;
 use crate::strategy::Class;
-use crate::{BackendError, Decision, Key, Quota, Rates, Source, Throttle};
+use crate::{BackendError, Decision, Key, Rates, Source, Throttle};
 
 /// A use of a throttle by a policy that charges everybody alike.
 #[derive(Clone, Copy)]
@@ -63,7 +63,7 @@ impl<'a> Plain<'a> {
             return self.stand_in();
         }
         let verdict = at_once(&*self.policy.primary.backend, &self.charge(), self.mode)?;
-        Some(Decision::by_backend(&verdict.quotas))
+        Some(Decision::by_backend(verdict.quotas))
     }
 
     /// The same by what stands in while the breaker keeps everybody from the backend, once it has begun.
@@ -80,12 +80,12 @@ impl<'a> Plain<'a> {
         let asked = Charge { rates: &shared, ..charge.clone() };
         let verdict = at_once(&*standby.member.backend, &asked, self.mode)?;
         if self.mode == Mode::Take {
-            if verdict.quotas.iter().all(Quota::fits) {
+            if verdict.quotas.fit() {
                 carry.admitted(&charge, self.throttle.common().clock.now());
             }
             self.count(Source::BreakerOpen);
         }
-        Some(Decision::by_backend(&verdict.quotas).by(Source::BreakerOpen))
+        Some(Decision::by_backend(verdict.quotas).by(Source::BreakerOpen))
     }
 
     /// The decision of the backend, if there is nothing to do but to ask it.
@@ -103,7 +103,7 @@ impl<'a> Plain<'a> {
         Some(match answer.and_then(|verdict| checked(slice::from_ref(&charge), verdict)) {
             Ok(verdict) => {
                 permit.into_iter().for_each(Permit::succeeded);
-                Ok(self.decided(&charge, &verdict))
+                Ok(self.decided(&charge, verdict))
             }
             Err(error) => {
                 let budget = budget.unwrap_or_else(|| self.budget());
@@ -116,13 +116,13 @@ impl<'a> Plain<'a> {
         Budget::of([&**self.policy])
     }
 
-    fn decided(&self, charge: &Charge<'_>, verdict: &Verdict) -> Decision {
+    fn decided(&self, charge: &Charge<'_>, verdict: Verdict) -> Decision {
         let source = if verdict.is_cached() { Source::Cached } else { Source::Backend };
         if self.mode == Mode::Take {
             hear(self.throttle, self.policy, charge, &verdict.quotas, verdict.at);
             self.count(source);
         }
-        Decision::by_backend(&verdict.quotas).by(source)
+        Decision::by_backend(verdict.quotas).by(source)
     }
 
     fn count(&self, source: Source) {

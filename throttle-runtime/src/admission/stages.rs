@@ -13,7 +13,7 @@ use crate::backend::{Mode, Verdict};
 use crate::counters::Event;
 use crate::failure::Permit;
 use crate::plug::Head;
-use crate::{BackendError, Decision, ErrorKind, Quota, Source};
+use crate::{BackendError, Decision, ErrorKind, Source};
 
 /// What became of each ticket; `None` for those that were not asked about any more, since another one was denied.
 pub(crate) type Answers = SmallVec<[Option<Result<Decided, BackendError>>; 1]>;
@@ -209,7 +209,7 @@ impl<'s, 't> Stages<'s, 't> {
 
     /// What a backend has decided.
     fn keep(&mut self, tickets: impl IntoIterator<Item = usize>, verdict: &Verdict, source: Source) {
-        let fits = verdict.quotas.iter().all(Quota::fits);
+        let fits = verdict.quotas.fit();
         let source = if source == Source::Backend && verdict.is_cached() { Source::Cached } else { source };
         let mut quotas = &verdict.quotas[..];
         for index in tickets {
@@ -220,7 +220,7 @@ impl<'s, 't> Stages<'s, 't> {
                 ticket.throttle.count(event);
             }
             let charged = fits.then(|| self.charged(ticket, verdict.at, source));
-            let decision = ticket.enforced(Ok(Decision::by_backend(own).by(source)));
+            let decision = ticket.enforced(Ok(Decision::by_backend(own.into()).by(source)));
             self.answers[index] = Some(decision.map(|decision| Decided { decision, charged }));
         }
     }

@@ -1,16 +1,13 @@
 //! What was decided, and how much is left.
 
 mod decisions;
-mod several;
+mod quotas;
 
 use std::fmt;
-use std::slice;
 use std::time::Duration;
 
-use smallvec::SmallVec;
-
 pub use self::decisions::Decisions;
-use self::several::Several;
+pub use self::quotas::Quotas;
 use crate::Rate;
 use crate::strategy::Backlog;
 
@@ -204,60 +201,33 @@ pub enum Source {
 /// [degrade](crate::Settings::degrade); see [`Decisions`].
 #[derive(Clone)]
 pub struct Decision {
-    quotas: Answers,
+    quotas: Quotas,
     source: Source,
     /// The wait of a decision that no limit made, in microseconds; 0 if allowed.
     wait: u64,
 }
 
-/// Most throttles have one limit, so a decision has room for one quota; it is moved about too often for more.
-#[derive(Clone)]
-#[repr(u64)]
-enum Answers {
-    None,
-    One(Quota),
-    Several(Several),
-}
-
-impl Answers {
-    fn as_slice(&self) -> &[Quota] {
-        match self {
-            Self::None => &[],
-            Self::One(quota) => slice::from_ref(quota),
-            Self::Several(quotas) => quotas.as_slice(),
-        }
-    }
-}
-
-/// One quota per limit, in the order the limits were written.
-pub type Quotas = SmallVec<[Quota; 8]>;
-
 impl Decision {
     /// What the backend decided.
-    pub(crate) fn by_backend(quotas: &[Quota]) -> Self {
-        match quotas {
-            [quota] => Self::by_one(*quota),
-            quotas => {
-                Self { quotas: Answers::Several(Several::new(quotas)), source: Source::Backend, wait: 0 }
-            }
-        }
+    pub(crate) const fn by_backend(quotas: Quotas) -> Self {
+        Self { quotas, source: Source::Backend, wait: 0 }
     }
 
     /// What the backend decided about the only limit.
     #[inline]
     pub(crate) const fn by_one(quota: Quota) -> Self {
-        Self { quotas: Answers::One(quota), source: Source::Backend, wait: 0 }
+        Self::by_backend(Quotas::of_one(quota))
     }
 
     /// All of these, which allow: what each limit has left, by the source of the first that no backend made.
     pub(crate) fn of_all(decisions: impl IntoIterator<Item = Self>) -> Self {
         let (mut quotas, mut source) = (Quotas::new(), None);
         for decision in decisions {
-            quotas.extend_from_slice(decision.quotas());
+            quotas.extend(decision.quotas());
             source = source.filter(|source| *source != Source::Backend).or(Some(decision.source));
         }
         let source = source.unwrap_or(Source::Free);
-        if quotas.is_empty() { Self::passed(source) } else { Self::by_backend(&quotas).by(source) }
+        if quotas.is_empty() { Self::passed(source) } else { Self::by_backend(quotas).by(source) }
     }
 
     /// The same decision by that source.
@@ -268,13 +238,13 @@ impl Decision {
 
     /// Allowed without asking the backend.
     pub(crate) const fn passed(source: Source) -> Self {
-        Self { quotas: Answers::None, source, wait: 0 }
+        Self { quotas: Quotas::new(), source, wait: 0 }
     }
 
     /// Denied without a limit: because the backend failed, or because the program says so.
     pub(crate) fn denied(wait: Duration, source: Source) -> Self {
         let micros = u64::try_from(wait.as_micros()).unwrap_or(NEVER - 1);
-        Self { quotas: Answers::None, source, wait: micros.clamp(1, NEVER - 1) }
+        Self { quotas: Quotas::new(), source, wait: micros.clamp(1, NEVER - 1) }
     }
 
     /// The decision of a dry run: a denial passes.
@@ -284,12 +254,7 @@ impl Decision {
 
     /// Whether the request may go on.
     pub fn is_allowed(&self) -> bool {
-        let fits = match &self.quotas {
-            Answers::None => true,
-            Answers::One(quota) => quota.fits(),
-            Answers::Several(quotas) => quotas.as_slice().iter().all(Quota::fits),
-        };
-        (fits && self.wait == 0) || self.source == Source::DryRun
+        (self.quotas.fit() && self.wait == 0) || self.source == Source::DryRun
     }
 
     /// Whether the request was denied.
@@ -318,7 +283,7 @@ impl Decision {
 
     /// One quota per limit, in the order the limits were written; empty if the backend was not asked.
     pub fn quotas(&self) -> &[Quota] {
-        self.quotas.as_slice()
+        &self.quotas
     }
 
     /// The quota with the least room left: the one that binds.

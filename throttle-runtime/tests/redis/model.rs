@@ -19,8 +19,8 @@ impl Model {
             }
         } else {
             let (uncharged, _) = self.step(charges, now, |_| 0);
-            for (quota, uncharged) in quotas.iter_mut().zip(uncharged).filter(|(quota, _)| quota.fits()) {
-                *quota = uncharged;
+            for (quota, uncharged) in quotas.iter_mut().zip(&uncharged).filter(|(quota, _)| quota.fits()) {
+                *quota = *uncharged;
             }
         }
         Verdict::new(quotas, now)

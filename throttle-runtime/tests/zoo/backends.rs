@@ -62,7 +62,7 @@ impl Broken {
     async fn ask_each(&self, charges: &[Charge<'_>], mode: Mode) -> Verdict {
         let mut quotas = Vec::new();
         for charge in charges.chunks(1) {
-            quotas.extend(self.ask(charge, mode).await.quotas);
+            quotas.extend(&self.ask(charge, mode).await.quotas);
             tokio::task::yield_now().await;
         }
         Verdict::new(quotas, self.ask(&[], mode).await.at)

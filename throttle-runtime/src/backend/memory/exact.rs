@@ -31,8 +31,8 @@ impl Engine {
             for (charge, id) in charges.iter().zip(&ids) {
                 self.step_all(&pages, (charge, *id), charge.cost, now, &mut changes, &mut quotas);
             }
-            if quotas.iter().any(|quota| !quota.fits()) {
-                self.uncharge(&mut quotas, &pages, charges, &ids, now);
+            if !quotas.fit() {
+                quotas.uncharge(|| self.uncharged(&pages, charges, &ids, now));
             } else if mode == Mode::Take && self.store(&pages, changes, now).is_err() {
                 continue;
             }
@@ -105,24 +105,13 @@ impl Engine {
         }
     }
 
-    /// A denied request took nothing, so the limits that it did fit show what is left without it.
-    fn uncharge(
-        &self,
-        quotas: &mut Quotas,
-        pages: &[Locked<'_>],
-        charges: &[Charge<'_>],
-        ids: &[Id],
-        now: u64,
-    ) {
+    /// What is left of all limits.
+    fn uncharged(&self, pages: &[Locked<'_>], charges: &[Charge<'_>], ids: &[Id], now: u64) -> Quotas {
         let mut uncharged = Quotas::new();
         for (charge, id) in charges.iter().zip(ids) {
             self.step_all(pages, (charge, *id), 0, now, &mut Changes::new(), &mut uncharged);
         }
-        for (quota, uncharged) in quotas.iter_mut().zip(uncharged) {
-            if quota.fits() {
-                *quota = uncharged;
-            }
-        }
+        uncharged
     }
 
     /// Stores all changes, or none if a page has to be looked up again.

@@ -94,16 +94,10 @@ impl<'a> Question<'a> {
     pub(super) fn answer(&self, states: &States, now: u64) -> (Quotas, Option<States>) {
         let mut after = states.clone();
         let mut quotas = self.step_all(&mut after, now, |cost| cost);
-        if quotas.iter().all(Quota::fits) {
+        if quotas.fit() {
             return (quotas, Some(after));
         }
-        // A denied request took nothing, so the limits that it did fit show what is left without it.
-        let uncharged = self.step_all(&mut states.clone(), now, |_| 0);
-        for (quota, uncharged) in quotas.iter_mut().zip(uncharged) {
-            if quota.fits() {
-                *quota = uncharged;
-            }
-        }
+        quotas.uncharge(|| self.step_all(&mut states.clone(), now, |_| 0));
         (quotas, None)
     }
 

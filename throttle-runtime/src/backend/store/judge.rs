@@ -43,9 +43,9 @@ impl<'a> Case<'a> {
     pub(super) fn decide(&self, mode: Mode, records: &[Record], now: u64) -> Judgement<Verdict> {
         let mut after = records.to_vec();
         let mut quotas = self.step_all(&mut after, now, |charge| charge.cost);
-        let fits = quotas.iter().all(Quota::fits);
+        let fits = quotas.fit();
         if !fits {
-            self.uncharge(&mut quotas, records, now);
+            quotas.uncharge(|| self.step_all(&mut records.to_vec(), now, |_| 0));
         }
         let changes = fits && mode == Mode::Take && after != records;
         Judgement { answer: Verdict::new(quotas, now), changed: changes.then_some(after) }
@@ -91,15 +91,5 @@ impl<'a> Case<'a> {
             }
         }
         quotas
-    }
-
-    /// A denied request took nothing, so the limits that it did fit show what is left without it.
-    fn uncharge(&self, quotas: &mut Quotas, records: &[Record], now: u64) {
-        let uncharged = self.step_all(&mut records.to_vec(), now, |_| 0);
-        for (quota, uncharged) in quotas.iter_mut().zip(uncharged) {
-            if quota.fits() {
-                *quota = uncharged;
-            }
-        }
     }
 }
