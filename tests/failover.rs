@@ -8,11 +8,12 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::get as route;
 use common::{declared_at, faulty, seconds, service, status};
+use throttle::backend::{Backend, Charge, Mode, Reply, Verdict};
 use throttle::breaker::State;
 use throttle::testkit::{Fault, Faulty};
 use throttle::{
-    CircuitBreaker, ErrorKind, ManualClock, Recovery, Registry, Settings, Source, Throttle, failover,
-    throttle,
+    CircuitBreaker, ErrorKind, Hit, Key, ManualClock, Quota, Rate, Recovery, Registry, Settings, Soon,
+    Source, Throttle, failover, throttle,
 };
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -167,6 +168,61 @@ async fn b060_throttles_that_say_the_same_breaker_share_it() {
     assert_eq!(source(&sibling).await, Source::BreakerOpen);
     assert_eq!(source(&stranger).await, Source::Fallback);
     assert_eq!(bench.registry.breakers().len(), 2);
+}
+
+/// A backend that knows that somebody is denied, whatever its store does.
+#[derive(Debug)]
+struct Remembers(Faulty);
+
+impl Backend for Remembers {
+    fn decide<'a>(&'a self, charges: &'a [Charge<'a>], mode: Mode) -> Reply<'a, Verdict> {
+        if *charges[0].key != Key::from("denied") {
+            return self.0.decide(charges, mode);
+        }
+        let denied = Quota::denied(charges[0].rates[0], 0, 1_000_000);
+        Soon::now(Ok(Verdict::new(denied, 0).cached()))
+    }
+
+    fn refund<'a>(&'a self, charges: &'a [Charge<'a>], at: u64) -> Reply<'a, ()> {
+        self.0.refund(charges, at)
+    }
+
+    fn reset(&self) -> Reply<'_, ()> {
+        self.0.reset()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_backend_knows_without_its_store_says_nothing_about_that() {
+    let clock = ManualClock::new();
+    let primary = faulty(&clock);
+    let declared = declared_at(&clock).backend("primary", Remembers(primary.clone())).clock(clock.clone());
+    let registry = declared.build().await.expect("a registry");
+    let throttle = registry.create("guarded", settings(failover("memory", BREAKER).retries(0))).expect("it");
+    let state = || throttle.breaker().expect("there is one").info().state;
+    // With a ticket, and without one.
+    for rate in [None, Some(Rate::per_minute(1000))] {
+        let hit = |key| {
+            let hit = Hit::from(key);
+            throttle.hit(if let Some(rate) = rate { hit.rate(rate) } else { hit })
+        };
+        primary.fail(DOWN);
+        for _ in 0..2 {
+            assert_eq!(hit("denied").await.expect("a decision").source(), Source::Cached);
+            assert_eq!(hit("a").await.expect("a decision").source(), Source::Fallback);
+        }
+        assert_eq!(state(), State::Open, "two failures in a row");
+        clock.advance(seconds(60));
+        for _ in 0..3 {
+            assert_eq!(hit("denied").await.expect("a decision").source(), Source::Cached);
+        }
+        assert_eq!(state(), State::HalfOpen, "nobody has asked the store");
+        primary.heal();
+        for _ in 0..2 {
+            assert_eq!(hit("b").await.expect("a decision").source(), Source::Backend);
+        }
+        assert_eq!(state(), State::Closed);
+    }
 }
 
 #[tokio::test(start_paused = true)]

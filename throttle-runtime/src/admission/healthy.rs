@@ -5,6 +5,7 @@ use smallvec::SmallVec;
 use super::Ticket;
 use super::part::{Part, Parts};
 use crate::Throttle;
+use crate::backend::Verdict;
 use crate::failure::Permit;
 use crate::policy::Policy;
 
@@ -25,8 +26,8 @@ impl<'s> Healthy<'s> {
 
     /// The backend has answered.
     #[inline]
-    pub(super) fn succeeded(self) {
-        self.0.into_iter().flatten().for_each(Permit::succeeded);
+    pub(super) fn answered(self, verdict: &Verdict) {
+        self.0.into_iter().flatten().for_each(|permit| permit.answered(verdict));
     }
 
     /// The backend has failed: what there is to try.

@@ -102,7 +102,7 @@ impl<'a> Plain<'a> {
         };
         Some(match answer.and_then(|verdict| checked(slice::from_ref(&charge), verdict)) {
             Ok(verdict) => {
-                permit.into_iter().for_each(Permit::succeeded);
+                permit.into_iter().for_each(|permit| permit.answered(&verdict));
                 Ok(self.decided(&charge, verdict))
             }
             Err(error) => {

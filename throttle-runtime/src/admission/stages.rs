@@ -29,7 +29,7 @@ pub(crate) async fn decide(tickets: &[&Ticket<'_>], mode: Mode, head: &mut Head<
     };
     match ask(tickets, mode, budget.left()).await {
         Ok(verdict) => {
-            healthy.succeeded();
+            healthy.answered(&verdict);
             stages.answered(0..tickets.len(), &verdict);
         }
         Err(error) => {
@@ -97,7 +97,8 @@ impl<'s, 't> Stages<'s, 't> {
                 asked.iter().flat_map(|part| part.tickets.iter().copied()).collect();
             match ask(&self.of(&all), self.mode, budget.left()).await {
                 Ok(verdict) => {
-                    asked.into_iter().filter_map(|part| part.permit).for_each(Permit::succeeded);
+                    let permits = asked.into_iter().filter_map(|part| part.permit);
+                    permits.for_each(|permit| permit.answered(&verdict));
                     self.answered(all, &verdict);
                 }
                 Err(error) => self.recover_all(asked, error, budget, head).await,
@@ -140,7 +141,7 @@ impl<'s, 't> Stages<'s, 't> {
             self.count(&part.tickets, Event::Retried);
             match self.ask_again(&part.tickets, budget).await {
                 Ok(Some(verdict)) => {
-                    part.permit.take().into_iter().for_each(Permit::succeeded);
+                    part.permit.take().into_iter().for_each(|permit| permit.answered(&verdict));
                     return self.answered(part.tickets, &verdict);
                 }
                 Ok(None) => return self.stand_in(&part, Err(Source::Fallback), attempts, head).await,

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::Breaker;
+use crate::backend::Verdict;
 
 /// What becomes of a request, before the backend is asked.
 #[derive(Debug)]
@@ -40,7 +41,16 @@ impl<'a> Permit<'a> {
 }
 
 impl Permit<'_> {
-    /// The backend has answered, whatever it said.
+    /// The backend has given that answer, whatever it says: unless it knew it without asking its store, which then may
+    /// be well or not.
+    #[inline]
+    pub(crate) fn answered(self, verdict: &Verdict) {
+        if !verdict.is_cached() {
+            self.succeeded();
+        }
+    }
+
+    /// The backend is well.
     #[inline]
     pub(crate) fn succeeded(self) {
         match self.0 {
