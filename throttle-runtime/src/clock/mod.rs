@@ -1,7 +1,8 @@
 //! Where the time comes from: the system, or a test that moves it by hand.
 
-#[cfg_attr(target_os = "linux", path = "linux.rs")]
-#[cfg_attr(not(target_os = "linux"), path = "portable.rs")]
+// Miri knows no coarse clock.
+#[cfg_attr(all(target_os = "linux", not(miri)), path = "linux.rs")]
+#[cfg_attr(not(all(target_os = "linux", not(miri))), path = "portable.rs")]
 mod monotonic;
 
 use std::fmt::Debug;
