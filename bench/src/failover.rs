@@ -85,16 +85,20 @@ fn throttle(cell: &str, subject: &str) -> Throttle {
 }
 
 pub(crate) fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
-    const DECISIONS: u32 = 100_000;
+    // Turns are short, so that what disturbs them meets all alike.
+    const DECISIONS: u32 = 1_000;
+    const TURNS: usize = 100;
     let mut report = Report::new("failover", options);
     let reps = options.reps.unwrap_or(if options.quick { 5 } else { 31 });
     machine::pin(0);
     let throttles = SUBJECTS.map(|(cell, subject, _)| throttle(cell, subject));
     let mut samples = vec![Vec::new(); throttles.len()];
     let mut noise = Noise::default();
-    for _ in 0..reps {
-        for (throttle, samples) in throttles.iter().zip(&mut samples) {
+    for turn in 0..reps * TURNS {
+        if turn.is_multiple_of(TURNS) {
             noise.sample();
+        }
+        for (throttle, samples) in throttles.iter().zip(&mut samples) {
             let clock = Instant::now();
             for _ in 0..DECISIONS {
                 let decision = at_once(throttle.hit("client"))?;

@@ -10,6 +10,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::compile::Build;
+use crate::failover::Stage;
 use crate::footprint::{Flood, Growth};
 use crate::hash::Fingerprint;
 use crate::http::Requests;
@@ -25,6 +26,7 @@ struct Kept {
     flood: Vec<Record<Flood>>,
     http: Vec<Record<Requests>>,
     redis: Vec<Record<Shared>>,
+    failover: Vec<Record<Stage>>,
     compile: Vec<Record<Build>>,
 }
 
@@ -37,6 +39,7 @@ pub(crate) fn run() -> Result<(), Box<dyn Error>> {
         flood: kept("flood")?,
         http: kept("http")?,
         redis: kept("redis")?,
+        failover: kept("failover")?,
         compile: kept("compile")?,
     };
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs");
