@@ -47,7 +47,7 @@ where
     fn wait(self: Pin<&mut Self>, hit: Option<Hit<'h>>, context: &mut Context<'_>) -> Poll<()> {
         let this = self.project();
         if let Some(hit) = hit {
-            if let Some(decision) = this.throttle.in_memory(&hit, *this.mode) {
+            if let Some(decision) = this.throttle.without_waiting(&hit, *this.mode) {
                 *this.answer = Some(Ok(decision));
                 return Poll::Ready(());
             }

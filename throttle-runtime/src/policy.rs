@@ -200,12 +200,6 @@ impl Policy {
         self
     }
 
-    /// Whether memory decides about its requests, if only while a breaker is open.
-    pub(crate) fn may_be_in_memory(&self) -> bool {
-        let breaker = || self.rescue.as_ref().and_then(|rescue| rescue.breaker.as_ref());
-        self.primary.backend.engine().is_some() || breaker().is_some_and(|breaker| !breaker.is_closed())
-    }
-
     /// Whether both fall back in the same way, so that what one of them owes is owed by the other, too.
     fn carries_like(&self, other: &Self) -> bool {
         let standby = |policy: &Self| policy.rescue.as_ref().and_then(|rescue| rescue.standby.clone());

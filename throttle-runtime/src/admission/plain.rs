@@ -7,12 +7,14 @@ use std::borrow::Cow;
 use std::slice;
 use std::sync::Arc;
 
-use super::backend::{checked, within};
+use tokio::time::timeout;
+
+use super::backend::checked;
 use super::budget::Budget;
 use super::healthy::pass;
 use super::heard::hear;
 use super::{Terms, Ticket, stages};
-use crate::backend::{Backend, Charge, Mode, Verdict};
+use crate::backend::{Charge, Mode, Verdict};
 use crate::counters::Event;
 use crate::failure::Permit;
 use crate::fingerprint::Domain;
@@ -57,28 +59,29 @@ impl<'a> Plain<'a> {
         }
     }
 
-    /// The decision, if memory makes it: that waits for nobody and does not fail.
-    pub(crate) fn in_memory(self) -> Option<Decision> {
-        if self.policy.primary.backend.engine().is_none() {
+    /// The decision, if it can be made at once.
+    pub(crate) fn at_once(&self) -> Option<Decision> {
+        if pass(self.throttle, self.policy).is_err() {
             return self.stand_in();
         }
-        let verdict = at_once(&*self.policy.primary.backend, &self.charge(), self.mode)?;
-        Some(Decision::by_backend(verdict.quotas))
+        let charge = self.charge();
+        let verdict = self.policy.primary.backend.decide_at_once(slice::from_ref(&charge), self.mode)?;
+        Some(self.decided(&charge, verdict))
     }
 
     /// The same by what stands in while the breaker keeps everybody from the backend, once it has begun.
-    fn stand_in(self) -> Option<Decision> {
+    fn stand_in(&self) -> Option<Decision> {
         let rescue = self.policy.rescue.as_ref()?;
         let (breaker, standby) = rescue.breaker.as_ref().zip(rescue.standby.as_ref())?;
-        let in_memory = standby.member.is_ready() && standby.member.backend.engine().is_some();
-        let carry = self.policy.carry.as_ref().filter(|_| in_memory && breaker.refuses())?;
+        let refuses = standby.member.is_ready() && breaker.refuses();
+        let carry = self.policy.carry.as_ref().filter(|_| refuses)?;
         let charge = self.charge();
         if carry.has_news(&charge) {
             return None;
         }
         let shared = standby.share.of(self.rates);
         let asked = Charge { rates: &shared, ..charge.clone() };
-        let verdict = at_once(&*standby.member.backend, &asked, self.mode)?;
+        let verdict = standby.member.backend.decide_at_once(slice::from_ref(&asked), self.mode)?;
         if self.mode == Mode::Take {
             if verdict.quotas.fit() {
                 carry.admitted(&charge, self.throttle.common().clock.now());
@@ -89,7 +92,7 @@ impl<'a> Plain<'a> {
     }
 
     /// The decision of the backend, if there is nothing to do but to ask it.
-    pub(crate) async fn ask(self) -> Option<Result<Decision, BackendError>> {
+    pub(crate) async fn ask(&self) -> Option<Result<Decision, BackendError>> {
         let permit = pass(self.throttle, self.policy).ok().filter(|_| self.policy.primary.is_ready())?;
         let charge = self.charge();
         let reply = self.policy.primary.backend.decide(slice::from_ref(&charge), self.mode);
@@ -97,12 +100,16 @@ impl<'a> Plain<'a> {
             Ok(answer) => (answer, None),
             Err(later) => {
                 let budget = self.budget();
-                (within(self.policy.deadline.min(budget.left()), later).await, Some(budget))
+                let deadline = self.policy.deadline.min(budget.left());
+                let answer = timeout(deadline, later).await;
+                (answer.unwrap_or_else(|_| Err(BackendError::timeout(deadline))), Some(budget))
             }
         };
         Some(match answer.and_then(|verdict| checked(slice::from_ref(&charge), verdict)) {
             Ok(verdict) => {
-                permit.into_iter().for_each(|permit| permit.answered(&verdict));
+                if let Some(permit) = permit {
+                    permit.answered(&verdict);
+                }
                 Ok(self.decided(&charge, verdict))
             }
             Err(error) => {
@@ -133,7 +140,7 @@ impl<'a> Plain<'a> {
 
     /// The backend has failed: what there is to try.
     async fn recover(
-        self,
+        &self,
         permit: Option<Permit<'a>>,
         error: BackendError,
         budget: Budget,
@@ -146,9 +153,4 @@ impl<'a> Plain<'a> {
         let decided = stages::recover_one(&ticket, self.mode, (permit, error), budget, &mut head).await;
         decided.map(|decided| decided.decision)
     }
-}
-
-/// What a backend in memory says.
-fn at_once(backend: &dyn Backend, charge: &Charge<'_>, mode: Mode) -> Option<Verdict> {
-    backend.decide(slice::from_ref(charge), mode).ready().ok()?.ok()
 }

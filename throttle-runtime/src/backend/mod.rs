@@ -144,6 +144,13 @@ pub trait Backend: Debug + Send + Sync + 'static {
     /// Decides one request against all limits of all charges, at the backend's own time.
     fn decide<'a>(&'a self, charges: &'a [Charge<'a>], mode: Mode) -> Reply<'a, Verdict>;
 
+    /// The same, if it is known without asking anybody or waiting for anything; `None`, and nothing is charged, unless this
+    /// says otherwise. A backend that has it spares such decisions a future.
+    fn decide_at_once(&self, charges: &[Charge<'_>], mode: Mode) -> Option<Verdict> {
+        let _ = (charges, mode);
+        None
+    }
+
     /// Gives back what a decision at `at` took, as far as the strategies allow.
     fn refund<'a>(&'a self, charges: &'a [Charge<'a>], at: u64) -> Reply<'a, ()>;
 
@@ -197,6 +204,10 @@ pub trait Backend: Debug + Send + Sync + 'static {
 impl<B: Backend> Backend for Arc<B> {
     fn decide<'a>(&'a self, charges: &'a [Charge<'a>], mode: Mode) -> Reply<'a, Verdict> {
         (**self).decide(charges, mode)
+    }
+
+    fn decide_at_once(&self, charges: &[Charge<'_>], mode: Mode) -> Option<Verdict> {
+        (**self).decide_at_once(charges, mode)
     }
 
     fn refund<'a>(&'a self, charges: &'a [Charge<'a>], at: u64) -> Reply<'a, ()> {

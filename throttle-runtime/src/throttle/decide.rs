@@ -37,30 +37,34 @@ impl Throttle {
         hit.cost.or(policy.units).filter(|&cost| alike && (cost > 0 || mode == Mode::Peek))
     }
 
-    /// The decision, if memory makes it and nothing has to be asked first. It needs no future.
-    pub(crate) fn in_memory(&self, hit: &Hit<'_>, mode: Mode) -> Option<Decision> {
+    /// The decision, if there is nothing to wait for, so that it needs no future: it is made in memory, or known.
+    pub(crate) fn without_waiting(&self, hit: &Hit<'_>, mode: Mode) -> Option<Decision> {
         let policy = self.policy();
         let cost = self.cost_alike(policy, hit, mode)?;
-        if !policy.may_be_in_memory() {
-            return None;
-        }
-        let decision = Plain::new(self, policy, (&hit.payer.to_key(), cost), mode)?.in_memory()?;
+        let decision = Plain::new(self, policy, (&hit.payer.to_key(), cost), mode)?.at_once()?;
         if mode == Mode::Take {
             self.count(Event::of(Ok(&decision)));
         }
         Some(decision)
     }
 
-    pub(super) async fn decide(&self, hit: Hit<'_>, mode: Mode) -> Result<Decision, BackendError> {
-        let decision = match self.plain(&hit, mode).await {
-            Some(decision) => decision,
-            // Its future would be part of that of every decision.
-            None => Box::pin(self.decision(hit, mode)).await,
-        };
-        if mode == Mode::Take {
-            self.count(Event::of(decision.as_ref()));
+    #[expect(clippy::manual_async_fn, reason = "an `async fn` would have room for the hit twice")]
+    pub(super) fn decide(
+        &self,
+        hit: Hit<'_>,
+        mode: Mode,
+    ) -> impl Future<Output = Result<Decision, BackendError>> {
+        async move {
+            let decision = match self.plain(&hit, mode).await {
+                Some(decision) => decision,
+                // Its future would be part of that of every decision.
+                None => Box::pin(self.decision(hit, mode)).await,
+            };
+            if mode == Mode::Take {
+                self.count(Event::of(decision.as_ref()));
+            }
+            decision
         }
-        decision
     }
 
     /// The decision, if nothing has to be done but to ask the backend.

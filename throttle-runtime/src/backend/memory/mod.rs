@@ -135,6 +135,10 @@ impl Backend for Memory {
         Soon::now(Ok(self.0.decide_exactly(charges, mode)))
     }
 
+    fn decide_at_once(&self, charges: &[Charge<'_>], mode: Mode) -> Option<Verdict> {
+        Some(self.0.decide_exactly(charges, mode))
+    }
+
     fn refund<'a>(&'a self, charges: &'a [Charge<'a>], at: u64) -> Reply<'a, ()> {
         self.0.refund_exactly(charges, at);
         Soon::now(Ok(()))

@@ -1,7 +1,7 @@
 //! What is known to be denied: for a while Redis is not asked again.
 
-use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -17,6 +17,8 @@ use crate::fingerprint::Map;
 /// or reset is not known here, so that Redis is asked again after a second.
 pub(super) struct Denied {
     shards: Vec<Mutex<Map<Entry>>>,
+    /// How many are known.
+    known: AtomicUsize,
     /// How often something was given back.
     given_back: AtomicU64,
 }
@@ -45,7 +47,13 @@ const CANDIDATES: usize = 8;
 
 impl Denied {
     pub(super) fn new() -> Self {
-        Self { shards: (0..SHARDS).map(|_| Mutex::default()).collect(), given_back: AtomicU64::new(0) }
+        let shards = (0..SHARDS).map(|_| Mutex::default()).collect();
+        Self { shards, known: AtomicUsize::new(0), given_back: AtomicU64::new(0) }
+    }
+
+    /// Whether nobody is known to be denied, which takes no lock to see.
+    pub(super) fn is_empty(&self) -> bool {
+        self.known.load(Relaxed) == 0
     }
 
     /// The answer to a request that is known to be denied. The time is that of `clock`, or else the latest that it
@@ -58,7 +66,7 @@ impl Denied {
         // Of several payers any may have got something back; an entry is found by the first only.
         let is_old = entry.payers.len() > 1 && entry.given_back != self.given_back.load(Relaxed);
         if age >= KEPT || is_old || entry.payers != question.payers {
-            shard.remove(&id);
+            self.remove(&mut shard, id);
             return None;
         }
         let passed = u64::try_from(age.as_micros()).unwrap_or(u64::MAX);
@@ -77,25 +85,38 @@ impl Denied {
         if shard.len() >= ROOM && !shard.contains_key(&id) {
             let oldest = shard.iter().take(CANDIDATES).min_by_key(|(_, entry)| entry.asked);
             if let Some(oldest) = oldest.map(|(id, _)| *id) {
-                shard.remove(&oldest);
+                self.remove(&mut shard, oldest);
             }
         }
         let given_back = self.given_back.load(Relaxed);
-        shard.insert(id, Entry { payers: question.payers.clone(), states, at, given_back, asked });
+        let entry = Entry { payers: question.payers.clone(), states, at, given_back, asked };
+        if shard.insert(id, entry).is_none() {
+            self.known.fetch_add(1, Relaxed);
+        }
     }
 
     /// Something was given back to these: who was denied by what they had used may now fit.
     pub(super) fn forget(&self, payers: &[u128]) {
         self.given_back.fetch_add(1, Relaxed);
         for &payer in payers {
-            self.shard(payer).and_then(|mut shard| shard.remove(&payer));
+            if let Some(mut shard) = self.shard(payer) {
+                self.remove(&mut shard, payer);
+            }
+        }
+    }
+
+    fn remove(&self, shard: &mut Map<Entry>, id: u128) {
+        if shard.remove(&id).is_some() {
+            self.known.fetch_sub(1, Relaxed);
         }
     }
 
     /// Forgets everything.
     pub(super) fn clear(&self) {
         for shard in &self.shards {
-            shard.lock().unwrap_or_else(PoisonError::into_inner).clear();
+            let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            self.known.fetch_sub(shard.len(), Relaxed);
+            shard.clear();
         }
     }
 

@@ -177,6 +177,12 @@ impl Backend for Redis {
         }
     }
 
+    /// Who is known to be denied.
+    fn decide_at_once(&self, charges: &[Charge<'_>], mode: Mode) -> Option<Verdict> {
+        let any = self.engine.denied.as_ref().is_some_and(|denied| !denied.is_empty());
+        if any { self.engine.recall(&Question::new(charges, mode)) } else { None }
+    }
+
     fn refund<'a>(&'a self, charges: &'a [Charge<'a>], at: u64) -> Reply<'a, ()> {
         Soon::later(async move {
             let question = Question::new(charges, Mode::Take).named(&self.engine.namespace);
