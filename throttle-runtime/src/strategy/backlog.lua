@@ -5,15 +5,18 @@ local function store(ticks, now)
   if ticks == 0 then
     return 0, struct.pack('>I8I8', 0, 0)
   end
-  local whole = math.floor((ticks - 1) / limit)
-  local ends = now + whole + 1
-  return ends, struct.pack('>I8I8', ends, scale * (ticks - whole * limit) - 1)
+  local rest = (ticks - 1) % limit
+  local ends = now + (ticks - 1 - rest) / limit + 1
+  return ends, struct.pack('>I8I8', ends, scale * (rest + 1) - 1)
 end
 return function(state, now)
 local ends, word = struct.unpack('>I8I8', state)
 local ticks, ahead = 0, ends - now
 if ahead > 0 then
-  local last = math.min(word + 1, limit * scale)
+  local last = word + 1
+  if last > limit * scale then
+    last = limit * scale
+  end
   if last % scale ~= 0 then
     -- Left by another limit.
     return nil

@@ -9,6 +9,7 @@ mod cluster;
 mod decisions;
 mod differential;
 mod elsewhere;
+mod ends;
 mod failures;
 mod faults;
 mod fleet;

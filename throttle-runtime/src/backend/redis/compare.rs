@@ -150,8 +150,9 @@ impl Swap<'_> {
                 if self.is_forced {
                     command.arg("PX").arg(A_DAY.as_millis().to_string());
                 } else {
-                    // In whole seconds, as the other script expects it.
-                    command.arg("EXAT").arg(after.until().div_ceil(1_000_000));
+                    // At least as long as the script that decides takes for granted.
+                    let end = after.until().div_ceil(1_000_000).saturating_add(stored::LONGEST_SPAN);
+                    command.arg("EXAT").arg(end);
                 }
             }
         });

@@ -52,7 +52,8 @@ const AT_THE_END: Duration = Duration::from_millis(500);
 ///   is taken in one round trip and freed behind the back of the request. Those of a process that is gone are free
 ///   after their [lease](crate::Settings::lease), also if the clock jumps back; if it jumps ahead they are free at once, and as many more may
 ///   come until half a lease later. A reset forgets none of them.
-/// - Names of states hold digests, not keys. Values are the words of a [`State`](crate::strategy::State).
+/// - Names of states hold digests, not keys. A state is kept for up to eight of its periods longer than it matters, though
+///   never for much more than a minute longer. Values are the words of a [`State`](crate::strategy::State).
 ///
 /// With the feature `redis-tls`, a URL that begins with `rediss://` is connected to by TLS. The algorithms are those that
 /// the application has installed as rustls's `CryptoProvider`, or else those of `ring`.
@@ -61,7 +62,7 @@ const AT_THE_END: Duration = Duration::from_millis(500);
 /// [database](RedisBuilder::database) with another number:
 ///
 /// ```text
-/// ACL SETUSER throttle on >password ~throttle:* +ping +role +script|load +evalsha +eval +time +mget +set +del +scan +unlink +zadd +zcard +zrem +zrangebyscore +zremrangebyscore +pexpire
+/// ACL SETUSER throttle on >password ~throttle:* +ping +role +script|load +evalsha +eval +time +get +mget +set +setrange +del +scan +unlink +zadd +zcard +zrem +zrangebyscore +zremrangebyscore +pexpire
 /// ```
 ///
 /// Where Redis makes room by evicting keys, limits are forgotten: let it refuse instead (`noeviction`). Requests that

@@ -5,10 +5,23 @@
 
 use std::time::Duration;
 
+use crate::Rate;
 use crate::strategy::State;
 
 /// How long a state is held at most: then its holder is gone.
 pub(super) const HOLD: Duration = Duration::from_secs(1);
+
+/// The longest [`span`], in seconds.
+pub(super) const LONGEST_SPAN: u64 = 60;
+
+/// A state is kept until a multiple of so many seconds: eight periods, but a second at least and a minute at most.
+///
+/// An end costs a server as much as a state, so it is to be another one seldom, also where requests move it each time.
+/// The periods are in the name of a state, so whoever finds an end knows by what it was rounded.
+pub(super) fn span(rate: Rate) -> u8 {
+    let seconds = rate.period_micros().saturating_mul(8).div_ceil(1_000_000);
+    u8::try_from(seconds.clamp(1, LONGEST_SPAN)).unwrap_or(u8::MAX)
+}
 
 /// The bytes of a hold.
 const MARK: usize = 17;

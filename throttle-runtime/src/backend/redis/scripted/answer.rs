@@ -32,32 +32,38 @@ pub(super) enum Ruling {
     Held,
 }
 
-/// What is added to the number of a request that met a state that is held.
-const HELD: i64 = 1 << 16;
-
 /// What a call says to each of its requests, if it makes sense.
-pub(super) fn read(said: Value, jobs: &[Job], call: &Call<'_>, asked: Instant) -> Option<Vec<Answer>> {
-    let Value::Array(said) = said else { return None };
-    let [Value::Int(at), Value::Array(refused), found @ ..] = &said[..] else { return None };
-    let at = u64::try_from(*at).ok()?;
-    let found = match found {
-        [Value::BulkString(all)] => Found::Words(all.as_chunks::<16>().0),
-        [_, each @ ..] => Found::Values(each),
-        [] => return None,
+pub(super) fn read(said: &Value, jobs: &[Job], call: &Call<'_>, asked: Instant) -> Option<Vec<Answer>> {
+    let (said, each) = match said {
+        Value::BulkString(said) => (said, None),
+        Value::Array(said) => match said.split_first()? {
+            (Value::BulkString(said), each) => (said, Some(each)),
+            _ => return None,
+        },
+        _ => return None,
     };
-    let mut refused = refused.iter().peekable();
-    let (mut keys, mut number) = (call.keys().iter().copied(), 0);
+    let (at, said) = said.split_first_chunk()?;
+    let (refusals, said) = said.split_first_chunk()?;
+    let (at, refusals) = (u64::from_be_bytes(*at), usize::from(u16::from_be_bytes(*refusals)));
+    let (refused, said) = said.split_at_checked(refusals * REFUSAL)?;
+    let found = match each {
+        None => Found::Words(said.as_chunks::<16>().0),
+        Some(each) => Found::Values(each),
+    };
+    let mut refused = refused.as_chunks::<REFUSAL>().0.iter().peekable();
+    let (mut keys, mut number) = (call.keys().iter().copied(), 0_u16);
     // Whether an earlier request has changed a state: then what is found stands after all others.
     let (mut changed, mut next) = (vec![false; call.names()], call.names());
     let mut answers = Vec::with_capacity(jobs.len());
     for job in jobs {
         number += 1;
-        let is_next = |refused: &&Value| matches!(refused, Value::Int(it) if it.abs() % HELD == number);
+        let is_next = |refused: &&[u8; REFUSAL]| refused[1..] == number.to_be_bytes();
         let ruling = match refused.next_if(is_next) {
             None => Ruling::Fits,
-            Some(Value::Int(HELD..)) => Ruling::Held,
-            Some(Value::Int(1..)) => Ruling::DoesNotFit,
-            Some(_) => Ruling::Unknown,
+            Some([1, ..]) => Ruling::DoesNotFit,
+            Some([2, ..]) => Ruling::Unknown,
+            Some([3, ..]) => Ruling::Held,
+            Some(_) => return None,
         };
         let own: SmallVec<[usize; 8]> = keys.by_ref().take(job.len()).collect();
         let mut states: States = job.names().map(|_| State::EMPTY).collect();
@@ -73,6 +79,9 @@ pub(super) fn read(said: Value, jobs: &[Job], call: &Call<'_>, asked: Instant) -
     }
     (refused.next().is_none() && next == found.len()).then_some(answers)
 }
+
+/// The bytes that say that a request does not fit: why, and which it is.
+const REFUSAL: usize = 3;
 
 /// States, as they come: one after the other if all are of two words.
 enum Found<'a> {

@@ -77,7 +77,7 @@ impl Caller {
         let call = Call::new(jobs);
         let (asked, time) = (Instant::now(), self.clock.as_ref().map(Clock::now));
         let ask = |verb, script: &str| self.slot.ask(&self.connection, call.command(verb, script, time));
-        answer::read(DECIDE.run(ask).await?, jobs, &call, asked).ok_or_else(nonsense)
+        answer::read(&DECIDE.run(ask).await?, jobs, &call, asked).ok_or_else(nonsense)
     }
 }
 

@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 
 use crate::backend::Mode;
 use crate::backend::redis::question::{Limit, Question};
-use crate::backend::redis::scripts;
+use crate::backend::redis::{scripts, stored};
 use crate::strategy::Script;
 
 /// A request among those that one call decides.
@@ -22,7 +22,7 @@ pub(super) struct Job {
 
 /// A limit of a request.
 struct Step {
-    /// The strategy and its arguments.
+    /// The strategy, how coarse ends are at its key, and its arguments.
     bytes: SmallVec<[u8; 64]>,
     /// Which of the names.
     name: usize,
@@ -34,6 +34,7 @@ impl Job {
         let step = |(script, limit): (&Script, &Limit)| {
             let mut bytes = SmallVec::new();
             bytes.push(scripts::number(script.lua)?);
+            bytes.push(stored::span(limit.rate));
             bytes.extend(script.arguments.iter().flat_map(|word| word.to_be_bytes()));
             Some(Step { bytes, name: limit.name })
         };
@@ -121,6 +122,11 @@ impl<'a> Call<'a> {
         }
     }
 
+    /// Whether each key is that of one request that takes, and all have the same step.
+    fn is_uniform(&self) -> bool {
+        self.steps.all.len() == 1 && self.layout.iter().step_by(LIMIT).all(|&limit| limit == LONE)
+    }
+
     /// Which of the names each limit is about.
     pub(super) fn keys(&self) -> &[usize] {
         &self.keys
@@ -135,11 +141,15 @@ impl<'a> Call<'a> {
     pub(super) fn command(&self, verb: &str, script: &str, time: Option<u64>) -> Cmd {
         let mut command = redis::cmd(verb);
         command.arg(script).arg(self.names.all.len()).arg(&self.names.all);
-        match time {
-            Some(time) => command.arg(&time.to_be_bytes()[..]),
-            None => command.arg(&b""[..]),
-        };
-        command.arg(&self.layout[..]);
+        if let Some(time) = time {
+            command.arg(&time.to_be_bytes()[..]);
+        }
+        if !self.is_uniform() {
+            if time.is_none() {
+                command.arg(&b""[..]);
+            }
+            command.arg(&self.layout[..]);
+        }
         for step in &self.steps.all {
             command.arg(*step);
         }
