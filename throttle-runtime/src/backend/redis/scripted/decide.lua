@@ -5,9 +5,8 @@
 -- ARGV: the time in eight bytes, or nothing for the server's; five bytes for each limit; and each step once, as a byte
 -- for the strategy, one for the seconds that the ends of its states are rounded up to, and its arguments. Of the five
 -- bytes the first is 1 to take, plus 2 if the limit is the first of its request and 4 if it is the last one, or 15 if it
--- is all that and the only one about its key; then come its step in two bytes, and its key in two. If
--- each key is that of one request that takes, and all have the same step, there is only that, after the time if that is
--- not the server's.
+-- is all that and the only one about its key; then come its step in two bytes, and its key in two. If each key is that of
+-- one request that takes, and all have the same step, there is only that, after the time if that is not the server's.
 --
 -- Answers one text: the time in eight bytes; in two bytes how many requests do not fit; of each of them a byte for why,
 -- which is 1 if it has no room, 2 if a step needs larger numbers than there are, and 3 if somebody holds what it would
