@@ -228,3 +228,21 @@ async fn who_does_not_fit_needs_no_room() {
         assert_eq!(answer.expect("a decision"), 999, "nothing was charged before");
     }
 }
+
+#[tokio::test]
+async fn of_requests_that_are_alike_each_has_its_own_answer() {
+    let server = Server::start();
+    let redis = connected(&server).await;
+    let once = |key: u32| Request { rates: [Rate::per_day(1)], ..Request::new(&redis, key) };
+    let all: Vec<_> = (0..40).map(once).collect();
+    let odd = all.iter().skip(1).step_by(2);
+    assert!(join_all(odd.map(Request::hit)).await.iter().all(Result::is_ok));
+    let charges: Vec<_> =
+        all.iter().map(|one| [Charge::new("t", &one.key, &FixedWindow, &one.rates, 1)]).collect();
+    let before = server.calls("evalsha");
+    let answers = join_all(charges.iter().map(|charge| redis.decide(charge, Mode::Take))).await;
+    assert!(server.calls("evalsha") - before <= 4);
+    for (number, answer) in answers.into_iter().enumerate() {
+        assert_eq!(answer.expect("a decision").quotas[0].fits(), number % 2 == 0, "{number}");
+    }
+}
