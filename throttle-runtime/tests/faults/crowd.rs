@@ -6,11 +6,11 @@ use throttle_runtime::Settings;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use crate::on_each;
+use crate::on_each_way;
 use crate::tally::{DEADLINE, SLACK, Tally};
 use crate::world::{CLIENTS, World, patient, raising};
 
-on_each! {
+on_each_way! {
     applications_that_have_lost_their_server_come_back_by_one_connection_each,
     applications_do_not_storm_a_server_that_turns_them_away,
     a_crowd_before_a_server_that_says_nothing_costs_one_deadline,
@@ -54,7 +54,9 @@ async fn applications_that_have_lost_their_server_come_back_by_one_connection_ea
     world.proxy.cut().await;
     let all = sum(tasks).await;
     // The one of the world itself, too.
-    assert_eq!(world.proxy.accepted() - before, u64::from(APPLICATIONS) + 1);
+    let (more, expected) =
+        (world.proxy.accepted() - before, world.server.connections(u64::from(APPLICATIONS) + 1));
+    assert!(expected.contains(&more), "{more} connections, not {expected:?}");
     all.expect_in_time();
     all.expect_nobody_waited();
     assert!(all.failed > 0, "{all}");
@@ -64,12 +66,15 @@ async fn applications_that_have_lost_their_server_come_back_by_one_connection_ea
 /// Row 20: it takes them, and resets them at the first reply.
 async fn applications_do_not_storm_a_server_that_turns_them_away(world: World) {
     let tasks = applications(&world, raising(), 40).await;
-    let before = world.proxy.accepted();
+    let (before, begun) = (world.proxy.accepted(), Instant::now());
     world.proxy.cut_after(0);
     sleep(Duration::from_secs(1)).await;
     world.proxy.pass();
     let attempts = world.proxy.accepted() - before;
-    assert!(attempts <= u64::from(APPLICATIONS + 1) * 12, "{attempts} connections in a second");
+    // Whoever cannot connect to a node of a cluster asks for the slots as well, of every address that is known.
+    let each = if world.server.is_cluster() { 36 } else { 12 };
+    let most = u64::from(APPLICATIONS + 1) * each * begun.elapsed().as_secs();
+    assert!(attempts <= most, "{attempts} connections in {:?}", begun.elapsed());
     let all = sum(tasks).await;
     all.expect_in_time();
     world.expect_charged(&all, 0..=all.undecided()).await;
@@ -80,7 +85,8 @@ async fn a_crowd_before_a_server_that_says_nothing_costs_one_deadline(world: Wor
     world.proxy.blackhole();
     let begun = Instant::now();
     let mut all = world.crowd(5_000).await;
-    assert!(begun.elapsed() < DEADLINE + 2 * SLACK, "they do not queue: {:?}", begun.elapsed());
+    // One after the other, as many at once as may wait, they would take eight seconds.
+    assert!(begun.elapsed() < DEADLINE + 5 * SLACK, "they do not queue: {:?}", begun.elapsed());
     assert_eq!(all.undecided(), 5_000, "{all}");
     assert!(all.failed > 2_000, "more than may wait are told at once: {all}");
     world.proxy.cut().await;

@@ -7,11 +7,11 @@ use futures_util::FutureExt;
 use throttle_runtime::Hit;
 use tokio::time::{sleep, timeout};
 
-use crate::on_each;
+use crate::on_each_way;
 use crate::tally::{DEADLINE, Tally};
 use crate::world::{CLIENTS, World, patient, raising};
 
-on_each! {
+on_each_way! {
     decisions_that_are_given_up_at_any_time_hold_nothing,
     a_panic_beside_a_decision_holds_nothing,
     a_setting_that_panics_costs_its_own_request_and_nothing_else,

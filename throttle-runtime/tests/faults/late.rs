@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use crate::on_each;
+use crate::on_each_way;
 use crate::tally::DEADLINE;
 use crate::world::{CLIENTS, World};
 
-on_each! {
+on_each_way! {
     what_is_late_but_in_time_is_decided,
     what_is_too_late_costs_deadlines_and_is_charged_once_at_most,
     what_trickles_is_decided_if_it_is_there_in_time,

@@ -12,6 +12,7 @@ mod lost;
 mod modes;
 mod packets;
 mod proxy;
+mod server;
 #[expect(dead_code, reason = "the tests of the backend itself ask for more")]
 #[path = "../servers/memcached.rs"]
 mod server_memcached;
@@ -27,13 +28,23 @@ macro_rules! on_each {
         crate::on_each!(@ redis: $($scenario),*);
         crate::on_each!(@ memcached: $($scenario),*);
     };
-    (@ $backend:ident: $($scenario:ident),*) => {
-        mod $backend {
+    (@ $way:ident: $($scenario:ident),*) => {
+        mod $way {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $scenario() {
-                super::$scenario(crate::world::World::$backend().await).await;
+                super::$scenario(crate::world::World::$way().await).await;
             })*
         }
     };
 }
 use on_each;
+
+/// The same, and on Redis by each way to it.
+macro_rules! on_each_way {
+    ($($scenario:ident),* $(,)?) => {
+        crate::on_each!($($scenario),*);
+        crate::on_each!(@ sentinel: $($scenario),*);
+        crate::on_each!(@ cluster: $($scenario),*);
+    };
+}
+use on_each_way;

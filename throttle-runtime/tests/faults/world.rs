@@ -4,14 +4,14 @@
 use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
-use throttle_runtime::backend::{Memcached, Redis};
-use throttle_runtime::{Rate, Registry, Settings, Throttle, registry};
+use throttle_runtime::{Rate, Registry, Settings, Throttle};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use crate::proxy::Proxy;
+use crate::server::Server;
+use crate::server_redis::Way;
 use crate::tally::{DEADLINE, Tally};
-use crate::{server_memcached, server_redis};
 
 /// More than any scenario uses up, but for those that are about the end of it.
 pub(crate) const LIMIT: u64 = 100_000;
@@ -31,46 +31,6 @@ pub(crate) struct World {
     _registries: [Registry; 2],
 }
 
-pub(crate) enum Server {
-    Redis(server_redis::Server),
-    Memcached(server_memcached::Server),
-}
-
-impl Server {
-    pub(crate) const fn is_redis(&self) -> bool {
-        matches!(self, Self::Redis(_))
-    }
-
-    /// Loses all that it holds.
-    pub(crate) fn forget(&self) {
-        match self {
-            Self::Redis(server) => server.ask("FLUSHALL"),
-            Self::Memcached(server) => assert_eq!(server.say("flush_all\r\n", "\r\n"), "OK\r\n"),
-        }
-    }
-
-    pub(crate) const fn port(&self) -> u16 {
-        match self {
-            Self::Redis(server) => server.port,
-            Self::Memcached(server) => server.port,
-        }
-    }
-
-    /// The throttle of an application of its own, whose backend connects to this port.
-    pub(crate) async fn throttle(&self, port: u16, settings: Settings) -> (Registry, Throttle) {
-        let declared = match self {
-            Self::Redis(_) => {
-                let redis = Redis::builder(&format!("redis://127.0.0.1:{port}")).remember_denied(false);
-                registry().backend("store", redis.max_in_flight(CLIENTS as usize).build().expect("a backend"))
-            }
-            Self::Memcached(_) => registry().backend("store", Memcached::new([format!("127.0.0.1:{port}")])),
-        };
-        let registry = declared.build().await.expect("a registry");
-        let throttle = registry.create("limit", settings.backend("store")).expect("a throttle");
-        (registry, throttle)
-    }
-}
-
 /// As most scenarios have it: who fails is told.
 pub(crate) fn raising() -> Settings {
     Settings::new().deadline(DEADLINE).on_error("raise").rate(Rate::per_day(LIMIT))
@@ -83,17 +43,26 @@ pub(crate) fn patient() -> Settings {
 
 impl World {
     pub(crate) async fn redis() -> Self {
-        Self::new(Server::Redis(server_redis::Server::start())).await
+        Self::of(Server::redis(Way::Alone)).await
+    }
+
+    pub(crate) async fn sentinel() -> Self {
+        Self::of(Server::redis(Way::Sentinel)).await
+    }
+
+    pub(crate) async fn cluster() -> Self {
+        Self::of(Server::redis(Way::Cluster)).await
     }
 
     pub(crate) async fn memcached() -> Self {
-        Self::new(Server::Memcached(server_memcached::Server::start())).await
+        Self::of(Server::memcached()).await
     }
 
-    async fn new(server: Server) -> Self {
+    pub(crate) async fn of(mut server: Server) -> Self {
         let proxy = Proxy::before(server.port());
+        server.is_reached_by(proxy.port);
         let (one, throttle) = server.throttle(proxy.port, raising()).await;
-        let (other, past) = server.throttle(server.port(), patient()).await;
+        let (other, past) = server.past(patient()).await;
         let world = Self { proxy, server, throttle, past, _registries: [one, other] };
         assert_eq!(world.hits(3).await.admitted, 3, "it begins well");
         world.expect_charged(&Tally { admitted: 3, ..Tally::default() }, 0..=0).await;

@@ -8,7 +8,7 @@ use throttle_runtime::strategy::FixedWindow;
 use throttle_runtime::{BackendError, ErrorKind, Key, Quota, Rate, registry};
 use tokio::time::{sleep, timeout};
 
-use crate::server::Server;
+use crate::server::{Server, Way};
 
 pub(crate) const DEADLINE: Duration = Duration::from_millis(100);
 
@@ -131,10 +131,14 @@ async fn more_than_may_wait_fail_at_once_and_who_gives_up_leaves_nothing() {
     }
 }
 
-#[tokio::test]
-async fn scripts_that_are_lost_are_sent_again_and_nothing_is_charged_twice() {
-    let server = Server::start();
-    let redis = connected(&server).await;
+by_each_way! {
+    scripts_that_are_lost_are_sent_again_and_nothing_is_charged_twice,
+}
+
+async fn scripts_that_are_lost_are_sent_again_and_nothing_is_charged_twice(way: Way) {
+    let server = way.start();
+    let redis = server.backend();
+    redis.initialize().await.expect("a connection");
     for hits in 0..100_u64 {
         if hits % 10 == 0 {
             let () = server.ask("SCRIPT FLUSH");

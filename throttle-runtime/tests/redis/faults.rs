@@ -13,7 +13,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep, timeout};
 
 use crate::failures::{DEADLINE, recovers};
-use crate::server::Server;
+use crate::places::connect;
+use crate::server::{Reached, Server, Way};
 
 /// Less than this is at once, on a machine with other things to do.
 const SLOW: Duration = Duration::from_millis(500);
@@ -115,19 +116,27 @@ impl std::fmt::Display for Client {
 }
 
 async fn connected(server: &Server) -> Arc<Redis> {
-    let redis = server.backend();
-    redis.initialize().await.expect("a connection");
-    Arc::new(redis)
+    connect(server.backend()).await
+}
+
+/// By whichever way.
+async fn reaching(reached: &Reached) -> Arc<Redis> {
+    connect(reached.backend()).await
+}
+
+by_each_way! {
+    a_server_without_memory_denies_and_does_not_admit,
+    a_server_that_loads_is_used_when_it_has_loaded,
+    a_server_that_pauses_costs_deadlines_and_charges_nothing_twice,
 }
 
 const fn day(limit: u64) -> [Rate; 1] {
     [Rate::per_day(limit)]
 }
 
-#[tokio::test]
-async fn a_server_without_memory_denies_and_does_not_admit() {
-    let server = Server::start();
-    let redis = connected(&server).await;
+async fn a_server_without_memory_denies_and_does_not_admit(way: Way) {
+    let server = way.start();
+    let redis = reaching(&server).await;
     let mut full = Client::new(&redis, "full", &day(1));
     let mut free = Client::new(&redis, "free", &[Rate::per_day(10), Rate::per_hour(10)]);
     assert!(full.hit().await.expect("a decision") && free.hit().await.expect("a decision"));
@@ -143,11 +152,10 @@ async fn a_server_without_memory_denies_and_does_not_admit() {
     free.expect_charged_once().await;
 }
 
-#[tokio::test]
-async fn a_server_that_loads_is_used_when_it_has_loaded() {
+async fn a_server_that_loads_is_used_when_it_has_loaded(way: Way) {
     // It looks after its clients after every two megabytes.
-    let server = Server::with(&["--key-load-delay", "1500", "--rdbcompression", "no"]);
-    let redis = connected(&server).await;
+    let server = way.with(&["--key-load-delay", "1500", "--rdbcompression", "no"]);
+    let redis = reaching(&server).await;
     let mut client = Client::new(&redis, "a", &day(1_000));
     client.hits(Duration::from_millis(50)).await;
     let fill = "for i = 1, 5000 do redis.call('SET', 'k' .. i, string.rep('x', 20000)) end";
@@ -339,10 +347,9 @@ async fn who_may_not_write_is_told_and_may_be_allowed() {
     assert!(!client.hit().await.expect("denials write nothing"));
 }
 
-#[tokio::test]
-async fn a_server_that_pauses_costs_deadlines_and_charges_nothing_twice() {
-    let server = Server::start();
-    let redis = connected(&server).await;
+async fn a_server_that_pauses_costs_deadlines_and_charges_nothing_twice(way: Way) {
+    let server = way.start();
+    let redis = reaching(&server).await;
     let mut client = Client::new(&redis, "a", &day(1_000_000)).in_a_hurry();
     for kind in ["ALL", "WRITE"] {
         client.hits(Duration::from_millis(50)).await;

@@ -12,17 +12,21 @@ use throttle_runtime::{Key, Rate};
 use tokio::time::sleep;
 
 use crate::places::{Process, connect, take};
-use crate::server::{DIRECTORY, Server};
+use crate::server::{DIRECTORY, Reached, Server, Way};
 use crate::strategies::{Request, START, admitted_at_once, each, micros};
 
 /// A server with a clock of its own.
 struct Skewed {
-    server: Server,
+    server: Reached,
     clock: File,
 }
 
 impl Skewed {
     fn start() -> Self {
+        Self::by(Way::Alone)
+    }
+
+    fn by(way: Way) -> Self {
         static SHIM: OnceLock<String> = OnceLock::new();
         let shim = SHIM.get_or_init(|| {
             let library = format!("{DIRECTORY}/clock.{}.so", std::process::id());
@@ -35,8 +39,12 @@ impl Skewed {
         let path = format!("{shim}.{:?}.offset", std::thread::current().id());
         std::fs::write(&path, 0_i64.to_ne_bytes()).expect("a file");
         let clock = File::options().write(true).open(&path).expect("a file");
-        let server = Server::with_environment(&[("LD_PRELOAD", shim), ("THROTTLE_TEST_CLOCK", &path)]);
-        Self { server, clock }
+        let environment = [("LD_PRELOAD", &**shim), ("THROTTLE_TEST_CLOCK", &*path)];
+        let server = match way {
+            Way::Cluster => Server::node_with_environment(&environment),
+            _ => Server::with_environment(&environment),
+        };
+        Self { server: way.to(server), clock }
     }
 
     /// Says what time it is there.
@@ -137,8 +145,8 @@ async fn expect_bounded(skewed: &Skewed, client: &Client<'_>, jump: i64) {
 }
 
 /// By an hour either way; and within a period, within two, and beyond.
-async fn all_are_bounded(strategies: Vec<Box<dyn Strategy>>) {
-    let skewed = Skewed::start();
+async fn all_are_bounded(strategies: Vec<Box<dyn Strategy>>, way: Way) {
+    let skewed = Skewed::by(way);
     let redis = skewed.server.backend();
     redis.initialize().await.expect("a connection");
     for strategy in &strategies {
@@ -156,14 +164,18 @@ async fn all_are_bounded(strategies: Vec<Box<dyn Strategy>>) {
     }
 }
 
-#[tokio::test]
-async fn a_jump_locks_nobody_out_and_opens_no_gate() {
-    all_are_bounded(each()).await;
+by_each_way! {
+    a_jump_locks_nobody_out_and_opens_no_gate,
+}
+
+async fn a_jump_locks_nobody_out_and_opens_no_gate(way: Way) {
+    all_are_bounded(each(), way).await;
 }
 
 #[tokio::test]
 async fn nor_does_it_where_strategies_decide_here() {
-    all_are_bounded(each().into_iter().map(|strategy| Box::new(Here(strategy)) as _).collect()).await;
+    let here = each().into_iter().map(|strategy| Box::new(Here(strategy)) as _).collect();
+    all_are_bounded(here, Way::Alone).await;
 }
 
 #[tokio::test]

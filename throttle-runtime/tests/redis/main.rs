@@ -2,6 +2,24 @@
 
 #![cfg(all(feature = "redis", feature = "testkit"))]
 
+/// A test of each scenario by each way to a server.
+macro_rules! by_each_way {
+    ($($scenario:ident),* $(,)?) => {
+        crate::by_each_way!(@ alone Alone: $($scenario),*);
+        crate::by_each_way!(@ sentinel Sentinel: $($scenario),*);
+        crate::by_each_way!(@ cluster Cluster: $($scenario),*);
+    };
+    (@ $name:ident $way:ident: $($scenario:ident),*) => {
+        mod $name {
+            $(#[tokio::test]
+            async fn $scenario() {
+                super::$scenario(crate::server::Way::$way).await;
+            })*
+        }
+    };
+}
+use by_each_way;
+
 mod any_state;
 mod batches;
 mod certain;

@@ -1,5 +1,8 @@
 //! A real server on a port of its own, which ends with the test.
 
+#[path = "ways.rs"]
+mod ways;
+
 use std::net::{Ipv4Addr, TcpListener};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -9,6 +12,8 @@ use std::time::{Duration, Instant};
 use redis::{Client, Connection, FromRedisValue};
 use tempfile::TempDir;
 use throttle_runtime::backend::{Redis, RedisBuilder};
+
+pub(crate) use self::ways::{Reached, Way};
 
 /// A running `redis-server`.
 pub(crate) struct Server {
@@ -43,6 +48,11 @@ impl Server {
         Self::on(free_port(), None, Vec::new(), home(), environment)
     }
 
+    /// The same for a node.
+    pub(crate) fn node_with_environment(environment: &[(&str, &str)]) -> Self {
+        Self::on(port_of_node(), None, NODE.map(str::to_owned).into(), home(), environment)
+    }
+
     /// A node of a cluster, that has no slots and knows nobody yet.
     pub(crate) fn node() -> Self {
         Self::node_with(None, &[])
@@ -50,20 +60,7 @@ impl Server {
 
     /// The same with a password, or more options.
     pub(crate) fn node_with(password: Option<&'static str>, more: &[&str]) -> Self {
-        let options = [
-            "--cluster-enabled",
-            "yes",
-            "--cluster-node-timeout",
-            "2000",
-            // A replica goes on trying to be elected, however long a busy machine lets it wait.
-            "--cluster-replica-validity-factor",
-            "0",
-            "--cluster-require-full-coverage",
-            "no",
-            "--repl-diskless-sync-delay",
-            "0",
-        ];
-        let options = options.iter().chain(more).map(ToString::to_string).collect();
+        let options = NODE.iter().chain(more).map(ToString::to_string).collect();
         Self::on(port_of_node(), password, options, home(), &[])
     }
 
@@ -217,6 +214,21 @@ impl Drop for Server {
         self.end();
     }
 }
+
+/// What makes a server a node.
+const NODE: [&str; 10] = [
+    "--cluster-enabled",
+    "yes",
+    "--cluster-node-timeout",
+    "2000",
+    // A replica goes on trying to be elected, however long a busy machine lets it wait.
+    "--cluster-replica-validity-factor",
+    "0",
+    "--cluster-require-full-coverage",
+    "no",
+    "--repl-diskless-sync-delay",
+    "0",
+];
 
 /// Where tests put what they write.
 pub(crate) const DIRECTORY: &str = env!("CARGO_TARGET_TMPDIR");
