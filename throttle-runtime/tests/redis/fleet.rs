@@ -53,11 +53,15 @@ impl Fleet {
 
 /// One sentinel who watches a server.
 pub(crate) fn sentinel(master: &Server, password: Option<&'static str>, more: &str) -> Server {
+    sentinel_at(master.port, password, more)
+}
+
+/// The same where the master is at this port to it, and to whom it tells.
+pub(crate) fn sentinel_at(port: u16, password: Option<&'static str>, more: &str) -> Server {
     let configuration = format!(
-        "sentinel monitor it 127.0.0.1 {} 2\n\
+        "sentinel monitor it 127.0.0.1 {port} 2\n\
          sentinel down-after-milliseconds it 2000\n\
          sentinel failover-timeout it 3000\n{more}",
-        master.port,
     );
     Server::sentinel(password, &configuration)
 }

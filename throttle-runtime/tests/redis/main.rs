@@ -40,7 +40,11 @@ mod model;
 mod moves;
 mod nodes;
 mod outages;
+mod parted;
 mod places;
+#[expect(dead_code, reason = "it does more where every fault is tried")]
+#[path = "../faults/proxy/mod.rs"]
+mod proxy;
 mod runtimes;
 mod sentinel;
 #[path = "../served/mod.rs"]
