@@ -56,6 +56,20 @@ async fn an_evicted_identity_never_regains_what_it_had_used() {
     assert_eq!(throttle.stat(1_000_001_u32).await.expect("a decision").remaining(), Some(10));
 }
 
+/// As by a clock that goes on while the machine sleeps: what came back meanwhile is one allowance, and no more.
+#[tokio::test]
+async fn hours_that_pass_at_once_give_one_allowance() {
+    let clock = ManualClock::new();
+    let (throttle, _, _) = throttle(64, "10/min", &clock).await;
+    for hours in 1..10 {
+        for asked in 0..15 {
+            let decision = throttle.hit("a").await.expect("a decision");
+            assert_eq!(decision.is_allowed(), asked < 10, "{asked} before {hours} hours");
+        }
+        clock.advance(Duration::from_secs(hours * 3_600));
+    }
+}
+
 /// Counts like `FixedWindow`, and panics over a cost of 13.
 #[derive(Debug)]
 struct Superstitious;

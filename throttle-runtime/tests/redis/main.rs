@@ -31,6 +31,7 @@ mod ends;
 mod failures;
 mod faults;
 mod fleet;
+mod in_flight;
 #[path = "../instances/mod.rs"]
 mod instances;
 #[cfg(target_os = "linux")]

@@ -39,8 +39,8 @@ async fn is_full(redis: &Redis, limit: u32, lease: Duration) -> bool {
     take(redis, "a", limit, lease).await.expect("an answer").is_none()
 }
 
-fn in_flight(server: &Server) -> u64 {
-    let names: Vec<String> = server.ask("KEYS *");
+pub(crate) fn in_flight(server: &Server) -> u64 {
+    let names: Vec<String> = server.ask("KEYS *:places:*");
     names.iter().map(|name| server.ask::<u64>(&format!("ZCARD {name}"))).sum()
 }
 
@@ -71,7 +71,7 @@ impl Drop for Process {
 }
 
 /// Waits until as many are in flight as are said to be.
-async fn settles(server: &Server, requests: u64) {
+pub(crate) async fn settles(server: &Server, requests: u64) {
     let began = Instant::now();
     while in_flight(server) != requests {
         assert!(began.elapsed() < Duration::from_secs(10), "{} are in flight", in_flight(server));
