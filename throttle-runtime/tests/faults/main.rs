@@ -5,6 +5,7 @@
 mod crowd;
 mod dropped;
 mod failover;
+mod failover_redis;
 mod forgotten;
 mod gone;
 mod late;
