@@ -71,6 +71,7 @@ async fn applications_do_not_storm_a_server_that_turns_them_away(world: World) {
     sleep(Duration::from_secs(1)).await;
     world.proxy.pass();
     let attempts = world.proxy.accepted() - before;
+    assert!(attempts > u64::from(APPLICATIONS), "{attempts} connections: some have not noticed");
     // Whoever cannot connect to a node of a cluster asks for the slots as well, of every address that is known.
     let each = if world.server.is_cluster() { 36 } else { 12 };
     let most = u64::from(APPLICATIONS + 1) * each * begun.elapsed().as_secs();
