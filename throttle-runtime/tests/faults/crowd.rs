@@ -6,9 +6,15 @@ use throttle_runtime::Settings;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use crate::on_each_way;
 use crate::tally::{DEADLINE, SLACK, Tally};
 use crate::world::{CLIENTS, World, patient, raising};
+use crate::{on_each, on_each_way};
+
+on_each! {
+    applications_that_have_lost_their_server_come_back_by_one_connection_each,
+    applications_do_not_storm_a_server_that_turns_them_away,
+    a_crowd_before_a_server_that_says_nothing_costs_one_deadline,
+}
 
 on_each_way! {
     applications_that_have_lost_their_server_come_back_by_one_connection_each,

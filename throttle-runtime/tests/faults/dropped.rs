@@ -7,12 +7,18 @@ use futures_util::FutureExt;
 use throttle_runtime::Hit;
 use tokio::time::{sleep, timeout};
 
-use crate::on_each_way;
 use crate::tally::{DEADLINE, Tally};
 use crate::world::{CLIENTS, World, patient, raising};
+use crate::{on_each, on_each_way};
+
+on_each! {
+    decisions_that_are_given_up_at_any_time_hold_nothing,
+    a_panic_beside_a_decision_holds_nothing,
+    a_setting_that_panics_costs_its_own_request_and_nothing_else,
+    a_runtime_that_ends_leaves_a_backend_that_works_on_the_next,
+}
 
 on_each_way! {
-    decisions_that_are_given_up_at_any_time_hold_nothing,
     a_panic_beside_a_decision_holds_nothing,
     a_setting_that_panics_costs_its_own_request_and_nothing_else,
     a_runtime_that_ends_leaves_a_backend_that_works_on_the_next,

@@ -88,10 +88,10 @@ impl Client {
     /// The fault is over: soon the backend decides again, and in all no more have passed than the limit says.
     pub(crate) async fn ends(self) {
         assert!(self.failed > 0, "there was a fault");
-        self.is_well().await;
+        self.comes_back().await;
     }
 
-    async fn is_well(mut self) {
+    async fn comes_back(mut self) {
         let healed = Instant::now();
         let breaker = self.throttle.breaker().expect("there is one");
         while self.ask().await.1 != Source::Backend || breaker.info().state != State::Closed {
@@ -209,7 +209,7 @@ async fn connections_that_are_cut_again_and_again(world: World) {
         client.asks(6).await;
     }
     assert!(world.proxy.accepted() >= before + 10, "they were cut");
-    client.is_well().await;
+    client.comes_back().await;
 }
 
 /// Row 21: far more than may wait, and none of them later than anybody else.

@@ -5,10 +5,15 @@ use std::time::Duration;
 use throttle_runtime::backend::Memcached;
 use throttle_runtime::{ManualClock, Rate, registry};
 
-use crate::on_each_way;
 use crate::server_memcached::Server;
 use crate::tally::Tally;
 use crate::world::{World, patient};
+use crate::{on_each, on_each_way};
+
+on_each! {
+    what_the_server_forgets_begins_anew_and_no_more,
+    an_application_that_restarts_goes_on_where_it_was,
+}
 
 on_each_way! {
     what_the_server_forgets_begins_anew_and_no_more,

@@ -2,16 +2,22 @@
 
 use std::time::{Duration, Instant};
 
-use crate::on_each_way;
 use crate::tally::{DEADLINE, SLACK, Tally};
 use crate::world::{World, raising};
+use crate::{on_each, on_each_way};
 
-on_each_way! {
+on_each! {
     who_is_refused_fails_at_once_and_pays_nothing,
     a_black_hole_costs_deadlines_and_charges_what_it_lets_out_once_at_most,
     what_was_in_a_black_hole_that_was_given_up_charges_nobody,
     a_connection_that_only_this_side_knows_is_replaced,
     who_fails_open_admits_what_failed_and_no_more,
+}
+
+on_each_way! {
+    a_black_hole_costs_deadlines_and_charges_what_it_lets_out_once_at_most,
+    what_was_in_a_black_hole_that_was_given_up_charges_nobody,
+    a_connection_that_only_this_side_knows_is_replaced,
 }
 
 /// Row 1.

@@ -2,9 +2,16 @@
 
 use std::time::Duration;
 
-use crate::on_each_way;
 use crate::tally::DEADLINE;
 use crate::world::{CLIENTS, World};
+use crate::{on_each, on_each_way};
+
+on_each! {
+    what_is_late_but_in_time_is_decided,
+    what_is_too_late_costs_deadlines_and_is_charged_once_at_most,
+    what_trickles_is_decided_if_it_is_there_in_time,
+    what_has_to_be_sent_again_is_late_and_brings_no_storm,
+}
 
 on_each_way! {
     what_is_late_but_in_time_is_decided,

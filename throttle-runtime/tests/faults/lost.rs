@@ -1,12 +1,18 @@
 //! Replies that are lost, cut short or nonsense, after their requests were charged or before.
 
-use crate::on_each_way;
 use crate::tally::Tally;
 use crate::world::World;
+use crate::{on_each, on_each_way};
+
+on_each! {
+    a_reply_that_is_cut_at_any_byte_was_charged_once_at_most_and_is_not_asked_for_again,
+    replies_that_are_swallowed_were_charged_once_at_most,
+    replies_that_are_nonsense_admit_nobody,
+    a_server_that_ends_in_an_orderly_way_is_connected_to_again,
+}
 
 on_each_way! {
     a_reply_that_is_cut_at_any_byte_was_charged_once_at_most_and_is_not_asked_for_again,
-    replies_that_are_swallowed_were_charged_once_at_most,
     replies_that_are_nonsense_admit_nobody,
     a_server_that_ends_in_an_orderly_way_is_connected_to_again,
 }

@@ -40,10 +40,9 @@ macro_rules! on_each {
 }
 use on_each;
 
-/// The same, and on Redis by each way to it.
+/// The same on Redis by the other ways to it.
 macro_rules! on_each_way {
     ($($scenario:ident),* $(,)?) => {
-        crate::on_each!($($scenario),*);
         crate::on_each!(@ sentinel: $($scenario),*);
         crate::on_each!(@ cluster: $($scenario),*);
     };

@@ -54,7 +54,7 @@ impl Server {
     }
 
     /// How many connections there are if so many applications make one each.
-    pub(crate) fn connections(&self, applications: u64) -> RangeInclusive<u64> {
+    pub(crate) const fn connections(&self, applications: u64) -> RangeInclusive<u64> {
         let more = match self {
             // Its own two, to the master.
             Self::Redis(Reached { way: Way::Sentinel, .. }) => 2,
