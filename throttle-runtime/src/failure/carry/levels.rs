@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use super::gauge::{ask, at_most, charged};
+use super::gauge::{ask, at_most, charged, left};
 use crate::Rate;
 use crate::strategy::{Arrival, State, Step, Strategy};
 
@@ -21,14 +21,21 @@ pub(super) struct Level {
 
 impl Level {
     fn apply(&self, strategy: &dyn Strategy, state: &State, arrival: Arrival) -> State {
-        let state = if self.again {
+        let (state, room) = if self.again {
             let most = charged(strategy, &self.most, arrival, self.owed);
-            at_most(strategy, state, &most, arrival)
+            (at_most(strategy, state, &most, arrival), left(strategy, &self.most, arrival))
         } else {
             let state = at_most(strategy, state, &self.most, arrival);
-            charged(strategy, &state, arrival, self.owed)
+            (charged(strategy, &state, arrival, self.owed), left(strategy, &state, arrival))
         };
-        at_most(strategy, &state, &self.total, arrival)
+        let level = at_most(strategy, &state, &self.total, arrival);
+        if self.owed <= room || self.total.until() <= arrival.now {
+            return level;
+        }
+        // What had no room would be missing as soon as something older comes back. Nothing does in a full total before all
+        // that is owed.
+        let full = charged(strategy, &self.total, arrival, u64::MAX);
+        at_most(strategy, &full, &level, arrival)
     }
 
     /// Whether it changes nothing from that time on.

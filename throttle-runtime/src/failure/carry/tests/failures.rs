@@ -45,6 +45,25 @@ fn payments_that_fail_are_made_later_and_once() {
     }
 }
 
+/// A payment of units that were over by then takes the room of those that come after them, and is itself over before
+/// they are.
+#[test]
+fn what_had_no_room_at_the_primary_is_not_free_when_there_is_room_again() {
+    let world = World::new(&SlidingWindowLog, &[Rate::per_minute(4)], 1);
+    assert!(now(world.asks_standby(0, 2)));
+    world.advance(30_000_000);
+    world.primary.fails(Some(Fault::Unheard));
+    assert!(now(world.pays(0)).is_err());
+    world.primary.fails(None);
+    world.advance(30_000_000);
+    // All that was tried is over, so nobody looks what became of it.
+    now(world.pays(0)).expect("a primary");
+    assert!(now(world.asks_standby(0, 3)));
+    now(world.pays(0)).expect("a primary");
+    world.advance(30_000_000);
+    assert!(!now(world.asks_primary(2)), "three of four were admitted half a minute ago");
+}
+
 /// What is certainly not charged is charged beside what others were; what may be is not charged twice, though then
 /// what others were charged is taken for it.
 #[test]
