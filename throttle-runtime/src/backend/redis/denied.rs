@@ -1,7 +1,7 @@
 //! What is known to be denied: for a while Redis is not asked again.
 
+use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -16,9 +16,15 @@ use crate::fingerprint::Map;
 /// What others take meanwhile only adds to them, so what does not fit by them does not fit. What others give back
 /// or reset is not known here, so that Redis is asked again after a second.
 pub(super) struct Denied {
-    shards: Vec<Mutex<Map<Entry>>>,
-    /// How many are known.
-    known: AtomicUsize,
+    shards: [Shard; SHARDS],
+    /// When somebody was denied last, in microseconds after `start`; 0 if nobody is known any more.
+    last: AtomicU64,
+    start: Instant,
+}
+
+#[derive(Default)]
+struct Shard {
+    entries: Mutex<Map<Entry>>,
     /// How often something was given back.
     given_back: AtomicU64,
 }
@@ -34,6 +40,9 @@ struct Entry {
     asked: Instant,
 }
 
+/// When Redis was asked, and what had been [given back](Denied::given_back) before.
+pub(super) type Asked = (Instant, u64);
+
 /// For how long a denial is believed.
 const KEPT: Duration = Duration::from_secs(1);
 
@@ -47,26 +56,40 @@ const CANDIDATES: usize = 8;
 
 impl Denied {
     pub(super) fn new() -> Self {
-        let shards = (0..SHARDS).map(|_| Mutex::default()).collect();
-        Self { shards, known: AtomicUsize::new(0), given_back: AtomicU64::new(0) }
+        let shards = std::array::from_fn(|_| Shard::default());
+        Self { shards, last: AtomicU64::new(0), start: Instant::now() }
     }
 
     /// Whether nobody is known to be denied, which takes no lock to see.
     pub(super) fn is_empty(&self) -> bool {
-        self.known.load(Relaxed) == 0
+        let last = self.last.load(Relaxed);
+        if last == 0 {
+            return true;
+        }
+        let is_over = self.start.elapsed().saturating_sub(Duration::from_micros(last)) >= KEPT;
+        if is_over {
+            // Somebody else may be denied in between.
+            let _ = self.last.compare_exchange(last, 0, Relaxed, Relaxed);
+        }
+        is_over
+    }
+
+    /// How often something was given back to these or to some others: to be asked for before Redis is.
+    pub(super) fn given_back(&self, payers: &[u128]) -> u64 {
+        payers.iter().map(|payer| self.shard(*payer).given_back.load(Relaxed)).fold(0, u64::wrapping_add)
     }
 
     /// The answer to a request that is known to be denied. The time is that of `clock`, or else the latest that it
     /// can be at the server.
     pub(super) fn recall(&self, question: &Question<'_>, clock: Option<u64>) -> Option<Verdict> {
         let &id = question.payers.first()?;
-        let mut shard = self.shard(id)?;
-        let entry = shard.get(&id)?;
+        let mut entries = self.shard(id).lock();
+        let entry = entries.get(&id)?;
         let age = entry.asked.elapsed();
         // Of several payers any may have got something back; an entry is found by the first only.
-        let is_old = entry.payers.len() > 1 && entry.given_back != self.given_back.load(Relaxed);
+        let is_old = entry.payers.len() > 1 && entry.given_back != self.given_back(&entry.payers);
         if age >= KEPT || is_old || entry.payers != question.payers {
-            self.remove(&mut shard, id);
+            entries.remove(&id);
             return None;
         }
         let passed = u64::try_from(age.as_micros()).unwrap_or(u64::MAX);
@@ -77,51 +100,98 @@ impl Denied {
         }
     }
 
-    pub(super) fn remember(&self, question: &Question<'_>, states: States, at: u64, asked: Instant) {
-        let Some((&id, mut shard)) = question.payers.first().and_then(|id| Some((id, self.shard(*id)?)))
-        else {
+    /// Remembers that Redis has denied a request by these states, unless something was given back since it was asked.
+    pub(super) fn remember(
+        &self,
+        question: &Question<'_>,
+        states: States,
+        at: u64,
+        (asked, given_back): Asked,
+    ) {
+        let Some(&id) = question.payers.first() else { return };
+        let mut entries = self.shard(id).lock();
+        // Under the lock, so that who gives back now finds the entry.
+        if given_back != self.given_back(&question.payers) {
             return;
-        };
-        if shard.len() >= ROOM && !shard.contains_key(&id) {
-            let oldest = shard.iter().take(CANDIDATES).min_by_key(|(_, entry)| entry.asked);
+        }
+        if entries.len() >= ROOM && !entries.contains_key(&id) {
+            let oldest = entries.iter().take(CANDIDATES).min_by_key(|(_, entry)| entry.asked);
             if let Some(oldest) = oldest.map(|(id, _)| *id) {
-                self.remove(&mut shard, oldest);
+                entries.remove(&oldest);
             }
         }
-        let given_back = self.given_back.load(Relaxed);
-        let entry = Entry { payers: question.payers.clone(), states, at, given_back, asked };
-        if shard.insert(id, entry).is_none() {
-            self.known.fetch_add(1, Relaxed);
-        }
+        entries.insert(id, Entry { payers: question.payers.clone(), states, at, given_back, asked });
+        let now = u64::try_from(self.start.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.last.fetch_max(now.max(1), Relaxed);
     }
 
     /// Something was given back to these: who was denied by what they had used may now fit.
     pub(super) fn forget(&self, payers: &[u128]) {
-        self.given_back.fetch_add(1, Relaxed);
         for &payer in payers {
-            if let Some(mut shard) = self.shard(payer) {
-                self.remove(&mut shard, payer);
-            }
-        }
-    }
-
-    fn remove(&self, shard: &mut Map<Entry>, id: u128) {
-        if shard.remove(&id).is_some() {
-            self.known.fetch_sub(1, Relaxed);
+            let shard = self.shard(payer);
+            shard.given_back.fetch_add(1, Relaxed);
+            shard.lock().remove(&payer);
         }
     }
 
     /// Forgets everything.
     pub(super) fn clear(&self) {
         for shard in &self.shards {
-            let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
-            self.known.fetch_sub(shard.len(), Relaxed);
-            shard.clear();
+            shard.given_back.fetch_add(1, Relaxed);
+            shard.lock().clear();
         }
     }
 
-    fn shard(&self, id: u128) -> Option<MutexGuard<'_, Map<Entry>>> {
-        let at = usize::try_from(id % SHARDS as u128).ok()?;
-        Some(self.shards.get(at)?.lock().unwrap_or_else(PoisonError::into_inner))
+    fn shard(&self, id: u128) -> &Shard {
+        &self.shards[usize::try_from(id % SHARDS as u128).unwrap_or_default()]
+    }
+}
+
+impl Shard {
+    fn lock(&self) -> MutexGuard<'_, Map<Entry>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Denied, Instant, Question, States};
+    use crate::backend::{Charge, Mode};
+    use crate::strategy::{Arrival, FixedWindow, Strategy};
+    use crate::{Key, Rate};
+
+    const NOW: u64 = 1_000_000_000;
+
+    fn used_up(rate: Rate) -> States {
+        let arrival = Arrival::new(rate, 1, NOW);
+        States::from_iter([FixedWindow.step(&crate::strategy::State::EMPTY, &arrival).state])
+    }
+
+    #[test]
+    fn a_denial_is_known_until_something_is_given_back() {
+        let (denied, rate, key) = (Denied::new(), [Rate::per_hour(1)], Key::from("a"));
+        let charges = [Charge::new("t", &key, &FixedWindow, &rate, 1)];
+        let question = Question::new(&charges, Mode::Take);
+        assert!(denied.is_empty());
+        let asked = (Instant::now(), denied.given_back(&question.payers));
+        denied.remember(&question, used_up(rate[0]), NOW, asked);
+        assert!(!denied.is_empty() && denied.recall(&question, Some(NOW)).is_some());
+        denied.forget(&question.payers);
+        assert!(denied.recall(&question, Some(NOW)).is_none());
+    }
+
+    #[test]
+    fn a_denial_from_before_something_was_given_back_is_not_remembered() {
+        let (denied, rate, key) = (Denied::new(), [Rate::per_hour(1)], Key::from("a"));
+        let charges = [Charge::new("t", &key, &FixedWindow, &rate, 1)];
+        let question = Question::new(&charges, Mode::Take);
+        let give_back: [fn(&Denied, &Question<'_>); 2] =
+            [|denied, question| denied.forget(&question.payers), |denied, _| denied.clear()];
+        for give_back in give_back {
+            let asked = (Instant::now(), denied.given_back(&question.payers));
+            give_back(&denied, &question);
+            denied.remember(&question, used_up(rate[0]), NOW, asked);
+            assert!(denied.recall(&question, Some(NOW)).is_none(), "it may fit by now");
+        }
     }
 }

@@ -23,9 +23,19 @@ pub(super) struct Engine {
 }
 
 impl Engine {
+    /// Whether there may be an answer that is known without asking.
+    pub(super) fn knows_any(&self, mode: Mode) -> bool {
+        mode == Mode::Take && self.denied.as_ref().is_some_and(|denied| !denied.is_empty())
+    }
+
     /// The answer, if it is known without asking.
     pub(super) fn recall(&self, question: &Question<'_>) -> Option<Verdict> {
-        self.denied.as_ref().filter(|_| question.mode == Mode::Take)?.recall(question, self.time())
+        self.denied.as_ref().filter(|_| self.knows_any(question.mode))?.recall(question, self.time())
+    }
+
+    /// What had been given back to the payers, before Redis is asked about them.
+    pub(super) fn given_back(&self, question: &Question<'_>) -> u64 {
+        self.denied.as_ref().map_or(0, |denied| denied.given_back(&question.payers))
     }
 
     /// Everything was given back: who was denied may now fit.

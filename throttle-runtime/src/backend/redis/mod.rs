@@ -52,8 +52,8 @@ const AT_THE_END: Duration = Duration::from_millis(500);
 ///   is taken in one round trip and freed behind the back of the request. Those of a process that is gone are free
 ///   after their [lease](crate::Settings::lease), also if the clock jumps back; if it jumps ahead they are free at once, and as many more may
 ///   come until half a lease later. A reset forgets none of them.
-/// - Names of states hold digests, not keys. A state is kept for up to eight of its periods longer than it matters, though
-///   never for much more than a minute longer. Values are the words of a [`State`](crate::strategy::State).
+/// - Names of states hold digests, not keys. A state is kept for longer than it matters: for up to eight of its periods,
+///   but at least a second, and for a minute where it was compared and set. Values are the words of a [`State`](crate::strategy::State).
 ///
 /// With the feature `redis-tls`, a URL that begins with `rediss://` is connected to by TLS. The algorithms are those that
 /// the application has installed as rustls's `CryptoProvider`, or else those of `ring`.
@@ -180,8 +180,7 @@ impl Backend for Redis {
 
     /// Who is known to be denied.
     fn decide_at_once(&self, charges: &[Charge<'_>], mode: Mode) -> Option<Verdict> {
-        let any = self.engine.denied.as_ref().is_some_and(|denied| !denied.is_empty());
-        if any { self.engine.recall(&Question::new(charges, mode)) } else { None }
+        if self.engine.knows_any(mode) { self.engine.recall(&Question::new(charges, mode)) } else { None }
     }
 
     fn refund<'a>(&'a self, charges: &'a [Charge<'a>], at: u64) -> Reply<'a, ()> {
