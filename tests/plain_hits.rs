@@ -25,11 +25,14 @@ struct Side {
 }
 
 impl Side {
-    async fn new(clock: &ManualClock, settings: Settings, asks: bool) -> Self {
+    async fn new(clock: &ManualClock, backend: &'static str, settings: Settings, asks: bool) -> Self {
         let primary = faulty(clock);
-        let declared = declared_at(clock).backend("primary", primary.clone()).clock(clock.clone());
+        let declared = declared_at(clock)
+            .backend("primary", primary.clone())
+            .backend("other", faulty(clock))
+            .clock(clock.clone());
         let registry = declared.build().await.expect("a registry");
-        let settings = settings.rate(RATES).backend("primary");
+        let settings = settings.rate(RATES).backend(backend);
         let throttle = registry.create("export", settings).expect("nothing is wrong");
         Self { throttle, primary, asks }
     }
@@ -66,10 +69,11 @@ fn meets(random: &mut fastrand::Rng) -> Option<(Fault, usize)> {
     Some((fault, random.usize(1..6)))
 }
 
-async fn compare(seed: u64, settings: Settings) {
+async fn compare(seed: u64, backend: &'static str, settings: Settings) {
     let mut random = fastrand::Rng::with_seed(seed);
     let clock = ManualClock::new();
-    let [plain, asking] = [Side::new(&clock, settings, false).await, Side::new(&clock, settings, true).await];
+    let [plain, asking] =
+        [Side::new(&clock, backend, settings, false).await, Side::new(&clock, backend, settings, true).await];
     for step in 0..300 {
         match random.u8(..12) {
             0 => clock.advance(Duration::from_millis(random.u64(..90_000))),
@@ -91,8 +95,12 @@ async fn compare(seed: u64, settings: Settings) {
 }
 
 async fn compare_all(settings: Settings) {
+    compare_on("primary", settings).await;
+}
+
+async fn compare_on(backend: &'static str, settings: Settings) {
     for seed in 0..20 {
-        compare(seed, settings).await;
+        compare(seed, backend, settings).await;
     }
 }
 
@@ -116,4 +124,10 @@ async fn where_memory_stands_in_behind_a_breaker() {
     compare_all(on_error(failover("memory", BREAKER).retries(0))).await;
     compare_all(on_error(failover("memory", BREAKER).retries(1))).await;
     compare_all(on_error(failover("memory", BREAKER).retries(0).share(1, 2))).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_memory_decides_at_once() {
+    compare_on("memory", Settings::new()).await;
+    compare_on("memory", on_error(failover("other", BREAKER))).await;
 }

@@ -46,12 +46,12 @@ pub(super) struct Unwell;
 /// What the breaker says to one request, if there is one.
 #[inline]
 pub(super) fn pass<'p>(throttle: &Throttle, policy: &'p Policy) -> Result<Option<Permit<'p>>, Unwell> {
+    let breaker = policy.rescue.as_ref().and_then(|rescue| rescue.breaker.as_ref());
+    if breaker.is_some() {
+        throttle.common().share_breakers();
+    }
     if policy.carry.as_ref().is_some_and(|carry| carry.is_owed()) {
         return Err(Unwell);
     }
-    let Some(breaker) = policy.rescue.as_ref().and_then(|rescue| rescue.breaker.as_ref()) else {
-        return Ok(None);
-    };
-    throttle.common().share_breakers();
-    breaker.pass().map(Some).ok_or(Unwell)
+    breaker.map(|breaker| breaker.pass().ok_or(Unwell)).transpose()
 }

@@ -22,10 +22,10 @@ pub(super) type Parts<'s> = SmallVec<[Part<'s>; 1]>;
 pub(super) type Refused<'s> = SmallVec<[(Part<'s>, Source); 1]>;
 
 impl<'s> Part<'s> {
-    /// That of the first ticket.
-    pub(super) fn of_one(ticket: &'s Ticket<'_>) -> Self {
+    /// That of the ticket at this place.
+    pub(super) fn of(index: usize, ticket: &'s Ticket<'_>) -> Self {
         let rescue = ticket.policy.rescue.as_deref();
-        Self { tickets: SmallVec::from([0]), rescue, permit: None, probes: false }
+        Self { tickets: SmallVec::from([index]), rescue, permit: None, probes: false }
     }
 
     /// The tickets by what is tried for them.
@@ -40,7 +40,7 @@ impl<'s> Part<'s> {
             if let Some(part) = parts.iter_mut().find(same) {
                 part.tickets.push(index);
             } else {
-                parts.push(Self { tickets: SmallVec::from([index]), ..Self::of_one(ticket) });
+                parts.push(Self::of(index, ticket));
             }
         }
         parts

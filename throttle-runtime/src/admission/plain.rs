@@ -61,12 +61,13 @@ impl<'a> Plain<'a> {
 
     /// The decision, if it can be made at once.
     pub(crate) fn at_once(&self) -> Option<Decision> {
-        if pass(self.throttle, self.policy).is_err() {
-            return self.stand_in();
-        }
+        let Ok(permit) = pass(self.throttle, self.policy) else { return self.stand_in() };
+        let member = Some(&self.policy.primary).filter(|member| member.is_ready())?;
         let charge = self.charge();
-        let verdict = self.policy.primary.backend.decide_at_once(slice::from_ref(&charge), self.mode)?;
-        Some(self.decided(&charge, verdict))
+        let verdict = member.backend.decide_at_once(slice::from_ref(&charge), self.mode)?;
+        // Who answers for other limits is asked once more, and that is a failure.
+        let verdict = checked(slice::from_ref(&charge), verdict).ok()?;
+        Some(self.decided(permit, &charge, verdict))
     }
 
     /// The same by what stands in while the breaker keeps everybody from the backend, once it has begun.
@@ -82,6 +83,7 @@ impl<'a> Plain<'a> {
         let shared = standby.share.of(self.rates);
         let asked = Charge { rates: &shared, ..charge.clone() };
         let verdict = standby.member.backend.decide_at_once(slice::from_ref(&asked), self.mode)?;
+        let verdict = checked(slice::from_ref(&asked), verdict).ok()?;
         if self.mode == Mode::Take {
             if verdict.quotas.fit() {
                 carry.admitted(&charge, self.throttle.common().clock.now());
@@ -106,12 +108,7 @@ impl<'a> Plain<'a> {
             }
         };
         Some(match answer.and_then(|verdict| checked(slice::from_ref(&charge), verdict)) {
-            Ok(verdict) => {
-                if let Some(permit) = permit {
-                    permit.answered(&verdict);
-                }
-                Ok(self.decided(&charge, verdict))
-            }
+            Ok(verdict) => Ok(self.decided(permit, &charge, verdict)),
             Err(error) => {
                 let budget = budget.unwrap_or_else(|| self.budget());
                 Box::pin(self.recover(permit, error, budget)).await
@@ -123,10 +120,15 @@ impl<'a> Plain<'a> {
         Budget::of([&**self.policy])
     }
 
-    fn decided(&self, charge: &Charge<'_>, verdict: Verdict) -> Decision {
-        let source = if verdict.is_cached() { Source::Cached } else { Source::Backend };
+    fn decided(&self, permit: Option<Permit<'_>>, charge: &Charge<'_>, verdict: Verdict) -> Decision {
+        if let Some(permit) = permit {
+            permit.answered(&verdict);
+        }
+        let source = verdict.source();
         if self.mode == Mode::Take {
-            hear(self.throttle, self.policy, charge, &verdict.quotas, verdict.at);
+            if !verdict.is_cached() {
+                hear(self.throttle, self.policy, charge, &verdict.quotas, verdict.at);
+            }
             self.count(source);
         }
         Decision::by_backend(verdict.quotas).by(source)

@@ -21,13 +21,17 @@ pub(super) fn in_background(ticket: &Ticket<'_>, permit: Permit<'_>) {
         let answer = match (policy.concurrency, backend.places()) {
             (Some(Concurrency { lease, .. }), Some(places)) if !is_charged => {
                 let place = Place { scope: &scope, key: &key, limit: 0, lease };
-                within(policy.deadline, places.take(&place)).await.map(drop)
+                within(policy.deadline, places.take(&place)).await.map(|_| None)
             }
             _ => {
                 let charge = [Charge::new(&scope, &key, policy.strategy, &rates, 0)];
-                within(policy.deadline, backend.decide(&charge, Mode::Peek)).await.map(drop)
+                within(policy.deadline, backend.decide(&charge, Mode::Peek)).await.map(Some)
             }
         };
-        if answer.is_ok() { permit.succeeded() } else { permit.failed() }
+        match answer {
+            Ok(Some(verdict)) => permit.answered(&verdict),
+            Ok(None) => permit.succeeded(),
+            Err(_) => permit.failed(),
+        }
     });
 }

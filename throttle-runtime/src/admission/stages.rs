@@ -58,7 +58,7 @@ pub(super) async fn recover_one<'s>(
 ) -> Result<Decided, BackendError> {
     let tickets = [ticket];
     let mut stages = Stages::new(&tickets, mode);
-    let part = Part { permit, ..Part::of_one(ticket) };
+    let part = Part { permit, ..Part::of(0, ticket) };
     stages.recover(part, error, budget, head).await;
     only(stages.answers)
 }
@@ -192,7 +192,9 @@ impl<'s, 't> Stages<'s, 't> {
     }
 
     fn answered(&mut self, tickets: impl IntoIterator<Item = usize> + Clone, verdict: &Verdict) {
-        self.hear(tickets.clone(), verdict);
+        if !verdict.is_cached() {
+            self.hear(tickets.clone(), verdict);
+        }
         self.keep(tickets, verdict, Source::Backend);
     }
 
@@ -211,7 +213,7 @@ impl<'s, 't> Stages<'s, 't> {
     /// What a backend has decided.
     fn keep(&mut self, tickets: impl IntoIterator<Item = usize>, verdict: &Verdict, source: Source) {
         let fits = verdict.quotas.fit();
-        let source = if source == Source::Backend && verdict.is_cached() { Source::Cached } else { source };
+        let source = if source == Source::Backend { verdict.source() } else { source };
         let mut quotas = &verdict.quotas[..];
         for index in tickets {
             let ticket = self.tickets[index];

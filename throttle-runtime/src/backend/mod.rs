@@ -27,7 +27,7 @@ pub use store::{Store, Stored};
 
 use crate::fingerprint::Domain;
 use crate::strategy::{Arrival, Class, Strategy};
-use crate::{BackendError, ErrorKind, Key, Quotas, Rate, Soon};
+use crate::{BackendError, ErrorKind, Key, Quotas, Rate, Soon, Source};
 
 /// One throttle's part of a decision: who pays how much against which limits.
 #[derive(Debug, Clone)]
@@ -121,6 +121,11 @@ impl Verdict {
         self
     }
 
+    /// Who it was that answered, if it was the throttle's own backend.
+    pub(crate) const fn source(&self) -> Source {
+        if self.cached { Source::Cached } else { Source::Backend }
+    }
+
     /// Whether the store was not asked for this: it is what it said before that answers.
     pub const fn is_cached(&self) -> bool {
         self.cached
@@ -144,8 +149,9 @@ pub trait Backend: Debug + Send + Sync + 'static {
     /// Decides one request against all limits of all charges, at the backend's own time.
     fn decide<'a>(&'a self, charges: &'a [Charge<'a>], mode: Mode) -> Reply<'a, Verdict>;
 
-    /// The same, if it is known without asking anybody or waiting for anything; `None`, and nothing is charged, unless this
-    /// says otherwise. A backend that has it spares such decisions a future.
+    /// The answer of [`decide`](Self::decide), if there is nothing to wait for: a backend that has it spares such decisions
+    /// a future. `None`, which is all that there is unless this says otherwise, means that nothing was charged and that
+    /// `decide` is asked. What was answered without asking the store is [cached](Verdict::cached).
     fn decide_at_once(&self, charges: &[Charge<'_>], mode: Mode) -> Option<Verdict> {
         let _ = (charges, mode);
         None

@@ -57,8 +57,12 @@ impl Quotas {
     }
 
     /// Whether the request fits all limits.
+    #[inline]
     pub(crate) fn fit(&self) -> bool {
-        self.iter().all(Quota::fits)
+        match &self.0 {
+            Repr::One(quota) => quota.fits(),
+            _ => self.iter().all(Quota::fits),
+        }
     }
 
     /// A denied request took nothing, so the limits that it did fit show what is left without it.
