@@ -57,10 +57,13 @@ async fn a_panic_beside_a_decision_holds_nothing(world: World) {
         assert!(AssertUnwindSafe(both).catch_unwind().await.is_err());
     }
     world.proxy.pass();
-    let mut all = world.crowd(CLIENTS).await;
-    assert_eq!(all.admitted, u64::from(CLIENTS), "{all}");
+    // On a machine that stands still some are dropped so late that the connection is given up.
+    let mut all = world.recovers().await;
+    let well = world.crowd(CLIENTS).await;
+    assert_eq!(well.admitted, u64::from(CLIENTS), "{well}");
+    all += well;
     all.admitted += 3;
-    world.expect_charged(&all, 0..=100).await;
+    world.expect_charged(&all, 0..=100 + all.waited).await;
 }
 
 /// Row 28.
