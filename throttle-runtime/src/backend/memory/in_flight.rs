@@ -116,6 +116,9 @@ mod tests {
     use super::{Held, Memory, Place, Places};
     use crate::Key;
 
+    /// Miri is a thousand times slower.
+    const ROUNDS: u32 = if cfg!(miri) { 12 } else { 2_000 };
+
     fn take(memory: &Memory, key: &Key, limit: u32) -> Option<Held> {
         let place = Place::new("t", key, limit, Duration::from_secs(60));
         memory.take(&place).ready().expect("at once").expect("no error")
@@ -140,7 +143,7 @@ mod tests {
         thread::scope(|scope| {
             for _ in 0..8 {
                 scope.spawn(|| {
-                    for _ in 0..2_000 {
+                    for _ in 0..ROUNDS {
                         let Some(place) = take(&memory, &key, 3) else { continue };
                         assert!(held.fetch_add(1, Ordering::SeqCst) < 3);
                         held.fetch_sub(1, Ordering::SeqCst);
