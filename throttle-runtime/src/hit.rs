@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::key::Payer;
+use crate::key::{Parts, Payer};
 use crate::strategy::Class;
 use crate::{Key, Rates};
 
@@ -22,6 +22,13 @@ pub struct Hit<'a> {
     pub(crate) cost: Option<u64>,
     pub(crate) rates: Option<Box<Rates>>,
     pub(crate) class: Option<Class>,
+}
+
+/// A hit that says no more than who pays how much.
+#[derive(Clone, Copy)]
+pub(crate) struct Plainly<'a> {
+    pub(crate) key: Parts<'a>,
+    pub(crate) cost: Option<u64>,
 }
 
 impl<'a> Hit<'a> {
@@ -47,6 +54,12 @@ impl<'a> Hit<'a> {
     pub fn rate(mut self, rates: impl Into<Rates>) -> Self {
         self.rates = Some(Box::new(rates.into()));
         self
+    }
+
+    /// The same, if that is all it says and there is nothing to do to its key but to hash it.
+    #[inline]
+    pub(crate) fn plainly(&self) -> Option<Plainly<'_>> {
+        if self.rates.is_none() { Some(Plainly { key: self.payer.split()?, cost: self.cost }) } else { None }
     }
 
     /// The same for longer than what the key is borrowed from.

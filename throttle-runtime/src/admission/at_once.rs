@@ -31,7 +31,7 @@ pub(crate) fn at_once<'t>(throttle: &'t Throttle, head: &Head<'_>) -> Option<AtO
         return Some(AtOnce::Excluded);
     }
     let Identity::Key(key) = policy.key.read(head)? else { return None };
-    let quota = throttle.at_once(policy, &Hit::from(&key), Mode::Take)?;
+    let quota = throttle.at_once(policy, Hit::from(&key).plainly()?, Mode::Take)?;
     if !quota.fits() {
         tracing::debug!(target: "throttle", uid = throttle.uid(), retry_after = ?quota.retry_after(), "throttled");
     }

@@ -74,10 +74,12 @@ impl Default for SystemClock {
 }
 
 impl Clock for SystemClock {
+    #[inline]
     fn now(&self) -> u64 {
         self.epoch + self.monotonic.now()
     }
 
+    #[inline]
     fn coarse(&self) -> u64 {
         self.epoch + self.monotonic.coarse()
     }

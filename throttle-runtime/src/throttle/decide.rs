@@ -7,8 +7,9 @@ use http::request::Parts;
 
 use super::Throttle;
 use crate::admission::{self, Plain, Terms, Ticket};
-use crate::backend::Mode;
+use crate::backend::{Mode, Short};
 use crate::counters::Event;
+use crate::hit::Plainly;
 use crate::plug::Head;
 use crate::policy::Policy;
 use crate::registry::Force;
@@ -16,18 +17,36 @@ use crate::strategy::Class;
 use crate::{BackendError, Decision, ErrorKind, Hit, Quota, Source};
 
 impl Throttle {
-    /// The short way: nothing has to be asked, and the backend need not wait for anybody. Most decisions in
-    /// memory are made here, so it does only what they need.
+    /// The short way: nothing has to be asked, and nobody is in the way. Most decisions in memory are made here, so it
+    /// does only what they need.
     #[expect(clippy::inline_always, reason = "a call costs a fifth of a decision")]
     #[inline(always)]
-    pub(crate) fn at_once(&self, policy: &Policy, hit: &Hit<'_>, mode: Mode) -> Option<Quota> {
-        let short = policy.short.as_ref().filter(|_| self.is_in_force() && hit.rates.is_none())?;
-        let cost = hit.cost.or(policy.units).filter(|&cost| cost > 0 || mode == Mode::Peek)?;
-        let quota = short.decide(hit.payer.split()?, cost, mode)?;
+    pub(crate) fn attempt(&self, policy: &Policy, hit: Plainly<'_>, mode: Mode) -> Option<Quota> {
+        let (short, cost) = self.short(policy, hit, mode)?;
+        let quota = short.attempt(hit.key, cost, mode)?;
+        self.count_at_once(&quota, mode);
+        Some(quota)
+    }
+
+    /// The same, if need be after others.
+    pub(crate) fn at_once(&self, policy: &Policy, hit: Plainly<'_>, mode: Mode) -> Option<Quota> {
+        let (short, cost) = self.short(policy, hit, mode)?;
+        let quota = short.decide(hit.key, cost, mode)?;
+        self.count_at_once(&quota, mode);
+        Some(quota)
+    }
+
+    #[inline]
+    fn short<'p>(&self, policy: &'p Policy, hit: Plainly<'_>, mode: Mode) -> Option<(&'p Short, u64)> {
+        let short = policy.short.as_ref().filter(|_| self.is_in_force())?;
+        Some((short, hit.cost.or(policy.units).filter(|&cost| cost > 0 || mode == Mode::Peek)?))
+    }
+
+    #[inline]
+    fn count_at_once(&self, quota: &Quota, mode: Mode) {
         if mode == Mode::Take {
             self.count(if quota.fits() { Event::Allowed } else { Event::Denied });
         }
-        Some(quota)
     }
 
     /// What a use costs, if the policy charges everybody alike and all of it is in force.
@@ -40,6 +59,9 @@ impl Throttle {
     /// The decision, if there is nothing to wait for, so that it needs no future: it is made in memory, or known.
     pub(crate) fn without_waiting(&self, hit: &Hit<'_>, mode: Mode) -> Option<Decision> {
         let policy = self.policy();
+        if let Some(quota) = hit.plainly().and_then(|hit| self.at_once(policy, hit, mode)) {
+            return Some(Decision::by_one(quota));
+        }
         let cost = self.cost_alike(policy, hit, mode)?;
         let decision = Plain::new(self, policy, (&hit.payer.to_key(), cost), mode)?.at_once()?;
         if mode == Mode::Take {

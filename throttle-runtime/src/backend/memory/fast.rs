@@ -26,6 +26,20 @@ pub(crate) struct Short {
     near: u64,
 }
 
+/// Why an attempt decided nothing.
+enum Miss {
+    /// The identity is not in the table.
+    Newcomer,
+    /// Somebody else writes.
+    Writer,
+    /// Somebody else has written in the meantime.
+    Race,
+    /// It takes the exact time.
+    Late,
+    /// It takes more than the short way has.
+    Long,
+}
+
 /// How often a decision that meets others begins anew before it waits in line.
 const ATTEMPTS: u32 = 16;
 
@@ -50,54 +64,71 @@ impl Short {
         Some(Self { engine, domain, rate, plan, coarse, near: plan.wait(time::MARGIN, rate) })
     }
 
-    /// Decides; `None` if that takes a lock, because the state of the identity does not fit into a place, newcomers
-    /// do not begin with nothing, or others are in the way all the time.
+    /// Decides, if nobody and nothing is in the way.
     #[expect(clippy::inline_always, reason = "a call costs a fifth of a decision")]
     #[inline(always)]
+    pub(crate) fn attempt(&self, key: Parts<'_>, cost: u64, mode: Mode) -> Option<Quota> {
+        let (page, id) = self.find(key);
+        self.step(page, id, (cost, mode), self.coarse).ok()
+    }
+
+    /// Decides, if need be after others; `None` if that takes a lock, because the state of the identity does not fit
+    /// into a place, newcomers do not begin with nothing, or others are in the way all the time.
+    #[inline(never)]
     pub(crate) fn decide(&self, key: Parts<'_>, cost: u64, mode: Mode) -> Option<Quota> {
-        let engine = &*self.engine;
-        let id = Id::new(engine.secret.fingerprint_of(self.domain, key), self.domain);
-        let page = engine.table.page(id);
+        let (page, id) = self.find(key);
         let mut coarse = self.coarse;
         for _ in 0..ATTEMPTS {
-            let seen = match page.read(id.bits) {
-                Seen::Entry(seen) => seen,
-                Seen::Nothing => {
-                    self.admit(page, id, cost, mode)?;
-                    continue;
-                }
-                Seen::Writer => {
-                    step_aside(FOR_A_WRITER);
-                    continue;
-                }
-            };
-            let (until, word) = engine.table.decode(seen.entry)?;
-            let mut now = if coarse { engine.time.coarse() } else { engine.time.now() };
-            // A state that may have ended by the exact time must not go on by the coarse one.
-            if coarse && until.saturating_sub(now) <= time::MARGIN {
-                coarse = false;
-                now = engine.time.now();
+            match self.step(page, id, (cost, mode), coarse) {
+                Ok(quota) => return Some(quota),
+                Err(Miss::Newcomer) => self.admit(page, id, cost, mode)?,
+                Err(Miss::Writer) => step_aside(FOR_A_WRITER),
+                Err(Miss::Race) => step_aside(AFTER_A_RACE),
+                Err(Miss::Late) => coarse = false,
+                Err(Miss::Long) => return None,
             }
-            let step = self.plan.step(Words { until, word, rate: self.rate, cost, now })?;
-            if step.quota.fits() && mode == Mode::Take {
-                let (head, word) = engine.table.encode(id, step.until, step.word)?;
-                if !page.replace(&seen, head, word) {
-                    step_aside(AFTER_A_RACE);
-                    continue;
-                }
-            } else if coarse && step.quota.waits_less_than(self.near) {
-                // The coarse time is late: whoever has waited long enough must not be told to wait.
-                coarse = false;
-                continue;
-            }
-            return Some(step.quota);
         }
         None
     }
 
+    #[expect(clippy::inline_always, reason = "a call costs a fifth of a decision")]
+    #[inline(always)]
+    fn find(&self, key: Parts<'_>) -> (&Page, Id) {
+        let engine = &*self.engine;
+        let id = Id::new(engine.secret.fingerprint_of(self.domain, key), self.domain);
+        (engine.table.page(id), id)
+    }
+
+    #[expect(clippy::inline_always, reason = "a call costs a fifth of a decision")]
+    #[inline(always)]
+    fn step(&self, page: &Page, id: Id, (cost, mode): (u64, Mode), coarse: bool) -> Result<Quota, Miss> {
+        let engine = &*self.engine;
+        let seen = match page.read(id.bits) {
+            Seen::Entry(seen) => seen,
+            Seen::Nothing => return Err(Miss::Newcomer),
+            Seen::Writer => return Err(Miss::Writer),
+        };
+        let (until, word) = engine.table.decode(seen.entry).ok_or(Miss::Long)?;
+        let now = if coarse { engine.time.coarse() } else { engine.time.now() };
+        // A state that may have ended by the exact time must not go on by the coarse one.
+        if coarse && until.saturating_sub(now) <= time::MARGIN {
+            return Err(Miss::Late);
+        }
+        let step = self.plan.step(Words { until, word, rate: self.rate, cost, now }).ok_or(Miss::Long)?;
+        if step.quota.fits() && mode == Mode::Take {
+            let (head, word) = engine.table.encode(id, step.until, step.word).ok_or(Miss::Long)?;
+            if !page.replace(&seen, head, word) {
+                return Err(Miss::Race);
+            }
+        } else if coarse && step.quota.waits_less_than(self.near) {
+            // The coarse time is late: whoever has waited long enough must not be told to wait.
+            return Err(Miss::Late);
+        }
+        Ok(step.quota)
+    }
+
     /// Gives an identity that is not in the table a place there, with nothing used, if a decision would use
     /// something; `None` if it may have been there, or finds no place.
-    #[inline(never)]
     fn admit(&self, page: &Page, id: Id, cost: u64, mode: Mode) -> Option<()> {
         let (engine, rate) = (&*self.engine, self.rate);
         let now = engine.time.now();
@@ -109,7 +140,6 @@ impl Short {
     }
 }
 
-#[cold]
 fn step_aside(pauses: u32) {
     (0..pauses).for_each(|_| hint::spin_loop());
 }
