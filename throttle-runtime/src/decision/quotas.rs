@@ -191,15 +191,21 @@ impl Clone for Several {
 }
 
 impl Drop for Several {
+    // By value, so that decisions on one limit, which may stay in registers, have no address.
+    #[inline]
     fn drop(&mut self) {
-        let mut own = mem::take(&mut self.0);
-        own.clear();
-        // Without a thread to keep it, it is dropped.
-        let _ = SPARE.try_with(|spare| {
-            let mut spare = spare.borrow_mut();
-            if spare.len() < KEPT {
-                spare.push(own);
-            }
-        });
+        keep(mem::take(&mut self.0));
     }
+}
+
+#[inline(never)]
+fn keep(mut quotas: Vec<Quota>) {
+    quotas.clear();
+    // Without a thread to keep it, it is dropped.
+    let _ = SPARE.try_with(|spare| {
+        let mut spare = spare.borrow_mut();
+        if spare.len() < KEPT {
+            spare.push(quotas);
+        }
+    });
 }
