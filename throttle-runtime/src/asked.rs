@@ -59,7 +59,11 @@ where
         let waiting = if let Some(asked) = self.hit.take() {
             // Whoever drops it needs its address, also where a clock might panic.
             let hit: ManuallyDrop<Hit<'h>> = ManuallyDrop::new(asked.into());
-            let quota = hit.plainly().and_then(|hit| throttle.attempt(throttle.policy(), hit, mode));
+            // Not by a closure, which the compiler need not make part of this function.
+            let quota = match hit.plainly() {
+                Some(hit) => throttle.attempt(throttle.policy(), hit, mode),
+                None => None,
+            };
             let hit = ManuallyDrop::into_inner(hit);
             if let Some(quota) = quota {
                 return Poll::Ready(Ok(Decision::by_one(quota)));

@@ -116,16 +116,25 @@ impl Counters {
         Self(array::from_fn(|_| Stripe::default()))
     }
 
-    #[inline]
+    #[expect(clippy::inline_always, reason = "a call costs a tenth of a decision")]
+    #[inline(always)]
     pub(crate) fn count(&self, event: Event) {
-        let stripe = thread::stripe();
-        let counter = &self.0[stripe].0[event as usize];
-        if stripe == SHARED {
-            counter.fetch_add(1, Ordering::Relaxed);
-        } else {
+        match self.0[..SHARED].get(thread::stripe()) {
             // Nobody else writes to it.
-            counter.store(counter.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+            Some(Stripe(own)) => {
+                let counter = &own[event as usize];
+                counter.store(counter.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+            }
+            None => self.count_first(event),
         }
+    }
+
+    /// The first count of a thread, or one of a thread without a stripe of its own.
+    #[cold]
+    #[inline(never)]
+    fn count_first(&self, event: Event) {
+        // An earlier thread may have had the stripe.
+        self.0[thread::settle()].0[event as usize].fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn read(&self) -> Counts {
@@ -155,6 +164,7 @@ const SHARED: usize = STRIPES - 1;
 
 /// Which stripe a thread has.
 mod thread {
+    use std::cell::Cell;
     use std::sync::atomic::{AtomicU32, Ordering};
 
     use super::SHARED;
@@ -163,17 +173,34 @@ mod thread {
     static TAKEN: AtomicU32 = AtomicU32::new(0);
 
     /// Gives the stripe back when the thread ends.
-    struct Stripe(usize);
+    struct Taken(usize);
 
-    thread_local!(static STRIPE: Stripe = Stripe::take());
+    /// The thread has counted nothing yet.
+    const UNSETTLED: usize = usize::MAX;
 
-    #[inline]
-    pub(super) fn stripe() -> usize {
-        // A thread that is about to end has no stripe of its own any more.
-        STRIPE.try_with(|stripe| stripe.0).unwrap_or(SHARED)
+    thread_local! {
+        static TAKES: Taken = Taken::take();
+        /// The same where reading it takes no more than reading a word.
+        static STRIPE: Cell<usize> = const { Cell::new(UNSETTLED) };
     }
 
-    impl Stripe {
+    /// The stripe of this thread, if it is below the shared one.
+    #[expect(clippy::inline_always, reason = "a call costs a tenth of a decision")]
+    #[inline(always)]
+    pub(super) fn stripe() -> usize {
+        STRIPE.get()
+    }
+
+    /// The stripe of this thread from now on.
+    pub(super) fn settle() -> usize {
+        if stripe() == UNSETTLED {
+            // A thread that is about to end has no stripe of its own any more.
+            STRIPE.set(TAKES.try_with(|taken| taken.0).unwrap_or(SHARED));
+        }
+        stripe()
+    }
+
+    impl Taken {
         fn take() -> Self {
             let free = |taken: u32| Some(taken.trailing_ones()).filter(|free| (*free as usize) < SHARED);
             let take = |taken: u32| free(taken).map(|free| taken | 1 << free);
@@ -185,8 +212,9 @@ mod thread {
         }
     }
 
-    impl Drop for Stripe {
+    impl Drop for Taken {
         fn drop(&mut self) {
+            STRIPE.set(SHARED);
             if self.0 != SHARED {
                 TAKEN.fetch_and(!(1 << self.0), Ordering::Release);
             }

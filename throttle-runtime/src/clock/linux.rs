@@ -24,7 +24,8 @@ impl Monotonic {
     }
 
     #[expect(clippy::unused_self, reason = "other systems need it")]
-    #[inline]
+    #[expect(clippy::inline_always, reason = "a call costs a tenth of a decision")]
+    #[inline(always)]
     pub(super) fn coarse(&self) -> u64 {
         read(libc::CLOCK_MONOTONIC_COARSE)
     }
@@ -34,7 +35,8 @@ impl Monotonic {
     }
 }
 
-#[inline]
+#[expect(clippy::inline_always, reason = "a call costs a tenth of a decision")]
+#[inline(always)]
 fn read(clock: libc::clockid_t) -> u64 {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: the pointer is to a local of that type. These clocks are there since Linux 2.6.32, so that the

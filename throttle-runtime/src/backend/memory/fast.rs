@@ -30,10 +30,8 @@ pub(crate) struct Short {
 enum Miss {
     /// The identity is not in the table.
     Newcomer,
-    /// Somebody else writes.
-    Writer,
-    /// Somebody else has written in the meantime.
-    Race,
+    /// Others decide about the same page at the same time.
+    Others,
     /// It takes the exact time.
     Late,
     /// It takes more than the short way has.
@@ -82,8 +80,7 @@ impl Short {
             match self.step(page, id, (cost, mode), coarse) {
                 Ok(quota) => return Some(quota),
                 Err(Miss::Newcomer) => self.admit(page, id, cost, mode)?,
-                Err(Miss::Writer) => step_aside(FOR_A_WRITER),
-                Err(Miss::Race) => step_aside(AFTER_A_RACE),
+                Err(Miss::Others) => {}
                 Err(Miss::Late) => coarse = false,
                 Err(Miss::Long) => return None,
             }
@@ -106,7 +103,7 @@ impl Short {
         let seen = match page.read(id.bits) {
             Seen::Entry(seen) => seen,
             Seen::Nothing => return Err(Miss::Newcomer),
-            Seen::Writer => return Err(Miss::Writer),
+            Seen::Writer => return Err(step_aside(FOR_A_WRITER)),
         };
         let (until, word) = engine.table.decode(seen.entry).ok_or(Miss::Long)?;
         let now = if coarse { engine.time.coarse() } else { engine.time.now() };
@@ -118,7 +115,7 @@ impl Short {
         if step.quota.fits() && mode == Mode::Take {
             let (head, word) = engine.table.encode(id, step.until, step.word).ok_or(Miss::Long)?;
             if !page.replace(&seen, head, word) {
-                return Err(Miss::Race);
+                return Err(step_aside(AFTER_A_RACE));
             }
         } else if coarse && step.quota.waits_less_than(self.near) {
             // The coarse time is late: whoever has waited long enough must not be told to wait.
@@ -140,6 +137,9 @@ impl Short {
     }
 }
 
-fn step_aside(pauses: u32) {
+#[cold]
+#[inline(never)]
+fn step_aside(pauses: u32) -> Miss {
     (0..pauses).for_each(|_| hint::spin_loop());
+    Miss::Others
 }

@@ -43,7 +43,8 @@ impl Time {
         }
     }
 
-    #[inline]
+    #[expect(clippy::inline_always, reason = "a call costs a tenth of a decision")]
+    #[inline(always)]
     pub(super) fn coarse(&self) -> u64 {
         match &self.clock {
             Source::System(clock) => clock.coarse(),
