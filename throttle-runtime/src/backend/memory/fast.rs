@@ -79,7 +79,7 @@ impl Short {
         for _ in 0..ATTEMPTS {
             match self.step(page, id, (cost, mode), coarse) {
                 Ok(quota) => return Some(quota),
-                Err(Miss::Newcomer) => self.admit(page, id, cost, mode)?,
+                Err(Miss::Newcomer) => return self.admit(page, id, cost, mode),
                 Err(Miss::Others) => {}
                 Err(Miss::Late) => coarse = false,
                 Err(Miss::Long) => return None,
@@ -124,16 +124,16 @@ impl Short {
         Ok(step.quota)
     }
 
-    /// Gives an identity that is not in the table a place there, with nothing used, if a decision would use
-    /// something; `None` if it may have been there, or finds no place.
-    fn admit(&self, page: &Page, id: Id, cost: u64, mode: Mode) -> Option<()> {
+    /// Admits an identity that is not in the table and gives it a place there; `None` if it is not admitted, may have
+    /// been there, or finds no place.
+    fn admit(&self, page: &Page, id: Id, cost: u64, mode: Mode) -> Option<Quota> {
         let (engine, rate) = (&*self.engine, self.rate);
         let now = engine.time.now();
         let step = self.plan.step(Words { until: 0, word: 0, rate, cost, now })?;
-        let (head, word) = engine.table.encode(id, 0, 0)?;
+        let (head, word) = engine.table.encode(id, step.until, step.word)?;
         let entry = Entry { id: id.bits, head, word };
-        (step.quota.fits() && mode == Mode::Take && engine.table.add(&page.try_lock()?, entry, now))
-            .then_some(())
+        let admits = step.quota.fits() && mode == Mode::Take;
+        (admits && engine.table.add(&page.try_lock()?, entry, now)).then_some(step.quota)
     }
 }
 
