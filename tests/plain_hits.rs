@@ -6,6 +6,7 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 use common::{declared_at, faulty, seconds};
+use throttle::strategy::Gcra;
 use throttle::testkit::{Fault, Faulty};
 use throttle::{
     CircuitBreaker, ErrorKind, Hit, ManualClock, OnError, Rates, Recovery, Settings, Throttle, failover,
@@ -14,32 +15,41 @@ use throttle::{
 
 const RATES: &str = "5/min, 20/hour";
 
+/// With one limit, memory decides where the hit is.
+const RATE: &str = "5/min";
+
 const BREAKER: CircuitBreaker = CircuitBreaker::new().failure_threshold(2).success_threshold(1);
 
 /// A throttle, and its backend.
 struct Side {
     throttle: Throttle,
     primary: Faulty,
-    /// Whether each hit says the rate, so that somebody has to be asked.
+    rates: &'static str,
+    /// Whether each hit says the rates, so that somebody has to be asked.
     asks: bool,
 }
 
 impl Side {
-    async fn new(clock: &ManualClock, backend: &'static str, settings: Settings, asks: bool) -> Self {
+    async fn new(
+        clock: &ManualClock,
+        (backend, rates): (&'static str, &'static str),
+        settings: Settings,
+        asks: bool,
+    ) -> Self {
         let primary = faulty(clock);
         let declared = declared_at(clock)
             .backend("primary", primary.clone())
             .backend("other", faulty(clock))
             .clock(clock.clone());
         let registry = declared.build().await.expect("a registry");
-        let settings = settings.rate(RATES).backend(backend);
+        let settings = settings.rate(rates).backend(backend);
         let throttle = registry.create("export", settings).expect("nothing is wrong");
-        Self { throttle, primary, asks }
+        Self { throttle, primary, rates, asks }
     }
 
     async fn hit(&self, key: &str, cost: u64, only_asks: bool) -> String {
         let hit = Hit::from(key).cost(cost);
-        let hit = if self.asks { hit.rate(RATES.parse::<Rates>().expect("rates")) } else { hit };
+        let hit = if self.asks { hit.rate(self.rates.parse::<Rates>().expect("rates")) } else { hit };
         let answer =
             if only_asks { said(self.throttle.check(hit).await) } else { said(self.throttle.hit(hit).await) };
         // What is owed is paid in the background.
@@ -69,11 +79,11 @@ fn meets(random: &mut fastrand::Rng) -> Option<(Fault, usize)> {
     Some((fault, random.usize(1..6)))
 }
 
-async fn compare(seed: u64, backend: &'static str, settings: Settings) {
+async fn compare(seed: u64, on: (&'static str, &'static str), settings: Settings) {
     let mut random = fastrand::Rng::with_seed(seed);
     let clock = ManualClock::new();
     let [plain, asking] =
-        [Side::new(&clock, backend, settings, false).await, Side::new(&clock, backend, settings, true).await];
+        [Side::new(&clock, on, settings, false).await, Side::new(&clock, on, settings, true).await];
     for step in 0..300 {
         match random.u8(..12) {
             0 => clock.advance(Duration::from_millis(random.u64(..90_000))),
@@ -95,12 +105,12 @@ async fn compare(seed: u64, backend: &'static str, settings: Settings) {
 }
 
 async fn compare_all(settings: Settings) {
-    compare_on("primary", settings).await;
+    compare_on("primary", RATES, settings).await;
 }
 
-async fn compare_on(backend: &'static str, settings: Settings) {
+async fn compare_on(backend: &'static str, rates: &'static str, settings: Settings) {
     for seed in 0..20 {
-        compare(seed, backend, settings).await;
+        compare(seed, (backend, rates), settings).await;
     }
 }
 
@@ -128,6 +138,9 @@ async fn where_memory_stands_in_behind_a_breaker() {
 
 #[tokio::test(start_paused = true)]
 async fn where_memory_decides_at_once() {
-    compare_on("memory", Settings::new()).await;
-    compare_on("memory", on_error(failover("other", BREAKER))).await;
+    for rates in [RATES, RATE] {
+        compare_on("memory", rates, Settings::new()).await;
+        compare_on("memory", rates, on_error(failover("other", BREAKER))).await;
+    }
+    compare_on("memory", RATE, Settings::new().strategy(Gcra::new().burst(3))).await;
 }

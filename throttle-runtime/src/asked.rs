@@ -51,13 +51,13 @@ where
 
     /// # Panics
     ///
-    /// If polled again after it was ready, like every future that ran to its end.
+    /// If polled again after it was ready.
     #[expect(clippy::inline_always, reason = "its answer must not go through memory")]
     #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Answer> {
         let Self { throttle, mode, long, .. } = *self;
         let waiting = if let Some(asked) = self.hit.take() {
-            // Whoever drops it needs its address, also where a clock might panic.
+            // Dropping it takes its address. Where a clock panics it is not dropped, and a long key is lost.
             let hit: ManuallyDrop<Hit<'h>> = ManuallyDrop::new(asked.into());
             // Not by a closure, which the compiler need not make part of this function.
             let quota = match hit.plainly() {

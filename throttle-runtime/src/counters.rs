@@ -125,15 +125,14 @@ impl Counters {
                 let counter = &own[event as usize];
                 counter.store(counter.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
             }
-            None => self.count_first(event),
+            None => self.count_shared(event),
         }
     }
 
-    /// The first count of a thread, or one of a thread without a stripe of its own.
+    /// A count of a thread without a stripe of its own, or the first of a thread.
     #[cold]
     #[inline(never)]
-    fn count_first(&self, event: Event) {
-        // An earlier thread may have had the stripe.
+    fn count_shared(&self, event: Event) {
         self.0[thread::settle()].0[event as usize].fetch_add(1, Ordering::Relaxed);
     }
 

@@ -24,7 +24,7 @@ pub struct Hit<'a> {
     pub(crate) class: Option<Class>,
 }
 
-/// A hit that says no more than who pays how much.
+/// What the short way has to know of a hit: none of the strategies that have one tells classes apart.
 #[derive(Clone, Copy)]
 pub(crate) struct Plainly<'a> {
     pub(crate) key: Parts<'a>,
@@ -56,7 +56,7 @@ impl<'a> Hit<'a> {
         self
     }
 
-    /// The same, if that is all it says and there is nothing to do to its key but to hash it.
+    /// What the short way has to know, if the hit brings no limits of its own and its key is there to be hashed.
     #[inline]
     pub(crate) fn plainly(&self) -> Option<Plainly<'_>> {
         if self.rates.is_none() { Some(Plainly { key: self.payer.split()?, cost: self.cost }) } else { None }

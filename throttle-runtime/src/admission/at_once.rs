@@ -31,7 +31,10 @@ pub(crate) fn at_once<'t>(throttle: &'t Throttle, head: &Head<'_>) -> Option<AtO
         return Some(AtOnce::Excluded);
     }
     let Identity::Key(key) = policy.key.read(head)? else { return None };
-    let quota = throttle.at_once(policy, Hit::from(&key).plainly()?, Mode::Take)?;
+    let hit = Hit::from(&key);
+    let hit = hit.plainly()?;
+    let attempt = throttle.attempt(policy, hit, Mode::Take);
+    let quota = attempt.or_else(|| throttle.at_once(policy, hit, Mode::Take))?;
     if !quota.fits() {
         tracing::debug!(target: "throttle", uid = throttle.uid(), retry_after = ?quota.retry_after(), "throttled");
     }

@@ -28,7 +28,7 @@ impl Throttle {
         Some(quota)
     }
 
-    /// The same, if need be after others.
+    /// The same after an [attempt](Self::attempt), if need be after others.
     pub(crate) fn at_once(&self, policy: &Policy, hit: Plainly<'_>, mode: Mode) -> Option<Quota> {
         let (short, cost) = self.short(policy, hit, mode)?;
         let quota = short.decide(hit.key, cost, mode)?;

@@ -1,5 +1,5 @@
-//! The short way: decisions on the only limit of a known identity, without a lock. In memory it is the way of
-//! nearly every request.
+//! The short way: decisions on the only limit of an identity, without a lock if it is known. In memory it is the way
+//! of nearly every request.
 
 use std::hint;
 use std::sync::Arc;
@@ -30,10 +30,8 @@ pub(crate) struct Short {
 enum Miss {
     /// The identity is not in the table.
     Newcomer,
-    /// Others decide about the same page at the same time.
-    Others,
-    /// It takes the exact time.
-    Late,
+    /// Others decide about the same page at the same time, or the coarse time is not good enough.
+    Again,
     /// It takes more than the short way has.
     Long,
 }
@@ -70,18 +68,16 @@ impl Short {
         self.step(page, id, (cost, mode), self.coarse).ok()
     }
 
-    /// Decides, if need be after others; `None` if that takes a lock, because the state of the identity does not fit
-    /// into a place, newcomers do not begin with nothing, or others are in the way all the time.
+    /// Decides after an [attempt](Self::attempt), by the exact time; `None` if it has to wait in line: the state of the
+    /// identity does not fit into a place, a newcomer is not simply admitted, or others are in the way all the time.
     #[inline(never)]
     pub(crate) fn decide(&self, key: Parts<'_>, cost: u64, mode: Mode) -> Option<Quota> {
         let (page, id) = self.find(key);
-        let mut coarse = self.coarse;
         for _ in 0..ATTEMPTS {
-            match self.step(page, id, (cost, mode), coarse) {
+            match self.step(page, id, (cost, mode), false) {
                 Ok(quota) => return Some(quota),
                 Err(Miss::Newcomer) => return self.admit(page, id, cost, mode),
-                Err(Miss::Others) => {}
-                Err(Miss::Late) => coarse = false,
+                Err(Miss::Again) => {}
                 Err(Miss::Long) => return None,
             }
         }
@@ -109,7 +105,7 @@ impl Short {
         let now = if coarse { engine.time.coarse() } else { engine.time.now() };
         // A state that may have ended by the exact time must not go on by the coarse one.
         if coarse && until.saturating_sub(now) <= time::MARGIN {
-            return Err(Miss::Late);
+            return Err(Miss::Again);
         }
         let step = self.plan.step(Words { until, word, rate: self.rate, cost, now }).ok_or(Miss::Long)?;
         if step.quota.fits() && mode == Mode::Take {
@@ -119,7 +115,7 @@ impl Short {
             }
         } else if coarse && step.quota.waits_less_than(self.near) {
             // The coarse time is late: whoever has waited long enough must not be told to wait.
-            return Err(Miss::Late);
+            return Err(Miss::Again);
         }
         Ok(step.quota)
     }
@@ -127,13 +123,16 @@ impl Short {
     /// Admits an identity that is not in the table and gives it a place there; `None` if it is not admitted, may have
     /// been there, or finds no place.
     fn admit(&self, page: &Page, id: Id, cost: u64, mode: Mode) -> Option<Quota> {
-        let (engine, rate) = (&*self.engine, self.rate);
+        if mode == Mode::Peek {
+            return None;
+        }
+        let (engine, rate, page) = (&*self.engine, self.rate, page.try_lock()?);
+        // Under the lock: until then it may have come, used all it had, and have been reclaimed.
         let now = engine.time.now();
         let step = self.plan.step(Words { until: 0, word: 0, rate, cost, now })?;
         let (head, word) = engine.table.encode(id, step.until, step.word)?;
         let entry = Entry { id: id.bits, head, word };
-        let admits = step.quota.fits() && mode == Mode::Take;
-        (admits && engine.table.add(&page.try_lock()?, entry, now)).then_some(step.quota)
+        (step.quota.fits() && engine.table.add(&page, entry, now)).then_some(step.quota)
     }
 }
 
@@ -141,5 +140,5 @@ impl Short {
 #[inline(never)]
 fn step_aside(pauses: u32) -> Miss {
     (0..pauses).for_each(|_| hint::spin_loop());
-    Miss::Others
+    Miss::Again
 }

@@ -1,5 +1,7 @@
 //! The engine from within, in sizes that Miri gets through: see CONTRIBUTING.md.
 
+mod overtaken;
+
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Poll, Waker};
 use std::thread;
@@ -30,7 +32,8 @@ fn take(memory: &Memory, key: &Key, strategy: &dyn Strategy, rate: Rate) -> bool
 
 /// Whether it was admitted, the short way; `None` if that needs the long one.
 fn take_short(short: &Short, key: &Key) -> Option<bool> {
-    short.decide(key.split(), 1, Mode::Take).map(|quota| quota.fits())
+    let attempt = short.attempt(key.split(), 1, Mode::Take);
+    attempt.or_else(|| short.decide(key.split(), 1, Mode::Take)).map(|quota| quota.fits())
 }
 
 fn short(memory: &Memory, strategy: &dyn Strategy, rate: Rate) -> Short {

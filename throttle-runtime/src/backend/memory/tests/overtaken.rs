@@ -1,0 +1,60 @@
+//! Others come between the looks of one decision.
+
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use super::{short, take, take_short};
+use crate::backend::Memory;
+use crate::strategy::FixedWindow;
+use crate::{Clock, Key, ManualClock, Rate};
+
+/// A clock that holds up whoever reads it next.
+#[derive(Debug, Clone)]
+struct HoldsUp {
+    time: ManualClock,
+    next: Arc<Mutex<Option<Meeting>>>,
+}
+
+/// With whom a reader is held up, and who releases it.
+type Meeting = (Sender<()>, Receiver<()>);
+
+impl Clock for HoldsUp {
+    fn now(&self) -> u64 {
+        let (now, next) = (self.time.now(), self.next.lock().expect("nobody panics").take());
+        if let Some((held, released)) = next {
+            held.send(()).expect("somebody waits");
+            // Who reads the clock under a lock cannot be overtaken, and goes on by himself.
+            let _ = released.recv_timeout(Duration::from_millis(20));
+        }
+        now
+    }
+}
+
+/// Between the look for a newcomer and the admission of it, others of the same identity may use all there is, and its
+/// place may be another's before it is written to.
+#[test]
+fn a_newcomer_who_is_overtaken_is_not_admitted_to_a_window_that_is_used_up() {
+    let rate = Rate::per_second(1);
+    for round in 0..10_u32 {
+        let clock = HoldsUp { time: ManualClock::new(), next: Arc::default() };
+        let memory = Memory::builder().max_keys(64).clock(clock.clone()).build();
+        let (short, key) = (short(&memory, &FixedWindow, rate), Key::from(round));
+        let take =
+            |key: &Key| take_short(&short, key).unwrap_or_else(|| take(&memory, key, &FixedWindow, rate));
+        let ((held, is_held), (release, released)) = (channel(), channel());
+        *clock.next.lock().expect("nobody panics") = Some((held, released));
+        let admitted = thread::scope(|scope| {
+            let newcomer = scope.spawn(|| take_short(&short, &key));
+            is_held.recv().expect("a newcomer asks for the time");
+            let other = take(&key);
+            clock.time.advance(Duration::from_secs(1));
+            (0..40).for_each(|client| _ = take(&Key::from((round, client))));
+            let _ = release.send(());
+            [Some(other), newcomer.join().expect("nobody panics")]
+        });
+        let admitted = admitted.into_iter().filter(|admitted| *admitted == Some(true)).count();
+        assert_eq!(admitted, 1, "of the first window");
+    }
+}
