@@ -40,7 +40,7 @@ instructions (an admission 272; with fixed windows 237 and 252), and with one ke
 why `hot/denied` is furthest from the floor. With a million keys three lines of memory are read where the floor reads
 one: of the index, of the page's version and of the place itself, which take 17, 37 and 28 % of the time. One version for
 42 places is what keeps a key at 34 bytes. How far it is also depends on who has the other half of a shared core: then
-ours takes 1.8 times as long, the floor 1.6 and governor, which waits for memory more than it computes, 1.3.
+ours takes about 1.9 times as long, the floor 1.7 and governor, which waits more than it computes, 1.4.
 
 ![Times of a decision in one thread, GCRA](benchmarks/memory-1t.svg)
 
