@@ -117,7 +117,7 @@ mod tests {
     use crate::Key;
 
     /// Clients, and how often threads do what they do. Miri is a thousand times slower.
-    const MANY: u32 = if cfg!(miri) { 12 } else { 1_000 };
+    const MANY: u32 = if cfg!(miri) { 12 } else { 2_000 };
 
     fn memory() -> Memory {
         Memory::builder().max_keys(64).build()

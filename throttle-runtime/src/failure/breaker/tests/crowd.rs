@@ -62,7 +62,7 @@ fn keep(change: &Change) {
 fn rage(breaker: &Breaker, clock: &ManualClock, probing: &AtomicUsize, seed: u64) {
     let mut random = seed;
     let mut entered = 0;
-    while entered < 300 {
+    while entered < 1_000 {
         random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let info = breaker.info();
         if let (Some(from), Some(to)) = (info.opened_at, info.next_attempt) {
