@@ -60,7 +60,7 @@ where
             // Dropping it takes its address. Where a clock panics it is not dropped, and a long key is lost.
             let hit: ManuallyDrop<Hit<'h>> = ManuallyDrop::new(asked.into());
             // Not by a closure, which the compiler need not make part of this function.
-            let quota = match hit.plainly() {
+            let quota = match hit.brief() {
                 Some(hit) => throttle.attempt(throttle.policy(), hit, mode),
                 None => None,
             };

@@ -26,7 +26,7 @@ pub struct Hit<'a> {
 
 /// What the short way has to know of a hit: none of the strategies that have one tells classes apart.
 #[derive(Clone, Copy)]
-pub(crate) struct Plainly<'a> {
+pub(crate) struct Brief<'a> {
     pub(crate) key: Parts<'a>,
     pub(crate) cost: Option<u64>,
 }
@@ -58,8 +58,8 @@ impl<'a> Hit<'a> {
 
     /// What the short way has to know, if the hit brings no limits of its own and its key is there to be hashed.
     #[inline]
-    pub(crate) fn plainly(&self) -> Option<Plainly<'_>> {
-        if self.rates.is_none() { Some(Plainly { key: self.payer.split()?, cost: self.cost }) } else { None }
+    pub(crate) fn brief(&self) -> Option<Brief<'_>> {
+        if self.rates.is_none() { Some(Brief { key: self.payer.split()?, cost: self.cost }) } else { None }
     }
 
     /// The same for longer than what the key is borrowed from.

@@ -32,7 +32,7 @@ pub(crate) fn at_once<'t>(throttle: &'t Throttle, head: &Head<'_>) -> Option<AtO
     }
     let Identity::Key(key) = policy.key.read(head)? else { return None };
     let hit = Hit::from(&key);
-    let hit = hit.plainly()?;
+    let hit = hit.brief()?;
     let attempt = throttle.attempt(policy, hit, Mode::Take);
     let quota = attempt.or_else(|| throttle.at_once(policy, hit, Mode::Take))?;
     if !quota.fits() {

@@ -9,7 +9,7 @@ use super::Throttle;
 use crate::admission::{self, Plain, Terms, Ticket};
 use crate::backend::{Mode, Short};
 use crate::counters::Event;
-use crate::hit::Plainly;
+use crate::hit::Brief;
 use crate::plug::Head;
 use crate::policy::Policy;
 use crate::registry::Force;
@@ -21,7 +21,7 @@ impl Throttle {
     /// does only what they need.
     #[expect(clippy::inline_always, reason = "a call costs a fifth of a decision")]
     #[inline(always)]
-    pub(crate) fn attempt(&self, policy: &Policy, hit: Plainly<'_>, mode: Mode) -> Option<Quota> {
+    pub(crate) fn attempt(&self, policy: &Policy, hit: Brief<'_>, mode: Mode) -> Option<Quota> {
         let (short, cost) = self.short(policy, hit, mode)?;
         let quota = short.attempt(hit.key, cost, mode)?;
         self.count_at_once(&quota, mode);
@@ -29,7 +29,7 @@ impl Throttle {
     }
 
     /// The same after an [attempt](Self::attempt), if need be after others.
-    pub(crate) fn at_once(&self, policy: &Policy, hit: Plainly<'_>, mode: Mode) -> Option<Quota> {
+    pub(crate) fn at_once(&self, policy: &Policy, hit: Brief<'_>, mode: Mode) -> Option<Quota> {
         let (short, cost) = self.short(policy, hit, mode)?;
         let quota = short.decide(hit.key, cost, mode)?;
         self.count_at_once(&quota, mode);
@@ -37,7 +37,7 @@ impl Throttle {
     }
 
     #[inline]
-    fn short<'p>(&self, policy: &'p Policy, hit: Plainly<'_>, mode: Mode) -> Option<(&'p Short, u64)> {
+    fn short<'p>(&self, policy: &'p Policy, hit: Brief<'_>, mode: Mode) -> Option<(&'p Short, u64)> {
         let short = policy.short.as_ref().filter(|_| self.is_in_force())?;
         Some((short, hit.cost.or(policy.units).filter(|&cost| cost > 0 || mode == Mode::Peek)?))
     }
@@ -60,7 +60,7 @@ impl Throttle {
     /// The decision, if there is nothing to wait for, so that it needs no future: it is made in memory, or known.
     pub(crate) fn without_waiting(&self, hit: &Hit<'_>, mode: Mode) -> Option<Decision> {
         let policy = self.policy();
-        if let Some(quota) = hit.plainly().and_then(|hit| self.at_once(policy, hit, mode)) {
+        if let Some(quota) = hit.brief().and_then(|hit| self.at_once(policy, hit, mode)) {
             return Some(Decision::by_one(quota));
         }
         let cost = self.cost_alike(policy, hit, mode)?;
