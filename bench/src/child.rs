@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::{footprint, http};
+use crate::{footprint, http, instructions};
 
 /// This program, asked for one part of a measurement.
 pub(crate) fn command(part: &[&str]) -> Result<Command, Box<dyn Error>> {
@@ -31,6 +31,10 @@ pub(crate) fn run(part: &[String]) -> Result<(), Box<dyn Error>> {
         ["growth", subject, keys] => tell(&footprint::growth(subject, keys.parse()?)?),
         ["flood", subject, keys] => tell(&footprint::flood(subject, keys.parse()?)?),
         ["serve", mode] => http::serve(mode),
+        ["serve-counted", mode] => http::serve_counted(mode),
+        ["decide", strategy, outcome, way, decisions] => {
+            instructions::decide(strategy, outcome, way, decisions.parse()?)
+        }
         _ => Err("no such part of a measurement".into()),
     }
 }

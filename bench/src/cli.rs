@@ -17,6 +17,7 @@ pub(crate) enum Command {
     Hash,
     Footprint,
     Http,
+    Instructions,
     Redis,
     Failover,
     Soak,
@@ -47,15 +48,16 @@ pub(crate) const HELP: &str = "\
 usage: cargo run --release -p throttle-bench -- COMMAND [OPTIONS]
 
 commands
-  memory      the cost of a decision, beside the peers and the floor (about 8 minutes)
-  hash        the cost of a key's fingerprint (seconds)
-  footprint   memory per key, and what a flood of keys does (3 minutes)
-  http        whole requests, beside tower_governor (2 minutes; with wrk if it is there)
-  redis       limits in a Redis server, beside the peers that keep theirs in one (7 minutes)
-  failover    what a circuit breaker costs, closed and open (seconds)
-  soak        a limit in a Redis server that is killed and paused at random (a minute)
-  compile     a clean build and its crates, beside the peers (10 minutes)
-  plot        pictures and tables in docs/, from what the others saved
+  memory        the cost of a decision, beside the peers and the floor (about 8 minutes)
+  hash          the cost of a key's fingerprint (seconds)
+  footprint     memory per key, and what a flood of keys does (3 minutes)
+  http          whole requests, beside tower_governor (2 minutes; with wrk if it is there)
+  instructions  instructions of a decision and of a request, counted by valgrind (4 minutes)
+  redis         limits in a Redis server, beside the peers that keep theirs in one (7 minutes)
+  failover      what a circuit breaker costs, closed and open (seconds)
+  soak          a limit in a Redis server that is killed and paused at random (a minute)
+  compile       a clean build and its crates, beside the peers (10 minutes)
+  plot          pictures and tables in docs/, from what the others saved
 
 options
   --cell TEXT     only cells whose names contain the text (may be repeated)
@@ -109,6 +111,7 @@ impl Command {
             "hash" => Ok(Self::Hash),
             "footprint" => Ok(Self::Footprint),
             "http" => Ok(Self::Http),
+            "instructions" => Ok(Self::Instructions),
             "redis" => Ok(Self::Redis),
             "failover" => Ok(Self::Failover),
             "soak" => Ok(Self::Soak),

@@ -13,6 +13,7 @@ mod failover;
 mod footprint;
 mod hash;
 mod http;
+mod instructions;
 mod machine;
 mod memory;
 mod plot;
@@ -60,6 +61,7 @@ fn run(command: Command, options: &Options) -> Result<bool, Box<dyn Error>> {
         Command::Hash => hash::run(options),
         Command::Footprint => footprint::run(options),
         Command::Http => http::run(options),
+        Command::Instructions => instructions::run(options),
         Command::Redis => redis::run(options),
         Command::Failover => failover::run(options),
         Command::Soak => soaked(options),

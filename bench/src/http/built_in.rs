@@ -60,7 +60,7 @@ async fn answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> io::Result<bool
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         if let Some(head) = buffer.windows(4).position(|bytes| bytes == b"\r\n\r\n")
-            && buffer.len() >= head + 4 + body(&buffer[..head])
+            && buffer.len() >= head + 4 + content_length(&buffer[..head])
         {
             return Ok(buffer.starts_with(b"HTTP/1.1 2"));
         }
@@ -68,7 +68,7 @@ async fn answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> io::Result<bool
 }
 
 /// The length of the body that this head announces.
-fn body(head: &[u8]) -> usize {
+pub(crate) fn content_length(head: &[u8]) -> usize {
     let fields = head.split(|&byte| byte == b'\n').filter_map(|line| str::from_utf8(line).ok());
     let mut named = fields.filter_map(|line| line.split_once(':'));
     let length = named.find(|(name, _)| name.eq_ignore_ascii_case("content-length"));

@@ -14,9 +14,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::built_in::content_length;
 use self::load::{Load, Seen};
-pub(crate) use self::modes::{BARE, serve};
-use self::modes::{LAYER, MODES, Mode};
+pub(crate) use self::modes::{BARE, LAYER, MODES, Mode, serve, serve_counted};
 use crate::child;
 use crate::cli::Options;
 use crate::machine::{self, Noise};

@@ -1,9 +1,11 @@
 //! The services that are compared: one handler, with and without something before it.
 
 use std::error::Error;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use std::{process, thread};
 
 use axum::Router;
 use axum::routing::get;
@@ -11,23 +13,23 @@ use throttle::throttle;
 use tower_governor::GovernorLayer;
 use tower_governor::governor::GovernorConfigBuilder;
 
-use crate::machine;
+use crate::{instructions, machine};
 
 /// A service: its name, and what it is compared as.
-pub(super) struct Mode {
-    pub(super) name: &'static str,
-    pub(super) cell: &'static str,
-    pub(super) subject: &'static str,
+pub(crate) struct Mode {
+    pub(crate) name: &'static str,
+    pub(crate) cell: &'static str,
+    pub(crate) subject: &'static str,
     /// How much of the rate of the bare service it has to reach.
-    pub(super) target: Option<f64>,
+    pub(crate) target: Option<f64>,
 }
 
 /// The handler alone.
 pub(crate) const BARE: &str = "bare";
 /// The best-known layer for axum.
-pub(super) const LAYER: &str = "tower_governor";
+pub(crate) const LAYER: &str = "tower_governor";
 
-pub(super) const MODES: [Mode; 7] = [
+pub(crate) static MODES: [Mode; 7] = [
     Mode { name: BARE, cell: BARE, subject: BARE, target: None },
     Mode { name: "quiet", cell: "no-headers", subject: "throttle", target: Some(0.97) },
     Mode { name: "headers", cell: "headers", subject: "throttle", target: Some(0.93) },
@@ -89,10 +91,27 @@ pub(crate) fn serve(mode: &str) -> Result<(), Box<dyn Error>> {
     machine::pin(0);
     let app = app(mode).ok_or("no such service")?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-    runtime.block_on(async {
-        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await?;
-        println!("{}", listener.local_addr()?.port());
-        axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>()).await?;
-        Ok(())
-    })
+    runtime.block_on(listen(app))
+}
+
+/// Runs a service for [`instructions`](crate::instructions) in one thread, until its input is closed. A line of input
+/// is answered by a line of output, after a mark.
+pub(crate) fn serve_counted(mode: &str) -> Result<(), Box<dyn Error>> {
+    let app = app(mode).ok_or("no such service")?;
+    thread::spawn(|| {
+        // Outside of the runtime, which serves as if nothing could end it.
+        for _ in io::stdin().lines() {
+            instructions::mark();
+            println!();
+        }
+        process::exit(0);
+    });
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(listen(app))
+}
+
+async fn listen(app: Router) -> Result<(), Box<dyn Error>> {
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await?;
+    println!("{}", listener.local_addr()?.port());
+    axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>()).await?;
+    Ok(())
 }

@@ -14,6 +14,7 @@ use crate::failover::Stage;
 use crate::footprint::{Flood, Growth};
 use crate::hash::Fingerprint;
 use crate::http::Requests;
+use crate::instructions::Instructions;
 use crate::memory::Decisions;
 use crate::redis::Shared;
 use crate::report::{Record, kept};
@@ -25,6 +26,7 @@ struct Kept {
     footprint: Vec<Record<Growth>>,
     flood: Vec<Record<Flood>>,
     http: Vec<Record<Requests>>,
+    instructions: Vec<Record<Instructions>>,
     redis: Vec<Record<Shared>>,
     failover: Vec<Record<Stage>>,
     compile: Vec<Record<Build>>,
@@ -38,6 +40,7 @@ pub(crate) fn run() -> Result<(), Box<dyn Error>> {
         footprint: kept("footprint")?,
         flood: kept("flood")?,
         http: kept("http")?,
+        instructions: kept("instructions")?,
         redis: kept("redis")?,
         failover: kept("failover")?,
         compile: kept("compile")?,

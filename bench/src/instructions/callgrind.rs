@@ -1,0 +1,101 @@
+//! A child process under callgrind, and the number of instructions between two marks in it.
+
+use std::error::Error;
+use std::hint::black_box;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::{env, fs, io, process};
+
+use crate::child;
+
+/// Callgrind writes a profile of its own for what was before each call of this function.
+#[inline(never)]
+pub(crate) fn mark() {
+    black_box("mark");
+}
+
+/// The program `valgrind`, which is installed.
+pub(super) struct Callgrind(());
+
+impl Callgrind {
+    /// # Errors
+    ///
+    /// If it is not installed.
+    pub(super) fn find() -> Result<Self, Box<dyn Error>> {
+        let version = Command::new("valgrind").arg("--version").stdout(Stdio::null()).status();
+        let found = version.is_ok_and(|status| status.success());
+        found.then_some(Self(())).ok_or_else(|| "valgrind is missing: apt-get install valgrind".into())
+    }
+
+    /// Starts one part of a measurement, with pipes for all that it reads and writes.
+    pub(super) fn start(&self, part: &[&str]) -> Result<Counted, Box<dyn Error>> {
+        let folder = env::temp_dir().join(format!("throttle-bench-{}", process::id()));
+        // What an earlier process left there is not read as this one's.
+        remove(&folder)?;
+        fs::create_dir(&folder)?;
+        let mut out = "--callgrind-out-file=".to_owned();
+        out.push_str(&folder.join("profile").to_string_lossy());
+        let child = child::command(part)?;
+        let process = Command::new("valgrind")
+            .args(["--quiet", "--tool=callgrind", &out])
+            .arg(format!("--dump-before={}::mark", module_path!()))
+            .arg(child.get_program())
+            .args(child.get_args())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        Ok(Counted { process, folder })
+    }
+}
+
+/// A process whose instructions are counted.
+pub(super) struct Counted {
+    pub(super) process: Child,
+    folder: PathBuf,
+}
+
+impl Counted {
+    /// Closes its input, waits for its end, and returns how many instructions it took between its two marks.
+    pub(super) fn between_marks(mut self) -> Result<u64, Box<dyn Error>> {
+        drop(self.process.stdin.take());
+        let status = self.process.wait()?;
+        if !status.success() {
+            return Err(format!("a counted process ended with {status}").into());
+        }
+        // The first profile ends at the first mark, the second at the second, and the last one with the process.
+        let profile = fs::read_to_string(self.folder.join("profile.2"))?;
+        total(&profile).ok_or_else(|| "callgrind wrote a profile without a total".into())
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        // The process has ended already, unless something failed. Then there is nobody to tell.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        let _ = remove(&self.folder);
+    }
+}
+
+fn remove(folder: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// The number of instructions of a whole profile.
+fn total(profile: &str) -> Option<u64> {
+    profile.lines().rev().find_map(|line| line.strip_prefix("totals:")?.trim().parse().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::total;
+
+    #[test]
+    fn profiles_are_understood() {
+        assert_eq!(total("events: Ir\nfn=(1) main\n7 12\n\ntotals: 123456\n"), Some(123_456));
+        assert_eq!(total("events: Ir\n"), None);
+    }
+}

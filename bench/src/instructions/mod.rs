@@ -1,0 +1,122 @@
+//! `instructions`: how many instructions one decision and one request take, by callgrind.
+//!
+//! A time depends on what else the machine does; a count does not. Every count is that of one child process, between a
+//! mark that follows the first decisions or requests and a mark after the last one, so startup is not part of it.
+
+mod callgrind;
+mod decision;
+mod request;
+
+use std::error::Error;
+
+use serde::{Deserialize, Serialize};
+
+use self::callgrind::Callgrind;
+pub(crate) use self::callgrind::mark;
+pub(crate) use self::decision::decide;
+use crate::cli::Options;
+use crate::http::{BARE, LAYER};
+use crate::report::{Record, Report, Table, kept, percent, record};
+use crate::statistics::median;
+
+/// What this command measures.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Instructions {
+    /// Instructions per decision or request: the median of all repetitions.
+    pub(crate) instructions: f64,
+    /// How many more than the bare service takes; only of requests.
+    pub(crate) added: Option<f64>,
+    /// The distance of the smallest and the largest repetition, as a part of the median.
+    pub(crate) spread: f64,
+    pub(crate) reps: usize,
+}
+
+/// How many decisions or requests are made before the first mark: until then tables grow and buffers are allocated.
+pub(crate) const FIRST: u64 = 500;
+
+/// Always succeeds if everything could be counted: there are no targets yet.
+pub(crate) fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
+    let callgrind = Callgrind::find()?;
+    let mut report = Report::new("instructions", options);
+    let before = kept("instructions").unwrap_or_default();
+    let many = if options.quick { 1_000 } else { 4_000 };
+    let reps = options.reps.unwrap_or(if options.quick { 1 } else { 3 });
+    let wanted = |cell: &str, subject: &str| options.wants_cell(cell) && options.wants_subject(subject);
+    let decisions = decision::all(wanted).map(|cell| cell.count(&callgrind, many, reps));
+    let decisions = decisions.collect::<Result<Vec<_>, _>>()?;
+    report.records(&decisions);
+    report.say(&table_beside(&decisions, &before));
+    let requests = request::all(wanted).map(|cell| cell.count(&callgrind, many, reps));
+    let mut requests = requests.collect::<Result<Vec<_>, _>>()?;
+    compare(&mut requests);
+    report.records(&requests);
+    report.say(&table_beside(&requests, &before));
+    Ok(report.finish()?)
+}
+
+/// A record of the counts of all repetitions, each of which is one of `many` decisions or requests.
+fn counted(
+    (cell, subject): (&str, &str),
+    (many, reps): (u64, usize),
+    once: impl Fn() -> Result<u64, Box<dyn Error>>,
+) -> Result<Record<Instructions>, Box<dyn Error>> {
+    let counts = (0..reps).map(|_| Ok(once()? as f64 / many as f64));
+    let counts = counts.collect::<Result<Vec<_>, Box<dyn Error>>>()?;
+    let instructions = median(&counts);
+    let (least, most) =
+        counts.iter().fold((f64::MAX, f64::MIN), |(a, b), &count| (a.min(count), b.max(count)));
+    let spread = (most - least) / instructions;
+    let more = Instructions { instructions, added: None, spread, reps: counts.len() };
+    Ok(record(cell, subject, 0.0, more))
+}
+
+/// Adds how requests compare with those of the bare service and of the layer.
+fn compare(records: &mut [Record<Instructions>]) {
+    let of = |cell: &str, subject: &str| {
+        let other = records.iter().find(|record| record.cell == cell && record.subject == subject);
+        other.map(|record| record.more.instructions)
+    };
+    let bare = of(request::BARE_CELL, BARE);
+    let layers: Vec<_> = records.iter().map(|record| of(&record.cell, LAYER)).collect();
+    for (record, layer) in records.iter_mut().zip(layers) {
+        let own = record.more.instructions;
+        record.more.added = bare.map(|bare| own - bare);
+        record.vs_floor = bare.map(|bare| own / bare);
+        record.vs_governor = layer.map(|layer| layer / own);
+    }
+}
+
+/// The records as a table.
+pub(crate) fn table(records: &[Record<Instructions>]) -> String {
+    let mut table = Table::new(["cell", "subject", "instructions", "more than bare"]);
+    for Record { cell, subject, more, .. } in records {
+        let added = more.added.map_or_else(dash, |added| format!("{added:.0}"));
+        table.row([cell.clone(), subject.clone(), format!("{:.0}", more.instructions), added]);
+    }
+    table.render()
+}
+
+fn dash() -> String {
+    "-".to_owned()
+}
+
+/// The records as a table, each beside the one that was kept of its cell and subject.
+fn table_beside(records: &[Record<Instructions>], before: &[Record<Instructions>]) -> String {
+    let mut table =
+        Table::new(["cell", "subject", "instructions", "spread", "more than bare", "kept", "change"]);
+    for record in records {
+        let Record { cell, subject, more, .. } = record;
+        let kept = before.iter().find(|other| (&other.cell, &other.subject) == (cell, subject));
+        let kept = kept.map(|other| other.more.instructions);
+        table.row([
+            cell.clone(),
+            subject.clone(),
+            format!("{:.1}", more.instructions),
+            if more.reps > 1 { format!("{:.2} %", more.spread * 100.0) } else { dash() },
+            more.added.map_or_else(dash, |added| format!("{added:.0}")),
+            kept.map_or_else(dash, |kept| format!("{kept:.1}")),
+            kept.map_or_else(dash, |kept| percent(more.instructions / kept - 1.0)),
+        ]);
+    }
+    table.render()
+}
