@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 use super::{Charged, Ticket};
 use crate::backend::{Backend, Charge, Mode, Verdict};
 use crate::failure::Standby;
-use crate::{BackendError, ErrorKind, Quota, Quotas, Rate, Soon};
+use crate::{BackendError, ErrorKind, Quotas, Rate, Soon};
 
 /// Asks the backend that all these tickets share, within the shortest of their deadlines and in no longer than `left`.
 pub(super) async fn ask(
@@ -59,8 +59,9 @@ async fn call(
 
 /// The answer, if it is one to these charges.
 pub(super) fn checked(charges: &[Charge<'_>], verdict: Verdict) -> Result<Verdict, BackendError> {
-    let asked = charges.iter().flat_map(|charge| charge.rates.iter());
-    if asked.eq(verdict.quotas.iter().map(Quota::rate_ref)) {
+    let mut asked = charges.iter().flat_map(|charge| charge.rates.iter());
+    let mut quotas = verdict.quotas.iter();
+    if quotas.all(|quota| asked.next().is_some_and(|rate| quota.is_of(rate))) && asked.next().is_none() {
         Ok(verdict)
     } else {
         // Whom a wrong answer would let pass nobody has counted.

@@ -70,13 +70,40 @@ impl Quota {
         Self { next_after, reset_after, ..self }
     }
 
-    /// The limit.
-    pub const fn rate(&self) -> Rate {
-        self.rate
+    /// The same quota of a limit that is at present `units` for this client.
+    ///
+    /// For a strategy whose limit depends on more than the rate, such as the tier of the client or the time of day.
+    #[must_use]
+    pub const fn with_limit(self, units: u64) -> Self {
+        Self { rate: self.rate.with_limit(units), ..self }
     }
 
-    pub(crate) const fn rate_ref(&self) -> &Rate {
-        &self.rate
+    /// The limit that applies to this client at present.
+    ///
+    /// The period is that of the configured rate. The number of units is what the strategy makes of the configured
+    /// number: the limit of the client's tier, of the hour, or under the present load, with what was rolled over. A
+    /// burst or a debt allowance above the configured number takes its place, so [`remaining`](Self::remaining) is
+    /// never greater. Headers contain this number as `q` and `X-RateLimit-Limit`.
+    pub const fn rate(&self) -> Rate {
+        let most = match self.backlog() {
+            Some(backlog) => backlog.most(self.rate),
+            None => self.left,
+        };
+        if most > self.rate.limit() { self.rate.with_limit(most) } else { self.rate }
+    }
+
+    /// Whether [`rate`](Self::rate) has that limit, without a division.
+    #[cfg(any(feature = "axum", feature = "tower"))]
+    pub(crate) const fn is_limited_to(&self, units: u64) -> bool {
+        match self.backlog() {
+            Some(backlog) => backlog.holds(units, self.rate),
+            None => self.rate.limit() == units && self.left <= units,
+        }
+    }
+
+    /// Whether this is an answer about that configured rate. The limit is not compared, as it is the strategy's to say.
+    pub(crate) const fn is_of(&self, rate: &Rate) -> bool {
+        self.rate.period_micros() == rate.period_micros()
     }
 
     /// Units that would still fit right now, after this request if it was allowed.
@@ -136,7 +163,7 @@ impl Quota {
 impl PartialEq for Quota {
     fn eq(&self, other: &Self) -> bool {
         let said = |quota: &Self| {
-            (quota.rate, quota.remaining(), quota.wait(), quota.next_after(), quota.reset_after())
+            (quota.rate(), quota.remaining(), quota.wait(), quota.next_after(), quota.reset_after())
         };
         said(self) == said(other)
     }
@@ -147,7 +174,7 @@ impl Eq for Quota {}
 impl fmt::Debug for Quota {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Quota")
-            .field("rate", &self.rate)
+            .field("rate", &self.rate())
             .field("remaining", &self.remaining())
             .field("retry_after", &self.retry_after())
             .field("is_never", &self.is_never())

@@ -1,6 +1,8 @@
 //! The one parser of rates: a `const fn`, so that the compiler runs it on the literals of attributes.
 
-use super::{DAY, HOUR, MILLISECOND, MINUTE, Rate, RateError, SECOND, WEEK};
+use super::{DAY, HOUR, MAX_PERIOD, MILLISECOND, MINUTE, Rate, RateError, SECOND, WEEK};
+
+const MORE_THAN_MAX: u64 = MAX_PERIOD + 1;
 
 /// Parses one rate from `at`; answers with the rate and the end of the text or of the separator's place.
 pub(super) const fn rate(text: &[u8], at: usize) -> Result<(Rate, usize), RateError> {
@@ -20,6 +22,7 @@ pub(super) const fn rate(text: &[u8], at: usize) -> Result<(Rate, usize), RateEr
     let (count, at) = match number(text, at) {
         Ok(Some((count, at))) => (count, skip_blanks(text, at)),
         Ok(None) => (1, at),
+        Err(RateError::Overflow) => return Err(RateError::LongPeriod),
         Err(error) => return Err(error),
     };
     let (unit, at) = match unit(text, at) {
@@ -30,8 +33,8 @@ pub(super) const fn rate(text: &[u8], at: usize) -> Result<(Rate, usize), RateEr
         return Err(RateError::ZeroLimit);
     }
     match count.checked_mul(unit) {
-        None => Err(RateError::Overflow),
         Some(0) => Err(RateError::ZeroPeriod),
+        None | Some(MORE_THAN_MAX..) => Err(RateError::LongPeriod),
         Some(period) => finish(text, at, Rate { limit, period }),
     }
 }
@@ -190,6 +193,7 @@ impl RateError {
             Self::Fraction => "numbers in a rate are plain digits: write 5000/1500ms, not 5_000/1.5s",
             Self::FinePeriod => "the period is not whole milliseconds",
             Self::Overflow => "the number does not fit into 64 bits",
+            Self::LongPeriod => "the period is too long: write at most 36500days, which is about 100 years",
             Self::Trailing => {
                 "something follows the rate: separate several limits with `,` as in \"10/s, 500/hour\""
             }

@@ -20,6 +20,9 @@ pub(crate) const HOUR: u64 = 60 * MINUTE;
 pub(crate) const DAY: u64 = 24 * HOUR;
 pub(crate) const WEEK: u64 = 7 * DAY;
 
+/// [`Rate::MAX_PERIOD`] in microseconds. The message of [`RateError::LongPeriod`] contains it in words.
+pub(crate) const MAX_PERIOD: u64 = 36_500 * DAY;
+
 /// A limit of so many units per period, such as 100 per minute.
 ///
 /// The unit is one request of cost 1. What "per period" means (an aligned window, a sliding one, a
@@ -29,7 +32,7 @@ pub(crate) const WEEK: u64 = 7 * DAY;
 ///
 /// `<limit>/<period>` or `<limit> per <period>`, where the limit is a whole number above 0 and the period
 /// is an optional whole number and a unit. Blanks around the parts and the case of the letters do not
-/// matter.
+/// matter. The longest period is [`Rate::MAX_PERIOD`].
 ///
 /// | unit | spellings |
 /// |---|---|
@@ -61,19 +64,24 @@ impl Rate {
     /// No limit: everything passes, nothing is counted and no backend is called. Written `unlimited`.
     pub const UNLIMITED: Self = Self { limit: u64::MAX, period: 0 };
 
-    /// So many units per `period`, in whole milliseconds.
+    /// The longest period: 36500 days, which is about 100 years.
+    ///
+    /// Strategies look many periods ahead in 64 bits of microseconds. Up to this period their arithmetic is exact.
+    pub const MAX_PERIOD: Duration = Duration::from_micros(MAX_PERIOD);
+
+    /// Creates a rate of `limit` units per `period`, which is in whole milliseconds.
     ///
     /// # Errors
     ///
-    /// If `limit` is 0, or `period` is 0, not whole milliseconds or above `u64::MAX` microseconds.
+    /// If `limit` is 0, or `period` is 0, not whole milliseconds or longer than [`MAX_PERIOD`](Self::MAX_PERIOD).
     pub const fn new(limit: u64, period: Duration) -> Result<Self, RateError> {
         let micros = period.as_micros();
         if limit == 0 {
             Err(RateError::ZeroLimit)
         } else if micros == 0 {
             Err(RateError::ZeroPeriod)
-        } else if micros > u64::MAX as u128 {
-            Err(RateError::Overflow)
+        } else if micros > MAX_PERIOD as u128 {
+            Err(RateError::LongPeriod)
         } else if !micros.is_multiple_of(MILLISECOND as u128) {
             Err(RateError::FinePeriod)
         } else {
@@ -213,8 +221,10 @@ pub enum RateError {
     Fraction,
     /// The period is not whole milliseconds.
     FinePeriod,
-    /// The limit or the period does not fit into 64 bits (the period in microseconds).
+    /// The limit does not fit into 64 bits.
     Overflow,
+    /// The period is longer than [`Rate::MAX_PERIOD`].
+    LongPeriod,
     /// Something follows the rate.
     Trailing,
     /// More than [`Rates::MAX`] limits.

@@ -34,7 +34,7 @@ fn b001_accepted_forms() {
     for (text, limit, period) in &forms[..forms.len() - 1] {
         assert_eq!(parsed(text), (*limit, *period), "{text:?}");
     }
-    assert_eq!("5/999999999999d".parse::<Rate>(), Err(RateError::Overflow));
+    assert_eq!("5/999999999999d".parse::<Rate>(), Err(RateError::LongPeriod));
 }
 
 #[test]
@@ -120,10 +120,30 @@ fn b007_near_the_limits_of_integers() {
     assert_eq!(parsed("18446744073709551615/s"), (u64::MAX, 1_000));
     assert_eq!("18446744073709551616/s".parse::<Rate>(), Err(RateError::Overflow));
     assert_eq!("99999999999999999999999999/s".parse::<Rate>(), Err(RateError::Overflow));
-    assert_eq!(parsed("1/18446744073709551ms"), (1, 18_446_744_073_709_551));
-    assert_eq!("1/18446744073709552ms".parse::<Rate>(), Err(RateError::Overflow));
-    assert_eq!(Rate::new(1, Duration::MAX), Err(RateError::Overflow));
+    assert_eq!("1/18446744073709551ms".parse::<Rate>(), Err(RateError::LongPeriod));
+    assert_eq!(Rate::new(1, Duration::MAX), Err(RateError::LongPeriod));
     assert_eq!(Rate::new(1, Duration::from_micros(1_500)), Err(RateError::FinePeriod));
+}
+
+#[test]
+fn f48_the_longest_period_is_named() {
+    const AT_COMPILE_TIME: Result<Rates, RateError> = Rates::parse("1/36501days");
+    assert_eq!(AT_COMPILE_TIME, Err(RateError::LongPeriod));
+    let longest = Rate::new(7, Rate::MAX_PERIOD).expect("the longest period");
+    for text in ["7/36500days", "7 per 876000 h", "7/3153600000000ms"] {
+        assert_eq!(text.parse::<Rate>(), Ok(longest), "{text}");
+    }
+    assert_eq!(longest.to_string().parse(), Ok(longest));
+    let longer = Rate::MAX_PERIOD + Duration::from_millis(1);
+    let mut refused = vec![Rate::new(7, longer), Rate::new(1, Duration::from_millis(1 << 53))];
+    let texts =
+        ["7/36501d", "7/3153600000001ms", "7/5215w", "7/18446744073709551616d", "1/s, 7/99999999999999d"];
+    refused.extend(texts.map(|text| text.parse::<Rates>().map(|rates| rates[0])));
+    for refused in refused {
+        let error = refused.expect_err("a period that is too long");
+        assert_eq!(error, RateError::LongPeriod);
+        assert!(error.to_string().contains("36500days"), "{error}");
+    }
 }
 
 #[test]
@@ -163,7 +183,7 @@ fn serde_uses_the_same_text() {
 
 proptest! {
     #[test]
-    fn display_parses_back(limit in 1..=u64::MAX, millis in 1..=u64::MAX / MILLISECOND) {
+    fn display_parses_back(limit in 1..=u64::MAX, millis in 1..=MAX_PERIOD / MILLISECOND) {
         let rate = Rate::new(limit, Duration::from_millis(millis)).expect("a valid rate");
         prop_assert_eq!(rate.to_string().parse(), Ok(rate));
     }

@@ -102,18 +102,26 @@ fn wide(state: &State, arrival: &Arrival, capacity: u128) -> Step {
     let before = before(state, arrival, capacity);
     let charge = u128::from(rate.period_micros()).saturating_mul(u128::from(cost));
     let after = before.saturating_add(charge);
-    let fits = after <= capacity || cost == 0;
+    // What drains later than time goes cannot be stored. It comes no nearer with time.
+    let storable = storable(arrival);
+    let fits = after <= capacity.min(storable) || cost == 0;
     let ticks = if fits { after } else { before };
-    let remaining = units(capacity.saturating_sub(ticks), rate);
+    let remaining = units(capacity.min(storable).saturating_sub(ticks), rate);
     let quota = if fits {
         Quota::allowed(rate, remaining)
-    } else if charge > capacity {
+    } else if charge > capacity || after > storable {
         Quota::never(rate, remaining)
     } else {
         Quota::denied(rate, remaining, micros(after - capacity, rate))
     };
     let times = (next_after(ticks, capacity, rate), micros(ticks, rate));
+    let quota = quota.with_limit(rate.limit().max(units(capacity, rate)));
     Step { quota: quota.with_times(times.0, times.1), state: store(ticks, arrival) }
+}
+
+/// The largest backlog that a state can express: one that has drained at the end of 64 bits of microseconds.
+pub(super) const fn storable(arrival: &Arrival) -> u128 {
+    (u64::MAX - arrival.now) as u128 * arrival.rate.limit() as u128
 }
 
 /// The state without a charge, less what of it has drained since: with other requests in between, more would
@@ -165,6 +173,19 @@ pub(crate) struct Backlog {
 }
 
 impl Backlog {
+    /// The most units that it can be: those of the capacity.
+    pub(crate) const fn most(self, rate: Rate) -> u64 {
+        self.capacity / rate.period_micros()
+    }
+
+    /// Whether the greater of these units and the rate's limit is that number, without a division.
+    #[cfg(any(feature = "axum", feature = "tower"))]
+    pub(crate) const fn holds(self, units: u64, rate: Rate) -> bool {
+        let (capacity, period) = (self.capacity as u128, rate.period_micros() as u128);
+        let least = units as u128 * period;
+        capacity < least + period && (units == rate.limit() || (units > rate.limit() && capacity >= least))
+    }
+
     pub(crate) const fn remaining(self, rate: Rate) -> u64 {
         self.capacity.saturating_sub(self.ticks) / rate.period_micros()
     }
@@ -190,7 +211,7 @@ fn next_after(ticks: u128, capacity: u128, rate: Rate) -> u64 {
     micros(ticks.saturating_sub(capacity.saturating_sub(next)).min(ticks), rate)
 }
 
-fn units(ticks: u128, rate: Rate) -> u64 {
+pub(super) fn units(ticks: u128, rate: Rate) -> u64 {
     u64::try_from(ticks / u128::from(rate.period_micros())).unwrap_or(u64::MAX)
 }
 

@@ -6,6 +6,8 @@ local ends, high, low = struct.unpack('>I8I4I4', state)
 local ticks, sum, count = math.floor(high / 16), high % 16 * 2 ^ 22 + math.floor(low / 1024), low % 1024
 if #state == 40 then
   ticks, sum, count = struct.unpack('>I8I8I8', state, 17)
+elseif #state > 40 then
+  return nil
 end
 if sum >= 2 ^ 52 or cost >= 2 ^ 42 then
   return nil

@@ -16,8 +16,9 @@ use crate::{Quota, Rate};
 /// - **Worst burst** over any time t: burst + t × limit / period units, rounded down; by requests of greater
 ///   costs as much less as they slow the refill.
 /// - **State**: the time at which the bucket will be full again, exact to a fraction of a microsecond, and the
-///   sum and the number of the recent costs: one word, or three where the numbers are large.
-/// - **Wait**: until the missing tokens are refilled, as fast as it goes now. A cost above the burst never fits.
+///   sum and the number of the recent costs: one word, or up to four where the numbers are large.
+/// - **Wait**: until the missing tokens are refilled at the present speed, which can take longer than a period. A cost
+///   above the burst never fits.
 /// - **Remaining** are the whole tokens; [`next_after`](Quota::next_after) is when there is one more,
 ///   [`reset_after`](Quota::reset_after) when the bucket is full.
 ///
@@ -112,8 +113,7 @@ impl CostBasedTokenBucket {
         let drain = self.drain(costs, arrival.rate);
         let ahead = state.until().checked_sub(arrival.now)?.checked_sub(1)?;
         // The ticks were those of the limit of that time; a lower limit has fewer.
-        let missing =
-            u128::from(ahead).saturating_mul(drain).saturating_add(u128::from(ticks).min(drain - 1) + 1);
+        let missing = u128::from(ahead).saturating_mul(drain).saturating_add(ticks.min(drain - 1) + 1);
         // What is further ahead than a clock may have stepped back is no state at all.
         (missing / 2 <= capacity(self.bucket.size(arrival.rate), arrival.rate)).then_some((missing, costs))
     }
@@ -122,8 +122,7 @@ impl CostBasedTokenBucket {
         let Some(rest) = missing.checked_sub(1) else { return State::EMPTY };
         let drain = self.drain(costs, arrival.rate);
         let (ahead, ticks) = divide(rest, drain);
-        let (ahead, ticks) =
-            (u64::try_from(ahead).unwrap_or(u64::MAX), u64::try_from(ticks).unwrap_or(u64::MAX));
+        let ahead = u64::try_from(ahead).unwrap_or(u64::MAX);
         pack(arrival.now.saturating_add(ahead).saturating_add(1), ticks, costs)
     }
 }
@@ -161,22 +160,28 @@ fn capacity(tokens: u64, rate: Rate) -> u128 {
     (u128::from(rate.period_micros()) * 1_000).saturating_mul(u128::from(tokens))
 }
 
-fn unpack(state: &State, window: u64) -> (u64, Costs) {
+fn unpack(state: &State, window: u64) -> (u128, Costs) {
     let word = state.word();
     let (ticks, sum, count) = match *state.list() {
-        [ticks, sum, count] => (ticks, sum, count),
-        _ => (word >> (SUM + COUNT), word >> COUNT & ((1 << SUM) - 1), word & ((1 << COUNT) - 1)),
+        [ticks, sum, count] => (ticks.into(), sum, count),
+        [ticks, sum, count, high] => (u128::from(high) << u64::BITS | u128::from(ticks), sum, count),
+        _ => ((word >> (SUM + COUNT)).into(), word >> COUNT & ((1 << SUM) - 1), word & ((1 << COUNT) - 1)),
     };
     (ticks, Costs { sum, count: count.min(window) })
 }
 
 /// The ticks are in the high bits, so the greater state has used more.
-fn pack(until: u64, ticks: u64, Costs { sum, count }: Costs) -> State {
+fn pack(until: u64, ticks: u128, Costs { sum, count }: Costs) -> State {
     const TICKS: u32 = u64::BITS - SUM - COUNT;
+    #[expect(clippy::cast_possible_truncation, reason = "the high half is stored by itself")]
+    let (high, low) = ((ticks >> u64::BITS) as u64, ticks as u64);
     if ticks >> TICKS == 0 && sum >> SUM == 0 {
-        State::new(until, ticks << (SUM + COUNT) | sum << COUNT | count)
+        State::new(until, low << (SUM + COUNT) | sum << COUNT | count)
+    } else if high == 0 {
+        State::new(until, u64::MAX).with_list(vec![low, sum, count])
     } else {
-        State::new(until, u64::MAX).with_list(vec![ticks, sum, count])
+        // A limit above 2^54 has more ticks per microsecond than 64 bits hold.
+        State::new(until, u64::MAX).with_list(vec![low, sum, count, high])
     }
 }
 
@@ -194,27 +199,28 @@ impl Strategy for CostBasedTokenBucket {
         let (before, costs) = self.read(state, arrival).unwrap_or(none);
         let (token, capacity) = (capacity(1, rate), capacity(self.bucket.size(rate), rate));
         let after = before.saturating_add(token.saturating_mul(u128::from(cost)));
-        let fits = after <= capacity || cost == 0;
-        let (missing, costs) = match (fits, cost) {
-            (true, 1..) => (after, self.with(costs, cost)),
-            _ => (before, costs),
-        };
+        let charged = if cost > 0 { self.with(costs, cost) } else { costs };
+        // What is refilled later than time goes cannot be stored. It comes no nearer with time.
+        let storable = |costs| self.drain(costs, rate).saturating_mul(u128::from(u64::MAX - arrival.now));
+        let fits = after <= capacity.min(storable(charged)) || cost == 0;
+        let (missing, costs) = if fits { (after, charged) } else { (before, costs) };
         let drain = self.drain(costs, rate);
         let micros = |ticks: u128| {
             let (micros, rest) = divide(ticks, drain);
             u64::try_from(micros + u128::from(rest > 0)).unwrap_or(u64::MAX - 1)
         };
-        let remaining = divide(capacity.saturating_sub(missing), token).0;
+        let remaining = divide(capacity.min(storable(costs)).saturating_sub(missing), token).0;
         let remaining = u64::try_from(remaining).unwrap_or(u64::MAX);
         let quota = if fits {
             Quota::allowed(rate, remaining)
-        } else if cost > self.bucket.size(rate) {
+        } else if cost > self.bucket.size(rate) || after > storable(charged) {
             Quota::never(rate, remaining)
         } else {
             Quota::denied(rate, remaining, micros(after - capacity))
         };
         let one_more = token.saturating_mul(u128::from(remaining) + 1);
         let next = missing.saturating_sub(capacity.saturating_sub(one_more)).min(missing);
+        let quota = quota.with_limit(rate.limit().max(self.bucket.size(rate)));
         Step {
             quota: quota.with_times(micros(next), micros(missing)),
             state: self.store(missing, costs, arrival),

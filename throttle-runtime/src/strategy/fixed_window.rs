@@ -56,7 +56,8 @@ impl Strategy for FixedWindow {
 
 /// Decides against a limit that need not be the rate's. What was used under another one stays used.
 pub(super) fn step(state: &State, arrival: &Arrival, limit: u64) -> Step {
-    decide(Words::new(state, arrival), limit).into()
+    let step: Step = decide(Words::new(state, arrival), limit).into();
+    Step { quota: step.quota.with_limit(limit), ..step }
 }
 
 #[cfg(feature = "redis")]

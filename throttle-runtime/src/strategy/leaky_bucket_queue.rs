@@ -19,7 +19,8 @@ use crate::{Quota, Rate};
 /// - **State**: the time at which the queue will be empty, exact to a fraction of a microsecond; and of each
 ///   request in the queue its time and cost, 16 bytes, from the first on that cost more than 1. As long as all
 ///   cost 1 that is none, and never more requests than the size.
-/// - **Wait**: until enough of the oldest requests have left. A cost above the size never fits.
+/// - **Wait**: until enough of the oldest requests have left, which takes longer than a period if the size is above the
+///   limit. A cost above the size never fits.
 /// - **Remaining** is what still fits into the queue; [`next_after`](Quota::next_after) is when the request
 ///   leaves that makes room for more, [`reset_after`](Quota::reset_after) when the queue is empty.
 ///
@@ -134,7 +135,9 @@ impl Strategy for LeakyBucketQueue {
         }
         let queue = Queue::read(state, arrival, size);
         let held = queue.held();
-        let left = size.saturating_sub(held);
+        // Work that is done later than time goes cannot be stored. It comes no nearer with time.
+        let storable = backlog::units(backlog::storable(arrival).saturating_sub(queue.ticks), rate);
+        let left = size.saturating_sub(held).min(storable);
         let fits = cost <= left;
         let request = (fits && cost > 0).then_some([now, cost]);
         let work = if fits { u128::from(cost) * u128::from(queue.period) } else { 0 };
@@ -142,7 +145,7 @@ impl Strategy for LeakyBucketQueue {
         let state = queue.store(arrival, ticks, request);
         let quota = if fits {
             Quota::allowed(rate, left - cost)
-        } else if cost > size {
+        } else if cost > size || cost > storable {
             Quota::never(rate, left)
         } else {
             Quota::denied(rate, left, backlog::micros(queue.ticks_to(size - cost), rate))
@@ -150,7 +153,7 @@ impl Strategy for LeakyBucketQueue {
         let after = Queue::read(&state, arrival, size);
         let next = after.ticks_to(size.saturating_sub(quota.remaining()).saturating_sub(1));
         let times = (backlog::micros(next, rate), backlog::micros(ticks, rate));
-        Step { quota: quota.with_times(times.0, times.1), state }
+        Step { quota: quota.with_limit(rate.limit().max(size)).with_times(times.0, times.1), state }
     }
 
     #[cfg(feature = "redis")]

@@ -128,7 +128,8 @@ impl Strategy for QuotaWithRollover {
                 two_windows::store(two_windows::forgotten(start, period), used.saturating_add(cost), carried)
             }
         };
-        Step { quota: quota.with_times(rest, rest), state }
+        let quota = quota.with_limit(limit.saturating_add(carried)).with_times(rest, rest);
+        Step { quota, state }
     }
 
     #[cfg(feature = "redis")]

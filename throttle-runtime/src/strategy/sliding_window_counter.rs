@@ -11,8 +11,8 @@ use crate::Quota;
 ///   compared exactly.
 /// - **Worst burst** over any period: less than twice the limit, and the limit if requests come evenly.
 /// - **State**: when both windows are over, and the units used in them.
-/// - **Wait**: until the estimate has fallen far enough, in this window or the next. A cost above the limit
-///   never fits.
+/// - **Wait**: until the estimate has fallen far enough, in this window or the next, so up to two periods. A cost
+///   above the limit never fits.
 /// - **Remaining** is the limit less the estimate, rounded down; [`next_after`](Quota::next_after) is when one
 ///   more unit fits, [`reset_after`](Quota::reset_after) when both windows are forgotten.
 ///

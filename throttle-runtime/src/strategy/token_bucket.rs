@@ -8,7 +8,8 @@ use crate::Rate;
 /// - **Admits** a request if as many tokens are there as it costs.
 /// - **Worst burst** over any time t: burst + t × limit / period units, rounded down.
 /// - **State**: the time at which the bucket will be full again, exact to a fraction of a microsecond.
-/// - **Wait**: until the missing tokens are refilled. A cost above the burst never fits.
+/// - **Wait**: until the missing tokens are refilled, which takes longer than a period if more tokens than the limit are
+///   missing. A cost above the burst never fits.
 /// - **Remaining** are the whole tokens; [`next_after`](crate::Quota::next_after) is when there is one more,
 ///   [`reset_after`](crate::Quota::reset_after) when the bucket is full.
 ///

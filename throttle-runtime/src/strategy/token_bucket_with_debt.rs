@@ -8,7 +8,8 @@ use crate::Rate;
 /// - **Admits** a request if the tokens left after it are not below the debt.
 /// - **Worst burst** over any time t: burst + debt + t × limit / period units, rounded down.
 /// - **State**: the time at which the bucket will be full again, exact to a fraction of a microsecond.
-/// - **Wait**: until the refill has paid for the request. A cost above burst + debt never fits.
+/// - **Wait**: until the refill has paid for the request, which takes longer than a period if more than the limit has to
+///   be paid. A cost above burst + debt never fits.
 /// - **Remaining** is what fits right now: the whole tokens and the debt that is left;
 ///   [`next_after`](crate::Quota::next_after) is when there is one more,
 ///   [`reset_after`](crate::Quota::reset_after) when the bucket is full and nothing is owed.

@@ -12,7 +12,7 @@ use tokio::runtime::Runtime;
 
 use crate::model::Model;
 use crate::server::Server;
-use crate::strategies::{Request, START, rate, schedule, stepping_schedule, strategy};
+use crate::strategies::{Request, START, each, rate, schedule, stepping_schedule, strategy};
 
 /// One request of a trace, by up to two clients at once, and what becomes of it.
 #[derive(Debug, Clone)]
@@ -176,6 +176,35 @@ fn scripts_decide_what_strategies_decide() {
 #[test]
 fn what_is_remembered_as_denied_is_denied() {
     replay_random(cases(200), true);
+}
+
+/// By scripts where numbers are small enough for Lua, and by steps of this process where they are not.
+#[test]
+fn f48_the_largest_values_are_decided_as_in_memory() {
+    let server = Server::start();
+    let pair = Pair::new(&server, false);
+    // Lua knows periods below 2^50 microseconds: 13031 days.
+    let periods = [Rate::MAX_PERIOD, Duration::from_hours(24 * 13_031), Duration::from_millis(1)];
+    let limits = [1, 2, 1 << 14, 1 << 31, (1 << 49) - 1, 1 << 53, u64::MAX - 1, u64::MAX];
+    for (number, strategy) in each().into_iter().enumerate() {
+        for (period, limit) in periods.iter().flat_map(|period| limits.map(|limit| (*period, limit))) {
+            let rate = Rate::new(limit, period).expect("a rate");
+            let (third, half) = (rate.period_micros() / 3, rate.period_micros() / 2);
+            let costs = [0, u64::MAX, 1, limit, u64::MAX, limit / 2 + 1, u64::MAX, limit, 1];
+            let gaps = [0, 0, 0, 0, 1, third, 0, half, half];
+            let event = |(gap, cost): (u64, u64)| Event {
+                request: Request::new(gap.cast_signed(), cost),
+                clients: vec![1],
+                mode: Mode::Take,
+                refund: (cost == 1).then_some(third),
+            };
+            let events = gaps.into_iter().zip(costs).map(event).collect();
+            pair.clock.set(START);
+            let scope = format!("{number}/{rate}");
+            pair.replay(&scope, &*strategy, &[rate], &Trace { is_steady: true, unit: 1, events })
+                .unwrap_or_else(|error| panic!("{rate} by {strategy:?}: {error}"));
+        }
+    }
 }
 
 /// How many cases, unless the environment says otherwise.

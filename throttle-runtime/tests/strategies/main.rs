@@ -1,5 +1,6 @@
 //! Every strategy: properties that all of them have, and each against a slow and obviously right form of itself.
 
+mod boundaries;
 mod buckets;
 mod calendar;
 mod classes;

@@ -198,7 +198,8 @@ impl Strategy for Adaptive {
         let (mut last, mut age, end) = locate(state, arrival);
         let level = self.level(last, age, arrival);
         let used = if age == 0 { last.used } else { 0 };
-        let left = units(level, limit).saturating_sub(used);
+        let applies = units(level, limit);
+        let left = applies.saturating_sub(used);
         // When a window begins that has so many units: not before this one ends.
         let starts = |last, age: u64, wanted: u64| {
             let found = self.age_of(last, age + 1, wanted, arrival)?;
@@ -221,7 +222,8 @@ impl Strategy for Adaptive {
         let rest = end.saturating_sub(now);
         let whole = self.level(Last::NONE, 1, arrival);
         let (next, reset) = (starts(last, age, more), starts(last, age, whole));
-        Step { quota: quota.with_times(next.unwrap_or(rest), reset.unwrap_or(rest)), state }
+        let quota = quota.with_limit(applies).with_times(next.unwrap_or(rest), reset.unwrap_or(rest));
+        Step { quota, state }
     }
 
     #[cfg(feature = "redis")]

@@ -22,10 +22,10 @@ pub(super) const fn units(level: u64, limit: u64) -> u64 {
     if units == 0 { 1 } else { units }
 }
 
-/// The least share of the limit that has so many units.
+/// The least share of the limit that has so many units; above [`WHOLE`] if no share has.
 pub(super) fn level_of(units: u64, limit: u64) -> u64 {
     let level = (u128::from(units) * u128::from(WHOLE)).div_ceil(u128::from(limit));
-    if units <= 1 { 0 } else { u64::try_from(level).unwrap_or(WHOLE) }
+    if units <= 1 { 0 } else { u64::try_from(level).unwrap_or(u64::MAX) }
 }
 
 /// The window of the last request.

@@ -169,12 +169,13 @@ impl Strategy for TimeOfDay {
         let (rest, used) = fixed_window::window(state, arrival);
         let end = now.saturating_add(rest);
         let (span, limit) = (self.zone.span(now), rate.limit());
-        let left = self.limit(span, now, limit).saturating_sub(used);
+        let applies = self.limit(span, now, limit);
+        let left = applies.saturating_sub(used);
         let most = self.most.of_limit(limit);
         // How long until there is room for so many units after so many: in this window, or a later one.
         let until = |used: u64, units: u64| {
-            let wanted = used.saturating_add(units);
-            let here = || (wanted <= most).then(|| self.first(span, (now, end), wanted, limit)).flatten();
+            let wanted = used.checked_add(units).filter(|wanted| *wanted <= most);
+            let here = || self.first(span, (now, end), wanted?, limit);
             let then = || self.first(self.later(span, end), (end, u64::MAX), units, limit);
             (units <= most).then(|| here().or_else(then)).flatten().map(|at| at - now)
         };
@@ -186,7 +187,7 @@ impl Strategy for TimeOfDay {
             },
         };
         let next = until(used, quota.remaining().saturating_add(1)).unwrap_or(rest);
-        Step { quota: quota.with_times(next, rest), state: State::new(end, used) }
+        Step { quota: quota.with_limit(applies).with_times(next, rest), state: State::new(end, used) }
     }
 
     #[cfg(feature = "redis")]
