@@ -43,6 +43,14 @@ impl Plan {
         }
     }
 
+    /// How far ahead the end of a state is at most when it is stored, in microseconds.
+    pub(crate) const fn horizon(self, rate: Rate) -> u64 {
+        match self {
+            Self::Window => rate.period_micros(),
+            Self::Backlog(capacity, _) => capacity.div_ceil(rate.limit()),
+        }
+    }
+
     /// How a [`Quota`] of this plan says a wait of so many microseconds.
     pub(crate) const fn wait(self, micros: u64, rate: Rate) -> u64 {
         match self {

@@ -24,6 +24,8 @@ pub(crate) struct Short {
     /// Whether the coarse time is good enough for waits that are not near their end.
     coarse: bool,
     near: u64,
+    /// How many microseconds more than the margin the end of a state can be ahead.
+    furthest: u64,
 }
 
 /// Why an attempt decided nothing.
@@ -55,9 +57,12 @@ impl Short {
         rates: &[Rate],
     ) -> Option<Self> {
         let (&[rate], engine) = (rates, backend.engine()?) else { return None };
-        let coarse = engine.time.is_coarse(rate.period_micros());
         let plan = strategy.plan(rate)?;
-        Some(Self { engine, domain, rate, plan, coarse, near: plan.wait(time::MARGIN, rate) })
+        // A state that always ends within the margin always needs the exact time.
+        let furthest = plan.horizon(rate).checked_sub(time::MARGIN + 1);
+        let coarse = engine.time.is_coarse(rate.period_micros()) && furthest.is_some();
+        let (near, furthest) = (plan.wait(time::MARGIN, rate), furthest.unwrap_or_default());
+        Some(Self { engine, domain, rate, plan, coarse, near, furthest })
     }
 
     /// Decides, if nobody and nothing is in the way.
@@ -103,8 +108,10 @@ impl Short {
         };
         let (until, word) = engine.table.decode(seen.entry).ok_or(Miss::Long)?;
         let now = if coarse { engine.time.coarse() } else { engine.time.now() };
-        // A state that may have ended by the exact time must not go on by the coarse one.
-        if coarse && until.saturating_sub(now) <= time::MARGIN {
+        // The coarse time lags. A state that ends within the margin may have ended by the exact time, and one that ends
+        // later than a state can has begun after the coarse time: its wait would be longer than a period. Both are one
+        // comparison, since what is negative wraps around.
+        if coarse && until.wrapping_sub(now).wrapping_sub(time::MARGIN + 1) > self.furthest {
             return Err(Miss::Again);
         }
         let step = self.plan.step(Words { until, word, rate: self.rate, cost, now }).ok_or(Miss::Long)?;
