@@ -5,12 +5,19 @@ mod common;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
+use axum::extract::Path;
+use axum::http::{HeaderMap, Method, Request, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get as route;
-use common::{get, header, number, registry_at, seconds, service};
+use common::{get, header, number, registry_at, seconds, send, service};
 use sfv::{BareItem, FieldType, List, ListEntry, Parser};
-use throttle::strategy::Gcra;
-use throttle::{Headers, ManualClock, Rate, When, throttle};
+use throttle::backend::Memory;
+use throttle::strategy::{
+    Adaptive, Class, CostBasedTokenBucket, Gcra, LeakyBucket, LeakyBucketQueue, QuotaWithRollover,
+    SlidingWindowLog, TieredRate, TimeOfDay, Times, TokenBucket, TokenBucketWithDebt,
+};
+use throttle::{Clock, Headers, ManualClock, Rate, Settings, ThrottleLayer, When, registry, throttle};
 
 #[throttle(uid = "plain", rate = "3/min")]
 async fn plain() {}
@@ -58,6 +65,11 @@ async fn redirect() -> Response {
     Redirect::to("/elsewhere").into_response()
 }
 
+#[throttle(uid = "status", rate = "28/min", headers = Headers::DRAFT_11.legacy(true))]
+async fn any_status(Path(code): Path<u16>) -> StatusCode {
+    StatusCode::from_u16(code).expect("a status")
+}
+
 async fn app() -> (Router, ManualClock) {
     let clock = ManualClock::new();
     let router = Router::new()
@@ -73,6 +85,7 @@ async fn app() -> (Router, ManualClock) {
         .route("/stacked", route(stacked))
         .route("/dry", route(dry))
         .route("/unlimited", route(unlimited))
+        .route("/status/{code}", route(any_status))
         .route("/redirect", route(redirect));
     let registry = registry_at(&clock).await;
     clock.advance(Duration::from_millis(18_200));
@@ -186,11 +199,23 @@ async fn a_dry_run_says_nothing() {
 }
 
 #[tokio::test]
-async fn an_exhausted_limit_does_not_stop_a_redirect_from_being_followed() {
+async fn f43_every_status_carries_the_headers_also_with_nothing_left() {
     let (app, _) = app().await;
     let answer = get(&app, "/redirect").await;
     assert_eq!(answer.status(), 303);
-    assert_eq!(header(&answer, "ratelimit"), None, "a client that sees r=0 may not follow");
+    assert_eq!(header(&answer, "ratelimit").as_deref(), Some("\"redirect\";r=0;t=42"));
+    for code in [200, 204, 205, 206, 301, 302, 304, 307, 308, 400, 404, 429, 500, 503] {
+        let path = format!("/status/{code}");
+        for method in [Method::GET, Method::HEAD] {
+            let request =
+                Request::builder().method(method).uri(&path).body(Body::empty()).expect("a request");
+            let answer = send(&app, request).await;
+            assert_eq!(answer.status().as_u16(), code);
+            for name in ["ratelimit-policy", "ratelimit", "x-ratelimit-limit", "x-ratelimit-remaining"] {
+                assert!(header(&answer, name).is_some(), "{name} is missing with status {code}");
+            }
+        }
+    }
 }
 
 #[tokio::test]
@@ -207,6 +232,198 @@ async fn an_independent_parser_reads_what_was_meant() {
                 let integers = item.params.values().all(|value| matches!(value, BareItem::Integer(_)));
                 assert!(integers && !item.params.is_empty(), "{text}: parameters are integers");
             }
+        }
+    }
+}
+
+/// The limits in the headers of an answer: the numbers of `RateLimit-Policy` and `RateLimit`, and the legacy ones.
+#[derive(Debug, PartialEq, Eq)]
+struct Shown {
+    q: u64,
+    w: u64,
+    r: u64,
+    t: u64,
+    legacy: (u64, u64),
+    retry_after: Option<u64>,
+}
+
+fn shown(answer: &Response) -> Shown {
+    let parameter = |name: &str, parameter: &str| {
+        let text = header(answer, name).unwrap_or_else(|| panic!("{name} is missing"));
+        let from = text.find(&format!(";{parameter}=")).expect("a parameter") + parameter.len() + 2;
+        let digits: String = text[from..].chars().take_while(char::is_ascii_digit).collect();
+        digits.parse().expect("a number")
+    };
+    let legacy = |name| number(answer, name).expect("a legacy header");
+    Shown {
+        q: parameter("ratelimit-policy", "q"),
+        w: parameter("ratelimit-policy", "w"),
+        r: parameter("ratelimit", "r"),
+        t: parameter("ratelimit", "t"),
+        legacy: (legacy("x-ratelimit-limit"), legacy("x-ratelimit-remaining")),
+        retry_after: number(answer, "retry-after"),
+    }
+}
+
+async fn class(headers: HeaderMap) -> Class {
+    headers.get("class").and_then(|value| value.to_str().ok()).map_or(Class::NONE, Class::from)
+}
+
+async fn cost(headers: HeaderMap) -> u64 {
+    headers.get("cost").and_then(|value| value.to_str().ok()?.parse().ok()).unwrap_or(1)
+}
+
+const BOTH: Headers = Headers::DRAFT_11.legacy(true);
+
+mod applies {
+    use super::*;
+
+    macro_rules! strategies {
+        ($($name:ident: $strategy:expr;)*) => {
+            $(
+                #[throttle(
+                    rate = "10/min", strategy = $strategy, class = class, cost = cost, headers = BOTH,
+                )]
+                async fn $name() {}
+            )*
+
+            pub(super) fn all() -> Vec<(&'static str, axum::routing::MethodRouter)> {
+                vec![$((stringify!($name), route($name))),*]
+            }
+        };
+    }
+
+    strategies! {
+        window: throttle::strategy::FixedWindow;
+        log: SlidingWindowLog;
+        counter: throttle::strategy::SlidingWindowCounter;
+        priority: throttle::strategy::PriorityQueue::new();
+        tiers: TieredRate::of("free", Times::ONE).tier("premium", Times::new(5)).tier("trial", Times::ratio(1, 5));
+        tokens: TokenBucket::new().burst(49);
+        small: TokenBucket::new().burst(3);
+        debt: TokenBucketWithDebt::new().burst(12).max_debt(8);
+        leaky: LeakyBucket;
+        queue: LeakyBucketQueue::new().size(30);
+        cells: Gcra::new().burst(25);
+        costs: CostBasedTokenBucket::new().burst(40);
+        hours: TimeOfDay::in_zone("UTC").window(0, 1, Times::new(3)).window(1, 2, Times::ratio(1, 2));
+        rollover: QuotaWithRollover::new().rollover(100);
+        adaptive: Adaptive::new();
+    }
+}
+
+async fn app_of_all(clock: &ManualClock) -> Router {
+    let all = applies::all();
+    let router = all
+        .into_iter()
+        .fold(Router::new(), |router, (name, handler)| router.route(&format!("/{name}"), handler));
+    service(router, &registry_at(clock).await)
+}
+
+async fn ask(app: &Router, path: &str, class: &str, cost: u64) -> Shown {
+    let request = Request::get(path).header("class", class).header("cost", cost);
+    shown(&send(app, request.body(Body::empty()).expect("a request")).await)
+}
+
+#[tokio::test]
+async fn f40_the_limit_in_the_headers_is_the_one_that_applies_to_this_client() {
+    let clock = ManualClock::new();
+    let app = app_of_all(&clock).await;
+    let expected = [
+        ("/tiers", "premium", 50, 49),
+        ("/tiers", "free", 10, 8),
+        ("/tiers", "trial", 2, 0),
+        ("/tokens", "", 49, 48),
+        ("/small", "", 10, 2),
+        ("/debt", "", 20, 19),
+        ("/queue", "", 30, 29),
+        ("/cells", "", 25, 24),
+        ("/costs", "", 40, 39),
+        ("/hours", "", 30, 29),
+        ("/rollover", "", 10, 9),
+        ("/adaptive", "", 10, 9),
+    ];
+    for (path, class, q, r) in expected {
+        let Shown { q: limit, w, r: left, legacy, .. } = ask(&app, path, class, 1).await;
+        assert_eq!((limit, w, left, legacy), (q, 60, r, (q, r)), "{path} {class}");
+    }
+    // A new minute: what was left is carried over, what was used up under load is not there.
+    ask(&app, "/adaptive", "", 9).await;
+    clock.advance(seconds(60));
+    let Shown { q, r, .. } = ask(&app, "/rollover", "", 1).await;
+    assert_eq!((q, r), (19, 18));
+    let Shown { q, r, .. } = ask(&app, "/adaptive", "", 1).await;
+    assert_eq!((q, r), (6, 5));
+    clock.advance(seconds(3_600));
+    let Shown { q, r, .. } = ask(&app, "/hours", "", 1).await;
+    assert_eq!((q, r), (5, 4));
+}
+
+#[tokio::test]
+async fn f40_headers_never_show_more_left_than_the_limit() {
+    let clock = ManualClock::new();
+    let app = app_of_all(&clock).await;
+    let names: Vec<_> = applies::all().into_iter().map(|(name, _)| format!("/{name}")).collect();
+    let mut random = 7_u64;
+    for _ in 0..600 {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let pick = |from: u32, of: u64| usize::try_from((random >> from) % of).expect("an index");
+        let class = ["", "premium", "trial", "low", "critical"][pick(20, 5)];
+        let cost = [1, 1, 2, 3, 7, 20, 60][pick(30, 7)];
+        clock.advance(Duration::from_millis([0, 300, 7_000, 40_000, 400_000][pick(40, 5)]));
+        let path = &names[pick(50, names.len() as u64)];
+        let shown = ask(&app, path, class, cost).await;
+        assert!(shown.r <= shown.q, "{path} {class}: {shown:?}");
+        assert!(shown.legacy.1 <= shown.legacy.0, "{path} {class}: {shown:?}");
+        assert_eq!((shown.w, shown.legacy), (60, (shown.q, shown.r)), "{path} {class}");
+    }
+}
+
+/// A clock whose coarse time is that of the last tick, 4 ms ago.
+#[derive(Debug, Clone)]
+struct Ticking(ManualClock);
+
+impl Clock for Ticking {
+    fn now(&self) -> u64 {
+        self.0.now()
+    }
+
+    fn coarse(&self) -> u64 {
+        self.0.now() - 3_900
+    }
+
+    fn tick(&self) -> u64 {
+        4_000
+    }
+}
+
+#[tokio::test]
+async fn f41_no_wait_in_the_headers_is_longer_than_the_window() {
+    let clock = ManualClock::new();
+    let memory = Memory::builder().clock(Ticking(clock.clone())).build();
+    let registry = registry().backend("memory", memory).build().await.expect("a registry");
+    let settings = || Settings::new().rate("1/min").headers(BOTH);
+    let limits = [
+        ("window", settings()),
+        ("tokens", settings().strategy(TokenBucket::new())),
+        ("debt", settings().strategy(TokenBucketWithDebt::new())),
+        ("leaky", settings().strategy(LeakyBucket)),
+        ("cells", settings().strategy(Gcra::new())),
+        ("log", settings().strategy(SlidingWindowLog)),
+        ("queue", settings().strategy(LeakyBucketQueue::new())),
+    ];
+    // 100 us after a minute has begun: by the coarse time it has not.
+    clock.advance(Duration::from_micros(100));
+    for limit in limits {
+        let name = limit.0;
+        let layer = ThrottleLayer::new([limit]);
+        let app = service(Router::new().route("/", route(async || ())).layer(layer), &registry);
+        for _ in 0..4 {
+            let Shown { w, t, retry_after, .. } = shown(&get(&app, "/").await);
+            assert!(
+                t <= w && retry_after.unwrap_or(0) <= w,
+                "{name}: t={t} w={w} Retry-After: {retry_after:?}"
+            );
         }
     }
 }

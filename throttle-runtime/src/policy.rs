@@ -141,10 +141,11 @@ impl Policy {
         let concurrency = settings.concurrent.map(|limit| Concurrency { limit, lease });
         let rate = settings.rate.or(concurrency.map(|_| NO_RATE))?;
         let rates = rate.value().and_then(Result::ok);
+        let strategy = settings.strategy?;
         Some(Self {
             rate,
             rates,
-            strategy: settings.strategy?,
+            strategy,
             domain: None,
             short: None,
             charges_alike: false,
@@ -166,7 +167,7 @@ impl Policy {
             },
             headers: settings.headers?,
             name: Arc::from(name),
-            advertised: rates.map(|rates| Advertised::new(name, rates.iter().copied())),
+            advertised: rates.map(|rates| advertised(name, strategy, &rates)),
             dry_run: settings.dry_run?,
             charge_when: settings.charge_when,
             degrade: settings.degrade?,
@@ -206,4 +207,15 @@ impl Policy {
         let same = standby(self).zip(standby(other)).is_some_and(|(one, other)| one.is_like(&other));
         same && self.primary.is(&other.primary) && self.strategy.same(&other.strategy)
     }
+}
+
+/// What the headers contain for a client that has the usual limits.
+fn advertised(name: &str, strategy: &dyn Strategy, rates: &Rates) -> Advertised {
+    let usual = |rate: &Rate| {
+        if rate.is_unlimited() {
+            return *rate;
+        }
+        strategy.step(&State::EMPTY, &Arrival::new(*rate, 0, 0)).quota.rate()
+    };
+    Advertised::new(name, rates.iter().map(usual))
 }

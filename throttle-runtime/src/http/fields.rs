@@ -88,9 +88,18 @@ impl Report<'_> {
     fn write_draft_11(&self, map: &mut HeaderMap) {
         let advertised = self.advertised();
         if self.headers.policy {
-            append(map, POLICY, advertised.policy.clone());
+            append(map, POLICY, self.policy(&advertised));
         }
         append(map, LIMIT, self.state(&advertised.labels));
+    }
+
+    /// The value of `RateLimit-Policy`. Its `q` is the limit that applies to this client, so `r` is never above it.
+    fn policy(&self, advertised: &Advertised) -> Option<HeaderValue> {
+        let mut limits = self.quotas.iter().zip(&advertised.limits);
+        if limits.all(|(quota, limit)| quota.is_limited_to(*limit)) {
+            return advertised.policy.clone();
+        }
+        policy(&advertised.labels, self.quotas.iter().map(Quota::rate))
     }
 
     fn advertised(&self) -> Cow<'_, Advertised> {
@@ -141,10 +150,12 @@ impl Report<'_> {
     }
 }
 
-/// What of the fields is the same as long as the limits are.
+/// The part of the headers that stays the same as long as the limits do.
 #[derive(Clone)]
 pub(crate) struct Advertised {
     labels: SmallVec<[Label; 1]>,
+    /// The limits in `policy`.
+    limits: SmallVec<[u64; 1]>,
     /// The value of `RateLimit-Policy`.
     policy: Option<HeaderValue>,
 }
@@ -160,17 +171,23 @@ impl Advertised {
         let several = rates.clone().filter(|rate| !rate.is_unlimited()).count() > 1;
         let label = |rate| label(throttle, several.then_some(rate));
         let labels: SmallVec<[Label; 1]> = rates.clone().map(label).collect();
-        let mut line = Line::new();
-        for (label, rate) in labels.iter().zip(rates).filter(|(_, rate)| !rate.is_unlimited()) {
-            separate(&mut line, b", ");
-            line.extend_from_slice(label);
-            push(&mut line, ";q=", rate.limit().min(MAX_INTEGER));
-            if let Some(seconds) = window(rate) {
-                push(&mut line, ";w=", seconds);
-            }
-        }
-        Self { labels, policy: HeaderValue::from_bytes(&line).ok().filter(|value| !value.is_empty()) }
+        let limits = rates.clone().map(|rate| rate.limit()).collect();
+        let policy = policy(&labels, rates);
+        Self { labels, limits, policy }
     }
+}
+
+fn policy(labels: &[Label], rates: impl Iterator<Item = Rate>) -> Option<HeaderValue> {
+    let mut line = Line::new();
+    for (label, rate) in labels.iter().zip(rates).filter(|(_, rate)| !rate.is_unlimited()) {
+        separate(&mut line, b", ");
+        line.extend_from_slice(label);
+        push(&mut line, ";q=", rate.limit().min(MAX_INTEGER));
+        if let Some(seconds) = window(rate) {
+            push(&mut line, ";w=", seconds);
+        }
+    }
+    HeaderValue::from_bytes(&line).ok().filter(|value| !value.is_empty())
 }
 
 fn label(throttle: &str, period: Option<Rate>) -> Label {

@@ -1,6 +1,6 @@
 //! Which header fields an answer carries.
 
-/// Which header fields an answer carries about the limits.
+/// Which headers a response carries about the limits.
 ///
 /// In the attribute: `headers = "draft-11"` (the default), `"legacy"`, `"off"`, or a constant expression of
 /// this type. Where a request is denied `Retry-After` is sent too, unless it is switched off or no wait helps.

@@ -23,11 +23,8 @@ pub(crate) fn by_several<B>(response: &mut Response<B>, admission: &Admission<'_
 }
 
 fn complete<B>(response: &mut Response<B>, policy: &Policy, quotas: &[Quota], denied: bool) {
-    // A client that is told of an exhausted limit may not follow a redirect, so it is not told there.
-    let misleading =
-        || response.status().is_redirection() && quotas.iter().any(|quota| quota.remaining() == 0);
     let silent = policy.headers.is_silent() && !denied;
-    if !silent && !misleading() {
+    if !silent {
         // `Retry-After` is for those who got nothing, so a denial that the handler was told of has none.
         Report { denied, ..Report::allowed(policy, quotas) }.write(response.headers_mut());
     }
