@@ -10,8 +10,9 @@ use axum::routing::get as route;
 use common::{get, header, number, registry_at, seconds, service};
 use throttle::backend::Memory;
 use throttle::strategy::{
-    CostBasedTokenBucket, FixedWindow, Gcra, LeakyBucket, SlidingWindowCounter, SlidingWindowLog, Strategy,
-    TokenBucket,
+    Adaptive, CostBasedTokenBucket, FixedWindow, Gcra, LeakyBucket, LeakyBucketQueue, PriorityQueue,
+    QuotaWithRollover, SlidingWindowCounter, SlidingWindowLog, Strategy, TieredRate, TokenBucket,
+    TokenBucketWithDebt,
 };
 use throttle::{Hit, ManualClock, Rate, Settings, Throttle, throttle};
 
@@ -89,6 +90,56 @@ async fn d06(strategy: impl Strategy + Copy) {
     }
     clock.advance(Duration::from_micros(9));
     assert!(throttle.hit("a").await.expect("a decision").is_allowed(), "{strategy:?}");
+}
+
+/// A request that did not fit took what was left, and began the refill anew: the smaller ones that would have fitted were
+/// denied after it, and the wait grew with each denial.
+#[tokio::test]
+async fn d10_a_denied_request_drains_nothing_and_extends_nothing() {
+    d10(FixedWindow).await;
+    d10(SlidingWindowLog).await;
+    d10(SlidingWindowCounter).await;
+    d10(TokenBucket::new()).await;
+    d10(TokenBucketWithDebt::new()).await;
+    d10(LeakyBucket).await;
+    d10(LeakyBucketQueue::new()).await;
+    d10(Gcra::new().burst(10)).await;
+    d10(CostBasedTokenBucket::new()).await;
+    d10(TieredRate::new()).await;
+    d10(PriorityQueue::new()).await;
+    d10(QuotaWithRollover::new()).await;
+    d10(Adaptive::new()).await;
+}
+
+async fn d10(strategy: impl Strategy + Clone) {
+    let clock = ManualClock::new();
+    let settings = |strategy| Settings::new().rate(Rate::per_minute(10)).strategy(strategy);
+    let registry = registry_at(&clock).await;
+    let throttle = registry.create("denied", settings(strategy.clone())).expect("a throttle");
+    let untouched = registry.create("untouched", settings(strategy.clone())).expect("a throttle");
+    let hit = async |throttle: &Throttle, cost: u64| {
+        throttle.hit(Hit::new("a").cost(cost)).await.expect("a decision")
+    };
+    for throttle in [&throttle, &untouched] {
+        assert!(hit(throttle, 7).await.is_allowed(), "{strategy:?}");
+    }
+    let mut moments = Vec::new();
+    for _ in 0..20 {
+        // Those that do not fit now, and those that never will.
+        for cost in [4, 10, 11, u64::MAX] {
+            let denied = hit(&throttle, cost).await;
+            moments.push((cost, denied.is_allowed(), denied.retry_after()));
+        }
+        let (left, as_before) = (throttle.stat("a").await, untouched.stat("a").await);
+        let (left, as_before) = (left.expect("a decision"), as_before.expect("a decision"));
+        assert_eq!(left.remaining(), as_before.remaining(), "{strategy:?}");
+        assert_eq!(left.reset_after(), as_before.reset_after(), "{strategy:?}");
+        clock.advance(Duration::from_millis(7));
+    }
+    assert!(moments.iter().all(|(_, is_allowed, _)| !is_allowed), "{strategy:?}: {moments:?}");
+    let waits = |of| moments.iter().filter(move |(cost, ..)| *cost == of).map(|(.., wait)| *wait);
+    assert!(waits(4).is_sorted_by(|before, after| before > after), "{strategy:?}: it comes nearer");
+    assert!(hit(&throttle, 3).await.is_allowed(), "{strategy:?}: what was left is left");
 }
 
 /// The header fields carried an unsalted hash of the key: an address could be found by trying all of them.
