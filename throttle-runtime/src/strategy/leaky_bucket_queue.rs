@@ -18,7 +18,9 @@ use crate::{Quota, Rate};
 /// - **Worst burst** over any time t: size + t × limit / period units, rounded down.
 /// - **State**: the time at which the queue will be empty, exact to a fraction of a microsecond; and of each
 ///   request in the queue its time and cost, 16 bytes, from the first on that cost more than 1. As long as all
-///   cost 1 that is none, and never more requests than the size.
+///   cost 1 that is none, and never more requests than the size. With a size above 1,000 a request joins the one
+///   before it as long as both are no more than 1/500 of the size, and then leaves with it. So the state has at most
+///   16 KB: room for up to 1/500 of the size comes back later, and more is never admitted.
 /// - **Wait**: until enough of the oldest requests have left, which takes longer than a period if the size is above the
 ///   limit. A cost above the size never fits.
 /// - **Remaining** is what still fits into the queue; [`next_after`](Quota::next_after) is when the request
@@ -66,6 +68,12 @@ impl LeakyBucketQueue {
     }
 }
 
+/// Up to how many units requests are one entry of the list, which has no more than twice as many entries as a full queue
+/// has such parts: 0, which is none, up to a size that has an entry for each request.
+const fn joined(size: u64) -> u64 {
+    if size > 1_000 { size.div_ceil(500) } else { 0 }
+}
+
 /// The requests that are in the queue at some time.
 struct Queue<'a> {
     /// The work that is left, as in a backlog.
@@ -110,9 +118,16 @@ impl<'a> Queue<'a> {
         self.ticks.saturating_sub(u128::from(held) * u128::from(self.period))
     }
 
-    /// The state of these requests and, if there is one, a further one.
-    fn store(&self, arrival: &Arrival, ticks: u128, last: Option<[u64; 2]>) -> State {
-        let others = self.others.iter().copied().chain(last);
+    /// The state of these requests and, if there is one, a further one, which is joined with the last of them if both are
+    /// no more than `joined` units.
+    fn store(&self, arrival: &Arrival, ticks: u128, last: Option<[u64; 2]>, joined: u64) -> State {
+        let (others, last) = match (self.others, last) {
+            ([others @ .., [at, units]], Some([_, cost])) if units.saturating_add(cost) <= joined => {
+                (others, Some([*at, units + cost]))
+            }
+            other => other,
+        };
+        let others = others.iter().copied().chain(last);
         let list: Vec<u64> = others.skip_while(|[_, cost]| *cost == 1).flatten().collect();
         backlog::store(ticks, arrival).with_list(list)
     }
@@ -142,7 +157,7 @@ impl Strategy for LeakyBucketQueue {
         let request = (fits && cost > 0).then_some([now, cost]);
         let work = if fits { u128::from(cost) * u128::from(queue.period) } else { 0 };
         let ticks = queue.ticks.saturating_add(work);
-        let state = queue.store(arrival, ticks, request);
+        let state = queue.store(arrival, ticks, request, joined(size));
         let quota = if fits {
             Quota::allowed(rate, left - cost)
         } else if cost > size || cost > storable {
@@ -161,15 +176,23 @@ impl Strategy for LeakyBucketQueue {
         let size = self.units(arrival.rate);
         let capacity = backlog::capacity(size, arrival.rate);
         let [limit, period, capacity, scale] = backlog::in_large_ticks(arrival.rate, capacity)?;
-        let arguments = [limit, period, capacity, scale, arrival.cost, size];
+        let arguments = [limit, period, capacity, scale, arrival.cost, size, joined(size)];
         super::Script::new(&LUA, arguments)
     }
 
-    /// Exact if the request is on the list; one of cost 1 that is not is given back as by a leaky bucket.
+    /// Exact if the request is on the list, alone or joined with others; one of cost 1 that is not is refunded as by a
+    /// leaky bucket.
     fn refund(&self, state: &State, arrival: &Arrival, elapsed: u64) -> State {
         let charged = [arrival.now.saturating_sub(elapsed), arrival.cost];
-        let queue = Queue::read(state, arrival, self.units(arrival.rate));
-        let Some(at) = queue.others.iter().rposition(|other| *other == charged) else {
+        let size = self.units(arrival.rate);
+        let queue = Queue::read(state, arrival, size);
+        let alone = queue.others.iter().rposition(|other| *other == charged);
+        // An entry has the time of its first request.
+        let with_others = || {
+            let entry = queue.others.iter().rposition(|[at, _]| *at <= charged[0])?;
+            (arrival.cost..=joined(size)).contains(&queue.others[entry][1]).then_some(entry)
+        };
+        let Some(at) = alone.or_else(with_others) else {
             let list = state.list().to_vec();
             return match arrival.cost {
                 1 => backlog::refund(state, arrival, elapsed).with_list(list),
@@ -179,9 +202,13 @@ impl Strategy for LeakyBucketQueue {
         let (before, after) = (&queue.others[..at], &queue.others[at + 1..]);
         let ticks_of = |units: u64| u128::from(units) * u128::from(queue.period);
         let behind = after.iter().fold(0_u64, |units, [_, cost]| units.saturating_add(*cost));
+        let [since, units] = queue.others[at];
+        let rest = units - arrival.cost;
         // The first in the queue may be done in part.
-        let left_of_it = queue.ticks.saturating_sub(ticks_of(behind)).min(ticks_of(arrival.cost));
-        let others: Vec<[u64; 2]> = [before, after].concat();
-        Queue { others: &others, ..queue }.store(arrival, queue.ticks - left_of_it, None)
+        let left = queue.ticks.saturating_sub(ticks_of(behind)).min(ticks_of(units));
+        let refunded = left.saturating_sub(ticks_of(rest));
+        let entry: &[[u64; 2]] = if rest > 0 { &[[since, rest]] } else { &[] };
+        let others: Vec<[u64; 2]> = [before, entry, after].concat();
+        Queue { others: &others, ..queue }.store(arrival, queue.ticks - refunded, None, 0)
     }
 }

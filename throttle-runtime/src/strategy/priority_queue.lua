@@ -1,5 +1,6 @@
--- The step of priority_queue.rs, whose list has four times the time plus the priority, and the cost, of each request.
-local limit, period, cost, priority = struct.unpack('>I8I8I8I8', arguments)
+-- The step of priority_queue.rs, whose list has four times the time plus the priority, and the cost, of each entry, which
+-- requests of one priority share that are within the same `grain` microseconds.
+local limit, period, cost, priority, grain = struct.unpack('>I8I8I8I8I8', arguments)
 return function(state, now)
 local kept, used, youngest = {}, 0, nil
 for from = 17, #state - 15, 16 do
@@ -20,7 +21,8 @@ if cost > math.max(limit - used, 0) then
   return false
 end
 if cost > 0 then
-  youngest = math.max(youngest or now, now)
+  local own = now + -now % grain
+  youngest = math.max(youngest or own, own)
   local word, of = youngest * 4 + priority, nil
   if word >= 2 ^ 53 then
     return nil

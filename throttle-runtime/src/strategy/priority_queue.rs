@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use super::sliding_window_log::{self, counts};
+#[cfg(feature = "redis")]
+use super::sliding_window_log::grain;
+use super::sliding_window_log::{self, counts, entry_time};
 use super::{Arrival, Class, State, Step, Strategy};
 
 /// A sliding window that four priorities share: a request has the limit less what its own and higher
@@ -18,7 +20,10 @@ use super::{Arrival, Class, State, Step, Strategy};
 ///   if the higher ones come first. Since a request does not see what lower ones used before, all four together
 ///   may take four times the limit, the lowest first.
 /// - **State**: time, priority and cost of each admitted request of the last period, 16 bytes each; those of one
-///   microsecond and priority share an entry. No more entries than four times the limit.
+///   microsecond and priority share an entry. No more entries than four times the limit. With a limit above 1,000
+///   requests of one priority share an entry for each 250th of the period, and leave with the youngest of them, so
+///   the state has at most 16 KB: a request then counts for up to a 250th of the period longer (346 seconds at
+///   `100000/day`), and more is never admitted.
 /// - **Wait**: until enough of the oldest that count against the request have left the window. A cost above the
 ///   limit never fits.
 /// - **Remaining** is the limit less what counts against a request of this priority;
@@ -103,6 +108,9 @@ impl PriorityQueue {
     }
 }
 
+/// Above the limit from which on they are merged, a period has so many entries of each priority.
+const ENTRIES: u64 = 250;
+
 /// When an entry came, and of which priority, in one word: until the year 148 000 there is room for both, and
 /// the words are in the order of time.
 const fn word(at: u64, priority: Priority) -> u64 {
@@ -129,7 +137,8 @@ impl Strategy for PriorityQueue {
         let Arrival { rate, cost, now, .. } = *arrival;
         let priority = self.priority(arrival);
         let entries = window(state, arrival);
-        let at = entries.clone().next_back().map_or(now, |(youngest, _)| now.max(youngest >> 2));
+        let own = entry_time(now, rate, ENTRIES);
+        let at = entries.clone().next_back().map_or(own, |(youngest, _)| own.max(youngest >> 2));
         let counting = entries.clone().filter(|(word, _)| word & 3 >= priority as u64);
         let quota = sliding_window_log::quota(counting.map(|(word, cost)| (word >> 2, cost)), at, arrival);
         let mut words: Vec<u64> = entries.flat_map(|(word, cost)| [word, cost]).collect();
@@ -144,12 +153,14 @@ impl Strategy for PriorityQueue {
     #[cfg(feature = "redis")]
     fn script(&self, arrival: &Arrival) -> Option<super::Script> {
         let Arrival { rate, cost, .. } = *arrival;
-        let arguments = [rate.limit(), rate.period_micros(), cost, self.priority(arrival) as u64];
+        let priority = self.priority(arrival) as u64;
+        let arguments = [rate.limit(), rate.period_micros(), cost, priority, grain(rate, ENTRIES)];
         super::Script::new(&LUA, arguments)
     }
 
     fn refund(&self, state: &State, arrival: &Arrival, elapsed: u64) -> State {
-        let charged = word(arrival.now.saturating_sub(elapsed), self.priority(arrival));
+        let at = entry_time(arrival.now.saturating_sub(elapsed), arrival.rate, ENTRIES);
+        let charged = word(at, self.priority(arrival));
         let mut words = state.list().to_vec();
         if let Some([_, cost]) = words.as_chunks_mut::<2>().0.iter_mut().find(|[word, _]| *word == charged) {
             *cost = cost.saturating_sub(arrival.cost);

@@ -1,14 +1,17 @@
 //! A sliding window that remembers every request.
 
 use super::{Arrival, State, Step, Strategy};
-use crate::Quota;
+use crate::{Quota, Rate};
 
 /// A sliding window that remembers every admitted request: exact over every period, whenever it begins.
 ///
 /// - **Admits** a request if with it no more than the limit was admitted in the period that ends now.
 /// - **Worst burst** over any period: the limit.
-/// - **State**: the time and the cost of each admitted request of the last period, so up to 16 bytes per unit
-///   of the limit; requests of the same microsecond share an entry.
+/// - **State**: the time and the cost of each admitted request of the last period, 16 bytes each, and at most
+///   16 KB in all. Requests of the same microsecond share an entry. With a limit above 1,000, so do all requests
+///   of the same thousandth of the period, and the entry leaves the window with the youngest of them: a request
+///   then counts for up to a thousandth of the period longer (86 seconds at `100000/day`). The log never admits
+///   more for it, and waits are exact.
 /// - **Wait**: until enough of the oldest have left the window. A cost above the limit never fits.
 /// - **Remaining** is the limit less what the window holds; [`next_after`](Quota::next_after) is when its
 ///   oldest request leaves, [`reset_after`](Quota::reset_after) when its youngest does.
@@ -29,6 +32,20 @@ use crate::Quota;
 /// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct SlidingWindowLog;
+
+/// The largest limit whose log has an entry for each microsecond; with a larger one it has so many in a period.
+const ENTRIES: u64 = 1_000;
+
+/// The time that an entry of a request at `at` has: its own, or for a large limit the end of that one of `entries` equal
+/// parts of the period in which it is. So the number of entries has a bound, and an entry never leaves too early.
+pub(super) fn entry_time(at: u64, rate: Rate, entries: u64) -> u64 {
+    at.checked_next_multiple_of(grain(rate, entries)).unwrap_or(at)
+}
+
+/// The length of these parts, in microseconds.
+pub(super) const fn grain(rate: Rate, entries: u64) -> u64 {
+    if rate.limit() > ENTRIES { rate.period_micros().div_ceil(entries) } else { 1 }
+}
 
 /// The entries of the window that ends at `now`: pairs of time and cost, oldest first.
 fn window(state: &State, arrival: &Arrival) -> impl DoubleEndedIterator<Item = (u64, u64)> + Clone {
@@ -86,7 +103,8 @@ impl Strategy for SlidingWindowLog {
     fn step(&self, state: &State, arrival: &Arrival) -> Step {
         let Arrival { rate, cost, now, .. } = *arrival;
         let entries = window(state, arrival);
-        let at = entries.clone().next_back().map_or(now, |(youngest, _)| youngest.max(now));
+        let own = entry_time(now, rate, ENTRIES);
+        let at = entries.clone().next_back().map_or(own, |(youngest, _)| youngest.max(own));
         let quota = quota(entries.clone(), at, arrival);
         let mut words: Vec<u64> = entries.flat_map(|(at, cost)| [at, cost]).collect();
         if quota.fits() && cost > 0 {
@@ -99,12 +117,13 @@ impl Strategy for SlidingWindowLog {
 
     #[cfg(feature = "redis")]
     fn script(&self, arrival: &Arrival) -> Option<super::Script> {
-        let arguments = [arrival.rate.limit(), arrival.rate.period_micros(), arrival.cost];
+        let Arrival { rate, cost, .. } = *arrival;
+        let arguments = [rate.limit(), rate.period_micros(), cost, grain(rate, ENTRIES)];
         super::Script::new(&LUA, arguments)
     }
 
     fn refund(&self, state: &State, arrival: &Arrival, elapsed: u64) -> State {
-        let charged = arrival.now.saturating_sub(elapsed);
+        let charged = entry_time(arrival.now.saturating_sub(elapsed), arrival.rate, ENTRIES);
         let mut words = state.list().to_vec();
         if let Some([_, cost]) = words.as_chunks_mut::<2>().0.iter_mut().find(|[at, _]| *at == charged) {
             *cost = cost.saturating_sub(arrival.cost);

@@ -36,6 +36,7 @@ mod in_flight;
 mod instances;
 #[cfg(target_os = "linux")]
 mod jumps;
+mod large_limits;
 mod losses;
 mod model;
 mod moves;

@@ -5,6 +5,7 @@ mod buckets;
 mod calendar;
 mod classes;
 mod common;
+mod large_limits;
 mod properties;
 mod through_memory;
 mod time_of_day;
