@@ -29,11 +29,13 @@ pub async fn b074_who_is_forgotten_is_forgotten_alone<B: Backend>(subject: &Subj
     elsewhere.decide(backend, "a", 2, Mode::Take).await?;
     for limit in Limit::of_each_strategy(name, 5).into_iter().chain([several]) {
         let unused = limit.left(backend, "a").await?;
+        // At some hours a limit by the time of day is larger.
+        let all = unused.iter().copied().min().unwrap_or_default();
         for key in &keys {
-            limit.decide(backend, key.clone(), 5, Mode::Take).await?;
+            limit.decide(backend, key.clone(), all, Mode::Take).await?;
             ensure!(
                 !limit.decide(backend, key.clone(), 1, Mode::Take).await?.fits(),
-                "{limit:?}: six of five fit"
+                "{limit:?}: one more than {all} fits"
             );
         }
         let used = limit.left(backend, "c").await?;
@@ -43,7 +45,7 @@ pub async fn b074_who_is_forgotten_is_forgotten_alone<B: Backend>(subject: &Subj
             let is_new = left.iter().all(|left| *left == unused);
             ensure!(is_new, "{limit:?}: forgotten {time}, {left:?} are left of {unused:?}");
         }
-        let fits = limit.decide(backend, "a", 5, Mode::Take).await?.fits();
+        let fits = limit.decide(backend, "a", all, Mode::Take).await?.fits();
         ensure!(fits, "{limit:?}: who is forgotten is denied as before");
         let left = limit.left(backend, "c").await?;
         ensure!(left == used, "{limit:?}: another one who had {used:?} left has {left:?}");
