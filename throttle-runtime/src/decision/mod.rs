@@ -93,7 +93,6 @@ impl Quota {
     }
 
     /// Whether [`rate`](Self::rate) has that limit, without a division.
-    #[cfg(any(feature = "axum", feature = "tower"))]
     pub(crate) const fn is_limited_to(&self, units: u64) -> bool {
         match self.backlog() {
             Some(backlog) => backlog.holds(units, self.rate),

@@ -179,7 +179,6 @@ impl Backlog {
     }
 
     /// Whether the greater of these units and the rate's limit is that number, without a division.
-    #[cfg(any(feature = "axum", feature = "tower"))]
     pub(crate) const fn holds(self, units: u64, rate: Rate) -> bool {
         let (capacity, period) = (self.capacity as u128, rate.period_micros() as u128);
         let least = units as u128 * period;
