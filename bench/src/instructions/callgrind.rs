@@ -10,6 +10,10 @@ use crate::child;
 
 /// Callgrind writes a profile of its own for what was before each call of this function.
 #[inline(never)]
+#[expect(
+    clippy::missing_const_for_fn,
+    reason = "callgrind looks for a call that happens while the program runs"
+)]
 pub(crate) fn mark() {
     black_box("mark");
 }
@@ -28,6 +32,7 @@ impl Callgrind {
     }
 
     /// Starts one part of a measurement, with pipes for all that it reads and writes.
+    #[expect(clippy::unused_self, reason = "the value proves that valgrind is installed")]
     pub(super) fn start(&self, part: &[&str]) -> Result<Counted, Box<dyn Error>> {
         let folder = env::temp_dir().join(format!("throttle-bench-{}", process::id()));
         // What an earlier process left there is not read as this one's.

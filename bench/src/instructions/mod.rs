@@ -21,6 +21,7 @@ use crate::statistics::median;
 
 /// What this command measures.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[expect(clippy::struct_field_names, reason = "the field is the name of the figure in the results")]
 pub(crate) struct Instructions {
     /// Instructions per decision or request: the median of all repetitions.
     pub(crate) instructions: f64,
