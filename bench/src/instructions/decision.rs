@@ -123,7 +123,7 @@ pub(crate) fn decide(strategy: &str, outcome: &str, way: &str, decisions: u64) -
 /// How many of the decisions pass, where the state is a number. By the system's clock.
 fn word(kind: &Kind, denied: bool, way: &str, decisions: u64) -> u64 {
     // Half of the limit is used first, so that the state does not end between two decisions.
-    let (limit, first) = if denied { (1, 1) } else { (1_000_000_000, 500_000_000) };
+    let (limit, first) = if denied { (1, 1) } else { (1_000_000, 500_000) };
     let settings = (kind.set)(Settings::new().rate(Rate::per_day(limit)), limit);
     let throttle = if way == FAST {
         memory::throttle(Memory::new(), settings)
