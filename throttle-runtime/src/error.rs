@@ -21,6 +21,8 @@ struct Inner {
     kind: ErrorKind,
     message: String,
     source: Option<Box<dyn Error + Send + Sync>>,
+    /// Whether this process was paused while it waited, so that the error says nothing about the store.
+    after_pause: bool,
 }
 
 /// What kind of failure a [`BackendError`] is.
@@ -59,7 +61,8 @@ impl BackendError {
     }
 
     fn of(kind: ErrorKind, message: String, source: Option<Box<dyn Error + Send + Sync>>) -> Self {
-        Self { inner: Arc::new(Inner { kind, message, source }), nothing_charged: false }
+        let inner = Inner { kind, message, source, after_pause: false };
+        Self { inner: Arc::new(inner), nothing_charged: false }
     }
 
     /// The same error, of a request that certainly charged nobody: it was not sent, or was refused before it ran.
@@ -100,6 +103,18 @@ impl BackendError {
 
     pub(crate) fn timeout(deadline: Duration) -> Self {
         Self::new(ErrorKind::Timeout, format!("no answer within {deadline:?}"))
+    }
+
+    /// A timeout of a process that was paused meanwhile.
+    pub(crate) fn timeout_after_pause(deadline: Duration) -> Self {
+        let message = format!("no answer within {deadline:?}, in which this process was paused");
+        let inner = Inner { kind: ErrorKind::Timeout, message, source: None, after_pause: true };
+        Self { inner: Arc::new(inner), nothing_charged: false }
+    }
+
+    /// Whether the error says something about the store, so that a circuit breaker counts it.
+    pub(crate) fn is_evidence(&self) -> bool {
+        !self.inner.after_pause
     }
 
     /// What kind of failure it is.

@@ -10,6 +10,7 @@ mod axum;
 pub mod backend;
 mod clock;
 mod counters;
+mod deadline;
 mod decision;
 pub mod effective;
 mod error;

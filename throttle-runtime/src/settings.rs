@@ -290,8 +290,12 @@ impl Settings {
         self
     }
 
-    /// How long a backend may take for one attempt at a decision, with all queueing and connecting. Backends that
-    /// answer at once are not timed.
+    /// How long a backend may take for one attempt at a decision, with all queueing and connecting; 100 ms by default.
+    /// Backends that answer immediately are not timed.
+    ///
+    /// Only time in which the process runs counts. While a CPU limit, a blocking call or a suspended machine pauses the
+    /// process, its timers and its replies are late together. So a request that was paused reads what has arrived, and
+    /// waits for the rest of its deadline. If nothing arrives, its timeout does not count for a circuit breaker.
     pub const fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = Some(deadline);
         self

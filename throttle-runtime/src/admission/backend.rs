@@ -6,6 +6,7 @@ use smallvec::SmallVec;
 
 use super::{Charged, Ticket};
 use crate::backend::{Backend, Charge, Mode, Verdict};
+use crate::deadline;
 use crate::failure::Standby;
 use crate::{BackendError, ErrorKind, Quotas, Rate, Soon};
 
@@ -100,14 +101,11 @@ pub(crate) async fn give_back(ticket: &Ticket<'_>, charged: Charged) -> Result<(
 
 /// An answer that is there needs no timer, and so no runtime that has one.
 pub(crate) async fn within<T>(
-    deadline: Duration,
+    limit: Duration,
     reply: Soon<'_, Result<T, BackendError>>,
 ) -> Result<T, BackendError> {
     match reply.ready() {
         Ok(answer) => answer,
-        Err(later) => match tokio::time::timeout(deadline, later).await {
-            Ok(answer) => answer,
-            Err(_) => Err(BackendError::timeout(deadline)),
-        },
+        Err(later) => deadline::timeout(limit, later).await?,
     }
 }

@@ -119,7 +119,7 @@ impl Asking<'_, '_> {
                 Ok(held)
             }
             Err(error) => {
-                permit.for_each(Permit::failed);
+                permit.for_each(|permit| permit.failed_by(&error));
                 self.stand_in(Ok(error), attempts).await
             }
         }

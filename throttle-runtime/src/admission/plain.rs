@@ -7,8 +7,6 @@ use std::borrow::Cow;
 use std::slice;
 use std::sync::Arc;
 
-use tokio::time::timeout;
-
 use super::backend::checked;
 use super::budget::Budget;
 use super::healthy::pass;
@@ -16,6 +14,7 @@ use super::heard::hear;
 use super::{Terms, Ticket, stages};
 use crate::backend::{Charge, Mode, Verdict};
 use crate::counters::Event;
+use crate::deadline;
 use crate::failure::Permit;
 use crate::fingerprint::Domain;
 use crate::policy::Policy;
@@ -102,9 +101,9 @@ impl<'a> Plain<'a> {
             Ok(answer) => (answer, None),
             Err(later) => {
                 let budget = self.budget();
-                let deadline = self.policy.deadline.min(budget.left());
-                let answer = timeout(deadline, later).await;
-                (answer.unwrap_or_else(|_| Err(BackendError::timeout(deadline))), Some(budget))
+                let limit = self.policy.deadline.min(budget.left());
+                let answer = deadline::timeout(limit, later).await;
+                (answer.unwrap_or_else(|elapsed| Err(elapsed.into())), Some(budget))
             }
         };
         Some(match answer.and_then(|verdict| checked(slice::from_ref(&charge), verdict)) {

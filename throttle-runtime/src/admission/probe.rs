@@ -31,7 +31,7 @@ pub(super) fn in_background(ticket: &Ticket<'_>, permit: Permit<'_>) {
         match answer {
             Ok(Some(verdict)) => permit.answered(&verdict),
             Ok(None) => permit.succeeded(),
-            Err(_) => permit.failed(),
+            Err(error) => permit.failed_by(&error),
         }
     });
 }

@@ -148,7 +148,7 @@ impl<'s, 't> Stages<'s, 't> {
                 Err(again) => error = again,
             }
         }
-        part.permit.take().into_iter().for_each(Permit::failed);
+        part.permit.take().into_iter().for_each(|permit| permit.failed_by(&error));
         self.stand_in(&part, Ok(error), attempts, head).await;
     }
 

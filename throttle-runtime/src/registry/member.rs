@@ -8,7 +8,7 @@ use tokio::sync::{Mutex, MutexGuard};
 
 use crate::admission::within;
 use crate::backend::Backend;
-use crate::{BackendError, ErrorKind};
+use crate::{BackendError, ErrorKind, deadline};
 
 /// A backend by one of its names. All names of one backend know together whether it was initialised.
 #[derive(Debug, Clone)]
@@ -52,18 +52,18 @@ impl Member {
     }
 
     /// The same, but who comes while another one is at it waits for that.
-    pub(crate) async fn prepare_or_wait(&self, deadline: Duration) -> Result<(), BackendError> {
+    pub(crate) async fn prepare_or_wait(&self, limit: Duration) -> Result<(), BackendError> {
         if self.is_ready() {
             return Ok(());
         }
         let turn = match self.readiness.turn.try_lock() {
             Ok(turn) => turn,
-            Err(_) => match tokio::time::timeout(deadline, self.readiness.turn.lock()).await {
+            Err(_) => match deadline::timeout(limit, self.readiness.turn.lock()).await {
                 Ok(turn) => turn,
                 Err(_) => return Err(self.busy()),
             },
         };
-        self.initialize(turn, deadline).await
+        self.initialize(turn, limit).await
     }
 
     fn busy(&self) -> BackendError {

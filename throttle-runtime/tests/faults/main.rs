@@ -12,6 +12,8 @@ mod late;
 mod lost;
 mod modes;
 mod packets;
+mod patience;
+mod paused;
 mod proxy;
 mod server;
 #[expect(dead_code, reason = "the tests of the backend itself ask for more")]

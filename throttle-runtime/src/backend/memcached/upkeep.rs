@@ -17,6 +17,9 @@ use crate::random;
 const CONNECT: Duration = Duration::from_secs(1);
 /// A server that owes replies and sends nothing for so long is taken for gone.
 const SILENCE: Duration = Duration::from_secs(1);
+/// A timer that is later than this was that of a process that was paused. Silence is believed after so many of them.
+const LATE: Duration = Duration::from_millis(50);
+const MOST_LATE: u32 = 3;
 /// How long to wait at least and at most between attempts to connect.
 const PAUSES: [Duration; 2] = [Duration::from_millis(20), Duration::from_secs(1)];
 
@@ -63,7 +66,7 @@ async fn serve(
     let (mut reader, mut writer) = stream.split();
     let (mut output, mut input) = (Vec::new(), Vec::with_capacity(4_096));
     let mut waiting = VecDeque::new();
-    let mut silent_since = Instant::now();
+    let (mut silent_since, mut late) = (Instant::now(), 0);
     loop {
         // Also read while nobody waits: that is how a server's end is noticed before the next request.
         let read = async {
@@ -86,10 +89,18 @@ async fn serve(
                 timeout(SILENCE, writer.write_all(&output)).await??;
             }
             read = read => {
-                if read?? == 0 {
+                let Ok(read) = read else {
+                    // A process that was paused has heard nothing of anybody: that says nothing about the server.
+                    if late < MOST_LATE && silent_since.elapsed() > SILENCE + LATE {
+                        (silent_since, late) = (Instant::now(), late + 1);
+                        continue;
+                    }
+                    return Err(io::ErrorKind::TimedOut.into());
+                };
+                if read? == 0 {
                     return Err(io::ErrorKind::UnexpectedEof.into());
                 }
-                silent_since = Instant::now();
+                (silent_since, late) = (Instant::now(), 0);
                 *pause = PAUSES[0];
                 let mut taken = 0;
                 while let Some((reply, length)) = Reply::parse(&input[taken..]).map_err(io::Error::other)? {

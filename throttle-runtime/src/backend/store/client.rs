@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::Store;
 use super::turns::Turns;
-use crate::{BackendError, Clock};
+use crate::{BackendError, Clock, deadline};
 
 pub(super) struct Client<S> {
     pub(super) store: Arc<S>,
@@ -22,16 +22,19 @@ impl<S: Store> Client<S> {
     }
 
     /// Waits for an answer of the store, for half as long as a lock lasts: what begins in the first half of a
-    /// lock has then ended before the lock does.
+    /// lock has then ended before the lock does. Locks expire while this process is paused, too; a store that compares
+    /// and sets has none.
     pub(super) async fn call<T>(
         &self,
         answer: impl Future<Output = Result<T, S::Error>> + Send,
     ) -> Result<T, BackendError> {
-        let deadline = self.half_life();
-        match tokio::time::timeout(deadline, answer).await {
-            Ok(answer) => answer.map_err(wrap::<S>),
-            Err(_) => Err(BackendError::timeout(deadline)),
-        }
+        let limit = self.half_life();
+        let answer = if S::COMPARE_AND_SET {
+            deadline::timeout(limit, answer).await?
+        } else {
+            deadline::timeout_by_clock(limit, answer).await?
+        };
+        answer.map_err(wrap::<S>)
     }
 
     pub(super) fn half_life(&self) -> Duration {

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::Breaker;
+use crate::BackendError;
 use crate::backend::Verdict;
 
 /// What becomes of a request, before the backend is asked.
@@ -57,6 +58,13 @@ impl Permit<'_> {
             Holder::Borrowed(breaker, generation) => breaker.circuit().succeeded(generation),
             Holder::Owned(breaker, generation) => breaker.circuit().succeeded(generation),
             Holder::Probe(probe) => probe.end(Outcome::Success),
+        }
+    }
+
+    /// The backend has failed by this error. One that says nothing about the backend counts as nothing.
+    pub(crate) fn failed_by(self, error: &BackendError) {
+        if error.is_evidence() {
+            self.failed();
         }
     }
 

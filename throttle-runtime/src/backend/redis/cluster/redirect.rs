@@ -4,12 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use redis::{Cmd, ErrorKind as Kind, RedisError, ServerErrorKind, Value};
-use tokio::time::timeout;
 
 use super::{Address, Cluster};
 use crate::backend::redis::connect::{Connection, Slot, closed};
 use crate::backend::redis::failure::{self, Refusal};
-use crate::{BackendError, ErrorKind};
+use crate::{BackendError, ErrorKind, deadline};
 
 /// How long a request that was sent on waits at most. Who asked has a deadline, but who sends it has none.
 const SENT_ON: Duration = Duration::from_secs(1);
@@ -45,7 +44,7 @@ impl Cluster {
     ) -> Result<Value, Refusal> {
         let node = self.guest(&redirect.to).map_err(BackendError::nothing_charged)?;
         let visit = node.enter()?;
-        match timeout(SENT_ON, redirect.send(&visit.connection, command)).await {
+        match deadline::timeout(SENT_ON, redirect.send(&visit.connection, command)).await {
             Err(_) => {
                 let text = format!("a node that a request was sent on to did not answer within {SENT_ON:?}");
                 Err(BackendError::new(ErrorKind::Timeout, text).into())

@@ -1,7 +1,8 @@
 //! A connection that requests of all tasks go through, and how long nothing has come back on it.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::time::Instant;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use redis::aio::MultiplexedConnection;
 use redis::{Cmd, Pipeline, RedisError, Value};
@@ -15,23 +16,34 @@ pub(in crate::backend::redis) struct Connection {
     /// When the last answer came, in microseconds from `born`.
     answered: AtomicU64,
     silent: AtomicU32,
+    /// Whether a task waits for a sign of life.
+    checking: Arc<AtomicBool>,
+    /// How long that task waits.
+    patience: Duration,
     /// Where requests that are decided together meet.
     pub(in crate::backend::redis) lanes: Lanes,
 }
 
 impl Connection {
-    pub(super) fn new(multiplexed: MultiplexedConnection) -> Self {
+    /// A connection whose last handshake step took that long.
+    pub(super) fn new(multiplexed: MultiplexedConnection, round_trip: Duration) -> Self {
+        let (least, most) = PATIENCE;
         Self {
             multiplexed,
             born: Instant::now(),
             answered: AtomicU64::new(0),
             silent: AtomicU32::new(0),
+            checking: Arc::default(),
+            patience: round_trip.saturating_mul(4).clamp(least, most),
             lanes: Lanes::default(),
         }
     }
 
     pub(in crate::backend::redis) async fn send(&self, command: &Cmd) -> Result<Value, RedisError> {
-        self.multiplexed.clone().send_packed_command(command).await?.extract_error()
+        let answer = self.multiplexed.clone().send_packed_command(command).await?;
+        // Also an answer that no caller waits for any more is one.
+        self.hear();
+        answer.extract_error()
     }
 
     /// The same for a slot that is on its way to this node, with nothing in between.
@@ -39,6 +51,7 @@ impl Connection {
         let mut both = Pipeline::with_capacity(2);
         both.add_command(redis::cmd("ASKING")).add_command(command);
         let mut answers = self.multiplexed.clone().send_packed_commands(&both, 1, 1).await?;
+        self.hear();
         answers.pop().unwrap_or(Value::Nil).extract_error()
     }
 
@@ -58,8 +71,31 @@ impl Connection {
         self.answered.load(Ordering::Relaxed) > age
     }
 
-    /// One more request was given up while nothing came: how many it were in a row.
+    /// Counts a request that was given up before anything came back; returns how many it are in a row.
     pub(super) fn give_up(&self) -> u32 {
-        self.silent.fetch_add(1, Ordering::Relaxed) + 1
+        self.silent.fetch_add(1, Ordering::Relaxed).saturating_add(1)
+    }
+
+    /// How long a server may take for its sign of life: several times as long as when it was connected to.
+    pub(super) const fn patience(&self) -> Duration {
+        self.patience
+    }
+
+    /// Reserves the check of this connection, unless one is under way.
+    pub(super) fn begin_check(&self) -> Option<Check> {
+        let is_first = !self.checking.swap(true, Ordering::AcqRel);
+        is_first.then(|| Check(Arc::clone(&self.checking)))
     }
 }
+
+/// A check of a connection. It ends when this is dropped, also with a runtime that is shut down.
+pub(super) struct Check(Arc<AtomicBool>);
+
+impl Drop for Check {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
+    }
+}
+
+/// How long a sign of life is waited for, at least and at most.
+const PATIENCE: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));

@@ -104,7 +104,7 @@ async fn ready(slot: &Slot, lost: oneshot::Sender<()>) -> Result<Connection, Bac
                 None => Ok(()),
             }
         });
-    let connection = Connection::new(open(&client, config).await.map_err(failed)?);
+    let connection = Connection::new(open(&client, config).await.map_err(failed)?, Duration::ZERO);
     connection.send(&redis::cmd("PING")).await.map_err(failed)?;
     expect_master(&connection).await?;
     for script in scripts::all() {

@@ -1,22 +1,23 @@
-//! Requests that are let in, and what it says about a server that they are given up.
+//! Requests that wait for a server, and what it means when callers give them up.
+//!
+//! A request that is given up says nothing by itself: clients hang up at any time, deadlines may be shorter than a round
+//! trip, and a process that was paused gives up requests whose replies lie in the socket. After several in a row the
+//! server is asked for a sign of life, and only its silence replaces the connection.
 
 use std::sync::Arc;
-use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::sync::SemaphorePermit;
 
 use super::connection::Connection;
 use super::slot::Slot;
-use crate::{BackendError, ErrorKind};
+use crate::{BackendError, ErrorKind, deadline};
 
-/// So many requests in a row that were given up while nothing came back, and the connection is replaced.
+/// After this many requests in a row that were given up without any reply, the server is sent a `PING`.
 const SILENT: u32 = 3;
 
-/// Who gives up earlier than that has said nothing about the server: clients hang up at any time.
-const PATIENCE: Duration = Duration::from_millis(10);
-
 impl Slot {
-    /// Lets a request in. It fails at once if there is no connection, or if too many requests wait already.
+    /// Admits a request. Fails immediately without a connection, or when too many requests wait already.
     pub(in crate::backend::redis) fn enter(self: &Arc<Self>) -> Result<Visit<'_>, BackendError> {
         let permit = self.in_flight.try_acquire().map_err(|_| {
             let text = format!("{} requests wait for Redis already", self.max_in_flight);
@@ -25,6 +26,26 @@ impl Slot {
         let connection = self.connection()?;
         let since = connection.age();
         Ok(Visit { slot: self, connection, since, over: false, _permit: permit })
+    }
+
+    /// Replaces a connection on which a `PING` is not answered either.
+    fn check(self: &Arc<Self>, connection: &Arc<Connection>) {
+        let Ok(runtime) = Handle::try_current() else { return };
+        let Some(check) = connection.begin_check() else { return };
+        let (slot, connection) = (Arc::clone(self), Arc::clone(connection));
+        runtime.spawn(async move {
+            let _check = check;
+            let ping = redis::cmd("PING");
+            match deadline::timeout(connection.patience(), connection.send(&ping)).await {
+                Ok(Ok(_)) => {}
+                // A server that refuses the command is there.
+                Ok(Err(error)) => drop(slot.heed(&connection, error)),
+                Err(_) => {
+                    let text = format!("Redis did not answer {SILENT} requests in a row, and then no PING");
+                    slot.lose(&connection, BackendError::new(ErrorKind::Timeout, text));
+                }
+            }
+        });
     }
 }
 
@@ -48,13 +69,11 @@ impl Visit<'_> {
 impl Drop for Visit<'_> {
     fn drop(&mut self) {
         let connection = &self.connection;
-        let waited = Duration::from_micros(connection.age().saturating_sub(self.since));
-        if self.over || connection.has_answered_since(self.since) || waited < PATIENCE {
+        if self.over || connection.has_answered_since(self.since) {
             return;
         }
         if connection.give_up() >= SILENT {
-            let text = format!("Redis did not answer {SILENT} requests in a row");
-            self.slot.lose(connection, BackendError::new(ErrorKind::Timeout, text));
+            self.slot.check(connection);
         }
     }
 }

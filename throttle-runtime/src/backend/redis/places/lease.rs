@@ -17,7 +17,7 @@ use crate::backend::redis::failure::nonsense;
 use crate::backend::redis::scripts::TAKE;
 use crate::backend::redis::servers::Servers;
 use crate::clock::Clock;
-use crate::{BackendError, ErrorKind, random};
+use crate::{BackendError, ErrorKind, deadline, random};
 
 /// Who is told whether there was a place.
 pub(super) type Asker = oneshot::Sender<Result<Option<Held>, BackendError>>;
@@ -103,7 +103,7 @@ impl Lease {
         let mut pause = self.length / 2;
         while timeout(pause, &mut *dropped).await.is_err() {
             // He has a place already, and nobody else has it: so however many there are.
-            let kept = timeout(PATIENCE.min(self.length / 8), self.take(u32::MAX)).await;
+            let kept = deadline::timeout(PATIENCE.min(self.length / 8), self.take(u32::MAX)).await;
             pause = if matches!(kept, Ok(Ok(_))) { self.length / 2 } else { self.length / 8 };
         }
     }
@@ -113,7 +113,7 @@ impl Lease {
         let begun = Instant::now();
         let mut pause = PAUSE;
         loop {
-            match timeout(PATIENCE, self.free()).await {
+            match deadline::timeout(PATIENCE, self.free()).await {
                 Ok(Ok(())) => return,
                 Ok(Err(error)) if error.kind() == ErrorKind::Closed => return,
                 _ => {}

@@ -1,0 +1,140 @@
+//! Deadlines that count the time in which this process runs.
+//!
+//! A process that is paused, by a CPU limit, a suspended machine or a blocking call on its only thread, finds its timers
+//! expired before it has read the replies that came meanwhile. A timer that fires late is evidence about this process
+//! and not about the store.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout_at};
+
+use crate::BackendError;
+
+/// A deadline is this many timers, one after the other. A pause costs the slice that it falls into.
+const SLICES: u32 = 4;
+
+/// The resolution of tokio's timers. It is also how long replies that have arrived have to be read after a deadline.
+const TICK: Duration = Duration::from_millis(1);
+
+/// Timers that are late by no more than this are the usual work of a scheduler.
+const LATE: Duration = Duration::from_millis(4);
+
+/// How many slices are not counted, at most: a process that is always late has to time out at some time.
+const MOST_LATE: u32 = SLICES;
+
+/// A future did not complete before its deadline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Elapsed {
+    limit: Duration,
+    /// Whether a timer was late, so that this says nothing about the store.
+    was_paused: bool,
+}
+
+/// Waits for a future for as long as `limit`, not counting pauses of this process.
+pub(crate) async fn timeout<F: Future>(limit: Duration, future: F) -> Result<F::Output, Elapsed> {
+    let mut future = pin!(future);
+    let slice = (limit / SLICES).max(TICK);
+    let (mut left, mut due, mut late) = (limit, Instant::now(), 0);
+    while !left.is_zero() {
+        let next = left.min(slice);
+        // A deadline that the clock cannot express never comes.
+        let Some(end) = due.checked_add(next) else { return Ok(future.await) };
+        if let Ok(answer) = timeout_at(end, future.as_mut()).await {
+            return Ok(answer);
+        }
+        if end.elapsed() > slice.max(LATE) && late < MOST_LATE {
+            (due, late) = (Instant::now(), late + 1);
+        } else {
+            (due, left) = (end, left - next);
+        }
+    }
+    // What has arrived is read before the deadline is believed: other tasks may have to pass it on.
+    let elapsed = Elapsed { limit, was_paused: late > 0 };
+    tokio::time::timeout(TICK, future).await.map_err(|_| elapsed)
+}
+
+/// Waits for a future for as long as `limit` by the clock, pauses included: for what others take for gone then.
+pub(crate) async fn timeout_by_clock<F: Future>(limit: Duration, future: F) -> Result<F::Output, Elapsed> {
+    let begun = Instant::now();
+    let is_late = || begun.elapsed() > limit.saturating_add(LATE + LATE);
+    tokio::time::timeout(limit, future).await.map_err(|_| Elapsed { limit, was_paused: is_late() })
+}
+
+impl From<Elapsed> for BackendError {
+    fn from(Elapsed { limit, was_paused }: Elapsed) -> Self {
+        if was_paused { Self::timeout_after_pause(limit) } else { Self::timeout(limit) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+    use std::thread;
+
+    use tokio::sync::oneshot;
+    use tokio::time::sleep;
+
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_millis(40);
+
+    fn is_after_pause(elapsed: Elapsed) -> bool {
+        elapsed.was_paused
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn f61_a_deadline_of_a_process_that_runs_is_that_deadline() {
+        for limit in [0, 1, 2, 5, 10, 100, 1_001].map(Duration::from_millis) {
+            let begun = Instant::now();
+            let elapsed = timeout(limit, pending::<()>()).await.expect_err("nobody answers");
+            let waited = begun.elapsed();
+            assert!(waited >= limit && waited <= limit + 3 * TICK, "{waited:?} for {limit:?}");
+            assert!(!is_after_pause(elapsed));
+        }
+        let answer = timeout(Duration::MAX, async {
+            sleep(Duration::from_secs(1_000_000)).await;
+            1
+        });
+        assert_eq!(answer.await, Ok(1));
+    }
+
+    /// What is sent by a task that runs after the pause, over several hops.
+    #[tokio::test]
+    async fn f61_what_arrives_after_a_pause_is_an_answer() {
+        for pause in [LIMIT * 2, LIMIT * 20] {
+            let (sender, receiver) = oneshot::channel();
+            let answer = tokio::spawn(timeout(LIMIT, receiver));
+            tokio::task::yield_now().await;
+            thread::sleep(pause);
+            tokio::spawn(async move {
+                sleep(LIMIT / 4).await;
+                sender.send(1)
+            });
+            assert_eq!(answer.await.expect("no panic"), Ok(Ok(1)));
+        }
+    }
+
+    #[tokio::test]
+    async fn f61_a_timeout_after_a_pause_says_so() {
+        let answer = tokio::spawn(timeout(LIMIT, pending::<()>()));
+        tokio::task::yield_now().await;
+        thread::sleep(LIMIT * 2);
+        let elapsed = answer.await.expect("no panic").expect_err("nobody answers");
+        assert!(is_after_pause(elapsed));
+        assert!(!BackendError::from(elapsed).is_evidence());
+    }
+
+    /// Otherwise a process that is short of time would wait for a dead server for ever.
+    #[tokio::test]
+    async fn f61_a_process_that_is_always_late_times_out() {
+        let answer = tokio::spawn(timeout(LIMIT, pending::<()>()));
+        let mut rounds = 0;
+        while !answer.is_finished() {
+            tokio::task::yield_now().await;
+            thread::sleep(LIMIT);
+            rounds += 1;
+            assert!(rounds < 100, "it does not end");
+        }
+    }
+}

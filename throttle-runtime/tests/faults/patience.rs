@@ -1,0 +1,99 @@
+//! Deadlines that are shorter than a round trip takes, or nearly so.
+
+use std::time::{Duration, Instant};
+
+use throttle_runtime::{Rate, Settings, Source, retry};
+use tokio::time::sleep;
+
+use crate::world::World;
+
+/// Generous: it is about whether a silent connection is replaced at all.
+const SOON: Duration = Duration::from_secs(5);
+
+/// Requests until the backend decides again: how many were admitted by it, and by the policy.
+async fn recovers(world: &World, settings: Settings) {
+    let (_registry, throttle) = world.server.throttle(world.proxy.port, settings).await;
+    let begun = Instant::now();
+    while !throttle.hit(0_u32).await.is_ok_and(|decision| decision.source() == Source::Backend) {
+        assert!(begun.elapsed() < SOON, "it does not begin well");
+    }
+    world.proxy.strand();
+    let begun = Instant::now();
+    loop {
+        let decision = throttle.hit(0_u32).await;
+        if begun.elapsed() > Duration::from_millis(1)
+            && decision.is_ok_and(|decision| decision.source() == Source::Backend)
+        {
+            break;
+        }
+        assert!(begun.elapsed() < SOON, "the silent connection is not replaced");
+        sleep(Duration::from_millis(1)).await;
+    }
+}
+
+fn settings(deadline: u64) -> Settings {
+    Settings::new().rate(Rate::per_day(100_000)).deadline(Duration::from_millis(deadline))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f30_a_silent_connection_is_replaced_whatever_the_deadline() {
+    for deadline in [1, 2, 5, 10, 50] {
+        recovers(&World::redis().await, settings(deadline).on_error("raise")).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f30_a_silent_connection_is_replaced_whatever_the_budget() {
+    for budget in [1, 2, 5] {
+        let settings = settings(100).on_error(retry(1)).budget(Duration::from_millis(budget));
+        recovers(&World::redis().await, settings).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f30_a_silent_node_is_replaced_whatever_the_deadline() {
+    for deadline in [1, 5] {
+        recovers(&World::cluster().await, settings(deadline).on_error("raise")).await;
+        recovers(&World::sentinel().await, settings(deadline).on_error("raise")).await;
+    }
+}
+
+/// Once the store is back, its rule holds again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f30_requests_are_not_let_in_for_ever_after_a_silence() {
+    let world = World::redis().await;
+    let settings = Settings::new().rate("10/min").deadline(Duration::from_millis(5)).on_error("allow");
+    let (_registry, throttle) = world.server.throttle(world.proxy.port, settings).await;
+    world.proxy.strand();
+    let (begun, mut by_store) = (Instant::now(), 0);
+    while by_store < 40 {
+        let decision = throttle.hit(1_u32).await.expect("a decision");
+        by_store += u32::from(decision.source() == Source::Backend);
+        assert!(begun.elapsed() < SOON, "the policy lets everything in");
+        sleep(Duration::from_millis(1)).await;
+    }
+    let (mut admitted, mut asked) = (0, 0);
+    while asked < 30 {
+        let decision = throttle.hit(1_u32).await.expect("a decision");
+        if decision.source() == Source::Backend {
+            (admitted, asked) = (admitted + u32::from(decision.is_allowed()), asked + 1);
+        }
+        assert!(begun.elapsed() < SOON * 4, "the policy lets everything in");
+    }
+    assert_eq!(admitted, 0, "ten in a minute were admitted before");
+}
+
+/// Callers that give up before any reply can be there cost a sign of life, and not the connection.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f30_deadlines_below_a_round_trip_do_not_cost_connections() {
+    let world = World::redis().await;
+    world.proxy.delay(Duration::from_millis(3));
+    let (_registry, throttle) = world.server.throttle(world.proxy.port, settings(1).on_error("raise")).await;
+    let connections = world.proxy.accepted();
+    for _ in 0..200 {
+        let _ = throttle.hit(0_u32).await;
+    }
+    let more = world.proxy.accepted() - connections;
+    // A machine that stands still may be late with a sign of life.
+    assert!(more <= 2, "{more} more connections");
+}

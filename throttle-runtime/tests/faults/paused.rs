@@ -1,0 +1,209 @@
+//! The process itself is paused: by a blocking call on its only thread, or by a signal as a CPU limit does it. That says
+//! nothing about the store.
+
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use throttle_runtime::breaker::State;
+use throttle_runtime::{
+    CircuitBreaker, Decision, Rate, Recovery, Registry, Settings, Source, Throttle, failover,
+};
+use tokio::runtime::{Builder, Runtime};
+use tokio::task::{JoinSet, yield_now};
+use tokio::time::{sleep, timeout};
+
+use crate::proxy::Proxy;
+use crate::server::Server;
+use crate::server_redis::Way;
+use crate::tally::DEADLINE;
+
+/// Longer than the deadline.
+const PAUSE: Duration = Duration::from_millis(150);
+
+/// How many requests wait meanwhile.
+const HITS: u32 = 20;
+
+/// Closed again after a minute only.
+const BREAKER: CircuitBreaker = CircuitBreaker::new().failure_threshold(5);
+
+const RECOVERY: Recovery = failover("memory", BREAKER);
+
+fn settings() -> Settings {
+    Settings::new().rate(Rate::per_day(1_000_000)).deadline(DEADLINE).on_error(RECOVERY)
+}
+
+/// A server and a way to it that go on while the process that uses them is paused.
+struct Outside {
+    runtime: Runtime,
+    proxy: Proxy,
+    server: Server,
+}
+
+impl Outside {
+    fn new(mut server: Server, delay: Duration) -> Self {
+        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+        let proxy = runtime.block_on(async { Proxy::before(server.port()) });
+        server.is_reached_by(proxy.port);
+        proxy.delay(delay);
+        Self { runtime, proxy, server }
+    }
+}
+
+impl Drop for Outside {
+    fn drop(&mut self) {
+        let _entered = self.runtime.enter();
+    }
+}
+
+async fn crowd(throttle: &Throttle) -> JoinSet<Decision> {
+    let mut hits = JoinSet::new();
+    for client in 0..HITS {
+        let throttle = throttle.clone();
+        hits.spawn(async move { throttle.hit(client).await.expect("a decision") });
+    }
+    // As many calls are sent as there are at a time.
+    for _ in 0..10 {
+        yield_now().await;
+    }
+    hits
+}
+
+fn expect_well(registry: &Registry, decisions: &[Decision]) {
+    let sources: Vec<_> = decisions.iter().map(Decision::source).collect();
+    assert!(sources.iter().all(|source| *source == Source::Backend), "{sources:?}");
+    let breakers = registry.breakers();
+    assert!(breakers.iter().all(|breaker| breaker.info().state == State::Closed), "{breakers:?}");
+    assert!(breakers.iter().all(|breaker| breaker.info().failures == 0), "{breakers:?}");
+}
+
+/// The runtime has one thread, which a request blocks while others wait for their replies.
+fn a_blocking_call_costs_nobody_a_decision(server: Server, delay: Duration, pause: Duration) {
+    let outside = Outside::new(server, delay);
+    let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let (registry, throttle) = outside.server.throttle(outside.proxy.port, settings()).await;
+        expect_well(&registry, &crowd(&throttle).await.join_all().await);
+        let connections = outside.proxy.accepted();
+        for _ in 0..5 {
+            let hits = crowd(&throttle).await;
+            thread::sleep(pause);
+            expect_well(&registry, &hits.join_all().await);
+        }
+        assert_eq!(outside.proxy.accepted(), connections, "the connection is of use");
+    });
+}
+
+/// Memcached takes a second for its clients' word that nothing comes: its pauses are longer.
+#[test]
+fn f61_a_blocking_call_is_not_taken_for_a_dead_redis() {
+    for (delay, pause) in [(2, PAUSE), (3, PAUSE), (0, PAUSE * 8)] {
+        a_blocking_call_costs_nobody_a_decision(
+            Server::redis(Way::Alone),
+            Duration::from_millis(delay),
+            pause,
+        );
+    }
+}
+
+#[test]
+fn f61_a_blocking_call_is_not_taken_for_a_dead_cluster_or_sentinel() {
+    for way in [Way::Cluster, Way::Sentinel] {
+        a_blocking_call_costs_nobody_a_decision(Server::redis(way), Duration::from_millis(2), PAUSE);
+    }
+}
+
+#[test]
+fn f61_a_blocking_call_is_not_taken_for_a_dead_memcached() {
+    for (delay, pause) in [(2, PAUSE), (0, PAUSE * 8)] {
+        a_blocking_call_costs_nobody_a_decision(Server::memcached(), Duration::from_millis(delay), pause);
+    }
+}
+
+/// Callers with a timeout of their own drop all decisions when they go on: that says nothing about the connection.
+#[test]
+fn f61_requests_that_are_dropped_after_a_pause_cost_no_connection() {
+    let outside = Outside::new(Server::redis(Way::Alone), Duration::from_millis(2));
+    let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let (registry, throttle) = outside.server.throttle(outside.proxy.port, settings()).await;
+        expect_well(&registry, &crowd(&throttle).await.join_all().await);
+        let connections = outside.proxy.accepted();
+        let mut hits = JoinSet::new();
+        for client in 0..HITS {
+            let throttle = throttle.clone();
+            hits.spawn(async move { timeout(DEADLINE / 2, throttle.hit(client)).await.is_ok() });
+        }
+        for _ in 0..10 {
+            yield_now().await;
+        }
+        thread::sleep(PAUSE);
+        hits.join_all().await;
+        // Longer than any sign of life is waited for after a handshake without delay.
+        sleep(DEADLINE * 2).await;
+        expect_well(&registry, &crowd(&throttle).await.join_all().await);
+        assert_eq!(outside.proxy.accepted(), connections, "the connection is of use");
+    });
+}
+
+/// How the test's own program is told that it is the one that is paused, and where the server is.
+const CHILD: &str = "F61_PORT";
+
+/// Not a test by itself: the process that is stopped below.
+#[test]
+fn f61_child() {
+    let Ok(port) = std::env::var(CHILD) else { return };
+    let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let redis = throttle_runtime::backend::Redis::builder(&format!("redis://127.0.0.1:{port}"));
+        let redis = redis.remember_denied(false).build().expect("a backend");
+        let registry =
+            throttle_runtime::registry().backend("store", redis).build().await.expect("a registry");
+        let throttle = registry.create("limit", settings().backend("store")).expect("a throttle");
+        let (begun, mut clients) = (Instant::now(), JoinSet::new());
+        for client in 0..HITS {
+            let throttle = throttle.clone();
+            clients.spawn(async move {
+                let mut others = 0;
+                while begun.elapsed() < Duration::from_secs(2) {
+                    let decision = throttle.hit(client).await.expect("a decision");
+                    others += u32::from(decision.source() != Source::Backend);
+                }
+                others
+            });
+        }
+        let others: u32 = clients.join_all().await.into_iter().sum();
+        println!("by others: {others}; breakers: {:?}", registry.breakers());
+        assert_eq!(others, 0, "{:?}", registry.breakers());
+        expect_well(&registry, &[]);
+    });
+}
+
+#[test]
+fn f61_a_process_that_is_stopped_and_goes_on_is_decided_by_redis() {
+    let server = crate::server_redis::Server::start();
+    let child = Command::new(std::env::current_exe().expect("this program"))
+        .args(["--exact", "paused::f61_child", "--nocapture"])
+        .env(CHILD, server.port.to_string())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the process");
+    let signal = |signal: &str| {
+        let status = Command::new("kill").args([signal, &child.id().to_string()]).status();
+        assert!(status.expect("kill").success());
+    };
+    let begun = Instant::now();
+    while server.calls("evalsha") < 100 {
+        assert!(begun.elapsed() < Duration::from_secs(20), "the process does not begin");
+        thread::sleep(Duration::from_millis(5));
+    }
+    for _ in 0..3 {
+        signal("-STOP");
+        thread::sleep(Duration::from_millis(250));
+        signal("-CONT");
+        thread::sleep(Duration::from_millis(100));
+    }
+    let output = child.wait_with_output().expect("an end");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success() && said.contains("by others: 0"), "{said}");
+}
