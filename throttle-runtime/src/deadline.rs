@@ -4,6 +4,7 @@
 //! expired before it has read the replies that came meanwhile. A timer that fires late is evidence about this process
 //! and not about the store.
 
+use std::cell::Cell;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -31,27 +32,56 @@ pub(crate) struct Elapsed {
     was_paused: bool,
 }
 
+thread_local! {
+    /// Whether a future is being dropped because its deadline has passed.
+    static EXPIRING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether what is being dropped was given up by its deadline, and not by a caller that hung up.
+pub(crate) fn is_expiring() -> bool {
+    EXPIRING.get()
+}
+
 /// Waits for a future for as long as `limit`, not counting pauses of this process.
 pub(crate) async fn timeout<F: Future>(limit: Duration, future: F) -> Result<F::Output, Elapsed> {
-    let mut future = pin!(future);
+    let mut future = pin!(Some(future));
     let slice = (limit / SLICES).max(TICK);
     let (mut left, mut due, mut late) = (limit, Instant::now(), 0);
-    while !left.is_zero() {
+    while !left.is_zero()
+        && let Some(future) = future.as_mut().as_pin_mut()
+    {
         let next = left.min(slice);
         // A deadline that the clock cannot express never comes.
         let Some(end) = due.checked_add(next) else { return Ok(future.await) };
-        if let Ok(answer) = timeout_at(end, future.as_mut()).await {
+        if let Ok(answer) = timeout_at(end, future).await {
             return Ok(answer);
         }
         if end.elapsed() > slice.max(LATE) && late < MOST_LATE {
             (due, late) = (Instant::now(), late + 1);
         } else {
-            (due, left) = (end, left - next);
+            (due, left) = (end, left.saturating_sub(next));
         }
     }
     // What has arrived is read before the deadline is believed: other tasks may have to pass it on.
-    let elapsed = Elapsed { limit, was_paused: late > 0 };
-    tokio::time::timeout(TICK, future).await.map_err(|_| elapsed)
+    if let Some(future) = future.as_mut().as_pin_mut()
+        && let Ok(answer) = tokio::time::timeout(TICK, future).await
+    {
+        return Ok(answer);
+    }
+    let was_paused = late > 0;
+    EXPIRING.set(!was_paused);
+    let _expiring = Expiring;
+    future.set(None);
+    Err(Elapsed { limit, was_paused })
+}
+
+/// Ends the dropping of a future, also if that panics.
+struct Expiring;
+
+impl Drop for Expiring {
+    fn drop(&mut self) {
+        EXPIRING.set(false);
+    }
 }
 
 /// Waits for a future for as long as `limit` by the clock, pauses included: for what others take for gone then.

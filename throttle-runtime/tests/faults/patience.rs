@@ -97,3 +97,16 @@ async fn f30_deadlines_below_a_round_trip_do_not_cost_connections() {
     // A machine that stands still may be late with a sign of life.
     assert!(more <= 2, "{more} more connections");
 }
+
+/// Callers of the backend itself may have deadlines of their own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f30_a_silent_connection_is_replaced_whatever_makes_callers_give_up() {
+    let world = World::redis().await;
+    world.proxy.strand();
+    let (begun, connections) = (Instant::now(), world.proxy.accepted());
+    while world.proxy.accepted() == connections {
+        let _ = tokio::time::timeout(Duration::from_millis(1), world.throttle.hit(0_u32)).await;
+        assert!(begun.elapsed() < SOON, "the silent connection is not replaced");
+    }
+    world.recovers().await;
+}

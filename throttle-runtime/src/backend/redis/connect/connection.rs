@@ -18,8 +18,8 @@ pub(in crate::backend::redis) struct Connection {
     silent: AtomicU32,
     /// Whether a task waits for a sign of life.
     checking: Arc<AtomicBool>,
-    /// How long that task waits.
-    patience: Duration,
+    /// How long the last step of the handshake took.
+    round_trip: Duration,
     /// Where requests that are decided together meet.
     pub(in crate::backend::redis) lanes: Lanes,
 }
@@ -27,14 +27,13 @@ pub(in crate::backend::redis) struct Connection {
 impl Connection {
     /// A connection whose last handshake step took that long.
     pub(super) fn new(multiplexed: MultiplexedConnection, round_trip: Duration) -> Self {
-        let (least, most) = PATIENCE;
         Self {
             multiplexed,
             born: Instant::now(),
             answered: AtomicU64::new(0),
             silent: AtomicU32::new(0),
             checking: Arc::default(),
-            patience: round_trip.saturating_mul(4).clamp(least, most),
+            round_trip,
             lanes: Lanes::default(),
         }
     }
@@ -76,9 +75,10 @@ impl Connection {
         self.silent.fetch_add(1, Ordering::Relaxed).saturating_add(1)
     }
 
-    /// How long a server may take for its sign of life: several times as long as when it was connected to.
-    pub(super) const fn patience(&self) -> Duration {
-        self.patience
+    /// How long a server may take for its sign of life: several times as long as when it was connected to, and at
+    /// least that long.
+    pub(super) fn patience(&self, least: Duration) -> Duration {
+        self.round_trip.saturating_mul(4).clamp(least, PATIENCE)
     }
 
     /// Reserves the check of this connection, unless one is under way.
@@ -97,5 +97,5 @@ impl Drop for Check {
     }
 }
 
-/// How long a sign of life is waited for, at least and at most.
-const PATIENCE: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
+/// How long a sign of life is waited for at most.
+const PATIENCE: Duration = Duration::from_secs(1);

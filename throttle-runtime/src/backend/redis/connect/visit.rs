@@ -5,6 +5,7 @@
 //! server is asked for a sign of life, and only its silence replaces the connection.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::SemaphorePermit;
@@ -15,6 +16,13 @@ use crate::{BackendError, ErrorKind, deadline};
 
 /// After this many requests in a row that were given up without any reply, the server is sent a `PING`.
 const SILENT: u32 = 3;
+
+/// A caller that hangs up after this time has waited for the server, whatever made it hang up.
+const LONG: Duration = Duration::from_millis(10);
+
+/// How long a sign of life is waited for, at least: after deadlines, and after callers that hung up early.
+const PATIENCE: Duration = Duration::from_millis(20);
+const PATIENCE_WITH_CALLERS: Duration = Duration::from_millis(250);
 
 impl Slot {
     /// Admits a request. Fails immediately without a connection, or when too many requests wait already.
@@ -29,14 +37,14 @@ impl Slot {
     }
 
     /// Replaces a connection on which a `PING` is not answered either.
-    fn check(self: &Arc<Self>, connection: &Arc<Connection>) {
+    fn check(self: &Arc<Self>, connection: &Arc<Connection>, patience: Duration) {
         let Ok(runtime) = Handle::try_current() else { return };
         let Some(check) = connection.begin_check() else { return };
         let (slot, connection) = (Arc::clone(self), Arc::clone(connection));
         runtime.spawn(async move {
             let _check = check;
             let ping = redis::cmd("PING");
-            match deadline::timeout(connection.patience(), connection.send(&ping)).await {
+            match deadline::timeout(connection.patience(patience), connection.send(&ping)).await {
                 Ok(Ok(_)) => {}
                 // A server that refuses the command is there.
                 Ok(Err(error)) => drop(slot.heed(&connection, error)),
@@ -72,8 +80,10 @@ impl Drop for Visit<'_> {
         if self.over || connection.has_answered_since(self.since) {
             return;
         }
+        let waited = Duration::from_micros(connection.age().saturating_sub(self.since));
+        let is_evidence = deadline::is_expiring() || waited >= LONG;
         if connection.give_up() >= SILENT {
-            self.slot.check(connection);
+            self.slot.check(connection, if is_evidence { PATIENCE } else { PATIENCE_WITH_CALLERS });
         }
     }
 }
