@@ -14,8 +14,8 @@ use axum::routing::get as route;
 use common::{Broken, events, get, number, seconds, service, status, text};
 use throttle::backend::{Backend, Charge, Mode, Reply, Verdict};
 use throttle::{
-    BackendError, ErrorKind, Failure, Hit, OnError, Reaction, Registry, Settings, Soon, Source, registry,
-    throttle,
+    BackendError, ErrorKind, Failure, Hit, ManualClock, OnError, Quota, Reaction, Registry, Settings, Soon,
+    Source, registry, throttle,
 };
 use tracing::Level;
 
@@ -279,4 +279,138 @@ async fn a_raised_error_reaches_a_program_as_an_error() {
     let error = throttle.hit(Hit::new("a")).await.expect_err("raised");
     assert_eq!(error.to_string(), "the store is gone");
     assert_eq!(throttle.counts().raised, 1);
+}
+
+/// A backend that fails with an error of its own, of one kind after the other.
+#[derive(Debug, Default)]
+struct Failing {
+    kinds: Vec<ErrorKind>,
+    decisions: AtomicUsize,
+    /// Whether decisions work, so that only refunds fail.
+    decides: bool,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("no connection from the pool")]
+struct Pool(#[source] std::io::Error);
+
+impl Failing {
+    fn error(&self) -> BackendError {
+        let kind = self.kinds[self.decisions.fetch_add(1, Ordering::SeqCst) % self.kinds.len()];
+        BackendError::with_source(
+            kind,
+            "the store failed",
+            Pool(std::io::Error::other("certificate expired")),
+        )
+    }
+}
+
+impl Backend for Failing {
+    fn decide<'a>(&'a self, charges: &'a [Charge<'a>], _: Mode) -> Reply<'a, Verdict> {
+        if self.decides {
+            let quotas: Vec<_> = charges.iter().map(|charge| Quota::allowed(charge.rates[0], 1)).collect();
+            return Soon::now(Ok(Verdict::new(quotas, 0)));
+        }
+        Soon::now(Err(self.error()))
+    }
+
+    fn refund<'a>(&'a self, _: &'a [Charge<'a>], _: u64) -> Reply<'a, ()> {
+        Soon::now(Err(self.error()))
+    }
+
+    fn reset(&self) -> Reply<'_, ()> {
+        Soon::now(Ok(()))
+    }
+}
+
+async fn failing(backend: Failing) -> (Registry, ManualClock) {
+    let clock = ManualClock::new();
+    let declared = registry().backend("memory", backend).clock(clock.clone());
+    (declared.build().await.expect("a registry"), clock)
+}
+
+fn omitted(lines: &[String]) -> Vec<Option<u64>> {
+    let field =
+        |line: &String| line.split_whitespace().find_map(|part| part.strip_prefix("omitted=")?.parse().ok());
+    lines.iter().map(field).collect()
+}
+
+#[tokio::test]
+async fn f33_failures_are_logged_once_per_second_and_kind() {
+    events::listen();
+    let kinds = vec![ErrorKind::Connection, ErrorKind::Timeout];
+    let (registry, clock) = failing(Failing { kinds, ..Failing::default() }).await;
+    let app = service(Router::new().route("/", route(open)), &registry);
+    for _ in 0..500 {
+        assert_eq!(status(&app, "/").await, StatusCode::OK);
+    }
+    assert_eq!(omitted(&events::seen(Level::WARN)), [None, None], "the first of each kind");
+    clock.advance(Duration::from_micros(999_999));
+    assert_eq!(status(&app, "/").await, StatusCode::OK);
+    assert_eq!(events::seen(Level::WARN).len(), 2);
+    clock.advance(Duration::from_micros(1));
+    for _ in 0..500 {
+        assert_eq!(status(&app, "/").await, StatusCode::OK);
+    }
+    assert_eq!(omitted(&events::seen(Level::WARN)[2..]), [Some(249), Some(250)], "one more of each kind");
+}
+
+#[tokio::test]
+async fn f33_failed_fallbacks_and_denials_by_policy_are_logged_once_per_second() {
+    for on_error in ["raise", "throttle"] {
+        events::listen();
+        let (registry, _) = failing(Failing { kinds: vec![ErrorKind::Store], ..Failing::default() }).await;
+        let throttle =
+            registry.create("imports", Settings::new().rate("5/min").on_error(on_error)).expect("one");
+        for _ in 0..100 {
+            let _ = throttle.hit("a").await;
+        }
+        assert_eq!(events::seen(Level::WARN).len(), 1, "{on_error}");
+    }
+    events::listen();
+    let backend = Failing { kinds: vec![ErrorKind::Store], ..Failing::default() };
+    let registry = registry().backend("store", backend).build().await.expect("a registry");
+    let settings = Settings::new().rate("50/min").backend("store").on_error(throttle::fallback("memory"));
+    let throttle = registry.create("imports", settings).expect("one");
+    for _ in 0..20 {
+        assert!(throttle.hit("a").await.expect("decided").is_allowed());
+    }
+    assert_eq!(events::seen(Level::WARN).len(), 1);
+}
+
+#[throttle(rate = "5000/min", charge_when = |_: &axum::http::response::Parts| false)]
+async fn free() {}
+
+#[tokio::test]
+async fn f33_failed_refunds_are_logged_once_per_second() {
+    events::listen();
+    let (registry, _) =
+        failing(Failing { kinds: vec![ErrorKind::Store], decides: true, ..Failing::default() }).await;
+    let app = service(Router::new().route("/", route(free)), &registry);
+    for _ in 0..20 {
+        assert_eq!(status(&app, "/").await, StatusCode::OK);
+        tokio::task::yield_now().await;
+    }
+    registry.close().await.expect("all refunds are over");
+    let [line] = &events::seen(Level::WARN)[..] else { panic!("one line: {:?}", events::seen(Level::WARN)) };
+    assert!(line.contains("the store failed: no connection from the pool: certificate expired"), "{line}");
+}
+
+#[tokio::test]
+async fn f34_the_event_and_the_error_of_raise_have_the_whole_chain() {
+    events::listen();
+    let (registry, _) = failing(Failing { kinds: vec![ErrorKind::Store], ..Failing::default() }).await;
+    let app = service(Router::new().route("/", route(raising)), &registry);
+    let answer = get(&app, "/").await;
+    assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    let raised = answer.extensions().get::<BackendError>().expect("the error, for a layer that logs");
+    let (mut causes, mut cause) = (Vec::new(), Some(raised as &dyn Error));
+    while let Some(error) = cause {
+        causes.push(error.to_string());
+        cause = error.source();
+    }
+    let expected = ["the store failed", "no connection from the pool", "certificate expired"];
+    assert_eq!(causes, expected);
+    let [line] = &events::seen(Level::WARN)[..] else { panic!("one line") };
+    assert!(line.contains(&format!("error={}", expected.join(": "))), "{line}");
 }

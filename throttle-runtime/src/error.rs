@@ -5,6 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::error_chain::chain;
+
 /// A backend could not decide. What becomes of the request is the [`OnError`](crate::OnError) policy's
 /// business.
 ///
@@ -43,6 +45,23 @@ pub enum ErrorKind {
     BreakerOpen,
     /// There is no throttle to ask: the registry in charge cannot make that of a [`Static`](crate::Static).
     Misconfigured,
+}
+
+impl ErrorKind {
+    /// All kinds, in their order.
+    #[cfg(test)]
+    pub(crate) const ALL: [Self; Self::COUNT] = [
+        Self::Connection,
+        Self::Timeout,
+        Self::Store,
+        Self::Closed,
+        Self::Plugin,
+        Self::BreakerOpen,
+        Self::Misconfigured,
+    ];
+
+    /// How many kinds there are.
+    pub(crate) const COUNT: usize = Self::Misconfigured as usize + 1;
 }
 
 impl BackendError {
@@ -89,11 +108,7 @@ impl BackendError {
 
     /// This error of a second backend, after that of the first one.
     pub(crate) fn after(self, first: Self) -> Self {
-        let message = match self.source() {
-            Some(source) => format!("{self}: {source}"),
-            None => self.to_string(),
-        };
-        Self::with_source(self.kind(), message, first)
+        Self::with_source(self.kind(), chain(&self), first)
     }
 
     /// Whether it is certain that the failed request charged nobody.

@@ -14,6 +14,7 @@ mod deadline;
 mod decision;
 pub mod effective;
 mod error;
+mod error_chain;
 #[cfg(test)]
 #[path = "../tests/events/mod.rs"]
 mod events;
@@ -24,6 +25,7 @@ mod hit;
 mod http;
 mod in_flight;
 pub mod key;
+mod log_limit;
 mod network;
 pub mod outcome;
 pub mod plug;

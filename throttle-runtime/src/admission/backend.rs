@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use smallvec::SmallVec;
+use tracing::field::display;
 
 use super::{Charged, Ticket};
 use crate::backend::{Backend, Charge, Mode, Verdict};
 use crate::deadline;
+use crate::error_chain::chain;
 use crate::failure::Standby;
 use crate::{BackendError, ErrorKind, Quotas, Rate, Soon};
 
@@ -77,8 +79,12 @@ pub(super) fn checked(charges: &[Charge<'_>], verdict: Verdict) -> Result<Verdic
 pub(super) async fn refund(ticket: &Ticket<'_>, charged: Charged) -> bool {
     let answer = give_back(ticket, charged).await;
     if let Err(error) = &answer {
-        let (uid, backend) = (ticket.throttle.uid(), &*ticket.policy.primary.name);
-        tracing::warn!(target: "throttle", uid, backend, %error, "a charge could not be given back");
+        let primary = &ticket.policy.primary;
+        if let Some(omitted) = primary.logs.refunds.admit(error.kind(), ticket.now()) {
+            let (uid, backend, error, omitted) =
+                (ticket.throttle.uid(), &*primary.name, display(chain(error)), omitted.field());
+            tracing::warn!(target: "throttle", uid, backend, error, omitted, "a charge could not be refunded");
+        }
     }
     answer.is_ok()
 }

@@ -1,6 +1,9 @@
 //! What the policy makes of a backend's error.
 
+use tracing::field::display;
+
 use super::Ticket;
+use crate::error_chain::chain;
 use crate::failure::{Details, Failure, OnError, Reaction};
 use crate::plug::Head;
 use crate::{BackendError, Decision, Source};
@@ -36,8 +39,11 @@ pub(super) async fn react(
     })
 }
 
+/// Logs the failure of a decision with all of its causes, and what was done: at most once per second for each kind.
 pub(super) fn warn(ticket: &Ticket<'_>, error: &BackendError, reaction: &'static str) {
-    let (uid, backend) = (ticket.throttle.uid(), &*ticket.policy.primary.name);
-    let source = std::error::Error::source(error).map(tracing::field::display);
-    tracing::warn!(target: "throttle", uid, backend, %error, source, reaction, "the backend failed");
+    let primary = &ticket.policy.primary;
+    let Some(omitted) = primary.logs.failures.admit(error.kind(), ticket.now()) else { return };
+    let (uid, backend, error, omitted) =
+        (ticket.throttle.uid(), &*primary.name, display(chain(error)), omitted.field());
+    tracing::warn!(target: "throttle", uid, backend, error, reaction, omitted, "the backend failed");
 }

@@ -10,6 +10,7 @@ use super::{Admission, Charged, Decided, Ticket};
 use crate::backend::{Charge, Mode};
 use crate::counters::Event;
 use crate::http::passed;
+use crate::log_limit::LogLimit;
 use crate::{Decision, Quotas};
 
 /// The response with what the decisions say about the limits, and settled.
@@ -62,7 +63,11 @@ impl Admission<'static> {
 
     fn give_back_later(self, waived: Waived) {
         let Ok(runtime) = Handle::try_current() else {
-            tracing::warn!(target: "throttle", "charges are not given back, as there is no runtime to do so");
+            static NO_RUNTIME: LogLimit = LogLimit::new();
+            if let Some(omitted) = NO_RUNTIME.admit_now() {
+                let omitted = omitted.field();
+                tracing::warn!(target: "throttle", omitted, "charges are not refunded: the response was made outside of a tokio runtime");
+            }
             return;
         };
         let under_way = self.tickets.first().and_then(|ticket| ticket.throttle.common().under_way.begin());

@@ -38,9 +38,18 @@ impl Retry {
         if self.jitter { random::part(longest) } else { longest }
     }
 
-    /// All waits added up, at the longest.
+    /// The sum of all waits, at the longest.
     pub(crate) fn waits(&self) -> Duration {
-        (0..self.max).map(|retry| self.longest(retry)).fold(Duration::ZERO, Duration::saturating_add)
+        let mut sum = Duration::ZERO;
+        for retry in 0..self.max {
+            let wait = self.longest(retry);
+            // From a wait that no longer grows, all others are as long: a loop over all of them could take seconds.
+            if wait == self.longest(retry.saturating_add(1)) {
+                return sum.saturating_add(wait.saturating_mul(self.max - retry));
+            }
+            sum = sum.saturating_add(wait);
+        }
+        sum
     }
 
     fn longest(&self, retry: u32) -> Duration {
@@ -73,6 +82,38 @@ mod tests {
         assert_eq!(Retry::new(3).waits(), Duration::from_millis(700));
         assert_eq!(millis(Retry { multiplier: 1, ..Retry::new(3) }), [100, 100, 100]);
         assert_eq!(Retry::new(60).wait(59), Duration::from_secs(60));
+    }
+
+    /// Wall time is not measured: a loop over all retries would not end within the time limit of the test suite.
+    #[test]
+    fn f38_any_number_of_retries_settles_in_a_few_steps() {
+        let of = |multiplier, delay| {
+            let retry = Retry { multiplier, delay: Duration::from_nanos(delay), ..Retry::new(u32::MAX) };
+            // A loop over all retries takes seconds for each of these.
+            (0..50).map(|_| retry.waits()).last()
+        };
+        let most = u64::from(u32::MAX);
+        let (second, day) = (1_000_000_000, 86_400_000_000_000);
+        assert_eq!(of(1, second), Some(Duration::from_secs(most)));
+        assert_eq!(of(2, 0), Some(Duration::ZERO));
+        assert_eq!(of(2, second), Some(Duration::from_secs(63 + (most - 6) * 60)));
+        assert_eq!(of(u32::MAX, 1), Some(Duration::from_nanos(1 + most * (most - 1))));
+        assert_eq!(of(7, day), Some(Duration::from_secs(86_400 * most)), "a longer delay stays what it is");
+        assert_eq!(of(3, 100_000_000).map(|waits| waits.as_secs()), Some((most - 6) * 60 + 36));
+    }
+
+    /// The sum in steps and the sum of all waits are the same number.
+    #[test]
+    fn f38_the_sum_is_that_of_all_waits() {
+        for multiplier in [1, 2, 3, 10, 1_000, u32::MAX] {
+            for delay in [0, 1, 999, 1_000_000, 59_999_999_999, 60_000_000_000, 61_000_000_000] {
+                for max in 0..80 {
+                    let retry = Retry { multiplier, delay: Duration::from_nanos(delay), ..Retry::new(max) };
+                    let all = (0..max).map(|retry_number| retry.longest(retry_number)).sum();
+                    assert_eq!(retry.waits(), all, "{retry:?}");
+                }
+            }
+        }
     }
 
     #[test]

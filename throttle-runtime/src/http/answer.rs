@@ -1,9 +1,12 @@
 //! The answers to requests that do not go on, for any body that is made of text.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Response, StatusCode};
 
 use super::fields::Report;
+use crate::log_limit::LogLimit;
 use crate::throttled::message;
 use crate::{BackendError, ConfigError};
 
@@ -28,11 +31,23 @@ pub(crate) fn failed<B: From<String>>(error: BackendError) -> Response<B> {
 
 /// The same for a throttle that there is none of.
 pub(crate) fn misconfigured<B: From<String>>(error: ConfigError) -> Response<B> {
-    tracing::error!(target: "throttle", %error, "a handler has no working throttle");
+    log_misconfigured(&error, "a handler has no working throttle");
     let sentence = "the rate limiter is misconfigured".to_owned();
     let mut response = text(StatusCode::INTERNAL_SERVER_ERROR, sentence);
     response.extensions_mut().insert(error);
     response
+}
+
+/// Logs a throttle that does not work: at most once per second for each error, as every request meets it.
+pub(crate) fn log_misconfigured(error: &ConfigError, message: &'static str) {
+    static LIMITS: [LogLimit; 16] = [const { LogLimit::new() }; 16];
+    let mut hasher = DefaultHasher::new();
+    error.problems().hash(&mut hasher);
+    let at = usize::try_from(hasher.finish() % LIMITS.len() as u64).unwrap_or_default();
+    if let Some(omitted) = LIMITS[at].admit_now() {
+        let omitted = omitted.field();
+        tracing::error!(target: "throttle", %error, omitted, "{message}");
+    }
 }
 
 fn text<B: From<String>>(status: StatusCode, body: String) -> Response<B> {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::{Common, Declared, LIFECYCLE, Member, Registry, report};
 use crate::backend::{Backend, Memory};
+use crate::error_chain::chain;
 use crate::http::ProxyHeader;
 use crate::http::client::Clients;
 use crate::settings::MEMORY;
@@ -200,15 +201,12 @@ impl Registry {
         let mut problems = Vec::new();
         for member in self.declared().distinct_backends() {
             if let Err(error) = member.prepare_or_wait(LIFECYCLE).await {
-                let problem = format!(
-                    "the backend \"{}\" cannot be initialised: {}",
-                    member.name,
-                    report::chain(&error)
-                );
+                let problem =
+                    format!("the backend \"{}\" cannot be initialised: {}", member.name, chain(&error));
                 if required {
                     problems.push(problem);
                 } else {
-                    tracing::warn!(target: "throttle", backend = &*member.name, %error, "the backend cannot be initialised yet");
+                    tracing::warn!(target: "throttle", backend = &*member.name, error = chain(&error), "the backend cannot be initialised yet");
                 }
             }
         }

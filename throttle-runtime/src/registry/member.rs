@@ -8,6 +8,7 @@ use tokio::sync::{Mutex, MutexGuard};
 
 use crate::admission::within;
 use crate::backend::Backend;
+use crate::log_limit::LogLimits;
 use crate::{BackendError, ErrorKind, deadline};
 
 /// A backend by one of its names. All names of one backend know together whether it was initialised.
@@ -16,6 +17,22 @@ pub(crate) struct Member {
     pub(crate) name: Arc<str>,
     pub(crate) backend: Arc<dyn Backend>,
     readiness: Arc<Readiness>,
+    pub(crate) logs: Arc<BackendLogs>,
+}
+
+/// Limits what is logged about a backend.
+#[derive(Debug)]
+pub(crate) struct BackendLogs {
+    /// Decisions that failed.
+    pub(crate) failures: LogLimits,
+    /// Refunds that failed.
+    pub(crate) refunds: LogLimits,
+}
+
+impl BackendLogs {
+    const fn new() -> Self {
+        Self { failures: LogLimits::new(), refunds: LogLimits::new() }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -27,7 +44,7 @@ struct Readiness {
 
 impl Member {
     pub(crate) fn new(name: &str, backend: Arc<dyn Backend>) -> Self {
-        Self { name: Arc::from(name), backend, readiness: Arc::default() }
+        Self { name: Arc::from(name), backend, readiness: Arc::default(), logs: Arc::new(BackendLogs::new()) }
     }
 
     pub(crate) fn is(&self, other: &Self) -> bool {
@@ -36,7 +53,7 @@ impl Member {
 
     /// The same backend by this member's name.
     pub(crate) fn named_after(self, other: &Self) -> Self {
-        Self { readiness: Arc::clone(&other.readiness), ..self }
+        Self { readiness: Arc::clone(&other.readiness), logs: Arc::clone(&other.logs), ..self }
     }
 
     /// Initialises the backend if nobody has. Whoever comes while another one is at it does not wait for that.

@@ -1,7 +1,6 @@
 //! The check of a whole program against its registry.
 
 use std::collections::BTreeMap;
-use std::error::Error;
 use std::sync::Arc;
 
 use super::{Declared, Member, Registry, place};
@@ -152,16 +151,4 @@ pub(super) fn unknown_overrides<'u>(uids: impl Iterator<Item = &'u String>) -> V
 
 fn common_prefix(a: &str, b: &str) -> usize {
     a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count()
-}
-
-/// An error and what it came from, in one line.
-pub(super) fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        source = error.source();
-    }
-    text
 }

@@ -3,6 +3,8 @@
 use std::error::Error;
 use std::fmt;
 
+use crate::error_chain::chain;
+
 /// What is wrong with a subject, in a sentence.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Violation(String);
@@ -24,13 +26,7 @@ impl Violation {
 /// No property lets a call fail.
 impl<E: Error> From<E> for Violation {
     fn from(error: E) -> Self {
-        let mut sentence = format!("a call failed: {error}");
-        let mut source = error.source();
-        while let Some(error) = source {
-            sentence = format!("{sentence}: {error}");
-            source = error.source();
-        }
-        Self(sentence)
+        Self(format!("a call failed: {}", chain(&error)))
     }
 }
 

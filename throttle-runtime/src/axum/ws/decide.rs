@@ -4,6 +4,7 @@ use axum::extract::ws::close_code;
 
 use super::{Returned, Socket};
 use crate::admission::{self, Drawn, Rejection, Stop, Told};
+use crate::http::answer::log_misconfigured;
 use crate::{BackendError, ErrorKind, Key, Refused, Site, Throttled};
 
 /// Why a message does not reach the body of its function.
@@ -36,7 +37,7 @@ pub async fn decide<S: Send + Sync + 'static, const N: usize>(
         }
         Rejection::Stopped(stop) => Denial::Undecided(refused(stop).into()),
         Rejection::Misconfigured(error) => {
-            tracing::error!(target: "throttle", %error, "messages have no working throttle");
+            log_misconfigured(&error, "messages have no working throttle");
             Denial::Undecided(error.into())
         }
     })

@@ -10,8 +10,12 @@ use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
+use tracing::field::display;
+
 use super::connection::{Answer, IN_FLIGHT, Request, Up};
 use super::protocol::Reply;
+use crate::error_chain::chain;
+use crate::log_limit::LogLimit;
 use crate::random;
 
 const CONNECT: Duration = Duration::from_secs(1);
@@ -25,7 +29,7 @@ const PAUSES: [Duration; 2] = [Duration::from_millis(20), Duration::from_secs(1)
 
 /// Connects, serves and connects again, until nobody holds the other end.
 pub(super) async fn keep_up(address: String, mut queue: mpsc::Receiver<Request>, status: watch::Sender<Up>) {
-    let mut pause = PAUSES[0];
+    let (mut pause, lost) = (PAUSES[0], LogLimit::new());
     loop {
         let error = match connect(&address).await {
             Ok(stream) => {
@@ -37,7 +41,10 @@ pub(super) async fn keep_up(address: String, mut queue: mpsc::Receiver<Request>,
             }
             Err(error) => error,
         };
-        tracing::warn!(target: "throttle", backend = "memcached", %error, "no connection");
+        if let Some(omitted) = lost.admit_now() {
+            let (error, omitted) = (display(chain(&error)), omitted.field());
+            tracing::warn!(target: "throttle", backend = "memcached", address, error, omitted, "Memcached is unreachable");
+        }
         status.send_replace(Up::No(Arc::new(error)));
         // Who asked meanwhile has waited for nothing.
         while queue.try_recv().is_ok() {}

@@ -5,6 +5,7 @@ use super::patience::Patience;
 use super::record::{Hold, Record};
 use super::transaction::A_WHILE;
 use super::{Store, name};
+use crate::log_limit::LogLimit;
 use crate::random;
 use crate::{BackendError, ErrorKind};
 
@@ -70,7 +71,11 @@ impl<S: Store> Client<S> {
             self.swap_record(&name, &mark, &record, self.clock.now()).await
         };
         if let Ok(false) = freed {
-            tracing::warn!(target: "throttle", "a lock ended before the decision under it did");
+            static ENDED: LogLimit = LogLimit::new();
+            if let Some(omitted) = ENDED.admit_now() {
+                let omitted = omitted.field();
+                tracing::warn!(target: "throttle", omitted, "a lock ended before the decision under it did");
+            }
         }
     }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::digits;
+use crate::log_limit::LogLimit;
 use crate::strategy::State;
 
 /// What is stored under one key: the states of all limits of one identity, and who is about to change them.
@@ -37,11 +38,15 @@ impl Hold {
 }
 
 impl Record {
-    /// What a text says; what this version did not write counts as nothing stored.
+    /// Reads a stored text. A text that this version did not write counts as nothing stored.
     pub(super) fn read(text: Option<&str>) -> Self {
+        static UNREADABLE: LogLimit = LogLimit::new();
         let Some(text) = text else { return Self::default() };
         Self::decode(text).unwrap_or_else(|| {
-            tracing::warn!(target: "throttle", "a stored value cannot be read, and counts as nothing stored");
+            if let Some(omitted) = UNREADABLE.admit_now() {
+                let omitted = omitted.field();
+                tracing::warn!(target: "throttle", omitted, "a stored value cannot be read, and counts as nothing stored");
+            }
             Self::default()
         })
     }

@@ -4,11 +4,13 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::{State, time};
+use crate::log_limit::LogLimit;
 
 /// A change of a breaker's state.
 ///
 /// Each is also an event of `tracing` with the target `throttle`: a warning when the breaker opens, an
-/// information when it becomes half-open and when it closes.
+/// information when it becomes half-open and when it closes. A breaker that changes to the same state several times
+/// within a second logs the first change, and the number of the others with the next one; the hook receives all.
 ///
 /// ```
 /// use throttle::breaker::{Change, State};
@@ -37,6 +39,28 @@ pub struct Change {
     pub at: SystemTime,
 }
 
+/// Limits how often changes of one breaker to each of its states are logged. The hook receives all of them.
+#[derive(Debug)]
+pub(super) struct ChangeLogs {
+    opened: LogLimit,
+    half_opened: LogLimit,
+    closed: LogLimit,
+}
+
+impl ChangeLogs {
+    pub(super) const fn new() -> Self {
+        Self { opened: LogLimit::new(), half_opened: LogLimit::new(), closed: LogLimit::new() }
+    }
+
+    const fn to(&self, state: State) -> &LogLimit {
+        match state {
+            State::Open => &self.opened,
+            State::HalfOpen => &self.half_opened,
+            State::Closed => &self.closed,
+        }
+    }
+}
+
 impl Change {
     pub(super) fn new(breaker: &Arc<str>, (from, to): (State, State), failures: u32, at: u64) -> Self {
         let (breaker, at) = (Arc::clone(breaker), time(at).unwrap_or(UNIX_EPOCH));
@@ -45,25 +69,32 @@ impl Change {
 
     /// Tells everybody. The hook is not ours, so no lock may be held; the event comes first, since the hook may
     /// panic.
-    pub(super) fn publish(&self, hook: Option<fn(&Self)>) {
-        let Self { breaker, failures, .. } = self;
-        let (breaker, from, to) = (&**breaker, self.from.name(), self.to.name());
-        match self.to {
-            State::Open if self.elsewhere => {
-                tracing::warn!(target: "throttle", breaker, from, to, failures, "a circuit breaker opened, as that of another instance did");
-            }
-            State::Open => {
-                tracing::warn!(target: "throttle", breaker, from, to, failures, "a circuit breaker opened");
-            }
-            State::HalfOpen => {
-                tracing::info!(target: "throttle", breaker, from, to, failures, "a circuit breaker probes");
-            }
-            State::Closed => {
-                tracing::info!(target: "throttle", breaker, from, to, failures, "a circuit breaker closed");
-            }
-        }
+    pub(super) fn publish(&self, logs: &ChangeLogs, hook: Option<fn(&Self)>) {
+        self.log(logs);
         if let Some(hook) = hook {
             hook(self);
+        }
+    }
+
+    fn log(&self, logs: &ChangeLogs) {
+        let at = self.at.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let at = u64::try_from(at.as_micros()).unwrap_or(u64::MAX);
+        let Some(omitted) = logs.to(self.to).admit(at) else { return };
+        let Self { breaker, failures, .. } = self;
+        let (breaker, from, to, omitted) = (&**breaker, self.from.name(), self.to.name(), omitted.field());
+        match self.to {
+            State::Open if self.elsewhere => {
+                tracing::warn!(target: "throttle", breaker, from, to, failures, omitted, "a circuit breaker opened, as that of another instance did");
+            }
+            State::Open => {
+                tracing::warn!(target: "throttle", breaker, from, to, failures, omitted, "a circuit breaker opened");
+            }
+            State::HalfOpen => {
+                tracing::info!(target: "throttle", breaker, from, to, failures, omitted, "a circuit breaker probes");
+            }
+            State::Closed => {
+                tracing::info!(target: "throttle", breaker, from, to, failures, omitted, "a circuit breaker closed");
+            }
         }
     }
 }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
+use super::change::ChangeLogs;
 use super::rules::Rules;
 use super::word::{Phase, Word};
 use super::{Change, CircuitBreaker, Info, State, time};
@@ -25,6 +26,7 @@ pub(super) struct Circuit {
     pub(super) turn: Mutex<Turn>,
     /// Who tells other instances.
     told: Option<Arc<Notify>>,
+    logs: ChangeLogs,
 }
 
 /// What only those know who change the phase.
@@ -54,6 +56,7 @@ impl Circuit {
             successes: AtomicU32::new(0),
             turn: Mutex::default(),
             told,
+            logs: ChangeLogs::new(),
         }
     }
 
@@ -95,7 +98,7 @@ impl Circuit {
             if let Some(told) = &self.told {
                 told.notify_one();
             }
-            change.publish(self.on_change);
+            change.publish(&self.logs, self.on_change);
         }
     }
 

@@ -44,8 +44,6 @@ mod word;
 
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering::Relaxed;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -61,6 +59,7 @@ use crate::admission::within;
 use crate::backend::{Backend, Charge, Mode};
 use crate::clock::Clock;
 use crate::fingerprint::Secret;
+use crate::log_limit::LogLimit;
 use crate::strategy::{Arrival, Strategy};
 use crate::{BackendError, BoxFuture, Quota};
 
@@ -75,7 +74,7 @@ pub(crate) struct Carry {
     strategy: &'static dyn Strategy,
     ledger: Ledger,
     /// Admissions for which there was no room.
-    forgotten: AtomicU64,
+    no_room: LogLimit,
     /// Held by whoever pays for all.
     paying: Arc<Mutex<()>>,
 }
@@ -91,7 +90,7 @@ impl Carry {
             scope,
             strategy,
             ledger: Ledger::new(),
-            forgotten: AtomicU64::new(0),
+            no_room: LogLimit::new(),
             paying: Arc::default(),
         }
     }
@@ -137,9 +136,11 @@ impl Carry {
             part.add(self.strategy, self.arrivals(charge, now));
             Some(())
         });
-        if kept.flatten().is_none() && self.forgotten.fetch_add(1, Relaxed) == 0 {
-            let scope = &*self.scope;
-            tracing::warn!(target: "throttle", scope, "too many identities to remember what the fallback admits to more");
+        if kept.flatten().is_none()
+            && let Some(omitted) = self.no_room.admit(now)
+        {
+            let (scope, omitted) = (&*self.scope, omitted.field());
+            tracing::warn!(target: "throttle", scope, omitted, "too many identities: what the fallback admits to more is not charged to the backend later");
         }
     }
 

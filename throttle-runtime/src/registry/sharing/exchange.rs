@@ -3,8 +3,11 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tracing::field::display;
+
 use super::super::Member;
 use super::shared::{DEADLINE, Shared};
+use crate::error_chain::chain;
 use crate::{BackendError, Breaker};
 
 pub(super) struct Exchange {
@@ -43,8 +46,8 @@ impl Exchange {
         let board = &*self.member.name;
         match answer {
             Err(error) if !self.is_lost.swap(true, Ordering::Relaxed) => {
-                let source = std::error::Error::source(&error).map(tracing::field::display);
-                tracing::warn!(target: "throttle", board, %error, source, "circuit breakers are not shared any more: each instance goes on by itself");
+                let error = display(chain(&error));
+                tracing::warn!(target: "throttle", board, error, "circuit breakers are not shared any more: each instance goes on by itself");
             }
             Ok(()) if self.is_lost.swap(false, Ordering::Relaxed) => {
                 tracing::info!(target: "throttle", board, "circuit breakers are shared again");

@@ -37,7 +37,11 @@ pub(super) fn start(slot: &Arc<Slot>) {
                 break;
             }
             match connect(&slot).await {
-                Ok(()) => tracing::info!(target: "throttle", "Redis is available"),
+                Ok(()) => {
+                    if let Some(omitted) = slot.connected.admit_now() {
+                        tracing::info!(target: "throttle", omitted = omitted.field(), "Redis is available");
+                    }
+                }
                 Err(error) => {
                     slot.explain(error);
                     slot.server.lost();

@@ -10,11 +10,14 @@ use redis::{Cmd, RedisError, Value};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::time::sleep;
+use tracing::field::display;
 
 use super::connection::Connection;
 use super::connector;
 use super::server::Server;
 use crate::backend::redis::failure::{self, Refusal};
+use crate::error_chain::chain;
+use crate::log_limit::LogLimit;
 use crate::{BackendError, ErrorKind};
 
 /// How long those who wait for a server that is of no more use go on waiting.
@@ -28,6 +31,9 @@ pub(in crate::backend::redis) struct Slot {
     pub(super) connecting: AtomicBool,
     pub(super) in_flight: Semaphore,
     pub(super) max_in_flight: usize,
+    /// Limits what is logged about lost and new connections.
+    lost: LogLimit,
+    pub(super) connected: LogLimit,
 }
 
 #[derive(Default)]
@@ -46,6 +52,8 @@ impl Slot {
             connecting: AtomicBool::new(false),
             in_flight: Semaphore::new(max_in_flight),
             max_in_flight,
+            lost: LogLimit::new(),
+            connected: LogLimit::new(),
         }
     }
 
@@ -125,8 +133,10 @@ impl Slot {
         if !live.connection.as_ref().is_some_and(|used| Arc::ptr_eq(used, connection)) {
             return;
         }
-        let source = std::error::Error::source(&why).map(tracing::field::display);
-        tracing::warn!(target: "throttle", error = %why, source, "Redis is not available");
+        if let Some(omitted) = self.lost.admit_now() {
+            let (error, omitted) = (display(chain(&why)), omitted.field());
+            tracing::warn!(target: "throttle", error, omitted, "Redis is not available");
+        }
         *live = Live { connection: None, why: Some(why), closed: false };
         drop(live);
         connection.lanes.close();

@@ -1,0 +1,132 @@
+//! How often an event that repeats is logged.
+
+use std::sync::LazyLock;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Instant;
+
+use crate::ErrorKind;
+
+/// Limits one repeated event: the first is logged immediately, then at most one per second, with the number of
+/// those that were omitted since. It takes 16 bytes and no lock.
+#[derive(Debug)]
+pub(crate) struct LogLimit {
+    /// The time of the last line, in microseconds.
+    logged: AtomicU64,
+    omitted: AtomicU64,
+}
+
+/// Nothing was logged yet.
+const NEVER: u64 = u64::MAX;
+
+/// The least time between two lines, in microseconds.
+const INTERVAL: u64 = 1_000_000;
+
+impl LogLimit {
+    pub(crate) const fn new() -> Self {
+        Self { logged: AtomicU64::new(NEVER), omitted: AtomicU64::new(0) }
+    }
+
+    /// Returns whether the event at `now`, in microseconds, is logged, with the number of events that were omitted
+    /// before it.
+    pub(crate) fn admit(&self, now: u64) -> Option<Omitted> {
+        let (last, now) = (self.logged.load(Relaxed), now.min(NEVER - 1));
+        // Threads read the clock in any order, so only a clock that is set back by more than this is a new beginning.
+        let is_due = last == NEVER || now.abs_diff(last) >= INTERVAL;
+        if is_due && self.logged.compare_exchange(last, now, Relaxed, Relaxed).is_ok() {
+            Some(Omitted(self.omitted.swap(0, Relaxed)))
+        } else {
+            self.omitted.fetch_add(1, Relaxed);
+            None
+        }
+    }
+
+    /// Like [`admit`](Self::admit), by the monotonic clock of the process: for events that belong to no registry.
+    pub(crate) fn admit_now(&self) -> Option<Omitted> {
+        static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+        self.admit(u64::try_from(START.elapsed().as_micros()).unwrap_or(u64::MAX))
+    }
+}
+
+/// How many events were omitted before one that is logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Omitted(u64);
+
+impl Omitted {
+    /// The value of the field `omitted`, which an event has only if there is something to report.
+    pub(crate) fn field(self) -> Option<u64> {
+        Some(self.0).filter(|omitted| *omitted > 0)
+    }
+}
+
+/// A [`LogLimit`] for each kind of error.
+#[derive(Debug)]
+pub(crate) struct LogLimits([LogLimit; ErrorKind::COUNT]);
+
+impl LogLimits {
+    pub(crate) const fn new() -> Self {
+        Self([const { LogLimit::new() }; ErrorKind::COUNT])
+    }
+
+    pub(crate) fn admit(&self, kind: ErrorKind, now: u64) -> Option<Omitted> {
+        self.0[kind as usize].admit(now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::thread;
+
+    use super::{ErrorKind, INTERVAL, LogLimit, LogLimits, NEVER};
+
+    fn omitted(limit: &LogLimit, now: u64) -> Option<Option<u64>> {
+        limit.admit(now).map(super::Omitted::field)
+    }
+
+    #[test]
+    fn f33_the_first_is_logged_and_then_one_per_second_with_the_number_of_the_omitted() {
+        let limit = LogLimit::new();
+        assert_eq!(omitted(&limit, 0), Some(None), "the first, at any time");
+        assert_eq!([0, 1, INTERVAL - 1].map(|now| omitted(&limit, now)), [None; 3]);
+        assert_eq!(omitted(&limit, INTERVAL), Some(Some(3)));
+        assert_eq!(omitted(&limit, INTERVAL + 1), None);
+        assert_eq!(omitted(&limit, 9 * INTERVAL), Some(Some(1)), "the rest is reported with the next line");
+        assert_eq!(omitted(&limit, 10 * INTERVAL), Some(None));
+    }
+
+    #[test]
+    fn f33_a_clock_that_is_set_back_neither_floods_nor_silences_the_log() {
+        let limit = LogLimit::new();
+        assert_eq!(omitted(&limit, NEVER), Some(None), "the last moment");
+        assert_eq!(omitted(&limit, NEVER), None);
+        assert_eq!(omitted(&limit, NEVER - INTERVAL / 2), None, "a thread that has read the clock earlier");
+        assert_eq!(omitted(&limit, 5), Some(Some(2)), "years earlier");
+        assert_eq!(omitted(&limit, 6), None);
+    }
+
+    #[test]
+    fn f33_each_kind_is_logged_for_itself() {
+        let limits = LogLimits::new();
+        for kind in ErrorKind::ALL {
+            assert!(limits.admit(kind, 7).is_some(), "{kind:?}");
+            assert!(limits.admit(kind, 7).is_none(), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn f33_threads_log_one_line_and_lose_no_count() {
+        let (limit, lines) = (LogLimit::new(), AtomicU64::new(0));
+        thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    for _ in 0..1_000 {
+                        lines.fetch_add(u64::from(limit.admit(1).is_some()), Ordering::Relaxed);
+                    }
+                });
+            }
+        });
+        assert_eq!(lines.into_inner(), 1);
+        assert_eq!(omitted(&limit, 1 + INTERVAL), Some(Some(7_999)));
+    }
+}
