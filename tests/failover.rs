@@ -1,6 +1,8 @@
 //! A breaker in front of a backend, and another backend behind it: behaviours 52 to 60 and 63, stories 15, 20 and 21.
 
 mod common;
+#[path = "failover/late.rs"]
+mod late;
 
 use std::time::Duration;
 

@@ -41,6 +41,12 @@ impl LogLimit {
         }
     }
 
+    /// How many events were omitted since the last line.
+    #[cfg(test)]
+    pub(crate) fn omitted(&self) -> u64 {
+        self.omitted.load(Relaxed)
+    }
+
     /// Like [`admit`](Self::admit), by the monotonic clock of the process: for events that belong to no registry.
     pub(crate) fn admit_now(&self) -> Option<Omitted> {
         static START: LazyLock<Instant> = LazyLock::new(Instant::now);

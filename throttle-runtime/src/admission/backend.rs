@@ -78,7 +78,12 @@ pub(super) fn checked(charges: &[Charge<'_>], verdict: Verdict) -> Result<Verdic
 /// Gives a charge back as well as the backend can: a failure here leaves the client with less, not with more.
 pub(super) async fn refund(ticket: &Ticket<'_>, charged: Charged) -> bool {
     let answer = give_back(ticket, charged).await;
-    if let Err(error) = &answer {
+    log_refund(ticket, &answer);
+    answer.is_ok()
+}
+
+fn log_refund(ticket: &Ticket<'_>, answer: &Result<(), BackendError>) {
+    if let Err(error) = answer {
         let primary = &ticket.policy.primary;
         if let Some(omitted) = primary.logs.refunds.admit(error.kind(), ticket.now()) {
             let (uid, backend, error, omitted) =
@@ -86,7 +91,6 @@ pub(super) async fn refund(ticket: &Ticket<'_>, charged: Charged) -> bool {
             tracing::warn!(target: "throttle", uid, backend, error, omitted, "a charge could not be refunded");
         }
     }
-    answer.is_ok()
 }
 
 /// Gives back what the ticket costs, of what was charged then.
@@ -103,6 +107,26 @@ pub(crate) async fn give_back(ticket: &Ticket<'_>, charged: Charged) -> Result<(
         None => (&ticket.policy.primary, ticket.charge()),
     };
     within(ticket.policy.deadline, member.backend.refund(&[charge], charged.at)).await
+}
+
+/// Gives back a part of what the backend has admitted at that time, as well as the backend can.
+pub(super) async fn refund_units(ticket: &Ticket<'_>, units: u64, at: u64) {
+    if units > 0 {
+        let charge = [Charge { cost: units, ..ticket.charge() }];
+        let answer = within(ticket.policy.deadline, ticket.policy.primary.backend.refund(&charge, at)).await;
+        log_refund(ticket, &answer);
+    }
+}
+
+/// Gives back what the fallback has admitted at that time.
+pub(super) async fn refund_standby(
+    standby: &Standby,
+    ticket: &Ticket<'_>,
+    at: u64,
+) -> Result<(), BackendError> {
+    let shares = ticket.share();
+    let charge = [ticket.charge_to(&shares)];
+    within(ticket.policy.deadline, standby.member.backend.refund(&charge, at)).await
 }
 
 /// An answer that is there needs no timer, and so no runtime that has one.

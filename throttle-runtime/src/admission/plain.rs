@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::backend::checked;
 use super::budget::Budget;
 use super::healthy::pass;
-use super::heard::hear;
+use super::heard::{admissions, hear};
 use super::{Terms, Ticket, stages};
 use crate::backend::{Charge, Mode, Verdict};
 use crate::counters::Event;
@@ -66,7 +66,8 @@ impl<'a> Plain<'a> {
         let verdict = member.backend.decide_at_once(slice::from_ref(&charge), self.mode)?;
         // Who answers for other limits is asked once more, and that is a failure.
         let verdict = checked(slice::from_ref(&charge), verdict).ok()?;
-        Some(self.decided(permit, &charge, verdict))
+        // Nothing can come between this call and its answer.
+        self.decided(permit, &charge, verdict, u64::MAX).ok()
     }
 
     /// The same by what stands in while the breaker keeps everybody from the backend, once it has begun.
@@ -84,8 +85,10 @@ impl<'a> Plain<'a> {
         let verdict = standby.member.backend.decide_at_once(slice::from_ref(&asked), self.mode)?;
         let verdict = checked(slice::from_ref(&asked), verdict).ok()?;
         if self.mode == Mode::Take {
-            if verdict.quotas.fit() {
-                carry.admitted(&charge, self.throttle.common().clock.now());
+            if verdict.quotas.fit() && !carry.admitted(&charge, self.throttle.common().clock.now()) {
+                // The backend has answered others meanwhile: the fallback begins anew with that.
+                let _ = standby.member.backend.refund(slice::from_ref(&asked), verdict.at).ready();
+                return None;
             }
             self.count(Source::BreakerOpen);
         }
@@ -95,7 +98,7 @@ impl<'a> Plain<'a> {
     /// The decision of the backend, if there is nothing to do but to ask it.
     pub(crate) async fn ask(&self) -> Option<Result<Decision, BackendError>> {
         let permit = pass(self.throttle, self.policy).ok().filter(|_| self.policy.primary.is_ready())?;
-        let charge = self.charge();
+        let (charge, sent) = (self.charge(), admissions(self.policy));
         let reply = self.policy.primary.backend.decide(slice::from_ref(&charge), self.mode);
         let (answer, budget) = match reply.ready() {
             Ok(answer) => (answer, None),
@@ -107,7 +110,10 @@ impl<'a> Plain<'a> {
             }
         };
         Some(match answer.and_then(|verdict| checked(slice::from_ref(&charge), verdict)) {
-            Ok(verdict) => Ok(self.decided(permit, &charge, verdict)),
+            Ok(verdict) => match self.decided(permit, &charge, verdict, sent) {
+                Ok(decision) => Ok(decision),
+                Err(late) => Box::pin(self.leave_to_fallback(late)).await,
+            },
             Err(error) => {
                 let budget = budget.unwrap_or_else(|| self.budget());
                 Box::pin(self.recover(permit, error, budget)).await
@@ -119,18 +125,30 @@ impl<'a> Plain<'a> {
         Budget::of([&**self.policy])
     }
 
-    fn decided(&self, permit: Option<Permit<'_>>, charge: &Charge<'_>, verdict: Verdict) -> Decision {
+    /// The decision that the backend has made, or if it is too late, the units to refund and the time of the charge.
+    fn decided(
+        &self,
+        permit: Option<Permit<'_>>,
+        charge: &Charge<'_>,
+        verdict: Verdict,
+        sent: u64,
+    ) -> Result<Decision, (u64, u64)> {
         if let Some(permit) = permit {
             permit.answered(&verdict);
         }
         let source = verdict.source();
         if self.mode == Mode::Take {
-            if !verdict.is_cached() {
-                hear(self.throttle, self.policy, charge, &verdict.quotas, verdict.at);
+            // A denial has charged nothing, so it is never too late.
+            let sent = if verdict.quotas.fit() { sent } else { u64::MAX };
+            if !verdict.is_cached()
+                && let Some(units) =
+                    hear(self.throttle, self.policy, charge, &verdict.quotas, (verdict.at, sent))
+            {
+                return Err((units, verdict.at));
             }
             self.count(source);
         }
-        Decision::by_backend(verdict.quotas).by(source)
+        Ok(Decision::by_backend(verdict.quotas).by(source))
     }
 
     fn count(&self, source: Source) {
@@ -146,12 +164,24 @@ impl<'a> Plain<'a> {
         error: BackendError,
         budget: Budget,
     ) -> Result<Decision, BackendError> {
-        let (key, rates) = (self.key.clone(), *self.rates);
-        let terms = Terms { key, rates, cost: self.cost, class: Class::NONE };
-        let ticket = Ticket::new(Cow::Borrowed(self.throttle), Arc::clone(self.policy), false, terms);
+        let ticket = self.ticket();
         let mut parts = None;
         let mut head = self.throttle.empty_head(&mut parts);
         let decided = stages::recover_one(&ticket, self.mode, (permit, error), budget, &mut head).await;
         decided.map(|decided| decided.decision)
+    }
+
+    /// The backend has admitted it at that time, after its fallback had admitted what was left.
+    async fn leave_to_fallback(&self, (units, at): (u64, u64)) -> Result<Decision, BackendError> {
+        let ticket = self.ticket();
+        let mut parts = None;
+        let mut head = self.throttle.empty_head(&mut parts);
+        stages::leave_one_to_fallback(&ticket, (units, at), &mut head).await.map(|decided| decided.decision)
+    }
+
+    fn ticket(&self) -> Ticket<'a> {
+        let (key, rates) = (self.key.clone(), *self.rates);
+        let terms = Terms { key, rates, cost: self.cost, class: Class::NONE };
+        Ticket::new(Cow::Borrowed(self.throttle), Arc::clone(self.policy), false, terms)
     }
 }

@@ -2,16 +2,16 @@
 
 use smallvec::SmallVec;
 
-use super::backend::{ask, ask_standby};
+use super::backend::{ask, ask_standby, refund_standby, refund_units};
 use super::budget::Budget;
 use super::healthy::Healthy;
-use super::heard::hear;
+use super::heard::{admissions, hear};
 use super::part::{Part, Parts};
 use super::react::{react, warn};
 use super::{Charged, Decided, Ticket, debts};
 use crate::backend::{Mode, Verdict};
 use crate::counters::Event;
-use crate::failure::Permit;
+use crate::failure::{Permit, Standby};
 use crate::plug::Head;
 use crate::{BackendError, Decision, ErrorKind, Source};
 
@@ -27,10 +27,14 @@ pub(crate) async fn decide(tickets: &[&Ticket<'_>], mode: Mode, head: &mut Head<
         Box::pin(stages.run(budget, head)).await;
         return stages.answers;
     };
+    let sent = Sent::now(tickets);
     match ask(tickets, mode, budget.left()).await {
         Ok(verdict) => {
             healthy.answered(&verdict);
-            stages.answered(0..tickets.len(), &verdict);
+            let late = stages.answered(0..tickets.len(), &verdict, &sent);
+            if !late.is_empty() {
+                Box::pin(stages.leave_to_fallback(late, verdict.at, head)).await;
+            }
         }
         Err(error) => {
             Box::pin(stages.recover_all(healthy.into_parts(tickets), error, budget, head)).await;
@@ -63,9 +67,34 @@ pub(super) async fn recover_one<'s>(
     only(stages.answers)
 }
 
+/// Decides a ticket that is alone, which its backend has admitted at that time and too late.
+pub(super) async fn leave_one_to_fallback(
+    ticket: &Ticket<'_>,
+    (units, at): (u64, u64),
+    head: &mut Head<'_>,
+) -> Result<Decided, BackendError> {
+    let tickets = [ticket];
+    let mut stages = Stages::new(&tickets, Mode::Take);
+    stages.leave_to_fallback(Late::from_buf([(0, units)]), at, head).await;
+    only(stages.answers)
+}
+
 /// There is an answer for each ticket up to the first that is denied.
 fn only(answers: Answers) -> Result<Decided, BackendError> {
     answers.into_iter().flatten().next().unwrap_or_else(|| Ok(Decided::by_nobody(Source::Disabled)))
+}
+
+/// Tickets, by their indexes, that a backend has admitted after its fallback had admitted what was left, and how many
+/// units of each are refunded.
+type Late = SmallVec<[(usize, u64); 1]>;
+
+/// How many requests the fallback of each ticket had admitted when the backend was called.
+struct Sent(SmallVec<[u64; 1]>);
+
+impl Sent {
+    fn now(tickets: &[&Ticket<'_>]) -> Self {
+        Self(tickets.iter().map(|ticket| admissions(&ticket.policy)).collect())
+    }
 }
 
 struct Stages<'s, 't> {
@@ -95,11 +124,13 @@ impl<'s, 't> Stages<'s, 't> {
         if !asked.is_empty() {
             let all: SmallVec<[usize; 1]> =
                 asked.iter().flat_map(|part| part.tickets.iter().copied()).collect();
+            let sent = Sent::now(self.tickets);
             match ask(&self.of(&all), self.mode, budget.left()).await {
                 Ok(verdict) => {
                     let permits = asked.into_iter().filter_map(|part| part.permit);
                     permits.for_each(|permit| permit.answered(&verdict));
-                    self.answered(all, &verdict);
+                    let late = self.answered(all, &verdict, &sent);
+                    self.leave_to_fallback(late, verdict.at, head).await;
                 }
                 Err(error) => self.recover_all(asked, error, budget, head).await,
             }
@@ -139,10 +170,12 @@ impl<'s, 't> Stages<'s, 't> {
         while part.tries_again(attempts, &error, budget).await {
             attempts += 1;
             self.count(&part.tickets, Event::Retried);
+            let sent = Sent::now(self.tickets);
             match self.ask_again(&part.tickets, budget).await {
                 Ok(Some(verdict)) => {
                     part.permit.take().into_iter().for_each(|permit| permit.answered(&verdict));
-                    return self.answered(part.tickets, &verdict);
+                    let late = self.answered(part.tickets, &verdict, &sent);
+                    return self.leave_to_fallback(late, verdict.at, head).await;
                 }
                 Ok(None) => return self.stand_in(&part, Err(Source::Fallback), attempts, head).await,
                 Err(again) => error = again,
@@ -176,7 +209,7 @@ impl<'s, 't> Stages<'s, 't> {
             let error = why.unwrap_or_else(|_| is_open());
             return self.give_up(part.tickets.iter().copied(), &error, attempts, head).await;
         };
-        match ask_standby(standby, &self.of(&part.tickets), self.mode).await {
+        match self.standby(standby, part).await {
             Ok(verdict) => {
                 let source = why.as_ref().err().copied().unwrap_or(Source::Fallback);
                 if let Ok(error) = &why {
@@ -191,23 +224,65 @@ impl<'s, 't> Stages<'s, 't> {
         }
     }
 
-    fn answered(&mut self, tickets: impl IntoIterator<Item = usize> + Clone, verdict: &Verdict) {
-        if !verdict.is_cached() {
-            self.hear(tickets.clone(), verdict);
-        }
-        self.keep(tickets, verdict, Source::Backend);
-    }
-
-    /// What the backend said about tickets that another one may have to decide about soon.
-    fn hear(&self, tickets: impl IntoIterator<Item = usize>, verdict: &Verdict) {
-        let mut quotas = &verdict.quotas[..];
-        for ticket in tickets.into_iter().map(|index| self.tickets[index]) {
-            let (own, others) = quotas.split_at(ticket.rates.len());
-            quotas = others;
-            if ticket.policy.carry.is_some() && self.mode == Mode::Take {
-                hear(&ticket.throttle, &ticket.policy, &ticket.charge(), own, verdict.at);
+    /// What the fallback decides. If the backend has answered others meanwhile, so that there is no room for what the
+    /// fallback has admitted, the fallback begins anew with that.
+    async fn standby(&self, standby: &Standby, part: &Part<'_>) -> Result<Verdict, BackendError> {
+        let tickets = self.of(&part.tickets);
+        for _ in 0..ATTEMPTS {
+            let verdict = ask_standby(standby, &tickets, self.mode).await?;
+            let admits = verdict.quotas.fit() && self.mode == Mode::Take;
+            if !admits || remember_admission(&tickets) {
+                return Ok(verdict);
+            }
+            for ticket in &tickets {
+                refund_standby(standby, ticket, verdict.at).await?;
             }
         }
+        let text = format!("the backend answered during {ATTEMPTS} decisions of the fallback in a row");
+        Err(BackendError::new(ErrorKind::Store, text).nothing_charged())
+    }
+
+    /// Leaves what the backend has admitted too late to the fallback, which has admitted all that was left.
+    async fn leave_to_fallback(&mut self, late: Late, at: u64, head: &mut Head<'_>) {
+        for (index, units) in late {
+            let ticket = self.tickets[index];
+            refund_units(ticket, units, at).await;
+            self.answers[index] = None;
+            self.stand_in(&Part::of(index, ticket), Err(Source::Fallback), 0, head).await;
+        }
+    }
+
+    /// Keeps the answer of the backend. Returns the tickets that it has admitted too late.
+    fn answered(
+        &mut self,
+        tickets: impl IntoIterator<Item = usize> + Clone,
+        verdict: &Verdict,
+        sent: &Sent,
+    ) -> Late {
+        let late = if verdict.is_cached() { Late::new() } else { self.hear(tickets.clone(), verdict, sent) };
+        self.keep(tickets, verdict, Source::Backend);
+        late
+    }
+
+    /// Remembers what the backend has left, for its fallback. Returns the tickets whose answer came too late.
+    fn hear(&self, tickets: impl IntoIterator<Item = usize>, verdict: &Verdict, sent: &Sent) -> Late {
+        let (mut quotas, mut late) = (&verdict.quotas[..], Late::new());
+        // A denial has charged nothing, so it is never too late.
+        let is_charged = verdict.quotas.fit();
+        for index in tickets {
+            let ticket = self.tickets[index];
+            let (own, others) = quotas.split_at(ticket.rates.len());
+            quotas = others;
+            let sent = if is_charged { sent.0[index] } else { u64::MAX };
+            if ticket.policy.carry.is_some()
+                && self.mode == Mode::Take
+                && let Some(units) =
+                    hear(&ticket.throttle, &ticket.policy, &ticket.charge(), own, (verdict.at, sent))
+            {
+                late.push((index, units));
+            }
+        }
+        late
     }
 
     /// What a backend has decided.
@@ -232,11 +307,7 @@ impl<'s, 't> Stages<'s, 't> {
         let carry = ticket.policy.carry.as_ref();
         let carry = carry
             .filter(|_| matches!(source, Source::Fallback | Source::BreakerOpen) && self.mode == Mode::Take);
-        let by_standby = carry.map(|carry| {
-            let now = ticket.now();
-            carry.admitted(&ticket.charge(), now);
-            now
-        });
+        let by_standby = carry.map(|_| ticket.now());
         Charged { at, by_standby }
     }
 
@@ -272,6 +343,25 @@ impl<'s, 't> Stages<'s, 't> {
         }
     }
 }
+
+/// Remembers that the fallback has admitted all of these, or none of them if there is no room for one any more.
+fn remember_admission(tickets: &[&Ticket<'_>]) -> bool {
+    for (index, ticket) in tickets.iter().enumerate() {
+        let Some(carry) = &ticket.policy.carry else { continue };
+        if !carry.admitted(&ticket.charge(), ticket.now()) {
+            for ticket in &tickets[..index] {
+                if let Some(carry) = &ticket.policy.carry {
+                    carry.gave_back(&ticket.charge(), ticket.now(), ticket.now());
+                }
+            }
+            return false;
+        }
+    }
+    true
+}
+
+/// How often the fallback begins anew for one decision.
+const ATTEMPTS: usize = 8;
 
 pub(super) fn is_open() -> BackendError {
     BackendError::new(ErrorKind::BreakerOpen, "the circuit breaker is open").nothing_charged()

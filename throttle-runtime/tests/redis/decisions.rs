@@ -4,11 +4,11 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use throttle_runtime::backend::{Backend, Charge, Mode, Redis};
+use throttle_runtime::backend::{Backend, Charge, Memory, Mode, Redis, Verdict};
 use throttle_runtime::strategy::{
     Arrival, FixedWindow, Gcra, SlidingWindowLog, State, Step, Strategy, TokenBucket,
 };
-use throttle_runtime::{Key, Quota, Rate, Rates, Registry, Settings, registry};
+use throttle_runtime::{Clock, Key, ManualClock, Quota, Rate, Rates, Registry, Settings, registry};
 
 use crate::server::Server;
 use crate::strategies::each;
@@ -315,4 +315,105 @@ async fn who_gets_something_back_is_asked_about_again_and_others_are_not() {
     redis.forget(std::slice::from_ref(&a)).await.expect("it is forgotten");
     assert!(admitted(&redis, &asked[0]).await);
     assert!(!admitted(&redis, &asked[1]).await);
+}
+
+fn quota_of(verdict: &Verdict) -> (bool, bool, u64, Option<u64>) {
+    let quota = &verdict.quotas[0];
+    let wait = quota.retry_after().map(|wait| u64::try_from(wait.as_micros()).expect("a short wait"));
+    (verdict.is_cached(), quota.fits(), quota.remaining(), wait)
+}
+
+/// Every denial, cached or not, says what a backend without a cache says.
+#[tokio::test]
+async fn f31_a_cached_denial_says_the_true_wait_after_mixed_costs() {
+    let server = Server::start();
+    let clock = ManualClock::new();
+    let redis = Redis::builder(&server.url()).clock(clock.clone()).build().expect("a backend");
+    redis.initialize().await.expect("a connection");
+    let (key, rates, strategy) = (Key::from("a"), [Rate::per_minute(10)], const { TokenBucket::new() });
+    let charge = |cost| [Charge::new("t", &key, &strategy, &rates, cost)];
+    let ask = async |cost| quota_of(&redis.decide(&charge(cost), Mode::Take).await.expect("a decision"));
+    assert_eq!(ask(5).await, (false, true, 5, None));
+    assert_eq!(ask(6).await, (false, false, 5, Some(6_000_000)));
+    assert_eq!(ask(6).await, (true, false, 5, Some(6_000_000)));
+    assert_eq!(ask(5).await, (false, true, 0, None));
+    assert_eq!(ask(6).await, (false, false, 0, Some(36_000_000)));
+    assert_eq!(ask(6).await, (true, false, 0, Some(36_000_000)));
+    redis.refund(&charge(5), clock.now()).await.expect("a refund");
+    assert_eq!(ask(6).await, (false, false, 5, Some(6_000_000)));
+    redis.forget(&charge(1)).await.expect("a reset");
+    assert_eq!(ask(6).await, (false, true, 4, None));
+}
+
+/// The same for random costs, for all strategies, several limits, and decisions of two throttles, beside a backend that
+/// caches nothing.
+#[tokio::test]
+async fn f31_cached_and_true_answers_are_the_same() {
+    let server = Server::start();
+    let mut seed = 7_u64;
+    let mut random = move |below: u64| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (seed >> 33) % below
+    };
+    for strategy in each() {
+        let clock = ManualClock::new();
+        let redis = Redis::builder(&server.url()).clock(clock.clone()).build().expect("a backend");
+        redis.initialize().await.expect("a connection");
+        let exact = Memory::builder().clock(clock.clone()).build();
+        let keys = ["a", "b"].map(Key::from);
+        let (rates, others) = ([Rate::per_minute(10), Rate::per_hour(40)], [Rate::per_minute(12)]);
+        let mut cached = 0;
+        for step in 0..300 {
+            let charge = |key, cost| Charge::new("t", key, &*strategy, &rates, cost);
+            let other = |key, cost| Charge::new("u", key, &*strategy, &others, cost);
+            let (cost, key) = (1 + random(7), &keys[usize::from(random(3) == 0)]);
+            let charges = match random(4) {
+                0 => vec![charge(key, cost), other(&keys[0], cost)],
+                1 => vec![other(key, cost)],
+                _ => vec![charge(key, cost)],
+            };
+            let answer = redis.decide(&charges, Mode::Take).await.expect("a decision");
+            let expected = exact.decide(&charges, Mode::Take).await.expect("a decision");
+            cached += usize::from(answer.is_cached());
+            assert_eq!(answer.quotas, expected.quotas, "{} at {step}: {charges:?}", strategy.name());
+            match random(12) {
+                0 => {
+                    redis.refund(&charges[..1], answer.at).await.expect("a refund");
+                    exact.refund(&charges[..1], answer.at).await.expect("a refund");
+                }
+                1 => clock.advance(Duration::from_millis(700 * random(20))),
+                _ => {}
+            }
+        }
+        println!("{}: {cached} cached", strategy.name());
+        let () = server.ask("FLUSHALL");
+    }
+}
+
+/// Requests of one identity and several costs that are in flight together.
+#[tokio::test]
+async fn f31_what_is_charged_beside_a_denial_ends_what_is_remembered() {
+    let server = Server::start();
+    let clock = ManualClock::new();
+    let redis = Redis::builder(&server.url()).clock(clock.clone()).build().expect("a backend");
+    redis.initialize().await.expect("a connection");
+    let (rates, strategy) = ([Rate::per_minute(10)], const { TokenBucket::new() });
+    for round in 0..200_u64 {
+        let key = Key::from(round);
+        let charge = |cost| [Charge::new("t", &key, &strategy, &rates, cost)];
+        let (five, six) = (charge(5), charge(6));
+        let together = tokio::join!(
+            redis.decide(&five, Mode::Take),
+            redis.decide(&six, Mode::Take),
+            redis.decide(&five, Mode::Take),
+            redis.decide(&six, Mode::Take),
+        );
+        let admitted: u64 = [(together.0, 5), (together.1, 6), (together.2, 5), (together.3, 6)]
+            .into_iter()
+            .map(|(answer, cost)| if answer.expect("a decision").quotas[0].fits() { cost } else { 0 })
+            .sum();
+        let (_, fits, remaining, wait) = quota_of(&redis.decide(&six, Mode::Take).await.expect("a decision"));
+        assert_eq!((fits, remaining), (false, 10 - admitted), "round {round}");
+        assert_eq!(wait, Some((admitted - 4) * 6_000_000), "round {round}");
+    }
 }

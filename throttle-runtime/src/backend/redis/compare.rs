@@ -57,7 +57,7 @@ impl Engine {
             self.amend_there(question, &part, change).await.map_err(BackendError::in_doubt)?;
         }
         if let Some(denied) = &self.denied {
-            denied.forget(&question.payers);
+            denied.changed(&question.payers);
         }
         Ok(())
     }

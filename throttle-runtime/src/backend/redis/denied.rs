@@ -1,7 +1,7 @@
 //! What is known to be denied: for a while Redis is not asked again.
 
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
+use std::sync::atomic::{AtomicU32, AtomicU64};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -13,10 +13,13 @@ use crate::fingerprint::Map;
 
 /// The states by which Redis has denied requests.
 ///
-/// What others take meanwhile only adds to them, so what does not fit by them does not fit. What others give back
-/// or reset is not known here, so that Redis is asked again after a second.
+/// Whatever this process charges, refunds or resets ends what is remembered of that identity. What other processes charge
+/// meanwhile only adds to the states, so that a request that does not fit still does not fit, though it may have to wait
+/// longer. What they refund or reset is not known here, so that Redis is called again after a second.
 pub(super) struct Denied {
     shards: [Shard; SHARDS],
+    /// How often this process has changed states, by a hash of the identity.
+    changes: Box<[AtomicU32]>,
     /// When somebody was denied last, in microseconds after `start`; 0 if nobody is known any more.
     last: AtomicU64,
     start: Instant,
@@ -25,8 +28,6 @@ pub(super) struct Denied {
 #[derive(Default)]
 struct Shard {
     entries: Mutex<Map<Entry>>,
-    /// How often something was given back.
-    given_back: AtomicU64,
 }
 
 struct Entry {
@@ -34,19 +35,23 @@ struct Entry {
     states: States,
     /// The server's time of the denial.
     at: u64,
-    /// How often something had been given back by then.
-    given_back: u64,
-    /// When it was asked for, by the clock of this process: the server read its time later.
+    /// How often this process had changed them before Redis was called.
+    changes: u32,
+    /// When Redis was called and when it had answered, by the clock of this process: the server read its time in between.
     asked: Instant,
+    answered: Instant,
 }
 
-/// When Redis was asked, and what had been [given back](Denied::given_back) before.
-pub(super) type Asked = (Instant, u64);
+/// When Redis was called, and how many [changes](Denied::changes) there had been before.
+pub(super) type Asked = (Instant, u32);
 
 /// For how long a denial is believed.
 const KEPT: Duration = Duration::from_secs(1);
 
 const SHARDS: usize = 16;
+
+/// How many counters of changes there are: identities that share one end each other's entries.
+const COUNTERS: usize = 4_096;
 
 /// How many denials a shard keeps.
 const ROOM: usize = 4_096;
@@ -57,7 +62,8 @@ const CANDIDATES: usize = 8;
 impl Denied {
     pub(super) fn new() -> Self {
         let shards = std::array::from_fn(|_| Shard::default());
-        Self { shards, last: AtomicU64::new(0), start: Instant::now() }
+        let changes = (0..COUNTERS).map(|_| AtomicU32::new(0)).collect();
+        Self { shards, changes, last: AtomicU64::new(0), start: Instant::now() }
     }
 
     /// Whether nobody is known to be denied, which takes no lock to see.
@@ -74,9 +80,16 @@ impl Denied {
         is_over
     }
 
-    /// How often something was given back to these or to some others: to be asked for before Redis is.
-    pub(super) fn given_back(&self, payers: &[u128]) -> u64 {
-        payers.iter().map(|payer| self.shard(*payer).given_back.load(Relaxed)).fold(0, u64::wrapping_add)
+    /// How often this process has changed states of these payers, or of others: read it before Redis is called.
+    pub(super) fn changes(&self, payers: &[u128]) -> u32 {
+        payers.iter().map(|payer| self.counter(*payer).load(Acquire)).fold(0, u32::wrapping_add)
+    }
+
+    /// This process has changed states of these payers, or may have: what is remembered of them is over.
+    pub(super) fn changed(&self, payers: &[u128]) {
+        for payer in payers {
+            self.counter(*payer).fetch_add(1, AcqRel);
+        }
     }
 
     /// The answer to a request that is known to be denied. The time is that of `clock`, or else the latest that it
@@ -86,60 +99,57 @@ impl Denied {
         let mut entries = self.shard(id).lock();
         let entry = entries.get(&id)?;
         let age = entry.asked.elapsed();
-        // Of several payers any may have got something back; an entry is found by the first only.
-        let is_old = entry.payers.len() > 1 && entry.given_back != self.given_back(&entry.payers);
+        let is_old = entry.changes != self.changes(&entry.payers);
         if age >= KEPT || is_old || entry.payers != question.payers {
             entries.remove(&id);
             return None;
         }
-        let passed = u64::try_from(age.as_micros()).unwrap_or(u64::MAX);
-        let now = clock.unwrap_or_else(|| entry.at.saturating_add(passed));
-        match question.answer(&entry.states, now) {
-            (quotas, None) => Some(Verdict::new(quotas, now).cached()),
-            _ => None,
+        let time = |passed: Duration| {
+            let passed = u64::try_from(passed.as_micros()).unwrap_or(u64::MAX);
+            clock.unwrap_or_else(|| entry.at.saturating_add(passed))
+        };
+        // What does not fit at the latest time is denied. Its wait is that from the earliest time, so that it is never too
+        // short.
+        let (latest, earliest) = (time(age), time(entry.answered.elapsed()));
+        let (quotas, None) = question.answer(&entry.states, latest) else { return None };
+        match question.answer(&entry.states, earliest) {
+            (quotas, None) => Some(Verdict::new(quotas, earliest).cached()),
+            _ => Some(Verdict::new(quotas, latest).cached()),
         }
     }
 
-    /// Remembers that Redis has denied a request by these states, unless something was given back since it was asked.
-    pub(super) fn remember(
-        &self,
-        question: &Question<'_>,
-        states: States,
-        at: u64,
-        (asked, given_back): Asked,
-    ) {
+    /// Remembers that Redis has denied a request by these states.
+    pub(super) fn remember(&self, question: &Question<'_>, states: States, at: u64, (asked, changes): Asked) {
         let Some(&id) = question.payers.first() else { return };
-        let mut entries = self.shard(id).lock();
-        // Under the lock, so that who gives back now finds the entry.
-        if given_back != self.given_back(&question.payers) {
+        if changes != self.changes(&question.payers) {
             return;
         }
+        let mut entries = self.shard(id).lock();
         if entries.len() >= ROOM && !entries.contains_key(&id) {
             let oldest = entries.iter().take(CANDIDATES).min_by_key(|(_, entry)| entry.asked);
             if let Some(oldest) = oldest.map(|(id, _)| *id) {
                 entries.remove(&oldest);
             }
         }
-        entries.insert(id, Entry { payers: question.payers.clone(), states, at, given_back, asked });
+        let (payers, answered) = (question.payers.clone(), Instant::now());
+        entries.insert(id, Entry { payers, states, at, changes, asked, answered });
         let now = u64::try_from(self.start.elapsed().as_micros()).unwrap_or(u64::MAX);
         self.last.fetch_max(now.max(1), Relaxed);
     }
 
-    /// Something was given back to these: who was denied by what they had used may now fit.
-    pub(super) fn forget(&self, payers: &[u128]) {
-        for &payer in payers {
-            let shard = self.shard(payer);
-            shard.given_back.fetch_add(1, Relaxed);
-            shard.lock().remove(&payer);
+    /// Forgets everything.
+    pub(super) fn clear(&self) {
+        for counter in &self.changes {
+            counter.fetch_add(1, AcqRel);
+        }
+        for shard in &self.shards {
+            shard.lock().clear();
         }
     }
 
-    /// Forgets everything.
-    pub(super) fn clear(&self) {
-        for shard in &self.shards {
-            shard.given_back.fetch_add(1, Relaxed);
-            shard.lock().clear();
-        }
+    fn counter(&self, id: u128) -> &AtomicU32 {
+        // Not the bits that the shard is chosen by.
+        &self.changes[usize::try_from((id >> 64) % COUNTERS as u128).unwrap_or_default()]
     }
 
     fn shard(&self, id: u128) -> &Shard {
@@ -173,10 +183,10 @@ mod tests {
         let charges = [Charge::new("t", &key, &FixedWindow, &rate, 1)];
         let question = Question::new(&charges, Mode::Take);
         assert!(denied.is_empty());
-        let asked = (Instant::now(), denied.given_back(&question.payers));
+        let asked = (Instant::now(), denied.changes(&question.payers));
         denied.remember(&question, used_up(rate[0]), NOW, asked);
         assert!(!denied.is_empty() && denied.recall(&question, Some(NOW)).is_some());
-        denied.forget(&question.payers);
+        denied.changed(&question.payers);
         assert!(denied.recall(&question, Some(NOW)).is_none());
     }
 
@@ -186,9 +196,9 @@ mod tests {
         let charges = [Charge::new("t", &key, &FixedWindow, &rate, 1)];
         let question = Question::new(&charges, Mode::Take);
         let give_back: [fn(&Denied, &Question<'_>); 2] =
-            [|denied, question| denied.forget(&question.payers), |denied, _| denied.clear()];
+            [|denied, question| denied.changed(&question.payers), |denied, _| denied.clear()];
         for give_back in give_back {
-            let asked = (Instant::now(), denied.given_back(&question.payers));
+            let asked = (Instant::now(), denied.changes(&question.payers));
             give_back(&denied, &question);
             denied.remember(&question, used_up(rate[0]), NOW, asked);
             assert!(denied.recall(&question, Some(NOW)).is_none(), "it may fit by now");

@@ -33,9 +33,9 @@ impl Engine {
         self.denied.as_ref().filter(|_| self.knows_any(question.mode))?.recall(question, self.time())
     }
 
-    /// What had been given back to the payers, before Redis is asked about them.
-    pub(super) fn given_back(&self, question: &Question<'_>) -> u64 {
-        self.denied.as_ref().map_or(0, |denied| denied.given_back(&question.payers))
+    /// How often this process has changed states of the payers, before Redis is called.
+    pub(super) fn changes(&self, question: &Question<'_>) -> u32 {
+        self.denied.as_ref().map_or(0, |denied| denied.changes(&question.payers))
     }
 
     /// Everything was given back: who was denied may now fit.
@@ -51,7 +51,19 @@ impl Engine {
     }
 
     pub(super) async fn decide(&self, question: &Question<'_>) -> Result<Verdict, BackendError> {
+        // Also of a caller that gives up: nobody knows whether its request was charged.
+        let mut change = self.denied.as_ref().filter(|_| question.mode == Mode::Take).map(|denied| Change {
+            denied,
+            payers: &question.payers,
+            is_certain: false,
+        });
         let verdict = self.ask(question).await;
+        if let Some(change) = &mut change {
+            change.is_certain = match &verdict {
+                Ok(verdict) => !verdict.quotas.fit(),
+                Err(error) => error.is_nothing_charged(),
+            };
+        }
         match question.mode {
             Mode::Take => verdict,
             // Who only asks is charged nothing, whatever goes wrong.
@@ -75,6 +87,22 @@ impl Engine {
             return Ok(verdict);
         }
         self.decide_here(question, lane).await
+    }
+}
+
+/// A decision that may change states.
+struct Change<'a> {
+    denied: &'a Denied,
+    payers: &'a [u128],
+    /// Whether it has certainly changed nothing.
+    is_certain: bool,
+}
+
+impl Drop for Change<'_> {
+    fn drop(&mut self) {
+        if !self.is_certain {
+            self.denied.changed(self.payers);
+        }
     }
 }
 

@@ -2,7 +2,9 @@
 
 use smallvec::SmallVec;
 
+use super::Carry;
 use super::debt::Debt;
+use super::gauge::left;
 use super::word::Word;
 use crate::backend::Charge;
 
@@ -14,6 +16,10 @@ pub(super) struct Account {
     /// Whether the fallback has not begun with it yet.
     pub(super) is_new: bool,
     pub(super) debt: Option<Box<Debt>>,
+    /// The number of the last admission by the fallback.
+    pub(super) admitted: u64,
+    /// Units that the fallback has admitted and the primary had no room for when they were charged.
+    pub(super) missing: u64,
 }
 
 /// So many classes are remembered, the last ones.
@@ -31,6 +37,20 @@ impl Account {
                 self.words.push(word);
             }
         }
+    }
+
+    /// Whether the fallback has admitted more than the primary has left, by the last word to this class of callers.
+    pub(super) fn is_over(&self, carry: &Carry, charge: &Charge<'_>, now: u64) -> bool {
+        let part =
+            self.debt.as_deref().and_then(|debt| debt.parts.iter().find(|part| part.class == charge.class));
+        let word = self.words.iter().find(|word| word.class == charge.class);
+        let Some((part, word)) = part.zip(word) else { return false };
+        let limits = charge.rates.iter().zip(carry.share.of(charge.rates)).enumerate();
+        limits.filter(|(_, (rate, _))| !rate.is_unlimited()).any(|(limit, (rate, shared))| {
+            let [whole, of_share] = [*rate, shared].map(|rate| charge.arrival(rate, 0, now));
+            let state = word.state(limit, carry.strategy, whole);
+            part.owed(limit, carry.strategy, of_share) > left(carry.strategy, &state, whole)
+        })
     }
 
     /// When something was heard last, by the clock of this process.

@@ -82,11 +82,17 @@ impl Part {
         (self.settled, self.total) = (settled, total);
     }
 
-    /// One admission more, against the shared limits.
-    pub(super) fn add(&mut self, strategy: &dyn Strategy, arrivals: impl Iterator<Item = Arrival>) {
+    /// One admission more, against the shared limits. Returns what [`restore`](Self::restore) takes to undo it.
+    pub(super) fn add(&mut self, strategy: &dyn Strategy, arrivals: impl Iterator<Item = Arrival>) -> States {
+        let before = self.total.clone();
         for (state, arrival) in self.total.iter_mut().zip(arrivals).filter(|(_, arrival)| limits(arrival)) {
             *state = charged(strategy, state, arrival, arrival.cost);
         }
+        before
+    }
+
+    pub(super) fn restore(&mut self, total: States) {
+        self.total = total;
     }
 
     /// One admission of that long ago less, in microseconds.

@@ -1,5 +1,8 @@
 //! One charge that takes from each limit what brings it down to a level of its own.
 
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
+
 use smallvec::SmallVec;
 
 use super::gauge::{ask, at_most, charged, left};
@@ -52,7 +55,20 @@ impl Level {
 #[derive(Debug)]
 pub(super) struct Levels {
     pub(super) strategy: &'static dyn Strategy,
-    pub(super) levels: SmallVec<[(Rate, Level); 2]>,
+    pub(super) limits: SmallVec<[(Rate, Level); 2]>,
+    /// Units that are owed and had no room.
+    missing: AtomicU64,
+}
+
+impl Levels {
+    pub(super) const fn new(strategy: &'static dyn Strategy, limits: SmallVec<[(Rate, Level); 2]>) -> Self {
+        Self { strategy, limits, missing: AtomicU64::new(0) }
+    }
+
+    /// Units that are owed and had no room at the decision that has charged them.
+    pub(super) fn missing(&self) -> u64 {
+        self.missing.load(Relaxed)
+    }
 }
 
 impl Strategy for Levels {
@@ -65,9 +81,13 @@ impl Strategy for Levels {
     }
 
     fn step(&self, state: &State, arrival: &Arrival) -> Step {
-        let level = self.levels.iter().find(|(rate, _)| *rate == arrival.rate);
+        let level = self.limits.iter().find(|(rate, _)| *rate == arrival.rate);
         let state = match level {
-            Some((_, level)) => level.apply(self.strategy, state, *arrival),
+            Some((_, level)) => {
+                let missing = level.owed.saturating_sub(left(self.strategy, state, *arrival));
+                self.missing.fetch_max(missing, Relaxed);
+                level.apply(self.strategy, state, *arrival)
+            }
             None => state.clone(),
         };
         Step { quota: ask(self.strategy, &state, *arrival), state }

@@ -16,6 +16,10 @@
 //! not the average cost of requests before the outage; strategies with a limit that changes keep to the one in force,
 //! and know neither carried units nor past load of the fallback's time.
 //!
+//! An answer of the primary that arrives after the fallback has begun is admitted only if both fit:
+//! [`heard`](Carry::heard) and [`admitted`](Carry::admitted) look at each other's numbers under one lock, and the later
+//! of the two is denied.
+//!
 //! **N instances** with a share of 1/N that heard the same last word, and that all pay before one of them asks the
 //! primary again, admit together what the strategy lets through in any time, and at most N - 1 units more; where the
 //! limit is below N, each fallback lets one unit through per period all the same. Besides that they admit what the
@@ -44,6 +48,8 @@ mod word;
 
 use std::future::poll_fn;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::{AcqRel, Acquire};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -73,6 +79,8 @@ pub(crate) struct Carry {
     scope: Arc<str>,
     strategy: &'static dyn Strategy,
     ledger: Ledger,
+    /// How many requests the fallback has admitted.
+    admissions: AtomicU64,
     /// Admissions for which there was no room.
     no_room: LogLimit,
     /// Held by whoever pays for all.
@@ -90,15 +98,43 @@ impl Carry {
             scope,
             strategy,
             ledger: Ledger::new(),
+            admissions: AtomicU64::new(0),
             no_room: LogLimit::new(),
             paying: Arc::default(),
         }
     }
 
-    /// The primary decided, whichever way: this is what it left, at the time `at` of its own clock.
-    pub(crate) fn heard(&self, charge: &Charge<'_>, quotas: &[Quota], at: u64, now: u64) {
+    /// The number of the last admission by the fallback: read it before the primary is called, for
+    /// [`heard`](Self::heard).
+    pub(crate) fn admissions(&self) -> u64 {
+        self.admissions.load(Acquire)
+    }
+
+    /// The primary decided, whichever way: this is what it left, at the time `at` of its own clock. Returns whether its
+    /// charge came too late: since the call, after the admission number `sent`, the fallback has admitted what the
+    /// primary has no room for. Then the answer is how many units are refunded: those that do not take the place of
+    /// units that the primary had no room for.
+    pub(crate) fn heard(
+        &self,
+        charge: &Charge<'_>,
+        (quotas, at): (&[Quota], u64),
+        now: u64,
+        sent: u64,
+    ) -> Option<u64> {
         let word = Word::new(charge, quotas, at, now);
-        self.ledger.open(id(charge), |account, _| account.hear(word));
+        let late = self.ledger.open(id(charge), |account, _| {
+            account.hear(word);
+            if account.admitted <= sent {
+                None
+            } else if account.missing > 0 {
+                let missing = account.missing;
+                account.missing = missing.saturating_sub(charge.cost);
+                Some(charge.cost.saturating_sub(missing))
+            } else {
+                account.is_over(self, charge, now).then_some(charge.cost)
+            }
+        });
+        late.flatten()
     }
 
     /// Sees that the fallback begins with what was heard: to be asked before each of its decisions.
@@ -129,19 +165,30 @@ impl Carry {
         self.ledger.read(id(charge), |account| account.is_new).unwrap_or(false)
     }
 
-    /// The fallback admitted that at `now`.
-    pub(crate) fn admitted(&self, charge: &Charge<'_>, now: u64) {
+    /// The fallback admitted that at `now`. Returns whether it may: not if an answer of the primary that arrived since
+    /// the fallback [began](Self::seed) has left too little, and then nothing is remembered.
+    #[must_use]
+    pub(crate) fn admitted(&self, charge: &Charge<'_>, now: u64) -> bool {
         let kept = self.ledger.open(id(charge), |account, has_room| {
             let part = account.debt(charge, has_room)?.part(charge.class)?;
-            part.add(self.strategy, self.arrivals(charge, now));
-            Some(())
+            let before = part.add(self.strategy, self.arrivals(charge, now));
+            if account.is_new && account.is_over(self, charge, now) {
+                if let Some(part) = account.debt(charge, false).and_then(|debt| debt.part(charge.class)) {
+                    part.restore(before);
+                }
+                return Some(false);
+            }
+            account.admitted = self.admissions.fetch_add(1, AcqRel).saturating_add(1);
+            Some(true)
         });
-        if kept.flatten().is_none()
+        let kept = kept.flatten();
+        if kept.is_none()
             && let Some(omitted) = self.no_room.admit(now)
         {
             let (scope, omitted) = (&*self.scope, omitted.field());
             tracing::warn!(target: "throttle", scope, omitted, "too many identities: what the fallback admits to more is not charged to the backend later");
         }
+        kept.unwrap_or(true)
     }
 
     /// What the fallback admitted at `at`, as [`admitted`](Self::admitted) was told it, was given back.
@@ -225,7 +272,7 @@ impl Carry {
         }
         let charges = bill.charges(&self.scope);
         match within(deadline, primary.decide(&charges, Mode::Take)).await {
-            Ok(verdict) => payment.made(&charges, &verdict, now),
+            Ok(verdict) => payment.made((&bill, &charges), &verdict, now),
             Err(error) => {
                 if error.is_nothing_charged() {
                     payment.refused();

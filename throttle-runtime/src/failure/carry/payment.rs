@@ -39,7 +39,7 @@ impl Bill {
             };
             let limits = debt.rates.iter().zip(&shared).enumerate();
             let levels = limits.filter(|(_, (rate, _))| !rate.is_unlimited()).map(level).collect();
-            (part.class, Levels { strategy, levels })
+            (part.class, Levels::new(strategy, levels))
         });
         let classes = classes.collect();
         Self { key: debt.key.clone(), domain: debt.domain, rates: debt.rates.clone(), classes, load }
@@ -47,7 +47,7 @@ impl Bill {
 
     /// Whether there is nothing to charge: all of it is over.
     pub(super) fn is_void(&self, now: u64) -> bool {
-        let mut levels = self.classes.iter().flat_map(|(_, levels)| &levels.levels);
+        let mut levels = self.classes.iter().flat_map(|(_, levels)| &levels.limits);
         levels.all(|(_, level)| level.is_void(now))
     }
 
@@ -100,10 +100,11 @@ impl<'a> Payment<'a> {
     /// What the primary says after it was charged is what is known of it now.
     pub(super) fn made(
         mut self,
-        charges: &[Charge<'_>],
+        (bill, charges): (&Bill, &[Charge<'_>]),
         verdict: &Verdict,
         now: u64,
     ) -> Result<(), BackendError> {
+        let missing = bill.classes.iter().map(|(_, levels)| levels.missing()).max().unwrap_or(0);
         let limits: usize = charges.iter().map(|charge| charge.rates.len()).sum();
         if verdict.quotas.len() != limits {
             let text = "the backend answered for other limits than it was asked about";
@@ -111,6 +112,7 @@ impl<'a> Payment<'a> {
         }
         let (strategy, mut quotas) = (self.strategy, &verdict.quotas[..]);
         self.end(|account| {
+            account.missing = missing;
             for charge in charges {
                 let (own, others) = quotas.split_at(charge.rates.len());
                 quotas = others;

@@ -28,10 +28,8 @@ impl Seed {
         }
         let rates = carry.share.of(charge.rates);
         let classes = account.words.iter().map(|word| {
-            let levels = Levels {
-                strategy: carry.strategy,
-                levels: levels(carry, account, word, charge, &rates, now).collect(),
-            };
+            let levels = levels(carry, account, word, charge, &rates, now).collect();
+            let levels = Levels::new(carry.strategy, levels);
             (word.class, levels)
         });
         let classes = classes.collect();
@@ -72,7 +70,7 @@ impl Seed {
             let Some(part) = debt.part(*class) else { continue };
             let mut settled: States = self.rates.iter().map(|_| State::EMPTY).collect();
             let mut total = settled.clone();
-            let mut levels_left = levels.levels.iter();
+            let mut levels_left = levels.limits.iter();
             for (limit, &rate) in self.rates.iter().enumerate().filter(|(_, rate)| !rate.is_unlimited()) {
                 let Some((_, level)) = levels_left.next() else { continue };
                 let arrival = charge.arrival(rate, 0, now).class(*class);

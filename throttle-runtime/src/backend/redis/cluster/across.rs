@@ -22,7 +22,7 @@ impl Engine {
         if question.mode == Mode::Peek {
             return self.peek_across(question).await;
         }
-        let asked = (Instant::now(), self.given_back(question));
+        let asked = (Instant::now(), self.changes(question));
         let parts = self.servers.parts(&question.names);
         let held = Held::take(&self.servers, self.clock.as_ref(), parts).await?;
         let (states, at) = (held.states(), held.at());

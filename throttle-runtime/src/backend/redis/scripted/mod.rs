@@ -36,7 +36,7 @@ impl Engine {
         lane: u16,
         steps: Vec<Script>,
     ) -> Result<Option<Verdict>, BackendError> {
-        let (lasts, given_back) = (steps.iter().all(|step| step.denials_last), self.given_back(question));
+        let (lasts, changes) = (steps.iter().all(|step| step.denials_last), self.changes(question));
         let mut attempt = 0;
         let Answer { ruling, states, at, asked } = loop {
             let Some(job) = Job::new(question, &steps) else { return Ok(None) };
@@ -57,7 +57,7 @@ impl Engine {
             return Err(if ruling == Ruling::Fits { error } else { error.nothing_charged() });
         }
         if let Some(denied) = self.denied.as_ref().filter(|_| after.is_none() && lasts) {
-            denied.remember(question, states, at, (asked, given_back));
+            denied.remember(question, states, at, (asked, changes));
         }
         Ok(Some(Verdict::new(quotas, at)))
     }

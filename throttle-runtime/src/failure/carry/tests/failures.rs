@@ -1,7 +1,5 @@
 //! Payments that fail, refunds, and what there is no room for.
 
-use std::sync::atomic::Ordering::Relaxed;
-
 use super::{Fault, World, now};
 use crate::backend::{Backend, Charge, Mode};
 use crate::strategy::{Class, FixedWindow, SlidingWindowLog, TieredRate, TokenBucket};
@@ -128,7 +126,12 @@ fn the_last_word_is_the_one_said_last() {
         now(world.primary.decide(&charge, Mode::Take)).expect("a verdict")
     });
     for verdict in [second, first] {
-        world.instances[0].carry.heard(&world.charge(1), &verdict.quotas, verdict.at, world.now());
+        world.instances[0].carry.heard(
+            &world.charge(1),
+            (&verdict.quotas, verdict.at),
+            world.now(),
+            u64::MAX,
+        );
     }
     assert!(now(world.asks_standby(0, 7)));
     assert!(!now(world.asks_standby(0, 1)));
@@ -143,7 +146,7 @@ fn what_was_heard_as_one_class_counts_for_another() {
     let charges = [premium];
     let verdict = now(world.primary.decide(&charges, Mode::Take));
     let verdict = verdict.expect("a verdict");
-    carry.heard(&charges[0], &verdict.quotas, verdict.at, world.now());
+    carry.heard(&charges[0], (&verdict.quotas, verdict.at), world.now(), u64::MAX);
     assert!(now(world.asks_standby(0, 1)), "of no class, which has 10");
     assert!(!now(world.asks_standby(0, 1)));
 }
@@ -156,16 +159,17 @@ fn places_are_bounded_and_the_oldest_make_room() {
     for number in 0..2 * ROOM {
         let key = Key::from(number);
         let charge = Charge { key: &key, ..world.charge(1) };
-        carry.heard(&charge, &[quota], number, number);
+        let late = carry.heard(&charge, (&[quota], number), number, u64::MAX);
+        assert_eq!(late, None);
     }
     assert!(carry.ledger.len() <= 64 * 1024);
     for number in 0..2 * ROOM {
         let key = Key::from(number);
-        carry.admitted(&Charge { key: &key, ..world.charge(1) }, world.now());
+        assert!(carry.admitted(&Charge { key: &key, ..world.charge(1) }, world.now()));
     }
     assert!(carry.ledger.len() <= 2 * 64 * 1024);
     assert_eq!(carry.ledger.owing().len(), 64 * 1024);
-    assert!(carry.forgotten.load(Relaxed) > 60_000);
+    assert!(carry.no_room.omitted() > 60_000);
     world.key = Key::from(2 * ROOM + 1);
     assert!(!world.owes(0));
 }

@@ -148,7 +148,7 @@ impl World {
         let charge = [self.charge(cost)];
         let verdict = self.primary.decide(&charge, Mode::Take).await.expect("a verdict");
         for instance in &self.instances {
-            instance.carry.heard(&charge[0], &verdict.quotas, verdict.at, self.now());
+            instance.carry.heard(&charge[0], (&verdict.quotas, verdict.at), self.now(), u64::MAX);
         }
         verdict.quotas.iter().all(Quota::fits)
     }
@@ -162,7 +162,7 @@ impl World {
         let verdict = standby.decide(&shared, Mode::Take).await.expect("a verdict");
         let fits = verdict.quotas.iter().all(Quota::fits);
         if fits {
-            carry.admitted(&charge, verdict.at);
+            assert!(carry.admitted(&charge, verdict.at), "no answer came meanwhile");
         }
         fits
     }
