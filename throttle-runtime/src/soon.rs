@@ -1,5 +1,6 @@
 //! An answer that is there already, or a future of it: so that what needs no waiting needs no allocation.
 
+use std::cell::Cell;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -24,6 +25,26 @@ enum Repr<'a, T> {
     /// The answer; `None` once it was taken.
     Now(Option<T>),
     Later(BoxFuture<'a, T>),
+    /// The same, and whether it waited in [`uncharged`] when it was polled last.
+    Watched(BoxFuture<'a, T>, bool),
+}
+
+thread_local! {
+    /// Whether the future that this thread polls waits in [`uncharged`].
+    static UNCHARGED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Marks a part of a [watched](Soon::watched) future: while it waits here, it has charged nobody, and no request that might
+/// is under way.
+pub(crate) async fn uncharged<F: Future>(mut future: Pin<&mut F>) -> F::Output {
+    std::future::poll_fn(|context| {
+        let polled = future.as_mut().poll(context);
+        if polled.is_pending() {
+            UNCHARGED.set(true);
+        }
+        polled
+    })
+    .await
 }
 
 impl<'a, T> Soon<'a, T> {
@@ -35,6 +56,16 @@ impl<'a, T> Soon<'a, T> {
     /// The answer as soon as this future has it.
     pub fn later(future: impl Future<Output = T> + Send + 'a) -> Self {
         Self(Repr::Later(Box::pin(future)))
+    }
+
+    /// The same of a future that waits in [`uncharged`] whenever it has charged nobody.
+    pub(crate) fn watched(future: impl Future<Output = T> + Send + 'a) -> Self {
+        Self(Repr::Watched(Box::pin(future), true))
+    }
+
+    /// Whether it is certain that a future that was polled, and not to its end, has charged nobody.
+    pub(crate) const fn is_uncharged(&self) -> bool {
+        matches!(self.0, Repr::Watched(_, true))
     }
 
     /// The answer if it is there, or else this.
@@ -62,6 +93,12 @@ impl<T> Future for Soon<'_, T> {
                 None => panic!("`Soon` polled after it was ready"),
             },
             Repr::Later(future) => future.as_mut().poll(context),
+            Repr::Watched(future, is_uncharged) => {
+                UNCHARGED.set(false);
+                let polled = future.as_mut().poll(context);
+                *is_uncharged = UNCHARGED.get();
+                polled
+            }
         }
     }
 }
@@ -70,7 +107,7 @@ impl<T> fmt::Debug for Soon<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.0 {
             Repr::Now(_) => "Soon(now)",
-            Repr::Later(_) => "Soon(later)",
+            Repr::Later(_) | Repr::Watched(..) => "Soon(later)",
         })
     }
 }

@@ -3,13 +3,16 @@
 mod dict;
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use dict::Dict;
 use throttle_runtime::backend::{Backend, Charge, Mode, Store, Stored};
-use throttle_runtime::strategy::FixedWindow;
-use throttle_runtime::{BackendError, ErrorKind, Key, ManualClock, Quota, Rates};
+use throttle_runtime::strategy::{FixedWindow, Gcra};
+use throttle_runtime::{
+    BackendError, Clock, ErrorKind, Hit, Key, ManualClock, Quota, Rates, Settings, Throttle, registry,
+};
 
 /// How a store fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -175,5 +178,132 @@ async fn whoever_only_asks_is_charged_nothing() {
                 assert!(outcomes.certain > 0 && outcomes.doubtful == 0, "{how:?}, {keys:?}: {outcomes:?}");
             }
         }
+    }
+}
+
+/// The record of an identity that somebody holds until ten seconds from now: version, mark, token and the end.
+fn held(clock: &ManualClock) -> String {
+    let digits = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let (mut text, mut until) = (String::from("1BB"), clock.now() + 10_000_000);
+    while until > 0 {
+        let more = if until >> 5 > 0 { 32 } else { 0 };
+        text.push(char::from(digits[usize::try_from(until & 31).expect("small") | more]));
+        until >>= 5;
+    }
+    text
+}
+
+/// A throttle with 100 milliseconds for each decision, on a store in which a holder has died that holds `a`.
+async fn after_a_death<const COMPARES: bool>() -> (Throttle, Arc<Dict<COMPARES>>) {
+    let clock = ManualClock::new();
+    let dict = Arc::new(Dict::<COMPARES>::at(&clock));
+    let stored = Stored::shared(Arc::clone(&dict)).clock(clock.clone());
+    let registry = registry().backend("dict", stored).build().await.expect("a registry");
+    let settings =
+        Settings::new().rate("9/day").strategy(Gcra::new().burst(9)).backend("dict").on_error("raise");
+    let throttle = registry.create("t", settings.deadline(Duration::from_millis(100))).expect("a throttle");
+    throttle.hit("a").await.expect("a decision");
+    let name = dict.tables().values.keys().next().cloned().expect("a record");
+    if COMPARES {
+        dict.set(&name, &held(&clock), None).await.expect("set");
+    } else {
+        let lock = dict.try_lock(&format!("{name}:lock"), Duration::from_secs(10)).await;
+        assert!(lock.expect("an answer").is_some(), "nobody holds it yet");
+    }
+    (throttle, dict)
+}
+
+async fn waits_uncharged<const COMPARES: bool>() {
+    let (throttle, _dict) = after_a_death::<COMPARES>().await;
+    // One alone, and those that wait for it in the same process.
+    let waiters = [throttle.hit("a"), throttle.hit("a"), throttle.hit("a")];
+    for answer in futures_util::future::join_all(waiters).await {
+        let error = answer.expect_err("somebody else holds it");
+        assert!(error.is_timeout() && error.is_nothing_charged(), "{error:?}");
+    }
+    // So it is safe to try again, and that is what a policy does that was told to.
+    assert!(throttle.hit(Hit::new("b")).await.expect("another client").is_allowed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn f36_waiters_for_a_lock_are_charged_nothing() {
+    waits_uncharged::<false>().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn f36_waiters_for_a_mark_are_charged_nothing() {
+    waits_uncharged::<true>().await;
+}
+
+/// A write that is on its way when the deadline passes may have charged.
+#[tokio::test(start_paused = true)]
+async fn f36_a_write_without_an_answer_stays_in_doubt() {
+    async fn hangs<const COMPARES: bool>() {
+        let clock = ManualClock::new();
+        let stored = Stored::new(Hanging::<COMPARES>(Dict::at(&clock))).clock(clock.clone());
+        let registry = registry().backend("dict", stored).build().await.expect("a registry");
+        let settings = Settings::new().rate("9/day").strategy(Gcra::new().burst(9)).backend("dict");
+        let settings = settings.on_error("raise").deadline(Duration::from_millis(100));
+        let throttle = registry.create("t", settings).expect("a throttle");
+        let error = throttle.hit("a").await.expect_err("no answer");
+        assert!(error.is_timeout() && !error.is_nothing_charged(), "{error:?}");
+        // Those behind it in the same process have sent nothing.
+        let (first, second) = tokio::join!(throttle.hit("a"), throttle.hit("a"));
+        let certain = [first, second].map(|answer| answer.expect_err("no answer").is_nothing_charged());
+        assert!(certain[1] || COMPARES, "{certain:?}");
+    }
+    hangs::<false>().await;
+    hangs::<true>().await;
+}
+
+/// A store that does not answer to writes.
+#[derive(Debug)]
+struct Hanging<const COMPARES: bool>(Dict<COMPARES>);
+
+impl<const COMPARES: bool> Store for Hanging<COMPARES> {
+    type Error = Infallible;
+
+    const COMPARE_AND_SET: bool = COMPARES;
+
+    async fn reset(&self, prefix: &str) -> Result<(), Infallible> {
+        self.0.reset(prefix).await
+    }
+
+    async fn get(&self, key: &str) -> Result<Option<String>, Infallible> {
+        self.0.get(key).await
+    }
+
+    async fn set(&self, _: &str, _: &str, _: Option<Duration>) -> Result<(), Infallible> {
+        std::future::pending().await
+    }
+
+    async fn delete(&self, key: &str) -> Result<(), Infallible> {
+        self.0.delete(key).await
+    }
+
+    async fn expire(&self, key: &str, ttl: Duration) -> Result<(), Infallible> {
+        self.0.expire(key, ttl).await
+    }
+
+    async fn increment(&self, key: &str, by: i64) -> Result<i64, Infallible> {
+        self.0.increment(key, by).await
+    }
+
+    async fn try_lock(&self, key: &str, ttl: Duration) -> Result<Option<u64>, Infallible> {
+        self.0.try_lock(key, ttl).await
+    }
+
+    async fn unlock(&self, key: &str, token: u64) -> Result<bool, Infallible> {
+        self.0.unlock(key, token).await
+    }
+
+    async fn compare_and_set(
+        &self,
+        _: &str,
+        _: Option<&str>,
+        _: &str,
+        _: Option<Duration>,
+    ) -> Result<bool, Infallible> {
+        std::future::pending().await
     }
 }

@@ -1,5 +1,7 @@
 //! Asking a backend.
 
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::time::Duration;
 
 use smallvec::SmallVec;
@@ -136,6 +138,26 @@ pub(crate) async fn within<T>(
 ) -> Result<T, BackendError> {
     match reply.ready() {
         Ok(answer) => answer,
-        Err(later) => deadline::timeout(limit, later).await?,
+        Err(later) => later_within(limit, later).await,
     }
+}
+
+/// An answer that has to be waited for. A backend that waited for others until the deadline has charged nobody.
+pub(super) async fn later_within<T>(
+    limit: Duration,
+    mut reply: Soon<'_, Result<T, BackendError>>,
+) -> Result<T, BackendError> {
+    let mut is_uncharged = false;
+    let note = &mut is_uncharged;
+    // The reply is dropped within, as what its deadline has ended.
+    let noted = poll_fn(move |context| {
+        let polled = Pin::new(&mut reply).poll(context);
+        *note = reply.is_uncharged();
+        polled
+    });
+    let answer = deadline::timeout(limit, noted).await;
+    answer.unwrap_or_else(|elapsed| {
+        let error = BackendError::from(elapsed);
+        Err(if is_uncharged { error.nothing_charged() } else { error })
+    })
 }

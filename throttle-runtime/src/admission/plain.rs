@@ -7,14 +7,13 @@ use std::borrow::Cow;
 use std::slice;
 use std::sync::Arc;
 
-use super::backend::checked;
+use super::backend::{checked, later_within};
 use super::budget::Budget;
 use super::healthy::pass;
 use super::heard::{admissions, hear};
 use super::{Terms, Ticket, stages};
 use crate::backend::{Charge, Mode, Verdict};
 use crate::counters::Event;
-use crate::deadline;
 use crate::failure::Permit;
 use crate::fingerprint::Domain;
 use crate::policy::Policy;
@@ -105,8 +104,7 @@ impl<'a> Plain<'a> {
             Err(later) => {
                 let budget = self.budget();
                 let limit = self.policy.deadline.min(budget.left());
-                let answer = deadline::timeout(limit, later).await;
-                (answer.unwrap_or_else(|elapsed| Err(elapsed.into())), Some(budget))
+                (later_within(limit, later).await, Some(budget))
             }
         };
         Some(match answer.and_then(|verdict| checked(slice::from_ref(&charge), verdict)) {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use throttle_runtime::backend::{Backend, Charge, Mode, Redis};
 use throttle_runtime::strategy::FixedWindow;
-use throttle_runtime::{BackendError, Key, Quota, Rate};
+use throttle_runtime::{BackendError, Key, Quota, Rate, Settings, Throttle, registry};
 use tokio::task::{JoinSet, yield_now};
 use tokio::time::sleep;
 
@@ -199,4 +199,34 @@ async fn a_decision_over_two_nodes_is_certain_if_the_first_write_was_refused_and
         decide(&redis, &keys[..1], Mode::Take).await.expect("a decision");
         sleep(Duration::from_millis(1_100)).await;
     }
+}
+
+/// A throttle with 100 milliseconds for each decision.
+async fn throttle(redis: Redis) -> Throttle {
+    let registry = registry().backend("redis", redis).build().await.expect("a registry");
+    let settings = Settings::new().rate("9/day").backend("redis").on_error("raise");
+    registry.create("t", settings.deadline(Duration::from_millis(100))).expect("a throttle")
+}
+
+/// Who decides about several identities holds their states for up to a second, also if he dies meanwhile.
+#[tokio::test]
+async fn f36_those_who_wait_for_a_hold_are_charged_nothing() {
+    let server = Server::start();
+    let redis = Redis::builder(&server.url()).remember_denied(false).build().expect("a backend");
+    let throttle = throttle(redis).await;
+    assert_eq!(throttle.hit("a").await.expect("a decision").remaining(), Some(8));
+    let name = server.ask::<Vec<String>>("KEYS *").remove(0);
+    let hold = include_str!("../../src/backend/redis/cluster/hold.lua");
+    let mut holds = redis::cmd("EVAL");
+    holds.arg(hold).arg(1).arg(&name).arg(&[7_u8; 8]);
+    let _: redis::Value = holds.query(&mut server.connect()).expect("held");
+    let error = throttle.hit("a").await.expect_err("it is held");
+    assert!(error.is_timeout() && error.is_nothing_charged(), "{error:?}");
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(throttle.hit("a").await.expect("the hold is over").remaining(), Some(7));
+    // One that was sent and got no answer may have been charged.
+    server.stop();
+    let error = throttle.hit("a").await.expect_err("no answer");
+    server.resume();
+    assert!(error.is_timeout() && !error.is_nothing_charged(), "{error:?}");
 }

@@ -1,5 +1,6 @@
 //! Decisions by compare-and-set: two round trips, and more if others get in between.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use redis::Value;
@@ -13,6 +14,7 @@ use super::servers::Servers;
 use super::stored;
 use crate::backend::{Mode, Verdict};
 use crate::random;
+use crate::soon::uncharged;
 use crate::strategy::State;
 use crate::{BackendError, ErrorKind};
 
@@ -90,7 +92,7 @@ impl Engine {
 
     /// The time and what is stored in one place.
     pub(super) async fn read(&self, part: &Part) -> Result<Found, BackendError> {
-        self.try_read(part).await.map_err(BackendError::nothing_charged)
+        uncharged(pin!(self.try_read(part))).await.map_err(BackendError::nothing_charged)
     }
 
     async fn try_read(&self, part: &Part) -> Result<Found, BackendError> {
@@ -169,10 +171,10 @@ const ATTEMPTS: u32 = 256;
 /// By a clock other than the server's nothing expires in time, so it is kept that long.
 const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Others were faster: after a random while the way may be free.
+/// Others were faster, and nothing was written: after a random while the way may be free.
 pub(super) async fn step_aside(attempt: u32) {
     let most = Duration::from_micros(200 << attempt.min(6));
-    tokio::time::sleep(random::part(most)).await;
+    uncharged(pin!(tokio::time::sleep(random::part(most)))).await;
 }
 
 fn contended() -> BackendError {

@@ -1,5 +1,6 @@
 //! Decisions, one round trip each wherever the strategies have scripts.
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use redis::Value;
@@ -10,6 +11,7 @@ use super::servers::Servers;
 use crate::BackendError;
 use crate::backend::{Mode, Verdict};
 use crate::clock::Clock;
+use crate::soon::uncharged;
 use crate::under_way::UnderWay;
 
 /// What a [`Redis`](super::Redis) backend is made of.
@@ -51,24 +53,22 @@ impl Engine {
     }
 
     pub(super) async fn decide(&self, question: &Question<'_>) -> Result<Verdict, BackendError> {
+        let answer = pin!(self.ask(question));
+        if question.mode == Mode::Peek {
+            // A peek charges nobody, whatever goes wrong.
+            return uncharged(answer).await.map_err(BackendError::nothing_charged);
+        }
         // Also of a caller that gives up: nobody knows whether its request was charged.
-        let mut change = self.denied.as_ref().filter(|_| question.mode == Mode::Take).map(|denied| Change {
-            denied,
-            payers: &question.payers,
-            is_certain: false,
-        });
-        let verdict = self.ask(question).await;
+        let mut change =
+            self.denied.as_ref().map(|denied| Change { denied, payers: &question.payers, is_certain: false });
+        let verdict = answer.await;
         if let Some(change) = &mut change {
             change.is_certain = match &verdict {
                 Ok(verdict) => !verdict.quotas.fit(),
                 Err(error) => error.is_nothing_charged(),
             };
         }
-        match question.mode {
-            Mode::Take => verdict,
-            // Who only asks is charged nothing, whatever goes wrong.
-            Mode::Peek => verdict.map_err(BackendError::nothing_charged),
-        }
+        verdict
     }
 
     async fn ask(&self, question: &Question<'_>) -> Result<Verdict, BackendError> {

@@ -43,8 +43,8 @@ const AT_THE_END: Duration = Duration::from_millis(500);
 /// - A charge is sent at most once. After a deadline nobody knows whether it was taken.
 /// - Of an error it is [certain](crate::BackendError::is_nothing_charged) that nothing was charged if the request was
 ///   not sent, if the server refused it before its script ran or at the script's first write (as while it loads, is
-///   busy, is no master or has no memory), if it failed before it wrote, or if it only asked; a request that was sent
-///   and got no answer is in doubt.
+///   busy, is no master or has no memory), if it failed before it wrote, if it only asked, or if it waited until its
+///   deadline for states that another decision holds; a request that was sent and got no answer is in doubt.
 /// - What was denied is denied from memory for up to a second, as long as the strategy would: floods of denied
 ///   requests do not reach Redis. So a [reset](crate::Registry::reset) or a refund by another process may take
 ///   that second to be noticed.
@@ -171,7 +171,7 @@ impl Backend for Redis {
         let question = Question::new(charges, mode);
         match self.engine.recall(&question) {
             Some(verdict) => Soon::now(Ok(verdict)),
-            None => Soon::later(async move {
+            None => Soon::watched(async move {
                 let question = question.named(&self.engine.namespace);
                 self.engine.decide(&question).await
             }),

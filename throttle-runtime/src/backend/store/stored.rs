@@ -24,7 +24,8 @@ use crate::{BackendError, Clock, ErrorKind, Soon, SystemClock};
 /// - **A value that is not its own**, or damaged, counts as nothing stored, with an event at level WARN.
 /// - **Of an error it is [certain](BackendError::is_nothing_charged)** that nothing was charged if the store failed
 ///   before the first write of the decision, as while it read or locked; of a write that fails only if the store's own
-///   error is a [`BackendError`] that says so, and nothing else was written.
+///   error is a [`BackendError`] that says so, and nothing else was written. It is certain too of a deadline that passes
+///   while the decision reads, or waits for another decision or for the lock of a holder that has died.
 /// - **A decision that is dropped** frees what it holds, in a task of the runtime, and has charged all of its
 ///   limits or none.
 ///
@@ -131,7 +132,7 @@ impl<S: Store> Stored<S> {
 
 impl<S: Store> Backend for Stored<S> {
     fn decide<'a>(&'a self, charges: &'a [Charge<'a>], mode: Mode) -> Reply<'a, Verdict> {
-        Soon::later(async move {
+        Soon::watched(async move {
             let case = Case::new(&self.prefix, charges);
             self.client.transact(case.names(), &|records, now| case.decide(mode, records, now)).await
         })

@@ -1,5 +1,6 @@
 //! Reading records, judging them and writing what became of them, as if nobody else did meanwhile.
 
+use std::pin::pin;
 use std::slice;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use super::judge::Judgement;
 use super::patience::Patience;
 use super::record::Record;
 use crate::BackendError;
+use crate::soon::uncharged;
 
 /// What becomes of these records at that time.
 pub(super) type Judge<'a, T> = &'a (dyn Fn(&[Record], u64) -> Judgement<T> + Send + Sync);
@@ -36,13 +38,14 @@ impl<S: Store> Client<S> {
         let mut patience = Patience::new();
         let mut turn = None;
         loop {
-            let found = self.call(self.store.get(name)).await.map_err(BackendError::nothing_charged)?;
+            let found = pin!(self.call(self.store.get(name)));
+            let found = uncharged(found).await.map_err(BackendError::nothing_charged)?;
             let (record, hold) = Record::read(found.as_deref()).split();
             let now = self.clock.now();
             let judged = judge(slice::from_ref(&record), now);
             let Some([changed]) = judged.changed.as_deref() else { return Ok(judged.answer) };
             if hold.is_some_and(|hold| hold.is_live(now)) {
-                patience.wait(A_WHILE).await;
+                uncharged(pin!(patience.wait(A_WHILE))).await;
                 continue;
             }
             let (value, ttl) = (changed.encode(), changed.ttl(now));
@@ -52,8 +55,8 @@ impl<S: Store> Client<S> {
             }
             // Most likely the other one is in this process too, and not the last.
             match turn {
-                None => turn = Some(self.turns.wait(slice::from_ref(name)).await),
-                Some(_) => patience.wait(A_WHILE).await,
+                None => turn = Some(uncharged(pin!(self.turns.wait(slice::from_ref(name)))).await),
+                Some(_) => uncharged(pin!(patience.wait(A_WHILE))).await,
             }
         }
     }
@@ -70,8 +73,8 @@ impl<S: Store> Client<S> {
         if judged.changed.is_none() {
             return Ok(judged.answer);
         }
-        let turn = self.turns.wait(names).await;
-        let held = Held::take(self, names, turn).await?;
+        let turn = uncharged(pin!(self.turns.wait(names))).await;
+        let held = uncharged(pin!(Held::take(self, names, turn))).await?;
         let now = self.clock.now();
         let judged = judge(&held.records(), now);
         if let Some(changed) = judged.changed {
@@ -83,7 +86,8 @@ impl<S: Store> Client<S> {
     /// The records of these names, whoever holds them.
     pub(super) async fn read(&self, names: &[String]) -> Result<Vec<Record>, BackendError> {
         let keys: Vec<&str> = names.iter().map(String::as_str).collect();
-        let values = self.call(self.store.multi_get(&keys)).await.map_err(BackendError::nothing_charged)?;
+        let values = pin!(self.call(self.store.multi_get(&keys)));
+        let values = uncharged(values).await.map_err(BackendError::nothing_charged)?;
         let mut values = values.iter().map(|value| Record::read(value.as_deref()).split().0);
         Ok(names.iter().map(|_| values.next().unwrap_or_default()).collect())
     }

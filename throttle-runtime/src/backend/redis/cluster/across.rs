@@ -3,6 +3,7 @@
 //! States are held, in all places, then the strategies decide, and then what becomes of the states is written. That is
 //! two round trips for each place. A question that takes nothing holds nothing.
 
+use std::pin::pin;
 use std::time::Instant;
 
 use super::held::Held;
@@ -11,6 +12,7 @@ use crate::backend::redis::engine::Engine;
 use crate::backend::redis::question::{Question, States};
 use crate::backend::redis::stored;
 use crate::backend::{Mode, Verdict};
+use crate::soon::uncharged;
 use crate::strategy::State;
 
 impl Engine {
@@ -24,7 +26,8 @@ impl Engine {
         }
         let asked = (Instant::now(), self.changes(question));
         let parts = self.servers.parts(&question.names);
-        let held = Held::take(&self.servers, self.clock.as_ref(), parts).await?;
+        let held = pin!(Held::take(&self.servers, self.clock.as_ref(), parts));
+        let held = uncharged(held).await?;
         let (states, at) = (held.states(), held.at());
         let (quotas, after) = question.answer(&states, at);
         match (after, &self.denied) {
