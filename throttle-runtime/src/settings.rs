@@ -157,8 +157,8 @@ impl Settings {
     /// ```
     ///
     /// - A request has its place before any rate is charged, and one that finds none takes nothing of the rates. It is
-    ///   free again when the body of the response has ended or is given up; with a `ThrottleLayer`
-    ///   around services whose body is not axum's, when the response is made.
+    ///   free again when the body of the response has ended or is given up. With a `ThrottleLayer`, a body of another
+    ///   type than axum's and of a known length frees it when the response is made.
     /// - It takes one place whatever it costs. Who is exempt, or passed by a rule, takes none.
     /// - A denial says to come back in a second. Nobody can know when a place is free, and so no header field says how
     ///   many there are.

@@ -4,10 +4,9 @@ use std::fmt;
 
 use axum::response::Response;
 
-use super::until_end;
 use crate::Quota;
 use crate::admission::{Admission, settled};
-use crate::http::passed;
+use crate::http::{passed, until_end};
 use crate::policy::Policy;
 
 /// A request was admitted.

@@ -8,6 +8,10 @@ pub(crate) mod headers;
 #[cfg(any(feature = "axum", feature = "tower"))]
 pub(crate) mod passed;
 pub(crate) mod source;
+#[cfg(any(feature = "axum", feature = "tower"))]
+mod until_end;
 
 pub use client::ProxyHeader;
 pub use headers::{Generation, Headers, When};
+#[cfg(any(feature = "axum", feature = "tower"))]
+pub(crate) use until_end::until_end;

@@ -1,19 +1,11 @@
-//! The answers to requests that do not go on, for whatever body the service answers with.
+//! The responses to requests that do not reach the service.
 
-use std::any::Any;
-
+use axum_core::body::Body;
 use http::Response;
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http::request::Parts;
 
 use super::grpc;
 use crate::admission::Rejection;
-
-/// The body of an answer, before it is that of the service.
-#[cfg(feature = "axum")]
-type Body = axum::body::Body;
-#[cfg(not(feature = "axum"))]
-type Body = String;
 
 /// An answer without the service.
 pub(super) enum Answer {
@@ -34,23 +26,11 @@ impl Answer {
         Self::Web(web(rejection, parts).await)
     }
 
-    /// The answer with a body of the service's kind. What cannot be said in that is left out, and so is what its
-    /// header would say of it.
-    pub(super) fn into_response<B: Default + 'static>(self) -> Response<B> {
-        let (mut head, body) = match self {
-            Self::Grpc(response) => return response.map(|()| B::default()),
-            Self::Web(response) => response.into_parts(),
-        };
-        let mut body = Some(body);
-        if let Some(same) = (&mut body as &mut dyn Any).downcast_mut::<Option<B>>()
-            && let Some(body) = same.take()
-        {
-            return Response::from_parts(head, body);
+    pub(super) fn into_response(self) -> Response<Body> {
+        match self {
+            Self::Grpc(response) => response.map(|()| Body::empty()),
+            Self::Web(response) => response,
         }
-        for name in [CONTENT_TYPE, CONTENT_LENGTH, CONTENT_ENCODING] {
-            head.headers.remove(name);
-        }
-        Response::from_parts(head, B::default())
     }
 }
 

@@ -4,13 +4,15 @@ use std::borrow::Cow;
 use std::iter;
 use std::sync::Arc;
 
+use axum_core::body::Body;
 use http::Response;
 use http::request::Parts;
 
+use super::body::ResponseBody;
 use super::layer::Plan;
 use crate::admission::{self, Admission, AtOnce, Drawn, KnownKeys, Rejection, Stop, Told, settled};
 use crate::counters::Event;
-use crate::http::passed;
+use crate::http::{passed, until_end};
 use crate::plug::Head;
 use crate::policy::Policy;
 use crate::{ConfigError, Decision, Quota, Registry, rule};
@@ -26,17 +28,18 @@ pub(super) enum Permit {
 impl Permit {
     /// The response with what the decision says about the limits, which it may settle. The request holds its places for as
     /// long as the body is known to take.
-    pub(super) fn respond<B: 'static>(self, mut response: Response<B>) -> Response<B> {
+    pub(super) fn respond<B: ResponseBody>(self, response: Response<B>) -> Response<Body> {
+        let is_awaited = response.body().is_awaited();
+        let mut response = response.map(ResponseBody::into_body);
         match self {
             Self::Bypassed => {}
             Self::One(policy, quota) => passed::by_one(&mut response, &policy, &quota),
             Self::Several(mut admission) => {
                 let held = std::mem::take(&mut admission.held);
                 response = settled(*admission, response);
-                #[cfg(feature = "axum")]
-                crate::axum::until_end(&mut response, held);
-                #[cfg(not(feature = "axum"))]
-                drop(held);
+                if is_awaited {
+                    until_end(&mut response, held);
+                }
             }
         }
         response

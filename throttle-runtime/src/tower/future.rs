@@ -6,10 +6,12 @@ use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use axum_core::body::Body;
 use http::Response;
 use pin_project_lite::pin_project;
 
 use super::answer::Answer;
+use super::body::ResponseBody;
 use super::decide::Permit;
 use crate::BoxFuture;
 
@@ -41,9 +43,9 @@ impl<F> ResponseFuture<F> {
 impl<F, B, E> Future for ResponseFuture<F>
 where
     F: Future<Output = Result<Response<B>, E>>,
-    B: Default + 'static,
+    B: ResponseBody,
 {
-    type Output = Result<Response<B>, E>;
+    type Output = Result<Response<Body>, E>;
 
     /// # Panics
     ///

@@ -10,8 +10,12 @@ use crate::plug::{Arg, Web, role};
 use crate::rule::Rules;
 use crate::{ConfigError, Registry, Throttle};
 
-/// Limits what a service is asked: a router of axum, a gRPC server of tonic, any [`tower`](https://docs.rs/tower)
-/// service of HTTP requests whose response body has a `Default`.
+/// Limits the requests to a service: a router of axum, a gRPC server of tonic, or any other
+/// [`tower`](https://docs.rs/tower) service of HTTP requests.
+///
+/// The layer stands above or below other layers in any order. The body of the service's responses can be every
+/// [`http_body::Body`] of `Bytes`, such as that of `TraceLayer` or `CompressionLayer`: see
+/// [`ResponseBody`](super::ResponseBody).
 ///
 /// A layer has one throttle or several. They decide as several attributes of a handler do: in order, those on one
 /// backend all or nothing, and with the same header fields. Attributes inside are decided afterwards and by
@@ -39,9 +43,9 @@ use crate::{ConfigError, Registry, Throttle};
 ///
 /// # Answers
 ///
-/// A denied request is answered without the service, its body is not read. Where the service answers with the body of
-/// axum the answer is that of an attribute, made by the throttle's `handler` if it has one. Any other body knows no
-/// text, so status and header fields stay, and the body is empty.
+/// A denied request does not reach the service, and its body is not read. Its response is the same as that of an
+/// attribute, made by the throttle's `handler` if it has one. All responses have the body of axum,
+/// [`axum::body::Body`](https://docs.rs/axum/latest/axum/body/struct.Body.html).
 ///
 /// gRPC requests, those with the content type `application/grpc`, are answered by a status: `RESOURCE_EXHAUSTED` for
 /// a denial, with the sentence and, as metadata, the header fields; `INTERNAL` where there is no decision. Handlers are

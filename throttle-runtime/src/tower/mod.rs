@@ -4,6 +4,7 @@
 //! [`ThrottleLayer`] is what one begins with.
 
 mod answer;
+mod body;
 mod decide;
 mod future;
 mod grpc;
@@ -11,6 +12,7 @@ mod layer;
 mod limiter;
 mod service;
 
+pub use body::ResponseBody;
 pub use future::ResponseFuture;
 pub use layer::ThrottleLayer;
 pub use limiter::Limiter;

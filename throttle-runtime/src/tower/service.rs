@@ -5,10 +5,12 @@ use std::mem;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use axum_core::body::Body;
 use http::{Request, Response};
 use tower_service::Service;
 
 use super::answer::Answer;
+use super::body::ResponseBody;
 use super::decide::{at_once, decide};
 use super::future::ResponseFuture;
 use super::layer::Plan;
@@ -30,9 +32,9 @@ impl<S, A, B> Service<Request<A>> for ThrottleService<S>
 where
     S: Service<Request<A>, Response = Response<B>, Future: 'static> + Clone + Send + 'static,
     A: Send + 'static,
-    B: Default + 'static,
+    B: ResponseBody,
 {
-    type Response = Response<B>;
+    type Response = Response<Body>;
     type Error = S::Error;
     type Future = ResponseFuture<S::Future>;
 

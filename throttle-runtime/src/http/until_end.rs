@@ -1,43 +1,40 @@
 //! Requests that are in flight until the body of their response has ended.
 
-use std::any::Any;
 use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use axum::body::{Body, Bytes, HttpBody};
+use axum_core::Error;
+use axum_core::body::Body;
 use http::Response;
-use http_body::{Frame, SizeHint};
+use http_body::{Body as HttpBody, Frame, SizeHint};
 
 use crate::backend::Held;
 
-/// Lets a request hold its places until the body of the response has ended or is given up; if that is none of axum's, until now.
-pub(crate) fn until_end<B: 'static>(response: &mut Response<B>, held: Vec<Held>) {
-    if held.is_empty() {
+/// Lets a request hold its slots until the body of the response has ended or is dropped.
+pub(crate) fn until_end(response: &mut Response<Body>, held: Vec<Held>) {
+    let body = response.body_mut();
+    if held.is_empty() || body.is_end_stream() {
         return;
     }
-    if let Some(body) = (response.body_mut() as &mut dyn Any).downcast_mut::<Body>()
-        && !body.is_end_stream()
-    {
-        let inner = mem::take(body);
-        *body = Body::new(UntilEnd { inner, held });
-    }
+    let inner = mem::take(body);
+    *body = Body::new(UntilEnd { inner, held });
 }
 
-/// A body with the places of its request.
+/// A body with the slots of its request.
 struct UntilEnd {
     inner: Body,
     held: Vec<Held>,
 }
 
 impl HttpBody for UntilEnd {
-    type Data = Bytes;
-    type Error = axum::Error;
+    type Data = <Body as HttpBody>::Data;
+    type Error = Error;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+    ) -> Poll<Option<Result<Frame<Self::Data>, Error>>> {
         let frame = ready!(Pin::new(&mut self.inner).poll_frame(context));
         if !matches!(frame, Some(Ok(_))) {
             self.held.clear();
