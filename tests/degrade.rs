@@ -147,16 +147,61 @@ async fn b032_who_is_not_limited_is_told_so() {
     assert_eq!(told(&app, "/").await, "all, Disabled");
 }
 
-#[throttle(uid = "plain", rate = "1/min")]
+#[throttle(uid = "plain", rate = "2/min")]
 async fn plain(decision: Decision, decisions: Decisions) -> String {
-    assert_eq!(decisions.strictest(), None);
-    said(&decision)
+    assert_eq!(decisions.strictest(), None, "none of them degrades");
+    format!("{}, {:?} left", said(&decision), decision.remaining())
+}
+
+#[throttle(uid = "wide", rate = "9/min")]
+#[throttle(uid = "narrow", rate = "3/hour, 7/day")]
+#[throttle(uid = "not-for-staff", rate = "1/day", exempt = staff)]
+async fn several_admit(headers: axum::http::HeaderMap, throttle: Decision) -> String {
+    let limits: Vec<_> = throttle.quotas().iter().map(|quota| quota.rate().to_string()).collect();
+    format!("{} {limits:?} {}", said(&throttle), headers.contains_key("x-staff"))
+}
+
+#[throttle(uid = "by-path", rate = "2/min", key = "{id}")]
+async fn by_path(Path(id): Path<u32>, decision: Decision) -> String {
+    format!("{id}: {}", said(&decision))
 }
 
 #[tokio::test]
-async fn where_nothing_degrades_who_comes_in_is_allowed() {
-    let app = at("/", route(plain), &registry_at(&ManualClock::new()).await);
-    assert_eq!((told(&app, "/").await.as_str(), status(&app, "/").await.as_u16()), ("all, Bypassed", 429));
+async fn f44_a_handler_sees_the_decision_that_admitted_it() {
+    let registry = registry_at(&ManualClock::new()).await;
+    let router = Router::new()
+        .route("/", route(plain))
+        .route("/several", route(several_admit))
+        .route("/path/{id}", route(by_path));
+    let app = service(router, &registry);
+    assert_eq!(told(&app, "/").await, "all, Backend, Some(1) left");
+    assert_eq!(told(&app, "/").await, "all, Backend, Some(0) left");
+    assert_eq!(status(&app, "/").await.as_u16(), 429);
+    registry.disable("plain");
+    assert_eq!(told(&app, "/").await, "all, Disabled, None left");
+
+    let by_staff =
+        axum::http::Request::get("/several").header("x-staff", "yes").body(axum::body::Body::empty());
+    let answer = common::send(&app, by_staff.expect("a request")).await;
+    assert_eq!(
+        text(answer).await,
+        "all, Backend [\"3/hour\", \"7/day\"] true",
+        "the one with the least left"
+    );
+    assert_eq!(told(&app, "/several").await, "all, Backend [\"1/day\"] false");
+    // The arguments are there before such a key is.
+    assert_eq!(told(&app, "/path/7").await, "7: all, Bypassed");
+}
+
+#[throttle(uid = "f44:global", rate = "2/min", key = global)]
+async fn globally(decision: Decision) -> String {
+    format!("{:?} left of {:?}", decision.remaining(), decision.tightest().map(throttle::Quota::rate))
+}
+
+#[tokio::test]
+async fn f44_in_the_registry_of_the_program_too() {
+    let app = Router::new().route("/", route(globally));
+    assert_eq!(told(&app, "/").await, "Some(1) left of Some(Rate(2/min))");
 }
 
 #[tokio::test]

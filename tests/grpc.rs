@@ -141,3 +141,68 @@ async fn a_denial_is_all_said_in_the_head() {
         assert_eq!(common::text(denied).await, body);
     }
 }
+
+/// A key that is in the request, or a response of the function's own.
+async fn account(headers: axum::http::HeaderMap) -> Result<String, axum::response::Response> {
+    use axum::http::StatusCode;
+    use axum::response::IntoResponse;
+
+    match headers.get("account").and_then(|value| value.to_str().ok()) {
+        Some("status") => Err(tonic::Status::failed_precondition("no plan").into_http::<axum::body::Body>()),
+        Some(code @ ("400" | "401" | "403" | "404" | "409" | "418" | "429" | "500" | "503")) => {
+            let status = StatusCode::from_bytes(code.as_bytes()).expect("a status");
+            Err((status, [("www-authenticate", "Bearer")], "secret words").into_response())
+        }
+        Some(account) => Ok(account.to_owned()),
+        None => Err(StatusCode::UNAUTHORIZED.into_response()),
+    }
+}
+
+#[tokio::test]
+async fn f43_every_rejection_has_a_status_of_grpc() {
+    let registry = registry_at(&ManualClock::new()).await;
+    let settings = Settings::new().rate("1/min").key(account).deny("203.0.113.0/24");
+    let service = ThrottleLayer::new([("f43:grpc", settings)]).layer(tower::service_fn(
+        async |_: Request<axum::body::Body>| {
+            Ok::<_, std::convert::Infallible>(axum::response::Response::new(axum::body::Body::empty()))
+        },
+    ));
+    let call = |account: Option<&str>, peer: [u8; 4], content_type: &str| {
+        let mut request = Request::post("/greeting.Greeter/Greet").header("content-type", content_type);
+        if let Some(account) = account {
+            request = request.header("account", account);
+        }
+        let request = request.extension(registry.clone()).extension(std::net::SocketAddr::from((peer, 1)));
+        service.clone().oneshot(request.body(axum::body::Body::empty()).expect("a request"))
+    };
+    let here = [192, 0, 2, 1];
+    let expected = [
+        (None, here, "16"),
+        (Some("400"), here, "3"),
+        (Some("401"), here, "16"),
+        (Some("403"), here, "7"),
+        (Some("404"), here, "5"),
+        (Some("409"), here, "10"),
+        (Some("418"), here, "2"),
+        (Some("429"), here, "8"),
+        (Some("500"), here, "13"),
+        (Some("503"), here, "14"),
+        (Some("status"), here, "9"),
+        (Some("ann"), [203, 0, 113, 9], "7"),
+    ];
+    for content_type in ["application/grpc", "application/grpc+proto", "application/grpc-web"] {
+        for (account, peer, code) in expected {
+            let answer = call(account, peer, content_type).await.expect("an answer");
+            assert_eq!(answer.status(), 200, "{account:?}");
+            assert_eq!(common::header(&answer, "grpc-status").as_deref(), Some(code), "{account:?}");
+            assert!(common::header(&answer, "grpc-message").is_some(), "{account:?}");
+            assert_eq!(common::header(&answer, "content-type").as_deref(), Some(content_type));
+            let authenticate = account.is_some_and(|account| account.parse::<u16>().is_ok());
+            assert_eq!(common::header(&answer, "www-authenticate").is_some(), authenticate, "metadata");
+            assert_eq!(common::text(answer).await, "");
+        }
+    }
+    // Others get what the function answers.
+    let answer = call(Some("403"), here, "application/json").await.expect("an answer");
+    assert_eq!((answer.status().as_u16(), common::text(answer).await.as_str()), (403, "secret words"));
+}

@@ -9,7 +9,7 @@ use axum::{Json, Router};
 use common::{declared_at, get, header, number, registry_at, seconds, service, status, text};
 use serde_json::{Value, json};
 use std::time::Duration;
-use throttle::{ManualClock, OnError, Refused, Settings, Source, Throttled, throttle};
+use throttle::{ManualClock, OnError, Refused, Settings, Source, ThrottleLayer, Throttled, throttle};
 
 #[throttle(rate = "1/min")]
 async fn plain() -> &'static str {
@@ -241,4 +241,66 @@ async fn s24_s25_a_denial_of_ones_own_and_one_shape_for_all() {
     assert_eq!(body, json!({ "error": "busy", "retry_after": 2 }));
     assert_eq!(Throttled::new(seconds(1)).source(), Source::Program);
     assert_eq!(OnError::named("throttle"), Some(OnError::default()));
+}
+
+async fn everywhere(throttled: Throttled) -> (StatusCode, [(&'static str, &'static str); 1], String) {
+    let wait = throttled.retry_after_seconds();
+    (throttled.status(), [("x-shaped", "yes")], format!("{} ({wait:?})", throttled.message()))
+}
+
+#[throttle(uid = "f45:own", rate = "9/min", key = throttle::key::Global)]
+async fn busy_export() -> Result<(), Throttled> {
+    Err(Throttled::new(seconds(30)).with_detail("Another export \"runs\"."))
+}
+
+async fn unlimited() -> Throttled {
+    Throttled::new(None)
+}
+
+#[tokio::test]
+async fn f45_a_denial_of_the_program_has_a_detail_and_needs_no_wait() {
+    let answer = Throttled::new(None).into_response();
+    assert_eq!((answer.status(), number(&answer, "retry-after")), (StatusCode::TOO_MANY_REQUESTS, None));
+    assert_eq!(text(answer).await, "Too many requests.");
+    let denial = Throttled::new(None).with_detail("Come back \"later\"\n\u{1f}\\.");
+    assert_eq!(denial.detail(), Some("Come back \"later\"\n\u{1f}\\."));
+    let problem: Value = serde_json::from_str(&denial.problem_json()).expect("JSON");
+    assert_eq!((&problem["detail"], &problem["status"]), (&denial.message().into(), &429.into()));
+    let answer = Throttled::new(Some(seconds(5))).with_detail("Busy.").into_response();
+    assert_eq!((number(&answer, "retry-after"), text(answer).await.as_str()), (Some(5), "Busy."));
+}
+
+#[tokio::test]
+async fn f45_the_handler_of_the_program_shapes_denials_that_the_program_raises() {
+    let clock = ManualClock::new();
+    let defaults = Settings::new().handler(everywhere);
+    let registry = declared_at(&clock).defaults(defaults).build().await.expect("a registry");
+    let limits =
+        || ThrottleLayer::new([("f45:layer", Settings::new().rate("9/min").key(throttle::key::Global))]);
+    let router = Router::new()
+        .route("/own", route(busy_export))
+        .route("/layer", route(unlimited).layer(limits()))
+        .route("/unlimited", route(unlimited));
+    let app = service(router, &registry);
+    let shaped = |answer: &Response| header(answer, "x-shaped").is_some();
+
+    let answer = get(&app, "/own").await;
+    assert!(shaped(&answer) && answer.status() == 429);
+    assert_eq!(number(&answer, "retry-after"), Some(30));
+    assert_eq!(
+        header(&answer, "ratelimit").as_deref(),
+        Some("\"f45:own\";r=8;t=60"),
+        "of the throttle around it"
+    );
+    assert_eq!(text(answer).await, "Another export \"runs\". (Some(30))");
+    let answer = get(&app, "/layer").await;
+    assert!(shaped(&answer) && !answer.headers().contains_key("retry-after"));
+    assert_eq!(text(answer).await, "Too many requests. (None)");
+    // No throttle knows the request's registry here; the active one of the task does.
+    assert!(!shaped(&get(&app, "/unlimited").await));
+    let answer = registry.scope(async { unlimited().await.into_response() }).await;
+    assert!(shaped(&answer));
+    // What a handler answers is not handled again.
+    let answer = registry.scope(async { throttle::problem_json(Throttled::new(seconds(1))).await }).await;
+    assert_eq!(header(&answer, "content-type").as_deref(), Some("application/problem+json"));
 }

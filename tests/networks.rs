@@ -11,8 +11,8 @@ use axum::extract::ConnectInfo;
 use axum::http::{Request, StatusCode};
 use axum::response::Response;
 use axum::routing::get as route;
-use common::{declared_at, get_from, registry_at, send, service, status, text};
-use throttle::{ManualClock, Networks, Registry, Settings, throttle};
+use common::{declared_at, get_from, header, registry_at, send, service, status, text};
+use throttle::{ManualClock, Networks, Registry, Settings, Source, ThrottleLayer, Throttled, throttle};
 
 const OK: StatusCode = StatusCode::OK;
 const LIMITED: StatusCode = StatusCode::TOO_MANY_REQUESTS;
@@ -154,4 +154,60 @@ async fn a_list_that_is_none_makes_no_throttle() {
     let missing = make(Settings::new().deny(Networks::file("/nowhere/deny.txt")));
     assert!(missing.contains("the list of networks \"/nowhere/deny.txt\""), "{missing}");
     assert_eq!(format!("{:?}", Networks::file("a")), "file(\"a\")");
+}
+
+async fn in_json(throttled: Throttled) -> (StatusCode, axum::Json<serde_json::Value>) {
+    let denied = matches!(throttled.source(), Source::Forbidden);
+    let body = serde_json::json!({ "denied": denied, "uid": throttled.uid(), "says": throttled.message() });
+    (throttled.status(), axum::Json(body))
+}
+
+/// A handler from before there were lists.
+async fn of_rates(throttled: Throttled) -> (StatusCode, String) {
+    (LIMITED, format!("retry in {:?}", throttled.retry_after_seconds()))
+}
+
+#[throttle(uid = "in-json", rate = "1/min", deny = "203.0.113.0/24", handler = in_json)]
+async fn shaped() {}
+
+#[throttle(uid = "of-rates", rate = "1/min", deny = "203.0.113.0/24", handler = of_rates)]
+async fn of_old() {}
+
+#[throttle(uid = "problem", rate = "1/min", deny = "203.0.113.0/24", handler = throttle::problem_json)]
+async fn problem() {}
+
+#[tokio::test]
+async fn f43_a_handler_shapes_the_response_to_a_client_on_a_deny_list() {
+    let registry = registry_at(&ManualClock::new()).await;
+    let router = Router::new()
+        .route("/json", route(shaped))
+        .route("/old", route(of_old))
+        .route("/problem", route(problem));
+    let layered = || {
+        let settings = Settings::new().rate("1/min").deny("203.0.113.0/24").handler(in_json);
+        ThrottleLayer::new([("in-json-layer", settings)])
+    };
+    let app = service(router.route("/layer", route(async || "ok").layer(layered())), &registry);
+    let denied = "your network is not let in";
+    let json = |uid: &str| format!(r#"{{"denied":true,"says":"{denied}","uid":"{uid}"}}"#);
+    let problem = format!(r#"{{"type":"about:blank","title":"Forbidden","status":403,"detail":"{denied}"}}"#);
+    let expected = [
+        ("/json", "application/json", json("in-json")),
+        ("/layer", "application/json", json("in-json-layer")),
+        ("/old", "text/plain; charset=utf-8", "retry in None".to_owned()),
+        ("/problem", "application/problem+json", problem),
+    ];
+    for (path, content_type, body) in expected {
+        let answer = send(&app, get_from([203, 0, 113, 1], path)).await;
+        assert_eq!(answer.status(), FORBIDDEN, "{path}");
+        assert_eq!(header(&answer, "content-type").as_deref(), Some(content_type), "{path}");
+        assert!(answer.headers().keys().all(|name| name != "retry-after" && name != "ratelimit"), "{path}");
+        assert_eq!(text(answer).await, body, "{path}");
+    }
+    // Others are denied by the rate, by the same handler.
+    let other = || get_from([192, 0, 2, 77], "/json");
+    assert_eq!(send(&app, other()).await.status(), OK);
+    let answer = send(&app, other()).await;
+    assert_eq!(answer.status(), LIMITED);
+    assert!(text(answer).await.contains(r#""denied":false"#));
 }

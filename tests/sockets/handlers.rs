@@ -1,5 +1,6 @@
 //! Handlers of one's own: stories 5, 6 and 7.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -9,10 +10,10 @@ use axum::extract::ws::{Message, close_code};
 use axum::routing::any;
 use serde_json::{Value, json};
 use throttle::ws::{Caller, Socket};
-use throttle::{ManualClock, Refused, Throttled, throttle_message};
+use throttle::{ManualClock, Refused, Settings, Throttled, throttle_message};
 use tokio::sync::mpsc;
 
-use crate::common::registry_at;
+use crate::common::{declared_at, registry_at};
 use crate::served::{Client, Heard, route, serve};
 
 async fn notify(throttled: Throttled, socket: &mut Socket) {
@@ -101,7 +102,8 @@ async fn s06_an_error_of_the_handler_ends_the_connection() {
     let mut client = Client::open(address, "/").await;
     assert_eq!(client.ask("one").await, "one");
     client.say("two").await;
-    assert_eq!(client.hear().await, Heard::Gone, "nothing was sent");
+    assert_eq!(client.hear().await, Heard::Closed(1008, "rate limit exceeded".into()));
+    assert_eq!(client.hear().await, Heard::Gone);
     assert!(matches!(end(&mut ends).await, Some(ChatError::Later(60))));
 }
 
@@ -200,3 +202,102 @@ async fn b030_a_peer_that_is_gone_is_no_error() {
 
 #[throttle_message(uid = "quiet", rate = "1/min")]
 async fn quiet(socket: &mut Socket, _text: &str) {}
+
+async fn breaks(throttled: Throttled, socket: &mut Socket) -> ControlFlow<Option<u64>> {
+    if throttled.uid() == "own-words" {
+        socket.close(4_000, "in the handler's own words").await;
+    }
+    ControlFlow::Break(throttled.retry_after_seconds())
+}
+
+#[throttle_message(uid = "breaks", rate = "1/min", handler = breaks)]
+async fn breaking(socket: &mut Socket, text: &str) -> ControlFlow<Option<u64>> {
+    let _ = socket.send(Message::text(text)).await;
+    ControlFlow::Continue(())
+}
+
+#[throttle_message(uid = "own-words", rate = "1/min", handler = breaks)]
+async fn in_own_words(socket: &mut Socket, text: &str) -> ControlFlow<Option<u64>> {
+    let _ = socket.send(Message::text(text)).await;
+    ControlFlow::Continue(())
+}
+
+#[tokio::test]
+async fn f46_whatever_ends_the_connection_closes_it_once() {
+    macro_rules! until_break {
+        ($on_message:ident) => {
+            any(|upgrade: axum::extract::ws::WebSocketUpgrade, caller: Caller| async move {
+                upgrade.on_upgrade(async move |socket| {
+                    let mut socket = caller.socket(socket);
+                    while let Some(Ok(Message::Text(text))) = socket.recv().await {
+                        if $on_message(&mut socket, &text).await.is_break() {
+                            break;
+                        }
+                    }
+                })
+            })
+        };
+    }
+    let router = Router::new().route("/", until_break!(breaking)).route("/own", until_break!(in_own_words));
+    let address = serve(router, &registry_at(&ManualClock::new()).await).await;
+    for (path, code, reason) in
+        [("/", 1008, "rate limit exceeded"), ("/own", 4_000, "in the handler's own words")]
+    {
+        let mut client = Client::open(address, path).await;
+        assert_eq!(client.ask("one").await, "one");
+        // More than one is on the way when the connection ends.
+        for text in ["two", "three", "four"] {
+            client.say(text).await;
+        }
+        assert_eq!(client.hear().await, Heard::Closed(code, reason.into()));
+        assert_eq!(client.hear().await, Heard::Gone);
+    }
+}
+
+/// The handler of a whole program.
+async fn app_wide(throttled: Throttled, uri: axum::http::Uri) -> axum::Json<Value> {
+    axum::Json(json!({ "error": throttled.message(), "uid": throttled.uid(), "at": uri.path() }))
+}
+
+#[throttle_message(uid = "app:message", rate = "1/min")]
+async fn plainly(socket: &mut Socket, text: &str) {
+    let _ = socket.send(Message::text(text)).await;
+}
+
+async fn by_hand(socket: &mut Socket, text: &str) {
+    let throttle = socket.caller().registry().get("app:by-hand").expect("a throttle");
+    if socket.hit(&throttle).await.is_ok_and(|decision| decision.is_allowed()) {
+        let _ = socket.send(Message::text(text)).await;
+    }
+}
+
+#[tokio::test]
+async fn f45_the_handler_of_the_program_reaches_messages() {
+    let clock = ManualClock::new();
+    let defaults = Settings::new().handler(app_wide);
+    let registry = declared_at(&clock).defaults(defaults).build().await.expect("a registry");
+    registry.create("app:by-hand", Settings::new().rate("1/min")).expect("a throttle");
+    let router = Router::new()
+        .route("/chat", route!(plainly))
+        .route("/own", route!(notified))
+        .route("/by-hand", route!(by_hand));
+    let address = serve(router, &registry).await;
+    for (path, uid) in [("/chat", "app:message"), ("/by-hand", "app:by-hand")] {
+        let mut client = Client::open(address, path).await;
+        assert_eq!(client.ask("one").await, "one");
+        let told: Value = serde_json::from_str(&client.ask("two").await).expect("JSON");
+        let sentence = "Too many requests. Retry in 60 seconds.";
+        assert_eq!(
+            told,
+            json!({ "error": sentence, "uid": uid, "at": path }),
+            "and the connection stays open"
+        );
+        clock.advance(crate::common::seconds(60));
+        assert_eq!(client.ask("three").await, "three");
+    }
+    // A handler of the function's own goes first.
+    let mut client = Client::open(address, "/own").await;
+    client.ask("one").await;
+    let told: Value = serde_json::from_str(&client.ask("two").await).expect("JSON");
+    assert_eq!(told["type"], "rate_limit");
+}

@@ -124,6 +124,7 @@ fn handler(
         Some(state) => quote!(#private::With<#state>),
         None => quote!(#private::Without),
     };
+    let carry = if func.takes_decision() { quote!(#private::Telling<#carry>) } else { carry };
     let hidden = quote_spanned!(Span::mixed_site()=> __throttle);
     let returned = returned(&func.sig.output);
     let convert = quote_spanned!(returned.span()=> <#returned as #private::IntoResponse>::into_response);

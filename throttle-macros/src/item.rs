@@ -106,6 +106,14 @@ impl Func {
         })
     }
 
+    /// Whether an argument is a `Decision`, by the name of its type.
+    pub(crate) fn takes_decision(&self) -> bool {
+        self.sig.inputs.iter().any(|input| match input {
+            FnArg::Typed(input) => mentions_ident(input.ty.to_token_stream(), "Decision"),
+            FnArg::Receiver(_) => false,
+        })
+    }
+
     /// A static cannot name a type parameter.
     fn without_parameters<'t>(&self, state: Option<&'t Type>) -> Option<&'t Type> {
         state.filter(|state| !self.mentions_parameter(state))

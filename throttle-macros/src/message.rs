@@ -19,7 +19,7 @@ use crate::returned::returned;
 //             let it = same(socket);
 //             if let Err(denial) = { GUARD; decide(it, &SITES, keys) }.await {
 //                 return match denial {
-//                     Throttled(throttled, 0) => Handled::handled(strict(throttled, it).await),
+//                     Throttled(throttled, 0) => { let answer = strict(throttled, it).await; handled(it, answer).await }
 //                     denial => denial.finish(it).await,
 //                 };
 //             }
@@ -41,7 +41,10 @@ pub(crate) fn message(
         let handler = args.handler.as_ref()?;
         let here = Span::call_site().located_at(handler.span());
         let answer = quote_spanned!(here=> #handler(__throttle, __throttle_socket).await);
-        let outcome = quote_spanned!(here=> #private::ws::Handled::handled(#answer));
+        let outcome = quote_spanned! {here=> {
+            let __throttle = #answer;
+            #private::ws::handled(__throttle_socket, __throttle).await
+        }};
         Some(quote!(#private::ws::Denial::Throttled(__throttle, #number) => #outcome,))
     });
     let at_type = Span::call_site().located_at(returned(&func.sig.output).span());

@@ -85,6 +85,7 @@ impl Event {
                     Self::Denied
                 }
             }
+            Source::Forbidden => Self::Forbidden,
             Source::Disabled | Source::Exempt | Source::Bypassed | Source::Unlimited | Source::Free => {
                 Self::Skipped
             }

@@ -209,7 +209,15 @@ impl Settings {
         self
     }
 
-    /// What answers denied requests: an async fn of the [`Throttled`](crate::Throttled).
+    /// Sets the function that makes the response to a denied request: an async fn of the [`Throttled`](crate::Throttled).
+    ///
+    /// It is also called for a client on the [`deny`](Self::deny) list, whose [`status`](crate::Throttled::status) is 403. As
+    /// a default of the registry it also makes the response to a denial that the program raises with
+    /// [`Throttled::new`](crate::Throttled::new), and its text is the message that a throttled WebSocket receives.
+    ///
+    /// # Default
+    ///
+    /// Status 429, or 403 for a client on a `deny` list, with one sentence as plain text.
     #[cfg(feature = "axum")]
     pub fn handler<M: 'static>(mut self, handler: impl Arg<role::handler, M, Web<()>> + 'static) -> Self {
         self.handler = Some(keep(handler));

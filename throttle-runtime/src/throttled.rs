@@ -1,15 +1,18 @@
 //! A denial: as a handler sees it, and as an error of a function that is not a handler.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::HeaderMap;
 use http::request::Parts;
+use http::{HeaderMap, StatusCode};
 
 use crate::http::fields::Report;
+#[cfg(feature = "axum")]
+use crate::plug::{Ask, role};
 use crate::policy::Policy;
-use crate::{BackendError, Decision, Headers, Quota, Source};
+use crate::{BackendError, Decision, Headers, Quota, Source, Throttle};
 
 /// A request was denied.
 ///
@@ -27,21 +30,120 @@ use crate::{BackendError, Decision, Headers, Quota, Source};
 #[derive(Clone)]
 pub struct Throttled(Arc<Denial>);
 
+#[derive(Clone)]
 pub(crate) struct Denial {
     pub(crate) uid: Arc<str>,
-    /// What the throttle goes by; `None` for a denial by the program.
+    /// The throttle's policy; `None` for a denial by the program.
     pub(crate) policy: Option<Arc<Policy>>,
     pub(crate) decision: Decision,
     pub(crate) error: Option<BackendError>,
     pub(crate) head: Option<Parts>,
+    /// The sentence of a denial by the program, in place of the default one.
+    pub(crate) detail: Option<Cow<'static, str>>,
+    /// Whether a handler has it already, so that its response is not given to a handler again.
+    #[cfg_attr(not(feature = "axum"), expect(dead_code, reason = "no handlers without responses"))]
+    pub(crate) is_handled: bool,
 }
 
 impl Throttled {
-    /// A denial of your own, to be answered like those of a throttle: come back after `wait`, at least a
-    /// microsecond.
-    pub fn new(wait: Duration) -> Self {
-        let decision = Decision::denied(wait, Source::Program);
-        Self::from_denial(Denial { uid: Arc::from(""), policy: None, decision, error: None, head: None })
+    /// Creates a denial of your own, which is answered like those of a throttle.
+    ///
+    /// `wait` is how long the client has to wait, at least a microsecond; `None` if no wait helps or none is known, and
+    /// then the response has no `Retry-After`. If the active registry has a default
+    /// [`handler`](crate::Settings::handler), it makes the response of this denial, too.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use throttle::Throttled;
+    ///
+    /// async fn export() -> Result<String, Throttled> {
+    ///     Err(Throttled::new(Duration::from_secs(30)).with_detail("Another export is running."))
+    /// }
+    ///
+    /// let denial = Throttled::new(None);
+    /// assert_eq!((denial.retry_after(), denial.message()), (None, "Too many requests.".to_owned()));
+    /// # let _: axum::Router = axum::Router::new().route("/", axum::routing::get(export));
+    /// ```
+    pub fn new(wait: impl Into<Option<Duration>>) -> Self {
+        let refused = || Decision::refused(Source::Program);
+        let decision = wait.into().map_or_else(refused, |wait| Decision::denied(wait, Source::Program));
+        Self::from_denial(Denial {
+            uid: Arc::from(""),
+            policy: None,
+            decision,
+            error: None,
+            head: None,
+            detail: None,
+            is_handled: false,
+        })
+    }
+
+    /// Sets the sentence of the response, which [`message`](Self::message) returns.
+    #[must_use]
+    pub fn with_detail(mut self, detail: impl Into<Cow<'static, str>>) -> Self {
+        Arc::make_mut(&mut self.0).detail = Some(detail.into());
+        self
+    }
+
+    /// The sentence that [`with_detail`](Self::with_detail) set.
+    pub fn detail(&self) -> Option<&str> {
+        self.0.detail.as_deref()
+    }
+
+    /// The status of the default response: 403 for a client on a `deny` list, and otherwise 429.
+    pub fn status(&self) -> StatusCode {
+        match self.source() {
+            Source::Forbidden => StatusCode::FORBIDDEN,
+            _ => StatusCode::TOO_MANY_REQUESTS,
+        }
+    }
+
+    /// By a throttle, for the connection of that handshake.
+    #[cfg(feature = "ws")]
+    pub(crate) fn by(throttle: &Throttle, decision: Decision, handshake: &Parts) -> Self {
+        let policy = throttle.policy();
+        Self::from_denial(Denial {
+            uid: throttle.uid_shared().clone(),
+            policy: Some(Arc::clone(policy)),
+            decision,
+            error: None,
+            head: policy.handler.map(|_| handshake.clone()),
+            detail: None,
+            is_handled: false,
+        })
+    }
+
+    /// Of a client on the throttle's `deny` list.
+    pub(crate) fn forbidden(throttle: &Throttle, policy: &Arc<Policy>, head: &Parts) -> Self {
+        Self::from_denial(Denial {
+            uid: throttle.uid_shared().clone(),
+            policy: Some(Arc::clone(policy)),
+            decision: Decision::refused(Source::Forbidden),
+            error: None,
+            head: policy.handler.map(|_| head.clone()),
+            detail: None,
+            is_handled: false,
+        })
+    }
+
+    /// The handler of the throttle, or the one that the throttle has from its registry.
+    #[cfg(feature = "axum")]
+    pub(crate) fn handler(&self) -> Option<&'static dyn Ask<role::handler>> {
+        self.0.policy.as_ref()?.handler
+    }
+
+    /// The same denial for a handler.
+    #[cfg(feature = "axum")]
+    pub(crate) fn handled(mut self) -> Self {
+        Arc::make_mut(&mut self.0).is_handled = true;
+        self
+    }
+
+    /// Whether the registry's default handler makes the response: that of a denial by the program that no handler has
+    /// seen.
+    #[cfg(feature = "axum")]
+    pub(crate) fn awaits_handler(&self) -> bool {
+        self.source() == Source::Program && !self.0.is_handled
     }
 
     pub(crate) fn from_denial(denial: Denial) -> Self {
@@ -94,8 +196,9 @@ impl Throttled {
         self.0.policy.as_ref().map_or("", |policy| &policy.primary.name)
     }
 
-    /// What caused the denial: a rate ([`Source::Backend`]), the limit on what is in flight
-    /// ([`Source::Concurrency`]) or the backend's failure ([`Source::ThrottledOnError`]).
+    /// The cause of the denial: a rate ([`Source::Backend`]), the concurrency limit ([`Source::Concurrency`]), a failed
+    /// backend ([`Source::ThrottledOnError`]), a `deny` list ([`Source::Forbidden`]) or the program
+    /// ([`Source::Program`]).
     pub fn source(&self) -> Source {
         self.0.decision.source()
     }
@@ -125,9 +228,16 @@ impl Throttled {
         self.0.error.as_ref()
     }
 
-    /// The sentence of the default answer. Its length does not depend on the request.
+    /// The sentence of the default response: the [detail](Self::with_detail), if there is one.
+    ///
+    /// The length of the built-in sentences does not depend on the request.
     pub fn message(&self) -> String {
-        message(self.retry_after_seconds())
+        match (&self.0.detail, self.source(), self.retry_after_seconds()) {
+            (Some(detail), ..) => detail.to_string(),
+            (None, Source::Forbidden, _) => FORBIDDEN.to_owned(),
+            (None, Source::Program, None) => "Too many requests.".to_owned(),
+            (None, _, seconds) => message(seconds),
+        }
     }
 
     /// Adds the header fields of the default answer: `Retry-After` and what the throttle's
@@ -156,9 +266,10 @@ impl Throttled {
     /// caused violates none and is `about:blank`.
     pub fn problem_json(&self) -> String {
         if self.0.decision.quotas().is_empty() {
-            let detail = self.message();
+            let (status, detail) = (self.status(), json_string(&self.message()));
+            let (code, title) = (status.as_u16(), status.canonical_reason().unwrap_or_default());
             return format!(
-                "{{\"type\":\"about:blank\",\"title\":\"Too Many Requests\",\"status\":429,\"detail\":\"{detail}\"}}"
+                "{{\"type\":\"about:blank\",\"title\":\"{title}\",\"status\":{code},\"detail\":{detail}}}"
             );
         }
         format!(
@@ -182,7 +293,31 @@ impl Throttled {
     }
 }
 
-/// The sentence of the default answer.
+/// The sentence of the default response to a client on a `deny` list.
+pub(crate) const FORBIDDEN: &str = "your network is not let in";
+
+const HEX: [&str; 16] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "a", "b", "c", "d", "e", "f"];
+
+/// A text as a string of JSON (RFC 8259 section 7).
+fn json_string(text: &str) -> String {
+    let mut string = String::with_capacity(text.len() + 2);
+    string.push('"');
+    for character in text.chars() {
+        match character {
+            '"' | '\\' => string.extend(['\\', character]),
+            '\0'..' ' => string.extend([
+                "\\u00",
+                if character < '\u{10}' { "0" } else { "1" },
+                HEX[character as usize % 16],
+            ]),
+            _ => string.push(character),
+        }
+    }
+    string.push('"');
+    string
+}
+
+/// The sentence of the default response.
 pub(crate) fn message(retry_after_seconds: Option<u64>) -> String {
     match retry_after_seconds {
         Some(1) => "Too many requests. Retry in 1 second.".to_owned(),

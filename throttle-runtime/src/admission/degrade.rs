@@ -17,6 +17,9 @@ pub(crate) enum Told {
         expect(dead_code, reason = "no handlers without requests")
     )]
     Handler(Vec<(Arc<str>, Decision)>),
+    /// The handler, which also takes the decision that admits its request; and why the first other throttle did not apply.
+    #[cfg_attr(not(feature = "axum"), expect(dead_code, reason = "only attributes know the arguments"))]
+    Admitted(Vec<(Arc<str>, Decision)>, Option<Source>),
 }
 
 impl Told {
@@ -26,24 +29,35 @@ impl Told {
         Self::Handler(Vec::new())
     }
 
-    /// Whether a denial by that policy lets the request go on.
-    pub(super) const fn of_denials_by(&self, policy: &Policy) -> bool {
-        policy.degrade && matches!(self, Self::Handler(_))
+    /// The same for a handler that takes the decision that admits its request.
+    #[cfg(feature = "axum")]
+    pub(crate) const fn admitted() -> Self {
+        Self::Admitted(Vec::new(), None)
     }
 
-    /// A throttle that degrades, if there is a uid, did not apply.
+    /// Whether a denial by that policy lets the request go on.
+    pub(super) const fn of_denials_by(&self, policy: &Policy) -> bool {
+        policy.degrade && matches!(self, Self::Handler(_) | Self::Admitted(..))
+    }
+
+    /// A throttle did not apply. It has a uid if it degrades.
     pub(super) fn of_passed(&mut self, uid: Option<Arc<str>>, source: Source) {
-        if let (Self::Handler(passed), Some(uid)) = (self, uid) {
-            passed.push((uid, Decision::passed(source)));
+        match (self, uid) {
+            (Self::Handler(passed) | Self::Admitted(passed, _), Some(uid)) => {
+                passed.push((uid, Decision::passed(source)));
+            }
+            (Self::Admitted(_, why), None) => *why = why.or(Some(source)),
+            _ => {}
         }
     }
 }
 
 #[cfg(any(feature = "axum", feature = "tower"))]
 impl Admission<'_> {
-    /// Leaves with the request what the throttles that degrade have decided.
+    /// Leaves with the request the decisions of the throttles that degrade, and the one that admitted it if its handler
+    /// takes that.
     pub(crate) fn tell(&mut self, request: &mut http::Extensions) {
-        let Told::Handler(passed) = &mut self.told else { return };
+        let (Told::Handler(passed) | Told::Admitted(passed, _)) = &mut self.told else { return };
         let mut told = std::mem::take(passed);
         for (ticket, decided) in self.decided() {
             if ticket.policy.degrade {
@@ -55,5 +69,14 @@ impl Admission<'_> {
             }
         }
         crate::Decisions::add(request, told);
+        #[cfg(feature = "axum")]
+        if let Told::Admitted(_, why) = self.told {
+            let others = self.decided().filter(|(ticket, _)| !ticket.policy.degrade);
+            let decisions = others.map(|(_, decided)| &decided.decision);
+            let strictest = crate::Decisions::strictest_of(decisions).cloned();
+            if let Some(decision) = strictest.or_else(|| why.map(Decision::passed)) {
+                request.insert(crate::decision::Admitted(decision));
+            }
+        }
     }
 }

@@ -32,7 +32,7 @@ impl From<Rejection> for Refused {
             Rejection::Throttled(throttled, _) => throttled.into(),
             Rejection::Stopped(Stop::Failed(error)) => error.into(),
             // Lists are about clients, whom only requests have.
-            Rejection::Stopped(Stop::Answered(_) | Stop::Forbidden) => no_request().into(),
+            Rejection::Stopped(Stop::Answered(_) | Stop::Forbidden(_)) => no_request().into(),
             Rejection::Misconfigured(error) => error.into(),
         }
     }
@@ -49,7 +49,15 @@ impl Rejection {
         let (uid, handler) = (throttle.uid_shared().clone(), policy.handler);
         let head = handler.map(|_| head.clone());
         Self::Throttled(
-            Throttled::from_denial(Denial { uid, policy: Some(Arc::clone(policy)), decision, error, head }),
+            Throttled::from_denial(Denial {
+                uid,
+                policy: Some(Arc::clone(policy)),
+                decision,
+                error,
+                head,
+                detail: None,
+                is_handled: false,
+            }),
             handler,
         )
     }

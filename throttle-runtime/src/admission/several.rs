@@ -32,7 +32,7 @@ pub(crate) async fn commit(tickets: Tickets<'_>, head: &mut Head<'_>) -> Result<
         Err(Rejection::Throttled(throttled, _)) => Ok(throttled.decision().clone()),
         Err(Rejection::Stopped(Stop::Failed(error))) => Err(error),
         // No setting that can answer with these is asked where the program says who pays.
-        Err(Rejection::Stopped(Stop::Answered(_) | Stop::Forbidden) | Rejection::Misconfigured(_)) => {
+        Err(Rejection::Stopped(Stop::Answered(_) | Stop::Forbidden(_)) | Rejection::Misconfigured(_)) => {
             Err(no_request())
         }
     }

@@ -17,7 +17,7 @@ use crate::policy::Policy;
 use crate::registry::Force;
 use crate::rule;
 use crate::strategy::Class;
-use crate::{BackendError, Decision, Identity, Key, Rate, Rates, Source, Throttle};
+use crate::{BackendError, Decision, Identity, Key, Rate, Rates, Source, Throttle, Throttled};
 
 /// Why a request got no decision.
 pub(crate) enum Stop {
@@ -25,8 +25,8 @@ pub(crate) enum Stop {
     Failed(BackendError),
     /// A plug-in function answered the request itself.
     Answered(Refusal),
-    /// A list has the client.
-    Forbidden,
+    /// The client is on a `deny` list.
+    Forbidden(Throttled),
 }
 
 impl From<Refusal> for Stop {
@@ -80,14 +80,14 @@ impl<'a> Ticket<'a> {
         };
         let terms = match terms {
             // A dry run ends no request, whatever its functions say.
-            Err(Stop::Forbidden) if dry => {
+            Err(Stop::Forbidden(_)) if dry => {
                 throttle.count(Event::WouldDeny);
                 return Ok(Err(Source::DryRun));
             }
             Err(_) if dry => Err(Source::DryRun),
-            Err(Stop::Forbidden) => {
+            Err(Stop::Forbidden(throttled)) => {
                 throttle.count(Event::Forbidden);
-                return Err(Stop::Forbidden);
+                return Err(Stop::Forbidden(throttled));
             }
             terms => terms?,
         };
@@ -112,7 +112,9 @@ impl<'a> Ticket<'a> {
                 return Ok(Err(Source::Bypassed));
             }
             match policy.lists.as_ref().map(|lists| lists.access(head)) {
-                Some(Access::Denied) => return Err(Stop::Forbidden),
+                Some(Access::Denied) => {
+                    return Err(Stop::Forbidden(Throttled::forbidden(throttle, policy, head.parts)));
+                }
                 Some(Access::Free) => return Ok(Err(Source::Exempt)),
                 Some(Access::Limited) | None => {}
             }

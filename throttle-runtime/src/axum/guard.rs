@@ -47,6 +47,9 @@ pub trait Carry<S> {
     /// The type of the state for plug-in functions.
     type State: Send + Sync + 'static;
 
+    /// Whether the handler takes a decision that admitted the request.
+    const TELLS: bool = false;
+
     /// The state for plug-in functions.
     fn carry(state: &S) -> Self::State;
 }
@@ -73,12 +76,31 @@ impl<S> Carry<S> for Without {
     fn carry(_: &S) {}
 }
 
+/// The same, for a handler that takes a [`Decision`].
+#[derive(Debug)]
+pub struct Telling<C>(PhantomData<fn() -> C>);
+
+impl<S, C: Carry<S>> Carry<S> for Telling<C> {
+    type State = C::State;
+
+    const TELLS: bool = true;
+
+    fn carry(state: &S) -> C::State {
+        C::carry(state)
+    }
+}
+
 impl<const SITE: u64, S: Sync, C: Carry<S>> FromRequestParts<S> for ThrottleGoesAboveDebugHandler<SITE, C> {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
         // What depends on `SITE` is compiled once per handler, so it is no more than this.
-        match Progress::first(linked(SITE), parts, C::carry(state)).await {
+        let progress = if C::TELLS {
+            Progress::telling(linked(SITE), parts, C::carry(state))
+        } else {
+            Progress::first(linked(SITE), parts, C::carry(state))
+        };
+        match progress.await {
             Ok(progress) => Ok(Self { progress, carrier: PhantomData }),
             Err(response) => Err(response),
         }
@@ -122,6 +144,22 @@ impl Progress {
             }),
             None => Soon::later(async move {
                 decide(sites, std::iter::repeat(None), parts, &state, Told::handler())
+                    .await
+                    .map(Self::Admitted)
+            }),
+        }
+    }
+
+    /// The same for a handler that takes the decision as an argument.
+    fn telling<'a, T: Send + Sync + 'static>(
+        sites: Option<&'static [Site]>,
+        parts: &'a mut Parts,
+        state: T,
+    ) -> Soon<'a, Result<Self, Response>> {
+        match sites.filter(|sites| !sites.iter().any(Site::has_template)) {
+            None => Self::first(None, parts, state),
+            Some(sites) => Soon::later(async move {
+                decide(sites, std::iter::repeat(None), parts, &state, Told::admitted())
                     .await
                     .map(Self::Admitted)
             }),
@@ -185,7 +223,7 @@ fn decide<'a>(
         match admission::admit(sites, keys, Drawn::new(&mut known, told), &mut head, &registry).await {
             Ok(mut admission) => {
                 admission.tell(&mut head.parts.extensions);
-                Ok(Permit::by_several(admission))
+                Ok(Permit::by_several(admission, &registry))
             }
             Err(rejection) => Err(rejection.into_response(&mut head).await),
         }

@@ -2,6 +2,7 @@
 
 mod guard;
 mod linked;
+mod own;
 mod permit;
 mod plug;
 mod reject;
@@ -9,5 +10,9 @@ mod told;
 #[cfg(feature = "ws")]
 pub mod ws;
 
-pub use guard::{ThrottleGoesAboveDebugHandler, With, Without};
+pub use guard::{Telling, ThrottleGoesAboveDebugHandler, With, Without};
+#[cfg(feature = "tower")]
+pub(crate) use own::reshaped;
 pub use reject::problem_json;
+#[cfg(feature = "ws")]
+pub(crate) use reject::shaped;

@@ -4,10 +4,11 @@ use std::fmt;
 
 use axum::response::Response;
 
-use crate::Quota;
+use super::own::reshaped;
 use crate::admission::{Admission, settled};
 use crate::http::{passed, until_end};
 use crate::policy::Policy;
+use crate::{Quota, Registry};
 
 /// A request was admitted.
 pub struct Permit(By);
@@ -17,7 +18,8 @@ pub struct Permit(By);
 enum By {
     Nobody,
     One(&'static Policy, Quota),
-    Several(Box<Admission<'static>>),
+    /// With the registry, if its default handler makes the response to a denial of the program.
+    Several(Box<(Admission<'static>, Option<Registry>)>),
 }
 
 impl Permit {
@@ -31,8 +33,9 @@ impl Permit {
         Self(By::One(policy, quota))
     }
 
-    pub(super) fn by_several(admission: Admission<'static>) -> Self {
-        Self(By::Several(Box::new(admission)))
+    pub(super) fn by_several(admission: Admission<'static>, registry: &Registry) -> Self {
+        let shapes = registry.default_handler().map(|_| registry.clone());
+        Self(By::Several(Box::new((admission, shapes))))
     }
 
     /// The handler's response with what the decision says about the limits, which it may settle.
@@ -40,9 +43,13 @@ impl Permit {
         match self.0 {
             By::Nobody => {}
             By::One(policy, quota) => passed::by_one(&mut response, policy, &quota),
-            By::Several(mut admission) => {
+            By::Several(several) => {
+                let (mut admission, registry) = *several;
                 let held = std::mem::take(&mut admission.held);
-                response = settled(*admission, response);
+                if let Some(registry) = registry {
+                    response = reshaped(response, &registry);
+                }
+                response = settled(admission, response);
                 until_end(&mut response, held);
             }
         }

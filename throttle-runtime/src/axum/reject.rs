@@ -1,44 +1,65 @@
 //! The answers to requests that do not go on.
 
+use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use http::HeaderValue;
 use http::header::CONTENT_TYPE;
+use http::{HeaderValue, StatusCode};
 
+use super::own;
 use crate::admission::{Rejection, Stop};
-use crate::http::answer::{failed, forbidden, misconfigured, too_many};
-use crate::plug::Head;
+use crate::http::answer::{denied, failed, misconfigured};
+use crate::plug::{Ask, Head, role};
 use crate::{BackendError, Throttled};
 
 impl Rejection {
     pub(crate) async fn into_response(self, head: &mut Head<'_>) -> Response {
         match self {
-            Self::Throttled(throttled, None) => throttled.into_response(),
-            Self::Throttled(throttled, Some(handler)) => {
-                head.parts.extensions.insert(throttled.clone());
-                let response = handler.ask(head).await;
-                head.parts.extensions.remove::<Throttled>();
-                match response {
-                    Ok(mut response) => {
-                        throttled.complete(response.headers_mut());
-                        response
-                    }
-                    // The client is throttled whatever the handler would have liked to know.
-                    Err(_) => throttled.into_response(),
-                }
-            }
+            Self::Throttled(throttled, None) => denied(&throttled),
+            Self::Throttled(throttled, Some(handler)) => shaped(throttled, handler, head).await,
+            Self::Stopped(Stop::Forbidden(throttled)) => match throttled.handler() {
+                Some(handler) => shaped(throttled, handler, head).await,
+                None => denied(&throttled),
+            },
             Self::Stopped(Stop::Answered(response)) => response,
-            Self::Stopped(Stop::Forbidden) => forbidden(),
             Self::Stopped(Stop::Failed(error)) => error.into_response(),
             Self::Misconfigured(error) => misconfigured(error),
         }
     }
 }
 
-/// The default answer: status 429, a sentence as plain text, `Retry-After` and the fields of the throttle's
-/// [`Headers`](crate::Headers).
+/// The response of a handler to a denial.
+pub(crate) async fn shaped(
+    throttled: Throttled,
+    handler: &'static dyn Ask<role::handler>,
+    head: &mut Head<'_>,
+) -> Response {
+    let throttled = throttled.handled();
+    head.parts.extensions.insert(throttled.clone());
+    let response = handler.ask(head).await;
+    head.parts.extensions.remove::<Throttled>();
+    match response {
+        Ok(mut response) => {
+            // A handler that knows of rates only must not tell a client on a `deny` list to try again.
+            if response.status() == StatusCode::TOO_MANY_REQUESTS {
+                *response.status_mut() = throttled.status();
+            }
+            throttled.complete(response.headers_mut());
+            response
+        }
+        // The client is denied even if an extractor of the handler fails.
+        Err(_) => denied(&throttled),
+    }
+}
+
+/// The default response: [status](Throttled::status) 429 or 403, a sentence as plain text, `Retry-After` and the headers
+/// that the throttle's [`Headers`](crate::Headers) select.
+///
+/// The default `handler` of the active registry makes the response to a denial of the program, [`Throttled::new`]. The
+/// handler sees an empty request then, since the request is not known here, and it has to return without waiting;
+/// otherwise the response is the default one.
 impl IntoResponse for Throttled {
     fn into_response(self) -> Response {
-        too_many(&self.report())
+        if self.awaits_handler() { own::response(self) } else { denied(&self) }
     }
 }
 
@@ -62,7 +83,7 @@ impl IntoResponse for BackendError {
 /// ```
 pub async fn problem_json(throttled: Throttled) -> Response {
     let body = throttled.problem_json();
-    let mut response = throttled.into_response();
+    let mut response = denied::<Body>(&throttled);
     *response.body_mut() = body.into();
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     response

@@ -1,13 +1,14 @@
-//! Decisions as arguments of handlers whose throttles degrade.
+//! Decisions as arguments of handlers.
 
 use std::convert::Infallible;
 
 use axum::extract::FromRequestParts;
 use http::request::Parts;
 
+use crate::decision::Admitted;
 use crate::{Decision, Decisions, Source};
 
-/// What the throttles that degrade decided; nothing where there is none.
+/// The decisions of the throttles that degrade; none if none of them decided.
 impl<S: Sync> FromRequestParts<S> for Decisions {
     type Rejection = Infallible;
 
@@ -16,13 +17,14 @@ impl<S: Sync> FromRequestParts<S> for Decisions {
     }
 }
 
-/// The strictest decision of the throttles that degrade. Where none of them is about the request, it is allowed: what
-/// another throttle denies has no handler.
+/// The decision that admitted the request, or the [strictest](Decisions::strictest) of the throttles that degrade. If no
+/// decision is known to the handler, an allowed one with the source [`Source::Bypassed`].
 impl<S: Sync> FromRequestParts<S> for Decision {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
         let strictest = parts.extensions.get::<Decisions>().and_then(Decisions::strictest);
-        Ok(strictest.cloned().unwrap_or_else(|| Self::passed(Source::Bypassed)))
+        let admitted = || parts.extensions.get::<Admitted>().map(|admitted| &admitted.0);
+        Ok(strictest.or_else(admitted).cloned().unwrap_or_else(|| Self::passed(Source::Bypassed)))
     }
 }

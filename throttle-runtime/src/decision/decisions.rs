@@ -28,6 +28,11 @@ use super::Decision;
 #[derive(Debug, Clone, Default)]
 pub struct Decisions(Vec<(Arc<str>, Decision)>);
 
+/// The decision that admitted a request, for a handler that takes it. An extension of the request.
+#[cfg(feature = "axum")]
+#[derive(Debug, Clone)]
+pub(crate) struct Admitted(pub(crate) Decision);
+
 impl Decisions {
     /// Adds what was decided to a request.
     #[cfg(any(feature = "axum", feature = "tower"))]
@@ -53,9 +58,13 @@ impl Decisions {
 
     /// The denial with the longest wait or, where all of them allowed, the decision that has the least left.
     pub fn strictest(&self) -> Option<&Decision> {
+        Self::strictest_of(self.0.iter().map(|(_, decision)| decision))
+    }
+
+    pub(crate) fn strictest_of<'d>(decisions: impl Iterator<Item = &'d Decision>) -> Option<&'d Decision> {
         let strictness =
             |decision: &&Decision| (decision.strictness(), Reverse(decision.remaining().unwrap_or(u64::MAX)));
-        self.0.iter().map(|(_, decision)| decision).max_by_key(strictness)
+        decisions.max_by_key(strictness)
     }
 
     /// Whether one of them denied the request.

@@ -6,6 +6,8 @@ mod quotas;
 use std::fmt;
 use std::time::Duration;
 
+#[cfg(feature = "axum")]
+pub(crate) use self::decisions::Admitted;
 pub use self::decisions::Decisions;
 pub use self::quotas::Quotas;
 use crate::Rate;
@@ -217,14 +219,31 @@ pub enum Source {
     Concurrency,
     /// The program denied the request itself: [`Throttled::new`](crate::Throttled::new).
     Program,
+    /// The client is on the throttle's [`deny`](crate::Settings::deny) list: status 403.
+    Forbidden,
 }
 
 /// The answer of a throttle to one request: allowed or denied, and what every limit has left.
 ///
 /// A denial is data, not an error.
 ///
-/// As an argument of a handler it is the strictest decision of the throttles that
-/// [degrade](crate::Settings::degrade); see [`Decisions`].
+/// As an argument of a handler with `#[throttle]` it is the decision that admitted the request: the one with the least
+/// left, if there are several. If throttles [degrade](crate::Settings::degrade), it is the strictest of their
+/// [`Decisions`].
+///
+/// ```
+/// use throttle::{Decision, throttle};
+///
+/// #[throttle(rate = "100/min")]
+/// async fn items(decision: Decision) -> String {
+///     format!("{} requests are left", decision.remaining().unwrap_or(u64::MAX))
+/// }
+/// # let _: axum::Router = axum::Router::new().route("/", axum::routing::get(items));
+/// ```
+///
+/// The attribute recognises the type by its name, `Decision`. Handlers without it pay nothing for it. With a key that is a
+/// template over the arguments, and with a `ThrottleLayer` whose throttles do not degrade, no decision is known to the
+/// handler: the argument is an allowed decision with the source [`Source::Bypassed`].
 #[derive(Clone)]
 pub struct Decision {
     quotas: Quotas,
@@ -271,6 +290,11 @@ impl Decision {
     pub(crate) fn denied(wait: Duration, source: Source) -> Self {
         let micros = u64::try_from(wait.as_micros()).unwrap_or(NEVER - 1);
         Self { quotas: Quotas::new(), source, wait: micros.clamp(1, NEVER - 1) }
+    }
+
+    /// Denied without a limit, and no wait helps or is known.
+    pub(crate) const fn refused(source: Source) -> Self {
+        Self { quotas: Quotas::new(), source, wait: NEVER }
     }
 
     /// The decision of a dry run: a denial passes.

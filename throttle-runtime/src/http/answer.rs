@@ -5,21 +5,26 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Response, StatusCode};
 
+#[cfg(feature = "axum")]
 use super::fields::Report;
 use crate::log_limit::LogLimit;
+#[cfg(feature = "axum")]
 use crate::throttled::message;
-use crate::{BackendError, ConfigError};
+use crate::{BackendError, ConfigError, Throttled};
 
-/// A denial: from what it says.
+/// A denial by a rate, without a [`Throttled`].
+#[cfg(feature = "axum")]
 pub(crate) fn too_many<B: From<String>>(report: &Report<'_>) -> Response<B> {
     let mut response = text(StatusCode::TOO_MANY_REQUESTS, message(report.retry_after_seconds()));
     report.write(response.headers_mut());
     response
 }
 
-/// Status 403, to whom a list does not let in.
-pub(crate) fn forbidden<B: From<String>>() -> Response<B> {
-    text(StatusCode::FORBIDDEN, "your network is not let in".to_owned())
+/// The default response to a denial: its status, its sentence and its headers.
+pub(crate) fn denied<B: From<String>>(throttled: &Throttled) -> Response<B> {
+    let mut response = text(throttled.status(), throttled.message());
+    throttled.write_headers(response.headers_mut());
+    response
 }
 
 /// Status 500 without details. The error itself is an extension of the response, for a layer that logs.

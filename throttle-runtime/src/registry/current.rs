@@ -36,6 +36,14 @@ impl Registry {
         Cow::Borrowed(GLOBAL.get_or_init(Self::default))
     }
 
+    /// The active registry, if there is one: none is made, which would keep another from being installed later.
+    #[cfg(feature = "axum")]
+    pub(crate) fn installed() -> Option<Cow<'static, Self>> {
+        let scopes_exist = SCOPES_EXIST.load(Ordering::Relaxed);
+        let scoped = scopes_exist.then(|| SCOPED.with_borrow(Clone::clone)).flatten();
+        scoped.map(Cow::Owned).or_else(|| GLOBAL.get().map(Cow::Borrowed))
+    }
+
     pub(crate) fn is_global(&self) -> bool {
         GLOBAL.get().is_some_and(|global| Arc::ptr_eq(&global.0, &self.0))
     }

@@ -28,6 +28,8 @@ use switches::Switches;
 use crate::admission::within;
 use crate::backend::Memory;
 use crate::http::client::Clients;
+#[cfg(feature = "axum")]
+use crate::plug::{Ask, role};
 use crate::rule::Rules;
 use crate::said::Said;
 use crate::settings::MEMORY;
@@ -92,6 +94,12 @@ impl Registry {
     fn new(common: Common) -> Self {
         let open = tokio::sync::Mutex::new(common.declared.distinct_backends());
         Self(Arc::new(Inner { common: Arc::new(common), throttles: RwLock::default(), open }))
+    }
+
+    /// The `handler` of the defaults.
+    #[cfg(feature = "axum")]
+    pub(crate) fn default_handler(&self) -> Option<&'static dyn Ask<role::handler>> {
+        self.declared().defaults.handler
     }
 
     fn declared(&self) -> &Declared {

@@ -16,14 +16,10 @@ pub(super) enum Answer {
 
 impl Answer {
     pub(super) async fn to(rejection: Rejection, parts: &mut Parts) -> Self {
-        let rejection = match grpc::content_type(&parts.headers) {
-            Some(content_type) => match grpc::answer(rejection, content_type) {
-                Ok(answer) => return Self::Grpc(answer),
-                Err(rejection) => rejection,
-            },
-            None => rejection,
-        };
-        Self::Web(web(rejection, parts).await)
+        match grpc::content_type(&parts.headers) {
+            Some(content_type) => Self::Grpc(grpc::answer(rejection, content_type)),
+            None => Self::Web(web(rejection, parts).await),
+        }
     }
 
     pub(super) fn into_response(self) -> Response<Body> {
@@ -47,11 +43,12 @@ async fn web(rejection: Rejection, parts: &mut Parts) -> Response<Body> {
 #[cfg(not(feature = "axum"))]
 async fn web(rejection: Rejection, _: &mut Parts) -> Response<Body> {
     use crate::admission::Stop;
-    use crate::http::answer::{failed, forbidden, misconfigured, too_many};
+    use crate::http::answer::{denied, failed, misconfigured};
 
     match rejection {
-        Rejection::Throttled(throttled, _) => too_many(&throttled.report()),
-        Rejection::Stopped(Stop::Forbidden) => forbidden(),
+        Rejection::Throttled(throttled, _) | Rejection::Stopped(Stop::Forbidden(throttled)) => {
+            denied(&throttled)
+        }
         Rejection::Stopped(Stop::Failed(error)) => failed(error),
         Rejection::Stopped(Stop::Answered(never)) => match never {},
         Rejection::Misconfigured(error) => misconfigured(error),

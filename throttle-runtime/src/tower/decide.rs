@@ -23,6 +23,9 @@ pub(super) enum Permit {
     Bypassed,
     One(Arc<Policy>, Quota),
     Several(Box<Admission<'static>>),
+    /// By the permit, in a registry whose default handler makes the response to a denial of the program.
+    #[cfg(feature = "axum")]
+    Shaping(Box<(Self, Registry)>),
 }
 
 impl Permit {
@@ -30,7 +33,10 @@ impl Permit {
     /// long as the body is known to take.
     pub(super) fn respond<B: ResponseBody>(self, response: Response<B>) -> Response<Body> {
         let is_awaited = response.body().is_awaited();
-        let mut response = response.map(ResponseBody::into_body);
+        self.complete(response.map(ResponseBody::into_body), is_awaited)
+    }
+
+    fn complete(self, mut response: Response<Body>, is_awaited: bool) -> Response<Body> {
         match self {
             Self::Bypassed => {}
             Self::One(policy, quota) => passed::by_one(&mut response, &policy, &quota),
@@ -41,8 +47,28 @@ impl Permit {
                     until_end(&mut response, held);
                 }
             }
+            #[cfg(feature = "axum")]
+            Self::Shaping(shaping) => {
+                let (permit, registry) = *shaping;
+                response = permit.complete(crate::axum::reshaped(response, &registry), is_awaited);
+            }
         }
         response
+    }
+
+    /// The same in that registry.
+    #[cfg(feature = "axum")]
+    fn within(self, registry: &Registry) -> Self {
+        if registry.default_handler().is_some() {
+            return Self::Shaping(Box::new((self, registry.clone())));
+        }
+        self
+    }
+
+    /// The same: without axum there are no handlers.
+    #[cfg(not(feature = "axum"))]
+    const fn within(self, _: &Registry) -> Self {
+        self
     }
 }
 
@@ -61,7 +87,9 @@ pub(super) fn at_once(plan: &Plan, parts: &mut Parts) -> Option<Result<Permit, R
     let throttle = plan.single()?.throttle(&registry).ok()?;
     Some(match admission::at_once(&throttle, &head)? {
         AtOnce::Excluded => Ok(Permit::Bypassed),
-        AtOnce::Decided(policy, quota) if quota.fits() => Ok(Permit::One(Arc::clone(policy), quota)),
+        AtOnce::Decided(policy, quota) if quota.fits() => {
+            Ok(Permit::One(Arc::clone(policy), quota).within(&registry))
+        }
         AtOnce::Decided(policy, quota) => {
             let decision = Decision::by_one(quota);
             Err(Rejection::throttled(&throttle, policy, decision, None, head.parts))
@@ -84,7 +112,7 @@ pub(super) async fn decide(plan: &Plan, parts: &mut Parts) -> Result<Permit, Rej
     }
     let mut admission = drawn.decide(&mut head).await?;
     admission.tell(&mut head.parts.extensions);
-    Ok(Permit::Several(Box::new(admission)))
+    Ok(Permit::Several(Box::new(admission)).within(&registry))
 }
 
 /// A rule of the layer excludes the request from all of its throttles.
@@ -92,5 +120,5 @@ fn pass_by(plan: &Plan, registry: &Registry) -> Result<Permit, ConfigError> {
     for throttle in plan.throttles(registry)? {
         throttle.count(Event::Skipped);
     }
-    Ok(Permit::Bypassed)
+    Ok(Permit::Bypassed.within(registry))
 }

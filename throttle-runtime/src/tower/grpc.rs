@@ -1,6 +1,10 @@
 //! What gRPC clients are answered: a status in the head of a response without a body, which HTTP calls 200.
 
+#[cfg(feature = "axum")]
+use http::StatusCode;
 use http::header::CONTENT_TYPE;
+#[cfg(feature = "axum")]
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderName, HeaderValue, Response};
 
 use crate::admission::{Rejection, Stop};
@@ -22,23 +26,63 @@ pub(super) fn content_type(headers: &HeaderMap) -> Option<HeaderValue> {
     is.then(|| value.clone())
 }
 
-/// The answer, or the rejection if that has a response of its own: clients read a status out of those of HTTP.
-pub(super) fn answer(rejection: Rejection, content_type: HeaderValue) -> Result<Response<()>, Rejection> {
+/// The response to a rejection.
+pub(super) fn answer(rejection: Rejection, content_type: HeaderValue) -> Response<()> {
     let mut response = match rejection {
         Rejection::Throttled(throttled, _) => {
             let mut response = status(RESOURCE_EXHAUSTED, &throttled.message());
             throttled.write_headers(response.headers_mut());
             response
         }
-        Rejection::Stopped(Stop::Forbidden) => {
-            status(PERMISSION_DENIED, answer::forbidden::<String>().body())
-        }
+        Rejection::Stopped(Stop::Forbidden(throttled)) => status(PERMISSION_DENIED, &throttled.message()),
         Rejection::Stopped(Stop::Failed(error)) => internal(answer::failed(error)),
         Rejection::Misconfigured(error) => internal(answer::misconfigured(error)),
-        Rejection::Stopped(Stop::Answered(_)) => return Err(rejection),
+        #[cfg(feature = "axum")]
+        Rejection::Stopped(Stop::Answered(response)) => refused(response.into_parts().0),
+        #[cfg(not(feature = "axum"))]
+        Rejection::Stopped(Stop::Answered(never)) => match never {},
     };
     response.headers_mut().insert(CONTENT_TYPE, content_type);
-    Ok(response)
+    response
+}
+
+/// The response of a function that refused the request, such as a `key` function that returns `Err`. Its headers are the
+/// metadata, and its status is translated, unless it has a status of gRPC. The body of it is not sent.
+#[cfg(feature = "axum")]
+fn refused(head: http::response::Parts) -> Response<()> {
+    let mut response = if head.headers.contains_key(STATUS) {
+        Response::new(())
+    } else {
+        let reason = head.status.canonical_reason().unwrap_or("the request was refused");
+        status(HeaderValue::from_static(code(head.status)), reason)
+    };
+    let of_body = [CONTENT_LENGTH, CONTENT_ENCODING, TRANSFER_ENCODING];
+    for (name, value) in head.headers.iter().filter(|(name, _)| !of_body.contains(name)) {
+        response.headers_mut().append(name, value.clone());
+    }
+    *response.extensions_mut() = head.extensions;
+    response
+}
+
+/// The code of gRPC for a status of HTTP, by the table in `google/rpc/code.proto`.
+#[cfg(feature = "axum")]
+const fn code(status: StatusCode) -> &'static str {
+    match status.as_u16() {
+        400 => "3",        // INVALID_ARGUMENT
+        401 => "16",       // UNAUTHENTICATED
+        403 => "7",        // PERMISSION_DENIED
+        404 => "5",        // NOT_FOUND
+        408 | 504 => "4",  // DEADLINE_EXCEEDED
+        409 => "10",       // ABORTED
+        412 => "9",        // FAILED_PRECONDITION
+        416 => "11",       // OUT_OF_RANGE
+        429 => "8",        // RESOURCE_EXHAUSTED
+        499 => "1",        // CANCELLED
+        501 => "12",       // UNIMPLEMENTED
+        502 | 503 => "14", // UNAVAILABLE
+        500..=599 => "13", // INTERNAL
+        _ => "2",          // UNKNOWN
+    }
 }
 
 /// The same in the words of gRPC: the error stays an extension of the response.
@@ -62,14 +106,6 @@ fn status(code: HeaderValue, message: &str) -> Response<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn whom_a_list_does_not_let_in_has_no_permission() {
-        let content_type = HeaderValue::from_static("application/grpc");
-        let answer = answer(Rejection::Stopped(Stop::Forbidden), content_type);
-        let answer = answer.ok().expect("an answer of its own");
-        assert_eq!(answer.headers().get(STATUS), Some(&PERMISSION_DENIED));
-    }
 
     #[test]
     fn content_types_of_grpc_are_known_from_others() {

@@ -48,8 +48,9 @@ use crate::{ConfigError, Registry, Throttle};
 /// [`axum::body::Body`](https://docs.rs/axum/latest/axum/body/struct.Body.html).
 ///
 /// gRPC requests, those with the content type `application/grpc`, are answered by a status: `RESOURCE_EXHAUSTED` for
-/// a denial, with the sentence and, as metadata, the header fields; `INTERNAL` where there is no decision. Handlers are
-/// not asked for those.
+/// a denial, with the sentence and, as metadata, the headers; `PERMISSION_DENIED` for a client on a `deny` list; for the
+/// response of a function that refused the request its translation, such as `UNAUTHENTICATED` for 401; and `INTERNAL`
+/// if there is no decision. Handlers are not called for gRPC requests.
 ///
 /// # Clients
 ///

@@ -2,7 +2,7 @@
 
 use axum::extract::ws::close_code;
 
-use super::{Returned, Socket};
+use super::{Handled, Returned, Socket};
 use crate::admission::{self, Drawn, Rejection, Stop, Told};
 use crate::http::answer::log_misconfigured;
 use crate::{BackendError, ErrorKind, Key, Refused, Site, Throttled};
@@ -47,7 +47,7 @@ pub async fn decide<S: Send + Sync + 'static, const N: usize>(
 pub(super) fn refused(stop: Stop) -> BackendError {
     match stop {
         Stop::Failed(error) => error,
-        Stop::Forbidden => BackendError::new(ErrorKind::Plugin, "a list does not let the client in"),
+        Stop::Forbidden(_) => BackendError::new(ErrorKind::Plugin, "a list does not let the client in"),
         Stop::Answered(response) => {
             let status = response.status();
             BackendError::new(
@@ -58,12 +58,21 @@ pub(super) fn refused(stop: Stop) -> BackendError {
     }
 }
 
+/// The outcome of a message after its handler has answered: an answer that ends the connection closes it, so that the
+/// client sees why.
+pub async fn handled<R: Handled<H>, H, S>(socket: &mut Socket<S>, answer: H) -> R {
+    if R::ends(&answer) {
+        socket.end().await;
+    }
+    R::handled(answer)
+}
+
 impl Denial {
-    /// The answer to a message that no handler has answered.
-    pub async fn finish<R: Returned, S>(self, socket: &mut Socket<S>) -> R {
+    /// Answers a message that no handler of its function has answered.
+    pub async fn finish<R: Returned, S: Send + Sync + 'static>(self, socket: &mut Socket<S>) -> R {
         let refused = match self {
             Self::Throttled(throttled, _) => {
-                socket.notify(throttled.retry_after()).await;
+                socket.deny(throttled).await;
                 return R::skipped();
             }
             Self::Undecided(refused) => refused,

@@ -39,7 +39,7 @@ mod socket;
 
 pub use caller::{Caller, NoState};
 #[doc(hidden)]
-pub use decide::{Denial, decide, same};
+pub use decide::{Denial, decide, handled, same};
 pub use notice::notice;
 pub use returned::{Handled, Returned};
 pub use socket::Socket;

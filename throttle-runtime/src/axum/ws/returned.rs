@@ -70,8 +70,13 @@ impl<T: Returned, E: From<Refused>> Returned for Result<T, E> {
     note = "a message's `handler` returns nothing, so that the connection goes on, or to end it a `Result<(), E>` whose error the function's error is made from, or the function's own `ControlFlow<_>`"
 )]
 pub trait Handled<H>: Returned {
-    /// The outcome of a message that the handler has answered.
+    /// Converts the answer of the handler into the outcome of the message.
     fn handled(answer: H) -> Self;
+
+    /// Whether the answer ends the connection, which is closed then with code 1008.
+    fn ends(_: &H) -> bool {
+        false
+    }
 }
 
 #[diagnostic::do_not_recommend]
@@ -95,11 +100,19 @@ impl<T: Returned, E: From<Refused> + From<F>, F> Handled<Result<(), F>> for Resu
     fn handled(answer: Result<(), F>) -> Self {
         answer.map(|()| T::skipped()).map_err(E::from)
     }
+
+    fn ends(answer: &Result<(), F>) -> bool {
+        answer.is_err()
+    }
 }
 
 #[diagnostic::do_not_recommend]
 impl<B> Handled<Self> for ControlFlow<B> {
     fn handled(answer: Self) -> Self {
         answer
+    }
+
+    fn ends(answer: &Self) -> bool {
+        answer.is_break()
     }
 }

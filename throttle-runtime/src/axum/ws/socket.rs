@@ -5,11 +5,15 @@ use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
 use axum::Error;
-use axum::extract::ws::{Message, WebSocket};
+use axum::body::to_bytes;
+use axum::extract::ws::{Message, Utf8Bytes, WebSocket, close_code};
+use axum::response::Response;
+use tokio::time::timeout;
 
 use super::notice::{close, notice};
 use super::{Caller, NoState};
-use crate::{BackendError, Decision, Throttle};
+use crate::axum::shaped;
+use crate::{BackendError, Decision, Throttle, Throttled};
 
 /// An open connection: axum's `WebSocket`, which it derefs to, and who is at its other end.
 ///
@@ -23,6 +27,12 @@ pub struct Socket<S = NoState> {
 
 /// How many messages may be on the way when a connection is closed. Those that follow make it a flood.
 const UNDER_WAY: u32 = 1024;
+
+/// How long a client has to agree that the connection is closed.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// The longest body of a handler's response that is sent as a message, in bytes.
+const LONGEST_TEXT: usize = 64 * 1024;
 
 impl<S> Socket<S> {
     pub(super) const fn new(socket: WebSocket, caller: Caller<S>) -> Self {
@@ -93,6 +103,15 @@ impl<S> Socket<S> {
         self.closing.get_or_insert(UNDER_WAY);
     }
 
+    /// Closes the connection of a client that sent too much, unless it is closed already, and waits up to a second until
+    /// the client agrees: a connection that ends while messages are unread is reset, and the client may not see why.
+    pub(super) async fn end(&mut self) {
+        if self.closing.is_none() {
+            self.close(close_code::POLICY, "rate limit exceeded").await;
+        }
+        let _ = timeout(FAREWELL, self.recv()).await;
+    }
+
     async fn tell(&mut self, message: Message) {
         if let Err(error) = self.inner.send(message).await {
             tracing::debug!(target: "throttle", %error, "a client is gone before it was told of its limit");
@@ -125,10 +144,32 @@ impl<S: Send + Sync + 'static> Socket<S> {
     pub async fn hit(&mut self, throttle: &Throttle) -> Result<Decision, BackendError> {
         let decision = self.caller.hit(throttle).await?;
         if decision.is_throttled() {
-            self.notify(decision.retry_after()).await;
+            let throttled = Throttled::by(throttle, decision.clone(), self.caller.head());
+            self.deny(throttled).await;
         }
         Ok(decision)
     }
+
+    /// Tells the client of a denial: the text of the response of the throttle's `handler`, if the registry has given it
+    /// one, and otherwise a notice.
+    pub(super) async fn deny(&mut self, throttled: Throttled) {
+        let wait = throttled.retry_after();
+        let message = match throttled.handler() {
+            Some(handler) => {
+                let (mut head, ..) = self.caller.split();
+                text(shaped(throttled, handler, &mut head).await).await
+            }
+            None => None,
+        };
+        self.tell(message.unwrap_or_else(|| notice(wait))).await;
+    }
+}
+
+/// The body of a response as a message, if it is text.
+async fn text(response: Response) -> Option<Message> {
+    let bytes = to_bytes(response.into_body(), LONGEST_TEXT).await.ok()?;
+    let text = Utf8Bytes::try_from(bytes).ok()?;
+    (!text.is_empty()).then_some(Message::Text(text))
 }
 
 impl<S> Deref for Socket<S> {
