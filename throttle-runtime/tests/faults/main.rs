@@ -8,6 +8,7 @@ mod failover;
 mod failover_redis;
 mod forgotten;
 mod gone;
+mod handshake;
 mod late;
 mod lost;
 mod modes;

@@ -97,6 +97,8 @@ impl Request {
 async fn connected(server: &Server) -> Arc<Redis> {
     let redis = server.backend();
     redis.initialize().await.expect("a connection");
+    // The server was probed by scripts, too.
+    let () = server.ask("CONFIG RESETSTAT");
     Arc::new(redis)
 }
 

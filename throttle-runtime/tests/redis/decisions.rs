@@ -54,7 +54,8 @@ async fn exactly_the_limit_passes_however_many_come_at_once() {
 async fn b078_exactly_the_limit_passes_by_a_strategy_that_redis_does_not_know() {
     let server = Server::start();
     assert_eq!(admitted_at_once(&server, &Unknown, Rate::per_day(50), 640).await, 50);
-    assert_eq!(server.calls("eval"), 0, "the scripts were loaded before");
+    // Each connection was probed by one.
+    assert!(server.calls("eval") <= server.calls("role"), "the scripts were loaded before");
 }
 
 /// A strategy as an application writes it.

@@ -222,6 +222,8 @@ fn hours_begin_at_the_same_microsecond() {
     let event =
         |gap| Event { request: Request::new(gap, 8), clients: vec![1], mode: Mode::Take, refund: None };
     let events = [to_the_hour - 2, 1, 1, 1].map(event).to_vec();
+    // The server was probed by scripts, too.
+    let () = server.ask("CONFIG RESETSTAT");
     let night = TimeOfDay::in_zone("UTC").window(1, 2, Times::new(3));
     let trace = Trace { is_steady: true, unit: 1, events };
     pair.replay("t", &night, &[Rate::per_day(10)], &trace).expect("the same");
@@ -240,6 +242,8 @@ fn days_end_at_the_same_microsecond() {
         |gap| Event { request: Request::new(gap, 4), clients: vec![1], mode: Mode::Take, refund: None };
     let events = [night - 2, 1, 1, 1, day - 3, 1, 1, 1].map(event).to_vec();
     let trace = Trace { is_steady: true, unit: 1, events };
+    // The server was probed by scripts, too.
+    let () = server.ask("CONFIG RESETSTAT");
     let berlin = Calendar::in_zone("Europe/Berlin");
     pair.replay("t", &berlin, &[Rate::per_day(10)], &trace).expect("the same");
     assert_eq!((server.calls("evalsha"), server.calls("eval")), (8, 0), "by a script each time");
@@ -255,6 +259,8 @@ fn classes_reach_the_script() {
         mode: Mode::Take,
         refund: None,
     };
+    // The server was probed by scripts, too.
+    let () = server.ask("CONFIG RESETSTAT");
     let tiers = throttle_runtime::strategy::TieredRate::new();
     pair.replay(
         "t",

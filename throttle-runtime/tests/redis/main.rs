@@ -20,6 +20,7 @@ macro_rules! by_each_way {
 }
 use by_each_way;
 
+mod addresses;
 mod any_state;
 mod batches;
 mod certain;
@@ -29,6 +30,7 @@ mod differential;
 mod elsewhere;
 mod ends;
 mod failures;
+mod fake;
 mod faults;
 mod fleet;
 mod in_flight;
@@ -54,6 +56,7 @@ mod served;
 #[path = "../servers/redis.rs"]
 mod server;
 mod shared;
+mod strangers;
 #[expect(dead_code, reason = "some of it is for tests without a server")]
 #[path = "../strategies/common.rs"]
 mod strategies;

@@ -275,3 +275,16 @@ async fn an_application_with_algorithms() {
     assert_eq!(CryptoProvider::get_default().expect("its own").cipher_suites.len(), count);
     println!("its own algorithms were used");
 }
+
+/// The client crate tells of a lost connection by the newer version only, so that is tried first.
+#[tokio::test]
+async fn f62_a_server_without_hello_is_used_by_tls() {
+    let authority = Authority::new();
+    let (server, port) = authority.server(&["localhost"], &["--rename-command", "HELLO", ""]);
+    let url = format!("rediss://localhost:{port}");
+    let redis = Redis::builder(&url).root_certificate(authority.pem.clone()).remember_denied(false);
+    let redis = redis.build().expect("a backend");
+    redis.initialize().await.expect("a connection");
+    assert!(hit(&redis, 1).await.expect("a decision"));
+    drop(server);
+}

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 #[cfg(feature = "redis-tls")]
 use redis::ClientTlsConfig;
@@ -57,6 +58,38 @@ impl RedisBuilder {
     /// The number of the database, where the URL does not say it. A cluster has but one.
     pub fn database(mut self, number: u32) -> Self {
         self.place = self.place.with(|settings| settings.set_db(number.into()));
+        self
+    }
+
+    /// How long one attempt to connect may take, with name resolution, TLS, login and the check of the server; 2 s by
+    /// default. It takes three round trips, one more with TLS, and two more behind sentinels. `install` waits up to five
+    /// seconds for all of them.
+    ///
+    /// The error of an attempt that takes longer contains the step that took the time.
+    pub const fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.place.options.timeout = timeout;
+        self
+    }
+
+    /// Where servers are reached that sentinels or nodes of a cluster name by a host and a port that is of no use here:
+    /// behind NAT, or in containers. The function receives what they say, and returns where to connect to.
+    ///
+    /// The URLs that a program writes itself are not mapped.
+    ///
+    /// ```
+    /// use throttle::backend::Redis;
+    ///
+    /// # fn main() -> Result<(), throttle::ConfigError> {
+    /// // The containers publish their ports on this machine.
+    /// let redis = Redis::cluster(["redis://127.0.0.1:7000"])
+    ///     .address_map(|_, port| ("127.0.0.1".to_owned(), port))
+    ///     .build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias("natMap", "nat_map"))]
+    pub fn address_map(mut self, map: impl Fn(&str, u16) -> (String, u16) + Send + Sync + 'static) -> Self {
+        self.place.options.addresses = Some(Arc::new(map));
         self
     }
 

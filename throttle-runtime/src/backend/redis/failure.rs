@@ -27,23 +27,41 @@ impl From<Refusal> for BackendError {
     }
 }
 
-pub(super) fn refusal(error: RedisError) -> Refusal {
+pub(super) fn refusal(error: &RedisError) -> Refusal {
     if error.kind() == redis::ErrorKind::Server(ServerErrorKind::NoScript) {
         Refusal::NoScript
     } else {
-        let is_certain = has_changed_nothing(&error);
+        let is_certain = has_changed_nothing(error);
         let error = backend_error("Redis did not decide", error);
         Refusal::Failed(if is_certain { error.nothing_charged() } else { error })
     }
 }
 
 /// What a server says before it runs a script, or in place of it.
-const BEFORE_A_SCRIPT: [&str; 9] =
-    ["LOADING", "BUSY", "CLUSTERDOWN", "TRYAGAIN", "MOVED", "ASK", "NOAUTH", "NOPERM", "WRONGPASS"];
+const BEFORE_A_SCRIPT: [&str; 12] = [
+    "LOADING",
+    "BUSY",
+    "CLUSTERDOWN",
+    "TRYAGAIN",
+    "MOVED",
+    "ASK",
+    "NOAUTH",
+    "NOPERM",
+    "WRONGPASS",
+    "CROSSSLOT",
+    "DENIED",
+    "NOPROTO",
+];
+
+/// The same without a code of its own.
+const WITHOUT_A_CODE: [&str; 3] = ["unknown command", "wrong number of arguments", "max number of clients"];
+
+/// How a server says that a script is none, which its text is a part of.
+const NO_SCRIPT: &str = "Error compiling script";
 
 /// What it says to the first command of a script that it concerns, and so to all of them: nothing but the script changes
 /// a server while it runs. Scripts that have written something are not refused any more for want of memory.
-const AT_THE_FIRST_WRITE: [&str; 4] = ["READONLY", "OOM", "NOREPLICAS", "MASTERDOWN"];
+const AT_THE_FIRST_WRITE: [&str; 5] = ["READONLY", "OOM", "NOREPLICAS", "MASTERDOWN", "MISCONF"];
 
 /// Whether it is certain that a script has changed nothing.
 fn has_changed_nothing(error: &RedisError) -> bool {
@@ -55,17 +73,47 @@ fn has_changed_nothing(error: &RedisError) -> bool {
     let is_wrapped = |code: &&str| detail.contains(&format!("-{code} "));
     AT_THE_FIRST_WRITE.iter().any(|code| is(code) || is_wrapped(code))
         || !is_of_script && BEFORE_A_SCRIPT.iter().any(is)
+        || detail.starts_with(NO_SCRIPT)
+        || !is_of_script && WITHOUT_A_CODE.iter().any(|text| detail.starts_with(text))
 }
 
-pub(super) fn backend_error(message: &str, error: RedisError) -> BackendError {
+pub(super) fn backend_error(message: &str, error: &RedisError) -> BackendError {
     let kind = if error.is_timeout() {
         ErrorKind::Timeout
-    } else if error.is_io_error() || error.is_connection_dropped() {
+    } else if is_lost(error) {
         ErrorKind::Connection
     } else {
         ErrorKind::Store
     };
-    BackendError::with_source(kind, message, error)
+    BackendError::with_source(kind, message, Cause(said(error)))
+}
+
+/// The error of a server that refused a connection by these words.
+pub(super) fn refused_connection(message: &str, said: String) -> BackendError {
+    let is_full = said.contains("max number of clients");
+    let kind = if is_full { ErrorKind::Connection } else { ErrorKind::Store };
+    BackendError::with_source(kind, message, Cause(said))
+}
+
+/// The words of the client crate, whose errors repeat them as their own cause.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Cause(String);
+
+fn said(error: &RedisError) -> String {
+    let text = error.to_string();
+    let is_end = |known: &str| text.to_ascii_lowercase().starts_with(known);
+    // The client crate has no better words for it.
+    if is_lost(error) && ["broken pipe", "unexpected end of file"].into_iter().any(is_end) {
+        "the server closed the connection".to_owned()
+    } else {
+        text
+    }
+}
+
+/// Whether the connection failed, and not the request.
+pub(super) fn is_lost(error: &RedisError) -> bool {
+    error.is_io_error() || error.is_connection_dropped()
 }
 
 pub(super) fn nonsense() -> BackendError {
@@ -96,7 +144,7 @@ mod tests {
     fn is_certain(said: &str) -> bool {
         let error =
             parse_redis_value(format!("-{said}\r\n").as_bytes()).and_then(redis::Value::extract_error);
-        match refusal(error.expect_err("an error")) {
+        match refusal(&error.expect_err("an error")) {
             Refusal::Failed(error) => error.is_nothing_charged(),
             Refusal::NoScript => panic!("there is a script"),
         }
@@ -110,6 +158,19 @@ mod tests {
             "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.",
             "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
             "CLUSTERDOWN The cluster is down",
+            "CLUSTERDOWN Hash slot not served",
+            "CROSSSLOT Keys in request don't hash to the same slot",
+            "DENIED Redis is running in protected mode because protected mode is enabled.",
+            "ERR unknown command 'EVALSHA', with args beginning with: 'c0a78e18' ",
+            "ERR Error compiling script (new function): user_script:1: '=' expected near '<eof>'",
+            "ERR max number of clients reached",
+            "WRONGPASS invalid username-password pair or user is disabled.",
+            "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands \
+             that may modify the data set are disabled, because this instance is configured to report errors during \
+             writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for \
+             details about the RDB error. script: c0a78e18, on @user_script:503.",
+            "ERR Error running script (call to f_c0a78e18): @user_script:22: @user_script: 22: -MISCONF Redis is \
+             configured to save RDB snapshots, but it's currently unable to persist to disk.",
             "TRYAGAIN Multiple keys request during rehashing of slot",
             "MOVED 866 127.0.0.1:7001",
             "NOAUTH Authentication required.",
@@ -134,7 +195,6 @@ mod tests {
             "ERR The user executing the script can't run this command or subcommand script: c0a78e18, on @user_script:5",
             "ERR Error running script (call to f_c0a78e18): @user_script:22: @user_script: 22: -NOPERM this user has \
              no permissions to run the 'del' command",
-            "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk.",
             "ERR user_script:12: attempt to compare nil with number script: c0a78e18, on @user_script:12.",
             "ERR",
         ] {

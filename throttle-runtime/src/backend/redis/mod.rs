@@ -39,12 +39,18 @@ const AT_THE_END: Duration = Duration::from_millis(500);
 ///   than what is admitted at once, and locks nobody out for longer than the strategy says.
 /// - Requests never wait for a connection. Without one they fail at once, and the throttle's `on_error` says what
 ///   becomes of them; a task in the background connects again. A server that answers nothing costs the deadline,
-///   until the connection is given up after three requests in a row.
+///   until the connection is given up after three requests in a row and a `PING`.
+/// - Each connection begins with a probe that uses every command of a decision. A server that can never decide fails at
+///   startup, with the reason in one line: a version before 6.2, a Lua without `struct`, scripts that are disabled, a
+///   read-only replica, a user who may not use a command or the keys of the namespace, or a server that is not Redis. While
+///   the program runs, such a server counts as not connected, and the requests fail by that line without being sent.
+/// - RESP2 is enough, so proxies without `HELLO` can be used. `?protocol=resp3` at the end of a URL requests RESP3. With
+///   TLS, RESP3 is tried first; by RESP2, a lost TLS connection is noticed by the next request.
 /// - A charge is sent at most once. After a deadline nobody knows whether it was taken.
 /// - Of an error it is [certain](crate::BackendError::is_nothing_charged) that nothing was charged if the request was
 ///   not sent, if the server refused it before its script ran or at the script's first write (as while it loads, is
-///   busy, is no master or has no memory), if it failed before it wrote, if it only asked, or if it waited until its
-///   deadline for states that another decision holds; a request that was sent and got no answer is in doubt.
+///   busy, is no master, cannot save or has no memory), if it failed before it wrote, if it only asked, or if it waited
+///   until its deadline for states that another decision holds; a request that was sent and got no answer is in doubt.
 /// - What was denied is denied from memory for up to a second, as long as the strategy would: floods of denied
 ///   requests do not reach Redis. So a [reset](crate::Registry::reset) or a refund by another process may take
 ///   that second to be noticed.

@@ -55,7 +55,11 @@ pub(super) static HOLD: LazyLock<Loaded> =
 pub(super) static TAKE: LazyLock<Loaded> =
     LazyLock::new(|| Loaded::new(include_str!("places/take.lua").to_owned()));
 
-/// All of them.
+/// Uses what decisions use, before a connection is used.
+pub(super) static PROBE: LazyLock<Loaded> =
+    LazyLock::new(|| Loaded::new(include_str!("connect/probe.lua").to_owned()));
+
+/// All that requests run.
 pub(super) fn all() -> [&'static Loaded; 5] {
     [&DECIDE, &READ, &WRITE, &HOLD, &TAKE]
 }

@@ -9,6 +9,16 @@ pub(super) fn of(name: &str) -> u16 {
     crc16(tag.filter(|tag| !tag.is_empty()).unwrap_or(name)) % SLOTS
 }
 
+/// A key of the namespace in one of these hash slots, for a command that changes nothing there in the end.
+pub(in crate::backend::redis) fn probe_key_in(namespace: &str, (first, last): (u16, u16)) -> Option<String> {
+    if namespace.contains('{') {
+        return None;
+    }
+    let key = |number| format!("{namespace}:probe:{{{number}}}");
+    // One slot of all is met after as many attempts as there are slots, on average.
+    (0..20 * u32::from(SLOTS)).map(key).find(|key| (first..=last).contains(&of(key)))
+}
+
 /// CRC-16/XMODEM.
 fn crc16(text: &str) -> u16 {
     text.bytes().fold(0, |crc, byte| {
@@ -27,6 +37,10 @@ mod tests {
         assert_eq!(crc16("123456789"), 0x31c3);
         assert_eq!(of("foo"), 12_182);
         assert_eq!(of("ns:{foo}:bar:{x}"), of("foo"));
+        for range in [(0, 0), (5_000, 5_000), (0, 5_460), (16_383, 16_383)] {
+            let key = probe_key_in("throttle", range).expect("a key");
+            assert!((range.0..=range.1).contains(&of(&key)), "{key}");
+        }
         assert_eq!(of("{}{foo}"), crc16("{}{foo}") % SLOTS);
     }
 }

@@ -53,7 +53,7 @@ impl Cluster {
         let known: Vec<Address> = self.map().masters.keys().cloned().collect();
         let mut nodes: Vec<Client> = known.iter().filter_map(|node| node.client(&self.how).ok()).collect();
         nodes.extend(self.seeds.iter().cloned());
-        let ranges = topology::ask(&nodes).await?;
+        let ranges = topology::ask(&nodes, &self.options).await?;
         let before = self.map();
         let mut masters = Nodes::new();
         let mut connecting = tokio::task::JoinSet::new();
@@ -64,7 +64,7 @@ impl Cluster {
             let node = match before.find(&range.master) {
                 Some(node) => Arc::clone(node),
                 None => {
-                    let node = self.node(&range.master)?;
+                    let node = self.node(&range.master, Some((range.first, range.last)))?;
                     // Whoever is there at once is used as soon as he is known.
                     connecting.spawn(connector::connect_or_go_on(Arc::clone(&node)));
                     node

@@ -20,11 +20,12 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
 use redis::{Client, ConnectionInfo};
 use tokio::sync::Mutex;
 
+pub(super) use self::hash_slot::probe_key_in;
 use self::map::Map;
 pub(super) use self::part::{Part, lane};
 pub(super) use self::redirect::{Redirect, speaks_against_map};
 pub(super) use self::topology::Address;
-use super::connect::{Server, Slot, closed, connector};
+use super::connect::{Options, Server, Slot, closed, connector};
 use crate::{BackendError, ErrorKind};
 
 pub(super) struct Cluster {
@@ -32,6 +33,7 @@ pub(super) struct Cluster {
     how: ConnectionInfo,
     /// Those that are known from the start.
     seeds: Vec<Client>,
+    options: Options,
     max_in_flight: usize,
     map: RwLock<Arc<Map>>,
     /// Whether what is known may be wrong, and whether a task is about to learn it again.
@@ -42,10 +44,16 @@ pub(super) struct Cluster {
 }
 
 impl Cluster {
-    pub(super) fn new(how: ConnectionInfo, seeds: Vec<Client>, max_in_flight: usize) -> Self {
+    pub(super) fn new(
+        how: ConnectionInfo,
+        seeds: Vec<Client>,
+        options: Options,
+        max_in_flight: usize,
+    ) -> Self {
         Self {
             how,
             seeds,
+            options,
             max_in_flight,
             map: RwLock::default(),
             in_doubt: AtomicBool::new(false),
@@ -88,8 +96,11 @@ impl Cluster {
             self.learn().await?;
         }
         for node in self.all()? {
-            if !node.is_connected() {
-                connector::connect(&node).await?;
+            // Nodes that were learnt just now have been tried.
+            match node.why() {
+                _ if node.is_connected() => {}
+                Some(why) => return Err(why),
+                None => connector::connect(&node).await?,
             }
         }
         Ok(())
@@ -106,10 +117,15 @@ impl Cluster {
         *map = Arc::new(Map::closed());
     }
 
-    fn node(self: &Arc<Self>, address: &Address) -> Result<Arc<Slot>, BackendError> {
+    fn node(
+        self: &Arc<Self>,
+        address: &Address,
+        hash_slots: Option<(u16, u16)>,
+    ) -> Result<Arc<Slot>, BackendError> {
         let client = address.client(&self.how)?;
-        let server = Server::Node { client, address: address.clone(), cluster: Arc::downgrade(self) };
-        Ok(Arc::new(Slot::new(server, self.max_in_flight)))
+        let server =
+            Server::Node { client, address: address.clone(), hash_slots, cluster: Arc::downgrade(self) };
+        Ok(Arc::new(Slot::new(server, self.options.clone(), self.max_in_flight)))
     }
 
     fn map(&self) -> Arc<Map> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use redis::{Cmd, ErrorKind as Kind, RedisError, ServerErrorKind, Value};
 
 use super::{Address, Cluster};
-use crate::backend::redis::connect::{Connection, Slot, closed};
+use crate::backend::redis::connect::{Connection, Options, Slot, closed};
 use crate::backend::redis::failure::{self, Refusal};
 use crate::{BackendError, ErrorKind, deadline};
 
@@ -21,11 +21,14 @@ pub(in crate::backend::redis) struct Redirect {
 }
 
 impl Redirect {
-    pub(in crate::backend::redis) fn of(error: &RedisError, from: &Address) -> Option<Self> {
+    pub(in crate::backend::redis) fn of(
+        error: &RedisError,
+        from: &Address,
+        options: &Options,
+    ) -> Option<Self> {
         let (to, _) = error.redirect_node()?;
         let (host, port) = to.rsplit_once(':')?;
-        let host = if host.is_empty() { &from.host } else { host };
-        let to = Address { host: host.to_owned(), port: port.parse().ok()? };
+        let to = from.named(host.to_owned(), port.parse().ok()?, options);
         Some(Self { to, asking: error.kind() == Kind::Server(ServerErrorKind::Ask) })
     }
 
@@ -52,7 +55,7 @@ impl Cluster {
             Ok(answer) => {
                 let connection = Arc::clone(&visit.connection);
                 visit.over();
-                answer.map_err(|error| failure::refusal(node.heed(&connection, error)))
+                answer.map_err(|error| failure::refusal(&node.heed(&connection, error)))
             }
         }
     }
@@ -62,7 +65,7 @@ impl Cluster {
         if let Some(node) = self.map().find(address) {
             return Ok(Arc::clone(node));
         }
-        let node = self.node(address)?;
+        let node = self.node(address, None)?;
         let mut map = self.write();
         if map.closed {
             return Err(closed());

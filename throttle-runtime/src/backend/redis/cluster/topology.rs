@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use redis::{AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, RedisError, Value};
+use redis::{Client, ConnectionAddr, ConnectionInfo, Pipeline, RedisError, Value};
 
-use crate::backend::redis::connect::around::{self, ALL};
-use crate::backend::redis::connect::{address, connector};
+use crate::backend::redis::connect::progress::Progress;
+use crate::backend::redis::connect::{Options, address, around, open};
 use crate::backend::redis::failure::{self, nonsense};
 use crate::{BackendError, ErrorKind};
 
@@ -27,9 +27,16 @@ impl Address {
         }
     }
 
+    /// Where a node is that this one names. One that does not know its address, or has none to tell, is where this one is.
+    pub(super) fn named(&self, host: String, port: u16, options: &Options) -> Self {
+        let host = if host.is_empty() || host == "?" { self.host.clone() } else { host };
+        let (host, port) = options.map(host, port);
+        Self { host, port }
+    }
+
     /// A client of that node: in all else it is reached as the others are.
     pub(in crate::backend::redis) fn client(&self, how: &ConnectionInfo) -> Result<Client, BackendError> {
-        let failed = |error| failure::backend_error("the address of a node makes no sense", error);
+        let failed = |error| failure::backend_error("the address of a node makes no sense", &error);
         Client::open(address::moved(how, self.host.clone(), self.port)).map_err(failed)
     }
 }
@@ -48,46 +55,42 @@ pub(super) struct Range {
 }
 
 /// All ranges, by the node that answers first.
-pub(super) async fn ask(nodes: &[Client]) -> Result<Vec<Range>, BackendError> {
-    around::first_answer(nodes, ask_one).await.map_err(|why| {
-        let silent = || BackendError::new(ErrorKind::Timeout, format!("no node answered within {ALL:?}"));
+pub(super) async fn ask(nodes: &[Client], options: &Options) -> Result<Vec<Range>, BackendError> {
+    let limit = options.for_others();
+    around::first_answer(nodes, limit, |node| ask_one(node, options.clone())).await.map_err(|why| {
+        let silent = || BackendError::new(ErrorKind::Timeout, format!("no node answered within {limit:?}"));
         why.unwrap_or_else(silent)
     })
 }
 
-async fn ask_one(node: Client) -> Result<Vec<Range>, BackendError> {
-    let failed = |error: RedisError| failure::backend_error("cannot ask a node of the cluster", error);
-    let mut connection = connector::open(&node, AsyncConnectionConfig::new()).await.map_err(failed)?;
-    let (mut state, mut slots) = (redis::cmd("CLUSTER"), redis::cmd("CLUSTER"));
-    state.arg("INFO");
-    slots.arg("SLOTS");
-    // Whoever is cut off from the others does not know what they have agreed on meanwhile.
-    let state: Result<String, RedisError> = state.query_async(&mut connection).await;
+async fn ask_one(node: Client, options: Options) -> Result<Vec<Range>, BackendError> {
+    let failed = |error: RedisError| failure::backend_error("cannot ask a node of the cluster", &error);
+    let mut link = open::open(&node, &options, &Progress::default()).await?;
+    let mut both = Pipeline::with_capacity(2);
+    both.cmd("CLUSTER").arg("INFO").cmd("CLUSTER").arg("SLOTS");
+    let answers = link.multiplexed.send_packed_commands(&both, 0, 2).await.map_err(failed)?;
+    let [state, slots] = <[Value; 2]>::try_from(answers).map_err(|_| nonsense())?;
+    // A node that is cut off from the others does not know what they have agreed on meanwhile.
+    let state = redis::from_redis_value::<String>(state);
     if state.is_ok_and(|state| state.contains("cluster_state:fail")) {
         return Err(BackendError::new(ErrorKind::Store, "a node says that the cluster is down"));
     }
-    let slots: Value = slots.query_async(&mut connection).await.map_err(failed)?;
+    let slots = slots.extract_error().map_err(failed)?;
     let asked = Address::of(node.get_connection_info()).ok_or_else(nonsense)?;
     let Value::Array(slots) = slots else { return Err(nonsense()) };
-    slots.iter().map(|range| read(range, &asked)).collect::<Option<_>>().ok_or_else(nonsense)
+    slots.iter().map(|range| read(range, &asked, &options)).collect::<Option<_>>().ok_or_else(nonsense)
 }
 
-fn read(range: &Value, asked: &Address) -> Option<Range> {
+fn read(range: &Value, asked: &Address, options: &Options) -> Option<Range> {
     let Value::Array(range) = range else { return None };
     let [Value::Int(first), Value::Int(last), Value::Array(master), ..] = &range[..] else { return None };
     let [host, Value::Int(port), ..] = &master[..] else { return None };
     let host = match host {
-        // It does not know by which address it was asked.
-        Value::Nil => asked.host.clone(),
-        Value::BulkString(host) if host.is_empty() => asked.host.clone(),
+        Value::Nil => String::new(),
         Value::BulkString(host) => String::from_utf8(host.clone()).ok()?,
         Value::SimpleString(host) => host.clone(),
         _ => return None,
     };
-    let port = u16::try_from(*port).ok()?;
-    Some(Range {
-        first: u16::try_from(*first).ok()?,
-        last: u16::try_from(*last).ok()?,
-        master: Address { host, port },
-    })
+    let master = asked.named(host, u16::try_from(*port).ok()?, options);
+    Some(Range { first: u16::try_from(*first).ok()?, last: u16::try_from(*last).ok()?, master })
 }

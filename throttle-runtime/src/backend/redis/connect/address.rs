@@ -1,9 +1,12 @@
 //! What URLs say, and how servers are reached by that.
 
+use std::io;
 use std::time::Duration;
 
-use redis::io::tcp::{TcpSettings, socket2::TcpKeepalive};
-use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo, parse_redis_url};
+use redis::io::tcp::TcpSettings;
+use redis::io::tcp::socket2::{SockRef, TcpKeepalive};
+use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo, ProtocolVersion, parse_redis_url};
+use tokio::net::TcpStream;
 
 use crate::ConfigError;
 
@@ -53,6 +56,27 @@ pub(in crate::backend::redis) fn moved(server: &ConnectionInfo, host: String, po
         _ => ConnectionAddr::Tcp(host, port),
     };
     server.clone().set_addr(address)
+}
+
+/// The version of the protocol that a URL names.
+pub(super) fn protocol(url: &str) -> Option<ProtocolVersion> {
+    let url = parse_redis_url(url)?;
+    let names_one = url.query_pairs().any(|(name, _)| name == "protocol");
+    let server = url.into_connection_info().ok().filter(|_| names_one)?;
+    Some(server.redis_settings().protocol())
+}
+
+/// The same settings for a socket that is opened here.
+pub(super) fn configure(stream: &TcpStream) -> io::Result<()> {
+    let settings = tcp();
+    stream.set_nodelay(settings.nodelay())?;
+    let socket = SockRef::from(stream);
+    if let Some(keepalive) = settings.keepalive() {
+        socket.set_tcp_keepalive(keepalive)?;
+    }
+    #[cfg(target_os = "linux")]
+    socket.set_tcp_user_timeout(settings.user_timeout())?;
+    Ok(())
 }
 
 /// Without these a peer that is gone stays connected for a quarter of an hour.

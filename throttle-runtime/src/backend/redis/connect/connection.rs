@@ -7,11 +7,13 @@ use std::time::{Duration, Instant};
 use redis::aio::MultiplexedConnection;
 use redis::{Cmd, Pipeline, RedisError, Value};
 
+use super::open::Driver;
 use crate::backend::redis::scripted::Lanes;
 
 /// A connection, and how long nothing has come back on it.
 pub(in crate::backend::redis) struct Connection {
     multiplexed: MultiplexedConnection,
+    _driver: Option<Driver>,
     born: Instant,
     /// When the last answer came, in microseconds from `born`.
     answered: AtomicU64,
@@ -25,17 +27,29 @@ pub(in crate::backend::redis) struct Connection {
 }
 
 impl Connection {
-    /// A connection whose last handshake step took that long.
-    pub(super) fn new(multiplexed: MultiplexedConnection, round_trip: Duration) -> Self {
+    pub(super) fn new(multiplexed: MultiplexedConnection, driver: Option<Driver>) -> Self {
         Self {
             multiplexed,
+            _driver: driver,
             born: Instant::now(),
             answered: AtomicU64::new(0),
             silent: AtomicU32::new(0),
             checking: Arc::default(),
-            round_trip,
+            round_trip: Duration::ZERO,
             lanes: Lanes::default(),
         }
+    }
+
+    /// The same connection, whose handshake took that long.
+    pub(super) fn with_round_trip(self, round_trip: Duration) -> Self {
+        Self { round_trip, ..self }
+    }
+
+    /// Sends commands together; each answer may be an error.
+    pub(super) async fn send_all(&self, commands: &Pipeline) -> Result<Vec<Value>, RedisError> {
+        let answers = self.multiplexed.clone().send_packed_commands(commands, 0, commands.len()).await?;
+        self.hear();
+        Ok(answers)
     }
 
     pub(in crate::backend::redis) async fn send(&self, command: &Cmd) -> Result<Value, RedisError> {

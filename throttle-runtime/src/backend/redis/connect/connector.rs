@@ -4,20 +4,13 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, PushInfo, PushKind, RedisError, Value};
 use tokio::runtime::Handle;
-use tokio::sync::oneshot;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
-use super::connection::Connection;
+use super::handshake::ready;
+use super::progress::Progress;
 use super::slot::Slot;
-use crate::backend::redis::{failure, scripts};
-use crate::random;
-use crate::{BackendError, ErrorKind};
-
-/// How long one attempt may take, with everything that makes a connection ready for requests.
-const ATTEMPT: Duration = Duration::from_secs(1);
+use crate::{BackendError, ErrorKind, deadline, random};
 
 /// The longest pause after the first failed attempt, and after many.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
@@ -42,10 +35,7 @@ pub(super) fn start(slot: &Arc<Slot>) {
                         tracing::info!(target: "throttle", omitted = omitted.field(), "Redis is available");
                     }
                 }
-                Err(error) => {
-                    slot.explain(error);
-                    slot.server.lost();
-                }
+                Err(_) => slot.server.lost(),
             }
             if !slot.is_connected() {
                 // Whoever has let go of the backend meanwhile needs no connection.
@@ -70,16 +60,16 @@ impl Drop for AtWork {
 
 /// Connects and puts the connection to use.
 pub(in crate::backend::redis) async fn connect(slot: &Arc<Slot>) -> Result<(), BackendError> {
-    let (lost, is_lost) = oneshot::channel();
-    let ready = timeout(ATTEMPT, ready(slot, lost));
-    let connection = ready.await.unwrap_or_else(|_| {
-        Err(BackendError::new(ErrorKind::Timeout, format!("Redis did not answer within {ATTEMPT:?}")))
-    })?;
+    let (limit, progress) = (slot.options.timeout, Progress::default());
+    let ready = deadline::timeout(limit, ready(slot, &progress)).await;
+    let ready = ready.unwrap_or_else(|_| Err(progress.timed_out(limit)));
+    // Requests that come meanwhile are told why there is no connection.
+    let (connection, lost) = ready.inspect_err(|error| slot.explain(error.clone()))?;
     let connection = slot.fill(connection)?;
     // The first to learn of a lost connection is not a request, which would fail by it.
     let (slot, connection) = (Arc::downgrade(slot), Arc::downgrade(&connection));
     tokio::spawn(async move {
-        if is_lost.await.is_ok()
+        if lost.await.is_ok()
             && let (Some(slot), Some(connection)) = (slot.upgrade(), connection.upgrade())
         {
             slot.lose(&connection, BackendError::new(ErrorKind::Connection, "Redis closed the connection"));
@@ -90,67 +80,9 @@ pub(in crate::backend::redis) async fn connect(slot: &Arc<Slot>) -> Result<(), B
 
 /// Connects, and goes on trying behind the backs of requests.
 pub(in crate::backend::redis) async fn connect_or_go_on(slot: Arc<Slot>) {
-    if let Err(error) = connect(&slot).await {
-        slot.explain(error);
+    if connect(&slot).await.is_err() {
         start(&slot);
     }
-}
-
-/// A connection to a master that has answered, with all scripts loaded.
-async fn ready(slot: &Slot, lost: oneshot::Sender<()>) -> Result<Connection, BackendError> {
-    let client = slot.server.locate().await?;
-    let lost = std::sync::Mutex::new(Some(lost));
-    let config =
-        AsyncConnectionConfig::new().set_pipeline_buffer_size(1024).set_push_sender(move |push: PushInfo| {
-            let lost = lost.lock().ok().and_then(|mut lost| lost.take());
-            match lost.filter(|_| push.kind == PushKind::Disconnection) {
-                Some(lost) => lost.send(()),
-                None => Ok(()),
-            }
-        });
-    let connection = Connection::new(open(&client, config).await.map_err(failed)?, Duration::ZERO);
-    connection.send(&redis::cmd("PING")).await.map_err(failed)?;
-    expect_master(&connection).await?;
-    for script in scripts::all() {
-        match connection.send(redis::cmd("SCRIPT").arg("LOAD").arg(&script.text)).await {
-            Err(error) if failure::is_of_connection(&error) => return Err(failed(error)),
-            // Who may not load scripts may still send them.
-            _ => {}
-        }
-    }
-    Ok(connection)
-}
-
-/// A connection of the client crate, without its timeouts: whoever opens it has one.
-pub(in crate::backend::redis) async fn open(
-    client: &Client,
-    config: AsyncConnectionConfig,
-) -> Result<MultiplexedConnection, RedisError> {
-    #[cfg(feature = "redis-tls")]
-    super::tls::provide(client);
-    let config = config.set_connection_timeout(None).set_response_timeout(None);
-    client.get_multiplexed_async_connection_with_config(&config).await
-}
-
-/// Makes sure that something can be written there. Learnt only from a request that fails, it would be learnt again by
-/// the next one, and cost a connection each time.
-async fn expect_master(connection: &Connection) -> Result<(), BackendError> {
-    match connection.send(&redis::cmd("ROLE")).await {
-        Ok(Value::Array(role)) => match role.first() {
-            Some(Value::BulkString(role)) if role != b"master" => {
-                let text = format!("the server is no master but a {}", String::from_utf8_lossy(role));
-                Err(BackendError::new(ErrorKind::Store, text))
-            }
-            _ => Ok(()),
-        },
-        Err(error) if failure::is_of_connection(&error) => Err(failed(error)),
-        // Who may not ask for it learns it from requests.
-        _ => Ok(()),
-    }
-}
-
-fn failed(error: RedisError) -> BackendError {
-    failure::backend_error("cannot connect to Redis", error)
 }
 
 /// A random part of a pause that doubles. Each process has its own randomness, so that those which lost a server

@@ -4,9 +4,10 @@ use std::fmt;
 use std::mem::discriminant;
 use std::sync::Arc;
 
-use redis::{Client, ConnectionInfo, ProtocolVersion, RedisConnectionInfo};
+use redis::{Client, ConnectionInfo, RedisConnectionInfo};
 
 use super::address;
+use super::options::Options;
 use super::sentinels::Sentinels;
 use super::server::Server;
 use super::slot::Slot;
@@ -23,6 +24,7 @@ pub(in crate::backend::redis) struct Place {
     watched: Option<(Vec<Result<ConnectionInfo, ConfigError>>, String)>,
     /// The nodes of its cluster that are known.
     nodes: Option<Vec<Result<ConnectionInfo, ConfigError>>>,
+    pub(in crate::backend::redis) options: Options,
     #[cfg(feature = "redis-tls")]
     pub(in crate::backend::redis) tls: Tls,
 }
@@ -33,6 +35,7 @@ impl Place {
             server: address::parse(url, address::USUAL),
             watched: None,
             nodes: None,
+            options: Options::new(address::protocol(url)),
             #[cfg(feature = "redis-tls")]
             tls: Tls::default(),
         }
@@ -47,6 +50,7 @@ impl Place {
             server: address::unknown(),
             watched: Some((urls.into_iter().map(sentinel).collect(), name)),
             nodes: None,
+            options: Options::new(None),
             #[cfg(feature = "redis-tls")]
             tls: Tls::default(),
         }
@@ -54,13 +58,18 @@ impl Place {
 
     /// A cluster, some of whose nodes have these URLs.
     pub(in crate::backend::redis) fn spread<U: AsRef<str>>(urls: impl IntoIterator<Item = U>) -> Self {
-        let nodes: Vec<_> =
-            urls.into_iter().map(|url| address::parse(url.as_ref(), address::USUAL)).collect();
+        let mut protocol = None;
+        let node = |url: U| {
+            protocol = protocol.or_else(|| address::protocol(url.as_ref()));
+            address::parse(url.as_ref(), address::USUAL)
+        };
+        let nodes: Vec<_> = urls.into_iter().map(node).collect();
         let none = || Err(ConfigError::one("the cluster has no nodes: name one or more"));
         Self {
             server: nodes.first().cloned().unwrap_or_else(none),
             watched: None,
             nodes: Some(nodes),
+            options: Options::new(protocol),
             #[cfg(feature = "redis-tls")]
             tls: Tls::default(),
         }
@@ -88,9 +97,7 @@ impl Place {
         if let Some(nodes) = &nodes {
             check_cluster(&server, nodes, namespace)?;
         }
-        // Only by this version does the client say that a connection is lost before a request fails by it.
-        let settings = server.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
-        let server = server.set_redis_settings(settings);
+        let options = Options { namespace: namespace.into(), ..self.options };
         let (sentinels, name) = self.watched.unzip();
         let sentinels = sentinels.unwrap_or_default().into_iter().collect::<Result<Vec<_>, _>>()?;
         #[cfg(feature = "redis-tls")]
@@ -100,7 +107,7 @@ impl Place {
                 Address::of(node).ok_or_else(address::wrong)?.client(&server).map_err(|_| address::wrong())
             };
             let seeds = nodes.iter().map(seed).collect::<Result<_, _>>()?;
-            return Ok(Servers::Cluster(Arc::new(Cluster::new(server, seeds, max_in_flight))));
+            return Ok(Servers::Cluster(Arc::new(Cluster::new(server, seeds, options, max_in_flight))));
         }
         let server = match name {
             None => Server::At(client(server)?),
@@ -113,7 +120,7 @@ impl Place {
                 Server::Watched(Sentinels::new(sentinels, name, server))
             }
         };
-        Ok(Servers::One(Arc::new(Slot::new(server, max_in_flight))))
+        Ok(Servers::One(Arc::new(Slot::new(server, options, max_in_flight))))
     }
 }
 

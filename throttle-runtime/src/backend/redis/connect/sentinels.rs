@@ -3,10 +3,13 @@
 //! Those of the client crate take the time that they take: they keep connections to sentinels, which may hang, and
 //! verify the role of a server on a connection of its own, with timeouts that nobody else knows of.
 
-use redis::{AsyncConnectionConfig, Client, ConnectionInfo};
+use std::time::Duration;
 
-use super::around::{self, ALL};
-use super::{address, connector};
+use redis::{Client, ConnectionInfo};
+
+use super::options::Options;
+use super::progress::Progress;
+use super::{address, around, open};
 use crate::backend::redis::failure;
 use crate::{BackendError, ErrorKind};
 
@@ -26,32 +29,42 @@ impl Sentinels {
 
     /// The master by the first answer. It is asked for anew each time, since what was known before a connection was
     /// lost is what has changed.
-    pub(super) async fn master(&self) -> Result<Client, BackendError> {
-        let ask = |sentinel| ask(sentinel, self.name.clone());
-        match around::first_answer(&self.clients, ask).await {
-            Ok(address) => self.client(address),
-            Err(why) => Err(why.unwrap_or_else(silent)),
+    pub(super) async fn master(
+        &self,
+        options: &Options,
+        progress: &Progress,
+    ) -> Result<Client, BackendError> {
+        progress.begin("asking the sentinels for the master");
+        let limit = options.for_others();
+        let ask = |sentinel| ask(sentinel, self.name.clone(), options.clone());
+        match around::first_answer(&self.clients, limit, ask).await {
+            Ok((host, port)) => self.client(options.map(host, port)),
+            Err(why) => Err(why.unwrap_or_else(|| silent(limit))),
         }
     }
 
     fn client(&self, (host, port): (String, u16)) -> Result<Client, BackendError> {
-        let failed = |error| failure::backend_error("the address of the master makes no sense", error);
+        let failed = |error| failure::backend_error("the address of the master makes no sense", &error);
         Client::open(address::moved(&self.how, host, port)).map_err(failed)
     }
 }
 
 /// What one sentinel says.
-async fn ask(sentinel: Client, name: String) -> Result<(String, u16), BackendError> {
-    let failed = |error| failure::backend_error("cannot ask a sentinel", error);
-    let mut connection = connector::open(&sentinel, AsyncConnectionConfig::new()).await.map_err(failed)?;
+async fn ask(sentinel: Client, name: String, options: Options) -> Result<(String, u16), BackendError> {
+    let failed = |error| failure::backend_error("cannot ask a sentinel", &error);
+    let options =
+        Options { protocol: Some(sentinel.get_connection_info().redis_settings().protocol()), ..options };
+    let unreachable =
+        |error: BackendError| BackendError::with_source(error.kind(), "cannot ask a sentinel", error);
+    let mut link = open::open(&sentinel, &options, &Progress::default()).await.map_err(unreachable)?;
     let mut command = redis::cmd("SENTINEL");
     let command = command.arg("GET-MASTER-ADDR-BY-NAME").arg(&name);
-    let address: Option<(String, u16)> = command.query_async(&mut connection).await.map_err(failed)?;
+    let address: Option<(String, u16)> = command.query_async(&mut link.multiplexed).await.map_err(failed)?;
     address.ok_or_else(|| {
         BackendError::new(ErrorKind::Store, format!("a sentinel knows no master of the name {name:?}"))
     })
 }
 
-fn silent() -> BackendError {
-    BackendError::new(ErrorKind::Timeout, format!("no sentinel answered within {ALL:?}"))
+fn silent(limit: Duration) -> BackendError {
+    BackendError::new(ErrorKind::Timeout, format!("no sentinel answered within {limit:?}"))
 }

@@ -4,9 +4,11 @@ use std::sync::{Arc, Weak};
 
 use redis::{Client, RedisError};
 
+use super::options::Options;
+use super::progress::Progress;
 use super::sentinels::Sentinels;
 use crate::BackendError;
-use crate::backend::redis::cluster::{Address, Cluster, Redirect, speaks_against_map};
+use crate::backend::redis::cluster::{Address, Cluster, Redirect, probe_key_in, speaks_against_map};
 
 pub(in crate::backend::redis) enum Server {
     /// Always there.
@@ -14,15 +16,34 @@ pub(in crate::backend::redis) enum Server {
     /// Wherever sentinels say that the master is.
     Watched(Sentinels),
     /// One of several, as long as the others say so.
-    Node { client: Client, address: Address, cluster: Weak<Cluster> },
+    Node {
+        client: Client,
+        address: Address,
+        /// Hash slots that it has, as far as is known, from the first to the last: others are rejected there.
+        hash_slots: Option<(u16, u16)>,
+        cluster: Weak<Cluster>,
+    },
 }
 
 impl Server {
     /// What to connect to now.
-    pub(super) async fn locate(&self) -> Result<Client, BackendError> {
+    pub(super) async fn locate(
+        &self,
+        options: &Options,
+        progress: &Progress,
+    ) -> Result<Client, BackendError> {
         match self {
             Self::At(client) | Self::Node { client, .. } => Ok(client.clone()),
-            Self::Watched(sentinels) => sentinels.master().await,
+            Self::Watched(sentinels) => sentinels.master(options, progress).await,
+        }
+    }
+
+    /// A key of the namespace that can be written there, if it is known where that is.
+    pub(super) fn probe_key(&self, namespace: &str) -> Option<String> {
+        match self {
+            Self::Node { hash_slots: None, .. } => None,
+            Self::Node { hash_slots: Some(range), .. } => probe_key_in(namespace, *range),
+            _ => Some(format!("{namespace}:probe")),
         }
     }
 
@@ -46,8 +67,8 @@ impl Server {
     }
 
     /// Where it sends a request on to.
-    pub(super) fn redirect(&self, error: &RedisError) -> Option<(Arc<Cluster>, Redirect)> {
+    pub(super) fn redirect(&self, error: &RedisError, options: &Options) -> Option<(Arc<Cluster>, Redirect)> {
         let Self::Node { address, cluster, .. } = self else { return None };
-        Some((cluster.upgrade()?, Redirect::of(error, address)?))
+        Some((cluster.upgrade()?, Redirect::of(error, address, options)?))
     }
 }

@@ -14,6 +14,7 @@ use tracing::field::display;
 
 use super::connection::Connection;
 use super::connector;
+use super::options::Options;
 use super::server::Server;
 use crate::backend::redis::failure::{self, Refusal};
 use crate::error_chain::chain;
@@ -26,6 +27,7 @@ const LAST_ANSWERS: Duration = Duration::from_secs(1);
 /// The connection in use, if there is one, and how to come by the next.
 pub(in crate::backend::redis) struct Slot {
     pub(super) server: Server,
+    pub(super) options: Options,
     live: RwLock<Live>,
     /// Whether a connector is at work.
     pub(super) connecting: AtomicBool,
@@ -45,9 +47,10 @@ struct Live {
 }
 
 impl Slot {
-    pub(in crate::backend::redis) fn new(server: Server, max_in_flight: usize) -> Self {
+    pub(in crate::backend::redis) fn new(server: Server, options: Options, max_in_flight: usize) -> Self {
         Self {
             server,
+            options,
             live: RwLock::default(),
             connecting: AtomicBool::new(false),
             in_flight: Semaphore::new(max_in_flight),
@@ -75,12 +78,12 @@ impl Slot {
             Ok(answer) => return Ok(answer),
             Err(error) => self.heed(connection, error),
         };
-        match self.server.redirect(&error) {
+        match self.server.redirect(&error, &self.options) {
             Some((cluster, redirect)) => {
                 connection.hear();
                 cluster.follow(redirect, command).await
             }
-            None => Err(failure::refusal(error)),
+            None => Err(failure::refusal(&error)),
         }
     }
 
@@ -91,7 +94,7 @@ impl Slot {
         error: RedisError,
     ) -> RedisError {
         if failure::is_of_connection(&error) {
-            let why = failure::backend_error("the connection to Redis was lost", error.clone());
+            let why = failure::backend_error("the connection to Redis was lost", &error);
             self.lose(connection, why);
         }
         self.server.heed(&error);
@@ -125,6 +128,11 @@ impl Slot {
     /// Says why there is no connection.
     pub(super) fn explain(&self, why: BackendError) {
         self.write().why = Some(why);
+    }
+
+    /// Why there is no connection, if an attempt has failed.
+    pub(in crate::backend::redis) fn why(&self) -> Option<BackendError> {
+        self.live.read().unwrap_or_else(PoisonError::into_inner).why.clone()
     }
 
     /// Stops using a connection, if it is the one in use, and has it replaced.

@@ -1,0 +1,95 @@
+//! A stream that keeps the first bytes that its server sends, so that an error can tell what kind of server that is.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// How much is kept.
+const MOST: usize = 256;
+
+/// The first bytes that a server has sent.
+#[derive(Clone, Default)]
+pub(super) struct Greeting(Arc<Mutex<Vec<u8>>>);
+
+impl Greeting {
+    pub(super) fn bytes(&self) -> Vec<u8> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn add(&self, bytes: &[u8]) -> usize {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let room = MOST - kept.len();
+        kept.extend_from_slice(&bytes[..room.min(bytes.len())]);
+        MOST - kept.len()
+    }
+}
+
+/// A stream, and what came first on it.
+pub(super) struct Recorded<S> {
+    stream: S,
+    greeting: Greeting,
+    room: usize,
+}
+
+impl<S> Recorded<S> {
+    pub(super) const fn new(stream: S, greeting: Greeting) -> Self {
+        Self { stream, greeting, room: MOST }
+    }
+}
+
+impl<S: AsyncRead + Unpin> Recorded<S> {
+    /// A server that refuses a connection says why before it closes it, and writing fails before that was read.
+    fn read_rest(&mut self, context: &mut Context<'_>) {
+        let mut bytes = [0; MOST];
+        let mut buffer = ReadBuf::new(&mut bytes);
+        if self.room > 0
+            && matches!(Pin::new(&mut self.stream).poll_read(context, &mut buffer), Poll::Ready(Ok(())))
+        {
+            self.room = self.greeting.add(buffer.filled());
+        }
+    }
+
+    fn checked<T>(&mut self, context: &mut Context<'_>, answer: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if matches!(answer, Poll::Ready(Err(_))) {
+            self.read_rest(context);
+        }
+        answer
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Recorded<S> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let before = buffer.filled().len();
+        let answer = Pin::new(&mut this.stream).poll_read(context, buffer);
+        if this.room > 0 {
+            this.room = this.greeting.add(&buffer.filled()[before..]);
+        }
+        answer
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Recorded<S> {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let answer = Pin::new(&mut this.stream).poll_write(context, bytes);
+        this.checked(context, answer)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let answer = Pin::new(&mut this.stream).poll_flush(context);
+        this.checked(context, answer)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_shutdown(context)
+    }
+}
