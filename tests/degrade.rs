@@ -236,7 +236,8 @@ async fn job() -> Result<(), throttle::Refused> {
 #[tokio::test]
 async fn where_nobody_can_be_told_requests_are_denied() {
     let degrade = Settings::new().degrade(true);
-    let declared = declared_at(&ManualClock::new()).throttle("late", degrade).throttle("job", degrade);
+    let declared =
+        declared_at(&ManualClock::new()).throttle("late", degrade.clone()).throttle("job", degrade);
     let registry = declared.build().await.expect("a registry");
     let app = at("/{id}", route(late), &registry);
     assert_eq!(

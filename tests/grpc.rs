@@ -119,7 +119,7 @@ async fn a_denial_is_all_said_in_the_head() {
     for (content_type, status, body) in
         [("application/grpc+proto", 200, ""), ("application/grpc-web", 200, ""), ("text/plain", 200, "sorry")]
     {
-        let limits = ThrottleLayer::new([(content_type, settings)]);
+        let limits = ThrottleLayer::new([(content_type, settings.clone())]);
         let inner = tower::service_fn(async |_: Request<axum::body::Body>| {
             Ok::<_, std::convert::Infallible>(axum::response::Response::new(axum::body::Body::empty()))
         });

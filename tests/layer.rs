@@ -408,8 +408,8 @@ async fn f25_any_body_of_bytes_will_do_and_a_denied_request_does_not_reach_the_s
     let inner = Plain::default();
     let settings = per_minute("1/min").handler(sorry).key(throttle::key::Header("x-key"));
     for limits in [
-        ThrottleLayer::new([("one", settings)]),
-        ThrottleLayer::new([("first", settings), ("second", settings)]),
+        ThrottleLayer::new([("one", settings.clone())]),
+        ThrottleLayer::new([("first", settings.clone()), ("second", settings)]),
     ] {
         let mut limited = limits.layer(inner.clone());
         let ask = |key: &str| {
@@ -503,7 +503,7 @@ async fn f25_no_body_is_lost_above_layers_that_replace_it() {
         // Of a name and a place for each declaration.
         let [trace, limit, compression, timeout, map, all] = names.map(|name| {
             let uid: &'static str = Box::leak(format!("{name}-{content_type}").into_boxed_str());
-            ThrottleLayer::new([(uid, settings.key(throttle::key::Global))])
+            ThrottleLayer::new([(uid, settings.clone().key(throttle::key::Global))])
         });
         let in_time = || TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, seconds(60));
         passes_and_denies!(below!(trace, registry, TraceLayer::new_for_http()), content_type);

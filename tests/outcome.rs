@@ -308,7 +308,7 @@ async fn layers_are_settled_as_attributes_are() {
         declared_at(&ManualClock::new()).backend("other", other).build().await.expect("a registry");
     let failed = Settings::new().charge_when(outcome::failed);
     let limits = ThrottleLayer::new([
-        ("guesses", failed.rate("2/day")),
+        ("guesses", failed.clone().rate("2/day")),
         ("elsewhere", failed.rate("9/day").backend("other")),
         ("load", Settings::new().rate("100/day")),
     ]);

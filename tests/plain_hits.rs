@@ -83,7 +83,7 @@ async fn compare(seed: u64, on: (&'static str, &'static str), settings: Settings
     let mut random = fastrand::Rng::with_seed(seed);
     let clock = ManualClock::new();
     let [plain, asking] =
-        [Side::new(&clock, on, settings, false).await, Side::new(&clock, on, settings, true).await];
+        [Side::new(&clock, on, settings.clone(), false).await, Side::new(&clock, on, settings, true).await];
     for step in 0..300 {
         match random.u8(..12) {
             0 => clock.advance(Duration::from_millis(random.u64(..90_000))),
@@ -110,7 +110,7 @@ async fn compare_all(settings: Settings) {
 
 async fn compare_on(backend: &'static str, rates: &'static str, settings: Settings) {
     for seed in 0..20 {
-        compare(seed, (backend, rates), settings).await;
+        compare(seed, (backend, rates), settings.clone()).await;
     }
 }
 

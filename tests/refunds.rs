@@ -27,13 +27,13 @@ async fn left(throttle: &Throttle) -> Option<u64> {
 fn each() -> [Settings; 8] {
     let ten = Settings::new().rate("10/hour");
     [
-        ten,
-        ten.strategy(Gcra::new().burst(10)),
-        ten.strategy(LeakyBucket),
-        ten.strategy(QuotaWithRollover::new()),
-        ten.strategy(SlidingWindowCounter),
-        ten.strategy(SlidingWindowLog),
-        ten.strategy(TokenBucket::new()),
+        ten.clone(),
+        ten.clone().strategy(Gcra::new().burst(10)),
+        ten.clone().strategy(LeakyBucket),
+        ten.clone().strategy(QuotaWithRollover::new()),
+        ten.clone().strategy(SlidingWindowCounter),
+        ten.clone().strategy(SlidingWindowLog),
+        ten.clone().strategy(TokenBucket::new()),
         ten.strategy(TokenBucketWithDebt::new()),
     ]
 }
@@ -196,7 +196,7 @@ async fn what_a_fallback_took_is_given_back_there() {
 async fn a_reset_forgets_one_identity_of_one_throttle() {
     for settings in each() {
         let registry = registry_at(&ManualClock::new()).await;
-        let throttle = registry.create("test", settings).expect("a throttle");
+        let throttle = registry.create("test", settings.clone()).expect("a throttle");
         let other = registry.create("other", settings).expect("a throttle");
         for (throttle, key) in [(&throttle, "a"), (&throttle, "b"), (&other, "a")] {
             throttle.hit(Hit::new(key).cost(10)).await.expect("a decision");

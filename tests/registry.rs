@@ -89,7 +89,7 @@ async fn b119_all_throttles_run_dry_and_are_enforced_again() {
         Settings::new().rate("1/min").dry_run(true),
     ];
     let throttles: Vec<_> = (0..settings.len())
-        .map(|number| registry.create(&format!("t{number}"), settings[number]).expect("a throttle"))
+        .map(|number| registry.create(&format!("t{number}"), settings[number].clone()).expect("a throttle"))
         .collect();
     registry.set_dry_run(true);
     for _ in 0..3 {

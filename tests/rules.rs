@@ -175,7 +175,7 @@ async fn each_throttle_of_a_handler_has_rules_of_its_own() {
 async fn b105_rules_for_an_unknown_uid_are_an_error_and_for_a_known_one_hold_at_once() {
     let registry = registry_at(&ManualClock::new()).await;
     let free = Rules::new().bypass(Rule::path("/plain/free"));
-    let error = registry.add_rules("unknown", free).expect_err("nobody has that uid");
+    let error = registry.add_rules("unknown", free.clone()).expect_err("nobody has that uid");
     assert_eq!(error.problems(), ["rules are added to `unknown`, but no throttle has that uid"]);
 
     let app = app(&registry);

@@ -47,8 +47,8 @@ async fn b009_each_client_has_its_own_limit() {
 async fn b010_a_uid_is_unique_in_its_registry() {
     let (one, other) = (Registry::default(), Registry::default());
     let settings = Settings::new().rate("3/min");
-    one.create("same", settings).expect("free");
-    let error = one.create("same", settings).expect_err("taken");
+    one.create("same", settings.clone()).expect("free");
+    let error = one.create("same", settings.clone()).expect_err("taken");
     assert!(error.to_string().contains("`same` is taken"), "{error}");
     other.create("same", settings).expect("another registry");
 }
@@ -354,7 +354,7 @@ async fn d04_gcra_counts_its_tolerance_and_its_cost() {
 async fn a_constant_cost_that_never_fits_does_not_start() {
     let registry = registry().build().await.expect("a registry");
     let settings = Settings::new().rate("10/s, 100/min").cost(11_u32);
-    let error = registry.create("tight", settings).expect_err("10/s has no room for 11");
+    let error = registry.create("tight", settings.clone()).expect_err("10/s has no room for 11");
     assert!(error.to_string().contains("its cost of 11 does not fit 10/s"), "{error}");
     let roomy = settings.strategy(TokenBucket::new().burst(20));
     assert!(registry.create("tight", roomy).is_ok());

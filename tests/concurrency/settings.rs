@@ -27,10 +27,10 @@ async fn other_backends_than_memory_and_redis_say_that_they_cannot() {
     let declared = registry().backend("store", Broken::default()).backend("other", Memory::new());
     let registry = declared.build().await.expect("a registry");
     let limited = Settings::new().rate("1/s").concurrent(1);
-    let primary = problem(&registry, limited.backend("store"));
+    let primary = problem(&registry, limited.clone().backend("store"));
     let said = "`a` on \"store\": limits on what is in flight need memory or Redis";
     assert!(primary.contains(said), "{primary}");
-    let standby = problem(&registry, limited.on_error(failover("store", CircuitBreaker::new())));
+    let standby = problem(&registry, limited.clone().on_error(failover("store", CircuitBreaker::new())));
     assert!(standby.contains(said), "{standby}");
     registry.create("a", limited.on_error(failover("other", CircuitBreaker::new()))).expect("both can");
 }

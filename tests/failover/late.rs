@@ -72,7 +72,7 @@ impl World {
         let registry = registry().backend("store", store.clone()).backend("memory", memory());
         let registry = registry.clock(clock.clone()).build().await.expect("a registry");
         let settings = settings.backend("store").deadline(DEADLINE).on_error(on_error);
-        let throttle = registry.create("api", settings).expect("settings that work");
+        let throttle = registry.create("api", settings.clone()).expect("settings that work");
         let other = registry.create("other", settings).expect("settings that work");
         Self { store, clock, _registry: registry, throttle, other }
     }
@@ -149,7 +149,7 @@ async fn f32_the_limit_holds_whatever_arrives_late() {
     for (what, settings) in own {
         for before in 0..=10 {
             for late in [&[1][..], &[1, 1, 1], &[5, 1], &[9], &[10], &[3, 3, 3, 3]] {
-                let world = World::new(fallback("memory"), settings).await;
+                let world = World::new(fallback("memory"), settings.clone()).await;
                 for _ in 0..before {
                     assert!(world.hit().await.is_allowed());
                 }

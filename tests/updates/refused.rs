@@ -50,7 +50,7 @@ async fn b106_a_refused_update_changes_nothing() {
     let clock = ManualClock::new();
     let other = Memory::builder().clock(clock.clone()).build();
     let registry = declared_at(&clock).backend("other", other).build().await.expect("a registry");
-    let throttle = registry.create("t", good()[0]).expect("a throttle");
+    let throttle = registry.create("t", good()[0].clone()).expect("a throttle");
     for good in good() {
         throttle.update(good).expect("it works");
         throttle.hit("a").await.expect("a decision");

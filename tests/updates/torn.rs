@@ -54,7 +54,7 @@ fn meanwhile(
         let asking: Vec<_> = (0..THREADS).map(ask).collect();
         let versions = versions();
         for next in (0..versions.len()).cycle() {
-            update(versions[next]);
+            update(versions[next].clone());
             // Also those that have found a fault.
             if asking.iter().all(thread::ScopedJoinHandle::is_finished) {
                 break;
@@ -79,7 +79,7 @@ fn version_of(decision: &Decision) -> usize {
 }
 
 async fn programs_throttle() -> Throttle {
-    registry_at(&ManualClock::new()).await.create("program", versions()[0]).expect("a throttle")
+    registry_at(&ManualClock::new()).await.create("program", versions()[0].clone()).expect("a throttle")
 }
 
 #[tokio::test]
@@ -169,7 +169,7 @@ async fn b106_a_layer_speaks_of_one_version() {
     use throttle::{ThrottleLayer, key};
 
     let registry = registry_at(&ManualClock::new()).await;
-    let settings = versions()[0].key(key::Header("x-user"));
+    let settings = versions()[0].clone().key(key::Header("x-user"));
     let layered = registry.create("layered", settings).expect("a throttle");
     let app = Router::new().route("/", get(async || {})).layer(ThrottleLayer::new([&layered]));
     let app = app.layer(Extension(registry));

@@ -61,7 +61,7 @@ where
             let hit: ManuallyDrop<Hit<'h>> = ManuallyDrop::new(asked.into());
             // Not by a closure, which the compiler need not make part of this function.
             let quota = match hit.brief() {
-                Some(hit) => throttle.attempt(throttle.policy(), hit, mode),
+                Some(hit) => throttle.attempt_now(hit, mode),
                 None => None,
             };
             let hit = ManuallyDrop::into_inner(hit);

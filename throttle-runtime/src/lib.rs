@@ -5,6 +5,7 @@
 
 mod admission;
 mod asked;
+mod audit;
 #[cfg(feature = "axum")]
 mod axum;
 pub mod backend;
@@ -63,6 +64,7 @@ pub use crate::axum::problem_json;
 pub use crate::axum::ws;
 #[cfg(feature = "tower")]
 pub use crate::tower::ThrottleLayer;
+pub use audit::{Audit, Audited};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use counters::Counts;
 pub use decision::{Decision, Decisions, Quota, Quotas, Source};

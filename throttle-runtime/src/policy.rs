@@ -12,37 +12,37 @@ use crate::network::Lists;
 use crate::plug::{Ask, Call, Judge, role, wrap};
 use crate::registry::Member;
 use crate::rule::Rules;
-use crate::settings::Same;
+use crate::settings::{Same, Shared};
 use crate::strategy::{Arrival, State, Strategy};
 use crate::{Rate, Rates, Settings};
 
 /// Settled settings: one version of everything, so that a decision never mixes two.
 pub(crate) struct Policy {
-    pub(crate) rate: &'static dyn Ask<role::rate>,
+    pub(crate) rate: Shared<dyn Ask<role::rate>>,
     /// The limits, where they are the same for every request.
     pub(crate) rates: Option<Rates>,
-    pub(crate) strategy: &'static dyn Strategy,
+    pub(crate) strategy: Shared<dyn Strategy>,
     /// The short way of its decisions, where there is one.
     pub(crate) short: Option<Short>,
     /// Whether all requests of a cost are charged alike.
     pub(crate) charges_alike: bool,
     /// What keeps its states apart, where the periods are the same for every request.
     pub(crate) domain: Option<Domain>,
-    pub(crate) key: &'static dyn Ask<role::key>,
-    pub(crate) cost: &'static dyn Ask<role::cost>,
-    pub(crate) class: Option<&'static dyn Ask<role::class>>,
+    pub(crate) key: Shared<dyn Ask<role::key>>,
+    pub(crate) cost: Shared<dyn Ask<role::cost>>,
+    pub(crate) class: Option<Shared<dyn Ask<role::class>>>,
     /// The cost, where it is the same for every request.
     pub(crate) units: Option<u64>,
     /// How many requests may be in flight at once.
     pub(crate) concurrency: Option<Concurrency>,
     pub(crate) primary: Member,
-    pub(crate) on_error: &'static dyn Ask<role::on_error>,
+    pub(crate) on_error: Shared<dyn Ask<role::on_error>>,
     /// What is tried before `on_error` has the word.
     pub(crate) rescue: Option<Arc<Rescue>>,
     /// What its fallback begins with, and owes afterwards.
     pub(crate) carry: Option<Arc<Carry>>,
-    pub(crate) handler: Option<&'static dyn Ask<role::handler>>,
-    pub(crate) exempt: Option<&'static dyn Ask<role::exempt>>,
+    pub(crate) handler: Option<Shared<dyn Ask<role::handler>>>,
+    pub(crate) exempt: Option<Shared<dyn Ask<role::exempt>>>,
     /// Whose clients are not limited, and whose are not let in.
     pub(crate) lists: Option<Lists>,
     pub(crate) rules: Rules,
@@ -57,7 +57,7 @@ pub(crate) struct Policy {
         not(any(feature = "axum", feature = "tower")),
         expect(dead_code, reason = "only those have responses")
     )]
-    pub(crate) charge_when: Option<&'static dyn Judge>,
+    pub(crate) charge_when: Option<Shared<dyn Judge>>,
     /// Whether requests that it denies go on, and are told so.
     pub(crate) degrade: bool,
     /// For each attempt.
@@ -137,39 +137,38 @@ impl Policy {
     }
 
     fn settled(name: &str, settings: Settings, primary: &Member, updates: Settings) -> Option<Self> {
-        let (cost, deadline, lease) = (settings.cost?, settings.deadline?, settings.lease?);
+        let (deadline, lease) = (settings.deadline?, settings.lease?);
         let concurrency = settings.concurrent.map(|limit| Concurrency { limit, lease });
-        let rate = settings.rate.or(concurrency.map(|_| NO_RATE))?;
+        let rate = settings.rate.clone().or(concurrency.map(|_| Shared::Static(NO_RATE)))?;
+        let cost = settings.cost.clone()?;
         let rates = rate.value().and_then(Result::ok);
-        let strategy = settings.strategy?;
+        let strategy = settings.strategy.clone()?;
+        let advertised = rates.map(|rates| advertised(name, &*strategy, &rates));
         Some(Self {
+            strategy,
+            advertised,
             rate,
             rates,
-            strategy,
             domain: None,
             short: None,
             charges_alike: false,
-            key: settings.key?,
-            cost,
-            class: settings.class,
+            key: settings.key.clone()?,
+            class: settings.class.clone(),
             units: cost.value().and_then(Result::ok),
+            cost,
             concurrency,
             primary: primary.clone(),
-            on_error: settings.on_error?,
+            on_error: settings.on_error.clone()?,
             rescue: None,
             carry: None,
-            handler: settings.handler,
-            exempt: settings.exempt,
+            handler: settings.handler.clone(),
+            exempt: settings.exempt.clone(),
             lists: None,
-            rules: Rules {
-                only: settings.only.unwrap_or_default(),
-                bypass: settings.bypass.unwrap_or_default(),
-            },
+            rules: Rules::of(&settings),
             headers: settings.headers?,
             name: Arc::from(name),
-            advertised: rates.map(|rates| advertised(name, strategy, &rates)),
             dry_run: settings.dry_run?,
-            charge_when: settings.charge_when,
+            charge_when: settings.charge_when.clone(),
             degrade: settings.degrade?,
             deadline,
             budget: settings.budget.unwrap_or(deadline),
@@ -187,17 +186,17 @@ impl Policy {
         let standby = self.rescue.as_ref().and_then(|rescue| rescue.standby.as_ref());
         self.carry = standby.map(|standby| {
             let known = before.into_iter().find(|known| known.carries_like(&self));
-            let carry = || Arc::new(Carry::new(standby.share, Arc::clone(scope), self.strategy));
+            let carry = || Arc::new(Carry::new(standby.share, Arc::clone(scope), self.strategy.clone()));
             known.and_then(|known| known.carry.clone()).unwrap_or_else(carry)
         });
         let limited = self.rates.as_ref().filter(|rates| !rates.is_unlimited());
-        self.domain = limited.map(|rates| Domain::new(scope, self.strategy, rates));
+        self.domain = limited.map(|rates| Domain::new(scope, &*self.strategy, rates));
         self.charges_alike = self.domain.is_some() && !self.dry_run && self.class.is_none();
         // What is told to a handler takes memory in any case.
         let asks = self.dry_run || self.degrade || self.class.is_some() || self.concurrency.is_some();
         let ways = self.domain.zip(limited).filter(|_| !asks);
-        self.short =
-            ways.and_then(|(domain, rates)| Short::new(&*self.primary.backend, domain, self.strategy, rates));
+        self.short = ways
+            .and_then(|(domain, rates)| Short::new(&*self.primary.backend, domain, &*self.strategy, rates));
         self
     }
 

@@ -14,9 +14,10 @@ pub use crate::fingerprint::Secret;
 pub use crate::function::enter;
 pub use crate::http::source::{Cookie, Global, Header, Ip};
 pub use crate::plug::{Call, Web, judge, role, wrap};
+pub use crate::settings::Constant as Settings;
 pub use crate::site::{Linked, Site};
 pub use crate::strategy::Class;
-pub use crate::{Headers, Key, Networks, OnError, Outcome, Rates, Rule, Settings, Static};
+pub use crate::{Headers, Key, Networks, OnError, Outcome, Rates, Rule, Static};
 
 /// The rates of a literal, at compile time.
 #[track_caller]

@@ -29,10 +29,15 @@ impl Said {
         Self {
             uid: Arc::from(site.uid()),
             name: Arc::from(site.name()),
-            settings: *site.settings(),
+            settings: site.settings(),
             location: site.location(),
             declaration: Some(site.declaration()),
         }
+    }
+
+    /// Whether the program made it with [`create`](crate::Registry::create).
+    pub(crate) const fn is_created(&self) -> bool {
+        self.declaration.is_none()
     }
 
     /// Whether the site says it: itself, a copy of it, or one that chose the same uid and says the same.

@@ -2,11 +2,14 @@
 
 mod changes;
 mod same;
+mod shared;
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) use self::same::Same;
+pub(crate) use self::shared::Shared;
 use crate::http::Headers;
 use crate::http::source::Ip;
 use crate::plug::{Arg, Ask, Call, ChargeWhen, Judge, Role, Web, judge, role, wrap};
@@ -15,15 +18,33 @@ use crate::strategy::{FixedWindow, Strategy};
 use crate::{ConfigError, Networks, OnError};
 
 macro_rules! settings {
-    ($(#[$docs:meta])* pub struct Settings { $($name:ident: $type:ty,)* }) => {
+    ($(#[$docs:meta])* pub struct Settings { $($name:ident: $constant:ty => $type:ty,)* }) => {
         $(#[$docs])*
-        #[derive(Clone, Copy)]
+        #[derive(Clone)]
         pub struct Settings {
-            $( #[doc(hidden)] pub $name: Option<$type>, )*
+            $( pub(crate) $name: Option<$type>, )*
+        }
+
+        /// The settings of an attribute, as a constant.
+        #[doc(hidden)]
+        #[derive(Clone, Copy)]
+        pub struct Constant {
+            $( pub $name: Option<$constant>, )*
+        }
+
+        impl Constant {
+            /// No setting.
+            pub const NONE: Self = Self { $( $name: None, )* };
+        }
+
+        impl From<Constant> for Settings {
+            fn from(constant: Constant) -> Self {
+                Self { $( $name: constant.$name.map(Into::into), )* }
+            }
         }
 
         impl Settings {
-            /// Nothing said.
+            /// No setting.
             #[doc(hidden)]
             pub const NONE: Self = Self { $( $name: None, )* };
 
@@ -36,7 +57,7 @@ macro_rules! settings {
             /// What is said, as text: the setting's name and its value or its function's path.
             pub fn describe(&self) -> Vec<(&'static str, String)> {
                 let mut said = Vec::new();
-                $( said.extend(self.$name.map(|value| (stringify!($name), value.text()))); )*
+                $( said.extend(self.$name.as_ref().map(|value| (stringify!($name), value.text()))); )*
                 said
             }
 
@@ -59,8 +80,9 @@ settings! {
     /// 5. the registry's [defaults](crate::RegistryBuilder::defaults),
     /// 6. the [built-in](Settings::BUILT_IN) ones.
     ///
-    /// Each setter takes what the attribute's argument of that name takes. Settings are part of the program:
-    /// what they are made from lives as long as the process.
+    /// Each setter takes what the attribute's argument of that name takes. A clone shares the values of the original.
+    /// Values and functions are freed with the last settings and throttles that use them, so a program may make new
+    /// settings as often as it likes.
     ///
     /// ```
     /// use throttle::{Rate, Settings, strategy::Gcra};
@@ -69,27 +91,27 @@ settings! {
     /// assert_eq!(settings.describe()[0], ("rate", "50/min".to_owned()));
     /// ```
     pub struct Settings {
-        rate: &'static dyn Ask<role::rate>,
-        concurrent: u32,
-        strategy: &'static dyn Strategy,
-        key: &'static dyn Ask<role::key>,
-        cost: &'static dyn Ask<role::cost>,
-        class: &'static dyn Ask<role::class>,
-        backend: &'static str,
-        on_error: &'static dyn Ask<role::on_error>,
-        handler: &'static dyn Ask<role::handler>,
-        exempt: &'static dyn Ask<role::exempt>,
-        allow: Networks,
-        deny: Networks,
-        only: &'static [Asked],
-        bypass: &'static [Asked],
-        headers: Headers,
-        dry_run: bool,
-        charge_when: &'static dyn Judge,
-        degrade: bool,
-        deadline: Duration,
-        budget: Duration,
-        lease: Duration,
+        rate: &'static dyn Ask<role::rate> => Shared<dyn Ask<role::rate>>,
+        concurrent: u32 => u32,
+        strategy: &'static dyn Strategy => Shared<dyn Strategy>,
+        key: &'static dyn Ask<role::key> => Shared<dyn Ask<role::key>>,
+        cost: &'static dyn Ask<role::cost> => Shared<dyn Ask<role::cost>>,
+        class: &'static dyn Ask<role::class> => Shared<dyn Ask<role::class>>,
+        backend: &'static str => Shared<str>,
+        on_error: &'static dyn Ask<role::on_error> => Shared<dyn Ask<role::on_error>>,
+        handler: &'static dyn Ask<role::handler> => Shared<dyn Ask<role::handler>>,
+        exempt: &'static dyn Ask<role::exempt> => Shared<dyn Ask<role::exempt>>,
+        allow: Networks => Networks,
+        deny: Networks => Networks,
+        only: &'static [&'static dyn Ask<role::rule>] => Asked,
+        bypass: &'static [&'static dyn Ask<role::rule>] => Asked,
+        headers: Headers => Headers,
+        dry_run: bool => bool,
+        charge_when: &'static dyn Judge => Shared<dyn Judge>,
+        degrade: bool => bool,
+        deadline: Duration => Duration,
+        budget: Duration => Duration,
+        lease: Duration => Duration,
     }
 }
 
@@ -100,11 +122,13 @@ impl Settings {
     /// What holds where nobody says otherwise: fixed windows in memory, per client address, cost 1, fail
     /// closed for a second, the fields of draft 11, and 100 ms for a backend to answer.
     pub const BUILT_IN: Self = Self {
-        strategy: Some(&FixedWindow),
-        key: Some(&wrap::<role::key, _, _, Call>(Ip)),
-        cost: Some(&wrap::<role::cost, _, _, Call>(1_u32)),
-        backend: Some(MEMORY),
-        on_error: Some(&wrap::<role::on_error, _, _, Call>(OnError::Throttle(Duration::from_secs(1)))),
+        strategy: Some(Shared::Static(&FixedWindow)),
+        key: Some(Shared::Static(&wrap::<role::key, _, _, Call>(Ip))),
+        cost: Some(Shared::Static(&wrap::<role::cost, _, _, Call>(1_u32))),
+        backend: Some(Shared::Static(MEMORY)),
+        on_error: Some(Shared::Static(&wrap::<role::on_error, _, _, Call>(OnError::Throttle(
+            Duration::from_secs(1),
+        )))),
         headers: Some(Headers::DRAFT_11),
         dry_run: Some(false),
         degrade: Some(false),
@@ -115,17 +139,22 @@ impl Settings {
 
     /// What is wrong with the values that are said here.
     pub(crate) fn problems(&self) -> Vec<String> {
-        fn wrong<R: Role>(said: Option<&'static dyn Ask<R>>) -> Option<ConfigError> {
-            said.and_then(Ask::value).and_then(Result::err)
+        fn wrong<R: Role>(said: Option<&Shared<dyn Ask<R>>>) -> Option<ConfigError> {
+            said.and_then(|said| said.value()).and_then(Result::err)
         }
-        let wrong = [wrong(self.rate), wrong(self.cost), wrong(self.class), wrong(self.on_error)];
+        let wrong = [
+            wrong(self.rate.as_ref()),
+            wrong(self.cost.as_ref()),
+            wrong(self.class.as_ref()),
+            wrong(self.on_error.as_ref()),
+        ];
         let wrong = wrong.into_iter().flatten().flat_map(|error| error.problems().to_vec());
         let nobody =
             self.concurrent.filter(|limit| *limit == 0).map(|_| "`concurrent` is 0, which lets nobody in");
         let short =
             self.lease.filter(|lease| lease.as_millis() == 0).map(|_| "a lease is at least a millisecond");
         let places = nobody.into_iter().chain(short).map(ToOwned::to_owned);
-        wrong.chain(self.strategy.and_then(Strategy::problem)).chain(places).collect()
+        wrong.chain(self.strategy.as_ref().and_then(|strategy| strategy.problem())).chain(places).collect()
     }
 
     /// Nothing said.
@@ -171,7 +200,7 @@ impl Settings {
 
     /// How the limits are enforced.
     pub fn strategy(mut self, strategy: impl Strategy) -> Self {
-        self.strategy = Some(Box::leak(Box::new(strategy)));
+        self.strategy = Some(Shared::Counted(Arc::new(strategy)));
         self
     }
 
@@ -198,7 +227,7 @@ impl Settings {
 
     /// The name of the backend.
     pub fn backend(mut self, name: impl Into<String>) -> Self {
-        self.backend = Some(String::leak(name.into()));
+        self.backend = Some(Shared::Counted(Arc::from(name.into())));
         self
     }
 
@@ -248,14 +277,14 @@ impl Settings {
     /// Which requests it is about: a [`Rule`](crate::Rule), or an async fn that answers a `bool`. Of several said
     /// here any will do; requests that none of them means are not limited.
     pub fn only<M: 'static>(mut self, rule: impl Arg<role::rule, M, Web<()>> + 'static) -> Self {
-        self.only = Some(and(self.only.unwrap_or_default(), keep(rule)));
+        self.only = Some(and(self.only.as_ref(), keep(rule)));
         self
     }
 
     /// Which requests it passes by, whatever `only` says: a [`Rule`](crate::Rule), or an async fn that answers a
     /// `bool`. Of several said here any will do.
     pub fn bypass<M: 'static>(mut self, rule: impl Arg<role::rule, M, Web<()>> + 'static) -> Self {
-        self.bypass = Some(and(self.bypass.unwrap_or_default(), keep(rule)));
+        self.bypass = Some(and(self.bypass.as_ref(), keep(rule)));
         self
     }
 
@@ -275,7 +304,7 @@ impl Settings {
     /// [`outcome`](crate::outcome), where more is said of it. All are, unless said otherwise, and so is whatever ends
     /// without a response.
     pub fn charge_when<M: 'static>(mut self, outcome: impl ChargeWhen<M>) -> Self {
-        self.charge_when = Some(Box::leak(Box::new(judge(outcome))));
+        self.charge_when = Some(Shared::Counted(Arc::new(judge(outcome))));
         self
     }
 
@@ -325,18 +354,24 @@ impl Settings {
     }
 }
 
-/// Settings are part of the program, so what they hold is kept for good; functions take no space at all.
-pub(crate) fn keep<R, A, M: 'static>(arg: A) -> &'static dyn Ask<R>
+/// An argument as a value of settings; functions take no memory.
+pub(crate) fn keep<R, A, M: 'static>(arg: A) -> Shared<dyn Ask<R>>
 where
     R: Role,
     A: Arg<R, M, Web<()>> + 'static,
 {
-    Box::leak(Box::new(wrap(arg)))
+    Shared::Counted(Arc::new(wrap(arg)))
 }
 
 impl Default for Settings {
     fn default() -> Self {
         Self::NONE
+    }
+}
+
+impl fmt::Debug for Constant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Settings::from(*self).fmt(f)
     }
 }
 
@@ -351,19 +386,19 @@ trait Text {
     fn text(&self) -> String;
 }
 
-impl<R: Role> Text for &'static dyn Ask<R> {
+impl<R: Role> Text for Shared<dyn Ask<R>> {
     fn text(&self) -> String {
         self.describe()
     }
 }
 
-impl Text for &'static dyn Judge {
+impl Text for Shared<dyn Judge> {
     fn text(&self) -> String {
         self.describe().to_owned()
     }
 }
 
-impl Text for &'static [Asked] {
+impl Text for Asked {
     fn text(&self) -> String {
         self.iter().map(|rule| rule.describe()).collect::<Vec<_>>().join(", ")
     }
@@ -379,10 +414,10 @@ macro_rules! debug_text {
     )* };
 }
 
-debug_text!(&'static dyn Strategy, Headers, Networks, bool, u32, Duration);
+debug_text!(Shared<dyn Strategy>, Headers, Networks, bool, u32, Duration);
 
-impl Text for &'static str {
+impl Text for Shared<str> {
     fn text(&self) -> String {
-        (*self).to_owned()
+        (**self).to_owned()
     }
 }

@@ -7,8 +7,8 @@ use std::slice;
 
 use once_cell::sync::OnceCell;
 
-use crate::plug::Ask;
 use crate::registry::Registry;
+use crate::settings::Constant;
 use crate::strategy::Strategy;
 use crate::{ConfigError, Rates, Settings, Static, Throttle};
 
@@ -21,23 +21,32 @@ pub struct Site {
     declaration: u64,
     explicit: bool,
     template: bool,
-    settings: Settings,
+    settings: Of,
     location: &'static Location<'static>,
     /// The throttle in the global registry, once it was used.
     throttle: OnceCell<Throttle>,
 }
 
+/// Where the settings of a site come from.
+#[cfg_attr(feature = "tower", expect(clippy::large_enum_variant, reason = "a constant cannot be boxed"))]
+enum Of {
+    Constant(Constant),
+    /// A layer makes its sites while the program runs.
+    #[cfg(feature = "tower")]
+    Layer(Box<Settings>),
+}
+
 impl Site {
     /// A site whose uid was made from the function's path.
     #[track_caller]
-    pub const fn new(path: &'static str, function: u64, settings: Settings) -> Self {
+    pub const fn new(path: &'static str, function: u64, settings: Constant) -> Self {
         Self {
             uid: path,
             function,
             declaration: function,
             explicit: false,
             template: false,
-            settings,
+            settings: Of::Constant(settings),
             location: Location::caller(),
             throttle: OnceCell::new(),
         }
@@ -45,17 +54,25 @@ impl Site {
 
     /// A site whose uid was chosen.
     #[track_caller]
-    pub const fn named(uid: &'static str, function: u64, settings: Settings) -> Self {
+    pub const fn named(uid: &'static str, function: u64, settings: Constant) -> Self {
         Self {
             uid,
             function,
             declaration: function,
             explicit: true,
             template: false,
-            settings,
+            settings: Of::Constant(settings),
             location: Location::caller(),
             throttle: OnceCell::new(),
         }
+    }
+
+    /// A throttle of a layer.
+    #[cfg(feature = "tower")]
+    #[track_caller]
+    pub(crate) fn of_layer(uid: &'static str, number: u64, settings: Settings) -> Self {
+        let settings = Of::Layer(Box::new(settings));
+        Self { settings, ..Self::named(uid, number, Constant::NONE) }
     }
 
     /// A function's use of the throttle of a static.
@@ -68,7 +85,11 @@ impl Site {
             declaration: declared.declaration,
             explicit: declared.explicit,
             template: false,
-            settings: declared.settings,
+            settings: match &declared.settings {
+                Of::Constant(settings) => Of::Constant(*settings),
+                #[cfg(feature = "tower")]
+                Of::Layer(_) => Of::Constant(Constant::NONE),
+            },
             location: declared.location,
             throttle: OnceCell::new(),
         }
@@ -121,9 +142,13 @@ impl Site {
         self.explicit
     }
 
-    /// What the attribute says.
-    pub const fn settings(&self) -> &Settings {
-        &self.settings
+    /// The settings of the attribute.
+    pub fn settings(&self) -> Settings {
+        match &self.settings {
+            Of::Constant(settings) => (*settings).into(),
+            #[cfg(feature = "tower")]
+            Of::Layer(settings) => (**settings).clone(),
+        }
     }
 
     /// The file and line of the attribute.
@@ -133,22 +158,30 @@ impl Site {
 
     /// The limits, if they are the same for every request.
     pub fn limits(&self) -> Option<Rates> {
-        self.settings.rate?.value()?.ok()
+        self.settings().rate?.value()?.ok()
     }
 
     /// The strategy, if the attribute names one.
-    pub fn strategy(&self) -> Option<&'static dyn Strategy> {
-        self.settings.strategy
+    pub const fn strategy(&self) -> Option<&'static dyn Strategy> {
+        match &self.settings {
+            Of::Constant(settings) => settings.strategy,
+            #[cfg(feature = "tower")]
+            Of::Layer(_) => None,
+        }
     }
 
     /// The backend, if the attribute names one.
     pub const fn backend(&self) -> Option<&'static str> {
-        self.settings.backend
+        match &self.settings {
+            Of::Constant(settings) => settings.backend,
+            #[cfg(feature = "tower")]
+            Of::Layer(_) => None,
+        }
     }
 
     /// The policy for a backend that fails, as text, if the attribute names one.
     pub fn on_error(&self) -> Option<String> {
-        self.settings.on_error.map(Ask::describe)
+        self.settings().on_error.map(|policy| policy.describe())
     }
 
     /// The throttle that this site stands for in a registry; remembered for the global one.
@@ -166,7 +199,7 @@ impl fmt::Debug for Site {
         f.debug_struct("Site")
             .field("uid", &self.uid)
             .field("at", &format_args!("{}:{}", self.location.file(), self.location.line()))
-            .field("settings", &self.settings)
+            .field("settings", &self.settings())
             .finish_non_exhaustive()
     }
 }

@@ -18,7 +18,7 @@ use crate::policy::Policy;
 use crate::registry::{Common, Force};
 use crate::rule::{Added, Rules};
 use crate::said::Said;
-use crate::versions::Versions;
+use crate::versions::{InForce, Versions};
 use crate::{BackendError, Breaker, Decision, Hit, Settings, Site};
 
 /// One named limiter: who may do how much of what.
@@ -61,7 +61,7 @@ impl Throttle {
 
     /// What is settled for this throttle, whoever said it; see [`effective`](Self::effective) for a listing.
     pub fn settings(&self) -> Settings {
-        self.policy().settings
+        self.policy().settings.clone()
     }
 
     /// How often it made each kind of decision.
@@ -174,8 +174,12 @@ impl Throttle {
 
     /// What holds right now: to be read once for each decision.
     #[inline]
-    pub(crate) fn policy(&self) -> &Arc<Policy> {
+    pub(crate) fn policy(&self) -> InForce<'_> {
         self.0.versions.current()
+    }
+
+    pub(crate) fn versions(&self) -> &Versions {
+        &self.0.versions
     }
 
     /// Whether nobody has switched anything, so that decisions go as far as the policy says.
@@ -194,18 +198,25 @@ impl Throttle {
     }
 
     /// What holds right now, and whether decisions by it are not enforced.
-    pub(crate) fn policy_and_dry(&self) -> (&Policy, bool) {
+    pub(crate) fn policy_and_dry(&self) -> (InForce<'_>, bool) {
         let policy = self.policy();
-        (policy, self.force(policy) == Force::Dry)
+        let is_dry = self.force(&policy) == Force::Dry;
+        (policy, is_dry)
     }
 
     /// The rules that hold for requests by that policy: those of its settings, and those that were added.
-    pub(crate) fn rules(&self, policy: &Policy) -> impl Iterator<Item = Rules> + Clone + Send {
-        std::iter::once(policy.rules).chain(self.0.added.iter())
+    pub(crate) fn rules<'r>(&'r self, policy: &'r Policy) -> impl Iterator<Item = &'r Rules> + Clone + Send {
+        std::iter::once(&policy.rules).chain(self.0.added.iter())
     }
 
-    pub(crate) fn add_rules(&self, rules: Rules) {
-        self.0.added.add(rules);
+    /// Whether there was room for them.
+    pub(crate) fn add_rules(&self, rules: Rules) -> bool {
+        self.0.added.add(rules)
+    }
+
+    /// Whether the program made it with [`create`](crate::Registry::create).
+    pub(crate) fn is_created(&self) -> bool {
+        self.0.said.is_created()
     }
 
     pub(crate) fn count(&self, event: Event) {

@@ -12,6 +12,8 @@ use crate::http::fields::Report;
 #[cfg(feature = "axum")]
 use crate::plug::{Ask, role};
 use crate::policy::Policy;
+#[cfg(feature = "axum")]
+use crate::settings::Shared;
 use crate::{BackendError, Decision, Headers, Quota, Source, Throttle};
 
 /// A request was denied.
@@ -104,10 +106,10 @@ impl Throttled {
         let policy = throttle.policy();
         Self::from_denial(Denial {
             uid: throttle.uid_shared().clone(),
-            policy: Some(Arc::clone(policy)),
+            head: policy.handler.is_some().then(|| handshake.clone()),
+            policy: Some(policy.into_owned()),
             decision,
             error: None,
-            head: policy.handler.map(|_| handshake.clone()),
             detail: None,
             is_handled: false,
         })
@@ -120,7 +122,7 @@ impl Throttled {
             policy: Some(Arc::clone(policy)),
             decision: Decision::refused(Source::Forbidden),
             error: None,
-            head: policy.handler.map(|_| head.clone()),
+            head: policy.handler.is_some().then(|| head.clone()),
             detail: None,
             is_handled: false,
         })
@@ -128,8 +130,8 @@ impl Throttled {
 
     /// The handler of the throttle, or the one that the throttle has from its registry.
     #[cfg(feature = "axum")]
-    pub(crate) fn handler(&self) -> Option<&'static dyn Ask<role::handler>> {
-        self.0.policy.as_ref()?.handler
+    pub(crate) fn handler(&self) -> Option<Shared<dyn Ask<role::handler>>> {
+        self.0.policy.as_ref()?.handler.clone()
     }
 
     /// The same denial for a handler.

@@ -1,111 +1,129 @@
-//! The policies that a throttle has had, of which one is in force.
+//! The policy of a throttle that is in force, and the last ones before it.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::collections::VecDeque;
+use std::ops::Deref;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use once_cell::sync::OnceCell;
+use arc_swap::{ArcSwap, Guard};
 
 use crate::Settings;
 use crate::policy::Policy;
 
-/// The policies that a throttle has had, each by its number.
+/// The policies of a throttle, of which one is in force.
 ///
-/// Every decision reads the one in force, and must neither take a lock nor count who reads. So all of them are kept as
-/// long as the throttle, and settings that were there before are the same policy again.
+/// Every decision reads it, and must neither take a lock nor count readers. The first policy stays as long as the
+/// throttle, so it is only borrowed. A later one is protected by a hazard pointer of the thread that reads it, and is
+/// freed when it is neither in force, nor among the last ones, nor read.
 pub(crate) struct Versions {
     first: Arc<Policy>,
-    /// The number of the one in force: 0 is the first.
-    current: AtomicUsize,
-    /// Each block has twice the room of the one before, so that none is ever moved.
-    later: OnceCell<Box<[Block]>>,
-    /// Held by whoever adds one.
-    turn: Mutex<()>,
+    /// Whether another one than the first is in force.
+    is_later: AtomicBool,
+    later: ArcSwap<Policy>,
+    /// The last ones that were in force after the first, the latest at the end. Held by whoever makes one.
+    last: Mutex<VecDeque<Arc<Policy>>>,
 }
 
-type Block = OnceCell<Box<[OnceCell<Arc<Policy>>]>>;
+/// How many policies are kept for settings that come back.
+const KEPT: usize = 8;
 
 impl Versions {
     pub(crate) fn new(first: Policy) -> Self {
-        Self {
-            first: Arc::new(first),
-            current: AtomicUsize::new(0),
-            later: OnceCell::new(),
-            turn: Mutex::new(()),
-        }
+        let first = Arc::new(first);
+        let later = ArcSwap::new(Arc::clone(&first));
+        Self { first, is_later: AtomicBool::new(false), later, last: Mutex::default() }
+    }
+
+    /// The first one, if it is in force.
+    #[inline]
+    pub(crate) fn first(&self) -> Option<&Arc<Policy>> {
+        if self.is_later.load(Ordering::Acquire) { None } else { Some(&self.first) }
+    }
+
+    /// The one in force, if it is not the first, for one decision without a wait.
+    #[inline]
+    pub(crate) fn later(&self) -> Guard<Arc<Policy>> {
+        self.later.load()
     }
 
     /// The one in force. Whoever reads it twice may see two.
     #[inline]
-    pub(crate) fn current(&self) -> &Arc<Policy> {
-        match self.current.load(Ordering::Acquire) {
-            0 => &self.first,
-            // A number is known only after its policy is there.
-            number => self.get(number).unwrap_or(&self.first),
+    pub(crate) fn current(&self) -> InForce<'_> {
+        match self.first() {
+            Some(first) => InForce::First(first),
+            None => InForce::Later(self.later.load_full()),
         }
     }
 
-    /// Puts the policy in force that what is said now and what was said in all updates before comes to; says which was
+    /// Puts the policy in force that these settings and those of all updates before come to; returns which was in force
     /// before, and which is now. If there is none, nothing changes.
+    ///
+    /// `settle` is given all settings of updates, and the policies that are known.
     pub(crate) fn update<E>(
         &self,
-        said: Settings,
-        settle: impl FnOnce(Settings) -> Result<Policy, E>,
-    ) -> Result<(&Arc<Policy>, &Arc<Policy>), E> {
-        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = self.current();
-        let updates = said.or(before.updates);
+        settings: Settings,
+        settle: impl FnOnce(Settings, &[&Arc<Policy>]) -> Result<Policy, E>,
+    ) -> Result<(Arc<Policy>, Arc<Policy>), E> {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = self.current().into_owned();
+        let updates = settings.or(before.updates.clone());
         // All else that a policy comes from stays.
-        let number = match self.all().position(|known| known.updates.same(&updates)) {
-            Some(number) => number,
-            None => self.add(settle(updates)?),
+        if self.first.updates.same(&updates) {
+            self.is_later.store(false, Ordering::Release);
+            return Ok((before, Arc::clone(&self.first)));
+        }
+        let after = match last.iter().position(|known| known.updates.same(&updates)) {
+            Some(known) => last.remove(known),
+            None => None,
         };
-        self.current.store(number, Ordering::Release);
-        Ok((before, self.current()))
-    }
-
-    /// All of them, in the order in which they were added.
-    pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<Policy>> {
-        (0..).map_while(|number| self.get(number))
-    }
-
-    #[inline(never)]
-    fn get(&self, number: usize) -> Option<&Arc<Policy>> {
-        match place(number) {
-            None => Some(&self.first),
-            Some((block, place)) => self.later.get()?.get(block)?.get()?.get(place)?.get(),
+        let after = match after {
+            Some(known) => known,
+            None => {
+                let known: Vec<_> = last.iter().rev().chain([&self.first]).collect();
+                Arc::new(settle(updates, &known)?)
+            }
+        };
+        if last.len() == KEPT {
+            last.pop_front();
         }
+        last.push_back(Arc::clone(&after));
+        self.later.store(Arc::clone(&after));
+        self.is_later.store(true, Ordering::Release);
+        Ok((before, after))
     }
 
-    /// The number of a policy that is added.
-    fn add(&self, policy: Policy) -> usize {
-        let number = self.all().count();
-        if let Some((block, place)) = place(number) {
-            let blocks = self.later.get_or_init(|| (0..usize::BITS).map(|_| Block::new()).collect());
-            let room = || (0..1_usize << block).map(|_| OnceCell::new()).collect();
-            // Who adds is alone, so it is empty.
-            blocks[block].get_or_init(room)[place].get_or_init(|| Arc::new(policy));
-        }
-        number
+    /// How many are kept.
+    #[cfg(test)]
+    pub(crate) fn kept(&self) -> usize {
+        1 + self.last.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 }
 
-/// The block of a number and its place there; the first policy has none.
-fn place(number: usize) -> Option<(usize, usize)> {
-    let block = number.checked_ilog2()?;
-    Some((block as usize, number - (1 << block)))
+/// The policy that is in force where this was made.
+#[derive(Clone)]
+pub(crate) enum InForce<'t> {
+    First(&'t Arc<Policy>),
+    Later(Arc<Policy>),
 }
 
-#[cfg(test)]
-mod tests {
-    use super::place;
+impl InForce<'_> {
+    /// The same for longer than its throttle.
+    pub(crate) fn into_owned(self) -> Arc<Policy> {
+        match self {
+            Self::First(policy) => Arc::clone(policy),
+            Self::Later(policy) => policy,
+        }
+    }
+}
 
-    #[test]
-    fn every_number_has_a_place_of_its_own() {
-        assert_eq!(place(0), None);
-        let mut next = (0, 0);
-        for number in 1..10_000 {
-            assert_eq!(place(number), Some(next), "{number}");
-            next = if next.1 + 1 == 1 << next.0 { (next.0 + 1, 0) } else { (next.0, next.1 + 1) };
+impl Deref for InForce<'_> {
+    type Target = Arc<Policy>;
+
+    #[inline]
+    fn deref(&self) -> &Arc<Policy> {
+        match self {
+            Self::First(policy) => policy,
+            Self::Later(policy) => policy,
         }
     }
 }

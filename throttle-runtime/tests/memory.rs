@@ -238,7 +238,7 @@ async fn exact_and_late(settings: Settings, clock: &ManualClock) -> [Throttle; 2
     let mut throttles = Vec::new();
     for memory in [exact, late] {
         let registry = registry().backend("memory", memory).build().await.expect("a registry");
-        throttles.push(registry.create("t", settings).expect("a throttle"));
+        throttles.push(registry.create("t", settings.clone()).expect("a throttle"));
     }
     throttles.try_into().expect("two of them")
 }

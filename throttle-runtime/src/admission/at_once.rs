@@ -1,11 +1,9 @@
 //! Decisions that need neither a function nor time.
 
-use std::sync::Arc;
-
 use crate::backend::Mode;
 use crate::counters::Event;
 use crate::plug::Head;
-use crate::policy::Policy;
+use crate::versions::InForce;
 use crate::{Hit, Identity, Quota, Throttle, rule};
 
 /// What is known about a request without asking a function or waiting.
@@ -13,7 +11,7 @@ pub(crate) enum AtOnce<'t> {
     /// A rule excludes it.
     Excluded,
     /// By that policy.
-    Decided(&'t Arc<Policy>, Quota),
+    Decided(InForce<'t>, Quota),
 }
 
 /// The decision of the only throttle of a function, if it needs neither a function nor time; see
@@ -26,15 +24,15 @@ pub(crate) fn at_once<'t>(throttle: &'t Throttle, head: &Head<'_>) -> Option<AtO
     if !(goes && throttle.is_in_force()) {
         return None;
     }
-    if !rule::read(throttle.rules(policy), head)? {
+    if !rule::read(throttle.rules(&policy), head)? {
         throttle.count(Event::Skipped);
         return Some(AtOnce::Excluded);
     }
     let Identity::Key(key) = policy.key.read(head)? else { return None };
     let hit = Hit::from(&key);
     let hit = hit.brief()?;
-    let attempt = throttle.attempt(policy, hit, Mode::Take);
-    let quota = attempt.or_else(|| throttle.at_once(policy, hit, Mode::Take))?;
+    let attempt = throttle.attempt(&policy, hit, Mode::Take);
+    let quota = attempt.or_else(|| throttle.at_once(&policy, hit, Mode::Take))?;
     if !quota.fits() {
         tracing::debug!(target: "throttle", uid = throttle.uid(), retry_after = ?quota.retry_after(), "throttled");
     }

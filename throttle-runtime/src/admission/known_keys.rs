@@ -42,7 +42,7 @@ impl KnownKeys {
         if let Some(kept) = kept.find(|kept| Arc::ptr_eq(&kept.policy, policy)) {
             return Ok(kept.identity.clone());
         }
-        let identity = self.ask_function(policy.key, head).await?;
+        let identity = self.ask_function(&*policy.key, head).await?;
         if let Some(kept) = &mut self.by_throttle {
             kept.retain(|kept| !kept.throttle.is(throttle));
             let (throttle, policy) = (throttle.clone(), Arc::clone(policy));

@@ -130,7 +130,7 @@ impl<'a, 'k> Drawn<'a, 'k> {
         key: Option<Key>,
         head: &mut Head<'_>,
     ) -> Result<(), Rejection> {
-        let policy = Arc::clone(throttle.policy());
+        let policy = throttle.policy().into_owned();
         let degrades = policy.degrade.then(|| Arc::clone(throttle.uid_shared()));
         match Ticket::draw((throttle, policy), key, self.known, head).await {
             Ok(Ok(ticket)) => self.tickets.push(ticket),

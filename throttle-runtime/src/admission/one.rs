@@ -1,7 +1,6 @@
 //! A decision of one throttle that the program asks for on behalf of a request.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
 use super::{KnownKeys, Stop, Ticket, decide_one};
 use crate::backend::Mode;
@@ -15,7 +14,7 @@ pub(crate) async fn hit(
     known: &mut KnownKeys,
     head: &mut Head<'_>,
 ) -> Result<Decision, Stop> {
-    let policy = Arc::clone(throttle.policy());
+    let policy = throttle.policy().into_owned();
     let ticket = match Ticket::draw((Cow::Borrowed(throttle), policy), None, known, head).await {
         Ok(Ok(ticket)) => ticket,
         Ok(Err(source)) => return Ok(Decision::passed(source)),

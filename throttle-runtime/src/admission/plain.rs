@@ -44,7 +44,7 @@ impl<'a> Plain<'a> {
     }
 
     fn charge(&self) -> Charge<'a> {
-        let (scope, strategy) = (self.throttle.scope(), self.policy.strategy);
+        let (scope, strategy) = (self.throttle.scope(), &*self.policy.strategy);
         Charge {
             scope,
             key: self.key,

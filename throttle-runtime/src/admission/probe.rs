@@ -24,7 +24,7 @@ pub(super) fn in_background(ticket: &Ticket<'_>, permit: Permit<'_>) {
                 within(policy.deadline, places.take(&place)).await.map(|_| None)
             }
             _ => {
-                let charge = [Charge::new(&scope, &key, policy.strategy, &rates, 0)];
+                let charge = [Charge::new(&scope, &key, &*policy.strategy, &rates, 0)];
                 within(policy.deadline, backend.decide(&charge, Mode::Peek)).await.map(Some)
             }
         };

@@ -7,6 +7,7 @@ use http::request::Parts;
 use super::Stop;
 use crate::plug::{Ask, role};
 use crate::policy::Policy;
+use crate::settings::Shared;
 use crate::throttle::no_request;
 use crate::throttled::{Denial, Throttled};
 use crate::{BackendError, ConfigError, Decision, Refused, Throttle};
@@ -17,7 +18,7 @@ pub(crate) enum Rejection {
     Throttled(
         Throttled,
         #[cfg_attr(not(feature = "axum"), expect(dead_code, reason = "no handlers without responses"))]
-        Option<&'static dyn Ask<role::handler>>,
+        Option<Shared<dyn Ask<role::handler>>>,
     ),
     /// There is no decision.
     Stopped(Stop),
@@ -46,8 +47,8 @@ impl Rejection {
         error: Option<BackendError>,
         head: &Parts,
     ) -> Self {
-        let (uid, handler) = (throttle.uid_shared().clone(), policy.handler);
-        let head = handler.map(|_| head.clone());
+        let (uid, handler) = (throttle.uid_shared().clone(), policy.handler.clone());
+        let head = handler.is_some().then(|| head.clone());
         Self::Throttled(
             Throttled::from_denial(Denial {
                 uid,

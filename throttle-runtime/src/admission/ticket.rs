@@ -124,7 +124,7 @@ impl<'a> Ticket<'a> {
         if by_rate_only && policy.rates.is_some_and(|rates| rates.is_unlimited()) {
             return Ok(Err(Source::Unlimited));
         }
-        if let Some(exempt) = policy.exempt
+        if let Some(exempt) = &policy.exempt
             && exempt.ask(head).await?
         {
             return Ok(Err(Source::Exempt));
@@ -140,7 +140,7 @@ impl<'a> Ticket<'a> {
         if by_rate_only && cost == 0 {
             return Ok(Err(Source::Free));
         }
-        let class = match policy.class {
+        let class = match &policy.class {
             Some(class) => class.ask(head).await?,
             None => Class::NONE,
         };
@@ -193,7 +193,7 @@ impl<'a> Ticket<'a> {
 
     /// The charge against other limits of the same periods.
     pub(super) fn charge_to<'c>(&'c self, rates: &'c [Rate]) -> Charge<'c> {
-        let (scope, strategy) = (self.throttle.scope(), self.policy.strategy);
+        let (scope, strategy) = (self.throttle.scope(), &*self.policy.strategy);
         let settled = self.policy.domain.filter(|_| self.policy.rates == Some(self.rates));
         let domain = settled.unwrap_or_else(|| Domain::new(scope, strategy, rates));
         Charge {

@@ -4,7 +4,6 @@ use std::any::Any;
 use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
-use std::sync::Arc;
 
 use axum::extract::{FromRef, FromRequestParts};
 use axum::response::Response;
@@ -16,8 +15,8 @@ use crate::admission::{self, AtOnce, Drawn, KnownKeys, Rejection, Told};
 use crate::http::answer::too_many;
 use crate::http::fields::Report;
 use crate::plug::Head;
-use crate::policy::Policy;
 use crate::site::Site;
+use crate::versions::InForce;
 use crate::{Decision, Key, Quota, Registry, Soon, Throttle};
 
 /// The hidden first parameter of a handler with `#[throttle]`.
@@ -134,10 +133,10 @@ impl Progress {
         match at_once(sites, parts) {
             Some(Ok(permit)) => Soon::now(Ok(Self::Admitted(permit))),
             Some(Err(Denied { policy, quota, .. })) if policy.handler.is_none() => {
-                Soon::now(Err(too_many(&Report::denied(policy, &quota))))
+                Soon::now(Err(too_many(&Report::denied(&policy, &quota))))
             }
             Some(Err(Denied { throttle, policy, quota })) => Soon::later(async move {
-                let rejection = Rejection::throttled(throttle, policy, Decision::by_one(quota), None, parts);
+                let rejection = Rejection::throttled(throttle, &policy, Decision::by_one(quota), None, parts);
                 let registry = Registry::in_charge();
                 let mut head = Head { parts, state: &state, common: registry.common(), is_request: true };
                 Err(rejection.into_response(&mut head).await)
@@ -186,7 +185,7 @@ impl Progress {
 /// A denial by the only throttle of a handler.
 struct Denied {
     throttle: &'static Throttle,
-    policy: &'static Arc<Policy>,
+    policy: InForce<'static>,
     quota: Quota,
 }
 

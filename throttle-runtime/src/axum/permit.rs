@@ -7,7 +7,7 @@ use axum::response::Response;
 use super::own::reshaped;
 use crate::admission::{Admission, settled};
 use crate::http::{passed, until_end};
-use crate::policy::Policy;
+use crate::versions::InForce;
 use crate::{Quota, Registry};
 
 /// A request was admitted.
@@ -17,7 +17,7 @@ pub struct Permit(By);
 /// and above all to compile.
 enum By {
     Nobody,
-    One(&'static Policy, Quota),
+    One(InForce<'static>, Quota),
     /// With the registry, if its default handler makes the response to a denial of the program.
     Several(Box<(Admission<'static>, Option<Registry>)>),
 }
@@ -29,7 +29,7 @@ impl Permit {
     }
 
     /// By the only throttle of a handler.
-    pub(super) const fn by_one(policy: &'static Policy, quota: Quota) -> Self {
+    pub(super) const fn by_one(policy: InForce<'static>, quota: Quota) -> Self {
         Self(By::One(policy, quota))
     }
 
@@ -42,7 +42,7 @@ impl Permit {
     pub fn respond(self, mut response: Response) -> Response {
         match self.0 {
             By::Nobody => {}
-            By::One(policy, quota) => passed::by_one(&mut response, policy, &quota),
+            By::One(policy, quota) => passed::by_one(&mut response, &policy, &quota),
             By::Several(several) => {
                 let (mut admission, registry) = *several;
                 let held = std::mem::take(&mut admission.held);

@@ -9,6 +9,7 @@ use super::own;
 use crate::admission::{Rejection, Stop};
 use crate::http::answer::{denied, failed, misconfigured};
 use crate::plug::{Ask, Head, role};
+use crate::settings::Shared;
 use crate::{BackendError, Throttled};
 
 impl Rejection {
@@ -30,7 +31,7 @@ impl Rejection {
 /// The response of a handler to a denial.
 pub(crate) async fn shaped(
     throttled: Throttled,
-    handler: &'static dyn Ask<role::handler>,
+    handler: Shared<dyn Ask<role::handler>>,
     head: &mut Head<'_>,
 ) -> Response {
     let throttled = throttled.handled();

@@ -92,7 +92,7 @@ impl RegistryBuilder {
     /// Overrides what the attribute with that uid says. Adds to what was said before. A throttle that a program
     /// [creates](Registry::create) has no override: the program says what it wants there.
     pub fn throttle(mut self, uid: &str, settings: Settings) -> Self {
-        let said = self.overrides.get(uid).copied().unwrap_or_default();
+        let said = self.overrides.get(uid).cloned().unwrap_or_default();
         self.overrides.insert(uid.to_owned(), settings.or(said));
         self
     }

@@ -1,6 +1,7 @@
 //! Other settings for throttles that are in use, and what holds for each of them.
 
 use super::Registry;
+use crate::audit;
 use crate::effective::Listing;
 use crate::{ConfigError, Settings, Throttle};
 
@@ -27,6 +28,9 @@ impl Registry {
     /// ```
     pub fn set_dry_run(&self, on: bool) {
         self.0.common.switches.set_dry(on);
+        audit::event(
+            |by, why| tracing::info!(target: "throttle", dry_run = on, by, why, "dry-run mode of all throttles"),
+        );
     }
 
     /// Changes what holds for a throttle while the program runs: an attribute's, one of a layer, or one made with

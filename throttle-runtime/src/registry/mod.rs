@@ -26,13 +26,17 @@ pub(crate) use switches::Force;
 use switches::Switches;
 
 use crate::admission::within;
+use crate::audit;
 use crate::backend::Memory;
+use crate::error_chain::chain;
 use crate::http::client::Clients;
 #[cfg(feature = "axum")]
 use crate::plug::{Ask, role};
-use crate::rule::Rules;
+use crate::rule::{Added, Rules};
 use crate::said::Said;
 use crate::settings::MEMORY;
+#[cfg(feature = "axum")]
+use crate::settings::Shared;
 use crate::under_way::UnderWay;
 use crate::{BackendError, Breaker, Clock, ConfigError, Settings, Site, SystemClock, Throttle};
 
@@ -73,6 +77,9 @@ impl Declared {
     }
 }
 
+/// How many throttles a registry has at most. Each takes a few kilobytes.
+const MOST: usize = 10_000;
+
 /// How long a backend has to come up, to be reset and to be closed.
 const LIFECYCLE: Duration = Duration::from_secs(5);
 
@@ -98,16 +105,17 @@ impl Registry {
 
     /// The `handler` of the defaults.
     #[cfg(feature = "axum")]
-    pub(crate) fn default_handler(&self) -> Option<&'static dyn Ask<role::handler>> {
-        self.declared().defaults.handler
+    pub(crate) fn default_handler(&self) -> Option<Shared<dyn Ask<role::handler>>> {
+        self.declared().defaults.handler.clone()
     }
 
     fn declared(&self) -> &Declared {
         &self.0.common.declared
     }
 
-    /// A new throttle for programmatic use. It stays in the registry: make one per limit, not one per client,
-    /// and give what differs per use in the [`Hit`](crate::Hit).
+    /// Creates a throttle that is called from code. It stays in the registry until it is [removed](Self::remove): create
+    /// one per limit, not one per client, and pass what differs per use in the [`Hit`](crate::Hit). A registry has 10,000
+    /// throttles at most.
     ///
     /// ```
     /// use throttle::{Settings, registry};
@@ -122,8 +130,8 @@ impl Registry {
     ///
     /// # Errors
     ///
-    /// If the uid is blank or taken, also by an attribute, or the settings do not work; the uid is then free as
-    /// before.
+    /// If the uid is blank or taken, also by an attribute, if the settings do not work, or if the registry has 10,000
+    /// throttles. The uid is then free as before.
     #[track_caller]
     pub fn create(&self, uid: &str, settings: Settings) -> Result<Throttle, ConfigError> {
         if uid.trim().is_empty() {
@@ -141,9 +149,45 @@ impl Registry {
         if throttles.contains_key(uid) {
             return Err(ConfigError::one(format!("the uid `{uid}` is taken: choose another")));
         }
+        if throttles.len() >= MOST {
+            return Err(ConfigError::one(format!(
+                "`{uid}` would be one more than {MOST} throttles: create one per limit instead of one per client, and \
+                 remove those that are no longer used with `Registry::remove`"
+            )));
+        }
         let throttle = Throttle::new(Arc::clone(&said.uid), said, policy, Arc::clone(&self.0.common));
         throttles.insert(Arc::from(uid), throttle.clone());
         Ok(throttle)
+    }
+
+    /// Removes a throttle that was made with [`create`](Self::create), and returns whether there was one. The uid is free
+    /// afterwards. Handles to the throttle go on deciding, and its memory is freed with the last of them.
+    ///
+    /// What clients have used stays at the backend until it expires. A new throttle with the same uid, strategy and periods
+    /// goes on from there. Throttles of attributes and layers cannot be removed, but [disabled](Self::disable).
+    ///
+    /// ```
+    /// use throttle::{Settings, registry};
+    ///
+    /// # async fn example() -> Result<(), throttle::ConfigError> {
+    /// let registry = registry().build().await?;
+    /// registry.create("import", Settings::new().rate("10/s"))?;
+    /// assert!(registry.remove("import"));
+    /// assert!(!registry.remove("import"));
+    /// registry.create("import", Settings::new().rate("20/s"))?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn remove(&self, uid: &str) -> bool {
+        let mut throttles = self.0.throttles.write().unwrap_or_else(PoisonError::into_inner);
+        let is_created = throttles.get(uid).is_some_and(Throttle::is_created);
+        let removed = if is_created { throttles.remove(uid) } else { None };
+        // What it holds is dropped without the lock.
+        drop(throttles);
+        if removed.is_some() {
+            audit::event(|by, why| tracing::info!(target: "throttle", uid, by, why, "removed"));
+        }
+        removed.is_some()
     }
 
     /// The throttle of that uid, if there is one: an attribute's, or made with [`create`](Self::create).
@@ -163,7 +207,8 @@ impl Registry {
     }
 
     /// Switches one throttle off: its requests pass and are not counted. `false` if no attribute has that
-    /// uid and no throttle was made with it.
+    /// uid and no throttle was made with it. One event says so, as of all changes here, and [`Audit`](crate::Audit) adds
+    /// who made the change and why.
     pub fn disable(&self, uid: &str) -> bool {
         self.switch(uid, false)
     }
@@ -176,15 +221,28 @@ impl Registry {
     /// Switches all throttles off at once, whatever their own switches say.
     pub fn disable_all(&self) {
         self.0.common.switches.set_off(true);
+        audit::event(|by, why| tracing::info!(target: "throttle", by, why, "all throttles are disabled"));
     }
 
     /// Ends [`disable_all`](Self::disable_all).
     pub fn enable_all(&self) {
         self.0.common.switches.set_off(false);
+        audit::event(
+            |by, why| tracing::info!(target: "throttle", by, why, "all throttles are enabled again"),
+        );
     }
 
     fn switch(&self, uid: &str, on: bool) -> bool {
-        self.get(uid).inspect(|throttle| throttle.switch(on)).is_some()
+        let Some(throttle) = self.get(uid) else { return false };
+        throttle.switch(on);
+        audit::event(|by, why| {
+            if on {
+                tracing::info!(target: "throttle", uid, by, why, "enabled");
+            } else {
+                tracing::info!(target: "throttle", uid, by, why, "disabled");
+            }
+        });
+        true
     }
 
     /// The circuit breakers of the throttles that were made or used so far, in the order of their names.
@@ -210,13 +268,22 @@ impl Registry {
     ///
     /// # Errors
     ///
-    /// If there is no throttle of that uid. That of a layer is there from its first request on, or from the layer's
-    /// `check`.
+    /// If there is no throttle of that uid, or if rules were added to it 1,000 times. Rules that were added before count
+    /// once. The throttle of a layer is there from its first request on, or from the layer's `check`.
     pub fn add_rules(&self, uid: &str, rules: Rules) -> Result<(), ConfigError> {
         let unknown =
             || ConfigError::one(format!("rules are added to `{uid}`, but no throttle has that uid"));
-        self.get(uid).ok_or_else(unknown)?.add_rules(rules);
-        Ok(())
+        let added = format!("{rules:?}");
+        if self.get(uid).ok_or_else(unknown)?.add_rules(rules) {
+            audit::event(
+                |by, why| tracing::info!(target: "throttle", uid, rules = added, by, why, "rules were added"),
+            );
+            return Ok(());
+        }
+        Err(ConfigError::one(format!(
+            "rules were added to `{uid}` {} times, which is the most: each request looks at all of them",
+            Added::MOST
+        )))
     }
 
     /// Closes every backend, each exactly once: for the end of the program, after the last request. Further
@@ -255,6 +322,10 @@ impl Registry {
         for member in self.declared().distinct_backends() {
             result = result.and(within(LIFECYCLE, member.backend.reset()).await);
         }
+        let error = result.as_ref().err().map(|error| chain(error));
+        audit::event(
+            |by, why| tracing::info!(target: "throttle", error, by, why, "usage of all backends was reset"),
+        );
         result
     }
 

@@ -13,9 +13,9 @@ impl Registry {
         let mut problems = Vec::new();
         let mut seen: BTreeMap<&str, &Site> = BTreeMap::new();
         let Declared { backends, defaults, overrides } = self.declared();
-        let misled = defaults.backend.is_some_and(|name| !backends.contains_key(name));
+        let misled = defaults.backend.as_ref().is_some_and(|name| !backends.contains_key(&**name));
         for site in crate::sites() {
-            let own = overrides.get(site.uid()).copied().unwrap_or_default().or(*site.settings());
+            let own = overrides.get(site.uid()).cloned().unwrap_or_default().or(site.settings());
             // Whoever follows defaults that name no backend has done nothing wrong.
             let innocent = misled && own.backend.is_none();
             if let Err(found) = self.common().settle(&Said::by(site), Settings::NONE)
@@ -61,7 +61,9 @@ impl Declared {
                 ));
             }
         }
-        if let Some(name) = self.defaults.backend.filter(|name| !self.backends.contains_key(*name)) {
+        if let Some(name) =
+            self.defaults.backend.as_ref().filter(|name| !self.backends.contains_key(&***name))
+        {
             problems.push(format!("the defaults: {}", undeclared(name, self.backends.keys())));
         }
         problems.sort_unstable();

@@ -4,7 +4,6 @@ use super::{Common, Member, report};
 use crate::effective::Origin;
 use crate::failure::Rescue;
 use crate::network::Lists;
-use crate::plug::Ask;
 use crate::policy::Policy;
 use crate::said::Said;
 use crate::settings::MEMORY;
@@ -18,20 +17,20 @@ impl Common {
     /// if there are problems.
     pub(crate) fn settle(&self, said: &Said, updates: Settings) -> Result<Policy, Vec<String>> {
         let uid = &*said.uid;
-        let wrong = [updates, said.settings].into_iter().flat_map(|settings| settings.problems());
+        let wrong = [&updates, &said.settings].into_iter().flat_map(Settings::problems);
         let mut problems: Vec<_> = wrong.map(|problem| format!("`{uid}`: {problem}")).collect();
-        let (primary, places) = match self.places(said, updates) {
+        let (primary, places) = match self.places(said, &updates) {
             Ok(places) => places,
             Err(problem) => {
                 problems.push(problem);
                 return Err(problems);
             }
         };
-        let settings = places.iter().fold(Settings::NONE, |all, (_, settings)| all.or(*settings));
+        let settings = places.iter().fold(Settings::NONE, |all, (_, settings)| all.or(settings.clone()));
         let by = places.iter().find(|(_, settings)| settings.on_error.is_some());
         let by_default = by.is_some_and(|(origin, _)| matches!(origin, Origin::Defaults));
-        let recovery = settings.on_error.and_then(Ask::recovery);
-        let policy = match Policy::new((uid, &said.name), settings, primary, updates) {
+        let recovery = settings.on_error.as_ref().and_then(|policy| policy.recovery());
+        let policy = match Policy::new((uid, &said.name), settings.clone(), primary, updates) {
             // Another mistake may be why it has no rate.
             Err(_) if !problems.is_empty() => None,
             policy => policy.map_err(|problem| problems.push(problem)).ok(),
@@ -55,20 +54,20 @@ impl Common {
     }
 
     /// Where something is said about a throttle that was declared so and updated so.
-    pub(crate) fn places(&self, said: &Said, updates: Settings) -> Result<Places<'_>, String> {
+    pub(crate) fn places(&self, said: &Said, updates: &Settings) -> Result<Places<'_>, String> {
         let declared = &self.declared;
-        let over = declared.overrides.get(&*said.uid).copied().unwrap_or_default();
-        let own = updates.or(over).or(said.settings);
-        let wanted = own.backend.or(declared.defaults.backend).unwrap_or(MEMORY);
+        let over = declared.overrides.get(&*said.uid).cloned().unwrap_or_default();
+        let backend = [updates, &over, &said.settings, &declared.defaults].map(|settings| &settings.backend);
+        let wanted = backend.into_iter().flatten().next().map_or(MEMORY, |name| &**name);
         let Some((primary, theirs)) = declared.backends.get(wanted) else {
             return Err(report::unknown_backend(&said.uid, wanted, declared.backends.keys()));
         };
         let places = [
-            (Origin::RunTime, updates),
+            (Origin::RunTime, updates.clone()),
             (Origin::Override, over),
-            (Origin::Code(said.location), said.settings),
-            (Origin::Backend(primary.name.clone()), *theirs),
-            (Origin::Defaults, declared.defaults),
+            (Origin::Code(said.location), said.settings.clone()),
+            (Origin::Backend(primary.name.clone()), theirs.clone()),
+            (Origin::Defaults, declared.defaults.clone()),
             (Origin::BuiltIn, Settings::BUILT_IN),
         ];
         Ok((primary, places))

@@ -84,8 +84,10 @@ impl Rule {
     /// [`FromStr`].
     #[track_caller]
     pub const fn path(pattern: &'static str) -> Self {
-        match Pattern::new(pattern) {
-            Ok(pattern) => Self { pattern: Some(pattern), methods: [const { None }; MOST] },
+        match Pattern::check(pattern) {
+            Ok(wild) => {
+                Self { pattern: Some(Pattern::constant(pattern, wild)), methods: [const { None }; MOST] }
+            }
             Err(problem) => panic!("{}", problem),
         }
     }
@@ -131,16 +133,16 @@ impl Rule {
     pub fn matches(&self, method: &Method, path: &str) -> bool {
         let mut methods = self.methods.iter().flatten().peekable();
         (methods.peek().is_none() || methods.any(|known| known == method))
-            && self.pattern.is_none_or(|pattern| pattern.matches(path))
+            && self.pattern.as_ref().is_none_or(|pattern| pattern.matches(path))
     }
 }
 
-/// The rule of a path pattern from a configuration. It is part of the program then: its text is kept for good.
+/// The rule of a path pattern from a configuration.
 impl FromStr for Rule {
     type Err = ConfigError;
 
     fn from_str(pattern: &str) -> Result<Self, ConfigError> {
-        match Pattern::new(String::leak(pattern.to_owned())) {
+        match Pattern::parse(pattern) {
             Ok(pattern) => Ok(Self { pattern: Some(pattern), ..Self::any() }),
             Err(problem) => Err(ConfigError::one(format!("the rule {pattern:?}: {problem}"))),
         }
@@ -151,7 +153,7 @@ impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let methods: Vec<_> = self.methods.iter().flatten().map(Method::as_str).collect();
         f.write_str(&methods.join("|"))?;
-        match self.pattern {
+        match &self.pattern {
             Some(pattern) if methods.is_empty() => f.write_str(pattern.text()),
             Some(pattern) => write!(f, " {}", pattern.text()),
             None if methods.is_empty() => f.write_str("any"),

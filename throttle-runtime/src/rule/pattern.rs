@@ -1,16 +1,30 @@
 //! Path patterns: segments, `*` for one of them, `**` for any number.
 
+use std::sync::Arc;
+
+use crate::settings::Shared;
+
 /// A pattern whose text was checked.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(super) struct Pattern {
-    text: &'static str,
+    text: Shared<str>,
     /// Whether it has a `*`: most have none, and are a comparison of two texts.
     wild: bool,
 }
 
 impl Pattern {
+    /// The pattern of a constant that was [checked](Self::check).
+    pub(super) const fn constant(text: &'static str, wild: bool) -> Self {
+        Self { text: Shared::Static(text), wild }
+    }
+
     /// The pattern of that text, or what is wrong with it.
-    pub(super) const fn new(text: &'static str) -> Result<Self, &'static str> {
+    pub(super) fn parse(text: &str) -> Result<Self, &'static str> {
+        Self::check(text).map(|wild| Self { text: Shared::Counted(Arc::from(text)), wild })
+    }
+
+    /// Whether the pattern has a `*`, or what is wrong with it.
+    pub(super) const fn check(text: &str) -> Result<bool, &'static str> {
         let bytes = text.as_bytes();
         if bytes.is_empty() || bytes[0] != b'/' {
             return Err("a path pattern begins with `/`");
@@ -31,20 +45,20 @@ impl Pattern {
             }
             index += 1;
         }
-        Ok(Self { text, wild })
+        Ok(wild)
     }
 
-    pub(super) const fn text(self) -> &'static str {
-        self.text
+    pub(super) fn text(&self) -> &str {
+        &self.text
     }
 
     /// Whether all of the path is as the pattern says. Takes time by the length of the path times the number of
     /// the pattern's segments, which the client does not choose.
-    pub(super) fn matches(self, path: &str) -> bool {
+    pub(super) fn matches(&self, path: &str) -> bool {
         if !self.wild {
-            return self.text == path;
+            return *self.text == *path;
         }
-        let (mut pattern, mut path) = (segments(self.text), segments(path));
+        let (mut pattern, mut path) = (segments(&self.text), segments(path));
         // The pattern after its last `**`, and what of the path that left to it.
         let mut last = None;
         loop {

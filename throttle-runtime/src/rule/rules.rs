@@ -2,16 +2,24 @@
 
 use std::fmt;
 
+use crate::Settings;
 use crate::plug::{Arg, Ask, Head, Refusal, Web, role};
-use crate::settings::keep;
+use crate::settings::{Same, Shared, keep};
 
-/// A rule, whatever it was made from.
-pub(crate) type Asked = &'static dyn Ask<role::rule>;
+/// Rules, whatever they were made from.
+pub(crate) type Asked = Shared<[Shared<dyn Ask<role::rule>>]>;
+
+/// Those of an attribute.
+impl From<&'static [&'static dyn Ask<role::rule>]> for Asked {
+    fn from(rules: &'static [&'static dyn Ask<role::rule>]) -> Self {
+        Self::Counted(rules.iter().map(|rule| Shared::Static(*rule)).collect())
+    }
+}
 
 /// Rules that belong together: which requests, and which of them not.
 ///
-/// A request is excluded if a `bypass` means it, or if there is an `only` and none of them means it. Like
-/// [`Settings`](crate::Settings) they are part of the program, and are kept for good.
+/// A request is excluded if a `bypass` matches it, or if there is an `only` and none of them matches it. Clones share
+/// their rules.
 ///
 /// ```
 /// use axum::http::Method;
@@ -21,23 +29,42 @@ pub(crate) type Asked = &'static dyn Ask<role::rule>;
 /// let rules = Rules::new().only(Rule::path("/api/**")).bypass(Rule::any().method(Method::OPTIONS));
 /// assert_eq!(format!("{rules:?}"), "Rules { only: [/api/**], bypass: [OPTIONS] }");
 /// ```
-#[derive(Clone, Copy, Default)]
+#[derive(Clone)]
 pub struct Rules {
-    pub(crate) only: &'static [Asked],
-    pub(crate) bypass: &'static [Asked],
+    pub(crate) only: Asked,
+    pub(crate) bypass: Asked,
+}
+
+impl Default for Rules {
+    /// No rules: every request.
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl Rules {
     /// No rules: every request.
     pub const fn new() -> Self {
-        Self { only: &[], bypass: &[] }
+        Self { only: Shared::Static(&[]), bypass: Shared::Static(&[]) }
+    }
+
+    /// Those of settings.
+    pub(crate) fn of(settings: &Settings) -> Self {
+        let none = Self::new();
+        let or = |rules: &Option<Asked>, none| rules.clone().unwrap_or(none);
+        Self { only: or(&settings.only, none.only), bypass: or(&settings.bypass, none.bypass) }
+    }
+
+    /// Whether both are the same for certain.
+    pub(crate) fn same(&self, other: &Self) -> bool {
+        self.only.same(&other.only) && self.bypass.same(&other.bypass)
     }
 
     /// Adds requests that are meant: a [`Rule`](super::Rule), one [with a function](super::Rule::when), or just an
     /// async fn that answers a `bool`.
     #[must_use]
     pub fn only<M: 'static>(mut self, rule: impl Arg<role::rule, M, Web<()>> + 'static) -> Self {
-        self.only = and(self.only, keep(rule));
+        self.only = and(Some(&self.only), keep(rule));
         self
     }
 
@@ -45,23 +72,23 @@ impl Rules {
     /// function](super::Rule::when), or just an async fn that answers a `bool`.
     #[must_use]
     pub fn bypass<M: 'static>(mut self, rule: impl Arg<role::rule, M, Web<()>> + 'static) -> Self {
-        self.bypass = and(self.bypass, keep(rule));
+        self.bypass = and(Some(&self.bypass), keep(rule));
         self
     }
 }
 
 /// These rules and one more.
-pub(crate) fn and(rules: &'static [Asked], rule: Asked) -> &'static [Asked] {
-    Vec::leak([rules, &[rule]].concat())
+pub(crate) fn and(rules: Option<&Asked>, rule: Shared<dyn Ask<role::rule>>) -> Asked {
+    Shared::Counted(rules.into_iter().flat_map(|rules| rules.iter().cloned()).chain([rule]).collect())
 }
 
 /// Whether a request that all these rules are about is included, if no function has to be asked for that.
-pub(crate) fn read(sets: impl Iterator<Item = Rules> + Clone, head: &Head<'_>) -> Option<bool> {
-    let bypassed = any(sets.clone().flat_map(|rules| rules.bypass), head);
+pub(crate) fn read<'r>(sets: impl Iterator<Item = &'r Rules> + Clone, head: &Head<'_>) -> Option<bool> {
+    let bypassed = any(sets.clone().flat_map(|rules| rules.bypass.iter()), head);
     if bypassed == Some(true) {
         return Some(false);
     }
-    let mut only = sets.flat_map(|rules| rules.only).peekable();
+    let mut only = sets.flat_map(|rules| rules.only.iter()).peekable();
     let included = if only.peek().is_none() { Some(true) } else { any(only, head) };
     match (bypassed, included) {
         (_, Some(false)) => Some(false),
@@ -72,19 +99,19 @@ pub(crate) fn read(sets: impl Iterator<Item = Rules> + Clone, head: &Head<'_>) -
 
 /// Whether a request that all these rules are about is included. Functions are asked last, and only if it depends on
 /// them.
-pub(crate) async fn ask(
-    sets: impl Iterator<Item = Rules> + Clone + Send,
+pub(crate) async fn ask<'r>(
+    sets: impl Iterator<Item = &'r Rules> + Clone + Send,
     head: &mut Head<'_>,
 ) -> Result<bool, Refusal> {
     if let Some(known) = read(sets.clone(), head) {
         return Ok(known);
     }
-    for rule in sets.clone().flat_map(|rules| rules.bypass) {
+    for rule in sets.clone().flat_map(|rules| rules.bypass.iter()) {
         if rule.ask(head).await? {
             return Ok(false);
         }
     }
-    let only = sets.flat_map(|rules| rules.only);
+    let only = sets.flat_map(|rules| rules.only.iter());
     if only.clone().next().is_none() || any(only.clone(), head) == Some(true) {
         return Ok(true);
     }
@@ -97,7 +124,7 @@ pub(crate) async fn ask(
 }
 
 /// Whether one of the rules means the request, if that is known without functions.
-fn any<'r>(rules: impl Iterator<Item = &'r Asked>, head: &Head<'_>) -> Option<bool> {
+fn any<'r>(rules: impl Iterator<Item = &'r Shared<dyn Ask<role::rule>>>, head: &Head<'_>) -> Option<bool> {
     let mut answer = Some(false);
     for rule in rules {
         match rule.read(head) {
@@ -111,8 +138,8 @@ fn any<'r>(rules: impl Iterator<Item = &'r Asked>, head: &Head<'_>) -> Option<bo
 
 impl fmt::Debug for Rules {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let texts = |rules: &[Asked]| rules.iter().map(|rule| rule.describe()).collect::<Vec<_>>().join(", ");
-        let (only, bypass) = (texts(self.only), texts(self.bypass));
+        let texts = |rules: &Asked| rules.iter().map(|rule| rule.describe()).collect::<Vec<_>>().join(", ");
+        let (only, bypass) = (texts(&self.only), texts(&self.bypass));
         f.debug_struct("Rules")
             .field("only", &format_args!("[{only}]"))
             .field("bypass", &format_args!("[{bypass}]"))

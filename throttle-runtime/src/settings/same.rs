@@ -3,6 +3,7 @@
 use std::ptr;
 use std::time::Duration;
 
+use super::Shared;
 use crate::Networks;
 use crate::http::Headers;
 use crate::plug::{Ask, Judge, Role};
@@ -14,12 +15,12 @@ pub(crate) trait Same {
     fn same(&self, other: &Self) -> bool;
 }
 
-impl<R: Role> Same for &'static dyn Ask<R> {
+impl<R: Role> Same for Shared<dyn Ask<R>> {
     fn same(&self, other: &Self) -> bool {
         match (self.function(), other.function()) {
             (Some(one), Some(other)) => one == other,
-            (None, None) if is_told(*self) && is_told(*other) => self.describe() == other.describe(),
-            (None, None) => ptr::addr_eq(*self, *other),
+            (None, None) if is_told(&**self) && is_told(&**other) => self.describe() == other.describe(),
+            (None, None) => ptr::addr_eq(&raw const **self, &raw const **other),
             _ => false,
         }
     }
@@ -31,16 +32,17 @@ fn is_told<R: Role>(setting: &dyn Ask<R>) -> bool {
     setting.value().is_some() && setting.recovery().is_none()
 }
 
-impl Same for &'static dyn Strategy {
+impl Same for Shared<dyn Strategy> {
     fn same(&self, other: &Self) -> bool {
         // What has no content is its type; all that is known of others is where they are.
-        self.kind() == other.kind() && (size_of_val(*self) == 0 || ptr::addr_eq(*self, *other))
+        self.kind() == other.kind()
+            && (size_of_val(&**self) == 0 || ptr::addr_eq(&raw const **self, &raw const **other))
     }
 }
 
-impl Same for &'static [Asked] {
+impl Same for Asked {
     fn same(&self, other: &Self) -> bool {
-        self.len() == other.len() && self.iter().zip(*other).all(|(one, other)| one.same(other))
+        self.len() == other.len() && self.iter().zip(other.iter()).all(|(one, other)| one.same(other))
     }
 }
 
@@ -54,12 +56,13 @@ macro_rules! values {
     )* };
 }
 
-values!(Headers, Networks, bool, u32, Duration, &'static str);
+values!(Headers, Networks, bool, u32, Duration, Shared<str>);
 
-impl Same for &'static dyn Judge {
+impl Same for Shared<dyn Judge> {
     fn same(&self, other: &Self) -> bool {
         // What has no content is its type, as a function is; all that is known of others is where they are.
-        self.function() == other.function() && (size_of_val(*self) == 0 || ptr::addr_eq(*self, *other))
+        self.function() == other.function()
+            && (size_of_val(&**self) == 0 || ptr::addr_eq(&raw const **self, &raw const **other))
     }
 }
 

@@ -107,8 +107,9 @@ impl Tab {
     /// How the charges of several throttles will be made, as long as their settings stay.
     pub fn atomicity(&self) -> Atomicity {
         let policies: Vec<_> = self.entries.iter().map(|entry| entry.throttle.policy_and_dry()).collect();
-        let together = |policy, other: &(_, _)| share_a_backend(policy, *other);
-        let apart = policies.iter().any(|policy| !policies.iter().all(|other| together(*policy, other)));
+        let apart = policies.iter().any(|(policy, dry)| {
+            !policies.iter().all(|(other, other_dry)| share_a_backend((policy, *dry), (other, *other_dry)))
+        });
         if apart && self.entries.len() > 1 { Atomicity::InTurn } else { Atomicity::Together }
     }
 

@@ -12,10 +12,10 @@ impl Throttle {
     /// What holds for this throttle right now, setting by setting, and who said so; see
     /// [`effective`](crate::effective).
     pub fn effective(&self) -> Listing {
-        let mut settings = self.settled(self.policy());
+        let mut settings = self.settled(&self.policy());
         let added = self.0.added.iter().map(|rules| Settings {
-            only: (!rules.only.is_empty()).then_some(rules.only),
-            bypass: (!rules.bypass.is_empty()).then_some(rules.bypass),
+            only: (!rules.only.is_empty()).then(|| rules.only.clone()),
+            bypass: (!rules.bypass.is_empty()).then(|| rules.bypass.clone()),
             ..Settings::NONE
         });
         let added = added.flat_map(|added| added.describe());
@@ -28,14 +28,14 @@ impl Throttle {
         let common = self.common();
         let dry = Settings { dry_run: common.switches.is_dry().then_some(true), ..Settings::NONE };
         // A policy comes from a backend that there is.
-        let places = common.places(&self.0.said, policy.updates).into_iter().flat_map(|(_, places)| places);
-        let places = iter::once((Origin::RunTime, dry)).chain(places);
+        let places = common.places(&self.0.said, &policy.updates).into_iter().flat_map(|(_, places)| places);
+        let places = iter::once((Origin::RunTime, dry.clone())).chain(places);
         let places: Vec<_> = places.map(|(origin, said)| (origin, said.describe())).collect();
         let origin = |name| {
             let mut say = places.iter().filter(|(_, said)| said.iter().any(|(known, _)| *known == name));
             say.next().map_or(Origin::BuiltIn, |(origin, _)| origin.clone())
         };
-        let settled = dry.or(policy.settings).describe().into_iter();
+        let settled = dry.or(policy.settings.clone()).describe().into_iter();
         settled.map(|said| Setting::new((said.0, said.1), origin(said.0))).collect()
     }
 }

@@ -1,9 +1,8 @@
 //! Forgetting what one identity has used of one throttle.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
-use crate::{BackendError, Hit, Throttle, admission};
+use crate::{BackendError, Hit, Throttle, admission, audit};
 
 impl Throttle {
     /// Forgets what one identity has used of all limits of this throttle, and of nothing else: an account that was
@@ -36,11 +35,15 @@ impl Throttle {
         let mut parts = None;
         // What it costs to forget somebody need not be asked.
         let hit = identity.into().cost(1);
-        let (policy, mut head) = (Arc::clone(self.policy()), self.empty_head(&mut parts));
-        match Self::ticket_by((policy, false), Cow::Borrowed(self), hit, &mut head).await? {
-            Ok(ticket) => admission::reset(&ticket).await,
-            // What has no limits has nothing to forget.
-            Err(_) => Ok(()),
+        let (policy, mut head) = (self.policy().into_owned(), self.empty_head(&mut parts));
+        // What has no limits has nothing to forget.
+        if let Ok(ticket) = Self::ticket_by((policy, false), Cow::Borrowed(self), hit, &mut head).await? {
+            admission::reset(&ticket).await?;
         }
+        let uid = self.uid();
+        audit::event(
+            |by, why| tracing::info!(target: "throttle", uid, by, why, "the usage of one identity was reset"),
+        );
+        Ok(())
     }
 }

@@ -1,7 +1,10 @@
 //! Other settings for a throttle that is in use.
 
+use std::sync::Arc;
+
 use super::Throttle;
-use crate::{ConfigError, Settings};
+use crate::policy::Policy;
+use crate::{ConfigError, Settings, audit};
 
 impl Throttle {
     /// Changes what holds from the next decision on, for all that use this throttle. What is said here wins over all
@@ -13,8 +16,8 @@ impl Throttle {
     /// anew: the guide says on its page about the
     /// registry what that means for each strategy.
     ///
-    /// One event at level INFO says what has changed. Settings that held before are found again, and anything else takes
-    /// about a kilobyte for as long as the throttle lives: make settings that you switch between once.
+    /// One event at level INFO says what has changed. An update takes constant time, and what it replaces is freed when no
+    /// decision uses it any longer, so a program may update a throttle as often as it likes.
     ///
     /// ```
     /// use throttle::{Registry, Settings};
@@ -35,13 +38,13 @@ impl Throttle {
     /// Nothing has changed then.
     pub fn update(&self, settings: Settings) -> Result<(), ConfigError> {
         let inner = &*self.0;
-        let settle = |updates| {
+        let settle = |updates, known: &[&Arc<Policy>]| {
             let policy = inner.common.settle(&inner.said, updates).map_err(ConfigError::new)?;
-            Ok(policy.in_scope(&inner.scope, inner.versions.all()))
+            Ok(policy.in_scope(&inner.scope, known.iter().copied()))
         };
         let (before, after) = inner.versions.update(settings, settle)?;
         let (uid, changes) = (self.uid(), before.settings.changes(&after.settings));
-        tracing::info!(target: "throttle", uid, changes, "updated");
+        audit::event(|by, why| tracing::info!(target: "throttle", uid, changes, by, why, "updated"));
         Ok(())
     }
 }
@@ -67,11 +70,11 @@ mod tests {
     /// The policy that holds after an update.
     fn updated(throttle: &Throttle, settings: Settings) -> Arc<Policy> {
         throttle.update(settings).expect("it works");
-        Arc::clone(throttle.policy())
+        throttle.policy().into_owned()
     }
 
     fn versions(throttle: &Throttle) -> usize {
-        throttle.0.versions.all().count()
+        throttle.0.versions.kept()
     }
 
     #[tokio::test]
@@ -90,7 +93,7 @@ mod tests {
                 Settings::new().rate(rate)
             };
             let settings =
-                settings.cost(number % 2 + 1).or(strategies[usize::from(number.is_multiple_of(2))]);
+                settings.cost(number % 2 + 1).or(strategies[usize::from(number.is_multiple_of(2))].clone());
             updated(&throttle, settings)
         };
         let (even, odd) = (change(0), change(1));
@@ -118,7 +121,7 @@ mod tests {
     #[tokio::test]
     async fn the_same_way_to_fall_back_keeps_breaker_and_debts() {
         let throttle = throttle().await;
-        let first = Arc::clone(throttle.policy());
+        let first = throttle.policy().into_owned();
         let carry = |policy: &Policy| policy.carry.clone().expect("there is one");
         let breaker = throttle.breaker().expect("there is one");
         let keeps = [
@@ -126,7 +129,7 @@ mod tests {
             Settings::new().on_error(failover("memory", BREAKER).retries(7)),
         ];
         for settings in keeps {
-            let policy = updated(&throttle, settings);
+            let policy = updated(&throttle, settings.clone());
             assert!(Arc::ptr_eq(&carry(&policy), &carry(&first)), "{settings:?}");
             assert!(throttle.breaker().is_some_and(|now| now.is(&breaker)), "{settings:?}");
         }
@@ -135,7 +138,10 @@ mod tests {
             Settings::new().strategy(TokenBucket::new().burst(5)),
         ];
         for settings in others {
-            assert!(!Arc::ptr_eq(&carry(&updated(&throttle, settings)), &carry(&first)), "{settings:?}");
+            assert!(
+                !Arc::ptr_eq(&carry(&updated(&throttle, settings.clone())), &carry(&first)),
+                "{settings:?}"
+            );
         }
         assert!(throttle.breaker().is_none(), "a fallback has none");
     }

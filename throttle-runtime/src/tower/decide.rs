@@ -81,18 +81,18 @@ pub(super) fn in_charge(parts: &Parts) -> Cow<'static, Registry> {
 pub(super) fn at_once(plan: &Plan, parts: &mut Parts) -> Option<Result<Permit, Rejection>> {
     let registry = in_charge(parts);
     let head = Head { parts, state: &(), common: registry.common(), is_request: true };
-    if !rule::read(iter::once(plan.rules), &head)? {
+    if !rule::read(iter::once(&plan.rules), &head)? {
         return Some(pass_by(plan, &registry).map_err(Rejection::Misconfigured));
     }
     let throttle = plan.single()?.throttle(&registry).ok()?;
     Some(match admission::at_once(&throttle, &head)? {
         AtOnce::Excluded => Ok(Permit::Bypassed),
         AtOnce::Decided(policy, quota) if quota.fits() => {
-            Ok(Permit::One(Arc::clone(policy), quota).within(&registry))
+            Ok(Permit::One(policy.into_owned(), quota).within(&registry))
         }
         AtOnce::Decided(policy, quota) => {
             let decision = Decision::by_one(quota);
-            Err(Rejection::throttled(&throttle, policy, decision, None, head.parts))
+            Err(Rejection::throttled(&throttle, &policy, decision, None, head.parts))
         }
     })
 }
@@ -101,7 +101,7 @@ pub(super) fn at_once(plan: &Plan, parts: &mut Parts) -> Option<Result<Permit, R
 pub(super) async fn decide(plan: &Plan, parts: &mut Parts) -> Result<Permit, Rejection> {
     let registry = in_charge(parts);
     let mut head = Head { parts, state: &(), common: registry.common(), is_request: true };
-    let included = rule::ask(iter::once(plan.rules), &mut head).await;
+    let included = rule::ask(iter::once(&plan.rules), &mut head).await;
     if !included.map_err(|refusal| Rejection::Stopped(Stop::Answered(refusal)))? {
         return pass_by(plan, &registry).map_err(Rejection::Misconfigured);
     }

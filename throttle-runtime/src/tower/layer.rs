@@ -95,7 +95,7 @@ impl ThrottleLayer {
     #[must_use]
     pub fn only<M: 'static>(mut self, rule: impl Arg<role::rule, M, Web<()>> + 'static) -> Self {
         let plan = self.plan();
-        plan.rules = plan.rules.only(rule);
+        plan.rules = plan.rules.clone().only(rule);
         self
     }
 
@@ -104,7 +104,7 @@ impl ThrottleLayer {
     #[must_use]
     pub fn bypass<M: 'static>(mut self, rule: impl Arg<role::rule, M, Web<()>> + 'static) -> Self {
         let plan = self.plan();
-        plan.rules = plan.rules.bypass(rule);
+        plan.rules = plan.rules.clone().bypass(rule);
         self
     }
 

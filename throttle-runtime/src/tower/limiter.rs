@@ -104,7 +104,7 @@ impl From<(&'static str, Settings)> for Limiter {
         /// Tells declarations apart that stand at one place.
         static COUNTER: AtomicU64 = AtomicU64::new(0);
         let number = COUNTER.fetch_add(1, Ordering::Relaxed);
-        Self(Origin::Declared(Arc::new(Site::named(uid, number, settings))))
+        Self(Origin::Declared(Arc::new(Site::of_layer(uid, number, settings))))
     }
 }
 

@@ -28,7 +28,7 @@ const APPLICATIONS: u32 = 40;
 async fn applications(world: &World, settings: Settings, until: u32) -> JoinSet<Tally> {
     let mut throttles = Vec::new();
     for _ in 0..APPLICATIONS {
-        throttles.push(world.server.throttle(world.proxy.port, settings).await);
+        throttles.push(world.server.throttle(world.proxy.port, settings.clone()).await);
     }
     let mut tasks = JoinSet::new();
     for (client, (registry, throttle)) in (0..).zip(throttles) {

@@ -87,7 +87,7 @@ async fn two_masters_admit_what_was_left_once_each_until_one_of_them_is_told() {
     let here = "sentinel monitor that 127.0.0.1";
     let here = Server::sentinel(None, &format!("{here} {} 2", parted.master.port));
     let here_by = Redis::sentinel([here.url()], "that").remember_denied(false).build();
-    let (_one, here_is) = application(here_by.expect("a backend"), raises).await;
+    let (_one, here_is) = application(here_by.expect("a backend"), raises.clone()).await;
     for _ in 0..4 {
         assert!(here_is.hit("a client").await.expect("a decision").is_allowed());
     }

@@ -102,7 +102,7 @@ fn b092_clocks_change_at_odd_minutes() {
 #[tokio::test]
 async fn a_zone_that_does_not_exist_stops_the_start() {
     let settings = Settings::new().rate("10/min").strategy(TimeOfDay::in_zone("Mars/Olympus_Mons"));
-    let error = registry().defaults(settings).build().await.expect_err("no such zone");
+    let error = registry().defaults(settings.clone()).build().await.expect_err("no such zone");
     assert!(error.to_string().contains("no time zone `Mars/Olympus_Mons`"), "{error}");
     let error = Registry::default().create("t", settings).expect_err("no such zone");
     assert!(error.to_string().contains("no time zone `Mars/Olympus_Mons`"), "{error}");

@@ -129,7 +129,7 @@ impl<S: Send + Sync + 'static> Caller<S> {
     /// If the function that is the throttle's key answered the message itself.
     pub async fn identity(&mut self, throttle: &Throttle) -> Result<Identity, BackendError> {
         let (mut head, known, _) = self.split();
-        let identity = known.ask(throttle, throttle.policy(), &mut head).await;
+        let identity = known.ask(throttle, &throttle.policy(), &mut head).await;
         identity.map_err(|response| refused(admission::Stop::Answered(response)))
     }
 

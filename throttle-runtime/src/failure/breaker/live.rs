@@ -11,7 +11,7 @@ use super::open::Entered;
 use super::permit::{Entry, Permit};
 use super::word::Word;
 use super::{Change, CircuitBreaker, Info};
-use crate::Clock;
+use crate::{Clock, audit};
 
 /// A live circuit breaker. Clones are the same one.
 ///
@@ -49,6 +49,10 @@ impl Breaker {
     /// }
     /// ```
     pub fn force_open(&self) {
+        let breaker = self.name();
+        audit::event(
+            |by, why| tracing::info!(target: "throttle", breaker, by, why, "a circuit breaker was forced open"),
+        );
         self.0.force_open();
     }
 
@@ -63,6 +67,10 @@ impl Breaker {
     /// }
     /// ```
     pub fn force_close(&self) {
+        let breaker = self.name();
+        audit::event(
+            |by, why| tracing::info!(target: "throttle", breaker, by, why, "a circuit breaker was forced closed"),
+        );
         self.0.force_close();
     }
 

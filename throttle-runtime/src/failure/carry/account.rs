@@ -48,8 +48,8 @@ impl Account {
         let limits = charge.rates.iter().zip(carry.share.of(charge.rates)).enumerate();
         limits.filter(|(_, (rate, _))| !rate.is_unlimited()).any(|(limit, (rate, shared))| {
             let [whole, of_share] = [*rate, shared].map(|rate| charge.arrival(rate, 0, now));
-            let state = word.state(limit, carry.strategy, whole);
-            part.owed(limit, carry.strategy, of_share) > left(carry.strategy, &state, whole)
+            let state = word.state(limit, &*carry.strategy, whole);
+            part.owed(limit, &*carry.strategy, of_share) > left(&*carry.strategy, &state, whole)
         })
     }
 

@@ -7,6 +7,7 @@ use smallvec::SmallVec;
 
 use super::gauge::{ask, at_most, charged, left};
 use crate::Rate;
+use crate::settings::Shared;
 use crate::strategy::{Arrival, State, Step, Strategy};
 
 /// What is to become of one limit.
@@ -54,14 +55,14 @@ impl Level {
 /// has the other's name, and decides on the other's states, on any backend, all limits at once.
 #[derive(Debug)]
 pub(super) struct Levels {
-    pub(super) strategy: &'static dyn Strategy,
+    pub(super) strategy: Shared<dyn Strategy>,
     pub(super) limits: SmallVec<[(Rate, Level); 2]>,
     /// Units that are owed and had no room.
     missing: AtomicU64,
 }
 
 impl Levels {
-    pub(super) const fn new(strategy: &'static dyn Strategy, limits: SmallVec<[(Rate, Level); 2]>) -> Self {
+    pub(super) const fn new(strategy: Shared<dyn Strategy>, limits: SmallVec<[(Rate, Level); 2]>) -> Self {
         Self { strategy, limits, missing: AtomicU64::new(0) }
     }
 
@@ -84,12 +85,12 @@ impl Strategy for Levels {
         let level = self.limits.iter().find(|(rate, _)| *rate == arrival.rate);
         let state = match level {
             Some((_, level)) => {
-                let missing = level.owed.saturating_sub(left(self.strategy, state, *arrival));
+                let missing = level.owed.saturating_sub(left(&*self.strategy, state, *arrival));
                 self.missing.fetch_max(missing, Relaxed);
-                level.apply(self.strategy, state, *arrival)
+                level.apply(&*self.strategy, state, *arrival)
             }
             None => state.clone(),
         };
-        Step { quota: ask(self.strategy, &state, *arrival), state }
+        Step { quota: ask(&*self.strategy, &state, *arrival), state }
     }
 }

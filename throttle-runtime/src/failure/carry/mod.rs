@@ -66,6 +66,7 @@ use crate::backend::{Backend, Charge, Mode};
 use crate::clock::Clock;
 use crate::fingerprint::Secret;
 use crate::log_limit::LogLimit;
+use crate::settings::Shared;
 use crate::strategy::{Arrival, Strategy};
 use crate::{BackendError, BoxFuture, Quota};
 
@@ -77,7 +78,7 @@ use crate::{BackendError, BoxFuture, Quota};
 pub(crate) struct Carry {
     share: Share,
     scope: Arc<str>,
-    strategy: &'static dyn Strategy,
+    strategy: Shared<dyn Strategy>,
     ledger: Ledger,
     /// How many requests the fallback has admitted.
     admissions: AtomicU64,
@@ -92,7 +93,7 @@ const AT_A_TIME: usize = 8;
 
 impl Carry {
     /// For a throttle whose states are kept in that scope, by that strategy.
-    pub(crate) fn new(share: Share, scope: Arc<str>, strategy: &'static dyn Strategy) -> Self {
+    pub(crate) fn new(share: Share, scope: Arc<str>, strategy: Shared<dyn Strategy>) -> Self {
         Self {
             share,
             scope,
@@ -171,7 +172,7 @@ impl Carry {
     pub(crate) fn admitted(&self, charge: &Charge<'_>, now: u64) -> bool {
         let kept = self.ledger.open(id(charge), |account, has_room| {
             let part = account.debt(charge, has_room)?.part(charge.class)?;
-            let before = part.add(self.strategy, self.arrivals(charge, now));
+            let before = part.add(&*self.strategy, self.arrivals(charge, now));
             if account.is_new && account.is_over(self, charge, now) {
                 if let Some(part) = account.debt(charge, false).and_then(|debt| debt.part(charge.class)) {
                     part.restore(before);
@@ -195,7 +196,7 @@ impl Carry {
     pub(crate) fn gave_back(&self, charge: &Charge<'_>, at: u64, now: u64) {
         self.ledger.change(id(charge), |account| {
             let part = account.debt(charge, false)?.part(charge.class)?;
-            part.refund(self.strategy, self.arrivals(charge, now), now.saturating_sub(at));
+            part.refund(&*self.strategy, self.arrivals(charge, now), now.saturating_sub(at));
             Some(())
         });
     }

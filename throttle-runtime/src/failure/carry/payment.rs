@@ -24,7 +24,7 @@ pub(super) struct Bill {
 
 impl Bill {
     fn new(carry: &Carry, debt: &Debt, words: &[Word], now: u64) -> Self {
-        let (strategy, load) = (carry.strategy, carry.strategy.load());
+        let (strategy, load) = (&*carry.strategy, carry.strategy.load());
         let shared = carry.share.of(&debt.rates);
         let classes = debt.parts.iter().map(|part| {
             let word = words.iter().find(|word| word.class == part.class);
@@ -39,7 +39,7 @@ impl Bill {
             };
             let limits = debt.rates.iter().zip(&shared).enumerate();
             let levels = limits.filter(|(_, (rate, _))| !rate.is_unlimited()).map(level).collect();
-            (part.class, Levels::new(strategy, levels))
+            (part.class, Levels::new(carry.strategy.clone(), levels))
         });
         let classes = classes.collect();
         Self { key: debt.key.clone(), domain: debt.domain, rates: debt.rates.clone(), classes, load }
@@ -70,7 +70,7 @@ impl Bill {
 /// A payment under way. If it ends without a word, as when its future is dropped, nobody knows whether it came through.
 pub(super) struct Payment<'a> {
     ledger: &'a Ledger,
-    strategy: &'static dyn Strategy,
+    strategy: &'a dyn Strategy,
     id: u128,
     was_tried: bool,
     has_ended: bool,
@@ -88,7 +88,7 @@ impl<'a> Payment<'a> {
             Some((was_tried, bill))
         });
         let (was_tried, bill) = begun??;
-        let (ledger, strategy) = (&carry.ledger, carry.strategy);
+        let (ledger, strategy) = (&carry.ledger, &*carry.strategy);
         Some((Self { ledger, strategy, id, was_tried, has_ended: false }, bill))
     }
 

@@ -29,7 +29,7 @@ impl Seed {
         let rates = carry.share.of(charge.rates);
         let classes = account.words.iter().map(|word| {
             let levels = levels(carry, account, word, charge, &rates, now).collect();
-            let levels = Levels::new(carry.strategy, levels);
+            let levels = Levels::new(carry.strategy.clone(), levels);
             (word.class, levels)
         });
         let classes = classes.collect();
@@ -74,8 +74,8 @@ impl Seed {
             for (limit, &rate) in self.rates.iter().enumerate().filter(|(_, rate)| !rate.is_unlimited()) {
                 let Some((_, level)) = levels_left.next() else { continue };
                 let arrival = charge.arrival(rate, 0, now).class(*class);
-                let owed = part.owed(limit, levels.strategy, arrival);
-                total[limit] = charged(levels.strategy, &level.most, arrival, owed);
+                let owed = part.owed(limit, &*levels.strategy, arrival);
+                total[limit] = charged(&*levels.strategy, &level.most, arrival, owed);
                 settled[limit] = level.most.clone();
             }
             part.begin(settled, total);
@@ -95,17 +95,17 @@ fn levels<'a>(
     let rates = charge.rates.iter().zip(shared).enumerate();
     rates.filter(|(_, (rate, _))| !rate.is_unlimited()).map(move |(limit, (rate, shared))| {
         let [whole, part] = [rate, shared].map(|rate| charge.arrival(*rate, 0, now).class(word.class));
-        let most = portion(carry, &word.state(limit, carry.strategy, whole), whole, part);
+        let most = portion(carry, &word.state(limit, &*carry.strategy, whole), whole, part);
         let owing =
             account.debt.as_ref().and_then(|debt| debt.parts.iter().find(|part| part.class == word.class));
-        let owed = owing.map_or(0, |owing| owing.owed(limit, carry.strategy, part));
+        let owed = owing.map_or(0, |owing| owing.owed(limit, &*carry.strategy, part));
         (*shared, Level { most, owed, again: true, total: State::EMPTY })
     })
 }
 
 /// The state that leaves of the shared limit the share of what another leaves of the whole one.
 fn portion(carry: &Carry, state: &State, whole: Arrival, part: Arrival) -> State {
-    let (share, strategy): (_, &dyn Strategy) = (carry.share, carry.strategy);
+    let (share, strategy): (_, &dyn Strategy) = (carry.share, &*carry.strategy);
     if share.is_whole() {
         return state.clone();
     }

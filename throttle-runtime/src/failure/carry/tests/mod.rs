@@ -117,7 +117,7 @@ impl World {
         let share = if share.is_whole() { Share::WHOLE } else { share };
         clock.advance(Duration::from_micros(123_456));
         let instance = |_| Instance {
-            carry: Carry::new(share, "t".into(), strategy),
+            carry: Carry::new(share, "t".into(), strategy.into()),
             standby: Faulty::new(&clock, pending),
         };
         Self {

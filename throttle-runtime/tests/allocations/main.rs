@@ -1,8 +1,12 @@
-//! The allowed and the denied path of the memory backend allocate nothing.
+//! The allowed and the denied path of the memory backend allocate nothing, and what changes while a program runs leaves
+//! nothing behind.
+
+mod flat;
 
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use std::alloc::System;
 use std::pin::pin;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use throttle_runtime::strategy::{
     Adaptive, CostBasedTokenBucket, Gcra, LeakyBucketQueue, QuotaWithRollover, TieredRate, TimeOfDay,
@@ -11,6 +15,12 @@ use throttle_runtime::{Decision, Hit, Registry, Settings, Throttle};
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+/// Allocations are counted for the whole process, so one test runs at a time.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Memory answers at once, so the first poll is the last.
 fn hit<'a>(throttle: &'a Throttle, hit: impl Into<Hit<'a>>) -> Decision {
@@ -23,6 +33,7 @@ fn hit<'a>(throttle: &'a Throttle, hit: impl Into<Hit<'a>>) -> Decision {
 
 #[test]
 fn a_decision_in_memory_allocates_nothing_and_moves_little() {
+    let _alone = alone();
     let settings = [
         Settings::new().rate("100/min"),
         Settings::new().rate("100/min, 100/hour, 100/day, 100/week"),
