@@ -6,6 +6,7 @@ mod round_trips;
 mod served;
 #[path = "../servers/memcached.rs"]
 mod server;
+mod strangers;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

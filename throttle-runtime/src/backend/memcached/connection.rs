@@ -115,6 +115,10 @@ impl Connection {
 }
 
 fn unreachable(error: Arc<io::Error>) -> BackendError {
+    // A server that the probe has found out about.
+    if error.kind() == io::ErrorKind::Unsupported {
+        return BackendError::new(ErrorKind::Store, error.to_string());
+    }
     BackendError::with_source(ErrorKind::Connection, "Memcached cannot be reached", error)
 }
 

@@ -2,6 +2,7 @@
 
 mod connection;
 mod nodes;
+mod probe;
 mod protocol;
 mod seen;
 mod servers;
@@ -31,6 +32,8 @@ use crate::{Clock, SystemClock};
 ///   own; `on_error` says what becomes of those requests.
 /// - **Memcached forgets** what was used longest ago when its memory is full, and everything when it restarts:
 ///   those limits begin anew. Give it the memory that it needs, or use Redis.
+/// - **A server that can never decide** fails at startup, with the reason in one line: a version without meta commands, a
+///   Redis, an HTTP server. Each connection begins with a probe that stores, reads and deletes an entry of its own.
 /// - **Of an error it is [certain](crate::BackendError::is_nothing_charged)** that nothing was charged if there was no
 ///   connection, if reading failed, or if the server refused to write; a write that was sent and got no answer is in
 ///   doubt.

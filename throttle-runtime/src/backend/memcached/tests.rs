@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use self::server::Server;
@@ -37,7 +38,13 @@ async fn who_was_sent_is_in_doubt_and_nobody_else() {
     let connection = Connection::open(listener.local_addr().expect("an address").to_string());
     let ask = || connection.ask(Command::Delete { key: "k" });
     let answer = async {
-        let (client, _) = listener.accept().await.expect("a client");
+        let (mut client, _) = listener.accept().await.expect("a client");
+        // The server is probed first.
+        let mut probe = Vec::new();
+        while !probe.ends_with(b"md throttle#probe\r\n") {
+            client.read_buf(&mut probe).await.expect("the probe");
+        }
+        client.write_all(b"VERSION 1.6.18\r\nHD\r\nEN\r\nNF\r\n").await.expect("an answer");
         client.readable().await.expect("a request");
     };
     let (lost, ()) = tokio::join!(ask(), answer);

@@ -13,7 +13,9 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tracing::field::display;
 
 use super::connection::{Answer, IN_FLIGHT, Request, Up};
+use super::probe::probe;
 use super::protocol::Reply;
+use crate::deadline;
 use crate::error_chain::chain;
 use crate::log_limit::LogLimit;
 use crate::random;
@@ -58,9 +60,13 @@ pub(super) async fn keep_up(address: String, mut queue: mpsc::Receiver<Request>,
 }
 
 async fn connect(address: &str) -> io::Result<TcpStream> {
-    let stream = timeout(CONNECT, TcpStream::connect(address)).await??;
-    stream.set_nodelay(true)?;
-    Ok(stream)
+    let connected = deadline::timeout(CONNECT, async {
+        let mut stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        probe(&mut stream, address).await?;
+        Ok(stream)
+    });
+    connected.await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }
 
 /// Sends requests and hands out replies until the connection breaks; `Ok` if nobody is left to ask. Only a reply makes
