@@ -40,3 +40,36 @@ async fn b119_an_installed_registry_is_in_charge_of_everything() {
     Registry::current().close().await.expect("closed");
     assert_eq!(backend.closed.load(Ordering::SeqCst), 1);
 }
+
+/// The address of the client is missing, and nobody has set up a subscriber: stderr is what a newcomer sees.
+#[test]
+fn f29_a_warning_reaches_a_program_without_a_subscriber() {
+    let output = std::process::Command::new(std::env::current_exe().expect("this program"))
+        .args(["--exact", "f29_child", "--nocapture"])
+        .env("THROTTLE_F29_CHILD", "1")
+        .output()
+        .expect("a process");
+    let written = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{written}");
+    assert!(written.contains("throttle: these limits are active:"), "{written}");
+    let warnings = written.matches("throttle: warning: ").count();
+    assert_eq!(warnings, 1, "once: {written}");
+    assert!(written.contains("into_make_service_with_connect_info"), "{written}");
+}
+
+/// Does nothing but in the process that the test above starts.
+#[tokio::test]
+async fn f29_child() {
+    use tower::ServiceExt;
+    if std::env::var_os("THROTTLE_F29_CHILD").is_none() {
+        return;
+    }
+    #[throttle(rate = "10/min")]
+    async fn hello() {}
+    registry().install().await.expect("nothing is wrong");
+    let app = Router::new().route("/", route(hello));
+    for _ in 0..3 {
+        let request = axum::http::Request::new(axum::body::Body::empty());
+        app.clone().oneshot(request).await.expect("a response");
+    }
+}

@@ -28,6 +28,7 @@ mod in_flight;
 pub mod key;
 mod log_limit;
 mod network;
+mod notice;
 pub mod outcome;
 pub mod plug;
 mod policy;

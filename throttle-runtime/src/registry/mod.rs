@@ -30,6 +30,7 @@ use crate::audit;
 use crate::backend::Memory;
 use crate::error_chain::chain;
 use crate::http::client::Clients;
+use crate::notice;
 #[cfg(feature = "axum")]
 use crate::plug::{Ask, role};
 use crate::rule::{Added, Rules};
@@ -402,10 +403,9 @@ impl Common {
 
     pub(crate) fn warn_once_of_missing_peer(&self) {
         if !self.warned_of_missing_peer.swap(true, Ordering::Relaxed) {
-            tracing::warn!(
-                target: "throttle",
+            notice::warn(
                 "the address of the client is not known, so all clients share one bucket: serve the router with \
-                 `app.into_make_service_with_connect_info::<std::net::SocketAddr>()`"
+                 `app.into_make_service_with_connect_info::<std::net::SocketAddr>()`",
             );
         }
     }

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use tracing::level_filters::LevelFilter;
+
 use super::{Declared, Member, Registry, place};
+use crate::notice;
 use crate::said::Said;
 use crate::{Settings, Site};
 
@@ -34,12 +37,20 @@ impl Registry {
 
 impl Registry {
     /// One event for each attribute: on what it runs, and how long a decision may take there.
+    ///
+    /// If no subscriber listens to events, the same report is written to stderr.
     pub(super) fn announce(&self) {
+        let mut lines = vec!["throttle: these limits are active:".to_owned()];
         for site in crate::sites() {
             let Ok(policy) = self.common().settle(&Said::by(site), Settings::NONE) else { continue };
             let (uid, backend, on_error) = (site.uid(), &*policy.primary.name, policy.on_error.describe());
             let (rate, concurrent) = (policy.rate.describe(), policy.settings.concurrent);
             tracing::info!(target: "throttle", uid, rate, concurrent, backend, on_error, budget = ?policy.budget, "a limit");
+            let concurrent = concurrent.map(|most| format!(", {most} concurrently")).unwrap_or_default();
+            lines.push(format!("  - {uid}: {rate}{concurrent} on \"{backend}\", on_error {on_error}"));
+        }
+        if lines.len() > 1 {
+            notice::unheard(LevelFilter::INFO, || lines.join("\n"));
         }
     }
 }
