@@ -6,15 +6,16 @@ mod common;
 use std::time::Duration;
 
 use axum::Router;
+use axum::http::StatusCode;
 use axum::routing::get as route;
-use common::{get, header, number, registry_at, seconds, service};
+use common::{Broken, declared_at, get, header, number, registry_at, seconds, service, status};
 use throttle::backend::Memory;
 use throttle::strategy::{
     Adaptive, CostBasedTokenBucket, FixedWindow, Gcra, LeakyBucket, LeakyBucketQueue, PriorityQueue,
     QuotaWithRollover, SlidingWindowCounter, SlidingWindowLog, Strategy, TieredRate, TokenBucket,
     TokenBucketWithDebt,
 };
-use throttle::{Hit, ManualClock, Rate, Settings, Throttle, throttle};
+use throttle::{Hit, ManualClock, Rate, Registry, Settings, Throttle, throttle};
 
 #[throttle(uid = "quick", rate = "1/s", key = "{name}")]
 async fn quick(axum::extract::Path(name): axum::extract::Path<String>) -> String {
@@ -211,4 +212,72 @@ async fn d18_the_expired_make_room_first() {
         clock.advance(seconds(60));
     }
     assert_eq!(memory.evictions(), 0);
+}
+
+#[throttle(uid = "limited", rate = "1/day", key = global)]
+async fn limited() {}
+
+#[throttle(uid = "failing", rate = "1/day", key = global, backend = "down", on_error = "raise")]
+async fn failing() {}
+
+/// Denials and failures of the store were one kind of error: a store that was down looked like a limit that was reached.
+#[tokio::test]
+async fn d15_a_failure_is_no_denial_and_a_denial_no_failure() {
+    let declared = declared_at(&ManualClock::new()).backend("down", Broken::default());
+    let registry = declared.build().await.expect("a registry");
+    let router = Router::new().route("/limited", route(limited)).route("/failing", route(failing));
+    let app = service(router, &registry);
+    assert_eq!(status(&app, "/limited").await, StatusCode::OK);
+    for _ in 0..3 {
+        assert_eq!(status(&app, "/limited").await, StatusCode::TOO_MANY_REQUESTS);
+        let failed = get(&app, "/failing").await;
+        assert_eq!(failed.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(header(&failed, "retry-after"), None, "nobody knows a time");
+    }
+    let [limited, failing] = ["limited", "failing"].map(|uid| registry.get(uid).expect("used"));
+    assert_eq!((limited.counts().denied, limited.counts().raised), (3, 0));
+    assert_eq!((failing.counts().denied, failing.counts().raised), (0, 3));
+    assert!(limited.hit("other").await.is_ok() && failing.hit("other").await.is_err());
+}
+
+/// What was bound to one request stayed with others that came after it on the thread, and was never freed.
+#[tokio::test(flavor = "current_thread")]
+async fn d16_a_scope_ends_with_its_future_and_holds_nothing() {
+    let token = std::sync::Arc::new(());
+    let outer = Registry::current();
+    let same = |registry: &Registry| registry.get("scoped").is_none();
+    for end in 0..3 {
+        let registry = registry_at(&ManualClock::new()).await;
+        let held = std::sync::Arc::clone(&token);
+        let rate = move || {
+            let held = std::sync::Arc::clone(&held);
+            async move {
+                drop(held);
+                Rate::per_minute(5)
+            }
+        };
+        registry.create("scoped", Settings::new().rate(rate)).expect("a throttle");
+        let scope = registry.scope(async move {
+            assert!(Registry::current().get("scoped").is_some());
+            match end {
+                0 => {}
+                1 => std::future::pending().await,
+                _ => panic!("a handler panics"),
+            }
+        });
+        drop(registry);
+        let ended = tokio::time::timeout(Duration::from_millis(1), async {
+            let mut scope = Box::pin(scope);
+            std::future::poll_fn(|context| {
+                let poll = || scope.as_mut().poll(context);
+                let polled = std::panic::catch_unwind(std::panic::AssertUnwindSafe(poll));
+                assert!(same(&Registry::current()), "between two polls it is that of all others");
+                polled.unwrap_or(std::task::Poll::Ready(()))
+            })
+            .await;
+        });
+        assert_eq!(ended.await.is_err(), end == 1);
+        assert!(same(&Registry::current()) && same(&outer));
+        assert_eq!(std::sync::Arc::strong_count(&token), 1, "it is freed with its future, {end}");
+    }
 }
