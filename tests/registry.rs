@@ -10,7 +10,7 @@ use axum::http::StatusCode;
 use axum::routing::get as route;
 use common::{Broken, Counted, declared_at, events, registry_at, service, status};
 use throttle::backend::Memory;
-use throttle::{ManualClock, Registry, Settings, Source, registry, sites, throttle};
+use throttle::{ManualClock, Rate, Registry, Settings, Source, registry, sites, throttle};
 use tracing::Level;
 
 const OK: StatusCode = StatusCode::OK;
@@ -290,4 +290,97 @@ async fn a_registry_that_is_gone_keeps_nothing() {
     assert!(throttle.hit("a").await.expect("a decision").is_allowed());
     drop((registry, throttle));
     assert_eq!(Arc::strong_count(&memory), 1);
+}
+
+/// What a `main` that returns an error prints is `Debug`.
+#[tokio::test]
+async fn f24_debug_is_the_report() {
+    let error =
+        registry().ipv6_prefix(200).trusted_proxies(["nonsense"]).build().await.expect_err("two mistakes");
+    assert_eq!(format!("Error: {error:?}"), format!("Error: {error}"));
+    assert!(format!("{error:?}").starts_with("throttle is misconfigured in 2 places:\n  - "), "{error:?}");
+    let boxed: Box<dyn std::error::Error> = error.into();
+    assert!(!format!("{boxed:?}").contains("problems"), "{boxed:?}");
+    let rate = "10/fortnight".parse::<Rate>().expect_err("no unit");
+    assert_eq!(format!("{rate:?}"), rate.to_string());
+    let cause = std::io::Error::other("the cause");
+    let failed = throttle::BackendError::with_source(throttle::ErrorKind::Connection, "no connection", cause);
+    assert_eq!(format!("{failed:?}"), "no connection: the cause");
+    let refused = throttle::Refused::from(failed);
+    assert_eq!(format!("{refused:?}"), "the rate limiter's backend failed: no connection: the cause");
+}
+
+/// A server that is down is no mistake of the configuration.
+#[cfg(feature = "redis")]
+#[tokio::test]
+async fn f24_an_unreachable_server_is_named_once_and_not_called_misconfigured() {
+    let port =
+        std::net::TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a port").port();
+    let address = format!("127.0.0.1:{port}");
+    let redis = throttle::backend::Redis::new(&format!("redis://{address}")).expect("an address");
+    let error = registry().backend("redis", redis).build().await.expect_err("nothing listens there");
+    let report = format!("{error:?}");
+    assert!(report.starts_with("throttle cannot start: the backend \"redis\""), "{report}");
+    assert!(!report.contains("misconfigured"), "{report}");
+    assert_eq!(report.matches(&address).count(), 1, "{report}");
+}
+
+/// A stacked graph of the outcomes is right: each decision is in one of them.
+#[tokio::test]
+async fn f47_outcomes_add_up_to_the_number_of_decisions() {
+    let clock = ManualClock::new();
+    let memory = || Memory::builder().clock(clock.clone()).build();
+    let broken = Broken::default;
+    let registry = declared_at(&clock).backend("other", memory()).backend("down", broken()).build().await;
+    let registry = registry.expect("a registry");
+    let ten = Settings::new().rate("10/min");
+    let kinds = [
+        ("plain", ten.clone()),
+        ("dry", ten.clone().dry_run(true)),
+        ("degrade", ten.clone().degrade(true)),
+        ("unlimited", Settings::new().rate(Rate::UNLIMITED)),
+        ("class", ten.clone().class("premium")),
+        ("concurrent", ten.clone().concurrent(2)),
+        ("allow", ten.clone().backend("down").on_error("allow")),
+        ("throttle", ten.clone().backend("down").on_error("throttle")),
+        ("raise", ten.clone().backend("down").on_error("raise")),
+        ("retry", ten.clone().backend("down").on_error(throttle::retry(1).delay(std::time::Duration::ZERO))),
+        ("fallback", ten.clone().backend("down").on_error(throttle::fallback("other"))),
+    ];
+    for (name, settings) in kinds {
+        let throttle = registry.create(name, settings).expect("a throttle");
+        let mut expected = 0;
+        let counted = |expected: u64, what: &str| {
+            let counts = throttle.counts();
+            assert_eq!(counts.decisions(), expected, "{name}, {what}: {counts:?}");
+        };
+        for _ in 0..15 {
+            let _ = throttle.hit("a").await;
+            expected += 1;
+        }
+        counted(expected, "hits");
+        let _ = throttle.hit(throttle::Hit::new("a").cost(0)).await;
+        let _ = throttle.hit(throttle::Hit::new("a").cost(u64::MAX)).await;
+        expected += 2;
+        counted(expected, "free and too large");
+        // Neither is a decision that anything depends on.
+        let _ = (throttle.check("a").await, throttle.stat("a").await);
+        counted(expected, "questions");
+        for _ in 0..3 {
+            if let Ok(reservation) = throttle.reserve("b").await {
+                let _ = reservation.refund().await;
+            }
+            expected += 1;
+        }
+        counted(expected, "refunds");
+        let held = [throttle.enter("c").await, throttle.enter("c").await, throttle.enter("c").await];
+        expected += 3;
+        counted(expected, "in flight");
+        drop(held);
+        registry.disable(name);
+        let _ = throttle.hit("a").await;
+        registry.enable(name);
+        counted(throttle.counts().decisions(), "disabled");
+        assert!(throttle.counts().decisions() <= expected + 1, "{name}");
+    }
 }

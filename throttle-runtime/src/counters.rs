@@ -9,6 +9,32 @@ use crate::{BackendError, Decision, Source};
 
 /// How often a throttle made each kind of decision since the process began.
 ///
+/// Each decision is counted once as an outcome: the fields from `allowed` to `given_back` add up to
+/// [`decisions`](Self::decisions), and a stacked graph of [`by_outcome`](Self::by_outcome) is right. The other fields say more
+/// about decisions that are counted there already, so they must not be added to them.
+///
+/// | field | is a part of |
+/// |---|---|
+/// | `refunded` | `allowed` |
+/// | `cached` | `denied` and `would_deny` |
+/// | `fallback`, `breaker_open` | `allowed`, `denied`, `would_deny` and `given_back` |
+/// | `retries` | no decisions, but requests to the backend |
+///
+/// ```
+/// use throttle::{Settings, registry};
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let registry = registry().build().await?;
+/// let exports = registry.create("exports", Settings::new().rate("2/hour"))?;
+/// for _ in 0..5 {
+///     exports.hit("alice").await?;
+/// }
+/// let counts = exports.counts();
+/// assert_eq!((counts.allowed, counts.denied, counts.decisions()), (2, 3, 5));
+/// # Ok(())
+/// # }
+/// ```
+///
 /// Counts carry no keys, so they are safe as metrics.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -42,6 +68,28 @@ pub struct Counts {
     pub cached: u64,
     /// Requests that were sent to the backend again.
     pub retries: u64,
+}
+
+impl Counts {
+    /// How many decisions the throttle made: the sum of all outcomes.
+    pub fn decisions(&self) -> u64 {
+        self.by_outcome().iter().map(|(_, count)| count).sum()
+    }
+
+    /// How many decisions had each outcome, by the name of the field. Each decision has one outcome.
+    pub const fn by_outcome(&self) -> [(&'static str, u64); 9] {
+        [
+            ("allowed", self.allowed),
+            ("denied", self.denied),
+            ("would_deny", self.would_deny),
+            ("skipped", self.skipped),
+            ("forbidden", self.forbidden),
+            ("allowed_on_error", self.allowed_on_error),
+            ("throttled_on_error", self.throttled_on_error),
+            ("raised", self.raised),
+            ("given_back", self.given_back),
+        ]
+    }
 }
 
 /// What is counted.

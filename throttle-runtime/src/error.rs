@@ -11,7 +11,9 @@ use crate::error_chain::chain;
 /// business.
 ///
 /// Cheap to clone; the source is kept.
-#[derive(Debug, Clone)]
+///
+/// `Debug` writes the message and all causes, since that is what a `main` that returns an error prints.
+#[derive(Clone)]
 pub struct BackendError {
     inner: Arc<Inner>,
     /// Whether it is certain that nothing was charged. Requests that fail by one error may differ in that.
@@ -149,21 +151,36 @@ impl fmt::Display for BackendError {
     }
 }
 
+impl fmt::Debug for BackendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&chain(self))
+    }
+}
+
 impl Error for BackendError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.inner.source.as_ref().map(|source| &**source as &(dyn Error + 'static))
     }
 }
 
-/// A configuration that cannot work: every problem that was found, each with where it stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Why a registry or a throttle cannot be made: every problem that was found, each with where it stands.
+///
+/// `Debug` writes the same report as `Display`, since that is what a `main` that returns an error prints.
+#[derive(Clone, PartialEq, Eq)]
 pub struct ConfigError {
     problems: Vec<String>,
+    /// Whether the configuration may be right: backends cannot be initialised.
+    is_outage: bool,
 }
 
 impl ConfigError {
     pub(crate) const fn new(problems: Vec<String>) -> Self {
-        Self { problems }
+        Self { problems, is_outage: false }
+    }
+
+    /// Backends that cannot be initialised, as they are unreachable for example.
+    pub(crate) const fn outage(problems: Vec<String>) -> Self {
+        Self { problems, is_outage: true }
     }
 
     pub(crate) fn one(problem: impl Into<String>) -> Self {
@@ -179,12 +196,23 @@ impl ConfigError {
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.problems.as_slice() {
+            [problem] if self.is_outage => write!(f, "throttle cannot start: {problem}"),
             [problem] => write!(f, "throttle is misconfigured: {problem}"),
             problems => {
-                write!(f, "throttle is misconfigured in {} places:", problems.len())?;
+                if self.is_outage {
+                    f.write_str("throttle cannot start:")?;
+                } else {
+                    write!(f, "throttle is misconfigured in {} places:", problems.len())?;
+                }
                 problems.iter().try_for_each(|problem| write!(f, "\n  - {problem}"))
             }
         }
+    }
+}
+
+impl fmt::Debug for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

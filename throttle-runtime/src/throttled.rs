@@ -8,6 +8,7 @@ use std::time::Duration;
 use http::request::Parts;
 use http::{HeaderMap, StatusCode};
 
+use crate::error_chain::chain;
 use crate::http::fields::Report;
 #[cfg(feature = "axum")]
 use crate::plug::{Ask, role};
@@ -369,7 +370,9 @@ impl std::error::Error for Throttled {}
 ///     }
 /// }
 /// ```
-#[derive(Debug, Clone, thiserror::Error)]
+///
+/// `Debug` writes the message and all causes, since that is what a `main` that returns an error prints.
+#[derive(Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refused {
     /// A limit was reached, or the policy for a failed backend throttled the call.
@@ -381,4 +384,10 @@ pub enum Refused {
     /// The throttle is misconfigured.
     #[error(transparent)]
     Misconfigured(#[from] crate::ConfigError),
+}
+
+impl fmt::Debug for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&chain(self))
+    }
 }

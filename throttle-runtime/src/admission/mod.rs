@@ -64,12 +64,6 @@ impl Decided {
     pub(crate) const fn by_nobody(source: Source) -> Self {
         Self { decision: Decision::passed(source), charged: None }
     }
-
-    /// Whether the request has something that it could give back.
-    fn took(&self) -> bool {
-        self.charged.is_some()
-            || (self.decision.source() == Source::Concurrency && self.decision.is_allowed())
-    }
 }
 
 /// What was taken.
@@ -255,7 +249,9 @@ impl<'a> Admission<'a> {
     /// Counts what was charged: as allowed, or as this if it was given back.
     fn count_charges(&self, event: Event) {
         for (ticket, decided) in self.decided() {
-            if decided.took() {
+            // All others are counted since they were decided. Of throttles that are charged all or nothing, those whose
+            // limits the request fits have taken nothing if it does not fit another's.
+            if matches!(Event::of(Ok(&decided.decision)), Event::Allowed) {
                 ticket.throttle.count(if ticket.dry { Event::Allowed } else { event });
             }
         }

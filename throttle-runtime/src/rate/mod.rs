@@ -199,7 +199,9 @@ impl FromStr for Rate {
 }
 
 /// Why a text or a pair of numbers is not a [`Rate`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+///
+/// `Debug` writes the message, since that is what a `main` that returns an error prints.
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 #[error("{}", self.message())]
 pub enum RateError {
@@ -229,4 +231,10 @@ pub enum RateError {
     Trailing,
     /// More than [`Rates::MAX`] limits.
     TooMany,
+}
+
+impl fmt::Debug for RateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.message())
+    }
 }

@@ -215,7 +215,7 @@ impl Registry {
         }
         // What came up nobody else would close.
         let _ = self.close().await;
-        Err(ConfigError::new(problems))
+        Err(ConfigError::outage(problems))
     }
 }
 
