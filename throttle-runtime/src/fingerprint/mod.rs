@@ -21,7 +21,7 @@ static SECRET: LazyLock<Secret> = LazyLock::new(Secret::random);
 /// What keeps the states of throttles apart: scope, strategy and periods, as a keyed hash.
 ///
 /// It is settled once for a throttle whose rate is constant, so that a request hashes its key only.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Domain(u128);
 
 impl Domain {
@@ -37,12 +37,6 @@ impl Domain {
             hasher.write_u64(rate.period_micros());
         }
         Self(hasher.finish128().as_u128())
-    }
-
-    /// A short name of the domain, by which what was forgotten of it is kept.
-    #[expect(clippy::cast_possible_truncation, reason = "that many bits are asked for")]
-    pub(crate) const fn tag(self) -> u16 {
-        self.0 as u16
     }
 }
 

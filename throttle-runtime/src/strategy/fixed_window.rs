@@ -3,7 +3,7 @@
 use super::plan::{Outcome, Plan, Words};
 #[cfg(feature = "redis")]
 use super::script::{Lua, Script};
-use super::{Arrival, State, Step, Strategy};
+use super::{Arrival, State, Step, Strategy, Summary, Usage, summary};
 use crate::{Quota, Rate};
 
 /// The limit in every window, where windows are aligned to the clock: `100/min` is 100 from each full
@@ -51,6 +51,14 @@ impl Strategy for FixedWindow {
 
     fn refund(&self, state: &State, arrival: &Arrival, elapsed: u64) -> State {
         refund(state, arrival, elapsed)
+    }
+
+    fn summary(&self) -> Summary {
+        Summary::Window
+    }
+
+    fn inherit(&self, usages: &[Usage], arrival: &Arrival) -> State {
+        summary::window(self, usages, arrival)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Arrival, Plan, State, Step, Strategy, backlog};
+use super::{Arrival, Plan, State, Step, Strategy, Summary, Usage, backlog, summary};
 use crate::Rate;
 
 /// The generic cell rate algorithm: units are admitted an even interval apart, `10/s` is one each 100 ms,
@@ -105,5 +105,13 @@ impl Strategy for Gcra {
 
     fn refund(&self, state: &State, arrival: &Arrival, elapsed: u64) -> State {
         backlog::refund(state, arrival, elapsed)
+    }
+
+    fn summary(&self) -> Summary {
+        Summary::Backlog
+    }
+
+    fn inherit(&self, usages: &[Usage], arrival: &Arrival) -> State {
+        summary::backlog(self, usages, arrival)
     }
 }

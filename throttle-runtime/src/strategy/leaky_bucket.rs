@@ -1,6 +1,6 @@
 //! A bucket that requests fill and time drains.
 
-use super::{Arrival, Plan, State, Step, Strategy, backlog};
+use super::{Arrival, Plan, State, Step, Strategy, Summary, Usage, backlog, summary};
 use crate::Rate;
 
 /// A bucket of the size of the limit that requests fill and that leaks evenly: `10/s` leaks one each 100 ms.
@@ -45,5 +45,13 @@ impl Strategy for LeakyBucket {
 
     fn refund(&self, state: &State, arrival: &Arrival, elapsed: u64) -> State {
         backlog::refund(state, arrival, elapsed)
+    }
+
+    fn summary(&self) -> Summary {
+        Summary::Backlog
+    }
+
+    fn inherit(&self, usages: &[Usage], arrival: &Arrival) -> State {
+        summary::backlog(self, usages, arrival)
     }
 }

@@ -1,6 +1,6 @@
 //! A bucket that requests leave one by one, each as a whole.
 
-use super::{Arrival, State, Step, Strategy, backlog};
+use super::{Arrival, State, Step, Strategy, Summary, Usage, backlog, summary};
 use crate::{Quota, Rate};
 
 /// A queue of requests that is worked off at the rate, first in, first out; a request makes room only when all
@@ -210,5 +210,13 @@ impl Strategy for LeakyBucketQueue {
         let entry: &[[u64; 2]] = if rest > 0 { &[[since, rest]] } else { &[] };
         let others: Vec<[u64; 2]> = [before, entry, after].concat();
         Queue { others: &others, ..queue }.store(arrival, queue.ticks - refunded, None, 0)
+    }
+
+    fn summary(&self) -> Summary {
+        Summary::Backlog
+    }
+
+    fn inherit(&self, usages: &[Usage], arrival: &Arrival) -> State {
+        summary::backlog(self, usages, arrival)
     }
 }

@@ -40,6 +40,7 @@ mod script;
 mod sliding_window_counter;
 mod sliding_window_log;
 mod state;
+mod summary;
 mod tiered_rate;
 #[cfg(feature = "time-zones")]
 mod time_of_day;
@@ -76,6 +77,9 @@ pub use script::Script;
 pub use sliding_window_counter::SlidingWindowCounter;
 pub use sliding_window_log::SlidingWindowLog;
 pub use state::State;
+pub(crate) use summary::Usages;
+#[doc(hidden)]
+pub use summary::{Lane, Summary, Usage};
 pub use tiered_rate::TieredRate;
 #[cfg(feature = "time-zones")]
 pub use time_of_day::TimeOfDay;
@@ -237,6 +241,21 @@ pub trait Strategy: Debug + Send + Sync + 'static {
     fn script(&self, arrival: &Arrival) -> Option<Script> {
         let _ = arrival;
         None
+    }
+
+    /// How the memory backend summarises states that it evicts. The default is safe for every strategy: the identity of
+    /// an evicted state is denied until the state ends.
+    #[doc(hidden)]
+    fn summary(&self) -> Summary {
+        Summary::Opaque
+    }
+
+    /// A state that admits nothing that the states would not, of whose [summaries](Self::summary) these are the greatest
+    /// numbers.
+    #[doc(hidden)]
+    fn inherit(&self, usages: &[Usage], arrival: &Arrival) -> State {
+        let _ = (usages, arrival);
+        State::EMPTY
     }
 
     /// The state after an admitted request, charged `elapsed` microseconds before `arrival.now`, is undone:

@@ -5,7 +5,7 @@ use std::fmt;
 #[cfg(feature = "redis")]
 use super::sliding_window_log::grain;
 use super::sliding_window_log::{self, counts, entry_time};
-use super::{Arrival, Class, State, Step, Strategy};
+use super::{Arrival, Class, State, Step, Strategy, Summary, Usage, summary};
 
 /// A sliding window that four priorities share: a request has the limit less what its own and higher
 /// priorities have used, so the lower ones are the first to be denied.
@@ -166,6 +166,15 @@ impl Strategy for PriorityQueue {
             *cost = cost.saturating_sub(arrival.cost);
         }
         State::new(state.until(), state.word()).with_list(words)
+    }
+
+    fn summary(&self) -> Summary {
+        Summary::Priorities
+    }
+
+    fn inherit(&self, usages: &[Usage], arrival: &Arrival) -> State {
+        let priority = |lane: u8| Priority::ALL.get(usize::from(lane)).copied().unwrap_or(Priority::Critical);
+        summary::log(usages, arrival.rate.period_micros(), |at, lane| word(at, priority(lane)))
     }
 }
 

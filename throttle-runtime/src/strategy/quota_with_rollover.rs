@@ -1,7 +1,7 @@
 //! Windows aligned to the clock, into which unused units of the one before carry over.
 
 use super::two_windows::{self, Window};
-use super::{Arrival, State, Step, Strategy};
+use super::{Arrival, State, Step, Strategy, Summary, Usage};
 use crate::Quota;
 
 /// The limit in every window aligned to the clock, and a share of what was left unused in the window before:
@@ -155,6 +155,21 @@ impl Strategy for QuotaWithRollover {
                 two_windows::store(state.until().saturating_sub(period), self.used_for(carried, limit), 0)
             }
             (used, _) => two_windows::store(state.until(), used, carried),
+        }
+    }
+
+    fn summary(&self) -> Summary {
+        Summary::Rollover
+    }
+
+    /// Nothing carries over into a window that was used, nor out of the window before it.
+    fn inherit(&self, usages: &[Usage], arrival: &Arrival) -> State {
+        let is_current =
+            |until| matches!(two_windows::locate(&State::new(until, 0), arrival), Window::Current(_));
+        let current = || usages.iter().filter(|usage| is_current(usage.until));
+        match (current().map(|usage| usage.until).max(), current().map(|usage| usage.units).max()) {
+            (Some(until), Some(units)) => two_windows::store(until, units, 0),
+            _ => State::EMPTY,
         }
     }
 }

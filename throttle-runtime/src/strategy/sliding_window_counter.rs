@@ -1,7 +1,7 @@
 //! A sliding window that is estimated from two fixed ones.
 
 use super::two_windows::{self, Window};
-use super::{Arrival, State, Step, Strategy};
+use super::{Arrival, State, Step, Strategy, Summary, Usage};
 use crate::Quota;
 
 /// A sliding window that is estimated from two aligned ones: of the window before counts the share that the
@@ -134,5 +134,20 @@ impl Strategy for SlidingWindowCounter {
         } else {
             state.clone()
         }
+    }
+
+    fn summary(&self) -> Summary {
+        Summary::TwoWindows
+    }
+
+    fn inherit(&self, usages: &[Usage], arrival: &Arrival) -> State {
+        let counts = |until| !matches!(two_windows::locate(&State::new(until, 0), arrival), Window::None(_));
+        let counting = || usages.iter().filter(|usage| counts(usage.until));
+        let Some(until) = counting().map(|usage| usage.until).max() else { return State::EMPTY };
+        // Usage that ends earlier is that of the window before, or of a still earlier one if the clock has stepped back.
+        let before = counting().filter(|usage| usage.until < until);
+        let previous = before.fold(0, |units: u64, usage| units.saturating_add(usage.units));
+        let current = counting().filter(|usage| usage.until == until).map(|usage| usage.units).max();
+        two_windows::store(until, current.unwrap_or(0), previous)
     }
 }

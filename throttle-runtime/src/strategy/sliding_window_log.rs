@@ -1,6 +1,6 @@
 //! A sliding window that remembers every request.
 
-use super::{Arrival, State, Step, Strategy};
+use super::{Arrival, State, Step, Strategy, Summary, Usage, summary};
 use crate::{Quota, Rate};
 
 /// A sliding window that remembers every admitted request: exact over every period, whenever it begins.
@@ -129,6 +129,14 @@ impl Strategy for SlidingWindowLog {
             *cost = cost.saturating_sub(arrival.cost);
         }
         State::new(state.until(), state.word()).with_list(words)
+    }
+
+    fn summary(&self) -> Summary {
+        Summary::Log
+    }
+
+    fn inherit(&self, usages: &[Usage], arrival: &Arrival) -> State {
+        summary::log(usages, arrival.rate.period_micros(), |at, _| at)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Arrival, Class, State, Step, Strategy, Times, fixed_window};
+use super::{Arrival, Class, State, Step, Strategy, Summary, Times, Usage, fixed_window, summary};
 
 /// A [`FixedWindow`](super::FixedWindow) in which each tier of callers has a multiple of the limit: of
 /// `10/min` a free user has 10, a premium user 50 and an enterprise 100.
@@ -125,6 +125,14 @@ impl Strategy for TieredRate {
 
     fn refund(&self, state: &State, arrival: &Arrival, elapsed: u64) -> State {
         fixed_window::refund(state, arrival, elapsed)
+    }
+
+    fn summary(&self) -> Summary {
+        Summary::Window
+    }
+
+    fn inherit(&self, usages: &[Usage], arrival: &Arrival) -> State {
+        summary::window(self, usages, arrival)
     }
 }
 

@@ -1,6 +1,6 @@
 //! A bucket of tokens that refills at the rate.
 
-use super::{Arrival, Plan, State, Step, Strategy, backlog};
+use super::{Arrival, Plan, State, Step, Strategy, Summary, Usage, backlog, summary};
 use crate::Rate;
 
 /// A bucket of tokens that starts full and refills evenly: `100/min` refills one token each 600 ms.
@@ -71,5 +71,13 @@ impl Strategy for TokenBucket {
 
     fn refund(&self, state: &State, arrival: &Arrival, elapsed: u64) -> State {
         backlog::refund(state, arrival, elapsed)
+    }
+
+    fn summary(&self) -> Summary {
+        Summary::Backlog
+    }
+
+    fn inherit(&self, usages: &[Usage], arrival: &Arrival) -> State {
+        summary::backlog(self, usages, arrival)
     }
 }

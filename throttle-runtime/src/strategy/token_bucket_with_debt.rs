@@ -1,6 +1,6 @@
 //! A bucket of tokens that may be overdrawn.
 
-use super::{Arrival, Plan, State, Step, Strategy, TokenBucket, backlog};
+use super::{Arrival, Plan, State, Step, Strategy, Summary, TokenBucket, Usage, backlog, summary};
 use crate::Rate;
 
 /// A [`TokenBucket`] that may be overdrawn by a debt, which the refill pays back first.
@@ -79,5 +79,13 @@ impl Strategy for TokenBucketWithDebt {
 
     fn refund(&self, state: &State, arrival: &Arrival, elapsed: u64) -> State {
         backlog::refund(state, arrival, elapsed)
+    }
+
+    fn summary(&self) -> Summary {
+        Summary::Backlog
+    }
+
+    fn inherit(&self, usages: &[Usage], arrival: &Arrival) -> State {
+        summary::backlog(self, usages, arrival)
     }
 }

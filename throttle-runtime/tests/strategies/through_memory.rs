@@ -2,11 +2,12 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use throttle_runtime::backend::Memory;
+use proptest::prelude::{ProptestConfig, prop_assert, proptest};
+use throttle_runtime::backend::{Backend, Charge, Memory, Mode};
 use throttle_runtime::strategy::{Arrival, State, Step, Strategy, TieredRate};
-use throttle_runtime::{Hit, ManualClock, Registry, Settings, Throttle, registry};
+use throttle_runtime::{Hit, Key, ManualClock, Quota, Rate, Registry, Settings, Throttle, registry};
 
-use crate::common::each;
+use crate::common::{Request, START, each, rate, schedule, strategy};
 
 /// Settings take a strategy, not a box of one.
 #[derive(Debug)]
@@ -111,5 +112,66 @@ async fn b090_a_tier_marker_in_a_key_changes_nothing() {
             admitted += u32::from(is_allowed(&throttle, key).await);
         }
         assert_eq!(admitted, 10, "{key}");
+    }
+}
+
+/// The requests of a schedule come from one client, between whose requests others come that have it evicted.
+fn evicted(strategy: &dyn Strategy, rate: Rate, schedule: &[Request], others: u32) -> Result<(), String> {
+    let clock = ManualClock::new();
+    clock.set(START);
+    let memory = |max_keys| Memory::builder().max_keys(max_keys).clock(clock.clone()).build();
+    let (small, large) = (memory(64), memory(1_000_000));
+    let (rates, mut now) = ([rate], START);
+    let fits = |memory: &Memory, key: u32, request: &Request| {
+        let key = Key::from(key);
+        let mut charge = Charge::new("t", &key, strategy, &rates, request.cost);
+        (charge.class, charge.load) = (request.class, request.load);
+        let verdict = memory.decide(&[charge], Mode::Take).ready().expect("at once").expect("a verdict");
+        verdict.quotas.iter().all(Quota::fits)
+    };
+    for (number, request) in (0..).zip(schedule) {
+        now = now.saturating_add_signed(request.gap);
+        clock.set(now);
+        if fits(&small, 0, request) && !fits(&large, 0, request) {
+            return Err(format!("{request:?}, number {number}"));
+        }
+        for other in 0..others {
+            let other = 1 + (number * others + other) % 500;
+            if fits(&small, other, request) && !fits(&large, other, request) {
+                return Err(format!("{request:?}, number {number} of {other}"));
+            }
+        }
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(150))]
+
+    /// A client that comes back after its eviction is admitted nothing that its state would not have admitted.
+    #[test]
+    fn f01_no_strategy_admits_more_to_clients_that_were_evicted(
+        (strategy, rate, schedule, others) in (strategy(), rate(), schedule(), 5..40_u32),
+    ) {
+        let wrong = evicted(&*strategy, rate, &schedule, others);
+        prop_assert!(wrong.is_ok(), "{:?} {}: {:?}", strategy, rate, wrong);
+    }
+}
+
+/// The clock steps back, by less and by more than a period, so that no state ends.
+#[test]
+fn f01_no_strategy_admits_more_to_evicted_clients_when_the_clock_steps_back() {
+    for strategy in each() {
+        for back in [1, 900_000, 14_000_000, 59_000_000, 61_000_000, 130_000_000, 5_000_000_000] {
+            let (rate, mut now) = (Rate::per_minute(100), START);
+            let mut schedule = Vec::new();
+            for to in [START, START - back / 3, START - back / 2, START - back] {
+                schedule.push(Request::new(to.cast_signed() - now.cast_signed(), 70));
+                schedule.extend([Request::new(0, 30), Request::new(0, 7)]);
+                now = to;
+            }
+            let wrong = evicted(&*strategy, rate, &schedule, 300);
+            assert!(wrong.is_ok(), "{strategy:?} {back}: {wrong:?}");
+        }
     }
 }

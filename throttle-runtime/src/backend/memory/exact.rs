@@ -5,16 +5,20 @@ use std::ptr;
 use smallvec::SmallVec;
 
 use super::Engine;
+use super::evicted::{Begin, Limit};
 use super::page::{Locked, Page};
 use super::table::{Id, Moved};
-use crate::Quotas;
 use crate::backend::{Charge, Mode, Verdict};
 use crate::strategy::State;
+use crate::strategy::{Arrival, Lane, Step, Usage};
+use crate::{Quota, Quotas};
 
 /// What a charge makes of one limit, if all are admitted.
 struct Change {
     id: Id,
     state: State,
+    /// Which charge it belongs to, and which of its limits.
+    of: (usize, usize),
 }
 
 type Changes = SmallVec<[Change; 8]>;
@@ -28,12 +32,12 @@ impl Engine {
             let now = self.time.now();
             let mut quotas = Quotas::new();
             let mut changes = Changes::new();
-            for (charge, id) in charges.iter().zip(&ids) {
-                self.step_all(&pages, (charge, *id), charge.cost, now, &mut changes, &mut quotas);
+            for (number, (charge, id)) in charges.iter().zip(&ids).enumerate() {
+                self.step_all(&pages, (number, charge, *id), charge.cost, now, &mut changes, &mut quotas);
             }
             if !quotas.fit() {
                 quotas.uncharge(|| self.uncharged(&pages, charges, &ids, now));
-            } else if mode == Mode::Take && self.store(&pages, changes, now).is_err() {
+            } else if mode == Mode::Take && self.store(&pages, charges, changes, now).is_err() {
                 continue;
             }
             return Verdict::new(quotas, now);
@@ -48,20 +52,18 @@ impl Engine {
             let page = page_of(&pages, id);
             for (index, &rate) in charge.rates.iter().enumerate().filter(|(_, rate)| !rate.is_unlimited()) {
                 let id = id.of_limit(index);
-                if page.get(id.bits).is_some() {
+                // An evicted identity that has not come back is refunded nothing: its usage is no longer known by itself.
+                if let Some(state) = self.table.get(page, id, now) {
                     let arrival = charge.arrival(rate, charge.cost, now);
-                    let state = self.table.get(page, id, now);
                     let state = charge.strategy.refund(&state, &arrival, now.saturating_sub(at));
-                    self.table.set(page, id, state);
+                    self.table.set(page, id, state, || self.class(charge, index));
                 }
             }
         }
     }
 
     pub(super) fn identify(&self, charges: &[Charge<'_>]) -> SmallVec<[Id; 4]> {
-        let id =
-            |charge: &Charge<'_>| Id::new(self.secret.fingerprint(charge.domain, charge.key), charge.domain);
-        charges.iter().map(id).collect()
+        charges.iter().map(|charge| Id::new(self.secret.fingerprint(charge.domain, charge.key))).collect()
     }
 
     /// Locks every page that the identities live in, in one order for everybody.
@@ -72,7 +74,7 @@ impl Engine {
             pages.dedup_by_key(|page| ptr::from_ref(*page));
             let locked: Pages<'_> = pages.into_iter().map(Page::lock).collect();
             // A page may have been split between the look and the lock.
-            if ids.iter().all(|id| locked.iter().any(|page| page.covers(id.bits))) {
+            if ids.iter().all(|id| locked.iter().any(|page| page.covers(id.0))) {
                 return locked;
             }
         }
@@ -81,7 +83,7 @@ impl Engine {
     fn step_all(
         &self,
         pages: &[Locked<'_>],
-        (charge, id): (&Charge<'_>, Id),
+        (number, charge, id): (usize, &Charge<'_>, Id),
         cost: u64,
         now: u64,
         changes: &mut Changes,
@@ -89,47 +91,92 @@ impl Engine {
     ) {
         for (index, &rate) in charge.rates.iter().enumerate() {
             if rate.is_unlimited() {
-                quotas.push(crate::Quota::allowed(rate, u64::MAX));
+                quotas.push(Quota::allowed(rate, u64::MAX));
                 continue;
             }
             let id = id.of_limit(index);
             // A second charge of the same identity builds on what the first one leaves.
             let pending = changes.iter().rev().find(|change| change.id == id);
+            let arrival = charge.arrival(rate, cost, now);
             let state = match pending {
-                Some(change) => change.state.clone(),
-                None => self.table.get(page_of(pages, id), id, now),
+                Some(change) => Ok(change.state.clone()),
+                None => self.begin(page_of(pages, id), (charge, index), id, &arrival),
             };
-            let step = charge.strategy.step(&state, &charge.arrival(rate, cost, now));
-            quotas.push(step.quota);
-            changes.push(Change { id, state: step.state });
+            match state {
+                Ok(state) => {
+                    let Step { quota, state } = charge.strategy.step(&state, &arrival);
+                    quotas.push(quota);
+                    changes.push(Change { id, state, of: (number, index) });
+                }
+                Err(until) => quotas.push(spent(&arrival, until)),
+            }
         }
+    }
+
+    /// The state that a limit of an identity begins with, or until when it has nothing left.
+    fn begin(
+        &self,
+        page: &Locked<'_>,
+        (charge, index): (&Charge<'_>, usize),
+        id: Id,
+        arrival: &Arrival,
+    ) -> Result<State, u64> {
+        if let Some(state) = self.table.get(page, id, arrival.now) {
+            return Ok(state);
+        }
+        if self.table.evicted.is_empty() {
+            return Ok(State::EMPTY);
+        }
+        match self.table.evicted.get(self.class(charge, index), id.0, arrival.now) {
+            Begin::State(state) => Ok(state),
+            Begin::Usage(usages) => {
+                let spent = |usage: &Usage| (usage.lane == Lane::Spent).then_some(usage.until);
+                match usages.iter().filter_map(spent).max() {
+                    Some(until) => Err(until),
+                    None if usages.is_empty() => Ok(State::EMPTY),
+                    None => Ok(charge.strategy.inherit(&usages, arrival)),
+                }
+            }
+        }
+    }
+
+    /// The number of a limit.
+    pub(super) fn class(&self, charge: &Charge<'_>, index: usize) -> u16 {
+        let limit = Limit { domain: charge.domain, index, summary: charge.strategy.summary() };
+        self.table.evicted.class(limit, charge.rates[index])
     }
 
     /// What is left of all limits.
     fn uncharged(&self, pages: &[Locked<'_>], charges: &[Charge<'_>], ids: &[Id], now: u64) -> Quotas {
         let mut uncharged = Quotas::new();
         for (charge, id) in charges.iter().zip(ids) {
-            self.step_all(pages, (charge, *id), 0, now, &mut Changes::new(), &mut uncharged);
+            self.step_all(pages, (0, charge, *id), 0, now, &mut Changes::new(), &mut uncharged);
         }
         uncharged
     }
 
     /// Stores all changes, or none if a page has to be looked up again.
-    fn store(&self, pages: &[Locked<'_>], changes: Changes, now: u64) -> Result<(), Moved> {
+    fn store(
+        &self,
+        pages: &[Locked<'_>],
+        charges: &[Charge<'_>],
+        changes: Changes,
+        now: u64,
+    ) -> Result<(), Moved> {
         let newcomer = |page: &Locked<'_>, change: &Change| {
-            page.covers(change.id.bits) && change.state.until() > now && page.get(change.id.bits).is_none()
+            page.covers(change.id.0) && change.state.until() > now && page.get(change.id.0).is_none()
         };
         for page in pages {
             let newcomers = changes.iter().filter(|change| newcomer(page, change)).count();
             if newcomers > 0 {
-                let keeps = |bits| changes.iter().any(|change| change.id.bits == bits);
+                let keeps = |bits| changes.iter().any(|change| change.id.0 == bits);
                 self.table.make_room(page, newcomers, now, &keeps)?;
             }
         }
-        for Change { id, state } in changes {
+        for Change { id, state, of: (number, index) } in changes {
             let page = page_of(pages, id);
-            if state.until() > now || page.get(id.bits).is_some() {
-                self.table.set(page, id, state);
+            if state.until() > now || page.get(id.0).is_some() {
+                self.table.set(page, id, state, || self.class(&charges[number], index));
             }
         }
         Ok(())
@@ -137,7 +184,17 @@ impl Engine {
 }
 
 pub(super) fn page_of<'p, 'a>(pages: &'p [Locked<'a>], id: Id) -> &'p Locked<'a> {
-    let page = pages.iter().find(|page| page.covers(id.bits));
+    let page = pages.iter().find(|page| page.covers(id.0));
     // The pages of all identities are locked; the fallback is never taken.
     page.unwrap_or(&pages[0])
+}
+
+/// The quota of a limit that has nothing left until some time.
+const fn spent(arrival: &Arrival, until: u64) -> Quota {
+    let wait = until.saturating_sub(arrival.now);
+    let quota = match arrival.cost {
+        0 => Quota::allowed(arrival.rate, 0),
+        _ => Quota::denied(arrival.rate, 0, wait),
+    };
+    quota.with_times(wait, wait)
 }

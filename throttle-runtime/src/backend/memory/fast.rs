@@ -5,8 +5,9 @@ use std::hint;
 use std::sync::Arc;
 
 use super::Engine;
+use super::evicted::Limit;
 use super::page::{Entry, Page, Seen};
-use super::table::Id;
+use super::table::{Id, Tag};
 use super::time;
 use crate::backend::{Backend, Mode};
 use crate::fingerprint::Domain;
@@ -19,6 +20,7 @@ use crate::{Quota, Rate};
 pub(crate) struct Short {
     engine: Arc<Engine>,
     domain: Domain,
+    class: Tag,
     rate: Rate,
     plan: Plan,
     /// Whether the coarse time is good enough for waits that are not near their end.
@@ -62,7 +64,9 @@ impl Short {
         let furthest = plan.horizon(rate).checked_sub(time::MARGIN + 1);
         let coarse = engine.time.is_coarse(rate.period_micros()) && furthest.is_some();
         let (near, furthest) = (plan.wait(time::MARGIN, rate), furthest.unwrap_or_default());
-        Some(Self { engine, domain, rate, plan, coarse, near, furthest })
+        let limit = Limit { domain, index: 0, summary: strategy.summary() };
+        let class = Tag::new(engine.table.evicted.class(limit, rate));
+        Some(Self { engine, domain, class, rate, plan, coarse, near, furthest })
     }
 
     /// Decides, if nobody and nothing is in the way.
@@ -93,7 +97,7 @@ impl Short {
     #[inline(always)]
     fn find(&self, key: Parts<'_>) -> (&Page, Id) {
         let engine = &*self.engine;
-        let id = Id::new(engine.secret.fingerprint_of(self.domain, key), self.domain);
+        let id = Id::new(engine.secret.fingerprint_of(self.domain, key));
         (engine.table.page(id), id)
     }
 
@@ -101,7 +105,7 @@ impl Short {
     #[inline(always)]
     fn step(&self, page: &Page, id: Id, (cost, mode): (u64, Mode), coarse: bool) -> Result<Quota, Miss> {
         let engine = &*self.engine;
-        let seen = match page.read(id.bits) {
+        let seen = match page.read(id.0) {
             Seen::Entry(seen) => seen,
             Seen::Nothing => return Err(Miss::Newcomer),
             Seen::Writer => return Err(step_aside(FOR_A_WRITER)),
@@ -116,7 +120,7 @@ impl Short {
         }
         let step = self.plan.step(Words { until, word, rate: self.rate, cost, now }).ok_or(Miss::Long)?;
         if step.quota.fits() && mode == Mode::Take {
-            let (head, word) = engine.table.encode(id, step.until, step.word).ok_or(Miss::Long)?;
+            let (head, word) = engine.table.encode(self.class, step.until, step.word).ok_or(Miss::Long)?;
             if !page.replace(&seen, head, word) {
                 return Err(step_aside(AFTER_A_RACE));
             }
@@ -137,8 +141,8 @@ impl Short {
         // Under the lock: until then it may have come, used all it had, and have been reclaimed.
         let now = engine.time.now();
         let step = self.plan.step(Words { until: 0, word: 0, rate, cost, now })?;
-        let (head, word) = engine.table.encode(id, step.until, step.word)?;
-        let entry = Entry { id: id.bits, head, word };
+        let (head, word) = engine.table.encode(self.class, step.until, step.word)?;
+        let entry = Entry { id: id.0, head, word };
         (step.quota.fits() && engine.table.add(&page, entry, now)).then_some(step.quota)
     }
 }

@@ -15,27 +15,40 @@ impl Engine {
             let (limits, id) = (0..charge.rates.len(), *id);
             limits.map(move |index| id.of_limit(index))
         };
-        let limits: Vec<Id> = charges.iter().zip(&ids).flat_map(limits).collect();
+        let all: Vec<Id> = charges.iter().zip(&ids).flat_map(limits).collect();
         loop {
             let pages = self.lock_all(&ids);
-            // A full page is split: it has to be looked up again. What is forgotten by then stays so.
-            if limits.iter().all(|id| self.forget(page_of(&pages, *id), *id, &limits).is_ok()) {
+            let mut limits = charges.iter().zip(&ids).flat_map(|(charge, id)| {
+                (0..charge.rates.len()).map(move |index| (charge, index, id.of_limit(index)))
+            });
+            // A full page is split, and has to be looked up again. What was forgotten before that stays forgotten.
+            if limits.all(|(charge, index, id)| {
+                self.forget(page_of(&pages, id), (charge, index), id, &all).is_ok()
+            }) {
                 return;
             }
         }
     }
 
-    /// A state that is taken out would make a newcomer of its identity, and those inherit from the evicted: so an
-    /// empty one is put in its place.
-    fn forget(&self, page: &Locked<'_>, id: Id, limits: &[Id]) -> Result<(), Moved> {
+    fn forget(
+        &self,
+        page: &Locked<'_>,
+        (charge, index): (&Charge<'_>, usize),
+        id: Id,
+        all: &[Id],
+    ) -> Result<(), Moved> {
         let now = self.time.now();
-        if page.get(id.bits).is_none() {
-            if self.table.get(page, id, now) == State::EMPTY {
-                return Ok(());
-            }
-            self.table.make_room(page, 1, now, &|bits| limits.iter().any(|id| id.bits == bits))?;
+        let class = || self.class(charge, index);
+        let (is_known, evicted) = (page.get(id.0).is_some(), &self.table.evicted);
+        let inherits = !evicted.is_empty() && !evicted.forget(class(), id.0, now);
+        // Where there is no exception left, an empty state keeps the identity from what sketches contain for it, until
+        // the state is evicted.
+        if inherits && !is_known {
+            self.table.make_room(page, 1, now, &|bits| all.iter().any(|id| id.0 == bits))?;
         }
-        self.table.set(page, id, State::EMPTY);
+        if inherits || is_known {
+            self.table.set(page, id, State::EMPTY, class);
+        }
         Ok(())
     }
 }

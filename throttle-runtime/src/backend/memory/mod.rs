@@ -1,14 +1,17 @@
 //! In this process: exact, and without anything to set up.
 
+mod class;
 mod directory;
+mod evicted;
 mod exact;
 mod fast;
 mod forget;
-mod forgotten;
 mod in_flight;
 mod index;
 mod page;
 mod segment;
+mod sketch;
+mod slice;
 mod spilled;
 mod table;
 #[cfg(test)]
@@ -37,16 +40,44 @@ use crate::fingerprint::Secret;
 ///   completely full. States with lists take what their lists take beside that.
 /// - Decisions on one limit of a known identity take no lock. Others lock the pages of their identities.
 /// - Expired states are reclaimed where room is needed, as part of normal work; there is no background task.
-/// - At most [`max_keys`](MemoryBuilder::max_keys) states are kept. When a new one finds no room, the least of
-///   its page makes room: the one that would have expired first, and of several the one that has used least.
-///   Nobody can use that to be forgotten: what the greatest forgotten state of a throttle had used counts as
-///   used for all newcomers of that throttle, until it would have expired. Such evictions are
-///   [counted](Memory::evictions).
+/// - At most [`max_keys`](MemoryBuilder::max_keys) states are kept. When a new state finds no room, another state is
+///   [evicted](#eviction). Evictions are [counted](Memory::evictions).
 /// - Who is in flight is known beside the states, for as long as they are: it neither expires nor makes room, and a
 ///   reset does not forget it.
 /// - Where a period is long, the time is that of the kernel's last tick, 1 to 10 milliseconds late: a denial
 ///   may last that much longer than it must, but whoever has waited is admitted, since in the last second of a
 ///   wait the exact time is asked. Which periods are long is said at [`MemoryBuilder::clock`].
+///
+/// # Eviction
+///
+/// A state that has used little of its limit is evicted before one that has used much. Its usage is kept in sketches:
+/// compact maps from identities to numbers, which may contain more than was used, but never less. A client without a
+/// state begins with the usage that the sketches contain for it. Two numbers follow:
+///
+/// - **An evicted client is never admitted more than its limit**, whatever its strategy, the number of its limits, and
+///   the other throttles of the backend.
+/// - **At most 1 of 1000 requests of honest clients is denied** because of another client's usage, while no more than
+///   8 × `max_keys` evicted states are alive (5 × for token buckets, leaky buckets and [`Gcra`](crate::strategy::Gcra)).
+///   Limits above 127 take more room: 6 ×. Beyond that, the share grows.
+///
+/// The sketches take up to 48 bytes per key, at least 2 MiB, and nothing until a state is evicted. Limits share them: a
+/// limit gets at most three quarters of what the others leave. Each limit of each throttle has sketches of its own.
+/// Usage in a sketch ends when it would have ended in the state, with these exceptions, all of which deny more and never
+/// less:
+///
+/// | strategy | an evicted client that comes back |
+/// |---|---|
+/// | `SlidingWindowLog`, `PriorityQueue` | gets its units back up to an eighth of the period later |
+/// | `QuotaWithRollover` | loses what carried over |
+/// | `CostBasedTokenBucket`, `LeakyBucketQueue` after requests of cost 2 or more | is denied until its bucket or queue would have been full or empty again |
+/// | a strategy of your own | is denied until its state would have ended |
+///
+/// Such a strategy of your own should be used with a `max_keys` that is never reached. The same applies to every limit
+/// after the first 32,767 limits of different throttles that a backend sees, such as those of a program that creates
+/// throttles in a loop.
+///
+/// A [refund](Backend::refund) to an evicted client that has not come back is lost. A [reset](Backend::forget) also
+/// applies to what sketches contain.
 ///
 /// ```
 /// use throttle::{ManualClock, backend::Memory};
@@ -94,19 +125,22 @@ impl Memory {
         self.len() == 0
     }
 
-    /// Bytes that the states take, with the room for more that is reserved already.
+    /// Bytes that the states and the sketches of evicted states take, with the room for more that is reserved already.
     pub fn bytes(&self) -> usize {
         self.0.table.bytes()
     }
 
-    /// How many live states had to make room for new ones.
+    /// How many live states were evicted.
     pub fn evictions(&self) -> u64 {
         self.0.table.evictions()
     }
 }
 
 impl MemoryBuilder {
-    /// The most states that are kept, one for each limit of each identity; at least 64.
+    /// The most states that are kept, one for each limit of each identity. The default is 1,000,000, and the minimum 64.
+    ///
+    /// A state takes 24 to 48 bytes, and what its list takes. The sketches of [evicted](Memory#eviction) states take up
+    /// to 48 bytes per key more.
     #[must_use]
     pub const fn max_keys(mut self, max_keys: usize) -> Self {
         self.max_keys = max_keys;

@@ -4,39 +4,35 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicU64, AtomicUsize};
 
 use super::directory::Directory;
-use super::forgotten::Forgotten;
+use super::evicted::Evicted;
 use super::page::{Entry, Locked, PLACES, Page};
 use super::spilled::Spilled;
-use crate::fingerprint::Domain;
 use crate::strategy::State;
 
-/// Whose state it is: 63 bits of the fingerprint, and a short name of the domain.
+/// The limit of an identity that a state is about: 63 bits of the fingerprint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Id {
-    pub(super) bits: u64,
-    domain: u16,
-}
+pub(super) struct Id(pub(super) u64);
 
 impl Id {
     /// The id of the first limit of an identity.
     #[inline]
-    pub(super) const fn new(fingerprint: u128, domain: Domain) -> Self {
+    pub(super) const fn new(fingerprint: u128) -> Self {
         // 0 is an empty place.
-        Self { bits: (fingerprint >> 64) as u64 | 1, domain: domain.tag() & DOMAIN }
+        Self((fingerprint >> 64) as u64 | 1)
     }
 
     /// The id of another limit of the same identity, in the same page.
     pub(super) const fn of_limit(self, index: usize) -> Self {
-        Self { bits: self.bits ^ (index as u64) << 32, ..self }
+        Self(self.0 ^ (index as u64) << 32)
     }
 }
 
-/// States by fingerprint. At most so many are kept; which are forgotten is said at [`Memory`](super::Memory).
+/// States by fingerprint. At most so many are kept; [`Memory`](super::Memory) documents which are evicted.
 #[derive(Debug)]
 pub(super) struct Table {
     pub(super) directory: Directory,
     pub(super) spilled: Spilled,
-    pub(super) forgotten: Forgotten,
+    pub(super) evicted: Evicted,
     /// Times are kept as the time since this one, in 48 bits.
     base: u64,
     len: AtomicUsize,
@@ -47,8 +43,7 @@ pub(super) struct Table {
 /// The page has to be looked up again.
 pub(super) struct Moved;
 
-/// Of the word that holds the time: the domain's name, and whether the state is spilled.
-const DOMAIN: u16 = 0xfffe;
+/// Of the word that holds the time: whether the state is spilled. Above that bit is the number of the class.
 pub(super) const SPILLED: u64 = 1;
 
 /// Twice as long as any process runs, and before and after it.
@@ -59,7 +54,7 @@ impl Table {
         Self {
             directory: Directory::new(max),
             spilled: Spilled::default(),
-            forgotten: Forgotten::default(),
+            evicted: Evicted::new(sketches(max)),
             base: now.saturating_sub(YEARS),
             len: AtomicUsize::new(0),
             max,
@@ -80,12 +75,12 @@ impl Table {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        self.directory.bytes() + self.spilled.bytes()
+        self.directory.bytes() + self.spilled.bytes() + self.evicted.bytes()
     }
 
     #[inline]
     pub(super) fn page(&self, id: Id) -> &Page {
-        self.directory.page(id.bits)
+        self.directory.page(id.0)
     }
 
     /// The two words of the state in a place, if it has no more.
@@ -94,25 +89,24 @@ impl Table {
         if entry.head & SPILLED == 0 { Some((self.base + (entry.head >> 16), entry.word)) } else { None }
     }
 
-    /// How a place says a state of two words, if it can.
+    /// How a place holds a state of two words, if it can: its time is near enough.
     #[inline]
-    pub(super) const fn encode(&self, id: Id, until: u64, word: u64) -> Option<(u64, u64)> {
-        let until = until.saturating_sub(self.base);
-        if until >> 48 == 0 { Some((until << 16 | id.domain as u64, word)) } else { None }
+    pub(super) const fn encode(&self, class: Tag, until: u64, word: u64) -> Option<(u64, u64)> {
+        let offset = until.wrapping_sub(self.base);
+        // A time before the base wraps around to one that is too far away.
+        if offset >> 48 == 0 { Some((offset << 16 | class.0, word)) } else { None }
     }
 
-    /// The state of an identity, or what a newcomer begins with.
-    pub(super) fn get(&self, page: &Locked<'_>, id: Id, now: u64) -> State {
-        match page.get(id.bits) {
-            Some(entry) => Some(self.state(entry)).filter(|state| state.until() > now).unwrap_or_default(),
-            None => self.forgotten.get(id.domain, now),
-        }
+    /// The state of an identity, if it has a place.
+    pub(super) fn get(&self, page: &Locked<'_>, id: Id, now: u64) -> Option<State> {
+        let entry = page.get(id.0)?;
+        Some(Some(self.state(entry)).filter(|state| state.until() > now).unwrap_or_default())
     }
 
     /// Adds a state of two words, if it is new and finds an empty place or one whose state has expired.
     pub(super) fn add(&self, page: &Locked<'_>, entry: Entry, now: u64) -> bool {
-        // It may have come and been forgotten since somebody looked for it: of that the lock makes sure.
-        if !self.forgotten.is_empty() {
+        // The identity may have had a place, and have been evicted, before the page was locked.
+        if !self.evicted.is_empty() {
             return false;
         }
         let expired = |entry: Entry| self.decode(entry).is_some_and(|(until, _)| until <= now);
@@ -127,11 +121,12 @@ impl Table {
         true
     }
 
-    /// Stores a state, for which there is [room](Self::make_room).
-    pub(super) fn set(&self, page: &Locked<'_>, id: Id, state: State) {
-        let old = page.get(id.bits);
+    /// Stores a state, for which there is [room](Self::make_room). `class` is called for a new identity.
+    pub(super) fn set(&self, page: &Locked<'_>, id: Id, state: State, class: impl FnOnce() -> u16) {
+        let old = page.get(id.0);
+        let class = Tag::new(old.map_or_else(class, class_of));
         let spilled = old.filter(|entry| entry.head & SPILLED != 0).map(|entry| entry.word);
-        let place = self.encode(id, state.until(), state.word()).filter(|_| state.list().is_empty());
+        let place = self.encode(class, state.until(), state.word()).filter(|_| state.list().is_empty());
         let (head, word) = match (place, spilled) {
             (Some(place), spilled) => {
                 spilled.map(|number| self.spilled.remove(number));
@@ -146,10 +141,10 @@ impl Table {
                     }
                     None => self.spilled.add(state),
                 };
-                (until << 16 | u64::from(id.domain) | SPILLED, number)
+                (until << 16 | class.0 | SPILLED, number)
             }
         };
-        if page.put(Entry { id: id.bits, head, word }) && old.is_none() {
+        if page.put(Entry { id: id.0, head, word }) && old.is_none() {
             self.len.fetch_add(1, Relaxed);
         }
     }
@@ -176,9 +171,9 @@ impl Table {
         }
         for _ in 0..places.max(in_table) {
             // A page without others is one of a tiny table: somebody else there makes room.
-            if !self.evict(page, keeps) {
+            if !self.evict(page, now, keeps) {
                 let mut others = self.directory.pages().filter_map(Page::try_lock);
-                others.any(|other| self.evict(&other, keeps));
+                others.any(|other| self.evict(&other, now, keeps));
             }
         }
         Ok(())
@@ -187,17 +182,19 @@ impl Table {
     /// Forgets everything.
     pub(super) fn clear(&self) {
         self.directory.pages().for_each(|page| self.drain(&page.lock(), |_| true));
-        self.forgotten.clear();
+        self.evicted.clear();
     }
 
-    /// The least state makes room.
-    fn evict(&self, page: &Locked<'_>, keeps: &dyn Fn(u64) -> bool) -> bool {
-        let others = page.entries().filter(|entry| !keeps(entry.id));
-        let Some(least) = others.min_by_key(|entry| (entry.head >> 16, self.state(*entry))) else {
-            return false;
-        };
-        self.forgotten.add(domain(least), self.state(least));
-        self.drain(page, |entry| entry.id == least.id);
+    /// Evicts the state of the page that has used least of its limit. Returns `false` if the page has no other state.
+    fn evict(&self, page: &Locked<'_>, now: u64, keeps: &dyn Fn(u64) -> bool) -> bool {
+        let least = self.evicted.evict(now, |classes| {
+            let others = page.entries().filter(|entry| !keeps(entry.id));
+            let weight = |entry: &Entry| classes.weight(class_of(*entry), &self.state(*entry), now);
+            let least = others.min_by_key(weight)?;
+            Some((class_of(least), least.id, self.state(least), least.id))
+        });
+        let Some(least) = least else { return false };
+        self.drain(page, |entry| entry.id == least);
         self.evictions.fetch_add(1, Relaxed);
         true
     }
@@ -223,8 +220,27 @@ impl Table {
     }
 }
 
-/// The domain that an entry belongs to.
-const fn domain(entry: Entry) -> u16 {
+/// The class of an entry.
+const fn class_of(entry: Entry) -> u16 {
     let [low, high, ..] = entry.head.to_le_bytes();
-    u16::from_le_bytes([low, high]) & DOMAIN
+    u16::from_le_bytes([low, high]) >> 1
+}
+
+/// The bytes that sketches of evicted states may take beside so many states.
+const fn sketches(states: usize) -> usize {
+    let bytes = states.saturating_mul(PER_STATE);
+    if bytes < LEAST { LEAST } else { bytes }
+}
+
+const PER_STATE: usize = 48;
+const LEAST: usize = 2 * 1024 * 1024;
+
+/// The number of a class, as places hold it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Tag(u64);
+
+impl Tag {
+    pub(super) const fn new(class: u16) -> Self {
+        Self((class as u64) << 1)
+    }
 }

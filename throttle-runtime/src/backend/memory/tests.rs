@@ -7,6 +7,7 @@ use std::task::{Context, Poll, Waker};
 use std::thread;
 
 use super::directory::Directory;
+use super::evicted::Limit;
 use super::page::{Entry, PLACES, Page, Seen};
 use super::table::{Id, SPILLED, Table};
 use super::{Memory, Short};
@@ -216,19 +217,24 @@ fn spilled(until: u64) -> State {
 fn spilled_states_go_with_their_places() {
     let now = 1_000_000;
     let table = Table::new(64, now);
-    let domain = Domain::new("t", &SlidingWindowLog, &[]);
-    let id = |number: u64| Id::new(u128::from(spread(number)) << 64, domain);
+    let limit = Limit {
+        domain: Domain::new("t", &SlidingWindowLog, &[]),
+        index: 0,
+        summary: SlidingWindowLog.summary(),
+    };
+    let class = table.evicted.class(limit, Rate::per_day(1));
+    let id = |number: u64| Id::new(u128::from(spread(number)) << 64);
     let set = |number: u64, state: State| {
         let page = table.page(id(number)).lock();
         assert!(table.make_room(&page, 1, now, &|_| false).is_ok(), "no page is full");
-        table.set(&page, id(number), state);
+        table.set(&page, id(number), state, || class);
     };
     let left = || (table.len(), table.spilled.len());
 
     set(0, spilled(now + 9));
     set(0, spilled(now + 10));
     assert_eq!(left(), (1, 1), "replaced");
-    assert_eq!(table.get(&table.page(id(0)).lock(), id(0), now), spilled(now + 10));
+    assert_eq!(table.get(&table.page(id(0)).lock(), id(0), now), Some(spilled(now + 10)));
     set(0, State::new(now + 9, 1));
     assert_eq!(left(), (1, 0), "short enough now");
     set(0, State::new(1 << 50, 1));

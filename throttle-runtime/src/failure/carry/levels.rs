@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 use super::gauge::{ask, at_most, charged, left};
 use crate::Rate;
 use crate::settings::Shared;
-use crate::strategy::{Arrival, State, Step, Strategy};
+use crate::strategy::{Arrival, State, Step, Strategy, Summary, Usage};
 
 /// What is to become of one limit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,6 +79,14 @@ impl Strategy for Levels {
 
     fn load(&self) -> u64 {
         self.strategy.load()
+    }
+
+    fn summary(&self) -> Summary {
+        self.strategy.summary()
+    }
+
+    fn inherit(&self, usages: &[Usage], arrival: &Arrival) -> State {
+        self.strategy.inherit(usages, arrival)
     }
 
     fn step(&self, state: &State, arrival: &Arrival) -> Step {

@@ -2,10 +2,11 @@
 
 mod window;
 
-use self::window::{Last, WHOLE, level_of, locate, share, units};
+pub(super) use self::window::usages;
+use self::window::{LOADED, LOST, Last, USED, WHOLE, level_of, locate, share, units};
 #[cfg(feature = "redis")]
 use super::script;
-use super::{Arrival, State, Step, Strategy};
+use super::{Arrival, Lane, State, Step, Strategy, Summary, Usage};
 use crate::Quota;
 
 /// A [`FixedWindow`](super::FixedWindow) whose limit shrinks window by window while the load is high, and grows
@@ -250,5 +251,30 @@ impl Strategy for Adaptive {
             }
             _ => state.clone(),
         }
+    }
+
+    fn summary(&self) -> Summary {
+        Summary::Adaptive
+    }
+
+    fn inherit(&self, usages: &[Usage], arrival: &Arrival) -> State {
+        let (limit, now, period) = (arrival.rate.limit(), arrival.now, arrival.rate.period_micros());
+        let next = (now - now % period).saturating_add(period);
+        let of = |lane| usages.iter().filter(move |usage| usage.lane == Lane::Units(lane));
+        let counts = |usage: &&Usage| usage.until >= next && usage.until - next <= period;
+        let end = of(USED).filter(counts).map(|usage| usage.until).max().unwrap_or(next);
+        let used = of(USED).filter(counts).map(|usage| usage.units).max().unwrap_or(0);
+        let lost = of(LOST).map(|usage| usage.units).max().unwrap_or(0);
+        let was_loaded = of(LOADED).next().is_some();
+        if used == 0 && lost == 0 && !was_loaded {
+            return State::EMPTY;
+        }
+        // Its window may have ended since: so the limit is at most what it would be after that.
+        let level = WHOLE.saturating_sub(lost);
+        let before = Last { level, used: 0, was_loaded };
+        let level =
+            level.min(if self.load.is_some() || was_loaded { self.level(before, 1, arrival) } else { level });
+        let last = self.last(level, used, limit);
+        self.store(end, Last { was_loaded: last.was_loaded || was_loaded, ..last }, arrival)
     }
 }

@@ -1,7 +1,7 @@
 //! What is remembered of the last window with a request, and shares of the limit.
 
 use crate::strategy::two_windows::{counts, store};
-use crate::strategy::{Arrival, State};
+use crate::strategy::{Arrival, State, Usage, Usages};
 
 #[track_caller]
 pub(super) const fn share(thousandths: u16) -> u16 {
@@ -71,4 +71,20 @@ pub(super) fn locate(state: &State, arrival: &Arrival) -> (Last, u64, u64) {
         Some((end, last)) if end - next <= period => (last, 0, end),
         _ => (Last::NONE, 1, next),
     }
+}
+
+/// Lanes of a summary: the units used, what is missing from the whole limit, and whether it shrinks further.
+pub(super) const USED: u8 = 0;
+pub(super) const LOST: u8 = 1;
+pub(super) const LOADED: u8 = 2;
+
+/// The summary of a state.
+pub(in crate::strategy) fn usages(state: &State, period: u64) -> Usages {
+    let until = state.until();
+    let Some((end, last)) = Last::read(state, period) else {
+        return [Usage::spent(until)].into_iter().collect();
+    };
+    let lost = Usage::units(LOST, until, WHOLE - last.level);
+    let loaded = Usage::units(LOADED, until, u64::from(last.was_loaded));
+    [Usage::units(USED, end, last.used), lost, loaded].into_iter().collect()
 }

@@ -4,7 +4,7 @@ mod window;
 
 pub(super) use self::window::{Unit, Window};
 use super::zone::Zone;
-use super::{Arrival, State, Step, Strategy, fixed_window};
+use super::{Arrival, State, Step, Strategy, Summary, Usage, fixed_window, summary};
 use crate::rate::DAY;
 use crate::{Quota, Rate};
 
@@ -144,5 +144,13 @@ impl Strategy for Calendar {
             Some(_) => state.clone(),
             None => fixed_window::refund(state, arrival, elapsed),
         }
+    }
+
+    fn summary(&self) -> Summary {
+        Summary::Window
+    }
+
+    fn inherit(&self, usages: &[Usage], arrival: &Arrival) -> State {
+        summary::window(self, usages, arrival)
     }
 }

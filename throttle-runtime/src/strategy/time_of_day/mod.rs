@@ -4,7 +4,7 @@
 use smallvec::SmallVec;
 
 use super::zone::{Span, Zone};
-use super::{Arrival, State, Step, Strategy, Times, fixed_window};
+use super::{Arrival, State, Step, Strategy, Summary, Times, Usage, fixed_window, summary};
 use crate::Quota;
 #[cfg(feature = "redis")]
 use crate::rate::HOUR;
@@ -208,5 +208,13 @@ impl Strategy for TimeOfDay {
     /// Only into the window of the charge: that of another was never touched by it.
     fn refund(&self, state: &State, arrival: &Arrival, elapsed: u64) -> State {
         fixed_window::refund(state, arrival, elapsed)
+    }
+
+    fn summary(&self) -> Summary {
+        Summary::Window
+    }
+
+    fn inherit(&self, usages: &[Usage], arrival: &Arrival) -> State {
+        summary::window(self, usages, arrival)
     }
 }

@@ -1,0 +1,237 @@
+//! What is left of evicted states: enough that an evicted client never gets more than its limit.
+//!
+//! The usage in an evicted state is kept in [sketches](super::sketch), apart for each [limit of each
+//! throttle](super::class) and for each time at which usage ends. A client that is not in the table begins with what the
+//! sketches contain for its identity: its own usage, and in a small share of cases that of another client.
+
+use std::collections::HashMap;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::class::Class;
+use super::slice::Budget;
+use crate::Rate;
+use crate::fingerprint::Domain;
+use crate::strategy::{State, Summary, Usages};
+
+#[derive(Debug)]
+pub(super) struct Evicted {
+    /// How many slices and exceptions there are. Nearly always 0, which is visible without the lock.
+    live: AtomicUsize,
+    inner: Mutex<Inner>,
+}
+
+/// Which limit a state is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Limit {
+    pub(super) domain: Domain,
+    /// Its number among the limits of the throttle.
+    pub(super) index: usize,
+    pub(super) summary: Summary,
+}
+
+/// What a client that is not in the table begins with.
+#[derive(Debug)]
+pub(super) enum Begin {
+    Usage(Usages),
+    State(State),
+}
+
+#[derive(Debug)]
+pub(super) struct Inner {
+    numbers: HashMap<Limit, u16>,
+    classes: Vec<Class>,
+    /// Numbers of the classes that have slices.
+    active: Vec<u16>,
+    /// Identities that were reset while sketches contained something for them.
+    exceptions: HashMap<u64, Exception>,
+    budget: Budget,
+    /// When the first slice or exception ends.
+    ends: u64,
+}
+
+/// What holds for one identity in place of what sketches contain, until these have ended.
+#[derive(Debug)]
+struct Exception {
+    state: State,
+    until: u64,
+}
+
+/// The class of all limits for which no number is left.
+const OTHERS: u16 = 0;
+
+/// The most classes: a place has 15 bits for the number.
+const CLASSES: usize = 1 << 15;
+
+/// For so many bytes of sketches there may be one exception.
+const PER_EXCEPTION: usize = 1024;
+
+impl Evicted {
+    /// With so many bytes for sketches.
+    pub(super) fn new(bytes: usize) -> Self {
+        let inner = Inner {
+            numbers: HashMap::new(),
+            classes: vec![Class::others()],
+            active: Vec::new(),
+            exceptions: HashMap::new(),
+            budget: Budget::new(bytes),
+            ends: u64::MAX,
+        };
+        Self { live: AtomicUsize::new(0), inner: Mutex::new(inner) }
+    }
+
+    /// Whether nothing is left of any evicted state.
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.live.load(Relaxed) == 0
+    }
+
+    /// The number of a limit, which is what places say about whose state they hold.
+    pub(super) fn class(&self, limit: Limit, rate: Rate) -> u16 {
+        self.lock().class(limit, rate)
+    }
+
+    /// Keeps what is left of the state that `choose` picks by the weights of all.
+    pub(super) fn evict<T>(
+        &self,
+        now: u64,
+        choose: impl FnOnce(&Inner) -> Option<(u16, u64, State, T)>,
+    ) -> Option<T> {
+        let mut inner = self.lock();
+        let (class, id, state, chosen) = choose(&inner)?;
+        inner.expire(now);
+        inner.add(class, id, state, now);
+        self.live.store(inner.live(), Relaxed);
+        Some(chosen)
+    }
+
+    /// What an identity that is not in the table begins with.
+    pub(super) fn get(&self, class: u16, id: u64, now: u64) -> Begin {
+        let mut inner = self.lock();
+        inner.expire(now);
+        self.live.store(inner.live(), Relaxed);
+        inner.get(class, id, now)
+    }
+
+    /// From now on, an identity begins with nothing; `false` if too many do already.
+    pub(super) fn forget(&self, class: u16, id: u64, now: u64) -> bool {
+        let mut inner = self.lock();
+        inner.expire(now);
+        let done = inner.forget(class, id, now);
+        self.live.store(inner.live(), Relaxed);
+        done
+    }
+
+    /// Forgets everything but which limits there are.
+    pub(super) fn clear(&self) {
+        let mut inner = self.lock();
+        inner.classes.iter_mut().for_each(Class::clear);
+        inner.active.clear();
+        inner.exceptions.clear();
+        inner.budget.clear();
+        inner.ends = u64::MAX;
+        self.live.store(0, Relaxed);
+    }
+
+    /// Bytes that are allocated.
+    pub(super) fn bytes(&self) -> usize {
+        let inner = self.lock();
+        inner.budget.used()
+            + inner.classes.iter().map(Class::bytes).sum::<usize>()
+            + inner.numbers.capacity() * size_of::<(Limit, u16)>()
+            + inner.exceptions.capacity() * size_of::<(u64, Exception)>()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    /// How much speaks against the eviction of a state. The least is evicted.
+    pub(super) fn weight(&self, class: u16, state: &State, now: u64) -> (u32, u64, u64) {
+        self.of(class).weight(state, now)
+    }
+
+    fn class(&mut self, limit: Limit, rate: Rate) -> u16 {
+        let known = self.numbers.get(&limit).copied();
+        let number = known.unwrap_or_else(|| self.add_class(limit, rate.period_micros()));
+        if number != OTHERS {
+            self.classes[usize::from(number)].limit = rate.limit();
+        }
+        number
+    }
+
+    fn add_class(&mut self, limit: Limit, period: u64) -> u16 {
+        match u16::try_from(self.classes.len()) {
+            Ok(number) if usize::from(number) < CLASSES => {
+                self.classes.push(Class::new(limit.summary, period, 1));
+                self.numbers.insert(limit, number);
+                number
+            }
+            _ => OTHERS,
+        }
+    }
+
+    fn of(&self, class: u16) -> &Class {
+        self.classes.get(usize::from(class)).unwrap_or(&self.classes[usize::from(OTHERS)])
+    }
+
+    fn live(&self) -> usize {
+        self.active.len() + self.exceptions.len()
+    }
+
+    fn add(&mut self, class: u16, id: u64, state: State, now: u64) {
+        if let Some(exception) = self.exceptions.get_mut(&id) {
+            exception.until = exception.until.max(state.until());
+            exception.state = state;
+            return;
+        }
+        let Some(found) = self.classes.get_mut(usize::from(class)) else { return };
+        found.add(id, &state, now, &mut self.budget);
+        self.ends = self.ends.min(found.ends());
+        if found.slices() > 0 && !self.active.contains(&class) {
+            self.active.push(class);
+        }
+    }
+
+    fn get(&self, class: u16, id: u64, now: u64) -> Begin {
+        match self.exceptions.get(&id) {
+            Some(exception) if exception.state.until() > now => Begin::State(exception.state.clone()),
+            Some(_) => Begin::State(State::EMPTY),
+            None => Begin::Usage(self.of(class).get(id, now)),
+        }
+    }
+
+    fn forget(&mut self, class: u16, id: u64, now: u64) -> bool {
+        let usages = self.of(class).get(id, now);
+        let Some(until) = usages.iter().map(|usage| usage.until).max() else { return true };
+        let has_room = self.exceptions.len() < self.budget.most() / PER_EXCEPTION;
+        if let Some(exception) = self.exceptions.get_mut(&id) {
+            exception.state = State::EMPTY;
+        } else if has_room {
+            self.exceptions.insert(id, Exception { state: State::EMPTY, until });
+            self.ends = self.ends.min(until);
+        } else {
+            return false;
+        }
+        true
+    }
+
+    /// Drops what has ended.
+    fn expire(&mut self, now: u64) {
+        if now < self.ends {
+            return;
+        }
+        let Self { classes, active, exceptions, budget, .. } = self;
+        let mut ends = u64::MAX;
+        active.retain(|number| {
+            let class = &mut classes[usize::from(*number)];
+            ends = ends.min(class.expire(now, budget));
+            class.slices() > 0
+        });
+        exceptions.retain(|_, exception| exception.until > now);
+        self.ends = exceptions.values().map(|exception| exception.until).fold(ends, u64::min);
+    }
+}

@@ -1,0 +1,189 @@
+//! The usage of evicted states that ends at about one time: a few sketches, each larger than the one before.
+
+use super::sketch::{self, BUCKET, Sketch};
+use crate::strategy::{Lane, Summary, Usage};
+
+/// Bytes for sketches: at most so many, but a little for each slice in any case.
+#[derive(Debug)]
+pub(super) struct Budget {
+    most: usize,
+    used: usize,
+}
+
+impl Budget {
+    pub(super) const fn new(most: usize) -> Self {
+        Self { most, used: 0 }
+    }
+
+    pub(super) const fn used(&self) -> usize {
+        self.used
+    }
+
+    pub(super) const fn most(&self) -> usize {
+        self.most
+    }
+
+    pub(super) const fn clear(&mut self) {
+        self.used = 0;
+    }
+
+    pub(super) const fn free(&mut self, bytes: usize) {
+        self.used -= bytes;
+    }
+
+    /// So many bytes if there are as many for one who has `own`: a quarter of what others leave stays for further ones.
+    fn take(&mut self, wanted: usize, own: usize) -> usize {
+        let left_by_others = (self.most + own).saturating_sub(self.used);
+        let granted = wanted.min((left_by_others / 4 * 3).saturating_sub(own)) / BUCKET * BUCKET;
+        self.used += granted;
+        granted
+    }
+}
+
+/// What a sketch contains.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Name {
+    lane: Lane,
+    /// Of units: which of the times at which they end. Of times: their leading bits.
+    number: u64,
+}
+
+#[derive(Debug)]
+pub(super) struct Slice {
+    name: Name,
+    /// When the last usage ends.
+    pub(super) until: u64,
+    /// The latest time at which a state was evicted into this slice.
+    since: u64,
+    /// Times are in units of 2 to this power of microseconds.
+    unit: u32,
+    sketches: Vec<Sketch>,
+    /// Bytes of the first sketch where the budget is exhausted.
+    least: usize,
+}
+
+/// By so many periods a clock may step back before denials until some time end.
+const STEP_BACK: u64 = 16;
+
+/// Bytes of the first sketch of a slice.
+const FIRST: usize = 8 * BUCKET;
+
+/// So many times as large is the next one.
+const GROWTH: usize = 16;
+
+impl Slice {
+    /// In which slice a usage belongs, in a class of that period.
+    pub(super) const fn name(usage: Usage, summary: Summary, period: u64) -> Name {
+        let number = match usage.lane {
+            Lane::Units(_) => summary.slice(usage.until, period),
+            Lane::Until | Lane::Spent => quantum(usage.until, unit(period)) >> 32,
+        };
+        Name { lane: usage.lane, number }
+    }
+
+    pub(super) const fn new(name: Name, period: u64, least: usize) -> Self {
+        Self { name, until: 0, since: 0, unit: unit(period), sketches: Vec::new(), least }
+    }
+
+    /// Whether usage of that name may be added now. The time does not step back within a slice of times: a time that is
+    /// too far ahead to count after such a step must not hide the times that count.
+    pub(super) fn takes(&self, name: Name, now: u64) -> bool {
+        self.name == name && (matches!(name.lane, Lane::Units(_)) || self.since <= now)
+    }
+
+    /// Bytes that are allocated.
+    pub(super) fn bytes(&self) -> usize {
+        self.sketches.iter().map(Sketch::bytes).sum()
+    }
+
+    /// Adds what an identity has used, of a limit of about so many units.
+    pub(super) fn add(&mut self, id: u64, usage: Usage, now: u64, limit: u64, budget: &mut Budget) {
+        self.until = self.until.max(usage.until);
+        self.since = self.since.max(now);
+        let floor = self.floor(now);
+        let number = match self.name.lane {
+            Lane::Units(_) => usage.units,
+            Lane::Until | Lane::Spent => low(quantum(usage.until, self.unit)),
+        };
+        if let Some(last) = self.sketches.last_mut()
+            && floor > 0
+            && last.is_stale()
+        {
+            last.sweep(floor);
+        }
+        if self.sketches.last().is_none_or(|last| last.is_full() || !last.holds(number)) {
+            self.grow(number, limit, budget);
+        }
+        if let Some(last) = self.sketches.last_mut() {
+            last.raise(id, number, floor);
+        }
+    }
+
+    /// What an identity has used at most, if that is anything.
+    pub(super) fn get(&self, id: u64, now: u64, period: u64) -> Option<Usage> {
+        // After such a step back, strategies ignore a state. So a clock that was wrong denies no client for years.
+        let is_of_another_time = now.saturating_add(period.saturating_mul(STEP_BACK)) < self.since;
+        if self.until <= now || self.name.lane == Lane::Spent && is_of_another_time {
+            return None;
+        }
+        let floor = self.floor(now);
+        let number =
+            self.sketches.iter().map(|sketch| sketch.get(id, floor)).max().filter(|number| *number > 0)?;
+        Some(match self.name.lane {
+            lane @ Lane::Units(_) => Usage { lane, until: self.until, units: number },
+            lane => Usage {
+                lane,
+                until: (self.name.number << 32 | number.min(u64::from(u32::MAX))) << self.unit,
+                units: 0,
+            },
+        })
+        .filter(|usage| usage.until > now)
+    }
+
+    fn grow(&mut self, number: u64, limit: u64, budget: &mut Budget) {
+        let width = match self.name.lane {
+            Lane::Units(_) => sketch::width(number.max(limit)),
+            Lane::Until | Lane::Spent => 4,
+        };
+        let wanted = self.sketches.last().map_or(FIRST, |last| last.bytes() * GROWTH);
+        let granted = budget.take(wanted, self.bytes());
+        match self.sketches.last() {
+            // A sketch that is much smaller than the last one would be full too soon.
+            Some(last) if granted * 4 < last.bytes() => budget.free(granted),
+            Some(_) => self.sketches.push(Sketch::new(granted, width)),
+            None => {
+                budget.used += self.least.saturating_sub(granted);
+                self.sketches.push(Sketch::new(granted.max(self.least), width));
+            }
+        }
+    }
+
+    /// Up to this number, times are over.
+    const fn floor(&self, now: u64) -> u64 {
+        match self.name.lane {
+            Lane::Units(_) => 0,
+            Lane::Until | Lane::Spent => {
+                let now = now >> self.unit;
+                let begin = self.name.number << 32;
+                let floor = now.saturating_sub(begin);
+                if floor > u32::MAX as u64 { u32::MAX as u64 } else { floor }
+            }
+        }
+    }
+}
+
+/// Times are exact to one part in 2^31 of the period.
+const fn unit(period: u64) -> u32 {
+    (u64::BITS - period.leading_zeros()).saturating_sub(31)
+}
+
+/// A time in units, rounded up.
+const fn quantum(until: u64, unit: u32) -> u64 {
+    until.div_ceil(1 << unit)
+}
+
+/// The part of a time that is not in the name of its slice; not 0, which is nothing.
+const fn low(quantum: u64) -> u64 {
+    let low = quantum & u32::MAX as u64;
+    if low == 0 { 1 } else { low }
+}
