@@ -6,14 +6,15 @@ use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
-use syn::{Error, Path, Result, Type};
+use syn::{Error, Path, Result, ReturnType, Type};
 
 use crate::args::Args;
 use crate::check;
 use crate::declare::{self, Declared};
 use crate::item::{Func, Kind, sibling_args};
 use crate::message::message;
-use crate::returned::{bounds, returned};
+use crate::opaque::opaque;
+use crate::returned::returned;
 use crate::values::{Place, Site};
 
 /// Expands an attribute. On a mistake the function is emitted as it was, next to the error.
@@ -78,7 +79,7 @@ fn expand(kind: Kind, func: &mut Func, all: &[Args], place: &str) -> Result<Toke
         Place { kind, private: &private, env: &env, path: &path, id }.site(args)
     });
     let sites = collect(sites)?;
-    let guard = guard(&private, &sites, &bounds(&func.sig));
+    let guard = guard(&private, &sites);
     Ok(match kind {
         Kind::Handler => handler(func, &private, id, state.as_ref(), &guard),
         Kind::Message => message(func, all, &private, state.as_ref(), &guard),
@@ -88,7 +89,7 @@ fn expand(kind: Kind, func: &mut Func, all: &[Args], place: &str) -> Result<Toke
 
 /// The static and the keys, in a block of their own: nothing in the function's body can meet their names. The
 /// prefix of these and all other names is for the user's constants: a pattern of the same name would mean them.
-fn guard(private: &TokenStream, sites: &[Site], bounds: &TokenStream) -> TokenStream {
+fn guard(private: &TokenStream, sites: &[Site]) -> TokenStream {
     let count = sites.len();
     let statics = sites.iter().map(|site| &site.site);
     let keys = sites.iter().map(|site| match &site.key {
@@ -98,7 +99,6 @@ fn guard(private: &TokenStream, sites: &[Site], bounds: &TokenStream) -> TokenSt
     quote! {
         static __THROTTLE_SITES: [#private::Site; #count] = [#(#statics),*];
         #private::inventory::submit! { #private::Linked(&__THROTTLE_SITES) }
-        #bounds
         let __throttle_keys = [#(#keys),*];
     }
 }
@@ -128,7 +128,7 @@ fn handler(
     let hidden = quote_spanned!(Span::mixed_site()=> __throttle);
     let returned = returned(&func.sig.output);
     let convert = quote_spanned!(returned.span()=> <#returned as #private::IntoResponse>::into_response);
-    let edge = edge(&returned);
+    let edge = edge(&returned, &func.sig.output);
     func.sig
         .inputs
         .insert(0, syn::parse_quote!(#hidden: #private::ThrottleGoesAboveDebugHandler<#id, #carry>));
@@ -171,14 +171,18 @@ fn function(func: &Func, private: &TokenStream, guard: &TokenStream) -> TokenStr
     })
 }
 
-/// An edge out of the body that is never taken: by it the compiler knows the return type, so that `?` and wrong
-/// types are reported in the body and not at the attribute.
-fn edge(returned: &TokenStream) -> TokenStream {
+/// A branch of the body that is never taken. It returns a value of the function's return type, so the compiler infers
+/// the body from that type, and reports `?` and wrong types in the body and not at the attribute.
+fn edge(returned: &TokenStream, output: &ReturnType) -> TokenStream {
     let span = Span::call_site().located_at(returned.span());
+    let value = quote_spanned!(span=> __throttle);
+    let (define, call) = opaque(output, &value).unzip();
     quote_spanned! {span=>
         #[allow(unreachable_code)]
         if false {
+            #define
             let __throttle: #returned = loop {};
+            #call
             return __throttle;
         }
     }

@@ -9,6 +9,7 @@ mod item;
 mod key;
 mod message;
 mod network;
+mod opaque;
 mod returned;
 mod template;
 #[cfg(test)]

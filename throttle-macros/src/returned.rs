@@ -6,7 +6,7 @@ use proc_macro2::token_stream::IntoIter;
 use proc_macro2::{Group, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{ReturnType, Signature, Type};
+use syn::{ReturnType, Type};
 
 /// The return type as an expression can name it.
 pub(crate) fn returned(output: &ReturnType) -> TokenStream {
@@ -27,7 +27,7 @@ fn nameable(tokens: TokenStream) -> TokenStream {
         match token {
             TokenTree::Ident(ident) if ident == "impl" => {
                 named.extend(quote!(_));
-                take_bounds(&mut tokens);
+                skip_bounds(&mut tokens);
             }
             TokenTree::Group(group) => {
                 let mut inner = Group::new(group.delimiter(), nameable(group.stream()));
@@ -40,37 +40,8 @@ fn nameable(tokens: TokenStream) -> TokenStream {
     named
 }
 
-/// The traits of each `impl Trait` in the return type once more, where nobody calls them: the signature that is
-/// emitted does not name them, and the user's import would seem to be unused.
-pub(crate) fn bounds(sig: &Signature) -> TokenStream {
-    let mut found = Vec::new();
-    if let ReturnType::Type(_, ty) = &sig.output {
-        find_bounds(ty.to_token_stream(), &mut found);
-    }
-    // `Self` cannot be named in a function of a function, nor can captured lifetimes be stated in an argument.
-    found.retain(|bounds| !mentions(bounds.clone(), &["Self", "use", "impl"]));
-    if found.is_empty() {
-        return TokenStream::new();
-    }
-    let (generics, _, where_clause) = sig.generics.split_for_impl();
-    quote! {
-        #[allow(dead_code)]
-        fn __throttle_bounds #generics (#(_: impl #found),*) #where_clause {}
-    }
-}
-
-fn find_bounds(tokens: TokenStream, found: &mut Vec<TokenStream>) {
-    let mut tokens = tokens.into_iter().peekable();
-    while let Some(token) = tokens.next() {
-        match token {
-            TokenTree::Ident(ident) if ident == "impl" => found.push(take_bounds(&mut tokens)),
-            TokenTree::Group(group) => find_bounds(group.stream(), found),
-            _ => {}
-        }
-    }
-}
-
-fn mentions(tokens: TokenStream, words: &[&str]) -> bool {
+/// Whether one of the words is among the tokens.
+pub(crate) fn mentions(tokens: TokenStream, words: &[&str]) -> bool {
     tokens.into_iter().any(|token| match token {
         TokenTree::Ident(ident) => words.iter().any(|word| ident == word),
         TokenTree::Group(group) => mentions(group.stream(), words),
@@ -78,10 +49,9 @@ fn mentions(tokens: TokenStream, words: &[&str]) -> bool {
     })
 }
 
-/// Takes the bounds of an `impl`, up to the comma or angle bracket that ends them.
-fn take_bounds(tokens: &mut Peekable<IntoIter>) -> TokenStream {
+/// Skips the bounds of an `impl`, up to the comma or angle bracket that ends them.
+fn skip_bounds(tokens: &mut Peekable<IntoIter>) {
     let (mut depth, mut arrow) = (0_usize, false);
-    let mut bounds = TokenStream::new();
     while let Some(token) = tokens.peek() {
         if let TokenTree::Punct(punct) = token {
             match punct.as_char() {
@@ -93,7 +63,6 @@ fn take_bounds(tokens: &mut Peekable<IntoIter>) -> TokenStream {
             }
             arrow = punct.as_char() == '-';
         }
-        bounds.extend(tokens.next());
+        tokens.next();
     }
-    bounds
 }

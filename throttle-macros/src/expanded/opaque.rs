@@ -25,8 +25,6 @@ async fn items(
         ::throttle::__private::inventory::submit! {
             ::throttle::__private::Linked(& __THROTTLE_SITES)
         }
-        #[allow(dead_code)]
-        fn __throttle_bounds(_: impl IntoResponse + Fn(u8) -> Vec<u8>, _: impl Into<B>) {}
         let __throttle_keys = [::core::option::Option::None];
         __throttle.enter(&__THROTTLE_SITES, __throttle_keys)
     }
@@ -42,7 +40,22 @@ async fn items(
                         async move {
                             #[allow(unreachable_code)]
                             if false {
+                                fn __throttle_returns<
+                                    __ThrottleNamed0,
+                                    __ThrottleNamed1,
+                                    __ThrottleReturned2: IntoResponse
+                                        + Fn(__ThrottleNamed0) -> __ThrottleNamed1,
+                                    __ThrottleNamed3,
+                                    __ThrottleNamed4,
+                                    __ThrottleReturned5: Into<__ThrottleNamed4>,
+                                >(
+                                    _: &Result<
+                                        __ThrottleReturned2,
+                                        (__ThrottleNamed3, __ThrottleReturned5),
+                                    >,
+                                ) {}
                                 let __throttle: Result<_, (A, _)> = loop {};
+                                __throttle_returns::<u8, Vec<u8>, _, A, B, _>(&__throttle);
                                 return __throttle;
                             }
                             make()
