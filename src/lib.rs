@@ -33,7 +33,7 @@ pub use throttle_runtime::{backend, effective, key, outcome, plug, rule, strateg
 
 // How much, by whom, at what cost.
 #[doc(inline)]
-pub use throttle_runtime::{Hit, Identity, InFlight, Key, Rate, RateError, Rates, Rule};
+pub use throttle_runtime::{Caller, Hit, Identity, InFlight, Key, Rate, RateError, Rates, Rule};
 
 // What was decided, and how clients learn of it.
 #[cfg(feature = "axum")]

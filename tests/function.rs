@@ -174,3 +174,89 @@ async fn b036_a_failure_is_not_a_denial() {
         })
         .await;
 }
+
+/// A trait whose methods are async by `#[async_trait]`.
+#[async_trait::async_trait]
+trait Mail {
+    async fn send(&self, to: &str) -> Result<usize, JobError>;
+    async fn flush(&mut self) -> std::io::Result<()>;
+}
+
+struct Server(String);
+
+fn busy(refused: Refused) -> std::io::Error {
+    std::io::Error::other(refused)
+}
+
+#[async_trait::async_trait]
+impl Mail for Server {
+    #[throttle_fn(uid = "boxed:send", rate = "1/min", key = "{self.0}/{to}")]
+    async fn send(&self, to: &str) -> Result<usize, JobError> {
+        Ok(self.0.len() + to.len())
+    }
+
+    #[throttle_fn(uid = "boxed:flush", rate = "1/min", error = busy)]
+    async fn flush(&mut self) -> std::io::Result<()> {
+        self.0.clear();
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn f22_methods_of_async_traits_are_limited() {
+    registry_at(&ManualClock::new())
+        .await
+        .scope(async {
+            let (one, other): (Box<dyn Mail>, _) = (Box::new(Server("a".to_owned())), Server("b".to_owned()));
+            assert!(matches!(one.send("ann").await, Ok(4)));
+            assert!(matches!(one.send("ann").await, Err(JobError::Later(60))));
+            assert!(matches!(one.send("bob").await, Ok(4)), "the key is a template over the arguments");
+            assert!(matches!(other.send("ann").await, Ok(4)), "and over `self`");
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn f22_an_error_of_another_crate_is_made_by_a_function() {
+    registry_at(&ManualClock::new())
+        .await
+        .scope(async {
+            let mut server = Server("a".to_owned());
+            server.flush().await.expect("the first call");
+            server.0.push('b');
+            let error = server.flush().await.expect_err("the second call is denied");
+            let refused = error.get_ref().and_then(|error| error.downcast_ref::<Refused>());
+            assert!(matches!(refused, Some(Refused::Throttled(_))), "{error:?}");
+            assert_eq!(server.0, "b", "a denied call runs nothing of the body");
+        })
+        .await;
+}
+
+#[cfg(feature = "tonic")]
+#[throttle_fn(uid = "grpc", rate = "1/min")]
+async fn grpc() -> Result<tonic::Response<u8>, tonic::Status> {
+    Ok(tonic::Response::new(1))
+}
+
+#[cfg(feature = "tonic")]
+#[tokio::test]
+async fn f22_a_denial_is_a_status_of_grpc() {
+    registry_at(&ManualClock::new())
+        .await
+        .scope(async {
+            grpc().await.expect("the first call");
+            let status = grpc().await.expect_err("the second call is denied");
+            assert_eq!(status.code(), tonic::Code::ResourceExhausted);
+            assert_eq!(status.message(), "Too many requests. Retry in 60 seconds.");
+            assert_eq!(
+                status.metadata().get("retry-after").map(tonic::metadata::MetadataValue::as_bytes),
+                Some(&b"60"[..])
+            );
+        })
+        .await;
+    let failed =
+        Refused::from(throttle::BackendError::new(throttle::ErrorKind::Connection, "10.0.0.1 is down"));
+    let status = tonic::Status::from(failed);
+    assert_eq!((status.code(), status.message()), (tonic::Code::Internal, "the rate limiter failed"));
+    assert!(std::error::Error::source(&status).is_some());
+}

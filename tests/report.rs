@@ -42,6 +42,17 @@ static LIMIT: Static;
 #[throttle(LIMIT)]
 async fn shares_the_limit() {}
 
+#[throttle(uid = "small", rate = "2/s", backend = "memory")]
+static SMALL: Static;
+
+#[throttle(SMALL, cost = 3)]
+async fn above_the_limit() {}
+
+const OWED: i32 = -2;
+
+#[throttle(SMALL, cost = OWED)]
+async fn below_zero() {}
+
 #[tokio::test]
 async fn b021_b077_b105_one_report_names_every_problem_with_its_place() {
     let declared = registry()
@@ -71,6 +82,8 @@ async fn b021_b077_b105_one_report_names_every_problem_with_its_place() {
         "tests/report.rs:30: another function at tests/report.rs:25 is called `report::list` too",
         "`job` runs on the backend \"rediss\"",
         "`static` runs on the backend \"nowhere\"",
+        "tests/report.rs:48: this use of `small` costs 3, which never fits 2/s",
+        "tests/report.rs:53: the cost is -2, and a cost cannot be negative",
     ];
     for text in expected {
         assert!(report.contains(text), "{text}\nis not in\n{report}");
@@ -128,6 +141,7 @@ async fn the_handlers_of_this_file_are_used() {
         .route("/4", axum::routing::get(shared))
         .route("/5", axum::routing::get(shared_on_purpose))
         .route("/limit", axum::routing::get(shares_the_limit))
+        .route("/small", axum::routing::get(above_the_limit).post(below_zero))
         .route("/6", axum::routing::get(A::list))
         .route("/7", axum::routing::get(B::list));
     drop(job());

@@ -235,3 +235,115 @@ async fn statics_of_one_macro_have_limits_of_their_own() {
         })
         .await;
 }
+
+/// One budget for endpoints of different weight.
+#[throttle(uid = "weighed", rate = "20/min", key = global, cost = 2)]
+static WEIGHED: Static;
+
+#[throttle(WEIGHED)]
+async fn light() {}
+
+#[throttle(WEIGHED, cost = 10)]
+async fn heavy() {}
+
+async fn by_header(headers: axum::http::HeaderMap) -> u64 {
+    headers.len() as u64
+}
+
+#[throttle(WEIGHED, cost = by_header)]
+#[throttle(uid = "beside", rate = "100/min")]
+async fn weighed_by_a_function() {}
+
+async fn by_state(axum::extract::State(cost): axum::extract::State<u64>) -> u64 {
+    cost
+}
+
+#[throttle(WEIGHED, cost = by_state, state = u64)]
+async fn weighed_by_the_state() {}
+
+#[tokio::test]
+async fn f28_each_use_of_a_static_may_have_a_cost_of_its_own() {
+    let registry = registry_at(&ManualClock::new()).await;
+    let router = Router::new()
+        .route("/light", route(light))
+        .route("/heavy", route(heavy))
+        .route("/function", route(weighed_by_a_function))
+        .route("/state", route(weighed_by_the_state))
+        .with_state(4);
+    let app = service(router, &registry);
+    let left = async |path: &str| header(&get(&app, path).await, "ratelimit");
+    let weighed = |left: u64| Some(format!("\"weighed\";r={left};t=60"));
+    assert_eq!(left("/light").await, weighed(18));
+    assert_eq!(left("/heavy").await, weighed(8));
+    assert_eq!(left("/state").await, weighed(4));
+    let request = axum::http::Request::get("/function").header("x-a", "1").header("x-b", "2");
+    let answer = common::send(&app, request.body(axum::body::Body::empty()).expect("a request")).await;
+    let fields = header(&answer, "ratelimit").expect("both throttles");
+    assert!(fields.starts_with("\"weighed\";r=2;"), "{fields}");
+    assert_eq!(status(&app, "/heavy").await, 429, "it costs 10");
+    assert_eq!(status(&app, "/light").await, 200, "it costs 2");
+    assert_eq!(status(&app, "/light").await, 429);
+    assert_eq!(registry.throttles().iter().filter(|it| it.uid() == "weighed").count(), 1, "one budget");
+}
+
+/// How often the account of a request was looked up.
+#[derive(Clone, Default)]
+struct Accounts(std::sync::Arc<std::sync::atomic::AtomicU64>);
+
+async fn account(
+    accounts: axum::Extension<Accounts>,
+    headers: axum::http::HeaderMap,
+) -> Result<throttle::Caller, axum::http::StatusCode> {
+    accounts.0.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    match headers.get("x-account").and_then(|account| account.to_str().ok()) {
+        Some("internal") => Ok(throttle::Caller::exempt()),
+        Some("paid") => Ok(throttle::Caller::new("paid").rate(Rate::per_minute(6))),
+        Some(name) => Ok(throttle::Caller::new(name)),
+        None => Err(axum::http::StatusCode::UNAUTHORIZED),
+    }
+}
+
+/// Two a minute, unless an account has a rate of its own.
+#[throttle(uid = "accounts", rate = "2/min", caller = account)]
+static ACCOUNTS: Static;
+
+#[throttle(ACCOUNTS)]
+#[throttle(uid = "accounts:also", rate = "9/min", caller = account)]
+async fn by_account() {}
+
+#[cfg(feature = "tower")]
+#[tokio::test]
+async fn f28_one_function_resolves_the_caller_once_per_request() {
+    let registry = registry_at(&ManualClock::new()).await;
+    let accounts = Accounts::default();
+    let layer = throttle::ThrottleLayer::new([("router", Settings::new().rate("100/min").caller(account))]);
+    let router =
+        Router::new().route("/", route(by_account)).layer(layer).layer(axum::Extension(accounts.clone()));
+    let app = service(router, &registry);
+    let send = async |name: Option<&str>| {
+        let request = axum::http::Request::get("/");
+        let request = name.into_iter().fold(request, |request, name| request.header("x-account", name));
+        common::send(&app, request.body(axum::body::Body::empty()).expect("a request"))
+            .await
+            .status()
+            .as_u16()
+    };
+    assert_eq!(send(Some("ann")).await, 200);
+    assert_eq!(
+        accounts.0.load(std::sync::atomic::Ordering::Relaxed),
+        1,
+        "a layer, a static and an attribute"
+    );
+    assert_eq!([send(Some("ann")).await, send(Some("ann")).await], [200, 429], "the rate of the static");
+    assert_eq!(send(Some("bob")).await, 200, "the key is that of the caller");
+    let mut paid = Vec::new();
+    for _ in 0..7 {
+        paid.push(send(Some("paid")).await);
+    }
+    assert_eq!(paid, [200, 200, 200, 200, 200, 200, 429], "a rate of its own");
+    for _ in 0..20 {
+        assert_eq!(send(Some("internal")).await, 200);
+    }
+    assert_eq!(send(None).await, 401, "an error of the function is the answer");
+    assert_eq!(accounts.0.load(std::sync::atomic::Ordering::Relaxed), 32, "once per request");
+}

@@ -372,3 +372,30 @@ async fn b090_a_class_is_not_read_from_the_key() {
     assert_eq!(left(Hit::from("alice").class("premium")).await, Some(49));
     assert_eq!(left(Hit::from("bob").class("tier:premium")).await, Some(9));
 }
+
+#[tokio::test]
+async fn f23_costs_and_texts_are_what_people_write() {
+    const BULK: usize = 3;
+    let registry = registry_at(&ManualClock::new()).await;
+    let left = async |uid: &str, settings: Settings| {
+        let throttle = registry.create(uid, settings.rate(String::from("10/min"))).expect("a throttle");
+        throttle.hit("alice").await.expect("a decision").remaining()
+    };
+    assert_eq!(left("literal", Settings::new().cost(2)).await, Some(8));
+    assert_eq!(left("constant", Settings::new().cost(BULK)).await, Some(7));
+    assert_eq!(
+        left("sum", Settings::new().cost(1 + 3).class(String::from("a")).on_error(String::from("allow")))
+            .await,
+        Some(6)
+    );
+    assert_eq!(left("byte", Settings::new().cost(5_u8)).await, Some(5));
+}
+
+#[tokio::test]
+async fn f23_a_negative_cost_is_refused() {
+    let registry = registry_at(&ManualClock::new()).await;
+    let error = registry.create("negative", Settings::new().rate("10/min").cost(-2)).expect_err("below 0");
+    assert!(error.to_string().contains("the cost is -2, and a cost cannot be negative"), "{error}");
+    let error = registry.create("text", Settings::new().rate(String::from("10/mn"))).expect_err("no rate");
+    assert!(error.to_string().contains("the rate \"10/mn\": unknown unit"), "{error}");
+}

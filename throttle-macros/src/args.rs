@@ -3,12 +3,14 @@
 use proc_macro2::{Span, TokenStream};
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream, Parser};
-use syn::{Error, Expr, Ident, LitBool, LitStr, Path, Result, Token, Type};
+use syn::{Error, Expr, Ident, Lit, LitBool, LitStr, Path, Result, Token, Type};
+
+use crate::hint::hint;
 
 /// The arguments of one attribute, as they were written.
 #[derive(Default)]
 pub(crate) struct Args {
-    /// The static whose throttle it is; the static has all arguments then.
+    /// The static whose throttle it is. The static has the other arguments then, except those of one use.
     pub(crate) shared: Option<Path>,
     pub(crate) uid: Option<LitStr>,
     pub(crate) rate: Option<Expr>,
@@ -17,6 +19,7 @@ pub(crate) struct Args {
     pub(crate) key: Option<Expr>,
     pub(crate) cost: Option<Expr>,
     pub(crate) class: Option<Expr>,
+    pub(crate) caller: Option<Expr>,
     pub(crate) backend: Option<LitStr>,
     pub(crate) on_error: Option<Expr>,
     pub(crate) handler: Option<Expr>,
@@ -29,6 +32,8 @@ pub(crate) struct Args {
     pub(crate) dry_run: Option<LitBool>,
     pub(crate) charge_when: Option<Expr>,
     pub(crate) degrade: Option<LitBool>,
+    /// What a refused call of a function becomes.
+    pub(crate) error: Option<Expr>,
     pub(crate) state: Option<Type>,
     pub(crate) krate: Option<Path>,
 }
@@ -47,16 +52,17 @@ impl Args {
 
     fn read(input: ParseStream<'_>) -> Result<Self> {
         let mut args = Self::default();
-        if input.peek(LitStr) {
-            let rate: LitStr = input.parse()?;
-            let message = format!("arguments have names: write `rate = {}`", rate.token());
-            return Err(Error::new(rate.span(), message));
+        if input.peek(Lit) {
+            let rate: Lit = input.parse()?;
+            let text =
+                if let Lit::Str(text) = &rate { text.token().to_string() } else { "\"100/min\"".to_owned() };
+            return Err(Error::new(rate.span(), format!("arguments have names: write `rate = {text}`")));
         }
         args.shared = shared(input)?;
         while !input.is_empty() {
             let name = input.call(Ident::parse_any)?;
-            if args.shared.is_some() && name != "crate" {
-                let message = format!("what holds stands at the static: say `{name}` there");
+            if let Some(message) = args.shared.as_ref().and_then(|_| belongs_to_the_static(&name.to_string()))
+            {
                 return Err(Error::new(name.span(), message));
             }
             args.argument(&name, input)?;
@@ -66,40 +72,62 @@ impl Args {
         }
         Ok(args)
     }
+}
 
-    /// The one list of names: what each is parsed as.
-    fn argument(&mut self, name: &Ident, input: ParseStream<'_>) -> Result<()> {
-        macro_rules! arguments {
-            ($($text:literal => $field:ident,)*) => {
+/// The one list of names: what each is parsed as.
+macro_rules! arguments {
+    ($($text:literal => $field:ident,)*) => {
+        impl Args {
+            /// The names of all arguments, in the order of the documentation.
+            pub(crate) const NAMES: &[&str] = &[$($text),*];
+
+            fn argument(&mut self, name: &Ident, input: ParseStream<'_>) -> Result<()> {
                 match name.to_string().as_str() {
                     $( $text => once(&mut self.$field, name, input), )*
-                    unknown => Err(unknown_argument(name, unknown, &[$($text),*])),
+                    unknown => Err(unknown_argument(name, unknown)),
                 }
-            };
+            }
         }
-        arguments! {
-            "uid" => uid,
-            "rate" => rate,
-            "concurrent" => concurrent,
-            "strategy" => strategy,
-            "key" => key,
-            "cost" => cost,
-            "class" => class,
-            "backend" => backend,
-            "on_error" => on_error,
-            "handler" => handler,
-            "exempt" => exempt,
-            "allow" => allow,
-            "deny" => deny,
-            "only" => only,
-            "bypass" => bypass,
-            "headers" => headers,
-            "dry_run" => dry_run,
-            "charge_when" => charge_when,
-            "degrade" => degrade,
-            "state" => state,
-            "crate" => krate,
-        }
+    };
+}
+
+arguments! {
+    "rate" => rate,
+    "concurrent" => concurrent,
+    "uid" => uid,
+    "strategy" => strategy,
+    "key" => key,
+    "cost" => cost,
+    "class" => class,
+    "caller" => caller,
+    "backend" => backend,
+    "on_error" => on_error,
+    "handler" => handler,
+    "exempt" => exempt,
+    "allow" => allow,
+    "deny" => deny,
+    "only" => only,
+    "bypass" => bypass,
+    "headers" => headers,
+    "dry_run" => dry_run,
+    "charge_when" => charge_when,
+    "degrade" => degrade,
+    "error" => error,
+    "state" => state,
+    "crate" => krate,
+}
+
+/// Why an argument cannot stand beside a static: only what concerns one use can.
+fn belongs_to_the_static(name: &str) -> Option<String> {
+    match name {
+        "cost" | "state" | "crate" => None,
+        "rate" | "concurrent" | "strategy" | "key" | "class" | "caller" | "backend" | "uid" => Some(format!(
+            "`{name}` would split the budget, which all uses of the static share: write it at the static; a use has a `cost` of its own only"
+        )),
+        name if Args::NAMES.contains(&name) => Some(format!(
+            "`{name}` is set once for all uses: write it at the static; a use has a `cost` of its own only"
+        )),
+        _ => None,
     }
 }
 
@@ -122,8 +150,10 @@ fn shared(input: ParseStream<'_>) -> Result<Option<Path>> {
 
 /// What an argument is parsed as.
 trait Value: Parse {
-    /// What to write, where the parser's own words would not help.
-    const WANTED: Option<&'static str> = None;
+    /// What to write instead of what is there, where the parser's own words would not help.
+    fn wanted(_name: &Ident, _found: &str) -> Option<String> {
+        None
+    }
 
     /// What the name alone stands for.
     fn implied(_: &Ident) -> Option<Self> {
@@ -146,10 +176,17 @@ impl Value for Expr {
 }
 
 impl Value for Path {}
-impl Value for Type {}
+
+impl Value for Type {
+    fn wanted(name: &Ident, _: &str) -> Option<String> {
+        Some(format!("`{name}` is the type of the router's state: write `{name} = App`"))
+    }
+}
 
 impl Value for LitBool {
-    const WANTED: Option<&'static str> = Some("`true` or `false`");
+    fn wanted(name: &Ident, _: &str) -> Option<String> {
+        Some(format!("`{name}` is `true` or `false`, without quotes"))
+    }
 
     fn implied(name: &Ident) -> Option<Self> {
         Some(Self::new(true, name.span()))
@@ -157,7 +194,11 @@ impl Value for LitBool {
 }
 
 impl Value for LitStr {
-    const WANTED: Option<&'static str> = Some("a name in quotes");
+    fn wanted(name: &Ident, found: &str) -> Option<String> {
+        let is_word = !found.is_empty() && found.chars().all(|c| c.is_alphanumeric() || c == '_');
+        let example = if is_word { found } else { "a_name" };
+        Some(format!("`{name}` is a name in quotes: write `{name} = \"{example}\"`"))
+    }
 }
 
 fn once<T: Value>(field: &mut Option<T>, name: &Ident, input: ParseStream<'_>) -> Result<()> {
@@ -172,21 +213,20 @@ fn once<T: Value>(field: &mut Option<T>, name: &Ident, input: ParseStream<'_>) -
         return Err(Error::new(name.span(), format!("`{name}` has no value: write `{name} = …`")));
     }
     input.parse::<Token![=]>()?;
-    let value = input.parse().map_err(|error| match T::WANTED {
-        Some(wanted) => Error::new(error.span(), format!("`{name}` is {wanted}")),
+    let found = input.cursor().token_stream().into_iter().next().map(|token| token.to_string());
+    let value = input.parse().map_err(|error| match T::wanted(name, &found.unwrap_or_default()) {
+        Some(wanted) => Error::new(error.span(), wanted),
         None => error,
     });
     *field = Some(T::bare(value?));
     Ok(())
 }
 
-fn unknown_argument(name: &Ident, unknown: &str, known: &[&str]) -> Error {
-    let near = known.iter().max_by(|a, b| strsim::jaro(a, unknown).total_cmp(&strsim::jaro(b, unknown)));
-    let guess = near.filter(|near| strsim::jaro(near, unknown) > 0.75);
-    let guess = guess.map_or(String::new(), |near| format!(", did you mean `{near}`?"));
-    let known: Vec<_> = known.iter().map(|name| format!("`{name}`")).collect();
+fn unknown_argument(name: &Ident, unknown: &str) -> Error {
+    let known: Vec<_> = Args::NAMES.iter().map(|name| format!("`{name}`")).collect();
+    let hint = hint(unknown, Args::NAMES);
     Error::new(
         name.span(),
-        format!("unknown argument `{unknown}`{guess}\nthe arguments are {}", known.join(", ")),
+        format!("unknown argument `{unknown}`{hint}\nthe arguments are {}", known.join(", ")),
     )
 }

@@ -5,11 +5,13 @@ use std::collections::HashSet;
 use proc_macro2::Span;
 use quote::ToTokens;
 use syn::spanned::Spanned;
-use syn::{Attribute, Error, FnArg, Pat, Result, ReturnType, Type};
+use syn::{Attribute, Error, FnArg, Meta, Pat, Result, ReturnType, Type};
 
 use crate::args::Args;
+use crate::boxed;
 use crate::degrade::degrade;
 use crate::item::{Func, Kind};
+use crate::returned::mentions;
 
 /// One function has one kind of attribute.
 pub(crate) fn alone(kind: Kind, strangers: &[(Kind, Attribute)]) -> Result<()> {
@@ -23,10 +25,35 @@ pub(crate) fn alone(kind: Kind, strangers: &[(Kind, Attribute)]) -> Result<()> {
     })
 }
 
+/// Why a function that is no `async fn` cannot be throttled, although it returns a boxed future.
+pub(crate) const NO_ASYNC_BLOCK: &str = "`#[throttle_fn]` needs an `async fn`, or a body that ends in `Box::pin(async move { … })`, as `#[async_trait]` writes it";
+
+/// The order of attributes. One that stands below sees the function as `#[throttle]` leaves it, and one that stands above
+/// sees it as it is written.
+pub(crate) fn order(kind: Kind, func: &Func, below_debug_handler: bool) -> Result<()> {
+    if kind != Kind::Handler {
+        return Ok(());
+    }
+    if below_debug_handler {
+        let message = "`#[throttle]` goes above `#[debug_handler]`, which calls the function with the arguments that it sees: \
+                       change the order of the two";
+        return Err(Error::new(Span::call_site(), message));
+    }
+    let reads_errors = |attr: &&Attribute| {
+        let is = |name: &str| attr.path().segments.last().is_some_and(|last| last.ident == name);
+        is("instrument") && matches!(&attr.meta, Meta::List(list) if mentions(list.tokens.clone(), &["err"]))
+    };
+    func.attrs.iter().find(reads_errors).map_or(Ok(()), |attr| {
+        let message = "`#[instrument(err)]` goes above `#[throttle]`, which makes a response of the `Result`: change the order of the two";
+        Err(Error::new(attr.path().span(), message))
+    })
+}
+
 /// What a function or its attributes cannot be.
 pub(crate) fn function_and_arguments(kind: Kind, func: &Func, all: &[Args]) -> Result<()> {
     let sig = &func.sig;
-    if sig.asyncness.is_none() {
+    let boxed = || kind == Kind::Function && boxed::output(&sig.output).is_some();
+    if sig.asyncness.is_none() && !boxed() {
         let message = format!("`#[{}]` needs an `async fn`", kind.name());
         return Err(Error::new(sig.fn_token.span, message));
     }
@@ -46,6 +73,14 @@ pub(crate) fn function_and_arguments(kind: Kind, func: &Func, all: &[Args]) -> R
         Kind::Handler => {}
         Kind::Message => message(func, all)?,
         Kind::Function => plain_function(func, all)?,
+    }
+    let errors = || all.iter().filter_map(|args| args.error.as_ref());
+    if let (Kind::Handler | Kind::Message, Some(error)) = (kind, errors().next()) {
+        let message = "`error` belongs to `#[throttle_fn]`: a `handler` answers what is denied here";
+        return Err(Error::new(error.span(), message));
+    }
+    if let Some(second) = errors().nth(1) {
+        return Err(Error::new(second.span(), "another attribute of this function has an `error`: keep one"));
     }
     degrade(kind, all)?;
     different(all.iter().filter_map(|args| args.uid.as_ref()), |uid| {
@@ -107,16 +142,14 @@ fn plain_function(func: &Func, all: &[Args]) -> Result<()> {
         ReturnType::Type(_, ty) if !matches!(**ty, Type::Never(_)) => {}
         output => {
             let span = if let ReturnType::Type(_, ty) = output { ty.span() } else { func.sig.ident.span() };
-            let message =
-                "a throttled function returns a `Result` whose error implements `From<throttle::Refused>`";
+            let message = "a throttled function returns a `Result` whose error implements `From<throttle::Refused>`, or has an `error = path` that makes it";
             return Err(Error::new(span, message));
         }
     }
     let wrong = all.iter().find_map(|args| {
-        let handler = args
-            .handler
-            .as_ref()
-            .map(|value| (value.span(), "handler", "the error type says what a denial becomes"));
+        let handler = args.handler.as_ref().map(|value| {
+            (value.span(), "handler", "the error type, or `error = path`, says what a denial becomes")
+        });
         let state = args.state.as_ref().map(|value| (value.span(), "state", "there is no router"));
         let about_requests =
             [(&args.allow, "allow"), (&args.deny, "deny"), (&args.only, "only"), (&args.bypass, "bypass")];

@@ -101,7 +101,13 @@ fn check(kind: Kind, declared: &Declared, args: &Args) -> Result<()> {
         return fail(path.span(), "a static has limits of its own: use the other one in its place");
     }
     if let Some(state) = &args.state {
-        return fail(state.span(), "`state` belongs to handlers: a static sees that of no router");
+        return fail(
+            state.span(),
+            "`state` belongs to handlers, and a static knows no router: let its functions take `Extension<App>`, and add `.layer(Extension(app))` to the router",
+        );
+    }
+    if let Some(error) = &args.error {
+        return fail(error.span(), "`error` belongs to `#[throttle_fn]`: `hit` returns the decision");
     }
     without_handler(args)
 }
@@ -119,7 +125,8 @@ fn expand(declared: &Declared, args: &Args, place: &str) -> Result<TokenStream> 
     let env = quote!(#private::Web<()>);
     let path = quote!(::core::concat!(::core::module_path!(), "::", #name));
     let id = id(place, &name);
-    let site = Place { kind: Kind::Handler, private: &private, env: &env, path: &path, id }.site(args)?;
+    let site = Place { kind: Kind::Handler, private: &private, env: &env, path: &path, id, arguments: None }
+        .site(args)?;
     if site.key.is_some() {
         let message =
             "a template is made of a function's arguments, and a static has none: its key is given to `hit`";

@@ -9,16 +9,25 @@ use syn::spanned::Spanned;
 use syn::{Error, Path, Result, ReturnType, Type};
 
 use crate::args::Args;
-use crate::check;
 use crate::declare::{self, Declared};
 use crate::item::{Func, Kind, sibling_args};
 use crate::message::message;
 use crate::opaque::opaque;
 use crate::returned::returned;
+use crate::template::respan;
 use crate::values::{Place, Site};
+use crate::{arguments, boxed, check};
 
 /// Expands an attribute. On a mistake the function is emitted as it was, next to the error.
-pub(crate) fn attribute(kind: Kind, args: TokenStream, item: &TokenStream, place: &str) -> TokenStream {
+///
+/// `below_debug_handler` tells that `#[debug_handler]` stands above the attribute.
+pub(crate) fn attribute(
+    kind: Kind,
+    args: TokenStream,
+    item: &TokenStream,
+    place: &str,
+    below_debug_handler: bool,
+) -> TokenStream {
     if declare::is_static(item) {
         let declared = syn::parse2::<Declared>(item.clone());
         return declared.map_or_else(
@@ -42,6 +51,7 @@ pub(crate) fn attribute(kind: Kind, args: TokenStream, item: &TokenStream, place
     let all = std::iter::once(Args::parse(args, Span::call_site())).chain(siblings.iter().map(sibling_args));
     let expanded = collect(all).and_then(|all| {
         check::alone(kind, &strangers)?;
+        check::order(kind, &func, below_debug_handler)?;
         check::function_and_arguments(kind, &func, &all)?;
         expand(kind, &mut func, &all, place)
     });
@@ -67,23 +77,24 @@ fn expand(kind: Kind, func: &mut Func, all: &[Args], place: &str) -> Result<Toke
     let state = state(kind, func, all)?.map(ToTokens::to_token_stream);
     let env = match (kind, &state) {
         (Kind::Function, _) => quote!(#private::Call),
-        (_, Some(state)) => quote!(#private::Web<#state>),
-        (_, None) => quote!(#private::Web<()>),
+        (_, Some(state)) => quote!(#private::WithState<#state>),
+        (_, None) => quote!(#private::WithoutState),
     };
     let name = func.sig.ident.unraw().to_string();
     let id = id(place, &name);
+    let names = arguments::names(&func.sig);
     let sites = all.iter().enumerate().map(|(index, args)| {
         // Attributes without a `uid` on one function are told apart by their order.
         let name = if index == 0 { name.clone() } else { format!("{name}#{}", index + 1) };
         let path = quote!(::core::concat!(::core::module_path!(), "::", #name));
-        Place { kind, private: &private, env: &env, path: &path, id }.site(args)
+        Place { kind, private: &private, env: &env, path: &path, id, arguments: names.as_deref() }.site(args)
     });
     let sites = collect(sites)?;
     let guard = guard(&private, &sites);
     Ok(match kind {
         Kind::Handler => handler(func, &private, id, state.as_ref(), &guard),
         Kind::Message => message(func, all, &private, state.as_ref(), &guard),
-        Kind::Function => function(func, &private, &guard),
+        Kind::Function => function(func, all, &private, &guard)?,
     })
 }
 
@@ -107,7 +118,7 @@ fn guard(private: &TokenStream, sites: &[Site]) -> TokenStream {
 //     async fn read(State(db): State<Db>) -> Json<Data> { BODY }
 //
 // Output:
-//     async fn read(__throttle: ThrottleGoesAboveDebugHandler<ID, Without>, State(db): State<Db>) -> Response {
+//     async fn read(__throttle: OnlyAxumCallsThrottledHandlers<ID, Without>, State(db): State<Db>) -> Response {
 //         match { GUARD; __throttle.enter(&SITES, keys) }.await {
 //             Ok(permit) => permit.respond(<Json<Data> as IntoResponse>::into_response(async move { EDGE BODY }.await)),
 //             Err(response) => response,
@@ -131,7 +142,7 @@ fn handler(
     let edge = edge(&returned, &func.sig.output);
     func.sig
         .inputs
-        .insert(0, syn::parse_quote!(#hidden: #private::ThrottleGoesAboveDebugHandler<#id, #carry>));
+        .insert(0, syn::parse_quote!(#hidden: #private::OnlyAxumCallsThrottledHandlers<#id, #carry>));
     func.sig.output = syn::parse_quote!(-> #private::Response);
     let body = func.body_of(|statements| quote!(#edge #statements));
     func.with_body(|_| {
@@ -156,19 +167,35 @@ fn handler(
 //         BODY
 //     }
 //
-// What is declared first is dropped last: the call is in flight for as long as the body runs.
-fn function(func: &Func, private: &TokenStream, guard: &TokenStream) -> TokenStream {
-    let returned = returned(&func.sig.output);
-    let refused = quote_spanned!(returned.span()=> <#returned as #private::Outcome>::refused);
-    func.with_body(|statements| {
-        quote! {
-            let __throttle = match { #guard #private::enter(&__THROTTLE_SITES, __throttle_keys) }.await {
-                ::core::result::Result::Ok(__throttle) => __throttle,
-                ::core::result::Result::Err(__throttle) => return #refused(__throttle),
-            };
-            #statements
+// What is declared first is dropped last: the call is in flight for as long as the body runs. With `error = busy` it is
+// `return Err(busy(refused))`.
+fn function(func: &Func, all: &[Args], private: &TokenStream, guard: &TokenStream) -> Result<TokenStream> {
+    let sig = &func.sig;
+    let output = sig.asyncness.is_none().then(|| boxed::output(&sig.output)).flatten();
+    let returned = output.map_or_else(|| returned(&sig.output), ToTokens::to_token_stream);
+    let refused = match all.iter().find_map(|args| args.error.as_ref()) {
+        Some(error) => {
+            let here = Span::call_site().located_at(error.span());
+            let made_by = respan(quote!(#private::made_by), here);
+            quote_spanned!(here=> #made_by(#error, __throttle))
         }
-    })
+        None => {
+            let refused = quote_spanned!(returned.span()=> <#returned as #private::Outcome>::refused);
+            quote!(#refused(__throttle))
+        }
+    };
+    let first = quote! {
+        let __throttle = match { #guard #private::enter(&__THROTTLE_SITES, __throttle_keys) }.await {
+            ::core::result::Result::Ok(__throttle) => __throttle,
+            ::core::result::Result::Err(__throttle) => return #refused,
+        };
+    };
+    if sig.asyncness.is_some() {
+        return Ok(func.with_body(|statements| quote!(#first #statements)));
+    }
+    let body = boxed::in_front(func.statements(), &first)
+        .ok_or_else(|| Error::new(sig.fn_token.span, check::NO_ASYNC_BLOCK))?;
+    Ok(func.with_body(|_| body))
 }
 
 /// A branch of the body that is never taken. It returns a value of the function's return type, so the compiler infers
@@ -191,9 +218,9 @@ fn edge(returned: &TokenStream, output: &ReturnType) -> TokenStream {
 /// The state that plug-in functions see: said, or else that of the function.
 fn state<'t>(kind: Kind, func: &'t Func, all: &'t [Args]) -> Result<Option<&'t Type>> {
     let asks = |args: &Args| {
-        let Args { rate, key, cost, class, on_error, handler, exempt, only, bypass, .. } = args;
+        let Args { rate, key, cost, class, caller, on_error, handler, exempt, only, bypass, .. } = args;
         let handler = handler.as_ref().filter(|_| kind == Kind::Handler);
-        [rate, key, cost, class, on_error, exempt, only, bypass]
+        [rate, key, cost, class, caller, on_error, exempt, only, bypass]
             .into_iter()
             .flatten()
             .chain(handler)

@@ -149,6 +149,11 @@ impl Func {
         quote!(#(#attrs)* #vis #sig #body)
     }
 
+    /// The statements of the body.
+    pub(crate) fn statements(&self) -> TokenStream {
+        self.body.stream()
+    }
+
     /// The body with other statements, in the braces that the user wrote: with others the whole function would
     /// count as the macro's, and lints such as `dead_code` would pass it by.
     pub(crate) fn body_of(&self, make: impl FnOnce(TokenStream) -> TokenStream) -> Group {

@@ -1,12 +1,13 @@
 //! What `key = …` can be.
 
 use proc_macro2::TokenStream;
-use quote::{quote, quote_spanned};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{Error, Expr, ExprCall, Ident, Lit, Result};
 
+use crate::constant;
 use crate::template::{self, respan};
-use crate::values::{Place, literal};
+use crate::values::{Place, literal, not_called};
 
 impl Place<'_> {
     /// The setting, or else the expression of a key that is made of the function's arguments.
@@ -27,12 +28,15 @@ impl Place<'_> {
                 "a function has no request to read the key from: name arguments as in \"{id}\", or write `global`",
             )),
             Some(key) => match literal(key) {
-                Some(Lit::Str(text)) => Ok((None, Some(template::key(text, private)?))),
+                Some(Lit::Str(text)) => Ok((None, Some(template::key(text, private, self.arguments)?))),
                 Some(other) => Err(Error::new(
                     other.span(),
                     "a key is `ip`, `global`, `header(\"…\")`, `cookie(\"…\")`, a template such as \"{id}\" or an async fn",
                 )),
-                None => setting(quote!(#key)),
+                None => {
+                    not_called("key", key)?;
+                    setting(quote!(#key))
+                }
             },
         }
     }
@@ -42,14 +46,22 @@ impl Place<'_> {
         let private = self.private;
         match (source(call), call.args.first().and_then(literal), call.args.len()) {
             (Some(source), Some(Lit::Str(name)), 1) => {
+                constant::name(name)?;
                 let name = self.checked("name", name);
                 let source = respan(quote!(#private::#source), call.func.span());
                 Ok(quote_spanned!(call.func.span()=> #source(#name)))
             }
-            _ => Err(Error::new(
-                call.span(),
-                "name one header or cookie in quotes, as in `header(\"x-api-key\")`",
-            )),
+            _ => {
+                let function = call.func.to_token_stream();
+                let name = match (call.args.first(), call.args.len()) {
+                    (Some(Expr::Path(path)), 1) => path.to_token_stream().to_string().replace('_', "-"),
+                    _ => "x-api-key".to_owned(),
+                };
+                Err(Error::new(
+                    call.span(),
+                    format!("name one header or cookie in quotes, as in `{function}(\"{name}\")`"),
+                ))
+            }
         }
     }
 }

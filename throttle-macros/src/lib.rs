@@ -1,15 +1,21 @@
 //! The attributes of the [`throttle`](https://docs.rs/throttle) crate: they know syntax, and no policy.
 
+mod above;
 mod args;
+mod arguments;
+mod boxed;
 mod check;
+mod constant;
 mod declare;
 mod degrade;
 mod expand;
+mod hint;
 mod item;
 mod key;
 mod message;
 mod network;
 mod opaque;
+mod rate;
 mod returned;
 mod template;
 #[cfg(test)]
@@ -23,19 +29,19 @@ use crate::item::Kind;
 #[doc = include_str!("../docs/throttle.md")]
 #[proc_macro_attribute]
 pub fn throttle(args: TokenStream, item: TokenStream) -> TokenStream {
-    expand::attribute(Kind::Handler, args.into(), &item.into(), &place()).into()
+    expand::attribute(Kind::Handler, args.into(), &item.into(), &place(), above::has_debug_handler()).into()
 }
 
 #[doc = include_str!("../docs/throttle_fn.md")]
 #[proc_macro_attribute]
 pub fn throttle_fn(args: TokenStream, item: TokenStream) -> TokenStream {
-    expand::attribute(Kind::Function, args.into(), &item.into(), &place()).into()
+    expand::attribute(Kind::Function, args.into(), &item.into(), &place(), false).into()
 }
 
 #[doc = include_str!("../docs/throttle_message.md")]
 #[proc_macro_attribute]
 pub fn throttle_message(args: TokenStream, item: TokenStream) -> TokenStream {
-    expand::attribute(Kind::Message, args.into(), &item.into(), &place()).into()
+    expand::attribute(Kind::Message, args.into(), &item.into(), &place(), false).into()
 }
 
 /// What tells this use of an attribute from all others in the program. The place in the source alone does

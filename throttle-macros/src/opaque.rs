@@ -8,8 +8,8 @@
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, format_ident, quote};
 use syn::{
-    AngleBracketedGenericArguments, AssocType, Constraint, GenericArgument, Lifetime, Path,
-    PathArguments, ReturnType, Type, TypeParamBound,
+    AngleBracketedGenericArguments, AssocType, Constraint, GenericArgument, Lifetime, Path, PathArguments,
+    ReturnType, Type, TypeParamBound,
 };
 
 /// A function that requires the bounds of its argument, and the types that a call passes to it.

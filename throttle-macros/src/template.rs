@@ -6,14 +6,18 @@ use syn::{Error, LitStr, Result};
 
 /// The key expression of a template. Each value is a part of its own, so the text between the placeholders
 /// is for people only.
-pub(crate) fn key(template: &LitStr, private: &TokenStream) -> Result<TokenStream> {
-    let values = placeholders(template)?;
+pub(crate) fn key(
+    template: &LitStr,
+    private: &TokenStream,
+    arguments: Option<&[String]>,
+) -> Result<TokenStream> {
+    let values = placeholders(template, arguments)?;
     let span = Span::call_site().located_at(template.span());
     let values = values.iter().map(|value| quote_spanned!(span=> &#value));
     Ok(quote!(#private::Key::of_displayed(&[#(#values),*])))
 }
 
-fn placeholders(template: &LitStr) -> Result<Vec<TokenStream>> {
+fn placeholders(template: &LitStr, arguments: Option<&[String]>) -> Result<Vec<TokenStream>> {
     let fail = |message: &str| Error::new(template.span(), message);
     let text = template.value();
     let mut values = Vec::new();
@@ -31,15 +35,42 @@ fn placeholders(template: &LitStr) -> Result<Vec<TokenStream>> {
             values.push(placeholder(&after[..end], template.span()).ok_or_else(|| {
                 fail("a placeholder names an argument of the function or a field of one: `{id}` or `{user.id}`")
             })?);
+            known(&after[..end], arguments).map_err(|message| fail(&message))?;
             rest = &after[end + 1..];
         }
     }
-    if values.is_empty() {
-        return Err(fail(
-            "this key is the same for every call: name an argument in braces, as in \"{id}\", or write `key = global`",
-        ));
+    if values.is_empty() { Err(fail(&without_placeholder(&text))) } else { Ok(values) }
+}
+
+/// What to write in place of a text that names no argument.
+fn without_placeholder(text: &str) -> String {
+    let text = text.trim();
+    let is_call = |name: &str| text.starts_with(name) && text.ends_with(')');
+    if ["ip", "global"].contains(&text) || is_call("header(") || is_call("cookie(") {
+        return format!(
+            "write `key = {text}`, without quotes: a text in quotes is a template over the function's arguments"
+        );
     }
-    Ok(values)
+    let header =
+        if text.contains('-') { format!(", `key = header(\"{text}\")` for a header") } else { String::new() };
+    format!(
+        "this key is the same for every call: name an argument in braces, as in \"{{id}}\", or write `key = global`{header}"
+    )
+}
+
+/// That the root of a placeholder is an argument of the function.
+fn known(placeholder: &str, arguments: Option<&[String]>) -> std::result::Result<(), String> {
+    let root = placeholder.trim().split('.').next().unwrap_or_default();
+    let root = root.strip_prefix("r#").unwrap_or(root);
+    let Some(arguments) = arguments.filter(|arguments| !arguments.iter().any(|name| name == root)) else {
+        return Ok(());
+    };
+    let names: Vec<_> = arguments.iter().map(|name| format!("`{name}`")).collect();
+    Err(match names.len() {
+        0 => format!("the function has no argument `{root}`: it has none with a name"),
+        1 => format!("the function has no argument `{root}`: its argument is {}", names.join(", ")),
+        _ => format!("the function has no argument `{root}`: its arguments are {}", names.join(", ")),
+    })
 }
 
 /// `user.id` as an expression whose names are looked up where the literal stands.

@@ -3,13 +3,14 @@
 use expect_test::{ExpectFile, expect_file};
 use proc_macro2::TokenStream;
 
+use crate::args::Args;
 use crate::expand::attribute;
 use crate::item::Kind;
 
 #[expect(clippy::needless_pass_by_value, reason = "a snapshot is named where it is used")]
 fn check(kind: Kind, args: &str, item: &str, expected: ExpectFile) {
     let tokens = |text: &str| text.parse::<TokenStream>().expect("tokens");
-    let expanded = attribute(kind, tokens(args), &tokens(item), "here").to_string();
+    let expanded = attribute(kind, tokens(args), &tokens(item), "here", false).to_string();
     let file = syn::parse_file(&expanded).expect("items");
     expected.assert_eq(&prettyplease::unparse(&file));
 }
@@ -150,14 +151,18 @@ fn b115_a_mistake_is_one_error_that_says_what_to_write() {
     for (args, item, message) in [
         (rate.to_owned(), "fn items() {}", "`#[throttle]` needs an `async fn`"),
         (String::new(), "async fn items() {}", "`rate` is missing: write `rate = \\\"100/min\\\"`"),
-        (format!("{rate}, burst = 5"), "async fn items() {}", "unknown argument `burst`"),
+        (
+            format!("{rate}, burst = 5"),
+            "async fn items() {}",
+            "unknown argument `burst`: a burst belongs to a strategy",
+        ),
         (format!("{rate}, {rate}"), "async fn items() {}", "`rate` is there twice: keep one"),
         (format!("{rate}, dry_run, dry_run"), "async fn items() {}", "`dry_run` is there twice: keep one"),
         (rate.to_owned(), "static mut ITEMS: Static;", "leave out `mut`"),
         (format!("{rate}, key = \"{{id}}\""), "static ITEMS: Static;", "a static has none"),
     ] {
         let tokens = |text: &str| text.parse::<TokenStream>().expect("tokens");
-        let expanded = attribute(Kind::Handler, tokens(&args), &tokens(item), "here").to_string();
+        let expanded = attribute(Kind::Handler, tokens(&args), &tokens(item), "here", false).to_string();
         assert_eq!(expanded.matches("compile_error").count(), 1, "{expanded}");
         assert!(expanded.contains(message), "{message} is not in {expanded}");
         assert!(expanded.contains("fn items") || expanded.contains("static ITEMS"), "{expanded}");
@@ -175,4 +180,131 @@ fn a_message_is_decided_in_front_of_the_body() {
         "#,
         expect_file!["expanded/message.rs"],
     );
+}
+
+/// The names in the first cells of a table of arguments that follows a heading.
+fn rows(text: &str, heading: &str) -> Vec<(Vec<String>, String)> {
+    let (_, section) = text.split_once(heading).expect("the heading");
+    let lines = section.lines().skip_while(|line| !line.starts_with("|---")).skip(1);
+    let rows = lines.take_while(|line| line.starts_with('|'));
+    rows.map(|row| {
+        let (names, rest) = row[1..].split_once('|').expect("two cells");
+        (names.split('`').skip(1).step_by(2).map(str::to_owned).collect(), rest.to_owned())
+    })
+    .collect()
+}
+
+/// Whether an argument is refused because of the kind of function that it stands on.
+fn is_refused(kind: Kind, name: &str) -> bool {
+    let value = match name {
+        "rate" => "\"100/min\"",
+        "uid" | "backend" | "class" => "\"name\"",
+        "on_error" => "\"allow\"",
+        "allow" | "deny" => "\"10.0.0.0/8\"",
+        "only" | "bypass" => "\"/api\"",
+        "concurrent" | "cost" => "1",
+        "dry_run" | "degrade" => "true",
+        "crate" => "::throttle",
+        "key" => "global",
+        "headers" => "\"off\"",
+        // A state needs a function that takes it.
+        "state" => "App, exempt = path",
+        _ => "path",
+    };
+    let rate = if name == "rate" { "" } else { "rate = \"100/min\", " };
+    let args = format!("{rate}{name} = {value}").parse().expect("tokens");
+    let item = "async fn items(socket: &mut Socket) -> Result<(), Error> { Ok(()) }".parse().expect("tokens");
+    attribute(kind, args, &item, "here", false).to_string().contains("compile_error")
+}
+
+#[test]
+fn f26_every_table_of_arguments_has_exactly_those_of_the_attribute() {
+    let handler: Vec<_> =
+        Args::NAMES.iter().copied().filter(|name| !is_refused(Kind::Handler, name)).collect();
+    for (text, heading) in [
+        (include_str!("../docs/throttle.md"), "# Arguments"),
+        (include_str!("../../README.md"), "## The attribute"),
+    ] {
+        let rows: Vec<_> = rows(text, heading).into_iter().map(|(names, _)| names.join(", ")).collect();
+        assert_eq!(rows, handler, "under {heading}");
+    }
+}
+
+#[test]
+fn f26_the_pages_name_the_arguments_that_are_refused_elsewhere() {
+    let message = include_str!("../docs/throttle_message.md");
+    for (kind, text) in [(Kind::Function, include_str!("../docs/throttle_fn.md")), (Kind::Message, message)] {
+        let refused =
+            Args::NAMES.iter().filter(|name| is_refused(kind, name) && !is_refused(Kind::Handler, name));
+        let rows = rows(text, "# Arguments");
+        let errors = rows.iter().filter(|(_, here)| here.contains("compile error"));
+        let mut named: Vec<_> = errors.flat_map(|(names, _)| names.clone()).collect();
+        named.sort_unstable();
+        let mut refused: Vec<_> = refused.map(|name| (*name).to_owned()).collect();
+        refused.sort_unstable();
+        assert_eq!(named, refused, "{}", kind.name());
+    }
+}
+
+#[test]
+fn f26_the_guide_names_the_same_arguments_as_the_page_of_functions() {
+    let guide = include_str!("../../src/guide/functions.md");
+    let line = guide.lines().find(|line| line.ends_with("are compile errors.")).expect("the line");
+    let mut named: Vec<_> = line.split('`').skip(1).step_by(2).collect();
+    named.sort_unstable();
+    let mut refused: Vec<_> =
+        Args::NAMES.iter().copied().filter(|name| is_refused(Kind::Function, name)).collect();
+    refused.sort_unstable();
+    assert_eq!(named, refused);
+}
+
+/// The runtime parses the same texts and has the last word.
+#[test]
+fn f27_rates_have_the_messages_of_the_runtime() {
+    let texts = [
+        "100/min",
+        "10/s, 500/hour",
+        " 10 per 30s ; 7 PER Day",
+        "unlimited",
+        "1/w",
+        "100/ mins",
+        "5/1500ms",
+        "5/ 2 hrs",
+        "",
+        "/min",
+        "0/min",
+        "100 min",
+        "100/",
+        "100/ ,1/s",
+        "100/mn",
+        "100/mil",
+        "100/msx",
+        "100/sx",
+        "100/hx",
+        "100/dx",
+        "100/wx",
+        "100/month",
+        "100/year",
+        "100/z",
+        "100/0s",
+        "1.5/s",
+        "100/1.5s",
+        "-1/s",
+        "100/s x",
+        "100/s 5/m",
+        "99999999999999999999/s",
+        "1/99999999999999999999w",
+        "1/99999999999999w",
+        "unlimited x",
+        "1/s,2/s,3/s,4/s,5/s,6/s,7/s,8/s,9/s",
+    ];
+    for text in texts {
+        let theirs =
+            text.parse::<throttle::Rates>().map(|rates| rates.iter().map(throttle::Rate::limit).min());
+        match (crate::rate::least(text), theirs) {
+            (Ok(ours), Ok(theirs)) => assert_eq!(Some(ours), theirs, "{text}"),
+            (Err(_), Err(_)) => {}
+            (ours, theirs) => panic!("{text}: {ours:?}, and the runtime: {theirs:?}"),
+        }
+    }
 }

@@ -7,8 +7,8 @@ use syn::{Error, Expr, ExprLit, Ident, Lit, LitStr, Result, UnOp};
 
 use crate::args::Args;
 use crate::item::Kind;
-use crate::network;
 use crate::template::respan;
+use crate::{above, constant, hint, network, rate};
 
 /// The static's part for one attribute, and the key that is made in the function, if it is.
 pub(crate) struct Site {
@@ -25,6 +25,8 @@ pub(crate) struct Place<'a> {
     pub(crate) path: &'a TokenStream,
     /// The number of the function.
     pub(crate) id: u64,
+    /// The names of the function's arguments, as far as they can be told.
+    pub(crate) arguments: Option<&'a [String]>,
 }
 
 impl Place<'_> {
@@ -32,16 +34,32 @@ impl Place<'_> {
         let (private, id) = (self.private, self.id);
         if let Some(path) = &args.shared {
             let site = quote_spanned!(path.span()=> #private::Site::shared(&#path, #id));
-            return Ok(Site { site, key: None });
+            let cost = args.cost.as_ref().map(|cost| self.cost(cost, args)).transpose()?;
+            let cost = cost.map(|cost| {
+                // The setting is `cost: value`, and the value is the argument here.
+                let value: TokenStream = cost.into_iter().skip(2).collect();
+                quote!(.with_cost(#value))
+            });
+            return Ok(Site { site: quote!(#site #cost), key: None });
+        }
+        let Args { rate, strategy, class, on_error, only, bypass, .. } = args;
+        [rate, strategy, class, on_error, only, bypass]
+            .into_iter()
+            .flatten()
+            .try_for_each(constant::check)?;
+        if let (Some(key), Some(_)) = (&args.key, &args.caller) {
+            let message = "the `caller` has a key already: leave one of the two out";
+            return Err(Error::new(key.span(), message));
         }
         let (key_setting, key) = self.key(args.key.as_ref())?;
         let settings = [
             args.rate.as_ref().map(|rate| self.rate(rate)).transpose()?,
             args.concurrent.as_ref().map(|limit| self.concurrent(limit)).transpose()?,
-            args.strategy.as_ref().map(strategy).transpose()?,
+            args.strategy.as_ref().map(self::strategy).transpose()?,
             key_setting,
             args.cost.as_ref().map(|cost| self.cost(cost, args)).transpose()?,
             args.class.as_ref().map(|class| self.class(class)).transpose()?,
+            args.caller.as_ref().map(|caller| self.function("caller", caller)).transpose()?,
             args.backend
                 .as_ref()
                 .map(|name| filled(name, "backend").map(|name| quote!(backend: #name)))
@@ -53,7 +71,7 @@ impl Place<'_> {
             args.deny.as_ref().map(|list| self.networks("deny", list)).transpose()?,
             args.only.as_ref().map(|rules| self.rules("only", rules)).transpose()?,
             args.bypass.as_ref().map(|rules| self.rules("bypass", rules)).transpose()?,
-            args.headers.as_ref().map(|headers| self.headers(headers)),
+            args.headers.as_ref().map(|headers| self.headers(headers)).transpose()?,
             args.dry_run.as_ref().map(|on| quote!(dry_run: #on)),
             args.charge_when.as_ref().map(|outcome| self.charge_when(outcome)).transpose()?,
             args.degrade.as_ref().map(|on| quote!(degrade: #on)),
@@ -91,7 +109,14 @@ impl Place<'_> {
 
     fn rate(&self, rate: &Expr) -> Result<TokenStream> {
         match literal(rate) {
-            Some(Lit::Str(text)) => Ok(self.wrapped("rate", &self.checked("rates", text))),
+            Some(Lit::Str(text)) => {
+                constant::rates(text)?;
+                Ok(self.wrapped("rate", &self.checked("rates", text)))
+            }
+            Some(Lit::Int(limit)) => Err(Error::new(
+                limit.span(),
+                format!("a rate is a text with a period: write `rate = \"{}/min\"`", limit.base10_digits()),
+            )),
             Some(other) => Err(Error::new(other.span(), "a rate is a text such as \"100/min\"")),
             None => Ok(self.wrapped("rate", &quote!(#rate))),
         }
@@ -114,8 +139,10 @@ impl Place<'_> {
             Some(_) => Err(wanted()),
             None => {
                 let private = self.private;
-                let checked = respan(quote!(#private::concurrent), limit.span());
-                Ok(quote_spanned!(limit.span()=> concurrent: const { #checked(#limit) }))
+                let checked = respan(quote!(#private::concurrent::<{ __THROTTLE_LIMIT > 0 }>), limit.span());
+                Ok(quote_spanned! {limit.span()=>
+                    concurrent: const { const __THROTTLE_LIMIT: u32 = #limit; #checked(__THROTTLE_LIMIT) }
+                })
             }
         }
     }
@@ -132,12 +159,20 @@ impl Place<'_> {
             _ if negative => Err(Error::new(cost.span(), "a cost cannot be negative: write 1 or more")),
             Some(Lit::Int(number)) => match number.base10_parse::<u64>() {
                 Ok(0) => Err(Error::new(number.span(), "a cost of 0 charges nobody: write 1 or more")),
+                Ok(value) if never_fits(value, args) => Err(Error::new(
+                    number.span(),
+                    "this cost is above the limit, so it never fits: lower it, or name a `strategy` that lets more through at once",
+                )),
                 Ok(value) => {
                     let value = respan(quote!(#value), number.span());
                     Ok(self.wrapped("cost", &self.fitting(&value, args)))
                 }
                 Err(_) => Err(Error::new(number.span(), "a cost fits into 64 bits")),
             },
+            Some(Lit::Str(text)) => Err(Error::new(
+                text.span(),
+                unquoted("a cost is a whole number or the path of an async fn", "cost", text),
+            )),
             Some(other) => {
                 Err(Error::new(other.span(), "a cost is a whole number or an async fn that returns one"))
             }
@@ -161,6 +196,7 @@ impl Place<'_> {
         match literal(class) {
             Some(Lit::Str(name)) => {
                 let name = filled(name, "class")?;
+                constant::class(name)?;
                 Ok(self.wrapped("class", &self.checked("class", name)))
             }
             Some(other) => Err(Error::new(
@@ -174,15 +210,33 @@ impl Place<'_> {
     /// A policy by its name, or a value or function.
     fn named(&self, role: &str, value: &Expr) -> Result<TokenStream> {
         match literal(value) {
-            Some(Lit::Str(text)) => Ok(self.wrapped(role, &self.checked(role, text))),
-            _ => self.function(role, value),
+            Some(Lit::Str(text)) => {
+                constant::on_error(text)?;
+                Ok(self.wrapped(role, &self.checked(role, text)))
+            }
+            _ => match policy_in_words(value) {
+                Some(name) => Err(Error::new(
+                    value.span(),
+                    format!(
+                        "a policy is named in quotes: write `{role} = \"{name}\"`; for a function of that name write `self::{name}`"
+                    ),
+                )),
+                None => self.function(role, value),
+            },
         }
     }
 
     fn function(&self, role: &str, value: &Expr) -> Result<TokenStream> {
         match literal(value) {
+            Some(Lit::Str(text)) => Err(Error::new(
+                text.span(),
+                unquoted(&format!("`{role}` is the path of an async fn"), role, text),
+            )),
             Some(other) => Err(Error::new(other.span(), format!("`{role}` is the path of an async fn"))),
-            None => Ok(self.wrapped(role, &quote!(#value))),
+            None => {
+                not_called(role, value)?;
+                Ok(self.wrapped(role, &quote!(#value)))
+            }
         }
     }
 
@@ -205,7 +259,10 @@ impl Place<'_> {
 
     fn rule(&self, name: &str, rule: &Expr) -> Result<TokenStream> {
         match literal(rule) {
-            Some(Lit::Str(pattern)) => Ok(self.asked("rule", &self.checked("path", pattern))),
+            Some(Lit::Str(text)) => {
+                constant::pattern(text)?;
+                Ok(self.asked("rule", &self.checked("path", text)))
+            }
             Some(other) => Err(Error::new(
                 other.span(),
                 format!("`{name}` is a path such as \"/api/**\", a `Rule`, or the path of an async fn"),
@@ -249,21 +306,44 @@ impl Place<'_> {
         Ok(quote_spanned!(outcome.span()=> charge_when: const { &#judge(#outcome) }))
     }
 
-    fn headers(&self, headers: &Expr) -> TokenStream {
+    fn headers(&self, headers: &Expr) -> Result<TokenStream> {
         match literal(headers) {
             Some(Lit::Str(text)) => {
+                constant::headers(text)?;
                 let checked = self.checked("headers", text);
-                quote!(headers: #checked)
+                Ok(quote!(headers: #checked))
             }
-            _ => quote!(headers: #headers),
+            _ => Ok(quote!(headers: #headers)),
         }
     }
 }
 
 fn strategy(strategy: &Expr) -> Result<TokenStream> {
     match literal(strategy) {
+        Some(Lit::Str(text)) => Err(Error::new(text.span(), hint::strategy(&text.value()))),
         Some(other) => Err(Error::new(other.span(), "a strategy is a value such as `Gcra::new().burst(5)`")),
-        None => Ok(quote_spanned!(strategy.span()=> strategy: &(#strategy))),
+        None => match built_in(strategy) {
+            Some(name) if above::is_not_imported(name) => Err(Error::new(
+                name.span(),
+                format!(
+                    "`{name}` is not imported: write `use throttle::strategy::{name};`, or `throttle::strategy::{name}` here"
+                ),
+            )),
+            _ => Ok(quote_spanned!(strategy.span()=> strategy: &(#strategy))),
+        },
+    }
+}
+
+/// The name that an expression begins with, if it is that of a built-in strategy.
+fn built_in(strategy: &Expr) -> Option<&Ident> {
+    match strategy {
+        Expr::MethodCall(call) => built_in(&call.receiver),
+        Expr::Call(call) => built_in(&call.func),
+        Expr::Path(path) => {
+            let first = path.path.segments.first().filter(|_| path.path.leading_colon.is_none())?;
+            hint::STRATEGIES.iter().any(|name| first.ident == name).then_some(&first.ident)
+        }
+        _ => None,
     }
 }
 
@@ -273,6 +353,46 @@ fn some(setting: TokenStream) -> TokenStream {
     let name: TokenStream = tokens.by_ref().take(2).collect();
     let value: TokenStream = tokens.collect();
     quote!(#name ::core::option::Option::Some(#value))
+}
+
+/// Whether a cost is above a limit, as both are written. A strategy may let more through than the limit, so where one is
+/// named the registry compares them.
+fn never_fits(cost: u64, args: &Args) -> bool {
+    match (args.rate.as_ref().and_then(literal), &args.strategy) {
+        (Some(Lit::Str(text)), None) => rate::least(&text.value()).is_ok_and(|least| cost > least),
+        _ => false,
+    }
+}
+
+/// What to write where a number or a path stands in quotes.
+fn unquoted(wanted: &str, name: &str, text: &LitStr) -> String {
+    let value = text.value();
+    let is_path = !value.is_empty() && value.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | ':'));
+    if is_path { format!("{wanted}: write `{name} = {value}`, without quotes") } else { wanted.to_owned() }
+}
+
+/// The name of a policy that stands there without quotes.
+fn policy_in_words(value: &Expr) -> Option<&'static str> {
+    let Expr::Path(path) = value else { return None };
+    ["allow", "throttle", "raise"].into_iter().find(|name| path.path.is_ident(name))
+}
+
+/// That a function is named and not called. Only a call without arguments is certain to be meant so.
+pub(crate) fn not_called(role: &str, value: &Expr) -> Result<()> {
+    let Expr::Call(call) = value else { return Ok(()) };
+    let Expr::Path(path) = &*call.func else { return Ok(()) };
+    // A value of these may come from a `const fn`.
+    let is_value = matches!(role, "on_error" | "class" | "cost" | "rate");
+    let lowercase = |name: &Ident| name.to_string().starts_with(char::is_lowercase);
+    if is_value
+        || !call.args.is_empty()
+        || !path.path.segments.iter().all(|segment| lowercase(&segment.ident))
+    {
+        return Ok(());
+    }
+    let function = quote!(#path).to_string().replace(' ', "");
+    let message = format!("a function is named and not called: write `{role} = {function}`");
+    Err(Error::new(value.span(), message))
 }
 
 fn filled<'t>(text: &'t LitStr, name: &str) -> Result<&'t LitStr> {

@@ -8,8 +8,10 @@ use crate::{Key, Refused, Registry, Site};
 /// A return type that can say that the function did not run: `Result<_, E>` where `E` is made from
 /// [`Refused`].
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot say that the call was throttled",
-    label = "return a `Result` whose error implements `From<throttle::Refused>`",
+    message = "`{Self}` has no error for a call that was throttled",
+    label = "not a `Result` whose error implements `From<throttle::Refused>`",
+    note = "for an error type of your own, implement `From<throttle::Refused>`",
+    note = "for an error type of another crate, write `error = busy` in the attribute, where `busy` is a `fn(throttle::Refused) -> E`; the feature `tonic` has `From<throttle::Refused> for tonic::Status`",
     note = "on an axum handler use `#[throttle]` instead of `#[throttle_fn]`"
 )]
 pub trait Outcome {
@@ -22,6 +24,11 @@ impl<T, E: From<Refused>> Outcome for Result<T, E> {
     fn refused(refused: Refused) -> Self {
         Err(refused.into())
     }
+}
+
+/// The error of a call that did not run, by the function of the argument `error`.
+pub fn made_by<T, E>(make: impl FnOnce(Refused) -> E, refused: Refused) -> Result<T, E> {
+    Err(make(refused))
 }
 
 /// Decides a call against all sites of its function. It is in flight as long as what this returns is there.

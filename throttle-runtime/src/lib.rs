@@ -9,6 +9,7 @@ mod audit;
 #[cfg(feature = "axum")]
 mod axum;
 pub mod backend;
+mod caller;
 mod clock;
 mod counters;
 mod deadline;
@@ -49,6 +50,8 @@ mod tab;
 pub mod testkit;
 mod throttle;
 mod throttled;
+#[cfg(feature = "tonic")]
+mod tonic;
 #[cfg(feature = "tower")]
 #[cfg_attr(docsrs, doc(cfg(feature = "tower")))]
 pub mod tower;
@@ -66,6 +69,7 @@ pub use crate::axum::ws;
 #[cfg(feature = "tower")]
 pub use crate::tower::ThrottleLayer;
 pub use audit::{Audit, Audited};
+pub use caller::Caller;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use counters::Counts;
 pub use decision::{Decision, Decisions, Quota, Quotas, Source};

@@ -31,6 +31,8 @@ pub(crate) struct Policy {
     pub(crate) key: Shared<dyn Ask<role::key>>,
     pub(crate) cost: Shared<dyn Ask<role::cost>>,
     pub(crate) class: Option<Shared<dyn Ask<role::class>>>,
+    /// Who the client is, and which limits apply to it.
+    pub(crate) caller: Option<Shared<dyn Ask<role::caller>>>,
     /// The cost, where it is the same for every request.
     pub(crate) units: Option<u64>,
     /// How many requests may be in flight at once.
@@ -128,12 +130,18 @@ impl Policy {
 
     /// The cost and the limit that it never fits, if both are constant and nothing about the caller matters.
     fn too_tight(&self) -> Option<(u64, Rate)> {
-        let (rates, cost) = (self.rates?, self.units.filter(|_| self.class.is_none())?);
+        let cost = self.units?;
+        self.never_fits(cost).map(|rate| (cost, rate))
+    }
+
+    /// The limit that a cost never fits, if the limits are constant and nothing about the caller matters.
+    pub(crate) fn never_fits(&self, cost: u64) -> Option<Rate> {
+        let rates = self.rates.filter(|_| self.class.is_none())?;
         let never = |rate: &&Rate| {
             let step = || self.strategy.step(&State::EMPTY, &Arrival::new(**rate, cost, 0));
             !rate.is_unlimited() && step().quota.is_never()
         };
-        rates.iter().find(never).map(|rate| (cost, *rate))
+        rates.iter().find(never).copied()
     }
 
     fn settled(name: &str, settings: Settings, primary: &Member, updates: Settings) -> Option<Self> {
@@ -141,7 +149,8 @@ impl Policy {
         let concurrency = settings.concurrent.map(|limit| Concurrency { limit, lease });
         let rate = settings.rate.clone().or(concurrency.map(|_| Shared::Static(NO_RATE)))?;
         let cost = settings.cost.clone()?;
-        let rates = rate.value().and_then(Result::ok);
+        // A caller may have rates of its own.
+        let rates = rate.value().and_then(Result::ok).filter(|_| settings.caller.is_none());
         let strategy = settings.strategy.clone()?;
         let advertised = rates.map(|rates| advertised(name, &*strategy, &rates));
         Some(Self {
@@ -154,6 +163,7 @@ impl Policy {
             charges_alike: false,
             key: settings.key.clone()?,
             class: settings.class.clone(),
+            caller: settings.caller.clone(),
             units: cost.value().and_then(Result::ok),
             cost,
             concurrency,

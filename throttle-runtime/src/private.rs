@@ -6,14 +6,14 @@ pub use inventory;
 #[cfg(feature = "ws")]
 pub use crate::axum::ws;
 #[cfg(feature = "axum")]
-pub use crate::axum::{Telling, ThrottleGoesAboveDebugHandler, With, Without};
+pub use crate::axum::{OnlyAxumCallsThrottledHandlers, Telling, With, Without};
 #[cfg(feature = "axum")]
 pub use axum::response::{IntoResponse, Response};
 
 pub use crate::fingerprint::Secret;
-pub use crate::function::enter;
+pub use crate::function::{enter, made_by};
 pub use crate::http::source::{Cookie, Global, Header, Ip};
-pub use crate::plug::{Call, Web, judge, role, wrap};
+pub use crate::plug::{Call, Web, WithState, WithoutState, judge, role, wrap};
 pub use crate::settings::Constant as Settings;
 pub use crate::site::{Linked, Site};
 pub use crate::strategy::Class;
@@ -52,12 +52,26 @@ pub const fn cost(cost: u64, rates: &str) -> u64 {
     cost
 }
 
-/// The limit on what is in flight of a constant, at compile time.
-#[track_caller]
-pub const fn concurrent(limit: u32) -> u32 {
-    assert!(limit > 0, "a limit of 0 at once lets nobody in: write 1 or more");
+/// The concurrency limit of a constant, at compile time.
+pub const fn concurrent<const IS_POSITIVE: bool>(limit: u32) -> u32
+where
+    Limit<IS_POSITIVE>: IsPositive,
+{
     limit
 }
+
+/// A constant limit that is above 0, or is not.
+#[derive(Debug)]
+pub struct Limit<const IS_POSITIVE: bool>;
+
+/// That a constant limit is above 0. A bound instead of an assertion, whose message begins with "evaluation panicked".
+#[diagnostic::on_unimplemented(
+    message = "a limit of 0 at once lets nobody in: write 1 or more",
+    label = "this constant is 0"
+)]
+pub trait IsPositive {}
+
+impl IsPositive for Limit<true> {}
 
 /// The rule of a literal, at compile time.
 #[track_caller]

@@ -12,6 +12,7 @@ pub(crate) use self::same::Same;
 pub(crate) use self::shared::Shared;
 use crate::http::Headers;
 use crate::http::source::Ip;
+use crate::plug::role::Shape;
 use crate::plug::{Arg, Ask, Call, ChargeWhen, Judge, Role, Web, judge, role, wrap};
 use crate::rule::{Asked, and};
 use crate::strategy::{FixedWindow, Strategy};
@@ -97,6 +98,7 @@ settings! {
         key: &'static dyn Ask<role::key> => Shared<dyn Ask<role::key>>,
         cost: &'static dyn Ask<role::cost> => Shared<dyn Ask<role::cost>>,
         class: &'static dyn Ask<role::class> => Shared<dyn Ask<role::class>>,
+        caller: &'static dyn Ask<role::caller> => Shared<dyn Ask<role::caller>>,
         backend: &'static str => Shared<str>,
         on_error: &'static dyn Ask<role::on_error> => Shared<dyn Ask<role::on_error>>,
         handler: &'static dyn Ask<role::handler> => Shared<dyn Ask<role::handler>>,
@@ -163,7 +165,10 @@ impl Settings {
     }
 
     /// The limits: a text, a [`Rate`](crate::Rate), [`Rates`](crate::Rates), or an async fn that answers one.
-    pub fn rate<M: 'static>(mut self, rate: impl Arg<role::rate, M, Web<()>> + 'static) -> Self {
+    pub fn rate<M: 'static>(
+        mut self,
+        rate: impl Shape<role::rate, M, Web<()>> + Arg<role::rate, M, Web<()>> + 'static,
+    ) -> Self {
         self.rate = Some(keep(rate));
         self
     }
@@ -206,13 +211,19 @@ impl Settings {
 
     /// Who is counted together: [`key::Ip`](crate::key::Ip), its siblings there, or an async fn that answers
     /// an [`Identity`](crate::Identity) or anything that is one.
-    pub fn key<M: 'static>(mut self, key: impl Arg<role::key, M, Web<()>> + 'static) -> Self {
+    pub fn key<M: 'static>(
+        mut self,
+        key: impl Shape<role::key, M, Web<()>> + Arg<role::key, M, Web<()>> + 'static,
+    ) -> Self {
         self.key = Some(keep(key));
         self
     }
 
     /// What a request costs: a whole number, or an async fn that answers one. 0 passes freely.
-    pub fn cost<M: 'static>(mut self, cost: impl Arg<role::cost, M, Web<()>> + 'static) -> Self {
+    pub fn cost<M: 'static>(
+        mut self,
+        cost: impl Shape<role::cost, M, Web<()>> + Arg<role::cost, M, Web<()>> + 'static,
+    ) -> Self {
         self.cost = Some(keep(cost));
         self
     }
@@ -220,8 +231,21 @@ impl Settings {
     /// What kind of caller it is, for strategies that tell them apart: a name, a
     /// [`Class`](crate::strategy::Class), a [`Priority`](crate::strategy::Priority), or an async fn that answers
     /// one.
-    pub fn class<M: 'static>(mut self, class: impl Arg<role::class, M, Web<()>> + 'static) -> Self {
+    pub fn class<M: 'static>(
+        mut self,
+        class: impl Shape<role::class, M, Web<()>> + Arg<role::class, M, Web<()>> + 'static,
+    ) -> Self {
         self.class = Some(keep(class));
+        self
+    }
+
+    /// Who the client is, and which limits apply to it: an async fn that returns a [`Caller`](crate::Caller). It runs
+    /// once per request, and takes precedence over `key`, and over `rate` and `class` as far as the caller has them.
+    pub fn caller<M: 'static>(
+        mut self,
+        caller: impl Shape<role::caller, M, Web<()>> + Arg<role::caller, M, Web<()>> + 'static,
+    ) -> Self {
+        self.caller = Some(keep(caller));
         self
     }
 
@@ -233,7 +257,10 @@ impl Settings {
 
     /// What becomes of requests when the backend fails: `"allow"`, `"throttle"`, `"raise"`, an [`OnError`], a
     /// [`Recovery`](crate::Recovery), or an async fn of the [`Failure`](crate::Failure).
-    pub fn on_error<M: 'static>(mut self, policy: impl Arg<role::on_error, M, Web<()>> + 'static) -> Self {
+    pub fn on_error<M: 'static>(
+        mut self,
+        policy: impl Shape<role::on_error, M, Web<()>> + Arg<role::on_error, M, Web<()>> + 'static,
+    ) -> Self {
         self.on_error = Some(keep(policy));
         self
     }
@@ -248,13 +275,19 @@ impl Settings {
     ///
     /// Status 429, or 403 for a client on a `deny` list, with one sentence as plain text.
     #[cfg(feature = "axum")]
-    pub fn handler<M: 'static>(mut self, handler: impl Arg<role::handler, M, Web<()>> + 'static) -> Self {
+    pub fn handler<M: 'static>(
+        mut self,
+        handler: impl Shape<role::handler, M, Web<()>> + Arg<role::handler, M, Web<()>> + 'static,
+    ) -> Self {
         self.handler = Some(keep(handler));
         self
     }
 
     /// Who is not limited: an async fn that answers a `bool`.
-    pub fn exempt<M: 'static>(mut self, exempt: impl Arg<role::exempt, M, Web<()>> + 'static) -> Self {
+    pub fn exempt<M: 'static>(
+        mut self,
+        exempt: impl Shape<role::exempt, M, Web<()>> + Arg<role::exempt, M, Web<()>> + 'static,
+    ) -> Self {
         self.exempt = Some(keep(exempt));
         self
     }
@@ -276,14 +309,20 @@ impl Settings {
 
     /// Which requests it is about: a [`Rule`](crate::Rule), or an async fn that answers a `bool`. Of several said
     /// here any will do; requests that none of them means are not limited.
-    pub fn only<M: 'static>(mut self, rule: impl Arg<role::rule, M, Web<()>> + 'static) -> Self {
+    pub fn only<M: 'static>(
+        mut self,
+        rule: impl Shape<role::rule, M, Web<()>> + Arg<role::rule, M, Web<()>> + 'static,
+    ) -> Self {
         self.only = Some(and(self.only.as_ref(), keep(rule)));
         self
     }
 
     /// Which requests it passes by, whatever `only` says: a [`Rule`](crate::Rule), or an async fn that answers a
     /// `bool`. Of several said here any will do.
-    pub fn bypass<M: 'static>(mut self, rule: impl Arg<role::rule, M, Web<()>> + 'static) -> Self {
+    pub fn bypass<M: 'static>(
+        mut self,
+        rule: impl Shape<role::rule, M, Web<()>> + Arg<role::rule, M, Web<()>> + 'static,
+    ) -> Self {
         self.bypass = Some(and(self.bypass.as_ref(), keep(rule)));
         self
     }

@@ -7,6 +7,7 @@ use std::slice;
 
 use once_cell::sync::OnceCell;
 
+use crate::plug::{Ask, role};
 use crate::registry::Registry;
 use crate::settings::Constant;
 use crate::strategy::Strategy;
@@ -20,8 +21,12 @@ pub struct Site {
     /// The number of what declares the throttle: the function's, unless it is that of a static.
     declaration: u64,
     explicit: bool,
+    /// Whether it has neither a template nor a cost of its own.
+    plain: bool,
     template: bool,
     settings: Of,
+    /// The cost of one use of the throttle of a static, and where it is written.
+    cost: Option<(&'static dyn Ask<role::cost>, &'static Location<'static>)>,
     location: &'static Location<'static>,
     /// The throttle in the global registry, once it was used.
     throttle: OnceCell<Throttle>,
@@ -45,8 +50,10 @@ impl Site {
             function,
             declaration: function,
             explicit: false,
+            plain: true,
             template: false,
             settings: Of::Constant(settings),
+            cost: None,
             location: Location::caller(),
             throttle: OnceCell::new(),
         }
@@ -60,8 +67,10 @@ impl Site {
             function,
             declaration: function,
             explicit: true,
+            plain: true,
             template: false,
             settings: Of::Constant(settings),
+            cost: None,
             location: Location::caller(),
             throttle: OnceCell::new(),
         }
@@ -84,12 +93,14 @@ impl Site {
             function,
             declaration: declared.declaration,
             explicit: declared.explicit,
+            plain: true,
             template: false,
             settings: match &declared.settings {
                 Of::Constant(settings) => Of::Constant(*settings),
                 #[cfg(feature = "tower")]
                 Of::Layer(_) => Of::Constant(Constant::NONE),
             },
+            cost: None,
             location: declared.location,
             throttle: OnceCell::new(),
         }
@@ -117,7 +128,29 @@ impl Site {
     #[must_use]
     pub const fn with_template(mut self) -> Self {
         self.template = true;
+        self.plain = false;
         self
+    }
+
+    /// The same use with a cost of its own: the budget is that of the static.
+    #[doc(hidden)]
+    #[must_use]
+    #[track_caller]
+    pub const fn with_cost(mut self, cost: &'static dyn Ask<role::cost>) -> Self {
+        self.cost = Some((cost, Location::caller()));
+        self.plain = false;
+        self
+    }
+
+    /// The cost of this use, where it is not that of the throttle.
+    pub(crate) fn cost(&self) -> Option<&'static dyn Ask<role::cost>> {
+        self.cost.map(|(cost, _)| cost)
+    }
+
+    /// Whether it has neither a template nor a cost of its own.
+    #[cfg(feature = "axum")]
+    pub(crate) const fn is_plain(&self) -> bool {
+        self.plain
     }
 
     /// Whether the key is made of the function's arguments, so that there is none before they are extracted.
@@ -231,4 +264,11 @@ pub fn sites() -> Vec<&'static Site> {
     });
     sites.dedup_by(|a, b| a.is_copy_of(b));
     sites
+}
+
+/// The constant costs of uses of a static's throttle, and where they are written.
+pub(crate) fn costs()
+-> impl Iterator<Item = (&'static Site, Result<u64, ConfigError>, &'static Location<'static>)> {
+    let sites = inventory::iter::<Linked>().flat_map(|linked| linked.0);
+    sites.filter_map(|site| site.cost.and_then(|(cost, at)| Some((site, cost.value()?, at))))
 }

@@ -3,7 +3,7 @@ use throttle::{Static, throttle};
 #[throttle(rate = "10/hour")]
 static EXPORTS: Static;
 
-#[throttle(EXPORTS, cost = 2)]
+#[throttle(EXPORTS, cost = 2, on_error = "allow")]
 async fn export() {}
 
 fn main() {

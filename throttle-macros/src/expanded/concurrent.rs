@@ -1,5 +1,5 @@
 async fn export(
-    __throttle: ::throttle::__private::ThrottleGoesAboveDebugHandler<
+    __throttle: ::throttle::__private::OnlyAxumCallsThrottledHandlers<
         3125060692248968574u64,
         ::throttle::__private::Without,
     >,
@@ -23,11 +23,14 @@ async fn export(
                             ::throttle::__private::role::rate,
                             _,
                             _,
-                            ::throttle::__private::Web<()>,
+                            ::throttle::__private::WithoutState,
                         >(::throttle::__private::rates("5/s"))
                     }),
                     concurrent: ::core::option::Option::Some(const {
-                        ::throttle::__private::concurrent(limits::EXPORTS)
+                        const __THROTTLE_LIMIT: u32 = limits::EXPORTS;
+                        ::throttle::__private::concurrent::<
+                            { __THROTTLE_LIMIT > 0 },
+                        >(__THROTTLE_LIMIT)
                     }),
                     ..::throttle::__private::Settings::NONE
                 },

@@ -1,5 +1,5 @@
 pub async fn items(
-    __throttle: ::throttle::__private::ThrottleGoesAboveDebugHandler<
+    __throttle: ::throttle::__private::OnlyAxumCallsThrottledHandlers<
         2401690692911315814u64,
         ::throttle::__private::With<App>,
     >,
@@ -16,7 +16,7 @@ pub async fn items(
                             ::throttle::__private::role::rate,
                             _,
                             _,
-                            ::throttle::__private::Web<App>,
+                            ::throttle::__private::WithState<App>,
                         >(plan)
                     }),
                     key: ::core::option::Option::Some(const {
@@ -24,7 +24,7 @@ pub async fn items(
                             ::throttle::__private::role::key,
                             _,
                             _,
-                            ::throttle::__private::Web<App>,
+                            ::throttle::__private::WithState<App>,
                         >(tenant)
                     }),
                     cost: ::core::option::Option::Some(const {
@@ -32,7 +32,7 @@ pub async fn items(
                             ::throttle::__private::role::cost,
                             _,
                             _,
-                            ::throttle::__private::Web<App>,
+                            ::throttle::__private::WithState<App>,
                         >(2u64)
                     }),
                     on_error: ::core::option::Option::Some(const {
@@ -40,7 +40,7 @@ pub async fn items(
                             ::throttle::__private::role::on_error,
                             _,
                             _,
-                            ::throttle::__private::Web<App>,
+                            ::throttle::__private::WithState<App>,
                         >(::throttle::__private::on_error("allow"))
                     }),
                     handler: ::core::option::Option::Some(const {
@@ -48,7 +48,7 @@ pub async fn items(
                             ::throttle::__private::role::handler,
                             _,
                             _,
-                            ::throttle::__private::Web<App>,
+                            ::throttle::__private::WithState<App>,
                         >(too_many)
                     }),
                     dry_run: ::core::option::Option::Some(true),

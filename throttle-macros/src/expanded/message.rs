@@ -12,7 +12,7 @@ async fn on_message(socket: &mut ws::Socket<App>, room: u64) -> Result<(), ChatE
                                 ::throttle::__private::role::rate,
                                 _,
                                 _,
-                                ::throttle::__private::Web<App>,
+                                ::throttle::__private::WithState<App>,
                             >(::throttle::__private::rates("60/min"))
                         }),
                         key: ::core::option::Option::Some(const {
@@ -20,7 +20,7 @@ async fn on_message(socket: &mut ws::Socket<App>, room: u64) -> Result<(), ChatE
                                 ::throttle::__private::role::key,
                                 _,
                                 _,
-                                ::throttle::__private::Web<App>,
+                                ::throttle::__private::WithState<App>,
                             >(user)
                         }),
                         ..::throttle::__private::Settings::NONE
@@ -35,7 +35,7 @@ async fn on_message(socket: &mut ws::Socket<App>, room: u64) -> Result<(), ChatE
                                     ::throttle::__private::role::rate,
                                     _,
                                     _,
-                                    ::throttle::__private::Web<App>,
+                                    ::throttle::__private::WithState<App>,
                                 >(::throttle::__private::rates("5/s"))
                             }),
                             ..::throttle::__private::Settings::NONE
@@ -62,9 +62,9 @@ async fn on_message(socket: &mut ws::Socket<App>, room: u64) -> Result<(), ChatE
         {
             return match __throttle {
                 ::throttle::__private::ws::Denial::Throttled(__throttle, 0usize) => {
-                    ::throttle::__private::ws::Handled::handled(
-                        strict(__throttle, __throttle_socket).await,
-                    )
+                    let __throttle = strict(__throttle, __throttle_socket).await;
+                    ::throttle::__private::ws::handled(__throttle_socket, __throttle)
+                        .await
                 }
                 __throttle => __throttle.finish(__throttle_socket).await,
             };

@@ -1,5 +1,5 @@
 async fn items(
-    __throttle: ::throttle::__private::ThrottleGoesAboveDebugHandler<
+    __throttle: ::throttle::__private::OnlyAxumCallsThrottledHandlers<
         2401690692911315814u64,
         ::throttle::__private::Without,
     >,
@@ -15,7 +15,7 @@ async fn items(
                             ::throttle::__private::role::rate,
                             _,
                             _,
-                            ::throttle::__private::Web<()>,
+                            ::throttle::__private::WithoutState,
                         >(::throttle::__private::rates("10/s"))
                     }),
                     ..::throttle::__private::Settings::NONE

@@ -1,5 +1,5 @@
 async fn login(
-    __throttle: ::throttle::__private::ThrottleGoesAboveDebugHandler<
+    __throttle: ::throttle::__private::OnlyAxumCallsThrottledHandlers<
         15345980866912630061u64,
         ::throttle::__private::Without,
     >,
@@ -15,7 +15,7 @@ async fn login(
                             ::throttle::__private::role::rate,
                             _,
                             _,
-                            ::throttle::__private::Web<()>,
+                            ::throttle::__private::WithoutState,
                         >(::throttle::__private::rates("5/15min"))
                     }),
                     charge_when: ::core::option::Option::Some(const {

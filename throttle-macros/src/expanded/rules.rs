@@ -1,5 +1,5 @@
 async fn items(
-    __throttle: ::throttle::__private::ThrottleGoesAboveDebugHandler<
+    __throttle: ::throttle::__private::OnlyAxumCallsThrottledHandlers<
         2401690692911315814u64,
         ::throttle::__private::Without,
     >,
@@ -15,7 +15,7 @@ async fn items(
                             ::throttle::__private::role::rate,
                             _,
                             _,
-                            ::throttle::__private::Web<()>,
+                            ::throttle::__private::WithoutState,
                         >(::throttle::__private::rates("100/min"))
                     }),
                     only: ::core::option::Option::Some(
@@ -25,7 +25,7 @@ async fn items(
                                     ::throttle::__private::role::rule,
                                     _,
                                     _,
-                                    ::throttle::__private::Web<()>,
+                                    ::throttle::__private::WithoutState,
                                 >(::throttle::__private::path("/api/**"))
                             },
                             const {
@@ -33,7 +33,7 @@ async fn items(
                                     ::throttle::__private::role::rule,
                                     _,
                                     _,
-                                    ::throttle::__private::Web<()>,
+                                    ::throttle::__private::WithoutState,
                                 >(Rule::any().method(Method::GET))
                             },
                         ],
@@ -45,7 +45,7 @@ async fn items(
                                     ::throttle::__private::role::rule,
                                     _,
                                     _,
-                                    ::throttle::__private::Web<()>,
+                                    ::throttle::__private::WithoutState,
                                 >(is_internal)
                             },
                         ],

@@ -1,7 +1,7 @@
 /// Answers.
 #[inline]
 async fn items(
-    __throttle: ::throttle::__private::ThrottleGoesAboveDebugHandler<
+    __throttle: ::throttle::__private::OnlyAxumCallsThrottledHandlers<
         2401690692911315814u64,
         ::throttle::__private::Without,
     >,
@@ -17,7 +17,7 @@ async fn items(
                             ::throttle::__private::role::rate,
                             _,
                             _,
-                            ::throttle::__private::Web<()>,
+                            ::throttle::__private::WithoutState,
                         >(::throttle::__private::rates("10/s"))
                     }),
                     ..::throttle::__private::Settings::NONE
@@ -32,7 +32,7 @@ async fn items(
                             ::throttle::__private::role::rate,
                             _,
                             _,
-                            ::throttle::__private::Web<()>,
+                            ::throttle::__private::WithoutState,
                         >(::throttle::__private::rates("500/hour"))
                     }),
                     key: ::core::option::Option::Some(const {
@@ -40,7 +40,7 @@ async fn items(
                             ::throttle::__private::role::key,
                             _,
                             _,
-                            ::throttle::__private::Web<()>,
+                            ::throttle::__private::WithoutState,
                         >(
                             ::throttle::__private::Header(
                                 ::throttle::__private::name("x-api-key"),

@@ -1,5 +1,5 @@
 async fn export(
-    __throttle: ::throttle::__private::ThrottleGoesAboveDebugHandler<
+    __throttle: ::throttle::__private::OnlyAxumCallsThrottledHandlers<
         3125060692248968574u64,
         ::throttle::__private::Without,
     >,

@@ -44,7 +44,7 @@ pub(crate) use reset::reset;
 pub(crate) use settle::settled;
 pub(crate) use several::{check, commit, share_a_backend};
 pub(crate) use stages::{decide, decide_one};
-pub(crate) use ticket::{Stop, Terms, Ticket};
+pub(crate) use ticket::{Given, Stop, Terms, Ticket};
 
 use crate::backend::{Held, Mode};
 use crate::counters::Event;
@@ -95,7 +95,7 @@ pub(crate) async fn admit<'s>(
 ) -> Result<Admission<'s>, Rejection> {
     for (site, key) in sites.iter().zip(keys) {
         let throttle = site.throttle(registry).map_err(Rejection::Misconfigured)?;
-        drawn.draw(throttle, key, head).await?;
+        drawn.draw(throttle, Given { key, cost: site.cost() }, head).await?;
     }
     drawn.decide(head).await
 }
@@ -117,16 +117,16 @@ impl<'a, 'k> Drawn<'a, 'k> {
         self.tickets.push(ticket);
     }
 
-    /// Adds the ticket of the next throttle, if it applies. A key that is given is that of the function's arguments.
+    /// Adds the ticket of the next throttle, if it applies.
     pub(crate) async fn draw(
         &mut self,
         throttle: Cow<'a, Throttle>,
-        key: Option<Key>,
+        given: Given,
         head: &mut Head<'_>,
     ) -> Result<(), Rejection> {
         let policy = throttle.policy().into_owned();
         let degrades = policy.degrade.then(|| Arc::clone(throttle.uid_shared()));
-        match Ticket::draw((throttle, policy), key, self.known, head).await {
+        match Ticket::draw((throttle, policy), given, self.known, head).await {
             Ok(Ok(ticket)) => self.tickets.push(ticket),
             Ok(Err(source)) => self.told.of_passed(degrades, source),
             Err(stop) => return Err(Rejection::Stopped(stop)),

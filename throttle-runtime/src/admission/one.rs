@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{KnownKeys, Stop, Ticket, decide_one};
+use super::{Given, KnownKeys, Stop, Ticket, decide_one};
 use crate::backend::Mode;
 use crate::counters::Event;
 use crate::plug::Head;
@@ -15,7 +15,7 @@ pub(crate) async fn hit(
     head: &mut Head<'_>,
 ) -> Result<Decision, Stop> {
     let policy = throttle.policy().into_owned();
-    let ticket = match Ticket::draw((Cow::Borrowed(throttle), policy), None, known, head).await {
+    let ticket = match Ticket::draw((Cow::Borrowed(throttle), policy), Given::default(), known, head).await {
         Ok(Ok(ticket)) => ticket,
         Ok(Err(source)) => return Ok(Decision::passed(source)),
         Err(stop) => return Err(stop),

@@ -12,12 +12,12 @@ use crate::counters::Event;
 use crate::failure::Share;
 use crate::fingerprint::Domain;
 use crate::network::Access;
-use crate::plug::{Head, Refusal};
+use crate::plug::{Ask, Head, Refusal, role};
 use crate::policy::Policy;
 use crate::registry::Force;
-use crate::rule;
 use crate::strategy::Class;
 use crate::{BackendError, Decision, Identity, Key, Rate, Rates, Source, Throttle, Throttled};
+use crate::{caller, rule};
 
 /// Why a request got no decision.
 pub(crate) enum Stop {
@@ -41,6 +41,14 @@ pub(crate) struct Terms {
     pub(crate) rates: Rates,
     pub(crate) cost: u64,
     pub(crate) class: Class,
+}
+
+/// What a use of a throttle has of its own.
+#[derive(Default)]
+pub(crate) struct Given {
+    /// The key, made of the function's arguments.
+    pub(crate) key: Option<Key>,
+    pub(crate) cost: Option<&'static dyn Ask<role::cost>>,
 }
 
 /// Who pays how much to one throttle. The policy is the version that the whole decision goes by.
@@ -70,7 +78,7 @@ impl<'a> Ticket<'a> {
     /// Asks everything that a decision by this policy depends on, cheapest first; or why the throttle does not apply.
     pub(crate) async fn draw(
         (throttle, policy): (Cow<'a, Throttle>, Arc<Policy>),
-        given: Option<Key>,
+        given: Given,
         known: &mut KnownKeys,
         head: &mut Head<'_>,
     ) -> Result<Result<Self, Source>, Stop> {
@@ -103,7 +111,7 @@ impl<'a> Ticket<'a> {
     async fn terms(
         throttle: &Throttle,
         policy: &Arc<Policy>,
-        given: Option<Key>,
+        given: Given,
         known: &mut KnownKeys,
         head: &mut Head<'_>,
     ) -> Result<Result<Terms, Source>, Stop> {
@@ -129,24 +137,34 @@ impl<'a> Ticket<'a> {
         {
             return Ok(Err(Source::Exempt));
         }
-        let rates = match policy.rates {
+        let caller = match &policy.caller {
+            Some(function) => Some(caller::resolve(&**function, head).await?),
+            None => None,
+        };
+        let caller = caller.as_ref();
+        if caller.is_some_and(|caller| matches!(caller.identity, Identity::Exempt)) {
+            return Ok(Err(Source::Exempt));
+        }
+        let rates = match caller.and_then(|caller| caller.rates).or(policy.rates) {
             Some(rates) => rates,
             None => policy.rate.ask(head).await?,
         };
         if by_rate_only && rates.is_unlimited() {
             return Ok(Err(Source::Unlimited));
         }
-        let cost = policy.cost.ask(head).await?;
+        let cost = given.cost.unwrap_or(&*policy.cost).ask(head).await?;
         if by_rate_only && cost == 0 {
             return Ok(Err(Source::Free));
         }
-        let class = match &policy.class {
-            Some(class) => class.ask(head).await?,
-            None => Class::NONE,
+        let class = match (caller.and_then(|caller| caller.class), &policy.class) {
+            (Some(class), _) => class,
+            (None, Some(class)) => class.ask(head).await?,
+            (None, None) => Class::NONE,
         };
-        let identity = match given {
-            Some(key) => Identity::Key(key),
-            None => known.ask(throttle, policy, head).await?,
+        let identity = match (given.key, caller) {
+            (Some(key), _) => Identity::Key(key),
+            (None, Some(caller)) => caller.identity.clone(),
+            (None, None) => known.ask(throttle, policy, head).await?,
         };
         Ok(match identity {
             Identity::Exempt => Err(Source::Exempt),

@@ -26,9 +26,8 @@ use crate::{Decision, Key, Quota, Registry, Soon, Throttle};
 /// link-time collection), [`enter`](Self::enter) makes it at the start of the handler instead. `C` says which
 /// state the plug-in functions see.
 ///
-/// Its name is for those who read it in a compiler message: `#[axum::debug_handler]` calls a copy of the
-/// function with the arguments it saw, so it has to see those that `#[throttle]` leaves.
-pub struct ThrottleGoesAboveDebugHandler<const SITE: u64, C> {
+/// Its name is for the compiler's message about code that calls a throttled handler, which lacks this argument.
+pub struct OnlyAxumCallsThrottledHandlers<const SITE: u64, C> {
     progress: Progress,
     carrier: PhantomData<fn() -> C>,
 }
@@ -89,7 +88,7 @@ impl<S, C: Carry<S>> Carry<S> for Telling<C> {
     }
 }
 
-impl<const SITE: u64, S: Sync, C: Carry<S>> FromRequestParts<S> for ThrottleGoesAboveDebugHandler<SITE, C> {
+impl<const SITE: u64, S: Sync, C: Carry<S>> FromRequestParts<S> for OnlyAxumCallsThrottledHandlers<SITE, C> {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
@@ -106,7 +105,7 @@ impl<const SITE: u64, S: Sync, C: Carry<S>> FromRequestParts<S> for ThrottleGoes
     }
 }
 
-impl<const SITE: u64, C> ThrottleGoesAboveDebugHandler<SITE, C> {
+impl<const SITE: u64, C> OnlyAxumCallsThrottledHandlers<SITE, C> {
     /// Decides now if it was not decided before; `keys` are those made of the handler's arguments.
     pub fn enter<const N: usize>(
         self,
@@ -127,8 +126,8 @@ impl Progress {
         parts: &'a mut Parts,
         state: T,
     ) -> Soon<'a, Result<Self, Response>> {
-        let Some(sites) = sites.filter(|sites| !sites.iter().any(Site::has_template)) else {
-            return Soon::now(Ok(Self::Undecided(Box::new((parts.clone(), Box::new(state))))));
+        let Some(sites) = sites.filter(|sites| sites.iter().all(Site::is_plain)) else {
+            return Self::slow(sites, parts, state);
         };
         match at_once(sites, parts) {
             Some(Ok(permit)) => Soon::now(Ok(Self::Admitted(permit))),
@@ -141,11 +140,7 @@ impl Progress {
                 let mut head = Head { parts, state: &state, common: registry.common(), is_request: true };
                 Err(rejection.into_response(&mut head).await)
             }),
-            None => Soon::later(async move {
-                decide(sites, std::iter::repeat(None), parts, &state, Told::handler())
-                    .await
-                    .map(Self::Admitted)
-            }),
+            None => Self::later(sites, parts, state, Told::handler()),
         }
     }
 
@@ -157,12 +152,33 @@ impl Progress {
     ) -> Soon<'a, Result<Self, Response>> {
         match sites.filter(|sites| !sites.iter().any(Site::has_template)) {
             None => Self::first(None, parts, state),
-            Some(sites) => Soon::later(async move {
-                decide(sites, std::iter::repeat(None), parts, &state, Told::admitted())
-                    .await
-                    .map(Self::Admitted)
-            }),
+            Some(sites) => Self::later(sites, parts, state, Told::admitted()),
         }
+    }
+
+    /// For sites that are not known, have a key that is made of the handler's arguments, or a cost of their own.
+    #[cold]
+    fn slow<'a, T: Send + Sync + 'static>(
+        sites: Option<&'static [Site]>,
+        parts: &'a mut Parts,
+        state: T,
+    ) -> Soon<'a, Result<Self, Response>> {
+        match sites.filter(|sites| !sites.iter().any(Site::has_template)) {
+            Some(sites) => Self::later(sites, parts, state, Told::handler()),
+            None => Soon::now(Ok(Self::Undecided(Box::new((parts.clone(), Box::new(state)))))),
+        }
+    }
+
+    /// Decides with functions, or a backend that takes time.
+    fn later<'a, T: Send + Sync + 'static>(
+        sites: &'static [Site],
+        parts: &'a mut Parts,
+        state: T,
+        told: Told,
+    ) -> Soon<'a, Result<Self, Response>> {
+        Soon::later(async move {
+            decide(sites, std::iter::repeat(None), parts, &state, told).await.map(Self::Admitted)
+        })
     }
 
     /// Decides, if that was not done before.
@@ -229,7 +245,7 @@ fn decide<'a>(
     }
 }
 
-impl<const SITE: u64, C> fmt::Debug for ThrottleGoesAboveDebugHandler<SITE, C> {
+impl<const SITE: u64, C> fmt::Debug for OnlyAxumCallsThrottledHandlers<SITE, C> {
     /// Names nobody: `#[tracing::instrument]` records every parameter.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("throttle")

@@ -10,7 +10,7 @@ mod told;
 #[cfg(feature = "ws")]
 pub mod ws;
 
-pub use guard::{Telling, ThrottleGoesAboveDebugHandler, With, Without};
+pub use guard::{OnlyAxumCallsThrottledHandlers, Telling, With, Without};
 #[cfg(feature = "tower")]
 pub(crate) use own::reshaped;
 pub use reject::problem_json;

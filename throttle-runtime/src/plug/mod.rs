@@ -1,11 +1,13 @@
 //! What plugs into a throttle: each setting is a value, or a plain async fn that is asked per request.
 
+mod answered;
 mod head;
 mod judge;
 pub mod role;
 pub(crate) mod value;
 mod wrap;
 
+pub use answered::Answered;
 pub use head::Head;
 pub use judge::{ChargeWhen, Judge, judge};
 pub(crate) use role::{Answer, Role};
@@ -48,11 +50,12 @@ pub trait Ask<R: Role>: Send + Sync {
 /// [`Web`] request or at any other [`Call`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not fit this setting of a throttle",
-    label = "neither a value of this setting nor an async fn that answers it",
+    label = "neither a value of this setting nor the name of an `async fn` that returns one",
+    note = "a function is named and not called: write `key = tenant`, not `key = tenant()`",
     note = "`rate` is a text such as \"100/min\", a `Rate` or `Rates`; `cost` a whole number; `class` a name, a `Class` or a `Priority`; `on_error` a policy's name, an `OnError` or a `Recovery`; `key` is `ip`, `global`, `header(\"…\")`, `cookie(\"…\")` or a template such as \"{{id}}\"; `only` and `bypass` a `Rule`",
-    note = "each of them, `exempt` and `handler` may be an async fn whose arguments are extractors of the request head; outside of requests it has none, but for the `Failure` of `on_error`"
+    note = "each of them, `caller`, `exempt` and `handler` may be an `async fn` whose arguments are extractors of the request parts; outside of requests it has no arguments, except the `Failure` of `on_error`"
 )]
-pub trait Arg<R: Role, M, E>: role::Shape<R, M, E> + Send + Sync + 'static {
+pub trait Arg<R: Role, M, E>: Send + Sync + 'static {
     /// See [`Ask::ask`].
     fn ask<'a>(&'a self, head: &'a mut Head<'_>) -> Soon<'a, Result<R::Output, Refusal>>;
 
@@ -77,9 +80,18 @@ pub trait Arg<R: Role, M, E>: role::Shape<R, M, E> + Send + Sync + 'static {
     }
 }
 
-/// A web request whose router has state of type `S`.
+/// A web request, whatever its router: the settings of statics, layers and the registry apply to any router, so their
+/// functions take no [`State`](axum::extract::State). The parameter is always `()`.
 #[derive(Debug)]
 pub struct Web<S>(std::marker::PhantomData<fn() -> S>);
+
+/// A web request to a handler whose functions take the state `S`.
+#[derive(Debug)]
+pub struct WithState<S>(std::marker::PhantomData<fn() -> S>);
+
+/// A web request to a handler that neither takes a state nor names one.
+#[derive(Debug)]
+pub struct WithoutState;
 
 /// A call of any other async fn: there is no request.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 
 use crate::failure::Reaction;
 use crate::strategy::{Class, Priority};
-use crate::{BackendError, Identity, Key, Rate, Rates};
+use crate::{BackendError, Caller, Identity, Key, Rate, Rates};
 
 use super::value::Value;
 use super::{Arg, Ask, Refusal};
@@ -30,6 +30,7 @@ roles! {
     cost => u64,
     key => Identity,
     class => Class,
+    caller => Caller,
     exempt => bool,
     rule => bool,
     on_error => Reaction,
@@ -68,7 +69,7 @@ where
 #[diagnostic::on_unimplemented(
     message = "a function that returns `{Self}` does not fit this setting of a throttle",
     label = "this function's return type does not fit",
-    note = "`key` functions return an `Identity`, a `Key`, a text, a number, an address or a tuple of these; `rate` functions a `Rate` or `Rates`; `cost` functions a whole number; `class` functions a `Class`, a `Priority` or a text; `exempt` functions and those of rules a `bool`; each of them also a `Result` of that with a response as the error",
+    note = "`key` functions return an `Identity`, a `Key`, a text, a number, an address or a tuple of these; `rate` functions a `Rate` or `Rates`; `cost` functions a whole number without a sign, such as `u64`; `class` functions a `Class`, a `Priority` or a text; `caller` functions a `Caller`; `exempt` functions and those of rules a `bool`; each of them also a `Result` of that with a response as the error",
     note = "`on_error` functions return a `Reaction`, `handler` functions any response"
 )]
 pub trait Answer<R: Role> {
@@ -91,6 +92,7 @@ answers! {
     cost: u8, u16, u32, u64;
     key: Identity, Key, String, &'static str, std::net::IpAddr, u8, u16, u32, u64, u128, usize, i8, i16, i32, i64, i128, isize, std::borrow::Cow<'static, str>;
     class: Class, Priority, String, &'static str;
+    caller: Caller;
     exempt: bool;
     rule: bool;
     on_error: Reaction;
@@ -124,7 +126,7 @@ tuple_keys! { (A B) (A B C) (A B C D) }
 mod responses {
     use axum::response::IntoResponse;
 
-    use super::{Answer, Refusal, Role, class, cost, exempt, handler, key, rate, rule};
+    use super::{Answer, Refusal, Role, caller, class, cost, exempt, handler, key, rate, rule};
 
     impl<T: IntoResponse> Answer<handler> for T {
         fn answer(self) -> Result<Refusal, Refusal> {
@@ -143,5 +145,5 @@ mod responses {
         )* };
     }
 
-    fallible!(rate, cost, key, class, exempt, rule);
+    fallible!(rate, cost, key, class, caller, exempt, rule);
 }

@@ -1,8 +1,6 @@
 //! Values and functions without extractors as arguments.
 
-use std::future::Future;
-
-use super::{Answer, Arg, Call, Head, Refusal, Role, role};
+use super::{Answer, Answered, Arg, Call, Head, Refusal, Role, role};
 use crate::failure::{Failure, OnError, Reaction};
 use crate::http::source::{Cookie, Global, Header, Ip, KeySource};
 use crate::strategy::{Class, Priority};
@@ -35,61 +33,115 @@ macro_rules! values {
 
 values! {
     rate: Rate, Rates;
-    cost: u8, u16, u32, u64;
     class: Class, Priority;
 }
 
-/// A rate from a configuration file. Its mistakes come up when the registry is built.
-impl<E> Arg<role::rate, Value, E> for &'static str {
-    fn ask<'a>(&'a self, _: &'a mut Head<'_>) -> Soon<'a, Result<Rates, Refusal>> {
-        // A policy with a rate that does not parse is never built.
-        Soon::now(Ok(self.parse().unwrap_or(Rates::of(Rate::UNLIMITED))))
-    }
+macro_rules! costs {
+    ($($integer:ty),*) => { $(
+        /// A cost. One below 0 is a problem of the registry, as the literal of an attribute is one of the compiler.
+        impl<E> Arg<role::cost, Value, E> for $integer {
+            fn ask<'a>(&'a self, _: &'a mut Head<'_>) -> Soon<'a, Result<u64, Refusal>> {
+                // A policy with a cost below 0 is never built.
+                Soon::now(Ok(u64::try_from(*self).unwrap_or(u64::MAX)))
+            }
 
-    fn value(&self) -> Option<Result<Rates, ConfigError>> {
-        Some(self.parse().map_err(|error| ConfigError::one(format!("the rate \"{self}\": {error}"))))
-    }
+            fn value(&self) -> Option<Result<u64, ConfigError>> {
+                let negative = |_| ConfigError::one(format!("the cost is {self}, and a cost cannot be negative: write 1 or more"));
+                Some(u64::try_from(*self).map_err(negative))
+            }
 
-    fn describe(&self) -> String {
-        self.parse::<Rates>().map_or_else(|_| (*self).to_owned(), |rates| rates.to_string())
+            fn describe(&self) -> String {
+                self.to_string()
+            }
+        }
+    )* };
+}
+
+// An integer literal without a suffix is an `i32` where several types fit.
+costs!(u8, u16, u32, u64, usize, i8, i16, i32, i64, isize);
+
+/// A setting as text.
+trait Text: Role {
+    /// What the text means, or what is wrong with it.
+    fn parse(text: &str) -> Result<Self::Output, ConfigError>;
+
+    /// What applies until the problem is reported: a policy with a text that does not parse is never built.
+    fn otherwise() -> Self::Output;
+
+    /// The text in listings.
+    fn shown(text: &str) -> String {
+        format!("\"{text}\"")
     }
 }
 
-/// A class by name, from a configuration file. What is too long for one is a class that no strategy knows.
-impl<E> Arg<role::class, Value, E> for &'static str {
-    fn ask<'a>(&'a self, _: &'a mut Head<'_>) -> Soon<'a, Result<Class, Refusal>> {
-        Soon::now(Ok((*self).into()))
+impl Text for role::rate {
+    fn parse(text: &str) -> Result<Rates, ConfigError> {
+        text.parse().map_err(|error| ConfigError::one(format!("the rate \"{text}\": {error}")))
     }
 
-    fn value(&self) -> Option<Result<Class, ConfigError>> {
+    fn otherwise() -> Rates {
+        Rates::of(Rate::UNLIMITED)
+    }
+
+    fn shown(text: &str) -> String {
+        text.parse::<Rates>().map_or_else(|_| text.to_owned(), |rates| rates.to_string())
+    }
+}
+
+impl Text for role::class {
+    fn parse(text: &str) -> Result<Class, ConfigError> {
         let longest = Class::MAX;
-        let long = || ConfigError::one(format!("the class \"{self}\" has more than {longest} bytes"));
-        Some(if self.len() > longest { Err(long()) } else { Ok((*self).into()) })
+        let long = || ConfigError::one(format!("the class \"{text}\" has more than {longest} bytes"));
+        if text.len() > longest { Err(long()) } else { Ok(text.into()) }
     }
 
-    fn describe(&self) -> String {
-        format!("\"{self}\"")
+    fn otherwise() -> Class {
+        Class::NONE
     }
 }
 
-/// A policy by name, from a configuration file. Its mistakes come up when the registry is built.
-impl<E> Arg<role::on_error, Value, E> for &'static str {
-    fn ask<'a>(&'a self, _: &'a mut Head<'_>) -> Soon<'a, Result<Reaction, Refusal>> {
-        Soon::now(Ok(OnError::named(self).unwrap_or_default().reaction()))
-    }
-
-    fn value(&self) -> Option<Result<Reaction, ConfigError>> {
+impl Text for role::on_error {
+    fn parse(text: &str) -> Result<Reaction, ConfigError> {
         let unknown = || {
             ConfigError::one(format!(
-                "unknown on_error \"{self}\": write \"allow\", \"throttle\" or \"raise\""
+                "unknown on_error \"{text}\": write \"allow\", \"throttle\" or \"raise\""
             ))
         };
-        Some(OnError::named(self).map(OnError::reaction).ok_or_else(unknown))
+        OnError::named(text).map(OnError::reaction).ok_or_else(unknown)
     }
 
-    fn describe(&self) -> String {
-        format!("\"{self}\"")
+    fn otherwise() -> Reaction {
+        OnError::default().reaction()
     }
+}
+
+macro_rules! texts {
+    ($($role:ident: $($text:ty),*;)*) => { $( $(
+        /// A text, as from a configuration file. Its mistakes are reported when the registry is built.
+        impl<E> Arg<role::$role, Value, E> for $text {
+            fn ask<'a>(
+                &'a self,
+                _: &'a mut Head<'_>,
+            ) -> Soon<'a, Result<<role::$role as Role>::Output, Refusal>> {
+                let parsed = <role::$role as Text>::parse(self);
+                Soon::now(Ok(parsed.unwrap_or_else(|_| <role::$role as Text>::otherwise())))
+            }
+
+            fn value(&self) -> Option<Result<<role::$role as Role>::Output, ConfigError>> {
+                Some(<role::$role as Text>::parse(self))
+            }
+
+            fn describe(&self) -> String {
+                <role::$role as Text>::shown(self)
+            }
+        }
+    )* )* };
+}
+
+texts! {
+    rate: &'static str, String;
+    class: &'static str, String;
+    on_error: &'static str, String;
 }
 
 impl<E> Arg<role::on_error, Value, E> for OnError {
@@ -150,10 +202,10 @@ impl<R, F, Fut> Arg<R, (), Call> for F
 where
     R: Role,
     F: Fn() -> Fut + Send + Sync + 'static,
-    Fut: Future<Output: Answer<R>> + Send,
+    Fut: Answered<Output: Answer<R>, Future: Send>,
 {
     fn ask<'a>(&'a self, _: &'a mut Head<'_>) -> Soon<'a, Result<R::Output, Refusal>> {
-        Soon::later(async move { self().await.answer() })
+        Soon::later(async move { self().future().await.answer() })
     }
 }
 
@@ -161,13 +213,13 @@ where
 impl<F, Fut> Arg<role::on_error, (Failure,), Call> for F
 where
     F: Fn(Failure) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output: Answer<role::on_error>> + Send,
+    Fut: Answered<Output: Answer<role::on_error>, Future: Send>,
 {
     fn ask<'a>(&'a self, head: &'a mut Head<'_>) -> Soon<'a, Result<Reaction, Refusal>> {
         let failure = head.parts.extensions.get::<Failure>().cloned();
         Soon::later(async move {
             match failure {
-                Some(failure) => self(failure).await.answer(),
+                Some(failure) => self(failure).future().await.answer(),
                 // The failure is there whenever this role is asked.
                 None => Ok(OnError::default().reaction()),
             }

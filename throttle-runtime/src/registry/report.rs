@@ -31,6 +31,29 @@ impl Registry {
                 problems.extend(clash(first, site));
             }
         }
+        problems.extend(self.costs());
+        problems
+    }
+
+    /// Costs of uses of a static that its limits never admit.
+    fn costs(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        for (site, cost, at) in crate::site::costs() {
+            let place = format!("{}:{}", at.file(), at.line());
+            // What is wrong with the static itself is reported where that is declared.
+            let policy = || self.common().settle(&Said::by(site), Settings::NONE).ok();
+            match cost {
+                Err(error) => {
+                    problems.extend(error.problems().iter().map(|problem| format!("{place}: {problem}")));
+                }
+                Ok(cost) => {
+                    let rate = policy().and_then(|policy| policy.never_fits(cost));
+                    problems.extend(rate.map(|rate| {
+                        format!("{place}: this use of `{}` costs {cost}, which never fits {rate}", site.uid())
+                    }));
+                }
+            }
+        }
         problems
     }
 }

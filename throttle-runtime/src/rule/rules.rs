@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::Settings;
+use crate::plug::role::Shape;
 use crate::plug::{Arg, Ask, Head, Refusal, Web, role};
 use crate::settings::{Same, Shared, keep};
 
@@ -63,7 +64,10 @@ impl Rules {
     /// Adds requests that are meant: a [`Rule`](super::Rule), one [with a function](super::Rule::when), or just an
     /// async fn that answers a `bool`.
     #[must_use]
-    pub fn only<M: 'static>(mut self, rule: impl Arg<role::rule, M, Web<()>> + 'static) -> Self {
+    pub fn only<M: 'static>(
+        mut self,
+        rule: impl Shape<role::rule, M, Web<()>> + Arg<role::rule, M, Web<()>> + 'static,
+    ) -> Self {
         self.only = and(Some(&self.only), keep(rule));
         self
     }
@@ -71,7 +75,10 @@ impl Rules {
     /// Adds requests that are not meant, whatever else says they are: a [`Rule`](super::Rule), one [with a
     /// function](super::Rule::when), or just an async fn that answers a `bool`.
     #[must_use]
-    pub fn bypass<M: 'static>(mut self, rule: impl Arg<role::rule, M, Web<()>> + 'static) -> Self {
+    pub fn bypass<M: 'static>(
+        mut self,
+        rule: impl Shape<role::rule, M, Web<()>> + Arg<role::rule, M, Web<()>> + 'static,
+    ) -> Self {
         self.bypass = and(Some(&self.bypass), keep(rule));
         self
     }

@@ -10,7 +10,7 @@ use http::request::Parts;
 
 use super::body::ResponseBody;
 use super::layer::Plan;
-use crate::admission::{self, Admission, AtOnce, Drawn, KnownKeys, Rejection, Stop, Told, settled};
+use crate::admission::{self, Admission, AtOnce, Drawn, Given, KnownKeys, Rejection, Stop, Told, settled};
 use crate::counters::Event;
 use crate::http::{passed, until_end};
 use crate::plug::Head;
@@ -108,7 +108,7 @@ pub(super) async fn decide(plan: &Plan, parts: &mut Parts) -> Result<Permit, Rej
     let mut known = KnownKeys::default();
     let mut drawn = Drawn::new(&mut known, Told::handler());
     for throttle in plan.throttles(&registry).map_err(Rejection::Misconfigured)? {
-        drawn.draw(Cow::Owned(throttle), None, &mut head).await?;
+        drawn.draw(Cow::Owned(throttle), Given::default(), &mut head).await?;
     }
     let mut admission = drawn.decide(&mut head).await?;
     admission.tell(&mut head.parts.extensions);

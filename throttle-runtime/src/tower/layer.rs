@@ -6,6 +6,7 @@ use smallvec::SmallVec;
 use tower_layer::Layer;
 
 use super::{Limiter, ThrottleService};
+use crate::plug::role::Shape;
 use crate::plug::{Arg, Web, role};
 use crate::rule::Rules;
 use crate::{ConfigError, Registry, Throttle};
@@ -74,12 +75,30 @@ enum Order {
     CheapFirst,
 }
 
+/// The throttles of a layer: an array, a vector or any other iterator of [`Limiter`]s and what becomes one.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a list of throttles",
+    label = "the throttles of a layer stand in brackets",
+    note = "write `ThrottleLayer::new([(\"api\", settings)])`, or `ThrottleLayer::new([&EXPORTS])` for a static"
+)]
+pub trait Limiters {
+    /// The limiters, in their order.
+    fn limiters(self) -> Vec<Limiter>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<I: IntoIterator<Item: Into<Limiter>>> Limiters for I {
+    fn limiters(self) -> Vec<Limiter> {
+        self.into_iter().map(Into::into).collect()
+    }
+}
+
 impl ThrottleLayer {
     /// A layer with these throttles, in this order: any [`Limiter`].
     ///
     /// What is wrong with them answers requests with status 500, unless [`check`](Self::check) finds it before.
-    pub fn new(throttles: impl IntoIterator<Item: Into<Limiter>>) -> Self {
-        let limiters = throttles.into_iter().map(Into::into).collect();
+    pub fn new(throttles: impl Limiters) -> Self {
+        let limiters = throttles.limiters();
         Self(Arc::new(Plan { limiters, rules: Rules::new(), order: Order::Written }))
     }
 
@@ -93,7 +112,10 @@ impl ThrottleLayer {
     /// Which requests the layer is about: a [`Rule`](crate::Rule), or an async fn that answers a `bool`. Of several
     /// any will do. The throttles' own rules hold too.
     #[must_use]
-    pub fn only<M: 'static>(mut self, rule: impl Arg<role::rule, M, Web<()>> + 'static) -> Self {
+    pub fn only<M: 'static>(
+        mut self,
+        rule: impl Shape<role::rule, M, Web<()>> + Arg<role::rule, M, Web<()>> + 'static,
+    ) -> Self {
         let plan = self.plan();
         plan.rules = plan.rules.clone().only(rule);
         self
@@ -102,7 +124,10 @@ impl ThrottleLayer {
     /// Which requests the layer passes by, whatever `only` says: a [`Rule`](crate::Rule), or an async fn that answers
     /// a `bool`. Of several any will do.
     #[must_use]
-    pub fn bypass<M: 'static>(mut self, rule: impl Arg<role::rule, M, Web<()>> + 'static) -> Self {
+    pub fn bypass<M: 'static>(
+        mut self,
+        rule: impl Shape<role::rule, M, Web<()>> + Arg<role::rule, M, Web<()>> + 'static,
+    ) -> Self {
         let plan = self.plan();
         plan.rules = plan.rules.clone().bypass(rule);
         self

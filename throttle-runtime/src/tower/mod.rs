@@ -14,6 +14,6 @@ mod service;
 
 pub use body::ResponseBody;
 pub use future::ResponseFuture;
-pub use layer::ThrottleLayer;
+pub use layer::{Limiters, ThrottleLayer};
 pub use limiter::Limiter;
 pub use service::ThrottleService;

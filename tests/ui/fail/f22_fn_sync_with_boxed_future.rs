@@ -1,0 +1,13 @@
+use std::pin::Pin;
+
+use throttle::{Refused, throttle_fn};
+
+#[throttle_fn(rate = "5/s")]
+fn send() -> Pin<Box<dyn Future<Output = Result<(), Refused>>>> {
+    let future = async { Ok(()) };
+    Box::pin(future)
+}
+
+fn main() {
+    let _ = send();
+}

@@ -1,0 +1,12 @@
+use throttle::throttle;
+
+async fn price() -> i64 {
+    5
+}
+
+#[throttle(rate = "100/min", cost = price)]
+async fn items() -> &'static str {
+    "ok"
+}
+
+fn main() {}

@@ -1,0 +1,12 @@
+use throttle::throttle;
+
+async fn busy(throttled: throttle::Throttled) -> String {
+    throttled.message()
+}
+
+#[throttle(rate = "100/min", handler = busy())]
+async fn items() -> &'static str {
+    "ok"
+}
+
+fn main() {}

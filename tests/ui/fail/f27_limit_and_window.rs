@@ -1,0 +1,8 @@
+use throttle::throttle;
+
+#[throttle(limit = 100, window = 60)]
+async fn items() -> &'static str {
+    "ok"
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use throttle::throttle;
+
+#[throttle(per = "min", rate = "100/min")]
+async fn items() -> &'static str {
+    "ok"
+}
+
+fn main() {}

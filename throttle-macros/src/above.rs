@@ -1,0 +1,92 @@
+//! What the source file says about mistakes that the compiler reports without what to write.
+//!
+//! `#[debug_handler]` above `#[throttle]` calls the function with the arguments that it sees, and `#[throttle]` adds one
+//! afterwards, so the compiler would report a missing argument of a type that the user has never seen. A strategy that
+//! is not imported is an undeclared type, without its path. An attribute sees neither the attributes above it nor the
+//! imports, so this reads the source file. Where it cannot, the compiler's own message remains.
+
+/// Whether the lines above the attribute that is being expanded have a `#[debug_handler]`.
+pub(crate) fn has_debug_handler() -> bool {
+    let span = proc_macro::Span::call_site();
+    let text = span.local_file().and_then(|file| std::fs::read_to_string(file).ok());
+    text.is_some_and(|text| is_below_debug_handler(before(&text, span.line(), span.column())))
+}
+
+/// Whether a name of the library is certainly not in scope: the file has no glob import, and mentions the name only in front
+/// of `::`, which neither imports nor defines it.
+pub(crate) fn is_not_imported(name: &proc_macro2::Ident) -> bool {
+    if !proc_macro::is_available() {
+        return false;
+    }
+    let file = name.span().unwrap().local_file();
+    let text = file.and_then(|file| std::fs::read_to_string(file).ok());
+    text.is_some_and(|text| !may_import(&text, &name.to_string()))
+}
+
+fn may_import(text: &str, name: &str) -> bool {
+    let mut after = text.split(name).skip(1).map(str::trim_start);
+    text.contains("::*")
+        || text.contains("*}")
+        || text.contains("include!")
+        || after.any(|after| !after.starts_with("::"))
+}
+
+/// The text in front of a line and column, which both count from 1.
+fn before(text: &str, line: usize, column: usize) -> &str {
+    let mut lines = text.split_inclusive('\n');
+    let above: usize = lines.by_ref().take(line.saturating_sub(1)).map(str::len).sum();
+    let here = lines.next().unwrap_or_default();
+    let indent = here.char_indices().nth(column.saturating_sub(1)).map_or(here.len(), |(index, _)| index);
+    text.get(..above + indent).unwrap_or_default()
+}
+
+fn is_below_debug_handler(mut text: &str) -> bool {
+    loop {
+        text = text.trim_end();
+        let line = text.rsplit('\n').next().unwrap_or_default();
+        if line.trim_start().starts_with("//") {
+            text = &text[..text.len() - line.len()];
+            continue;
+        }
+        let Some(start) = text.rfind("#[").filter(|_| text.ends_with(']')) else { return false };
+        let path = text[start + 2..].split(['(', ']']).next().unwrap_or_default();
+        if path.rsplit("::").next().is_some_and(|last| last.trim() == "debug_handler") {
+            return true;
+        }
+        text = &text[..start];
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn f27_the_attributes_directly_above_are_found() {
+        let is = |text: &str| is_below_debug_handler(text);
+        assert!(is("use a;\n#[axum::debug_handler]\n"));
+        assert!(is("#[debug_handler(state = App)]\n// why\n#[allow(dead_code)]\n    "));
+        assert!(is("#[debug_handler] "));
+        assert!(!is(""));
+        assert!(!is("#[debug_handler]\nasync fn other() {}\n"));
+        assert!(!is("#[cfg(debug_handler)]\n"));
+    }
+
+    #[test]
+    fn f27_a_name_that_no_import_mentions_is_not_in_scope() {
+        let attribute = "#[throttle(rate = \"1/s\", strategy = TokenBucket::new())]\nasync fn items() {}\n";
+        let imports = |text: &str| may_import(&format!("{text}\n{attribute}"), "TokenBucket");
+        assert!(!imports("use throttle::throttle;"));
+        assert!(imports("use throttle::strategy::TokenBucket;"));
+        assert!(imports("use throttle::strategy::{\n    Gcra,\n    TokenBucket,\n};"));
+        assert!(imports("use throttle::strategy::*;"));
+        assert!(imports("struct TokenBucket {}"));
+        assert!(imports("type TokenBucket = throttle::strategy::Gcra;"));
+    }
+
+    #[test]
+    fn f27_lines_and_columns_count_from_one() {
+        assert_eq!(before("ab\ncd\n", 2, 2), "ab\nc");
+        assert_eq!(before("ab\n", 9, 9), "ab\n");
+    }
+}

@@ -1,0 +1,145 @@
+//! Constants whose mistakes are visible in the source, reported at their token and in plain words.
+
+use syn::{Error, Expr, ExprCall, ExprMethodCall, Lit, LitStr, Path, Result};
+
+use crate::rate;
+use crate::values::literal;
+
+/// Looks through the expression of an argument for constructors of the library with a literal that they refuse.
+pub(crate) fn check(value: &Expr) -> Result<()> {
+    match value {
+        Expr::Call(call) => {
+            constructor(call)?;
+            call.args.iter().try_for_each(check)
+        }
+        Expr::MethodCall(call) => {
+            method(call)?;
+            check(&call.receiver)?;
+            call.args.iter().try_for_each(check)
+        }
+        Expr::Array(array) => array.elems.iter().try_for_each(check),
+        Expr::Group(group) => check(&group.expr),
+        Expr::Paren(paren) => check(&paren.expr),
+        Expr::Reference(reference) => check(&reference.expr),
+        _ => Ok(()),
+    }
+}
+
+fn constructor(call: &ExprCall) -> Result<()> {
+    let (Expr::Path(path), Some(first)) = (&*call.func, call.args.first().and_then(literal)) else {
+        return Ok(());
+    };
+    let is = |owner: &str, name: &str| ends_with(&path.path, owner, name);
+    match first {
+        Lit::Str(text) if is("Rule", "path") => pattern(text),
+        Lit::Str(text) if is("Class", "new") => class(text),
+        Lit::Str(text) if path.path.is_ident("fallback") || path.path.is_ident("failover") => {
+            let blank = "the name of the fallback is blank: write the name of a backend";
+            refuse(text, text.value().trim().is_empty(), blank)
+        }
+        Lit::Int(_)
+            if zero(first)
+                && ["per_second", "per_minute", "per_hour", "per_day"].iter().any(|per| is("Rate", per)) =>
+        {
+            Err(Error::new(
+                first.span(),
+                "a limit of 0 lets nothing through: write at least 1, or `Rate::UNLIMITED` for no limit",
+            ))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn method(call: &ExprMethodCall) -> Result<()> {
+    let Some(first) = call.args.first().and_then(literal).filter(|first| zero(first)) else { return Ok(()) };
+    let message = match call.method.to_string().as_str() {
+        "burst" => "a burst of 0 lets nothing through: write at least 1",
+        "size" => "a queue of size 0 lets nothing through: write at least 1",
+        _ => return Ok(()),
+    };
+    Err(Error::new(first.span(), message))
+}
+
+fn zero(value: &Lit) -> bool {
+    matches!(value, Lit::Int(number) if number.base10_parse::<u64>().is_ok_and(|number| number == 0))
+}
+
+/// Whether a path is that of an associated function: by its last two names.
+fn ends_with(path: &Path, owner: &str, name: &str) -> bool {
+    let mut segments = path.segments.iter().rev();
+    segments.next().is_some_and(|last| last.ident == name)
+        && segments.next().is_some_and(|segment| segment.ident == owner)
+}
+
+fn refuse(text: &LitStr, wrong: bool, message: &str) -> Result<()> {
+    if wrong { Err(Error::new(text.span(), message)) } else { Ok(()) }
+}
+
+pub(crate) fn rates(text: &LitStr) -> Result<()> {
+    rate::least(&text.value()).map(drop).map_err(|message| Error::new(text.span(), message))
+}
+
+pub(crate) fn class(text: &LitStr) -> Result<()> {
+    let len = text.value().len();
+    refuse(text, len > 15, &format!("the name of a class has at most 15 bytes, and this one has {len}"))
+}
+
+pub(crate) fn on_error(text: &LitStr) -> Result<()> {
+    let value = text.value();
+    let instead = match value.as_str() {
+        "allow" | "throttle" | "raise" => return Ok(()),
+        "fallback" | "failover" => {
+            format!(
+                "`{value}` is a function and takes the name of a backend: write `on_error = throttle::{value}(\"memory\"…)`"
+            )
+        }
+        "retry" => {
+            "`retry` is a function and takes the number of retries: write `on_error = throttle::retry(3)`"
+                .to_owned()
+        }
+        _ => format!(
+            "unknown `on_error` \"{value}\": write \"allow\", \"throttle\", \"raise\" or the path of an async fn"
+        ),
+    };
+    let instead = instead
+        .replace("failover(\"memory\"…)", "failover(\"memory\", CircuitBreaker::new())")
+        .replace('…', "");
+    Err(Error::new(text.span(), instead))
+}
+
+pub(crate) fn headers(text: &LitStr) -> Result<()> {
+    let known = ["draft-11", "legacy", "off"].contains(&&*text.value());
+    refuse(text, !known, "unknown `headers`: write \"draft-11\", \"legacy\", \"off\" or a `Headers` constant")
+}
+
+/// The name of a header or a cookie: the token characters of RFC 9110 section 5.6.2.
+pub(crate) fn name(text: &LitStr) -> Result<()> {
+    let value = text.value();
+    refuse(
+        text,
+        value.is_empty(),
+        "the name is empty: write that of a header or cookie, such as \"x-api-key\"",
+    )?;
+    let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    let wrong = !value.bytes().all(token);
+    refuse(text, wrong, "not the name of a header or cookie: letters, digits and `-` make one")
+}
+
+pub(crate) fn pattern(text: &LitStr) -> Result<()> {
+    let value = text.value();
+    let star = |segment: &str| segment.contains('*') && segment != "*" && segment != "**";
+    let problem = if !value.starts_with('/') {
+        "a path pattern begins with `/`"
+    } else if value.split('/').any(star) {
+        "in a path pattern `*` stands for a whole segment and `**` for any number of them"
+    } else if value.contains(['{', '}']) {
+        "in a path pattern `*` stands for a segment, not `{name}`"
+    } else if value.contains(['?', '#']) {
+        "a path ends before `?` and `#`"
+    } else if value.bytes().any(|byte| byte <= b' ' || byte == 0x7f) {
+        "a path has no blanks"
+    } else {
+        return Ok(());
+    };
+    Err(Error::new(text.span(), problem))
+}

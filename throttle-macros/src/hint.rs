@@ -1,0 +1,151 @@
+//! What to write in place of an argument that does not exist.
+
+/// The words of other limiters for what has another name here, and what to write.
+const WORDS: [(&[&str], &str); 16] = [
+    (
+        &[
+            "limit",
+            "limits",
+            "max",
+            "requests",
+            "window",
+            "per",
+            "per_second",
+            "per_minute",
+            "per_hour",
+            "period",
+            "interval",
+            "duration",
+            "quota",
+            "every",
+            "refill",
+            "rps",
+        ],
+        "limit and period are one text: write `rate = \"100/min\"`",
+    ),
+    (
+        &["burst", "burst_size", "capacity", "bucket", "burst_limit"],
+        "a burst belongs to a strategy: write `strategy = throttle::strategy::TokenBucket::new().burst(20)` beside `rate = \"100/min\"`",
+    ),
+    (&["algorithm", "algo", "limiter", "mode"], "write `strategy = throttle::strategy::Gcra::new()`"),
+    (
+        &[
+            "by",
+            "key_by",
+            "scope",
+            "group",
+            "identifier",
+            "extractor",
+            "key_func",
+            "key_fn",
+            "client",
+            "ip",
+            "global",
+            "user",
+            "header",
+            "cookie",
+        ],
+        "what is counted together is the key: write `key = ip`, `key = global`, `key = header(\"x-api-key\")` or the path of an async fn",
+    ),
+    (&["name", "id", "label"], "write `uid = \"api:search\"`"),
+    (&["store", "storage", "redis", "db"], "write `backend = \"redis\"`"),
+    (&["weight", "tokens", "units", "n", "amount", "price"], "write `cost = 2`"),
+    (&["tier", "plan", "priority"], "write `class = \"premium\"`"),
+    (
+        &["skip", "skip_if", "exempt_when", "unless", "when", "condition"],
+        "write `exempt = is_internal`, the path of an async fn that returns a `bool`",
+    ),
+    (&["whitelist", "allowlist", "allow_list"], "write `allow = \"10.0.0.0/8\"`"),
+    (&["blacklist", "blocklist", "denylist", "deny_list", "block"], "write `deny = \"192.0.2.0/24\"`"),
+    (&["path", "paths", "method", "methods", "routes"], "write `only = \"/api/**\"`, or a `Rule`"),
+    (
+        &[
+            "on_limit",
+            "on_exceeded",
+            "on_throttled",
+            "on_deny",
+            "on_denied",
+            "response",
+            "rejection",
+            "error_handler",
+            "status",
+            "message",
+        ],
+        "write `handler = too_many`, the path of an async fn that takes the `Throttled`",
+    ),
+    (
+        &[
+            "fallback",
+            "failover",
+            "retry",
+            "fail_open",
+            "fail_closed",
+            "on_failure",
+            "circuit_breaker",
+            "breaker",
+        ],
+        "write `on_error = \"allow\"`, `on_error = throttle::retry(3)` or `on_error = throttle::fallback(\"memory\")`",
+    ),
+    (
+        &["concurrency", "max_concurrent", "in_flight", "max_in_flight", "max_concurrency"],
+        "write `concurrent = 10`",
+    ),
+    (&["shadow", "shadow_mode", "log_only"], "write `dry_run`"),
+];
+
+/// The built-in strategies.
+pub(crate) const STRATEGIES: [&str; 15] = [
+    "FixedWindow",
+    "SlidingWindowLog",
+    "SlidingWindowCounter",
+    "TokenBucket",
+    "TokenBucketWithDebt",
+    "LeakyBucket",
+    "LeakyBucketQueue",
+    "CostBasedTokenBucket",
+    "Gcra",
+    "TieredRate",
+    "PriorityQueue",
+    "QuotaWithRollover",
+    "Adaptive",
+    "TimeOfDay",
+    "Calendar",
+];
+
+/// What stands in settings only.
+const SETTINGS: [&str; 5] = ["deadline", "timeout", "budget", "lease", "namespace"];
+
+/// What to write in place of an unknown argument: from the words of other limiters, or a name that looks alike.
+pub(crate) fn hint(unknown: &str, known: &[&str]) -> String {
+    if let Some((_, instead)) = WORDS.iter().find(|(words, _)| words.contains(&unknown)) {
+        return format!(": {instead}");
+    }
+    if SETTINGS.contains(&unknown) {
+        return ": it is a setting of the registry and not of the attribute, see `throttle::Settings`"
+            .to_owned();
+    }
+    let near = known.iter().max_by(|a, b| strsim::jaro(a, unknown).total_cmp(&strsim::jaro(b, unknown)));
+    let near = near.filter(|near| strsim::jaro(near, unknown) > 0.75);
+    near.map_or(String::new(), |near| format!(", did you mean `{near}`?"))
+}
+
+/// The value of a strategy that was named in quotes.
+pub(crate) fn strategy(text: &str) -> String {
+    let plain = |text: &str| text.chars().filter(|c| c.is_alphanumeric()).collect::<String>().to_lowercase();
+    let units = ["FixedWindow", "SlidingWindowLog", "SlidingWindowCounter", "LeakyBucket"];
+    let built = ["TokenBucket", "LeakyBucketQueue", "Gcra", "TokenBucketWithDebt", "CostBasedTokenBucket"];
+    let wanted = plain(text);
+    let value = match &*wanted {
+        "slidingwindow" => "SlidingWindowCounter".to_owned(),
+        "" => "Gcra::new()".to_owned(),
+        _ => match (
+            units.iter().find(|name| plain(name) == wanted),
+            built.iter().find(|name| plain(name) == wanted),
+        ) {
+            (Some(unit), _) => (*unit).to_owned(),
+            (_, Some(name)) => format!("{name}::new()"),
+            _ => "Gcra::new().burst(5)".to_owned(),
+        },
+    };
+    format!("a strategy is a value and not a text: write `strategy = throttle::strategy::{value}`")
+}

@@ -1,0 +1,107 @@
+//! What one function finds out about a client, for all throttles of a request.
+
+use std::any::TypeId;
+use std::fmt;
+
+use smallvec::SmallVec;
+
+use crate::plug::{Ask, Head, Refusal, role};
+use crate::strategy::Class;
+use crate::{Identity, Key, Rates};
+
+/// What a `caller` function returns: who the client is, and which limits apply to it.
+///
+/// The function runs once per request, however many attributes, statics and layers name it, so that an account is looked
+/// up once for its key, its rate and its class together.
+///
+/// ```
+/// use axum::Extension;
+/// use axum::http::{HeaderMap, StatusCode};
+/// use throttle::{Caller, Rate, Static, throttle};
+///
+/// #[derive(Clone)]
+/// struct Accounts;
+/// # impl Accounts {
+/// #     fn find(&self, _: &HeaderMap) -> Option<(u64, bool)> { None }
+/// # }
+///
+/// async fn account(accounts: Extension<Accounts>, headers: HeaderMap) -> Result<Caller, StatusCode> {
+///     let (id, paid) = accounts.find(&headers).ok_or(StatusCode::UNAUTHORIZED)?;
+///     let caller = Caller::new(id);
+///     Ok(if paid { caller.rate(Rate::per_minute(600)) } else { caller })
+/// }
+///
+/// /// 60 a minute, unless the account has a rate of its own.
+/// #[throttle(rate = "60/min", caller = account)]
+/// static API: Static;
+///
+/// #[throttle(API)]
+/// #[throttle(uid = "writes", rate = "10/s", caller = account)]
+/// async fn write() {}
+/// ```
+///
+/// A function that several routers share, or that a static or a layer names, takes an `Extension` and no `State`.
+#[derive(Clone)]
+pub struct Caller {
+    pub(crate) identity: Identity,
+    pub(crate) rates: Option<Rates>,
+    pub(crate) class: Option<Class>,
+}
+
+impl Caller {
+    /// A client that is counted by this key. The throttle's own rate and class apply to it.
+    pub fn new(key: impl Into<Key>) -> Self {
+        Self { identity: Identity::Key(key.into()), rates: None, class: None }
+    }
+
+    /// A client that is not limited.
+    pub const fn exempt() -> Self {
+        Self { identity: Identity::Exempt, rates: None, class: None }
+    }
+
+    /// The limits of this client, instead of the throttle's `rate`.
+    #[must_use]
+    pub fn rate(mut self, rates: impl Into<Rates>) -> Self {
+        self.rates = Some(rates.into());
+        self
+    }
+
+    /// The class of this client, instead of the throttle's `class`: for strategies that tell clients apart.
+    #[must_use]
+    pub fn class(mut self, class: impl Into<Class>) -> Self {
+        self.class = Some(class.into());
+        self
+    }
+}
+
+impl fmt::Debug for Caller {
+    /// Without the key: keys identify people.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Caller")
+            .field("rates", &self.rates)
+            .field("class", &self.class)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The callers of a request, by the function that found them: an extension of the request, which a layer passes on to
+/// the handler.
+#[derive(Clone, Default)]
+struct Callers(SmallVec<[(TypeId, Caller); 1]>);
+
+/// Calls the function, unless it was called for this request before.
+pub(crate) async fn resolve(
+    function: &dyn Ask<role::caller>,
+    head: &mut Head<'_>,
+) -> Result<Caller, Refusal> {
+    let Some(id) = function.function() else { return function.ask(head).await };
+    let known = head.parts.extensions.get::<Callers>();
+    if let Some((_, caller)) = known.and_then(|known| known.0.iter().find(|(known, _)| *known == id)) {
+        return Ok(caller.clone());
+    }
+    let caller = function.ask(head).await?;
+    let mut known = head.parts.extensions.remove::<Callers>().unwrap_or_default();
+    known.0.push((id, caller.clone()));
+    head.parts.extensions.insert(known);
+    Ok(caller)
+}

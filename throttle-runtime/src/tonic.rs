@@ -1,0 +1,33 @@
+//! Refused calls as statuses of gRPC.
+
+use std::sync::Arc;
+
+use http::HeaderMap;
+use tonic::metadata::MetadataMap;
+use tonic::{Code, Status};
+
+use crate::{Refused, Throttled};
+
+/// `RESOURCE_EXHAUSTED` with the sentence of the default answer, and `Retry-After` and the other headers as metadata.
+impl From<Throttled> for Status {
+    fn from(throttled: Throttled) -> Self {
+        let mut headers = HeaderMap::new();
+        throttled.write_headers(&mut headers);
+        Self::with_metadata(Code::ResourceExhausted, throttled.message(), MetadataMap::from_headers(headers))
+    }
+}
+
+/// `RESOURCE_EXHAUSTED` for a denial, and `INTERNAL` where there is no decision. The cause of the latter is the status's
+/// [source](std::error::Error::source) and is not sent to the client.
+impl From<Refused> for Status {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Throttled(throttled) => throttled.into(),
+            failed => {
+                let mut status = Self::internal("the rate limiter failed");
+                status.set_source(Arc::new(failed));
+                status
+            }
+        }
+    }
+}
