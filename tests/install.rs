@@ -57,6 +57,9 @@ fn f29_a_warning_reaches_a_program_without_a_subscriber() {
     assert!(written.contains("into_make_service_with_connect_info"), "{written}");
 }
 
+#[throttle(rate = "10/min")]
+async fn hello() {}
+
 /// Does nothing but in the process that the test above starts.
 #[tokio::test]
 async fn f29_child() {
@@ -64,8 +67,6 @@ async fn f29_child() {
     if std::env::var_os("THROTTLE_F29_CHILD").is_none() {
         return;
     }
-    #[throttle(rate = "10/min")]
-    async fn hello() {}
     registry().install().await.expect("nothing is wrong");
     let app = Router::new().route("/", route(hello));
     for _ in 0..3 {
