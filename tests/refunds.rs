@@ -244,16 +244,17 @@ async fn a_reset_forgets_while_the_throttle_is_off_and_what_the_fallback_counted
 
 /// With an identity that had to make room, newcomers begin with what it had used; who is reset does not.
 #[tokio::test]
-async fn a_reset_forgets_what_newcomers_inherit() {
+async fn a_reset_forgets_what_eviction_left_behind() {
     let clock = ManualClock::new();
     let memory = throttle::backend::Memory::builder().max_keys(64).clock(clock.clone()).build();
     let registry = registry().backend("memory", memory).build().await.expect("a registry");
     let throttle = registry.create("test", Settings::new().rate("5/hour")).expect("a throttle");
+    throttle.hit(Hit::new("a").cost(5)).await.expect("a decision");
     for client in 0..200_u32 {
         throttle.hit(Hit::new(client).cost(5)).await.expect("a decision");
     }
     clock.advance(Duration::from_micros(1));
-    assert!(throttle.hit("a").await.expect("a decision").is_throttled(), "it inherits");
+    assert!(throttle.hit("a").await.expect("a decision").is_throttled(), "its usage is kept");
     throttle.reset("a").await.expect("memory never fails");
     assert_eq!(left(&throttle).await, Some(5));
 }

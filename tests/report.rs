@@ -128,7 +128,7 @@ async fn b077_a_backend_that_is_not_ready_stops_the_start() {
     let error = registry().backend("main", Unreachable).build().await.expect_err("not reachable");
     assert_eq!(
         error.to_string(),
-        "throttle is misconfigured: the backend \"main\" cannot be initialised: cannot connect: connection refused"
+        "throttle cannot start: the backend \"main\" cannot be initialised: cannot connect: connection refused"
     );
 }
 

@@ -92,7 +92,12 @@ async fn b101_a_key_is_asked_once_per_connection_and_throttle_also_by_hand() {
     assert_eq!(asked.load(Ordering::SeqCst), 2, "once for each throttle");
 }
 
-#[throttle_message(uid = "b106:key", rate = "1/min", key = user)]
+/// Apart from [`user`], whose calls another test counts.
+async fn named(headers: HeaderMap) -> String {
+    headers.get("x-user").and_then(|user| user.to_str().ok()).unwrap_or_default().to_owned()
+}
+
+#[throttle_message(uid = "b106:key", rate = "1/min", key = named)]
 async fn keyed(socket: &mut Socket, text: &str) {
     let _ = socket.send(Message::text(text)).await;
 }

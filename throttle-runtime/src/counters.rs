@@ -55,7 +55,7 @@ pub struct Counts {
     pub throttled_on_error: u64,
     /// The backend failed and the error was the answer.
     pub raised: u64,
-    /// Allowed by this throttle, but then denied by another on the same function: the charge was given back.
+    /// Allowed by this throttle, but denied by another that decides about the same request: nothing stays charged.
     pub given_back: u64,
     /// Allowed, and then given back as the response or the program said: these are among the allowed ones, too.
     pub refunded: u64,

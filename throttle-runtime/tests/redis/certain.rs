@@ -203,11 +203,16 @@ async fn a_decision_over_two_nodes_is_certain_if_the_first_write_was_refused_and
     }
 }
 
-/// A throttle with 100 milliseconds for each decision.
+/// The deadline of a decision that has to be made, however busy the machine is.
+const LONG: Duration = Duration::from_secs(30);
+
+/// The deadline of a decision that nobody makes.
+const SHORT: Duration = Duration::from_millis(100);
+
 async fn throttle(redis: Redis) -> Throttle {
     let registry = registry().backend("redis", redis).build().await.expect("a registry");
     let settings = Settings::new().rate("9/day").backend("redis").on_error("raise");
-    registry.create("t", settings.deadline(Duration::from_millis(100))).expect("a throttle")
+    registry.create("t", settings.deadline(LONG)).expect("a throttle")
 }
 
 /// Who decides about several identities holds their states for up to a second, also if he dies meanwhile.
@@ -222,12 +227,16 @@ async fn f36_those_who_wait_for_a_hold_are_charged_nothing() {
     let mut holds = redis::cmd("EVAL");
     holds.arg(hold).arg(1).arg(&name).arg(&[7_u8; 8]);
     let _: redis::Value = holds.query(&mut server.connect()).expect("held");
+    let deadline = |limit| throttle.update(Settings::new().deadline(limit)).expect("an update");
+    deadline(SHORT);
     let error = throttle.hit("a").await.expect_err("it is held");
     assert!(error.is_timeout() && error.is_nothing_charged(), "{error:?}");
+    deadline(LONG);
     sleep(Duration::from_secs(1)).await;
     assert_eq!(throttle.hit("a").await.expect("the hold is over").remaining(), Some(7));
     // One that was sent and got no answer may have been charged.
     server.stop();
+    deadline(SHORT);
     let error = throttle.hit("a").await.expect_err("no answer");
     server.resume();
     assert!(error.is_timeout() && !error.is_nothing_charged(), "{error:?}");
