@@ -16,23 +16,26 @@ use crate::opaque::opaque;
 use crate::returned::returned;
 use crate::template::respan;
 use crate::values::{Place, Site};
-use crate::{arguments, boxed, check};
+use crate::{arguments, boxed, check, signature};
+
+/// Where an attribute stands, and what the features of the crate ask for.
+#[derive(Clone, Default)]
+pub(crate) struct Here {
+    /// What tells this use of an attribute from all others in the program.
+    pub(crate) place: String,
+    /// Whether `#[debug_handler]` stands above it.
+    pub(crate) below_debug_handler: bool,
+    /// Whether the hidden parameter names the handler's first argument and return type.
+    pub(crate) with_signature: bool,
+}
 
 /// Expands an attribute. On a mistake the function is emitted as it was, next to the error.
-///
-/// `below_debug_handler` tells that `#[debug_handler]` stands above the attribute.
-pub(crate) fn attribute(
-    kind: Kind,
-    args: TokenStream,
-    item: &TokenStream,
-    place: &str,
-    below_debug_handler: bool,
-) -> TokenStream {
+pub(crate) fn attribute(kind: Kind, args: TokenStream, item: &TokenStream, here: &Here) -> TokenStream {
     if declare::is_static(item) {
         let declared = syn::parse2::<Declared>(item.clone());
         return declared.map_or_else(
             |error| error.to_compile_error(),
-            |declared| declare::declare(kind, args, declared, place),
+            |declared| declare::declare(kind, args, declared, &here.place),
         );
     }
     let mut func: Func = match syn::parse2(item.clone()) {
@@ -51,9 +54,9 @@ pub(crate) fn attribute(
     let all = std::iter::once(Args::parse(args, Span::call_site())).chain(siblings.iter().map(sibling_args));
     let expanded = collect(all).and_then(|all| {
         check::alone(kind, &strangers)?;
-        check::order(kind, &func, below_debug_handler)?;
+        check::order(kind, &func, here.below_debug_handler)?;
         check::function_and_arguments(kind, &func, &all)?;
-        expand(kind, &mut func, &all, place)
+        expand(kind, &mut func, &all, here)
     });
     expanded.unwrap_or_else(|error| func.beside(&error))
 }
@@ -72,7 +75,7 @@ fn collect<T>(results: impl Iterator<Item = Result<T>>) -> Result<Vec<T>> {
     errors.map_or(Ok(values), Err)
 }
 
-fn expand(kind: Kind, func: &mut Func, all: &[Args], place: &str) -> Result<TokenStream> {
+fn expand(kind: Kind, func: &mut Func, all: &[Args], here: &Here) -> Result<TokenStream> {
     let private = private_path(all)?;
     let state = state(kind, func, all)?.map(ToTokens::to_token_stream);
     let env = match (kind, &state) {
@@ -81,7 +84,7 @@ fn expand(kind: Kind, func: &mut Func, all: &[Args], place: &str) -> Result<Toke
         (_, None) => quote!(#private::WithoutState),
     };
     let name = func.sig.ident.unraw().to_string();
-    let id = id(place, &name);
+    let id = id(&here.place, &name);
     let names = arguments::names(&func.sig);
     let sites = all.iter().enumerate().map(|(index, args)| {
         // Attributes without a `uid` on one function are told apart by their order.
@@ -92,7 +95,10 @@ fn expand(kind: Kind, func: &mut Func, all: &[Args], place: &str) -> Result<Toke
     let sites = collect(sites)?;
     let guard = guard(&private, &sites);
     Ok(match kind {
-        Kind::Handler => handler(func, &private, id, state.as_ref(), &guard),
+        Kind::Handler => {
+            let handles = here.with_signature.then(|| signature::handles(&func.sig, &private));
+            handler(func, &private, (id, state.as_ref(), handles.as_ref()), &guard)
+        }
         Kind::Message => message(func, all, &private, state.as_ref(), &guard),
         Kind::Function => function(func, all, &private, &guard)?,
     })
@@ -127,10 +133,10 @@ fn guard(private: &TokenStream, sites: &[Site]) -> TokenStream {
 fn handler(
     func: &mut Func,
     private: &TokenStream,
-    id: u64,
-    state: Option<&TokenStream>,
+    (id, state, handles): (u64, Option<&TokenStream>, Option<&TokenStream>),
     guard: &TokenStream,
 ) -> TokenStream {
+    let handles = handles.map(|handles| quote!(, #handles));
     let carry = match state {
         Some(state) => quote!(#private::With<#state>),
         None => quote!(#private::Without),
@@ -140,9 +146,10 @@ fn handler(
     let returned = returned(&func.sig.output);
     let convert = quote_spanned!(returned.span()=> <#returned as #private::IntoResponse>::into_response);
     let edge = edge(&returned, &func.sig.output);
-    func.sig
-        .inputs
-        .insert(0, syn::parse_quote!(#hidden: #private::OnlyAxumCallsThrottledHandlers<#id, #carry>));
+    func.sig.inputs.insert(
+        0,
+        syn::parse_quote!(#hidden: #private::OnlyAxumCallsThrottledHandlers<#id, #carry #handles>),
+    );
     func.sig.output = syn::parse_quote!(-> #private::Response);
     let body = func.body_of(|statements| quote!(#edge #statements));
     func.with_body(|_| {

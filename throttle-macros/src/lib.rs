@@ -17,6 +17,7 @@ mod network;
 mod opaque;
 mod rate;
 mod returned;
+mod signature;
 mod template;
 #[cfg(test)]
 mod tests;
@@ -24,24 +25,30 @@ mod values;
 
 use proc_macro::TokenStream;
 
+use crate::expand::Here;
 use crate::item::Kind;
 
 #[doc = include_str!("../docs/throttle.md")]
 #[proc_macro_attribute]
 pub fn throttle(args: TokenStream, item: TokenStream) -> TokenStream {
-    expand::attribute(Kind::Handler, args.into(), &item.into(), &place(), above::has_debug_handler()).into()
+    let here = Here { below_debug_handler: above::has_debug_handler(), ..here() };
+    expand::attribute(Kind::Handler, args.into(), &item.into(), &here).into()
 }
 
 #[doc = include_str!("../docs/throttle_fn.md")]
 #[proc_macro_attribute]
 pub fn throttle_fn(args: TokenStream, item: TokenStream) -> TokenStream {
-    expand::attribute(Kind::Function, args.into(), &item.into(), &place(), false).into()
+    expand::attribute(Kind::Function, args.into(), &item.into(), &here()).into()
 }
 
 #[doc = include_str!("../docs/throttle_message.md")]
 #[proc_macro_attribute]
 pub fn throttle_message(args: TokenStream, item: TokenStream) -> TokenStream {
-    expand::attribute(Kind::Message, args.into(), &item.into(), &place(), false).into()
+    expand::attribute(Kind::Message, args.into(), &item.into(), &here()).into()
+}
+
+fn here() -> Here {
+    Here { place: place(), below_debug_handler: false, with_signature: cfg!(feature = "signature") }
 }
 
 /// What tells this use of an attribute from all others in the program. The place in the source alone does

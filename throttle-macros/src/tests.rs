@@ -4,13 +4,17 @@ use expect_test::{ExpectFile, expect_file};
 use proc_macro2::TokenStream;
 
 use crate::args::Args;
-use crate::expand::attribute;
+use crate::expand::{Here, attribute};
 use crate::item::Kind;
+
+fn here() -> Here {
+    Here { place: "here".to_owned(), ..Here::default() }
+}
 
 #[expect(clippy::needless_pass_by_value, reason = "a snapshot is named where it is used")]
 fn check(kind: Kind, args: &str, item: &str, expected: ExpectFile) {
     let tokens = |text: &str| text.parse::<TokenStream>().expect("tokens");
-    let expanded = attribute(kind, tokens(args), &tokens(item), "here", false).to_string();
+    let expanded = attribute(kind, tokens(args), &tokens(item), &here()).to_string();
     let file = syn::parse_file(&expanded).expect("items");
     expected.assert_eq(&prettyplease::unparse(&file));
 }
@@ -162,7 +166,7 @@ fn b115_a_mistake_is_one_error_that_says_what_to_write() {
         (format!("{rate}, key = \"{{id}}\""), "static ITEMS: Static;", "a static has none"),
     ] {
         let tokens = |text: &str| text.parse::<TokenStream>().expect("tokens");
-        let expanded = attribute(Kind::Handler, tokens(&args), &tokens(item), "here", false).to_string();
+        let expanded = attribute(Kind::Handler, tokens(&args), &tokens(item), &here()).to_string();
         assert_eq!(expanded.matches("compile_error").count(), 1, "{expanded}");
         assert!(expanded.contains(message), "{message} is not in {expanded}");
         assert!(expanded.contains("fn items") || expanded.contains("static ITEMS"), "{expanded}");
@@ -214,7 +218,7 @@ fn is_refused(kind: Kind, name: &str) -> bool {
     let rate = if name == "rate" { "" } else { "rate = \"100/min\", " };
     let args = format!("{rate}{name} = {value}").parse().expect("tokens");
     let item = "async fn items(socket: &mut Socket) -> Result<(), Error> { Ok(()) }".parse().expect("tokens");
-    attribute(kind, args, &item, "here", false).to_string().contains("compile_error")
+    attribute(kind, args, &item, &here()).to_string().contains("compile_error")
 }
 
 #[test]
@@ -306,5 +310,24 @@ fn f27_rates_have_the_messages_of_the_runtime() {
             (Err(_), Err(_)) => {}
             (ours, theirs) => panic!("{text}: {ours:?}, and the runtime: {theirs:?}"),
         }
+    }
+}
+
+#[test]
+fn f21_the_hidden_parameter_names_the_signature_where_crates_read_it() {
+    let here = Here { with_signature: true, ..here() };
+    let expanded = |item: &str| {
+        let item = item.parse::<TokenStream>().expect("tokens");
+        let args = "rate = \"1/s\"".parse().expect("tokens");
+        attribute(Kind::Handler, args, &item, &here).to_string().replace(' ', "")
+    };
+    for (item, handles) in [
+        ("async fn item(path: ItemPath) -> Json<Item> { make() }", "Handles<ItemPath,Json<Item>>"),
+        ("async fn item(path: Option<ItemPath>) { make() }", "Handles<ItemPath,()>"),
+        ("async fn item() -> &'static str { make() }", "Handles<(),&'staticstr>"),
+        ("async fn item(_: impl FromRequest<()>) -> impl IntoResponse { make() }", "Handles<(),()>"),
+    ] {
+        let expanded = expanded(item);
+        assert!(expanded.contains(handles), "{handles} is not in {expanded}");
     }
 }

@@ -24,13 +24,17 @@ use crate::{Decision, Key, Quota, Registry, Soon, Throttle};
 /// `SITE` names the function among the linked ones, so that the decision is made here, before any other
 /// extractor has run. Where it cannot be (the key is made of the handler's arguments, or the platform has no
 /// link-time collection), [`enter`](Self::enter) makes it at the start of the handler instead. `C` says which
-/// state the plug-in functions see.
+/// state the plug-in functions see, and `H` is what crates that read a handler's signature find in place of this argument.
 ///
 /// Its name is for the compiler's message about code that calls a throttled handler, which lacks this argument.
-pub struct OnlyAxumCallsThrottledHandlers<const SITE: u64, C> {
+pub struct OnlyAxumCallsThrottledHandlers<const SITE: u64, C, H = ()> {
     progress: Progress,
-    carrier: PhantomData<fn() -> C>,
+    carrier: PhantomData<fn() -> (C, H)>,
 }
+
+/// The first argument of a handler and its return type, as they are written.
+#[derive(Debug)]
+pub struct Handles<P, R>(PhantomData<fn() -> (P, R)>);
 
 enum Progress {
     Admitted(Permit),
@@ -88,7 +92,9 @@ impl<S, C: Carry<S>> Carry<S> for Telling<C> {
     }
 }
 
-impl<const SITE: u64, S: Sync, C: Carry<S>> FromRequestParts<S> for OnlyAxumCallsThrottledHandlers<SITE, C> {
+impl<const SITE: u64, S: Sync, C: Carry<S>, H> FromRequestParts<S>
+    for OnlyAxumCallsThrottledHandlers<SITE, C, H>
+{
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
@@ -105,7 +111,7 @@ impl<const SITE: u64, S: Sync, C: Carry<S>> FromRequestParts<S> for OnlyAxumCall
     }
 }
 
-impl<const SITE: u64, C> OnlyAxumCallsThrottledHandlers<SITE, C> {
+impl<const SITE: u64, C, H> OnlyAxumCallsThrottledHandlers<SITE, C, H> {
     /// Decides now if it was not decided before; `keys` are those made of the handler's arguments.
     pub fn enter<const N: usize>(
         self,
@@ -245,7 +251,7 @@ fn decide<'a>(
     }
 }
 
-impl<const SITE: u64, C> fmt::Debug for OnlyAxumCallsThrottledHandlers<SITE, C> {
+impl<const SITE: u64, C, H> fmt::Debug for OnlyAxumCallsThrottledHandlers<SITE, C, H> {
     /// Names nobody: `#[tracing::instrument]` records every parameter.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("throttle")

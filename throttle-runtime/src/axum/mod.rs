@@ -2,15 +2,19 @@
 
 mod guard;
 mod linked;
+#[cfg(feature = "aide")]
+mod openapi;
 mod own;
 mod permit;
 mod plug;
 mod reject;
 mod told;
+#[cfg(feature = "axum-extra")]
+mod typed_path;
 #[cfg(feature = "ws")]
 pub mod ws;
 
-pub use guard::{OnlyAxumCallsThrottledHandlers, Telling, With, Without};
+pub use guard::{Handles, OnlyAxumCallsThrottledHandlers, Telling, With, Without};
 #[cfg(feature = "tower")]
 pub(crate) use own::reshaped;
 pub use reject::problem_json;

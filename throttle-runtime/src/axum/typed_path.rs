@@ -1,0 +1,24 @@
+//! Throttled handlers in the typed routes of `axum_extra`.
+
+use std::fmt;
+
+use axum_extra::routing::TypedPath;
+
+use super::guard::{Handles, OnlyAxumCallsThrottledHandlers};
+
+/// `typed_get` and its siblings read the path of a route from the type of a handler's first argument. That is the hidden
+/// parameter here, so it has the path of the argument that follows it.
+impl<const SITE: u64, C, P: TypedPath, R> TypedPath
+    for OnlyAxumCallsThrottledHandlers<SITE, C, Handles<P, R>>
+{
+    const PATH: &'static str = P::PATH;
+}
+
+/// Required by [`TypedPath`], for links: no handler returns this argument.
+impl<const SITE: u64, C, P: TypedPath, R> fmt::Display
+    for OnlyAxumCallsThrottledHandlers<SITE, C, Handles<P, R>>
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(P::PATH)
+    }
+}
