@@ -1,5 +1,6 @@
 //! What the documents say about tests is so.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -115,4 +116,29 @@ fn the_table_of_behaviours_names_tests_that_there_are() {
 #[test]
 fn the_table_of_failures_names_tests_that_there_are() {
     names_tests("docs/failures.md", 60);
+}
+
+/// The numbers in the names of tests that begin with `f` and two digits, `f40_` for example.
+fn numbers_of_faults(code: &str) -> BTreeSet<u32> {
+    let names = code.split("fn f").skip(1);
+    names.filter_map(|rest| rest.split_once('_')?.0.parse().ok()).collect()
+}
+
+#[test]
+fn every_fault_has_a_test_of_its_number() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = fs::read_to_string(root.join("docs/faults.md")).expect("the document");
+    let rows = text.lines().filter_map(|line| line.strip_prefix("| ")?.split_once(" |")?.0.parse().ok());
+    let rows: BTreeSet<u32> = rows.collect();
+    let directories = ["tests", "throttle-runtime", "throttle-macros"].map(|directory| root.join(directory));
+    let mut tested = numbers_of_faults(&directories.map(|directory| code(&directory)).concat());
+    // A message of the compiler is tested by a file.
+    for directory in ["tests/ui/fail", "tests/ui/pass"] {
+        for entry in fs::read_dir(root.join(directory)).expect("a directory") {
+            let name = entry.expect("an entry").file_name();
+            tested.extend(numbers_of_faults(&format!("fn {}", name.to_string_lossy())));
+        }
+    }
+    assert!(rows.len() >= 5);
+    assert_eq!(rows, tested);
 }
