@@ -52,8 +52,9 @@ pub(crate) async fn timeout<F: Future>(limit: Duration, future: F) -> Result<F::
     {
         // The last tick is a slice of its own: what has arrived is read before the deadline is believed, and other
         // tasks may have to pass it on.
-        let next = if left > TICK { slice.min(left - TICK) } else { left };
-        due = if left > TICK { due } else { due.max(Instant::now()) };
+        let before_last = left.saturating_sub(TICK);
+        let next = if before_last.is_zero() { left } else { slice.min(before_last) };
+        due = if before_last.is_zero() { due.max(Instant::now()) } else { due };
         // A deadline that the clock cannot express never comes.
         let Some(end) = due.checked_add(next) else { return Ok(future.await) };
         if let Ok(answer) = timeout_at(end, future).await {
@@ -62,7 +63,7 @@ pub(crate) async fn timeout<F: Future>(limit: Duration, future: F) -> Result<F::
         if end.elapsed() > next.max(LATE) && late < MOST_LATE {
             (due, late) = (Instant::now(), late + 1);
         } else {
-            (due, left) = (end, left - next);
+            (due, left) = (end, left.saturating_sub(next));
         }
     }
     let was_paused = late > 0;

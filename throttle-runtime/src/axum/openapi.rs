@@ -1,4 +1,4 @@
-//! Throttled handlers in the OpenAPI documents of `aide`.
+//! Throttled handlers in the API documents of `aide`.
 
 use aide::generate::GenContext;
 use aide::openapi::{Operation, Response};
