@@ -8,6 +8,7 @@ use syn::{Ident, Pat};
 use crate::args::Args;
 use crate::item::Func;
 use crate::returned::returned;
+use crate::template::respan;
 
 // Input:
 //     #[throttle_message(rate = "60/min", handler = strict)]
@@ -41,9 +42,11 @@ pub(crate) fn message(
         let handler = args.handler.as_ref()?;
         let here = Span::call_site().located_at(handler.span());
         let answer = quote_spanned!(here=> #handler(__throttle, __throttle_socket).await);
+        // What does not fit is reported where the handler is named.
+        let at_handler = respan(private.clone(), here);
         let outcome = quote_spanned! {here=> {
             let __throttle = #answer;
-            #private::ws::handled(__throttle_socket, __throttle).await
+            #at_handler::ws::handled(__throttle_socket, __throttle).await
         }};
         Some(quote!(#private::ws::Denial::Throttled(__throttle, #number) => #outcome,))
     });

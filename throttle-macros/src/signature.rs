@@ -12,8 +12,11 @@ use crate::returned::{mentions, returned};
 /// `Handles<First, Returned>`, with `()` for a type that a signature cannot name twice.
 pub(crate) fn handles(sig: &Signature, private: &TokenStream) -> TokenStream {
     let first = sig.inputs.first().and_then(|input| match input {
-        FnArg::Typed(input) => Some(nameable(path(&input.ty).to_token_stream())),
-        FnArg::Receiver(_) => None,
+        // An argument below `#[cfg]` may not be there.
+        FnArg::Typed(input) if !input.attrs.iter().any(|attr| attr.path().is_ident("cfg")) => {
+            Some(nameable(path(&input.ty).to_token_stream()))
+        }
+        _ => None,
     });
     let first = first.unwrap_or_else(|| quote!(()));
     let returned = nameable(returned(&sig.output));

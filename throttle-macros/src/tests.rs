@@ -324,6 +324,7 @@ fn f21_the_hidden_parameter_names_the_signature_where_crates_read_it() {
     for (item, handles) in [
         ("async fn item(path: ItemPath) -> Json<Item> { make() }", "Handles<ItemPath,Json<Item>>"),
         ("async fn item(path: Option<ItemPath>) { make() }", "Handles<ItemPath,()>"),
+        ("async fn item(#[cfg(any())] path: ItemPath) { make() }", "Handles<(),()>"),
         ("async fn item() -> &'static str { make() }", "Handles<(),&'staticstr>"),
         ("async fn item(_: impl FromRequest<()>) -> impl IntoResponse { make() }", "Handles<(),()>"),
     ] {
