@@ -61,8 +61,8 @@ pub use throttle_runtime::testkit;
 // What holds for a program.
 #[doc(inline)]
 pub use throttle_runtime::{
-    Audit, Audited, ConfigError, Counts, Networks, ProxyHeader, Registry, RegistryBuilder, Scoped, Settings,
-    Site, Static, Throttle, registry, sites,
+    Audit, Audited, ClientIp, ConfigError, Counts, Networks, ProxyHeader, Registry, RegistryBuilder, Scoped,
+    Settings, Site, Static, Throttle, registry, sites,
 };
 
 // When a store fails.

@@ -201,6 +201,7 @@ fn login_guard_charges_wrong_passwords_only() {
     let wrong: Vec<_> = (0..8).map(|_| login("ann", "1234").status).collect();
     assert_eq!(wrong, [401, 401, 401, 401, 401, 429, 429, 429]);
     assert_eq!(login("ann", "open sesame").status, 429, "it cannot be found by trying either");
+    assert_eq!(login(" Ann", "1234").status, 429, "accounts have no case");
     assert_eq!(login("bob", "1234").status, 403);
     assert_eq!(login("eve", "open sesame").status, 200);
 }

@@ -68,6 +68,32 @@ async fn a_denied_call_is_resource_exhausted_with_the_fields_as_metadata() {
     clock.advance(seconds(60));
 }
 
+/// Nothing has to be inserted: a client that is known by its address is in the list of that.
+#[tokio::test]
+async fn f15_the_peer_of_a_call_is_known() {
+    common::events::listen();
+    let registry = registry_at(&ManualClock::new()).await;
+    let allowed = Settings::new().rate("1/min").allow("127.0.0.0/8");
+    let channel = channel(ThrottleLayer::new([("allowed", allowed)]), &registry).await;
+    for _ in 0..3 {
+        greet(&channel, "ann").await.expect("admitted");
+    }
+    assert!(common::events::seen(tracing::Level::WARN).is_empty());
+}
+
+/// Under TLS only tonic has the address.
+#[tokio::test]
+async fn f15_a_call_without_a_peer_is_told_what_to_enable() {
+    common::events::listen();
+    let registry = registry_at(&ManualClock::new()).await;
+    let service = ThrottleLayer::new([("t", Settings::new().rate("1/min"))]).layer(Greeter);
+    let request = Request::post("/greeting.Greeter/Greet").header("content-type", "application/grpc");
+    let request = request.extension(registry).body(Body::empty()).expect("a request");
+    service.oneshot(request).await.expect("an answer");
+    let warnings = common::events::seen(tracing::Level::WARN);
+    assert!(warnings.len() == 1 && warnings[0].contains("feature `tonic`"), "{warnings:?}");
+}
+
 #[tokio::test]
 async fn the_wait_of_a_denied_call_is_true() {
     let clock = ManualClock::new();

@@ -12,7 +12,9 @@ use axum::{Extension, Router};
 use common::{Counted, declared_at, events, get, get_from, registry_at, send, service, status};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use throttle::{Identity, Key, ManualClock, ProxyHeader, Registry, key, registry, throttle};
+use throttle::{
+    ClientIp, Identity, Key, ManualClock, ProxyHeader, Rate, Registry, Throttled, key, registry, throttle,
+};
 use tracing::Level;
 
 const OK: StatusCode = StatusCode::OK;
@@ -66,6 +68,42 @@ async fn b096_without_a_peer_there_is_one_bucket_and_one_warning() {
     assert_eq!(status(&app, "/").await, DENIED);
     let [warning] = &events::seen(Level::WARN)[..] else { panic!("one warning") };
     assert!(warning.contains("into_make_service_with_connect_info"), "{warning}");
+}
+
+/// On AWS Lambda there is no make-service to write, so the warning has another line there.
+#[test]
+fn f15_on_lambda_the_warning_is_another_one() {
+    let mut test = std::process::Command::new(std::env::current_exe().expect("this test"));
+    test.args(["b096_without_a_peer_there_is_one_bucket_and_one_warning", "--exact"]);
+    let elsewhere = test.output().expect("it runs");
+    assert!(elsewhere.status.success());
+    let lambda = test.env("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:1").output().expect("it runs");
+    let output =
+        String::from_utf8_lossy(&lambda.stdout).into_owned() + &String::from_utf8_lossy(&lambda.stderr);
+    assert!(!lambda.status.success() && output.contains("AWS Lambda passes on no peer"), "{output}");
+}
+
+/// What is served on a Unix socket has no addresses: the warning says what to write there.
+#[cfg(unix)]
+#[tokio::test]
+async fn f15_a_unix_listener_has_its_line() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    events::listen();
+    let home = tempfile::TempDir::new().expect("a directory");
+    let path = home.path().join("socket");
+    let app = Router::new().route("/", route(by_ip)).layer(Extension(registry_at(&ManualClock::new()).await));
+    let listener = tokio::net::UnixListener::bind(&path).expect("a socket");
+    let server = tokio::spawn(async { axum::serve(listener, app).await });
+    let mut stream = tokio::net::UnixStream::connect(&path).await.expect("a connection");
+    stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.expect("sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("an answer");
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    server.abort();
+    let warnings = events::seen(Level::WARN);
+    assert!(warnings.len() == 1 && warnings[0].contains("on a Unix socket"), "{warnings:?}");
+    assert!(warnings[0].contains("registry().trusted_hops(1)"), "{warnings:?}");
 }
 
 #[tokio::test]
@@ -155,6 +193,230 @@ async fn a_header_or_cookie_is_the_key_or_else_the_address() {
         statuses(&cookie, [with("session=a; x=1"), with("x=2; session=a"), with("session=b")]).await,
         [OK, DENIED, OK]
     );
+}
+
+#[throttle(rate = "1/min", key = header("Authorization"))]
+async fn by_authorization() {}
+
+/// One credential has one bucket, however it is spelt; what no parser would agree on counts by the address.
+#[tokio::test]
+async fn f10_one_credential_has_one_bucket() {
+    let registry = registry_at(&ManualClock::new()).await;
+    let app = Router::new().route("/c", route(by_cookie)).route("/a", route(by_authorization));
+    let app = app.layer(Extension(registry));
+    let ask = async |path: &str, peer: u8, name: &str, values: &[&str]| {
+        let mut request = get_from([192, 0, 2, peer], path);
+        for value in values {
+            let name = axum::http::HeaderName::try_from(name).expect("a name");
+            request.headers_mut().append(name, value.parse().expect("a value"));
+        }
+        send(&app, request).await.status()
+    };
+    assert_eq!(ask("/c", 1, "cookie", &["session=s3cret"]).await, OK);
+    for (number, spelling) in
+        ["session= s3cret", "a=b; session=\"s3cret\"", "session=s3cre%74", "session=s3cret; session=s3cret"]
+            .into_iter()
+            .enumerate()
+    {
+        let peer = 10 + u8::try_from(number).expect("a few");
+        assert_eq!(ask("/c", peer, "cookie", &[spelling]).await, DENIED, "{spelling}");
+    }
+    let mut admitted = 0;
+    for junk in 0..50 {
+        for line in
+            [format!("session=junk{junk}; session=s3cret"), format!("session=s3cret; session=junk{junk}")]
+        {
+            admitted += u8::from(ask("/c", 1, "cookie", &[&line]).await == OK);
+        }
+        admitted +=
+            u8::from(ask("/c", 1, "cookie", &["session=s3cret", &format!("session=j{junk}")]).await == OK);
+    }
+    assert_eq!(admitted, 1, "that of the address");
+    assert_eq!(
+        ask("/c", 1, "cookie", &["session="]).await,
+        DENIED,
+        "no value, and the address has none left"
+    );
+
+    assert_eq!(ask("/a", 1, "authorization", &["Bearer x"]).await, OK);
+    for (number, spelling) in ["bearer x", "BEARER   x", " Bearer\tx "].into_iter().enumerate() {
+        let peer = 10 + u8::try_from(number).expect("a few");
+        assert_eq!(ask("/a", peer, "authorization", &[spelling]).await, DENIED, "{spelling}");
+    }
+    assert_eq!(ask("/a", 2, "authorization", &["Bearer X"]).await, OK, "another token");
+    assert_eq!(ask("/a", 3, "authorization", &["Bearer x", "Bearer y"]).await, OK, "the address");
+    assert_eq!(ask("/a", 3, "authorization", &["Bearer x", "Bearer z"]).await, DENIED, "the same address");
+}
+
+async fn client(client: ClientIp) -> ClientIp {
+    client
+}
+
+#[throttle(uid = "f12:key", rate = "1/min", key = client)]
+async fn by_client_ip() {}
+
+async fn rate_of(client: ClientIp) -> Rate {
+    Rate::per_minute(if client.address().is_some_and(|it| it.is_ipv6()) { 2 } else { 1 })
+}
+
+async fn told(throttled: Throttled) -> (StatusCode, String) {
+    let client = throttled.client_ip().expect("a request");
+    (DENIED, format!("{client} {:?}", client.address()))
+}
+
+#[throttle(uid = "f12:rate", rate = rate_of, handler = told)]
+async fn by_rate() {}
+
+#[throttle(uid = "f12:template", rate = "1/min", key = "{client}/{name}")]
+async fn by_template(Path(name): Path<String>) -> String {
+    name
+}
+
+#[throttle(uid = "f12:argument", rate = "1/min", key = "{client}")]
+async fn by_argument(Path(client): Path<String>) -> String {
+    client
+}
+
+/// The client as `key = ip` sees it, behind a proxy: for keys, rates, handlers and templates.
+#[tokio::test]
+async fn f12_functions_see_the_client_that_the_library_found() {
+    let declared = declared_at(&ManualClock::new()).trusted_proxies(["10.0.0.0/8"]).ipv6_prefix(48);
+    let registry = declared.build().await.expect("a registry");
+    let app = Router::new()
+        .route("/key", route(by_client_ip))
+        .route("/rate", route(by_rate))
+        .route("/template/{name}", route(by_template))
+        .route("/argument/{client}", route(by_argument))
+        .route("/handler", route(async |client: ClientIp| format!("{client} {client:?}")))
+        .layer(Extension(registry.clone()));
+    let ask = async |path: &str, client: &str| {
+        let request = get_from([10, 0, 0, 1], path);
+        let (mut parts, body) = request.into_parts();
+        parts.headers.insert("x-forwarded-for", client.parse().expect("a value"));
+        send(&app, Request::from_parts(parts, body)).await
+    };
+    for (first, same, other) in
+        [("1.1.1.1", "::ffff:1.1.1.1", "1.1.1.2"), ("2001:db8:1::1", "2001:db8:1:ffff::2", "2001:db8:2::1")]
+    {
+        for path in ["/key", "/template/ann"] {
+            assert_eq!(ask(path, first).await.status(), OK, "{path} {first}");
+            assert_eq!(ask(path, same).await.status(), DENIED, "{path} {same}");
+            assert_eq!(ask(path, other).await.status(), OK, "{path} {other}");
+        }
+    }
+    assert_eq!(ask("/template/bob", "1.1.1.1").await.status(), OK);
+    assert_eq!(ask("/argument/ann", "1.1.1.1").await.status(), OK);
+    assert_eq!(ask("/argument/ann", "1.1.1.9").await.status(), DENIED, "an argument of that name goes first");
+    assert_eq!(ask("/rate", "1.1.1.1").await.status(), OK);
+    let denied = ask("/rate", "1.1.1.1").await;
+    assert_eq!(common::text(denied).await, "1.1.1.1 Some(1.1.1.1)");
+    for (wanted, client) in [(OK, "2001:db8:7:1::1"), (OK, "2001:db8:7:2::1"), (DENIED, "2001:db8:7:3::1")] {
+        assert_eq!(ask("/rate", client).await.status(), wanted);
+    }
+    assert_eq!(
+        common::text(ask("/handler", "2001:db8:1:ffff::2").await).await,
+        "2001:db8:1:: ClientIp(known)"
+    );
+    assert_eq!(common::text(ask("/handler", "junk").await).await, "10.0.0.1 ClientIp(unknown)");
+    let (parts, ()) = Request::new(()).into_parts();
+    assert_eq!(
+        (registry.client_ip(&parts).group(), registry.client_ip(&parts).to_string()),
+        (None, "unknown".into())
+    );
+}
+
+/// The bucket is that of `key = ip`.
+#[tokio::test]
+async fn f12_a_client_ip_has_the_bucket_of_ip() {
+    for client in ["1.1.1.1", "2001:db8:1::1"] {
+        let app =
+            Router::new().route("/", route(by_ip)).layer(Extension(registry_at(&ManualClock::new()).await));
+        assert_eq!(send(&app, request(client, &[])).await.status(), OK);
+        let registry = registry_at(&ManualClock::new()).await;
+        let throttle = registry.create("t", throttle::Settings::new().rate("1/min")).expect("a throttle");
+        let (parts, ()) = request(client, &[]).map(|_| ()).into_parts();
+        assert!(throttle.hit(Key::from(registry.client_ip(&parts))).await.expect("a decision").is_allowed());
+        let network: std::net::IpAddr =
+            if client.contains(':') { "2001:db8:1::" } else { client }.parse().expect("one");
+        assert!(throttle.hit(Key::from(network)).await.expect("a decision").is_throttled());
+    }
+}
+
+/// One line says what to write, once, and names no client.
+#[tokio::test]
+async fn f13_headers_of_an_undeclared_proxy_are_warned_of() {
+    let app = |registry| Router::new().route("/", route(by_ip)).layer(Extension(registry));
+    for (peer, name, line) in [
+        ("10.0.0.7", "x-forwarded-for", "registry().trusted_proxies([\"10.0.0.7\"])`,"),
+        (
+            "10.0.0.7",
+            "x-real-ip",
+            "registry().trusted_proxies([\"10.0.0.7\"]).proxy_headers([\"x-real-ip\"])`,",
+        ),
+        (
+            "fd00::1",
+            "forwarded",
+            "registry().trusted_proxies([\"fd00::1\"]).proxy_headers([\"forwarded\"])`,",
+        ),
+        ("203.0.113.9", "x-forwarded-for", "registry().trusted_proxies([\"ADDRESS OF THE PROXY\"])`,"),
+    ] {
+        events::listen();
+        let app = app(registry_at(&ManualClock::new()).await);
+        let forwarded = || request(peer, &[(name, "for=1.1.1.1")]);
+        assert_eq!(statuses(&app, [forwarded(), forwarded()]).await, [OK, DENIED]);
+        let warnings = events::seen(Level::WARN);
+        let [warning] = &warnings[..] else { panic!("one warning: {warnings:?}") };
+        assert!(warning.contains(line) && warning.contains("trusted_hops(1)"), "{warning}");
+        assert!(!warning.contains("203.0.113.9") && !warning.contains("1.1.1.1"), "{warning}");
+    }
+    // Not of a declared proxy, and not of requests without such headers.
+    events::listen();
+    let behind = behind(&["10.0.0.7"], &[]).await;
+    let direct = app(registry_at(&ManualClock::new()).await);
+    assert_eq!(statuses(&behind, [request("10.0.0.7", &[("x-forwarded-for", "1.1.1.1")])]).await, [OK]);
+    assert_eq!(statuses(&direct, [request("10.0.0.7", &[])]).await, [OK]);
+    assert_eq!(events::seen(Level::WARN), Vec::<String>::new());
+    // A late one is found when a request is denied.
+    let quiet = app(registry_at(&ManualClock::new()).await);
+    for _ in 0..1_100 {
+        send(&quiet, request("192.0.2.1", &[])).await;
+    }
+    let late = [
+        request("10.0.0.7", &[("x-forwarded-for", "1.1.1.1")]),
+        request("10.0.0.7", &[("x-forwarded-for", "1.1.1.1")]),
+    ];
+    assert_eq!(statuses(&quiet, late).await, [OK, DENIED]);
+    assert_eq!(events::seen(Level::WARN).len(), 1);
+}
+
+#[tokio::test]
+async fn f13_proxies_that_cannot_be_are_an_error_at_startup() {
+    let wrong =
+        async |declared: throttle::RegistryBuilder| declared.build().await.expect_err("wrong").to_string();
+    for all in ["0.0.0.0/0", "::/0", "0.0.0.0/1"] {
+        let error = wrong(registry().trusted_proxies([all])).await;
+        assert!(error.contains(all) && error.contains("trusted_hops(1)"), "{error}");
+    }
+    let both = wrong(registry().trusted_proxies(["10.0.0.0/8"]).trusted_hops(1)).await;
+    assert!(both.contains("exclude each other"), "{both}");
+    let name = wrong(registry().proxy_headers(["no header"])).await;
+    assert!(name.contains("\"no header\" is not the name of a header"), "{name}");
+}
+
+/// On platforms whose proxies have no known addresses, and on Unix sockets, where peers have none.
+#[tokio::test]
+async fn f13_proxies_can_be_counted() {
+    let registry = declared_at(&ManualClock::new()).trusted_hops(2).build().await.expect("a registry");
+    let app = Router::new().route("/", route(by_ip)).layer(Extension(registry));
+    let via = |peer, chain| request(peer, &[("x-forwarded-for", chain)]);
+    let unix = Request::get("/").header("x-forwarded-for", "5.5.5.5, 1.1.1.1, 9.9.9.9").body(Body::empty());
+    let requests = [
+        via("8.8.8.8", "6.6.6.6, 1.1.1.1, 10.0.0.2"),
+        via("8.8.4.4", "7.7.7.7, 1.1.1.1, 203.0.113.1"),
+        via("8.8.8.8", "1.1.1.2, 10.0.0.2"),
+        unix.expect("a request"),
+    ];
+    assert_eq!(statuses(&app, requests).await, [OK, DENIED, OK, DENIED]);
 }
 
 #[tokio::test]

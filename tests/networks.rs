@@ -81,7 +81,105 @@ async fn clients_are_those_that_limits_are_for() {
     }
     let registry = registry_at(&ManualClock::new()).await;
     let unknown = Router::new().route("/", route(listed)).layer(axum::Extension(registry));
-    assert_eq!([status(&unknown, "/").await, status(&unknown, "/").await], [OK, LIMITED]);
+    assert_eq!([status(&unknown, "/").await, status(&unknown, "/").await], [FORBIDDEN; 2]);
+}
+
+#[throttle(rate = "1/min", allow = "0.0.0.0/0, ::/0")]
+async fn allowing() {}
+
+#[throttle(rate = "1/min", deny = "203.0.113.0/24")]
+async fn denying() {}
+
+const ADMITTING: Networks = Networks::new("203.0.113.0/24").admit_unknown();
+
+#[throttle(rate = "1/min", deny = ADMITTING)]
+async fn admitting() {}
+
+/// A `Connected` type of the program's own, and what stands for a Unix socket: no address at all.
+#[derive(Clone)]
+struct Own(std::net::IpAddr);
+
+type Ask = fn(axum::http::request::Builder) -> axum::http::request::Builder;
+
+/// No kind of unknown client is in an `allow` list or passes a `deny` list, and one warning names the cause.
+#[tokio::test]
+async fn f11_an_unknown_client_is_never_trusted() {
+    let proxy = |request: axum::http::request::Builder| {
+        request.extension(ConnectInfo(SocketAddr::from(([10, 0, 0, 1], 1))))
+    };
+    let kinds: [(Ask, &str); 6] = [
+        (|request| request, "into_make_service_with_connect_info"),
+        (
+            |request| request.extension(ConnectInfo(Own([192, 0, 2, 1].into()))),
+            "peer_address(|info: &YourType|",
+        ),
+        (|request| request.header("content-type", "application/grpc"), "feature `tonic`"),
+        (
+            |request| request.header("forwarded", "for=\"192.0.2.1"),
+            "`forwarded` of a trusted proxy is unreadable",
+        ),
+        (|request| request.header("forwarded", "for=10.0.0.7"), "names trusted proxies only"),
+        (|request| request, "none of the headers that are enabled"),
+    ];
+    for (number, (ask, cause)) in kinds.into_iter().enumerate() {
+        let declared =
+            declared_at(&ManualClock::new()).trusted_proxies(["10.0.0.0/8"]).proxy_headers(["Forwarded"]);
+        let registry = declared.build().await.expect("a registry");
+        let app = Router::new().route("/allow", route(allowing)).route("/deny", route(denying));
+        let app = app.route("/admit", route(admitting)).layer(axum::Extension(registry));
+        common::events::listen();
+        for (path, wanted) in
+            [("/allow", [OK, LIMITED]), ("/deny", [FORBIDDEN; 2]), ("/admit", [OK, LIMITED])]
+        {
+            for wanted in wanted {
+                let request = if number > 2 { proxy(Request::get(path)) } else { Request::get(path) };
+                let request = ask(request).body(Body::empty()).expect("a request");
+                assert_eq!(send(&app, request).await.status(), wanted, "{cause}: {path}");
+            }
+        }
+        let warnings = common::events::seen(tracing::Level::WARN);
+        let [warning] = &warnings[..] else { panic!("one warning: {warnings:?}") };
+        assert!(warning.contains(cause), "{warning}");
+    }
+}
+
+#[tokio::test]
+async fn f11_admitting_unknown_clients_is_for_deny_lists() {
+    let registry = registry_at(&ManualClock::new()).await;
+    let error =
+        registry.create("t", Settings::new().rate("1/min").allow(ADMITTING)).expect_err("no such list");
+    assert!(error.to_string().contains("`admit_unknown` is for `deny`"), "{error}");
+    assert_eq!(format!("{ADMITTING:?}"), "203.0.113.0/24, and admits unknown clients");
+}
+
+/// With a reader for its own type, a program has addresses like any other.
+#[tokio::test]
+async fn f15_an_own_connected_type_can_be_declared() {
+    let declared = declared_at(&ManualClock::new()).peer_address(|own: &Own| Some(own.0));
+    let registry = declared.build().await.expect("a registry");
+    let app = Router::new().route("/", route(denying)).layer(axum::Extension(registry));
+    let of = |last: u8, wrapped: bool| {
+        let own = Own([203, 0, 112 + u8::from(last == 1), last].into());
+        let request = Request::get("/");
+        let request = if wrapped { request.extension(ConnectInfo(own)) } else { request.extension(own) };
+        request.body(Body::empty()).expect("a request")
+    };
+    for (last, wrapped, wanted) in
+        [(1, true, FORBIDDEN), (1, false, FORBIDDEN), (2, true, OK), (2, false, LIMITED)]
+    {
+        assert_eq!(send(&app, of(last, wrapped)).await.status(), wanted, "{last} {wrapped}");
+    }
+}
+
+/// An address that embeds IPv4 is in the lists of that.
+#[tokio::test]
+async fn f14_lists_of_ipv4_are_for_embedded_addresses_too() {
+    let app = listed_on(&registry_at(&ManualClock::new()).await).await;
+    for peer in ["64:ff9b::203.0.113.7", "2002:cb00:7107::1", "::ffff:203.0.113.7"] {
+        let peer = SocketAddr::new(peer.parse().expect("an address"), 1);
+        let request = Request::get("/").extension(ConnectInfo(peer)).body(Body::empty()).expect("a request");
+        assert_eq!(send(&app, request).await.status(), FORBIDDEN, "{peer}");
+    }
 }
 
 #[tokio::test]

@@ -1,27 +1,15 @@
 //! A gRPC server of tonic with a limit for each client: a denial is the status `RESOURCE_EXHAUSTED`, and when to come
 //! back is in its metadata.
 //!
-//! `cargo run --example grpc --features tower` starts the server, and asks it four times. `PORT` picks another port.
+//! `cargo run --example grpc --features tonic` starts the server, and asks it four times. `PORT` picks another port.
 
 mod greeter;
 
-use axum::http::Request;
 use throttle::{Rule, Settings, ThrottleLayer, registry};
-use tonic::body::Body;
-use tonic::transport::server::{TcpConnectInfo, TcpIncoming};
+use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Channel, Server};
-use tower::ServiceBuilder;
 
 use crate::greeter::{Greeter, greet};
-
-/// Tells the layer who the client is. tonic keeps that in a type of its own.
-fn with_peer(mut request: Request<Body>) -> Request<Body> {
-    let peer = request.extensions().get::<TcpConnectInfo>().and_then(TcpConnectInfo::remote_addr);
-    if let Some(peer) = peer {
-        request.extensions_mut().insert(peer);
-    }
-    request
-}
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -34,8 +22,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?;
     let address = listener.local_addr()?;
     println!("listening on http://{address}/, and asked from here:");
-    let layers = ServiceBuilder::new().map_request(with_peer).layer(limits).into_inner();
-    let server = Server::builder().layer(layers).add_service(Greeter);
+    let server = Server::builder().layer(limits).add_service(Greeter);
     let server = tokio::spawn(server.serve_with_incoming(TcpIncoming::from(listener)));
 
     let channel = Channel::from_shared(format!("http://{address}"))?.connect().await?;

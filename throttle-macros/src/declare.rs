@@ -125,7 +125,7 @@ fn expand(declared: &Declared, args: &Args, place: &str) -> Result<TokenStream> 
     let env = quote!(#private::Web<()>);
     let path = quote!(::core::concat!(::core::module_path!(), "::", #name));
     let id = id(place, &name);
-    let site = Place { kind: Kind::Handler, private: &private, env: &env, path: &path, id, arguments: None }
+    let site = Place { kind: Kind::Handler, private: &private, env: &env, path: &path, id, arguments: None, client: None }
         .site(args)?;
     if site.key.is_some() {
         let message =

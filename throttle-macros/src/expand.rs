@@ -86,11 +86,13 @@ fn expand(kind: Kind, func: &mut Func, all: &[Args], here: &Here) -> Result<Toke
     let name = func.sig.ident.unraw().to_string();
     let id = id(&here.place, &name);
     let names = arguments::names(&func.sig);
+    let client = if func.binds("client") { None } else { client(kind) };
+    let client = client.as_ref();
     let sites = all.iter().enumerate().map(|(index, args)| {
         // Attributes without a `uid` on one function are told apart by their order.
         let name = if index == 0 { name.clone() } else { format!("{name}#{}", index + 1) };
         let path = quote!(::core::concat!(::core::module_path!(), "::", #name));
-        Place { kind, private: &private, env: &env, path: &path, id, arguments: names.as_deref() }.site(args)
+        Place { kind, private: &private, env: &env, path: &path, id, arguments: names.as_deref(), client }.site(args)
     });
     let sites = collect(sites)?;
     let guard = guard(&private, &sites);
@@ -117,6 +119,15 @@ fn guard(private: &TokenStream, sites: &[Site]) -> TokenStream {
         static __THROTTLE_SITES: [#private::Site; #count] = [#(#statics),*];
         #private::inventory::submit! { #private::Linked(&__THROTTLE_SITES) }
         let __throttle_keys = [#(#keys),*];
+    }
+}
+
+/// The client's address as an expression in front of the body, where there is a request.
+fn client(kind: Kind) -> Option<TokenStream> {
+    match kind {
+        Kind::Handler => Some(quote_spanned!(Span::mixed_site()=> __throttle.client_ip())),
+        Kind::Message => Some(quote!(__throttle_socket.caller().client_ip())),
+        Kind::Function => None,
     }
 }
 

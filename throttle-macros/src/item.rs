@@ -114,6 +114,14 @@ impl Func {
         })
     }
 
+    /// Whether an argument has a binding of that name.
+    pub(crate) fn binds(&self, name: &str) -> bool {
+        self.sig.inputs.iter().any(|input| match input {
+            FnArg::Typed(input) => mentions_ident(input.pat.to_token_stream(), name),
+            FnArg::Receiver(_) => false,
+        })
+    }
+
     /// A static cannot name a type parameter.
     fn without_parameters<'t>(&self, state: Option<&'t Type>) -> Option<&'t Type> {
         state.filter(|state| !self.mentions_parameter(state))

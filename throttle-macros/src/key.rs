@@ -28,7 +28,9 @@ impl Place<'_> {
                 "a function has no request to read the key from: name arguments as in \"{id}\", or write `global`",
             )),
             Some(key) => match literal(key) {
-                Some(Lit::Str(text)) => Ok((None, Some(template::key(text, private, self.arguments)?))),
+                Some(Lit::Str(text)) => {
+                    Ok((None, Some(template::key(text, private, self.arguments, self.client)?)))
+                }
                 Some(other) => Err(Error::new(
                     other.span(),
                     "a key is `ip`, `global`, `header(\"…\")`, `cookie(\"…\")`, a template such as \"{id}\" or an async fn",

@@ -4,20 +4,28 @@ use proc_macro2::{Group, Span, TokenStream, TokenTree};
 use quote::{quote, quote_spanned};
 use syn::{Error, LitStr, Result};
 
+const NOT_A_PLACEHOLDER: &str =
+    "a placeholder names an argument of the function or a field of one: `{id}` or `{user.id}`";
+
 /// The key expression of a template. Each value is a part of its own, so the text between the placeholders
-/// is for people only.
+/// is for people only. `client` is the address of the client, unless an argument is called `client`.
 pub(crate) fn key(
     template: &LitStr,
     private: &TokenStream,
     arguments: Option<&[String]>,
+    client: Option<&TokenStream>,
 ) -> Result<TokenStream> {
-    let values = placeholders(template, arguments)?;
+    let values = placeholders(template, arguments, client)?;
     let span = Span::call_site().located_at(template.span());
     let values = values.iter().map(|value| quote_spanned!(span=> &#value));
     Ok(quote!(#private::Key::of_displayed(&[#(#values),*])))
 }
 
-fn placeholders(template: &LitStr, arguments: Option<&[String]>) -> Result<Vec<TokenStream>> {
+fn placeholders(
+    template: &LitStr,
+    arguments: Option<&[String]>,
+    client: Option<&TokenStream>,
+) -> Result<Vec<TokenStream>> {
     let fail = |message: &str| Error::new(template.span(), message);
     let text = template.value();
     let mut values = Vec::new();
@@ -32,10 +40,14 @@ fn placeholders(template: &LitStr, arguments: Option<&[String]>) -> Result<Vec<T
             let end = after.find('}');
             let end =
                 end.ok_or_else(|| fail("a `{` without `}` in the key: write `{{` for the character itself"))?;
-            values.push(placeholder(&after[..end], template.span()).ok_or_else(|| {
-                fail("a placeholder names an argument of the function or a field of one: `{id}` or `{user.id}`")
-            })?);
-            known(&after[..end], arguments).map_err(|message| fail(&message))?;
+            let name = &after[..end];
+            match client {
+                Some(client) if name.trim() == "client" => values.push(client.clone()),
+                _ => {
+                    values.push(placeholder(name, template.span()).ok_or_else(|| fail(NOT_A_PLACEHOLDER))?);
+                    known(name, arguments).map_err(|message| fail(&message))?;
+                }
+            }
             rest = &after[end + 1..];
         }
     }

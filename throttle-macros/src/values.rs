@@ -27,6 +27,8 @@ pub(crate) struct Place<'a> {
     pub(crate) id: u64,
     /// The names of the function's arguments, as far as they can be told.
     pub(crate) arguments: Option<&'a [String]>,
+    /// The address of the client: `{client}` in a key, unless an argument has that name.
+    pub(crate) client: Option<&'a TokenStream>,
 }
 
 impl Place<'_> {

@@ -79,7 +79,7 @@ pub use failure::{
 };
 pub use function::Outcome;
 pub use hit::Hit;
-pub use http::{Generation, Headers, ProxyHeader, When};
+pub use http::{ClientIp, Generation, Headers, ProxyHeader, When};
 pub use in_flight::InFlight;
 pub use key::{Identity, Key};
 pub use network::Networks;

@@ -15,7 +15,7 @@ use crate::plug::{Ask, role};
 use crate::policy::Policy;
 #[cfg(feature = "axum")]
 use crate::settings::Shared;
-use crate::{BackendError, Decision, Headers, Quota, Source, Throttle};
+use crate::{BackendError, ClientIp, Decision, Headers, Quota, Source, Throttle};
 
 /// A request was denied.
 ///
@@ -41,6 +41,8 @@ pub(crate) struct Denial {
     pub(crate) decision: Decision,
     pub(crate) error: Option<BackendError>,
     pub(crate) head: Option<Parts>,
+    /// The client of the request, if there is a head.
+    pub(crate) client: Option<ClientIp>,
     /// The sentence of a denial by the program, in place of the default one.
     pub(crate) detail: Option<Cow<'static, str>>,
     /// Whether a handler has it already, so that its response is not given to a handler again.
@@ -76,6 +78,7 @@ impl Throttled {
             decision,
             error: None,
             head: None,
+            client: None,
             detail: None,
             is_handled: false,
         })
@@ -108,6 +111,7 @@ impl Throttled {
         Self::from_denial(Denial {
             uid: throttle.uid_shared().clone(),
             head: policy.handler.is_some().then(|| handshake.clone()),
+            client: policy.handler.is_some().then(|| ClientIp::of(handshake, throttle.common())),
             policy: Some(policy.into_owned()),
             decision,
             error: None,
@@ -124,6 +128,7 @@ impl Throttled {
             decision: Decision::refused(Source::Forbidden),
             error: None,
             head: policy.handler.is_some().then(|| head.clone()),
+            client: policy.handler.is_some().then(|| ClientIp::of(head, throttle.common())),
             detail: None,
             is_handled: false,
         })
@@ -192,6 +197,21 @@ impl Throttled {
     /// The head of the denied request: for custom handlers; `None` elsewhere.
     pub fn head(&self) -> Option<&Parts> {
         self.0.head.as_ref()
+    }
+
+    /// The address of the client of the denied request, as `key = ip` sees it: for custom handlers; `None` elsewhere.
+    ///
+    /// ```
+    /// use throttle::Throttled;
+    ///
+    /// async fn too_many(throttled: Throttled) -> (u16, String) {
+    ///     let client = throttled.client_ip().and_then(|client| client.address());
+    ///     (429, format!("{client:?} has to wait"))
+    /// }
+    /// # let _ = too_many;
+    /// ```
+    pub fn client_ip(&self) -> Option<ClientIp> {
+        self.0.client
     }
 
     /// The name of the backend that decided; empty for a denial of [your own](Self::new).

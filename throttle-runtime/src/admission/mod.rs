@@ -233,6 +233,8 @@ impl<'a> Admission<'a> {
         });
         let worst = denials.max_by_key(|(_, decision)| decision.strictness());
         let Some((ticket, decision)) = worst else { return Ok(()) };
+        let common = ticket.throttle.common();
+        common.notices.of_undeclared_proxy(head, &common.clients);
         tracing::debug!(target: "throttle", uid = ticket.throttle.uid(), retry_after = ?decision.retry_after(), "throttled");
         let error = ticket.error.get().cloned();
         Err(Rejection::throttled(&ticket.throttle, &ticket.policy, decision.clone(), error, head))

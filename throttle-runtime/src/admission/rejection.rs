@@ -10,7 +10,7 @@ use crate::policy::Policy;
 use crate::settings::Shared;
 use crate::throttle::no_request;
 use crate::throttled::{Denial, Throttled};
-use crate::{BackendError, ConfigError, Decision, Refused, Throttle};
+use crate::{BackendError, ClientIp, ConfigError, Decision, Refused, Throttle};
 
 /// Why a request does not go on.
 pub(crate) enum Rejection {
@@ -48,6 +48,7 @@ impl Rejection {
         head: &Parts,
     ) -> Self {
         let (uid, handler) = (throttle.uid_shared().clone(), policy.handler.clone());
+        let client = handler.is_some().then(|| ClientIp::of(head, throttle.common()));
         let head = handler.is_some().then(|| head.clone());
         Self::Throttled(
             Throttled::from_denial(Denial {
@@ -58,6 +59,7 @@ impl Rejection {
                 head,
                 detail: None,
                 is_handled: false,
+                client,
             }),
             handler,
         )

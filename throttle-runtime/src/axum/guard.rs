@@ -17,7 +17,7 @@ use crate::http::fields::Report;
 use crate::plug::Head;
 use crate::site::Site;
 use crate::versions::InForce;
-use crate::{Decision, Key, Quota, Registry, Soon, Throttle};
+use crate::{ClientIp, Decision, Key, Quota, Registry, Soon, Throttle};
 
 /// The hidden first parameter of a handler with `#[throttle]`.
 ///
@@ -119,6 +119,15 @@ impl<const SITE: u64, C, H> OnlyAxumCallsThrottledHandlers<SITE, C, H> {
         keys: [Option<Key>; N],
     ) -> Soon<'static, Result<Permit, Response>> {
         self.progress.last(sites, keys)
+    }
+
+    /// The client, for keys that are made of the handler's arguments.
+    pub fn client_ip(&self) -> ClientIp {
+        match &self.progress {
+            // There is no such key then.
+            Progress::Admitted(_) => ClientIp::UNKNOWN,
+            Progress::Undecided(undecided) => Registry::of_request(&undecided.0).client_ip(&undecided.0),
+        }
     }
 }
 
@@ -237,8 +246,7 @@ fn decide<'a>(
     told: Told,
 ) -> impl Future<Output = Result<Permit, Response>> + Send + 'a {
     async move {
-        let registry = parts.extensions.get::<Registry>().cloned();
-        let registry = registry.map_or_else(Registry::in_charge, Cow::Owned);
+        let registry = Registry::of_request(parts);
         let mut head = Head { parts, state, common: registry.common(), is_request: true };
         let mut known = KnownKeys::default();
         match admission::admit(sites, keys, Drawn::new(&mut known, told), &mut head, &registry).await {

@@ -3,49 +3,15 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::VecDeque;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr};
 
 use http::{HeaderMap, HeaderValue};
 use ipnet::{IpNet, Ipv6Net};
 
-/// How many entries of a list are looked at, from the right: real chains are a few hops long, and whoever
-/// sends ten thousand entries must not buy ten thousand look-ups.
-const MOST_HOPS: usize = 32;
-
-/// A header in which a trusted proxy names its client.
-///
-/// Read only those that your proxy sets or overwrites: one that it passes on is written by the client.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum ProxyHeader {
-    /// `X-Forwarded-For`: a list to which every proxy adds whom it was called by.
-    XForwardedFor,
-    /// `Forwarded` (RFC 7239): the standard's form of that list.
-    Forwarded,
-    /// `X-Real-IP`: one address, as nginx is often set up to send.
-    XRealIp,
-    /// `CF-Connecting-IP`: one address, from Cloudflare.
-    CfConnectingIp,
-    /// `True-Client-IP`: one address, from Akamai and Cloudflare.
-    TrueClientIp,
-}
-
-impl ProxyHeader {
-    /// The order in which headers are asked, whatever the order in which they were enabled.
-    const ORDER: [Self; 5] =
-        [Self::Forwarded, Self::XForwardedFor, Self::CfConnectingIp, Self::TrueClientIp, Self::XRealIp];
-
-    const fn name(self) -> &'static str {
-        match self {
-            Self::XForwardedFor => "x-forwarded-for",
-            Self::Forwarded => "forwarded",
-            Self::XRealIp => "x-real-ip",
-            Self::CfConnectingIp => "cf-connecting-ip",
-            Self::TrueClientIp => "true-client-ip",
-        }
-    }
-}
+use super::embedded;
+use super::forwarded::{MOST_HOPS, forwarded, node, node_and_port, only, x_forwarded_for};
+use super::peer::PeerAddress;
+use super::proxy_header::ProxyHeader;
 
 /// Which proxies may name the client, in which headers, and how addresses are grouped.
 ///
@@ -54,13 +20,63 @@ impl ProxyHeader {
 #[derive(Debug, Clone)]
 pub(crate) struct Clients {
     trusted: Vec<IpNet>,
+    /// How many proxies are in front of the program, whatever their addresses; 0 if only `trusted` counts.
+    hops: usize,
     headers: Vec<ProxyHeader>,
     ipv6_prefix: u8,
+    /// Where else the address of the peer may be.
+    pub(super) peers: Vec<PeerAddress>,
+}
+
+/// The address of a request's client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Client {
+    Known(IpAddr),
+    /// No header of a trusted proxy names it. The peer, if there is one, is good enough for buckets only.
+    Unknown(Option<IpAddr>),
+}
+
+impl Client {
+    /// The address that stands for the client in buckets.
+    pub(crate) const fn or_peer(self) -> Option<IpAddr> {
+        match self {
+            Self::Known(address) => Some(address),
+            Self::Unknown(peer) => peer,
+        }
+    }
+
+    pub(crate) const fn known(self) -> Option<IpAddr> {
+        match self {
+            Self::Known(address) => Some(address),
+            Self::Unknown(_) => None,
+        }
+    }
+}
+
+/// What one header tells.
+enum Named {
+    Client(IpAddr),
+    /// Something that is not an address, which ends the search.
+    Garbage,
+    Nothing,
+}
+
+/// Another header may help where a header with one address does not.
+impl From<Option<IpAddr>> for Named {
+    fn from(address: Option<IpAddr>) -> Self {
+        address.map_or(Self::Nothing, Self::Client)
+    }
 }
 
 impl Default for Clients {
     fn default() -> Self {
-        Self { trusted: Vec::new(), headers: vec![ProxyHeader::XForwardedFor], ipv6_prefix: 64 }
+        Self {
+            trusted: Vec::new(),
+            hops: 0,
+            headers: vec![ProxyHeader::XForwardedFor],
+            ipv6_prefix: 64,
+            peers: Vec::new(),
+        }
     }
 }
 
@@ -73,13 +89,29 @@ impl Clients {
                  write one such as \"10.0.0.0/8\" or \"192.168.1.1\""
             )
         })?;
+        if is_too_large(&trusted) {
+            return Err(too_large(network));
+        }
         self.trusted.push(trusted);
         Ok(())
     }
 
-    /// Reads these headers, and no others.
-    pub(crate) fn read(&mut self, headers: impl IntoIterator<Item = ProxyHeader>) {
-        self.headers = headers.into_iter().collect();
+    /// Trusts this many proxies, whatever their addresses.
+    pub(crate) const fn trust_hops(&mut self, hops: usize) {
+        self.hops = hops;
+    }
+
+    /// Reads the address of the peer also from there.
+    pub(crate) fn read_peer(&mut self, peer: PeerAddress) {
+        self.peers.push(peer);
+    }
+
+    /// Reads these headers in this order, and no others.
+    pub(crate) fn read(&mut self, headers: impl IntoIterator<Item = ProxyHeader>) -> Vec<String> {
+        let (headers, wrong): (Vec<_>, Vec<_>) =
+            headers.into_iter().map(ProxyHeader::resolved).partition(Result::is_ok);
+        self.headers = headers.into_iter().flatten().collect();
+        wrong.into_iter().filter_map(Result::err).collect()
     }
 
     /// Counts IPv6 addresses by their first `prefix` bits.
@@ -91,28 +123,75 @@ impl Clients {
         Ok(())
     }
 
-    /// The client's address: the peer, unless the peer is a trusted proxy that names another.
+    /// What is wrong with all of it together.
+    pub(crate) fn problems(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        let together = IpNet::aggregate(&self.trusted);
+        problems.extend(together.iter().filter(|network| network.prefix_len() == 0).map(|all| {
+            format!("the trusted proxies together cover {all}, so that every client could choose its own address: {ADVICE}")
+        }));
+        if self.hops > MOST_HOPS {
+            problems.push(format!(
+                "`trusted_hops({})` is more than {MOST_HOPS}: count the proxies in front",
+                self.hops
+            ));
+        }
+        if self.hops > 0 && !self.trusted.is_empty() {
+            problems.push(
+                "`trusted_hops` and `trusted_proxies` exclude each other: trust proxies by their addresses, or by their number"
+                    .to_owned(),
+            );
+        }
+        problems
+    }
+
+    /// The client: the peer, unless the peer is a trusted proxy that names another address.
     ///
     /// Lists (`X-Forwarded-For`, `Forwarded`) are read from the right, where the nearest proxy writes: the
     /// first address that is not itself a trusted proxy is the client, and what stands to the left of it is
-    /// hearsay. An IPv4-mapped IPv6 address is answered as the IPv4 address that it is.
-    pub(crate) fn address(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
-        let peer = peer.to_canonical();
-        if !self.trusts(peer) {
-            return peer;
+    /// hearsay. An IPv4-mapped IPv6 address is the IPv4 address that it contains.
+    #[inline]
+    pub(crate) fn client(&self, peer: Option<IpAddr>, headers: &HeaderMap) -> Client {
+        let peer = peer.map(|peer| peer.to_canonical());
+        match peer {
+            Some(peer) if self.is_client(peer) => Client::Known(plain(peer)),
+            None if self.hops == 0 => Client::Unknown(None),
+            _ => self.behind_proxies(peer, headers),
         }
-        let mut enabled = ProxyHeader::ORDER.into_iter().filter(|header| self.headers.contains(header));
-        enabled.find_map(|header| self.named(header, peer, headers)).unwrap_or(peer)
+    }
+
+    /// Whether a peer of that address is the client itself, and no proxy.
+    pub(super) fn is_client(&self, peer: IpAddr) -> bool {
+        self.hops == 0 && !self.trusts(peer)
+    }
+
+    fn behind_proxies(&self, peer: Option<IpAddr>, headers: &HeaderMap) -> Client {
+        for header in &self.headers {
+            match self.named(*header, headers) {
+                Named::Client(address) => return Client::Known(plain(address)),
+                Named::Garbage => break,
+                Named::Nothing => {}
+            }
+        }
+        Client::Unknown(peer)
     }
 
     /// The address that a client is counted under.
     ///
-    /// IPv4 addresses stand for themselves, also when they come IPv4-mapped. IPv6 addresses are cut to the
-    /// prefix, because one subscriber holds all addresses of it and could use each of them once.
+    /// IPv4 addresses stand for themselves, also inside IPv6 addresses. Other IPv6 addresses are cut to the prefix,
+    /// because one subscriber holds all addresses of it and could use each of them once.
     pub(crate) fn group(&self, address: IpAddr) -> IpAddr {
         match address.to_canonical() {
-            IpAddr::V6(v6) => Ipv6Net::new(v6, self.ipv6_prefix).map_or(v6, |net| net.network()).into(),
+            IpAddr::V6(v6) => self.group_v6(v6),
             v4 @ IpAddr::V4(_) => v4,
+        }
+    }
+
+    fn group_v6(&self, address: Ipv6Addr) -> IpAddr {
+        match embedded::ipv4(address) {
+            Some(v4) => v4.into(),
+            None if embedded::is_local_nat64(address) => address.into(),
+            None => Ipv6Net::new(address, self.ipv6_prefix).map_or(address, |net| net.network()).into(),
         }
     }
 
@@ -120,124 +199,66 @@ impl Clients {
         self.trusted.iter().any(|network| network.contains(&address))
     }
 
-    /// The client as one header has it, or `None` if that header says nothing.
-    fn named(&self, header: ProxyHeader, peer: IpAddr, headers: &HeaderMap) -> Option<IpAddr> {
+    /// The first of the enabled headers that the request has.
+    pub(super) fn first_present(&self, headers: &HeaderMap) -> Option<&'static str> {
+        self.headers.iter().map(|header| header.name()).find(|name| headers.contains_key(*name))
+    }
+
+    /// The client as one header has it.
+    fn named(&self, header: ProxyHeader, headers: &HeaderMap) -> Named {
         let lines = headers.get_all(header.name()).iter().map(HeaderValue::as_bytes);
         match header {
-            ProxyHeader::XForwardedFor => self.walk(peer, lines.rev().flat_map(x_forwarded_for)),
-            ProxyHeader::Forwarded => self.walk(peer, lines.rev().flat_map(forwarded)),
-            ProxyHeader::XRealIp | ProxyHeader::CfConnectingIp | ProxyHeader::TrueClientIp => only(lines),
+            ProxyHeader::XForwardedFor => self.walk(lines.rev().flat_map(x_forwarded_for)),
+            ProxyHeader::Forwarded => self.walk(lines.rev().flat_map(forwarded)),
+            ProxyHeader::CloudFrontViewerAddress => only(lines, node_and_port).into(),
+            _ => only(lines, node).into(),
         }
     }
 
-    /// The first entry, from the right, that is not a trusted proxy.
+    /// The first entry, from the right, that is not a trusted proxy: by its address, or by its number.
     ///
-    /// A garbage entry (`None`) ends the walk, and the peer is the answer. To skip it would be to believe
+    /// A garbage entry (`None`) ends the walk, and the client is unknown. To skip it would be to believe
     /// what stands to its left, and that was written by whoever wrote the garbage: with
     /// `X-Forwarded-For: victim, garbage`, passed on by a careless proxy, anybody could empty the victim's
-    /// bucket. For the same reason no other header is asked then: an open quote in `Forwarded`, sent by the
+    /// bucket. For the same reason no other header is read then: an open quote in `Forwarded`, sent by the
     /// client, makes garbage of what an honest proxy adds behind it.
-    fn walk(&self, peer: IpAddr, entries: impl Iterator<Item = Option<IpAddr>>) -> Option<IpAddr> {
+    fn walk(&self, entries: impl Iterator<Item = Option<IpAddr>>) -> Named {
         let mut hops = entries.take(MOST_HOPS);
-        hops.find(|hop| hop.is_none_or(|address| !self.trusts(address))).map(|hop| hop.unwrap_or(peer))
-    }
-}
-
-/// The address of a header that must occur once: of two, nobody knows which the proxy wrote.
-fn only<'a>(mut lines: impl Iterator<Item = &'a [u8]>) -> Option<IpAddr> {
-    let line = lines.next()?;
-    if lines.next().is_some() { None } else { node(line.trim_ascii()) }
-}
-
-/// The entries of one `X-Forwarded-For` line, from the right; garbage is `None`.
-fn x_forwarded_for(line: &[u8]) -> impl Iterator<Item = Option<IpAddr>> {
-    line.rsplit(|&byte| byte == b',').map(<[u8]>::trim_ascii).filter(|entry| !entry.is_empty()).map(node)
-}
-
-/// The entries of one `Forwarded` line, from the right; garbage is `None`.
-///
-/// Whether a comma is quoted is known only from the left, so the last elements are kept on the way.
-fn forwarded(line: &[u8]) -> impl Iterator<Item = Option<IpAddr>> {
-    let mut last = VecDeque::with_capacity(MOST_HOPS);
-    for element in parts(line, b',') {
-        if last.len() == MOST_HOPS {
-            last.pop_front();
-        }
-        last.push_back(element);
-    }
-    last.into_iter().rev().map(element)
-}
-
-/// The address in one element of `Forwarded`, such as `for="[2001:db8::1]:80";proto=https`.
-///
-/// It is read strictly, with every parameter well-formed and `for` there once: else a quote that the client
-/// left open could shift the borders of what proxies add, and still look like an element.
-fn element(text: &[u8]) -> Option<IpAddr> {
-    let mut client = None;
-    for pair in parts(text, b';') {
-        let mut sides = pair.splitn(2, |&byte| byte == b'=');
-        let name = sides.next().filter(|name| is_bare(name))?;
-        let value = unquoted(sides.next()?)?;
-        if name.eq_ignore_ascii_case(b"for") && client.replace(value).is_some() {
-            return None;
-        }
-    }
-    node(&client?)
-}
-
-/// The parts of a text between separators outside quotes, trimmed, without empty ones.
-fn parts(text: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
-    let (mut quoted, mut escaped) = (false, false);
-    let separates = move |&byte: &u8| {
-        let plain = !std::mem::take(&mut escaped);
-        escaped = plain && quoted && byte == b'\\';
-        quoted ^= plain && byte == b'"';
-        !quoted && byte == separator
-    };
-    text.split(separates).map(<[u8]>::trim_ascii).filter(|part| !part.is_empty())
-}
-
-/// The content of a parameter's value: a quoted string without its quotes and escapes, or a bare value.
-///
-/// Bare values may hold colons and brackets. RFC 7239 wants those quoted, but many proxies do not.
-fn unquoted(value: &[u8]) -> Option<Vec<u8>> {
-    let Some(quoted) = value.strip_prefix(b"\"") else {
-        return is_bare(value).then(|| value.to_vec());
-    };
-    let mut content = Vec::new();
-    let mut rest = quoted.iter();
-    loop {
-        match rest.next()? {
-            b'"' => return rest.as_slice().is_empty().then_some(content),
-            b'\\' => content.push(*rest.next()?),
-            byte => content.push(*byte),
+        let hop = match self.hops.checked_sub(1) {
+            // The peer is the first hop.
+            Some(others) => hops.nth(others),
+            None => hops.find(|hop| hop.is_none_or(|address| !self.trusts(address))),
+        };
+        match hop {
+            Some(Some(address)) => Named::Client(address),
+            Some(None) => Named::Garbage,
+            None => Named::Nothing,
         }
     }
 }
 
-fn is_bare(text: &[u8]) -> bool {
-    !text.is_empty() && text.iter().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\'))
+/// What to write instead of a network that is too large.
+const ADVICE: &str =
+    "name the networks of your proxies only, or write `trusted_hops(1)` where their addresses are not known";
+
+/// Whether a network is larger than any that consists of proxies: those of IPv4 have /8 at most, and unique local addresses
+/// of IPv6 are a /7.
+fn is_too_large(network: &IpNet) -> bool {
+    network.prefix_len() < if matches!(network, IpNet::V4(_)) { 8 } else { 7 }
 }
 
-/// The address of a node: `1.2.3.4`, `2001:db8::1` or `[2001:db8::1]`, the first and last also with a port.
-///
-/// Names (`unknown`, `_hidden`) and IPv6 zones (`fe80::1%eth0`) are no addresses. A bare IPv6 address has no
-/// port: its last group would be taken for one.
-fn node(text: &[u8]) -> Option<IpAddr> {
-    let text = str::from_utf8(text).ok()?;
-    let address = if let Some(bracketed) = text.strip_prefix('[') {
-        let (host, port) = bracketed.split_once(']')?;
-        let host = host.parse::<Ipv6Addr>().ok()?;
-        (port.is_empty() || port.strip_prefix(':').is_some_and(is_port)).then_some(host.into())?
-    } else if let Some((host, _)) = text.split_once(':').filter(|(_, port)| is_port(port)) {
-        host.parse::<Ipv4Addr>().ok()?.into()
-    } else {
-        text.parse::<IpAddr>().ok()?
-    };
-    Some(address.to_canonical())
+fn too_large(network: &str) -> String {
+    format!(
+        "the trusted proxy {network:?} is a network of clients, which could choose their own addresses: {ADVICE}"
+    )
 }
 
-/// Whether this is a port, or a name that hides one (RFC 7239): nobody uses it, so any name will do.
-fn is_port(text: &str) -> bool {
-    text.starts_with('_') || (matches!(text.len(), 1..=5) && text.bytes().all(|byte| byte.is_ascii_digit()))
+/// The IPv4 address inside, if it is one of the Internet.
+fn plain(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V6(v6) => {
+            embedded::ipv4(v6).filter(|v4| embedded::is_public(*v4)).map_or(address, IpAddr::V4)
+        }
+        IpAddr::V4(_) => address,
+    }
 }

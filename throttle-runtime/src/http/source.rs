@@ -1,13 +1,15 @@
 //! Where the key of a request is read from, if no function says it.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
 
-use http::header::COOKIE;
-use http::{Extensions, HeaderMap};
+use http::request::Parts;
 
+use super::client::Client;
+use super::credential::{self, Value};
+use super::peer::peer;
 use crate::Key;
 use crate::plug::Head;
+use crate::registry::Common;
 
 /// Counted per client address: `key = ip`, the default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,22 +21,28 @@ pub struct Global;
 
 /// Counted per value of a request header: `key = header("x-api-key")`.
 ///
-/// Anybody can send any value, so something before the throttle must have checked it. A request without
-/// the header is counted per client address.
+/// **Security:** a client that can send arbitrary values gets a fresh bucket for each. Use a header only if its value was
+/// verified before the throttle runs, or key on the result of the authentication: see the guide.
+///
+/// Blanks around the value do not count. In `Authorization` the scheme is case-insensitive and several blanks are one.
+/// A request is counted per client address if the header is missing or empty, or has lines with different values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Header(pub &'static str);
 
 /// Counted per value of a cookie: `key = cookie("session")`.
 ///
-/// Anybody can send any value, so something before the throttle must have checked it. A request without
-/// the cookie is counted per client address.
+/// **Security:** a client that can send arbitrary values gets a fresh bucket for each. Use a cookie only if its value was
+/// verified before the throttle runs, or key on the result of the authentication: see the guide.
+///
+/// The value is trimmed, percent-decoded and without quotes, as the crate `cookie` reads it. A request is counted per
+/// client address if the cookie is missing or empty, or occurs with different values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cookie(pub &'static str);
 
-/// The bucket of all whose address is not known.
-const ANONYMOUS: &str = "__anonymous__";
+/// The bucket of all clients without an address.
+pub(super) const ANONYMOUS: &str = "__anonymous__";
 
-/// Reads a key from the request head.
+/// Reads a key from the request parts.
 pub(crate) trait KeySource: fmt::Display {
     fn key(&self, head: &Head<'_>) -> Key;
 }
@@ -47,10 +55,10 @@ impl KeySource for Global {
 
 impl KeySource for Ip {
     fn key(&self, head: &Head<'_>) -> Key {
-        match client(head) {
+        match client(head.parts, head.common).or_peer() {
             Some(client) => Key::from(head.common.clients.group(client)),
             None => {
-                head.common.warn_once_of_missing_peer();
+                head.common.notices.of_missing_peer(head.parts);
                 Key::new(ANONYMOUS)
             }
         }
@@ -59,55 +67,30 @@ impl KeySource for Ip {
 
 impl KeySource for Header {
     fn key(&self, head: &Head<'_>) -> Key {
-        found_or_ip(head, head.parts.headers.get(self.0).map(http::HeaderValue::as_bytes))
+        found_or_ip(head, credential::header(&head.parts.headers, self.0))
     }
 }
 
 impl KeySource for Cookie {
     fn key(&self, head: &Head<'_>) -> Key {
-        found_or_ip(head, cookie(&head.parts.headers, self.0))
+        found_or_ip(head, credential::cookie(&head.parts.headers, self.0))
     }
 }
 
-/// The address of the client: that of the peer, unless it is a trusted proxy which names another.
-pub(crate) fn client(head: &Head<'_>) -> Option<IpAddr> {
-    peer(&head.parts.extensions).map(|peer| head.common.clients.address(peer, &head.parts.headers))
+/// The client: the peer, unless it is a trusted proxy which names another address.
+pub(crate) fn client(parts: &Parts, common: &Common) -> Client {
+    if common.notices.is_searching() {
+        common.notices.search(parts, &common.clients);
+    }
+    common.clients.client(peer(&parts.extensions, &common.clients.peers), &parts.headers)
 }
 
 /// Tagged, so that no value can imitate an address.
-fn found_or_ip(head: &Head<'_>, found: Option<&[u8]>) -> Key {
+fn found_or_ip(head: &Head<'_>, found: Option<Value<'_>>) -> Key {
     match found {
-        Some(value) => Key::from(("value", Key::new(value))),
+        Some(value) => Key::from(("value", Key::new(&*value))),
         None => Key::from(("ip", Ip.key(head))),
     }
-}
-
-/// The value of a cookie, by RFC 6265 section 5.4: pairs separated by semicolons, the first of a name counts.
-fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h [u8]> {
-    let lines = headers.get_all(COOKIE).into_iter();
-    let mut pairs = lines.flat_map(|line| line.as_bytes().split(|&byte| byte == b';'));
-    pairs.find_map(|pair| {
-        let pair = pair.trim_ascii();
-        let value = pair.strip_prefix(name.as_bytes())?.strip_prefix(b"=")?;
-        Some(value.strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\"")).unwrap_or(value))
-    })
-}
-
-/// The address at the other end of the connection, if the server was told to pass it on.
-#[cfg(feature = "axum")]
-fn peer(extensions: &Extensions) -> Option<IpAddr> {
-    use axum::extract::ConnectInfo;
-    use axum::extract::connect_info::MockConnectInfo;
-
-    let real = extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0);
-    let peer = real.or_else(|| extensions.get::<MockConnectInfo<SocketAddr>>().map(|info| info.0));
-    peer.or_else(|| extensions.get().copied()).map(|peer: SocketAddr| peer.ip())
-}
-
-/// The address at the other end of the connection, if the server was told to pass it on.
-#[cfg(not(feature = "axum"))]
-fn peer(extensions: &Extensions) -> Option<IpAddr> {
-    extensions.get::<SocketAddr>().map(SocketAddr::ip)
 }
 
 impl fmt::Display for Ip {
@@ -131,21 +114,5 @@ impl fmt::Display for Header {
 impl fmt::Display for Cookie {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "cookie({:?})", self.0)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn cookies_are_found_by_their_whole_name() {
-        let mut headers = HeaderMap::new();
-        headers.append(COOKIE, "xsession=no; session=yes; session=late".parse().expect("a header"));
-        headers.append(COOKIE, "b=\"quoted\"; broken".parse().expect("a header"));
-        assert_eq!(cookie(&headers, "session"), Some(&b"yes"[..]));
-        assert_eq!(cookie(&headers, "b"), Some(&b"quoted"[..]));
-        assert_eq!(cookie(&headers, "broken"), None);
-        assert_eq!(cookie(&headers, "sess"), None);
     }
 }

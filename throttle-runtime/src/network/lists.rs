@@ -2,6 +2,7 @@
 
 use super::List;
 use crate::Settings;
+use crate::http::client::Client;
 use crate::http::source;
 use crate::plug::Head;
 
@@ -10,12 +11,14 @@ use crate::plug::Head;
 pub(crate) struct Lists {
     allow: Option<List>,
     deny: Option<List>,
+    /// What clients may do whose address is unknown.
+    of_unknown: Access,
 }
 
 /// What a client may do by these lists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Access {
-    /// It is in neither of them, or its address is not known.
+    /// It is in neither of them.
     Limited,
     Free,
     Denied,
@@ -29,12 +32,26 @@ impl Lists {
         };
         let allow = settings.allow.map(|networks| open(networks, "allow")).transpose()?;
         let deny = settings.deny.map(|networks| open(networks, "deny")).transpose()?;
-        Ok((allow.is_some() || deny.is_some()).then_some(Self { allow, deny }))
+        if settings.allow.is_some_and(|networks| networks.admits_unknown) {
+            return Err(format!(
+                "`allow` of `{uid}`: `admit_unknown` is for `deny`, unknown clients are in no `allow` list"
+            ));
+        }
+        let denies_unknown = settings.deny.is_some_and(|networks| !networks.admits_unknown);
+        let of_unknown = if denies_unknown { Access::Denied } else { Access::Limited };
+        Ok((allow.is_some() || deny.is_some()).then_some(Self { allow, deny, of_unknown }))
     }
 
-    /// Whoever is in both is denied.
+    /// A client that is in both is denied. A client whose address is unknown is in no `allow` list, and denied if there is
+    /// a `deny` list, unless that admits unknown clients.
     pub(crate) fn access(&self, head: &Head<'_>) -> Access {
-        let Some(client) = source::client(head) else { return Access::Limited };
+        let client = match source::client(head.parts, head.common) {
+            Client::Known(client) => client,
+            Client::Unknown(_) => {
+                head.common.notices.of_unknown(head.parts, &head.common.clients);
+                return self.of_unknown;
+            }
+        };
         let has = |list: &Option<List>| {
             list.as_ref().is_some_and(|list| list.contains(client, || head.common.clock.now()))
         };

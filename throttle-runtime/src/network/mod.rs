@@ -17,8 +17,12 @@ use self::set::Set;
 /// Networks, by which `allow` and `deny` know clients: a text, or a file that is read again when it has changed.
 ///
 /// A list names networks such as `10.0.0.0/8` and `2001:db8::/32`, and single addresses, between commas, spaces or line
-/// ends; a `#` begins a comment. A client's address is the one that it is [counted by](crate::key::Ip): that of the
-/// peer, unless that is a proxy which the registry trusts. Clients whose address is not known are in no list.
+/// ends; a `#` begins a comment. A client's address is [`ClientIp::address`](crate::ClientIp::address): that of the
+/// peer, unless that is a proxy which the registry trusts.
+///
+/// **Security:** a client is unknown if the server passes on no address, or if a trusted proxy did not name the client. It
+/// is in no `allow` list, and a throttle with a `deny` list denies it, unless [`admit_unknown`](Self::admit_unknown)
+/// says otherwise. One warning names the cause.
 ///
 /// ```
 /// use throttle::{Networks, throttle};
@@ -30,7 +34,11 @@ use self::set::Set;
 /// # let _: axum::Router = axum::Router::new().route("/", axum::routing::get(items));
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Networks(Origin);
+pub struct Networks {
+    origin: Origin,
+    /// Whether a `deny` list lets clients pass whose address is unknown.
+    admits_unknown: bool,
+}
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Origin {
@@ -42,7 +50,7 @@ impl Networks {
     /// The networks of that text. What is wrong with it, the registry reports when a throttle is made with it, which
     /// for a text in an attribute is at compile time.
     pub const fn new(text: &'static str) -> Self {
-        Self(Origin::Text(text))
+        Self { origin: Origin::Text(text), admits_unknown: false }
     }
 
     /// The networks in that file, of 5 MiB at most. It is read when a throttle is made with it; if that fails the
@@ -58,12 +66,30 @@ impl Networks {
     /// # let _: axum::Router = axum::Router::new().route("/", axum::routing::get(items));
     /// ```
     pub const fn file(path: &'static str) -> Self {
-        Self(Origin::File(path))
+        Self { origin: Origin::File(path), admits_unknown: false }
+    }
+
+    /// The same as a `deny` list that does not deny clients whose address is unknown: they are limited as others are. For
+    /// `allow` it is an error.
+    ///
+    /// ```
+    /// use throttle::{Networks, throttle};
+    ///
+    /// const BAD: Networks = Networks::new("203.0.113.0/24").admit_unknown();
+    ///
+    /// #[throttle(rate = "100/min", deny = BAD)]
+    /// async fn items() -> &'static str { "ok" }
+    /// # let _: axum::Router = axum::Router::new().route("/", axum::routing::get(items));
+    /// ```
+    #[must_use]
+    pub const fn admit_unknown(mut self) -> Self {
+        self.admits_unknown = true;
+        self
     }
 
     /// The list, as it is looked up in.
     fn open(self, now: u64) -> Result<List, String> {
-        match self.0 {
+        match self.origin {
             Origin::File(path) => File::open(path, now).map(List::File),
             Origin::Text(text) => match Set::parse(text)? {
                 set if set.is_empty() => {
@@ -84,10 +110,11 @@ impl From<&'static str> for Networks {
 
 impl fmt::Debug for Networks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Origin::Text(text) => f.write_str(text),
-            Origin::File(path) => write!(f, "file({path:?})"),
+        match self.origin {
+            Origin::Text(text) => f.write_str(text)?,
+            Origin::File(path) => write!(f, "file({path:?})")?,
         }
+        if self.admits_unknown { f.write_str(", and admits unknown clients") } else { Ok(()) }
     }
 }
 

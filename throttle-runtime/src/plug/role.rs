@@ -90,7 +90,7 @@ macro_rules! answers {
 answers! {
     rate: Rate, Rates;
     cost: u8, u16, u32, u64;
-    key: Identity, Key, String, &'static str, std::net::IpAddr, u8, u16, u32, u64, u128, usize, i8, i16, i32, i64, i128, isize, std::borrow::Cow<'static, str>;
+    key: Identity, Key, String, &'static str, std::net::IpAddr, u8, u16, u32, u64, u128, usize, i8, i16, i32, i64, i128, isize, std::borrow::Cow<'static, str>, crate::ClientIp;
     class: Class, Priority, String, &'static str;
     caller: Caller;
     exempt: bool;

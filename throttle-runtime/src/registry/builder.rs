@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::{Common, Declared, LIFECYCLE, Member, Registry, report};
@@ -9,6 +10,7 @@ use crate::backend::{Backend, Memory};
 use crate::error_chain::chain;
 use crate::http::ProxyHeader;
 use crate::http::client::Clients;
+use crate::http::peer::PeerAddress;
 use crate::settings::MEMORY;
 use crate::{Clock, ConfigError, Settings, SystemClock};
 
@@ -22,7 +24,7 @@ use crate::{Clock, ConfigError, Settings, SystemClock};
 ///     .namespace("shop")
 ///     .defaults(Settings::new().on_error("allow"))
 ///     .throttle("api:search", Settings::new().rate("50/min"))
-///     .trusted_proxies(["10.0.0.0/8"])
+///     .trusted_proxies(["10.0.0.1"])
 ///     .install()
 ///     .await?;
 /// # Ok(())
@@ -97,8 +99,11 @@ impl RegistryBuilder {
         self
     }
 
-    /// The addresses and networks of the proxies that may name their clients, such as `"10.0.0.0/8"`.
-    /// Without any the client is the peer of the connection, whatever headers say.
+    /// The networks of the proxies that may name their clients, such as `"10.0.0.0/8"`, or single addresses.
+    /// Without any, the client is the peer of the connection, whatever headers contain.
+    ///
+    /// **Security:** declare proxies only. A network in which clients are, too, lets each of them choose the address that
+    /// it is counted under; networks above /8 (IPv4) and /7 (IPv6) are rejected at startup.
     pub fn trusted_proxies(mut self, networks: impl IntoIterator<Item: AsRef<str>>) -> Self {
         let clients = &mut self.clients;
         self.problems
@@ -106,10 +111,58 @@ impl RegistryBuilder {
         self
     }
 
-    /// The headers in which trusted proxies name their clients; `X-Forwarded-For` unless said otherwise. List
-    /// only those that your proxy sets or removes itself: others come from the client.
-    pub fn proxy_headers(mut self, headers: impl IntoIterator<Item = ProxyHeader>) -> Self {
-        self.clients.read(headers);
+    /// How many proxies are in front of the program, where their addresses are not known: on platforms such as Fly.io,
+    /// Heroku, Cloud Run or AWS Lambda, and where a proxy connects to a Unix socket. 0, the default, trusts no peer unless
+    /// it is one of the [`trusted_proxies`](Self::trusted_proxies); the two exclude each other.
+    ///
+    /// With `n` proxies the client is the `n`th address from the right of a list such as `X-Forwarded-For`, since each
+    /// proxy appends the address of its caller. Headers with one address are read as they are.
+    ///
+    /// **Security:** clients that reach the program past the proxies can choose their address. Use it only where the
+    /// platform is the only way in.
+    ///
+    /// ```
+    /// # async fn example() -> Result<(), throttle::ConfigError> {
+    /// let registry = throttle::registry().trusted_hops(1).proxy_headers(["Fly-Client-IP"]).build().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub const fn trusted_hops(mut self, proxies: usize) -> Self {
+        self.clients.trust_hops(proxies);
+        self
+    }
+
+    /// The headers in which trusted proxies name their clients, in the order in which they are read: the first header that
+    /// names a client counts. `X-Forwarded-For` unless configured otherwise. Each is a
+    /// [`ProxyHeader`](crate::ProxyHeader) or the name of a header, such as `"Fly-Client-IP"`.
+    ///
+    /// **Security:** list only headers that your proxy sets or removes itself: others come from the client.
+    pub fn proxy_headers(mut self, headers: impl IntoIterator<Item: Into<ProxyHeader>>) -> Self {
+        self.problems.extend(self.clients.read(headers.into_iter().map(Into::into)));
+        self
+    }
+
+    /// Where the address of the peer is, if the server does not pass it on as a `SocketAddr`: in a type of your own that
+    /// implements axum's `Connected`, or in an extension of the request of that type. `None` if there is no address.
+    ///
+    /// ```
+    /// use std::net::IpAddr;
+    ///
+    /// #[derive(Clone)]
+    /// struct Connection {
+    ///     peer: IpAddr,
+    /// }
+    ///
+    /// # async fn example() -> Result<(), throttle::ConfigError> {
+    /// let registry = throttle::registry().peer_address(|it: &Connection| Some(it.peer)).build().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn peer_address<T: Clone + Send + Sync + 'static>(
+        mut self,
+        read: impl Fn(&T) -> Option<IpAddr> + Send + Sync + 'static,
+    ) -> Self {
+        self.clients.read_peer(PeerAddress::of(read));
         self
     }
 
@@ -188,6 +241,7 @@ impl RegistryBuilder {
             Declared { backends: self.backends, defaults: self.defaults, overrides: self.overrides };
         problems.extend(report::unknown_overrides(declared.overrides.keys()));
         problems.extend(declared.problems());
+        problems.extend(self.clients.problems());
         let mut common = Common::new(declared, self.namespace, self.clients, self.clock);
         common.probes_in_background = self.probes_in_background;
         let registry = Registry::new(common);

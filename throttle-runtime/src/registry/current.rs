@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
+use http::request::Parts;
 use once_cell::sync::OnceCell;
 
 use super::Registry;
@@ -42,6 +43,11 @@ impl Registry {
         let scopes_exist = SCOPES_EXIST.load(Ordering::Relaxed);
         let scoped = scopes_exist.then(|| SCOPED.with_borrow(Clone::clone)).flatten();
         scoped.map(Cow::Owned).or_else(|| GLOBAL.get().map(Cow::Borrowed))
+    }
+
+    /// The active registry of a request: its own, that of the [scope](Self::scope), or the global one.
+    pub(crate) fn of_request(parts: &Parts) -> Cow<'static, Self> {
+        parts.extensions.get::<Self>().cloned().map_or_else(Self::in_charge, Cow::Owned)
     }
 
     pub(crate) fn is_global(&self) -> bool {

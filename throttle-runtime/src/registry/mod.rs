@@ -14,13 +14,13 @@ mod switches;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::panic::Location;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use breakers::Breakers;
 pub use builder::{RegistryBuilder, registry};
 pub use current::Scoped;
+use http::request::Parts;
 pub(crate) use member::Member;
 pub(crate) use switches::Force;
 use switches::Switches;
@@ -30,7 +30,7 @@ use crate::audit;
 use crate::backend::Memory;
 use crate::error_chain::chain;
 use crate::http::client::Clients;
-use crate::notice;
+use crate::http::notices::Notices;
 #[cfg(feature = "axum")]
 use crate::plug::{Ask, role};
 use crate::rule::{Added, Rules};
@@ -39,7 +39,7 @@ use crate::settings::MEMORY;
 #[cfg(feature = "axum")]
 use crate::settings::Shared;
 use crate::under_way::UnderWay;
-use crate::{BackendError, Breaker, Clock, ConfigError, Settings, Site, SystemClock, Throttle};
+use crate::{BackendError, Breaker, ClientIp, Clock, ConfigError, Settings, Site, SystemClock, Throttle};
 
 /// The throttles of a program and what they run on: backends by name, defaults and overrides.
 ///
@@ -95,7 +95,7 @@ pub(crate) struct Common {
     pub(crate) switches: Switches,
     /// Tasks that owe something to a backend, which is not closed before they are done.
     pub(crate) under_way: UnderWay,
-    warned_of_missing_peer: AtomicBool,
+    pub(crate) notices: Notices,
 }
 
 impl Registry {
@@ -330,6 +330,19 @@ impl Registry {
         result
     }
 
+    /// The address of the client of a request, as `key = ip` sees it with this registry: for middleware that has no
+    /// extractors. Handlers and functions take a [`ClientIp`] as an argument.
+    ///
+    /// ```
+    /// use throttle::Registry;
+    ///
+    /// let (parts, ()) = axum::http::Request::new(()).into_parts();
+    /// assert_eq!(Registry::current().client_ip(&parts).address(), None);
+    /// ```
+    pub fn client_ip(&self, parts: &Parts) -> ClientIp {
+        ClientIp::of(parts, self.common())
+    }
+
     pub(crate) fn common(&self) -> &Common {
         &self.0.common
     }
@@ -386,7 +399,7 @@ impl Common {
             probes_in_background: false,
             switches: Switches::default(),
             under_way: UnderWay::default(),
-            warned_of_missing_peer: AtomicBool::new(false),
+            notices: Notices::new(),
         }
     }
 
@@ -399,15 +412,6 @@ impl Common {
     /// The scope of a uid's state: no namespace can imitate another's uid, since its length comes first.
     pub(crate) fn scope(&self, uid: &str) -> Arc<str> {
         format!("{}:{}:{uid}", self.namespace.len(), self.namespace).into()
-    }
-
-    pub(crate) fn warn_once_of_missing_peer(&self) {
-        if !self.warned_of_missing_peer.swap(true, Ordering::Relaxed) {
-            notice::warn(
-                "the address of the client is not known, so all clients share one bucket: serve the router with \
-                 `app.into_make_service_with_connect_info::<std::net::SocketAddr>()`",
-            );
-        }
     }
 }
 

@@ -32,10 +32,10 @@ impl Answer {
 
 #[cfg(feature = "axum")]
 async fn web(rejection: Rejection, parts: &mut Parts) -> Response<Body> {
-    use super::decide::in_charge;
+    use crate::Registry;
     use crate::plug::Head;
 
-    let registry = in_charge(parts);
+    let registry = Registry::of_request(parts);
     let mut head = Head { parts, state: &(), common: registry.common(), is_request: true };
     rejection.into_response(&mut head).await
 }

@@ -72,14 +72,11 @@ impl Permit {
     }
 }
 
-/// Of the request, of the task, or the global one, as for an attribute.
-pub(super) fn in_charge(parts: &Parts) -> Cow<'static, Registry> {
-    parts.extensions.get::<Registry>().cloned().map_or_else(Registry::in_charge, Cow::Owned)
-}
-
 /// The decision, if it needs neither a function nor time.
 pub(super) fn at_once(plan: &Plan, parts: &mut Parts) -> Option<Result<Permit, Rejection>> {
-    let registry = in_charge(parts);
+    let registry = Registry::of_request(parts);
+    #[cfg(feature = "tonic")]
+    super::grpc::find_peer(parts);
     let head = Head { parts, state: &(), common: registry.common(), is_request: true };
     if !rule::read(iter::once(&plan.rules), &head)? {
         return Some(pass_by(plan, &registry).map_err(Rejection::Misconfigured));
@@ -99,7 +96,7 @@ pub(super) fn at_once(plan: &Plan, parts: &mut Parts) -> Option<Result<Permit, R
 
 /// The decision, however long it takes.
 pub(super) async fn decide(plan: &Plan, parts: &mut Parts) -> Result<Permit, Rejection> {
-    let registry = in_charge(parts);
+    let registry = Registry::of_request(parts);
     let mut head = Head { parts, state: &(), common: registry.common(), is_request: true };
     let included = rule::ask(iter::once(&plan.rules), &mut head).await;
     if !included.map_err(|refusal| Rejection::Stopped(Stop::Answered(refusal)))? {

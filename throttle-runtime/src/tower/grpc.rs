@@ -26,6 +26,23 @@ pub(super) fn content_type(headers: &HeaderMap) -> Option<HeaderValue> {
     is.then(|| value.clone())
 }
 
+/// Leaves the address of the peer with the request where only tonic knows it: under TLS.
+#[cfg(feature = "tonic")]
+pub(super) fn find_peer(parts: &mut http::request::Parts) {
+    use tonic::metadata::MetadataMap;
+
+    if crate::http::peer::peer(&parts.extensions, &[]).is_some() || content_type(&parts.headers).is_none() {
+        return;
+    }
+    let extensions = std::mem::take(&mut parts.extensions);
+    let request = tonic::Request::from_parts(MetadataMap::new(), extensions, ());
+    let peer = request.remote_addr();
+    (_, parts.extensions, ()) = request.into_parts();
+    if let Some(peer) = peer {
+        parts.extensions.insert(peer);
+    }
+}
+
 /// The response to a rejection.
 pub(super) fn answer(rejection: Rejection, content_type: HeaderValue) -> Response<()> {
     let mut response = match rejection {

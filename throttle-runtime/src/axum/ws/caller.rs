@@ -11,7 +11,7 @@ use super::Socket;
 use super::decide::refused;
 use crate::admission::{self, KnownKeys};
 use crate::plug::Head;
-use crate::{BackendError, Decision, Identity, Registry, Throttle};
+use crate::{BackendError, ClientIp, Decision, Identity, Registry, Throttle};
 
 /// Who is at the other end of a connection: an extractor for the handler that upgrades.
 ///
@@ -59,8 +59,10 @@ impl<R: Sync, S: FromRef<R>> FromRequestParts<R> for Caller<S> {
     async fn from_request_parts(parts: &mut Parts, state: &R) -> Result<Self, Infallible> {
         // Messages come in a task of their own, where nobody knows any more which registry this was.
         let registry = parts.extensions.get::<Registry>().cloned().unwrap_or_else(Registry::current);
-        let state = S::from_ref(state);
-        Ok(Self { head: parts.clone(), state, registry, known: KnownKeys::of_connection() })
+        let (state, mut head) = (S::from_ref(state), parts.clone());
+        // For the extractors of functions.
+        head.extensions.insert(registry.clone());
+        Ok(Self { head, state, registry, known: KnownKeys::of_connection() })
     }
 }
 
@@ -73,6 +75,11 @@ impl<S> Caller<S> {
     /// The registry that was in charge of the handshake, and is of the messages.
     pub const fn registry(&self) -> &Registry {
         &self.registry
+    }
+
+    /// The address of the client that sent the handshake.
+    pub fn client_ip(&self) -> ClientIp {
+        self.registry.client_ip(&self.head)
     }
 
     /// The connection with its caller.

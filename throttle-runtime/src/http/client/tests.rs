@@ -5,6 +5,26 @@ use super::*;
 
 const PROXY: &str = "10.0.0.1";
 
+/// In the order in which some proxies prefer them.
+const ALL: [ProxyHeader; 5] = [
+    ProxyHeader::Forwarded,
+    ProxyHeader::XForwardedFor,
+    ProxyHeader::CfConnectingIp,
+    ProxyHeader::TrueClientIp,
+    ProxyHeader::XRealIp,
+];
+
+impl Clients {
+    /// The address for buckets.
+    fn address(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+        self.client(Some(peer), headers).or_peer().expect("there is a peer")
+    }
+
+    fn known(&self, peer: Option<&str>, lines: &[(&'static str, &str)]) -> Option<IpAddr> {
+        self.client(peer.map(ip), &headers(lines)).known()
+    }
+}
+
 fn ip(text: &str) -> IpAddr {
     text.parse().unwrap()
 }
@@ -45,7 +65,7 @@ fn forwarded_by(value: &str) -> IpAddr {
 fn b097_untrusted_peer_is_the_client_whatever_it_sends() {
     let lines = headers(&[("x-forwarded-for", "1.1.1.1")]);
     assert_eq!(Clients::default().address(ip("10.0.0.1"), &lines), ip("10.0.0.1"));
-    assert_eq!(clients(&ProxyHeader::ORDER).address(ip("9.9.9.9"), &lines), ip("9.9.9.9"));
+    assert_eq!(clients(&ALL).address(ip("9.9.9.9"), &lines), ip("9.9.9.9"));
 }
 
 #[test]
@@ -73,13 +93,13 @@ fn b098_what_stands_left_of_garbage_is_not_believed() {
     }
     assert_eq!(xff("garbage, 1.1.1.1"), ip("1.1.1.1"), "garbage left of the client does no harm");
     let both = [("forwarded", "for=unknown"), ("x-forwarded-for", "6.6.6.6")];
-    assert_eq!(named(&ProxyHeader::ORDER, &both), ip(PROXY), "nor is another header believed");
+    assert_eq!(named(&ALL, &both), ip(PROXY), "nor is another header believed");
 }
 
 #[test]
 fn b099_ipv4_mapped_peer_is_its_ipv4_address() {
     let lines = headers(&[("x-forwarded-for", "1.1.1.1, ::ffff:10.0.0.2")]);
-    assert_eq!(clients(&ProxyHeader::ORDER).address(ip("::ffff:10.0.0.1"), &lines), ip("1.1.1.1"));
+    assert_eq!(clients(&ALL).address(ip("::ffff:10.0.0.1"), &lines), ip("1.1.1.1"));
     assert_eq!(Clients::default().address(ip("::ffff:10.0.0.1"), &lines), ip("10.0.0.1"));
     assert_eq!(xff("::ffff:1.1.1.1"), ip("1.1.1.1"));
 }
@@ -184,20 +204,157 @@ fn ports_are_cut_off() {
 }
 
 #[test]
-fn headers_are_read_only_when_enabled_and_in_order() {
-    let order = ProxyHeader::ORDER.map(ProxyHeader::name);
+fn f14_headers_are_read_only_when_enabled_and_in_the_order_given() {
     let values = ["for=1.1.1.1", "1.1.1.2", "1.1.1.3", "1.1.1.4", "1.1.1.5"];
-    let clients = ["1.1.1.1", "1.1.1.2", "1.1.1.3", "1.1.1.4", "1.1.1.5"].map(ip);
-    let lines: Vec<_> = order.into_iter().zip(values).collect();
+    let lines: Vec<_> = ALL.map(ProxyHeader::name).into_iter().zip(values).collect();
+    let client = |header: ProxyHeader| {
+        let index = ALL.iter().position(|known| *known == header).expect("one of them");
+        ip(&format!("1.1.1.{}", index + 1))
+    };
     assert_eq!(named(&[], &lines), ip(PROXY));
-    for (index, (header, client)) in ProxyHeader::ORDER.into_iter().zip(clients).enumerate() {
-        assert_eq!(named(&[header], &lines), client, "{header:?}");
-        let others: Vec<_> = ProxyHeader::ORDER.into_iter().filter(|other| *other != header).collect();
-        assert_ne!(named(&others, &lines), client, "{header:?} was not enabled");
-        let mut later = ProxyHeader::ORDER[index..].to_vec();
-        later.reverse();
-        assert_eq!(named(&later, &lines), client, "{header:?} goes before those that follow");
+    for first in ALL {
+        let mut order = ALL.to_vec();
+        order.retain(|header| *header != first);
+        assert_ne!(named(&order, &lines), client(first), "{first:?} is not enabled");
+        order.insert(0, first);
+        assert_eq!(named(&order, &lines), client(first), "{first:?} is first");
+        order.reverse();
+        assert_eq!(named(&order, &lines), client(order[0]), "{first:?} is last");
     }
+}
+
+#[test]
+fn f14_a_header_can_be_named() {
+    let fly = "Fly-Client-IP".into();
+    assert_eq!(named(&[fly], &[("fly-client-ip", "1.1.1.1")]), ip("1.1.1.1"));
+    assert_eq!(named(&[fly], &[("fly-client-ip", "[2001:db8::1]:80")]), ip("2001:db8::1"));
+    assert_eq!(named(&[fly], &[("fly-client-ip", "1.1.1.1, 2.2.2.2")]), ip(PROXY));
+    assert_eq!(named(&[fly], &[("x-forwarded-for", "1.1.1.1")]), ip(PROXY));
+    // A list is read as a list however its name is written.
+    for list in ["X-Forwarded-For", "x-forwarded-for"].map(ProxyHeader::Custom) {
+        assert_eq!(named(&[list], &[("x-forwarded-for", "6.6.6.6, 1.1.1.1, 10.0.0.2")]), ip("1.1.1.1"));
+    }
+    for (value, client) in [
+        ("198.51.100.10:46532", "198.51.100.10"),
+        ("2001:db8::1:4653", "2001:db8::1"),
+        ("2001:db8:85a3::8a2e:370:7334:46532", "2001:db8:85a3::8a2e:370:7334"),
+        ("[2001:db8::1]:46532", "2001:db8::1"),
+        ("198.51.100.10", PROXY),
+        ("198.51.100.10:x", PROXY),
+        ("", PROXY),
+    ] {
+        let lines = [("cloudfront-viewer-address", value)];
+        assert_eq!(named(&["CloudFront-Viewer-Address".into()], &lines), ip(client), "{value}");
+    }
+    let wrong = Clients::default().read(["no header".into(), fly, "".into()]);
+    assert_eq!(wrong.len(), 2, "{wrong:?}");
+    assert!(wrong[0].contains("\"no header\" is not the name of a header"), "{wrong:?}");
+}
+
+#[test]
+fn f14_addresses_with_ipv4_inside_count_by_it() {
+    let clients = Clients::default();
+    for address in [
+        "64:ff9b::203.0.113.7",
+        "2001:0:5ef5:79fd:0:59d:34ff:8ef8", // Teredo: the last four bytes are inverted.
+        "2002:cb00:7107::1",
+        "2002:cb00:7107:ffff:1:2:3:4",
+        "::ffff:203.0.113.7",
+    ] {
+        assert_eq!(clients.group(ip(address)), ip("203.0.113.7"), "{address}");
+        assert_eq!(clients.known(Some(address), &[]), Some(ip("203.0.113.7")), "{address}");
+        assert_eq!(xff(address), ip("203.0.113.7"), "{address}");
+    }
+    // Where the operator chooses the position, the whole address counts.
+    for address in ["64:ff9b:1::203.0.113.7", "64:ff9b:1:cb00:71:700::"] {
+        assert_eq!(clients.group(ip(address)), ip(address));
+        assert_eq!(clients.known(Some(address), &[]), Some(ip(address)));
+    }
+    for other in ["64:ff9b::1:203.0.113.7", "2001:db8::203.0.113.7", "2003::1"] {
+        assert!(clients.group(ip(other)).is_ipv6(), "{other}");
+    }
+}
+
+/// Nobody becomes a proxy, or a client of a private network, by an address that anybody can send from.
+#[test]
+fn f14_private_addresses_inside_are_not_trusted() {
+    for address in ["64:ff9b::10.0.0.1", "2002:a00:1::1", "2001:0:1:1:1:1:f5ff:fffe"] {
+        let client = clients(&ALL).client(Some(ip(address)), &headers(&[("x-forwarded-for", "1.1.1.1")]));
+        assert_eq!(client, Client::Known(ip(address)), "{address}");
+        assert_eq!(Clients::default().group(ip(address)), ip("10.0.0.1"), "{address}");
+    }
+}
+
+#[test]
+fn f11_a_client_is_unknown_unless_somebody_trusted_names_it() {
+    let clients = clients(&[ProxyHeader::XForwardedFor, ProxyHeader::Forwarded]);
+    let proxy = Some(PROXY);
+    assert_eq!(clients.known(None, &[("x-forwarded-for", "1.1.1.1")]), None, "no peer");
+    assert_eq!(clients.known(proxy, &[]), None, "no header");
+    assert_eq!(clients.known(proxy, &[("x-forwarded-for", "10.0.0.9, 10.0.0.2")]), None, "proxies only");
+    assert_eq!(clients.known(proxy, &[("x-forwarded-for", "unknown")]), None, "garbage");
+    assert_eq!(clients.known(proxy, &[("forwarded", "for=\"1.1.1.1")]), None, "an open quote");
+    assert_eq!(clients.known(proxy, &[("x-real-ip", "1.1.1.1")]), None, "not enabled");
+    assert_eq!(clients.known(proxy, &[("x-forwarded-for", "1.1.1.1")]), Some(ip("1.1.1.1")));
+    assert_eq!(clients.known(Some("9.9.9.9"), &[("x-forwarded-for", "1.1.1.1")]), Some(ip("9.9.9.9")));
+}
+
+#[test]
+fn f13_hops_are_counted_from_the_right() {
+    let by = |hops, peer, value: &'static str| {
+        let mut clients = Clients::default();
+        clients.trust_hops(hops);
+        assert!(clients.problems().is_empty());
+        clients.known(peer, &[("x-forwarded-for", value)])
+    };
+    let peer = Some("9.9.9.9");
+    for (hops, value, client) in [
+        (1, "6.6.6.6, 1.1.1.1", Some("1.1.1.1")),
+        (2, "6.6.6.6, 1.1.1.1, 10.0.0.2", Some("1.1.1.1")),
+        (2, "6.6.6.6, 1.1.1.1, garbage", Some("1.1.1.1")),
+        (1, "1.1.1.1, garbage", None),
+        (2, "1.1.1.1", None),
+        (1, "", None),
+        (32, "1.1.1.1", None),
+    ] {
+        assert_eq!(by(hops, peer, value), client.map(ip), "{hops}: {value}");
+        assert_eq!(by(hops, None, value), client.map(ip), "on a Unix socket, {hops}: {value}");
+    }
+    let mut single = Clients::default();
+    single.trust_hops(1);
+    assert!(single.read(["Fly-Client-IP".into()]).is_empty());
+    assert_eq!(single.known(peer, &[("fly-client-ip", "1.1.1.1")]), Some(ip("1.1.1.1")));
+    assert_eq!(single.known(peer, &[]), None);
+    single.trust_hops(33);
+    single.trust("10.0.0.0/8").unwrap();
+    assert_eq!(single.problems().len(), 2);
+}
+
+#[test]
+fn f13_networks_of_clients_are_not_trusted() {
+    for network in [
+        "0.0.0.0/0",
+        "::/0",
+        "0.0.0.0/1",
+        "128.0.0.0/1",
+        "64.0.0.0/7",
+        "::ffff:0:0/96",
+        "2000::/3",
+        "8000::/1",
+    ] {
+        let error = Clients::default().trust(network).unwrap_err();
+        assert!(
+            error.starts_with(&format!("the trusted proxy {network:?} is a network of clients")),
+            "{error}"
+        );
+        assert!(error.contains("trusted_hops(1)"), "{error}");
+    }
+    let mut pieces = Clients::default();
+    for first in 0..=255 {
+        assert!(pieces.problems().is_empty());
+        pieces.trust(&format!("{first}.0.0.0/8")).unwrap();
+    }
+    assert!(pieces.problems()[0].contains("together cover 0.0.0.0/0"), "{:?}", pieces.problems());
 }
 
 #[test]
@@ -252,7 +409,6 @@ fn networks_and_addresses_can_be_trusted() {
         ("::ffff:192.168.1.1", "192.168.1.1", "192.168.1.2"),
         ("fd00::/8", "fd00::1", "fe00::1"),
         ("::1", "::1", "::2"),
-        ("::/0", "2001:db8::1", "10.0.0.1"),
     ] {
         let mut clients = Clients::default();
         clients.trust(network).unwrap();
@@ -281,21 +437,21 @@ fn bytes() -> impl Strategy<Value = Vec<u8>> {
 }
 
 fn any_lines() -> impl Strategy<Value = HeaderMap> {
-    let name = proptest::sample::select(ProxyHeader::ORDER.map(ProxyHeader::name).to_vec());
+    let name = proptest::sample::select(ALL.map(ProxyHeader::name).to_vec());
     proptest::collection::vec((name, bytes()), 0..6).prop_map(|lines| headers(&lines))
 }
 
 proptest! {
     #[test]
     fn no_bytes_panic(lines in any_lines()) {
-        clients(&ProxyHeader::ORDER).address(ip(PROXY), &lines);
+        clients(&ALL).address(ip(PROXY), &lines);
     }
 
     #[test]
     fn b097_untrusted_peer_is_itself(peer: IpAddr, mut lines in any_lines()) {
         lines.append("x-forwarded-for", HeaderValue::from_static("1.1.1.1"));
         prop_assume!(!clients(&[]).trusts(peer.to_canonical()));
-        prop_assert_eq!(clients(&ProxyHeader::ORDER).address(peer, &lines), peer.to_canonical());
+        prop_assert_eq!(clients(&ALL).address(peer, &lines), plain(peer.to_canonical()));
     }
 
     #[test]

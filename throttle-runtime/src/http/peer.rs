@@ -1,0 +1,174 @@
+//! The address at the other end of the connection, as servers pass it on.
+
+use std::any::type_name;
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use http::{Extensions, HeaderMap, header::CONTENT_TYPE};
+
+/// The address of the peer in the extensions of a request, where a server left it.
+#[inline]
+pub(crate) fn peer(extensions: &Extensions, others: &[PeerAddress]) -> Option<IpAddr> {
+    standard(extensions).or_else(|| others.iter().find_map(|other| (other.read)(extensions)))
+}
+
+#[cfg(feature = "axum")]
+fn standard(extensions: &Extensions) -> Option<IpAddr> {
+    use axum::extract::ConnectInfo;
+    use axum::extract::connect_info::MockConnectInfo;
+
+    let real = extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
+    let mock = || extensions.get::<MockConnectInfo<SocketAddr>>().map(|info| info.0.ip());
+    real.or_else(mock).or_else(|| bare(extensions))
+}
+
+#[cfg(not(feature = "axum"))]
+fn standard(extensions: &Extensions) -> Option<IpAddr> {
+    bare(extensions)
+}
+
+/// The address without a wrapper: as a program inserts it, or as tonic does.
+fn bare(extensions: &Extensions) -> Option<IpAddr> {
+    let bare = extensions.get::<SocketAddr>().map(SocketAddr::ip);
+    #[cfg(feature = "tonic")]
+    let bare = bare.or_else(|| {
+        let info = extensions.get::<tonic::transport::server::TcpConnectInfo>()?;
+        info.remote_addr().map(|address| address.ip())
+    });
+    bare
+}
+
+type Read = dyn Fn(&Extensions) -> Option<IpAddr> + Send + Sync;
+
+/// A type of the program that has the address of the peer.
+#[derive(Clone)]
+pub(crate) struct PeerAddress {
+    name: &'static str,
+    read: Arc<Read>,
+}
+
+impl PeerAddress {
+    /// From an extension of type `T`, or from axum's `ConnectInfo<T>`.
+    pub(crate) fn of<T: Clone + Send + Sync + 'static>(
+        read: impl Fn(&T) -> Option<IpAddr> + Send + Sync + 'static,
+    ) -> Self {
+        let find = move |extensions: &Extensions| {
+            #[cfg(feature = "axum")]
+            {
+                use axum::extract::connect_info::{ConnectInfo, MockConnectInfo};
+
+                let mock = || extensions.get::<MockConnectInfo<T>>().map(|info| &info.0);
+                if let Some(info) = extensions.get::<ConnectInfo<T>>().map(|info| &info.0).or_else(mock) {
+                    return read(info);
+                }
+            }
+            extensions.get().and_then(&read)
+        };
+        Self { name: type_name::<T>(), read: Arc::new(find) }
+    }
+}
+
+impl fmt::Debug for PeerAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+/// What kind of server passes no address on, as far as a request shows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Server {
+    Lambda,
+    Grpc,
+    Unix,
+    Unknown,
+}
+
+impl Server {
+    pub(super) fn of(extensions: &Extensions, headers: &HeaderMap) -> Self {
+        let is_grpc = headers
+            .get(CONTENT_TYPE)
+            .is_some_and(|value| value.as_bytes().to_ascii_lowercase().starts_with(b"application/grpc"));
+        if std::env::var_os("AWS_LAMBDA_RUNTIME_API").is_some() {
+            Self::Lambda
+        } else if is_unix(extensions) {
+            Self::Unix
+        } else if is_grpc {
+            Self::Grpc
+        } else {
+            Self::Unknown
+        }
+    }
+
+    /// What to write so that the address is known.
+    pub(super) const fn advice(self) -> &'static str {
+        match self {
+            Self::Lambda => {
+                "AWS Lambda passes on no peer: write `registry().trusted_hops(1)`, so that the client is the last address in \
+                 `X-Forwarded-For`, which the function URL, the HTTP API or the load balancer appends"
+            }
+            Self::Unix => {
+                "peers on a Unix socket have no address: write `registry().trusted_hops(1)` if a proxy that sets \
+                 `X-Forwarded-For` connects to the socket, or use another `key`"
+            }
+            Self::Grpc => {
+                "for a server of tonic enable the feature `tonic` of the crate `throttle`, which reads `TcpConnectInfo`; on a \
+                 Unix socket write `registry().trusted_hops(1)`"
+            }
+            Self::Unknown => {
+                "on TCP serve the router with `app.into_make_service_with_connect_info::<std::net::SocketAddr>()`; with a \
+                 `Connected` type of your own write `registry().peer_address(|info: &YourType| Some(info.address))`; on a Unix \
+                 socket or on AWS Lambda, behind a proxy that sets `X-Forwarded-For`, write `registry().trusted_hops(1)`; \
+                 any other server inserts a `std::net::SocketAddr` into the extensions of the request"
+            }
+        }
+    }
+}
+
+#[cfg(all(unix, feature = "axum"))]
+fn is_unix(extensions: &Extensions) -> bool {
+    use axum::extract::ConnectInfo;
+    use std::os::unix::net::SocketAddr as Unix;
+
+    #[cfg(feature = "tonic")]
+    if extensions.get::<tonic::transport::server::UdsConnectInfo>().is_some() {
+        return true;
+    }
+    extensions.get::<ConnectInfo<Unix>>().is_some() || extensions.get::<Unix>().is_some()
+}
+
+#[cfg(not(all(unix, feature = "axum")))]
+fn is_unix(_: &Extensions) -> bool {
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn f15_each_server_has_its_line() {
+        let advice = |server: Server| server.advice();
+        assert!(advice(Server::Lambda).contains("registry().trusted_hops(1)"));
+        assert!(advice(Server::Unix).contains("registry().trusted_hops(1)"));
+        assert!(advice(Server::Grpc).contains("feature `tonic`"));
+        for line in ["into_make_service_with_connect_info", "peer_address", "trusted_hops(1)", "SocketAddr"] {
+            assert!(advice(Server::Unknown).contains(line), "{line}");
+        }
+    }
+
+    #[test]
+    #[cfg(all(unix, feature = "axum"))]
+    fn f15_servers_are_told_apart() {
+        use axum::extract::ConnectInfo;
+
+        let mut extensions = Extensions::new();
+        let mut headers = HeaderMap::new();
+        assert_eq!(Server::of(&extensions, &headers), Server::Unknown);
+        headers.insert(CONTENT_TYPE, http::HeaderValue::from_static("application/grpc+proto"));
+        assert_eq!(Server::of(&extensions, &headers), Server::Grpc);
+        let unnamed = std::os::unix::net::SocketAddr::from_pathname("/run/socket").expect("a path");
+        extensions.insert(ConnectInfo(unnamed));
+        assert_eq!(Server::of(&extensions, &headers), Server::Unix);
+    }
+}
