@@ -53,6 +53,77 @@ async fn stacked() {}
 #[throttle(uid = "dry", rate = "1/min", dry_run)]
 async fn dry() {}
 
+mod v1 {
+    #[throttle::throttle(rate = "5/min")]
+    pub(super) async fn search() {}
+
+    #[throttle::throttle(rate = "5/min, 100/hour")]
+    pub(super) async fn only_here() {}
+}
+
+mod v2 {
+    #[throttle::throttle(rate = "5/min")]
+    pub(super) async fn search() {}
+
+    #[throttle::throttle(rate = "5/min")]
+    pub(super) async fn chosen() {}
+}
+
+#[throttle(uid = "chosen", rate = "5/min")]
+async fn with_a_uid() {}
+
+#[throttle(uid = "only_here/min", rate = "5/min")]
+async fn like_a_limit() {}
+
+/// Short where that is unique in the program, and otherwise as long as need be.
+#[tokio::test]
+async fn f17_names_are_unique_within_the_program() {
+    let registry = registry_at(&ManualClock::new()).await;
+    let app = Router::new()
+        .route("/v1", route(v1::search))
+        .route("/v2", route(v2::search))
+        .route("/only", route(v1::only_here))
+        .route("/chosen", route(v2::chosen))
+        .route("/uid", route(with_a_uid))
+        .route("/like", route(like_a_limit));
+    let app = service(app, &registry);
+    for (path, wanted) in [
+        ("/v1", r#""v1::search";r=4;t=60"#),
+        ("/v2", r#""v2::search";r=4;t=60"#),
+        ("/only", r#""only_here/min";r=4;t=60, "only_here/hour";r=99;t=3600"#),
+        ("/chosen", r#""v2::chosen";r=4;t=60"#),
+        ("/uid", r#""chosen";r=4;t=60"#),
+        ("/like", r#""only_here%2Fmin";r=4;t=60"#),
+    ] {
+        assert_eq!(header(&get(&app, path).await, "ratelimit").as_deref(), Some(wanted), "{path}");
+    }
+    let mut names: Vec<_> = throttle::sites().into_iter().map(throttle::Site::name).collect();
+    let all = names.len();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), all);
+}
+
+/// What is made later takes no name of an attribute, whether or not that was used before.
+#[tokio::test]
+async fn f17_layers_and_dynamic_throttles_take_no_name_of_another() {
+    let registry = registry_at(&ManualClock::new()).await;
+    for (uid, wanted) in [("plenty", "plenty"), ("only_here", "only_here#2"), ("v1::search", "v1::search#2")]
+    {
+        registry.create(uid, Settings::new().rate("5/min")).expect("a throttle");
+        let app = Router::new().route("/", route(async || ())).layer(ThrottleLayer::new([uid]));
+        let app = service(app, &registry);
+        let wanted = format!("\"{wanted}\";r=4;t=60");
+        assert_eq!(header(&get(&app, "/").await, "ratelimit"), Some(wanted));
+    }
+    let layer = ThrottleLayer::new([("search", Settings::new().rate("5/min"))]);
+    let app = service(Router::new().route("/", route(v1::search)).layer(layer), &registry);
+    let response = get(&app, "/").await;
+    let mut lines = response.headers().get_all("ratelimit").iter().map(|line| line.to_str().expect("text"));
+    assert_eq!(lines.next(), Some(r#""v1::search";r=4;t=60"#));
+    assert_eq!(lines.next(), Some(r#""search";r=4;t=60"#));
+}
+
 async fn free() -> Rate {
     Rate::UNLIMITED
 }
@@ -116,7 +187,7 @@ async fn b108_draft_11_to_the_byte() {
 #[tokio::test]
 async fn several_limits_and_hostile_names() {
     let (app, _) = app().await;
-    let name = r#""a \"quoted\" \\ n?me"#;
+    let name = r#""a \"quoted\" \\ n%C3%A4me"#;
     let [policy, state, _] = fields(&app, "/several").await;
     assert_eq!(policy, Some(format!("{name}/s\";q=10;w=1, {name}/hour\";q=500;w=3600")));
     assert_eq!(state, Some(format!("{name}/s\";r=9;t=1, {name}/hour\";r=499;t=3582")));

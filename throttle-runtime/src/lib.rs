@@ -28,6 +28,7 @@ mod http;
 mod in_flight;
 pub mod key;
 mod log_limit;
+mod names;
 mod network;
 mod notice;
 pub mod outcome;

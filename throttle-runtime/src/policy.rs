@@ -123,6 +123,12 @@ impl Policy {
         self
     }
 
+    /// The same under another name in headers.
+    pub(crate) fn named(self, name: &Arc<str>) -> Self {
+        let advertised = self.rates.map(|rates| advertised(name, &*self.strategy, &rates));
+        Self { name: Arc::clone(name), advertised, ..self }
+    }
+
     /// The same with lists of networks.
     pub(crate) fn listing(self, lists: Option<Lists>) -> Self {
         Self { lists, ..self }

@@ -7,6 +7,7 @@ use std::slice;
 
 use once_cell::sync::OnceCell;
 
+use crate::names;
 use crate::plug::{Ask, role};
 use crate::registry::Registry;
 use crate::settings::Constant;
@@ -164,10 +165,10 @@ impl Site {
         self.uid
     }
 
-    /// The name in header fields: the uid if it was chosen, else the function's name without its path.
+    /// The name in headers, which no other throttle of the program has: the uid if it was chosen, or else the function's name.
+    /// If several functions have that name, it is as much of the path as tells them apart: `v1::search` and `v2::search`.
     pub fn name(&self) -> &'static str {
-        let path = if self.explicit { None } else { self.uid.rsplit("::").next() };
-        path.unwrap_or(self.uid)
+        names::of(self)
     }
 
     /// Whether the uid was chosen.

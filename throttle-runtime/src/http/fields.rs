@@ -193,11 +193,17 @@ fn policy(labels: &[Label], rates: impl Iterator<Item = Rate>) -> Option<HeaderV
 fn label(throttle: &str, period: Option<Rate>) -> Label {
     let mut label = Line::new();
     label.push(b'"');
-    for character in throttle.chars() {
+    // A name such as `search/min` must not be that of a limit of `search`.
+    let period_at = throttle.rfind('/').filter(|at| ["1", &throttle[*at..]].concat().parse::<Rate>().is_ok());
+    for (at, character) in throttle.char_indices() {
+        if period_at == Some(at) {
+            encode(&mut label, character);
+            continue;
+        }
         match character {
             '"' | '\\' => label.extend([b'\\', character as u8]),
-            ' '..='~' => label.push(character as u8),
-            _ => label.push(b'?'),
+            ' '..='~' if character != '%' => label.push(character as u8),
+            other => encode(&mut label, other),
         }
     }
     if let Some(rate) = period {
@@ -206,6 +212,13 @@ fn label(throttle: &str, period: Option<Rate>) -> Label {
     }
     label.push(b'"');
     label.into_vec().into()
+}
+
+/// The bytes of a character in percent-encoding, so that different names stay different.
+fn encode(label: &mut Line, character: char) {
+    for byte in character.encode_utf8(&mut [0; 4]).bytes() {
+        label.extend_from_slice(format!("%{byte:02X}").as_bytes());
+    }
 }
 
 fn separate(line: &mut Line, separator: &[u8]) {

@@ -31,6 +31,7 @@ use crate::backend::Memory;
 use crate::error_chain::chain;
 use crate::http::client::Clients;
 use crate::http::notices::Notices;
+use crate::names::Names;
 #[cfg(feature = "axum")]
 use crate::plug::{Ask, role};
 use crate::rule::{Added, Rules};
@@ -54,6 +55,8 @@ pub struct Registry(Arc<Inner>);
 struct Inner {
     common: Arc<Common>,
     throttles: RwLock<BTreeMap<Arc<str>, Throttle>>,
+    /// Their names in headers.
+    names: Names,
     /// The backends that are still to be closed.
     open: tokio::sync::Mutex<Vec<Member>>,
 }
@@ -101,7 +104,12 @@ pub(crate) struct Common {
 impl Registry {
     fn new(common: Common) -> Self {
         let open = tokio::sync::Mutex::new(common.declared.distinct_backends());
-        Self(Arc::new(Inner { common: Arc::new(common), throttles: RwLock::default(), open }))
+        Self(Arc::new(Inner {
+            common: Arc::new(common),
+            throttles: RwLock::default(),
+            names: Names::default(),
+            open,
+        }))
     }
 
     /// The `handler` of the defaults.
@@ -144,7 +152,7 @@ impl Registry {
                 place(site)
             )));
         }
-        let said = Said::here(uid, settings, Location::caller());
+        let mut said = Said::here(uid, settings, Location::caller());
         let policy = self.0.common.settle(&said, Settings::NONE).map_err(ConfigError::new)?;
         let mut throttles = self.0.throttles.write().unwrap_or_else(PoisonError::into_inner);
         if throttles.contains_key(uid) {
@@ -156,6 +164,8 @@ impl Registry {
                  remove those that are no longer used with `Registry::remove`"
             )));
         }
+        said.name = self.0.names.claim(&said.uid, uid, uid);
+        let policy = policy.named(&said.name);
         let throttle = Throttle::new(Arc::clone(&said.uid), said, policy, Arc::clone(&self.0.common));
         throttles.insert(Arc::from(uid), throttle.clone());
         Ok(throttle)
@@ -183,6 +193,9 @@ impl Registry {
         let mut throttles = self.0.throttles.write().unwrap_or_else(PoisonError::into_inner);
         let is_created = throttles.get(uid).is_some_and(Throttle::is_created);
         let removed = if is_created { throttles.remove(uid) } else { None };
+        if let Some(removed) = &removed {
+            self.0.names.release(&removed.policy().name);
+        }
         // What it holds is dropped without the lock.
         drop(throttles);
         if removed.is_some() {
@@ -378,7 +391,12 @@ impl Registry {
             );
             return Err(ConfigError::one(at(taken)));
         };
-        let make = || Throttle::new(Arc::clone(&uid), said, policy, Arc::clone(common));
+        let make = || {
+            let name = self.0.names.claim(&uid, &said.name, site.uid());
+            let (policy, mut said) = (policy.named(&name), said);
+            said.name = name;
+            Throttle::new(Arc::clone(&uid), said, policy, Arc::clone(common))
+        };
         Ok(throttles.entry(Arc::clone(&uid)).or_insert_with(make).clone())
     }
 }

@@ -1,0 +1,106 @@
+//! The names of throttles in headers: unique within the program, and as short as that allows.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use once_cell::sync::Lazy;
+
+use crate::Site;
+
+/// The names of all attributes: the function's name, or as much of its path as no other attribute ends with.
+static LINKED: Lazy<Linked> = Lazy::new(Linked::collect);
+
+/// What tells attributes apart: uid, declaration and line.
+type Place = (&'static str, u64, u32);
+
+#[derive(Default)]
+struct Linked {
+    names: HashMap<Place, String>,
+    owners: HashMap<String, &'static str>,
+}
+
+impl Linked {
+    fn collect() -> Self {
+        let sites = crate::sites();
+        let (named, paths): (Vec<&Site>, Vec<&Site>) = sites.into_iter().partition(|site| site.is_named());
+        let chosen: HashSet<&str> = named.iter().map(|site| site.uid()).collect();
+        let mut ends: HashMap<&str, usize> = HashMap::new();
+        for end in paths.iter().flat_map(|site| ends_of(site.uid())) {
+            *ends.entry(end).or_default() += 1;
+        }
+        let mut linked = Self::default();
+        for site in named {
+            linked.add(site, site.uid().to_owned());
+        }
+        for site in paths {
+            let unique = ends_of(site.uid()).find(|end| ends[end] == 1 && !chosen.contains(end));
+            let line = site.location().line();
+            let by_line = || format!("{}:{line}", last(site.uid()));
+            let by_function = || format!("{}:{line}:{:x}", site.uid(), site.declaration());
+            let is_free = |name: &String| !linked.owners.contains_key(name);
+            let name = unique.map(ToOwned::to_owned).or_else(|| Some(by_line()).filter(is_free));
+            linked.add(site, name.unwrap_or_else(by_function));
+        }
+        linked
+    }
+
+    fn add(&mut self, site: &Site, name: String) {
+        self.owners.insert(name.clone(), site.uid());
+        self.names.insert(place(site), name);
+    }
+}
+
+/// The ends of a path, the shortest first.
+fn ends_of(path: &'static str) -> impl Iterator<Item = &'static str> {
+    let starts = path.rmatch_indices("::").map(|(at, _)| at + 2);
+    starts.chain([0]).map(|start| &path[start..])
+}
+
+fn last(path: &'static str) -> &'static str {
+    path.rsplit("::").next().unwrap_or(path)
+}
+
+fn place(site: &Site) -> Place {
+    (site.uid(), site.declaration(), site.location().line())
+}
+
+/// The name of an attribute.
+pub(crate) fn of(site: &Site) -> &'static str {
+    let linked = LINKED.names.get(&place(site)).map(String::as_str);
+    linked.unwrap_or_else(|| if site.is_named() { site.uid() } else { last(site.uid()) })
+}
+
+/// The names of the throttles of one registry.
+#[derive(Default)]
+pub(crate) struct Names(Mutex<HashMap<Arc<str>, Arc<str>>>);
+
+impl Names {
+    /// A name that no other throttle has: the wanted one, or the uid with a number. `declared` is the uid as it is declared.
+    pub(crate) fn claim(&self, uid: &Arc<str>, wanted: &str, declared: &str) -> Arc<str> {
+        let mut owners = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_free = |name: &str| {
+            let by_attribute = LINKED.owners.get(name).is_none_or(|owner| *owner == declared);
+            by_attribute && owners.get(name).is_none_or(|owner| owner == uid)
+        };
+        let mut name: Arc<str> = Arc::from(wanted);
+        let mut number = 1_u64;
+        while !is_free(&name) {
+            name = if number == 1 { Arc::clone(uid) } else { format!("{uid}#{number}").into() };
+            number += 1;
+        }
+        owners.insert(Arc::clone(&name), Arc::clone(uid));
+        name
+    }
+
+    /// The throttle of that name is gone.
+    pub(crate) fn release(&self, name: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+    }
+}
+
+impl fmt::Debug for Names {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Names")
+    }
+}
