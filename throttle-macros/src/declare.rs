@@ -125,8 +125,16 @@ fn expand(declared: &Declared, args: &Args, place: &str) -> Result<TokenStream> 
     let env = quote!(#private::Web<()>);
     let path = quote!(::core::concat!(::core::module_path!(), "::", #name));
     let id = id(place, &name);
-    let site = Place { kind: Kind::Handler, private: &private, env: &env, path: &path, id, arguments: None, client: None }
-        .site(args)?;
+    let site = Place {
+        kind: Kind::Handler,
+        private: &private,
+        env: &env,
+        path: &path,
+        id,
+        arguments: None,
+        client: None,
+    }
+    .site(args)?;
     if site.key.is_some() {
         let message =
             "a template is made of a function's arguments, and a static has none: its key is given to `hit`";

@@ -92,7 +92,8 @@ fn expand(kind: Kind, func: &mut Func, all: &[Args], here: &Here) -> Result<Toke
         // Attributes without a `uid` on one function are told apart by their order.
         let name = if index == 0 { name.clone() } else { format!("{name}#{}", index + 1) };
         let path = quote!(::core::concat!(::core::module_path!(), "::", #name));
-        Place { kind, private: &private, env: &env, path: &path, id, arguments: names.as_deref(), client }.site(args)
+        Place { kind, private: &private, env: &env, path: &path, id, arguments: names.as_deref(), client }
+            .site(args)
     });
     let sites = collect(sites)?;
     let guard = guard(&private, &sites);

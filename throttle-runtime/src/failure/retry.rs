@@ -108,7 +108,7 @@ mod tests {
             for delay in [0, 1, 999, 1_000_000, 59_999_999_999, 60_000_000_000, 61_000_000_000] {
                 for max in 0..80 {
                     let retry = Retry { multiplier, delay: Duration::from_nanos(delay), ..Retry::new(max) };
-                    let all = (0..max).map(|retry_number| retry.longest(retry_number)).sum();
+                    let all: Duration = (0..max).map(|retry_number| retry.longest(retry_number)).sum();
                     assert_eq!(retry.waits(), all, "{retry:?}");
                 }
             }
