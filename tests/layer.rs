@@ -1,6 +1,8 @@
 //! Limits around services: behaviours 20, 104, 108, 109 and 110, and 102 and 103 on a layer.
 
 mod common;
+#[path = "layer/once.rs"]
+mod once;
 
 use std::convert::Infallible;
 use std::sync::Arc;

@@ -86,3 +86,22 @@ async fn one_budget_covers_requests_handshakes_and_messages() {
     let counts = registry.get("budget").expect("one throttle").counts();
     assert_eq!((counts.allowed, counts.denied), (5, 3));
 }
+
+#[cfg(feature = "tower")]
+#[tokio::test]
+async fn f16_a_message_is_charged_also_if_a_layer_has_charged_its_handshake() {
+    let app = Router::new().route("/page", get(page)).route("/", any(chat));
+    let registry = registry_at(&ManualClock::new()).await;
+    let own = app.clone();
+    let address = serve(own, &registry).await;
+    assert_eq!(status(address, "ann").await, "200");
+    let behind = serve(app.layer(throttle::ThrottleLayer::new(["budget"])), &registry).await;
+    // One for the handshake, and one for each message.
+    let mut client = Client::try_open(behind, "/", &[("x-user", "ann")]).await.expect("it is admitted");
+    for _ in 0..2 {
+        client.say("hello").await;
+        assert_eq!(client.hear().await, Heard::Text("hello".into()));
+    }
+    client.say("hello").await;
+    assert!(matches!(client.hear().await, Heard::Text(text) if text.contains("rate_limit")));
+}

@@ -30,6 +30,7 @@ pub(crate) struct Args {
     pub(crate) bypass: Option<Expr>,
     pub(crate) headers: Option<Expr>,
     pub(crate) dry_run: Option<LitBool>,
+    pub(crate) once_per_request: Option<LitBool>,
     pub(crate) charge_when: Option<Expr>,
     pub(crate) degrade: Option<LitBool>,
     /// What a refused call of a function becomes.
@@ -110,6 +111,7 @@ arguments! {
     "bypass" => bypass,
     "headers" => headers,
     "dry_run" => dry_run,
+    "once_per_request" => once_per_request,
     "charge_when" => charge_when,
     "degrade" => degrade,
     "error" => error,

@@ -125,11 +125,14 @@ fn message(func: &Func, all: &[Args]) -> Result<()> {
 /// An argument that makes no sense here, and why.
 type Misplaced = (Span, &'static str, &'static str);
 
-/// What makes sense on responses only.
+/// What makes sense on requests with responses only.
 fn of_responses(args: &Args) -> Option<Misplaced> {
+    let once = args.once_per_request.as_ref();
+    let once = once.map(|value| (value.span(), "once_per_request", "each use is counted"));
     let args = [(&args.headers, "headers"), (&args.charge_when, "charge_when")];
     args.into_iter()
         .find_map(|(value, name)| value.as_ref().map(|value| (value.span(), name, "there is no response")))
+        .or(once)
 }
 
 fn misplaced(span: Span, name: &str, why: &str) -> Result<()> {

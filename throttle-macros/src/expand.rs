@@ -154,6 +154,7 @@ fn handler(
         None => quote!(#private::Without),
     };
     let carry = if func.takes_decision() { quote!(#private::Telling<#carry>) } else { carry };
+    let carry = if func.passes_request() { quote!(#private::Passing<#carry>) } else { carry };
     let hidden = quote_spanned!(Span::mixed_site()=> __throttle);
     let returned = returned(&func.sig.output);
     let convert = quote_spanned!(returned.span()=> <#returned as #private::IntoResponse>::into_response);

@@ -114,6 +114,15 @@ impl Func {
         })
     }
 
+    /// Whether the function may pass its request on, by the names of its arguments' types: a middleware takes `Next`, and a
+    /// handler that calls another service takes the `Request` or its `Parts`.
+    pub(crate) fn passes_request(&self) -> bool {
+        self.sig.inputs.iter().any(|input| match input {
+            FnArg::Typed(input) => ["Next", "Request", "Parts"].iter().any(|name| is_named(&input.ty, name)),
+            FnArg::Receiver(_) => false,
+        })
+    }
+
     /// Whether an argument has a binding of that name.
     pub(crate) fn binds(&self, name: &str) -> bool {
         self.sig.inputs.iter().any(|input| match input {
@@ -211,6 +220,11 @@ fn referent(ty: &Type) -> &Type {
         Type::Reference(reference) => &reference.elem,
         other => other,
     }
+}
+
+/// Whether that is the type's name, whatever path leads to it.
+fn is_named(ty: &Type, name: &str) -> bool {
+    matches!(ty, Type::Path(path) if path.path.segments.last().is_some_and(|segment| segment.ident == name))
 }
 
 /// `T` of `Name<T>`, whatever path leads to `Name`.

@@ -207,7 +207,7 @@ fn is_refused(kind: Kind, name: &str) -> bool {
         "allow" | "deny" => "\"10.0.0.0/8\"",
         "only" | "bypass" => "\"/api\"",
         "concurrent" | "cost" => "1",
-        "dry_run" | "degrade" => "true",
+        "dry_run" | "degrade" | "once_per_request" => "true",
         "crate" => "::throttle",
         "key" => "global",
         "headers" => "\"off\"",

@@ -75,6 +75,7 @@ impl Place<'_> {
             args.bypass.as_ref().map(|rules| self.rules("bypass", rules)).transpose()?,
             args.headers.as_ref().map(|headers| self.headers(headers)).transpose()?,
             args.dry_run.as_ref().map(|on| quote!(dry_run: #on)),
+            args.once_per_request.as_ref().map(|on| quote!(once_per_request: #on)),
             args.charge_when.as_ref().map(|outcome| self.charge_when(outcome)).transpose()?,
             args.degrade.as_ref().map(|on| quote!(degrade: #on)),
         ];

@@ -54,6 +54,8 @@ pub(crate) struct Policy {
     /// What header fields say of its limits, where they are the same for every request.
     pub(crate) advertised: Option<Advertised>,
     pub(crate) dry_run: bool,
+    /// Whether a request that reaches the throttle again is not charged again.
+    pub(crate) once_per_request: bool,
     /// Which responses are charged; all, if nothing is said.
     #[cfg_attr(
         not(any(feature = "axum", feature = "tower")),
@@ -184,6 +186,7 @@ impl Policy {
             headers: settings.headers?,
             name: Arc::from(name),
             dry_run: settings.dry_run?,
+            once_per_request: settings.once_per_request?,
             charge_when: settings.charge_when.clone(),
             degrade: settings.degrade?,
             deadline,

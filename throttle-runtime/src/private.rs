@@ -6,7 +6,7 @@ pub use inventory;
 #[cfg(feature = "ws")]
 pub use crate::axum::ws;
 #[cfg(feature = "axum")]
-pub use crate::axum::{Handles, OnlyAxumCallsThrottledHandlers, Telling, With, Without};
+pub use crate::axum::{Handles, OnlyAxumCallsThrottledHandlers, Passing, Telling, With, Without};
 #[cfg(feature = "axum")]
 pub use axum::response::{IntoResponse, Response};
 

@@ -109,6 +109,7 @@ settings! {
         bypass: &'static [&'static dyn Ask<role::rule>] => Asked,
         headers: Headers => Headers,
         dry_run: bool => bool,
+        once_per_request: bool => bool,
         charge_when: &'static dyn Judge => Shared<dyn Judge>,
         degrade: bool => bool,
         deadline: Duration => Duration,
@@ -133,6 +134,7 @@ impl Settings {
         )))),
         headers: Some(Headers::DRAFT_11),
         dry_run: Some(false),
+        once_per_request: Some(true),
         degrade: Some(false),
         deadline: Some(Duration::from_millis(100)),
         lease: Some(Duration::from_secs(60)),
@@ -336,6 +338,24 @@ impl Settings {
     /// Whether decisions are made and counted, but not enforced.
     pub const fn dry_run(mut self, on: bool) -> Self {
         self.dry_run = Some(on);
+        self
+    }
+
+    /// Whether a request that reaches the throttle several times is charged once; `true` by default. It reaches the throttle
+    /// several times if a layer and a handler have it, a middleware and a handler, or two layers.
+    ///
+    /// The first decision counts: a second one for the same key charges nothing, takes no slot of `concurrent`, and adds
+    /// no headers. If the second use has a higher cost, the difference is charged. Another key is charged in any case. Calls
+    /// from code and messages of WebSockets are uses of their own.
+    ///
+    /// ```
+    /// use throttle::Settings;
+    ///
+    /// // Each attempt of a retry layer counts, also below a layer with this throttle.
+    /// let attempts = Settings::new().rate("100/min").once_per_request(false);
+    /// ```
+    pub const fn once_per_request(mut self, on: bool) -> Self {
+        self.once_per_request = Some(on);
         self
     }
 

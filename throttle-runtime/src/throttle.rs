@@ -8,7 +8,7 @@ mod update;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 
 pub(crate) use self::decide::no_request;
 use crate::asked::Asked;
@@ -28,11 +28,18 @@ use crate::{BackendError, Breaker, Decision, Hit, Settings, Site};
 #[derive(Clone)]
 pub struct Throttle(Arc<Inner>);
 
+/// It is switched off.
+const OFF: u8 = 1;
+
+/// Its decisions are left with requests that are passed on.
+#[cfg(any(feature = "axum", feature = "tower"))]
+const MARKED: u8 = 2;
+
 struct Inner {
     uid: Arc<str>,
     scope: Arc<str>,
     versions: Versions,
-    enabled: AtomicBool,
+    flags: AtomicU8,
     added: Added,
     counters: Counters,
     common: Arc<Common>,
@@ -46,7 +53,7 @@ impl Throttle {
             versions: Versions::new(policy.in_scope(&scope, [])),
             scope,
             uid,
-            enabled: AtomicBool::new(true),
+            flags: AtomicU8::new(0),
             added: Added::default(),
             counters: Counters::new(),
             common,
@@ -90,7 +97,7 @@ impl Throttle {
 
     /// Whether it limits anybody: neither it nor its whole registry is switched off.
     pub fn is_enabled(&self) -> bool {
-        self.0.enabled.load(Ordering::Relaxed) && self.0.common.switches.force() != Force::Off
+        self.is_on() && self.0.common.switches.force() != Force::Off
     }
 
     /// Decides one use and charges it if it fits.
@@ -185,13 +192,40 @@ impl Throttle {
     /// Whether nobody has switched anything, so that decisions go as far as the policy says.
     #[inline]
     pub(crate) fn is_in_force(&self) -> bool {
-        self.0.enabled.load(Ordering::Relaxed) && self.0.common.switches.force() == Force::Full
+        self.is_on() && self.0.common.switches.force() == Force::Full
+    }
+
+    /// The same for a throttle that no layer and no middleware has [marked](Self::mark) a request with.
+    #[cfg(any(feature = "axum", feature = "tower"))]
+    #[inline]
+    pub(crate) fn is_in_force_and_unmarked(&self) -> bool {
+        self.0.flags.load(Ordering::Relaxed) == 0 && self.0.common.switches.force() == Force::Full
+    }
+
+    /// Whether requests may come that it has decided about.
+    #[cfg(any(feature = "axum", feature = "tower"))]
+    pub(crate) fn is_marked(&self) -> bool {
+        self.0.flags.load(Ordering::Relaxed) & MARKED != 0
+    }
+
+    /// Has decisions look from now on for what this throttle has decided about the request before. The first request that
+    /// it is left with is told so by whoever passes it on.
+    #[cfg(any(feature = "axum", feature = "tower"))]
+    pub(crate) fn mark(&self) {
+        if !self.is_marked() {
+            self.0.flags.fetch_or(MARKED, Ordering::Relaxed);
+        }
+    }
+
+    #[inline]
+    fn is_on(&self) -> bool {
+        self.0.flags.load(Ordering::Relaxed) & OFF == 0
     }
 
     /// How far decisions by that policy go: to be read once for each decision.
     pub(crate) fn force(&self, policy: &Policy) -> Force {
         match self.0.common.switches.force() {
-            _ if !self.0.enabled.load(Ordering::Relaxed) => Force::Off,
+            _ if !self.is_on() => Force::Off,
             Force::Full if policy.dry_run => Force::Dry,
             force => force,
         }
@@ -245,7 +279,11 @@ impl Throttle {
     }
 
     pub(crate) fn switch(&self, on: bool) {
-        self.0.enabled.store(on, Ordering::Relaxed);
+        if on {
+            self.0.flags.fetch_and(!OFF, Ordering::Relaxed);
+        } else {
+            self.0.flags.fetch_or(OFF, Ordering::Relaxed);
+        }
     }
 
     /// Whether this throttle is the site's: made for it, for a copy of it, or for one that chose the same uid

@@ -1,10 +1,11 @@
 //! Decisions that need neither a function nor time.
 
+use super::reached::Reached;
 use crate::backend::Mode;
 use crate::counters::Event;
 use crate::plug::Head;
 use crate::versions::InForce;
-use crate::{Hit, Identity, Quota, Throttle, rule};
+use crate::{Hit, Identity, Key, Quota, Throttle, rule};
 
 /// What is known about a request without asking a function or waiting.
 pub(crate) enum AtOnce<'t> {
@@ -16,12 +17,22 @@ pub(crate) enum AtOnce<'t> {
 
 /// The decision of the only throttle of a function, if it needs neither a function nor time; see
 /// [`Short`](crate::backend::Short).
-pub(crate) fn at_once<'t>(throttle: &'t Throttle, head: &Head<'_>) -> Option<AtOnce<'t>> {
+///
+/// `keep` receives the key that the request was counted under.
+pub(crate) fn at_once<'t>(
+    throttle: &'t Throttle,
+    head: &Head<'_>,
+    keep: impl FnOnce(Key),
+) -> Option<AtOnce<'t>> {
     let policy = throttle.policy();
     // Only a throttle that goes this way has its rules and its key read here, and only one that limits.
     let asks = policy.exempt.is_some() || policy.lists.is_some() || policy.charge_when.is_some();
     let goes = policy.short.is_some() && !asks && policy.units.is_some_and(|units| units > 0);
-    if !(goes && throttle.is_in_force()) {
+    // One that has decided about the request before does not decide here.
+    let decides = throttle.is_in_force_and_unmarked()
+        || throttle.is_in_force()
+            && !(policy.once_per_request && Reached::has(&head.parts.extensions, throttle));
+    if !(goes && decides) {
         return None;
     }
     if !rule::read(throttle.rules(&policy), head)? {
@@ -37,5 +48,6 @@ pub(crate) fn at_once<'t>(throttle: &'t Throttle, head: &Head<'_>) -> Option<AtO
         head.common.notices.of_undeclared_proxy(head.parts, &head.common.clients);
         tracing::debug!(target: "throttle", uid = throttle.uid(), retry_after = ?quota.retry_after(), "throttled");
     }
+    keep(key);
     Some(AtOnce::Decided(policy, quota))
 }

@@ -17,9 +17,19 @@ pub(crate) enum Told {
         expect(dead_code, reason = "no handlers without requests")
     )]
     Handler(Vec<(Arc<str>, Decision)>),
-    /// The handler, which also takes the decision that admits its request; and why the first other throttle did not apply.
+    /// The handler, which also takes the decision that admits its request; and what is known of the other throttles.
     #[cfg_attr(not(feature = "axum"), expect(dead_code, reason = "only attributes know the arguments"))]
-    Admitted(Vec<(Arc<str>, Decision)>, Option<Source>),
+    Admitted(Vec<(Arc<str>, Decision)>, Others),
+}
+
+/// What is known of throttles that do not degrade, and that do not decide here.
+#[derive(Default)]
+pub(crate) struct Others {
+    /// Why the first one did not apply.
+    passed: Option<Source>,
+    /// What some have decided about the request before.
+    #[cfg(any(feature = "axum", feature = "tower"))]
+    earlier: Vec<Decision>,
 }
 
 impl Told {
@@ -32,7 +42,7 @@ impl Told {
     /// The same for a handler that takes the decision that admits its request.
     #[cfg(feature = "axum")]
     pub(crate) const fn admitted() -> Self {
-        Self::Admitted(Vec::new(), None)
+        Self::Admitted(Vec::new(), Others { passed: None, earlier: Vec::new() })
     }
 
     /// Whether a denial by that policy lets the request go on.
@@ -46,8 +56,18 @@ impl Told {
             (Self::Handler(passed) | Self::Admitted(passed, _), Some(uid)) => {
                 passed.push((uid, Decision::passed(source)));
             }
-            (Self::Admitted(_, why), None) => *why = why.or(Some(source)),
+            (Self::Admitted(_, others), None) => others.passed = others.passed.or(Some(source)),
             _ => {}
+        }
+    }
+
+    /// A throttle has decided about the request before. What those decide that degrade is with the request.
+    #[cfg(any(feature = "axum", feature = "tower"))]
+    pub(super) fn of_earlier(&mut self, policy: &Policy, decision: Decision) {
+        if let Self::Admitted(_, others) = self
+            && !policy.degrade
+        {
+            others.earlier.push(decision);
         }
     }
 }
@@ -70,11 +90,11 @@ impl Admission<'_> {
         }
         crate::Decisions::add(request, told);
         #[cfg(feature = "axum")]
-        if let Told::Admitted(_, why) = self.told {
+        if let Told::Admitted(_, Others { passed, earlier }) = &self.told {
             let others = self.decided().filter(|(ticket, _)| !ticket.policy.degrade);
-            let decisions = others.map(|(_, decided)| &decided.decision);
+            let decisions = others.map(|(_, decided)| &decided.decision).chain(earlier);
             let strictest = crate::Decisions::strictest_of(decisions).cloned();
-            if let Some(decision) = strictest.or_else(|| why.map(Decision::passed)) {
+            if let Some(decision) = strictest.or_else(|| passed.map(Decision::passed)) {
                 request.insert(crate::decision::Admitted(decision));
             }
         }

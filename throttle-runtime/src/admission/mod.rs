@@ -15,6 +15,8 @@ mod part;
 mod places;
 mod plain;
 mod probe;
+#[cfg(any(feature = "axum", feature = "tower"))]
+mod reached;
 mod react;
 mod rejection;
 mod reset;
@@ -38,6 +40,12 @@ pub(crate) use known_keys::KnownKeys;
 #[cfg(feature = "ws")]
 pub(crate) use one::hit;
 pub(crate) use plain::Plain;
+#[cfg(feature = "axum")]
+pub(crate) use reached::Pending;
+#[cfg(any(feature = "axum", feature = "tower"))]
+pub(crate) use reached::Reach;
+#[cfg(any(feature = "axum", feature = "tower"))]
+pub(crate) use reached::Reached;
 pub(crate) use rejection::Rejection;
 pub(crate) use reset::reset;
 #[cfg(any(feature = "axum", feature = "tower"))]
@@ -127,11 +135,37 @@ impl<'a, 'k> Drawn<'a, 'k> {
         let policy = throttle.policy().into_owned();
         let degrades = policy.degrade.then(|| Arc::clone(throttle.uid_shared()));
         match Ticket::draw((throttle, policy), given, self.known, head).await {
-            Ok(Ok(ticket)) => self.tickets.push(ticket),
+            Ok(Ok(ticket)) => self.take(ticket, head),
             Ok(Err(source)) => self.told.of_passed(degrades, source),
             Err(stop) => return Err(Rejection::Stopped(stop)),
         }
         Ok(())
+    }
+
+    /// Takes a ticket, unless its throttle decides about the request already: a request is charged once, at the highest
+    /// of its costs.
+    fn take(&mut self, mut ticket: Ticket<'a>, head: &Head<'_>) {
+        if !ticket.policy.once_per_request {
+            self.tickets.push(ticket);
+            return;
+        }
+        let same = |known: &&mut Ticket<'_>| known.throttle.is(&ticket.throttle) && known.key == ticket.key;
+        if let Some(known) = self.tickets.iter_mut().find(same) {
+            known.cost = known.cost.max(ticket.cost);
+            return;
+        }
+        #[cfg(any(feature = "axum", feature = "tower"))]
+        if ticket.throttle.is_marked()
+            && let Some(reach) = Reached::find(&head.parts.extensions, &ticket)
+        {
+            if ticket.cost <= reach.cost {
+                self.told.of_earlier(&ticket.policy, reach.decision);
+                return;
+            }
+            ticket.cost -= reach.cost;
+            ticket.charged_before = Some(reach.cost);
+        }
+        self.tickets.push(ticket);
     }
 
     /// Decides the request.

@@ -30,6 +30,9 @@ impl Admission<'_> {
         for index in 0..self.tickets.len() {
             let ticket = &self.tickets[index];
             let Some(concurrency) = ticket.policy.concurrency else { continue };
+            if ticket.charged_before.is_some() {
+                continue;
+            }
             let answer = take(ticket, concurrency, head).await;
             let passes = answer
                 .as_ref()

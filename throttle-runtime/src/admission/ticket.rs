@@ -59,7 +59,10 @@ pub(crate) struct Ticket<'a> {
     pub(crate) dry: bool,
     pub(crate) key: Key,
     pub(crate) rates: Rates,
+    /// The units that this decision charges.
     pub(crate) cost: u64,
+    /// The units that an earlier decision about the request has charged. It holds the place in flight, too.
+    pub(crate) charged_before: Option<u64>,
     pub(crate) class: Class,
     /// The backend's error, if it failed.
     pub(crate) error: OnceCell<BackendError>,
@@ -72,7 +75,7 @@ impl<'a> Ticket<'a> {
         dry: bool,
         Terms { key, rates, cost, class }: Terms,
     ) -> Self {
-        Self { throttle, policy, dry, key, rates, cost, class, error: OnceCell::new() }
+        Self { throttle, policy, dry, key, rates, cost, charged_before: None, class, error: OnceCell::new() }
     }
 
     /// Asks everything that a decision by this policy depends on, cheapest first; or why the throttle does not apply.

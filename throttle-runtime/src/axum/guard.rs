@@ -11,7 +11,7 @@ use http::request::Parts;
 
 use super::linked::linked;
 use super::permit::Permit;
-use crate::admission::{self, AtOnce, Drawn, KnownKeys, Rejection, Told};
+use crate::admission::{self, Admission, AtOnce, Drawn, KnownKeys, Pending, Rejection, Told};
 use crate::http::answer::too_many;
 use crate::http::fields::Report;
 use crate::plug::Head;
@@ -41,7 +41,14 @@ enum Progress {
     /// A copy of the head, as the rest of it goes to the other extractors, and the state. Its type is erased, so
     /// that the handler's future is `Send` by what is written here and not by what the compiler finds out about
     /// a state that mentions lifetimes.
-    Undecided(Box<(Parts, Box<dyn Any + Send + Sync>)>),
+    Undecided(Box<Undecided>),
+}
+
+struct Undecided {
+    parts: Parts,
+    state: Box<dyn Any + Send + Sync>,
+    /// Where the decision is left if the request is passed on.
+    passes: Option<Pending>,
 }
 
 /// How the state for plug-in functions comes from that of the router.
@@ -51,6 +58,9 @@ pub trait Carry<S> {
 
     /// Whether the handler takes a decision that admitted the request.
     const TELLS: bool = false;
+
+    /// Whether the handler may pass its request on, as a middleware does.
+    const PASSES: bool = false;
 
     /// The state for plug-in functions.
     fn carry(state: &S) -> Self::State;
@@ -87,6 +97,24 @@ impl<S, C: Carry<S>> Carry<S> for Telling<C> {
 
     const TELLS: bool = true;
 
+    const PASSES: bool = C::PASSES;
+
+    fn carry(state: &S) -> C::State {
+        C::carry(state)
+    }
+}
+
+/// The same, for a handler that may pass its request on.
+#[derive(Debug)]
+pub struct Passing<C>(PhantomData<fn() -> C>);
+
+impl<S, C: Carry<S>> Carry<S> for Passing<C> {
+    type State = C::State;
+
+    const TELLS: bool = C::TELLS;
+
+    const PASSES: bool = true;
+
     fn carry(state: &S) -> C::State {
         C::carry(state)
     }
@@ -99,8 +127,8 @@ impl<const SITE: u64, S: Sync, C: Carry<S>, H> FromRequestParts<S>
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
         // What depends on `SITE` is compiled once per handler, so it is no more than this.
-        let progress = if C::TELLS {
-            Progress::telling(linked(SITE), parts, C::carry(state))
+        let progress = if C::TELLS || C::PASSES {
+            Progress::slow(linked(SITE), parts, C::carry(state), Asks { told: C::TELLS, passes: C::PASSES })
         } else {
             Progress::first(linked(SITE), parts, C::carry(state))
         };
@@ -126,7 +154,9 @@ impl<const SITE: u64, C, H> OnlyAxumCallsThrottledHandlers<SITE, C, H> {
         match &self.progress {
             // There is no such key then.
             Progress::Admitted(_) => ClientIp::UNKNOWN,
-            Progress::Undecided(undecided) => Registry::of_request(&undecided.0).client_ip(&undecided.0),
+            Progress::Undecided(undecided) => {
+                Registry::of_request(&undecided.parts).client_ip(&undecided.parts)
+            }
         }
     }
 }
@@ -142,7 +172,7 @@ impl Progress {
         state: T,
     ) -> Soon<'a, Result<Self, Response>> {
         let Some(sites) = sites.filter(|sites| sites.iter().all(Site::is_plain)) else {
-            return Self::slow(sites, parts, state);
+            return Self::slow(sites, parts, state, Asks::default());
         };
         match at_once(sites, parts) {
             Some(Ok(permit)) => Soon::now(Ok(Self::Admitted(permit))),
@@ -155,32 +185,26 @@ impl Progress {
                 let mut head = Head { parts, state: &state, common: registry.common(), is_request: true };
                 Err(rejection.into_response(&mut head).await)
             }),
-            None => Self::later(sites, parts, state, Told::handler()),
+            None => Self::later(sites, parts, state, Asks::default()),
         }
     }
 
-    /// The same for a handler that takes the decision as an argument.
-    fn telling<'a, T: Send + Sync + 'static>(
-        sites: Option<&'static [Site]>,
-        parts: &'a mut Parts,
-        state: T,
-    ) -> Soon<'a, Result<Self, Response>> {
-        match sites.filter(|sites| !sites.iter().any(Site::has_template)) {
-            None => Self::first(None, parts, state),
-            Some(sites) => Self::later(sites, parts, state, Told::admitted()),
-        }
-    }
-
-    /// For sites that are not known, have a key that is made of the handler's arguments, or a cost of their own.
+    /// For sites that are not known, have a key that is made of the handler's arguments, or a cost of their own, and for
+    /// handlers that ask for more than a decision.
     #[cold]
     fn slow<'a, T: Send + Sync + 'static>(
         sites: Option<&'static [Site]>,
         parts: &'a mut Parts,
         state: T,
+        asks: Asks,
     ) -> Soon<'a, Result<Self, Response>> {
         match sites.filter(|sites| !sites.iter().any(Site::has_template)) {
-            Some(sites) => Self::later(sites, parts, state, Told::handler()),
-            None => Soon::now(Ok(Self::Undecided(Box::new((parts.clone(), Box::new(state)))))),
+            Some(sites) => Self::later(sites, parts, state, asks),
+            None => {
+                let passes = asks.passes.then(|| Pending::leave(&mut parts.extensions));
+                let (parts, state) = (parts.clone(), Box::new(state));
+                Soon::now(Ok(Self::Undecided(Box::new(Undecided { parts, state, passes }))))
+            }
         }
     }
 
@@ -189,10 +213,15 @@ impl Progress {
         sites: &'static [Site],
         parts: &'a mut Parts,
         state: T,
-        told: Told,
+        asks: Asks,
     ) -> Soon<'a, Result<Self, Response>> {
         Soon::later(async move {
-            decide(sites, std::iter::repeat(None), parts, &state, told).await.map(Self::Admitted)
+            let told = if asks.told { Told::admitted() } else { Told::handler() };
+            let admission = decide(sites, std::iter::repeat(None), parts, &state, told).await?;
+            if asks.passes {
+                admission.mark(&mut parts.extensions);
+            }
+            Ok(Self::Admitted(Permit::by_several(admission, &Registry::of_request(parts))))
         })
     }
 
@@ -205,12 +234,25 @@ impl Progress {
         match self {
             Self::Admitted(permit) => Soon::now(Ok(permit)),
             Self::Undecided(undecided) => Soon::later(async move {
-                let (mut parts, state) = *undecided;
+                let Undecided { mut parts, state, passes } = *undecided;
                 // The handler has its arguments by now.
-                decide(sites, keys, &mut parts, &*state, Told::Nobody).await
+                let admission = decide(sites, keys, &mut parts, &*state, Told::Nobody).await?;
+                if let Some(passes) = passes {
+                    admission.fill(&passes);
+                }
+                Ok(Permit::by_several(admission, &Registry::of_request(&parts)))
             }),
         }
     }
+}
+
+/// What a handler asks for beside the decision.
+#[derive(Default, Clone, Copy)]
+struct Asks {
+    /// It takes the decision as an argument.
+    told: bool,
+    /// It may pass the request on.
+    passes: bool,
 }
 
 /// A denial by the only throttle of a handler.
@@ -230,7 +272,7 @@ fn at_once(sites: &'static [Site], parts: &mut Parts) -> Option<Result<Permit, D
     let registry = Registry::in_charge();
     let Ok(Cow::Borrowed(throttle)) = site.throttle(&registry) else { return None };
     let head = Head { parts, state: &(), common: registry.common(), is_request: true };
-    Some(match admission::at_once(throttle, &head)? {
+    Some(match admission::at_once(throttle, &head, drop)? {
         AtOnce::Excluded => Ok(Permit::by_nobody()),
         AtOnce::Decided(policy, quota) if quota.fits() => Ok(Permit::by_one(policy, quota)),
         AtOnce::Decided(policy, quota) => Err(Denied { throttle, policy, quota }),
@@ -244,7 +286,7 @@ fn decide<'a>(
     parts: &'a mut Parts,
     state: &'a (dyn Any + Send + Sync),
     told: Told,
-) -> impl Future<Output = Result<Permit, Response>> + Send + 'a {
+) -> impl Future<Output = Result<Admission<'static>, Response>> + Send + 'a {
     async move {
         let registry = Registry::of_request(parts);
         let mut head = Head { parts, state, common: registry.common(), is_request: true };
@@ -252,7 +294,7 @@ fn decide<'a>(
         match admission::admit(sites, keys, Drawn::new(&mut known, told), &mut head, &registry).await {
             Ok(mut admission) => {
                 admission.tell(&mut head.parts.extensions);
-                Ok(Permit::by_several(admission, &registry))
+                Ok(admission)
             }
             Err(rejection) => Err(rejection.into_response(&mut head).await),
         }

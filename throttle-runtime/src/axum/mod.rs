@@ -14,7 +14,7 @@ mod typed_path;
 #[cfg(feature = "ws")]
 pub mod ws;
 
-pub use guard::{Handles, OnlyAxumCallsThrottledHandlers, Telling, With, Without};
+pub use guard::{Handles, OnlyAxumCallsThrottledHandlers, Passing, Telling, With, Without};
 #[cfg(feature = "tower")]
 pub(crate) use own::reshaped;
 pub use reject::problem_json;

@@ -10,6 +10,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use smallvec::SmallVec;
 
 use super::headers::{Generation, Headers, When};
+use super::members;
 #[cfg(any(feature = "axum", feature = "tower"))]
 use crate::policy::Policy;
 use crate::{Quota, Rate};
@@ -24,7 +25,7 @@ const LEGACY_RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 const MAX_INTEGER: u64 = 999_999_999_999_999;
 
 /// A value that is being written. Most are short enough to take memory only once they are one.
-type Line = SmallVec<[u8; 96]>;
+pub(super) type Line = SmallVec<[u8; 96]>;
 
 /// What the fields say about one throttle.
 pub(crate) struct Report<'a> {
@@ -90,7 +91,9 @@ impl Report<'_> {
         if self.headers.policy {
             append(map, POLICY, self.policy(&advertised));
         }
-        append(map, LIMIT, self.state(&advertised.labels));
+        if append(map, LIMIT, self.state(&advertised.labels)) {
+            members::unite(map, [&POLICY, &LIMIT], self.name);
+        }
     }
 
     /// The value of `RateLimit-Policy`. Its `q` is the limit that applies to this client, so `r` is never above it.
@@ -193,25 +196,30 @@ fn policy(labels: &[Label], rates: impl Iterator<Item = Rate>) -> Option<HeaderV
 fn label(throttle: &str, period: Option<Rate>) -> Label {
     let mut label = Line::new();
     label.push(b'"');
-    // A name such as `search/min` must not be that of a limit of `search`.
-    let period_at = throttle.rfind('/').filter(|at| ["1", &throttle[*at..]].concat().parse::<Rate>().is_ok());
-    for (at, character) in throttle.char_indices() {
-        if period_at == Some(at) {
-            encode(&mut label, character);
-            continue;
-        }
-        match character {
-            '"' | '\\' => label.extend([b'\\', character as u8]),
-            ' '..='~' if character != '%' => label.push(character as u8),
-            other => encode(&mut label, other),
-        }
-    }
+    escape(&mut label, throttle);
     if let Some(rate) = period {
         let rate = rate.to_string();
         label.extend_from_slice(rate.find('/').map_or(b"", |slash| &rate.as_bytes()[slash..]));
     }
     label.push(b'"');
     label.into_vec().into()
+}
+
+/// The name of a throttle as it is in quotes.
+pub(super) fn escape(line: &mut Line, throttle: &str) {
+    // A name such as `search/min` must not be that of a limit of `search`.
+    let period_at = throttle.rfind('/').filter(|at| ["1", &throttle[*at..]].concat().parse::<Rate>().is_ok());
+    for (at, character) in throttle.char_indices() {
+        if period_at == Some(at) {
+            encode(line, character);
+            continue;
+        }
+        match character {
+            '"' | '\\' => line.extend([b'\\', character as u8]),
+            ' '..='~' if character != '%' => line.push(character as u8),
+            other => encode(line, other),
+        }
+    }
 }
 
 /// The bytes of a character in percent-encoding, so that different names stay different.
@@ -247,9 +255,10 @@ fn window(rate: Rate) -> Option<u64> {
     (period.subsec_nanos() == 0).then(|| period.as_secs().min(MAX_INTEGER))
 }
 
-fn append(map: &mut HeaderMap, name: HeaderName, value: Option<HeaderValue>) {
+/// Adds a line. Whether there was one before.
+fn append(map: &mut HeaderMap, name: HeaderName, value: Option<HeaderValue>) -> bool {
     // A map that is full keeps what it has: the fields are advice.
-    value.and_then(|value| map.try_append(name, value).ok());
+    value.and_then(|value| map.try_append(name, value).ok()).unwrap_or(false)
 }
 
 fn keep_largest(map: &mut HeaderMap, name: HeaderName, value: u64) {

@@ -9,6 +9,7 @@ mod embedded;
 pub(crate) mod fields;
 mod forwarded;
 pub(crate) mod headers;
+mod members;
 pub(crate) mod notices;
 #[cfg(any(feature = "axum", feature = "tower"))]
 pub(crate) mod passed;

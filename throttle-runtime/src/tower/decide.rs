@@ -10,7 +10,9 @@ use http::request::Parts;
 
 use super::body::ResponseBody;
 use super::layer::Plan;
-use crate::admission::{self, Admission, AtOnce, Drawn, Given, KnownKeys, Rejection, Stop, Told, settled};
+use crate::admission::{
+    self, Admission, AtOnce, Drawn, Given, KnownKeys, Reach, Rejection, Stop, Told, settled,
+};
 use crate::counters::Event;
 use crate::http::{passed, until_end};
 use crate::plug::Head;
@@ -82,10 +84,15 @@ pub(super) fn at_once(plan: &Plan, parts: &mut Parts) -> Option<Result<Permit, R
         return Some(pass_by(plan, &registry).map_err(Rejection::Misconfigured));
     }
     let throttle = plan.single()?.throttle(&registry).ok()?;
-    Some(match admission::at_once(&throttle, &head)? {
+    let mut key = None;
+    Some(match admission::at_once(&throttle, &head, |known| key = Some(known))? {
         AtOnce::Excluded => Ok(Permit::Bypassed),
         AtOnce::Decided(policy, quota) if quota.fits() => {
-            Ok(Permit::One(policy.into_owned(), quota).within(&registry))
+            let policy = policy.into_owned();
+            if let (true, Some(key), Some(cost)) = (policy.once_per_request, key, policy.units) {
+                Reach::by_one(throttle, key, cost, quota).mark(&mut parts.extensions);
+            }
+            Ok(Permit::One(policy, quota).within(&registry))
         }
         AtOnce::Decided(policy, quota) => {
             let decision = Decision::by_one(quota);
@@ -109,6 +116,7 @@ pub(super) async fn decide(plan: &Plan, parts: &mut Parts) -> Result<Permit, Rej
     }
     let mut admission = drawn.decide(&mut head).await?;
     admission.tell(&mut head.parts.extensions);
+    admission.mark(&mut head.parts.extensions);
     Ok(Permit::Several(Box::new(admission)).within(&registry))
 }
 

@@ -20,8 +20,9 @@ use crate::{ConfigError, Registry, Throttle};
 ///
 /// A layer has one throttle or several. They decide as several attributes of a handler do: in order, those on one
 /// backend all or nothing, and with the same header fields. Attributes inside are decided afterwards and by
-/// themselves. Each of both counts a request once, lists of header fields grow, and of single values the strictest
-/// stays. What a layer has charged stays charged if an attribute then denies the request.
+/// themselves. A throttle that a layer and an attribute share charges a request once: see
+/// [`Settings::once_per_request`](crate::Settings::once_per_request). What a layer has charged stays charged if an attribute then
+/// denies the request.
 ///
 /// ```
 /// use axum::http::Method;

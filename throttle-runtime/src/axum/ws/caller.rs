@@ -9,7 +9,7 @@ use http::request::Parts;
 
 use super::Socket;
 use super::decide::refused;
-use crate::admission::{self, KnownKeys};
+use crate::admission::{self, KnownKeys, Reached};
 use crate::plug::Head;
 use crate::{BackendError, ClientIp, Decision, Identity, Registry, Throttle};
 
@@ -62,6 +62,8 @@ impl<R: Sync, S: FromRef<R>> FromRequestParts<R> for Caller<S> {
         let (state, mut head) = (S::from_ref(state), parts.clone());
         // For the extractors of functions.
         head.extensions.insert(registry.clone());
+        // A message is no part of the request that opened the connection.
+        Reached::forget(&mut head.extensions);
         Ok(Self { head, state, registry, known: KnownKeys::of_connection() })
     }
 }

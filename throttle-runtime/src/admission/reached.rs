@@ -1,0 +1,115 @@
+//! What throttles have decided about a request that is passed on. Layers and middleware leave it with the request, so that
+//! a throttle that the request reaches again does not charge it twice.
+
+use std::sync::Arc;
+
+use http::Extensions;
+use once_cell::sync::OnceCell;
+use smallvec::SmallVec;
+
+use super::{Admission, Ticket};
+use crate::{Decision, Key, Quota, Throttle};
+
+/// One decision.
+#[derive(Clone)]
+pub(crate) struct Reach {
+    throttle: Throttle,
+    key: Key,
+    /// The units that the request was charged, all decisions for that key together.
+    pub(super) cost: u64,
+    pub(super) decision: Decision,
+}
+
+type Reaches = SmallVec<[Reach; 1]>;
+
+/// The decisions about a request: an extension of it.
+#[derive(Clone, Default)]
+pub(crate) struct Reached {
+    made: Reaches,
+    /// Decisions of middleware whose keys are made of its arguments: the request is one of them, so it is there first.
+    pending: Vec<Pending>,
+}
+
+/// Decisions that are made after the request is there.
+#[derive(Clone, Default)]
+pub(crate) struct Pending(Arc<OnceCell<Reaches>>);
+
+impl Reach {
+    /// The decision of a throttle with one limit, which admitted the request.
+    pub(crate) fn by_one(throttle: Throttle, key: Key, cost: u64, quota: Quota) -> Self {
+        Self { throttle, key, cost, decision: Decision::by_one(quota) }
+    }
+
+    /// Leaves it with the request.
+    pub(crate) fn mark(self, request: &mut Extensions) {
+        self.throttle.mark();
+        of(request).made.push(self);
+    }
+}
+
+impl Reached {
+    /// Whether that throttle has decided about the request.
+    #[cold]
+    pub(super) fn has(request: &Extensions, throttle: &Throttle) -> bool {
+        request.get::<Self>().is_some_and(|reached| reached.all().any(|reach| reach.throttle.is(throttle)))
+    }
+
+    /// The decision for the same client that charged most.
+    pub(super) fn find(request: &Extensions, ticket: &Ticket<'_>) -> Option<Reach> {
+        let same = |reach: &&Reach| reach.throttle.is(&ticket.throttle) && reach.key == ticket.key;
+        request.get::<Self>()?.all().filter(same).max_by_key(|reach| reach.cost).cloned()
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Reach> {
+        let pending = self.pending.iter().filter_map(|pending| pending.0.get()).flatten();
+        self.made.iter().chain(pending)
+    }
+
+    /// Forgets all decisions: what comes now is another use.
+    pub(crate) fn forget(request: &mut Extensions) {
+        request.remove::<Self>();
+    }
+}
+
+impl Pending {
+    /// Leaves it with the request, to be filled later.
+    pub(crate) fn leave(request: &mut Extensions) -> Self {
+        let pending = Self::default();
+        of(request).pending.push(pending.clone());
+        pending
+    }
+}
+
+fn of(request: &mut Extensions) -> &mut Reached {
+    request.get_or_insert_default::<Reached>()
+}
+
+impl Admission<'_> {
+    /// Leaves the decisions with the request, which is passed on.
+    pub(crate) fn mark(&self, request: &mut Extensions) {
+        let mut reaches = self.reaches();
+        if !reaches.is_empty() {
+            of(request).made.append(&mut reaches);
+        }
+    }
+
+    /// The same for a request that is there already.
+    pub(crate) fn fill(&self, pending: &Pending) {
+        // Nobody else fills it.
+        let _ = pending.0.set(self.reaches());
+    }
+
+    fn reaches(&self) -> Reaches {
+        let counts_once = self.decided().filter(|(ticket, _)| ticket.policy.once_per_request);
+        let reach = |(ticket, decided): (&Ticket<'_>, &super::Decided)| {
+            ticket.throttle.mark();
+            Reach {
+                throttle: Throttle::clone(&ticket.throttle),
+                key: ticket.key.clone(),
+                cost: ticket.charged_before.unwrap_or(0).saturating_add(ticket.cost),
+                decision: decided.decision.clone(),
+            }
+        };
+        counts_once.map(reach).collect()
+    }
+}

@@ -1,0 +1,81 @@
+//! The members of one throttle in the lists of headers: `"search";r=3;t=20`. They are there once, also where a throttle has
+//! decided twice about a request.
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use smallvec::SmallVec;
+
+use super::fields::{Line, escape};
+use crate::Rate;
+
+/// Removes from lists to which a line was added the lines of that throttle that leave more than another one: the new line, or
+/// those before it.
+#[cold]
+pub(super) fn unite(map: &mut HeaderMap, headers: [&HeaderName; 2], throttle: &str) {
+    let name = escaped(throttle);
+    let lines = map.get_all(headers[1]).iter().filter(|line| is_of(line, &name));
+    let left: SmallVec<[u64; 2]> = lines.map(|line| remaining(line).unwrap_or(u64::MAX)).collect();
+    let Some((new, before)) = left.split_last() else { return };
+    let Some(least) = before.iter().min() else { return };
+    for header in headers {
+        retain(map, header, &name, new < least);
+    }
+}
+
+/// Keeps of the lines of that throttle the last one, or those before it.
+fn retain(map: &mut HeaderMap, header: &HeaderName, name: &[u8], last: bool) {
+    let lines: SmallVec<[HeaderValue; 4]> = map.get_all(header).iter().cloned().collect();
+    let ours = |line: &&HeaderValue| is_of(line, name);
+    let Some(new) =
+        lines.iter().rposition(|line| ours(&line)).filter(|_| lines.iter().filter(ours).count() > 1)
+    else {
+        return;
+    };
+    map.remove(header);
+    for (at, line) in lines.iter().enumerate() {
+        if !ours(&line) || (at == new) == last {
+            map.append(header, line.clone());
+        }
+    }
+}
+
+fn escaped(throttle: &str) -> Line {
+    let mut name = Line::new();
+    escape(&mut name, throttle);
+    name
+}
+
+/// Whether the first member of a line is about a limit of that throttle: `"search"`, or `"search/hour"`.
+fn is_of(line: &HeaderValue, name: &[u8]) -> bool {
+    let label = line.as_bytes().strip_prefix(b"\"").and_then(|line| line.strip_prefix(name));
+    let Some(rest) = label.and_then(|rest| rest.split(|&byte| byte == b'"').next()) else { return false };
+    rest.is_empty() || str::from_utf8(rest).is_ok_and(|period| format!("1{period}").parse::<Rate>().is_ok())
+}
+
+/// The smallest `r` of a line.
+fn remaining(line: &HeaderValue) -> Option<u64> {
+    let text = line.to_str().ok()?;
+    let values = text.split("\";r=").skip(1);
+    values.filter_map(|rest| rest.split([';', ',']).next()?.trim().parse().ok()).min()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn f16_lines_of_a_throttle_are_told_from_those_of_others() {
+        let is = |line: &'static str, name: &str| is_of(&HeaderValue::from_static(line), &escaped(name));
+        assert!(is("\"api\";r=1;t=2", "api") && is("\"api/hour\";r=1;t=2, \"api/day\";r=3;t=4", "api"));
+        assert!(!is("\"api2\";r=1;t=2", "api") && !is("\"ap\";r=1;t=2", "api"));
+        assert!(!is("\"api/v1\";r=1;t=2", "api") && is("\"api/v1\";r=1;t=2", "api/v1"));
+        assert!(!is("\"a%2Fhour\";r=1", "a") && is("\"a%2Fhour\";r=1", "a/hour"));
+        assert!(is("\"a\\\"b\";r=1", "a\"b"));
+    }
+
+    #[test]
+    fn f16_the_least_of_a_line_is_read() {
+        let of = |line| remaining(&HeaderValue::from_static(line));
+        assert_eq!(of("\"a/min\";r=7;t=1, \"a/hour\";r=5;t=9"), Some(5));
+        assert_eq!((of("\"a\";r=12;t=1"), of("\"a\";q=1;w=2")), (Some(12), None));
+    }
+}
