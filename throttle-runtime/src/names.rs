@@ -61,7 +61,7 @@ fn last(path: &'static str) -> &'static str {
     path.rsplit("::").next().unwrap_or(path)
 }
 
-fn place(site: &Site) -> Place {
+const fn place(site: &Site) -> Place {
     (site.uid(), site.declaration(), site.location().line())
 }
 

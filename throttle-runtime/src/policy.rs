@@ -17,6 +17,7 @@ use crate::strategy::{Arrival, State, Strategy};
 use crate::{Rate, Rates, Settings};
 
 /// Settled settings: one version of everything, so that a decision never mixes two.
+#[expect(clippy::struct_excessive_bools, reason = "settings that are switched on and off by themselves")]
 pub(crate) struct Policy {
     pub(crate) rate: Shared<dyn Ask<role::rate>>,
     /// The limits, where they are the same for every request.

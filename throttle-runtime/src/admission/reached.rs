@@ -36,7 +36,7 @@ pub(crate) struct Pending(Arc<OnceCell<Reaches>>);
 
 impl Reach {
     /// The decision of a throttle with one limit, which admitted the request.
-    pub(crate) fn by_one(throttle: Throttle, key: Key, cost: u64, quota: Quota) -> Self {
+    pub(crate) const fn by_one(throttle: Throttle, key: Key, cost: u64, quota: Quota) -> Self {
         Self { throttle, key, cost, decision: Decision::by_one(quota) }
     }
 
