@@ -146,26 +146,3 @@ async fn clients_see_the_same_of_the_global_registry_as_of_any_other() {
 fn counts_of(registry: &Registry, name: &str) -> throttle::Counts {
     registry.get(&format!("{}::{name}", module_path!())).expect("a throttle").counts()
 }
-
-#[cfg(feature = "tower")]
-#[throttle(uid = "short-once", rate = "4/min")]
-async fn once() {}
-
-#[cfg(feature = "tower")]
-#[tokio::test]
-async fn f16_a_handler_behind_a_layer_of_its_throttle_charges_nothing_and_alone_it_does() {
-    use throttle::ThrottleLayer;
-
-    let handler = || Router::new().route("/", route(once));
-    let peer = MockConnectInfo(SocketAddr::from(([192, 0, 2, 16], 4711)));
-    let alone = handler().layer(peer);
-    assert_eq!(get(&alone, "/").await.status(), StatusCode::OK);
-    let behind = handler().layer(ThrottleLayer::new(["short-once"])).layer(peer);
-    for _ in 0..2 {
-        assert_eq!(get(&behind, "/").await.status(), StatusCode::OK);
-    }
-    assert_eq!(get(&alone, "/").await.status(), StatusCode::OK);
-    for app in [&alone, &behind] {
-        assert_eq!(get(app, "/").await.status(), StatusCode::TOO_MANY_REQUESTS);
-    }
-}

@@ -1,7 +1,8 @@
 //! One throttle that a request reaches several times: f16.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use axum::extract::connect_info::MockConnectInfo;
 use axum::extract::{Path, Request};
 use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::{self, Next};
@@ -50,6 +51,11 @@ fn limits(limiter: impl Into<Limiter>) -> ThrottleLayer {
     ThrottleLayer::new([limiter.into()])
 }
 
+/// A layer's own declaration that says what the static says.
+fn same() -> Limiter {
+    ("api", Settings::new().rate("4/min")).into()
+}
+
 fn open() -> Router {
     Router::new().route("/", read(async || ()))
 }
@@ -93,6 +99,14 @@ async fn f16_each_pair_of_edges_charges_a_request_once() {
         (
             "all of them",
             closed().layer(limits(&API)).layer(through.clone()).layer(limits(&API)).layer(through),
+        ),
+        (
+            "two layers that say the same",
+            open().layer(ThrottleLayer::new([same()])).layer(ThrottleLayer::new([same()])),
+        ),
+        (
+            "a layer of a method",
+            Router::new().route("/", read(limited).layer(limits(&API))).layer(limits(&API)),
         ),
         ("a nested router", Router::new().fallback_service(closed().layer(limits(&API))).layer(limits(&API))),
     ] {
@@ -331,4 +345,39 @@ async fn f16_requests_are_told_apart_and_calls_from_code_are_uses_of_their_own()
     let app = service(Router::new().route("/", read(calls)).layer(limits(&API)), &registry);
     let scoped = async || registry.scope(get(&app, "/")).await.status();
     assert_eq!([scoped().await, scoped().await, scoped().await], [OK, OK, DENIED]);
+}
+
+/// In the global registry, which decides about handlers without waiting.
+fn globally(app: Router, client: u8) -> Router {
+    app.layer(MockConnectInfo(SocketAddr::from(([192, 0, 2, client], 4711))))
+}
+
+#[throttle(uid = "global-handler", rate = "4/min")]
+async fn handler() {}
+
+#[tokio::test]
+async fn f16_a_handler_that_is_decided_at_once_charges_nothing_behind_a_layer_and_alone_it_does() {
+    let router = || Router::new().route("/", read(handler));
+    let alone = globally(router(), 1);
+    assert_eq!(status(&alone, "/").await, OK);
+    let behind = globally(router().layer(limits("global-handler")), 1);
+    assert_eq!([status(&behind, "/").await, status(&behind, "/").await, status(&alone, "/").await], [OK; 3]);
+    assert_eq!([status(&behind, "/").await, status(&alone, "/").await], [DENIED; 2]);
+}
+
+#[throttle(uid = "global-middleware", rate = "4/min")]
+async fn global_middle(request: Request, next: Next) -> Response {
+    next.run(request).await
+}
+
+#[tokio::test]
+async fn f16_middleware_that_is_decided_at_once_charges_a_request_once() {
+    let through = middleware::from_fn(global_middle);
+    let twice = globally(open().layer(through.clone()).layer(through), 2);
+    for _ in 0..4 {
+        let answer = get(&twice, "/").await;
+        assert_eq!(answer.status(), OK);
+        assert_eq!(answer.headers().get_all("ratelimit").iter().count(), 1);
+    }
+    assert_eq!(status(&twice, "/").await, DENIED);
 }

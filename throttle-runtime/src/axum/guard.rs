@@ -11,7 +11,7 @@ use http::request::Parts;
 
 use super::linked::linked;
 use super::permit::Permit;
-use crate::admission::{self, Admission, AtOnce, Drawn, KnownKeys, Pending, Rejection, Told};
+use crate::admission::{self, Admission, AtOnce, Drawn, KnownKeys, Pending, Reach, Rejection, Told};
 use crate::http::answer::too_many;
 use crate::http::fields::Report;
 use crate::plug::Head;
@@ -127,10 +127,12 @@ impl<const SITE: u64, S: Sync, C: Carry<S>, H> FromRequestParts<S>
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
         // What depends on `SITE` is compiled once per handler, so it is no more than this.
-        let progress = if C::TELLS || C::PASSES {
-            Progress::slow(linked(SITE), parts, C::carry(state), Asks { told: C::TELLS, passes: C::PASSES })
+        let progress = if C::TELLS {
+            Progress::slow(linked(SITE), parts, C::carry(state), Asks { told: true, passes: C::PASSES })
+        } else if C::PASSES {
+            Progress::first::<true, _>(linked(SITE), parts, C::carry(state))
         } else {
-            Progress::first(linked(SITE), parts, C::carry(state))
+            Progress::first::<false, _>(linked(SITE), parts, C::carry(state))
         };
         match progress.await {
             Ok(progress) => Ok(Self { progress, carrier: PhantomData }),
@@ -166,15 +168,15 @@ impl Progress {
     ///
     /// What takes more than a look at the head is boxed, here and below, so that it is no part of every handler's
     /// future: there it cost 300 ns a request, to move, and 20 ms a handler, to compile.
-    fn first<'a, T: Send + Sync + 'static>(
+    fn first<'a, const PASSES: bool, T: Send + Sync + 'static>(
         sites: Option<&'static [Site]>,
         parts: &'a mut Parts,
         state: T,
     ) -> Soon<'a, Result<Self, Response>> {
         let Some(sites) = sites.filter(|sites| sites.iter().all(Site::is_plain)) else {
-            return Self::slow(sites, parts, state, Asks::default());
+            return Self::slow(sites, parts, state, Asks { told: false, passes: PASSES });
         };
-        match at_once(sites, parts) {
+        match at_once::<PASSES>(sites, parts) {
             Some(Ok(permit)) => Soon::now(Ok(Self::Admitted(permit))),
             Some(Err(Denied { policy, quota, .. })) if policy.handler.is_none() => {
                 Soon::now(Err(too_many(&Report::denied(&policy, &quota))))
@@ -185,7 +187,7 @@ impl Progress {
                 let mut head = Head { parts, state: &state, common: registry.common(), is_request: true };
                 Err(rejection.into_response(&mut head).await)
             }),
-            None => Self::later(sites, parts, state, Asks::default()),
+            None => Self::later(sites, parts, state, Asks { told: false, passes: PASSES }),
         }
     }
 
@@ -247,7 +249,7 @@ impl Progress {
 }
 
 /// What a handler asks for beside the decision.
-#[derive(Default, Clone, Copy)]
+#[derive(Clone, Copy)]
 struct Asks {
     /// It takes the decision as an argument.
     told: bool,
@@ -263,8 +265,8 @@ struct Denied {
 }
 
 /// The decision of the only throttle of a handler, if it is that of the global registry and needs neither a
-/// function nor time.
-fn at_once(sites: &'static [Site], parts: &mut Parts) -> Option<Result<Permit, Denied>> {
+/// function nor time. It is left with a request that is passed on.
+fn at_once<const PASSES: bool>(sites: &'static [Site], parts: &mut Parts) -> Option<Result<Permit, Denied>> {
     let [site] = sites else { return None };
     if parts.extensions.get::<Registry>().is_some() {
         return None;
@@ -272,9 +274,20 @@ fn at_once(sites: &'static [Site], parts: &mut Parts) -> Option<Result<Permit, D
     let registry = Registry::in_charge();
     let Ok(Cow::Borrowed(throttle)) = site.throttle(&registry) else { return None };
     let head = Head { parts, state: &(), common: registry.common(), is_request: true };
-    Some(match admission::at_once(throttle, &head, drop)? {
+    let mut key = None;
+    let keep = |known| {
+        if PASSES {
+            key = Some(known);
+        }
+    };
+    Some(match admission::at_once(throttle, &head, keep)? {
         AtOnce::Excluded => Ok(Permit::by_nobody()),
-        AtOnce::Decided(policy, quota) if quota.fits() => Ok(Permit::by_one(policy, quota)),
+        AtOnce::Decided(policy, quota) if quota.fits() => {
+            if let (true, Some(key), Some(cost)) = (policy.once_per_request, key, policy.units) {
+                Reach::by_one(throttle.clone(), key, cost, quota).mark(&mut parts.extensions);
+            }
+            Ok(Permit::by_one(policy, quota))
+        }
         AtOnce::Decided(policy, quota) => Err(Denied { throttle, policy, quota }),
     })
 }
