@@ -125,7 +125,7 @@ fn message(func: &Func, all: &[Args]) -> Result<()> {
 /// An argument that makes no sense here, and why.
 type Misplaced = (Span, &'static str, &'static str);
 
-/// What makes sense on requests with responses only.
+/// An argument that makes sense only where there is a request with a response.
 fn of_responses(args: &Args) -> Option<Misplaced> {
     let once = args.once_per_request.as_ref();
     let once = once.map(|value| (value.span(), "once_per_request", "each use is counted"));

@@ -208,8 +208,8 @@ impl Throttle {
         self.0.flags.load(Ordering::Relaxed) & MARKED != 0
     }
 
-    /// Has decisions look from now on for what this throttle has decided about the request before. The first request that
-    /// it is left with is told so by whoever passes it on.
+    /// Makes all later decisions of this throttle look for an earlier one about the same request. Layers and middleware call
+    /// this before they pass such a request on.
     #[cfg(any(feature = "axum", feature = "tower"))]
     pub(crate) fn mark(&self) {
         if !self.is_marked() {

@@ -22,12 +22,12 @@ pub(crate) enum Told {
     Admitted(Vec<(Arc<str>, Decision)>, Others),
 }
 
-/// What is known of throttles that do not degrade, and that do not decide here.
+/// Throttles that do not degrade, and that do not decide here.
 #[derive(Default)]
 pub(crate) struct Others {
     /// Why the first one did not apply.
     passed: Option<Source>,
-    /// What some have decided about the request before.
+    /// Decisions that were made about the request before.
     #[cfg(any(feature = "axum", feature = "tower"))]
     earlier: Vec<Decision>,
 }
@@ -61,7 +61,7 @@ impl Told {
         }
     }
 
-    /// A throttle has decided about the request before. What those decide that degrade is with the request.
+    /// A throttle has decided about the request before. Decisions of throttles that degrade are with the request already.
     #[cfg(any(feature = "axum", feature = "tower"))]
     pub(super) fn of_earlier(&mut self, policy: &Policy, decision: Decision) {
         if let Self::Admitted(_, others) = self

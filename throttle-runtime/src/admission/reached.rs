@@ -1,5 +1,5 @@
-//! What throttles have decided about a request that is passed on. Layers and middleware leave it with the request, so that
-//! a throttle that the request reaches again does not charge it twice.
+//! Decisions about a request that is passed on. Layers and middleware leave them with the request, so that a throttle that
+//! the request reaches again does not charge it twice.
 
 use std::sync::Arc;
 
@@ -54,7 +54,7 @@ impl Reached {
         request.get::<Self>().is_some_and(|reached| reached.all().any(|reach| reach.throttle.is(throttle)))
     }
 
-    /// The decision for the same client that charged most.
+    /// The decision for the same key with the highest cost.
     pub(super) fn find(request: &Extensions, ticket: &Ticket<'_>) -> Option<Reach> {
         let same = |reach: &&Reach| reach.throttle.is(&ticket.throttle) && reach.key == ticket.key;
         request.get::<Self>()?.all().filter(same).max_by_key(|reach| reach.cost).cloned()
@@ -65,7 +65,7 @@ impl Reached {
         self.made.iter().chain(pending)
     }
 
-    /// Forgets all decisions: what comes now is another use.
+    /// Removes all decisions. The next use is not part of the request.
     pub(crate) fn forget(request: &mut Extensions) {
         request.remove::<Self>();
     }
@@ -95,7 +95,7 @@ impl Admission<'_> {
 
     /// The same for a request that is there already.
     pub(crate) fn fill(&self, pending: &Pending) {
-        // Nobody else fills it.
+        // It is filled once.
         let _ = pending.0.set(self.reaches());
     }
 

@@ -61,7 +61,7 @@ pub(crate) struct Ticket<'a> {
     pub(crate) rates: Rates,
     /// The units that this decision charges.
     pub(crate) cost: u64,
-    /// The units that an earlier decision about the request has charged. It holds the place in flight, too.
+    /// The units that an earlier decision about the request has charged. The slot of `concurrent` is taken then.
     pub(crate) charged_before: Option<u64>,
     pub(crate) class: Class,
     /// The backend's error, if it failed.

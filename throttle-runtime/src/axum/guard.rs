@@ -248,12 +248,12 @@ impl Progress {
     }
 }
 
-/// What a handler asks for beside the decision.
+/// Further things that a handler needs.
 #[derive(Clone, Copy)]
 struct Asks {
     /// It takes the decision as an argument.
     told: bool,
-    /// It may pass the request on.
+    /// It may pass the request on, so that the decision is left with the request.
     passes: bool,
 }
 
