@@ -258,3 +258,88 @@ async fn a_reset_forgets_what_eviction_left_behind() {
     throttle.reset("a").await.expect("memory never fails");
     assert_eq!(left(&throttle).await, Some(5));
 }
+
+#[tokio::test]
+async fn f37_a_refund_belongs_to_the_state_that_it_was_taken_from() {
+    for settings in each() {
+        let (throttle, clock) = throttle(settings).await;
+        let reserve = |cost| throttle.reserve(Hit::new("a").cost(cost));
+        let before = reserve(5).await.expect("a decision");
+        throttle.reset("a").await.expect("a reset");
+        assert!(reserve(10).await.expect("a decision").is_allowed());
+        before.refund().await.expect("memory never fails");
+        assert_eq!(left(&throttle).await, Some(0), "{throttle:?}");
+        assert!(throttle.hit("a").await.expect("a decision").is_throttled(), "{throttle:?}");
+
+        throttle.reset("a").await.expect("a reset");
+        let after = reserve(7).await.expect("a decision");
+        after.settle(2).await.expect("memory never fails");
+        assert_eq!(left(&throttle).await, Some(8), "what was taken after a reset is refunded: {throttle:?}");
+
+        throttle.reset("b").await.expect("a reset");
+        let other = reserve(3).await.expect("a decision");
+        throttle.reset("b").await.expect("a reset");
+        other.refund().await.expect("memory never fails");
+        assert_eq!(left(&throttle).await, Some(8), "another identity was reset: {throttle:?}");
+
+        // A window or a whole backlog later nothing of the charge is left.
+        let early = reserve(5).await.expect("a decision");
+        clock.advance(seconds(4 * 3_600));
+        while throttle.hit("a").await.expect("a decision").is_allowed() {}
+        let used_up = left(&throttle).await;
+        early.refund().await.expect("memory never fails");
+        assert_eq!(left(&throttle).await, used_up, "{throttle:?}");
+    }
+}
+
+/// An update of the strategy has states of its own: the refund goes to those of the charge.
+#[tokio::test]
+async fn f37_a_refund_goes_to_the_strategy_that_was_charged() {
+    let (throttle, _) = throttle(Settings::new().rate("10/hour")).await;
+    let before = throttle.reserve(Hit::new("a").cost(5)).await.expect("a decision");
+    throttle.update(Settings::new().strategy(TokenBucket::new())).expect("settings that work");
+    assert!(throttle.hit(Hit::new("a").cost(10)).await.expect("a decision").is_allowed());
+    before.refund().await.expect("memory never fails");
+    assert_eq!(left(&throttle).await, Some(0));
+    throttle.update(Settings::new().strategy(throttle::strategy::FixedWindow)).expect("settings that work");
+    assert_eq!(left(&throttle).await, Some(10));
+}
+
+/// The fallback has states of its own, and what it owes is reset, too.
+#[tokio::test]
+async fn f37_a_refund_by_the_fallback_after_a_reset_gives_nothing_back() {
+    let clock = ManualClock::new();
+    let declared = declared_at(&clock).backend("broken", Broken::default()).clock(clock.clone());
+    let registry = declared.build().await.expect("a registry");
+    let settings = Settings::new().rate("10/hour").backend("broken").on_error(fallback("memory"));
+    let throttle = registry.create("test", settings).expect("a throttle");
+    let before = throttle.reserve(Hit::new("a").cost(5)).await.expect("the fallback decides");
+    let _ = throttle.reset("a").await.expect_err("the backend itself may remember");
+    assert!(throttle.hit(Hit::new("a").cost(10)).await.expect("the fallback decides").is_allowed());
+    before.refund().await.expect("the fallback never fails");
+    assert_eq!(left(&throttle).await, Some(0));
+}
+
+/// A response that is not charged comes after a reset.
+#[tokio::test]
+async fn f37_a_response_after_a_reset_is_not_refunded() {
+    use axum::routing::get as route;
+    use throttle::{Registry, throttle};
+
+    async fn everybody() -> throttle::Key {
+        "all".into()
+    }
+
+    #[throttle(uid = "f37-slow", rate = "3/hour", key = everybody, charge_when = |_: &axum::http::response::Parts| false)]
+    async fn slow(axum::Extension(registry): axum::Extension<Registry>) {
+        let throttle = registry.get("f37-slow").expect("it is in use");
+        throttle.reset("all").await.expect("a reset");
+        assert!(throttle.hit(Hit::new("all").cost(3)).await.expect("a decision").is_allowed());
+    }
+
+    let registry = registry_at(&ManualClock::new()).await;
+    let app = common::service(axum::Router::new().route("/", route(slow)), &registry);
+    assert_eq!(common::status(&app, "/").await, axum::http::StatusCode::OK);
+    let throttle = registry.get("f37-slow").expect("it was used");
+    assert_eq!(throttle.stat("all").await.expect("a decision").remaining(), Some(0));
+}

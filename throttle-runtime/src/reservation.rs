@@ -109,7 +109,8 @@ impl Reservation {
         self.decided.decision
     }
 
-    /// Gives back what was taken, as far as the strategy can: what time has given back already is not given twice.
+    /// Refunds what was taken, as far as the strategy can: what time has given back already is not given twice. After a
+    /// [reset](Throttle::reset) of the identity nothing is refunded.
     ///
     /// Denials took nothing, so nothing is given back.
     ///

@@ -1,6 +1,7 @@
 //! A store as a backend: lifecycle, errors, what is stored and what is made of strange values.
 
 mod dict;
+mod refunded;
 
 use std::convert::Infallible;
 use std::error::Error;
@@ -11,7 +12,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use dict::Dict;
-use throttle_runtime::backend::{Backend, Charge, Mode, Store, Stored, Verdict};
+use throttle_runtime::backend::{Backend, Charge, Memory, Mode, Store, Stored, Verdict};
 use throttle_runtime::strategy::{FixedWindow, SlidingWindowLog};
 use throttle_runtime::{BackendError, ErrorKind, Hit, Key, ManualClock, Quota, Rates, Settings, registry};
 
@@ -349,4 +350,24 @@ async fn a_store_that_hangs_is_not_waited_for() {
     let begin = tokio::time::Instant::now();
     assert!(fits(&take(&stored, &["a"], &rates, 1).await));
     assert!(begin.elapsed() < Duration::from_secs(2), "{:?}", begin.elapsed());
+}
+
+#[tokio::test]
+async fn f37_a_refund_after_a_reset_gives_nothing_back() {
+    let clock = ManualClock::new();
+    let memory = || Memory::builder().clock(clock.clone()).build();
+    let shared = Arc::new(memory());
+    let one = refunded::instance(Arc::clone(&shared), clock.clone()).await;
+    refunded::holds(&one, &refunded::instance(shared, clock.clone()).await).await;
+    f37_of_a_store::<false>().await;
+    f37_of_a_store::<true>().await;
+}
+
+/// Two backends on one store, as in two processes.
+async fn f37_of_a_store<const COMPARES: bool>() {
+    let clock = ManualClock::new();
+    let store = Arc::new(Dict::<COMPARES>::at(&clock));
+    let backend = || Stored::shared(Arc::clone(&store)).clock(clock.clone());
+    let one = refunded::instance(backend(), clock.clone()).await;
+    refunded::holds(&one, &refunded::instance(backend(), clock.clone()).await).await;
 }

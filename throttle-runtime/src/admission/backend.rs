@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 use tracing::field::display;
 
 use super::{Charged, Ticket};
-use crate::backend::{Backend, Charge, Mode, Verdict};
+use crate::backend::{Backend, Charge, Mode, Resets, Verdict};
 use crate::deadline;
 use crate::error_chain::chain;
 use crate::failure::Standby;
@@ -100,14 +100,16 @@ pub(crate) async fn give_back(ticket: &Ticket<'_>, charged: Charged) -> Result<(
     let rescue = ticket.policy.rescue.as_ref().and_then(|rescue| rescue.standby.as_ref());
     let shares = ticket.share();
     let (member, charge) = match rescue.zip(charged.by_standby) {
-        Some((standby, at)) => {
-            if let Some(carry) = &ticket.policy.carry {
-                carry.gave_back(&ticket.charge(), at, ticket.now());
-            }
-            (&standby.member, ticket.charge_to(&shares))
-        }
+        Some((standby, _)) => (&standby.member, ticket.charge_to(&shares)),
         None => (&ticket.policy.primary, ticket.charge()),
     };
+    let charge = Charge { taken: charged.taken, ..charge };
+    if let Some((carry, at)) = ticket.policy.carry.as_ref().zip(charged.by_standby) {
+        let is_void = |resets: &Resets| resets.is_over(&charge, charged.at);
+        if !member.backend.resets().is_some_and(is_void) {
+            carry.gave_back(&ticket.charge(), at, ticket.now());
+        }
+    }
     within(ticket.policy.deadline, member.backend.refund(&[charge], charged.at)).await
 }
 

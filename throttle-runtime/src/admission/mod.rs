@@ -81,6 +81,8 @@ pub(crate) struct Charged {
     at: u64,
     /// When, by the time of this process, if the backend that stands in for the throttle's own took it.
     by_standby: Option<u64>,
+    /// The number of the last reset of that backend before the charge.
+    taken: Option<u64>,
 }
 
 /// The tickets of one request, their decisions as far as they are made, and its places.

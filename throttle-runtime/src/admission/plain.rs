@@ -54,6 +54,7 @@ impl<'a> Plain<'a> {
             class: Class::NONE,
             load: strategy.load(),
             domain: self.domain,
+            taken: None,
         }
     }
 

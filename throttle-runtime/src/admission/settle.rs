@@ -90,7 +90,7 @@ fn refund_at_once(ticket: &Ticket<'_>, charged: Charged) -> Option<Quotas> {
     if charged.by_standby.is_some() || backend.engine().is_none() {
         return None;
     }
-    let charge = ticket.charge();
+    let charge = Charge { taken: charged.taken, ..ticket.charge() };
     backend.refund(std::slice::from_ref(&charge), charged.at).ready().ok()?.ok()?;
     let question = [Charge { cost: 0, ..charge }];
     Some(backend.decide(&question, Mode::Peek).ready().ok()?.ok()?.quotas)

@@ -9,7 +9,7 @@ use super::heard::{admissions, hear};
 use super::part::{Part, Parts};
 use super::react::{react, warn};
 use super::{Charged, Decided, Ticket, debts};
-use crate::backend::{Mode, Verdict};
+use crate::backend::{Mode, Resets, Verdict};
 use crate::counters::Event;
 use crate::failure::{Permit, Standby};
 use crate::plug::Head;
@@ -27,7 +27,7 @@ pub(crate) async fn decide(tickets: &[&Ticket<'_>], mode: Mode, head: &mut Head<
         Box::pin(stages.run(budget, head)).await;
         return stages.answers;
     };
-    let sent = Sent::now(tickets);
+    let sent = stages.sent();
     match ask(tickets, mode, budget.left()).await {
         Ok(verdict) => {
             healthy.answered(&verdict);
@@ -91,21 +91,27 @@ type Late = SmallVec<[(usize, u64); 1]>;
 /// How many requests the fallback of each ticket had admitted when the backend was called.
 struct Sent(SmallVec<[u64; 1]>);
 
-impl Sent {
-    fn now(tickets: &[&Ticket<'_>]) -> Self {
-        Self(tickets.iter().map(|ticket| admissions(&ticket.policy)).collect())
-    }
-}
-
 struct Stages<'s, 't> {
     tickets: &'s [&'s Ticket<'t>],
     mode: Mode,
     answers: Answers,
+    /// The number of the last reset of each ticket's backend, when it was called.
+    taken: SmallVec<[Option<u64>; 1]>,
 }
 
 impl<'s, 't> Stages<'s, 't> {
     fn new(tickets: &'s [&'s Ticket<'t>], mode: Mode) -> Self {
-        Self { tickets, mode, answers: tickets.iter().map(|_| None).collect() }
+        let (answers, taken) =
+            (tickets.iter().map(|_| None).collect(), SmallVec::from_elem(None, tickets.len()));
+        Self { tickets, mode, answers, taken }
+    }
+
+    /// The backends are about to be called.
+    fn sent(&mut self) -> Sent {
+        for (taken, ticket) in self.taken.iter_mut().zip(self.tickets) {
+            *taken = ticket.policy.primary.backend.resets().map(Resets::last);
+        }
+        Sent(self.tickets.iter().map(|ticket| admissions(&ticket.policy)).collect())
     }
 
     async fn run(&mut self, budget: Budget, head: &mut Head<'_>) {
@@ -124,7 +130,7 @@ impl<'s, 't> Stages<'s, 't> {
         if !asked.is_empty() {
             let all: SmallVec<[usize; 1]> =
                 asked.iter().flat_map(|part| part.tickets.iter().copied()).collect();
-            let sent = Sent::now(self.tickets);
+            let sent = self.sent();
             match ask(&self.of(&all), self.mode, budget.left()).await {
                 Ok(verdict) => {
                     let permits = asked.into_iter().filter_map(|part| part.permit);
@@ -170,7 +176,7 @@ impl<'s, 't> Stages<'s, 't> {
         while part.tries_again(attempts, &error, budget).await {
             attempts += 1;
             self.count(&part.tickets, Event::Retried);
-            let sent = Sent::now(self.tickets);
+            let sent = self.sent();
             match self.ask_again(&part.tickets, budget).await {
                 Ok(Some(verdict)) => {
                     part.permit.take().into_iter().for_each(|permit| permit.answered(&verdict));
@@ -209,6 +215,9 @@ impl<'s, 't> Stages<'s, 't> {
             let error = why.unwrap_or_else(|_| is_open());
             return self.give_up(part.tickets.iter().copied(), &error, attempts, head).await;
         };
+        for index in &part.tickets {
+            self.taken[*index] = standby.member.backend.resets().map(Resets::last);
+        }
         match self.standby(standby, part).await {
             Ok(verdict) => {
                 let source = why.as_ref().err().copied().unwrap_or(Source::Fallback);
@@ -297,18 +306,19 @@ impl<'s, 't> Stages<'s, 't> {
             if let Some(event) = Event::of_source(source).filter(|_| self.mode == Mode::Take) {
                 ticket.throttle.count(event);
             }
-            let charged = fits.then(|| self.charged(ticket, verdict.at, source));
+            let charged = fits.then(|| self.charged(index, verdict.at, source));
             let decision = ticket.enforced(Ok(Decision::by_backend(own.into()).by(source)));
             self.answers[index] = Some(decision.map(|decision| Decided { decision, charged }));
         }
     }
 
-    fn charged(&self, ticket: &Ticket<'_>, at: u64, source: Source) -> Charged {
+    fn charged(&self, index: usize, at: u64, source: Source) -> Charged {
+        let ticket = self.tickets[index];
         let carry = ticket.policy.carry.as_ref();
         let carry = carry
             .filter(|_| matches!(source, Source::Fallback | Source::BreakerOpen) && self.mode == Mode::Take);
         let by_standby = carry.map(|_| ticket.now());
-        Charged { at, by_standby }
+        Charged { at, by_standby, taken: self.taken[index] }
     }
 
     /// What the policy says where no backend did.

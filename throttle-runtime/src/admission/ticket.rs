@@ -226,6 +226,7 @@ impl<'a> Ticket<'a> {
             class: self.class,
             load: self.policy.strategy.load(),
             domain,
+            taken: None,
         }
     }
 }

@@ -7,6 +7,7 @@ mod memory;
 mod places;
 #[cfg(feature = "redis")]
 mod redis;
+mod resets;
 mod store;
 
 use std::fmt::Debug;
@@ -23,6 +24,9 @@ pub use memory::{Memory, MemoryBuilder};
 pub use places::{Held, Place, Places};
 #[cfg(feature = "redis")]
 pub use redis::{Redis, RedisBuilder};
+use resets::Mark;
+#[doc(hidden)]
+pub use resets::Resets;
 pub use store::{Store, Stored};
 
 use crate::fingerprint::Domain;
@@ -49,6 +53,8 @@ pub struct Charge<'a> {
     pub load: u64,
     /// What keeps the states apart, hashed.
     pub(crate) domain: Domain,
+    /// Of a refund: the number of the last reset before the charge, where it is known.
+    pub(crate) taken: Option<u64>,
 }
 
 impl<'a> Charge<'a> {
@@ -61,7 +67,7 @@ impl<'a> Charge<'a> {
         cost: u64,
     ) -> Self {
         let domain = Domain::new(scope, strategy, rates);
-        Self { scope, key, strategy, rates, cost, class: Class::NONE, load: 0, domain }
+        Self { scope, key, strategy, rates, cost, class: Class::NONE, load: 0, domain, taken: None }
     }
 
     /// The charge as its strategy sees it, against one of its limits.
@@ -157,7 +163,8 @@ pub trait Backend: Debug + Send + Sync + 'static {
         None
     }
 
-    /// Gives back what a decision at `at` took, as far as the strategies allow.
+    /// Refunds what a decision at `at` took, as far as the strategies allow. A refund belongs to the state from which it
+    /// was taken: nothing is refunded for identities that were [forgotten](Self::forget) or [reset](Self::reset) since.
     fn refund<'a>(&'a self, charges: &'a [Charge<'a>], at: u64) -> Reply<'a, ()>;
 
     /// Forgets the states that these charges are about, whatever they cost, and no others: so that a program can
@@ -190,6 +197,12 @@ pub trait Backend: Debug + Send + Sync + 'static {
     /// Where it is known how many requests are in flight, if the backend has such a place: what
     /// [`Settings::concurrent`](crate::Settings::concurrent) needs. None unless this says otherwise.
     fn places(&self) -> Option<&dyn Places> {
+        None
+    }
+
+    /// The resets by this process, if the backend numbers them.
+    #[doc(hidden)]
+    fn resets(&self) -> Option<&Resets> {
         None
     }
 
@@ -242,6 +255,10 @@ impl<B: Backend> Backend for Arc<B> {
 
     fn places(&self) -> Option<&dyn Places> {
         (**self).places()
+    }
+
+    fn resets(&self) -> Option<&Resets> {
+        (**self).resets()
     }
 
     fn engine(&self) -> Option<Arc<Engine>> {

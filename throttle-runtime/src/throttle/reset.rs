@@ -13,6 +13,11 @@ impl Throttle {
     /// those of other periods are kept apart, and stay. Of several processes that share a Redis, the others may go on for
     /// up to a second denying whom they denied.
     ///
+    /// A refund belongs to the state from which it was taken: after a reset, [reservations](Throttle::reserve) and
+    /// responses from before it refund nothing. Stores keep the time of the reset with the identity, so that this is also
+    /// true for charges by other processes. A server that loses its data, or evicts a state, knows of no reset: a refund
+    /// of what was taken before may then admit as many units more.
+    ///
     /// ```
     /// use throttle::{Registry, Settings};
     ///

@@ -1,6 +1,8 @@
 //! The Memcached backend on real servers.
 
 mod certain;
+#[path = "../refunded/mod.rs"]
+mod refunded;
 mod round_trips;
 #[path = "../served/mod.rs"]
 mod served;
@@ -219,4 +221,12 @@ async fn until(mut is_so: impl AsyncFnMut() -> bool) {
         assert!(begun.elapsed() < Duration::from_secs(10), "it never came");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+}
+
+#[tokio::test]
+async fn f37_a_refund_after_a_reset_gives_nothing_back() {
+    let (server, clock) = (Server::start(), ManualClock::new());
+    let backend = || Memcached::new([server.address()]).clock(clock.clone());
+    let one = refunded::instance(backend(), clock.clone()).await;
+    refunded::holds(&one, &refunded::instance(backend(), clock.clone()).await).await;
 }

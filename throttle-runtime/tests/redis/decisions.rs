@@ -10,6 +10,7 @@ use throttle_runtime::strategy::{
 };
 use throttle_runtime::{Clock, Key, ManualClock, Quota, Rate, Rates, Registry, Settings, registry};
 
+use crate::refunded;
 use crate::server::Server;
 use crate::strategies::each;
 
@@ -417,4 +418,17 @@ async fn f31_what_is_charged_beside_a_denial_ends_what_is_remembered() {
         assert_eq!((fits, remaining), (false, 10 - admitted), "round {round}");
         assert_eq!(wait, Some((admitted - 4) * 6_000_000), "round {round}");
     }
+}
+
+#[tokio::test]
+async fn f37_a_refund_after_a_reset_gives_nothing_back() {
+    let server = Server::start();
+    let clock = ManualClock::new();
+    let by_clock = || server.builder().clock(clock.clone()).build().expect("a backend");
+    let one = refunded::instance(by_clock(), clock.clone()).await;
+    refunded::holds(&one, &refunded::instance(by_clock(), clock.clone()).await).await;
+    let () = server.ask("FLUSHALL");
+    let by_server = || server.builder().build().expect("a backend");
+    let one = refunded::instance(by_server(), clock.clone()).await;
+    refunded::holds(&one, &refunded::instance(by_server(), clock.clone()).await).await;
 }

@@ -49,6 +49,8 @@ mod places;
 #[expect(dead_code, reason = "it does more where every fault is tried")]
 #[path = "../faults/proxy/mod.rs"]
 mod proxy;
+#[path = "../refunded/mod.rs"]
+mod refunded;
 mod runtimes;
 mod sentinel;
 #[path = "../served/mod.rs"]

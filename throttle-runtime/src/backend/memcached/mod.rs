@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use self::nodes::Nodes;
 use self::servers::Servers;
-use super::{Backend, Board, Charge, Mode, Reply, Stored, Verdict};
+use super::{Backend, Board, Charge, Mode, Reply, Resets, Stored, Verdict};
 use crate::{Clock, SystemClock};
 
 /// A backend whose state is in one or more Memcached servers (1.6 or later), shared by all processes that use them.
@@ -112,6 +112,10 @@ impl Backend for Memcached {
 
     fn board(&self) -> Option<&dyn Board> {
         self.stored.board()
+    }
+
+    fn resets(&self) -> Option<&Resets> {
+        self.stored.resets()
     }
 }
 

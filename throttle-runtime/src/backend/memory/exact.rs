@@ -48,7 +48,7 @@ impl Engine {
         let ids = self.identify(charges);
         let pages = self.lock_all(&ids);
         let now = self.time.now();
-        for (charge, id) in charges.iter().zip(ids) {
+        for (charge, id) in charges.iter().zip(ids).filter(|(charge, _)| !self.resets.is_over(charge, at)) {
             let page = page_of(&pages, id);
             for (index, &rate) in charge.rates.iter().enumerate().filter(|(_, rate)| !rate.is_unlimited()) {
                 let id = id.of_limit(index);

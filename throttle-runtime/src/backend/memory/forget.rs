@@ -4,7 +4,7 @@ use super::Engine;
 use super::exact::page_of;
 use super::page::Locked;
 use super::table::{Id, Moved};
-use crate::backend::Charge;
+use crate::backend::{Charge, Mark};
 use crate::strategy::State;
 
 impl Engine {
@@ -16,17 +16,37 @@ impl Engine {
             limits.map(move |index| id.of_limit(index))
         };
         let all: Vec<Id> = charges.iter().zip(&ids).flat_map(limits).collect();
+        let mut until = 0;
         loop {
             let pages = self.lock_all(&ids);
-            let mut limits = charges.iter().zip(&ids).flat_map(|(charge, id)| {
-                (0..charge.rates.len()).map(move |index| (charge, index, id.of_limit(index)))
-            });
+            let now = self.time.now();
+            let charge_limits = || {
+                charges.iter().zip(&ids).flat_map(|(charge, id)| {
+                    (0..charge.rates.len()).map(move |index| (charge, index, id.of_limit(index)))
+                })
+            };
+            let ends = charge_limits().map(|(_, _, id)| self.end(page_of(&pages, id), id, now));
+            until = ends.max().unwrap_or_default().max(until);
             // A full page is split, and has to be looked up again. What was forgotten before that stays forgotten.
-            if limits.all(|(charge, index, id)| {
+            if charge_limits().all(|(charge, index, id)| {
                 self.forget(page_of(&pages, id), (charge, index), id, &all).is_ok()
             }) {
+                // Under the locks, so that no charge comes in between.
+                for charge in charges {
+                    self.resets.record(charge, Mark::new(now, until));
+                }
                 return;
             }
+        }
+    }
+
+    /// When what an identity was charged for a limit has expired.
+    fn end(&self, page: &Locked<'_>, id: Id, now: u64) -> u64 {
+        match self.table.get(page, id, now) {
+            Some(state) => state.until(),
+            None if self.table.evicted.is_empty() => 0,
+            // The sketches contain usage of many identities, so the end of one is unknown.
+            None => u64::MAX,
         }
     }
 

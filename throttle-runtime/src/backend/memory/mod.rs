@@ -26,7 +26,7 @@ use self::in_flight::InFlight;
 pub(in crate::backend) use self::in_flight::Taken;
 use self::table::Table;
 use self::time::Time;
-use super::{Backend, Charge, Mode, Places, Reply, Verdict};
+use super::{Backend, Charge, Mode, Places, Reply, Resets, Verdict};
 use crate::Soon;
 use crate::clock::Clock;
 use crate::fingerprint::Secret;
@@ -94,6 +94,7 @@ pub struct Engine {
     table: Table,
     time: Time,
     in_flight: InFlight,
+    resets: Resets,
 }
 
 /// Settings of a [`Memory`] backend.
@@ -160,7 +161,13 @@ impl MemoryBuilder {
     pub fn build(self) -> Memory {
         let time = Time::new(self.clock);
         let table = Table::new(self.max_keys.max(64), time.now());
-        Memory(Arc::new(Engine { secret: *Secret::of_process(), table, time, in_flight: InFlight::new() }))
+        Memory(Arc::new(Engine {
+            secret: *Secret::of_process(),
+            table,
+            time,
+            in_flight: InFlight::new(),
+            resets: Resets::default(),
+        }))
     }
 }
 
@@ -184,12 +191,18 @@ impl Backend for Memory {
     }
 
     fn reset(&self) -> Reply<'_, ()> {
+        self.0.resets.record_all();
         self.0.table.clear();
+        self.0.resets.record_all();
         Soon::now(Ok(()))
     }
 
     fn places(&self) -> Option<&dyn Places> {
         Some(self)
+    }
+
+    fn resets(&self) -> Option<&Resets> {
+        Some(&self.0.resets)
     }
 
     fn engine(&self) -> Option<Arc<Engine>> {

@@ -12,6 +12,7 @@ use super::connect::Place;
 use super::denied::Denied;
 use super::engine::Engine;
 use crate::ConfigError;
+use crate::backend::Resets;
 use crate::clock::Clock;
 use crate::under_way::UnderWay;
 
@@ -163,7 +164,14 @@ impl RedisBuilder {
         let servers = self.place.settle(&self.namespace, self.max_in_flight)?;
         let denied = self.remember_denied.then(Denied::new);
         let (namespace, clock) = (self.namespace, self.clock);
-        let engine = Engine { servers, namespace, clock, denied, leases: UnderWay::default() };
+        let engine = Engine {
+            servers,
+            namespace,
+            clock,
+            denied,
+            resets: Resets::default(),
+            leases: UnderWay::default(),
+        };
         Ok(Redis { engine, address })
     }
 }

@@ -1,6 +1,7 @@
 //! Decisions by compare-and-set: two round trips, and more if others get in between.
 
 use std::pin::pin;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use redis::Value;
@@ -12,7 +13,7 @@ use super::question::{Question, States};
 use super::scripts::{READ, WRITE};
 use super::servers::Servers;
 use super::stored;
-use crate::backend::{Mode, Verdict};
+use crate::backend::{Mark, Mode, Verdict};
 use crate::random;
 use crate::soon::uncharged;
 use crate::strategy::State;
@@ -42,11 +43,21 @@ impl Engine {
     }
 
     pub(super) async fn refund(&self, question: &Question<'_>, charged: u64) -> Result<(), BackendError> {
-        self.amend(question, &|states, at| question.refund(states, at, at.saturating_sub(charged))).await
+        self.amend(question, &|states, at| question.refund(states, at, charged, &self.resets)).await
     }
 
     pub(super) async fn forget(&self, question: &Question<'_>) -> Result<(), BackendError> {
-        self.amend(question, &|states, _| states.iter().map(|_| State::EMPTY).collect()).await
+        // The last attempt is the one that counts.
+        let marks = Mutex::new(vec![Mark::default(); question.charges().len()]);
+        let change = |states: &States, at: u64| {
+            let mut marks = marks.lock().unwrap_or_else(PoisonError::into_inner);
+            question.forget(states, at, &mut marks)
+        };
+        self.amend(question, &change).await?;
+        for (charge, mark) in question.charges().iter().zip(marks.into_inner().unwrap_or_default()) {
+            self.resets.record(charge, mark);
+        }
+        Ok(())
     }
 
     /// Changes states in favour of those whose they are.

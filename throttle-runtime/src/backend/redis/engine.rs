@@ -9,7 +9,7 @@ use super::denied::Denied;
 use super::question::{Question, States};
 use super::servers::Servers;
 use crate::BackendError;
-use crate::backend::{Mode, Verdict};
+use crate::backend::{Mode, Resets, Verdict};
 use crate::clock::Clock;
 use crate::soon::uncharged;
 use crate::under_way::UnderWay;
@@ -20,6 +20,7 @@ pub(super) struct Engine {
     pub(super) namespace: String,
     pub(super) clock: Option<Arc<dyn Clock>>,
     pub(super) denied: Option<Denied>,
+    pub(super) resets: Resets,
     /// Places that are held.
     pub(super) leases: UnderWay,
 }

@@ -24,7 +24,7 @@ pub use self::builder::RedisBuilder;
 use self::connect::Place;
 use self::engine::Engine;
 use self::question::Question;
-use super::{Backend, Board, Charge, Mode, Places, Reply, Verdict};
+use super::{Backend, Board, Charge, Mode, Places, Reply, Resets, Verdict};
 use crate::{ConfigError, Soon};
 
 /// How long the end of a backend waits for those that are about to free their places.
@@ -191,14 +191,14 @@ impl Backend for Redis {
 
     fn refund<'a>(&'a self, charges: &'a [Charge<'a>], at: u64) -> Reply<'a, ()> {
         Soon::later(async move {
-            let question = Question::new(charges, Mode::Take).named(&self.engine.namespace);
+            let question = Question::new(charges, Mode::Take).with_marks().named(&self.engine.namespace);
             self.engine.refund(&question, at).await
         })
     }
 
     fn forget<'a>(&'a self, charges: &'a [Charge<'a>]) -> Reply<'a, ()> {
         Soon::later(async move {
-            let question = Question::new(charges, Mode::Take).named(&self.engine.namespace);
+            let question = Question::new(charges, Mode::Take).with_marks().named(&self.engine.namespace);
             self.engine.forget(&question).await
         })
     }
@@ -232,6 +232,10 @@ impl Backend for Redis {
 
     fn places(&self) -> Option<&dyn Places> {
         Some(self)
+    }
+
+    fn resets(&self) -> Option<&Resets> {
+        Some(&self.engine.resets)
     }
 }
 

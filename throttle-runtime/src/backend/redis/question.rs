@@ -5,7 +5,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::names::Names;
-use crate::backend::{Charge, Mode};
+use crate::backend::{Charge, Mark, Mode, Resets};
 use crate::fingerprint::Secret;
 use crate::strategy::{Arrival, State};
 use crate::{Quota, Quotas, Rate};
@@ -22,6 +22,8 @@ pub(super) struct Question<'a> {
     places: SmallVec<[(usize, usize); 2]>,
     /// The names of the states, once they are [known](Self::named).
     pub(super) names: SmallVec<[Arc<str>; 2]>,
+    /// Which of the names is that of each charge's reset mark; empty for a decision.
+    marks: SmallVec<[usize; 2]>,
     /// The limits of all charges in order, without those that limit nothing.
     pub(super) limits: SmallVec<[Limit; 2]>,
 }
@@ -44,6 +46,7 @@ impl<'a> Question<'a> {
             payers: charges.iter().map(|charge| secret.fingerprint(charge.domain, charge.key)).collect(),
             places: SmallVec::new(),
             names: SmallVec::new(),
+            marks: SmallVec::new(),
             limits: SmallVec::new(),
         };
         for (charge, asked) in charges.iter().enumerate() {
@@ -53,6 +56,15 @@ impl<'a> Question<'a> {
             }
         }
         question
+    }
+
+    /// The same about what resets leave behind, too: for resets and refunds.
+    pub(super) fn with_marks(mut self) -> Self {
+        for (charge, asked) in self.charges.iter().enumerate() {
+            let mark = self.state_of(charge, asked.rates.len());
+            self.marks.push(mark);
+        }
+        self
     }
 
     /// Two charges of one identity to one throttle are about one state.
@@ -117,10 +129,39 @@ impl<'a> Question<'a> {
         rates.map(quota).collect()
     }
 
-    /// What giving the charges back, `elapsed` microseconds after they were taken, makes of these states.
-    pub(super) fn refund(&self, states: &States, now: u64, elapsed: u64) -> States {
-        let mut after = states.clone();
-        for &limit in &self.limits {
+    /// What a reset makes of these states: as long as there may be refunds of what was taken before it, a mark is left,
+    /// with its time.
+    pub(super) fn forget(&self, states: &States, now: u64, marks: &mut [Mark]) -> States {
+        let mut after: States = states.iter().map(|_| State::EMPTY).collect();
+        for (charge, &mark) in self.marks.iter().enumerate() {
+            let last = self.last_of(charge, states);
+            if last > now {
+                marks[charge] = Mark::new(now, last);
+                after[mark] = marks[charge].state();
+            }
+        }
+        after
+    }
+
+    /// Until when the states of a charge, or its mark, are there.
+    fn last_of(&self, charge: usize, states: &States) -> u64 {
+        let own = self.limits.iter().filter(|limit| limit.charge == charge).map(|limit| limit.name);
+        own.chain(self.marks.get(charge).copied()).map(|name| states[name].until()).max().unwrap_or_default()
+    }
+
+    pub(super) const fn charges(&self) -> &'a [Charge<'a>] {
+        self.charges
+    }
+
+    /// What a refund of the charges, which were taken at that time, makes of these states. Charges from before a reset
+    /// are left out.
+    pub(super) fn refund(&self, states: &States, now: u64, taken: u64, resets: &Resets) -> States {
+        let (mut after, elapsed) = (states.clone(), now.saturating_sub(taken));
+        let is_void = |charge: usize| {
+            let mark = self.marks.get(charge).and_then(|mark| Mark::of(&states[*mark], now));
+            resets.is_void(&self.charges[charge], taken, mark)
+        };
+        for &limit in self.limits.iter().filter(|limit| !is_void(limit.charge)) {
             let state = &mut after[limit.name];
             if *state != State::EMPTY {
                 *state = self.charge(limit).strategy.refund(state, &self.arrival(limit, now), elapsed);

@@ -17,10 +17,18 @@ const STEP: usize = 1_000;
 impl Engine {
     /// Removes all states of the namespace that were there when it began.
     pub(super) async fn reset(&self) -> Result<(), BackendError> {
+        self.resets.record_all();
+        let reset = self.reset_all().await;
+        self.resets.record_all();
+        reset?;
+        self.forget_denied();
+        Ok(())
+    }
+
+    async fn reset_all(&self) -> Result<(), BackendError> {
         for slot in self.servers.all()? {
             self.reset_one(&slot).await?;
         }
-        self.forget_denied();
         Ok(())
     }
 

@@ -4,7 +4,8 @@ use smallvec::SmallVec;
 
 use super::name;
 use super::record::Record;
-use crate::backend::{Charge, Mode, Verdict};
+use crate::backend::{Charge, Mark, Mode, Resets, Verdict};
+use crate::strategy::State;
 use crate::{Quota, Quotas};
 
 /// An answer, and what becomes of the records if anything changes.
@@ -51,11 +52,14 @@ impl<'a> Case<'a> {
         Judgement { answer: Verdict::new(quotas, now), changed: changes.then_some(after) }
     }
 
-    /// Gives back what was taken at that time.
-    pub(super) fn refund(&self, at: u64, records: &[Record], now: u64) -> Judgement<()> {
+    /// Refunds what was taken at that time, unless the state that it was taken from was reset.
+    pub(super) fn refund(&self, resets: &Resets, at: u64, records: &[Record], now: u64) -> Judgement<()> {
         let mut after = records.to_vec();
         for (charge, &place) in self.charges.iter().zip(&self.places) {
             let record = &mut after[place];
+            if resets.is_void(charge, at, record.mark(charge.rates.len(), now)) {
+                continue;
+            }
             for (index, &rate) in charge.rates.iter().enumerate() {
                 if !rate.is_unlimited() && index < record.states.len() {
                     let arrival = charge.arrival(rate, charge.cost, now);
@@ -67,10 +71,20 @@ impl<'a> Case<'a> {
         Judgement { answer: (), changed: (after != records).then_some(after) }
     }
 
-    /// Forgets what was taken, whenever.
-    pub(super) fn forget(records: &[Record]) -> Judgement<()> {
-        let after = vec![Record::default(); records.len()];
-        Judgement { answer: (), changed: (after != records).then_some(after) }
+    /// Forgets what was taken, whenever. As long as there may be refunds of it, the record has a mark behind its states,
+    /// and that is the answer.
+    pub(super) fn forget(&self, records: &[Record], now: u64) -> Judgement<Mark> {
+        let mut after = vec![Record::default(); records.len()];
+        let mut mark = Mark::new(now, 0);
+        for (charge, &place) in self.charges.iter().zip(&self.places) {
+            let states = records[place].states.iter().map(State::until);
+            let last = states.max().unwrap_or_default();
+            if last > now {
+                mark.until = last;
+                after[place].set(charge.rates.len(), mark.state());
+            }
+        }
+        Judgement { answer: mark, changed: (after != records).then_some(after) }
     }
 
     /// Leaves the records as they are if the request is admitted. A second charge of the same identity builds on

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::digits;
+use crate::backend::Mark;
 use crate::log_limit::LogLimit;
 use crate::strategy::State;
 
@@ -60,6 +61,11 @@ impl Record {
     pub(super) fn state(&self, index: usize) -> &State {
         const EMPTY: &State = &State::EMPTY;
         self.states.get(index).unwrap_or(EMPTY)
+    }
+
+    /// The mark of the last reset, which follows this many states, as long as there may be refunds of charges before it.
+    pub(super) fn mark(&self, states: usize, now: u64) -> Option<Mark> {
+        Mark::of(self.states.get(states)?, now)
     }
 
     pub(super) fn set(&mut self, index: usize, state: State) {

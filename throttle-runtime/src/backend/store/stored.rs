@@ -8,7 +8,7 @@ use super::client::{Client, wrap};
 use super::judge::Case;
 use super::record::Record;
 use super::{Store, name};
-use crate::backend::{Backend, Board, Charge, Mode, Reply, Verdict};
+use crate::backend::{Backend, Board, Charge, Mode, Reply, Resets, Verdict};
 use crate::{BackendError, Clock, ErrorKind, Soon, SystemClock};
 
 /// A backend whose state is in a [`Store`]: every strategy, exact, for all processes that share the store.
@@ -58,6 +58,7 @@ pub struct Stored<S> {
     pub(super) client: Arc<Client<S>>,
     pub(super) prefix: String,
     persistent: bool,
+    resets: Arc<Resets>,
 }
 
 impl<S: Store> Stored<S> {
@@ -69,7 +70,13 @@ impl<S: Store> Stored<S> {
     /// The same of a store that is used in several places.
     pub fn shared(store: Arc<S>) -> Self {
         let client = Client::new(Arc::clone(&store), Arc::new(SystemClock::new()), Duration::from_secs(2));
-        Self { store, client: Arc::new(client), prefix: name::prefix("throttle"), persistent: true }
+        Self {
+            store,
+            client: Arc::new(client),
+            prefix: name::prefix("throttle"),
+            persistent: true,
+            resets: Arc::default(),
+        }
     }
 
     /// What the keys of this backend begin with, for stores that others use too. Backends of one namespace
@@ -142,7 +149,7 @@ impl<S: Store> Backend for Stored<S> {
         Soon::later(async move {
             for charge in charges.chunks(1) {
                 let case = Case::new(&self.prefix, charge);
-                let judge = |records: &[Record], now| case.refund(at, records, now);
+                let judge = |records: &[Record], now| case.refund(&self.resets, at, records, now);
                 let refund = self.client.transact(case.names(), &judge).await;
                 // To another charge something may have been given back.
                 refund.map_err(BackendError::in_doubt)?;
@@ -155,9 +162,11 @@ impl<S: Store> Backend for Stored<S> {
         Soon::later(async move {
             for charge in charges.chunks(1) {
                 let case = Case::new(&self.prefix, charge);
-                let forgotten = self.client.transact(case.names(), &|records, _| Case::forget(records)).await;
+                let forgotten =
+                    self.client.transact(case.names(), &|records, now| case.forget(records, now)).await;
                 // Another charge may be forgotten.
-                forgotten.map_err(BackendError::in_doubt)?;
+                let mark = forgotten.map_err(BackendError::in_doubt)?;
+                self.resets.record(&charge[0], mark);
             }
             Ok(())
         })
@@ -168,7 +177,12 @@ impl<S: Store> Backend for Stored<S> {
     }
 
     fn reset(&self) -> Reply<'_, ()> {
-        Soon::later(async move { self.store.reset(&self.prefix).await.map_err(wrap::<S>) })
+        Soon::later(async move {
+            self.resets.record_all();
+            let reset = self.store.reset(&self.prefix).await.map_err(wrap::<S>);
+            self.resets.record_all();
+            reset
+        })
     }
 
     fn close(&self) -> Reply<'_, ()> {
@@ -177,6 +191,10 @@ impl<S: Store> Backend for Stored<S> {
 
     fn board(&self) -> Option<&dyn Board> {
         Some(self)
+    }
+
+    fn resets(&self) -> Option<&Resets> {
+        Some(&self.resets)
     }
 }
 

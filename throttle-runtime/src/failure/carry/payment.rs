@@ -62,6 +62,7 @@ impl Bill {
             class: *class,
             load: self.load,
             domain: self.domain,
+            taken: None,
         });
         charges.collect()
     }

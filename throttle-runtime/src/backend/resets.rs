@@ -1,0 +1,155 @@
+//! Which charges were taken from states that a reset has ended: their refunds give nothing back.
+
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::{AcqRel, Acquire};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::Charge;
+use crate::fingerprint::{Map, Secret};
+use crate::random;
+use crate::strategy::State;
+
+/// The resets of one backend by this process, numbered. A charge keeps the number of the last reset before it.
+///
+/// Charges read one number; only resets and refunds take a lock.
+#[derive(Debug, Default)]
+#[doc(hidden)]
+pub struct Resets {
+    /// The number of the last reset.
+    last: AtomicU64,
+    entries: Mutex<Entries>,
+}
+
+#[derive(Debug, Default)]
+struct Entries {
+    by_identity: Map<Reset>,
+    /// The last reset of all identities, or of one that is no longer remembered.
+    floor: u64,
+}
+
+/// The last reset of one identity.
+#[derive(Debug, Clone, Copy)]
+struct Reset {
+    number: u64,
+    mark: Mark,
+}
+
+/// What a reset leaves behind, in a store as the last state of an identity.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Mark {
+    /// When it was, by the clock of the backend, in microseconds.
+    pub(super) at: u64,
+    /// From when on charges before it have expired, so that there is nothing to refund in any case.
+    pub(super) until: u64,
+    /// Tells resets apart: clocks may stand still.
+    pub(super) nonce: u64,
+}
+
+impl Mark {
+    pub(super) fn new(at: u64, until: u64) -> Self {
+        Self { at, until, nonce: random::number() }
+    }
+
+    pub(super) fn state(self) -> State {
+        State::new(self.until, self.at).with_list(vec![self.nonce])
+    }
+
+    /// The mark that a state says, unless it has expired.
+    pub(super) fn of(state: &State, now: u64) -> Option<Self> {
+        let nonce = state.list().first().copied()?;
+        Some(Self { at: state.word(), until: state.until(), nonce }).filter(|mark| mark.until > now)
+    }
+}
+
+/// How many resets are remembered, unless the charges before them have expired.
+const ROOM: usize = 64 * 1024;
+
+impl Resets {
+    /// The number of the last reset: read it before a charge is made.
+    pub(crate) fn last(&self) -> u64 {
+        self.last.load(Acquire)
+    }
+
+    /// The identity of a charge was reset, which has left that mark.
+    pub(super) fn record(&self, charge: &Charge<'_>, mark: Mark) {
+        let mut entries = self.entries();
+        let number = self.last.fetch_add(1, AcqRel).saturating_add(1);
+        if entries.by_identity.len() >= ROOM {
+            entries.by_identity.retain(|_, reset| reset.mark.until > mark.at);
+        }
+        if entries.by_identity.len() >= ROOM {
+            entries.floor = number - 1;
+            entries.by_identity.clear();
+        }
+        entries.by_identity.insert(id(charge), Reset { number, mark });
+    }
+
+    /// All identities are reset: call it before and after that.
+    pub(super) fn record_all(&self) {
+        let mut entries = self.entries();
+        entries.floor = self.last.fetch_add(1, AcqRel).saturating_add(1);
+        entries.by_identity.clear();
+    }
+
+    /// Whether a charge was taken at `at` from a state that a reset has ended. `mark` is that of the last reset that the
+    /// store knows of, by any process.
+    pub(super) fn is_void(&self, charge: &Charge<'_>, at: u64, mark: Option<Mark>) -> bool {
+        let entries = self.entries();
+        let reset = entries.by_identity.get(&id(charge)).copied();
+        let is_own = |mark: Mark| reset.is_some_and(|reset| reset.mark == mark);
+        // Clocks may stand still, so resets of this process are told apart by their numbers and not by their times.
+        let by_other = mark.is_some_and(|mark| !is_own(mark) && at <= mark.at);
+        by_other
+            || match charge.taken {
+                Some(taken) => entries.floor > taken || reset.is_some_and(|reset| reset.number > taken),
+                None => reset.is_some_and(|reset| at <= reset.mark.at),
+            }
+    }
+
+    /// Whether a reset by this process has ended the state from which a charge was taken.
+    pub(crate) fn is_over(&self, charge: &Charge<'_>, at: u64) -> bool {
+        self.is_void(charge, at, None)
+    }
+
+    fn entries(&self) -> MutexGuard<'_, Entries> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn id(charge: &Charge<'_>) -> u128 {
+    Secret::of_process().fingerprint(charge.domain, charge.key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Charge, Mark, ROOM, Resets};
+    use crate::strategy::FixedWindow;
+    use crate::{Key, Rate};
+
+    #[test]
+    fn f37_resets_that_are_no_longer_remembered_void_all_charges_before_them() {
+        let (resets, rates) = (Resets::default(), [Rate::per_hour(5)]);
+        let keys: Vec<Key> = (0..=ROOM as u64).map(Key::from).collect();
+        let charge =
+            |key, taken| Charge { taken: Some(taken), ..Charge::new("t", key, &FixedWindow, &rates, 1) };
+        for key in &keys {
+            resets.record(&charge(key, 0), Mark::new(5, 9));
+        }
+        let last = resets.last();
+        assert!(keys.iter().all(|key| resets.is_void(&charge(key, 0), 5, None)));
+        assert!(!keys.iter().any(|key| resets.is_void(&charge(key, last), 5, None)));
+        assert!(resets.entries().by_identity.len() <= ROOM);
+    }
+
+    #[test]
+    fn f37_resets_whose_charges_have_expired_make_room() {
+        let (resets, rates) = (Resets::default(), [Rate::per_hour(5)]);
+        let keys: Vec<Key> = (0..=ROOM as u64).map(Key::from).collect();
+        for (index, key) in keys.iter().enumerate() {
+            let mark = if index < ROOM { Mark::new(5, 9) } else { Mark::new(10, 20) };
+            resets.record(&Charge::new("t", key, &FixedWindow, &rates, 1), mark);
+        }
+        let entries = resets.entries();
+        assert_eq!((entries.by_identity.len(), entries.floor), (1, 0));
+    }
+}
