@@ -339,3 +339,29 @@ async fn s20_two_retries_and_then_the_fallback() {
     assert_eq!((counts.retries, counts.fallback, counts.allowed), (2, 1, 1));
     assert_eq!(throttle.breaker().expect("there is one").info().failures, 1, "a request is one failure");
 }
+
+/// The insurance of a peer decided about requests that its store had denied, so that twice the limit was admitted.
+#[tokio::test(start_paused = true)]
+async fn d14_a_denial_is_no_failure_and_never_reaches_the_fallback() {
+    for on_error in [ON_ERROR, throttle::fallback("standby"), throttle::retry(3).fallback("standby")] {
+        let clock = ManualClock::new();
+        let (primary, standby) = (faulty(&clock), faulty(&clock));
+        let declared = declared_at(&clock).backend("primary", primary).backend("standby", standby.clone());
+        let registry = declared.clock(clock.clone()).build().await.expect("a registry");
+        let throttle = registry.create("guarded", settings(on_error).rate("3/min")).expect("a throttle");
+        for _ in 0..3 {
+            assert!(throttle.hit("a").await.expect("a decision").is_allowed());
+        }
+        for _ in 0..20 {
+            let denied = throttle.hit("a").await.expect("a decision");
+            assert_eq!((denied.is_throttled(), denied.source()), (true, Source::Backend));
+            let never = throttle.hit(Hit::new("a").cost(4)).await.expect("a decision");
+            assert!(never.is_throttled() && never.retry_after().is_none());
+        }
+        assert_eq!(standby.calls(), 0, "{on_error}");
+        if let Some(breaker) = throttle.breaker() {
+            assert_eq!((breaker.info().state, breaker.info().failures), (State::Closed, 0));
+        }
+        assert_eq!((throttle.counts().fallback, throttle.counts().retries), (0, 0));
+    }
+}

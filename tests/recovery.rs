@@ -8,13 +8,15 @@ use std::time::Duration;
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::get as route;
-use common::{declared_at, faulty, service, status};
+use common::{declared_at, events, faulty, service, status};
 use throttle::testkit::{Fault, Faulty};
 use throttle::{
-    ErrorKind, ManualClock, Recovery, Registry, Settings, Source, Throttle, fallback, retry, throttle,
+    CircuitBreaker, ErrorKind, ManualClock, Recovery, Registry, Settings, Source, Throttle, failover,
+    fallback, retry, throttle,
 };
 use tokio::task::JoinSet;
 use tokio::time::Instant;
+use tracing::Level;
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 
@@ -289,4 +291,29 @@ async fn what_the_fallback_took_for_a_denied_request_is_given_back() {
     }
     let wide = bench.registry.get("wide").expect("used");
     assert_eq!(wide.stat("all").await.expect("by the fallback").remaining(), Some(4));
+}
+
+/// A request that timed out may have been charged, so it is not retried, and the log reports that before the first request.
+#[tokio::test]
+async fn f35_settings_that_retry_after_timeouts_are_reported_at_startup() {
+    let registry = declared_at(&ManualClock::new()).backend("store", faulty(&ManualClock::new()));
+    let registry = registry.build().await.expect("a registry");
+    let warnings = |uid: &str, on_error: Recovery, backend: &'static str| {
+        events::listen();
+        let settings = Settings::new().rate("5/min").backend(backend).on_error(on_error);
+        registry.create(uid, settings).expect("settings that work");
+        events::seen(Level::WARN)
+    };
+    let on_timeouts = retry(3).retry_on(&[ErrorKind::Timeout]);
+    let [warning] = &warnings("timeouts", on_timeouts, "store")[..] else { panic!("one warning") };
+    for part in ["uid=\"timeouts\"", "backend=\"store\"", "cannot recognise", "`otherwise`"] {
+        assert!(warning.contains(part), "{warning}");
+    }
+    let both =
+        failover("memory", CircuitBreaker::new()).retry_on(&[ErrorKind::Connection, ErrorKind::Timeout]);
+    assert_eq!(warnings("both", both, "store").len(), 1);
+    assert!(warnings("by default", retry(3), "store").is_empty());
+    let lost = retry(3).retry_on(&[ErrorKind::Connection]);
+    assert!(warnings("connections", lost, "store").is_empty());
+    assert!(warnings("memory", on_timeouts, "memory").is_empty(), "memory has no timeouts");
 }

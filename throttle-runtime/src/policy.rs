@@ -220,6 +220,13 @@ impl Policy {
         self
     }
 
+    /// Whether it is to retry timeouts of a backend that cannot recognise a request that it has charged. Memory decides
+    /// without waiting, so it has no timeouts.
+    pub(crate) fn retries_unrecognised(&self) -> bool {
+        let retry = self.rescue.as_ref().and_then(|rescue| rescue.retry);
+        retry.is_some_and(|retry| retry.names_timeouts) && self.primary.backend.engine().is_none()
+    }
+
     /// Whether both fall back in the same way, so that what one of them owes is owed by the other, too.
     fn carries_like(&self, other: &Self) -> bool {
         let standby = |policy: &Self| policy.rescue.as_ref().and_then(|rescue| rescue.standby.clone());

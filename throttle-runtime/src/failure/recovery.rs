@@ -141,10 +141,15 @@ impl Recovery {
         self
     }
 
-    /// The kinds of errors after which a request is sent again; all of a store unless said otherwise.
+    /// The kinds of errors after which a request is retried; all kinds of errors of a store by default.
+    ///
+    /// A request that may have been charged is not retried, whatever the kinds are, since it could be charged twice. With
+    /// [`ErrorKind::Timeout`] that is nearly every error: only timeouts before the request was sent are retried. An event at
+    /// level WARN reports this at startup.
     #[must_use]
     pub const fn retry_on(mut self, kinds: &[ErrorKind]) -> Self {
-        self.retry = Some(Retry { on: Kinds::of(kinds), ..self.retries_or_none() });
+        let on = Kinds::of(kinds);
+        self.retry = Some(Retry { on, names_timeouts: on.has(ErrorKind::Timeout), ..self.retries_or_none() });
         self
     }
 

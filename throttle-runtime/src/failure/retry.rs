@@ -15,6 +15,8 @@ pub(crate) struct Retry {
     pub(crate) multiplier: u32,
     pub(crate) jitter: bool,
     pub(crate) on: Kinds,
+    /// Whether the settings name timeouts, after which a request may have been charged.
+    pub(crate) names_timeouts: bool,
 }
 
 impl Retry {
@@ -23,7 +25,7 @@ impl Retry {
 
     pub(crate) const fn new(max: u32) -> Self {
         let delay = Duration::from_millis(100);
-        Self { max, delay, multiplier: 2, jitter: false, on: Kinds::STORE }
+        Self { max, delay, multiplier: 2, jitter: false, on: Kinds::STORE, names_timeouts: false }
     }
 
     /// Whether a request that failed so is sent again. What may have been charged is not: nobody could tell

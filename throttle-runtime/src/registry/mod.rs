@@ -166,6 +166,7 @@ impl Registry {
         }
         said.name = self.0.names.claim(&said.uid, uid, uid);
         let policy = policy.named(&said.name);
+        report::warn_of_timeouts(uid, &policy);
         let throttle = Throttle::new(Arc::clone(&said.uid), said, policy, Arc::clone(&self.0.common));
         throttles.insert(Arc::from(uid), throttle.clone());
         Ok(throttle)

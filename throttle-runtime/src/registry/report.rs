@@ -7,6 +7,7 @@ use tracing::level_filters::LevelFilter;
 
 use super::{Declared, Member, Registry, place};
 use crate::notice;
+use crate::policy::Policy;
 use crate::said::Said;
 use crate::{Settings, Site};
 
@@ -70,11 +71,26 @@ impl Registry {
             let (rate, concurrent) = (policy.rate.describe(), policy.settings.concurrent);
             tracing::info!(target: "throttle", uid, rate, concurrent, backend, on_error, budget = ?policy.budget, "a limit");
             let concurrent = concurrent.map(|most| format!(", {most} concurrently")).unwrap_or_default();
+            warn_of_timeouts(uid, &policy);
             lines.push(format!("  - {uid}: {rate}{concurrent} on \"{backend}\", on_error {on_error}"));
         }
         if lines.len() > 1 {
             notice::unheard(LevelFilter::INFO, || lines.join("\n"));
         }
+    }
+}
+
+/// Reports settings that name timeouts, which are retried only if nothing was sent.
+pub(super) fn warn_of_timeouts(uid: &str, policy: &Policy) {
+    if policy.retries_unrecognised() {
+        let backend = &*policy.primary.name;
+        tracing::warn!(
+            target: "throttle",
+            uid,
+            backend,
+            "`retry_on` names timeouts, but this backend cannot recognise a request that it has charged: a request that \
+             timed out after it was sent is not retried, and goes to the fallback or to `otherwise`"
+        );
     }
 }
 
