@@ -142,7 +142,7 @@ async fn what_has_expired_is_removed_by_later_writes() {
     store.initialize().await.expect("a pool");
     for number in 0..400 {
         store
-            .increment_with_ttl(&format!("left:{number}"), 1, Duration::from_millis(1))
+            .increment_within(&format!("left:{number}"), 1, 1, Duration::from_millis(1))
             .await
             .expect("a sum");
     }

@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use throttle::ErrorKind;
-use throttle::backend::Store;
+use throttle::backend::{Increment, Store};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
@@ -46,15 +46,19 @@ impl Table {
         self.rows.insert(key, (value, ttl.and_then(|ttl| Instant::now().checked_add(ttl))));
     }
 
-    /// Adds to a counter; a new one gets this time to live.
-    fn add(&mut self, key: String, by: i64, ttl: Option<Duration>) -> i64 {
-        if let Some((value, _)) = self.get(&key) {
-            let sum = value.parse().unwrap_or(0_i64).saturating_add(by);
-            *value = sum.to_string();
-            return sum;
+    /// Adds to a counter up to a limit; a new one gets this time to live.
+    fn add(&mut self, key: String, by: i64, limit: i64, ttl: Duration) -> Increment {
+        let found = self.get(&key);
+        let number = found.as_ref().and_then(|(value, _)| value.parse().ok()).unwrap_or(0_i64);
+        let sum = number.saturating_add(by);
+        if sum > limit {
+            return Increment::Exceeded(number);
         }
-        self.set(key, by.to_string(), ttl);
-        by
+        match found {
+            Some((value, _)) => *value = sum.to_string(),
+            None => self.set(key, sum.to_string(), Some(ttl)),
+        }
+        Increment::Added(sum)
     }
 }
 
@@ -80,6 +84,9 @@ impl Service {
 
 impl Store for Service {
     type Error = ServiceError;
+
+    /// A decision of a fixed window is one round trip.
+    const INCREMENT_WITHIN: bool = true;
 
     fn kind(_: &ServiceError) -> ErrorKind {
         ErrorKind::Connection
@@ -126,21 +133,6 @@ impl Store for Service {
         self.ask(move |table| drop(table.rows.remove(&key))).await
     }
 
-    async fn expire(&self, key: &str, ttl: Duration) -> Result<(), ServiceError> {
-        let key = key.to_owned();
-        self.ask(move |table| {
-            if let Some((_, until)) = table.get(&key) {
-                *until = Instant::now().checked_add(ttl);
-            }
-        })
-        .await
-    }
-
-    async fn increment(&self, key: &str, by: i64) -> Result<i64, ServiceError> {
-        let key = key.to_owned();
-        self.ask(move |table| table.add(key, by, None)).await
-    }
-
     async fn try_lock(&self, key: &str, ttl: Duration) -> Result<Option<u64>, ServiceError> {
         let key = key.to_owned();
         self.ask(move |table| {
@@ -163,11 +155,18 @@ impl Store for Service {
         .await
     }
 
-    // What follows would work without: by several round trips, and locks where it takes them.
+    // The methods below have defaults, which take several round trips.
 
-    async fn increment_with_ttl(&self, key: &str, by: i64, ttl: Duration) -> Result<i64, ServiceError> {
+    /// The service adds under a condition, in one step.
+    async fn increment_within(
+        &self,
+        key: &str,
+        by: i64,
+        limit: i64,
+        ttl: Duration,
+    ) -> Result<Increment, ServiceError> {
         let key = key.to_owned();
-        self.ask(move |table| table.add(key, by, Some(ttl))).await
+        self.ask(move |table| table.add(key, by, limit, ttl)).await
     }
 
     async fn multi_get(&self, keys: &[&str]) -> Result<Vec<Option<String>>, ServiceError> {

@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use throttle::backend::Store;
+use throttle::backend::{Increment, Store};
 
 #[derive(Debug, Default)]
 pub(crate) struct Dict(Mutex<Tables>);
@@ -63,6 +63,9 @@ impl Store for Dict {
     /// Everything happens under one mutex, so this is one step; without it `Stored` would take the locks.
     const COMPARE_AND_SET: bool = true;
 
+    /// `increment_within` is one step too, so a decision of a fixed window is one call.
+    const INCREMENT_WITHIN: bool = true;
+
     async fn reset(&self, prefix: &str) -> Result<(), Infallible> {
         self.tables().values.retain(|key, _| !key.starts_with(prefix));
         Ok(())
@@ -87,34 +90,26 @@ impl Store for Dict {
         Ok(())
     }
 
-    async fn expire(&self, key: &str, ttl: Duration) -> Result<(), Infallible> {
-        if let Some(value) = self.tables().live(key) {
-            value.until = Instant::now().checked_add(ttl);
-        }
-        Ok(())
-    }
-
-    async fn increment(&self, key: &str, by: i64) -> Result<i64, Infallible> {
+    async fn increment_within(
+        &self,
+        key: &str,
+        by: i64,
+        limit: i64,
+        ttl: Duration,
+    ) -> Result<Increment, Infallible> {
         let mut tables = self.tables();
-        if let Some(value) = tables.live(key) {
-            let sum = value.text.parse().unwrap_or(0_i64).saturating_add(by);
-            value.text = sum.to_string();
-            return Ok(sum);
+        let value = tables.live(key);
+        let number = value.as_ref().and_then(|value| value.text.parse().ok()).unwrap_or(0_i64);
+        let sum = number.saturating_add(by);
+        if sum > limit {
+            return Ok(Increment::Exceeded(number));
         }
-        tables.insert(key, by.to_string(), None);
-        Ok(by)
-    }
-
-    async fn increment_with_ttl(&self, key: &str, by: i64, ttl: Duration) -> Result<i64, Infallible> {
-        let mut tables = self.tables();
-        if let Some(value) = tables.live(key) {
-            // It lives as long as its first increment said.
-            let sum = value.text.parse().unwrap_or(0_i64).saturating_add(by);
-            value.text = sum.to_string();
-            return Ok(sum);
+        match value {
+            // It lives as long as its first increment has set.
+            Some(value) => value.text = sum.to_string(),
+            None => tables.insert(key, sum.to_string(), Some(ttl)),
         }
-        tables.insert(key, by.to_string(), Some(ttl));
-        Ok(by)
+        Ok(Increment::Added(sum))
     }
 
     /// At once, whether it is free or not. Waiting for it is what `get_lock` does with this.

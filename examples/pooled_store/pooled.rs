@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use deadpool_postgres::{BuildError, Manager, Object, Pool, PoolError};
 use throttle::ErrorKind;
-use throttle::backend::Store;
+use throttle::backend::{Increment, Store};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Config, NoTls, Row};
 
@@ -72,11 +72,6 @@ impl Pooled {
         }
         Ok(rows)
     }
-
-    async fn add(&self, key: &str, by: i64, ttl: i64) -> Result<i64, PooledError> {
-        let rows = self.write(sql::INCREMENT, &[&key.as_bytes(), &by, &ttl]).await?;
-        rows.first().map_or(Ok(by), |row| Ok(row.try_get(0)?))
-    }
 }
 
 /// One round trip, and one more for each statement that is new to a connection.
@@ -100,6 +95,9 @@ impl Store for Pooled {
 
     /// A statement with a condition: decisions take no locks.
     const COMPARE_AND_SET: bool = true;
+
+    /// One more: a decision of a fixed window is one round trip.
+    const INCREMENT_WITHIN: bool = true;
 
     fn kind(error: &PooledError) -> ErrorKind {
         match error {
@@ -141,16 +139,19 @@ impl Store for Pooled {
         self.ask(sql::DELETE, &[&key.as_bytes()]).await.map(drop)
     }
 
-    async fn expire(&self, key: &str, ttl: Duration) -> Result<(), PooledError> {
-        self.write(sql::EXPIRE, &[&key.as_bytes(), &micros(Some(ttl))]).await.map(drop)
-    }
-
-    async fn increment(&self, key: &str, by: i64) -> Result<i64, PooledError> {
-        self.add(key, by, FOR_GOOD).await
-    }
-
-    async fn increment_with_ttl(&self, key: &str, by: i64, ttl: Duration) -> Result<i64, PooledError> {
-        self.add(key, by, micros(Some(ttl))).await
+    /// One statement, also for what is refused.
+    async fn increment_within(
+        &self,
+        key: &str,
+        by: i64,
+        limit: i64,
+        ttl: Duration,
+    ) -> Result<Increment, PooledError> {
+        let ttl = micros(Some(ttl));
+        let rows = self.write(sql::INCREMENT_WITHIN, &[&key.as_bytes(), &by, &limit, &ttl]).await?;
+        let Some(row) = rows.first() else { return Ok(Increment::Exceeded(0)) };
+        let number = row.try_get(0)?;
+        Ok(if row.try_get(1)? { Increment::Added(number) } else { Increment::Exceeded(number) })
     }
 
     async fn multi_get(&self, keys: &[&str]) -> Result<Vec<Option<String>>, PooledError> {

@@ -37,19 +37,28 @@ pub(crate) const MULTI_SET: &str = "
 pub(crate) const DELETE: &str = "
     DELETE FROM throttle WHERE key = $1";
 
-pub(crate) const EXPIRE: &str = "
-    UPDATE throttle SET until = clock_timestamp() + $2::bigint * interval '1 microsecond'
-    WHERE key = $1 AND until > clock_timestamp()";
-
-/// One look at the clock decides both, whether it goes on with the value and whether with the expiry.
-pub(crate) const INCREMENT: &str = "
-    INSERT INTO throttle AS old (key, value, until)
-    VALUES ($1, $2::bigint::text, clock_timestamp() + $3::bigint * interval '1 microsecond')
-    ON CONFLICT (key) DO UPDATE SET (value, until) = (
-        SELECT CASE WHEN is_live THEN (old.value::bigint + $2::bigint)::text ELSE EXCLUDED.value END,
-               CASE WHEN is_live THEN old.until ELSE EXCLUDED.until END
-        FROM (SELECT old.until > clock_timestamp()) AS found (is_live))
-    RETURNING value::bigint";
+/// Returns the sum and `true`, or the present number and `false`. A text that is no number, or has expired, counts as 0.
+pub(crate) const INCREMENT_WITHIN: &str = "
+    WITH done AS (
+        INSERT INTO throttle AS old (key, value, until)
+        SELECT $1, $2::bigint::text, clock_timestamp() + $4::bigint * interval '1 microsecond'
+        WHERE $2::bigint <= $3::bigint
+        ON CONFLICT (key) DO UPDATE SET (value, until) = (
+            SELECT CASE WHEN is_live THEN (number + $2::bigint)::text ELSE EXCLUDED.value END,
+                   CASE WHEN is_live THEN old.until ELSE EXCLUDED.until END
+            FROM (SELECT old.until > clock_timestamp(),
+                         CASE WHEN old.value ~ '^-?([0-9]{1,18}|[1-8][0-9]{18})$'
+                              THEN old.value::bigint ELSE 0 END) AS found (is_live, number))
+        WHERE CASE WHEN old.until > clock_timestamp()
+                        AND old.value ~ '^-?([0-9]{1,18}|[1-8][0-9]{18})$'
+                   THEN old.value::numeric ELSE 0 END + $2::bigint <= $3::bigint
+        RETURNING value::bigint)
+    SELECT value, true FROM done
+    UNION ALL
+    SELECT coalesce((
+        SELECT value::bigint FROM throttle
+        WHERE key = $1 AND until > clock_timestamp() AND value ~ '^-?([0-9]{1,18}|[1-8][0-9]{18})$'), 0), false
+    WHERE NOT EXISTS (SELECT FROM done)";
 
 /// Answers with a row if it was stored, as the next one does.
 pub(crate) const SET_IF_MISSING: &str = "

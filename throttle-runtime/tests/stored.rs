@@ -1,7 +1,9 @@
 //! A store as a backend: lifecycle, errors, what is stored and what is made of strange values.
 
+mod counting;
 mod dict;
 mod refunded;
+mod small;
 
 use std::convert::Infallible;
 use std::error::Error;
@@ -13,7 +15,7 @@ use std::time::Duration;
 
 use dict::Dict;
 use throttle_runtime::backend::{Backend, Charge, Memory, Mode, Store, Stored, Verdict};
-use throttle_runtime::strategy::{FixedWindow, SlidingWindowLog};
+use throttle_runtime::strategy::{FixedWindow, LeakyBucket, SlidingWindowLog, Strategy};
 use throttle_runtime::{BackendError, ErrorKind, Hit, Key, ManualClock, Quota, Rates, Settings, registry};
 
 fn rates(text: &str) -> Rates {
@@ -82,7 +84,7 @@ async fn denials_and_questions_write_nothing() {
 #[tokio::test]
 async fn b072_a_mark_of_the_dead_ends() {
     let clock = ManualClock::new();
-    let (stored, rates) = (stored::<true>(&clock), rates("3/min"));
+    let (stored, rates) = (stored::<true>(&clock), rates("3/min, 9/hour"));
     assert!(fits(&take(&stored, &["a", "b"], &rates, 1).await));
     // A record that is held: version, mark, token and the end of the hold, ten seconds from now.
     let key = stored.store().tables().values.keys().next().cloned().expect("a key");
@@ -161,14 +163,6 @@ impl<E: Error + Send + Sync + 'static> Store for Failing<E> {
         Err(self.0())
     }
 
-    async fn expire(&self, _: &str, _: Duration) -> Result<(), E> {
-        Err(self.0())
-    }
-
-    async fn increment(&self, _: &str, _: i64) -> Result<i64, E> {
-        Err(self.0())
-    }
-
     async fn try_lock(&self, _: &str, _: Duration) -> Result<Option<u64>, E> {
         Err(self.0())
     }
@@ -212,7 +206,7 @@ async fn b077_a_store_that_is_not_ready_does_not_start() {
 #[tokio::test]
 async fn b079_strange_values_count_as_nothing() {
     let clock = ManualClock::new();
-    let (stored, rates) = (stored::<true>(&clock), rates("2/min"));
+    let (stored, rates) = (stored::<true>(&clock), rates("2/min, 9999/day"));
     take(&stored, &["a"], &rates, 1).await;
     let key = stored.store().tables().values.keys().next().cloned().expect("a key");
     for strange in
@@ -221,6 +215,29 @@ async fn b079_strange_values_count_as_nothing() {
         stored.store().set(&key, strange, None).await.expect("set");
         assert!(fits(&take(&stored, &["a"], &rates, 2).await), "{strange:?}");
         assert!(!fits(&take(&stored, &["a"], &rates, 1).await), "and it counts again");
+    }
+}
+
+/// The same of a counter, for which a number is a number.
+#[tokio::test]
+async fn f60_strange_counters_count_as_nothing() {
+    let (clock, rates) = (ManualClock::new(), rates("2/min"));
+    for strange in ["", "0", "NaN", "inf", "1A//////////////////////", "{\"a\":1}", "ä", "\0", "2AAAA", "1.5"]
+    {
+        let (counts, compares) = (Stored::new(Dict::<false, true>::at(&clock)), stored::<true>(&clock));
+        let counts = counts.clock(clock.clone());
+        for (stored, set) in [(&counts as &dyn Backend, true), (&compares, false)] {
+            take(stored, &["a"], &rates, 1).await;
+            let key = |tables: &dict::Tables| tables.values.keys().next().cloned().expect("a key");
+            let key = if set { key(&counts.store().tables()) } else { key(&compares.store().tables()) };
+            if set {
+                counts.store().set(&key, strange, None).await.expect("set");
+            } else {
+                compares.store().set(&key, strange, None).await.expect("set");
+            }
+            assert!(fits(&take(stored, &["a"], &rates, 2).await), "{strange:?}");
+            assert!(!fits(&take(stored, &["a"], &rates, 1).await), "and it counts again");
+        }
     }
 }
 
@@ -243,12 +260,17 @@ async fn logs_are_stored() {
 /// it had charged already is as before.
 #[tokio::test]
 async fn a_decision_whose_record_is_taken_away_charges_nothing() {
+    taken_away(&LeakyBucket, "1A").await;
+    taken_away(&FixedWindow, "0").await;
+}
+
+async fn taken_away(strategy: &dyn Strategy, free: &str) {
     let (clock, rates) = (ManualClock::new(), rates("9/min"));
     let mut failed = 0;
     for polls in 0..80 {
         let stored = stored::<true>(&clock);
         let keys = [Key::from("a"), Key::from("b")];
-        let charges = keys.each_ref().map(|key| Charge::new("s", key, &FixedWindow, &rates, 1));
+        let charges = keys.each_ref().map(|key| Charge::new("s", key, strategy, &rates, 1));
         let mut decision = stored.decide(&charges, Mode::Take);
         for _ in 0..polls {
             if let Poll::Ready(answer) = poll_once(&mut decision).await {
@@ -259,9 +281,10 @@ async fn a_decision_whose_record_is_taken_away_charges_nothing() {
         let last = {
             let mut tables = stored.store().tables();
             let last = tables.values.iter_mut().max_by(|one, other| one.0.cmp(other.0));
-            // What is marked begins so.
-            last.filter(|(_, value)| value.text.starts_with("1B"))
-                .map(|(_, value)| value.text = "1A".to_owned())
+            // What is marked begins so, or is larger than any limit.
+            let is_marked = |text: &str| text.starts_with("1B") || text.len() > 18;
+            last.filter(|(_, value)| is_marked(&value.text))
+                .map(|(_, value)| free.clone_into(&mut value.text))
         };
         let answer = decision.await;
         if last.is_some() && answer.is_err() {
@@ -269,7 +292,7 @@ async fn a_decision_whose_record_is_taken_away_charges_nothing() {
             let error = answer.expect_err("an error");
             assert_eq!((error.kind(), error.is_nothing_charged()), (ErrorKind::Timeout, true), "{error:?}");
             for key in &keys {
-                let ask = [Charge::new("s", key, &FixedWindow, &rates, 0)];
+                let ask = [Charge::new("s", key, strategy, &rates, 0)];
                 let left = stored.decide(&ask, Mode::Peek).await.expect("a verdict").quotas[0].remaining();
                 assert_eq!(left, 9, "after {polls} polls");
             }
@@ -309,14 +332,6 @@ impl Store for Hanging {
 
     async fn delete(&self, key: &str) -> Result<(), Infallible> {
         self.0.delete(key).await
-    }
-
-    async fn expire(&self, key: &str, ttl: Duration) -> Result<(), Infallible> {
-        self.0.expire(key, ttl).await
-    }
-
-    async fn increment(&self, key: &str, by: i64) -> Result<i64, Infallible> {
-        self.0.increment(key, by).await
     }
 
     async fn try_lock(&self, key: &str, ttl: Duration) -> Result<Option<u64>, Infallible> {
@@ -359,14 +374,16 @@ async fn f37_a_refund_after_a_reset_gives_nothing_back() {
     let shared = Arc::new(memory());
     let one = refunded::instance(Arc::clone(&shared), clock.clone()).await;
     refunded::holds(&one, &refunded::instance(shared, clock.clone()).await).await;
-    f37_of_a_store::<false>().await;
-    f37_of_a_store::<true>().await;
+    f37_of_a_store::<false, false>().await;
+    f37_of_a_store::<true, false>().await;
+    f37_of_a_store::<false, true>().await;
+    f37_of_a_store::<true, true>().await;
 }
 
 /// Two backends on one store, as in two processes.
-async fn f37_of_a_store<const COMPARES: bool>() {
+async fn f37_of_a_store<const COMPARES: bool, const COUNTS: bool>() {
     let clock = ManualClock::new();
-    let store = Arc::new(Dict::<COMPARES>::at(&clock));
+    let store = Arc::new(Dict::<COMPARES, COUNTS>::at(&clock));
     let backend = || Stored::shared(Arc::clone(&store)).clock(clock.clone());
     let one = refunded::instance(backend(), clock.clone()).await;
     refunded::holds(&one, &refunded::instance(backend(), clock.clone()).await).await;

@@ -74,14 +74,6 @@ impl<const COMPARES: bool> Store for Failing<COMPARES> {
         self.call(self.dict.delete(key)).await
     }
 
-    async fn expire(&self, key: &str, ttl: Duration) -> Result<(), BackendError> {
-        self.call(self.dict.expire(key, ttl)).await
-    }
-
-    async fn increment(&self, key: &str, by: i64) -> Result<i64, BackendError> {
-        self.call(self.dict.increment(key, by)).await
-    }
-
     async fn try_lock(&self, key: &str, ttl: Duration) -> Result<Option<u64>, BackendError> {
         self.call(self.dict.try_lock(key, ttl)).await
     }
@@ -279,14 +271,6 @@ impl<const COMPARES: bool> Store for Hanging<COMPARES> {
 
     async fn delete(&self, key: &str) -> Result<(), Infallible> {
         self.0.delete(key).await
-    }
-
-    async fn expire(&self, key: &str, ttl: Duration) -> Result<(), Infallible> {
-        self.0.expire(key, ttl).await
-    }
-
-    async fn increment(&self, key: &str, by: i64) -> Result<i64, Infallible> {
-        self.0.increment(key, by).await
     }
 
     async fn try_lock(&self, key: &str, ttl: Duration) -> Result<Option<u64>, Infallible> {

@@ -27,7 +27,7 @@ pub use redis::{Redis, RedisBuilder};
 use resets::Mark;
 #[doc(hidden)]
 pub use resets::Resets;
-pub use store::{Store, Stored};
+pub use store::{Increment, Store, Stored, increment_or_take_back};
 
 use crate::fingerprint::Domain;
 use crate::strategy::{Arrival, Class, Strategy};

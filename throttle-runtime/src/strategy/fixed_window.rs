@@ -40,6 +40,14 @@ impl Strategy for FixedWindow {
         step(state, arrival, arrival.rate.limit())
     }
 
+    fn counter_limit(&self, rate: Rate) -> Option<u64> {
+        Some(rate.limit())
+    }
+
+    fn increment_limit(&self, arrival: &Arrival) -> Option<u64> {
+        Some(arrival.rate.limit())
+    }
+
     fn plan(&self, _: Rate) -> Option<Plan> {
         Some(Plan::Window)
     }

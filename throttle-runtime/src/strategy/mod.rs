@@ -222,6 +222,22 @@ pub trait Strategy: Debug + Send + Sync + 'static {
     /// Decides one request against one limit.
     fn step(&self, state: &State, arrival: &Arrival) -> Step;
 
+    /// The greatest limit of a window, of callers of any class, if windows are aligned to the clock and a state is no more
+    /// than the end of its window and the units that were used in it.
+    #[doc(hidden)]
+    fn counter_limit(&self, rate: Rate) -> Option<u64> {
+        let _ = rate;
+        None
+    }
+
+    /// The limit of the arrival's window, if a step does no more to the units of a window than to add the cost up to that
+    /// limit.
+    #[doc(hidden)]
+    fn increment_limit(&self, arrival: &Arrival) -> Option<u64> {
+        let _ = arrival;
+        None
+    }
+
     /// Which type of strategy it is.
     #[doc(hidden)]
     fn kind(&self) -> TypeId {

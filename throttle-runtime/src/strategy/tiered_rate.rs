@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::{Arrival, Class, State, Step, Strategy, Summary, Times, Usage, fixed_window, summary};
+use crate::Rate;
 
 /// A [`FixedWindow`](super::FixedWindow) in which each tier of callers has a multiple of the limit: of
 /// `10/min` a free user has 10, a premium user 50 and an enterprise 100.
@@ -116,6 +117,14 @@ impl Strategy for TieredRate {
 
     fn step(&self, state: &State, arrival: &Arrival) -> Step {
         fixed_window::step(state, arrival, self.limit(arrival))
+    }
+
+    fn counter_limit(&self, rate: Rate) -> Option<u64> {
+        self.tiers().iter().map(|(_, times)| times.of_limit(rate.limit())).max()
+    }
+
+    fn increment_limit(&self, arrival: &Arrival) -> Option<u64> {
+        Some(self.limit(arrival))
     }
 
     #[cfg(feature = "redis")]

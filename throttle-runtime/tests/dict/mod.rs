@@ -7,12 +7,12 @@ use std::convert::Infallible;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use throttle_runtime::backend::Store;
+use throttle_runtime::backend::{Increment, Store};
 use throttle_runtime::{Clock, ManualClock};
 
-/// With a `compare_and_set` of its own, or the required methods only.
+/// With a `compare_and_set` of its own or locks, and with or without an `increment_within` of its own.
 #[derive(Debug, Default)]
-pub(crate) struct Dict<const COMPARES: bool> {
+pub(crate) struct Dict<const COMPARES: bool, const COUNTS: bool = false> {
     clock: ManualClock,
     tables: Mutex<Tables>,
 }
@@ -36,7 +36,7 @@ pub(crate) struct Lock {
     pub(crate) until: u64,
 }
 
-impl<const COMPARES: bool> Dict<COMPARES> {
+impl<const COMPARES: bool, const COUNTS: bool> Dict<COMPARES, COUNTS> {
     pub(crate) fn at(clock: &ManualClock) -> Self {
         Self { clock: clock.clone(), tables: Mutex::default() }
     }
@@ -63,10 +63,11 @@ impl<const COMPARES: bool> Dict<COMPARES> {
     }
 }
 
-impl<const COMPARES: bool> Store for Dict<COMPARES> {
+impl<const COMPARES: bool, const COUNTS: bool> Store for Dict<COMPARES, COUNTS> {
     type Error = Infallible;
 
     const COMPARE_AND_SET: bool = COMPARES;
+    const INCREMENT_WITHIN: bool = COUNTS;
 
     async fn reset(&self, prefix: &str) -> Result<(), Infallible> {
         self.turn(|tables| tables.values.retain(|key, _| !key.starts_with(prefix))).await
@@ -85,23 +86,26 @@ impl<const COMPARES: bool> Store for Dict<COMPARES> {
         self.turn(|tables| drop(tables.values.remove(key))).await
     }
 
-    async fn expire(&self, key: &str, ttl: Duration) -> Result<(), Infallible> {
+    async fn increment_within(
+        &self,
+        key: &str,
+        by: i64,
+        limit: i64,
+        ttl: Duration,
+    ) -> Result<Increment, Infallible> {
         let until = self.until(ttl);
         self.turn(|tables| {
-            if let Some(value) = tables.values.get_mut(key) {
-                value.until = until;
+            let value = tables.values.get_mut(key);
+            let number = value.as_ref().and_then(|value| value.text.parse().ok()).unwrap_or(0_i64);
+            let sum = number.saturating_add(by);
+            if sum > limit {
+                return Increment::Exceeded(number);
             }
-        })
-        .await
-    }
-
-    async fn increment(&self, key: &str, by: i64) -> Result<i64, Infallible> {
-        self.turn(|tables| {
-            let new = Value { text: "0".to_owned(), until: u64::MAX };
-            let value = tables.values.entry(key.to_owned()).or_insert(new);
-            let sum = value.text.parse::<i64>().unwrap_or(0) + by;
-            value.text = sum.to_string();
-            sum
+            match value {
+                Some(value) => value.text = sum.to_string(),
+                None => drop(tables.values.insert(key.to_owned(), Value { text: sum.to_string(), until })),
+            }
+            Increment::Added(sum)
         })
         .await
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use throttle_runtime::ManualClock;
-use throttle_runtime::backend::Store;
+use throttle_runtime::backend::{Increment, Store};
 use throttle_runtime::testkit::{Subject, store};
 
 use super::says;
@@ -13,15 +13,18 @@ use crate::dict::Dict;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fault {
+    AddsAndRefuses,
+    AddsBeyondTheLimit,
+    AddsToTexts,
     ClampsAtZero,
-    CreatesOnExpire,
     CutsKeys,
     CutsValues,
     FlushesAll,
     FoldsCase,
     FreesForAnybody,
     GivesLocksToTheDropped,
-    IgnoresExpire,
+    EndsEarly,
+    KeepsFirstTtl,
     IncrementsWithoutTtl,
     KeepsLocksForever,
     LosesTtl,
@@ -30,8 +33,9 @@ enum Fault {
     OrdersAnswers,
     ReadsThenIncrements,
     ReadsThenSwaps,
-    RefreshesTtl,
+    NeverEnds,
     RepeatsTokens,
+    ReportsWhatWas,
     RoundsTtlDown,
     SharesLocks,
     SkipsMissing,
@@ -40,15 +44,15 @@ enum Fault {
 }
 
 #[derive(Debug)]
-struct Broken<const COMPARES: bool> {
-    dict: Arc<Dict<COMPARES>>,
+struct Broken<const COMPARES: bool, const COUNTS: bool> {
+    dict: Arc<Dict<COMPARES, COUNTS>>,
     fault: Fault,
 }
 
 /// Longer than anything is looked at.
 const LONG: Duration = Duration::from_secs(86_400);
 
-impl<const COMPARES: bool> Broken<COMPARES> {
+impl<const COMPARES: bool, const COUNTS: bool> Broken<COMPARES, COUNTS> {
     fn has(&self, fault: Fault) -> bool {
         self.fault == fault
     }
@@ -75,10 +79,11 @@ fn is_like(key: &str, prefix: &str) -> bool {
     key.len() >= prefix.len() && key.bytes().zip(prefix.bytes()).all(|(a, b)| a == b || b == b'_')
 }
 
-impl<const COMPARES: bool> Store for Broken<COMPARES> {
+impl<const COMPARES: bool, const COUNTS: bool> Store for Broken<COMPARES, COUNTS> {
     type Error = Infallible;
 
     const COMPARE_AND_SET: bool = COMPARES;
+    const INCREMENT_WITHIN: bool = COUNTS;
 
     async fn reset(&self, prefix: &str) -> Result<(), Infallible> {
         match self.fault {
@@ -96,48 +101,79 @@ impl<const COMPARES: bool> Store for Broken<COMPARES> {
 
     async fn set(&self, key: &str, value: &str, ttl: Option<Duration>) -> Result<(), Infallible> {
         let value = if self.has(Fault::CutsValues) { &value[..value.len().min(255)] } else { value };
-        self.dict.set(&self.key(key), value, self.ttl(ttl)).await
+        let (key, ttl) = (self.key(key), self.ttl(ttl));
+        if self.has(Fault::KeepsFirstTtl) {
+            let until = self.dict.turn(|tables| tables.values.get(&key).map(|value| value.until)).await?;
+            self.dict.set(&key, value, ttl).await?;
+            return self
+                .dict
+                .turn(|tables| {
+                    if let Some((until, value)) = until.zip(tables.values.get_mut(&key)) {
+                        value.until = until;
+                    }
+                })
+                .await;
+        }
+        self.dict.set(&key, value, ttl).await
     }
 
     async fn delete(&self, key: &str) -> Result<(), Infallible> {
         self.dict.delete(&self.key(key)).await
     }
 
-    async fn expire(&self, key: &str, ttl: Duration) -> Result<(), Infallible> {
-        match self.fault {
-            Fault::IgnoresExpire => Ok(()),
-            Fault::CreatesOnExpire if self.get(key).await?.is_none() => self.set(key, "", Some(ttl)).await,
-            _ => self.dict.expire(&self.key(key), ttl).await,
-        }
-    }
-
-    async fn increment(&self, key: &str, by: i64) -> Result<i64, Infallible> {
+    async fn increment_within(
+        &self,
+        key: &str,
+        by: i64,
+        limit: i64,
+        ttl: Duration,
+    ) -> Result<Increment, Infallible> {
         let key = self.key(key);
-        if self.has(Fault::ReadsThenIncrements) || self.has(Fault::IncrementsWithoutTtl) {
-            let value = self.dict.get(&key).await?.and_then(|value| value.parse().ok()).unwrap_or(0);
-            if self.has(Fault::IncrementsWithoutTtl) {
-                // What it was is lost with what it was for.
-                self.dict.delete(&key).await?;
-                return self.dict.increment(&key, value + by).await;
+        let limit = if self.has(Fault::AddsBeyondTheLimit) { i64::MAX } else { limit };
+        let ttl = match self.fault {
+            Fault::NeverEnds => LONG,
+            Fault::EndsEarly => Duration::from_secs(ttl.as_secs()),
+            _ => ttl,
+        };
+        match self.fault {
+            Fault::ReadsThenIncrements => {
+                let number = self.dict.get(&key).await?.and_then(|value| value.parse().ok()).unwrap_or(0_i64);
+                if number.saturating_add(by) > limit {
+                    return Ok(Increment::Exceeded(number));
+                }
+                let sum = number.saturating_add(by);
+                self.dict.set(&key, &sum.to_string(), Some(ttl)).await?;
+                return Ok(Increment::Added(sum));
             }
-            self.dict.increment(&key, 0).await?;
-            self.dict
-                .turn(|tables| {
-                    let sum: i64 = value + by;
-                    if let Some(value) = tables.values.get_mut(&key) {
-                        value.text = sum.to_string();
-                    }
-                    sum
-                })
-                .await
-        } else {
-            self.dict.increment(&key, by).await
+            Fault::IncrementsWithoutTtl => {
+                let is_there = self.dict.get(&key).await?.is_some();
+                let done = self.dict.increment_within(&key, by, limit, ttl).await?;
+                if is_there && let Increment::Added(sum) = done {
+                    // What it was is lost with what it was for.
+                    self.dict.set(&key, &sum.to_string(), None).await?;
+                }
+                return Ok(done);
+            }
+            Fault::AddsToTexts => {
+                let length = self.dict.get(&key).await?.filter(|text| text.parse::<i64>().is_err());
+                if let Some(text) = length {
+                    self.dict.set(&key, &text.len().to_string(), Some(ttl)).await?;
+                }
+            }
+            _ => {}
         }
-    }
-
-    async fn decrement(&self, key: &str, by: i64) -> Result<i64, Infallible> {
-        let sum = self.increment(key, -by).await?;
-        if self.has(Fault::ClampsAtZero) && sum < 0 { self.increment(key, -sum).await } else { Ok(sum) }
+        let done = self.dict.increment_within(&key, by, limit, ttl).await?;
+        Ok(match (self.fault, done) {
+            (Fault::ReportsWhatWas, Increment::Added(sum)) => Increment::Added(sum - by),
+            (Fault::AddsAndRefuses, Increment::Exceeded(number)) => {
+                self.dict.increment_within(&key, by, i64::MAX, ttl).await?;
+                Increment::Exceeded(number)
+            }
+            (Fault::ClampsAtZero, Increment::Added(sum)) if sum < 0 => {
+                self.dict.increment_within(&key, -sum, i64::MAX, ttl).await?
+            }
+            (_, done) => done,
+        })
     }
 
     async fn try_lock(&self, key: &str, ttl: Duration) -> Result<Option<u64>, Infallible> {
@@ -172,16 +208,6 @@ impl<const COMPARES: bool> Store for Broken<COMPARES> {
             Fault::KeepsLocksForever => self.dict.get_lock(key, LONG, timeout).await,
             Fault::RepeatsTokens => Ok(self.dict.get_lock(key, ttl, timeout).await?.map(|_| 7)),
             _ => self.dict.get_lock(&self.key(key), ttl, timeout).await,
-        }
-    }
-
-    async fn increment_with_ttl(&self, key: &str, by: i64, ttl: Duration) -> Result<i64, Infallible> {
-        match self.fault {
-            Fault::RefreshesTtl => {
-                let sum = self.increment(key, by).await?;
-                self.expire(key, ttl).await.map(|()| sum)
-            }
-            _ => self.dict.increment_with_ttl(&self.key(key), by, ttl).await,
         }
     }
 
@@ -226,10 +252,10 @@ impl<const COMPARES: bool> Store for Broken<COMPARES> {
     }
 }
 
-async fn rejects<const COMPARES: bool>(fault: Fault, reasons: &[(&str, &str)]) {
+async fn rejects<const COMPARES: bool, const COUNTS: bool>(fault: Fault, reasons: &[(&str, &str)]) {
     let found = store::violations(|| async {
         let clock = ManualClock::new();
-        let dict = Arc::new(Dict::<COMPARES>::at(&clock));
+        let dict = Arc::new(Dict::<COMPARES, COUNTS>::at(&clock));
         Subject::new(Broken { dict, fault }).clock(clock)
     });
     let found = found.await;
@@ -239,11 +265,12 @@ async fn rejects<const COMPARES: bool>(fault: Fault, reasons: &[(&str, &str)]) {
 }
 
 macro_rules! rejected {
-    ($($name:ident: $fault:ident $(compares $compares:literal)?, $($property:ident $sentence:literal),+;)*) => { $(
+    ($($name:ident: $fault:ident $(compares $compares:literal)? $(counts $counts:literal)?, $($property:ident $sentence:literal),+;)*) => { $(
         #[tokio::test(start_paused = true)]
         async fn $name() {
             const COMPARES: bool = false $(|| $compares)?;
-            rejects::<COMPARES>(Fault::$fault, &[$((stringify!($property), $sentence)),+]).await;
+            const COUNTS: bool = false $(|| $counts)?;
+            rejects::<COMPARES, COUNTS>(Fault::$fault, &[$((stringify!($property), $sentence)),+]).await;
         }
     )* };
 }
@@ -253,14 +280,21 @@ rejected! {
     ttl_is_rounded_down: RoundsTtlDown, b065_values_live_as_long_as_they_should "gone after 1.4 s",
         b065_values_expire "is gone at once";
     ttl_of_many_is_lost: LosesTtlOfMany, b070_many_values_expire_as_one_does "stays for longer";
-    ttl_is_refreshed_by_every_increment: RefreshesTtl,
-        b066_a_counter_lives_from_its_first_increment "does not end";
-    ttl_is_lost_by_an_increment: IncrementsWithoutTtl,
+    counters_never_end: NeverEnds counts true, b066_a_counter_ends "does not end";
+    counters_end_early: EndsEarly counts true, b066_a_counter_keeps_its_time_to_live "is gone after 1.4 s";
+    ttl_is_lost_by_an_increment: IncrementsWithoutTtl counts true,
         b066_a_counter_keeps_its_time_to_live "takes the time to live away";
-    expire_does_nothing: IgnoresExpire, b065_another_ttl_replaces_the_first "gives no time to live";
-    expire_creates: CreatesOnExpire, b064_missing_keys_are_no_error "makes a value";
-    increment_reads_then_writes: ReadsThenIncrements, b067_no_increment_is_lost "increments at once";
-    decrement_clamps: ClampsAtZero, b068_counters_go_below_zero "made [0, 0, 6]";
+    ttl_is_that_of_the_first: KeepsFirstTtl, b065_another_ttl_replaces_the_first "gives no time to live";
+    increment_reads_then_writes: ReadsThenIncrements counts true, b067_no_increment_is_lost "concurrent increments",
+        b081_backends_of_one_store_share_a_window "pass a limit of 15";
+    increment_ignores_the_limit: AddsBeyondTheLimit counts true,
+        b067_no_more_than_the_limit_is_added "is within 15",
+        b068_what_exceeds_the_limit_adds_nothing "by 6 up to 5 is Added(6)";
+    increment_adds_what_it_refuses: AddsAndRefuses counts true,
+        b067_no_more_than_the_limit_is_added "have added", b068_what_exceeds_the_limit_adds_nothing "by 3 up to 5";
+    increment_reports_what_was: ReportsWhatWas counts true, b066_a_counter_ends "0 in place of 5";
+    increment_reads_texts_as_numbers: AddsToTexts counts true, b068_counters_are_numbers_as_text "+ 1 made 9";
+    decrement_clamps: ClampsAtZero counts true, b068_counters_go_below_zero "made [0, 0, 6]";
     values_are_cut: CutsValues, b064_values_come_back "came back";
     keys_are_cut: CutsKeys, b080_all_of_a_key_counts "share a value";
     keys_lose_their_case: FoldsCase, b080_all_of_a_key_counts "share a value";
@@ -287,7 +321,7 @@ rejected! {
 #[tokio::test(start_paused = true)]
 async fn locks_are_waited_for_without_end() {
     let clock = ManualClock::new();
-    let dict = Arc::new(Dict::<false>::at(&clock));
+    let dict = Arc::new(Dict::<false, false>::at(&clock));
     let subject = Subject::new(Broken { dict, fault: Fault::WaitsForever }).clock(clock);
     let property = store::b071_a_held_lock_is_refused(&subject);
     let violation = throttle_runtime::testkit::in_time(property).await.expect_err("a violation");

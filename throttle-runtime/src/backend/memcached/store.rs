@@ -53,20 +53,6 @@ impl Store for Servers {
         self.nodes.ask(key, Command::Delete { key }).await.map(drop)
     }
 
-    async fn expire(&self, key: &str, ttl: Duration) -> Result<(), BackendError> {
-        let until = self.until(Some(ttl));
-        self.update(key, |value| Ok((value.map(|value| Value { until, ..value }), ()))).await
-    }
-
-    async fn increment(&self, key: &str, by: i64) -> Result<i64, BackendError> {
-        self.update(key, |value| {
-            let Value { text, until } = value.unwrap_or_else(|| Value { text: "0".to_owned(), until: 0 });
-            let sum = text.parse::<i64>().map_err(|_| no_number())?.saturating_add(by);
-            Ok((Some(Value { text: sum.to_string(), until }), sum))
-        })
-        .await
-    }
-
     async fn try_lock(&self, key: &str, ttl: Duration) -> Result<Option<u64>, BackendError> {
         let Found { cas, generation, value: None } = self.find(key).await? else { return Ok(None) };
         // Greater than all before, also if Memcached has forgotten them.
@@ -133,8 +119,4 @@ async fn all<T>(futures: Vec<impl Future<Output = T> + Unpin>) -> Vec<T> {
     })
     .await;
     slots.into_iter().filter_map(|(_, answer)| answer).collect()
-}
-
-fn no_number() -> BackendError {
-    BackendError::new(ErrorKind::Store, "what is stored in Memcached is no number")
 }

@@ -14,6 +14,7 @@ use super::Store;
 use super::client::Client;
 use super::holding::Holding;
 use super::record::Record;
+use super::slot::Slot;
 use super::turns::Turn;
 use crate::{BackendError, ErrorKind};
 
@@ -31,18 +32,18 @@ type Caller<S> = oneshot::Sender<Result<Held<S>, BackendError>>;
 impl<S: Store> Held<S> {
     pub(super) async fn take(
         client: &Arc<Client<S>>,
-        names: &[String],
+        slots: Vec<Slot>,
         turn: Turn,
     ) -> Result<Self, BackendError> {
         // Locks and marks charge nobody.
-        Self::try_take(client, names, turn).await.map_err(BackendError::nothing_charged)
+        Self::try_take(client, slots, turn).await.map_err(BackendError::nothing_charged)
     }
 
-    async fn try_take(client: &Arc<Client<S>>, names: &[String], turn: Turn) -> Result<Self, BackendError> {
+    async fn try_take(client: &Arc<Client<S>>, slots: Vec<Slot>, turn: Turn) -> Result<Self, BackendError> {
         let (caller, answer) = oneshot::channel();
-        let (client, names) = (Arc::clone(client), names.to_vec());
+        let client = Arc::clone(client);
         spawn(async move {
-            let held = Self::take_all(client, names, turn, &caller).await;
+            let held = Self::take_all(client, slots, turn, &caller).await;
             // If nobody waits any more this comes back, and ends here.
             drop(caller.send(held));
         })?;
@@ -51,27 +52,45 @@ impl<S: Store> Held<S> {
 
     async fn take_all(
         client: Arc<Client<S>>,
-        names: Vec<String>,
+        slots: Vec<Slot>,
         turn: Turn,
         caller: &Caller<S>,
     ) -> Result<Self, BackendError> {
         let mut held = Self { client, since: Instant::now(), holdings: Vec::new(), turn };
         let is_wanted = || !caller.is_closed();
-        for name in &names {
+        for slot in &slots {
             let holding = if S::COMPARE_AND_SET {
-                held.client.mark(name, &is_wanted).await?
+                held.client.mark(slot, &is_wanted).await?
             } else {
-                held.client.lock(name, &is_wanted).await?
+                held.client.lock(slot, &is_wanted).await?
             };
             held.holdings.push(holding);
         }
         if !S::COMPARE_AND_SET {
-            let records = held.client.read(&names).await?;
-            for (holding, record) in held.holdings.iter_mut().zip(records) {
+            held.read(&slots).await?;
+        }
+        Ok(held)
+    }
+
+    /// Reads what is locked. Counters to which others add without a lock are closed to them.
+    async fn read(&mut self, slots: &[Slot]) -> Result<(), BackendError> {
+        let Self { client, holdings, .. } = self;
+        let is_open = |slot: &Slot| S::INCREMENT_WITHIN && slot.is_counter();
+        if !slots.iter().all(is_open) {
+            let records = client.read(slots).await?;
+            for (holding, record) in holdings.iter_mut().zip(records) {
                 holding.record = record;
             }
         }
-        Ok(held)
+        for holding in holdings.iter_mut().filter(|holding| is_open(&holding.slot)) {
+            client.close_counter(holding).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether the windows of all counters are those of that time.
+    pub(super) fn is_current(&self, now: u64) -> bool {
+        self.holdings.iter().all(|holding| holding.slot.is_current(now))
     }
 
     /// In the order of their names.
@@ -102,24 +121,40 @@ impl<S: Store> Held<S> {
         if S::COMPARE_AND_SET {
             return self.swap_all(&changed, now).await;
         }
-        let kept = changed.iter().map(|record| record.ttl(now)).max();
-        let values: Vec<String> = changed.iter().map(Record::encode).collect();
-        let names = self.holdings.iter().map(|holding| holding.name.as_str());
-        let items: Vec<(&str, &str)> = names.zip(values.iter().map(String::as_str)).collect();
-        let stored = self.client.call(self.client.store.multi_set(&items, kept)).await;
+        let stored = self.set_all(&changed, now).await;
         // Of several the store may have stored some before it failed.
-        if items.len() > 1 { stored.map_err(BackendError::in_doubt) } else { stored }
+        if changed.len() > 1 { stored.map_err(BackendError::in_doubt) } else { stored }
+    }
+
+    /// Stores the records, and then what is added to counters that are closed.
+    async fn set_all(&mut self, changed: &[Record], now: u64) -> Result<(), BackendError> {
+        let open = self.holdings.iter().zip(changed).filter(|(holding, _)| holding.gate == 0);
+        let items =
+            open.map(|(Holding { slot, .. }, record)| (slot, slot.write(record), slot.ttl(record, now)));
+        let items: Vec<_> = items.collect();
+        let kept = items.iter().map(|(.., ttl)| *ttl).max();
+        let pairs: Vec<(&str, &str)> = items.iter().map(|(slot, value, _)| (&*slot.key, &**value)).collect();
+        if !pairs.is_empty() {
+            self.client.call(self.client.store.multi_set(&pairs, kept)).await?;
+        }
+        for (holding, record) in
+            self.holdings.iter_mut().zip(changed).filter(|(holding, _)| holding.gate != 0)
+        {
+            holding.record = record.clone();
+            self.client.open_counter(holding).await?;
+        }
+        Ok(())
     }
 
     /// Stores the records without their marks; if one was taken away, takes back those that were stored.
     async fn swap_all(&mut self, changed: &[Record], now: u64) -> Result<(), BackendError> {
         for (index, (holding, record)) in self.holdings.iter().zip(changed).enumerate() {
-            let stored = self.client.swap_record(&holding.name, &holding.mark, record, now).await;
+            let stored = self.client.swap_record(&holding.slot, &holding.mark, record, now).await;
             if !matches!(stored, Ok(true)) {
                 let mut is_undone = true;
                 for (holding, record) in self.holdings.iter().zip(changed).take(index) {
-                    let stored = record.encode();
-                    let undone = self.client.swap_record(&holding.name, &stored, &holding.record, now).await;
+                    let stored = holding.slot.write(record);
+                    let undone = self.client.swap_record(&holding.slot, &stored, &holding.record, now).await;
                     is_undone &= matches!(undone, Ok(true));
                 }
                 let error = stored.map_or_else(|error| error, |_| lost().nothing_charged());
@@ -155,7 +190,7 @@ impl<S: Store> Drop for Held<S> {
     }
 }
 
-fn spawn<T: Send + 'static>(
+pub(super) fn spawn<T: Send + 'static>(
     task: impl Future<Output = T> + Send + 'static,
 ) -> Result<JoinHandle<T>, BackendError> {
     let handle = Handle::try_current().map_err(|error| {
@@ -165,7 +200,7 @@ fn spawn<T: Send + 'static>(
 }
 
 /// The runtime ended, or the store panicked.
-fn interrupted() -> BackendError {
+pub(super) fn interrupted() -> BackendError {
     BackendError::new(ErrorKind::Store, "the task that asked the store did not end")
 }
 

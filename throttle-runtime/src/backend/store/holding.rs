@@ -1,61 +1,70 @@
-//! One record that nobody else changes: by a lock of the store, or by a mark in the record itself.
+//! One record that is held against changes: by a lock of the store, by a mark in the record itself, or by the gate of a counter.
 
 use super::client::Client;
 use super::patience::Patience;
 use super::record::{Hold, Record};
+use super::slot::Slot;
 use super::transaction::A_WHILE;
 use super::{Store, name};
 use crate::log_limit::LogLimit;
 use crate::random;
 use crate::{BackendError, ErrorKind};
 
-/// One record that nobody else changes.
+/// One record that is held.
 pub(super) struct Holding {
-    pub(super) name: String,
+    pub(super) slot: Slot,
     pub(super) record: Record,
-    /// What is stored while it is marked; empty if it is locked.
+    /// The stored text while it is marked; empty if it is locked.
     pub(super) mark: String,
+    /// The gate that keeps others from adding to a counter, 0 if the counter is open, and the number before the gate.
+    pub(super) gate: i64,
+    pub(super) before: i64,
     token: u64,
 }
 
+impl Holding {
+    pub(super) fn locked(slot: Slot, token: u64) -> Self {
+        Self { slot, record: Record::default(), mark: String::new(), gate: 0, before: 0, token }
+    }
+}
+
 impl<S: Store> Client<S> {
-    /// Locks a record, as soon as nobody else does.
+    /// Locks a record as soon as its lock is free.
     pub(super) async fn lock(
         &self,
-        name: &str,
+        slot: &Slot,
         is_wanted: &(dyn Fn() -> bool + Sync),
     ) -> Result<Holding, BackendError> {
-        let lock = name::lock(name);
+        let lock = name::lock(&slot.name);
         while is_wanted() {
             let token = self.store.get_lock(&lock, self.lock_ttl, A_WHILE);
             if let Some(token) = self.call(token).await? {
-                let (record, mark) = (Record::default(), String::new());
-                return Ok(Holding { name: name.to_owned(), record, mark, token });
+                return Ok(Holding::locked(slot.clone(), token));
             }
         }
         Err(unwanted())
     }
 
-    /// Marks a record, as soon as nobody else does. The mark is part of what is compared, so nobody who heeds
-    /// it changes the record, and whoever does not is noticed.
+    /// Marks a record as soon as it has no mark. The mark is part of what is compared, so a decision that heeds marks
+    /// does not change the record, and a change by any other is noticed.
     pub(super) async fn mark(
         &self,
-        name: &str,
+        slot: &Slot,
         is_wanted: &(dyn Fn() -> bool + Sync),
     ) -> Result<Holding, BackendError> {
         let (token, mut patience) = (random::number(), Patience::new());
         while is_wanted() {
-            let found = self.call(self.store.get(name)).await?;
-            let (record, hold) = Record::read(found.as_deref()).split();
+            let found = self.call(self.store.get(&slot.key)).await?;
             let now = self.clock.now();
+            let (record, hold) = slot.read(found.as_deref(), now);
             if !hold.is_some_and(|hold| hold.is_live(now)) {
                 let lasts = u64::try_from(self.lock_ttl.as_micros()).unwrap_or(u64::MAX);
                 let hold = Hold { token, until: now.saturating_add(lasts) };
                 let marked = Record { hold: Some(hold), ..record.clone() };
-                let (mark, ttl) = (marked.encode(), marked.ttl(now));
-                let stored = self.store.compare_and_set(name, found.as_deref(), &mark, Some(ttl));
+                let (mark, ttl) = (slot.write(&marked), slot.ttl(&marked, now));
+                let stored = self.store.compare_and_set(&slot.key, found.as_deref(), &mark, Some(ttl));
                 if self.call(stored).await? {
-                    return Ok(Holding { name: name.to_owned(), record, mark, token });
+                    return Ok(Holding { record, mark, ..Holding::locked(slot.clone(), token) });
                 }
             }
             patience.wait(A_WHILE).await;
@@ -64,11 +73,16 @@ impl<S: Store> Client<S> {
     }
 
     /// Leaves the record to others. An error leaves it to them when the lock ends.
-    pub(super) async fn free(&self, Holding { name, record, mark, token }: Holding) {
+    pub(super) async fn free(&self, mut holding: Holding) {
+        if holding.gate != 0 && self.open_counter(&mut holding).await.is_err() {
+            // The gate ends as the lock does.
+            return;
+        }
+        let Holding { slot, record, mark, token, .. } = holding;
         let freed = if mark.is_empty() {
-            self.call(self.store.unlock(&name::lock(&name), token)).await
+            self.call(self.store.unlock(&name::lock(&slot.name), token)).await
         } else {
-            self.swap_record(&name, &mark, &record, self.clock.now()).await
+            self.swap_record(&slot, &mark, &record, self.clock.now()).await
         };
         if let Ok(false) = freed {
             static ENDED: LogLimit = LogLimit::new();
@@ -82,13 +96,13 @@ impl<S: Store> Client<S> {
     /// Stores a record if that text is what is there.
     pub(super) async fn swap_record(
         &self,
-        name: &str,
+        slot: &Slot,
         expected: &str,
         record: &Record,
         now: u64,
     ) -> Result<bool, BackendError> {
-        let (value, ttl) = (record.encode(), record.ttl(now));
-        self.call(self.store.compare_and_set(name, Some(expected), &value, Some(ttl))).await
+        let (value, ttl) = (slot.write(record), slot.ttl(record, now));
+        self.call(self.store.compare_and_set(&slot.key, Some(expected), &value, Some(ttl))).await
     }
 }
 

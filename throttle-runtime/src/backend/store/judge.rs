@@ -1,9 +1,10 @@
 //! Decisions on records: pure functions that know no store.
 
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 
-use super::name;
 use super::record::Record;
+use super::slot::Slot;
+use super::{counter, name};
 use crate::backend::{Charge, Mark, Mode, Resets, Verdict};
 use crate::strategy::State;
 use crate::{Quota, Quotas};
@@ -23,19 +24,61 @@ pub(super) struct Case<'a> {
     names: Vec<String>,
     /// The place of each charge's record among the names.
     places: SmallVec<[usize; 4]>,
+    /// Of each name the period of the windows, if what is stored under it is a counter.
+    counters: SmallVec<[Option<u64>; 4]>,
 }
 
 impl<'a> Case<'a> {
-    pub(super) fn new(prefix: &str, charges: &'a [Charge<'a>]) -> Self {
+    /// `counts` is whether the store adds up to a limit by itself, so that fixed windows are counters.
+    pub(super) fn new(prefix: &str, charges: &'a [Charge<'a>], counts: bool) -> Self {
         let all: SmallVec<[String; 4]> = charges.iter().map(|charge| name::of(prefix, charge)).collect();
         let mut names = all.to_vec();
         names.sort_unstable();
         names.dedup();
         // Each name is among them, so its place is the number of those before it.
-        let places = all.iter().map(|name| names.partition_point(|other| other < name)).collect();
-        Self { charges, names, places }
+        let places: SmallVec<_> =
+            all.iter().map(|name| names.partition_point(|other| other < name)).collect();
+        let mut counters = smallvec![None; names.len()];
+        for (charge, &place) in charges.iter().zip(&places) {
+            counters[place] = if counts { counter_period(charge) } else { None };
+        }
+        Self { charges, names, places, counters }
     }
 
+    /// The same about the mark of the last reset, too, for a reset or a refund of one charge. A record has it behind its
+    /// states. A counter has no room for it, so it is a record of its own, which is held together with the counter.
+    pub(super) fn with_mark(mut self) -> Self {
+        if let ([Some(_)], [counter]) = (&self.counters[..], &self.names[..]) {
+            self.names.push(name::mark(counter));
+            self.counters.push(None);
+        }
+        self
+    }
+
+    /// The record that has the mark of a charge's last reset, and the index of the mark among its states.
+    fn mark_at(&self, charge: &Charge<'_>, place: usize) -> (usize, usize) {
+        if self.counters[place].is_some() { (self.names.len() - 1, 0) } else { (place, charge.rates.len()) }
+    }
+
+    /// Where the records are at that time, in the order of their names.
+    pub(super) fn slots(&self, now: u64) -> Vec<Slot> {
+        let slots = self.names.iter().zip(&self.counters).map(|(name, period)| match period {
+            Some(period) => Slot::counter(name, *period, now),
+            None => Slot::record(name),
+        });
+        slots.collect()
+    }
+
+    /// The units and the limit, if an increment of one counter up to a limit decides.
+    pub(super) fn increment(&self, mode: Mode) -> Option<(i64, i64)> {
+        let ([charge], [Some(_)], Mode::Take) = (self.charges, &self.counters[..], mode) else { return None };
+        let &[rate] = charge.rates else { return None };
+        let limit = charge.strategy.increment_limit(&charge.arrival(rate, charge.cost, 0))?;
+        (1..=limit).contains(&charge.cost).then_some(())?;
+        Some((i64::try_from(charge.cost).ok()?, i64::try_from(limit).ok()?))
+    }
+
+    /// The names of the records.
     pub(super) fn names(&self) -> &[String] {
         &self.names
     }
@@ -56,10 +99,11 @@ impl<'a> Case<'a> {
     pub(super) fn refund(&self, resets: &Resets, at: u64, records: &[Record], now: u64) -> Judgement<()> {
         let mut after = records.to_vec();
         for (charge, &place) in self.charges.iter().zip(&self.places) {
-            let record = &mut after[place];
-            if resets.is_void(charge, at, record.mark(charge.rates.len(), now)) {
+            let (of_mark, index) = self.mark_at(charge, place);
+            if resets.is_void(charge, at, after[of_mark].mark(index, now)) {
                 continue;
             }
+            let record = &mut after[place];
             for (index, &rate) in charge.rates.iter().enumerate() {
                 if !rate.is_unlimited() && index < record.states.len() {
                     let arrival = charge.arrival(rate, charge.cost, now);
@@ -77,11 +121,12 @@ impl<'a> Case<'a> {
         let mut after = vec![Record::default(); records.len()];
         let mut mark = Mark::new(now, 0);
         for (charge, &place) in self.charges.iter().zip(&self.places) {
-            let states = records[place].states.iter().map(State::until);
-            let last = states.max().unwrap_or_default();
+            let (of_mark, index) = self.mark_at(charge, place);
+            let states = records[place].states.iter().chain(&records[of_mark].states);
+            let last = states.map(State::until).max().unwrap_or_default();
             if last > now {
                 mark.until = last;
-                after[place].set(charge.rates.len(), mark.state());
+                after[of_mark].set(index, mark.state());
             }
         }
         Judgement { answer: mark, changed: (after != records).then_some(after) }
@@ -106,4 +151,15 @@ impl<'a> Case<'a> {
         }
         quotas
     }
+}
+
+/// The period of the windows, if the state of a charge is a counter. It depends on nothing that differs between callers, so
+/// that all of them share one counter.
+fn counter_period(charge: &Charge<'_>) -> Option<u64> {
+    let &[rate] = charge.rates else { return None };
+    let greatest = charge.strategy.counter_limit(rate)?;
+    let is_counted = !rate.is_unlimited()
+        && rate.period_micros() >= counter::SHORTEST
+        && greatest.max(rate.limit()) <= counter::MOST;
+    is_counted.then_some(rate.period_micros())
 }

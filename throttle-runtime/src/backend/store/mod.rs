@@ -2,45 +2,82 @@
 
 mod board;
 mod client;
+mod counter;
+mod counting;
 mod digits;
 mod held;
 mod holding;
+mod increment;
 mod judge;
 mod name;
 mod native;
 mod patience;
 mod record;
+mod slot;
 mod stored;
 mod transaction;
 mod turns;
 
 use std::time::Duration;
 
+pub use increment::{Increment, increment_or_take_back};
 pub use stored::Stored;
 
 use crate::ErrorKind;
 
-/// Storage of one's own: a table of texts with an expiry, counters and locks, from which [`Stored`] makes a
-/// backend on which every strategy is exact.
+/// Storage of your own: a table of texts with an expiry, from which [`Stored`] makes a backend on which every strategy is
+/// exact.
 ///
-/// Methods are written as `async fn`. None of them may block the thread, and all of them bear being dropped
-/// half-way. `examples/dict_backend` is a whole one, `examples/pooled_store` one in a database.
+/// A store implements `get`, `set`, `delete`, `reset`, and one way to change a value safely:
+///
+/// | a store that has | implements | an admission costs |
+/// |---|---|---|
+/// | a compare-and-set | [`compare_and_set`](Self::compare_and_set), and sets [`COMPARE_AND_SET`](Self::COMPARE_AND_SET) | 2 calls |
+/// | locks | [`try_lock`](Self::try_lock) and [`unlock`](Self::unlock) | 5 calls |
+/// | atomic increments, beside one of these | [`increment_within`](Self::increment_within) or [`increment_with_ttl`](Self::increment_with_ttl), and sets [`INCREMENT_WITHIN`](Self::INCREMENT_WITHIN) | 1 call for fixed windows |
+///
+/// All other methods have defaults, which a store overrides where it has something faster.
+///
+/// Methods are written as `async fn`. None of them may block the thread, and all of them must bear being dropped
+/// half-way. `examples/dict_backend` is a whole store, `examples/pooled_store` one in a database.
 ///
 /// - **Keys** are at most 200 ASCII letters, digits, `.`, `_`, `-` and `:`, and their case matters. A store keeps all
 ///   of each key. Values and locks never have the same key, so one table may hold both.
-/// - **Values** are ASCII texts, of up to 64 KiB. What a backend stores for a limit is 20 to 40 bytes; what
-///   strategies with lists store takes up to 12 bytes a request.
-/// - **Times to live** are rounded up to what the store can keep, by less than a second; what has expired is
-///   as good as never written.
+/// - **Values** are ASCII texts, of up to 64 KiB. A limit takes 20 to 40 bytes. The list of a strategy that has one takes
+///   up to 12 bytes for each of at most about 1,000 entries.
+/// - **Times to live** are rounded up to what the store can keep, by less than a second. An expired value counts as
+///   missing.
 ///
 /// The feature `testkit` has the tests that go with it: `testkit::conformance!`, one per promise.
 ///
-/// # What a decision costs
+/// # Calls per decision
 ///
-/// A denial, and a question, is one read. An admission takes a lock beside that, reads again, writes and
-/// unlocks; with a [`compare_and_set`](Self::compare_and_set) of the store's own it is one read and one write.
-/// All the limits of a throttle are one value, whatever their number. Counters are no part of it: they
-/// complete the contract for those who keep more in their store.
+/// These are the calls of a decision about one identity, with any number of limits and no competing decision:
+///
+/// | decision | locks | compare-and-set | with `INCREMENT_WITHIN`, fixed windows |
+/// |---|---|---|---|
+/// | admission | 5: `multi_get`, `get_lock`, `multi_get`, `multi_set`, `unlock` | 2: `get`, `compare_and_set` | 1: `increment_within` |
+/// | denial | 1: `multi_get` | 1: `get` | 1: `increment_within` |
+/// | peek, or a cost above the limit | 1: `multi_get` | 1: `get` | 1: `get` or `multi_get` |
+/// | refund or reset of one identity | 5 | 2 | locks: 9, compare-and-set: 7 |
+///
+/// "Fixed windows" are throttles with a single limit by [`FixedWindow`](crate::strategy::FixedWindow) or
+/// [`TieredRate`](crate::strategy::TieredRate) whose period is a second or more and whose limit is at most 2^40. All other
+/// strategies, and all throttles with several limits, are decided by the first two columns.
+///
+/// A decision about several identities, as several throttles on one handler make it, holds all of them from reading to
+/// writing. Each identity costs 3 calls with a compare-and-set, or 2 with locks, and 2 more if it is counted by increments.
+///
+/// # Counters
+///
+/// With `INCREMENT_WITHIN`, a fixed window is a number under the key of its window. A decision about several identities
+/// holds such a number by adding to it a gate that is larger than every limit, so that increments by others are refused
+/// meanwhile. The gate contains the time at which it ends, in case its holder dies. Without `INCREMENT_WITHIN`, fixed windows
+/// are records, as all other states are. Instances of a program that differ in it do not share their fixed windows: when
+/// it changes, begin with another [namespace](Stored::namespace).
+///
+/// A number has no room to remember requests, so a fixed window in such a store cannot recognise a request that is retried
+/// after a timeout.
 pub trait Store: Send + Sync + 'static {
     /// What goes wrong here. It becomes the source of a [`BackendError`](crate::BackendError); one that is a
     /// `BackendError` already stays what it is.
@@ -49,6 +86,10 @@ pub trait Store: Send + Sync + 'static {
     /// Whether [`compare_and_set`](Self::compare_and_set) is the store's own: one step, without a lock. Then
     /// decisions take no locks.
     const COMPARE_AND_SET: bool = false;
+
+    /// Whether [`increment_within`](Self::increment_within) is the store's own: one step, whatever comes at the same time.
+    /// Then a decision of a fixed window is that one call.
+    const INCREMENT_WITHIN: bool = false;
 
     /// What kind of failure an error is: [`ErrorKind::Store`] unless this says otherwise.
     fn kind(error: &Self::Error) -> ErrorKind {
@@ -90,32 +131,84 @@ pub trait Store: Send + Sync + 'static {
     /// Removes a key, if it is there.
     fn delete(&self, key: &str) -> impl Future<Output = Result<(), Self::Error>> + Send;
 
-    /// Gives what is stored another time to live. Does nothing if nothing is.
-    fn expire(&self, key: &str, ttl: Duration) -> impl Future<Output = Result<(), Self::Error>> + Send;
+    /// Adds `by`, which may be negative, to the number at a key if the sum is no more than `limit`, in one step, whatever
+    /// comes at the same time. Returns the sum, or the present number if it adds nothing.
+    ///
+    /// A key that is missing counts as 0, as does a text that is no number. The number is stored as decimal text, so that
+    /// [`get`](Self::get) and [`compare_and_set`](Self::compare_and_set) see it. The call that creates it sets the time to
+    /// live; later calls may leave it or set theirs, which ends no earlier.
+    ///
+    /// A store that has this, or an [`increment_with_ttl`](Self::increment_with_ttl) of its own, sets
+    /// [`INCREMENT_WITHIN`](Self::INCREMENT_WITHIN).
+    ///
+    /// By default, it is made of `increment_with_ttl`: what exceeds the limit is taken back, as
+    /// [`increment_or_take_back`](super::increment_or_take_back) describes.
+    fn increment_within(
+        &self,
+        key: &str,
+        by: i64,
+        limit: i64,
+        ttl: Duration,
+    ) -> impl Future<Output = Result<Increment, Self::Error>> + Send {
+        native::increment_within(self, key, by, limit, ttl)
+    }
 
-    /// Adds to a counter in one step, whatever comes at the same time, and answers with the sum. A counter that
-    /// is not there begins at 0 and does not expire; one that is keeps its expiry. Its value is read as a
-    /// decimal number.
-    fn increment(&self, key: &str, by: i64) -> impl Future<Output = Result<i64, Self::Error>> + Send;
+    /// Adds `by`, which may be negative, to the number at a key in one step, whatever comes at the same time, and returns the
+    /// sum. The call that creates the number sets the time to live; later calls may leave it or set theirs, which ends no
+    /// earlier.
+    ///
+    /// Only the default of [`increment_within`](Self::increment_within) calls it. By default, it is done by
+    /// [`compare_and_set`](Self::compare_and_set).
+    fn increment_with_ttl(
+        &self,
+        key: &str,
+        by: i64,
+        ttl: Duration,
+    ) -> impl Future<Output = Result<i64, Self::Error>> + Send {
+        native::increment_with_ttl(self, key, by, Some(ttl))
+    }
 
-    /// The same with a minus: below 0 it goes on with negative numbers.
+    /// Adds `by` to the number at a key as [`increment_with_ttl`](Self::increment_with_ttl) does, without a time to live.
+    ///
+    /// No decision calls it: it is for programs that keep numbers of their own in the store. By default, it is done by
+    /// [`compare_and_set`](Self::compare_and_set), after which the number does not expire.
+    fn increment(&self, key: &str, by: i64) -> impl Future<Output = Result<i64, Self::Error>> + Send {
+        native::increment_with_ttl(self, key, by, None)
+    }
+
+    /// Subtracts `by`, as [`increment`](Self::increment) of its negative does. No decision calls it.
     fn decrement(&self, key: &str, by: i64) -> impl Future<Output = Result<i64, Self::Error>> + Send {
         self.increment(key, by.saturating_neg())
     }
 
+    /// Gives a stored value another time to live, and does nothing if the key is missing.
+    ///
+    /// No decision calls it. By default, it is done by [`compare_and_set`](Self::compare_and_set).
+    fn expire(&self, key: &str, ttl: Duration) -> impl Future<Output = Result<(), Self::Error>> + Send {
+        native::expire(self, key, ttl)
+    }
+
     /// Takes a lock if it is free, without waiting, until it is [unlocked](Self::unlock) or `ttl` has passed:
-    /// so one whose holder died is free again. `None` if somebody else holds it.
+    /// so the lock of a holder that died is free again. Returns `None` if the lock is held.
     ///
     /// The answer is the fencing token of this holder: greater than that of every one before.
+    ///
+    /// Required unless the store compares and sets, of which a lock is made by default.
     fn try_lock(
         &self,
         key: &str,
         ttl: Duration,
-    ) -> impl Future<Output = Result<Option<u64>, Self::Error>> + Send;
+    ) -> impl Future<Output = Result<Option<u64>, Self::Error>> + Send {
+        native::try_lock(self, key, ttl)
+    }
 
-    /// Frees a lock if the holder with this token still has it. `false` if it does not: the lock is then left
-    /// to whoever has it now.
-    fn unlock(&self, key: &str, token: u64) -> impl Future<Output = Result<bool, Self::Error>> + Send;
+    /// Frees a lock if the holder with this token still has it. Returns `false` if it does not: the lock is
+    /// then left to its present holder.
+    ///
+    /// Required unless the store compares and sets.
+    fn unlock(&self, key: &str, token: u64) -> impl Future<Output = Result<bool, Self::Error>> + Send {
+        native::unlock(self, key, token)
+    }
 
     /// Takes a lock as [`try_lock`](Self::try_lock) does, and waits for it up to `timeout` if it is not free.
     ///
@@ -127,19 +220,6 @@ pub trait Store: Send + Sync + 'static {
         timeout: Duration,
     ) -> impl Future<Output = Result<Option<u64>, Self::Error>> + Send {
         patience::get_lock(self, key, ttl, timeout)
-    }
-
-    /// [`increment`](Self::increment), with a time to live from the call that creates the counter; later ones
-    /// leave it.
-    ///
-    /// Unless a store has a better way it is done under a lock.
-    fn increment_with_ttl(
-        &self,
-        key: &str,
-        by: i64,
-        ttl: Duration,
-    ) -> impl Future<Output = Result<i64, Self::Error>> + Send {
-        native::increment_with_ttl(self, key, by, ttl)
     }
 
     /// The values of these keys, in their order.

@@ -40,6 +40,11 @@ pub(super) fn of_word(prefix: &str, name: &str) -> String {
     format!("{prefix}board:{}", hex(&Sha256::digest(name)))
 }
 
+/// The key of the mark that a reset of a counter leaves.
+pub(super) fn mark(name: &str) -> String {
+    format!("{name}:mark")
+}
+
 /// The key of a record's lock.
 pub(super) fn lock(name: &str) -> String {
     format!("{name}:lock")

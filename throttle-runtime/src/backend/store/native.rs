@@ -1,30 +1,87 @@
-//! What a store does that has no better way of its own.
+//! The defaults of `Store`, for stores without a better way of their own.
 
 use std::time::Duration;
 
-use super::Store;
+use super::patience::Patience;
+use super::{Increment, Store, increment_or_take_back};
 
 /// How long these hold a lock at most.
 const LOCK: Duration = Duration::from_secs(2);
+
+/// How long it is kept that a lock is free.
+const FREE: Duration = Duration::from_millis(1);
+
+/// A store without locks has a compare-and-set to make them of.
+const fn needs_compare_and_set(compares: bool) {
+    assert!(
+        compares,
+        "a `Store` implements `try_lock` and `unlock`, or sets `COMPARE_AND_SET` and implements `compare_and_set`"
+    );
+}
+
+pub(super) async fn increment_within<S: Store + ?Sized>(
+    store: &S,
+    key: &str,
+    by: i64,
+    limit: i64,
+    ttl: Duration,
+) -> Result<Increment, S::Error> {
+    increment_or_take_back(by, limit, |by| store.increment_with_ttl(key, by, ttl)).await
+}
 
 pub(super) async fn increment_with_ttl<S: Store + ?Sized>(
     store: &S,
     key: &str,
     by: i64,
-    ttl: Duration,
+    ttl: Option<Duration>,
 ) -> Result<i64, S::Error> {
-    let lock = Lock::of(store, key).await?;
-    let sum = async {
-        let is_new = store.get(key).await?.is_none();
-        let sum = store.increment(key, by).await?;
-        if is_new {
-            store.expire(key, ttl).await?;
+    let mut patience = Patience::new();
+    loop {
+        let found = store.get(key).await?;
+        let number = found.as_deref().and_then(|text| text.parse().ok()).unwrap_or(0_i64);
+        let sum = number.saturating_add(by);
+        if store.compare_and_set(key, found.as_deref(), &sum.to_string(), ttl).await? {
+            return Ok(sum);
         }
-        Ok(sum)
+        patience.wait(LOCK).await;
+    }
+}
+
+pub(super) async fn expire<S: Store + ?Sized>(store: &S, key: &str, ttl: Duration) -> Result<(), S::Error> {
+    while let Some(found) = store.get(key).await? {
+        if store.compare_and_set(key, Some(&found), &found, Some(ttl)).await? {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// The value of a lock is its token, or nothing once it is free; the last token is kept beside it.
+pub(super) async fn try_lock<S: Store + ?Sized>(
+    store: &S,
+    key: &str,
+    ttl: Duration,
+) -> Result<Option<u64>, S::Error> {
+    const { needs_compare_and_set(S::COMPARE_AND_SET) };
+    let found = store.get(key).await?;
+    if found.as_deref().is_some_and(|text| !text.is_empty()) {
+        return Ok(None);
+    }
+    let tokens = format!("{key}:token");
+    let token = loop {
+        let last = store.get(&tokens).await?;
+        let token = last.as_deref().and_then(|text| text.parse().ok()).unwrap_or(0_u64).saturating_add(1);
+        if store.compare_and_set(&tokens, last.as_deref(), &token.to_string(), None).await? {
+            break token;
+        }
     };
-    let sum = sum.await;
-    lock.free(store).await?;
-    sum
+    let taken = store.compare_and_set(key, found.as_deref(), &token.to_string(), Some(ttl)).await?;
+    Ok(taken.then_some(token))
+}
+
+pub(super) async fn unlock<S: Store + ?Sized>(store: &S, key: &str, token: u64) -> Result<bool, S::Error> {
+    const { needs_compare_and_set(S::COMPARE_AND_SET) };
+    store.compare_and_set(key, Some(&token.to_string()), "", Some(FREE)).await
 }
 
 pub(super) async fn multi_get<S: Store + ?Sized>(

@@ -27,7 +27,7 @@ const VERSION: char = '1';
 
 /// How much longer than its states a record is kept, in microseconds: for clocks that are late, and stores that
 /// round a time to live down after all.
-const SLACK: u64 = 1_000_000;
+pub(super) const SLACK: u64 = 1_000_000;
 
 /// No hold lasts longer than that, in microseconds, whatever clock wrote it.
 const LONGEST_HOLD: u64 = 60_000_000;
@@ -120,7 +120,7 @@ impl Record {
 }
 
 /// Four years: what a limit is longer than, it forgets.
-const LONGEST: Duration = Duration::from_secs(4 * 366 * 24 * 3600);
+pub(super) const LONGEST: Duration = Duration::from_secs(4 * 366 * 24 * 3600);
 
 fn decode_state(rest: &mut &[u8]) -> Option<State> {
     let (until, word) = (digits::next(rest)?, digits::next(rest)?);

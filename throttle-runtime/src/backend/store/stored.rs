@@ -20,7 +20,10 @@ use crate::{BackendError, Clock, ErrorKind, Soon, SystemClock};
 /// - **The time** is that of this process. Processes whose clocks differ let their clients pass earlier or
 ///   later by as much, and no strategy locks anybody out for it.
 /// - **Keys** of the store are the namespace, a colon and 64 hexadecimal digits, whatever clients send, and
-///   tell nobody's name. Values vanish about a second after they have become meaningless.
+///   do not reveal an identity. With a single limit of [`FixedWindow`](crate::strategy::FixedWindow) or
+///   [`TieredRate`](crate::strategy::TieredRate) and a period of a second or more, a colon and the end of the window in microseconds follow, and
+///   the value is the number of units. A value expires about a second after it has become meaningless, and such a number
+///   a period later.
 /// - **A value that is not its own**, or damaged, counts as nothing stored, with an event at level WARN.
 /// - **Of an error it is [certain](BackendError::is_nothing_charged)** that nothing was charged if the store failed
 ///   before the first write of the decision, as while it read or locked; of a write that fails only if the store's own
@@ -45,8 +48,6 @@ use crate::{BackendError, Clock, ErrorKind, Soon, SystemClock};
 /// #     async fn reset(&self, _: &str) -> Result<(), Infallible> { Ok(()) }
 /// #     async fn set(&self, _: &str, _: &str, _: Option<Duration>) -> Result<(), Infallible> { Ok(()) }
 /// #     async fn delete(&self, _: &str) -> Result<(), Infallible> { Ok(()) }
-/// #     async fn expire(&self, _: &str, _: Duration) -> Result<(), Infallible> { Ok(()) }
-/// #     async fn increment(&self, _: &str, by: i64) -> Result<i64, Infallible> { Ok(by) }
 /// #     async fn try_lock(&self, _: &str, _: Duration) -> Result<Option<u64>, Infallible> { Ok(None) }
 /// #     async fn unlock(&self, _: &str, _: u64) -> Result<bool, Infallible> { Ok(false) }
 /// }
@@ -117,7 +118,8 @@ impl<S: Store> Stored<S> {
     /// The key of what is stored about an identity.
     #[cfg(feature = "testkit")]
     pub(crate) fn name_of(&self, charge: &Charge<'_>) -> String {
-        name::of(&self.prefix, charge)
+        let slots = Case::new(&self.prefix, std::slice::from_ref(charge), S::INCREMENT_WITHIN).slots(self.client.clock.now());
+        slots.into_iter().next().map(|slot| slot.key).unwrap_or_default()
     }
 
     async fn start(&self) -> Result<(), BackendError> {
@@ -140,17 +142,20 @@ impl<S: Store> Stored<S> {
 impl<S: Store> Backend for Stored<S> {
     fn decide<'a>(&'a self, charges: &'a [Charge<'a>], mode: Mode) -> Reply<'a, Verdict> {
         Soon::watched(async move {
-            let case = Case::new(&self.prefix, charges);
-            self.client.transact(case.names(), &|records, now| case.decide(mode, records, now)).await
+            let case = Case::new(&self.prefix, charges, S::INCREMENT_WITHIN);
+            match case.increment(mode) {
+                Some(increment) => self.client.count(&case, increment).await,
+                None => self.client.transact(&case, &|records, now| case.decide(mode, records, now)).await,
+            }
         })
     }
 
     fn refund<'a>(&'a self, charges: &'a [Charge<'a>], at: u64) -> Reply<'a, ()> {
         Soon::later(async move {
             for charge in charges.chunks(1) {
-                let case = Case::new(&self.prefix, charge);
+                let case = Case::new(&self.prefix, charge, S::INCREMENT_WITHIN).with_mark();
                 let judge = |records: &[Record], now| case.refund(&self.resets, at, records, now);
-                let refund = self.client.transact(case.names(), &judge).await;
+                let refund = self.client.transact(&case, &judge).await;
                 // To another charge something may have been given back.
                 refund.map_err(BackendError::in_doubt)?;
             }
@@ -161,9 +166,9 @@ impl<S: Store> Backend for Stored<S> {
     fn forget<'a>(&'a self, charges: &'a [Charge<'a>]) -> Reply<'a, ()> {
         Soon::later(async move {
             for charge in charges.chunks(1) {
-                let case = Case::new(&self.prefix, charge);
+                let case = Case::new(&self.prefix, charge, S::INCREMENT_WITHIN).with_mark();
                 let forgotten =
-                    self.client.transact(case.names(), &|records, now| case.forget(records, now)).await;
+                    self.client.transact(&case, &|records, now| case.forget(records, now)).await;
                 // Another charge may be forgotten.
                 let mark = forgotten.map_err(BackendError::in_doubt)?;
                 self.resets.record(&charge[0], mark);

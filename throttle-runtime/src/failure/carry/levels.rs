@@ -85,6 +85,10 @@ impl Strategy for Levels {
         self.strategy.summary()
     }
 
+    fn counter_limit(&self, rate: Rate) -> Option<u64> {
+        self.strategy.counter_limit(rate)
+    }
+
     fn inherit(&self, usages: &[Usage], arrival: &Arrival) -> State {
         self.strategy.inherit(usages, arrival)
     }

@@ -2,97 +2,149 @@
 
 use std::time::Duration;
 
-use crate::backend::Store;
+use crate::backend::{Increment, Store};
 use crate::testkit::crowd::crowd;
 use crate::testkit::violation::ensure;
 use crate::testkit::{Outcome, Subject};
 
-use super::{GRACE, LOOK};
-
 const TTL: Duration = Duration::from_millis(400);
 
-/// [`Store::increment_with_ttl`] sets the time to live when it creates the counter, and never again: or a
-/// counter that is used would never end.
-pub async fn b066_a_counter_lives_from_its_first_increment<S: Store>(subject: &Subject<S>) -> Outcome {
-    let (store, key) = (subject.get(), subject.key("counter"));
-    for sum in 1..=3 {
-        let found = store.increment_with_ttl(&key, 1, TTL).await?;
-        ensure!(found == sum, "{found} in place of {sum}");
+/// Longer than any property takes.
+const LONG: Duration = Duration::from_secs(600);
+
+impl<S: Store> Subject<S> {
+    /// Adds to a counter that nothing keeps from it.
+    async fn add(&self, key: &str, by: i64, ttl: Duration) -> Outcome<i64> {
+        add(&**self.get(), key, by, ttl).await
     }
-    let mut waited = Duration::ZERO;
-    while store.increment_with_ttl(&key, 1, TTL).await? > 1 {
-        ensure!(waited <= TTL + GRACE, "a counter that is used does not end");
-        subject.pass(LOOK).await;
-        waited += LOOK;
+}
+
+async fn add<S: Store>(store: &S, key: &str, by: i64, ttl: Duration) -> Outcome<i64> {
+    let done = store.increment_within(key, by, i64::MAX, ttl).await?;
+    let Increment::Added(sum) = done else {
+        ensure!(false, "{by} is more than the largest number: {done:?}");
+        return Ok(0);
+    };
+    Ok(sum)
+}
+
+/// [`Store::increment_within`] gives what it creates a time to live, and later calls with a negative number keep one.
+pub async fn b066_a_counter_ends<S: Store>(subject: &Subject<S>) -> Outcome {
+    let key = subject.key("counter");
+    for (by, expected) in [(5, 5), (-3, 2), (1, 3)] {
+        let sum = subject.add(&key, by, TTL).await?;
+        ensure!(sum == expected, "{sum} in place of {expected}");
     }
+    subject.pass(TTL).await;
+    ensure!(subject.goes(&key).await?, "a counter for {TTL:?} does not end");
+    let sum = subject.add(&key, 1, TTL).await?;
+    ensure!(sum == 1, "a counter that has ended goes on: {sum} in place of 1");
     Ok(())
 }
 
-/// [`Store::increment`] leaves the time to live as it is.
+/// [`Store::increment_within`] has a counter end no earlier than its first call has said.
 pub async fn b066_a_counter_keeps_its_time_to_live<S: Store>(subject: &Subject<S>) -> Outcome {
-    let (store, key) = (subject.get(), subject.key("counter"));
-    store.increment_with_ttl(&key, 5, TTL).await?;
-    let sum = store.increment(&key, 2).await?;
+    let (key, ttl) = (subject.key("counter"), Duration::from_millis(1_900));
+    subject.add(&key, 5, ttl).await?;
+    let sum = subject.add(&key, 2, ttl).await?;
     ensure!(sum == 7, "{sum} in place of 7");
-    subject.pass(TTL).await;
+    subject.pass(Duration::from_millis(1_400)).await;
+    ensure!(subject.is_there(&key).await?, "a counter for {ttl:?} is gone after 1.4 s");
+    subject.pass(Duration::from_millis(500)).await;
     ensure!(subject.goes(&key).await?, "an increment takes the time to live away");
     Ok(())
 }
 
-/// Of concurrent increments each is counted, and each is told another sum.
+/// Each of several concurrent increments is counted, and each is told another sum.
 pub async fn b067_no_increment_is_lost<S: Store>(subject: &Subject<S>) -> Outcome {
-    let sums = crowd(8, |_| {
-        let (store, key) = (subject.get().clone(), subject.key("counter"));
-        async move {
-            let mut sums = Vec::new();
-            for _ in 0..25 {
-                sums.push(store.increment(&key, 1).await?);
-            }
-            Ok(sums)
-        }
-    });
-    are_distinct(&sums.await?, 200)
-}
-
-/// The same of [`Store::increment_with_ttl`].
-pub async fn b067_no_increment_with_ttl_is_lost<S: Store>(subject: &Subject<S>) -> Outcome {
     let sums = crowd(4, |_| {
         let (store, key) = (subject.get().clone(), subject.key("counter"));
         async move {
             let mut sums = Vec::new();
-            for _ in 0..5 {
-                sums.push(store.increment_with_ttl(&key, 1, Duration::from_secs(600)).await?);
+            for _ in 0..10 {
+                sums.push(add(&*store, &key, 1, LONG).await?);
             }
             Ok(sums)
         }
     });
-    are_distinct(&sums.await?, 20)
+    let mut sums = sums.await?.concat();
+    sums.sort_unstable();
+    ensure!(sums.iter().copied().eq(1..=40), "40 concurrent increments made {sums:?}");
+    Ok(())
 }
 
-fn are_distinct(sums: &[Vec<i64>], last: i64) -> Outcome {
-    let mut sums = sums.concat();
-    sums.sort_unstable();
-    ensure!(sums.iter().copied().eq(1..=last), "{last} increments at once made {sums:?}");
+/// Concurrent increments up to a limit reach it and do not exceed it, and those that are refused add nothing.
+pub async fn b067_no_more_than_the_limit_is_added<S: Store>(subject: &Subject<S>) -> Outcome {
+    for most in [1, 3] {
+        let added = crowd(4, |task| {
+            let (store, key) = (subject.get().clone(), subject.key(&format!("counter{most}")));
+            async move {
+                let (mut added, mut refused) = (0, i64::MAX);
+                for step in 0..8 {
+                    let by = 1 + (i64::try_from(task)? + step) % most;
+                    match store.increment_within(&key, by, 15, LONG).await? {
+                        Increment::Added(sum) if sum <= 15 => added += by,
+                        Increment::Added(sum) => ensure!(false, "a sum of {sum} is within 15"),
+                        Increment::Exceeded(_) => refused = refused.min(by),
+                    }
+                }
+                Ok((added, refused))
+            }
+        });
+        let added = added.await?;
+        let sum: i64 = added.iter().map(|(added, _)| added).sum();
+        let left = subject.add(&subject.key(&format!("counter{most}")), 0, LONG).await?;
+        ensure!(sum <= 15, "increments up to 15 have added {sum}");
+        ensure!(left == sum, "increments have added {sum}, and made {left}");
+        ensure!(most > 1 || sum == 15, "of 32 increments up to 15 only {sum} are added");
+    }
+    Ok(())
+}
+
+/// An increment that would exceed the limit says what is there, and leaves it.
+pub async fn b068_what_exceeds_the_limit_adds_nothing<S: Store>(subject: &Subject<S>) -> Outcome {
+    let (store, key) = (subject.get(), subject.key("counter"));
+    let steps = [
+        (6, 5, Increment::Exceeded(0)),
+        (3, 5, Increment::Added(3)),
+        (3, 5, Increment::Exceeded(3)),
+        (2, 5, Increment::Added(5)),
+        (1, 5, Increment::Exceeded(5)),
+        (1, 4, Increment::Exceeded(5)),
+        (1, 6, Increment::Added(6)),
+    ];
+    for (by, limit, expected) in steps {
+        let done = store.increment_within(&key, by, limit, LONG).await?;
+        ensure!(done == expected, "an increment by {by} up to {limit} is {done:?} in place of {expected:?}");
+    }
+    let found = store.get(&key).await?;
+    ensure!(found.as_deref() == Some("6"), "3 + 2 + 1 left {found:?}");
     Ok(())
 }
 
 /// A counter that is not there is 0, and goes on below it.
 pub async fn b068_counters_go_below_zero<S: Store>(subject: &Subject<S>) -> Outcome {
-    let (store, key) = (subject.get(), subject.key("counter"));
-    let sums =
-        [store.decrement(&key, 3).await?, store.decrement(&key, 1).await?, store.increment(&key, 6).await?];
+    let key = subject.key("counter");
+    let mut sums = Vec::new();
+    for by in [-3, -1, 6] {
+        sums.push(subject.add(&key, by, LONG).await?);
+    }
     ensure!(sums == [-3, -4, 2], "0 - 3, - 1, + 6 made {sums:?}");
     Ok(())
 }
 
-/// A counter is read as a decimal number, and a decimal number is a counter.
+/// A counter is read as a decimal number, and a decimal number is a counter; another text is 0.
 pub async fn b068_counters_are_numbers_as_text<S: Store>(subject: &Subject<S>) -> Outcome {
     let (store, key) = (subject.get(), subject.key("counter"));
-    store.increment(&key, 5).await?;
+    subject.add(&key, 5, LONG).await?;
     let found = store.get(&key).await?;
     ensure!(found.as_deref() == Some("5"), "the counter 5 reads {found:?}");
-    store.set(&key, "41", None).await?;
-    let sum = store.increment(&key, 1).await?;
-    ensure!(sum == 42, "41 + 1 made {sum}");
+    for (text, expected) in
+        [("41", 42), ("1AACgh+/", 1), ("", 1), ("-7", -6), ("2305843009213693952", 2_305_843_009_213_693_953)]
+    {
+        store.set(&key, text, Some(LONG)).await?;
+        let sum = subject.add(&key, 1, LONG).await?;
+        ensure!(sum == expected, "{text:?} + 1 made {sum}");
+    }
     Ok(())
 }

@@ -12,9 +12,9 @@ use std::time::Duration;
 
 pub use batches::{b069_many_values_come_in_the_order_of_their_keys, b070_many_values_expire_as_one_does};
 pub use counters::{
-    b066_a_counter_keeps_its_time_to_live, b066_a_counter_lives_from_its_first_increment,
-    b067_no_increment_is_lost, b067_no_increment_with_ttl_is_lost, b068_counters_are_numbers_as_text,
-    b068_counters_go_below_zero,
+    b066_a_counter_ends, b066_a_counter_keeps_its_time_to_live, b067_no_increment_is_lost,
+    b067_no_more_than_the_limit_is_added, b068_counters_are_numbers_as_text, b068_counters_go_below_zero,
+    b068_what_exceeds_the_limit_adds_nothing,
 };
 pub use locks::{
     b071_a_held_lock_is_refused, b071_a_lock_has_one_holder_at_a_time, b071_a_waiter_gets_the_lock,
@@ -26,7 +26,7 @@ pub use namespaces::{
 };
 pub use records::{
     b079_damaged_records_count_as_nothing, b081_backends_of_one_store_decide_on_several_identities,
-    b081_backends_of_one_store_share_their_limits,
+    b081_backends_of_one_store_share_a_window, b081_backends_of_one_store_share_their_limits,
 };
 pub use swaps::{b078_a_swap_needs_what_was_expected, b078_no_swap_is_lost, b078_swapped_values_expire};
 pub use values::{
@@ -50,12 +50,13 @@ macro_rules! __store_properties {
             b065_values_live_as_long_as_they_should
             b065_values_without_ttl_stay
             b065_another_ttl_replaces_the_first
-            b066_a_counter_lives_from_its_first_increment
+            b066_a_counter_ends
             b066_a_counter_keeps_its_time_to_live
             b067_no_increment_is_lost
-            b067_no_increment_with_ttl_is_lost
+            b067_no_more_than_the_limit_is_added
             b068_counters_go_below_zero
             b068_counters_are_numbers_as_text
+            b068_what_exceeds_the_limit_adds_nothing
             b069_many_values_come_in_the_order_of_their_keys
             b070_many_values_expire_as_one_does
             b071_a_held_lock_is_refused
@@ -73,6 +74,7 @@ macro_rules! __store_properties {
             b079_damaged_records_count_as_nothing
             b080_all_of_a_key_counts
             b081_backends_of_one_store_decide_on_several_identities
+            b081_backends_of_one_store_share_a_window
             b081_backends_of_one_store_share_their_limits
         }
     };

@@ -23,9 +23,18 @@ pub async fn b079_damaged_records_count_as_nothing<S: Store>(subject: &Subject<S
     Ok(())
 }
 
-/// As many pass as the limit says, whatever the number of backends, as processes have them.
+/// As many pass as the limits say, whatever the number of backends, as processes have them.
 pub async fn b081_backends_of_one_store_share_their_limits<S: Store>(subject: &Subject<S>) -> Outcome {
-    let limit = Arc::new(Limit::per_month(subject.name(), &[15, 30]));
+    share(subject, &[15, 30]).await
+}
+
+/// As many pass as a single limit says, which is the form of state that [`Store::increment_within`] is for.
+pub async fn b081_backends_of_one_store_share_a_window<S: Store>(subject: &Subject<S>) -> Outcome {
+    share(subject, &[15]).await
+}
+
+async fn share<S: Store>(subject: &Subject<S>, limits: &[u64]) -> Outcome {
+    let limit = Arc::new(Limit::per_month(subject.name(), limits));
     let admitted = crowd(4, |_| {
         let (stored, limit) = (subject.stored(), Arc::clone(&limit));
         async move {

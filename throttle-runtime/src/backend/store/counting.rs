@@ -1,0 +1,126 @@
+//! Decisions about one counter: one call of the store.
+
+use std::pin::pin;
+use std::sync::Arc;
+
+use super::client::Client;
+use super::held::{interrupted, spawn};
+use super::holding::Holding;
+use super::increment::Increment;
+use super::judge::Case;
+use super::patience::Patience;
+use super::slot::Slot;
+use super::transaction::A_WHILE;
+use super::{Store, counter, name};
+use crate::backend::{Mode, Verdict};
+use crate::soon::uncharged;
+use crate::{BackendError, ErrorKind};
+
+impl<S: Store> Client<S> {
+    /// Adds to the counter of a case that has but one, up to its limit.
+    pub(super) async fn count(
+        self: &Arc<Self>,
+        case: &Case<'_>,
+        (cost, limit): (i64, i64),
+    ) -> Result<Verdict, BackendError> {
+        let mut patience = Patience::new();
+        loop {
+            let now = self.clock.now();
+            let Some(slot) = case.slots(now).pop() else { return Err(contradiction()) };
+            match self.increment(&slot, cost, limit, now).await? {
+                Increment::Added(sum) => {
+                    let before = slot.counted(sum.saturating_sub(cost));
+                    return Ok(case.decide(Mode::Peek, &[before], now).answer);
+                }
+                Increment::Exceeded(number) => match counter::hold_of(number, now) {
+                    None => {
+                        let verdict = case.decide(Mode::Peek, &[slot.counted(number)], now).answer;
+                        if !verdict.quotas.fit() {
+                            return Ok(verdict);
+                        }
+                    }
+                    Some(hold) if hold.is_live(now) => {}
+                    Some(_) => {
+                        uncharged(pin!(self.reopen(&slot))).await.map_err(BackendError::nothing_charged)?;
+                    }
+                },
+            }
+            uncharged(pin!(patience.wait(A_WHILE))).await;
+        }
+    }
+
+    /// In a task of its own: what a store begins, such as taking back what exceeds the limit, is not dropped half-way.
+    async fn increment(
+        self: &Arc<Self>,
+        slot: &Slot,
+        by: i64,
+        limit: i64,
+        now: u64,
+    ) -> Result<Increment, BackendError> {
+        let (client, slot) = (Arc::clone(self), slot.clone());
+        let done = spawn(async move {
+            let ttl = slot.ttl(&slot.counted(0), now);
+            client.call(client.store.increment_within(&slot.key, by, limit, ttl)).await
+        });
+        let done = done.map_err(BackendError::nothing_charged)?;
+        done.await.unwrap_or_else(|_| Err(interrupted()))
+    }
+
+    /// Adds to a counter without a limit.
+    async fn add(&self, slot: &Slot, by: i64) -> Result<i64, BackendError> {
+        let ttl = slot.ttl(&slot.counted(0), self.clock.now());
+        match self.call(self.store.increment_within(&slot.key, by, i64::MAX, ttl)).await? {
+            Increment::Added(sum) => Ok(sum),
+            Increment::Exceeded(_) => Err(contradiction()),
+        }
+    }
+
+    /// Closes a counter whose lock is held: until it is opened, nothing is added to it.
+    pub(super) async fn close_counter(&self, holding: &mut Holding) -> Result<(), BackendError> {
+        let lasts = u64::try_from(self.lock_ttl.as_micros()).unwrap_or(u64::MAX);
+        let gate = counter::gate(self.clock.now().saturating_add(lasts));
+        let mut before = self.add(&holding.slot, gate).await?.saturating_sub(gate);
+        // The gate of a holder that has died: nobody else holds the lock.
+        let dead = counter::gate_of(before);
+        if dead > 0 {
+            before = self.add(&holding.slot, -dead).await?.saturating_sub(gate);
+        }
+        (holding.gate, holding.before) = (gate, before);
+        holding.record = holding.slot.counted(before);
+        Ok(())
+    }
+
+    /// Opens a counter, and has it be that of the record. It is tried once: a gate that stays ends by itself, and one that is
+    /// removed twice would not be noticed.
+    pub(super) async fn open_counter(&self, holding: &mut Holding) -> Result<(), BackendError> {
+        let gate = std::mem::take(&mut holding.gate);
+        let changed = holding.slot.units(&holding.record).saturating_sub(holding.before);
+        self.add(&holding.slot, changed - gate).await.map(drop)
+    }
+
+    /// Opens a counter whose holder has died.
+    async fn reopen(self: &Arc<Self>, slot: &Slot) -> Result<(), BackendError> {
+        if S::COMPARE_AND_SET {
+            let found = self.call(self.store.get(&slot.key)).await?;
+            let now = self.clock.now();
+            let (record, hold) = slot.read(found.as_deref(), now);
+            if let (Some(hold), Some(text)) = (hold, found)
+                && !hold.is_live(now)
+            {
+                self.swap_record(slot, &text, &record, now).await?;
+            }
+            return Ok(());
+        }
+        let lock = name::lock(&slot.name);
+        let lock = self.store.get_lock(&lock, self.lock_ttl, A_WHILE);
+        let Some(token) = self.call(lock).await? else { return Ok(()) };
+        let mut holding = Holding::locked(slot.clone(), token);
+        let closed = self.close_counter(&mut holding).await;
+        self.free(holding).await;
+        closed
+    }
+}
+
+fn contradiction() -> BackendError {
+    BackendError::new(ErrorKind::Store, "the store did not add to a counter that has no limit")
+}
