@@ -220,11 +220,18 @@ impl Policy {
         self
     }
 
+    /// Whether the settings ask for retries after timeouts, and the backend recognises them.
+    pub(crate) fn recognises(&self) -> bool {
+        self.rescue.as_ref().is_some_and(|rescue| rescue.recognises)
+    }
+
     /// Whether it is to retry timeouts of a backend that cannot recognise a request that it has charged. Memory decides
     /// without waiting, so it has no timeouts.
     pub(crate) fn retries_unrecognised(&self) -> bool {
         let retry = self.rescue.as_ref().and_then(|rescue| rescue.retry);
-        retry.is_some_and(|retry| retry.names_timeouts) && self.primary.backend.engine().is_none()
+        retry.is_some_and(|retry| retry.names_timeouts)
+            && self.primary.backend.engine().is_none()
+            && !self.recognises()
     }
 
     /// Whether both fall back in the same way, so that what one of them owes is owed by the other, too.

@@ -3,6 +3,7 @@
 mod counting;
 mod dict;
 mod refunded;
+mod retried;
 mod small;
 
 use std::convert::Infallible;
@@ -387,4 +388,20 @@ async fn f37_of_a_store<const COMPARES: bool, const COUNTS: bool>() {
     let backend = || Stored::shared(Arc::clone(&store)).clock(clock.clone());
     let one = refunded::instance(backend(), clock.clone()).await;
     refunded::holds(&one, &refunded::instance(backend(), clock.clone()).await).await;
+}
+
+#[tokio::test]
+async fn f35_a_retry_is_recognised() {
+    f35_of_a_store::<false, false>().await;
+    f35_of_a_store::<true, false>().await;
+    f35_of_a_store::<false, true>().await;
+    f35_of_a_store::<true, true>().await;
+}
+
+async fn f35_of_a_store<const COMPARES: bool, const COUNTS: bool>() {
+    let clock = ManualClock::new();
+    let stored = || Stored::new(Dict::<COMPARES, COUNTS>::at(&clock)).clock(clock.clone());
+    assert_ne!(stored().recognises_retries(&FixedWindow), COUNTS, "a counter has no room for tokens");
+    retried::holds(&stored()).await;
+    retried::holds_of_throttles(stored(), clock.clone()).await;
 }

@@ -8,16 +8,17 @@ use smallvec::SmallVec;
 use tracing::field::display;
 
 use super::{Charged, Ticket};
-use crate::backend::{Backend, Charge, Mode, Resets, Verdict};
+use crate::backend::{Attempt, Backend, Charge, Mode, Resets, Verdict};
 use crate::deadline;
 use crate::error_chain::chain;
 use crate::failure::Standby;
 use crate::{BackendError, ErrorKind, Quotas, Rate, Soon};
 
 /// Asks the backend that all these tickets share, within the shortest of their deadlines and in no longer than `left`.
+/// `attempt` is `None` unless it may be retried after a timeout.
 pub(super) async fn ask(
     tickets: &[&Ticket<'_>],
-    mode: Mode,
+    (mode, attempt): (Mode, Option<&Attempt>),
     left: Duration,
 ) -> Result<Verdict, BackendError> {
     let Some((first, deadline)) = tickets.first().zip(deadline(tickets)) else {
@@ -25,7 +26,8 @@ pub(super) async fn ask(
     };
     let deadline = deadline.min(left);
     first.policy.primary.prepare(deadline).await?;
-    let charges: SmallVec<[Charge<'_>; 1]> = tickets.iter().map(|ticket| ticket.charge()).collect();
+    let charges: SmallVec<[Charge<'_>; 1]> =
+        tickets.iter().map(|ticket| Charge { attempt, ..ticket.charge() }).collect();
     call(&*first.policy.primary.backend, &charges, mode, deadline).await
 }
 

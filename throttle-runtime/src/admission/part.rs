@@ -48,9 +48,16 @@ impl<'s> Part<'s> {
 
     /// Waits until the backend may be asked again after that error, which was that of the last of so many attempts. `false`
     /// if it may not: since somebody could be charged twice, there is no time left, or its breaker has changed meanwhile.
-    pub(super) async fn tries_again(&self, attempts: u32, error: &BackendError, budget: Budget) -> bool {
+    /// `is_recognised` is whether the backend recognises what it has charged.
+    pub(super) async fn tries_again(
+        &self,
+        attempts: u32,
+        (error, is_recognised): (&BackendError, bool),
+        budget: Budget,
+    ) -> bool {
         let retry = self.rescue.and_then(|rescue| rescue.retry.as_ref()).filter(|_| !self.probes);
-        let Some(retry) = retry.filter(|retry| attempts <= retry.max && retry.applies(error)) else {
+        let Some(retry) = retry.filter(|retry| attempts <= retry.max && retry.applies(error, is_recognised))
+        else {
             return false;
         };
         let wait = retry.wait(attempts - 1);

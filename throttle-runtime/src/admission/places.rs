@@ -109,7 +109,7 @@ impl Asking<'_, '_> {
         let (budget, mut attempts) = (Budget::of(tickets.iter().map(|ticket| &*ticket.policy)), 1);
         let mut answer = self.primary(budget).await;
         while let Err(error) = &answer
-            && part.tries_again(attempts, error, budget).await
+            && part.tries_again(attempts, (error, false), budget).await
         {
             attempts += 1;
             self.ticket.throttle.count(Event::Retried);

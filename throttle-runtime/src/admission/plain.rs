@@ -55,6 +55,7 @@ impl<'a> Plain<'a> {
             load: strategy.load(),
             domain: self.domain,
             taken: None,
+            attempt: None,
         }
     }
 
@@ -95,8 +96,12 @@ impl<'a> Plain<'a> {
         Some(Decision::by_backend(verdict.quotas).by(Source::BreakerOpen))
     }
 
-    /// The decision of the backend, if there is nothing to do but to ask it.
+    /// The decision of the backend, if there is nothing to do but to ask it. Attempts that are to be recognised are left to
+    /// the stages.
     pub(crate) async fn ask(&self) -> Option<Result<Decision, BackendError>> {
+        if self.policy.recognises() {
+            return None;
+        }
         let permit = pass(self.throttle, self.policy).ok().filter(|_| self.policy.primary.is_ready())?;
         let (charge, sent) = (self.charge(), admissions(self.policy));
         let reply = self.policy.primary.backend.decide(slice::from_ref(&charge), self.mode);

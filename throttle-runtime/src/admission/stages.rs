@@ -9,7 +9,7 @@ use super::heard::{admissions, hear};
 use super::part::{Part, Parts};
 use super::react::{react, warn};
 use super::{Charged, Decided, Ticket, debts};
-use crate::backend::{Mode, Resets, Verdict};
+use crate::backend::{Attempt, Mode, Resets, Verdict};
 use crate::counters::Event;
 use crate::failure::{Permit, Standby};
 use crate::plug::Head;
@@ -28,7 +28,7 @@ pub(crate) async fn decide(tickets: &[&Ticket<'_>], mode: Mode, head: &mut Head<
         return stages.answers;
     };
     let sent = stages.sent();
-    match ask(tickets, mode, budget.left()).await {
+    match ask(tickets, (mode, stages.attempt.as_ref()), budget.left()).await {
         Ok(verdict) => {
             healthy.answered(&verdict);
             let late = stages.answered(0..tickets.len(), &verdict, &sent);
@@ -61,7 +61,8 @@ pub(super) async fn recover_one<'s>(
     head: &mut Head<'_>,
 ) -> Result<Decided, BackendError> {
     let tickets = [ticket];
-    let mut stages = Stages::new(&tickets, mode);
+    // The attempt that has failed had no token.
+    let mut stages = Stages { attempt: None, ..Stages::new(&tickets, mode) };
     let part = Part { permit, ..Part::of(0, ticket) };
     stages.recover(part, error, budget, head).await;
     only(stages.answers)
@@ -97,13 +98,18 @@ struct Stages<'s, 't> {
     answers: Answers,
     /// The number of the last reset of each ticket's backend, when it was called.
     taken: SmallVec<[Option<u64>; 1]>,
+    /// The first attempt, if the backend is to recognise those after it.
+    attempt: Option<Attempt>,
 }
 
 impl<'s, 't> Stages<'s, 't> {
     fn new(tickets: &'s [&'s Ticket<'t>], mode: Mode) -> Self {
         let (answers, taken) =
             (tickets.iter().map(|_| None).collect(), SmallVec::from_elem(None, tickets.len()));
-        Self { tickets, mode, answers, taken }
+        let recognises = mode == Mode::Take && tickets.iter().any(|ticket| ticket.policy.recognises());
+        let longest = || tickets.iter().map(|ticket| ticket.policy.budget).max().unwrap_or_default();
+        let attempt = recognises.then(|| Attempt::within(longest()));
+        Self { tickets, mode, answers, taken, attempt }
     }
 
     /// The backends are about to be called.
@@ -131,7 +137,7 @@ impl<'s, 't> Stages<'s, 't> {
             let all: SmallVec<[usize; 1]> =
                 asked.iter().flat_map(|part| part.tickets.iter().copied()).collect();
             let sent = self.sent();
-            match ask(&self.of(&all), self.mode, budget.left()).await {
+            match ask(&self.of(&all), (self.mode, self.attempt.as_ref()), budget.left()).await {
                 Ok(verdict) => {
                     let permits = asked.into_iter().filter_map(|part| part.permit);
                     permits.for_each(|permit| permit.answered(&verdict));
@@ -173,7 +179,9 @@ impl<'s, 't> Stages<'s, 't> {
         head: &mut Head<'_>,
     ) {
         let mut attempts = 1;
-        while part.tries_again(attempts, &error, budget).await {
+        let is_recognised = self.attempt.is_some()
+            && part.tickets.iter().all(|index| self.tickets[*index].policy.recognises());
+        while part.tries_again(attempts, (&error, is_recognised), budget).await {
             attempts += 1;
             self.count(&part.tickets, Event::Retried);
             let sent = self.sent();
@@ -197,7 +205,8 @@ impl<'s, 't> Stages<'s, 't> {
         if !debts::pay(&tickets, self.mode, budget).await? {
             return Ok(None);
         }
-        ask(&tickets, self.mode, budget.left()).await.map(Some)
+        let attempt = self.attempt.map(Attempt::retried);
+        ask(&tickets, (self.mode, attempt.as_ref()), budget.left()).await.map(Some)
     }
 
     /// The other backend, and then the policy: after an error, or for another reason not to ask the first one.

@@ -227,6 +227,7 @@ impl<'a> Ticket<'a> {
             load: self.policy.strategy.load(),
             domain,
             taken: None,
+            attempt: None,
         }
     }
 }

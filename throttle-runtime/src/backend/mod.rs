@@ -1,5 +1,6 @@
 //! Where state is kept and decisions are made.
 
+mod attempt;
 mod board;
 #[cfg(feature = "memcached")]
 mod memcached;
@@ -13,6 +14,7 @@ mod store;
 use std::fmt::Debug;
 use std::sync::Arc;
 
+pub use attempt::Attempt;
 pub use board::Board;
 #[cfg(feature = "memcached")]
 #[cfg_attr(docsrs, doc(cfg(feature = "memcached")))]
@@ -55,6 +57,8 @@ pub struct Charge<'a> {
     pub(crate) domain: Domain,
     /// Of a refund: the number of the last reset before the charge, where it is known.
     pub(crate) taken: Option<u64>,
+    /// The attempt, if the decision may be retried after a timeout.
+    pub attempt: Option<&'a Attempt>,
 }
 
 impl<'a> Charge<'a> {
@@ -67,7 +71,8 @@ impl<'a> Charge<'a> {
         cost: u64,
     ) -> Self {
         let domain = Domain::new(scope, strategy, rates);
-        Self { scope, key, strategy, rates, cost, class: Class::NONE, load: 0, domain, taken: None }
+        let class = Class::NONE;
+        Self { scope, key, strategy, rates, cost, class, load: 0, domain, taken: None, attempt: None }
     }
 
     /// The charge as its strategy sees it, against one of its limits.
@@ -200,6 +205,14 @@ pub trait Backend: Debug + Send + Sync + 'static {
         None
     }
 
+    /// Whether it recognises a charge of this strategy that it has made before, by the token of its
+    /// [attempt](Charge::attempt), and then answers as it did and charges nothing. Throttles retry after timeouts only
+    /// if it does. `false` by default.
+    fn recognises_retries(&self, strategy: &dyn Strategy) -> bool {
+        let _ = strategy;
+        false
+    }
+
     /// The resets by this process, if the backend numbers them.
     #[doc(hidden)]
     fn resets(&self) -> Option<&Resets> {
@@ -255,6 +268,10 @@ impl<B: Backend> Backend for Arc<B> {
 
     fn places(&self) -> Option<&dyn Places> {
         (**self).places()
+    }
+
+    fn recognises_retries(&self, strategy: &dyn Strategy) -> bool {
+        (**self).recognises_retries(strategy)
     }
 
     fn resets(&self) -> Option<&Resets> {

@@ -34,7 +34,7 @@ struct Reset {
     mark: Mark,
 }
 
-/// What a reset leaves behind, in a store as the last state of an identity.
+/// The mark that a reset leaves behind: in a store, it is the last state of an identity.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Mark {
     /// When it was, by the clock of the backend, in microseconds.

@@ -43,7 +43,8 @@ pub(crate) struct Fallback {
 
 /// Sends a request again, up to so many times: after 100 ms, 200 ms, 400 ms and so on, unless said otherwise.
 ///
-/// Only what certainly charged nobody is sent again, so one request is never charged twice: see
+/// A request is sent again only if it certainly charged nothing, or if the backend recognises it
+/// ([`retry_on`](Recovery::retry_on)), so one request is never charged twice: see
 /// [`BackendError::nothing_charged`](crate::BackendError::nothing_charged).
 ///
 /// ```
@@ -143,9 +144,15 @@ impl Recovery {
 
     /// The kinds of errors after which a request is retried; all kinds of errors of a store by default.
     ///
-    /// A request that may have been charged is not retried, whatever the kinds are, since it could be charged twice. With
-    /// [`ErrorKind::Timeout`] that is nearly every error: only timeouts before the request was sent are retried. An event at
-    /// level WARN reports this at startup.
+    /// With [`ErrorKind::Timeout`] among them, requests that may have been charged are retried after errors of these kinds, if
+    /// the backend [recognises](crate::backend::Backend::recognises_retries) its own charges by an idempotency token. Redis
+    /// does, and all stores that keep the state of the strategy as a record, such as Memcached. So a request is charged once,
+    /// however many attempts it takes. Each admission stores a token of about 100 bytes in Redis, or 20 bytes in a record, for
+    /// the [time budget](crate::Settings::budget) of the throttle and ten seconds more. A record keeps the last 32 tokens: a
+    /// retry whose token may have been dropped is not charged, and its error is in doubt.
+    ///
+    /// Without `ErrorKind::Timeout`, and on other backends, a request that may have been charged is never retried. An event at
+    /// level WARN reports at startup that the backend recognises no retries.
     #[must_use]
     pub const fn retry_on(mut self, kinds: &[ErrorKind]) -> Self {
         let on = Kinds::of(kinds);

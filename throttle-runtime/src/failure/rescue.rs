@@ -15,6 +15,8 @@ pub(crate) struct Rescue {
     pub(crate) retry: Option<Retry>,
     pub(crate) standby: Option<Standby>,
     pub(crate) breaker: Option<Breaker>,
+    /// Whether the settings ask for retries after timeouts, and the backend recognises them.
+    pub(crate) recognises: bool,
 }
 
 /// The backend that decides while the other one does not.
@@ -33,10 +35,18 @@ impl Standby {
 }
 
 impl Rescue {
-    pub(crate) fn new(recovery: &Recovery, standby: Option<Member>, breaker: Option<Breaker>) -> Arc<Self> {
+    /// `recognises` is whether the throttle's own backend recognises retries.
+    pub(crate) fn new(
+        recovery: &Recovery,
+        standby: Option<Member>,
+        breaker: Option<Breaker>,
+        recognises: bool,
+    ) -> Arc<Self> {
         let standby = standby.zip(recovery.fallback);
         let standby = standby.map(|(member, Fallback { on, share, .. })| Standby { member, on, share });
-        Arc::new(Self { retry: recovery.retry.filter(|retry| retry.max > 0), standby, breaker })
+        let retry = recovery.retry.filter(|retry| retry.max > 0);
+        let recognises = recognises && retry.is_some_and(|retry| retry.names_timeouts);
+        Arc::new(Self { retry, standby, breaker, recognises })
     }
 
     /// What the attempts and the waits between them take at most.

@@ -28,10 +28,10 @@ impl Retry {
         Self { max, delay, multiplier: 2, jitter: false, on: Kinds::STORE, names_timeouts: false }
     }
 
-    /// Whether a request that failed so is sent again. What may have been charged is not: nobody could tell
-    /// whether it was, and it would be charged twice.
-    pub(crate) fn applies(&self, error: &BackendError) -> bool {
-        error.is_nothing_charged() && self.on.has(error.kind())
+    /// Whether a request that failed so is sent again. A request that may have been charged is sent again only if the
+    /// backend recognises it, or it would be charged twice.
+    pub(crate) fn applies(&self, error: &BackendError, is_recognised: bool) -> bool {
+        (error.is_nothing_charged() || is_recognised) && self.on.has(error.kind())
     }
 
     /// The wait before a retry, the first of which is number 0.
@@ -128,7 +128,8 @@ mod tests {
     #[test]
     fn what_may_have_been_charged_is_not_sent_again() {
         let lost = BackendError::new(ErrorKind::Connection, "lost");
-        assert!(!Retry::new(1).applies(&lost));
-        assert!(Retry::new(1).applies(&lost.nothing_charged()));
+        assert!(!Retry::new(1).applies(&lost, false));
+        assert!(Retry::new(1).applies(&lost, true));
+        assert!(Retry::new(1).applies(&lost.nothing_charged(), false));
     }
 }

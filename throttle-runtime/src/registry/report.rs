@@ -88,8 +88,8 @@ pub(super) fn warn_of_timeouts(uid: &str, policy: &Policy) {
             target: "throttle",
             uid,
             backend,
-            "`retry_on` names timeouts, but this backend cannot recognise a request that it has charged: a request that \
-             timed out after it was sent is not retried, and goes to the fallback or to `otherwise`"
+            "`retry_on` names timeouts, but with this strategy the backend cannot recognise a request that it has charged: a \
+             request that timed out after it was sent is not retried, and goes to the fallback or to `otherwise`"
         );
     }
 }

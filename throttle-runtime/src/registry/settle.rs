@@ -49,7 +49,8 @@ impl Common {
         // A breaker is made here, so nothing may fail after it.
         let breaker = breaker.map(|breaker| self.breakers.get(breaker, board)).transpose();
         let breaker = breaker.map_err(|problem| vec![problem])?;
-        let rescue = |recovery: Recovery| Rescue::new(&recovery, standby, breaker);
+        let recognises = policy.primary.backend.recognises_retries(&*policy.strategy);
+        let rescue = |recovery: Recovery| Rescue::new(&recovery, standby, breaker, recognises);
         Ok(policy.rescued(recovery.map(rescue)).listing(lists))
     }
 

@@ -4,7 +4,8 @@ use std::future;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::backend::{Backend, Board, Charge, Held, Mode, Place, Places, Reply, Verdict};
+use crate::backend::{Backend, Board, Charge, Held, Mode, Place, Places, Reply, Resets, Verdict};
+use crate::strategy::Strategy;
 use crate::{BackendError, ErrorKind, Soon};
 
 /// What becomes of a decision that a [`Faulty`] backend is asked for.
@@ -186,6 +187,14 @@ impl Backend for Faulty {
 
     fn places(&self) -> Option<&dyn Places> {
         self.0.backend.places().map(|_| self as &dyn Places)
+    }
+
+    fn recognises_retries(&self, strategy: &dyn Strategy) -> bool {
+        self.0.backend.recognises_retries(strategy)
+    }
+
+    fn resets(&self) -> Option<&Resets> {
+        self.0.backend.resets()
     }
 
     fn address(&self) -> *const () {

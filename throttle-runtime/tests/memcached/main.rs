@@ -3,6 +3,8 @@
 mod certain;
 #[path = "../refunded/mod.rs"]
 mod refunded;
+#[path = "../retried/mod.rs"]
+mod retried;
 mod round_trips;
 #[path = "../served/mod.rs"]
 mod served;
@@ -229,4 +231,12 @@ async fn f37_a_refund_after_a_reset_gives_nothing_back() {
     let backend = || Memcached::new([server.address()]).clock(clock.clone());
     let one = refunded::instance(backend(), clock.clone()).await;
     refunded::holds(&one, &refunded::instance(backend(), clock.clone()).await).await;
+}
+
+#[tokio::test]
+async fn f35_a_retry_is_recognised() {
+    let (server, clock) = (Server::start(), ManualClock::new());
+    let backend = || Memcached::new([server.address()]).clock(clock.clone());
+    retried::holds(&backend()).await;
+    retried::holds_of_throttles(backend(), clock.clone()).await;
 }

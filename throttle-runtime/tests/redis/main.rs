@@ -51,6 +51,9 @@ mod places;
 mod proxy;
 #[path = "../refunded/mod.rs"]
 mod refunded;
+#[path = "../retried/mod.rs"]
+mod retried;
+mod retries;
 mod runtimes;
 mod sentinel;
 #[path = "../served/mod.rs"]

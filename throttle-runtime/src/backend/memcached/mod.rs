@@ -18,6 +18,7 @@ use std::sync::Arc;
 use self::nodes::Nodes;
 use self::servers::Servers;
 use super::{Backend, Board, Charge, Mode, Reply, Resets, Stored, Verdict};
+use crate::strategy::Strategy;
 use crate::{Clock, SystemClock};
 
 /// A backend whose state is in one or more Memcached servers (1.6 or later), shared by all processes that use them.
@@ -112,6 +113,10 @@ impl Backend for Memcached {
 
     fn board(&self) -> Option<&dyn Board> {
         self.stored.board()
+    }
+
+    fn recognises_retries(&self, strategy: &dyn Strategy) -> bool {
+        self.stored.recognises_retries(strategy)
     }
 
     fn resets(&self) -> Option<&Resets> {

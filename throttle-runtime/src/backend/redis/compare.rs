@@ -29,8 +29,11 @@ impl Engine {
         let part = Part::whole(lane, &question.names);
         for attempt in 0..ATTEMPTS {
             let Found { at, stored, is_held } = self.read(&part).await?;
-            let (quotas, after) =
-                question.answer(&stored.iter().map(|bytes| stored::decode(bytes)).collect(), at);
+            let states: States = stored.iter().map(|bytes| stored::decode(bytes)).collect();
+            if let Some(verdict) = question.recognised(&states, at)? {
+                return Ok(verdict);
+            }
+            let (quotas, after) = question.answer(&states, at);
             let verdict = Verdict::new(quotas, at);
             match after.filter(|_| question.mode == Mode::Take) {
                 Some(after) if is_held || !self.write(&part, &stored, &after, at).await? => {

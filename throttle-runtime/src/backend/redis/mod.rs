@@ -16,6 +16,7 @@ mod scripted;
 mod scripts;
 mod servers;
 mod stored;
+mod token;
 
 use std::fmt;
 use std::time::Duration;
@@ -25,6 +26,7 @@ use self::connect::Place;
 use self::engine::Engine;
 use self::question::Question;
 use super::{Backend, Board, Charge, Mode, Places, Reply, Resets, Verdict};
+use crate::strategy::Strategy;
 use crate::{ConfigError, Soon};
 
 /// How long the end of a backend waits for those that are about to free their places.
@@ -46,7 +48,9 @@ const AT_THE_END: Duration = Duration::from_millis(500);
 ///   the program runs, such a server counts as not connected, and the requests fail by that line without being sent.
 /// - RESP2 is enough, so proxies without `HELLO` can be used. `?protocol=resp3` at the end of a URL requests RESP3. With
 ///   TLS, RESP3 is tried first; by RESP2, a lost TLS connection is noticed by the next request.
-/// - A charge is sent at most once. After a deadline nobody knows whether it was taken.
+/// - A charge is sent at most once, unless its throttle [retries after timeouts](crate::Recovery::retry_on). The attempts of
+///   such a decision share an idempotency token, which is stored with the charge as one more state: a retry that finds it
+///   charges nothing. The token is kept for the time budget of the throttle and ten seconds more.
 /// - Of an error it is [certain](crate::BackendError::is_nothing_charged) that nothing was charged if the request was
 ///   not sent, if the server refused it before its script ran or at the script's first write (as while it loads, is
 ///   busy, is no master, cannot save or has no memory), if it failed before it wrote, if it only asked, or if it waited
@@ -175,7 +179,9 @@ impl Redis {
 impl Backend for Redis {
     fn decide<'a>(&'a self, charges: &'a [Charge<'a>], mode: Mode) -> Reply<'a, Verdict> {
         let question = Question::new(charges, mode);
-        match self.engine.recall(&question) {
+        // A remembered denial does not tell whether an earlier attempt was charged.
+        let known = if question.tokens.is_retry() { None } else { self.engine.recall(&question) };
+        match known {
             Some(verdict) => Soon::now(Ok(verdict)),
             None => Soon::watched(async move {
                 let question = question.named(&self.engine.namespace);
@@ -232,6 +238,10 @@ impl Backend for Redis {
 
     fn places(&self) -> Option<&dyn Places> {
         Some(self)
+    }
+
+    fn recognises_retries(&self, _: &dyn Strategy) -> bool {
+        true
     }
 
     fn resets(&self) -> Option<&Resets> {

@@ -44,6 +44,14 @@ impl Names {
         self.start.push_str(Buffer::new().format(index));
         self.start.as_str().into()
     }
+
+    /// The name of an idempotency token.
+    pub(super) fn of_token(&mut self, token: u64) -> Arc<str> {
+        self.start.truncate(self.common);
+        self.start.push('t');
+        push_hex(&mut self.start, &token.to_be_bytes());
+        self.start.as_str().into()
+    }
 }
 
 /// Where those are who are in flight: `namespace:places:{identity}:throttle`, on the same node of a cluster as the states, and

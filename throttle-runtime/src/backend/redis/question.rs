@@ -5,6 +5,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::names::Names;
+use super::token::Tokens;
 use crate::backend::{Charge, Mark, Mode, Resets};
 use crate::fingerprint::Secret;
 use crate::strategy::{Arrival, State};
@@ -24,6 +25,8 @@ pub(super) struct Question<'a> {
     pub(super) names: SmallVec<[Arc<str>; 2]>,
     /// Which of the names is that of each charge's reset mark; empty for a decision.
     marks: SmallVec<[usize; 2]>,
+    /// The tokens by which attempts of the decision are recognised. Their names follow all others.
+    pub(super) tokens: Tokens<'a>,
     /// The limits of all charges in order, without those that limit nothing.
     pub(super) limits: SmallVec<[Limit; 2]>,
 }
@@ -47,6 +50,7 @@ impl<'a> Question<'a> {
             places: SmallVec::new(),
             names: SmallVec::new(),
             marks: SmallVec::new(),
+            tokens: Tokens::default(),
             limits: SmallVec::new(),
         };
         for (charge, asked) in charges.iter().enumerate() {
@@ -54,6 +58,9 @@ impl<'a> Question<'a> {
                 let name = question.state_of(charge, index);
                 question.limits.push(Limit { charge, rate, name });
             }
+        }
+        if mode == Mode::Take {
+            question.tokens.attempt = charges.first().and_then(|charge| charge.attempt);
         }
         question
     }
@@ -88,6 +95,15 @@ impl<'a> Question<'a> {
             self.names.push(names.of_limit(limit));
             last = Some((of, names));
         }
+        if let Some(attempt) = self.tokens.attempt {
+            for (charge, payer) in self.payers.iter().enumerate() {
+                // Two charges of one identity to one throttle have one token.
+                if !self.payers[..charge].contains(payer) {
+                    self.tokens.names.push(self.names.len());
+                    self.names.push(Names::new(namespace, &self.charges[charge]).of_token(attempt.token));
+                }
+            }
+        }
         self
     }
 
@@ -107,10 +123,16 @@ impl<'a> Question<'a> {
         let mut after = states.clone();
         let mut quotas = self.step_all(&mut after, now, |cost| cost);
         if quotas.fit() {
+            self.tokens.remember(&mut after, now);
             return (quotas, Some(after));
         }
-        quotas.uncharge(|| self.step_all(&mut states.clone(), now, |_| 0));
+        quotas.uncharge(|| self.uncharged(states, now));
         (quotas, None)
+    }
+
+    /// The remaining quotas of all limits.
+    pub(super) fn uncharged(&self, states: &States, now: u64) -> Quotas {
+        self.step_all(&mut states.clone(), now, |_| 0)
     }
 
     fn step_all(&self, states: &mut States, now: u64, cost: impl Fn(u64) -> u64) -> Quotas {

@@ -64,6 +64,9 @@ pub(super) fn all() -> [&'static Loaded; 5] {
     [&DECIDE, &READ, &WRITE, &HOLD, &TAKE]
 }
 
+/// The number of the step of a token, which is none of a strategy.
+pub(super) const ONCE: u8 = 255;
+
 /// The number of a step in [`DECIDE`].
 pub(super) fn number(of: &'static Lua) -> Option<u8> {
     let known = IN_LUA.iter().position(|lua| std::ptr::eq(*lua, of));
@@ -77,5 +80,6 @@ fn steps() -> String {
         // Writing to a text cannot fail.
         let _ = writeln!(text, "if which == {} then\n{source}\nend", index + 1);
     }
+    let _ = writeln!(text, "if which == {ONCE} then\n{}\nend", include_str!("scripted/once.lua"));
     text + "end\n"
 }

@@ -27,7 +27,7 @@ pub(super) fn gate(until: u64) -> i64 {
     GATE | i64::try_from(tenth).unwrap_or_default() << 41
 }
 
-/// The gate of a number, which is 0 if nobody holds it.
+/// The gate of a number, which is 0 if the number is not held.
 pub(super) const fn gate_of(number: i64) -> i64 {
     if number >= GATE { number & !UNITS } else { 0 }
 }

@@ -30,11 +30,11 @@ impl<S: Store> Client<S> {
             match self.increment(&slot, cost, limit, now).await? {
                 Increment::Added(sum) => {
                     let before = slot.counted(sum.saturating_sub(cost));
-                    return Ok(case.decide(Mode::Peek, &[before], now).answer);
+                    return case.decide(Mode::Peek, &[before], now).answer;
                 }
                 Increment::Exceeded(number) => match counter::hold_of(number, now) {
                     None => {
-                        let verdict = case.decide(Mode::Peek, &[slot.counted(number)], now).answer;
+                        let verdict = case.decide(Mode::Peek, &[slot.counted(number)], now).answer?;
                         if !verdict.quotas.fit() {
                             return Ok(verdict);
                         }
@@ -80,7 +80,7 @@ impl<S: Store> Client<S> {
         let lasts = u64::try_from(self.lock_ttl.as_micros()).unwrap_or(u64::MAX);
         let gate = counter::gate(self.clock.now().saturating_add(lasts));
         let mut before = self.add(&holding.slot, gate).await?.saturating_sub(gate);
-        // The gate of a holder that has died: nobody else holds the lock.
+        // The gate of a holder that has died: its lock has ended.
         let dead = counter::gate_of(before);
         if dead > 0 {
             before = self.add(&holding.slot, -dead).await?.saturating_sub(gate);

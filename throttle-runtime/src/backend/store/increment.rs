@@ -1,6 +1,6 @@
 //! Adding to a counter, up to a limit.
 
-/// What [`Store::increment_within`](super::Store::increment_within) has done.
+/// The result of [`Store::increment_within`](super::Store::increment_within).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Increment {
     /// Added. This is the sum.

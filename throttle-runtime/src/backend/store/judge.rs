@@ -2,12 +2,13 @@
 
 use smallvec::{SmallVec, smallvec};
 
+use super::recent::{self, Seen};
 use super::record::Record;
 use super::slot::Slot;
 use super::{counter, name};
-use crate::backend::{Charge, Mark, Mode, Resets, Verdict};
+use crate::backend::{Attempt, Charge, Mark, Mode, Resets, Verdict};
 use crate::strategy::State;
-use crate::{Quota, Quotas};
+use crate::{BackendError, ErrorKind, Quota, Quotas};
 
 /// An answer, and what becomes of the records if anything changes.
 #[derive(Debug)]
@@ -83,16 +84,57 @@ impl<'a> Case<'a> {
         &self.names
     }
 
-    /// Decides one request against all limits of all charges.
-    pub(super) fn decide(&self, mode: Mode, records: &[Record], now: u64) -> Judgement<Verdict> {
+    /// Decides one request against all limits of all charges. An error if some of an earlier attempt may have been charged.
+    pub(super) fn decide(
+        &self,
+        mode: Mode,
+        records: &[Record],
+        now: u64,
+    ) -> Judgement<Result<Verdict, BackendError>> {
+        match self.seen(mode, records, now) {
+            Seen::Never => {}
+            Seen::Charged(at) => {
+                let left = self.step_all(&mut records.to_vec(), now, |_| 0);
+                return Judgement { answer: Ok(Verdict::new(left, at)), changed: None };
+            }
+            // While another decision writes its records, only some of them are there: it is looked at again once they are held.
+            Seen::Unknown => return Judgement { answer: Err(in_doubt()), changed: Some(records.to_vec()) },
+        }
         let mut after = records.to_vec();
         let mut quotas = self.step_all(&mut after, now, |charge| charge.cost);
         let fits = quotas.fit();
         if !fits {
             quotas.uncharge(|| self.step_all(&mut records.to_vec(), now, |_| 0));
         }
-        let changes = fits && mode == Mode::Take && after != records;
-        Judgement { answer: Verdict::new(quotas, now), changed: changes.then_some(after) }
+        let takes = fits && mode == Mode::Take;
+        if takes {
+            for (charge, place, attempt) in self.recognisable() {
+                recent::remember(&mut after[place], index_of_tokens(charge), attempt, now);
+            }
+        }
+        let changes = takes && after != records;
+        Judgement { answer: Ok(Verdict::new(quotas, now)), changed: changes.then_some(after) }
+    }
+
+    /// The charges whose attempts a record remembers; counters have no room for that.
+    fn recognisable(&self) -> impl Iterator<Item = (&Charge<'a>, usize, &'a Attempt)> {
+        let charges = self.charges.iter().zip(&self.places);
+        let charges = charges.filter(|(_, place)| self.counters[**place].is_none());
+        charges.filter_map(|(charge, place)| charge.attempt.map(|attempt| (charge, *place, attempt)))
+    }
+
+    /// Looks for earlier attempts in the records.
+    fn seen(&self, mode: Mode, records: &[Record], now: u64) -> Seen {
+        let mut seen = None;
+        for (charge, place, attempt) in self.recognisable().filter(|_| mode == Mode::Take) {
+            let found = recent::find(&records[place], index_of_tokens(charge), attempt, now);
+            match seen {
+                None => seen = Some(found),
+                Some(other) if other == found => {}
+                Some(_) => return Seen::Unknown,
+            }
+        }
+        seen.unwrap_or(Seen::Never)
     }
 
     /// Refunds what was taken at that time, unless the state that it was taken from was reset.
@@ -151,6 +193,18 @@ impl<'a> Case<'a> {
         }
         quotas
     }
+}
+
+/// Behind the states of the limits and the mark of the last reset.
+const fn index_of_tokens(charge: &Charge<'_>) -> usize {
+    charge.rates.len() + 1
+}
+
+fn in_doubt() -> BackendError {
+    BackendError::new(
+        ErrorKind::Store,
+        "an earlier attempt of this decision may have charged a part of its limits",
+    )
 }
 
 /// The period of the windows, if the state of a charge is a counter. It depends on nothing that differs between callers, so

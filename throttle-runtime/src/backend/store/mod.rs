@@ -12,6 +12,7 @@ mod judge;
 mod name;
 mod native;
 mod patience;
+mod recent;
 mod record;
 mod slot;
 mod stored;

@@ -71,7 +71,11 @@ impl Slot {
         // A state that was made from an answer may end a little earlier or later than its window.
         let is_of_this =
             self.window.is_some_and(|window| state.until() > window.until.saturating_sub(window.period));
-        if is_of_this { i64::try_from(state.word()).map_or(counter::UNITS, |units| units.min(counter::UNITS)) } else { 0 }
+        if is_of_this {
+            i64::try_from(state.word()).map_or(counter::UNITS, |units| units.min(counter::UNITS))
+        } else {
+            0
+        }
     }
 
     pub(super) fn write(&self, record: &Record) -> String {

@@ -9,7 +9,8 @@ use super::judge::Case;
 use super::record::Record;
 use super::{Store, name};
 use crate::backend::{Backend, Board, Charge, Mode, Reply, Resets, Verdict};
-use crate::{BackendError, Clock, ErrorKind, Soon, SystemClock};
+use crate::strategy::Strategy;
+use crate::{BackendError, Clock, ErrorKind, Rate, Soon, SystemClock};
 
 /// A backend whose state is in a [`Store`]: every strategy, exact, for all processes that share the store.
 ///
@@ -118,7 +119,8 @@ impl<S: Store> Stored<S> {
     /// The key of what is stored about an identity.
     #[cfg(feature = "testkit")]
     pub(crate) fn name_of(&self, charge: &Charge<'_>) -> String {
-        let slots = Case::new(&self.prefix, std::slice::from_ref(charge), S::INCREMENT_WITHIN).slots(self.client.clock.now());
+        let slots = Case::new(&self.prefix, std::slice::from_ref(charge), S::INCREMENT_WITHIN)
+            .slots(self.client.clock.now());
         slots.into_iter().next().map(|slot| slot.key).unwrap_or_default()
     }
 
@@ -145,7 +147,7 @@ impl<S: Store> Backend for Stored<S> {
             let case = Case::new(&self.prefix, charges, S::INCREMENT_WITHIN);
             match case.increment(mode) {
                 Some(increment) => self.client.count(&case, increment).await,
-                None => self.client.transact(&case, &|records, now| case.decide(mode, records, now)).await,
+                None => self.client.transact(&case, &|records, now| case.decide(mode, records, now)).await?,
             }
         })
     }
@@ -167,8 +169,7 @@ impl<S: Store> Backend for Stored<S> {
         Soon::later(async move {
             for charge in charges.chunks(1) {
                 let case = Case::new(&self.prefix, charge, S::INCREMENT_WITHIN).with_mark();
-                let forgotten =
-                    self.client.transact(&case, &|records, now| case.forget(records, now)).await;
+                let forgotten = self.client.transact(&case, &|records, now| case.forget(records, now)).await;
                 // Another charge may be forgotten.
                 let mark = forgotten.map_err(BackendError::in_doubt)?;
                 self.resets.record(&charge[0], mark);
@@ -196,6 +197,11 @@ impl<S: Store> Backend for Stored<S> {
 
     fn board(&self) -> Option<&dyn Board> {
         Some(self)
+    }
+
+    /// Counters have no room for tokens.
+    fn recognises_retries(&self, strategy: &dyn Strategy) -> bool {
+        !S::INCREMENT_WITHIN || strategy.counter_limit(Rate::per_second(1)).is_none()
     }
 
     fn resets(&self) -> Option<&Resets> {

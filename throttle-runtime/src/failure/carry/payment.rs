@@ -63,6 +63,7 @@ impl Bill {
             load: self.load,
             domain: self.domain,
             taken: None,
+            attempt: None,
         });
         charges.collect()
     }

@@ -29,6 +29,9 @@ impl Engine {
         let held = pin!(Held::take(&self.servers, self.clock.as_ref(), parts));
         let held = uncharged(held).await?;
         let (states, at) = (held.states(), held.at());
+        if let Some(verdict) = question.recognised(&states, at)? {
+            return Ok(verdict);
+        }
         let (quotas, after) = question.answer(&states, at);
         match (after, &self.denied) {
             (Some(after), _) => held.store(&after, at).await?,

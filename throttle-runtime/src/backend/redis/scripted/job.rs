@@ -7,9 +7,10 @@ use std::sync::Arc;
 use redis::Cmd;
 use smallvec::SmallVec;
 
-use crate::backend::Mode;
 use crate::backend::redis::question::{Limit, Question};
+use crate::backend::redis::token::Tokens;
 use crate::backend::redis::{scripts, stored};
+use crate::backend::{Attempt, Mode};
 use crate::strategy::Script;
 
 /// A request among those that one call decides.
@@ -28,6 +29,15 @@ struct Step {
     name: usize,
 }
 
+impl Step {
+    /// The step of a token: it fits once.
+    fn of_token(tokens: &Tokens<'_>, name: usize) -> Self {
+        let mut bytes: SmallVec<[u8; 64]> = SmallVec::from_slice(&[scripts::ONCE, 1]);
+        bytes.extend(tokens.attempt.map_or(0, Attempt::lasts).to_be_bytes());
+        Self { bytes, name }
+    }
+}
+
 impl Job {
     /// `None` if one of the steps is not in the script.
     pub(super) fn new(question: &Question<'_>, scripts: &[Script]) -> Option<Self> {
@@ -38,7 +48,8 @@ impl Job {
             bytes.extend(script.arguments.iter().flat_map(|word| word.to_be_bytes()));
             Some(Step { bytes, name: limit.name })
         };
-        let steps = scripts.iter().zip(&question.limits).map(step).collect::<Option<_>>()?;
+        let mut steps = scripts.iter().zip(&question.limits).map(step).collect::<Option<SmallVec<_>>>()?;
+        steps.extend(question.tokens.names.iter().map(|&name| Step::of_token(&question.tokens, name)));
         Some(Self { names: question.names.clone(), steps, take: question.mode == Mode::Take })
     }
 

@@ -51,6 +51,9 @@ impl Engine {
         if ruling == Ruling::Unknown {
             return Ok(None);
         }
+        if let Some(verdict) = question.recognised(&states, at)? {
+            return Ok(Some(verdict));
+        }
         let (quotas, after) = question.answer(&states, at);
         if after.is_some() != (ruling == Ruling::Fits) {
             let error = BackendError::new(ErrorKind::Store, "a script decided otherwise than its strategy");
