@@ -98,8 +98,14 @@ impl<S: Store> Client<S> {
         self.add(&holding.slot, changed - gate).await.map(drop)
     }
 
-    /// Opens a counter whose holder has died.
+    /// Opens a counter whose holder has died. In a task of its own, so that a decision that is dropped leaves no lock behind.
     async fn reopen(self: &Arc<Self>, slot: &Slot) -> Result<(), BackendError> {
+        let (client, slot) = (Arc::clone(self), slot.clone());
+        let opened = spawn(async move { client.open_abandoned(&slot).await })?;
+        opened.await.unwrap_or_else(|_| Err(interrupted()))
+    }
+
+    async fn open_abandoned(self: &Arc<Self>, slot: &Slot) -> Result<(), BackendError> {
         if S::COMPARE_AND_SET {
             let found = self.call(self.store.get(&slot.key)).await?;
             let now = self.clock.now();

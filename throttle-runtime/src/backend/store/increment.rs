@@ -19,7 +19,8 @@ pub enum Increment {
 /// - Requests of one cost are admitted exactly up to the limit. Between the two calls of a denial its units count for others,
 ///   so a request of another cost, one about several identities, or one after a refund may be denied although it would have
 ///   fitted. The next request is not.
-/// - A process that dies between the two calls leaves the units of one request charged until the window ends.
+/// - A process that dies between the two calls, or a store that is lost between them, leaves the units of one request charged
+///   until the window ends.
 ///
 /// A store that can add under a condition, in one step, has none of these limits.
 ///
