@@ -220,3 +220,26 @@ async fn f32_a_late_answer_of_two_throttles_is_all_or_nothing() {
     assert!(!both.await.expect("no panic").is_allowed());
     assert_eq!(world.other.stat("a").await.expect("a decision").remaining(), Some(2));
 }
+
+/// The fallback cannot begin with an answer that arrives while a payment is under way. A request that this answer has no
+/// room for ended in an error.
+#[tokio::test(start_paused = true)]
+async fn f32_an_answer_during_a_payment_denies_what_it_has_no_room_for() {
+    let world = World::new(fallback("memory"), Settings::new().rate("3/min")).await;
+    assert!(world.hit().await.is_allowed());
+    let lost = world.send(Fate::Lost, 1);
+    sleep(DEADLINE / 2).await;
+    let told = Arc::new(Notify::new());
+    let late = world.send(Fate::Late(Arc::clone(&told)), 2);
+    sleep(DEADLINE * 3 / 4).await;
+    assert_eq!(lost.await.expect("no panic").source(), Source::Fallback);
+    let paying = world.send(Fate::Lost, 1);
+    sleep(DEADLINE / 10).await;
+    told.notify_one();
+    assert!(late.await.expect("no panic").is_throttled());
+    let denied = world.hit().await;
+    assert_eq!((denied.source(), denied.is_throttled(), denied.remaining()), (Source::Fallback, true, Some(0)));
+    assert_eq!(denied.retry_after(), Some(Duration::from_secs(60)));
+    let admitted = u64::from(paying.await.expect("no panic").is_allowed()) + world.rest().await;
+    assert!(admitted <= 1, "three in all: {admitted}");
+}

@@ -17,6 +17,8 @@ pub(crate) struct Seen {
     pub(crate) admitted: BTreeMap<usize, u64>,
     pub(crate) denied: u64,
     pub(crate) errors: u64,
+    /// One of them, with its causes.
+    pub(crate) error: Option<String>,
     pub(crate) slowest: Duration,
 }
 
@@ -38,7 +40,10 @@ async fn ask(throttle: Throttle, client: usize, end: Instant) -> Seen {
         match throttle.hit(client).await {
             Ok(decision) if decision.is_allowed() => *seen.admitted.entry(client).or_default() += 1,
             Ok(_) => seen.denied += 1,
-            Err(_) => seen.errors += 1,
+            Err(error) => {
+                seen.errors += 1;
+                seen.error = Some(format!("{error:?}"));
+            }
         }
         seen.slowest = seen.slowest.max(asked.elapsed());
         tokio::time::sleep(Duration::from_millis(3)).await;
@@ -55,6 +60,7 @@ impl Load {
             }
             all.denied += seen.denied;
             all.errors += seen.errors;
+            all.error = all.error.or(seen.error);
             all.slowest = all.slowest.max(seen.slowest);
             all
         })

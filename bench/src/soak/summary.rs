@@ -45,7 +45,8 @@ impl Summary {
             }
         }
         if self.seen.errors > 0 {
-            problems.push(format!("{} requests ended in an error", self.seen.errors));
+            let error = self.seen.error.as_deref().unwrap_or_default();
+            problems.push(format!("{} requests ended in an error, one in {error}", self.seen.errors));
         }
         // One deadline more for the fallback, which needs none here.
         let longest = BUDGET + Duration::from_millis(100) + SLACK;

@@ -243,7 +243,7 @@ impl<'s, 't> Stages<'s, 't> {
     }
 
     /// What the fallback decides. If the backend has answered others meanwhile, so that there is no room for what the
-    /// fallback has admitted, the fallback begins anew with that.
+    /// fallback has admitted, the fallback begins anew with that. Where it cannot, that answer denies the request.
     async fn standby(&self, standby: &Standby, part: &Part<'_>) -> Result<Verdict, BackendError> {
         let tickets = self.of(&part.tickets);
         for _ in 0..ATTEMPTS {
@@ -254,6 +254,13 @@ impl<'s, 't> Stages<'s, 't> {
             }
             for ticket in &tickets {
                 refund_standby(standby, ticket, verdict.at).await?;
+            }
+            if !tickets.iter().any(|ticket| can_begin(ticket)) {
+                let mut verdict = ask_standby(standby, &tickets, Mode::Peek).await?;
+                deny(&tickets, &mut verdict);
+                if !verdict.quotas.fit() {
+                    return Ok(verdict);
+                }
             }
         }
         let text = format!("the backend answered during {ATTEMPTS} decisions of the fallback in a row");
@@ -377,6 +384,22 @@ fn remember_admission(tickets: &[&Ticket<'_>]) -> bool {
         }
     }
     true
+}
+
+fn can_begin(ticket: &Ticket<'_>) -> bool {
+    ticket.policy.carry.as_ref().is_some_and(|carry| carry.can_begin(&ticket.charge()))
+}
+
+/// Denies what the last answers of the backends have no room for.
+fn deny(tickets: &[&Ticket<'_>], verdict: &mut Verdict) {
+    let mut quotas = &mut verdict.quotas[..];
+    for ticket in tickets {
+        let (own, others) = quotas.split_at_mut(ticket.rates.len());
+        quotas = others;
+        if let Some(carry) = &ticket.policy.carry {
+            carry.deny(&ticket.charge(), ticket.now(), own);
+        }
+    }
 }
 
 /// How often the fallback begins anew for one decision.

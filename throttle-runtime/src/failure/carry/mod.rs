@@ -36,6 +36,7 @@
 
 mod account;
 mod debt;
+mod denial;
 mod gauge;
 mod ledger;
 mod levels;

@@ -22,8 +22,7 @@ pub(super) struct Seed {
 impl Seed {
     /// `None` if nothing was heard that the fallback has not begun with.
     pub(super) fn new(carry: &Carry, account: &Account, charge: &Charge<'_>, now: u64) -> Option<Self> {
-        let is_paying = account.debt.as_ref().is_some_and(|debt| debt.is_paying);
-        if !account.is_new || is_paying {
+        if !account.can_begin() {
             return None;
         }
         let rates = carry.share.of(charge.rates);
@@ -104,7 +103,7 @@ fn levels<'a>(
 }
 
 /// The state that leaves of the shared limit the share of what another leaves of the whole one.
-fn portion(carry: &Carry, state: &State, whole: Arrival, part: Arrival) -> State {
+pub(super) fn portion(carry: &Carry, state: &State, whole: Arrival, part: Arrival) -> State {
     let (share, strategy): (_, &dyn Strategy) = (carry.share, &*carry.strategy);
     if share.is_whole() {
         return state.clone();

@@ -1,0 +1,48 @@
+//! Denials by what the primary answered, where the fallback cannot begin with it.
+//!
+//! While a payment to the primary is under way, nothing that arrives changes what the fallback begins with. The primary may
+//! answer other requests meanwhile, and have less left than the fallback knows.
+
+use super::account::Account;
+use super::gauge::charged;
+use super::seed::portion;
+use super::{Carry, id};
+use crate::Quota;
+use crate::backend::Charge;
+
+impl Carry {
+    /// Whether the fallback would [begin](Self::seed) with an answer that it does not know yet.
+    pub(crate) fn can_begin(&self, charge: &Charge<'_>) -> bool {
+        self.ledger.read(id(charge), Account::can_begin).unwrap_or(false)
+    }
+
+    /// Replaces quotas of the fallback, one for each limit, by those of the last answer of the primary where these deny the
+    /// charge: what that answer leaves, less what the fallback has admitted since.
+    pub(crate) fn deny(&self, charge: &Charge<'_>, now: u64, quotas: &mut [Quota]) {
+        self.ledger.read(id(charge), |account| account.deny(self, charge, now, quotas));
+    }
+}
+
+impl Account {
+    pub(super) fn can_begin(&self) -> bool {
+        self.is_new && !self.debt.as_ref().is_some_and(|debt| debt.is_paying)
+    }
+
+    fn deny(&self, carry: &Carry, charge: &Charge<'_>, now: u64, quotas: &mut [Quota]) {
+        let strategy = &*carry.strategy;
+        let Some(word) = self.words.iter().find(|word| word.class == charge.class) else { return };
+        let debt = self.debt.as_deref();
+        let owing = debt.and_then(|debt| debt.parts.iter().find(|part| part.class == charge.class));
+        let limits = charge.rates.iter().zip(carry.share.of(charge.rates)).zip(quotas).enumerate();
+        for (limit, ((rate, shared), quota)) in limits.filter(|(_, ((rate, _), _))| !rate.is_unlimited()) {
+            let [whole, of_share] = [*rate, shared].map(|rate| charge.arrival(rate, 0, now));
+            let state = portion(carry, &word.state(limit, strategy, whole), whole, of_share);
+            let owed = owing.map_or(0, |part| part.owed(limit, strategy, of_share));
+            let state = charged(strategy, &state, of_share, owed);
+            let own = strategy.step(&state, &charge.arrival(shared, charge.cost, now)).quota;
+            if !own.fits() {
+                *quota = own;
+            }
+        }
+    }
+}
