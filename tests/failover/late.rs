@@ -238,7 +238,10 @@ async fn f32_an_answer_during_a_payment_denies_what_it_has_no_room_for() {
     told.notify_one();
     assert!(late.await.expect("no panic").is_throttled());
     let denied = world.hit().await;
-    assert_eq!((denied.source(), denied.is_throttled(), denied.remaining()), (Source::Fallback, true, Some(0)));
+    assert_eq!(
+        (denied.source(), denied.is_throttled(), denied.remaining()),
+        (Source::Fallback, true, Some(0))
+    );
     assert_eq!(denied.retry_after(), Some(Duration::from_secs(60)));
     let admitted = u64::from(paying.await.expect("no panic").is_allowed()) + world.rest().await;
     assert!(admitted <= 1, "three in all: {admitted}");
