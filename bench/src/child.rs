@@ -29,6 +29,7 @@ pub(crate) fn run(part: &[String]) -> Result<(), Box<dyn Error>> {
     let part: Vec<_> = part.iter().map(String::as_str).collect();
     match *part {
         ["growth", subject, keys] => tell(&footprint::growth(subject, keys.parse()?)?),
+        ["honest", scenario, keys] => tell(&footprint::honest(scenario, keys.parse()?)?),
         ["flood", subject, keys] => tell(&footprint::flood(subject, keys.parse()?)?),
         ["serve", mode] => http::serve(mode),
         ["serve-counted", mode] => http::serve_counted(mode),

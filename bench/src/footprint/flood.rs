@@ -32,7 +32,7 @@ pub(crate) struct Flood {
 }
 
 /// Ours keeps at most so many of them.
-const MAX_KEYS: u64 = 1_000_000;
+pub(super) const MAX_KEYS: u64 = 1_000_000;
 /// What each client may do in a day.
 const LIMIT: u32 = 10;
 

@@ -2,11 +2,13 @@
 
 mod flood;
 mod growth;
+mod honest;
 
 use std::error::Error;
 
 pub(crate) use self::flood::{Flood, flood};
 pub(crate) use self::growth::{Growth, growth};
+pub(crate) use self::honest::{Honest, honest};
 
 use crate::child;
 use crate::cli::Options;
@@ -18,8 +20,10 @@ use crate::report::{OURS, Record, Report, Table, number, percent, ratio, record}
 pub(crate) const BYTES: f64 = 40.0;
 /// One in a thousand decisions may take so many times as long as the one in the middle.
 const TAIL: f64 = 20.0;
-/// Memory is flat if it stays within so many times of what it was when the limit of keys was reached.
-const FLAT: f64 = 1.05;
+/// The sketches of evicted states may take so many bytes per key beside the table.
+const SKETCH: f64 = 48.0;
+/// So many of a thousand requests of honest clients may be denied.
+const DENIED: f64 = 1.0;
 
 /// Whether all targets were met.
 pub(crate) fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
@@ -38,7 +42,13 @@ pub(crate) fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
     report.records(&records);
     report.say(&flood_table(&records));
     report.missed(records.iter().flat_map(not_calm));
-    Ok(report.finish()? && grown)
+    let calm = report.finish()?;
+    let mut report = Report::new("honest", options);
+    let records = crowded(options)?;
+    report.records(&records);
+    report.say(&honest_table(&records));
+    report.missed(records.iter().filter_map(locked_out));
+    Ok(report.finish()? && calm && grown)
 }
 
 /// One process for each subject.
@@ -169,13 +179,56 @@ fn not_calm(Record { cell, peer, more, .. }: &Record<Flood>) -> Vec<String> {
     if tail > TAIL {
         missed.push(format!("{cell}: p99.9 is {tail:.1} times the median, not {TAIL}"));
     }
-    let first = more.megabytes.first().copied().unwrap_or_default();
     let most = more.megabytes.iter().copied().fold(0.0, f64::max);
-    if most > first * FLAT {
-        missed.push(format!("{cell}: memory grows from {first:.1} to {most:.1} MB"));
+    let allowed = (BYTES + SKETCH) * flood::MAX_KEYS as f64 / 1e6;
+    if most > allowed {
+        missed.push(format!("{cell}: memory grows to {most:.1} MB, not {allowed:.1}"));
     }
     if more.passed > 0 {
         missed.push(format!("{cell}: the client at its limit passed {} times", more.passed));
     }
     missed
+}
+
+/// One process for each scenario.
+fn crowded(options: &Options) -> Result<Vec<Record<Honest>>, Box<dyn Error>> {
+    let max_keys: u64 = if options.quick { 100_000 } else { 1_000_000 };
+    let mut records = Vec::new();
+    for scenario in ["mixed-periods", "flood", "day/fixed-window", "day/token-bucket"] {
+        let cell = format!("honest/{scenario}");
+        if options.wants_cell(&cell) && options.wants_subject(OURS) {
+            let (honest, ns): (Honest, f64) = child::ask(&["honest", scenario, &max_keys.to_string()])?;
+            records.push(Record { ns: Some(ns), ..record(&cell, OURS, noise(), honest) });
+        }
+    }
+    Ok(records)
+}
+
+pub(crate) fn honest_table(records: &[Record<Honest>]) -> String {
+    let headings =
+        ["cell", "max_keys", "requests", "denied", "per 1000", "evictions", "bytes/key", "ns/decision"];
+    let mut table = Table::new(headings);
+    for Record { cell, ns, more, .. } in records {
+        table.row([
+            cell.clone(),
+            more.max_keys.to_string(),
+            more.requests.to_string(),
+            more.denied.to_string(),
+            format!("{:.3}", per_thousand(more)),
+            more.evictions.to_string(),
+            number(more.bytes),
+            number(ns.unwrap_or_default()),
+        ]);
+    }
+    table.render()
+}
+
+fn per_thousand(honest: &Honest) -> f64 {
+    honest.denied as f64 * 1_000.0 / honest.requests as f64
+}
+
+fn locked_out(Record { cell, more, .. }: &Record<Honest>) -> Option<String> {
+    let denied = per_thousand(more);
+    (denied > DENIED)
+        .then(|| format!("{cell}: {denied:.2} of a thousand honest requests are denied, not {DENIED}"))
 }

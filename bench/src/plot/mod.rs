@@ -11,7 +11,7 @@ use std::path::Path;
 
 use crate::compile::Build;
 use crate::failover::Stage;
-use crate::footprint::{Flood, Growth};
+use crate::footprint::{Flood, Growth, Honest};
 use crate::hash::Fingerprint;
 use crate::http::Requests;
 use crate::instructions::Instructions;
@@ -25,6 +25,7 @@ struct Kept {
     hash: Vec<Record<Fingerprint>>,
     footprint: Vec<Record<Growth>>,
     flood: Vec<Record<Flood>>,
+    honest: Vec<Record<Honest>>,
     http: Vec<Record<Requests>>,
     instructions: Vec<Record<Instructions>>,
     redis: Vec<Record<Shared>>,
@@ -39,6 +40,7 @@ pub(crate) fn run() -> Result<(), Box<dyn Error>> {
         hash: kept("hash")?,
         footprint: kept("footprint")?,
         flood: kept("flood")?,
+        honest: kept("honest")?,
         http: kept("http")?,
         instructions: kept("instructions")?,
         redis: kept("redis")?,
