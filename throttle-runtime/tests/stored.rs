@@ -16,7 +16,11 @@ use std::time::Duration;
 
 use dict::Dict;
 use throttle_runtime::backend::{Backend, Charge, Memory, Mode, Store, Stored, Verdict};
-use throttle_runtime::strategy::{FixedWindow, LeakyBucket, SlidingWindowLog, Strategy};
+use throttle_runtime::strategy::{
+    Adaptive, Calendar, CostBasedTokenBucket, FixedWindow, Gcra, LeakyBucket, LeakyBucketQueue,
+    PriorityQueue, QuotaWithRollover, SlidingWindowCounter, SlidingWindowLog, Strategy, TieredRate,
+    TimeOfDay, TokenBucket, TokenBucketWithDebt,
+};
 use throttle_runtime::{BackendError, ErrorKind, Hit, Key, ManualClock, Quota, Rates, Settings, registry};
 
 fn rates(text: &str) -> Rates {
@@ -404,4 +408,60 @@ async fn f35_of_a_store<const COMPARES: bool, const COUNTS: bool>() {
     assert_ne!(stored().recognises_retries(&FixedWindow), COUNTS, "a counter has no room for tokens");
     retried::holds(&stored()).await;
     retried::holds_of_throttles(stored(), clock.clone()).await;
+}
+
+/// However far a clock is set back, and whatever the strategy and the kind of store.
+#[tokio::test]
+async fn f03_a_clock_set_back_by_any_number_of_years_admits_as_much_as_by_two() {
+    const YEAR: u64 = 365 * 24 * 3_600 * 1_000_000;
+    async fn admitted(
+        clock: &ManualClock,
+        backend: &dyn Backend,
+        strategy: &dyn Strategy,
+        years: u64,
+    ) -> usize {
+        let (key, rates) = (Key::from(years), rates("5/day"));
+        let hit = async || {
+            let charges = [Charge::new("s", &key, strategy, &rates, 1)];
+            fits(&backend.decide(&charges, Mode::Take).await.expect("a verdict"))
+        };
+        clock.set(56 * YEAR);
+        hit().await;
+        clock.set((56 - years) * YEAR);
+        let mut admitted = 0;
+        for _ in 0..40 {
+            admitted += usize::from(hit().await);
+        }
+        admitted
+    }
+    let strategies: Vec<Box<dyn Strategy>> = vec![
+        Box::new(FixedWindow),
+        Box::new(SlidingWindowLog),
+        Box::new(SlidingWindowCounter),
+        Box::new(TokenBucket::new()),
+        Box::new(TokenBucketWithDebt::new().max_debt(2)),
+        Box::new(LeakyBucket),
+        Box::new(Gcra::new().burst(5)),
+        Box::new(LeakyBucketQueue::new()),
+        Box::new(CostBasedTokenBucket::new()),
+        Box::new(TieredRate::new()),
+        Box::new(PriorityQueue::new()),
+        Box::new(QuotaWithRollover::new()),
+        Box::new(Adaptive::new()),
+        Box::new(TimeOfDay::in_zone("UTC")),
+        Box::new(Calendar::in_zone("UTC")),
+    ];
+    for strategy in strategies {
+        let clock = ManualClock::new();
+        let (locks, compares) = (stored::<false>(&clock), stored::<true>(&clock));
+        let counts = Stored::new(Dict::<false, true>::at(&clock)).clock(clock.clone());
+        for backend in [&locks as &dyn Backend, &compares, &counts] {
+            let as_by_two = admitted(&clock, backend, &*strategy, 2).await;
+            assert!(as_by_two <= 8, "{strategy:?}: {as_by_two}");
+            for years in [3, 10, 55, 56] {
+                let admitted = admitted(&clock, backend, &*strategy, years).await;
+                assert!(admitted <= as_by_two, "{strategy:?} {years}: {admitted} of {as_by_two}");
+            }
+        }
+    }
 }

@@ -1,7 +1,9 @@
 //! The memory backend: bounded, exact, all or nothing.
 
+mod bytes;
 mod evicted;
 mod newcomers;
+mod returns;
 mod set_back;
 
 use std::time::Duration;

@@ -33,13 +33,18 @@ impl Class {
         Self { summary: Summary::Opaque, period: DAY, limit: 1, slices: Vec::new(), least: OTHERS }
     }
 
+    /// What a state says about its identity.
+    pub(super) fn usages(&self, state: &State) -> Usages {
+        self.summary.of(state, self.period)
+    }
+
     /// Adds what a state says about an identity.
     pub(super) fn add(&mut self, id: u64, state: &State, now: u64, budget: &mut Budget) {
-        for usage in self.summary.of(state, self.period) {
+        for usage in self.usages(state) {
             let name = Slice::name(usage, self.summary, self.period);
             let at = self.slices.iter().position(|slice| slice.takes(name, now)).unwrap_or_else(|| {
                 self.make_room(budget);
-                self.slices.push(Slice::new(name, self.period, self.least));
+                self.slices.push(Slice::new(name, (self.summary, self.period), self.least));
                 self.slices.len() - 1
             });
             self.slices[at].add(id, usage, now, self.limit, budget);

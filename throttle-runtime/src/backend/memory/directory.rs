@@ -5,7 +5,9 @@
 //! are, so no decision ever waits for a table to be copied. Pages stay where they are until the backend is
 //! dropped, so readers need no lock to look at one.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::index::Index;
 use super::page::{Locked, PLACES, Page};
@@ -18,6 +20,10 @@ pub(super) struct Directory {
     shift: u32,
     /// How many pages are in use. Held while a page is split.
     pages: Mutex<usize>,
+    /// Bytes that are allocated.
+    bytes: AtomicUsize,
+    /// How often somebody has asked for the next page.
+    turns: AtomicUsize,
 }
 
 /// The leading bits that the index can tell apart at most: pages for more than six thousand million states.
@@ -31,7 +37,9 @@ impl Directory {
     pub(super) fn new(states: usize) -> Self {
         // At this depth a page is half full or less, whatever its neighbours are.
         let depth = (states.div_ceil(PLACES).next_power_of_two().ilog2() + 1).min(DEEPEST);
-        let directory = Self { shift: 64 - depth, index: Index::new(1 << depth), pages: Mutex::new(1) };
+        let index = Index::new(1 << depth);
+        let (bytes, turns) = (AtomicUsize::new(index.bytes()), AtomicUsize::new(0));
+        let directory = Self { shift: 64 - depth, index, pages: Mutex::new(1), bytes, turns };
         directory.split_to(depth.saturating_sub(1).min(BEGINNING));
         directory
     }
@@ -54,13 +62,23 @@ impl Directory {
     /// All pages in use, with those that others come to while they are gone through: half of a page that is
     /// still to be looked at may have moved there.
     pub(super) fn pages(&self) -> impl Iterator<Item = &Page> + '_ {
-        let in_use = || *self.pages.lock().unwrap_or_else(PoisonError::into_inner);
-        (0..).take_while(move |number| *number < in_use()).map(|number| self.index.page(number))
+        (0..).take_while(|number| *number < *self.in_use()).map(|number| self.index.page(number))
+    }
+
+    /// One page after the other, in turn.
+    pub(super) fn next(&self) -> &Page {
+        let pages = *self.in_use();
+        self.index.page(self.turns.fetch_add(1, Relaxed) % pages)
+    }
+
+    /// How many pages are in use.
+    fn in_use(&self) -> MutexGuard<'_, usize> {
+        self.pages.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Moves half of a page to a new one; `false` if the table is as large as it may get.
     pub(super) fn split(&self, page: &Locked<'_>) -> bool {
-        let mut pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut pages = self.in_use();
         let depth = page.depth();
         if depth == self.depth() || *pages == self.index.len() {
             return false;
@@ -78,12 +96,18 @@ impl Directory {
         let first = self.slot(leading | half);
         self.index.set(first..first + (self.index.len() >> (depth + 1)), number);
         *pages += 1;
+        self.bytes.store(self.index.bytes(), Relaxed);
         true
     }
 
     /// Bytes that are allocated.
     pub(super) fn bytes(&self) -> usize {
-        self.index.bytes()
+        self.bytes.load(Relaxed)
+    }
+
+    /// Bytes that the next page takes: none if it is allocated already.
+    pub(super) fn growth(&self) -> usize {
+        self.index.growth(*self.in_use())
     }
 
     /// How many leading bits the index goes by.

@@ -10,6 +10,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::class::Class;
+use super::exceptions::Exceptions;
 use super::slice::Budget;
 use crate::Rate;
 use crate::fingerprint::Domain;
@@ -32,7 +33,7 @@ pub(super) struct Limit {
 }
 
 /// What a client that is not in the table begins with.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum Begin {
     Usage(Usages),
     State(State),
@@ -44,18 +45,10 @@ pub(super) struct Inner {
     classes: Vec<Class>,
     /// Numbers of the classes that have slices.
     active: Vec<u16>,
-    /// Identities that were reset while sketches contained something for them.
-    exceptions: HashMap<u64, Exception>,
+    exceptions: Exceptions,
     budget: Budget,
     /// When the first slice or exception ends.
     ends: u64,
-}
-
-/// What holds for one identity in place of what sketches contain, until these have ended.
-#[derive(Debug)]
-struct Exception {
-    state: State,
-    until: u64,
 }
 
 /// The class of all limits for which no number is left.
@@ -64,9 +57,6 @@ const OTHERS: u16 = 0;
 /// The most classes: a place has 15 bits for the number.
 const CLASSES: usize = 1 << 15;
 
-/// For so many bytes of sketches there may be one exception.
-const PER_EXCEPTION: usize = 1024;
-
 impl Evicted {
     /// With so many bytes for sketches.
     pub(super) fn new(bytes: usize) -> Self {
@@ -74,7 +64,7 @@ impl Evicted {
             numbers: HashMap::new(),
             classes: vec![Class::others()],
             active: Vec::new(),
-            exceptions: HashMap::new(),
+            exceptions: Exceptions::new(bytes),
             budget: Budget::new(bytes),
             ends: u64::MAX,
         };
@@ -140,7 +130,7 @@ impl Evicted {
         inner.budget.used()
             + inner.classes.iter().map(Class::bytes).sum::<usize>()
             + inner.numbers.capacity() * size_of::<(Limit, u16)>()
-            + inner.exceptions.capacity() * size_of::<(u64, Exception)>()
+            + inner.exceptions.bytes()
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -183,9 +173,7 @@ impl Inner {
     }
 
     fn add(&mut self, class: u16, id: u64, state: State, now: u64) {
-        if let Some(exception) = self.exceptions.get_mut(&id) {
-            exception.until = exception.until.max(state.until());
-            exception.state = state;
+        if self.exceptions.len() > 0 && self.exceptions.add(id, &state, self.of(class).usages(&state)) {
             return;
         }
         let Some(found) = self.classes.get_mut(usize::from(class)) else { return };
@@ -197,26 +185,14 @@ impl Inner {
     }
 
     fn get(&self, class: u16, id: u64, now: u64) -> Begin {
-        match self.exceptions.get(&id) {
-            Some(exception) if exception.state.until() > now => Begin::State(exception.state.clone()),
-            Some(_) => Begin::State(State::EMPTY),
-            None => Begin::Usage(self.of(class).get(id, now)),
-        }
+        self.exceptions.get(id, now).unwrap_or_else(|| Begin::Usage(self.of(class).get(id, now)))
     }
 
     fn forget(&mut self, class: u16, id: u64, now: u64) -> bool {
         let usages = self.of(class).get(id, now);
-        let Some(until) = usages.iter().map(|usage| usage.until).max() else { return true };
-        let has_room = self.exceptions.len() < self.budget.most() / PER_EXCEPTION;
-        if let Some(exception) = self.exceptions.get_mut(&id) {
-            exception.state = State::EMPTY;
-        } else if has_room {
-            self.exceptions.insert(id, Exception { state: State::EMPTY, until });
-            self.ends = self.ends.min(until);
-        } else {
-            return false;
-        }
-        true
+        let until = usages.iter().map(|usage| usage.until).max();
+        self.ends = self.ends.min(until.unwrap_or(u64::MAX));
+        self.exceptions.insert(id, until)
     }
 
     /// Drops what has ended.
@@ -231,7 +207,6 @@ impl Inner {
             ends = ends.min(class.expire(now, budget));
             class.slices() > 0
         });
-        exceptions.retain(|_, exception| exception.until > now);
-        self.ends = exceptions.values().map(|exception| exception.until).fold(ends, u64::min);
+        self.ends = ends.min(exceptions.expire(now));
     }
 }

@@ -179,6 +179,7 @@ impl Engine {
                 self.table.set(page, id, state, || self.class(&charges[number], index));
             }
         }
+        self.table.shed(pages, now);
         Ok(())
     }
 }

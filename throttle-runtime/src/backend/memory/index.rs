@@ -57,6 +57,13 @@ impl Index {
         &self.segments[segment].get_or_init(|| Segment::new(segment))[place]
     }
 
+    /// Bytes that are allocated for the page of that number, if it is not there yet.
+    pub(super) fn growth(&self, number: usize) -> usize {
+        let (segment, _) = Segment::of(number);
+        let is_there = self.segments.get(segment).is_none_or(|segment| segment.get().is_some());
+        if is_there { 0 } else { Segment::bytes(segment) }
+    }
+
     /// Bytes that are allocated.
     pub(super) fn bytes(&self) -> usize {
         let segments = self.segments.iter().filter_map(OnceLock::get);

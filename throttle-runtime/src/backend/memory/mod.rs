@@ -1,14 +1,17 @@
 //! In this process: exact, and without anything to set up.
 
+mod bounds;
 mod class;
 mod directory;
 mod evicted;
 mod exact;
+mod exceptions;
 mod fast;
 mod forget;
 mod in_flight;
 mod index;
 mod page;
+mod room;
 mod segment;
 mod sketch;
 mod slice;
@@ -21,6 +24,7 @@ mod time;
 use std::fmt;
 use std::sync::Arc;
 
+use self::bounds::Bounds;
 pub(crate) use self::fast::Short;
 use self::in_flight::InFlight;
 pub(in crate::backend) use self::in_flight::Taken;
@@ -40,8 +44,8 @@ use crate::fingerprint::Secret;
 ///   completely full. States with lists take what their lists take beside that.
 /// - Decisions on one limit of a known identity take no lock. Others lock the pages of their identities.
 /// - Expired states are reclaimed where room is needed, as part of normal work; there is no background task.
-/// - At most [`max_keys`](MemoryBuilder::max_keys) states are kept. When a new state finds no room, another state is
-///   [evicted](#eviction). Evictions are [counted](Memory::evictions).
+/// - At most [`max_keys`](MemoryBuilder::max_keys) states are kept, in at most [`max_bytes`](MemoryBuilder::max_bytes).
+///   When a new state finds no room, another state is [evicted](#eviction). Evictions are [counted](Memory::evictions).
 /// - Who is in flight is known beside the states, for as long as they are: it neither expires nor makes room, and a
 ///   reset does not forget it.
 /// - Where a period is long, the time is that of the kernel's last tick, 1 to 10 milliseconds late: a denial
@@ -56,13 +60,22 @@ use crate::fingerprint::Secret;
 ///
 /// - **An evicted client is never admitted more than its limit**, whatever its strategy, the number of its limits, and
 ///   the other throttles of the backend.
-/// - **At most 1 of 1000 requests of honest clients is denied** because of another client's usage, while no more than
-///   8 × `max_keys` evicted states are alive (5 × for token buckets, leaky buckets and [`Gcra`](crate::strategy::Gcra)).
-///   Limits above 127 take more room: 6 ×. Beyond that, the share grows.
+/// - **At most 1 of 1000 requests of honest clients is denied** because of another client's usage, while no more evicted
+///   states are alive than:
 ///
-/// The sketches take up to 48 bytes per key, at least 2 MiB, and nothing until a state is evicted. Limits share them: a
-/// limit gets at most three quarters of what the others leave. Each limit of each throttle has sketches of its own.
-/// Usage in a sketch ends when it would have ended in the state, with these exceptions, all of which deny more and never
+///   | strategy | evicted states |
+///   |---|---|
+///   | `FixedWindow`, `TieredRate`, `TimeOfDay`, `Calendar`, `QuotaWithRollover` | 8 × `max_keys`; 6 × with a limit above 255 |
+///   | `TokenBucket`, `TokenBucketWithDebt`, `LeakyBucket`, `LeakyBucketQueue`, `Gcra` | 5 × `max_keys` |
+///   | `SlidingWindowCounter`, `Adaptive` | 3 × `max_keys` |
+///   | `SlidingWindowLog`, `PriorityQueue` | 5 × `max_keys`, where each state counts once for each eighth of a period in which it has requests |
+///
+///   Beyond that, the share grows with the usage of the evicted clients: a new client may begin with the least usage in
+///   its part of a sketch.
+///
+/// The sketches take up to 48 bytes per key, at least 2 MiB, and nothing until a state is evicted. A small
+/// [`max_bytes`](MemoryBuilder::max_bytes) makes them smaller: they take at most three eighths of it. Limits share them: a
+/// limit gets at most three quarters of what the others leave. Each limit of each throttle has sketches of its own. Usage in a sketch ends when it would have ended in the state, with these exceptions, all of which deny more and never
 /// less:
 ///
 /// | strategy | an evicted client that comes back |
@@ -100,19 +113,20 @@ pub struct Engine {
 /// Settings of a [`Memory`] backend.
 #[derive(Debug)]
 pub struct MemoryBuilder {
-    max_keys: usize,
+    max_keys: Option<usize>,
+    max_bytes: Option<usize>,
     clock: Option<Arc<dyn Clock>>,
 }
 
 impl Memory {
-    /// A backend with the default settings: at most a million states, on the system's clock.
+    /// A backend with the default settings: at most a million states in 256 MB, on the system's clock.
     pub fn new() -> Self {
         Self::builder().build()
     }
 
     /// A backend with other settings.
     pub fn builder() -> MemoryBuilder {
-        MemoryBuilder { max_keys: 1_000_000, clock: None }
+        MemoryBuilder { max_keys: None, max_bytes: None, clock: None }
     }
 
     /// How many states there are, counting those that have expired and are not reclaimed yet: one for each
@@ -138,13 +152,42 @@ impl Memory {
 }
 
 impl MemoryBuilder {
-    /// The most states that are kept, one for each limit of each identity. The default is 1,000,000, and the minimum 64.
+    /// The most states that are kept, one for each limit of each identity. The minimum is 64.
     ///
     /// A state takes 24 to 48 bytes, and what its list takes. The sketches of [evicted](Memory#eviction) states take up
     /// to 48 bytes per key more.
+    ///
+    /// # Default
+    ///
+    /// 1,000,000. If only [`max_bytes`](Self::max_bytes) is set, one state for every 128 bytes of it.
     #[must_use]
     pub const fn max_keys(mut self, max_keys: usize) -> Self {
-        self.max_keys = max_keys;
+        self.max_keys = Some(max_keys);
+        self
+    }
+
+    /// The most bytes that states, their lists, and the sketches of [evicted](Memory#eviction) states take together. The
+    /// minimum is 1 MiB.
+    ///
+    /// At the bound, states with long lists are evicted first. These are states of
+    /// [`SlidingWindowLog`](crate::strategy::SlidingWindowLog) and [`PriorityQueue`](crate::strategy::PriorityQueue),
+    /// whose lists take 16 bytes for each request that is admitted within a period. Other states have no lists.
+    /// [`Memory::bytes`] returns what is allocated, and exceeds the bound only during a decision. Not included are permits
+    /// for requests in flight, and about 200 bytes for each limit of each throttle.
+    ///
+    /// # Default
+    ///
+    /// 256 bytes for each of [`max_keys`](Self::max_keys), but at least 16 MiB. This is 256 MB if nothing is set.
+    ///
+    /// ```
+    /// use throttle::backend::Memory;
+    ///
+    /// let memory = Memory::builder().max_bytes(64 * 1024 * 1024).build();
+    /// assert!(memory.bytes() <= 64 * 1024 * 1024);
+    /// ```
+    #[must_use]
+    pub const fn max_bytes(mut self, max_bytes: usize) -> Self {
+        self.max_bytes = Some(max_bytes);
         self
     }
 
@@ -160,7 +203,7 @@ impl MemoryBuilder {
     /// The backend.
     pub fn build(self) -> Memory {
         let time = Time::new(self.clock);
-        let table = Table::new(self.max_keys.max(64), time.now());
+        let table = Table::new(Bounds::new(self.max_keys, self.max_bytes), time.now());
         Memory(Arc::new(Engine {
             secret: *Secret::of_process(),
             table,

@@ -38,6 +38,11 @@ impl Segment {
         if page < MANY { (page / FEW, page % FEW) } else { (MANY / FEW + page / MANY - 1, page % MANY) }
     }
 
+    /// Bytes of the segment of that number.
+    pub(super) const fn bytes(number: usize) -> usize {
+        if number < MANY / FEW { FEW * size_of::<Page>() } else { size_of::<Many>() }
+    }
+
     /// The segment of that number.
     pub(super) fn new(number: usize) -> Self {
         if number < MANY / FEW {

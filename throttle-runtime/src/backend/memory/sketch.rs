@@ -1,21 +1,26 @@
 //! A compact map from identities to numbers, which may say more than was stored and never less.
 //!
-//! An identity has two buckets of 64 bytes and a tag of 16 bits. Another identity with the same tag shares its number.
+//! An identity has two buckets of 64 bytes and a tag of 16 or 24 bits. Another identity with the same tag shares its number.
 //! When both buckets are full, the least number of the two moves to the overflow of its bucket, where it counts for
 //! every identity of the bucket: as in the Space-Saving algorithm (A. Metwally, D. Agrawal, A. El Abbadi, 2005).
 
 /// Bytes of a bucket: a line of the processor's cache.
 pub(super) const BUCKET: usize = 64;
 
-/// Bytes of a tag.
-const TAG: usize = 2;
+/// How many bytes an entry takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Widths {
+    /// Of a tag: 2 or 3.
+    pub(super) tag: usize,
+    /// Of a number: 1, 2 or 4.
+    pub(super) number: usize,
+}
 
 #[derive(Debug)]
 pub(super) struct Sketch {
     /// Buckets, each: the overflow, the tags, the numbers.
     bytes: Vec<u8>,
-    /// Bytes of a number: 1, 2 or 4.
-    width: usize,
+    widths: Widths,
     /// Numbers are stored in units of 2 to this power, rounded up.
     shift: u32,
     /// Entries that are occupied, also those whose numbers do not count any more.
@@ -28,7 +33,7 @@ pub(super) struct Sketch {
 #[derive(Clone, Copy)]
 struct Home {
     buckets: [usize; 2],
-    tag: [u8; TAG],
+    tag: u32,
 }
 
 /// An entry of a bucket.
@@ -39,10 +44,10 @@ struct Slot {
 }
 
 impl Sketch {
-    /// A sketch of at most so many bytes, and of at least one bucket, for numbers of so many bytes.
-    pub(super) fn new(bytes: usize, width: usize) -> Self {
+    /// A sketch of at most so many bytes, and of at least one bucket.
+    pub(super) fn new(bytes: usize, widths: Widths) -> Self {
         let bytes = vec![0; (bytes / BUCKET).max(1) * BUCKET];
-        Self { bytes, width, shift: 0, occupied: 0, stored: 0 }
+        Self { bytes, widths, shift: 0, occupied: 0, stored: 0 }
     }
 
     /// Bytes that are allocated.
@@ -62,7 +67,7 @@ impl Sketch {
 
     /// Whether that number is stored without rounding.
     pub(super) const fn holds(&self, number: u64) -> bool {
-        self.width == 4 || self.shift == 0 && number <= self.most()
+        self.widths.number == 4 || self.shift == 0 && number <= self.most()
     }
 
     /// At least the number that was stored for an identity. Numbers up to `floor` count as 0.
@@ -136,7 +141,7 @@ impl Sketch {
             for index in 0..self.slots() {
                 let slot = Slot { bucket, index };
                 if u64::from(self.number(slot)) <= floor {
-                    self.put(slot, [0; TAG], 0);
+                    self.put(slot, 0, 0);
                 } else {
                     self.occupied += 1;
                 }
@@ -157,11 +162,14 @@ impl Sketch {
     }
 
     fn home(&self, id: u64) -> Home {
+        #[expect(clippy::cast_possible_truncation, reason = "as many bits as the tag has")]
+        let low = |hash: u64| hash as u32;
         let (first, second) =
             (id.wrapping_mul(0x9e37_79b9_7f4a_7c15), id.wrapping_mul(0xc2b2_ae3d_27d4_eb4f));
         let bucket = |hash: u64| (((hash >> 32) * self.buckets() as u64) >> 32) as usize;
-        let [_, _, high, low, ..] = first.to_le_bytes();
-        Home { buckets: [bucket(first), bucket(second)], tag: [high, low] }
+        // Other bits than those that pick the buckets.
+        let tag = self.cut(low(first) >> 8);
+        Home { buckets: [bucket(first), bucket(second)], tag }
     }
 
     const fn buckets(&self) -> usize {
@@ -170,7 +178,7 @@ impl Sketch {
 
     /// Entries of a bucket.
     const fn slots(&self) -> usize {
-        (BUCKET - self.width) / (TAG + self.width)
+        (BUCKET - self.widths.number) / (self.widths.tag + self.widths.number)
     }
 
     const fn len(&self) -> usize {
@@ -179,45 +187,64 @@ impl Sketch {
 
     /// The greatest number in a unit.
     const fn most(&self) -> u64 {
-        u64::MAX >> (u64::BITS as usize - 8 * self.width)
+        u64::MAX >> (u64::BITS as usize - 8 * self.widths.number)
     }
 
-    fn tag(&self, bucket: usize, index: usize) -> [u8; TAG] {
-        let at = bucket * BUCKET + self.width + index * TAG;
-        [self.bytes[at], self.bytes[at + 1]]
+    /// As much of a hash as a tag holds.
+    const fn cut(&self, hash: u32) -> u32 {
+        hash & (u32::MAX >> (u32::BITS as usize - 8 * self.widths.tag))
+    }
+
+    fn tag(&self, bucket: usize, index: usize) -> u32 {
+        self.read(self.tag_at(Slot { bucket, index }), self.widths.tag)
     }
 
     fn number(&self, slot: Slot) -> u32 {
-        self.read(self.at(slot))
+        self.read(self.at(slot), self.widths.number)
     }
 
     fn overflow(&self, bucket: usize) -> u32 {
-        self.read(bucket * BUCKET)
+        self.read(bucket * BUCKET, self.widths.number)
     }
 
     fn set_overflow(&mut self, bucket: usize, number: u32) {
-        self.write(bucket * BUCKET, number);
+        self.write(bucket * BUCKET, number, self.widths.number);
     }
 
-    fn put(&mut self, slot: Slot, tag: [u8; TAG], number: u32) {
-        let at = slot.bucket * BUCKET + self.width + slot.index * TAG;
-        self.bytes[at..at + TAG].copy_from_slice(&tag);
-        self.write(self.at(slot), number);
+    fn put(&mut self, slot: Slot, tag: u32, number: u32) {
+        self.write(self.tag_at(slot), tag, self.widths.tag);
+        self.write(self.at(slot), number, self.widths.number);
+    }
+
+    /// Where the tag of an entry is.
+    const fn tag_at(&self, slot: Slot) -> usize {
+        slot.bucket * BUCKET + self.widths.number + slot.index * self.widths.tag
     }
 
     /// Where the number of an entry is.
     const fn at(&self, slot: Slot) -> usize {
-        slot.bucket * BUCKET + self.width + self.slots() * TAG + slot.index * self.width
+        let tags = self.slots() * self.widths.tag;
+        slot.bucket * BUCKET + self.widths.number + tags + slot.index * self.widths.number
     }
 
-    fn read(&self, at: usize) -> u32 {
-        let mut number = [0; 4];
-        number[..self.width].copy_from_slice(&self.bytes[at..at + self.width]);
-        u32::from_le_bytes(number)
+    /// A copy of a constant length is a load, and not a call.
+    #[inline]
+    fn read(&self, at: usize, width: usize) -> u32 {
+        let bytes = &self.bytes[at..at + width];
+        match *bytes {
+            [a] => u32::from(a),
+            [a, b] => u32::from(u16::from_le_bytes([a, b])),
+            [a, b, c] => u32::from_le_bytes([a, b, c, 0]),
+            [a, b, c, d, ..] => u32::from_le_bytes([a, b, c, d]),
+            [] => 0,
+        }
     }
 
-    fn write(&mut self, at: usize, number: u32) {
-        self.bytes[at..at + self.width].copy_from_slice(&number.to_le_bytes()[..self.width]);
+    #[inline]
+    fn write(&mut self, at: usize, number: u32, width: usize) {
+        for (byte, new) in self.bytes[at..at + width].iter_mut().zip(number.to_le_bytes()) {
+            *byte = new;
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The usage of evicted states that ends at about one time: a few sketches, each larger than the one before.
 
-use super::sketch::{self, BUCKET, Sketch};
+use super::sketch::{self, BUCKET, Sketch, Widths};
 use crate::strategy::{Lane, Summary, Usage};
 
 /// Bytes for sketches: at most so many, but a little for each slice in any case.
@@ -17,10 +17,6 @@ impl Budget {
 
     pub(super) const fn used(&self) -> usize {
         self.used
-    }
-
-    pub(super) const fn most(&self) -> usize {
-        self.most
     }
 
     pub(super) const fn clear(&mut self) {
@@ -57,6 +53,8 @@ pub(super) struct Slice {
     since: u64,
     /// Times are in units of 2 to this power of microseconds.
     unit: u32,
+    /// Bytes of a tag in large sketches.
+    tag: usize,
     sketches: Vec<Sketch>,
     /// Bytes of the first sketch where the budget is exhausted.
     least: usize,
@@ -71,6 +69,13 @@ const FIRST: usize = 8 * BUCKET;
 /// So many times as large is the next one.
 const GROWTH: usize = 16;
 
+/// Bytes of a tag. Of 65,536 clients with short tags, up to 31 are taken for another one.
+const SHORT: usize = 2;
+const LONG: usize = 3;
+
+/// Sketches below so many bytes have long tags: they take little memory, and a client is looked up in all of them.
+const LARGE: usize = 1 << 20;
+
 impl Slice {
     /// In which slice a usage belongs, in a class of that period.
     pub(super) const fn name(usage: Usage, summary: Summary, period: u64) -> Name {
@@ -81,8 +86,12 @@ impl Slice {
         Name { lane: usage.lane, number }
     }
 
-    pub(super) const fn new(name: Name, period: u64, least: usize) -> Self {
-        Self { name, until: 0, since: 0, unit: unit(period), sketches: Vec::new(), least }
+    pub(super) const fn new(name: Name, (summary, period): (Summary, u64), least: usize) -> Self {
+        // A client that is looked up in several slices may meet others in each of them.
+        let several =
+            matches!(summary, Summary::TwoWindows | Summary::Adaptive | Summary::Log | Summary::Priorities);
+        let tag = if several { LONG } else { SHORT };
+        Self { name, until: 0, since: 0, unit: unit(period), tag, sketches: Vec::new(), least }
     }
 
     /// Whether usage of that name may be added now. The time does not step back within a slice of times: a time that is
@@ -141,19 +150,20 @@ impl Slice {
     }
 
     fn grow(&mut self, number: u64, limit: u64, budget: &mut Budget) {
-        let width = match self.name.lane {
+        let number = match self.name.lane {
             Lane::Units(_) => sketch::width(number.max(limit)),
             Lane::Until | Lane::Spent => 4,
         };
         let wanted = self.sketches.last().map_or(FIRST, |last| last.bytes() * GROWTH);
+        let widths = Widths { tag: if wanted < LARGE { LONG } else { self.tag }, number };
         let granted = budget.take(wanted, self.bytes());
         match self.sketches.last() {
             // A sketch that is much smaller than the last one would be full too soon.
             Some(last) if granted * 4 < last.bytes() => budget.free(granted),
-            Some(_) => self.sketches.push(Sketch::new(granted, width)),
+            Some(_) => self.sketches.push(Sketch::new(granted, widths)),
             None => {
                 budget.used += self.least.saturating_sub(granted);
-                self.sketches.push(Sketch::new(granted.max(self.least), width));
+                self.sketches.push(Sketch::new(granted.max(self.least), widths));
             }
         }
     }

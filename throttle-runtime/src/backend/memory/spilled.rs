@@ -1,8 +1,8 @@
 //! States that do not fit into a place: those with lists, and times too far away.
 
 use std::collections::HashMap;
-use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::strategy::State;
@@ -10,11 +10,30 @@ use crate::strategy::State;
 /// States by a number that stands in their place. Whoever asks holds the lock of the place.
 #[derive(Debug, Default)]
 pub(super) struct Spilled {
-    shards: [Mutex<HashMap<u64, State>>; SHARDS],
+    shards: [Mutex<Shard>; SHARDS],
     next: AtomicU64,
+    /// Bytes of all shards.
+    bytes: AtomicUsize,
+}
+
+#[derive(Debug, Default)]
+struct Shard {
+    states: HashMap<u64, State>,
+    /// Bytes of the lists.
+    lists: usize,
 }
 
 const SHARDS: usize = 16;
+
+/// Bytes for each state that a map has room for: it keeps an eighth of its places free, and a byte beside each.
+const PLACE: usize = (size_of::<(u64, State)>() + 1) * 8 / 7 + 1;
+
+/// Bytes that an allocation takes beside its content.
+const ALLOCATION: usize = 16;
+
+/// A map shrinks when it is smaller than one part in so many of its room.
+const SPARSE: usize = 4;
+const SMALL: usize = 64;
 
 impl Spilled {
     /// Keeps a state under a new number.
@@ -25,35 +44,63 @@ impl Spilled {
     }
 
     pub(super) fn set(&self, number: u64, state: State) {
-        self.shard(number).insert(number, state);
+        self.change(number, |shard| {
+            shard.lists += of_list(&state);
+            let old = shard.states.insert(number, state);
+            shard.lists -= old.as_ref().map_or(0, of_list);
+        });
     }
 
-    pub(super) fn get(&self, number: u64) -> State {
-        self.shard(number).get(&number).cloned().unwrap_or_default()
+    /// What somebody makes of a state.
+    pub(super) fn look<T>(&self, number: u64, look: impl FnOnce(&State) -> T) -> T {
+        look(self.shard(number).states.get(&number).unwrap_or(&State::EMPTY))
     }
 
     pub(super) fn remove(&self, number: u64) -> State {
-        self.shard(number).remove(&number).unwrap_or_default()
+        self.change(number, |shard| {
+            let state = shard.states.remove(&number).unwrap_or_default();
+            shard.lists -= of_list(&state);
+            let (len, room) = (shard.states.len(), shard.states.capacity());
+            if room > SMALL && len < room / SPARSE {
+                shard.states.shrink_to(len * 2);
+            }
+            state
+        })
     }
 
     /// How many there are.
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
-        (0..SHARDS as u64).map(|number| self.shard(number).len()).sum()
+        (0..SHARDS as u64).map(|number| self.shard(number).states.len()).sum()
     }
 
     /// Bytes that are allocated.
     pub(super) fn bytes(&self) -> usize {
-        let bytes = |states: &HashMap<u64, State>| {
-            let lists: usize = states.values().map(|state| size_of_val(state.list())).sum();
-            states.capacity() * size_of::<(u64, State)>() + lists
-        };
-        (0..SHARDS as u64).map(|number| bytes(&self.shard(number))).sum()
+        self.bytes.load(Relaxed)
+    }
+
+    fn change<T>(&self, number: u64, change: impl FnOnce(&mut Shard) -> T) -> T {
+        let mut shard = self.shard(number);
+        let before = shard.bytes();
+        let result = change(&mut shard);
+        // What is negative wraps around.
+        self.bytes.fetch_add(shard.bytes().wrapping_sub(before), Relaxed);
+        result
     }
 
     #[expect(clippy::cast_possible_truncation, reason = "below the number of shards")]
-    fn shard(&self, number: u64) -> MutexGuard<'_, HashMap<u64, State>> {
+    fn shard(&self, number: u64) -> MutexGuard<'_, Shard> {
         let shard = &self.shards[(number % SHARDS as u64) as usize];
         shard.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+impl Shard {
+    fn bytes(&self) -> usize {
+        self.states.capacity() * PLACE + self.lists
+    }
+}
+
+fn of_list(state: &State) -> usize {
+    if state.list().is_empty() { 0 } else { size_of_val(state.list()) + ALLOCATION }
 }

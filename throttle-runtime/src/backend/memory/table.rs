@@ -3,9 +3,10 @@
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicU64, AtomicUsize};
 
+use super::bounds::Bounds;
 use super::directory::Directory;
 use super::evicted::Evicted;
-use super::page::{Entry, Locked, PLACES, Page};
+use super::page::{Entry, Locked, Page};
 use super::spilled::Spilled;
 use crate::strategy::State;
 
@@ -36,8 +37,8 @@ pub(super) struct Table {
     /// Times are kept as the time since this one, in 48 bits.
     base: u64,
     len: AtomicUsize,
-    max: usize,
-    evictions: AtomicU64,
+    bounds: Bounds,
+    pub(super) evictions: AtomicU64,
 }
 
 /// The page has to be looked up again.
@@ -50,14 +51,14 @@ pub(super) const SPILLED: u64 = 1;
 const YEARS: u64 = 1 << 46;
 
 impl Table {
-    pub(super) fn new(max: usize, now: u64) -> Self {
+    pub(super) fn new(bounds: Bounds, now: u64) -> Self {
         Self {
-            directory: Directory::new(max),
+            directory: Directory::new(bounds.keys),
             spilled: Spilled::default(),
-            evicted: Evicted::new(sketches(max)),
+            evicted: Evicted::new(bounds.sketches),
             base: now.saturating_sub(YEARS),
             len: AtomicUsize::new(0),
-            max,
+            bounds,
             evictions: AtomicU64::new(0),
         }
     }
@@ -67,7 +68,12 @@ impl Table {
     }
 
     pub(super) const fn max(&self) -> usize {
-        self.max
+        self.bounds.keys
+    }
+
+    /// The most bytes of states.
+    pub(super) const fn max_bytes(&self) -> usize {
+        self.bounds.states
     }
 
     pub(super) fn evictions(&self) -> u64 {
@@ -112,7 +118,7 @@ impl Table {
         let expired = |entry: Entry| self.decode(entry).is_some_and(|(until, _)| until <= now);
         match page.place_for(entry.id, expired) {
             Some((place, false)) => page.set(place, entry),
-            Some((place, true)) if self.len() < self.max => {
+            Some((place, true)) if self.len() < self.max() => {
                 page.set(place, entry);
                 self.len.fetch_add(1, Relaxed);
             }
@@ -149,57 +155,13 @@ impl Table {
         }
     }
 
-    /// Sees that a page has places for so many newcomers, and the table too. What `keeps` names stays.
-    pub(super) fn make_room(
-        &self,
-        page: &Locked<'_>,
-        newcomers: usize,
-        now: u64,
-        keeps: &dyn Fn(u64) -> bool,
-    ) -> Result<(), Moved> {
-        let lacking = || {
-            let places = (page.entries().count() + newcomers).saturating_sub(PLACES);
-            (places, (self.len() + newcomers).saturating_sub(self.max))
-        };
-        if lacking() == (0, 0) {
-            return Ok(());
-        }
-        self.drain(page, |entry| self.state(entry).until() <= now && !keeps(entry.id));
-        let (places, in_table) = lacking();
-        if places > 0 && in_table == 0 && self.directory.split(page) {
-            return Err(Moved);
-        }
-        for _ in 0..places.max(in_table) {
-            // A page without others is one of a tiny table: somebody else there makes room.
-            if !self.evict(page, now, keeps) {
-                let mut others = self.directory.pages().filter_map(Page::try_lock);
-                others.any(|other| self.evict(&other, now, keeps));
-            }
-        }
-        Ok(())
-    }
-
     /// Forgets everything.
     pub(super) fn clear(&self) {
         self.directory.pages().for_each(|page| self.drain(&page.lock(), |_| true));
         self.evicted.clear();
     }
 
-    /// Evicts the state of the page that has used least of its limit. Returns `false` if the page has no other state.
-    fn evict(&self, page: &Locked<'_>, now: u64, keeps: &dyn Fn(u64) -> bool) -> bool {
-        let least = self.evicted.evict(now, |classes| {
-            let others = page.entries().filter(|entry| !keeps(entry.id));
-            let weight = |entry: &Entry| classes.weight(class_of(*entry), &self.state(*entry), now);
-            let least = others.min_by_key(weight)?;
-            Some((class_of(least), least.id, self.state(least), least.id))
-        });
-        let Some(least) = least else { return false };
-        self.drain(page, |entry| entry.id == least);
-        self.evictions.fetch_add(1, Relaxed);
-        true
-    }
-
-    fn drain(&self, page: &Locked<'_>, unwanted: impl Fn(Entry) -> bool) {
+    pub(super) fn drain(&self, page: &Locked<'_>, unwanted: impl Fn(Entry) -> bool) {
         page.drain(|entry| {
             let goes = unwanted(entry);
             if goes {
@@ -212,28 +174,28 @@ impl Table {
         });
     }
 
-    fn state(&self, entry: Entry) -> State {
+    pub(super) fn state(&self, entry: Entry) -> State {
+        self.look(entry, State::clone)
+    }
+
+    pub(super) fn until(&self, entry: Entry) -> u64 {
+        self.look(entry, State::until)
+    }
+
+    /// What somebody makes of the state of an entry, whose list is not copied for that.
+    pub(super) fn look<T>(&self, entry: Entry, look: impl FnOnce(&State) -> T) -> T {
         match self.decode(entry) {
-            Some((until, word)) => State::new(until, word),
-            None => self.spilled.get(entry.word),
+            Some((until, word)) => look(&State::new(until, word)),
+            None => self.spilled.look(entry.word, look),
         }
     }
 }
 
 /// The class of an entry.
-const fn class_of(entry: Entry) -> u16 {
+pub(super) const fn class_of(entry: Entry) -> u16 {
     let [low, high, ..] = entry.head.to_le_bytes();
     u16::from_le_bytes([low, high]) >> 1
 }
-
-/// The bytes that sketches of evicted states may take beside so many states.
-const fn sketches(states: usize) -> usize {
-    let bytes = states.saturating_mul(PER_STATE);
-    if bytes < LEAST { LEAST } else { bytes }
-}
-
-const PER_STATE: usize = 48;
-const LEAST: usize = 2 * 1024 * 1024;
 
 /// The number of a class, as places hold it.
 #[derive(Debug, Clone, Copy)]

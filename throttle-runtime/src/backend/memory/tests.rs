@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Poll, Waker};
 use std::thread;
 
+use super::bounds::Bounds;
 use super::directory::Directory;
 use super::evicted::Limit;
 use super::page::{Entry, PLACES, Page, Seen};
@@ -216,7 +217,7 @@ fn spilled(until: u64) -> State {
 #[test]
 fn spilled_states_go_with_their_places() {
     let now = 1_000_000;
-    let table = Table::new(64, now);
+    let table = Table::new(Bounds::new(Some(64), None), now);
     let limit = Limit {
         domain: Domain::new("t", &SlidingWindowLog, &[]),
         index: 0,
