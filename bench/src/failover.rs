@@ -70,7 +70,7 @@ const SUBJECTS: [(&str, &str, &str); 6] = [
 fn throttle(cell: &str, subject: &str) -> Throttle {
     let store = if cell == "outage" && subject == OURS { Store::Down } else { Store::Up(Memory::new()) };
     let settings = Settings::new().rate(Rate::per_hour(1_000_000_000));
-    let tried = |recovery: Recovery| settings.backend("store").on_error(recovery);
+    let tried = |recovery: Recovery| settings.clone().backend("store").on_error(recovery);
     let settings = match subject {
         OURS => tried(failover("memory", BREAKER).retries(0)),
         "fallback" => tried(fallback("memory")),

@@ -13,7 +13,7 @@ use crate::machine;
 use crate::memory::{Decide, name};
 use crate::poll::at_once;
 
-/// What a process reports after all clients were there.
+/// The counts of a process after the last client.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Honest {
     /// States that the table keeps.
