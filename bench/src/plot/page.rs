@@ -76,9 +76,9 @@ const HONEST: &str = "\
 ### Honest clients beyond the bound
 
 Requests of clients that stay within their limits, where there are more clients than the table keeps. The guarantee has
-two numbers. A client that was evicted is never admitted more than its limit. Of a thousand requests of honest clients at
-most one is denied, as long as no more than eight times `max_keys` states of counting strategies are alive (five times as
-many of bucket strategies), and each has used up to a third of its limit.
+two numbers. A client that was evicted is never admitted more than its limit. At most 1 of 1000 requests of honest clients is
+denied while no more than eight times `max_keys` evicted states of fixed windows are alive, or five times as many of token
+buckets.
 
 - `mixed-periods`: the table is full of `10000/day` states of another throttle. Then five times as many new clients
   come within a minute, once each, with the limits `5/min, 500/hour`.
