@@ -43,6 +43,7 @@ async fn b106_every_setting_says_where_it_is_from() {
   on_error = \"allow\" (defaults)
   headers = Headers { generation: None, policy: false, legacy: false, retry_after: false, when: Always } (backend \"other\")
   dry_run = false (built-in)
+  once_per_request = true (built-in)
   degrade = false (built-in)
   deadline = 100ms (built-in)
   lease = 60s (built-in)";
