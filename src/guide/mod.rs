@@ -18,9 +18,9 @@
 
 #[allow(unused_imports, reason = "what the links of the pages lead to")]
 use crate::{
-    Audit, Counts, Decision, Decisions, Failure, Headers, Hit, Identity, Key, ManualClock, Networks, Quota,
-    Rate, Rates, Reaction, Refused, Registry, RegistryBuilder, Reservation, Rule, Settings, Source, Static,
-    Tab, Throttle, Throttled,
+    Audit, ClientIp, Counts, Decision, Decisions, Failure, Headers, Hit, Identity, Key, ManualClock,
+    Networks, Quota, Rate, Rates, Reaction, Refused, Registry, RegistryBuilder, Reservation, Rule, Settings,
+    Source, Static, Tab, Throttle, Throttled,
     backend::{Backend, Store, Stored},
     guide, outcome, problem_json, sites,
     strategy::{
