@@ -91,7 +91,7 @@ impl Evicted {
         let mut inner = self.lock();
         let (class, id, state, chosen) = choose(&inner)?;
         inner.expire(now);
-        inner.add(class, id, state, now);
+        inner.add(class, id, &state, now);
         self.live.store(inner.live(), Relaxed);
         Some(chosen)
     }
@@ -172,12 +172,12 @@ impl Inner {
         self.active.len() + self.exceptions.len()
     }
 
-    fn add(&mut self, class: u16, id: u64, state: State, now: u64) {
-        if self.exceptions.len() > 0 && self.exceptions.add(id, &state, self.of(class).usages(&state)) {
+    fn add(&mut self, class: u16, id: u64, state: &State, now: u64) {
+        if self.exceptions.len() > 0 && self.exceptions.add(id, state, self.of(class).usages(state)) {
             return;
         }
         let Some(found) = self.classes.get_mut(usize::from(class)) else { return };
-        found.add(id, &state, now, &mut self.budget);
+        found.add(id, state, now, &mut self.budget);
         self.ends = self.ends.min(found.ends());
         if found.slices() > 0 && !self.active.contains(&class) {
             self.active.push(class);

@@ -46,11 +46,11 @@ use crate::fingerprint::Secret;
 /// - Expired states are reclaimed where room is needed, as part of normal work; there is no background task.
 /// - At most [`max_keys`](MemoryBuilder::max_keys) states are kept, in at most [`max_bytes`](MemoryBuilder::max_bytes).
 ///   When a new state finds no room, another state is [evicted](#eviction). Evictions are [counted](Memory::evictions).
-/// - Who is in flight is known beside the states, for as long as they are: it neither expires nor makes room, and a
-///   reset does not forget it.
-/// - Where a period is long, the time is that of the kernel's last tick, 1 to 10 milliseconds late: a denial
-///   may last that much longer than it must, but whoever has waited is admitted, since in the last second of a
-///   wait the exact time is asked. Which periods are long is said at [`MemoryBuilder::clock`].
+/// - Slots of requests in flight are kept beside the states until the requests end. They neither expire nor are
+///   evicted, and a reset does not free them.
+/// - For long periods, the time is that of the kernel's last tick, 1 to 10 milliseconds late. A denial may last longer
+///   by that much. A client that has waited is admitted, because the exact time is read in the last second of a wait.
+///   [`MemoryBuilder::clock`] defines which periods are long.
 ///
 /// # Eviction
 ///
@@ -73,10 +73,12 @@ use crate::fingerprint::Secret;
 ///   Beyond that, the share grows with the usage of the evicted clients: a new client may begin with the least usage in
 ///   its part of a sketch.
 ///
-/// The sketches take up to 48 bytes per key, at least 2 MiB, and nothing until a state is evicted. A small
-/// [`max_bytes`](MemoryBuilder::max_bytes) makes them smaller: they take at most three eighths of it. Limits share them: a
-/// limit gets at most three quarters of what the others leave. Each limit of each throttle has sketches of its own. Usage in a sketch ends when it would have ended in the state, with these exceptions, all of which deny more and never
-/// less:
+/// The sketches take no memory until a state is evicted. They take at most 48 bytes for each of
+/// [`max_keys`](MemoryBuilder::max_keys), or 2 MiB if that is more, but never more than three eighths of
+/// [`max_bytes`](MemoryBuilder::max_bytes). Each limit of each throttle has sketches of its own, and takes at most
+/// three quarters of the memory that the other limits leave.
+///
+/// Usage in a sketch ends when it would have ended in the state. There are exceptions, which deny more and never less:
 ///
 /// | strategy | an evicted client that comes back |
 /// |---|---|
