@@ -38,6 +38,7 @@ thread_local! {
 }
 
 /// Whether what is being dropped was given up by its deadline, and not by a caller that hung up.
+#[cfg(feature = "redis")]
 pub(crate) fn is_expiring() -> bool {
     EXPIRING.get()
 }

@@ -146,6 +146,14 @@ impl<'a, 'k> Drawn<'a, 'k> {
 
     /// Takes a ticket, unless its throttle decides about the request already: a request is charged once, at the highest
     /// of its costs.
+    #[cfg_attr(
+        not(any(feature = "axum", feature = "tower")),
+        expect(
+            unused_mut,
+            unused_variables,
+            reason = "only layers and handlers leave decisions with a request"
+        )
+    )]
     fn take(&mut self, mut ticket: Ticket<'a>, head: &Head<'_>) {
         if !ticket.policy.once_per_request {
             self.tickets.push(ticket);

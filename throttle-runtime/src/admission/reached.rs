@@ -66,11 +66,13 @@ impl Reached {
     }
 
     /// Removes all decisions. The next use is not part of the request.
+    #[cfg(feature = "ws")]
     pub(crate) fn forget(request: &mut Extensions) {
         request.remove::<Self>();
     }
 }
 
+#[cfg(feature = "axum")]
 impl Pending {
     /// Leaves it with the request, to be filled later.
     pub(crate) fn leave(request: &mut Extensions) -> Self {
@@ -94,6 +96,7 @@ impl Admission<'_> {
     }
 
     /// The same for a request that is there already.
+    #[cfg(feature = "axum")]
     pub(crate) fn fill(&self, pending: &Pending) {
         // It is filled once.
         let _ = pending.0.set(self.reaches());

@@ -34,6 +34,7 @@ pub struct ClientIp {
 
 impl ClientIp {
     /// Where there is no request.
+    #[cfg(feature = "axum")]
     pub(crate) const UNKNOWN: Self = Self { address: None, group: None };
 
     pub(crate) fn of(parts: &Parts, common: &Common) -> Self {

@@ -138,7 +138,7 @@ fn is_unix(extensions: &Extensions) -> bool {
 }
 
 #[cfg(not(all(unix, feature = "axum")))]
-fn is_unix(_: &Extensions) -> bool {
+const fn is_unix(_: &Extensions) -> bool {
     false
 }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
+#[cfg(any(feature = "axum", feature = "tower"))]
 use http::request::Parts;
 use once_cell::sync::OnceCell;
 
@@ -46,6 +47,7 @@ impl Registry {
     }
 
     /// The active registry of a request: its own, that of the [scope](Self::scope), or the global one.
+    #[cfg(any(feature = "axum", feature = "tower"))]
     pub(crate) fn of_request(parts: &Parts) -> Cow<'static, Self> {
         parts.extensions.get::<Self>().cloned().map_or_else(Self::in_charge, Cow::Owned)
     }
