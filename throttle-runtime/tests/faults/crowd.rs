@@ -6,7 +6,7 @@ use throttle_runtime::Settings;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use crate::tally::{DEADLINE, SLACK, Tally};
+use crate::tally::Tally;
 use crate::world::{CLIENTS, World, patient, raising};
 use crate::{on_each, on_each_way};
 
@@ -92,8 +92,9 @@ async fn a_crowd_before_a_server_that_says_nothing_costs_one_deadline(world: Wor
     world.proxy.blackhole();
     let begun = Instant::now();
     let mut all = world.crowd(5_000).await;
-    // One after the other, as many at once as may wait, they would take eight seconds.
-    assert!(begun.elapsed() < DEADLINE + 5 * SLACK, "they do not queue: {:?}", begun.elapsed());
+    // One after the other, as many at once as may wait, they would take eight seconds. Half of that tells the two apart on
+    // a busy machine, too.
+    assert!(begun.elapsed() < Duration::from_secs(4), "they do not queue: {:?}", begun.elapsed());
     assert_eq!(all.undecided(), 5_000, "{all}");
     assert!(all.failed > 2_000, "more than may wait are told at once: {all}");
     world.proxy.cut().await;

@@ -29,7 +29,11 @@ async fn decisions_that_are_given_up_at_any_time_hold_nothing(world: World) {
     world.proxy.delay(Duration::from_millis(2));
     let mut all = Tally { admitted: 3, ..Tally::default() };
     let mut dropped = 0;
-    for round in 0..400 {
+    for round in 0..4_000 {
+        // On a busy machine a decision takes longer.
+        if round >= 400 && all.admitted > 100 {
+            break;
+        }
         let patience = Duration::from_micros(round * 60);
         match timeout(patience, Tally::of(&world.throttle, 0)).await {
             Ok(tally) => all += tally,

@@ -61,11 +61,12 @@ impl World {
     pub(crate) async fn of(mut server: Server) -> Self {
         let proxy = Proxy::before(server.port());
         server.is_reached_by(proxy.port);
-        let (one, throttle) = server.throttle(proxy.port, raising()).await;
+        let (one, throttle) = server.throttle(proxy.port, patient()).await;
         let (other, past) = server.past(patient()).await;
         let world = Self { proxy, server, throttle, past, _registries: [one, other] };
         assert_eq!(world.hits(3).await.admitted, 3, "it begins well");
         world.expect_charged(&Tally { admitted: 3, ..Tally::default() }, 0..=0).await;
+        world.throttle.update(Settings::new().deadline(DEADLINE)).expect("an update");
         world
     }
 
