@@ -61,6 +61,7 @@ async fn b106_every_setting_says_where_it_is_from() {
   on_error = \"allow\" (defaults)
   headers = Headers { generation: Some(Draft11), policy: true, legacy: false, retry_after: true, when: Always } (built-in)
   dry_run = true (run time)
+  once_per_request = true (built-in)
   degrade = false (built-in)
   deadline = 100ms (built-in)
   lease = 60s (built-in)
