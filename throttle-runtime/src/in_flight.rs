@@ -23,7 +23,7 @@ impl InFlight {
     ///
     /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
     /// let settings = Settings::new().concurrent(2);
-    /// let exports = Registry::current().create("exports", settings.rate("10/hour"))?;
+    /// let exports = Registry::current().create("exports", settings.clone().rate("10/hour"))?;
     /// assert_eq!(exports.enter("alice").await?.decision().remaining(), Some(9));
     /// let imports = Registry::current().create("imports", settings)?;
     /// assert_eq!(imports.enter("alice").await?.decision().source(), Source::Concurrency);
