@@ -23,6 +23,9 @@ const OFFICES: Networks = Networks::new("192.0.2.0/28, 198.51.100.7");
 #[throttle(rate = "1/min", allow = OFFICES, deny = "192.0.2.8/29 203.0.113.0/24")]
 async fn listed() {}
 
+#[throttle(rate = "1/min", allow = "2002:c000:200::/40", deny = "64:ff9b::/96, 2001::/32, 2002:cb00:7109::1")]
+async fn translated() {}
+
 #[throttle(rate = "1/min", deny = "192.0.2.0/24", dry_run)]
 async fn shadowed() {}
 
@@ -180,6 +183,30 @@ async fn f14_lists_of_ipv4_are_for_embedded_addresses_too() {
         let request = Request::get("/").extension(ConnectInfo(peer)).body(Body::empty()).expect("a request");
         assert_eq!(send(&app, request).await.status(), FORBIDDEN, "{peer}");
     }
+}
+
+/// The networks of the translators can be listed as well. Such lists contained nobody, as the address was replaced first.
+#[tokio::test]
+async fn f14_lists_contain_embedding_addresses_as_they_are_sent() {
+    let registry = registry_at(&ManualClock::new()).await;
+    let app = service(Router::new().route("/", route(translated)), &registry);
+    let from = async |peer: &str| {
+        let peer = SocketAddr::new(peer.parse().expect("an address"), 1);
+        let request = Request::get("/").extension(ConnectInfo(peer)).body(Body::empty()).expect("a request");
+        send(&app, request).await.status()
+    };
+    for denied in ["64:ff9b::cb00:7109", "64:ff9b::10.0.0.1", "2001:0:1:2:3:4:34ff:8ef6", "2002:cb00:7109::1"]
+    {
+        assert_eq!(from(denied).await, FORBIDDEN, "{denied}");
+    }
+    for _ in 0..3 {
+        assert_eq!(from("2002:c000:201::1").await, OK, "exempt");
+    }
+    assert_eq!(
+        [from("203.0.113.9").await, from("2002:cb00:7109::2").await],
+        [OK, LIMITED],
+        "one bucket, on no list"
+    );
 }
 
 #[tokio::test]

@@ -31,6 +31,7 @@ pub(crate) struct Clients {
 /// The address of a request's client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Client {
+    /// The address as it was sent, with an IPv4 address inside if it has one.
     Known(IpAddr),
     /// No header of a trusted proxy names it. The peer, if there is one, is good enough for buckets only.
     Unknown(Option<IpAddr>),
@@ -38,16 +39,17 @@ pub(crate) enum Client {
 
 impl Client {
     /// The address that stands for the client in buckets.
-    pub(crate) const fn or_peer(self) -> Option<IpAddr> {
+    pub(crate) fn or_peer(self) -> Option<IpAddr> {
         match self {
-            Self::Known(address) => Some(address),
+            Self::Known(address) => Some(plain(address)),
             Self::Unknown(peer) => peer,
         }
     }
 
-    pub(crate) const fn known(self) -> Option<IpAddr> {
+    /// The client's address: the IPv4 address inside, if it has one.
+    pub(crate) fn known(self) -> Option<IpAddr> {
         match self {
-            Self::Known(address) => Some(address),
+            Self::Known(address) => Some(plain(address)),
             Self::Unknown(_) => None,
         }
     }
@@ -154,7 +156,7 @@ impl Clients {
     pub(crate) fn client(&self, peer: Option<IpAddr>, headers: &HeaderMap) -> Client {
         let peer = peer.map(|peer| peer.to_canonical());
         match peer {
-            Some(peer) if self.is_client(peer) => Client::Known(plain(peer)),
+            Some(peer) if self.is_client(peer) => Client::Known(peer),
             None if self.hops == 0 => Client::Unknown(None),
             _ => self.behind_proxies(peer, headers),
         }
@@ -168,7 +170,7 @@ impl Clients {
     fn behind_proxies(&self, peer: Option<IpAddr>, headers: &HeaderMap) -> Client {
         for header in &self.headers {
             match self.named(*header, headers) {
-                Named::Client(address) => return Client::Known(plain(address)),
+                Named::Client(address) => return Client::Known(address),
                 Named::Garbage => break,
                 Named::Nothing => {}
             }
@@ -254,7 +256,7 @@ fn too_large(network: &str) -> String {
 }
 
 /// The IPv4 address inside, if it is one of the Internet.
-fn plain(address: IpAddr) -> IpAddr {
+pub(crate) fn plain(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V6(v6) => {
             embedded::ipv4(v6).filter(|v4| embedded::is_public(*v4)).map_or(address, IpAddr::V4)

@@ -43,7 +43,8 @@ impl ClientIp {
     }
 
     /// The whole address of the client; `None` if it is unknown: the server passes on no address, or a trusted proxy did not
-    /// name the client. This is the address that `allow` and `deny` lists use.
+    /// name the client. An address of NAT64, Teredo or 6to4 is the IPv4 address
+    /// inside. `allow` and `deny` lists contain a client if they contain this address or the one that was sent.
     pub const fn address(&self) -> Option<IpAddr> {
         self.address
     }

@@ -2,7 +2,7 @@
 
 use super::List;
 use crate::Settings;
-use crate::http::client::Client;
+use crate::http::client::{Client, plain};
 use crate::http::source;
 use crate::plug::Head;
 
@@ -45,15 +45,20 @@ impl Lists {
     /// A client that is in both is denied. A client whose address is unknown is in no `allow` list, and denied if there is
     /// a `deny` list, unless that admits unknown clients.
     pub(crate) fn access(&self, head: &Head<'_>) -> Access {
-        let client = match source::client(head.parts, head.common) {
-            Client::Known(client) => client,
+        let sent = match source::client(head.parts, head.common) {
+            Client::Known(address) => address,
             Client::Unknown(_) => {
                 head.common.notices.of_unknown(head.parts, &head.common.clients);
                 return self.of_unknown;
             }
         };
+        // A list may name the networks of NAT64, Teredo and 6to4 themselves, or the IPv4 addresses inside.
+        let inside = Some(plain(sent)).filter(|inside| *inside != sent);
         let has = |list: &Option<List>| {
-            list.as_ref().is_some_and(|list| list.contains(client, || head.common.clock.now()))
+            let contains = |address| {
+                list.as_ref().is_some_and(|list| list.contains(address, || head.common.clock.now()))
+            };
+            contains(sent) || inside.is_some_and(contains)
         };
         if has(&self.deny) {
             Access::Denied
