@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU8, AtomicU16, Ordering};
 
+use http::HeaderName;
 use http::request::Parts;
 
 use super::client::Clients;
@@ -51,6 +52,13 @@ impl Notices {
         if self.written.load(Ordering::Relaxed) & both == both {
             return;
         }
+        if parts.headers.keys().any(is_sign) {
+            self.of_signs(parts, clients);
+        }
+    }
+
+    #[cold]
+    fn of_signs(&self, parts: &Parts, clients: &Clients) {
         let Some(peer) = peer(&parts.extensions, &clients.peers).map(|peer| peer.to_canonical()) else {
             return;
         };
@@ -113,6 +121,12 @@ impl Notices {
     fn is_first(&self, notice: u8) -> bool {
         self.written.fetch_or(notice, Ordering::Relaxed) & notice == 0
     }
+}
+
+/// Whether proxies send a header of that name. Denied requests pay for this question, so it looks nothing up.
+fn is_sign(name: &HeaderName) -> bool {
+    let name = name.as_str();
+    ProxyHeader::SIGNS.iter().any(|sign| sign.name() == name)
 }
 
 /// Whether the address is inside of a network of the operator.
