@@ -32,8 +32,9 @@ pub(crate) struct Instructions {
     pub(crate) reps: usize,
 }
 
-/// How many decisions or requests are made before the first mark: until then tables grow and buffers are allocated.
-pub(crate) const FIRST: u64 = 500;
+/// How many decisions or requests are made before the first mark: until then tables grow, buffers are allocated, and
+/// requests are searched for headers of proxies that are not declared.
+pub(crate) const FIRST: u64 = 1_500;
 
 /// Always succeeds if everything could be counted: there are no targets yet.
 pub(crate) fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
