@@ -26,9 +26,9 @@ pub use memory::{Memory, MemoryBuilder};
 pub use places::{Held, Place, Places};
 #[cfg(feature = "redis")]
 pub use redis::{Redis, RedisBuilder};
-use resets::Mark;
 #[doc(hidden)]
 pub use resets::Resets;
+use resets::{Mark, Marks};
 pub use store::{Increment, Store, Stored, increment_or_take_back};
 
 use crate::fingerprint::Domain;

@@ -25,6 +25,8 @@ struct Entries {
     by_identity: Map<Reset>,
     /// The last reset of all identities, or of one that is no longer remembered.
     floor: u64,
+    /// The mark of the last reset of all identities.
+    of_all: Option<Mark>,
 }
 
 /// The last reset of one identity.
@@ -54,11 +56,25 @@ impl Mark {
         State::new(self.until, self.at).with_list(vec![self.nonce])
     }
 
+    /// Of a reset of all identities: charges of any period may be refunded later.
+    pub(super) fn of_all(at: u64) -> Self {
+        Self::new(at, u64::MAX)
+    }
+
     /// The mark that a state says, unless it has expired.
     pub(super) fn of(state: &State, now: u64) -> Option<Self> {
         let nonce = state.list().first().copied()?;
         Some(Self { at: state.word(), until: state.until(), nonce }).filter(|mark| mark.until > now)
     }
+}
+
+/// The marks that a store has of the last resets, by any process.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Marks {
+    /// Of the identity.
+    pub(super) of_one: Option<Mark>,
+    /// Of all identities.
+    pub(super) of_all: Option<Mark>,
 }
 
 /// How many resets are remembered, unless the charges before them have expired.
@@ -84,22 +100,24 @@ impl Resets {
         entries.by_identity.insert(id(charge), Reset { number, mark });
     }
 
-    /// All identities are reset: call it before and after that.
-    pub(super) fn record_all(&self) {
+    /// All identities are reset: call it before and after that. In a store, that leaves a mark.
+    pub(super) fn record_all(&self, mark: Option<Mark>) {
         let mut entries = self.entries();
+        entries.of_all = mark;
         entries.floor = self.last.fetch_add(1, AcqRel).saturating_add(1);
         entries.by_identity.clear();
     }
 
-    /// Whether a charge was taken at `at` from a state that a reset has ended. `mark` is that of the last reset that the
-    /// store knows of, by any process.
-    pub(super) fn is_void(&self, charge: &Charge<'_>, at: u64, mark: Option<Mark>) -> bool {
+    /// Whether a charge was taken at `at` from a state that a reset has ended.
+    pub(super) fn is_void(&self, charge: &Charge<'_>, at: u64, marks: Marks) -> bool {
         let entries = self.entries();
         let reset = entries.by_identity.get(&id(charge)).copied();
-        let is_own = |mark: Mark| reset.is_some_and(|reset| reset.mark == mark);
         // Clocks may stand still, so resets of this process are told apart by their numbers and not by their times.
-        let by_other = mark.is_some_and(|mark| !is_own(mark) && at <= mark.at);
-        by_other
+        let is_by_other = |mark: Option<Mark>, own: Option<Mark>| {
+            mark.is_some_and(|mark| own != Some(mark) && at <= mark.at)
+        };
+        is_by_other(marks.of_one, reset.map(|reset| reset.mark))
+            || is_by_other(marks.of_all, entries.of_all)
             || match charge.taken {
                 Some(taken) => entries.floor > taken || reset.is_some_and(|reset| reset.number > taken),
                 None => reset.is_some_and(|reset| at <= reset.mark.at),
@@ -108,7 +126,7 @@ impl Resets {
 
     /// Whether a reset by this process has ended the state from which a charge was taken.
     pub(crate) fn is_over(&self, charge: &Charge<'_>, at: u64) -> bool {
-        self.is_void(charge, at, None)
+        self.is_void(charge, at, Marks::default())
     }
 
     fn entries(&self) -> MutexGuard<'_, Entries> {
@@ -122,7 +140,7 @@ fn id(charge: &Charge<'_>) -> u128 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Charge, Mark, ROOM, Resets};
+    use super::{Charge, Mark, Marks, ROOM, Resets};
     use crate::strategy::FixedWindow;
     use crate::{Key, Rate};
 
@@ -136,8 +154,9 @@ mod tests {
             resets.record(&charge(key, 0), Mark::new(5, 9));
         }
         let last = resets.last();
-        assert!(keys.iter().all(|key| resets.is_void(&charge(key, 0), 5, None)));
-        assert!(!keys.iter().any(|key| resets.is_void(&charge(key, last), 5, None)));
+        let is_void = |key, taken| resets.is_void(&charge(key, taken), 5, Marks::default());
+        assert!(keys.iter().all(|key| is_void(key, 0)));
+        assert!(!keys.iter().any(|key| is_void(key, last)));
         assert!(resets.entries().by_identity.len() <= ROOM);
     }
 

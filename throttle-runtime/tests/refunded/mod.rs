@@ -82,12 +82,23 @@ pub async fn holds(one: &Registry, other: &Registry) {
         assert_eq!(left(&a).await, Some(0), "{a:?}: a refund of what another instance has reset");
         let before = reserve(0).await.expect("a decision");
         before.refund().await.expect("a refund");
-        a.reset("a").await.expect("a reset");
-        let before = reserve(5).await.expect("a decision");
+        for by in [one, other] {
+            by.reset().await.expect("a reset");
+            let before = reserve(5).await.expect("a decision");
+            by.reset().await.expect("a reset");
+            use_up(&a).await;
+            before.refund().await.expect("a refund");
+            assert_eq!(left(&a).await, Some(0), "{a:?}: a refund after a reset of everything");
+        }
         one.reset().await.expect("a reset");
-        use_up(&a).await;
-        before.refund().await.expect("a refund");
-        assert_eq!(left(&a).await, Some(0), "{a:?}: a refund after a reset of everything");
+        let after = reserve(5).await.expect("a decision");
+        let full = left(&a).await;
+        after.refund().await.expect("a refund");
+        assert_eq!(
+            left(&a).await,
+            full.map(|left| left + 5),
+            "{a:?}: a refund of what was charged after a reset"
+        );
         one.reset().await.expect("a reset");
     }
 }

@@ -236,9 +236,9 @@ impl Backend for Memory {
     }
 
     fn reset(&self) -> Reply<'_, ()> {
-        self.0.resets.record_all();
+        self.0.resets.record_all(None);
         self.0.table.clear();
-        self.0.resets.record_all();
+        self.0.resets.record_all(None);
         Soon::now(Ok(()))
     }
 

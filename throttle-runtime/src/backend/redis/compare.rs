@@ -1,7 +1,7 @@
 //! Decisions by compare-and-set: two round trips, and more if others get in between.
 
 use std::pin::pin;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use redis::Value;
@@ -9,6 +9,7 @@ use redis::Value;
 use super::cluster::Part;
 use super::engine::{Engine, bytes};
 use super::failure::nonsense;
+use super::names;
 use super::question::{Question, States};
 use super::scripts::{READ, WRITE};
 use super::servers::Servers;
@@ -69,6 +70,9 @@ impl Engine {
             return Ok(());
         }
         for part in self.servers.parts(&question.names) {
+            if part.indexes.iter().all(|index| Some(*index) == question.reset) {
+                continue;
+            }
             // Another part may have been changed.
             self.amend_there(question, &part, change).await.map_err(BackendError::in_doubt)?;
         }
@@ -90,6 +94,10 @@ impl Engine {
             for (&index, bytes) in part.indexes.iter().zip(&stored) {
                 states[index] = stored::decode(bytes);
             }
+            // Read after the states: what a reset has ended meanwhile is not written.
+            if let Some(reset) = question.reset.filter(|reset| !part.indexes.contains(reset)) {
+                states[reset] = self.read_one(&question.names[reset]).await?;
+            }
             let after = change(&states, at);
             // What is empty already is left alone: so is who took nothing.
             if after == states && !is_held {
@@ -107,6 +115,33 @@ impl Engine {
     /// The time and what is stored in one place.
     pub(super) async fn read(&self, part: &Part) -> Result<Found, BackendError> {
         uncharged(pin!(self.try_read(part))).await.map_err(BackendError::nothing_charged)
+    }
+
+    /// What is stored under a name in any place.
+    async fn read_one(&self, name: &Arc<str>) -> Result<State, BackendError> {
+        let found = self.read(&self.alone(name)).await?;
+        Ok(found.stored.first().map_or(State::EMPTY, |bytes| stored::decode(bytes)))
+    }
+
+    fn alone(&self, name: &Arc<str>) -> Part {
+        let names = std::slice::from_ref(name);
+        Part::whole(self.servers.lane(names).unwrap_or_default(), names)
+    }
+
+    /// Leaves a mark of a reset of all identities, so that refunds of what was charged before give nothing back.
+    pub(super) async fn mark_reset(&self) -> Result<(), BackendError> {
+        let part = self.alone(&names::of_reset(&self.namespace));
+        for attempt in 0..ATTEMPTS {
+            let Found { at, stored, .. } = self.read(&part).await?;
+            let mark = Mark::of_all(at);
+            let is_written = self.write(&part, &stored, &[mark.state()], at).await;
+            self.resets.record_all(Some(mark));
+            if is_written? {
+                return Ok(());
+            }
+            step_aside(attempt).await;
+        }
+        Err(contended())
     }
 
     async fn try_read(&self, part: &Part) -> Result<Found, BackendError> {

@@ -197,7 +197,9 @@ impl Backend for Redis {
 
     fn refund<'a>(&'a self, charges: &'a [Charge<'a>], at: u64) -> Reply<'a, ()> {
         Soon::later(async move {
-            let question = Question::new(charges, Mode::Take).with_marks().named(&self.engine.namespace);
+            let namespace = &self.engine.namespace;
+            let question =
+                Question::new(charges, Mode::Take).with_marks().named(namespace).with_reset(namespace);
             self.engine.refund(&question, at).await
         })
     }

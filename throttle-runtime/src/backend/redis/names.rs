@@ -54,6 +54,11 @@ impl Names {
     }
 }
 
+/// The name of the mark that the last reset of all identities has left, which resets do not remove.
+pub(super) fn of_reset(namespace: &str) -> Arc<str> {
+    format!("{namespace}:reset").into()
+}
+
 /// Where those are who are in flight: `namespace:places:{identity}:throttle`, on the same node of a cluster as the states, and
 /// not among what a reset forgets.
 pub(super) fn of_places(namespace: &str, place: &Place<'_>) -> String {

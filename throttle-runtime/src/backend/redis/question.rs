@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::names::Names;
+use super::names::{Names, of_reset};
 use super::token::Tokens;
-use crate::backend::{Charge, Mark, Mode, Resets};
+use crate::backend::{Charge, Mark, Marks, Mode, Resets};
 use crate::fingerprint::Secret;
 use crate::strategy::{Arrival, State};
 use crate::{Quota, Quotas, Rate};
@@ -25,6 +25,8 @@ pub(super) struct Question<'a> {
     pub(super) names: SmallVec<[Arc<str>; 2]>,
     /// Which of the names is that of each charge's reset mark; empty for a decision.
     marks: SmallVec<[usize; 2]>,
+    /// Which of the names is that of the mark of the last reset of all identities, if it matters.
+    pub(super) reset: Option<usize>,
     /// The tokens by which attempts of the decision are recognised. Their names follow all others.
     pub(super) tokens: Tokens<'a>,
     /// The limits of all charges in order, without those that limit nothing.
@@ -50,6 +52,7 @@ impl<'a> Question<'a> {
             places: SmallVec::new(),
             names: SmallVec::new(),
             marks: SmallVec::new(),
+            reset: None,
             tokens: Tokens::default(),
             limits: SmallVec::new(),
         };
@@ -71,6 +74,13 @@ impl<'a> Question<'a> {
             let mark = self.state_of(charge, asked.rates.len());
             self.marks.push(mark);
         }
+        self
+    }
+
+    /// The same about what the last reset of all identities has left behind, too: for refunds. Call it after `named`.
+    pub(super) fn with_reset(mut self, namespace: &str) -> Self {
+        self.reset = Some(self.names.len());
+        self.names.push(of_reset(namespace));
         self
     }
 
@@ -180,8 +190,9 @@ impl<'a> Question<'a> {
     pub(super) fn refund(&self, states: &States, now: u64, taken: u64, resets: &Resets) -> States {
         let (mut after, elapsed) = (states.clone(), now.saturating_sub(taken));
         let is_void = |charge: usize| {
-            let mark = self.marks.get(charge).and_then(|mark| Mark::of(&states[*mark], now));
-            resets.is_void(&self.charges[charge], taken, mark)
+            let mark = |name: Option<usize>| name.and_then(|name| Mark::of(&states[name], now));
+            let marks = Marks { of_one: mark(self.marks.get(charge).copied()), of_all: mark(self.reset) };
+            resets.is_void(&self.charges[charge], taken, marks)
         };
         for &limit in self.limits.iter().filter(|limit| !is_void(limit.charge)) {
             let state = &mut after[limit.name];

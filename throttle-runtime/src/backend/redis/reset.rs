@@ -17,10 +17,11 @@ const STEP: usize = 1_000;
 impl Engine {
     /// Removes all states of the namespace that were there when it began.
     pub(super) async fn reset(&self) -> Result<(), BackendError> {
-        self.resets.record_all();
+        self.mark_reset().await?;
         let reset = self.reset_all().await;
-        self.resets.record_all();
-        reset?;
+        // What was charged meanwhile may have been removed.
+        let marked = self.mark_reset().await;
+        reset.and(marked)?;
         self.forget_denied();
         Ok(())
     }

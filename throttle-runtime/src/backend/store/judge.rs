@@ -6,7 +6,7 @@ use super::recent::{self, Seen};
 use super::record::Record;
 use super::slot::Slot;
 use super::{counter, name};
-use crate::backend::{Attempt, Charge, Mark, Mode, Resets, Verdict};
+use crate::backend::{Attempt, Charge, Mark, Marks, Mode, Resets, Verdict};
 use crate::strategy::State;
 use crate::{BackendError, ErrorKind, Quota, Quotas};
 
@@ -137,12 +137,20 @@ impl<'a> Case<'a> {
         seen.unwrap_or(Seen::Never)
     }
 
-    /// Refunds what was taken at that time, unless the state that it was taken from was reset.
-    pub(super) fn refund(&self, resets: &Resets, at: u64, records: &[Record], now: u64) -> Judgement<()> {
+    /// Refunds what was taken at that time, unless the state that it was taken from was reset. `of_all` is the mark of the
+    /// last reset of all identities.
+    pub(super) fn refund(
+        &self,
+        (resets, of_all): (&Resets, Option<Mark>),
+        at: u64,
+        records: &[Record],
+        now: u64,
+    ) -> Judgement<()> {
         let mut after = records.to_vec();
         for (charge, &place) in self.charges.iter().zip(&self.places) {
             let (of_mark, index) = self.mark_at(charge, place);
-            if resets.is_void(charge, at, after[of_mark].mark(index, now)) {
+            let marks = Marks { of_one: after[of_mark].mark(index, now), of_all };
+            if resets.is_void(charge, at, marks) {
                 continue;
             }
             let record = &mut after[place];

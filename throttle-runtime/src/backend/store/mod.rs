@@ -60,7 +60,8 @@ use crate::ErrorKind;
 /// | admission | 5: `multi_get`, `get_lock`, `multi_get`, `multi_set`, `unlock` | 2: `get`, `compare_and_set` | 1: `increment_within` |
 /// | denial | 1: `multi_get` | 1: `get` | 1: `increment_within` |
 /// | peek, or a cost above the limit | 1: `multi_get` | 1: `get` | 1: `get` or `multi_get` |
-/// | refund or reset of one identity | 5 | 2 | locks: 9, compare-and-set: 7 |
+/// | reset of one identity | 5 | 2 | locks: 9, compare-and-set: 7 |
+/// | refund | 6: `get` first | 3: `get` first | locks: 10, compare-and-set: 8 |
 ///
 /// "Fixed windows" are throttles with a single limit by [`FixedWindow`](crate::strategy::FixedWindow) or
 /// [`TieredRate`](crate::strategy::TieredRate) whose period is a second or more and whose limit is at most 2^40. All other

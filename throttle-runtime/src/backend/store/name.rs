@@ -45,6 +45,11 @@ pub(super) fn mark(name: &str) -> String {
     format!("{name}:mark")
 }
 
+/// The key of the mark that a reset of a whole namespace leaves: outside of every namespace, so that resets leave it alone.
+pub(super) fn of_reset(prefix: &str) -> String {
+    format!("{}#reset", prefix.trim_end_matches(':'))
+}
+
 /// The key of a record's lock.
 pub(super) fn lock(name: &str) -> String {
     format!("{name}:lock")
@@ -102,6 +107,7 @@ mod tests {
         let prefixes = namespaces.map(prefix);
         for (i, one) in prefixes.iter().enumerate() {
             assert!(one.len() <= 65 && one.is_ascii(), "{one}");
+            assert!(!prefixes.iter().any(|other| of_reset(one).starts_with(other)), "{one}");
             assert!(!prefixes.iter().enumerate().any(|(j, other)| i != j && other.starts_with(one)), "{one}");
         }
     }

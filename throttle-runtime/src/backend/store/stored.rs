@@ -8,7 +8,7 @@ use super::client::{Client, wrap};
 use super::judge::Case;
 use super::record::Record;
 use super::{Store, name};
-use crate::backend::{Backend, Board, Charge, Mode, Reply, Resets, Verdict};
+use crate::backend::{Backend, Board, Charge, Mark, Mode, Reply, Resets, Verdict};
 use crate::strategy::Strategy;
 use crate::{BackendError, Clock, ErrorKind, Rate, Soon, SystemClock};
 
@@ -24,7 +24,7 @@ use crate::{BackendError, Clock, ErrorKind, Rate, Soon, SystemClock};
 ///   do not reveal an identity. With a single limit of [`FixedWindow`](crate::strategy::FixedWindow) or
 ///   [`TieredRate`](crate::strategy::TieredRate) and a period of a second or more, a colon and the end of the window in microseconds follow, and
 ///   the value is the number of units. A value expires about a second after it has become meaningless, and such a number
-///   a period later.
+///   a period later. A reset of all identities leaves its time under the namespace and `#reset`, which does not expire.
 /// - **A value that is not its own**, or damaged, counts as nothing stored, with an event at level WARN.
 /// - **Of an error it is [certain](BackendError::is_nothing_charged)** that nothing was charged if the store failed
 ///   before the first write of the decision, as while it read or locked; of a write that fails only if the store's own
@@ -133,6 +133,24 @@ impl<S: Store> Stored<S> {
         }
     }
 
+    /// Leaves a mark of a reset of all identities, so that refunds of what was charged before give nothing back.
+    async fn mark_reset(&self) -> Result<(), BackendError> {
+        let mark = Mark::of_all(self.client.clock.now());
+        let mut record = Record::default();
+        record.set(0, mark.state());
+        let key = name::of_reset(&self.prefix);
+        let written = self.store.set(&key, &record.encode(), None).await.map_err(wrap::<S>);
+        self.resets.record_all(Some(mark));
+        written
+    }
+
+    /// The mark of the last reset of all identities, by any process.
+    async fn last_reset(&self) -> Result<Option<Mark>, BackendError> {
+        let key = name::of_reset(&self.prefix);
+        let text = self.client.call(self.store.get(&key)).await?;
+        Ok(Record::read(text.as_deref()).mark(0, self.client.clock.now()))
+    }
+
     /// A reset that fails does not keep anything open.
     async fn end(&self) -> Result<(), BackendError> {
         let reset = if self.persistent { Ok(()) } else { self.store.reset(&self.prefix).await };
@@ -154,9 +172,10 @@ impl<S: Store> Backend for Stored<S> {
 
     fn refund<'a>(&'a self, charges: &'a [Charge<'a>], at: u64) -> Reply<'a, ()> {
         Soon::later(async move {
+            let resets = (&*self.resets, self.last_reset().await?);
             for charge in charges.chunks(1) {
                 let case = Case::new(&self.prefix, charge, S::INCREMENT_WITHIN).with_mark();
-                let judge = |records: &[Record], now| case.refund(&self.resets, at, records, now);
+                let judge = |records: &[Record], now| case.refund(resets, at, records, now);
                 let refund = self.client.transact(&case, &judge).await;
                 // To another charge something may have been given back.
                 refund.map_err(BackendError::in_doubt)?;
@@ -184,10 +203,11 @@ impl<S: Store> Backend for Stored<S> {
 
     fn reset(&self) -> Reply<'_, ()> {
         Soon::later(async move {
-            self.resets.record_all();
+            self.mark_reset().await?;
             let reset = self.store.reset(&self.prefix).await.map_err(wrap::<S>);
-            self.resets.record_all();
-            reset
+            // What was charged meanwhile may have been removed.
+            let marked = self.mark_reset().await;
+            reset.and(marked)
         })
     }
 
