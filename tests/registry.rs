@@ -311,18 +311,21 @@ async fn f24_debug_is_the_report() {
 }
 
 /// A server that is down is no mistake of the configuration.
-#[cfg(feature = "redis")]
+#[cfg(all(feature = "redis", feature = "memcached"))]
 #[tokio::test]
 async fn f24_an_unreachable_server_is_named_once_and_not_called_misconfigured() {
     let port =
         std::net::TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a port").port();
     let address = format!("127.0.0.1:{port}");
     let redis = throttle::backend::Redis::new(&format!("redis://{address}")).expect("an address");
-    let error = registry().backend("redis", redis).build().await.expect_err("nothing listens there");
-    let report = format!("{error:?}");
-    assert!(report.starts_with("throttle cannot start: the backend \"redis\""), "{report}");
-    assert!(!report.contains("misconfigured"), "{report}");
-    assert_eq!(report.matches(&address).count(), 1, "{report}");
+    let memcached = throttle::backend::Memcached::new(&address).expect("an address");
+    for registry in [registry().backend("store", redis), registry().backend("store", memcached)] {
+        let error = registry.build().await.expect_err("nothing listens there");
+        let report = format!("{error:?}");
+        assert!(report.starts_with("throttle cannot start: the backend \"store\""), "{report}");
+        assert!(!report.contains("misconfigured"), "{report}");
+        assert_eq!(report.matches(&address).count(), 1, "{report}");
+    }
 }
 
 /// A stacked graph of the outcomes is right: each decision is in one of them.

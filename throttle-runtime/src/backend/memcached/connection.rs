@@ -16,6 +16,8 @@ use crate::{BackendError, ErrorKind};
 /// The end of a connection that requests are put into.
 #[derive(Debug)]
 pub(super) struct Connection {
+    /// Host and port of the server.
+    address: String,
     requests: mpsc::Sender<Request>,
     up: watch::Receiver<Up>,
     task: AbortHandle,
@@ -58,8 +60,8 @@ impl Connection {
     pub(super) fn open(address: String) -> Self {
         let (requests, queue) = mpsc::channel(IN_FLIGHT);
         let (status, up) = watch::channel(Up::Unknown);
-        let task = tokio::spawn(keep_up(address, queue, status)).abort_handle();
-        Self { requests, up, task, is_closed: AtomicBool::new(false) }
+        let task = tokio::spawn(keep_up(address.clone(), queue, status)).abort_handle();
+        Self { address, requests, up, task, is_closed: AtomicBool::new(false) }
     }
 
     /// Ends it, whoever still waits for a reply.
@@ -78,7 +80,7 @@ impl Connection {
         let mut up = self.up.clone();
         let settled = up.wait_for(|up| !matches!(up, Up::Unknown)).await;
         match settled.as_deref() {
-            Ok(Up::No(error)) => Err(unreachable(Arc::clone(error))),
+            Ok(Up::No(error)) => Err(self.unreachable(error)),
             _ => Ok(()),
         }
     }
@@ -86,7 +88,7 @@ impl Connection {
     /// Sends a command, and waits for its reply.
     pub(super) async fn ask(&self, command: Command<'_>) -> Result<Reply, BackendError> {
         if let Up::No(error) = &*self.up.borrow() {
-            return Err(unreachable(Arc::clone(error)).nothing_charged());
+            return Err(self.unreachable(error).nothing_charged());
         }
         let mut bytes = Vec::with_capacity(64);
         command.write(&mut bytes);
@@ -112,14 +114,15 @@ impl Connection {
             Err(_) => Err(lost()),
         }
     }
-}
 
-fn unreachable(error: Arc<io::Error>) -> BackendError {
-    // A server that the probe has found out about.
-    if error.kind() == io::ErrorKind::Unsupported {
-        return BackendError::new(ErrorKind::Store, error.to_string());
+    fn unreachable(&self, error: &Arc<io::Error>) -> BackendError {
+        // A server that the probe has found out about.
+        if error.kind() == io::ErrorKind::Unsupported {
+            return BackendError::new(ErrorKind::Store, error.to_string());
+        }
+        let text = format!("Memcached at {} cannot be reached", self.address);
+        BackendError::with_source(ErrorKind::Connection, text, Arc::clone(error))
     }
-    BackendError::with_source(ErrorKind::Connection, "Memcached cannot be reached", error)
 }
 
 fn lost() -> BackendError {
