@@ -26,7 +26,12 @@ pub(super) fn parse(url: &str, usual_port: u16) -> Result<ConnectionInfo, Config
         // A path to a socket has no port, and takes none.
         let _ = url.set_port(Some(usual_port));
     }
-    let server = url.into_connection_info().map_err(|_| wrong())?;
+    let parameter =
+        |of: &str| url.query_pairs().filter(|(name, _)| name == of).last().map(|(_, value)| value);
+    let is_socket = url.scheme().ends_with("unix");
+    let database = if is_socket { parameter("db") } else { Some(url.path().trim_matches('/').into()) };
+    let part = wrong_part(parameter("protocol").as_deref(), &database.unwrap_or_default());
+    let server = url.into_connection_info().map_err(|_| part.unwrap_or_else(wrong))?;
     match server.addr() {
         ConnectionAddr::TcpTls { insecure: true, .. } => Err(ConfigError::one(
             "a URL ends with `#insecure`, by which anybody may pass for the server: name its authority by \
@@ -39,6 +44,18 @@ pub(super) fn parse(url: &str, usual_port: u16) -> Result<ConnectionInfo, Config
 /// What the client says about a URL is kept out of it: who knows what of the URL that is.
 pub(super) fn wrong() -> ConfigError {
     ConfigError::one("the URL is none of Redis: write one such as \"redis://127.0.0.1:6379\"")
+}
+
+/// What is wrong with a URL, if it is one of its parts.
+fn wrong_part(protocol: Option<&str>, database: &str) -> Option<ConfigError> {
+    if protocol.is_some_and(|version| !["2", "resp2", "3", "resp3"].contains(&version)) {
+        let text =
+            "the parameter `protocol` of a URL is unknown: write `?protocol=resp2` or `?protocol=resp3`";
+        return Some(ConfigError::one(text));
+    }
+    let is_number = database.is_empty() || database.parse::<i64>().is_ok();
+    let text = "the database of a URL is not a number: write one such as \"redis://127.0.0.1:6379/0\"";
+    (!is_number).then(|| ConfigError::one(text))
 }
 
 /// A server of which only sentinels know where it is.
