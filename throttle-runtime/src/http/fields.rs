@@ -163,7 +163,8 @@ pub(crate) struct Advertised {
     policy: Option<HeaderValue>,
 }
 
-/// The name of one limit: that of the throttle and, if it has several, the period.
+/// The name of one limit: that of the throttle and, if it has several, the period. A second limit of one period has a
+/// number as well.
 ///
 /// As a string that structured fields and JSON read alike: printable ASCII in quotes, quotes and backslashes
 /// escaped (RFC 9651 section 3.3.3, RFC 8259 section 7).
@@ -172,8 +173,12 @@ type Label = Box<[u8]>;
 impl Advertised {
     pub(crate) fn new(throttle: &str, rates: impl Iterator<Item = Rate> + Clone) -> Self {
         let several = rates.clone().filter(|rate| !rate.is_unlimited()).count() > 1;
-        let label = |rate| label(throttle, several.then_some(rate));
-        let labels: SmallVec<[Label; 1]> = rates.clone().map(label).collect();
+        let label = |(index, rate): (usize, Rate)| {
+            let same = |before: &Rate| before.period() == rate.period() && !before.is_unlimited();
+            let number = 1 + rates.clone().take(index).filter(same).count();
+            label(throttle, several.then_some((rate, number)))
+        };
+        let labels: SmallVec<[Label; 1]> = rates.clone().enumerate().map(label).collect();
         let limits = rates.clone().map(|rate| rate.limit()).collect();
         let policy = policy(&labels, rates);
         Self { labels, limits, policy }
@@ -193,22 +198,33 @@ fn policy(labels: &[Label], rates: impl Iterator<Item = Rate>) -> Option<HeaderV
     HeaderValue::from_bytes(&line).ok().filter(|value| !value.is_empty())
 }
 
-fn label(throttle: &str, period: Option<Rate>) -> Label {
+fn label(throttle: &str, period: Option<(Rate, usize)>) -> Label {
     let mut label = Line::new();
     label.push(b'"');
     escape(&mut label, throttle);
-    if let Some(rate) = period {
+    if let Some((rate, number)) = period {
         let rate = rate.to_string();
         label.extend_from_slice(rate.find('/').map_or(b"", |slash| &rate.as_bytes()[slash..]));
+        if number > 1 {
+            label.extend_from_slice(format!("/{number}").as_bytes());
+        }
     }
     label.push(b'"');
     label.into_vec().into()
 }
 
+/// Where the part of a name begins that tells the limits of a throttle apart: a period, or a period and a number.
+pub(super) fn period_at(name: &str) -> Option<usize> {
+    let numbered =
+        name.rsplit_once('/').filter(|(_, number)| number.bytes().all(|byte| byte.is_ascii_digit()));
+    let name = numbered.map_or(name, |(name, _)| name);
+    name.rfind('/').filter(|at| ["1", &name[*at..]].concat().parse::<Rate>().is_ok())
+}
+
 /// The name of a throttle as it is in quotes.
 pub(super) fn escape(line: &mut Line, throttle: &str) {
     // A name such as `search/min` must not be that of a limit of `search`.
-    let period_at = throttle.rfind('/').filter(|at| ["1", &throttle[*at..]].concat().parse::<Rate>().is_ok());
+    let period_at = period_at(throttle);
     for (at, character) in throttle.char_indices() {
         if period_at == Some(at) {
             encode(line, character);

@@ -4,8 +4,7 @@
 use http::{HeaderMap, HeaderName, HeaderValue};
 use smallvec::SmallVec;
 
-use super::fields::{Line, escape};
-use crate::Rate;
+use super::fields::{Line, escape, period_at};
 
 /// Removes from lists to which a line was added the lines of that throttle that leave more than another one: the new line, or
 /// those before it.
@@ -48,7 +47,7 @@ fn escaped(throttle: &str) -> Line {
 fn is_of(line: &HeaderValue, name: &[u8]) -> bool {
     let label = line.as_bytes().strip_prefix(b"\"").and_then(|line| line.strip_prefix(name));
     let Some(rest) = label.and_then(|rest| rest.split(|&byte| byte == b'"').next()) else { return false };
-    rest.is_empty() || str::from_utf8(rest).is_ok_and(|period| format!("1{period}").parse::<Rate>().is_ok())
+    rest.is_empty() || str::from_utf8(rest).is_ok_and(|rest| period_at(rest) == Some(0))
 }
 
 /// The smallest `r` of a line.
@@ -70,6 +69,9 @@ mod tests {
         assert!(!is("\"api/v1\";r=1;t=2", "api") && is("\"api/v1\";r=1;t=2", "api/v1"));
         assert!(!is("\"a%2Fhour\";r=1", "a") && is("\"a%2Fhour\";r=1", "a/hour"));
         assert!(is("\"a\\\"b\";r=1", "a\"b"));
+        assert!(
+            is("\"a/min/2\";r=1", "a") && !is("\"a%2Fmin/2\";r=1", "a") && is("\"a%2Fmin/2\";r=1", "a/min/2")
+        );
     }
 
     #[test]
