@@ -297,7 +297,8 @@ impl<'a> Admission<'a> {
         for (ticket, decided) in self.decided() {
             // All others are counted since they were decided. Of throttles that are charged all or nothing, those whose
             // limits the request fits have taken nothing if it does not fit another's.
-            if matches!(Event::of(Ok(&decided.decision)), Event::Allowed) {
+            let is_counted_before = ticket.charged_before.is_some() && matches!(event, Event::Allowed);
+            if !is_counted_before && matches!(Event::of(Ok(&decided.decision)), Event::Allowed) {
                 ticket.throttle.count(if ticket.dry { Event::Allowed } else { event });
             }
         }
