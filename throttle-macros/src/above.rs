@@ -12,8 +12,8 @@ pub(crate) fn has_debug_handler() -> bool {
     text.is_some_and(|text| is_below_debug_handler(before(&text, span.line(), span.column())))
 }
 
-/// Whether a name of the library is certainly not in scope: the file has no glob import, and mentions the name only in front
-/// of `::`, which neither imports nor defines it.
+/// Whether the name of a strategy is certainly not in scope: the file has no glob import that may contain it, and mentions
+/// the name only as the value of `strategy` or in front of `::`, which neither imports nor defines it.
 pub(crate) fn is_not_imported(name: &proc_macro2::Ident) -> bool {
     if !proc_macro::is_available() {
         return false;
@@ -24,11 +24,18 @@ pub(crate) fn is_not_imported(name: &proc_macro2::Ident) -> bool {
 }
 
 fn may_import(text: &str, name: &str) -> bool {
-    let mut after = text.split(name).skip(1).map(str::trim_start);
-    text.contains("::*")
+    // The root of the crate has no strategies. A module of that name may have some.
+    let of_root = if text.contains("mod throttle") { 0 } else { text.matches("use throttle::*").count() };
+    let parts: Vec<&str> = text.split(name).collect();
+    let is_use = |before: &str, after: &str| {
+        let before = before.trim_end();
+        let value = before.strip_suffix('=').or_else(|| before.strip_suffix('(')).map(str::trim_end);
+        after.trim_start().starts_with("::") || value.is_some_and(|argument| argument.ends_with("strategy"))
+    };
+    text.matches("::*").count() > of_root
         || text.contains("*}")
         || text.contains("include!")
-        || after.any(|after| !after.starts_with("::"))
+        || parts.windows(2).any(|around| !is_use(around[0], around[1]))
 }
 
 /// The text in front of a line and column, which both count from 1.
@@ -82,6 +89,13 @@ mod tests {
         assert!(imports("use throttle::strategy::*;"));
         assert!(imports("struct TokenBucket {}"));
         assert!(imports("type TokenBucket = throttle::strategy::Gcra;"));
+        assert!(!imports("use throttle::*;"));
+        assert!(imports("mod throttle;\nuse throttle::*;"));
+        assert!(imports("use throttle::*;\nuse super::*;"));
+        let bare = "#[throttle(rate = \"1/s\", strategy = FixedWindow)]\nasync fn items() {}\n";
+        let imports = |text: &str| may_import(&format!("{text}\n{bare}"), "FixedWindow");
+        assert!(!imports("use throttle::throttle;") && !imports("fn a() { b.strategy(FixedWindow) }"));
+        assert!(imports("use throttle::strategy::FixedWindow;") && imports("struct FixedWindow;"));
     }
 
     #[test]
