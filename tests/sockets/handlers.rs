@@ -254,6 +254,36 @@ async fn f46_whatever_ends_the_connection_closes_it_once() {
     }
 }
 
+async fn nobody() -> Result<throttle::Key, axum::http::StatusCode> {
+    Err(axum::http::StatusCode::UNAUTHORIZED)
+}
+
+#[throttle_message(uid = "rejected", rate = "1/min", key = nobody)]
+async fn rejected(_: &mut Socket, _text: &str) -> Result<(), throttle::Refused> {
+    Ok(())
+}
+
+/// Whoever ends the loop by `?` sends no close frame of its own.
+#[tokio::test]
+async fn f46_a_message_that_a_function_refuses_closes_the_connection() {
+    let until_error = any(|upgrade: axum::extract::ws::WebSocketUpgrade, caller: Caller| async move {
+        upgrade.on_upgrade(async move |socket| {
+            let mut socket = caller.socket(socket);
+            while let Some(Ok(Message::Text(text))) = socket.recv().await {
+                if rejected(&mut socket, &text).await.is_err() {
+                    break;
+                }
+            }
+        })
+    });
+    let address = serve(Router::new().route("/", until_error), &registry_at(&ManualClock::new()).await).await;
+    let mut client = Client::open(address, "/").await;
+    client.say("one").await;
+    client.say("two").await;
+    assert_eq!(client.hear().await, Heard::Closed(1008, "refused".into()));
+    assert_eq!(client.hear().await, Heard::Gone);
+}
+
 /// The handler of a whole program.
 async fn app_wide(throttled: Throttled, uri: axum::http::Uri) -> axum::Json<Value> {
     axum::Json(json!({ "error": throttled.message(), "uid": throttled.uid(), "at": uri.path() }))

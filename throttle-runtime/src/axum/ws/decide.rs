@@ -62,7 +62,7 @@ pub(super) fn refused(stop: Stop) -> BackendError {
 /// client sees why.
 pub async fn handled<R: Handled<H>, H, S>(socket: &mut Socket<S>, answer: H) -> R {
     if R::ends(&answer) {
-        socket.end().await;
+        socket.end("rate limit exceeded").await;
     }
     R::handled(answer)
 }
@@ -77,15 +77,15 @@ impl Denial {
             }
             Self::Undecided(refused) => refused,
         };
-        let (code, reason) = match &refused {
-            Refused::Failed(error) if error.kind() == ErrorKind::Plugin => (close_code::POLICY, "refused"),
-            _ => (close_code::ERROR, "the rate limiter failed"),
-        };
-        if let Some(outcome) = R::refused(refused) {
-            return outcome;
+        let is_rejected = matches!(&refused, Refused::Failed(error) if error.kind() == ErrorKind::Plugin);
+        if is_rejected {
+            socket.end("refused").await;
         }
-        socket.close(code, reason).await;
-        R::skipped()
+        let outcome = R::refused(refused);
+        if outcome.is_none() && !is_rejected {
+            socket.close(close_code::ERROR, "the rate limiter failed").await;
+        }
+        outcome.unwrap_or_else(R::skipped)
     }
 }
 

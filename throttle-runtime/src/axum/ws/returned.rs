@@ -9,8 +9,8 @@ use crate::Refused;
 ///
 /// A denied message is answered by a notice, or by the text of the registry's default `handler`, and the connection goes
 /// on. Nothing went wrong, so the outcome is the quiet one. Only where there is no decision at all the outcome is an error, if the type has one: `Result<_, E>`
-/// where `E` is made from [`Refused`]. Where it has none the connection is closed, with code 1008 if a function that is
-/// a setting refused, else with 1011.
+/// where `E` is made from [`Refused`]. Where it has none the connection is closed with code 1011. If a function that is a
+/// setting refused, the connection is closed with code 1008, whatever the type.
 ///
 /// | type | denied | no decision |
 /// |---|---|---|

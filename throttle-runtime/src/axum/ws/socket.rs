@@ -103,11 +103,11 @@ impl<S> Socket<S> {
         self.closing.get_or_insert(UNDER_WAY);
     }
 
-    /// Closes the connection of a client that sent too much, unless it is closed already, and waits up to a second until
+    /// Closes the connection of a client that may not go on, unless it is closed already, and waits up to a second until
     /// the client agrees: a connection that ends while messages are unread is reset, and the client may not see why.
-    pub(super) async fn end(&mut self) {
+    pub(super) async fn end(&mut self, reason: &str) {
         if self.closing.is_none() {
-            self.close(close_code::POLICY, "rate limit exceeded").await;
+            self.close(close_code::POLICY, reason).await;
         }
         let _ = timeout(FAREWELL, self.recv()).await;
     }
