@@ -123,8 +123,8 @@ impl Registry {
     }
 
     /// Creates a throttle that is called from code. It stays in the registry until it is [removed](Self::remove): create
-    /// one per limit, not one per client, and pass what differs per use in the [`Hit`](crate::Hit). A registry has 10,000
-    /// throttles at most.
+    /// one per limit, not one per client, and pass what differs per use in the [`Hit`](crate::Hit). A registry has at
+    /// most 10,000 throttles, including those of attributes; only `create` is rejected beyond that.
     ///
     /// ```
     /// use throttle::{Settings, registry};
@@ -140,7 +140,7 @@ impl Registry {
     /// # Errors
     ///
     /// If the uid is blank or taken, also by an attribute, if the settings do not work, or if the registry has 10,000
-    /// throttles. The uid is then free as before.
+    /// throttles already. The uid is then free as before.
     #[track_caller]
     pub fn create(&self, uid: &str, settings: Settings) -> Result<Throttle, ConfigError> {
         if uid.trim().is_empty() {
