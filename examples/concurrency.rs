@@ -1,7 +1,14 @@
-//! Limits on how many requests of a client are in flight at once, however often they come: a download that lasts as long
-//! as somebody reads it, a search that has a rate as well, and a job that runs alone.
+//! Concurrency limits: how many requests of one client may be in flight concurrently, whatever their rate.
+//! Shown for a streamed download, for a search that has a rate as well, and for a job that never runs twice
+//! concurrently.
 //!
-//! `cargo run --example concurrency`, then follow the lines that it prints. `PORT` picks another port.
+//! Run it with `cargo run --example concurrency`. The environment variable `PORT` sets another port than
+//! 3000.
+//!
+//! - `curl -iN http://127.0.0.1:3000/export?rows=50`, in three terminals: the third one: 429, `2 at once are
+//!   enough`, `retry-after: 1`
+//! - `curl -i http://127.0.0.1:3000/search`: 200 with `RateLimit` headers: 30 per minute, and 4 in flight
+//! - `curl -iX POST http://127.0.0.1:3000/cleanup`, in two terminals: the second one: 429
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -30,7 +37,7 @@ async fn busy(throttled: Throttled) -> (StatusCode, String) {
     (StatusCode::TOO_MANY_REQUESTS, sentence)
 }
 
-/// A row every tenth of a second. It is in flight until the last one is sent, or the client is gone.
+/// Sends a row every 100 ms. The request is in flight until the last row is sent, or the client disconnects.
 #[throttle(concurrent = 2, handler = busy)]
 async fn export(Query(export): Query<Export>) -> Body {
     Body::from_stream(unfold(export.rows, |rows| async move {
@@ -40,13 +47,13 @@ async fn export(Query(export): Query<Export>) -> Body {
     }))
 }
 
-/// Both hold. Who finds no place takes nothing of the rate.
+/// Both limits apply. A request that is denied by the concurrency limit consumes nothing of the rate.
 #[throttle(rate = "30/min", concurrent = 4)]
 async fn search() -> &'static str {
     "found\n"
 }
 
-/// One at a time in the whole program, whoever asks.
+/// Runs once at a time in the process, whichever request starts it.
 #[throttle_fn(concurrent = 1)]
 async fn cleanup() -> Result<(), Refused> {
     tokio::time::sleep(Duration::from_secs(2)).await;

@@ -1,6 +1,13 @@
-//! What a denied client is told: JSON with everything in it, or whatever the client asked for.
+//! The response of a denied request: JSON with the numbers of the decision, or the format that the client
+//! accepts.
 //!
-//! `cargo run --example custom_handler`, then follow the lines that it prints. `PORT` picks another port.
+//! Run it with `cargo run --example custom_handler`. The environment variable `PORT` sets another port than
+//! 3000.
+//!
+//! - `curl -i http://127.0.0.1:3000/read`, four times in two seconds: 429, `application/json` with `error`,
+//!   `message`, `retry_after_seconds`, `limit`, `remaining`; `x-ratelimit-reset`
+//! - `curl -i http://127.0.0.1:3000/list`, twice: 429, `text/plain`: the default response
+//! - `curl -i -H 'accept: application/json' http://127.0.0.1:3000/list`: 429, `application/problem+json`
 
 use std::net::SocketAddr;
 
@@ -10,14 +17,15 @@ use axum::{Json, Router, routing::get};
 use serde_json::json;
 use throttle::{Throttled, throttle};
 
-/// `Retry-After` and the `RateLimit` fields are added to whatever a handler returns.
+/// Makes a JSON response. The throttle adds `Retry-After` and the `RateLimit` headers to every response of a
+/// handler.
 async fn rate_limit_exceeded(throttled: Throttled) -> impl IntoResponse {
     let wait = throttled.retry_after_seconds();
     let body = json!({
         "error": "rate_limit_exceeded",
         "message": format!("You've hit the {:?} limit. Slow down!", throttled.uid()),
         "retry_after_seconds": wait,
-        // The numbers are those of the decision itself: nothing is asked twice, and nothing is consumed.
+        // These are the numbers of the decision. Reading them calls no backend and consumes nothing.
         "limit": throttled.limits().first().map(|quota| quota.rate().limit()),
         "remaining": throttled.remaining(),
     });
@@ -25,13 +33,13 @@ async fn rate_limit_exceeded(throttled: Throttled) -> impl IntoResponse {
     (StatusCode::TOO_MANY_REQUESTS, reset, Json(body))
 }
 
-/// A handler may take what any handler may take, except the body: that was not read.
+/// A handler takes the same extractors as other functions: everything except the body, which is not read.
 async fn as_accepted(headers: HeaderMap, throttled: Throttled) -> Response {
     let accepts_json = headers.get(ACCEPT).is_some_and(|accept| accept.as_bytes().ends_with(b"json"));
     if accepts_json { throttle::problem_json(throttled).await } else { throttled.into_response() }
 }
 
-/// A window of two seconds, so that nobody who tries this out has to wait long.
+/// The window is two seconds long, so that you can try this without a long wait.
 #[throttle(uid = "api:read", rate = "3/2s", handler = rate_limit_exceeded)]
 async fn read() -> &'static str {
     "read\n"

@@ -1,6 +1,13 @@
-//! Limits that depend on who asks: a few for free, more for those who pay, none for the staff.
+//! Limits that depend on the client: 5 per minute on the free plan, 50 on the paid plan, none for staff.
 //!
-//! `cargo run --example dynamic_rate`, then follow the lines that it prints. `PORT` picks another port.
+//! Run it with `cargo run --example dynamic_rate`. The environment variable `PORT` sets another port than
+//! 3000.
+//!
+//! - `curl -i http://127.0.0.1:3000/items`: 200 with `ratelimit-policy: "items";q=5;w=60`
+//! - `curl -i -H 'x-api-key: gold' http://127.0.0.1:3000/items`: 200 with `ratelimit-policy:
+//!   "items";q=50;w=60`
+//! - `curl -i -H 'x-api-key: root' http://127.0.0.1:3000/items`: 200 without `RateLimit` headers
+//! - `curl -i -H 'x-api-key: nobody' http://127.0.0.1:3000/items`: 401, `no such key`
 
 use std::{collections::HashMap, net::SocketAddr, sync::Arc};
 
@@ -34,7 +41,8 @@ impl FromRef<App> for Plans {
 const FREE: Rate = Rate::per_minute(5);
 const PAID: Rate = Rate::per_minute(50);
 
-/// Asked once per request. What a client has used stays used when its plan changes: only the limit is another.
+/// Returns the rate of a request. When the plan of a client changes, its usage is kept, and only the limit
+/// changes.
 async fn plan_rate(
     State(Plans(plans)): State<Plans>,
     headers: HeaderMap,
@@ -44,12 +52,12 @@ async fn plan_rate(
         Some(Plan::Free) => Ok(FREE),
         Some(Plan::Paid) => Ok(PAID),
         Some(Plan::Staff) => Ok(Rate::UNLIMITED),
-        // Else anybody could have a bucket for each key that they make up.
+        // **Security:** without this error, a client would get a fresh bucket for each value that it sends.
         None => Err((StatusCode::UNAUTHORIZED, "no such key\n")),
     }
 }
 
-/// `state` is said because the function wants a part of the handler's own state.
+/// `state` is needed because the function takes a part of the handler's state.
 #[throttle(rate = plan_rate, key = header("x-api-key"), state = Plans)]
 async fn items(State(app): State<App>) -> String {
     format!("{}\n", app.greeting)

@@ -1,7 +1,13 @@
-//! A limit in Redis that holds while Redis is down: the process itself counts meanwhile.
+//! Failover: a limit in Redis that still applies while Redis is unreachable. Meanwhile, the process counts in
+//! memory.
 //!
-//! `redis-server`, then `cargo run --example failover --features redis`; stop and start Redis while you watch
-//! `/status`. `REDIS_URL` names another server.
+//! Start `redis-server`, then `cargo run --example failover --features redis`. The environment variable
+//! `REDIS_URL` sets another server than `redis://127.0.0.1:6379`, and `PORT` another port than 3000.
+//!
+//! - `curl -i http://127.0.0.1:3000/api`: 200, with and without Redis; 429 above the limit
+//! - `curl http://127.0.0.1:3000/status`: the state of the breaker, and the numbers of decisions
+//!
+//! Stop and start Redis. The program prints each transition of the circuit breaker.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -11,13 +17,13 @@ use throttle::backend::Redis;
 use throttle::strategy::TokenBucket;
 use throttle::{CircuitBreaker, Registry, Settings, breaker::Change, failover, registry, throttle};
 
-/// Five requests a second, and fifty at once.
+/// Admits 5 requests per second, and bursts of 50.
 #[throttle(uid = "api", rate = "5/s", strategy = TokenBucket::new().burst(50))]
 async fn api() -> &'static str {
     "ok\n"
 }
 
-/// Three failures in a row open it, and a second later one request tries whether Redis is back.
+/// Opens after three consecutive failures. One second later, a single request probes whether Redis is back.
 const BREAKER: CircuitBreaker = CircuitBreaker::new()
     .failure_threshold(3)
     .recovery_timeout(Duration::from_secs(1))
@@ -45,7 +51,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     registry()
         .backend("redis", Redis::builder(&url).namespace("failover").build()?)
         .defaults(Settings::new().backend("redis").on_error(failover("memory", BREAKER)))
-        .require_backends(false) // so that it also starts while Redis is down
+        .require_backends(false) // starts even if Redis is unreachable
         .install()
         .await?;
 

@@ -1,7 +1,18 @@
-//! Who is counted together: by address, header, cookie, all together, by a function, by the path; and who is
-//! not counted at all.
+//! Keys: which requests share a bucket. By address, by header, by cookie, all together, by a function, by the
+//! path, and requests that are not limited at all.
 //!
-//! `cargo run --example keys`, then follow the lines that it prints. `PORT` picks another port.
+//! Run it with `cargo run --example keys`. The environment variable `PORT` sets another port than 3000. Each
+//! bucket admits two requests per minute, and the third receives `429 Too Many Requests`.
+//!
+//! - `curl -i http://127.0.0.1:3000/ip`: the client's address
+//! - `curl -i -H 'x-api-key: mine' http://127.0.0.1:3000/header`: the value of the header
+//! - `curl -i -b session=mine http://127.0.0.1:3000/cookie`: the value of the cookie
+//! - `curl -i http://127.0.0.1:3000/global`: one bucket for all requests
+//! - `curl -i -H 'authorization: a1' http://127.0.0.1:3000/tenant`: the tenant of the token. `a1` and `a2`
+//!   have the same tenant. Without a valid token, the status is 401.
+//! - `curl -i -H 'authorization: monitor' http://127.0.0.1:3000/exempt`: no bucket, because the monitor is
+//!   not limited
+//! - `curl -i http://127.0.0.1:3000/orgs/acme/users/ann`: the organisation and the user
 
 use std::{collections::HashMap, net::SocketAddr, sync::Arc};
 
@@ -15,7 +26,8 @@ async fn by_ip() -> &'static str {
     "one bucket per client address: the default\n"
 }
 
-/// Whoever may invent the value may invent a new bucket, so something before this must know the keys.
+/// **Security:** a client that can send arbitrary values gets a fresh bucket for each. In a real service,
+/// something in front of this handler must verify the API key.
 #[throttle(rate = "2/min", key = header("x-api-key"))]
 async fn by_header() -> &'static str {
     "one bucket per API key, and per address for those without\n"
@@ -31,11 +43,12 @@ async fn by_nothing() -> &'static str {
     "one bucket for all\n"
 }
 
-/// From tokens to tenants.
+/// Maps tokens to tenants.
 #[derive(Clone)]
 struct Tenants(Arc<HashMap<&'static str, &'static str>>);
 
-/// The tokens of a tenant share its bucket; who has none is answered at once.
+/// Returns the tenant of a token. All tokens of a tenant share its bucket, and a request without a valid
+/// token receives 401.
 async fn tenant(
     State(Tenants(tenants)): State<Tenants>,
     headers: HeaderMap,
@@ -49,7 +62,8 @@ async fn by_tenant() -> &'static str {
     "one bucket per tenant\n"
 }
 
-/// Exempt callers are asked for first: for them not even the key is looked at.
+/// Returns `true` for requests that are not limited. This function runs first: for exempt requests, no key is
+/// computed.
 async fn is_monitor(headers: HeaderMap) -> bool {
     headers.get("authorization").is_some_and(|token| token == "monitor")
 }
@@ -59,7 +73,8 @@ async fn but_monitors() -> &'static str {
     "no limit for the monitor\n"
 }
 
-/// Made of the handler's own arguments, so after they were extracted. `a`, `b/c` never meets `a/b`, `c`.
+/// The key is made of the handler's arguments, after they were extracted. Its values are separate parts: `a`,
+/// `b/c` and `a/b`, `c` are different keys.
 #[throttle(rate = "2/min", key = "{org}/{user}")]
 async fn by_path(Path((org, user)): Path<(String, String)>) -> String {
     format!("one bucket for {user} of {org}\n")

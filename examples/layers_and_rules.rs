@@ -1,8 +1,17 @@
-//! Limits around a whole router, with rules that say which requests they are about: a layer with two throttles, an
-//! attribute inside of it, and a rule that is added while the program runs.
+//! Limits on a whole router, with rules that select requests: a layer with two throttles, an attribute below
+//! the layer, and a rule that is added at run time.
 //!
-//! `cargo run --example layers_and_rules --features tower`, then follow the lines that it prints. `PORT` picks another
-//! port.
+//! Run it with `cargo run --example layers_and_rules --features tower`. The environment variable `PORT` sets
+//! another port than 3000.
+//!
+//! - `curl -i http://127.0.0.1:3000/api/items`, seven times: the seventh: 429, because the layer admits 6 per
+//!   minute
+//! - `curl -i -d note http://127.0.0.1:3000/api/notes`, three times: the third: 429, because the attribute
+//!   admits 2 writes per minute
+//! - `curl -i -d note -H 'x-staff: yes' http://127.0.0.1:3000/api/notes`: not limited by the attribute
+//! - `curl -i http://127.0.0.1:3000/api/health`: 200: bypassed
+//! - `curl -X POST http://127.0.0.1:3000/relax`: from then on, `/api/items` is not limited by the layer's
+//!   `api`
 
 use std::net::SocketAddr;
 
@@ -17,7 +26,7 @@ async fn is_staff(headers: HeaderMap) -> bool {
     headers.get("x-staff").is_some_and(|value| value == "yes")
 }
 
-/// Counts in the throttles of the layer, too. Reading costs nothing more: the rule is about writing.
+/// Is also limited by the layer. The attribute limits writes only, because of its rule.
 #[throttle(
     uid = "notes",
     rate = "2/min",
@@ -32,7 +41,7 @@ async fn items() -> &'static str {
     "items\n"
 }
 
-/// What an operator does when a limit turns out to hurt: from now on `/api/items` is free.
+/// Removes a limit at run time, as an operator would: from then on, `/api/items` bypasses `api`.
 async fn relax(State(registry): State<Registry>) -> impl IntoResponse {
     match registry.add_rules("api", Rules::new().bypass(Rule::path("/api/items"))) {
         Ok(()) => (StatusCode::OK, "relaxed\n".to_owned()),
@@ -44,7 +53,7 @@ async fn relax(State(registry): State<Registry>) -> impl IntoResponse {
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let registry = registry().namespace("layers").install().await?;
 
-    // Both are one decision: either both are charged or none.
+    // The two throttles are one decision: both are charged or none.
     let limits = ThrottleLayer::new([
         ("burst", Settings::new().rate("50/s").key(throttle::key::Global)),
         ("api", Settings::new().rate("6/min")),

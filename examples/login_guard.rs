@@ -1,7 +1,18 @@
-//! Logins: five wrong passwords per account and address in a quarter of an hour. The right one costs nothing, and however
-//! many guesses come at once, no sixth is tried.
+//! Login protection: five wrong passwords per account and address in 15 minutes. A right password costs
+//! nothing, and concurrent guesses cannot exceed the limit.
 //!
-//! `cargo run --example login_guard`, then follow the lines that it prints. `PORT` picks another port.
+//! Run it with `cargo run --example login_guard`. The environment variable `PORT` sets another port than
+//! 3000.
+//!
+//! ```text
+//! $ curl -i --json '{"account":"ann","password":"1234"}' http://127.0.0.1:3000/login
+//! HTTP/1.1 401 Unauthorized
+//! $ curl -i --json '{"account":"ann","password":"open sesame"}' http://127.0.0.1:3000/login
+//! HTTP/1.1 200 OK
+//! ```
+//!
+//! The sixth wrong password receives `429 Too Many Requests`. From then on, the right password receives 429
+//! as well.
 
 use std::net::SocketAddr;
 
@@ -18,23 +29,25 @@ struct Login {
     password: String,
 }
 
-/// Accounts have no case here, so `Ann` and `ann` share a bucket.
+/// Account names ignore case, so `Ann` and `ann` share a bucket.
 fn folded<'de, D: Deserializer<'de>>(account: D) -> Result<String, D::Error> {
     String::deserialize(account).map(|account| account.trim().to_lowercase())
 }
 
-/// In the extensions of a response: the account was closed, so no password would have been right.
+/// Response extension for a closed account: the password made no difference.
 #[derive(Clone)]
 struct Closed;
 
-/// What an address may try on all accounts together: a status does not say enough, so the handler says the rest.
+/// Decides which responses are charged to the address, over all accounts. The status alone is not enough, so
+/// the handler adds the extension [`Closed`].
 fn is_guess(response: &response::Parts) -> bool {
     outcome::unauthorized(response) && response.extensions.get::<Closed>().is_none()
 }
 
-/// The account is in the body, so the key is made of the handler's arguments. `{client}` is the address of the client, also
-/// behind a proxy that the registry declares: an attacker locks an account for its own address only. Both charges are made
-/// before the password is checked, and refunded if it was right.
+/// Checks a password. The account is in the body, so the key is made of the handler's arguments. `{client}`
+/// is the address of the client, also behind a proxy that the registry trusts. An attacker therefore locks an
+/// account for their own address only. Both limits are charged before the password is checked, and refunded
+/// if it is right.
 #[throttle(uid = "login", rate = "5/15min", key = "{client}/{login.account}", charge_when = outcome::unauthorized)]
 #[throttle(uid = "login:address", rate = "20/hour", charge_when = is_guess)]
 async fn login(Json(login): Json<Login>) -> Response {

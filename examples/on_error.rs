@@ -1,6 +1,13 @@
-//! The store is down, all the time: what becomes of the requests is each throttle's own policy.
+//! Failures of the store: `on_error` decides for each throttle what happens to its requests. The store of
+//! this example always fails.
 //!
-//! `cargo run --example on_error`, then follow the lines that it prints. `PORT` picks another port.
+//! Run it with `cargo run --example on_error`. The environment variable `PORT` sets another port than 3000.
+//!
+//! - `curl -i http://127.0.0.1:3000/read`, where the backend sets `"allow"`: 200 without `RateLimit` headers
+//! - `curl -i http://127.0.0.1:3000/write`, with `"throttle"`: 429 with `retry-after: 1`
+//! - `curl -i http://127.0.0.1:3000/pay`, with `OnError::Throttle`: 429 with `retry-after: 30`
+//! - `curl -i http://127.0.0.1:3000/debug`, with `"raise"`: 500, `the rate limiter failed`
+//! - `curl -i http://127.0.0.1:3000/list`, with a function: 200, and the server prints the error
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -8,7 +15,7 @@ use axum::{Router, http::Uri, routing::get};
 use throttle::backend::{Backend, Charge, Mode, Reply, Verdict};
 use throttle::{BackendError, ErrorKind, Failure, OnError, Reaction, Settings, Soon, registry, throttle};
 
-/// Stands for a store that cannot be reached.
+/// A backend whose server is unreachable.
 #[derive(Debug)]
 struct Down;
 
@@ -50,7 +57,8 @@ async fn debug() -> &'static str {
     "never seen: the failure is a status 500\n"
 }
 
-/// It may take what any handler may take, except the body; and it says why, for those who have to repair it.
+/// Decides by the kind of the error, and prints the error. The function takes the same extractors as other
+/// functions: everything except the body.
 async fn by_kind(uri: Uri, failure: Failure) -> Reaction {
     eprintln!("{uri}: {} on {}: {}", failure.uid(), failure.backend(), failure.error());
     match failure.error().kind() {

@@ -1,7 +1,15 @@
-//! A report that charges what it came to when it is done: its parts may fail without costing anything, and a report that
-//! fails costs nothing at all.
+//! Charges at the end of the work: a report is charged for the parts that succeeded. A part that fails costs
+//! nothing, and neither does a report that fails.
 //!
-//! `cargo run --example quota`, then follow the lines that it prints. `PORT` picks another port.
+//! Run it with `cargo run --example quota`. The environment variable `PORT` sets another port than 3000. Each
+//! user has 10 units per minute, and all users together have 25. A report costs one unit, and three for each
+//! chart.
+//!
+//! - `curl -i 'http://127.0.0.1:3000/report?user=ann&charts=2'`: 200, 7 units; a second time: 429
+//! - `curl -i 'http://127.0.0.1:3000/report?user=bob&charts=2&broken=1'`: 200, 4 units: the failed chart
+//!   costs nothing
+//! - `curl -i 'http://127.0.0.1:3000/report?user=bob&jams=true'`: 500, no units
+//! - `curl -i 'http://127.0.0.1:3000/report?user=eve&charts=9'`: 422: no wait helps, because the limit is 10
 
 use std::sync::Arc;
 
@@ -25,32 +33,32 @@ struct Report {
     charts: u64,
     /// The chart with this number cannot be drawn.
     broken: Option<u64>,
-    /// Nor can the report be printed.
+    /// Whether the report fails after its charts are drawn.
     #[serde(default)]
     jams: bool,
 }
 
-/// Two units, and one more for the legend, which is a part of its own.
+/// Draws a chart: two units, and one for its legend, which is a nested part.
 fn draw(mut chart: Nested<'_>, number: u64, broken: Option<u64>) -> Result<String, &'static str> {
     chart.charge(2);
     let mut legend = chart.nested();
     legend.charge(1);
     legend.commit();
     if broken == Some(number) {
-        return Err("there are no numbers"); // and what the chart had charged is gone with it
+        return Err("there are no numbers"); // drops the charges of this chart
     }
     chart.commit();
     Ok(format!("chart {number}"))
 }
 
-/// Each user has so many units, and all of them together.
+/// Charges the report to its user and to the limit of all users.
 async fn report(
     State(limits): State<Arc<Limits>>,
     Query(report): Query<Report>,
 ) -> Result<Response, StatusCode> {
     let mut tab = limits.users.tab(&report.user).and(&limits.teams, "the team");
     tab.charge(1);
-    // Nobody draws charts for a report of which not even the first unit can be paid.
+    // Do not draw charts if not even the first unit is left. This check consumes nothing.
     let checked = tab.check().await.map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
     if checked.is_throttled() {
         return Ok(later(&checked));
@@ -61,7 +69,7 @@ async fn report(
         return Err(StatusCode::INTERNAL_SERVER_ERROR); // nothing was charged
     }
     let units = tab.charged();
-    // One decision on both throttles, as they share a backend.
+    // The two throttles share a backend, so this is one decision: both are charged or none.
     let decision = tab.commit().await.map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
     if decision.is_throttled() {
         return Ok(later(&decision));
@@ -69,7 +77,7 @@ async fn report(
     Ok(Json(json!({ "charts": charts, "units": units, "left": decision.remaining() })).into_response())
 }
 
-/// As an attribute says it, but for the fields about limits.
+/// Returns the same response as an attribute, without the `RateLimit` headers.
 fn later(denied: &Decision) -> Response {
     match denied.retry_after() {
         Some(wait) => Throttled::new(wait).into_response(),

@@ -1,7 +1,16 @@
-//! One limit for a service that runs several times: the counts are in Redis.
+//! One limit for several processes: the counters are in Redis.
 //!
-//! `redis-server`, then `cargo run --example redis --features redis` and, in another terminal, the same with
-//! `PORT=3001`. `REDIS_URL` names another server.
+//! Start `redis-server`, then `cargo run --example redis --features redis`. Start it again with `PORT=3001`
+//! in another terminal. The environment variable `REDIS_URL` sets another server than
+//! `redis://127.0.0.1:6379`.
+//!
+//! ```text
+//! $ curl -i http://127.0.0.1:3000/shared
+//! HTTP/1.1 200 OK
+//! ```
+//!
+//! The two processes together admit ten requests per minute and client. Any further request receives `429 Too
+//! Many Requests`.
 
 use std::net::SocketAddr;
 
@@ -17,7 +26,7 @@ async fn shared() -> &'static str {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let url = std::env::var("REDIS_URL").unwrap_or_else(|_| "redis://127.0.0.1:6379".to_owned());
-    // Each service has its own namespace, so that a reset of one leaves the others alone.
+    // Each service has its own namespace, so that a reset of one service does not affect the others.
     let redis = Redis::builder(&url).namespace("example").build()?;
     registry().backend("redis", redis).defaults(Settings::new().backend("redis")).install().await?;
 

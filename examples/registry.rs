@@ -1,7 +1,15 @@
-//! One place that says what holds for the whole program: a namespace, how a backend's throttles behave, one
-//! shape for every 429, another limit for one uid, the proxies to believe; and an orderly end.
+//! Settings of the whole program in one place: a namespace, settings of a backend, one JSON format for every
+//! 429, another limit for one uid, trusted proxies, and an orderly shutdown.
 //!
-//! `cargo run --example registry`, then follow the lines that it prints. `PORT` picks another port.
+//! Run it with `cargo run --example registry`. The environment variable `PORT` sets another port than 3000.
+//!
+//! - `curl -i http://127.0.0.1:3000/read`, four times: the fourth: 429 with a JSON body; the registry
+//!   overrides the limit of 1,000
+//! - `curl -i -H 'x-forwarded-for: 203.0.113.7' http://127.0.0.1:3000/read`: 200: another client, because the
+//!   proxy is trusted
+//! - `curl -i http://127.0.0.1:3000/write`, three times: the third: 429, `api:write wants less of that`
+//!
+//! Ctrl-C ends the server, which then prints `every backend is closed`.
 
 use std::net::SocketAddr;
 
@@ -11,7 +19,7 @@ use serde_json::json;
 use throttle::backend::Memory;
 use throttle::{Settings, Throttled, registry, throttle};
 
-/// The one shape of every denial that says nothing else.
+/// The response of every denied request whose throttle has no handler of its own.
 async fn json_429(throttled: Throttled) -> Response {
     let body = json!({
         "error": "rate_limit_exceeded",
@@ -30,14 +38,14 @@ async fn read() -> &'static str {
     "read\n"
 }
 
-/// Writes must not get through unlimited, so they fail closed although the backend's throttles do not.
+/// Writes must not pass while the backend fails, so this attribute overrides the backend's `on_error`.
 #[throttle(uid = "api:write", rate = "2/min", on_error = "throttle", handler = write_denied)]
 async fn write() -> &'static str {
     "written\n"
 }
 
 async fn interrupted() {
-    // If the signal cannot be waited for, the server just goes on until it is killed.
+    // If the signal handler cannot be installed, the server runs until it is killed.
     if tokio::signal::ctrl_c().await.is_err() {
         std::future::pending::<()>().await;
     }
@@ -49,9 +57,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let registry = registry()
         .namespace("myapp")
         .backend_with("memory", memory, Settings::new().on_error("allow").handler(json_429))
-        // What is said here wins over the attribute: limits change without a change of the code.
+        // The registry overrides the attribute, so limits change without a change of the code.
         .throttle("api:read", Settings::new().rate("3/min"))
-        // Without this line `X-Forwarded-For` is nothing but a claim of the client.
+        // **Security:** `X-Forwarded-For` is ignored unless the request comes from a trusted proxy. Any
+        // client can send it.
         .trusted_proxies(["127.0.0.1", "::1"])
         .install()
         .await?;

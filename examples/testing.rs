@@ -1,7 +1,10 @@
-//! How limits are tested: a quota of a day in no time, and a store that fails when it is told to.
+//! Tests of limits: a quota per day without a wait, and a store that fails on demand.
 //!
-//! `cargo test --example testing --features testkit` runs the tests at the end. `cargo run --example testing --features
-//! testkit` is the service; follow the lines that it prints. `PORT` picks another port.
+//! Run the tests at the end of this file with `cargo test --example testing --features testkit`.
+//!
+//! Run the service with `cargo run --example testing --features testkit`. The environment variable `PORT`
+//! sets another port than 3000. The fourth `curl -i http://127.0.0.1:3000/report` of a day receives `429 Too
+//! Many Requests`.
 
 use std::net::SocketAddr;
 
@@ -23,14 +26,14 @@ async fn pay() -> &'static str {
     "paid\n"
 }
 
-/// As the service has it, and the tests.
+/// The router, for the service and for the tests.
 fn app() -> Router {
     Router::new().route("/report", get(report)).route("/search", get(search)).route("/pay", get(pay))
 }
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    // In production `store` is Redis, say.
+    // In production, `store` would be Redis, for example.
     registry().backend("store", Memory::new()).install().await?;
     let port = std::env::var("PORT").map_or(Ok(3000), |port| port.parse())?;
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?;
@@ -54,7 +57,7 @@ mod tests {
 
     use super::*;
 
-    /// The service beside all others, on a clock and a store that the test has in its hands.
+    /// The service in a registry of its own, with a clock and a store that the test controls.
     struct Bench {
         app: Router,
         clock: ManualClock,
@@ -93,7 +96,7 @@ mod tests {
         assert_passed(&bench.get("/report").await);
     }
 
-    /// Time that is waited for passes at once here: a hundred milliseconds for each search.
+    /// Each search waits 100 ms for the store. With `start_paused`, tokio skips these waits.
     #[tokio::test(start_paused = true)]
     async fn searches_go_on_while_the_store_is_down() {
         let bench = Bench::new().await;

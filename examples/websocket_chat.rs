@@ -1,7 +1,12 @@
-//! A chat whose handshakes and messages are limited: who writes too much is told so, and stays in the room.
+//! A chat with limits on handshakes and messages: a client that writes too much receives a notice, and stays
+//! connected.
 //!
-//! `cargo run --example websocket_chat --features ws`, then follow the lines that it prints, with a client such as
-//! `websocat`. `PORT` picks another port.
+//! Run it with `cargo run --example websocket_chat --features ws`. The environment variable `PORT` sets
+//! another port than 3000. Connect with a client such as `websocat ws://127.0.0.1:3000/chat`.
+//!
+//! - more than 3 lines in two seconds: `{"type":"rate_limit","error":"Too many messages","retry_after":2}`
+//! - more than 20 lines in a minute: the connection is closed with code 1008
+//! - more than 10 handshakes in a minute: status 429
 
 use std::net::SocketAddr;
 
@@ -14,10 +19,10 @@ use throttle::ws::{Caller, Socket};
 use throttle::{Throttled, throttle, throttle_message};
 use tokio::sync::broadcast;
 
-/// What everybody in the room hears.
+/// Broadcasts the messages of the room.
 type Room = broadcast::Sender<String>;
 
-/// Above that there is no connection: status 429.
+/// Opens a connection. Above the limit, the handshake receives status 429.
 #[throttle(uid = "chat:connect", rate = "10/min")]
 async fn connect(State(room): State<Room>, upgrade: WebSocketUpgrade, caller: Caller) -> Response {
     upgrade.on_upgrade(async move |socket| chat(caller.socket(socket), room).await)
@@ -39,16 +44,17 @@ async fn chat(mut socket: Socket, room: Room) {
     }
 }
 
-/// Everything that somebody sends, heard or not: above that the connection is closed.
+/// Counts all messages, including those that `say` denies. Above the limit, the connection is closed.
 #[throttle_message(uid = "chat:flood", rate = "20/min", handler = close)]
 async fn on_message(socket: &mut Socket, room: &Room, text: &str) {
     say(socket, room, text).await;
 }
 
-/// Above that the room does not hear it, and who wrote it is told when to go on.
+/// Sends a message to the room. Above the limit, the room does not receive it, and its sender receives a
+/// notice with the wait.
 #[throttle_message(uid = "chat:say", rate = "3/2s")]
 async fn say(socket: &mut Socket, room: &Room, text: &str) {
-    // Nobody hears it if nobody is there.
+    // An error means that the room has no receivers.
     let _ = room.send(text.to_owned());
 }
 

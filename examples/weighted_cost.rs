@@ -1,6 +1,14 @@
-//! Requests that weigh more than others: by what they ask for, by the size of their body, or always.
+//! Requests with different costs: by a query parameter, by the size of the body, or a constant.
 //!
-//! `cargo run --example weighted_cost`, then follow the lines that it prints. `PORT` picks another port.
+//! Run it with `cargo run --example weighted_cost`. The environment variable `PORT` sets another port than
+//! 3000.
+//!
+//! | request | cost | response |
+//! |---|---|---|
+//! | `curl -i 'http://127.0.0.1:3000/export?rows=4000'` | 5 of 10 per minute | 200; the third: 429 |
+//! | `curl -i 'http://127.0.0.1:3000/export?rows=20000'` | 21 | 429 without `Retry-After`: no wait helps |
+//! | `curl -i -d 'a small body' http://127.0.0.1:3000/upload` | 1 of 64 per minute | 200 |
+//! | `curl -i http://127.0.0.1:3000/report` | 5 of 10 per minute | 200; the third: 429 |
 
 use std::net::SocketAddr;
 
@@ -18,18 +26,21 @@ struct Export {
     rows: u64,
 }
 
-/// One unit per thousand rows, and one for the request itself. An empty export is not free: 0 would be.
+/// Returns one unit per 1,000 rows, and one for the request itself. A cost of 0 would mean that an empty
+/// export is not limited.
 async fn export_cost(Query(export): Query<Export>) -> u64 {
     1 + export.rows / 1_000
 }
 
-/// An export that costs more than the whole limit is told so: it gets no `Retry-After`, as no wait would help.
+/// An export that costs more than the whole limit receives 429 without `Retry-After`, because no wait would
+/// help.
 #[throttle(uid = "export", rate = "10/min", cost = export_cost)]
 async fn export(Query(export): Query<Export>) -> String {
     format!("{} rows\n", export.rows)
 }
 
-/// One unit per started KiB. The body is not read for this: what does not fit is turned away before that.
+/// Returns one unit per started KiB. The cost is read from the header, so a body that exceeds the limit is
+/// never read.
 async fn upload_cost(headers: HeaderMap) -> Result<u64, StatusCode> {
     let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     Ok(length.ok_or(StatusCode::LENGTH_REQUIRED)?.div_ceil(1_024).max(1))

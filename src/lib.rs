@@ -1,4 +1,4 @@
-// The links of the README lead to files. Here, where the first definition of a link counts, they lead to items.
+// In README.md, the links lead to files. rustdoc uses the first definition of a link, so here they lead to items.
 #![doc = "[throttle-fn]: macro@throttle_fn"]
 #![doc = "[rates]: guide::rates"]
 #![doc = "[keys]: guide::keys"]
@@ -31,11 +31,11 @@ pub use throttle_runtime::ws;
 #[doc(inline)]
 pub use throttle_runtime::{backend, effective, key, outcome, plug, rule, strategy};
 
-// How much, by whom, at what cost.
+// Rates, keys and costs.
 #[doc(inline)]
 pub use throttle_runtime::{Caller, Hit, Identity, InFlight, Key, Rate, RateError, Rates, Rule};
 
-// What was decided, and how clients learn of it.
+// Decisions, and the responses to clients.
 #[cfg(feature = "axum")]
 #[doc(inline)]
 pub use throttle_runtime::problem_json;
@@ -44,35 +44,35 @@ pub use throttle_runtime::{
     Decision, Decisions, Generation, Headers, Outcome, Quota, Quotas, Refused, Source, Throttled, When,
 };
 
-// What is charged later, or given back.
+// Reservations and tabs: charges that are settled, refunded or committed later.
 #[doc(inline)]
 pub use throttle_runtime::{Atomicity, Nested, Reservation, Settlement, Tab};
 
-// What stands around services.
+// Layers for tower services.
 #[cfg(feature = "tower")]
 #[doc(inline)]
 pub use throttle_runtime::{ThrottleLayer, tower};
 
-// What tests of stores are made of.
+// Assertions and conformance tests.
 #[cfg(feature = "testkit")]
 #[doc(inline)]
 pub use throttle_runtime::testkit;
 
-// What holds for a program.
+// The registry, its settings and its throttles.
 #[doc(inline)]
 pub use throttle_runtime::{
     Audit, Audited, ClientIp, ConfigError, Counts, Networks, ProxyHeader, Registry, RegistryBuilder, Scoped,
     Settings, Site, Static, Throttle, registry, sites,
 };
 
-// When a store fails.
+// Backend failures.
 #[doc(inline)]
 pub use throttle_runtime::{
     BackendError, Breaker, CircuitBreaker, ErrorKind, Failure, OnError, Reaction, Recovery, breaker,
     failover, fallback, retry,
 };
 
-// What backends and tests are written with.
+// Building blocks of custom backends and of tests.
 #[doc(inline)]
 pub use throttle_runtime::{BoxFuture, Clock, ManualClock, Soon, SystemClock};
 

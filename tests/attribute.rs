@@ -1,4 +1,4 @@
-//! The attribute on handlers: behaviours 14, 16, 17, 81, 114, 116, 117 and what several attributes do together.
+//! The attribute on handlers: behaviours 14, 16, 17, 81, 114, 116, 117, and several attributes on one handler.
 
 mod common;
 

@@ -1,4 +1,4 @@
-//! The stores of the examples keep what stores promise.
+//! The stores of the examples keep the promises of stores.
 
 #[path = "../examples/dict_backend/dict.rs"]
 mod dict;
@@ -24,7 +24,7 @@ conformance!(s10_s11_service, store: || async {
     Subject::new(service)
 });
 
-// On one server, which costs a second to start: no property sees the keys of another one.
+// On one server, because starting it takes a second. No property uses the keys of another property.
 #[cfg(unix)]
 conformance!(s13_pooled, store: || async {
     let pooled = pooled::Pooled::new(postgres::database().parse().expect("a database"), 4);

@@ -1,4 +1,4 @@
-//! Who is denied goes on, and is told so: behaviour 32.
+//! A denied request continues to its handler, which receives the denial: behaviour 32.
 
 mod common;
 
@@ -56,7 +56,7 @@ async fn in_charge(decision: Decision) -> String {
     decision.is_throttled().to_string()
 }
 
-/// Where decisions without a function or a wait are made at once.
+/// In the global registry, where a decision without a function or a wait is made immediately.
 #[tokio::test]
 async fn b032_the_registry_of_the_program_tells_too() {
     let app = Router::new().route("/", route(in_charge));
@@ -189,7 +189,7 @@ async fn f44_a_handler_sees_the_decision_that_admitted_it() {
         "the one with the least left"
     );
     assert_eq!(told(&app, "/several").await, "all, Backend [\"1/day\"] false");
-    // The arguments are there before such a key is.
+    // The arguments are extracted before such a key exists.
     assert_eq!(told(&app, "/path/7").await, "7: all, Bypassed");
 }
 
@@ -232,7 +232,7 @@ async fn job() -> Result<(), throttle::Refused> {
     Ok(())
 }
 
-/// A limit that nothing acts upon would be none.
+/// Otherwise, a limit that no handler enforces would have no effect.
 #[tokio::test]
 async fn where_nobody_can_be_told_requests_are_denied() {
     let degrade = Settings::new().degrade(true);

@@ -1,10 +1,10 @@
-//! What the documents say about tests is so.
+//! Checks that the statements of the documents about tests are true.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The text of all files of Rust below a directory.
+/// Returns the text of all Rust files below a directory.
 fn code(directory: &Path) -> String {
     let entries = fs::read_dir(directory).expect("a directory");
     let paths = entries.map(|entry| entry.expect("an entry").path());
@@ -16,7 +16,7 @@ fn code(directory: &Path) -> String {
     paths.map(|path| text(&path)).collect()
 }
 
-/// The tests that a document names are there, and are no fewer than these.
+/// Checks that the tests that a document names exist, and that it names more than `fewest`.
 fn names_tests(document: &str, fewest: usize) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let code: String = ["tests", "throttle-runtime"].map(|directory| code(&root.join(directory))).concat();
@@ -25,7 +25,7 @@ fn names_tests(document: &str, fewest: usize) {
     let names: Vec<_> = words.filter(|word| word.split('_').count() > 3).collect();
     assert!(names.len() > fewest, "{names:?}");
     for name in names {
-        // What stands before it says in which file.
+        // A path before the name is the file of the test.
         let (file, name) = name.rsplit_once("::").unwrap_or(("", name));
         let starts = [format!("fn {name}("), format!("fn {name}<"), format!("conformance!({name},")];
         let is_in = |code: &str| starts.iter().any(|start| code.contains(start));
@@ -37,7 +37,7 @@ fn names_tests(document: &str, fewest: usize) {
     }
 }
 
-/// What links and headings lead to is there.
+/// Checks that the targets of links exist.
 fn leads_somewhere(document: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(document);
     let text = fs::read_to_string(&path).expect("the document");
@@ -53,13 +53,13 @@ fn leads_somewhere(document: &str) {
     }
 }
 
-/// As a heading is linked to.
+/// Returns the anchor of a heading.
 fn anchor(heading: &str) -> String {
     let kept = heading.chars().filter(|character| character.is_alphanumeric() || " -".contains(*character));
     kept.collect::<String>().to_lowercase().replace(' ', "-")
 }
 
-/// The cells of a table's rows.
+/// Returns the cells of a table's rows.
 fn rows(text: &str) -> impl Iterator<Item = Vec<&str>> {
     let rows = text.lines().filter_map(|line| line.strip_prefix("| ")?.strip_suffix('|'));
     rows.map(|row| row.split('|').map(str::trim).collect())
@@ -118,7 +118,7 @@ fn the_table_of_failures_names_tests_that_there_are() {
     names_tests("docs/failures.md", 60);
 }
 
-/// The numbers in the names of tests that begin with `f` and two digits, `f40_` for example.
+/// Returns the numbers in the names of tests that begin with `f` and two digits, `f40_` for example.
 fn numbers_of_faults(code: &str) -> BTreeSet<u32> {
     let names = code.split("fn f").skip(1);
     names.filter_map(|rest| rest.split_once('_')?.0.parse().ok()).collect()

@@ -1,4 +1,4 @@
-//! Every example as a stranger runs it: a real process, a real port, plain HTTP.
+//! Every example as a user runs it: a real process, a real port, plain HTTP.
 
 #[cfg(unix)]
 mod postgres;
@@ -20,7 +20,8 @@ use serde_json::json;
 #[test]
 fn s01_quickstart_lets_exactly_its_limit_through() {
     let example = Example::start("quickstart");
-    // One of the hundred if its window goes on, and forgotten if that is about to end and a new one is waited for.
+    // This request takes one of the hundred. If the window is about to end, the test waits for a new one
+    // instead.
     let first = example.get("/items");
     assert_eq!((first.status, first.body.as_str()), (200, "ok\n"));
     assert_eq!(first.field("ratelimit-policy"), "\"items\";q=100;w=60");
@@ -122,7 +123,7 @@ fn dynamic_rate_goes_by_the_plan() {
     }
 }
 
-/// Asks until that is the answer.
+/// Sends requests until the response has that status.
 fn until(example: &Example, path: &str, status: u16) -> process::Answer {
     let began = Instant::now();
     loop {
@@ -175,7 +176,7 @@ fn weighted_cost_charges_what_a_request_weighs() {
     };
     let kept = upload("2000", &"x".repeat(2_000));
     assert_eq!((kept.status, kept.body.as_str()), (200, "2000 bytes\n"));
-    // The body is never sent: the answer does not wait for it.
+    // The body is never sent, and the response does not wait for it.
     assert_eq!(upload("65536", "").status, 429);
     let chunked = [("transfer-encoding", "chunked")];
     assert_eq!(example.send("POST", "/upload", &chunked, "0\r\n\r\n").answer().status, 411);
@@ -209,7 +210,8 @@ fn login_guard_charges_wrong_passwords_only() {
 #[test]
 fn quota_charges_what_a_report_came_to() {
     let example = Example::start("quota");
-    // Without a field that says when it ends: the window is that of the clock.
+    // No header contains the end of the window here, so the test uses the clock: a window is one minute of the
+    // clock.
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("a time").as_secs();
     std::thread::sleep(Duration::from_secs(if now % 60 > 50 { 60 - now % 60 } else { 0 }));
     let jams = example.get("/report?user=ann&charts=3&jams=true");
@@ -290,7 +292,7 @@ fn s17_s22_s23_on_error_decides_what_becomes_of_requests() {
 fn s12_dict_backend_limits_with_every_strategy() {
     let example = Example::start("dict_backend");
     example.early_in_the_window("/window", &[], 10);
-    // One was taken to look, and forgotten if that window was about to end.
+    // One request was used to read the headers. It does not count if its window was about to end.
     let passed = example.exhaust("/window", &[]).0;
     assert!((4..=5).contains(&passed), "{passed}");
     let (passed, denied) = example.exhaust("/log", &[]);
@@ -304,7 +306,7 @@ fn s12_dict_backend_limits_with_every_strategy() {
     assert_eq!(example.exhaust("/log", &[]).0, 1, "the other limit has one left");
 }
 
-/// Its own tests are run like those of any program.
+/// Runs the example's own tests, like those of any program.
 #[cfg(feature = "testkit")]
 #[test]
 fn testing_is_a_service_like_any_other() {
@@ -392,7 +394,7 @@ fn s02_s07_websocket_chat_tells_who_writes_too_much_and_closes_on_who_floods() {
         client(format!("ws://{}/chat", example.address), stream).expect("a connection").0
     };
     let (mut ann, mut bob) = (open(), open());
-    // One frame comes for each that is sent: the text, as everybody hears it, or what became of it.
+    // One frame is received for each that is sent: the text that all clients receive, or the denial.
     let mut say = |text: &str| {
         ann.send(Message::text(text)).expect("it is sent");
         ann.read().expect("an answer")

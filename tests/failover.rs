@@ -1,4 +1,5 @@
-//! A breaker in front of a backend, and another backend behind it: behaviours 52 to 60 and 63, stories 15, 20 and 21.
+//! A circuit breaker for a backend, and another backend as its fallback: behaviours 52 to 60 and 63, stories
+//! 15, 20 and 21.
 
 mod common;
 #[path = "failover/late.rs"]
@@ -22,7 +23,7 @@ use tokio::time::Instant;
 
 const DOWN: ErrorKind = ErrorKind::Store;
 
-/// Two failures open it, a minute later it is tried.
+/// Two failures open the breaker, and it is probed a minute later.
 const BREAKER: CircuitBreaker = CircuitBreaker::new().failure_threshold(2);
 
 const ON_ERROR: Recovery = failover("standby", BREAKER).retries(0);
@@ -54,7 +55,7 @@ impl Bench {
         self.throttle.breaker().expect("there is one").info().state
     }
 
-    /// Fails as often as it takes to open.
+    /// Fails as often as it takes to open the breaker.
     async fn open(&self) {
         self.primary.fail(DOWN);
         for _ in 0..2 {
@@ -63,7 +64,7 @@ impl Bench {
         assert_eq!((self.state(), self.primary.take_calls()), (State::Open, 2));
     }
 
-    /// The sources of so many requests at once.
+    /// Returns the sources of this many concurrent requests.
     async fn crowd(&self, requests: usize) -> Vec<Source> {
         let mut crowd = JoinSet::new();
         for _ in 0..requests {
@@ -172,7 +173,7 @@ async fn b060_throttles_that_say_the_same_breaker_share_it() {
     assert_eq!(bench.registry.breakers().len(), 2);
 }
 
-/// A backend that knows that somebody is denied, whatever its store does.
+/// A backend that denies one key without a call to its store.
 #[derive(Debug)]
 struct Remembers(Faulty);
 
@@ -294,7 +295,8 @@ async fn throttles_with_other_recoveries_are_still_one_decision() {
     }
     bench.primary.take_calls();
     bench.primary.heal();
-    // The one asks, after it has paid what the fallback admitted; the other's breaker is open.
+    // `inner` calls the primary after it has charged what the fallback admitted. The breaker of `outer` is
+    // open.
     assert_eq!((status(&app, "/").await, bench.primary.take_calls()), (StatusCode::OK, 2));
     let counts = |uid: &str| bench.registry.get(uid).expect("used").counts();
     assert_eq!((counts("outer").fallback, counts("outer").breaker_open), (2, 1));
@@ -340,7 +342,8 @@ async fn s20_two_retries_and_then_the_fallback() {
     assert_eq!(throttle.breaker().expect("there is one").info().failures, 1, "a request is one failure");
 }
 
-/// The insurance of a peer decided about requests that its store had denied, so that twice the limit was admitted.
+/// The fallback of another limiter decided about requests that its store had denied, so that twice the limit
+/// was admitted.
 #[tokio::test(start_paused = true)]
 async fn d14_a_denial_is_no_failure_and_never_reaches_the_fallback() {
     for on_error in [ON_ERROR, throttle::fallback("standby"), throttle::retry(3).fallback("standby")] {

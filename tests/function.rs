@@ -175,7 +175,7 @@ async fn b036_a_failure_is_not_a_denial() {
         .await;
 }
 
-/// A trait whose methods are async by `#[async_trait]`.
+/// A trait whose methods are made async by `#[async_trait]`.
 #[async_trait::async_trait]
 trait Mail {
     async fn send(&self, to: &str) -> Result<usize, JobError>;

@@ -1,4 +1,4 @@
-//! Limits on gRPC: what real clients of tonic see of a layer in front of a real server of it.
+//! Limits on gRPC: real tonic clients of a real tonic server with a layer.
 
 mod common;
 
@@ -15,7 +15,7 @@ use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Channel, Server};
 use tower::{Layer, ServiceBuilder, ServiceExt};
 
-/// A server with that layer, and a client of it.
+/// Starts a server with that layer, and returns a client's channel.
 async fn channel(limits: ThrottleLayer, registry: &Registry) -> Channel {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
@@ -68,7 +68,7 @@ async fn a_denied_call_is_resource_exhausted_with_the_fields_as_metadata() {
     clock.advance(seconds(60));
 }
 
-/// Nothing has to be inserted: a client that is known by its address is in the list of that.
+/// The program inserts nothing: a client with a known address is matched by a list that contains the address.
 #[tokio::test]
 async fn f15_the_peer_of_a_call_is_known() {
     common::events::listen();
@@ -81,7 +81,7 @@ async fn f15_the_peer_of_a_call_is_known() {
     assert!(common::events::seen(tracing::Level::WARN).is_empty());
 }
 
-/// Under TLS only tonic has the address.
+/// Under TLS, only tonic has the address.
 #[tokio::test]
 async fn f15_a_call_without_a_peer_is_told_what_to_enable() {
     common::events::listen();
@@ -134,7 +134,7 @@ async fn where_there_is_no_decision_the_status_is_internal() {
     assert_eq!((status.code(), status.message()), (Code::Internal, "the rate limiter is misconfigured"));
 }
 
-/// To the byte what the protocol calls Trailers-Only, also where a handler would like to say something else.
+/// A denial is what the protocol calls Trailers-Only, byte for byte, even if a handler returns something else.
 #[tokio::test]
 async fn a_denial_is_all_said_in_the_head() {
     async fn sorry() -> &'static str {
@@ -168,7 +168,7 @@ async fn a_denial_is_all_said_in_the_head() {
     }
 }
 
-/// A key that is in the request, or a response of the function's own.
+/// Returns a key from the request, or a response of its own.
 async fn account(headers: axum::http::HeaderMap) -> Result<String, axum::response::Response> {
     use axum::http::StatusCode;
     use axum::response::IntoResponse;
@@ -228,7 +228,7 @@ async fn f43_every_rejection_has_a_status_of_grpc() {
             assert_eq!(common::text(answer).await, "");
         }
     }
-    // Others get what the function answers.
+    // Clients of other protocols receive the response of the function.
     let answer = call(Some("403"), here, "application/json").await.expect("an answer");
     assert_eq!((answer.status().as_u16(), common::text(answer).await.as_str()), (403, "secret words"));
 }

@@ -1,4 +1,4 @@
-//! What a denied client is answered: behaviours 22 to 25 and 31, stories 1, 3, 4, 8, 24 and 25.
+//! Responses to denied clients: behaviours 22 to 25 and 31, stories 1, 3, 4, 8, 24 and 25.
 
 mod common;
 
@@ -88,7 +88,7 @@ async fn b024_b031_s03_s04_a_custom_handler_has_the_word() {
     assert_eq!(body, expected);
 }
 
-/// The default answer with another status, a field and a body of one's own.
+/// The default response with another status, another header and another body.
 async fn merged(throttled: Throttled) -> Response {
     let mut response = throttled.into_response();
     *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
@@ -201,7 +201,7 @@ async fn problem_json_names_the_violated_policies() {
     assert_eq!(body["violated-policies"], json!(["problem/s"]));
 }
 
-/// The error type of an application: it knows denials from failures.
+/// The error type of an application, which distinguishes denials from failures.
 enum AppError {
     Throttled(Throttled),
 }
@@ -296,16 +296,16 @@ async fn f45_the_handler_of_the_program_shapes_denials_that_the_program_raises()
     let answer = get(&app, "/layer").await;
     assert!(shaped(&answer) && !answer.headers().contains_key("retry-after"));
     assert_eq!(text(answer).await, "Too many requests. (None)");
-    // No throttle knows the request's registry here; the active one of the task does.
+    // No throttle has the request's registry here, but the task has an active one.
     assert!(!shaped(&get(&app, "/unlimited").await));
     let answer = registry.scope(async { unlimited().await.into_response() }).await;
     assert!(shaped(&answer));
-    // What a handler answers is not handled again.
+    // The response of a handler is not passed to a handler again.
     let answer = registry.scope(async { throttle::problem_json(Throttled::new(seconds(1))).await }).await;
     assert_eq!(header(&answer, "content-type").as_deref(), Some("application/problem+json"));
 }
 
-/// Crates that read a handler's signature.
+/// Crates that read the signature of a handler.
 #[cfg(all(feature = "aide", feature = "axum-extra"))]
 mod signatures {
     use aide::axum::ApiRouter;
@@ -318,7 +318,7 @@ mod signatures {
 
     use super::common::{registry_at, send, service};
 
-    /// `/items/{id}`, without the derive, which needs serde.
+    /// `/items/{id}`, without the derive macro, which needs serde.
     #[derive(Debug)]
     struct ItemPath(String);
 

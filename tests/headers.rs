@@ -1,4 +1,4 @@
-//! The header fields of answers: behaviour 108, to the byte, and read back by an independent parser.
+//! The headers of responses: behaviour 108, byte for byte, and parsed by an independent parser.
 
 mod common;
 
@@ -75,7 +75,7 @@ async fn with_a_uid() {}
 #[throttle(uid = "only_here/min", rate = "5/min")]
 async fn like_a_limit() {}
 
-/// Short where that is unique in the program, and otherwise as long as need be.
+/// A name is short if that is unique in the program, and otherwise as long as necessary.
 #[tokio::test]
 async fn f17_names_are_unique_within_the_program() {
     let registry = registry_at(&ManualClock::new()).await;
@@ -104,7 +104,7 @@ async fn f17_names_are_unique_within_the_program() {
     assert_eq!(names.len(), all);
 }
 
-/// What is made later takes no name of an attribute, whether or not that was used before.
+/// A throttle that is created later takes no name of an attribute, whether or not that name was used before.
 #[tokio::test]
 async fn f17_layers_and_dynamic_throttles_take_no_name_of_another() {
     let registry = registry_at(&ManualClock::new()).await;
@@ -163,7 +163,7 @@ async fn app() -> (Router, ManualClock) {
     (service(router, &registry), clock)
 }
 
-/// Policy, state, and `Retry-After`.
+/// Returns policy, state, and `Retry-After`.
 async fn fields(app: &Router, path: &str) -> [Option<String>; 3] {
     let answer = get(app, path).await;
     ["ratelimit-policy", "ratelimit", "retry-after"].map(|name| header(&answer, name))
@@ -307,7 +307,8 @@ async fn an_independent_parser_reads_what_was_meant() {
     }
 }
 
-/// The limits in the headers of an answer: the numbers of `RateLimit-Policy` and `RateLimit`, and the legacy ones.
+/// The limits in the headers of a response: the numbers of `RateLimit-Policy` and `RateLimit`, and the legacy
+/// ones.
 #[derive(Debug, PartialEq, Eq)]
 struct Shown {
     q: u64,
@@ -418,7 +419,7 @@ async fn f40_the_limit_in_the_headers_is_the_one_that_applies_to_this_client() {
         let Shown { q: limit, w, r: left, legacy, .. } = ask(&app, path, class, 1).await;
         assert_eq!((limit, w, left, legacy), (q, 60, r, (q, r)), "{path} {class}");
     }
-    // A new minute: what was left is carried over, what was used up under load is not there.
+    // A new minute: the remaining quota is carried over, and the quota that was consumed under load is missing.
     ask(&app, "/adaptive", "", 9).await;
     clock.advance(seconds(60));
     let Shown { q, r, .. } = ask(&app, "/rollover", "", 1).await;
@@ -483,7 +484,7 @@ async fn f41_no_wait_in_the_headers_is_longer_than_the_window() {
         ("log", settings().strategy(SlidingWindowLog)),
         ("queue", settings().strategy(LeakyBucketQueue::new())),
     ];
-    // 100 us after a minute has begun: by the coarse time it has not.
+    // 100 us after the start of a minute. The coarse time is still in the minute before.
     clock.advance(Duration::from_micros(100));
     for limit in limits {
         let name = limit.0;

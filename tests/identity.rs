@@ -1,4 +1,4 @@
-//! Who is counted together: behaviours 20 and 96 to 101, defects 2, 7 and 11.
+//! Keys and client addresses: behaviours 20 and 96 to 101, defects 2, 7 and 11.
 
 mod common;
 
@@ -32,7 +32,7 @@ async fn by_header() {}
 #[throttle(rate = "1/min", key = cookie("session"))]
 async fn by_cookie() {}
 
-/// From a peer, with header fields.
+/// Returns a request from a peer, with headers.
 fn request(peer: &str, fields: &[(&str, &str)]) -> Request<Body> {
     let peer: SocketAddr = SocketAddr::new(peer.parse().expect("an address"), 4711);
     let mut request = Request::get("/").extension(ConnectInfo(peer));
@@ -42,7 +42,7 @@ fn request(peer: &str, fields: &[(&str, &str)]) -> Request<Body> {
     request.body(Body::empty()).expect("a request")
 }
 
-/// The statuses of these requests, one after the other, on a fresh registry.
+/// Returns the statuses of these requests in sequence, on a fresh registry.
 async fn statuses<const N: usize>(app: &Router, requests: [Request<Body>; N]) -> [StatusCode; N] {
     let mut statuses = [StatusCode::CONTINUE; N];
     for (status, request) in statuses.iter_mut().zip(requests) {
@@ -70,7 +70,7 @@ async fn b096_without_a_peer_there_is_one_bucket_and_one_warning() {
     assert!(warning.contains("into_make_service_with_connect_info"), "{warning}");
 }
 
-/// On AWS Lambda there is no make-service to write, so the warning has another line there.
+/// On AWS Lambda, the program writes no make-service, so the warning has a different line.
 #[test]
 fn f15_on_lambda_the_warning_is_another_one() {
     let mut test = std::process::Command::new(std::env::current_exe().expect("this test"));
@@ -83,7 +83,7 @@ fn f15_on_lambda_the_warning_is_another_one() {
     assert!(!lambda.status.success() && output.contains("AWS Lambda passes on no peer"), "{output}");
 }
 
-/// What is served on a Unix socket has no addresses: the warning says what to write there.
+/// Clients on a Unix socket have no addresses. The warning contains the line to write for that.
 #[cfg(unix)]
 #[tokio::test]
 async fn f15_a_unix_listener_has_its_line() {
@@ -198,7 +198,8 @@ async fn a_header_or_cookie_is_the_key_or_else_the_address() {
 #[throttle(rate = "1/min", key = header("Authorization"))]
 async fn by_authorization() {}
 
-/// One credential has one bucket, however it is spelt; what no parser would agree on counts by the address.
+/// One credential has one bucket, however it is spelled. A credential that parsers read differently counts by
+/// address.
 #[tokio::test]
 async fn f10_one_credential_has_one_bucket() {
     let registry = registry_at(&ManualClock::new()).await;
@@ -277,7 +278,7 @@ async fn by_argument(Path(client): Path<String>) -> String {
     client
 }
 
-/// The client as `key = ip` sees it, behind a proxy: for keys, rates, handlers and templates.
+/// The client behind a proxy as `key = ip` sees it: for keys, rates, handlers and templates.
 #[tokio::test]
 async fn f12_functions_see_the_client_that_the_library_found() {
     let declared = declared_at(&ManualClock::new()).trusted_proxies(["10.0.0.0/8"]).ipv6_prefix(48);
@@ -325,7 +326,7 @@ async fn f12_functions_see_the_client_that_the_library_found() {
     );
 }
 
-/// The bucket is that of `key = ip`.
+/// The bucket is the one of `key = ip`.
 #[tokio::test]
 async fn f12_a_client_ip_has_the_bucket_of_ip() {
     for client in ["1.1.1.1", "2001:db8:1::1"] {
@@ -342,7 +343,7 @@ async fn f12_a_client_ip_has_the_bucket_of_ip() {
     }
 }
 
-/// One line says what to write, once, and names no client.
+/// One line contains what to write. It is logged once, and contains no client.
 #[tokio::test]
 async fn f13_headers_of_an_undeclared_proxy_are_warned_of() {
     let app = |registry| Router::new().route("/", route(by_ip)).layer(Extension(registry));
@@ -369,14 +370,14 @@ async fn f13_headers_of_an_undeclared_proxy_are_warned_of() {
         assert!(warning.contains(line) && warning.contains("trusted_hops(1)"), "{warning}");
         assert!(!warning.contains("203.0.113.9") && !warning.contains("1.1.1.1"), "{warning}");
     }
-    // Not of a declared proxy, and not of requests without such headers.
+    // No warning for a declared proxy, and none for requests without such headers.
     events::listen();
     let behind = behind(&["10.0.0.7"], &[]).await;
     let direct = app(registry_at(&ManualClock::new()).await);
     assert_eq!(statuses(&behind, [request("10.0.0.7", &[("x-forwarded-for", "1.1.1.1")])]).await, [OK]);
     assert_eq!(statuses(&direct, [request("10.0.0.7", &[])]).await, [OK]);
     assert_eq!(events::seen(Level::WARN), Vec::<String>::new());
-    // A late one is found when a request is denied.
+    // A late undeclared proxy is found when a request is denied.
     let quiet = app(registry_at(&ManualClock::new()).await);
     for _ in 0..1_100 {
         send(&quiet, request("192.0.2.1", &[])).await;
@@ -403,7 +404,7 @@ async fn f13_proxies_that_cannot_be_are_an_error_at_startup() {
     assert!(name.contains("\"no header\" is not the name of a header"), "{name}");
 }
 
-/// On platforms whose proxies have no known addresses, and on Unix sockets, where peers have none.
+/// For platforms whose proxies have no known addresses, and for Unix sockets, where peers have no addresses.
 #[tokio::test]
 async fn f13_proxies_can_be_counted() {
     let registry = declared_at(&ManualClock::new()).trusted_hops(2).build().await.expect("a registry");

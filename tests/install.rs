@@ -1,4 +1,4 @@
-//! The global registry: installed once, in charge everywhere, and there without being installed.
+//! The global registry: installed once, active everywhere, and present without being installed.
 
 mod common;
 
@@ -17,7 +17,7 @@ async fn limited() {}
 #[expect(dead_code, reason = "for the report")]
 async fn tried() {}
 
-/// One test, since a process has one global registry.
+/// One test, because a process has one global registry.
 #[tokio::test]
 async fn b119_an_installed_registry_is_in_charge_of_everything() {
     events::listen();
@@ -41,7 +41,8 @@ async fn b119_an_installed_registry_is_in_charge_of_everything() {
     assert_eq!(backend.closed.load(Ordering::SeqCst), 1);
 }
 
-/// The address of the client is missing, and nobody has set up a subscriber: stderr is what a newcomer sees.
+/// The address of the client is missing and there is no subscriber, so a new user sees the warning on stderr
+/// only.
 #[test]
 fn f29_a_warning_reaches_a_program_without_a_subscriber() {
     let output = std::process::Command::new(std::env::current_exe().expect("this program"))
@@ -60,7 +61,7 @@ fn f29_a_warning_reaches_a_program_without_a_subscriber() {
 #[throttle(rate = "10/min")]
 async fn hello() {}
 
-/// Does nothing but in the process that the test above starts.
+/// Does nothing except in the process that the test above starts.
 #[tokio::test]
 async fn f29_child() {
     use tower::ServiceExt;

@@ -244,7 +244,7 @@ async fn several_throttles_are_one_decision_and_the_longest_wait_is_the_answer()
     assert_eq!(header(&denied, "ratelimit-policy").as_deref(), Some("\"long\";q=1;w=3600"));
 }
 
-/// On a backend of its own each decides after the other, so the order shows in who was asked.
+/// Throttles on different backends decide in sequence, so the order shows in the backends that were called.
 #[tokio::test]
 async fn b110_the_order_is_as_written_or_stable_by_cost() {
     async fn dynamic() -> u64 {
@@ -373,14 +373,14 @@ async fn a_failing_backend_is_answered_by_the_policy() {
     }
 }
 
-/// A service of neither axum nor its body.
+/// A service that uses neither axum nor its body.
 #[derive(Default)]
 struct Plain {
     ready: bool,
     called: Arc<AtomicUsize>,
 }
 
-/// A clone has to be asked anew whether it is ready.
+/// A clone has to be polled for readiness again.
 impl Clone for Plain {
     fn clone(&self) -> Self {
         Self { ready: false, called: Arc::clone(&self.called) }
@@ -441,7 +441,7 @@ fn layers_and_services_are_shared_between_threads() {
     shared(&limits.layer(Plain::default()));
 }
 
-/// A handler's answer to a denial, and what its client must see of it.
+/// A handler's response to a denial, which its client must receive unchanged.
 async fn as_json(throttled: Throttled) -> impl IntoResponse {
     let long = "x".repeat(100_000);
     let wait = throttled.retry_after_seconds().unwrap_or(0);
@@ -502,7 +502,7 @@ async fn f25_no_body_is_lost_above_layers_that_replace_it() {
     ];
     for (content_type, settings) in settings {
         let names = ["trace", "limit", "compression", "timeout", "map", "all"];
-        // Of a name and a place for each declaration.
+        // Each declaration has a name and a location of its own.
         let [trace, limit, compression, timeout, map, all] = names.map(|name| {
             let uid: &'static str = Box::leak(format!("{name}-{content_type}").into_boxed_str());
             ThrottleLayer::new([(uid, settings.clone().key(throttle::key::Global))])

@@ -1,4 +1,4 @@
-//! What the attributes expand to trips no lint: this file is checked by `cargo clippy --all-targets`.
+//! The expansion of the attributes triggers no lint. `cargo clippy --all-targets` checks this file.
 
 #![deny(
     warnings,

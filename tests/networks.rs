@@ -1,4 +1,4 @@
-//! Lists of networks: whose clients are let through, and whose are not let in.
+//! Lists of networks: clients that are not limited, and clients that are rejected.
 
 mod common;
 
@@ -46,10 +46,10 @@ async fn who_is_allowed_is_not_limited_and_who_is_denied_is_not_let_in() {
     let app = listed_on(&registry).await;
     for _ in 0..3 {
         assert_eq!([from(&app, [192, 0, 2, 1]).await, from(&app, [198, 51, 100, 7]).await], [OK; 2]);
-        // In both lists, and in one.
+        // A client in both lists, and one in the `deny` list.
         assert_eq!([from(&app, [192, 0, 2, 9]).await, from(&app, [203, 0, 113, 1]).await], [FORBIDDEN; 2]);
     }
-    // The others have their limit.
+    // Other clients are limited.
     assert_eq!([from(&app, [198, 51, 100, 8]).await, from(&app, [198, 51, 100, 8]).await], [OK, LIMITED]);
     let counts = registry.throttles()[0].counts();
     assert_eq!((counts.skipped, counts.forbidden, counts.allowed, counts.denied), (6, 6, 1, 1));
@@ -64,7 +64,7 @@ async fn the_answer_says_no_more_than_that() {
     assert_eq!(text(response).await, "your network is not let in");
 }
 
-/// The client is whom a trusted proxy names, mapped addresses are those of IPv4, and who is not known is in no list.
+/// A trusted proxy determines the client. Mapped addresses count as IPv4. Unknown clients are in no list.
 #[tokio::test]
 async fn clients_are_those_that_limits_are_for() {
     let registry = declared_at(&ManualClock::new()).trusted_proxies(["10.0.0.0/8"]).build().await;
@@ -98,13 +98,13 @@ const ADMITTING: Networks = Networks::new("203.0.113.0/24").admit_unknown();
 #[throttle(rate = "1/min", deny = ADMITTING)]
 async fn admitting() {}
 
-/// A `Connected` type of the program's own, and what stands for a Unix socket: no address at all.
+/// A `Connected` type of the program. It represents a Unix socket, too, which has no address at all.
 #[derive(Clone)]
 struct Own(std::net::IpAddr);
 
 type Ask = fn(axum::http::request::Builder) -> axum::http::request::Builder;
 
-/// No kind of unknown client is in an `allow` list or passes a `deny` list, and one warning names the cause.
+/// No kind of unknown client matches an `allow` list or passes a `deny` list, and one warning names the cause.
 #[tokio::test]
 async fn f11_an_unknown_client_is_never_trusted() {
     let proxy = |request: axum::http::request::Builder| {
@@ -155,7 +155,7 @@ async fn f11_admitting_unknown_clients_is_for_deny_lists() {
     assert_eq!(format!("{ADMITTING:?}"), "203.0.113.0/24, and admits unknown clients");
 }
 
-/// With a reader for its own type, a program has addresses like any other.
+/// With a reader for its own type, a program has client addresses like any other program.
 #[tokio::test]
 async fn f15_an_own_connected_type_can_be_declared() {
     let declared = declared_at(&ManualClock::new()).peer_address(|own: &Own| Some(own.0));
@@ -174,7 +174,7 @@ async fn f15_an_own_connected_type_can_be_declared() {
     }
 }
 
-/// An address that embeds IPv4 is in the lists of that.
+/// An address that embeds an IPv4 address matches the lists that contain the IPv4 address.
 #[tokio::test]
 async fn f14_lists_of_ipv4_are_for_embedded_addresses_too() {
     let app = listed_on(&registry_at(&ManualClock::new()).await).await;
@@ -185,7 +185,8 @@ async fn f14_lists_of_ipv4_are_for_embedded_addresses_too() {
     }
 }
 
-/// The networks of the translators can be listed as well. Such lists contained nobody, as the address was replaced first.
+/// The networks of the translators can be listed, too. Earlier, such lists matched no client, because the
+/// address was replaced first.
 #[tokio::test]
 async fn f14_lists_contain_embedding_addresses_as_they_are_sent() {
     let registry = registry_at(&ManualClock::new()).await;
@@ -218,7 +219,7 @@ async fn a_dry_run_lets_everybody_in_and_counts_whom_it_would_not() {
     assert_eq!((counts.would_deny, counts.forbidden), (1, 0));
 }
 
-/// A file in a directory of its own, and a registry where `by_file` denies who is in it.
+/// Creates a file in a directory of its own, and a router where `by_file` denies the networks in it.
 async fn with_file(clock: &ManualClock, content: &str) -> (tempfile::TempDir, &'static str, Router) {
     let home = tempfile::TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory");
     let path = home.path().join("deny.txt");
@@ -230,7 +231,7 @@ async fn with_file(clock: &ManualClock, content: &str) -> (tempfile::TempDir, &'
     (home, path, service(Router::new().route("/", route(by_file)), &registry))
 }
 
-/// Asks until the answer is another one: files are looked at behind the backs of requests, second by second.
+/// Sends requests until the status is `wanted`. Files are checked in the background, once per second.
 async fn becomes(app: &Router, clock: &ManualClock, peer: [u8; 4], wanted: StatusCode) {
     for _ in 0..500 {
         clock.advance(Duration::from_secs(60));
@@ -249,11 +250,11 @@ async fn a_file_that_has_changed_is_read_again() {
     let (old, new) = ([203, 0, 113, 1], [198, 51, 100, 1]);
     assert_eq!([from(&app, old).await, from(&app, new).await], [FORBIDDEN, OK]);
     std::fs::write(path, "198.51.100.0/24 # the new ones").expect("a file");
-    // Not before it is time to look.
+    // The file is not read again before the next check.
     assert_eq!(from(&app, old).await, FORBIDDEN);
     becomes(&app, &clock, new, FORBIDDEN).await;
     assert_eq!(from(&app, old).await, OK);
-    // What cannot be read changes nothing, and that is said once.
+    // A file that cannot be read changes nothing, and is reported once.
     std::fs::write(path, "198.51.100.0/24\n203.0.113.0/").expect("a file");
     for _ in 0..5 {
         clock.advance(Duration::from_secs(60));
@@ -287,7 +288,7 @@ async fn in_json(throttled: Throttled) -> (StatusCode, axum::Json<serde_json::Va
     (throttled.status(), axum::Json(body))
 }
 
-/// A handler from before there were lists.
+/// A handler that ignores lists.
 async fn of_rates(throttled: Throttled) -> (StatusCode, String) {
     (LIMITED, format!("retry in {:?}", throttled.retry_after_seconds()))
 }
@@ -329,7 +330,7 @@ async fn f43_a_handler_shapes_the_response_to_a_client_on_a_deny_list() {
         assert!(answer.headers().keys().all(|name| name != "retry-after" && name != "ratelimit"), "{path}");
         assert_eq!(text(answer).await, body, "{path}");
     }
-    // Others are denied by the rate, by the same handler.
+    // Other clients are denied by the rate, with the same handler.
     let other = || get_from([192, 0, 2, 77], "/json");
     assert_eq!(send(&app, other()).await.status(), OK);
     let answer = send(&app, other()).await;

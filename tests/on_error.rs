@@ -1,4 +1,4 @@
-//! What becomes of a request when the backend fails: behaviours 33 to 42, stories 16, 17, 22 and 23.
+//! Requests when the backend fails: behaviours 33 to 42, stories 16, 17, 22 and 23.
 
 mod common;
 
@@ -226,7 +226,7 @@ async fn b119_a_dry_run_is_not_noticed_when_the_backend_fails() {
     assert_eq!(dry.counts().allowed_on_error, 2);
 }
 
-/// Answers for no limits at all, as if nothing were limited.
+/// Returns no quotas at all, as if nothing were limited.
 #[derive(Debug)]
 struct Lying;
 
@@ -281,7 +281,7 @@ async fn a_raised_error_reaches_a_program_as_an_error() {
     assert_eq!(throttle.counts().raised, 1);
 }
 
-/// A backend that fails with an error of its own, of one kind after the other.
+/// A backend that fails with errors of these kinds in sequence.
 #[derive(Debug, Default)]
 struct Failing {
     kinds: Vec<ErrorKind>,

@@ -11,14 +11,14 @@ use std::time::{Duration, Instant};
 use process::Example;
 use process::redis::Redis;
 
-/// An answer, when it came and how long it took.
+/// A response: when it came and how long it took.
 struct Seen {
     at: Duration,
     took: Duration,
     status: u16,
 }
 
-/// What each client sees until it is told to stop.
+/// Returns the responses that a client receives until it is told to stop.
 fn load(example: &Example, began: Instant, stop: &AtomicBool) -> Vec<Seen> {
     let mut seen = Vec::new();
     while !stop.load(Ordering::Relaxed) {
@@ -30,10 +30,10 @@ fn load(example: &Example, began: Instant, stop: &AtomicBool) -> Vec<Seen> {
     seen
 }
 
-/// What the attempts at Redis and the waits between them come to at most: three deadlines, and 150 ms.
+/// The maximum duration of the attempts at Redis and the waits between them: three deadlines, and 150 ms.
 const BUDGET: Duration = Duration::from_millis(450);
 
-/// What a busy machine may add to a request of plain HTTP.
+/// The time that a busy machine may add to a request of plain HTTP.
 const SLACK: Duration = Duration::from_millis(500);
 
 #[test]
@@ -50,7 +50,7 @@ fn the_limit_holds_through_an_outage_and_nobody_sees_an_error() {
         assert!(!example.get("/status").body.starts_with("breaker closed"));
         thread::sleep(Duration::from_secs(2));
         redis.start_again();
-        // Back within the pause before a connection, the recovery time, and what a busy machine adds.
+        // It closes after the pause before a connection, the recovery time, and the delay of a busy machine.
         let (back, is_closed) =
             (Instant::now(), || example.get("/status").body.starts_with("breaker closed"));
         while !is_closed() {
@@ -66,7 +66,7 @@ fn the_limit_holds_through_an_outage_and_nobody_sees_an_error() {
     let slowest = seen.iter().max_by_key(|seen| seen.took).expect("an answer");
     assert!(slowest.took < BUDGET + SLACK, "{:?} at {:?}", slowest.took, slowest.at);
     let admitted = seen.iter().filter(|seen| seen.status == 200).count() as u64;
-    // Fifty at once and five a second, whoever counts.
+    // Fifty immediately and five per second, whichever backend counts.
     let bound = 50 + 5 * (took.as_secs() + 1);
     assert!(admitted <= bound, "{admitted} of at most {bound}");
     assert!(admitted >= bound - 20, "{admitted} of {bound}: an outage is no reason to deny");

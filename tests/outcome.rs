@@ -1,4 +1,4 @@
-//! Charging by what became of a request: `charge_when`.
+//! Charges that depend on the response: `charge_when`.
 
 mod common;
 #[cfg(feature = "redis")]
@@ -22,7 +22,7 @@ const OK: StatusCode = StatusCode::OK;
 const WRONG: StatusCode = StatusCode::UNAUTHORIZED;
 const DENIED: StatusCode = StatusCode::TOO_MANY_REQUESTS;
 
-/// Answers with the status that was asked for.
+/// Returns the requested status.
 async fn answer(Path(status): Path<u16>) -> StatusCode {
     StatusCode::from_u16(status).expect("a status")
 }
@@ -41,7 +41,7 @@ fn is_teapot(status: StatusCode) -> bool {
     status == StatusCode::IM_A_TEAPOT
 }
 
-/// Three of a kind: by the status, by an extension, and always.
+/// Three throttles: by the status, by an extension, and always.
 #[throttle(uid = "teapots", rate = "2/min", charge_when = is_teapot)]
 #[throttle(uid = "marked", rate = "3/min", cost = 2, strategy = throttle::strategy::Gcra::new().burst(6), charge_when = is_marked)]
 #[throttle(uid = "all", rate = "9/min")]
@@ -152,7 +152,7 @@ async fn keys_of_arguments_and_dry_runs_are_settled_too() {
     assert_eq!((counts.allowed, counts.refunded, counts.would_deny), (3, 2, 1));
 }
 
-/// How many are under way at a time, and how many there were.
+/// Limits and counts the attempts that are in progress.
 #[derive(Clone)]
 struct Attempts {
     gate: Arc<Semaphore>,
@@ -172,7 +172,7 @@ fn gates(registry: &Registry, open: usize) -> (Router, Attempts) {
     (service(router, registry), attempts)
 }
 
-/// Wrong guesses at once: the sixth is never made, however late the others are answered.
+/// Concurrent wrong guesses: the sixth is never made, however late the others are answered.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn as_many_guesses_are_made_at_once_as_the_limit_says() {
     let registry = registry_at(&ManualClock::new()).await;
@@ -194,10 +194,10 @@ async fn as_many_guesses_are_made_at_once_as_the_limit_says() {
     assert_eq!((wrong, attempts.made.load(Ordering::SeqCst)), (5, 5));
 }
 
-/// What is given back in a task of its own is there before the backend is closed.
+/// A refund in a background task is complete before the backend is closed.
 #[tokio::test]
 async fn the_end_of_the_program_waits_for_what_is_given_back() {
-    // No memory, as far as anybody can tell.
+    // A backend that is not recognized as the memory backend.
     let store = Counted::default();
     let registry = registry().backend("memory", store.clone()).build().await.expect("a registry");
     assert_eq!(status(&app(&registry), "/login/200").await, OK);
@@ -270,7 +270,7 @@ async fn settings_say_it_for_throttles_that_do_not() {
     assert_eq!(said, [("charge_when", "throttle_runtime::outcome::failed".to_owned())]);
 }
 
-/// In the global registry, where a throttle that nothing has to be asked for is decided without a future.
+/// In the global registry, where a throttle without functions is decided without a future.
 #[tokio::test]
 async fn the_global_registry_settles_too() {
     #[throttle(uid = "global", rate = "2/day", key = global, charge_when = outcome::failed)]
@@ -321,7 +321,7 @@ async fn layers_are_settled_as_attributes_are() {
     assert_eq!((counts("elsewhere").refunded, counts("load").refunded), (2, 0));
 }
 
-/// A call of gRPC that fails at once says so in its head, with a status of HTTP that is 200.
+/// A gRPC call that fails immediately has its status in the headers, and an HTTP status of 200.
 #[test]
 fn outcomes_know_the_status_of_grpc() {
     let head = |status: u16, code: Option<&str>| {

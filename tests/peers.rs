@@ -1,5 +1,5 @@
-//! Defects of other limiters that must not come back here, as far as they are seen from outside and stand in
-//! no other file.
+//! Defects of other limiters that must not occur here, if they are visible from outside and tested in no other
+//! file.
 
 mod common;
 
@@ -35,7 +35,7 @@ async fn one(strategy: impl Strategy + Copy, rate: &str, clock: &ManualClock) ->
     registry_at(clock).await.create("test", settings).expect("a throttle")
 }
 
-/// A wait below a second was said to be none (D1), and others were rounded down (D19).
+/// A wait below a second was reported as no wait (D1), and other waits were rounded down (D19).
 #[tokio::test]
 async fn d01_d19_a_wait_in_seconds_is_rounded_up() {
     let clock = ManualClock::new();
@@ -48,7 +48,7 @@ async fn d01_d19_a_wait_in_seconds_is_rounded_up() {
     assert_eq!(get(&app, "/a").await.status(), 200);
 }
 
-/// The window before was ignored where two requests raced.
+/// The previous window was ignored when two requests raced.
 #[tokio::test]
 async fn d05_racing_requests_count_the_window_before() {
     let clock = ManualClock::new();
@@ -68,7 +68,7 @@ async fn d05_racing_requests_count_the_window_before() {
     assert_eq!(admitted, 50, "half of the window before counts");
 }
 
-/// Denied requests were charged: whoever went on asking stayed out for good.
+/// Denied requests were charged: a client that kept sending requests stayed denied forever.
 #[tokio::test]
 async fn d06_asking_again_and_again_makes_no_wait_longer() {
     d06(FixedWindow).await;
@@ -93,8 +93,8 @@ async fn d06(strategy: impl Strategy + Copy) {
     assert!(throttle.hit("a").await.expect("a decision").is_allowed(), "{strategy:?}");
 }
 
-/// A request that did not fit took what was left, and began the refill anew: the smaller ones that would have fitted were
-/// denied after it, and the wait grew with each denial.
+/// A request that did not fit took the remaining quota, and restarted the refill. Smaller requests that would
+/// have fitted were denied after it, and the wait grew with each denial.
 #[tokio::test]
 async fn d10_a_denied_request_drains_nothing_and_extends_nothing() {
     d10(FixedWindow).await;
@@ -126,7 +126,7 @@ async fn d10(strategy: impl Strategy + Clone) {
     }
     let mut moments = Vec::new();
     for _ in 0..20 {
-        // Those that do not fit now, and those that never will.
+        // Costs that do not fit now, and costs that never fit.
         for cost in [4, 10, 11, u64::MAX] {
             let denied = hit(&throttle, cost).await;
             moments.push((cost, denied.is_allowed(), denied.retry_after()));
@@ -143,7 +143,7 @@ async fn d10(strategy: impl Strategy + Clone) {
     assert!(hit(&throttle, 3).await.is_allowed(), "{strategy:?}: what was left is left");
 }
 
-/// The header fields carried an unsalted hash of the key: an address could be found by trying all of them.
+/// The headers contained an unsalted hash of the key, so an address could be found by trying all addresses.
 #[tokio::test]
 async fn d12_no_field_says_anything_of_the_key() {
     let app = || async {
@@ -162,7 +162,7 @@ async fn d12_no_field_says_anything_of_the_key() {
     assert!(fields("/alice").await.concat().iter().flatten().all(|field| !field.contains("pk=")));
 }
 
-/// A limit that could not be read was logged and dropped: the route had none.
+/// A limit that could not be parsed was logged and dropped: the route had no limit.
 #[tokio::test]
 async fn d13_a_rate_that_cannot_be_read_does_not_start() {
     let registry = registry_at(&ManualClock::new()).await;
@@ -171,7 +171,7 @@ async fn d13_a_rate_that_cannot_be_read_does_not_start() {
     assert!(registry.create("nothing", Settings::new()).is_err(), "and no throttle is without a rate");
 }
 
-/// State lived for one window where two count, so that for a part of each window the one before was forgotten.
+/// The state lived for one window although two count, so a part of each window ignored the previous one.
 #[tokio::test]
 async fn d17_the_window_before_counts_until_it_is_over() {
     let clock = ManualClock::new();
@@ -185,7 +185,7 @@ async fn d17_the_window_before_counts_until_it_is_over() {
     }
 }
 
-/// What had expired was counted before it was taken out.
+/// Expired entries were counted before they were removed.
 #[tokio::test]
 async fn d18_what_has_expired_does_not_count() {
     let clock = ManualClock::new();
@@ -198,7 +198,7 @@ async fn d18_what_has_expired_does_not_count() {
     assert!(throttle.hit(Hit::new("a").cost(10)).await.expect("a decision").is_allowed());
 }
 
-/// In a full table too: the expired make room before anybody who counts does.
+/// In a full table, too: expired identities are evicted before those that still count.
 #[tokio::test]
 async fn d18_the_expired_make_room_first() {
     let clock = ManualClock::new();
@@ -220,7 +220,8 @@ async fn limited() {}
 #[throttle(uid = "failing", rate = "1/day", key = global, backend = "down", on_error = "raise")]
 async fn failing() {}
 
-/// Denials and failures of the store were one kind of error: a store that was down looked like a limit that was reached.
+/// Denials and failures of the store were one kind of error, so an unreachable store looked like a reached
+/// limit.
 #[tokio::test]
 async fn d15_a_failure_is_no_denial_and_a_denial_no_failure() {
     let declared = declared_at(&ManualClock::new()).backend("down", Broken::default());
@@ -240,7 +241,7 @@ async fn d15_a_failure_is_no_denial_and_a_denial_no_failure() {
     assert!(limited.hit("other").await.is_ok() && failing.hit("other").await.is_err());
 }
 
-/// What was bound to one request stayed with others that came after it on the thread, and was never freed.
+/// Data of one request stayed for later requests on the same thread, and was never freed.
 #[tokio::test(flavor = "current_thread")]
 async fn d16_a_scope_ends_with_its_future_and_holds_nothing() {
     let token = std::sync::Arc::new(());

@@ -1,4 +1,5 @@
-//! Hits of a throttle that charges everybody alike are decided without a ticket. What a program sees of it is the same.
+//! Hits of a throttle that charges all clients in the same way are decided without a ticket. The program sees
+//! no difference.
 
 mod common;
 
@@ -15,7 +16,7 @@ use throttle::{
 
 const RATES: &str = "5/min, 20/hour";
 
-/// With one limit, memory decides where the hit is.
+/// With one limit, memory decides on the fast path.
 const RATE: &str = "5/min";
 
 const BREAKER: CircuitBreaker = CircuitBreaker::new().failure_threshold(2).success_threshold(1);
@@ -25,7 +26,7 @@ struct Side {
     throttle: Throttle,
     primary: Faulty,
     rates: &'static str,
-    /// Whether each hit says the rates, so that somebody has to be asked.
+    /// Whether each hit contains the rates, so that it takes the general path.
     asks: bool,
 }
 
@@ -52,7 +53,7 @@ impl Side {
         let hit = if self.asks { hit.rate(self.rates.parse::<Rates>().expect("rates")) } else { hit };
         let answer =
             if only_asks { said(self.throttle.check(hit).await) } else { said(self.throttle.hit(hit).await) };
-        // What is owed is paid in the background.
+        // The usage that is owed is charged in the background.
         for _ in 0..20 {
             tokio::task::yield_now().await;
         }
@@ -68,7 +69,7 @@ fn said(answer: impl Debug) -> String {
     format!("{answer:?}")
 }
 
-/// What happens to both before the next hit.
+/// Returns the fault of both sides for the next hit.
 fn meets(random: &mut fastrand::Rng) -> Option<(Fault, usize)> {
     let fault = match random.u8(..10) {
         0..4 => Fault::Refuse(ErrorKind::Connection),

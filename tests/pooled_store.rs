@@ -1,4 +1,5 @@
-//! What the kit does not ask of the store in `examples/pooled_store`: the pool, errors, and what it leaves behind.
+//! Properties of the store in `examples/pooled_store` that the kit does not test: the pool, errors, and
+//! leftover data.
 
 #![cfg(unix)]
 
@@ -23,7 +24,7 @@ fn config() -> Config {
     postgres::database().parse().expect("a database")
 }
 
-/// A connection beside the pool, to look at what it does.
+/// A connection outside of the pool, to observe the store.
 async fn observer(config: Config) -> Client {
     let (client, connection) = config.connect(NoTls).await.expect("a connection");
     tokio::spawn(connection);
@@ -65,7 +66,7 @@ async fn s13_the_pool_is_built_in_initialize_and_closed_in_close() {
     panic!("connections are left open");
 }
 
-/// A database that nobody else uses.
+/// Creates a database that no other test uses.
 async fn fresh(name: &str) -> Config {
     observer(config()).await.batch_execute(&format!("CREATE DATABASE {name}")).await.expect("a database");
     let mut fresh = config();
@@ -73,7 +74,7 @@ async fn fresh(name: &str) -> Config {
     fresh
 }
 
-/// As when a service starts several times at once, for the first time.
+/// As when several instances of a service start concurrently for the first time.
 #[tokio::test]
 async fn many_may_create_the_table_at_once() {
     let (fresh, mut tasks) = (fresh("many").await, JoinSet::new());
@@ -86,7 +87,7 @@ async fn many_may_create_the_table_at_once() {
     }
 }
 
-/// Between drawing a token and taking the lock others may come and go.
+/// Other holders may come and go between the draw of a token and the acquisition of the lock.
 #[tokio::test]
 async fn b072_tokens_rise_however_long_it_takes_to_get_the_lock() {
     const HESITATE: &str = "
@@ -133,7 +134,7 @@ async fn b077_a_database_that_is_not_there_is_told_at_the_start() {
     assert!(matches!(source, Some(PooledError::Connect(_))), "{error:?}");
 }
 
-/// Counters that nobody asks for again would stay for good, were they not removed by the way.
+/// Counters that are not used again would stay forever if other writes did not remove them.
 #[tokio::test]
 async fn what_has_expired_is_removed_by_later_writes() {
     const LEFT: &str = "throttle WHERE key <> 'kept'";

@@ -1,4 +1,4 @@
-//! What is tried before a failed decision is given up: behaviours 43 to 51 and 63, stories 18 and 19.
+//! The stages before a failed decision reaches `on_error`: behaviours 43 to 51 and 63, stories 18 and 19.
 
 mod common;
 
@@ -44,7 +44,7 @@ impl Bench {
         Self { primary, standby, registry, throttle }
     }
 
-    /// How the next hit ends: by which source, or with which error.
+    /// Returns the result of the next hit: its source, or its error.
     async fn hit(&self) -> Result<(bool, Source), String> {
         let decision = self.throttle.hit("a").await.map_err(|error| error.to_string())?;
         Ok((decision.is_allowed(), decision.source()))
@@ -183,7 +183,7 @@ async fn the_budget_ends_the_retries() {
         (100 * MILLISECOND, 2),
         "200 ms more are not there"
     );
-    // An attempt has what is left.
+    // An attempt has the time that is left of the budget.
     let settings = Settings::new().on_error(retry(3).fallback("standby")).budget(150 * MILLISECOND);
     let bench = Bench::with(settings.deadline(100 * MILLISECOND)).await;
     bench.primary.fail(ErrorKind::Connection);
@@ -271,7 +271,7 @@ async fn s18_s19_in_attributes() {
     assert_eq!(status(&app, "/again").await, StatusCode::OK);
 }
 
-/// Two throttles on one handler: what the one took of the fallback is given back when the other denies.
+/// Two throttles on one handler: the charge of one on the fallback is refunded when the other denies.
 #[throttle(rate = "5/min", uid = "wide", key = key_global, backend = "primary", on_error = fallback("standby"))]
 #[throttle(rate = "1/min", uid = "narrow", backend = "primary", on_error = fallback("standby"))]
 async fn both() {}
@@ -293,7 +293,8 @@ async fn what_the_fallback_took_for_a_denied_request_is_given_back() {
     assert_eq!(wide.stat("all").await.expect("by the fallback").remaining(), Some(4));
 }
 
-/// A request that timed out may have been charged, so it is not retried, and the log reports that before the first request.
+/// A request that timed out may have been charged, so it is not retried. The log reports this before the first
+/// request.
 #[tokio::test]
 async fn f35_settings_that_retry_after_timeouts_are_reported_at_startup() {
     let registry = declared_at(&ManualClock::new()).backend("store", faulty(&ManualClock::new()));

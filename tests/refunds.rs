@@ -1,4 +1,4 @@
-//! What is given back: reservations and resets.
+//! Refunds: reservations and resets.
 
 mod common;
 
@@ -23,7 +23,7 @@ async fn left(throttle: &Throttle) -> Option<u64> {
     throttle.stat("a").await.expect("memory never fails").remaining()
 }
 
-/// A settings of each strategy that gives parts of a charge back.
+/// Returns settings for each strategy that can refund a part of a charge.
 fn each() -> [Settings; 8] {
     let ten = Settings::new().rate("10/hour");
     [
@@ -137,7 +137,7 @@ async fn a_refund_is_never_more_than_time_has_left_of_the_charge() {
     assert_eq!(left(&bucket).await, Some(5), "the refill gave five back before");
 }
 
-/// However many reservations come and go at once, what is left is what was kept.
+/// However many reservations are made concurrently, the usage is exactly what was kept.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_reserved_at_once_is_conserved() {
     let (throttle, _) = throttle(Settings::new().rate("1000/hour, 5000/day")).await;
@@ -242,7 +242,8 @@ async fn a_reset_forgets_while_the_throttle_is_off_and_what_the_fallback_counted
     assert_eq!(left(&throttle).await, Some(5));
 }
 
-/// With an identity that had to make room, newcomers begin with what it had used; who is reset does not.
+/// After an eviction, new identities start with the usage of the evicted ones. An identity that is reset does
+/// not.
 #[tokio::test]
 async fn a_reset_forgets_what_eviction_left_behind() {
     let clock = ManualClock::new();
@@ -282,7 +283,7 @@ async fn f37_a_refund_belongs_to_the_state_that_it_was_taken_from() {
         other.refund().await.expect("memory never fails");
         assert_eq!(left(&throttle).await, Some(8), "another identity was reset: {throttle:?}");
 
-        // A window or a whole backlog later nothing of the charge is left.
+        // After a window or a whole backlog, nothing of the charge is left.
         let early = reserve(5).await.expect("a decision");
         clock.advance(seconds(4 * 3_600));
         while throttle.hit("a").await.expect("a decision").is_allowed() {}
@@ -292,7 +293,7 @@ async fn f37_a_refund_belongs_to_the_state_that_it_was_taken_from() {
     }
 }
 
-/// An update of the strategy has states of its own: the refund goes to those of the charge.
+/// An update of the strategy has states of its own. The refund goes to the states that were charged.
 #[tokio::test]
 async fn f37_a_refund_goes_to_the_strategy_that_was_charged() {
     let (throttle, _) = throttle(Settings::new().rate("10/hour")).await;
@@ -305,7 +306,7 @@ async fn f37_a_refund_goes_to_the_strategy_that_was_charged() {
     assert_eq!(left(&throttle).await, Some(10));
 }
 
-/// The fallback has states of its own, and what it owes is reset, too.
+/// The fallback has states of its own, and the usage that it owes is reset, too.
 #[tokio::test]
 async fn f37_a_refund_by_the_fallback_after_a_reset_gives_nothing_back() {
     let clock = ManualClock::new();
@@ -320,7 +321,7 @@ async fn f37_a_refund_by_the_fallback_after_a_reset_gives_nothing_back() {
     assert_eq!(left(&throttle).await, Some(0));
 }
 
-/// A response that is not charged comes after a reset.
+/// A response that is not charged arrives after a reset.
 #[tokio::test]
 async fn f37_a_response_after_a_reset_is_not_refunded() {
     use axum::routing::get as route;

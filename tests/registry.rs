@@ -74,7 +74,7 @@ async fn b104_b119_all_throttles_are_switched_off_and_on() {
     assert_eq!([status(&app, "/two").await, status(&app, "/two").await], [OK, DENIED]);
 }
 
-/// All ways of a decision: without a future, in memory, with functions, and several together.
+/// All paths of a decision: without a future, in memory, with functions, and several throttles together.
 #[tokio::test]
 async fn b119_all_throttles_run_dry_and_are_enforced_again() {
     async fn one_unit() -> u32 {
@@ -292,7 +292,7 @@ async fn a_registry_that_is_gone_keeps_nothing() {
     assert_eq!(Arc::strong_count(&memory), 1);
 }
 
-/// What a `main` that returns an error prints is `Debug`.
+/// A `main` that returns an error prints its `Debug` text.
 #[tokio::test]
 async fn f24_debug_is_the_report() {
     let error =
@@ -310,7 +310,7 @@ async fn f24_debug_is_the_report() {
     assert_eq!(format!("{refused:?}"), "the rate limiter's backend failed: no connection: the cause");
 }
 
-/// A server that is down is no mistake of the configuration.
+/// An unreachable server is not a mistake in the configuration.
 #[cfg(all(feature = "redis", feature = "memcached"))]
 #[tokio::test]
 async fn f24_an_unreachable_server_is_named_once_and_not_called_misconfigured() {
@@ -328,7 +328,7 @@ async fn f24_an_unreachable_server_is_named_once_and_not_called_misconfigured() 
     }
 }
 
-/// A stacked graph of the outcomes is right: each decision is in one of them.
+/// A stacked graph of the outcomes is correct: each decision is in exactly one of them.
 #[tokio::test]
 async fn f47_outcomes_add_up_to_the_number_of_decisions() {
     let clock = ManualClock::new();
@@ -366,7 +366,7 @@ async fn f47_outcomes_add_up_to_the_number_of_decisions() {
         let _ = throttle.hit(throttle::Hit::new("a").cost(u64::MAX)).await;
         expected += 2;
         counted(expected, "free and too large");
-        // Neither is a decision that anything depends on.
+        // Queries are not counted either.
         let _ = (throttle.check("a").await, throttle.stat("a").await);
         counted(expected, "questions");
         for _ in 0..3 {

@@ -1,4 +1,5 @@
-//! A program with every mistake that start-up finds: behaviours 10, 21, 37, 77 and 105. One report names all.
+//! A program with every mistake that startup finds: behaviours 10, 21, 37, 77 and 105. One report contains all
+//! of them.
 
 use throttle::strategy::Gcra;
 use throttle::{BackendError, ErrorKind, Settings, Static, registry, throttle, throttle_fn};

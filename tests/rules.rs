@@ -129,7 +129,7 @@ async fn as_user(app: &Router, path: &str, user: &[u8]) -> StatusCode {
     send(app, request).await.status()
 }
 
-/// One test, since it counts how often the function is asked.
+/// One test, because it counts the calls of the function.
 #[tokio::test]
 async fn functions_are_asked_last_and_may_end_the_request() {
     let registry = registry_at(&ManualClock::new()).await;
@@ -199,7 +199,7 @@ async fn b105_rules_are_added_before_the_first_use_and_to_one_registry() {
     assert_eq!(twice(&app(&other), "/plain").await, [OK, DENIED]);
 }
 
-/// Or a default for requests would let all calls pass.
+/// Otherwise, a default for requests would let all calls pass.
 #[tokio::test]
 async fn calls_that_are_no_requests_know_no_rules() {
     let defaults = Settings::new().only(Rule::path("/api/**"));

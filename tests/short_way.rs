@@ -1,5 +1,5 @@
-//! Handlers of the global registry on memory are decided in a way of their own, without waiting for anything. What
-//! clients see of it is the same.
+//! Handlers of the global registry on memory are decided on a fast path, without waiting. Clients see no
+//! difference.
 
 mod common;
 
@@ -95,13 +95,13 @@ fn router() -> Router {
         .layer(MockConnectInfo(SocketAddr::from(([192, 0, 2, 1], 4711))))
 }
 
-/// All that a client sees.
+/// Returns everything that a client sees.
 async fn seen(app: &Router, path: &str) -> (StatusCode, String, String) {
     let response = get(app, path).await;
     (response.status(), format!("{:?}", response.headers()), text(response).await)
 }
 
-/// One test, since a process has one global registry.
+/// One test, because a process has one global registry.
 #[tokio::test]
 async fn clients_see_the_same_of_the_global_registry_as_of_any_other() {
     let clock = ManualClock::new();

@@ -1,4 +1,4 @@
-//! A short run of what `throttle-bench -- soak` does for as long as one likes.
+//! A short run of `throttle-bench -- soak`.
 
 #![cfg(feature = "redis")]
 

@@ -1,4 +1,4 @@
-//! Throttles that are declared as statics, and shared by all that asks them.
+//! Throttles that are declared as statics, and shared by all of their callers.
 
 mod common;
 
@@ -131,7 +131,7 @@ async fn what_the_registry_cannot_make_is_an_error() {
         .await;
 }
 
-/// One budget for requests and for whatever else there is.
+/// One limit for requests and for calls from code.
 #[throttle(uid = "shared", rate = "4/min", key = global)]
 static SHARED: Static;
 
@@ -175,7 +175,7 @@ async fn a_budget_is_shared_without_a_name_too() {
     assert_eq!(left.await, Some(8), "the key of a request is the address of its client");
 }
 
-/// Before any extractor of the handler, as every check: the number of the handler finds it.
+/// The decision is made before any extractor of the handler runs, as for every attribute.
 #[tokio::test]
 async fn b116_what_is_shared_is_decided_before_the_arguments() {
     #[throttle(SHARED)]
@@ -236,7 +236,7 @@ async fn statics_of_one_macro_have_limits_of_their_own() {
         .await;
 }
 
-/// One budget for endpoints of different weight.
+/// One limit for endpoints of different cost.
 #[throttle(uid = "weighed", rate = "20/min", key = global, cost = 2)]
 static WEIGHED: Static;
 
@@ -286,7 +286,7 @@ async fn f28_each_use_of_a_static_may_have_a_cost_of_its_own() {
     assert_eq!(registry.throttles().iter().filter(|it| it.uid() == "weighed").count(), 1, "one budget");
 }
 
-/// How often the account of a request was looked up.
+/// Counts how often the account of a request was looked up.
 #[derive(Clone, Default)]
 struct Accounts(std::sync::Arc<std::sync::atomic::AtomicU64>);
 

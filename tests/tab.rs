@@ -1,4 +1,4 @@
-//! Charges that are collected, and paid at the end: behaviours 111 and 112.
+//! Charges that are collected, and committed at the end: behaviours 111 and 112.
 
 mod common;
 
@@ -221,7 +221,7 @@ async fn a_backend_that_fails_later_gives_back_what_was_taken() {
     assert_eq!(left(&here, "a").await, Some(10));
 }
 
-/// Of any number of tabs at once as many are paid as fit, each as a whole.
+/// Of concurrent tabs, as many are committed as fit, each as a whole.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tabs_are_exact_however_many_come_at_once() {
     let registry = registry_at(&ManualClock::new()).await;

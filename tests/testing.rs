@@ -1,4 +1,5 @@
-//! The tests that the example `testing` shows: where it ran them itself it would be built as no program.
+//! Runs the tests of the example `testing`. If the example ran them itself, cargo would not build it as a
+//! program.
 
 #![allow(dead_code, reason = "the program around them is run as a process")]
 

@@ -1,4 +1,4 @@
-//! What tests of programs are made of: assertions, and a backend that fails on command.
+//! The tools for tests of programs: assertions, and a backend that fails on command.
 
 mod common;
 
@@ -22,7 +22,7 @@ async fn bench(policy: OnError) -> (Throttle, Faulty) {
     (registry.create("test", settings).expect("a throttle"), store)
 }
 
-/// The words of a failed assertion.
+/// Returns the message of a failed assertion.
 fn words(assertion: impl FnOnce()) -> String {
     let panic = catch_unwind(AssertUnwindSafe(assertion)).expect_err("it fails");
     panic.downcast_ref::<String>().expect("words").clone()

@@ -1,4 +1,4 @@
-//! One throttle, used by a program: behaviours 6 and 9 to 21, 26, 32, 81, 94, 95.
+//! One throttle, called from code: behaviours 6 and 9 to 21, 26, 32, 81, 94, 95.
 
 mod common;
 
@@ -188,7 +188,7 @@ async fn b026_b095_stat_is_the_limit_less_what_was_used() {
     }
 }
 
-/// Of each limit what remains, how long until there is more, and until all is back.
+/// For each limit: what remains, how long until more is available, and how long until all is available.
 #[tokio::test]
 async fn b095_stat_says_of_each_limit_what_is_left_and_when_there_is_more() {
     for strategy in [Settings::new(), Settings::new().strategy(TokenBucket::new())] {
@@ -360,7 +360,7 @@ async fn a_constant_cost_that_never_fits_does_not_start() {
     assert!(registry.create("tight", roomy).is_ok());
 }
 
-/// Who belongs to which class is the program's to say, per use or by a function, and never the key's.
+/// The program determines the class of a caller, per use or by a function. The key never determines it.
 #[tokio::test]
 async fn b090_a_class_is_not_read_from_the_key() {
     let registry = registry().build().await.expect("a registry");

@@ -1,6 +1,6 @@
-//! What the compiler says about mistakes, word by word, and what compiles.
+//! The compiler's messages about mistakes, word for word, and code that compiles.
 //!
-//! `TRYBUILD=overwrite cargo test --test ui` writes the messages anew: read every one that changed.
+//! `TRYBUILD=overwrite cargo test --test ui` rewrites the messages. Read every message that changed.
 
 #[test]
 fn b004_b014_b037_b115_mistakes_are_named_where_they_are_made() {

@@ -1,4 +1,4 @@
-//! Processes of its own: for what must not find the memory or the threads of something else.
+//! Child processes, for measurements that must not share memory or threads with other measurements.
 
 use std::error::Error;
 use std::process::{Command, Stdio};
@@ -8,14 +8,14 @@ use serde::de::DeserializeOwned;
 
 use crate::{footprint, http, instructions};
 
-/// This program, asked for one part of a measurement.
+/// Returns a command that runs this program for one part of a measurement.
 pub(crate) fn command(part: &[&str]) -> Result<Command, Box<dyn Error>> {
     let mut command = Command::new(std::env::current_exe()?);
     command.arg("child").args(part);
     Ok(command)
 }
 
-/// What a process of its own measures.
+/// Runs one part of a measurement in a child process, and returns its result.
 pub(crate) fn ask<T: DeserializeOwned>(part: &[&str]) -> Result<T, Box<dyn Error>> {
     let output = command(part)?.stderr(Stdio::inherit()).output()?;
     if !output.status.success() {
@@ -24,7 +24,7 @@ pub(crate) fn ask<T: DeserializeOwned>(part: &[&str]) -> Result<T, Box<dyn Error
     Ok(serde_json::from_slice(&output.stdout)?)
 }
 
-/// Does one part of a measurement, in the process that [`command`] started.
+/// Runs one part of a measurement, in the process that [`command`] started.
 pub(crate) fn run(part: &[String]) -> Result<(), Box<dyn Error>> {
     let part: Vec<_> = part.iter().map(String::as_str).collect();
     match *part {

@@ -1,16 +1,16 @@
-//! The command line.
+//! Parses the command line.
 
 use lexopt::prelude::{Long, Short, Value, ValueExt};
 
-/// What can be asked for.
+/// The parsed command line.
 pub(crate) enum Asked {
     Help,
     Command(Command, Options),
-    /// What the program asks of a process of its own, see [`child`](crate::child).
+    /// A part of a measurement, in a child process: see [`child`](crate::child).
     Child(Vec<String>),
 }
 
-/// What is measured.
+/// The commands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Command {
     Memory,
@@ -25,13 +25,13 @@ pub(crate) enum Command {
     Plot,
 }
 
-/// How.
+/// The options of a command.
 #[derive(Debug, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch that stands for itself")]
 pub(crate) struct Options {
-    /// Parts of the names of cells; all if there are none.
+    /// Substrings of the names of cells. If empty, all cells run.
     pub(crate) cells: Vec<String>,
-    /// Parts of the names of subjects; all if there are none.
+    /// Substrings of the names of subjects. If empty, all subjects run.
     pub(crate) subjects: Vec<String>,
     pub(crate) reps: Option<usize>,
     pub(crate) seconds: Option<u64>,
@@ -43,7 +43,7 @@ pub(crate) struct Options {
     pub(crate) check: bool,
 }
 
-/// What the program says of itself.
+/// The help text.
 pub(crate) const HELP: &str = "\
 usage: cargo run --release -p throttle-bench -- COMMAND [OPTIONS]
 
@@ -75,7 +75,7 @@ environment
   REDIS_CELL      redis: where the module redis-cell is (`libredis_cell.so`), to measure it too
 ";
 
-/// What was asked for.
+/// Parses the arguments of this process.
 pub(crate) fn parse() -> Result<Asked, lexopt::Error> {
     let mut parser = lexopt::Parser::from_env();
     let mut command = None;

@@ -1,7 +1,8 @@
-//! `failover`: what a breaker costs a healthy decision, and what a decision costs while it is open.
+//! `failover`: the cost of a circuit breaker for a decision, while the breaker is closed and while it is
+//! open.
 //!
-//! The backends are in memory and answer at once, so that nothing but the stages is measured. They hide what lets
-//! throttles take the short way, which those on a store never do.
+//! The backends are in memory and ready immediately, so only the failover logic is measured. They hide the
+//! fast path of the memory backend, because throttles on a store have no fast path.
 
 use std::error::Error;
 use std::time::{Duration, Instant};
@@ -19,15 +20,15 @@ use crate::poll::at_once;
 use crate::report::{OURS, Record, Report, Table, number, percent, ratio, record};
 use crate::statistics::{median, paired, spread};
 
-/// What this command says besides time.
+/// The values that this command measures besides time.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Stage {
     pub(crate) spread: f64,
-    /// How many nanoseconds more than what it is compared with.
+    /// How many nanoseconds more the subject takes than the subject that it is compared with.
     pub(crate) added_ns: Option<f64>,
 }
 
-/// A backend that answers at once: in memory, or that it is down.
+/// A backend that is ready immediately: it decides in memory, or fails.
 #[derive(Debug)]
 enum Store {
     Up(Memory),
@@ -57,7 +58,7 @@ impl Backend for Store {
 const BREAKER: CircuitBreaker =
     CircuitBreaker::new().failure_threshold(1).recovery_timeout(Duration::from_hours(24));
 
-/// The throttles that are compared: the cell, the subject, and the subject that it is compared with.
+/// The compared throttles: the cell, the subject, and the subject that it is compared with.
 const SUBJECTS: [(&str, &str, &str); 6] = [
     ("healthy", "no policy", "no policy"),
     ("healthy", "fallback", "no policy"),
@@ -79,13 +80,13 @@ fn throttle(cell: &str, subject: &str) -> Throttle {
     };
     let registry = at_once(registry().backend("store", store).build()).expect("nothing is wrong with it");
     let throttle = registry.create("bench", settings).expect("nothing is wrong with them");
-    // The one that opens the breaker.
+    // With the backend that fails, this first call opens the breaker.
     let _ = at_once(throttle.hit("client"));
     throttle
 }
 
 pub(crate) fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
-    // Turns are short, so that what disturbs them meets all alike.
+    // Turns are short, so that noise of the machine affects all subjects alike.
     const DECISIONS: u32 = 1_000;
     const TURNS: usize = 100;
     let mut report = Report::new("failover", options);
@@ -127,7 +128,8 @@ pub(crate) fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
     Ok(report.finish()?)
 }
 
-/// A closed breaker may cost 5 ns, and an open one twice what the other backend costs.
+/// Returns the missed targets: a closed breaker adds less than 5 ns, and a decision with an open breaker
+/// takes less than twice the time of one on the fallback backend.
 fn missed(records: &[Record<Stage>]) -> Vec<String> {
     let ours = records.iter().filter(|record| record.subject == OURS);
     let lines = ours.filter_map(|Record { cell, more, vs_floor, .. }| {

@@ -1,11 +1,11 @@
-//! `hash`: what the fingerprint of a key costs, by everything that could make one.
+//! `hash`: the cost of the fingerprint of a key, with different hash functions.
 //!
-//! Keys come from clients, so a limiter's hash has to be keyed and its fingerprints as good as unique: 128 bits of
-//! SipHash, or of AES. The others show what is given up for that.
+//! Keys come from clients, so a limiter needs a keyed hash and practically unique fingerprints: 128 bits of
+//! SipHash or of an AES hash. The other hash functions show the price of these two properties.
 //!
-//! Other hashes over AES cannot be here. gxhash does not compile, and ahash does without AES, unless the whole
-//! program is compiled for processors that have it (`-C target-feature=+aes`), which a library cannot ask of its
-//! users.
+//! Other AES hashes cannot be measured here. `gxhash` does not compile, and `ahash` does not use AES, unless
+//! the whole program is compiled for processors with AES (`-C target-feature=+aes`). A library cannot require
+//! that of its users.
 
 use std::error::Error;
 use std::hash::{BuildHasher, Hasher};
@@ -21,24 +21,24 @@ use crate::machine::{self, Noise};
 use crate::report::{Record, Report, Table, number, percent, ratio, record};
 use crate::statistics::{median, paired, spread};
 
-/// What this command says besides time.
+/// The values that this command measures besides time.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Fingerprint {
     pub(crate) spread: f64,
 }
 
-/// A hash, as a loop over keys that is compiled for it.
+/// A hash function, as a loop over keys that is compiled for it.
 struct Hash {
     name: &'static str,
     run: Box<Loop>,
 }
 
-/// The hash of the floor.
+/// The fastest hash function, which all others are compared with.
 const FLOOR: &str = "foldhash, 64 bits";
-/// That of governor.
+/// The hash function of governor.
 const REFERENCE: &str = "SipHash-1-3, 64 bits";
 
-/// Hashes every key, and makes something of all of them that depends on each.
+/// Hashes all keys, and returns a value that depends on each hash.
 type Loop = dyn Fn(&[Vec<u8>]) -> u64;
 
 fn hashes() -> Vec<Hash> {

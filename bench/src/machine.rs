@@ -1,4 +1,4 @@
-//! The machine: what class it is of, what day it is there, how steady it is.
+//! The machine: its class, its date, and how noisy it is.
 
 use std::fs;
 use std::hint::black_box;
@@ -8,7 +8,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use crate::statistics;
 
-/// Processors and their make. Nothing that tells this machine from others of its class.
+/// Returns the number of processors and their model. Nothing in it identifies this machine within its class.
 pub(crate) fn class() -> &'static str {
     static CLASS: LazyLock<String> = LazyLock::new(|| {
         let about = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
@@ -24,25 +24,25 @@ pub(crate) fn class() -> &'static str {
     &CLASS
 }
 
-/// The processors that this process may use, as long as no thread that asks first is kept on one.
+/// The processors that this process may use. They must be read before a thread is pinned to one.
 static CORES: LazyLock<Vec<core_affinity::CoreId>> =
     LazyLock::new(|| core_affinity::get_core_ids().unwrap_or_default());
 
-/// Keeps this thread on one processor; on none in particular if there are not as many.
+/// Pins this thread to a processor. Does nothing if the machine has fewer processors.
 pub(crate) fn pin(core: usize) {
     if let Some(&core) = CORES.get(core) {
         core_affinity::set_for_current(core);
     }
 }
 
-/// Today in UTC, as `2026-01-31`.
+/// Returns today's date in UTC, as `2026-01-31`.
 pub(crate) fn today() -> String {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let (year, month, day) = civil(since_epoch.as_secs() / 86_400);
     format!("{year}-{month:02}-{day:02}")
 }
 
-/// Year, month and day of a number of days since 1970, by counting years from March on.
+/// Returns year, month and day of a number of days since 1970. The calculation counts years from March.
 const fn civil(days: u64) -> (u64, u64, u64) {
     let days = days + 719_468;
     let (era, of_era) = (days / 146_097, days % 146_097);
@@ -55,7 +55,7 @@ const fn civil(days: u64) -> (u64, u64, u64) {
     (year, month, day)
 }
 
-/// How unsteady the machine is, from a fixed piece of work that is timed now and then.
+/// The noise of the machine, from repeated timings of a fixed piece of work.
 #[derive(Debug, Default)]
 pub(crate) struct Noise(Vec<f64>);
 
@@ -69,8 +69,8 @@ impl Noise {
     }
 }
 
-/// How long a fixed piece of arithmetic takes right now on the processor that measures, in nanoseconds. It keeps
-/// the whole core busy, so that a neighbour who shares the core shows.
+/// Returns the duration of a fixed piece of arithmetic on the measuring processor, in nanoseconds. The work
+/// keeps the whole core busy, so it also detects a neighbour that shares the core.
 fn calibration() -> f64 {
     const ROUNDS: u64 = 1 << 16;
     let work = || {
@@ -86,14 +86,14 @@ fn calibration() -> f64 {
     thread::spawn(work).join().unwrap_or(f64::NAN)
 }
 
-/// Bytes of this process that are in memory.
+/// Returns the resident memory of this process, in bytes.
 pub(crate) fn resident() -> u64 {
     let about = fs::read_to_string("/proc/self/statm").unwrap_or_default();
     let pages: u64 = about.split(' ').nth(1).and_then(|field| field.parse().ok()).unwrap_or_default();
     pages * rustix::param::page_size() as u64
 }
 
-/// The most that [`resident`] ever was.
+/// Returns the peak of [`resident`].
 pub(crate) fn most_resident() -> u64 {
     let about = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = about.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
@@ -101,7 +101,7 @@ pub(crate) fn most_resident() -> u64 {
     kilobytes * 1_024
 }
 
-/// Nanoseconds that a process has had a processor for, all its threads together.
+/// Returns the processor time of all threads of a process, in nanoseconds.
 pub(crate) fn processor_time(process: u32) -> f64 {
     let threads = fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
     let texts = threads.filter_map(|thread| fs::read_to_string(thread.path().join("schedstat")).ok());

@@ -1,7 +1,8 @@
-//! What a decision costs, beside the peers and beside the least that it can cost.
+//! Benchmarks of this library: the cost of a decision, compared with other libraries ("peers") and with a
+//! lower bound ("floor").
 //!
-//! Ratios are the result: everybody runs in the same process and takes turns, so that what a busy machine does to
-//! one it does to all.
+//! The results are ratios. All subjects run in the same process in turns, so noise of the machine affects all
+//! of them alike.
 
 #![expect(clippy::cast_precision_loss, reason = "counts that are measured have far less than 52 bits")]
 
@@ -54,7 +55,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Whether all targets were met.
+/// Runs a command. Returns whether all targets were met.
 fn run(command: Command, options: &Options) -> Result<bool, Box<dyn Error>> {
     match command {
         Command::Memory => memory::run(options),
@@ -70,7 +71,7 @@ fn run(command: Command, options: &Options) -> Result<bool, Box<dyn Error>> {
     }
 }
 
-/// Runs until the time is up, and says what went wrong, whatever `--check` says: nothing may.
+/// Runs the soak test. Problems are always errors, with and without `--check`.
 fn soaked(options: &Options) -> Result<bool, Box<dyn Error>> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let seed = options.seed.unwrap_or_else(|| fastrand::u64(..));

@@ -1,12 +1,16 @@
-//! Futures without an executor.
+//! Polls futures without an executor.
 
 use std::future::Future;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-/// The value of a future that does not wait for anything, as none of the memory backend does.
+/// Returns the value of a future that is ready immediately. Futures of the memory backend are.
 ///
-/// It stands for an `.await`, which is part of the function where it is written, however many there are.
+/// Like an `.await`, this is always inlined into the calling function.
+///
+/// # Panics
+///
+/// Panics if the future is pending.
 #[expect(clippy::inline_always, reason = "an `.await` is no call")]
 #[inline(always)]
 pub(crate) fn at_once<F: Future>(future: F) -> F::Output {

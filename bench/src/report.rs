@@ -1,4 +1,4 @@
-//! What a command says: a table for people, or a JSON object per line for programs.
+//! The output of a command: a table for people, or one JSON object per line for programs.
 
 use std::collections::HashSet;
 use std::fmt::Write as _;
@@ -11,31 +11,31 @@ use serde::{Deserialize, Serialize};
 use crate::cli::Options;
 use crate::machine;
 
-/// One subject in one cell. `T` is what only this command measures.
+/// The result of one subject in one cell. `T` has the values that only one command measures.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Record<T> {
     pub(crate) cell: String,
     pub(crate) subject: String,
-    /// Whether it is somebody else's.
+    /// Whether the subject is another library.
     pub(crate) peer: bool,
-    /// Per decision or request.
+    /// Nanoseconds per decision or request.
     pub(crate) ns: Option<f64>,
-    /// How many times faster, or smaller, than governor or what is built on it.
+    /// How many times faster, or smaller, the subject is than governor or a library on top of governor.
     pub(crate) vs_governor: Option<f64>,
-    /// How many times slower, or larger, than the floor, or than going without.
+    /// How many times slower, or larger, the subject is than the floor, or than a program without a limiter.
     pub(crate) vs_floor: Option<f64>,
     #[serde(flatten)]
     pub(crate) more: T,
-    /// How far apart the middle half of the times of a fixed loop was, as a part of their median.
+    /// The interquartile range of the times of a fixed loop, as a fraction of their median.
     pub(crate) noise: f64,
     pub(crate) date: String,
     pub(crate) machine: String,
 }
 
-/// The name of ours.
+/// The subject name of this library.
 pub(crate) const OURS: &str = "throttle";
 
-/// Where a command's words go.
+/// Collects and prints the results of a command.
 pub(crate) struct Report {
     json: bool,
     lines: String,
@@ -49,7 +49,7 @@ impl Report {
         Self { json: options.json, lines: String::new(), missed: Vec::new(), file }
     }
 
-    /// Something for people only.
+    /// Prints a text for people. With `--json`, it goes to standard error.
     pub(crate) fn say(&self, text: &str) {
         if self.json {
             eprintln!("{text}");
@@ -69,13 +69,14 @@ impl Report {
         }
     }
 
-    /// Targets that ours misses, a line for each.
+    /// Adds missed targets, one line for each.
     pub(crate) fn missed(&mut self, lines: impl IntoIterator<Item = String>) {
         self.missed.extend(lines);
     }
 
-    /// Says what was missed; whether that was nothing. Keeps the records for [`plot`](crate::plot), if that was
-    /// asked for, in place of all older ones of the same cells, as ratios hold within a run.
+    /// Prints the missed targets, and returns `true` if no target was missed. With `--save`, the records are
+    /// stored for [`plot`](crate::plot). They replace all older records of the same cells, because ratios are
+    /// valid within one run only.
     pub(crate) fn finish(self) -> io::Result<bool> {
         for line in &self.missed {
             self.say(&format!("missed: {line}"));
@@ -92,7 +93,7 @@ impl Report {
     }
 }
 
-/// The cell of a record as it is kept.
+/// Returns the cell of a stored record.
 fn cell(line: &str) -> Option<String> {
     #[derive(Deserialize)]
     struct Cell {
@@ -101,18 +102,18 @@ fn cell(line: &str) -> Option<String> {
     serde_json::from_str(line).ok().map(|Cell { cell }| cell)
 }
 
-/// The records of a command that were kept; none if there are none.
+/// Returns the stored records of a command.
 pub(crate) fn kept<T: DeserializeOwned>(command: &str) -> serde_json::Result<Vec<Record<T>>> {
     let lines = fs::read_to_string(results(command)).unwrap_or_default();
     lines.lines().map(serde_json::from_str).collect()
 }
 
-/// The file that keeps a command's records.
+/// Returns the file with the stored records of a command.
 fn results(command: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("results").join(command).with_extension("jsonl")
 }
 
-/// A record without times or ratios. Whatever is not called as we are is a peer.
+/// Returns a record without times or ratios. Every subject but [`OURS`] is a peer.
 pub(crate) fn record<T>(cell: &str, subject: &str, noise: f64, more: T) -> Record<T> {
     Record {
         cell: cell.to_owned(),
@@ -128,7 +129,7 @@ pub(crate) fn record<T>(cell: &str, subject: &str, noise: f64, more: T) -> Recor
     }
 }
 
-/// Rows of text under headings: Markdown that is also readable as it is.
+/// A Markdown table that is also readable as plain text.
 pub(crate) struct Table {
     rows: Vec<Vec<String>>,
 }
@@ -142,7 +143,8 @@ impl Table {
         self.rows.push(fields.into());
     }
 
-    /// The first column to the left, as it has names, and the numbers to the right.
+    /// Renders the table. The first column contains names and is aligned to the left; numbers are aligned to
+    /// the right.
     pub(crate) fn render(&self) -> String {
         let columns = self.rows[0].len();
         let width = |column: usize| self.rows.iter().map(|row| row[column].len()).max().unwrap_or_default();
@@ -170,7 +172,7 @@ impl Table {
     }
 }
 
-/// Three digits where they are of interest.
+/// Formats a number with three significant digits, or all digits before the point if there are more.
 pub(crate) fn number(value: f64) -> String {
     if value < 10.0 {
         format!("{value:.2}")
@@ -181,12 +183,12 @@ pub(crate) fn number(value: f64) -> String {
     }
 }
 
-/// A ratio, or a dash where there is nothing to compare with.
+/// Formats a ratio, or a dash if there is nothing to compare with.
 pub(crate) fn ratio(value: Option<f64>) -> String {
     value.map_or_else(|| "-".to_owned(), |value| format!("{}x", number(value)))
 }
 
-/// A part of 1 in percent.
+/// Formats a fraction of 1 in percent.
 pub(crate) fn percent(value: f64) -> String {
     format!("{:.0} %", value * 100.0)
 }

@@ -1,22 +1,22 @@
-//! What is said of several measurements of one thing.
+//! Statistics of repeated measurements.
 
-/// The value in the middle.
+/// Returns the median.
 pub(crate) fn median(values: &[f64]) -> f64 {
     quantile(values, 0.5)
 }
 
-/// How far apart the middle half of the values is, as a part of the median.
+/// Returns the interquartile range as a fraction of the median.
 pub(crate) fn spread(values: &[f64]) -> f64 {
     (quantile(values, 0.75) - quantile(values, 0.25)) / median(values)
 }
 
-/// The median of what `ratio` makes of the values of two subjects in the same repetition.
+/// Returns the median of the ratios of two subjects, each within one repetition.
 pub(crate) fn paired(values: &[f64], others: &[f64], ratio: impl Fn(f64, f64) -> f64) -> f64 {
     let ratios: Vec<_> = values.iter().zip(others).map(|(&value, &other)| ratio(value, other)).collect();
     median(&ratios)
 }
 
-/// The value that `share` of the values are below, between neighbours in proportion.
+/// Returns the quantile of `share` (0 to 1), interpolated between neighbours.
 pub(crate) fn quantile(values: &[f64], share: f64) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);

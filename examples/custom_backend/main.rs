@@ -1,6 +1,13 @@
-//! A store behind a client, with errors of its own: `service.rs` beside this file.
+//! A custom store: the client of a key-value service with its own error type, in `service.rs` beside this
+//! file.
 //!
-//! `cargo run --example custom_backend`, then follow the lines that it prints. `PORT` picks another port.
+//! Run it with `cargo run --example custom_backend`. The environment variable `PORT` sets another port than
+//! 3000.
+//!
+//! - `curl -i http://127.0.0.1:3000/strict`, four times: the fourth: 429
+//! - `curl -i http://127.0.0.1:3000/stop`: 200, `closed`: the connection to the service is closed
+//! - `curl -i http://127.0.0.1:3000/strict`: 429 with `retry-after: 1`: fails closed
+//! - `curl -i http://127.0.0.1:3000/lenient`: 200: its `on_error` function allows this error
 
 mod service;
 
@@ -18,7 +25,7 @@ async fn strict() -> &'static str {
     "strict\n"
 }
 
-/// What went wrong is at hand, as the client said it.
+/// Decides by the error of the store, which is the source of the `BackendError`.
 async fn while_closed(failure: Failure) -> Reaction {
     match failure.error().source().and_then(|source| source.downcast_ref()) {
         Some(ServiceError::NotConnected) => Reaction::Allow,
@@ -31,7 +38,7 @@ async fn lenient() -> &'static str {
     "lenient\n"
 }
 
-/// Ends the connection, as a service does that goes away.
+/// Closes the connection to the service, as a service that shuts down would.
 async fn stop() -> (StatusCode, &'static str) {
     match Registry::current().close().await {
         Ok(()) => (StatusCode::OK, "closed\n"),

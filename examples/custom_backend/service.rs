@@ -1,7 +1,8 @@
-//! A client of a key-value service as a [`Store`]: with errors of its own, a connection that comes and goes, and
-//! the service's own way of doing several things in one round trip.
+//! The client of a key-value service as a [`Store`]. It has its own errors, a connection that can be closed,
+//! and methods that do several things in one round trip.
 //!
-//! The service is a task here, and a message to it is a round trip. What it is asked to do it does in one step.
+//! The service is a task of this process, and a message to it is a round trip. The service runs each message
+//! atomically.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -12,7 +13,7 @@ use throttle::backend::{Increment, Store};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
-/// What goes wrong here. It becomes the source of the `BackendError` that `on_error` sees.
+/// The errors of this store. An error becomes the source of the `BackendError` that `on_error` receives.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ServiceError {
     #[error("the client is not connected")]
@@ -26,10 +27,10 @@ pub(crate) struct Service {
     connection: Mutex<Option<mpsc::Sender<Work>>>,
 }
 
-/// What the service is asked to do.
+/// An operation that the service runs.
 type Work = Box<dyn FnOnce(&mut Table) + Send>;
 
-/// Texts, and when they expire if ever.
+/// Values, each with the time of its expiry, if there is one.
 #[derive(Debug, Default)]
 struct Table {
     rows: HashMap<String, (String, Option<Instant>)>,
@@ -46,7 +47,7 @@ impl Table {
         self.rows.insert(key, (value, ttl.and_then(|ttl| Instant::now().checked_add(ttl))));
     }
 
-    /// Adds to a counter up to a limit; a new one gets this time to live.
+    /// Adds to a counter, up to a limit. A new counter gets this time to live.
     fn add(&mut self, key: String, by: i64, limit: i64, ttl: Duration) -> Increment {
         let found = self.get(&key);
         let number = found.as_ref().and_then(|(value, _)| value.parse().ok()).unwrap_or(0_i64);
@@ -63,7 +64,7 @@ impl Table {
 }
 
 impl Service {
-    /// One round trip.
+    /// Runs an operation in the service: one round trip.
     async fn ask<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Table) -> T + Send + 'static,
@@ -71,7 +72,7 @@ impl Service {
         let connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let connection = connection.ok_or(ServiceError::NotConnected)?;
         let (reply, answer) = oneshot::channel();
-        // Who does not wait for the answer any more does not want it either.
+        // Sending fails if the caller has been dropped. Then the reply is not needed.
         let work: Work = Box::new(move |table| drop(reply.send(work(table))));
         connection.send(work).await.map_err(|_| ServiceError::Gone)?;
         answer.await.map_err(|_| ServiceError::Gone)
@@ -155,9 +156,9 @@ impl Store for Service {
         .await
     }
 
-    // The methods below have defaults, which take several round trips.
+    // The methods below override defaults that take several round trips.
 
-    /// The service adds under a condition, in one step.
+    /// The service checks the limit and adds in one atomic step.
     async fn increment_within(
         &self,
         key: &str,

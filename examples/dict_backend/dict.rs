@@ -1,4 +1,4 @@
-//! A store in a dictionary of this process: the whole of what [`Store`] asks for.
+//! A store in a map of this process: a complete implementation of [`Store`].
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -14,14 +14,14 @@ pub(crate) struct Dict(Mutex<Tables>);
 struct Tables {
     values: HashMap<String, Value>,
     locks: HashMap<String, Lock>,
-    /// The token of the last lock, so that each is greater than those before.
+    /// The token of the last lock. Each token is greater than all earlier tokens.
     tokens: u64,
 }
 
 #[derive(Debug)]
 struct Value {
     text: String,
-    /// When it expires, if ever.
+    /// The time of expiry, if there is one.
     until: Option<Instant>,
 }
 
@@ -32,21 +32,21 @@ struct Lock {
 }
 
 impl Dict {
-    /// Never held across an await, so nothing waits for longer than a look into the tables takes.
+    /// Locks the tables. The guard is never held across an `await`, so it blocks other callers only briefly.
     fn tables(&self) -> MutexGuard<'_, Tables> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Tables {
-    /// A value, unless it has expired.
+    /// Returns a value that has not expired.
     fn live(&mut self, key: &str) -> Option<&mut Value> {
         let now = Instant::now();
         self.values.get_mut(key).filter(|value| value.until.is_none_or(|until| until > now))
     }
 
     fn insert(&mut self, key: &str, text: String, ttl: Option<Duration>) {
-        // Where there is room no more, what has expired makes some: no task has to look after it.
+        // Before the map would grow, remove the expired entries. No background task is needed.
         if self.values.len() == self.values.capacity() {
             let now = Instant::now();
             self.values.retain(|_, value| value.until.is_none_or(|until| until > now));
@@ -60,10 +60,11 @@ impl Tables {
 impl Store for Dict {
     type Error = Infallible;
 
-    /// Everything happens under one mutex, so this is one step; without it `Stored` would take the locks.
+    /// `compare_and_set` is atomic, because all of it happens under one mutex. Otherwise `Stored` would use
+    /// the locks.
     const COMPARE_AND_SET: bool = true;
 
-    /// `increment_within` is one step too, so a decision of a fixed window is one call.
+    /// `increment_within` is atomic as well, so a decision of a fixed window is one call.
     const INCREMENT_WITHIN: bool = true;
 
     async fn reset(&self, prefix: &str) -> Result<(), Infallible> {
@@ -105,14 +106,14 @@ impl Store for Dict {
             return Ok(Increment::Exceeded(number));
         }
         match value {
-            // It lives as long as its first increment has set.
+            // The first increment sets the expiry.
             Some(value) => value.text = sum.to_string(),
             None => tables.insert(key, sum.to_string(), Some(ttl)),
         }
         Ok(Increment::Added(sum))
     }
 
-    /// At once, whether it is free or not. Waiting for it is what `get_lock` does with this.
+    /// Returns immediately. `get_lock` calls this function until the lock is free.
     async fn try_lock(&self, key: &str, ttl: Duration) -> Result<Option<u64>, Infallible> {
         let (mut tables, now) = (self.tables(), Instant::now());
         if tables.locks.get(key).is_some_and(|lock| lock.until > now) {

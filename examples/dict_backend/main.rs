@@ -1,6 +1,11 @@
-//! A store of one's own, in a dictionary: `dict.rs` beside this file. Every strategy works on it.
+//! A custom store in a map, in `dict.rs` beside this file. Every strategy works on it.
 //!
-//! `cargo run --example dict_backend`, then follow the lines that it prints. `PORT` picks another port.
+//! Run it with `cargo run --example dict_backend`. The environment variable `PORT` sets another port than
+//! 3000.
+//!
+//! - `curl -i http://127.0.0.1:3000/window`, six times in a minute: the sixth: 429
+//! - `curl -i http://127.0.0.1:3000/log`, four times: the fourth: 429; ten seconds later, one more is
+//!   admitted
 
 mod dict;
 

@@ -1,4 +1,5 @@
-//! A gRPC service and its client, written by hand: messages are texts, so that nothing has to be generated.
+//! A gRPC service and its client, written by hand. The messages are plain text, so that no code has to be
+//! generated.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -17,7 +18,7 @@ use tower::Service;
 
 const GREET: &str = "/greeting.Greeter/Greet";
 
-/// Says hello to whoever it is told.
+/// Replies with a greeting to the name in the request.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Greeter;
 
@@ -47,14 +48,14 @@ impl Service<Request<Body>> for Greeter {
     }
 }
 
-/// Asks a [`Greeter`].
+/// Calls a [`Greeter`].
 pub(crate) async fn greet(channel: &Channel, name: &str) -> Result<tonic::Response<String>, Status> {
     let mut client = tonic::client::Grpc::new(channel.clone());
     client.ready().await.map_err(|error| Status::unavailable(error.to_string()))?;
     client.unary(tonic::Request::new(name.to_owned()), PathAndQuery::from_static(GREET), Text).await
 }
 
-/// Messages that are texts.
+/// A codec for messages that are plain text.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Text;
 

@@ -1,7 +1,15 @@
-//! A gRPC server of tonic with a limit for each client: a denial is the status `RESOURCE_EXHAUSTED`, and when to come
-//! back is in its metadata.
+//! A tonic server with a limit for each client. A denied call receives the status `RESOURCE_EXHAUSTED`, with
+//! `retry-after` in its metadata.
 //!
-//! `cargo run --example grpc --features tonic` starts the server, and asks it four times. `PORT` picks another port.
+//! Run it with `cargo run --example grpc --features tonic`. The environment variable `PORT` sets another port
+//! than 3000. The program starts the server, and calls it four times:
+//!
+//! ```text
+//! hello ann Some("\"greeter\";r=2;t=7")
+//! hello bob Some("\"greeter\";r=1;t=7")
+//! hello cleo Some("\"greeter\";r=0;t=7")
+//! ResourceExhausted: Too many requests. Retry in 7 seconds. Some("7")
+//! ```
 
 mod greeter;
 

@@ -1,8 +1,17 @@
-//! Limits in a database of PostgreSQL, 12 or later, through a pool of connections: `pooled.rs` beside this file is
-//! the store, and `statements.rs` what it asks of the database.
+//! Limits in PostgreSQL 12 or later, through a connection pool. The store is in `pooled.rs` beside this file,
+//! and its SQL statements are in `statements.rs`.
 //!
-//! `cargo run --example pooled_store`, then follow the lines that it prints. `DATABASE_URL` names the database,
-//! and `PORT` picks another port.
+//! Run it with `cargo run --example pooled_store`. The environment variable `DATABASE_URL` sets another
+//! database than `postgres://postgres@127.0.0.1/postgres?connect_timeout=5`, and `PORT` another port than
+//! 3000.
+//!
+//! ```text
+//! $ curl -i http://127.0.0.1:3000/orders
+//! HTTP/1.1 200 OK
+//! ```
+//!
+//! All processes together admit ten requests per minute and client. The eleventh receives `429 Too Many
+//! Requests`. Ctrl-C ends the server, which then prints `the pool is closed`.
 
 mod pooled;
 mod statements;
@@ -21,7 +30,7 @@ async fn orders() -> &'static str {
 }
 
 async fn interrupted() {
-    // If the signal cannot be waited for, the server just goes on until it is killed.
+    // If the signal handler cannot be installed, the server runs until it is killed.
     if tokio::signal::ctrl_c().await.is_err() {
         std::future::pending::<()>().await;
     }
@@ -32,7 +41,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let database = std::env::var("DATABASE_URL")
         .unwrap_or_else(|_| "postgres://postgres@127.0.0.1/postgres?connect_timeout=5".to_owned());
     let backend = Stored::new(Pooled::new(database.parse()?, 10)).namespace("shop");
-    // A database has slow moments: rather a late answer than none.
+    // A database may be slow for a moment. A late decision is better than none.
     let settings = Settings::new().deadline(Duration::from_secs(1));
     let registry = registry().backend_with("postgres", backend, settings).install().await?;
 

@@ -1,7 +1,7 @@
-//! A [`Store`] in PostgreSQL, through a pool of connections that `initialize` builds and `close` closes.
+//! A [`Store`] in PostgreSQL, through a connection pool that `initialize` builds and `close` closes.
 //!
-//! Each call takes a connection for one statement, and a statement happens as a whole or not at all. So a call
-//! that is dropped leaves nothing half done, and its connection is good for the next one.
+//! Each call runs one statement on one connection. A statement takes effect as a whole or not at all, so a
+//! dropped call leaves no partial change, and its connection can be used again.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -16,7 +16,7 @@ use tokio_postgres::{Config, NoTls, Row};
 
 use super::statements as sql;
 
-/// What goes wrong here. It becomes the source of the `BackendError` that `on_error` sees.
+/// The errors of this store. An error becomes the source of the `BackendError` that `on_error` receives.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PooledError {
     #[error("the pool is not open")]
@@ -36,19 +36,19 @@ pub(crate) struct Pooled {
     writes: AtomicU32,
 }
 
-/// So often a write is followed by a sweep, which removes more than as many writes have left.
+/// The number of writes between two sweeps. One sweep removes more rows than this number of writes adds.
 const WRITES_PER_SWEEP: u32 = 128;
 
-/// What is kept for good is kept for ten thousand years, in microseconds.
+/// The time to live of values without an expiry: ten thousand years, in microseconds.
 const FOR_GOOD: i64 = 10_000 * 365 * 24 * 3_600 * 1_000_000;
 
 impl Pooled {
-    /// On this server, through so many connections at most. None is made before it is needed.
+    /// A store on this server, with at most `size` connections. Connections are made when they are needed.
     pub(crate) const fn new(config: Config, size: usize) -> Self {
         Self { config, size, pool: Mutex::new(None), writes: AtomicU32::new(0) }
     }
 
-    /// A connection: one that is free, or a new one, or the next that is given back.
+    /// Returns a free connection, makes a new one, or waits for a connection to become free.
     async fn connection(&self) -> Result<Object, PooledError> {
         let pool = self.pool.lock().unwrap_or_else(PoisonError::into_inner).clone();
         Ok(pool.ok_or(PooledError::NotOpen)?.get().await?)
@@ -62,19 +62,19 @@ impl Pooled {
         ask(&self.connection().await?, sql, values).await
     }
 
-    /// The same of what leaves something that expires.
+    /// Runs a statement that writes rows with an expiry. Every 128th call also sweeps expired rows.
     async fn write(&self, sql: &str, values: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, PooledError> {
         let connection = self.connection().await?;
         let rows = ask(&connection, sql, values).await?;
         if self.writes.fetch_add(1, Ordering::Relaxed).is_multiple_of(WRITES_PER_SWEEP) {
-            // The write has happened, whatever becomes of this.
+            // The result of the sweep does not matter: the write has succeeded.
             let _ = ask(&connection, sql::SWEEP, &[]).await;
         }
         Ok(rows)
     }
 }
 
-/// One round trip, and one more for each statement that is new to a connection.
+/// Runs a statement in one round trip, and one more if the statement is new to the connection.
 async fn ask(
     connection: &Object,
     sql: &str,
@@ -84,7 +84,7 @@ async fn ask(
     Ok(connection.query(&statement, values).await?)
 }
 
-/// Whole microseconds, rounded up.
+/// Converts to whole microseconds, rounded up.
 fn micros(ttl: Option<Duration>) -> i64 {
     let micros = ttl.and_then(|ttl| i64::try_from(ttl.as_nanos().div_ceil(1_000)).ok());
     micros.map_or(FOR_GOOD, |micros| micros.min(FOR_GOOD))
@@ -93,10 +93,10 @@ fn micros(ttl: Option<Duration>) -> i64 {
 impl Store for Pooled {
     type Error = PooledError;
 
-    /// A statement with a condition: decisions take no locks.
+    /// `compare_and_set` is one statement with a condition, so decisions take no locks.
     const COMPARE_AND_SET: bool = true;
 
-    /// One more: a decision of a fixed window is one round trip.
+    /// `increment_within` is one statement as well, so a decision of a fixed window is one round trip.
     const INCREMENT_WITHIN: bool = true;
 
     fn kind(error: &PooledError) -> ErrorKind {
@@ -116,7 +116,7 @@ impl Store for Pooled {
 
     async fn close(&self) -> Result<(), PooledError> {
         if let Some(pool) = self.replace(None) {
-            // Connections that are in use end when they are given back.
+            // Connections in use are closed when they return to the pool.
             pool.close();
         }
         Ok(())
@@ -139,7 +139,7 @@ impl Store for Pooled {
         self.ask(sql::DELETE, &[&key.as_bytes()]).await.map(drop)
     }
 
-    /// One statement, also for what is refused.
+    /// Runs one statement, whether the increment is accepted or not.
     async fn increment_within(
         &self,
         key: &str,
@@ -161,7 +161,8 @@ impl Store for Pooled {
     }
 
     async fn multi_set(&self, items: &[(&str, &str)], ttl: Option<Duration>) -> Result<(), PooledError> {
-        // Each key once, or the statement is an error; and in order, or two of them could wait for one another.
+        // A key that occurs twice would be an error of the statement. Sorted keys prevent a deadlock of two
+        // statements.
         let items: BTreeMap<_, _> = items.iter().map(|(key, value)| (key.as_bytes(), *value)).collect();
         let (keys, values): (Vec<_>, Vec<_>) = items.into_iter().unzip();
         self.write(sql::MULTI_SET, &[&keys, &values, &micros(ttl)]).await.map(drop)
@@ -182,8 +183,8 @@ impl Store for Pooled {
         Ok(!stored.is_empty())
     }
 
-    /// At once, whether it is free or not. Waiting for it is what `get_lock` does with this, and meanwhile it
-    /// keeps no connection from others.
+    /// Returns immediately. `get_lock` calls this function until the lock is free, and holds no connection
+    /// between the calls.
     async fn try_lock(&self, key: &str, ttl: Duration) -> Result<Option<u64>, PooledError> {
         let rows = self.write(sql::TRY_LOCK, &[&key.as_bytes(), &micros(Some(ttl))]).await?;
         rows.first().map_or(Ok(None), |row| Ok(Some(row.try_get::<_, i64>(0)?.cast_unsigned())))

@@ -1,12 +1,14 @@
-//! What PostgreSQL is asked to do: each call of the store is one of these statements.
+//! The SQL statements of the store. Each call of the store runs one of them.
 //!
-//! Times are those of the server, to the microsecond: `clock_timestamp()` goes on within a statement that had to wait for
-//! another one, which `now()` does not. What has expired counts as missing until it is removed.
+//! All times are times of the database server, to the microsecond. The statements use `clock_timestamp()`,
+//! because `now()` does not advance within a statement that waits for another one. Rows that have expired
+//! count as missing until they are removed.
 
-/// Everything that is kept, once and not by two processes at a time.
+/// Creates the table, its index and the sequence, if they are missing. The advisory lock prevents two
+/// processes from doing so concurrently.
 ///
-/// The table is `UNLOGGED`: counts are written much and matter little after a crash. Tokens of locks must never come
-/// back, and a sequence is kept also then.
+/// The table is `UNLOGGED`: counters are written often, and losing them in a crash is acceptable. Tokens of
+/// locks must never repeat, and the sequence survives a crash.
 pub(crate) const CREATE: &str = "
     SELECT pg_advisory_xact_lock(hashtext('throttle'));
     CREATE UNLOGGED TABLE IF NOT EXISTS throttle (
@@ -21,7 +23,7 @@ pub(crate) const CREATE: &str = "
 pub(crate) const GET: &str = "
     SELECT value FROM throttle WHERE key = $1 AND until > clock_timestamp()";
 
-/// A value for each key in its place, also for those that are missing or asked for twice.
+/// Returns one row per key, in the order of the keys, also for missing and repeated keys.
 pub(crate) const MULTI_GET: &str = "
     SELECT value
     FROM unnest($1::bytea[]) WITH ORDINALITY AS asked (key, place)
@@ -37,7 +39,8 @@ pub(crate) const MULTI_SET: &str = "
 pub(crate) const DELETE: &str = "
     DELETE FROM throttle WHERE key = $1";
 
-/// Returns the sum and `true`, or the present number and `false`. A text that is no number, or has expired, counts as 0.
+/// Returns the sum and `true`, or the present number and `false`. A value that is not a number, or has
+/// expired, counts as 0.
 pub(crate) const INCREMENT_WITHIN: &str = "
     WITH done AS (
         INSERT INTO throttle AS old (key, value, until)
@@ -60,7 +63,7 @@ pub(crate) const INCREMENT_WITHIN: &str = "
         WHERE key = $1 AND until > clock_timestamp() AND value ~ '^-?([0-9]{1,18}|[1-8][0-9]{18})$'), 0), false
     WHERE NOT EXISTS (SELECT FROM done)";
 
-/// Answers with a row if it was stored, as the next one does.
+/// Returns a row if the value was stored. So does `SET_IF_UNCHANGED`.
 pub(crate) const SET_IF_MISSING: &str = "
     INSERT INTO throttle AS old (key, value, until)
     VALUES ($1, $2, clock_timestamp() + $3::bigint * interval '1 microsecond')
@@ -73,8 +76,8 @@ pub(crate) const SET_IF_UNCHANGED: &str = "
     WHERE key = $1 AND value = $4 AND until > clock_timestamp()
     RETURNING true";
 
-/// Who has the next turn draws the next token: a token that was drawn before waiting could be less than that of
-/// a holder who came and went meanwhile.
+/// Draws the token after the advisory lock was taken. A token drawn before the wait could be less than the
+/// token of a holder that took and released the lock meanwhile.
 pub(crate) const TRY_LOCK: &str = "
     WITH turn AS MATERIALIZED (SELECT pg_advisory_xact_lock(hashtextextended(encode($1::bytea, 'hex'), 0)))
     INSERT INTO throttle AS old (key, token, until)
@@ -88,11 +91,13 @@ pub(crate) const UNLOCK: &str = "
     DELETE FROM throttle WHERE key = $1 AND token = $2 AND until > clock_timestamp()
     RETURNING true";
 
-/// The byte 255 is in no text, so what comes before it is what begins with the prefix. Locks stay.
+/// Deletes all keys with the prefix, except locks. No key contains the byte 255, so it is an upper bound for
+/// them.
 pub(crate) const RESET: &str = r"
     DELETE FROM throttle WHERE key >= $1::bytea AND key < $1::bytea || '\xff'::bytea AND token IS NULL";
 
-/// Some of what has expired. Rows that others are about to change are left to them: nobody waits for this.
+/// Deletes some of the expired rows. `SKIP LOCKED` skips rows that other statements are changing, so no
+/// statement waits for the sweep.
 pub(crate) const SWEEP: &str = "
     DELETE FROM throttle WHERE key IN (
         SELECT key FROM throttle WHERE until <= (SELECT clock_timestamp())

@@ -1,4 +1,5 @@
-//! Any text: parsing never panics, and what parses is displayed as text that parses to the same.
+//! Fuzzes the parsers of rates: no text causes a panic, and a parsed rate is displayed as text that parses to
+//! the same rate.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -11,7 +12,7 @@ fuzz_target!(|text: &str| {
     }
     match text.parse::<Rates>() {
         Ok(rates) => assert_eq!(rates.to_string().parse(), Ok(rates)),
-        // The message quotes nothing that could break a line of the report.
+        // An error message has no line break, which would break a line of the report.
         Err(error) => assert!(!error.to_string().contains('\n'), "{error}"),
     }
 });

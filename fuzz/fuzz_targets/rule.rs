@@ -1,10 +1,10 @@
-//! Any pattern and any path: no text makes a rule panic, and what is a pattern means what the definition says.
+//! Fuzzes rules: no pattern or path causes a panic, and a pattern matches the paths that its definition says.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use throttle::Rule;
 
-/// The definition, tried out in every way.
+/// The definition of a pattern, by exhaustive search.
 fn means(pattern: &[&str], path: &[&str]) -> bool {
     match (pattern, path) {
         ([], []) => true,
@@ -20,7 +20,7 @@ fuzz_target!(|texts: (&str, &str)| {
     let Ok(rule) = pattern.parse::<Rule>() else { return };
     let matches = rule.matches(&http::Method::GET, path);
     let segments = |text: &str| text.matches('/').count();
-    // The definition takes exponential time.
+    // The exhaustive search takes exponential time.
     if path.starts_with('/') && segments(pattern) < 8 && segments(path) < 12 {
         let pattern: Vec<_> = pattern.split('/').skip(1).collect();
         let path: Vec<_> = path.split('/').skip(1).collect();

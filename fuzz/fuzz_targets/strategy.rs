@@ -1,5 +1,5 @@
-//! Any strategy, rate, stored state and requests: nothing panics, and what is said of waits and of what is left
-//! is true.
+//! Fuzzes strategies with any rate, stored state and requests: nothing panics, and the reported waits and
+//! remaining quotas are exact.
 #![no_main]
 
 use std::time::Duration;
@@ -19,8 +19,8 @@ struct Case {
     numbers: [u16; 4],
     limit: u64,
     millis: u64,
-    /// Whether all numbers are small, as those of services are. Waits are checked there: where numbers
-    /// saturate, nothing is promised but an answer.
+    /// Whether all numbers are small, as in real services. Waits are checked for these cases only: if numbers
+    /// saturate, a strategy only promises not to panic.
     small: bool,
     stored: (u64, u64, Vec<u64>),
     requests: Vec<Request>,
@@ -35,7 +35,7 @@ struct Request {
     refund: bool,
 }
 
-/// A moment on no border of any window.
+/// A time that is not on the border of any window.
 const START: u64 = 1_767_225_600_123_456;
 
 fuzz_target!(|case: Case| {
@@ -46,7 +46,7 @@ fuzz_target!(|case: Case| {
     if case.small { honest(&*strategy, rate, &case.requests) } else { wild(&*strategy, rate, &case) }
 });
 
-/// From anything stored, at any time, at any cost: an answer.
+/// Any stored state, time and cost: the strategy must not panic.
 fn wild(strategy: &dyn Strategy, rate: Rate, case: &Case) {
     let (until, word, list) = &case.stored;
     let mut state = State::new(*until, *word).with_list(list.iter().copied().take(64).collect());
@@ -64,7 +64,7 @@ fn wild(strategy: &dyn Strategy, rate: Rate, case: &Case) {
     }
 }
 
-/// What services see, from nothing stored: each answer is true.
+/// Realistic requests, beginning with an empty state: each reported wait and quota must be exact.
 fn honest(strategy: &dyn Strategy, rate: Rate, requests: &[Request]) {
     let (mut state, mut now) = (State::EMPTY, START);
     for request in requests.iter().take(64) {
@@ -99,7 +99,7 @@ fn arrival(rate: Rate, cost: u64, now: u64, request: &Request) -> Arrival {
     Arrival::new(rate, cost, now).class(class).load(request.load % 1_001)
 }
 
-/// Every built-in strategy, with any parameters that it takes.
+/// Returns a built-in strategy with valid parameters.
 fn strategy(kind: u8, [a, b, c, d]: [u16; 4]) -> Option<Box<dyn Strategy>> {
     let within = |number: u16, most: u16| 1 + number % most;
     Some(match kind % 14 {

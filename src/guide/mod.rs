@@ -1,20 +1,20 @@
-//! The guide: one page per concept, each with an example that runs.
+//! The guide: one page per topic, with examples that run.
 //!
-//! | page | answers |
+//! | page | explains |
 //! |---|---|
-//! | [`rates`] | how much, in how long; several limits; limits that depend on who asks |
-//! | [`keys`] | who is counted together; addresses, proxies, and who is not counted at all |
-//! | [`concurrency`] | how many at once, whatever the rate |
-//! | [`costs`] | what a request takes from its limits |
-//! | [`strategies`] | how a limit is enforced, and how to write a strategy |
-//! | [`answers`] | what was decided, and what clients are told |
-//! | [`layers`] | limits around whole routers and gRPC servers; which requests a throttle is about |
-//! | [`failures`] | what becomes of requests when a store fails, and how to write a backend |
-//! | [`registry`] | what holds for the whole program; what wins; start and end |
-//! | [`functions`] | limits on functions that are not handlers, statics, and limits by hand |
-//! | `sockets` | limits on the messages of WebSockets; with the feature `ws` |
-//! | [`testing`] | limits of days, tested in microseconds |
-//! | [`observability`] | counters, listings and events |
+//! | [`rates`] | requests per period; several limits; limits that depend on the request |
+//! | [`keys`] | which requests are counted together; client addresses, proxies, and clients that are exempt or denied |
+//! | [`concurrency`] | requests in flight at the same time, whatever their rate |
+//! | [`costs`] | how many units a request consumes, and which responses are charged |
+//! | [`strategies`] | how a limit is enforced; custom strategies |
+//! | [`answers`] | responses to denied requests; headers; degraded responses; decisions |
+//! | [`layers`] | limits on whole routers and gRPC servers; rules that select requests |
+//! | [`failures`] | what happens to requests when a backend fails; retries, failover, custom backends and stores |
+//! | [`registry`] | settings of the whole program; precedence; changes at run time; startup checks |
+//! | [`functions`] | limits on functions that are not handlers; statics; limits in code, reservations and tabs |
+//! | `sockets` | limits on WebSockets and their messages (feature `ws`) |
+//! | [`testing`] | tests of limits, with a clock that the test sets; tests of failures |
+//! | [`observability`] | counters, listings of settings, and events |
 
 #[allow(unused_imports, reason = "what the links of the pages lead to")]
 use crate::{
@@ -38,7 +38,7 @@ use crate::strategy::{Calendar, TimeOfDay};
 #[allow(unused_imports, reason = "what the links of the pages lead to")]
 use crate::{throttle_message, ws};
 
-/// A page is a module without items.
+/// Declares the pages: each is a module without items, and its text is its documentation.
 macro_rules! pages {
     ($($(#[$attribute:meta])* $page:ident: $text:literal,)*) => {
         $( $(#[$attribute])* #[doc = include_str!($text)] pub mod $page {} )*

@@ -1,4 +1,4 @@
-//! What the tests share: a service with a registry of its own on a manual clock, and failing backends.
+//! Shared parts of the tests: a service with a registry of its own on a manual clock, and failing backends.
 
 #![allow(dead_code, unreachable_pub, missing_docs, reason = "each test file uses its part")]
 
@@ -20,23 +20,23 @@ use throttle::backend::{Backend, Charge, Memory, Mode, Reply, Verdict};
 use throttle::{BackendError, ErrorKind, ManualClock, Registry, RegistryBuilder, Soon, registry};
 use tower::ServiceExt;
 
-/// A registry beside the global one, whose memory backend runs on the clock.
+/// Returns a registry beside the global one, whose memory backend uses the clock.
 pub async fn registry_at(clock: &ManualClock) -> Registry {
     declared_at(clock).build().await.expect("a registry")
 }
 
-/// The same, still to be declared further.
+/// Returns the builder of such a registry, for further declarations.
 pub fn declared_at(clock: &ManualClock) -> RegistryBuilder {
     registry().backend("memory", Memory::builder().clock(clock.clone()).build())
 }
 
-/// A router with that registry in charge, called by 192.0.2.1.
+/// Returns a router that uses that registry, called by 192.0.2.1.
 pub fn service(router: Router, registry: &Registry) -> Router {
     let peer = SocketAddr::from(([192, 0, 2, 1], 4711));
     router.layer(Extension(registry.clone())).layer(MockConnectInfo(peer))
 }
 
-/// A GET request from a peer.
+/// Returns a GET request from a peer.
 pub fn get_from(peer: [u8; 4], path: &str) -> Request<Body> {
     let peer = axum::extract::ConnectInfo(SocketAddr::from((peer, 4711)));
     Request::get(path).extension(peer).body(Body::empty()).expect("a request")
@@ -63,12 +63,12 @@ pub fn header(response: &Response, name: &str) -> Option<String> {
     response.headers().get(name).map(|value| value.to_str().expect("text").to_owned())
 }
 
-/// The one line of a header, or nothing.
+/// Returns the number in a header, or `None` if the header is missing.
 pub fn number(response: &Response, name: &str) -> Option<u64> {
     header(response, name).map(|value| value.parse().expect("a whole number"))
 }
 
-/// A backend that fails in a way of its own, and counts how often it was asked.
+/// A backend that always fails, and counts its calls.
 #[derive(Debug, Clone, Default)]
 pub struct Broken {
     pub calls: Arc<AtomicUsize>,
@@ -107,7 +107,7 @@ impl Backend for Broken {
     }
 }
 
-/// A memory backend that counts how often it is asked, initialised and closed.
+/// A memory backend that counts how often it decides, is initialized and is closed.
 #[derive(Debug, Clone, Default)]
 pub struct Counted {
     pub memory: Arc<Memory>,
@@ -141,7 +141,7 @@ impl Backend for Counted {
     }
 }
 
-/// A backend in memory that fails on command.
+/// Returns a memory backend that fails on command.
 #[cfg(feature = "testkit")]
 pub fn faulty(clock: &ManualClock) -> throttle::testkit::Faulty {
     throttle::testkit::Faulty::new(Memory::builder().clock(clock.clone()).build())

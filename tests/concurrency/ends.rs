@@ -1,4 +1,4 @@
-//! When a place is free again.
+//! When a permit is released.
 
 use std::convert::Infallible;
 use std::io::Write;
@@ -33,13 +33,13 @@ async fn panics() -> &'static str {
 #[throttle(uid = "takes-json", concurrent = 1)]
 async fn takes_json(Json(_): Json<u64>) {}
 
-/// Three pieces.
+/// A body of three pieces.
 #[throttle(uid = "stream", concurrent = 1)]
 async fn stream() -> Body {
     Body::from_stream(repeat_with(|| Ok::<_, Infallible>(Bytes::from_static(b"piece"))).take(3))
 }
 
-/// As long as somebody reads.
+/// A body that does not end while it is read.
 #[throttle(uid = "endless", concurrent = 1)]
 async fn endless() -> Body {
     Body::from_stream(repeat_with(|| Ok::<_, Infallible>(Bytes::from_static(&[0; 4096]))))
@@ -126,7 +126,7 @@ async fn a_client_that_hangs_up_frees_its_place() {
     let waits = call("/one");
     gate.filled(1).await;
     drop(waits);
-    // Who finds the place free is in flight, and the others are denied.
+    // The clients that get the permit are in flight, and the others are denied.
     let mut clients = Vec::new();
     eventually(|| {
         clients.push(call("/one"));
@@ -134,7 +134,7 @@ async fn a_client_that_hangs_up_frees_its_place() {
         async move { !quiet }
     })
     .await;
-    // The same while a body is sent that nobody reads to its end.
+    // The same while a body is sent that the client does not read to its end.
     let mut reads = call("/endless");
     std::io::Read::read_exact(&mut reads, &mut [0; 10_000]).expect("a part of it");
     let answer = |mut client: TcpStream| {
@@ -158,7 +158,7 @@ async fn the_length_of_a_body_is_still_sent() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address: SocketAddr = listener.local_addr().expect("an address");
     tokio::spawn(async move { axum::serve(listener, app.layer(Extension(registry))).await });
-    // One after the other on one connection: the place of the first is free when its answer is there.
+    // Sequential requests on one connection: the permit of the first is free when its response arrives.
     let answers = tokio::task::spawn_blocking(move || {
         let mut client = TcpStream::connect(address).expect("it listens");
         let mut ask = || {

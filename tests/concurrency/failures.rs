@@ -1,4 +1,4 @@
-//! What becomes of requests when a backend cannot say whether there is a place: behaviours 33 to 36, 52 and 57.
+//! Requests when a backend cannot decide whether there is a permit: behaviours 33 to 36, 52 and 57.
 
 use std::time::Duration;
 

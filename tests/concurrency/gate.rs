@@ -1,4 +1,4 @@
-//! Requests that are in flight until the test lets them go.
+//! Requests that are in flight until the test releases them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::common::send;
 
-/// Where requests wait.
+/// A gate at which requests wait.
 pub(crate) struct Gate {
     inside: Semaphore,
     open: Semaphore,
@@ -23,23 +23,23 @@ impl Gate {
         Arc::new(Self { inside: Semaphore::new(0), open: Semaphore::new(0) })
     }
 
-    /// What a request does that is in flight.
+    /// The work of a request in flight.
     pub(crate) async fn wait(&self) {
         self.inside.add_permits(1);
         soon(self.open.acquire()).await.expect("a gate").forget();
     }
 
-    /// Until so many more are in flight.
+    /// Waits until this many more requests are in flight.
     pub(crate) async fn filled(&self, requests: u32) {
         soon(self.inside.acquire_many(requests)).await.expect("a gate").forget();
     }
 
-    /// Nobody has come in that was not seen.
+    /// Returns whether no request has arrived that was not seen.
     pub(crate) fn is_quiet(&self) -> bool {
         self.inside.available_permits() == 0
     }
 
-    /// Lets so many go.
+    /// Releases this many requests.
     pub(crate) fn let_go(&self, requests: usize) {
         self.open.add_permits(requests);
     }
@@ -50,7 +50,7 @@ async fn soon<F: Future>(future: F) -> F::Output {
     timeout(Duration::from_secs(10), future).await.expect("it never happened")
 }
 
-/// A request that is under way.
+/// Starts a request.
 pub(crate) fn start(app: &Router, request: Request<Body>) -> JoinHandle<Response> {
     let app = app.clone();
     tokio::spawn(async move { send(&app, request).await })
@@ -64,7 +64,7 @@ pub(crate) async fn status_of(started: JoinHandle<Response>) -> StatusCode {
     started.await.expect("no panic").status()
 }
 
-/// Waits for something that happens behind the back of the test.
+/// Waits for something that happens in the background.
 pub(crate) async fn eventually<F: Future<Output = bool>>(mut is: impl FnMut() -> F) {
     soon(async {
         while !is().await {

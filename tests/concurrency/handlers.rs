@@ -1,4 +1,4 @@
-//! What a limit on what is in flight lets through, and what the others are told.
+//! Concurrency limits on handlers: the requests that pass, and the responses to the others.
 
 use std::sync::Arc;
 

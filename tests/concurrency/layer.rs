@@ -1,4 +1,4 @@
-//! Layers hold the places of what goes through them.
+//! Layers hold the permits of the requests that pass through them.
 
 use std::convert::Infallible;
 use std::sync::Arc;

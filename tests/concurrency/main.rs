@@ -1,4 +1,4 @@
-//! Limits on how many requests are in flight at once: `concurrent` in attributes, functions, layers and programs.
+//! Limits on concurrent requests: `concurrent` in attributes, functions, layers and programs.
 
 #[path = "../common/mod.rs"]
 mod common;

@@ -1,4 +1,4 @@
-//! Places that programs take: `Throttle::enter`, and functions that are not handlers.
+//! Permits that programs acquire: `Throttle::enter`, and functions that are not handlers.
 
 use std::sync::Arc;
 
@@ -61,7 +61,7 @@ async fn without_a_limit_on_what_is_in_flight_a_use_is_a_hit() {
     assert_eq!(throttle.enter("alice").await.expect("off").decision().source(), Source::Disabled);
 }
 
-/// What has one thread, at a time.
+/// A function with at most two concurrent calls for each name.
 #[throttle_fn(uid = "job", concurrent = 2, key = "{name}")]
 async fn job(name: &str, gate: &Gate) -> Result<usize, Refused> {
     gate.wait().await;

@@ -1,4 +1,4 @@
-//! What cannot be is said at the start.
+//! Invalid settings are rejected at startup.
 
 use throttle::backend::{Backend, Memory};
 use throttle::{CircuitBreaker, Registry, Settings, failover, registry};

@@ -1,4 +1,4 @@
-//! Limits on what is in flight beside rates, and beside other throttles of the same handler.
+//! Concurrency limits together with rates, and with other throttles of the same handler.
 
 use std::sync::Arc;
 

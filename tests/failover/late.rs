@@ -1,4 +1,5 @@
-//! A store that becomes slow: answers that arrive in time, and after the fallback has begun.
+//! A store that becomes slow: replies that arrive in time, and replies that arrive after the fallback has taken
+//! over.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -14,16 +15,16 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
-/// What becomes of one decision of the store.
+/// The fate of one decision of the store.
 #[derive(Debug, Clone)]
 enum Fate {
-    /// It reaches the store, whose answer arrives when it is told.
+    /// The decision reaches the store, whose reply arrives on notification.
     Late(Arc<Notify>),
-    /// It never reaches the store.
+    /// The decision never reaches the store.
     Lost,
 }
 
-/// A store that answers immediately, unless told otherwise for its next decisions.
+/// A store that replies immediately, unless its next decisions have another fate.
 #[derive(Debug, Clone)]
 struct Told {
     memory: Arc<Memory>,
@@ -87,8 +88,8 @@ impl World {
         tokio::spawn(async move { throttle.hit(Hit::new("a").cost(cost)).await.expect("a decision") })
     }
 
-    /// One request that never reaches the store, and then these, whose answers arrive after the fallback has begun
-    /// and before their own deadline. Returns what was admitted of them.
+    /// Sends one request that never reaches the store, and then `late` requests. The replies to those arrive
+    /// after the fallback has taken over and before their own deadline. Returns how much of them was admitted.
     async fn slow(&self, late: &[u64]) -> u64 {
         let lost = self.send(Fate::Lost, 1);
         sleep(DEADLINE / 2).await;
@@ -108,7 +109,7 @@ impl World {
         admitted
     }
 
-    /// Everything that is admitted until the store and its fallback deny, at one moment.
+    /// Returns how much is admitted until the store and its fallback deny, at one moment.
     async fn rest(&self) -> u64 {
         let mut admitted = 0;
         while self.hit().await.is_allowed() {
@@ -183,7 +184,7 @@ async fn f32_a_late_answer_while_the_breaker_is_open_is_not_admitted_in_addition
     assert_eq!(world.rest().await, 0);
 }
 
-/// What the fallback has admitted is charged to the store before the late answer arrives.
+/// The usage that the fallback has admitted is charged to the store before the late reply arrives.
 #[tokio::test(start_paused = true)]
 async fn f32_a_late_answer_after_the_payment_is_not_admitted_in_addition() {
     let world = World::new(fallback("memory"), Settings::new().rate("2/min")).await;
@@ -199,7 +200,7 @@ async fn f32_a_late_answer_after_the_payment_is_not_admitted_in_addition() {
     assert!(!late.await.expect("no panic").is_allowed());
 }
 
-/// A decision of two throttles is denied as a whole, and what the other one has charged is refunded.
+/// A decision of two throttles is denied as a whole, and the charge of the other throttle is refunded.
 #[tokio::test(start_paused = true)]
 async fn f32_a_late_answer_of_two_throttles_is_all_or_nothing() {
     let world = World::new(fallback("memory"), Settings::new().rate("2/min")).await;
@@ -221,8 +222,8 @@ async fn f32_a_late_answer_of_two_throttles_is_all_or_nothing() {
     assert_eq!(world.other.stat("a").await.expect("a decision").remaining(), Some(2));
 }
 
-/// The fallback cannot begin with an answer that arrives while a payment is under way. A request that this answer has no
-/// room for ended in an error.
+/// The fallback cannot start from a reply that arrives while a payment is in progress. Earlier, a request that
+/// did not fit this reply ended in an error.
 #[tokio::test(start_paused = true)]
 async fn f32_an_answer_during_a_payment_denies_what_it_has_no_room_for() {
     let world = World::new(fallback("memory"), Settings::new().rate("3/min")).await;

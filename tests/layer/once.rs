@@ -23,7 +23,7 @@ const DENIED: StatusCode = StatusCode::TOO_MANY_REQUESTS;
 #[throttle(rate = "4/min", uid = "api")]
 static API: Static;
 
-/// The same, decided by the general way.
+/// The same limit, decided on the general path.
 #[throttle(rate = "4/min", uid = "general", exempt = nobody)]
 static GENERAL: Static;
 
@@ -51,7 +51,7 @@ fn limits(limiter: impl Into<Limiter>) -> ThrottleLayer {
     ThrottleLayer::new([limiter.into()])
 }
 
-/// A layer's own declaration that says what the static says.
+/// A layer's own declaration with the same settings as the static.
 fn same() -> Limiter {
     ("api", Settings::new().rate("4/min")).into()
 }
@@ -64,7 +64,7 @@ fn closed() -> Router {
     Router::new().route("/", read(limited))
 }
 
-/// How many requests pass, and the `RateLimit` headers of the first one.
+/// Returns how many requests pass, and the `RateLimit` headers of the first one.
 async fn passes(app: Router) -> (usize, Vec<String>) {
     let registry = registry_at(&ManualClock::new()).await;
     let app = service(app, &registry);
@@ -129,7 +129,7 @@ async fn f16_so_do_those_that_decide_by_the_general_way() {
     }
 }
 
-/// A layer and a handler with one throttle that has these settings.
+/// Returns a layer and a handler with one throttle that has these settings.
 async fn overridden(settings: Settings) -> (Router, Registry, ManualClock) {
     let clock = ManualClock::new();
     let registry = declared_at(&clock).throttle("api", settings).build().await.expect("a registry");
@@ -141,7 +141,7 @@ async fn f16_a_throttle_may_be_told_to_charge_each_time() {
     let (app, registry, _) = overridden(Settings::new().once_per_request(false)).await;
     let first = get(&app, "/").await;
     assert_eq!(registry.get("api").expect("used").counts().allowed, 2);
-    // The members of one throttle are there once all the same.
+    // The headers still contain the members of one throttle once.
     let members: Vec<_> = first.headers().get_all("ratelimit").iter().collect();
     assert_eq!(members, ["\"api\";r=2;t=60"]);
     assert_eq!(first.headers().get_all("ratelimit-policy").iter().count(), 1);
@@ -154,7 +154,7 @@ async fn each() {}
 #[tokio::test]
 async fn f16_the_attribute_has_the_setting_too() {
     let registry = registry_at(&ManualClock::new()).await;
-    // The handler is asked once, so that the throttle is there.
+    // One request to the handler creates the throttle.
     let app = service(Router::new().route("/", read(each)), &registry);
     assert_eq!(status(&app, "/").await, OK);
     let app = service(Router::new().route("/", read(each)).layer(limits("each")), &registry);
@@ -268,7 +268,7 @@ async fn f16_a_request_costs_as_much_as_its_most_expensive_use() {
     assert_eq!(status(&app, "/").await, OK, "the slot is that of the layer");
 }
 
-/// The account that authentication found, or else the address.
+/// Returns the account that authentication found, or otherwise the address.
 async fn account(account: Option<Extension<&'static str>>) -> String {
     account.map_or_else(|| "192.0.2.1".to_owned(), |account| account.0.to_owned())
 }

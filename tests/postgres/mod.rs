@@ -1,11 +1,11 @@
-//! A PostgreSQL of the tests' own: one for each process that runs them, and not longer.
+//! A PostgreSQL server for the tests: one for each test process, which does not outlive it.
 
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::sync::LazyLock;
 
-/// Where it is, as drivers want to be told.
+/// Returns the connection string of the server.
 pub(crate) fn database() -> &'static str {
     static SERVER: LazyLock<Result<Server, String>> = LazyLock::new(Server::start);
     match &*SERVER {
@@ -16,8 +16,8 @@ pub(crate) fn database() -> &'static str {
 
 struct Server {
     database: String,
-    /// The shell that runs it. Its input is a pipe from this process: when that is closed, at the latest by the system
-    /// when the process is gone, the server ends.
+    /// The shell that runs the server. Its input is a pipe from this process. The server ends when the pipe is
+    /// closed, which the system does at the latest when this process ends.
     _shell: Child,
 }
 
@@ -25,10 +25,10 @@ impl Server {
     fn start() -> Result<Self, String> {
         let mut command = Command::new("sh");
         command.args(["-c", include_str!("serve.sh")]).current_dir("/");
-        // The keys of a terminal are not for it, or it would end before the script has tidied up.
+        // The keys of a terminal must not reach it: otherwise, it would end before the script has cleaned up.
         command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         if id("-u", None) == Some(0) {
-            // PostgreSQL refuses to be root.
+            // PostgreSQL refuses to run as root.
             let user = ["postgres", "nobody"].into_iter().find(|user| id("-u", Some(user)).is_some());
             let [user, group] = ["-u", "-g"].map(|option| id(option, user).expect("a user that is not root"));
             command.uid(user).gid(group);
@@ -46,7 +46,7 @@ impl Server {
     }
 }
 
-/// The number of a user or of its group, or of who runs this.
+/// Returns the number of a user or of its group, or of the current user.
 fn id(option: &str, user: Option<&str>) -> Option<u32> {
     let output = Command::new("id").arg(option).args(user).output().expect("the program `id`");
     String::from_utf8(output.stdout).ok()?.trim_end().parse().ok()

@@ -1,8 +1,8 @@
-# Runs a PostgreSQL of its own, says in which directory its socket is, and ends it with the standard input: so it
-# does not outlive who started it, however that ends.
+# Runs a PostgreSQL server, prints the directory of its socket, and ends the server when the standard input
+# ends. So the server does not outlive the process that started it, however that process ends.
 set -eu
 
-# Debian keeps the programs of each version in a directory that is not in PATH.
+# Debian installs the programs of each version in a directory that is not in PATH.
 newest=$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -n 1)
 PATH="$PATH:$newest"
 for program in initdb postgres pg_isready; do
@@ -15,7 +15,7 @@ done
 directory=$(mktemp -d)
 server=
 end() {
-  # Nothing is kept, so it need not be orderly.
+  # The data is not kept, so the shutdown need not be orderly.
   [ -z "$server" ] || kill -QUIT "$server" 2>/dev/null || true
   wait
   rm -rf "$directory"

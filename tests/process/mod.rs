@@ -1,4 +1,4 @@
-//! Examples as processes of their own, and the servers that they use.
+//! Examples as processes, and the servers that they use.
 
 #![allow(
     dead_code,
@@ -19,16 +19,16 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-/// A running example; it ends with this value, also if the test fails.
+/// A running example. It ends when this value is dropped, also if the test fails.
 pub struct Example {
     process: Child,
     pub address: SocketAddr,
-    /// Kept open: a process that writes into a closed pipe panics.
+    /// Kept open, because a process that writes into a closed pipe panics.
     pub output: BufReader<ChildStdout>,
 }
 
 impl Example {
-    /// Starts an example on a free port, and waits until it says where it listens.
+    /// Starts an example on a free port, and waits until it prints its address.
     pub fn start(name: &str) -> Self {
         Self::start_with(name, &[])
     }
@@ -61,7 +61,7 @@ impl Example {
         self.send("GET", path, headers, "").answer()
     }
 
-    /// Sends a request on a connection of its own, without waiting for the answer.
+    /// Sends a request on a connection of its own, without waiting for the response.
     pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Pending {
         let mut request = format!("{method} {path} HTTP/1.1\r\nhost: example\r\nconnection: close\r\n");
         for (name, value) in headers {
@@ -75,14 +75,14 @@ impl Example {
         Pending(stream)
     }
 
-    /// How often a request passes until it is denied, and the denial.
+    /// Returns how often a request passes until it is denied, and the denial.
     pub fn exhaust(&self, path: &str, headers: &[(&str, &str)]) -> (usize, Answer) {
         let mut answers = (0..100).map(|_| self.get_with(path, headers)).enumerate();
         answers.find(|(_, answer)| answer.status != 200).expect("a limit")
     }
 
-    /// Sees to it that the limits of that path have at least `left` seconds to go, so that none of them begins
-    /// anew while a test counts. Takes one request of them.
+    /// Ensures that the limits of that path have at least `left` seconds left in their window, so that no
+    /// window begins while a test counts. Takes one request.
     pub fn early_in_the_window(&self, path: &str, headers: &[(&str, &str)], left: u64) {
         loop {
             let answer = self.get_with(path, headers);
@@ -96,7 +96,7 @@ impl Example {
         }
     }
 
-    /// Ends it as Ctrl-C does; its last words.
+    /// Ends it as Ctrl-C does, and returns the rest of its output.
     #[cfg(unix)]
     pub fn end(&mut self) -> String {
         let interrupt = Command::new("kill").args(["-INT", &self.process.id().to_string()]).status();
@@ -115,7 +115,7 @@ impl Drop for Example {
     }
 }
 
-/// A request whose answer was not read yet.
+/// A request whose response was not read yet.
 pub struct Pending(TcpStream);
 
 impl Pending {

@@ -1,4 +1,4 @@
-//! A Redis server of a test's own.
+//! A Redis server for one test.
 
 #![allow(
     dead_code,
@@ -12,7 +12,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// A server on a free port that keeps nothing; it ends with this value.
+/// A server on a free port, without persistence. It ends when this value is dropped.
 pub struct Redis {
     address: SocketAddr,
     process: Option<Child>,
@@ -44,7 +44,7 @@ impl Redis {
         }
     }
 
-    /// Ends it without a last word, as `kill -9` does.
+    /// Kills it without a shutdown, as `kill -9` does.
     pub fn kill(&mut self) {
         if let Some(mut process) = self.process.take() {
             let _ = process.kill();
@@ -52,12 +52,12 @@ impl Redis {
         }
     }
 
-    /// Stops it where it is; it answers nothing.
+    /// Pauses the process. It does not respond.
     pub fn pause(&mut self) {
         self.signal("-STOP");
     }
 
-    /// Lets it go on, with what came meanwhile.
+    /// Resumes the process, which then handles what arrived meanwhile.
     pub fn resume(&mut self) {
         self.signal("-CONT");
     }

@@ -1,4 +1,4 @@
-//! `#[throttle_message]`: what is denied, what the client is told, and what functions return.
+//! `#[throttle_message]`: denials, the notice to the client, and the return values of functions.
 
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};

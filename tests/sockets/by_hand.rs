@@ -1,4 +1,4 @@
-//! Decisions about messages by a throttle of the program's own.
+//! Decisions about messages by a throttle that the program created.
 
 use axum::Router;
 use axum::extract::State;

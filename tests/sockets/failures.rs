@@ -1,4 +1,4 @@
-//! What becomes of messages when the backend fails, or nobody can decide.
+//! Messages when the backend fails, or when no decision is possible.
 
 use axum::Router;
 use axum::extract::ws::Message;

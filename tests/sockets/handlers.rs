@@ -1,4 +1,4 @@
-//! Handlers of one's own: stories 5, 6 and 7.
+//! Custom handlers: stories 5, 6 and 7.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -107,7 +107,7 @@ async fn s06_an_error_of_the_handler_ends_the_connection() {
     assert!(matches!(end(&mut ends).await, Some(ChatError::Later(60))));
 }
 
-/// What a connection says when it ends, if it does.
+/// Returns the value that a connection sends when it ends, if it does.
 async fn end<T>(ends: &mut mpsc::UnboundedReceiver<T>) -> Option<T> {
     tokio::time::timeout(Duration::from_secs(20), ends.recv()).await.expect("an end")
 }
@@ -245,7 +245,7 @@ async fn f46_whatever_ends_the_connection_closes_it_once() {
     {
         let mut client = Client::open(address, path).await;
         assert_eq!(client.ask("one").await, "one");
-        // More than one is on the way when the connection ends.
+        // Several messages are on their way when the connection ends.
         for text in ["two", "three", "four"] {
             client.say(text).await;
         }
@@ -263,7 +263,7 @@ async fn rejected(_: &mut Socket, _text: &str) -> Result<(), throttle::Refused> 
     Ok(())
 }
 
-/// Whoever ends the loop by `?` sends no close frame of its own.
+/// A loop that ends with `?` sends no close frame of its own.
 #[tokio::test]
 async fn f46_a_message_that_a_function_refuses_closes_the_connection() {
     let until_error = any(|upgrade: axum::extract::ws::WebSocketUpgrade, caller: Caller| async move {
@@ -284,7 +284,7 @@ async fn f46_a_message_that_a_function_refuses_closes_the_connection() {
     assert_eq!(client.hear().await, Heard::Gone);
 }
 
-/// The handler of a whole program.
+/// The default handler of a whole program.
 async fn app_wide(throttled: Throttled, uri: axum::http::Uri) -> axum::Json<Value> {
     axum::Json(json!({ "error": throttled.message(), "uid": throttled.uid(), "at": uri.path() }))
 }
@@ -325,7 +325,7 @@ async fn f45_the_handler_of_the_program_reaches_messages() {
         clock.advance(crate::common::seconds(60));
         assert_eq!(client.ask("three").await, "three");
     }
-    // A handler of the function's own goes first.
+    // A handler of the function itself takes precedence.
     let mut client = Client::open(address, "/own").await;
     client.ask("one").await;
     let told: Value = serde_json::from_str(&client.ask("two").await).expect("JSON");

@@ -1,4 +1,4 @@
-//! What becomes of the request that would open a connection.
+//! Limits on the request that opens a connection.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -58,7 +58,7 @@ async fn echo(socket: &mut Socket, message: Message) {
     let _ = socket.send(message).await;
 }
 
-/// A page by plain HTTP, as that user.
+/// Requests a page by plain HTTP, as that user.
 async fn status(address: std::net::SocketAddr, user: &str) -> String {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let mut stream = tokio::net::TcpStream::connect(address).await.expect("it listens");
@@ -96,7 +96,7 @@ async fn f16_a_message_is_charged_also_if_a_layer_has_charged_its_handshake() {
     let address = serve(own, &registry).await;
     assert_eq!(status(address, "ann").await, "200");
     let behind = serve(app.layer(throttle::ThrottleLayer::new(["budget"])), &registry).await;
-    // One for the handshake, and one for each message.
+    // One unit for the handshake, and one for each message.
     let mut client = Client::try_open(behind, "/", &[("x-user", "ann")]).await.expect("it is admitted");
     for _ in 0..2 {
         client.say("hello").await;

@@ -1,4 +1,4 @@
-//! Who pays for a message is asked once per connection.
+//! The key of messages is determined once per connection.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -51,7 +51,7 @@ async fn b101_a_key_function_runs_once_per_connection() {
     assert_eq!(nobody.hear().await, Heard::Closed(1008, "refused".into()));
 }
 
-/// A closure that captures is told apart from others by no type.
+/// The type of a closure with captures does not distinguish it from other such closures.
 fn settings(asked: std::sync::Arc<AtomicUsize>) -> Settings {
     Settings::new().rate("2/min").key(move || {
         asked.fetch_add(1, Ordering::SeqCst);
@@ -92,7 +92,7 @@ async fn b101_a_key_is_asked_once_per_connection_and_throttle_also_by_hand() {
     assert_eq!(asked.load(Ordering::SeqCst), 2, "once for each throttle");
 }
 
-/// Apart from [`user`], whose calls another test counts.
+/// Not [`user`], whose calls another test counts.
 async fn named(headers: HeaderMap) -> String {
     headers.get("x-user").and_then(|user| user.to_str().ok()).unwrap_or_default().to_owned()
 }
@@ -102,7 +102,7 @@ async fn keyed(socket: &mut Socket, text: &str) {
     let _ = socket.send(Message::text(text)).await;
 }
 
-/// What a connection remembers of its caller goes by the key that holds.
+/// The identity that a connection remembers depends on the key function in effect.
 #[tokio::test]
 async fn b106_a_key_that_is_updated_holds_on_open_connections() {
     async fn everybody() -> &'static str {

@@ -13,8 +13,8 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Error, Message, http};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
-/// Routes whose connections are those of a function: `route!(on_message)` for as long as there are messages,
-/// `route!(on_message; ends)` until it returns an error.
+/// Routes whose connections call a function for each message: `route!(on_message)` until the client
+/// disconnects, `route!(on_message; ends)` until the function returns an error.
 macro_rules! route {
     ($on_message:path $(, $caller:ty)?) => {
         route!(@ $on_message, |_outcome| false, ($($caller)?))
@@ -41,7 +41,7 @@ macro_rules! route {
 }
 pub(crate) use route;
 
-/// Serves a router with that registry in charge.
+/// Serves a router that uses that registry.
 pub(crate) async fn serve(router: Router, registry: &Registry) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
@@ -55,12 +55,12 @@ pub(crate) async fn serve(router: Router, registry: &Registry) -> SocketAddr {
 #[derive(Debug)]
 pub(crate) struct Client(WebSocketStream<TcpStream>);
 
-/// What a client hears from the service.
+/// A frame that a client receives from the service.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Heard {
     Text(String),
     Closed(u16, String),
-    /// The connection ended without a word.
+    /// The connection ended without a close frame.
     Gone,
 }
 
@@ -108,7 +108,7 @@ impl Client {
         }
     }
 
-    /// The text that answers this one.
+    /// Sends a text, and returns the text that answers it.
     pub(crate) async fn ask(&mut self, text: &str) -> String {
         self.say(text).await;
         match self.hear().await {
@@ -117,7 +117,7 @@ impl Client {
         }
     }
 
-    /// Is gone at once and without a word: the connection is reset.
+    /// Disconnects immediately and without a close frame: the connection is reset.
     #[expect(deprecated, reason = "it waits for nobody, as the time is zero")]
     pub(crate) fn vanish(self) {
         self.0.get_ref().set_linger(Some(Duration::ZERO)).expect("an open connection");

@@ -1,4 +1,4 @@
-//! One budget for handshakes and messages.
+//! One limit for handshakes and messages.
 
 use axum::Router;
 use axum::extract::ws::{Message, WebSocketUpgrade};
@@ -32,7 +32,7 @@ async fn on_message(socket: &mut Socket, text: &str) {
     let _ = socket.send(Message::text(text)).await;
 }
 
-/// A message that pays by hand, in a task that knows its registry from the handshake only.
+/// A message that calls `hit` in its code, in a task that has its registry only from the handshake.
 async fn left(socket: &mut Socket) {
     let budget = BUDGET.throttle_in(socket.caller().registry()).expect("a throttle");
     let decision = socket.caller_mut().hit(&budget).await.expect("a decision");

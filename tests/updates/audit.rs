@@ -1,4 +1,4 @@
-//! Who switches a limiter off leaves a trace.
+//! Changes to a limiter emit events.
 
 use throttle::rule::Rules;
 use throttle::{
@@ -16,7 +16,7 @@ async fn declared() -> (Registry, Throttle) {
     (registry, throttle)
 }
 
-/// The events that the work left, in one line each.
+/// Returns the events of the work, one line each.
 async fn left(work: impl AsyncFnOnce()) -> Vec<String> {
     events::listen();
     work().await;
@@ -27,7 +27,7 @@ fn first(lines: Vec<String>) -> Vec<String> {
     lines.into_iter().take(1).collect()
 }
 
-/// Everything that changes what a limiter does, and what its event says.
+/// Makes every kind of change to a limiter, and checks its events.
 async fn each(check: impl Fn(&str, Vec<String>, &[&str])) {
     let (registry, throttle) = declared().await;
     let breaker = throttle.breaker().expect("a breaker");
@@ -72,7 +72,7 @@ async fn f51_events_say_who_and_why_where_given() {
         assert!(lines.iter().any(|line| says(line)), "{change}: {lines:?}");
     };
     audit.scope(each(check)).await;
-    // Only there.
+    // Only in the scope.
     let (registry, _) = declared().await;
     let after = left(async || assert!(registry.disable("search"))).await;
     assert!(!after.iter().any(|line| says(line)), "{after:?}");

@@ -1,4 +1,4 @@
-//! What holds in the end, and who said so.
+//! The effective settings and their origins.
 
 use throttle::effective::Origin;
 use throttle::rule::Rules;

@@ -1,4 +1,4 @@
-//! Throttles that change while the program runs: behaviours 104, 106 and 119.
+//! Throttles that change at run time: behaviours 104, 106 and 119.
 
 #[path = "../common/mod.rs"]
 mod common;

@@ -1,4 +1,4 @@
-//! An update that cannot work changes nothing at all.
+//! An invalid update changes nothing.
 
 use throttle::backend::Memory;
 use throttle::strategy::{FixedWindow, TokenBucket};
@@ -10,7 +10,7 @@ use crate::common::declared_at;
 
 const OTHERS: CircuitBreaker = CircuitBreaker::new().named("other");
 
-/// What works, from the first on.
+/// Returns updates that are valid, in this order.
 fn good() -> [Settings; 4] {
     [
         Settings::new().rate("10/min").cost(3_u32).on_error(fallback("other")),
@@ -20,7 +20,7 @@ fn good() -> [Settings; 4] {
     ]
 }
 
-/// What never works, and a part of what is said about it.
+/// Returns updates that are never valid, and a part of their error messages.
 fn bad() -> [(Settings, &'static str); 8] {
     let all = || Settings::new().cost(2_u32).dry_run(true).headers(Headers::OFF);
     let tight = || all().rate("1/min").strategy(FixedWindow);
@@ -31,13 +31,13 @@ fn bad() -> [(Settings, &'static str); 8] {
         (all().on_error("ignore"), "unknown on_error"),
         (all().on_error(fallback("redis")), "falls back to"),
         (all().class("a name that is far too long for a class of callers"), "has more than"),
-        // Neither does a breaker come into being that is named beside a mistake.
+        // A breaker that is named beside a mistake is not created either.
         (all().rate("10/mn").on_error(failover("other", OTHERS)), "did you mean `min`"),
         (tight().backend("memory").on_error(failover("other", OTHERS)), "never lets anything through"),
     ]
 }
 
-/// All that can be seen of a throttle.
+/// Returns everything that can be observed of a throttle.
 async fn seen(registry: &Registry, throttle: &Throttle) -> String {
     let stat = throttle.stat("a").await;
     let rated = throttle.check(Hit::from("a").rate(Rate::per_minute(100))).await;
@@ -70,7 +70,7 @@ async fn b105_b106_an_update_of_nobody_is_a_mistake() {
     assert!(error.to_string().contains("meant for `nobody`, but no throttle"), "{error}");
 }
 
-/// All mistakes are said at once.
+/// One error contains all mistakes.
 #[tokio::test]
 async fn b106_a_refused_update_says_all_that_is_wrong() {
     let throttle = Registry::default().create("t", Settings::new().rate("1/min")).expect("a throttle");

@@ -1,4 +1,4 @@
-//! Each decision goes by one version of everything, while another thread changes all of it.
+//! Each decision uses one version of all settings, while another thread changes all of them.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
@@ -12,12 +12,12 @@ use throttle::{Decision, Headers, ManualClock, Rate, Settings, Throttle, throttl
 
 use crate::common::{declared_at, header, registry_at, send};
 
-/// How many requests each thread makes, each by a client of its own.
+/// The number of requests per thread. Each request has its own client.
 const EACH: usize = 2_000;
 
 const THREADS: usize = 3;
 
-/// What is said at one time: of any two of these no part fits the other.
+/// Returns versions of the settings. Any two of them differ in every part.
 fn versions() -> [Settings; 3] {
     async fn rate() -> Rate {
         Rate::per_minute(500)
@@ -32,8 +32,8 @@ fn versions() -> [Settings; 3] {
     ]
 }
 
-/// Has threads ask as fast as they can while the settings change, until each version has answered; says how often they
-/// asked.
+/// Lets threads send requests as fast as they can while the settings change, until each version has decided.
+/// Returns the number of requests.
 fn meanwhile(
     update: impl Fn(Settings) + Sync,
     version: impl Fn(&tokio::runtime::Runtime, String) -> usize + Sync,
@@ -55,7 +55,7 @@ fn meanwhile(
         let versions = versions();
         for next in (0..versions.len()).cycle() {
             update(versions[next].clone());
-            // Also those that have found a fault.
+            // Threads that have found a fault are finished, too.
             if asking.iter().all(thread::ScopedJoinHandle::is_finished) {
                 break;
             }
@@ -66,7 +66,7 @@ fn meanwhile(
     seen.iter().sum()
 }
 
-/// Which version has decided.
+/// Returns the version that has decided.
 fn version_of(decision: &Decision) -> usize {
     let said: Vec<_> = decision.quotas().iter().map(|quota| (quota.rate(), quota.remaining())).collect();
     let minute = Rate::per_minute;
@@ -92,7 +92,7 @@ async fn b106_a_hit_goes_by_one_version() {
     assert_eq!(throttle.counts().allowed, asked as u64);
 }
 
-/// Every version has a place of its own, which those who read it never wait for.
+/// Every version is stored separately, and readers never wait for it.
 #[tokio::test]
 async fn b106_a_hit_goes_by_one_of_many_versions() {
     let throttle = programs_throttle().await;
@@ -132,7 +132,7 @@ fn request(client: &str) -> Request<axum::body::Body> {
     Request::get("/").header("x-user", client).body(axum::body::Body::empty()).expect("a request")
 }
 
-/// Which version has answered.
+/// Returns the version that the response comes from.
 fn version_of_response(name: &str, response: &Response) -> usize {
     let legacy = ["x-ratelimit-limit", "x-ratelimit-remaining"].map(|name| header(response, name));
     let draft = header(response, "ratelimit");
@@ -145,7 +145,7 @@ fn version_of_response(name: &str, response: &Response) -> usize {
     }
 }
 
-/// By the global registry, where a handler on memory is decided in a way of its own, and by any other.
+/// In the global registry, which has a fast path for handlers on memory, and in another one.
 #[tokio::test]
 async fn b106_a_response_speaks_of_one_version() {
     let clock = ManualClock::new();

@@ -1,4 +1,4 @@
-//! What an update says holds from the next decision on, and what it leaves open stays.
+//! An update takes effect with the next decision. Settings that it does not contain stay.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -91,7 +91,7 @@ async fn b106_another_backend_begins_with_its_own_states() {
     assert_eq!(status(&app, "/items").await, DENIED, "what it had counted still holds");
 }
 
-/// An update may come before the first request, and wins over all that was declared.
+/// An update may come before the first request, and takes precedence over all declarations.
 #[tokio::test]
 async fn b106_an_update_wins_over_every_other_place() {
     let backend = Settings::new().cost(4_u32);
@@ -122,7 +122,7 @@ async fn b106_an_update_is_one_event() {
     assert_eq!(events::seen(Level::INFO).len(), 1, "a refused one is none");
 }
 
-/// The throttles of other registries are others.
+/// Throttles of other registries are not affected.
 #[tokio::test]
 async fn b106_an_update_is_one_registrys() {
     let ((app, _), (_, other)) = (app().await, app().await);

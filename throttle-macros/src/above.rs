@@ -1,19 +1,24 @@
-//! What the source file says about mistakes that the compiler reports without what to write.
+//! Reads the source file to improve two compiler messages.
 //!
-//! `#[debug_handler]` above `#[throttle]` calls the function with the arguments that it sees, and `#[throttle]` adds one
-//! afterwards, so the compiler would report a missing argument of a type that the user has never seen. A strategy that
-//! is not imported is an undeclared type, without its path. An attribute sees neither the attributes above it nor the
-//! imports, so this reads the source file. Where it cannot, the compiler's own message remains.
+//! - `#[debug_handler]` above `#[throttle]` calls the function with the arguments as written. `#[throttle]`
+//!   then adds an argument, so the compiler would report a missing argument of a type that the user has never
+//!   seen.
+//! - For a strategy that is not imported, the compiler would report an undeclared type without naming its
+//!   path.
+//!
+//! An attribute sees neither the attributes above it nor the imports. If the source file cannot be read, the
+//! compiler's own message remains.
 
-/// Whether the lines above the attribute that is being expanded have a `#[debug_handler]`.
+/// Returns whether `#[debug_handler]` stands above the attribute that is being expanded.
 pub(crate) fn has_debug_handler() -> bool {
     let span = proc_macro::Span::call_site();
     let text = span.local_file().and_then(|file| std::fs::read_to_string(file).ok());
     text.is_some_and(|text| is_below_debug_handler(before(&text, span.line(), span.column())))
 }
 
-/// Whether the name of a strategy is certainly not in scope: the file has no glob import that may contain it, and mentions
-/// the name only as the value of `strategy` or in front of `::`, which neither imports nor defines it.
+/// Returns whether the name of a strategy is certainly not in scope. This is certain if the file has no glob
+/// import that may contain the name, and mentions the name only as the value of `strategy` or in front of
+/// `::`. Neither of these imports or defines a name.
 pub(crate) fn is_not_imported(name: &proc_macro2::Ident) -> bool {
     if !proc_macro::is_available() {
         return false;
@@ -24,7 +29,7 @@ pub(crate) fn is_not_imported(name: &proc_macro2::Ident) -> bool {
 }
 
 fn may_import(text: &str, name: &str) -> bool {
-    // The root of the crate has no strategies. A module of that name may have some.
+    // The root of the crate exports no strategies. A module named `throttle` in this file may contain some.
     let of_root = if text.contains("mod throttle") { 0 } else { text.matches("use throttle::*").count() };
     let parts: Vec<&str> = text.split(name).collect();
     let is_use = |before: &str, after: &str| {
@@ -38,7 +43,7 @@ fn may_import(text: &str, name: &str) -> bool {
         || parts.windows(2).any(|around| !is_use(around[0], around[1]))
 }
 
-/// The text in front of a line and column, which both count from 1.
+/// Returns the text in front of a line and column. Both count from 1.
 fn before(text: &str, line: usize, column: usize) -> &str {
     let mut lines = text.split_inclusive('\n');
     let above: usize = lines.by_ref().take(line.saturating_sub(1)).map(str::len).sum();

@@ -1,4 +1,4 @@
-//! The arguments of an attribute: their names, each at most once, in any order.
+//! Parses the arguments of an attribute: each at most once, in any order.
 
 use proc_macro2::{Span, TokenStream};
 use syn::ext::IdentExt;
@@ -7,10 +7,11 @@ use syn::{Error, Expr, Ident, Lit, LitBool, LitStr, Path, Result, Token, Type};
 
 use crate::hint::hint;
 
-/// The arguments of one attribute, as they were written.
+/// The arguments of one attribute, as written.
 #[derive(Default)]
 pub(crate) struct Args {
-    /// The static whose throttle it is. The static has the other arguments then, except those of one use.
+    /// The static whose throttle the function uses. The static then has all other arguments, except those
+    /// that concern a single use.
     pub(crate) shared: Option<Path>,
     pub(crate) uid: Option<LitStr>,
     pub(crate) rate: Option<Expr>,
@@ -33,14 +34,15 @@ pub(crate) struct Args {
     pub(crate) once_per_request: Option<LitBool>,
     pub(crate) charge_when: Option<Expr>,
     pub(crate) degrade: Option<LitBool>,
-    /// What a refused call of a function becomes.
+    /// The function that makes the error of a call that did not run (`#[throttle_fn]` only).
     pub(crate) error: Option<Expr>,
     pub(crate) state: Option<Type>,
     pub(crate) krate: Option<Path>,
 }
 
 impl Args {
-    /// Parses the text between the attribute's parentheses.
+    /// Parses the tokens between the attribute's parentheses. Fails if neither `rate`, `concurrent` nor a
+    /// static is given.
     pub(crate) fn parse(tokens: TokenStream, attribute: Span) -> Result<Self> {
         let args = Self::read.parse2(tokens)?;
         if args.rate.is_none() && args.shared.is_none() && args.concurrent.is_none() {
@@ -75,7 +77,7 @@ impl Args {
     }
 }
 
-/// The one list of names: what each is parsed as.
+/// The only list of argument names, each with the field that stores the argument.
 macro_rules! arguments {
     ($($text:literal => $field:ident,)*) => {
         impl Args {
@@ -119,7 +121,7 @@ arguments! {
     "crate" => krate,
 }
 
-/// Why an argument cannot stand beside a static: only what concerns one use can.
+/// Returns why an argument is not allowed beside a static, or `None` if it is allowed or unknown.
 fn belongs_to_the_static(name: &str) -> Option<String> {
     match name {
         "cost" | "state" | "crate" => None,
@@ -133,7 +135,8 @@ fn belongs_to_the_static(name: &str) -> Option<String> {
     }
 }
 
-/// The path of a static, told from the name of an argument by its capitals.
+/// Parses the path of a static. Its last name has no lowercase letter, which distinguishes it from the name
+/// of an argument.
 fn shared(input: ParseStream<'_>) -> Result<Option<Path>> {
     let ahead = input.fork();
     let path = ahead.parse::<Path>().ok().filter(|_| ahead.is_empty() || ahead.peek(Token![,]));
@@ -150,19 +153,19 @@ fn shared(input: ParseStream<'_>) -> Result<Option<Path>> {
     Ok(Some(path))
 }
 
-/// What an argument is parsed as.
+/// A type that an argument's value can be parsed as.
 trait Value: Parse {
-    /// What to write instead of what is there, where the parser's own words would not help.
+    /// Returns what to write instead, if the parser's own message would not help.
     fn wanted(_name: &Ident, _found: &str) -> Option<String> {
         None
     }
 
-    /// What the name alone stands for.
+    /// Returns the value of an argument that is written without a value.
     fn implied(_: &Ident) -> Option<Self> {
         None
     }
 
-    /// Without the invisible group around what a `macro_rules!` macro passed on.
+    /// Removes the invisible group around a fragment that a `macro_rules!` macro passed on.
     fn bare(self) -> Self {
         self
     }

@@ -1,9 +1,9 @@
-//! The names that a function's arguments bind.
+//! Finds the names that a function's arguments bind.
 
 use syn::ext::IdentExt;
 use syn::{FnArg, Pat, Signature};
 
-/// The names, `self` among them; `None` if a macro in a pattern hides some.
+/// Returns the names, including `self`. Returns `None` if a macro in a pattern may hide some.
 pub(crate) fn names(sig: &Signature) -> Option<Vec<String>> {
     let mut names = Vec::new();
     for input in &sig.inputs {

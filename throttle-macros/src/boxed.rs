@@ -1,9 +1,10 @@
-//! A function that returns a boxed future, as `#[async_trait]` leaves it to the attributes of a method.
+//! Functions that return a boxed future, which is how `#[async_trait]` presents a method to the other
+//! attributes.
 
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use syn::{GenericArgument, PathArguments, ReturnType, Type, TypeParamBound};
 
-/// What the future of a return type such as `Pin<Box<dyn Future<Output = T> + Send>>` comes to.
+/// Returns the output of the future in a return type such as `Pin<Box<dyn Future<Output = T> + Send>>`.
 pub(crate) fn output(output: &ReturnType) -> Option<&Type> {
     match output {
         ReturnType::Default => None,
@@ -39,8 +40,8 @@ fn of_bound(bound: &TypeParamBound) -> Option<&Type> {
     })
 }
 
-/// The statements with something in front of those of the `async` block that they end in: `Box::pin(async move { … })`
-/// or the block alone. `None` if they do not.
+/// Inserts tokens at the start of the `async` block at the end of the statements. The statements end in
+/// `Box::pin(async move { … })` or in the block itself. Otherwise returns `None`.
 pub(crate) fn in_front(statements: TokenStream, first: &TokenStream) -> Option<TokenStream> {
     let mut tokens: Vec<_> = statements.into_iter().collect();
     let Some(TokenTree::Group(last)) = tokens.pop() else { return None };
@@ -59,7 +60,7 @@ pub(crate) fn in_front(statements: TokenStream, first: &TokenStream) -> Option<T
     Some(tokens.into_iter().collect())
 }
 
-/// Whether the tokens end in `async` or `async move`.
+/// Returns whether the tokens end in `async` or `async move`.
 fn is_async(tokens: &[TokenTree]) -> bool {
     let word = |token: &TokenTree, word: &str| matches!(token, TokenTree::Ident(ident) if ident == word);
     match tokens {

@@ -1,4 +1,4 @@
-//! What cannot be, whatever the values of the arguments are.
+//! Checks that do not depend on the values of the arguments.
 
 use std::collections::HashSet;
 
@@ -13,7 +13,7 @@ use crate::degrade::degrade;
 use crate::item::{Func, Kind};
 use crate::returned::mentions;
 
-/// One function has one kind of attribute.
+/// Rejects attributes of different kinds on one function.
 pub(crate) fn alone(kind: Kind, strangers: &[(Kind, Attribute)]) -> Result<()> {
     strangers.first().map_or(Ok(()), |(theirs, stranger)| {
         let (ours, theirs) = (kind.name(), theirs.name());
@@ -25,11 +25,11 @@ pub(crate) fn alone(kind: Kind, strangers: &[(Kind, Attribute)]) -> Result<()> {
     })
 }
 
-/// Why a function that is no `async fn` cannot be throttled, although it returns a boxed future.
+/// The error for a function that returns a boxed future, but does not end in an `async` block.
 pub(crate) const NO_ASYNC_BLOCK: &str = "`#[throttle_fn]` needs an `async fn`, or a body that ends in `Box::pin(async move { … })`, as `#[async_trait]` writes it";
 
-/// The order of attributes. One that stands below sees the function as `#[throttle]` leaves it, and one that stands above
-/// sees it as it is written.
+/// Checks the order of attributes. An attribute below `#[throttle]` sees the expanded function, and an
+/// attribute above it sees the function as written.
 pub(crate) fn order(kind: Kind, func: &Func, below_debug_handler: bool) -> Result<()> {
     if kind != Kind::Handler {
         return Ok(());
@@ -49,7 +49,7 @@ pub(crate) fn order(kind: Kind, func: &Func, below_debug_handler: bool) -> Resul
     })
 }
 
-/// What a function or its attributes cannot be.
+/// Rejects functions and combinations of arguments that this kind of attribute does not support.
 pub(crate) fn function_and_arguments(kind: Kind, func: &Func, all: &[Args]) -> Result<()> {
     let sig = &func.sig;
     let boxed = || kind == Kind::Function && boxed::output(&sig.output).is_some();
@@ -95,7 +95,7 @@ pub(crate) fn function_and_arguments(kind: Kind, func: &Func, all: &[Args]) -> R
     different(shared(), |path| Error::new(path.span(), "this static stands here twice: keep one"))
 }
 
-/// That no two are the same.
+/// Reports the first element that occurs twice.
 fn different<'t, T: ToTokens + 't>(
     mut all: impl Iterator<Item = &'t T>,
     mistake: impl FnOnce(&T) -> Error,
@@ -105,7 +105,8 @@ fn different<'t, T: ToTokens + 't>(
     twice.map_or(Ok(()), |twice| Err(mistake(twice)))
 }
 
-/// What handles a message of a WebSocket has the connection as its first argument.
+/// Checks a function that handles WebSocket messages: its first argument is the connection, and arguments
+/// that need a response, and `concurrent`, are rejected.
 fn message(func: &Func, all: &[Args]) -> Result<()> {
     let socket = func.socket();
     if !socket.is_some_and(|socket| matches!(*socket.pat, Pat::Ident(_))) {
@@ -122,10 +123,10 @@ fn message(func: &Func, all: &[Args]) -> Result<()> {
     wrong.map_or(Ok(()), |(span, name, why)| misplaced(span, name, why))
 }
 
-/// An argument that makes no sense here, and why.
+/// The position and name of an argument that is not supported here, and the reason.
 type Misplaced = (Span, &'static str, &'static str);
 
-/// An argument that makes sense only where there is a request with a response.
+/// Returns an argument that needs a request with a response.
 fn of_responses(args: &Args) -> Option<Misplaced> {
     let once = args.once_per_request.as_ref();
     let once = once.map(|value| (value.span(), "once_per_request", "each use is counted"));
@@ -139,7 +140,7 @@ fn misplaced(span: Span, name: &str, why: &str) -> Result<()> {
     Err(Error::new(span, format!("`{name}` belongs to `#[throttle]`: {why} here")))
 }
 
-/// What makes sense on requests only.
+/// Checks a function without a request: it returns a value, and arguments that need a request are rejected.
 fn plain_function(func: &Func, all: &[Args]) -> Result<()> {
     match &func.sig.output {
         ReturnType::Type(_, ty) if !matches!(**ty, Type::Never(_)) => {}

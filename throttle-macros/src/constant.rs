@@ -1,11 +1,12 @@
-//! Constants whose mistakes are visible in the source, reported at their token and in plain words.
+//! Reports mistakes in literals at the literal's token, in plain words. The compiler's error for a failed
+//! `const` evaluation is harder to read.
 
 use syn::{Error, Expr, ExprCall, ExprMethodCall, Lit, LitStr, Path, Result};
 
 use crate::rate;
 use crate::values::literal;
 
-/// Looks through the expression of an argument for constructors of the library with a literal that they refuse.
+/// Searches the expression of an argument for constructors of this library with a literal that they reject.
 pub(crate) fn check(value: &Expr) -> Result<()> {
     match value {
         Expr::Call(call) => {
@@ -64,7 +65,7 @@ fn zero(value: &Lit) -> bool {
     matches!(value, Lit::Int(number) if number.base10_parse::<u64>().is_ok_and(|number| number == 0))
 }
 
-/// Whether a path is that of an associated function: by its last two names.
+/// Returns whether a path names an associated function, judged by its last two segments.
 fn ends_with(path: &Path, owner: &str, name: &str) -> bool {
     let mut segments = path.segments.iter().rev();
     segments.next().is_some_and(|last| last.ident == name)
@@ -112,7 +113,7 @@ pub(crate) fn headers(text: &LitStr) -> Result<()> {
     refuse(text, !known, "unknown `headers`: write \"draft-11\", \"legacy\", \"off\" or a `Headers` constant")
 }
 
-/// The name of a header or a cookie: the token characters of RFC 9110 section 5.6.2.
+/// Checks the name of a header or a cookie: token characters of RFC 9110, section 5.6.2.
 pub(crate) fn name(text: &LitStr) -> Result<()> {
     let value = text.value();
     refuse(

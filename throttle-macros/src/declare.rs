@@ -1,4 +1,4 @@
-//! `#[throttle]` on a static: a throttle that the program asks itself.
+//! The expansion of `#[throttle]` on a static: a throttle that code calls itself.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
@@ -14,10 +14,10 @@ use crate::item::Kind;
 use crate::template::respan;
 use crate::values::Place;
 
-/// A static without a value: the attribute makes that.
+/// A static as written. It has no value, because the attribute generates the value.
 pub(crate) struct Declared {
     attrs: Vec<Attribute>,
-    /// Those that are ours, and one too many.
+    /// Further attributes of this crate on the static, which are an error.
     siblings: Vec<Attribute>,
     vis: Visibility,
     mutability: StaticMutability,
@@ -55,7 +55,8 @@ pub(crate) fn is_static(item: &TokenStream) -> bool {
     looks.parse2(item.clone()).unwrap_or(false)
 }
 
-/// Expands the attribute on a static. On a mistake there is a static all the same, so that nothing else breaks by that.
+/// Expands the attribute on a static. On an error it still emits a static, so that uses of the static do not
+/// fail to compile as well.
 pub(crate) fn declare(kind: Kind, args: TokenStream, mut declared: Declared, place: &str) -> TokenStream {
     let said = Args::parse(args, Span::call_site());
     let expanded = said.and_then(|args| {
@@ -150,12 +151,14 @@ fn expand(declared: &Declared, args: &Args, place: &str) -> Result<TokenStream> 
 }
 
 impl Declared {
-    /// By its name, as two places depend on the type and would each be an error.
+    /// Returns whether the type is `Static`, judged by its name. Two generated items depend on the type, and
+    /// each would report a wrong type as an error of its own.
     fn is_of_our_type(&self) -> bool {
         matches!(&self.ty, Type::Path(path) if path.path.segments.last().is_some_and(|last| last.ident == "Static"))
     }
 
-    /// The static with a value, at its type: what is wrong with that is said there.
+    /// Returns the static with its value. The value has the span of the type, so that type errors point
+    /// there.
     fn with(&self, private: &TokenStream, site: &TokenStream) -> TokenStream {
         let Self { attrs, vis, ident, ty, .. } = self;
         let new = respan(quote!(#private::Static::new), ty.span());

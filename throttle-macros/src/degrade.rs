@@ -1,4 +1,4 @@
-//! Whether a denial can be told to the function that then runs all the same.
+//! Checks where `degrade` is allowed.
 
 use syn::spanned::Spanned;
 use syn::{Error, Expr, Lit, LitBool, Result};
@@ -7,7 +7,8 @@ use crate::args::Args;
 use crate::item::Kind;
 use crate::values::literal;
 
-/// `degrade` stands where the function is told of a denial: by an argument, so before it has its arguments.
+/// Checks that `degrade` is on a handler, and that the decision is made before the handler's arguments: one
+/// of them receives it.
 pub(crate) fn degrade(kind: Kind, all: &[Args]) -> Result<()> {
     let degrades = |args: &&Args| args.degrade.as_ref().is_some_and(LitBool::value);
     let Some(degrade) = all.iter().find(degrades).and_then(|args| args.degrade.as_ref()) else {
@@ -32,7 +33,7 @@ pub(crate) fn degrade(kind: Kind, all: &[Args]) -> Result<()> {
     all.iter().try_for_each(without_handler)
 }
 
-/// Whom a throttle that degrades denies goes on, so there is nothing to answer.
+/// Rejects a `handler` beside `degrade`: a denied request continues, so there is nothing to answer.
 pub(crate) fn without_handler(args: &Args) -> Result<()> {
     let degrades = args.degrade.as_ref().is_some_and(LitBool::value);
     match args.handler.as_ref().filter(|_| degrades) {

@@ -1,4 +1,4 @@
-//! From attributes and a function to tokens.
+//! Generates the tokens from attributes and a function.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -18,18 +18,18 @@ use crate::template::respan;
 use crate::values::{Place, Site};
 use crate::{arguments, boxed, check, signature};
 
-/// Where an attribute stands, and what the features of the crate ask for.
+/// The context of an attribute: its position, and what the crate's features require.
 #[derive(Clone, Default)]
 pub(crate) struct Here {
-    /// What tells this use of an attribute from all others in the program.
+    /// A text that is different for each use of an attribute in the program.
     pub(crate) place: String,
-    /// Whether `#[debug_handler]` stands above it.
+    /// Whether `#[debug_handler]` is above the attribute.
     pub(crate) below_debug_handler: bool,
     /// Whether the hidden parameter names the handler's first argument and return type.
     pub(crate) with_signature: bool,
 }
 
-/// Expands an attribute. On a mistake the function is emitted as it was, next to the error.
+/// Expands an attribute. On an error the function is emitted unchanged, next to the error.
 pub(crate) fn attribute(kind: Kind, args: TokenStream, item: &TokenStream, here: &Here) -> TokenStream {
     if declare::is_static(item) {
         let declared = syn::parse2::<Declared>(item.clone());
@@ -61,7 +61,7 @@ pub(crate) fn attribute(kind: Kind, args: TokenStream, item: &TokenStream, here:
     expanded.unwrap_or_else(|error| func.beside(&error))
 }
 
-/// All values, or all errors.
+/// Returns all values, or all errors combined.
 fn collect<T>(results: impl Iterator<Item = Result<T>>) -> Result<Vec<T>> {
     let mut values = Vec::new();
     let mut errors: Option<Error> = None;
@@ -89,7 +89,7 @@ fn expand(kind: Kind, func: &mut Func, all: &[Args], here: &Here) -> Result<Toke
     let client = if func.binds("client") { None } else { client(kind) };
     let client = client.as_ref();
     let sites = all.iter().enumerate().map(|(index, args)| {
-        // Attributes without a `uid` on one function are told apart by their order.
+        // The order distinguishes attributes without a `uid` on one function.
         let name = if index == 0 { name.clone() } else { format!("{name}#{}", index + 1) };
         let path = quote!(::core::concat!(::core::module_path!(), "::", #name));
         Place { kind, private: &private, env: &env, path: &path, id, arguments: names.as_deref(), client }
@@ -107,8 +107,9 @@ fn expand(kind: Kind, func: &mut Func, all: &[Args], here: &Here) -> Result<Toke
     })
 }
 
-/// The static and the keys, in a block of their own: nothing in the function's body can meet their names. The
-/// prefix of these and all other names is for the user's constants: a pattern of the same name would mean them.
+/// Generates the static and the keys, in a block of their own, so that the function's body cannot see their
+/// names. All generated names have the prefix `__THROTTLE` or `__throttle`, because a pattern with the name
+/// of one of the user's constants would match that constant.
 fn guard(private: &TokenStream, sites: &[Site]) -> TokenStream {
     let count = sites.len();
     let statics = sites.iter().map(|site| &site.site);
@@ -123,7 +124,7 @@ fn guard(private: &TokenStream, sites: &[Site]) -> TokenStream {
     }
 }
 
-/// The client's address as an expression in front of the body, where there is a request.
+/// Returns an expression for the client's address in front of the body, or `None` if there is no request.
 fn client(kind: Kind) -> Option<TokenStream> {
     match kind {
         Kind::Handler => Some(quote_spanned!(Span::mixed_site()=> __throttle.client_ip())),
@@ -187,8 +188,8 @@ fn handler(
 //         BODY
 //     }
 //
-// What is declared first is dropped last: the call is in flight for as long as the body runs. With `error = busy` it is
-// `return Err(busy(refused))`.
+// `__throttle` is declared first and so dropped last: the call counts as in flight for as long as the body
+// runs. With `error = busy`, the denied branch is `return Err(busy(refused))`.
 fn function(func: &Func, all: &[Args], private: &TokenStream, guard: &TokenStream) -> Result<TokenStream> {
     let sig = &func.sig;
     let output = sig.asyncness.is_none().then(|| boxed::output(&sig.output)).flatten();
@@ -218,8 +219,9 @@ fn function(func: &Func, all: &[Args], private: &TokenStream, guard: &TokenStrea
     Ok(func.with_body(|_| body))
 }
 
-/// A branch of the body that is never taken. It returns a value of the function's return type, so the compiler infers
-/// the body from that type, and reports `?` and wrong types in the body and not at the attribute.
+/// Generates a branch of the body that is never taken. It returns a value of the function's return type, so
+/// the compiler infers the body from that type. Errors about `?` and wrong types are then reported in the
+/// body instead of at the attribute.
 fn edge(returned: &TokenStream, output: &ReturnType) -> TokenStream {
     let span = Span::call_site().located_at(returned.span());
     let value = quote_spanned!(span=> __throttle);
@@ -235,7 +237,8 @@ fn edge(returned: &TokenStream, output: &ReturnType) -> TokenStream {
     }
 }
 
-/// The state that plug-in functions see: said, or else that of the function.
+/// Returns the type of the state that the throttle's functions receive: the `state` argument, or else the
+/// state that the function itself takes.
 fn state<'t>(kind: Kind, func: &'t Func, all: &'t [Args]) -> Result<Option<&'t Type>> {
     let asks = |args: &Args| {
         let Args { rate, key, cost, class, caller, on_error, handler, exempt, only, bypass, .. } = args;
@@ -257,7 +260,7 @@ fn state<'t>(kind: Kind, func: &'t Func, all: &'t [Args]) -> Result<Option<&'t T
     }
 }
 
-/// The private module of the facade, under the name that the facade has here.
+/// Returns the path of the facade's private module, from the `crate` argument or `::throttle`.
 pub(crate) fn private_path(all: &[Args]) -> Result<TokenStream> {
     let Some(path) = all.iter().find_map(|args| args.krate.as_ref()) else {
         return Ok(quote!(::throttle::__private));
@@ -271,7 +274,7 @@ pub(crate) fn private_path(all: &[Args]) -> Result<TokenStream> {
     Ok(quote!(#path::__private))
 }
 
-/// A number for this function that no other in the program has.
+/// Returns a number that identifies this function in the program.
 pub(crate) fn id(place: &str, name: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     (place, name).hash(&mut hasher);

@@ -1,6 +1,6 @@
-//! What to write in place of an argument that does not exist.
+//! Suggests what to write in place of an unknown argument.
 
-/// The words of other limiters for what has another name here, and what to write.
+/// Argument names of other rate limiters, and what to write instead.
 const WORDS: [(&[&str], &str); 16] = [
     (
         &[
@@ -93,7 +93,7 @@ const WORDS: [(&[&str], &str); 16] = [
     (&["shadow", "shadow_mode", "log_only"], "write `dry_run`"),
 ];
 
-/// The built-in strategies.
+/// The names of the built-in strategies.
 pub(crate) const STRATEGIES: [&str; 15] = [
     "FixedWindow",
     "SlidingWindowLog",
@@ -112,10 +112,11 @@ pub(crate) const STRATEGIES: [&str; 15] = [
     "Calendar",
 ];
 
-/// What stands in settings only.
+/// Names of settings that are not arguments of the attributes.
 const SETTINGS: [&str; 5] = ["deadline", "timeout", "budget", "lease", "namespace"];
 
-/// What to write in place of an unknown argument: from the words of other limiters, or a name that looks alike.
+/// Returns what to write in place of an unknown argument: from the names of other rate limiters, or else a
+/// similar name.
 pub(crate) fn hint(unknown: &str, known: &[&str]) -> String {
     if let Some((_, instead)) = WORDS.iter().find(|(words, _)| words.contains(&unknown)) {
         return format!(": {instead}");
@@ -129,7 +130,7 @@ pub(crate) fn hint(unknown: &str, known: &[&str]) -> String {
     near.map_or(String::new(), |near| format!(", did you mean `{near}`?"))
 }
 
-/// The value of a strategy that was named in quotes.
+/// Returns the error for a strategy that was named in quotes, with the expression to write instead.
 pub(crate) fn strategy(text: &str) -> String {
     let plain = |text: &str| text.chars().filter(|c| c.is_alphanumeric()).collect::<String>().to_lowercase();
     let units = ["FixedWindow", "SlidingWindowLog", "SlidingWindowCounter", "LeakyBucket"];

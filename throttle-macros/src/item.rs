@@ -1,4 +1,4 @@
-//! The function under the attribute. Its body stays the tokens that it is.
+//! The function under the attribute. Its body is kept as tokens and never parsed.
 
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
@@ -11,12 +11,12 @@ use syn::{Token, Type, Visibility};
 
 use crate::args::Args;
 
-/// Which of the attributes.
+/// The kind of an attribute.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// `#[throttle]` on an axum handler.
     Handler,
-    /// `#[throttle_message]` on what handles a message of a WebSocket.
+    /// `#[throttle_message]` on a function that handles messages of a WebSocket.
     Message,
     /// `#[throttle_fn]` on any other async fn.
     Function,
@@ -33,18 +33,18 @@ impl Kind {
         }
     }
 
-    /// Whether there is a request, if only that of a handshake.
+    /// Returns whether there is a request. For messages, it is the handshake's.
     pub(crate) const fn has_request(self) -> bool {
         !matches!(self, Self::Function)
     }
 }
 
-/// A function, without the attributes that are ours.
+/// A function, without the attributes of this crate.
 pub(crate) struct Func {
     pub(crate) attrs: Vec<Attribute>,
     pub(crate) vis: Visibility,
     pub(crate) sig: Signature,
-    /// The body's `#![…]`, which stay in front of what comes before its statements.
+    /// The body's inner attributes (`#![…]`), which stay in front of the generated statements.
     inner_attrs: TokenStream,
     body: Group,
 }
@@ -68,7 +68,7 @@ impl Parse for Func {
 }
 
 impl Func {
-    /// Takes the attributes of a kind that follow: all of one kind make one guard.
+    /// Removes and returns the other attributes of a kind. All attributes of one kind share a guard.
     pub(crate) fn take_attributes(&mut self, kind: Kind) -> Vec<Attribute> {
         let ours = |attr: &mut Attribute| {
             attr.path().segments.last().is_some_and(|segment| segment.ident == kind.name())
@@ -76,8 +76,8 @@ impl Func {
         self.attrs.extract_if(.., ours).collect()
     }
 
-    /// The type of the state that the function itself takes: a handler as `State<T>`, if it takes one only, and what
-    /// handles messages as `Socket<T>`.
+    /// Returns the type of the state that the function itself takes: `T` of a handler's `State<T>`, or of the
+    /// `Socket<T>` of a function that handles messages. Fails if a handler takes several states.
     pub(crate) fn state(&self, kind: Kind) -> Result<Option<&Type>> {
         if kind == Kind::Message {
             let state = self.socket().and_then(|socket| generic_argument(referent(&socket.ty), "Socket"));
@@ -98,7 +98,7 @@ impl Func {
         }
     }
 
-    /// The argument that is the connection: the first one beside the receiver.
+    /// Returns the argument that is the connection: the first one that is not the receiver.
     pub(crate) fn socket(&self) -> Option<&PatType> {
         self.sig.inputs.iter().find_map(|input| match input {
             FnArg::Typed(input) => Some(input),
@@ -106,7 +106,7 @@ impl Func {
         })
     }
 
-    /// Whether an argument is a `Decision`, by the name of its type.
+    /// Returns whether an argument's type mentions `Decision`.
     pub(crate) fn takes_decision(&self) -> bool {
         self.sig.inputs.iter().any(|input| match input {
             FnArg::Typed(input) => mentions_ident(input.ty.to_token_stream(), "Decision"),
@@ -114,8 +114,8 @@ impl Func {
         })
     }
 
-    /// Whether the function may pass its request on, by the names of its arguments' types: a middleware takes `Next`, and a
-    /// handler that calls another service takes the `Request` or its `Parts`.
+    /// Returns whether the function may pass its request on, judged by the names of its arguments' types: a
+    /// middleware takes `Next`, and a handler that calls another service takes the `Request` or its `Parts`.
     pub(crate) fn passes_request(&self) -> bool {
         self.sig.inputs.iter().any(|input| match input {
             FnArg::Typed(input) => ["Next", "Request", "Parts"].iter().any(|name| is_named(&input.ty, name)),
@@ -123,7 +123,7 @@ impl Func {
         })
     }
 
-    /// Whether an argument has a binding of that name.
+    /// Returns whether an argument binds that name.
     pub(crate) fn binds(&self, name: &str) -> bool {
         self.sig.inputs.iter().any(|input| match input {
             FnArg::Typed(input) => mentions_ident(input.pat.to_token_stream(), name),
@@ -131,7 +131,7 @@ impl Func {
         })
     }
 
-    /// A static cannot name a type parameter.
+    /// Drops a type that mentions a generic parameter, which a static cannot name.
     fn without_parameters<'t>(&self, state: Option<&'t Type>) -> Option<&'t Type> {
         state.filter(|state| !self.mentions_parameter(state))
     }
@@ -149,14 +149,15 @@ impl Func {
         self.sig.generics.params.iter().any(mentions)
     }
 
-    /// The function as it was, next to what is wrong with its attribute: nothing else breaks by that.
+    /// Emits the function unchanged, next to the error of its attribute, so that uses of the function still
+    /// compile.
     pub(crate) fn beside(&self, error: &Error) -> TokenStream {
         let error = error.to_compile_error();
         let function = self.with_body(|statements| statements);
         quote!(#error #function)
     }
 
-    /// The function with another body.
+    /// Emits the function with another body.
     pub(crate) fn with_body(&self, make: impl FnOnce(TokenStream) -> TokenStream) -> TokenStream {
         let Self { attrs, vis, sig, inner_attrs, .. } = self;
         let body = self.body_of(|statements| {
@@ -166,19 +167,19 @@ impl Func {
         quote!(#(#attrs)* #vis #sig #body)
     }
 
-    /// The statements of the body.
+    /// Returns the statements of the body.
     pub(crate) fn statements(&self) -> TokenStream {
         self.body.stream()
     }
 
-    /// The body with other statements, in the braces that the user wrote: with others the whole function would
-    /// count as the macro's, and lints such as `dead_code` would pass it by.
+    /// Returns the body with other statements, in the braces that the user wrote. With generated braces, the
+    /// compiler would treat the whole function as generated, and lints such as `dead_code` would skip it.
     pub(crate) fn body_of(&self, make: impl FnOnce(TokenStream) -> TokenStream) -> Group {
         braced(&self.body, make(self.body.stream()))
     }
 }
 
-/// What a `macro_rules!` macro passed on as a `$body:block` comes in a group without delimiters.
+/// Removes the group without delimiters in which a `macro_rules!` macro passes a `$body:block`.
 fn unwrapped(token: TokenTree) -> TokenTree {
     match &token {
         TokenTree::Group(group) if group.delimiter() == Delimiter::None => {
@@ -194,7 +195,7 @@ fn braced(like: &Group, tokens: TokenStream) -> Group {
     group
 }
 
-/// The `#![…]` at the start of a body, and the rest.
+/// Splits a body into the `#![…]` at its start and the rest.
 fn split_inner_attrs(body: TokenStream) -> (TokenStream, TokenStream) {
     let is = |token: Option<&TokenTree>, sign| matches!(token, Some(TokenTree::Punct(punct)) if punct.as_char() == sign);
     let tokens: Vec<_> = body.into_iter().collect();
@@ -214,7 +215,7 @@ fn mentions_ident(tokens: TokenStream, name: &str) -> bool {
     })
 }
 
-/// `T` of `&mut T`.
+/// Returns `T` of `&mut T`.
 fn referent(ty: &Type) -> &Type {
     match ty {
         Type::Reference(reference) => &reference.elem,
@@ -222,12 +223,12 @@ fn referent(ty: &Type) -> &Type {
     }
 }
 
-/// Whether that is the type's name, whatever path leads to it.
+/// Returns whether the last segment of the type's path is that name.
 fn is_named(ty: &Type, name: &str) -> bool {
     matches!(ty, Type::Path(path) if path.path.segments.last().is_some_and(|segment| segment.ident == name))
 }
 
-/// `T` of `Name<T>`, whatever path leads to `Name`.
+/// Returns `T` of `Name<T>`. Any path may lead to `Name`.
 fn generic_argument<'t>(ty: &'t Type, name: &str) -> Option<&'t Type> {
     let Type::Path(path) = ty else { return None };
     let segment = path.path.segments.last().filter(|segment| segment.ident == name)?;
@@ -238,7 +239,7 @@ fn generic_argument<'t>(ty: &'t Type, name: &str) -> Option<&'t Type> {
     }
 }
 
-/// The arguments of a sibling attribute.
+/// Parses the arguments of another attribute on the same function.
 pub(crate) fn sibling_args(attribute: &Attribute) -> Result<Args> {
     let span = attribute.path().span();
     match &attribute.meta {

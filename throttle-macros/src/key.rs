@@ -1,4 +1,4 @@
-//! What `key = …` can be.
+//! The `key` argument.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote, quote_spanned};
@@ -10,7 +10,8 @@ use crate::template::{self, respan};
 use crate::values::{Place, literal, not_called};
 
 impl Place<'_> {
-    /// The setting, or else the expression of a key that is made of the function's arguments.
+    /// Returns the key as a setting, or else, for a template, the expression that makes the key from the
+    /// function's arguments.
     pub(crate) fn key(&self, key: Option<&Expr>) -> Result<(Option<TokenStream>, Option<TokenStream>)> {
         let private = self.private;
         let request = self.kind.has_request();
@@ -43,7 +44,7 @@ impl Place<'_> {
         }
     }
 
-    /// `header("name")` or `cookie("name")`.
+    /// Expands `header("name")` or `cookie("name")`.
     fn source(&self, call: &ExprCall) -> Result<TokenStream> {
         let private = self.private;
         match (source(call), call.args.first().and_then(literal), call.args.len()) {
@@ -68,7 +69,7 @@ impl Place<'_> {
     }
 }
 
-/// The runtime's type for `header(…)` and `cookie(…)`.
+/// Returns the runtime's type for `header(…)` and `cookie(…)`.
 fn source(call: &ExprCall) -> Option<Ident> {
     let Expr::Path(path) = &*call.func else { return None };
     let named =

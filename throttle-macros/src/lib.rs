@@ -1,4 +1,5 @@
-//! The attributes of the [`throttle`](https://docs.rs/throttle) crate: they know syntax, and no policy.
+//! The attributes of the [`throttle`](https://docs.rs/throttle) crate. They check syntax and literals;
+//! everything else is decided by the runtime.
 
 mod above;
 mod args;
@@ -51,9 +52,10 @@ fn here() -> Here {
     Here { place: place(), below_debug_handler: false, with_signature: cfg!(feature = "signature") }
 }
 
-/// What tells this use of an attribute from all others in the program. The place in the source alone does
-/// not: a `macro_rules!` macro may put many functions into one place; the counter tells those apart. Of the
-/// path only the file's name counts, so that where a crate is built makes no difference.
+/// Returns a text that is different for each use of an attribute in the program. The position in the source
+/// is not enough, because a `macro_rules!` macro may define many functions at one position: the counter
+/// distinguishes them. Only the file name is used of the path, so the text does not depend on the build
+/// directory.
 fn place() -> String {
     static COUNTER: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
     let counter = COUNTER.fetch_add(1, std::sync::atomic::Ordering::Relaxed);

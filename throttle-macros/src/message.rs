@@ -28,7 +28,8 @@ use crate::template::respan;
 //         BODY
 //     }
 //
-// The outcome is what is returned, so the type of that is not written once more: a wrong one is one mistake.
+// The body returns the outcome directly, so that the return type is not written again: a wrong type is then
+// reported once.
 pub(crate) fn message(
     func: &Func,
     all: &[Args],
@@ -42,7 +43,7 @@ pub(crate) fn message(
         let handler = args.handler.as_ref()?;
         let here = Span::call_site().located_at(handler.span());
         let answer = quote_spanned!(here=> #handler(__throttle, __throttle_socket).await);
-        // What does not fit is reported where the handler is named.
+        // A handler with a wrong type is reported where the handler is named.
         let at_handler = respan(private.clone(), here);
         let outcome = quote_spanned! {here=> {
             let __throttle = #answer;
@@ -73,7 +74,7 @@ pub(crate) fn message(
     })
 }
 
-/// The connection, at its type: what is wrong with that is said there.
+/// Returns the connection's name with the span of its type, so that type errors point there.
 fn socket(func: &Func) -> Option<Ident> {
     let argument = func.socket()?;
     match &*argument.pat {

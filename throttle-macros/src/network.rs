@@ -1,10 +1,10 @@
-//! Lists of networks, as the runtime reads them.
+//! Checks lists of networks by the same rules as the runtime.
 
 use std::net::IpAddr;
 
 use syn::{Error, LitStr, Result};
 
-/// That each word of a list is a network or an address.
+/// Checks that each word of a list is a network or an address.
 pub(crate) fn check(list: &LitStr) -> Result<()> {
     let text = list.value();
     let mut words =

@@ -1,9 +1,9 @@
-//! The bounds of each `impl Trait` in a return type, where inference sees them.
+//! Passes the bounds of each `impl Trait` in a return type to type inference.
 //!
-//! The emitted signature returns `Response`, so it does not contain the user's return type. Without the bounds, a body
-//! such as `Sse::new(stream.map(Ok))` has an error type that nothing determines. A function beside the body carries
-//! them. An inner function cannot name `Self` or the type parameters of an `impl` block, so it is generic over every
-//! type in the bounds, and the call, which can name them, passes the types.
+//! The emitted signature returns `Response`, so it does not contain the user's return type. Without the
+//! bounds, nothing determines the error type of a body such as `Sse::new(stream.map(Ok))`. A function beside
+//! the body has the bounds. An inner function cannot name `Self` or the type parameters of an `impl` block,
+//! so it is generic over every type in the bounds. The call can name these types, and passes them.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, format_ident, quote};
@@ -18,14 +18,15 @@ pub(crate) struct Opaque {
     types: Vec<TokenStream>,
 }
 
-/// Whether a type may be unsized: an associated type may, as in `Deref<Target = T::Str>`.
+/// Whether a type may be unsized. An associated type may, as in `Deref<Target = T::Str>`.
 #[derive(Clone, Copy, PartialEq)]
 enum Size {
     Known,
     Any,
 }
 
-/// The definition of the function, and a call of it with `value`; `None` if the return type has no `impl Trait`.
+/// Returns the definition of the function and a call of it with `value`, or `None` if the return type has no
+/// `impl Trait`.
 pub(crate) fn opaque(output: &ReturnType, value: &TokenStream) -> Option<(TokenStream, TokenStream)> {
     let ReturnType::Type(_, ty) = output else { return None };
     if !has_opaque(ty) {
@@ -43,13 +44,13 @@ fn has_opaque(tokens: impl ToTokens) -> bool {
 }
 
 impl Opaque {
-    /// The type with a parameter for each part of it.
+    /// Returns the type with its parts replaced by generic parameters.
     fn ty(&mut self, ty: &Type, size: Size) -> TokenStream {
         match ty {
             Type::ImplTrait(it) => {
                 let bounds = self.bounds(&it.bounds);
                 let name = format_ident!("__ThrottleReturned{}", self.parameters.len());
-                // Parameters are in the order in which they are added, and a call passes `_` for this one.
+                // Parameters are in the order in which they are added, and the call passes `_` for this one.
                 self.parameters.push(quote!(#name: #bounds));
                 self.types.push(quote!(_));
                 name.into_token_stream()
@@ -62,7 +63,8 @@ impl Opaque {
             }
             Type::Path(path) => {
                 let (qself, path) = (&path.qself, self.path(&path.path));
-                // A qualified path mentions its type in front of the trait's: such types have no `impl Trait`.
+                // A qualified path names its type in front of the trait's path, and such a type contains no
+                // `impl Trait`.
                 if qself.is_some() { ty.to_token_stream() } else { path }
             }
             Type::Tuple(tuple) => {
@@ -89,7 +91,7 @@ impl Opaque {
         }
     }
 
-    /// A parameter for a type that a call can name.
+    /// Adds a parameter for a type that the call can name.
     fn named(&mut self, ty: &Type, size: Size) -> TokenStream {
         let name = format_ident!("__ThrottleNamed{}", self.parameters.len());
         self.parameters.push(match size {
@@ -100,10 +102,10 @@ impl Opaque {
         name.into_token_stream()
     }
 
-    /// Bounds without their lifetimes, which an argument cannot state.
+    /// Returns the bounds without their lifetimes, which the argument cannot state.
     fn bounds<'b>(&mut self, bounds: impl IntoIterator<Item = &'b TypeParamBound>) -> TokenStream {
         let bounds = bounds.into_iter().filter_map(|bound| match bound {
-            // What names lifetimes of its own cannot be split: its types mention them.
+            // A bound with lifetimes of its own (`for<'a>`) is not split, because its types mention them.
             TypeParamBound::Trait(bound) if bound.lifetimes.is_some() => Some(bound.to_token_stream()),
             TypeParamBound::Trait(bound) => {
                 let (maybe, path) = (&bound.maybe, self.path(&bound.path));
@@ -164,12 +166,13 @@ impl Opaque {
     }
 }
 
-/// A lifetime that the function has not declared is any.
+/// Replaces a lifetime that the function does not declare by `'_`.
 fn anonymous(lifetime: &Lifetime) -> Lifetime {
     if lifetime.ident == "static" { lifetime.clone() } else { Lifetime::new("'_", Span::call_site()) }
 }
 
-/// Types that no parameter with a size can stand for, as in `AsRef<str>`. None of them mentions a parameter.
+/// Returns whether a type is unsized, as in `AsRef<str>`, so that no `Sized` parameter can replace it. None
+/// of these types mentions a generic parameter.
 fn is_unsized(ty: &Type) -> bool {
     let names = ["str", "Path", "OsStr", "CStr"];
     matches!(ty, Type::Path(path) if path.path.segments.last().is_some_and(|last| {

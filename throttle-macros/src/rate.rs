@@ -1,9 +1,9 @@
-//! What is wrong with the text of a rate, reported at its token.
+//! Reports mistakes in the text of a rate at its token.
 //!
-//! The runtime's `const fn` reads the same text again and has the last word. Its errors begin with "evaluation
-//! panicked", so the mistakes that people make are found here first. A test compares both.
+//! The runtime's `const fn` parses the same text again and decides. Its errors begin with "evaluation
+//! panicked", so common mistakes are reported here first. A test compares both parsers.
 
-/// The units of a period, in microseconds.
+/// The names of the units of a period, and their lengths in microseconds.
 const UNITS: [(&[&str], u64); 6] = [
     (&["ms", "millisecond", "milliseconds"], 1_000),
     (&["s", "sec", "secs", "second", "seconds"], 1_000_000),
@@ -13,14 +13,14 @@ const UNITS: [(&[&str], u64); 6] = [
     (&["w", "week", "weeks"], 604_800_000_000),
 ];
 
-/// Longer periods are not supported.
+/// The first period that is too long, in microseconds: one more than 36,500 days.
 const MOST_MICROS: u64 = 36_500 * 86_400_000_000 + 1;
 
 const OVERFLOW: &str = "the number does not fit into 64 bits";
 const TRAILING: &str =
     "something follows the rate: separate several limits with `,` as in \"10/s, 500/hour\"";
 
-/// The lowest limit of the rates in a text, or what is wrong with them.
+/// Returns the lowest limit in a text of rates, or an error message.
 pub(crate) fn least(text: &str) -> Result<u64, String> {
     let rates: Vec<_> = text.split([',', ';']).collect();
     let limits = rates.iter().take(8).map(|rate| limit(rate)).collect::<Result<Vec<_>, _>>()?;
@@ -58,13 +58,13 @@ fn limit(text: &str) -> Result<u64, String> {
     }
 }
 
-/// The rest of a text that begins with a word, in any case.
+/// Strips a word from the start of a text, ignoring ASCII case.
 fn without<'t>(text: &'t str, word: &str) -> Option<&'t str> {
     let (start, rest) = text.split_at_checked(word.len())?;
     start.eq_ignore_ascii_case(word).then_some(rest)
 }
 
-/// The digits in front, if there are any.
+/// Splits the leading digits from a text. The number is `None` if there are no digits.
 fn number(text: &str) -> Result<(Option<u64>, &str), String> {
     let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (digits, rest) = text.split_at(end);

@@ -1,4 +1,4 @@
-//! The return type, where an expression names it.
+//! The return type, in the form in which an expression can name it.
 
 use std::iter::Peekable;
 
@@ -8,7 +8,7 @@ use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{ReturnType, Type};
 
-/// The return type as an expression can name it.
+/// Returns the return type as an expression can name it.
 pub(crate) fn returned(output: &ReturnType) -> TokenStream {
     match output {
         ReturnType::Default => quote!(()),
@@ -19,7 +19,7 @@ pub(crate) fn returned(output: &ReturnType) -> TokenStream {
     }
 }
 
-/// The return type with `_` for each `impl Trait`, which can be written in signatures only.
+/// Replaces each `impl Trait`, which only a signature can name, by `_`.
 fn nameable(tokens: TokenStream) -> TokenStream {
     let mut named = TokenStream::new();
     let mut tokens = tokens.into_iter().peekable();
@@ -40,7 +40,7 @@ fn nameable(tokens: TokenStream) -> TokenStream {
     named
 }
 
-/// Whether one of the words is among the tokens.
+/// Returns whether one of the words is among the tokens.
 pub(crate) fn mentions(tokens: TokenStream, words: &[&str]) -> bool {
     tokens.into_iter().any(|token| match token {
         TokenTree::Ident(ident) => words.iter().any(|word| ident == word),

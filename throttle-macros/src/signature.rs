@@ -1,7 +1,8 @@
 //! The signature of a handler, for crates that read it.
 //!
-//! `axum_extra` finds the path of a typed route in a handler's first argument, and `aide` documents the return type. Both
-//! are hidden by the parameter and the return type that `#[throttle]` emits, so the parameter names them.
+//! `axum_extra` reads the path of a typed route from a handler's first argument, and `aide` documents the
+//! return type. The parameter and the return type that `#[throttle]` emits hide both, so the parameter's type
+//! names them.
 
 use proc_macro2::{TokenStream, TokenTree};
 use quote::{ToTokens, quote};
@@ -9,10 +10,10 @@ use syn::{FnArg, GenericArgument, PathArguments, Signature, Type};
 
 use crate::returned::{mentions, returned};
 
-/// `Handles<First, Returned>`, with `()` for a type that a signature cannot name twice.
+/// Returns `Handles<First, Returned>`, with `()` for a type that a signature cannot repeat.
 pub(crate) fn handles(sig: &Signature, private: &TokenStream) -> TokenStream {
     let first = sig.inputs.first().and_then(|input| match input {
-        // An argument below `#[cfg]` may not be there.
+        // An argument with `#[cfg]` may be absent.
         FnArg::Typed(input) if !input.attrs.iter().any(|attr| attr.path().is_ident("cfg")) => {
             Some(nameable(path(&input.ty).to_token_stream()))
         }
@@ -23,7 +24,7 @@ pub(crate) fn handles(sig: &Signature, private: &TokenStream) -> TokenStream {
     quote!(#private::Handles<#first, #returned>)
 }
 
-/// `P` of `Option<P>` and `Result<P, E>`, which typed routes accept as well.
+/// Returns `P` of `Option<P>` and `Result<P, E>`, which typed routes accept as well.
 fn path(ty: &Type) -> &Type {
     let Type::Path(wrapped) = ty else { return ty };
     let last = wrapped.path.segments.last().filter(|last| last.ident == "Option" || last.ident == "Result");
@@ -36,7 +37,7 @@ fn path(ty: &Type) -> &Type {
     }
 }
 
-/// The type, or `()` if it has an `impl Trait` or a lifetime without a name.
+/// Returns the type, or `()` if it contains `impl Trait`, `_` or an elided lifetime.
 fn nameable(ty: TokenStream) -> TokenStream {
     if mentions(ty.clone(), &["impl", "_"]) || has_elided_lifetime(ty.clone()) { quote!(()) } else { ty }
 }

@@ -1,4 +1,4 @@
-//! Keys made of a function's arguments: `"{org}/{user.id}"`.
+//! Keys from a function's arguments, such as `"{org}/{user.id}"`.
 
 use proc_macro2::{Group, Span, TokenStream, TokenTree};
 use quote::{quote, quote_spanned};
@@ -7,8 +7,9 @@ use syn::{Error, LitStr, Result};
 const NOT_A_PLACEHOLDER: &str =
     "a placeholder names an argument of the function or a field of one: `{id}` or `{user.id}`";
 
-/// The key expression of a template. Each value is a part of its own, so the text between the placeholders
-/// is for people only. `client` is the address of the client, unless an argument is called `client`.
+/// Returns the key expression of a template. Each value is a separate part of the key, and the text between
+/// the placeholders is ignored. `client` is the expression for `{client}`, or `None` if an argument has that
+/// name.
 pub(crate) fn key(
     template: &LitStr,
     private: &TokenStream,
@@ -54,7 +55,7 @@ fn placeholders(
     if values.is_empty() { Err(fail(&without_placeholder(&text))) } else { Ok(values) }
 }
 
-/// What to write in place of a text that names no argument.
+/// Returns the error for a template without placeholders, with what to write instead.
 fn without_placeholder(text: &str) -> String {
     let text = text.trim();
     let is_call = |name: &str| text.starts_with(name) && text.ends_with(')');
@@ -70,7 +71,7 @@ fn without_placeholder(text: &str) -> String {
     )
 }
 
-/// That the root of a placeholder is an argument of the function.
+/// Checks that the first name of a placeholder is an argument of the function.
 fn known(placeholder: &str, arguments: Option<&[String]>) -> std::result::Result<(), String> {
     let root = placeholder.trim().split('.').next().unwrap_or_default();
     let root = root.strip_prefix("r#").unwrap_or(root);
@@ -85,7 +86,7 @@ fn known(placeholder: &str, arguments: Option<&[String]>) -> std::result::Result
     })
 }
 
-/// `user.id` as an expression whose names are looked up where the literal stands.
+/// Returns `user.id` as an expression whose names are resolved at the literal's span.
 fn placeholder(text: &str, span: Span) -> Option<TokenStream> {
     let is_name = |name: &str| {
         let name = name.strip_prefix("r#").unwrap_or(name);
@@ -101,7 +102,7 @@ fn placeholder(text: &str, span: Span) -> Option<TokenStream> {
     text.trim().parse().ok().map(|tokens| respan(tokens, span))
 }
 
-/// The same tokens as if they stood there.
+/// Returns the same tokens with another span.
 pub(crate) fn respan(tokens: TokenStream, span: Span) -> TokenStream {
     let respan_one = |token| {
         let mut token = match token {

@@ -1,4 +1,5 @@
-//! What attributes expand to, in `expanded/*.rs`: `UPDATE_EXPECT=1 cargo test -p throttle-macros` writes them.
+//! Tests of the generated tokens in `expanded/*.rs`. `UPDATE_EXPECT=1 cargo test -p throttle-macros` rewrites
+//! these files.
 
 use expect_test::{ExpectFile, expect_file};
 use proc_macro2::TokenStream;
@@ -148,7 +149,7 @@ fn a_handler_shares_the_throttle_of_a_static() {
     );
 }
 
-/// On which token an error stands is shown by the cases in `tests/ui`.
+/// The cases in `tests/ui` check the token at which an error is reported.
 #[test]
 fn b115_a_mistake_is_one_error_that_says_what_to_write() {
     let rate = r#"rate = "5/s""#;
@@ -186,7 +187,8 @@ fn a_message_is_decided_in_front_of_the_body() {
     );
 }
 
-/// The names in the first cells of a table of arguments that follows a heading.
+/// Returns the rows of the table of arguments below a heading: the names in the first cell, and the rest of
+/// the row.
 fn rows(text: &str, heading: &str) -> Vec<(Vec<String>, String)> {
     let (_, section) = text.split_once(heading).expect("the heading");
     let lines = section.lines().skip_while(|line| !line.starts_with("|---")).skip(1);
@@ -198,7 +200,7 @@ fn rows(text: &str, heading: &str) -> Vec<(Vec<String>, String)> {
     .collect()
 }
 
-/// Whether an argument is refused because of the kind of function that it stands on.
+/// Returns whether an argument is rejected because of the kind of function below the attribute.
 fn is_refused(kind: Kind, name: &str) -> bool {
     let value = match name {
         "rate" => "\"100/min\"",
@@ -211,7 +213,7 @@ fn is_refused(kind: Kind, name: &str) -> bool {
         "crate" => "::throttle",
         "key" => "global",
         "headers" => "\"off\"",
-        // A state needs a function that takes it.
+        // `state` requires a function that receives it.
         "state" => "App, exempt = path",
         _ => "path",
     };
@@ -262,7 +264,7 @@ fn f26_the_guide_names_the_same_arguments_as_the_page_of_functions() {
     assert_eq!(named, refused);
 }
 
-/// The runtime parses the same texts and has the last word.
+/// The macros' parser and the runtime's parser accept the same rates.
 #[test]
 fn f27_rates_have_the_messages_of_the_runtime() {
     let texts = [

@@ -1,4 +1,4 @@
-//! From an argument as it was written to the expression that stands in the static.
+//! Converts an argument as written to the expression in the generated static.
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
@@ -10,24 +10,25 @@ use crate::item::Kind;
 use crate::template::respan;
 use crate::{above, constant, hint, network, rate};
 
-/// The static's part for one attribute, and the key that is made in the function, if it is.
+/// The generated static's part for one attribute, and the expression of a key that is made in the function.
 pub(crate) struct Site {
     pub(crate) site: TokenStream,
     pub(crate) key: Option<TokenStream>,
 }
 
-/// Where the expressions stand: the path of the private module, and what plug-in functions run on.
+/// The context of the generated expressions: the path of the private module, and the environment type of the
+/// throttle's functions.
 pub(crate) struct Place<'a> {
     pub(crate) kind: Kind,
     pub(crate) private: &'a TokenStream,
     pub(crate) env: &'a TokenStream,
-    /// The uid of a site that has none: the function's path.
+    /// The uid of a site without a `uid`: the path of the function.
     pub(crate) path: &'a TokenStream,
-    /// The number of the function.
+    /// The number that identifies the function.
     pub(crate) id: u64,
-    /// The names of the function's arguments, as far as they can be told.
+    /// The names of the function's arguments, or `None` if a macro may hide some.
     pub(crate) arguments: Option<&'a [String]>,
-    /// The address of the client: `{client}` in a key, unless an argument has that name.
+    /// The expression for `{client}` in a key: the client's address. `None` if an argument has that name.
     pub(crate) client: Option<&'a TokenStream>,
 }
 
@@ -38,7 +39,7 @@ impl Place<'_> {
             let site = quote_spanned!(path.span()=> #private::Site::shared(&#path, #id));
             let cost = args.cost.as_ref().map(|cost| self.cost(cost, args)).transpose()?;
             let cost = cost.map(|cost| {
-                // The setting is `cost: value`, and the value is the argument here.
+                // The setting is `cost: value`, and only the value is passed here.
                 let value: TokenStream = cost.into_iter().skip(2).collect();
                 quote!(.with_cost(#value))
             });
@@ -95,14 +96,14 @@ impl Place<'_> {
         Ok(Site { site: quote!(#site #template), key })
     }
 
-    /// A setting as `dyn Ask`.
+    /// Returns a setting whose value is a `dyn Ask`.
     pub(crate) fn wrapped(&self, role: &str, value: &TokenStream) -> TokenStream {
         let asked = self.asked(role, value);
         let role = Ident::new(role, value.span());
         quote_spanned!(value.span()=> #role: #asked)
     }
 
-    /// A value as `dyn Ask`. The call stands where the argument does, so that errors do too.
+    /// Returns a value as `dyn Ask`. The call has the span of the argument, so that errors point there.
     fn asked(&self, role: &str, value: &TokenStream) -> TokenStream {
         let (private, env, role) = (self.private, self.env, Ident::new(role, value.span()));
         let setting = quote!(#private::role::setting::<#private::role::#role, _, _, #env>);
@@ -150,7 +151,8 @@ impl Place<'_> {
         }
     }
 
-    /// A literal that a `const fn` of the runtime checks at compile time: there is one grammar only.
+    /// Passes a literal to a `const fn` of the runtime, which checks it at compile time, so that there is
+    /// only one grammar.
     pub(crate) fn checked(&self, function: &str, text: &LitStr) -> TokenStream {
         let (private, function) = (self.private, Ident::new(function, text.span()));
         respan(quote!(#private::#function(#text)), text.span())
@@ -183,8 +185,8 @@ impl Place<'_> {
         }
     }
 
-    /// A constant cost, which the compiler compares with constant limits. A strategy may let more through than
-    /// the limits, so where one is named the registry compares them.
+    /// Returns a constant cost that the compiler compares with constant limits. A strategy may admit more
+    /// than the limit at once, so with a `strategy` the registry compares them.
     fn fitting(&self, cost: &TokenStream, args: &Args) -> TokenStream {
         match (args.rate.as_ref().and_then(literal), &args.strategy) {
             (Some(Lit::Str(rates)), None) => {
@@ -210,7 +212,7 @@ impl Place<'_> {
         }
     }
 
-    /// A policy by its name, or a value or function.
+    /// Expands a policy: a name in quotes, a value, or a function.
     fn named(&self, role: &str, value: &Expr) -> Result<TokenStream> {
         match literal(value) {
             Some(Lit::Str(text)) => {
@@ -243,7 +245,7 @@ impl Place<'_> {
         }
     }
 
-    /// One rule, or several in brackets.
+    /// Expands one rule, or several in brackets.
     fn rules(&self, name: &str, rules: &Expr) -> Result<TokenStream> {
         let each: Vec<_> = match rules {
             Expr::Array(array) => array.elems.iter().collect(),
@@ -274,7 +276,7 @@ impl Place<'_> {
         }
     }
 
-    /// A list in quotes, whose words are read here, or any other.
+    /// Expands a list of networks. A list in quotes is checked here.
     fn networks(&self, name: &str, list: &Expr) -> Result<TokenStream> {
         let private = self.private;
         let field = Ident::new(name, list.span());
@@ -291,13 +293,15 @@ impl Place<'_> {
         }
     }
 
-    /// A message's handler takes the connection, so it is called where that is and is no setting.
+    /// Expands a handler. The handler of a message takes the connection, so the function calls it, and it is
+    /// no setting.
     fn handler(&self, handler: Option<&Expr>) -> Result<Option<TokenStream>> {
         let handler = handler.map(|handler| self.function("handler", handler)).transpose()?;
         Ok(handler.filter(|_| self.kind != Kind::Message))
     }
 
-    /// Not asked with a request, so it is no `dyn Ask`; the call stands where the argument does all the same.
+    /// Expands `charge_when`. It is not a `dyn Ask`, because it takes no request. The call has the span of
+    /// the argument all the same.
     fn charge_when(&self, outcome: &Expr) -> Result<TokenStream> {
         if let Some(other) = literal(outcome) {
             let message =
@@ -337,7 +341,7 @@ fn strategy(strategy: &Expr) -> Result<TokenStream> {
     }
 }
 
-/// The name that an expression begins with, if it is that of a built-in strategy.
+/// Returns the name that an expression begins with, if it is the name of a built-in strategy.
 fn built_in(strategy: &Expr) -> Option<&Ident> {
     match strategy {
         Expr::MethodCall(call) => built_in(&call.receiver),
@@ -350,7 +354,7 @@ fn built_in(strategy: &Expr) -> Option<&Ident> {
     }
 }
 
-/// `field: value` as `field: Some(value)`.
+/// Converts `field: value` to `field: Some(value)`.
 fn some(setting: TokenStream) -> TokenStream {
     let mut tokens = setting.into_iter();
     let name: TokenStream = tokens.by_ref().take(2).collect();
@@ -358,8 +362,8 @@ fn some(setting: TokenStream) -> TokenStream {
     quote!(#name ::core::option::Option::Some(#value))
 }
 
-/// Whether a cost is above a limit, as both are written. A strategy may let more through than the limit, so where one is
-/// named the registry compares them.
+/// Returns whether a literal cost is above a literal limit. A strategy may admit more than the limit at once,
+/// so with a `strategy` the registry compares them.
 fn never_fits(cost: u64, args: &Args) -> bool {
     match (args.rate.as_ref().and_then(literal), &args.strategy) {
         (Some(Lit::Str(text)), None) => rate::least(&text.value()).is_ok_and(|least| cost > least),
@@ -367,24 +371,25 @@ fn never_fits(cost: u64, args: &Args) -> bool {
     }
 }
 
-/// What to write where a number or a path stands in quotes.
+/// Returns the error for a number or a path in quotes.
 fn unquoted(wanted: &str, name: &str, text: &LitStr) -> String {
     let value = text.value();
     let is_path = !value.is_empty() && value.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | ':'));
     if is_path { format!("{wanted}: write `{name} = {value}`, without quotes") } else { wanted.to_owned() }
 }
 
-/// The name of a policy that stands there without quotes.
+/// Returns the name of a policy that is written without quotes.
 fn policy_in_words(value: &Expr) -> Option<&'static str> {
     let Expr::Path(path) = value else { return None };
     ["allow", "throttle", "raise"].into_iter().find(|name| path.path.is_ident(name))
 }
 
-/// That a function is named and not called. Only a call without arguments is certain to be meant so.
+/// Rejects a function that is called instead of named. Only a call without arguments is certainly meant as a
+/// name.
 pub(crate) fn not_called(role: &str, value: &Expr) -> Result<()> {
     let Expr::Call(call) = value else { return Ok(()) };
     let Expr::Path(path) = &*call.func else { return Ok(()) };
-    // A value of these may come from a `const fn`.
+    // A value for one of these arguments may come from a `const fn`.
     let is_value = matches!(role, "on_error" | "class" | "cost" | "rate");
     let lowercase = |name: &Ident| name.to_string().starts_with(char::is_lowercase);
     if is_value

@@ -1,4 +1,4 @@
-//! A decision that somebody has asked for.
+//! The future of a decision that is called from code.
 
 use std::future::Future;
 use std::marker::PhantomData;
@@ -11,12 +11,12 @@ use crate::{BackendError, Decision, Hit, Throttle};
 
 type Answer = Result<Decision, BackendError>;
 
-/// A decision that is made when it is first polled.
+/// A future that decides a hit when it is first polled.
 ///
-/// An `async fn` would say the same in three lines, but have everything in memory: the hit, and room for all that a
-/// decision on a store needs. Here the compiler can keep all of it in registers where the decision is made at once,
-/// as long as nothing on that way takes the address of anything. So the long way takes what it needs by value, and what
-/// it waits for lives elsewhere.
+/// An `async fn` would take three lines, but it would keep its whole state in memory: the hit, and space for
+/// everything that a decision on a store needs. Here, the compiler can keep the state in registers if the
+/// decision is made immediately, as long as nothing on the fast path takes the address of a value. Therefore,
+/// the slow path receives its arguments by value, and its future lives on the heap.
 pub(crate) struct Asked<'t, 'h, H, L, F> {
     throttle: &'t Throttle,
     mode: Mode,
@@ -26,7 +26,7 @@ pub(crate) struct Asked<'t, 'h, H, L, F> {
     payer: PhantomData<Hit<'h>>,
 }
 
-/// What is pinned is on the heap.
+/// The only pinned value, `waiting`, is on the heap.
 impl<H, L, F> Unpin for Asked<'_, '_, H, L, F> {}
 
 impl<'t, 'h, H, L, F> Asked<'t, 'h, H, L, F>
@@ -51,15 +51,16 @@ where
 
     /// # Panics
     ///
-    /// If polled again after it was ready.
+    /// If the future is polled again after it was ready.
     #[expect(clippy::inline_always, reason = "its answer must not go through memory")]
     #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Answer> {
         let Self { throttle, mode, long, .. } = *self;
         let waiting = if let Some(asked) = self.hit.take() {
-            // Dropping it takes its address. Where a clock panics it is not dropped, and a long key is lost.
+            // Dropping the hit would take its address. If a clock panics, the hit is not dropped, and a long
+            // key leaks.
             let hit: ManuallyDrop<Hit<'h>> = ManuallyDrop::new(asked.into());
-            // Not by a closure, which the compiler need not make part of this function.
+            // No closure here: the compiler might not inline it into this function.
             let quota = match hit.brief() {
                 Some(hit) => throttle.attempt_now(hit, mode),
                 None => None,
@@ -86,7 +87,7 @@ where
     }
 }
 
-/// The decision if it needs no waiting, or else what makes it.
+/// Returns the decision if it needs no waiting, and otherwise the future that makes it.
 #[inline(never)]
 fn begin<'t, 'h, F>(
     throttle: &'t Throttle,
@@ -97,7 +98,7 @@ fn begin<'t, 'h, F>(
     throttle.without_waiting(&hit, mode).ok_or_else(|| Box::pin(long(throttle, hit, mode)))
 }
 
-/// The answer, or what still waits for it.
+/// Polls the future. Returns its answer, or the future itself if it is still pending.
 #[inline(never)]
 fn go_on<F: Future<Output = Answer>>(
     mut waiting: Pin<Box<F>>,

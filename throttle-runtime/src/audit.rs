@@ -1,4 +1,4 @@
-//! Who changes a limiter and why, for the events of these changes.
+//! The author and the reason of changes to limiters, for the events that these changes emit.
 
 use std::cell::RefCell;
 use std::future::Future;
@@ -6,12 +6,16 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-/// Who changes a limiter, and why: two optional fields of the events that changes leave.
+/// The author and the reason of a change to a limiter: two optional fields of the events that changes emit.
 ///
-/// Each of these calls leaves one event of `tracing` at level INFO with the target `throttle`: `disable`, `enable`,
-/// `disable_all`, `enable_all`, `set_dry_run`, `add_rules`, `remove`, `reset` and `update` of a registry, `update` and
-/// `reset` of a throttle, `force_open` and `force_close` of a breaker. In the scope of an `Audit` the event also has the
-/// fields `by` and `why`. No event contains a key.
+/// Each of these calls emits one `tracing` event at level INFO with the target `throttle`:
+///
+/// - on a registry: `disable`, `enable`, `disable_all`, `enable_all`, `set_dry_run`, `add_rules`, `remove`,
+///   `reset` and `update`,
+/// - on a throttle: `update` and `reset`,
+/// - on a breaker: `force_open` and `force_close`.
+///
+/// In the scope of an `Audit`, the event also has the fields `by` and `why`. No event contains a key.
 ///
 /// ```
 /// use throttle::{Audit, Settings, registry};
@@ -33,31 +37,31 @@ pub struct Audit {
 thread_local!(static CURRENT: RefCell<Audit> = const { RefCell::new(Audit::new()) });
 
 impl Audit {
-    /// Neither a person nor a reason.
+    /// Creates an audit with neither an author nor a reason.
     pub const fn new() -> Self {
         Self { by: None, why: None }
     }
 
-    /// Sets who changes something: a person, or a program such as a controller.
+    /// Sets the author of the changes: a person, or a program such as a controller.
     #[must_use]
     pub fn by(self, name: impl Into<Arc<str>>) -> Self {
         Self { by: Some(name.into()), ..self }
     }
 
-    /// Sets the reason.
+    /// Sets the reason of the changes.
     #[must_use]
     pub fn because(self, reason: impl Into<Arc<str>>) -> Self {
         Self { why: Some(reason.into()), ..self }
     }
 
-    /// Calls a function that changes something.
+    /// Calls a function. The events of changes that it makes have the author and the reason.
     pub fn run<T>(&self, change: impl FnOnce() -> T) -> T {
         let _restore = Restore(CURRENT.replace(self.clone()));
         change()
     }
 
-    /// Runs a future that changes something. The fields are added to changes that the future itself makes, not to those of
-    /// tasks that it spawns.
+    /// Runs a future. The events of changes that the future itself makes have the author and the reason. The
+    /// events of changes that its spawned tasks make do not.
     ///
     /// ```
     /// # async fn example(throttle: &throttle::Throttle) -> Result<(), throttle::BackendError> {
@@ -73,14 +77,14 @@ impl Audit {
     }
 }
 
-/// Has an event written with the person and the reason of the current scope.
+/// Calls `write` with the author and the reason of the current scope, to emit an event.
 pub(crate) fn event(write: impl FnOnce(Option<&str>, Option<&str>)) {
-    // Whoever listens to events may begin a scope, so nothing is borrowed meanwhile.
+    // A subscriber that receives the event may begin a scope, so `CURRENT` is not borrowed during the call.
     let Audit { by, why } = CURRENT.with_borrow(Clone::clone);
     write(by.as_deref(), why.as_deref());
 }
 
-/// A future whose changes have a person and a reason: see [`Audit::scope`].
+/// A future whose changes have an author and a reason. See [`Audit::scope`].
 #[derive(Debug)]
 pub struct Audited<F> {
     audit: Audit,

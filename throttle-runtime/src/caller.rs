@@ -1,4 +1,4 @@
-//! What one function finds out about a client, for all throttles of a request.
+//! The result of a `caller` function, which all throttles of a request share.
 
 use std::any::TypeId;
 use std::fmt;
@@ -9,10 +9,10 @@ use crate::plug::{Ask, Head, Refusal, role};
 use crate::strategy::Class;
 use crate::{Identity, Key, Rates};
 
-/// What a `caller` function returns: who the client is, and which limits apply to it.
+/// The result of a `caller` function: the key of the client, and the limits that apply to it.
 ///
-/// The function runs once per request, however many attributes, statics and layers name it, so that an account is looked
-/// up once for its key, its rate and its class together.
+/// The function runs once per request, however many attributes, statics and layers use it. So an account is
+/// looked up once for its key, its rate and its class together.
 ///
 /// ```
 /// use axum::Extension;
@@ -40,7 +40,8 @@ use crate::{Identity, Key, Rates};
 /// async fn write() {}
 /// ```
 ///
-/// A function that several routers share, or that a static or a layer names, takes an `Extension` and no `State`.
+/// A function that several routers share, or that a static or a layer uses, takes an `Extension` and no
+/// `State`.
 #[derive(Clone)]
 pub struct Caller {
     pub(crate) identity: Identity,
@@ -49,24 +50,25 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// A client that is counted by this key. The throttle's own rate and class apply to it.
+    /// Creates a client that is counted under this key. The throttle's own rate and class apply to it.
     pub fn new(key: impl Into<Key>) -> Self {
         Self { identity: Identity::Key(key.into()), rates: None, class: None }
     }
 
-    /// A client that is not limited.
+    /// Creates a client that is not limited.
     pub const fn exempt() -> Self {
         Self { identity: Identity::Exempt, rates: None, class: None }
     }
 
-    /// The limits of this client, instead of the throttle's `rate`.
+    /// Sets the limits of this client, which replace the throttle's `rate`.
     #[must_use]
     pub fn rate(mut self, rates: impl Into<Rates>) -> Self {
         self.rates = Some(rates.into());
         self
     }
 
-    /// The class of this client, instead of the throttle's `class`: for strategies that tell clients apart.
+    /// Sets the class of this client, which replaces the throttle's `class`. Strategies that distinguish
+    /// clients use it.
     #[must_use]
     pub fn class(mut self, class: impl Into<Class>) -> Self {
         self.class = Some(class.into());
@@ -75,7 +77,7 @@ impl Caller {
 }
 
 impl fmt::Debug for Caller {
-    /// Without the key: keys identify people.
+    /// Omits the key, because keys identify people.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Caller")
             .field("rates", &self.rates)
@@ -84,12 +86,12 @@ impl fmt::Debug for Caller {
     }
 }
 
-/// The callers of a request, by the function that found them: an extension of the request, which a layer passes on to
-/// the handler.
+/// The callers of a request, by the function that returned them. They are an extension of the request, which a
+/// layer passes on to the handler.
 #[derive(Clone, Default)]
 struct Callers(SmallVec<[(TypeId, Caller); 1]>);
 
-/// Calls the function, unless it was called for this request before.
+/// Returns the caller of the request. Calls the function only if it was not called for this request before.
 pub(crate) async fn resolve(
     function: &dyn Ask<role::caller>,
     head: &mut Head<'_>,

@@ -1,4 +1,4 @@
-//! How often each kind of decision was made.
+//! Counters of each kind of decision.
 
 mod thread;
 
@@ -7,13 +7,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::{BackendError, Decision, Source};
 
-/// How often a throttle made each kind of decision since the process began.
+/// How often a throttle made each kind of decision since it was created.
 ///
 /// Each decision is counted once as an outcome: the fields from `allowed` to `given_back` add up to
-/// [`decisions`](Self::decisions), and a stacked graph of [`by_outcome`](Self::by_outcome) is right. The other fields say more
-/// about decisions that are counted there already, so they must not be added to them.
+/// [`decisions`](Self::decisions), so [`by_outcome`](Self::by_outcome) is suitable for a stacked graph. The
+/// other fields give details about decisions that are already counted as an outcome, so do not add them to the
+/// outcomes.
 ///
-/// | field | is a part of |
+/// | field | is counted within |
 /// |---|---|
 /// | `refunded` | `allowed` |
 /// | `cached` | `denied` and `would_deny` |
@@ -35,48 +36,52 @@ use crate::{BackendError, Decision, Source};
 /// # }
 /// ```
 ///
-/// Counts carry no keys, so they are safe as metrics.
+/// Counts contain no keys, so they are safe to export as metrics.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Counts {
-    /// Allowed by the backend, and charged.
+    /// Uses that the backend allowed and charged.
     pub allowed: u64,
-    /// Denied by the backend, and enforced.
+    /// Uses that the backend denied, with the denial enforced.
     pub denied: u64,
-    /// Would have been denied, but the throttle runs dry.
+    /// Uses that would have been denied, but passed because the throttle is in dry-run mode.
     pub would_deny: u64,
-    /// Passed without asking the backend: switched off, exempt, unlimited or free.
+    /// Uses that passed without a call to the backend: the throttle is disabled, or the use is exempt,
+    /// bypassed, unlimited or free.
     pub skipped: u64,
-    /// Not let in, as `deny` has the client.
+    /// Requests of clients on the `deny` list, which are rejected.
     pub forbidden: u64,
-    /// The backend failed and the request was allowed.
+    /// Uses that `on_error` allowed after the backend failed.
     pub allowed_on_error: u64,
-    /// The backend failed and the request was throttled.
+    /// Uses that `on_error` throttled after the backend failed.
     pub throttled_on_error: u64,
-    /// The backend failed and the error was the answer.
+    /// Uses that failed with the error of the backend.
     pub raised: u64,
-    /// Allowed by this throttle, but denied by another that decides about the same request: nothing stays charged.
+    /// Uses that this throttle allowed, but that another throttle of the same request denied. Their charge is
+    /// refunded.
     pub given_back: u64,
-    /// Allowed, and then given back as the response or the program said: these are among the allowed ones, too.
+    /// Allowed uses that were refunded later, by `charge_when` or by the program. They are also counted in
+    /// `allowed`.
     pub refunded: u64,
-    /// The backend failed and another one decided: these are among the allowed and the denied ones.
+    /// Decisions of the fallback after the backend failed. They are also counted as an outcome.
     pub fallback: u64,
-    /// Decided by another backend without asking the first one, as its circuit breaker was open: among the allowed
-    /// and the denied ones, too.
+    /// Decisions of the fallback without a call to the backend, because its circuit breaker was open. They are
+    /// also counted as an outcome.
     pub breaker_open: u64,
-    /// Denied by what the backend had said before, without asking it again: among the denied ones.
+    /// Denials that a previous answer of the backend determined, without another call. They are also counted as
+    /// an outcome.
     pub cached: u64,
     /// Requests that were sent to the backend again.
     pub retries: u64,
 }
 
 impl Counts {
-    /// How many decisions the throttle made: the sum of all outcomes.
+    /// Returns how many decisions the throttle made: the sum of all outcomes.
     pub fn decisions(&self) -> u64 {
         self.by_outcome().iter().map(|(_, count)| count).sum()
     }
 
-    /// How many decisions had each outcome, by the name of the field. Each decision has one outcome.
+    /// Returns how many decisions had each outcome, by the name of the field. Each decision has one outcome.
     pub const fn by_outcome(&self) -> [(&'static str, u64); 9] {
         [
             ("allowed", self.allowed),
@@ -92,7 +97,7 @@ impl Counts {
     }
 }
 
-/// What is counted.
+/// A kind of event that is counted.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Event {
     Allowed,
@@ -114,7 +119,7 @@ pub(crate) enum Event {
 impl Event {
     const COUNT: usize = Self::Retried as usize + 1;
 
-    /// The event that a decision is.
+    /// Returns the event for the outcome of a decision.
     pub(crate) fn of(decision: Result<&Decision, &BackendError>) -> Self {
         let Ok(decision) = decision else { return Self::Raised };
         match decision.source() {
@@ -140,7 +145,7 @@ impl Event {
         }
     }
 
-    /// What is counted of where a decision came from, beside what it was.
+    /// Returns the event for the source of a decision, which is counted in addition to its outcome.
     pub(crate) const fn of_source(source: Source) -> Option<Self> {
         match source {
             Source::Fallback => Some(Self::Fallback),
@@ -151,8 +156,8 @@ impl Event {
     }
 }
 
-/// Counters in several stripes, each on cache lines of its own, so that threads that count at the same time
-/// do not wait for each other. Most stripes have one thread each, which needs no atomic addition either.
+/// Counters in several stripes. Each stripe has its own cache lines, so that threads that count concurrently do
+/// not wait for each other. Most stripes belong to one thread, which then needs no atomic addition.
 #[derive(Debug)]
 pub(crate) struct Counters([Stripe; STRIPES]);
 
@@ -171,7 +176,7 @@ impl Counters {
     #[inline(always)]
     pub(crate) fn count(&self, event: Event) {
         match self.0[..SHARED].get(thread::stripe()) {
-            // Nobody else writes to it.
+            // No other thread writes to this stripe.
             Some(Stripe(own)) => {
                 let counter = &own[event as usize];
                 counter.store(counter.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
@@ -180,7 +185,7 @@ impl Counters {
         }
     }
 
-    /// A count of a thread without a stripe of its own, or the first of a thread.
+    /// Counts for a thread without a stripe of its own, or for the first event of a thread.
     #[cold]
     #[inline(never)]
     fn count_shared(&self, event: Event) {
@@ -209,7 +214,7 @@ impl Counters {
     }
 }
 
-/// The stripe of the threads that found no other free.
+/// The stripe of all threads that found no other stripe free.
 const SHARED: usize = STRIPES - 1;
 
 #[cfg(test)]
@@ -218,7 +223,7 @@ mod tests {
 
     use super::{Counters, Event, STRIPES};
 
-    /// More threads than stripes, some of which end before others begin.
+    /// More threads than stripes. Some threads end before others begin.
     #[test]
     fn threads_lose_no_count() {
         let counters = Counters::new();

@@ -1,8 +1,8 @@
-//! Deadlines that count the time in which this process runs.
+//! Timeouts that count only the time in which this process runs.
 //!
-//! A process that is paused, by a CPU limit, a suspended machine or a blocking call on its only thread, finds its timers
-//! expired before it has read the replies that came meanwhile. A timer that fires late is evidence about this process
-//! and not about the store.
+//! A CPU limit, a suspended machine or a blocking call on the only thread can pause a process. After the pause,
+//! its timers have expired before the process has read the replies that arrived meanwhile. A timer that fires
+//! late is evidence about this process, and not about the store.
 
 use std::cell::Cell;
 use std::pin::pin;
@@ -12,38 +12,39 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::BackendError;
 
-/// A deadline is this many timers, one after the other. A pause costs the slice that it falls into.
+/// A timeout consists of this many consecutive timers. A slice that contains a pause is not counted.
 const SLICES: u32 = 4;
 
-/// The resolution of tokio's timers. It is also how long other tasks have for passing on what arrived.
+/// The resolution of tokio's timers. It is also the time that other tasks have to pass on data that arrived.
 const TICK: Duration = Duration::from_millis(1);
 
-/// Timers that are late by no more than this are the usual work of a scheduler.
+/// A timer that is late by at most this much is normal for a scheduler.
 const LATE: Duration = Duration::from_millis(4);
 
-/// How many slices are not counted, at most: a process that is always late has to time out at some time.
+/// The maximum number of slices that are not counted. A process that is always late has to time out eventually.
 const MOST_LATE: u32 = SLICES;
 
-/// A future did not complete before its deadline.
+/// The error of a future that did not complete before its timeout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Elapsed {
     limit: Duration,
-    /// Whether a timer was late, so that this says nothing about the store.
+    /// Whether a timer was late, so that the timeout says nothing about the store.
     was_paused: bool,
 }
 
 thread_local! {
-    /// Whether a future is being dropped because its deadline has passed.
+    /// Whether a future is being dropped because its timeout has passed.
     static EXPIRING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether what is being dropped was given up by its deadline, and not by a caller that hung up.
+/// Returns whether the value that is being dropped was abandoned by its timeout, and not by a caller that
+/// disconnected.
 #[cfg(feature = "redis")]
 pub(crate) fn is_expiring() -> bool {
     EXPIRING.get()
 }
 
-/// Waits for a future for as long as `limit`, not counting pauses of this process.
+/// Waits for a future for at most `limit`. Pauses of this process do not count.
 pub(crate) async fn timeout<F: Future>(limit: Duration, future: F) -> Result<F::Output, Elapsed> {
     let mut future = pin!(Some(future));
     let slice = (limit / SLICES).max(TICK);
@@ -51,12 +52,12 @@ pub(crate) async fn timeout<F: Future>(limit: Duration, future: F) -> Result<F::
     while !left.is_zero()
         && let Some(future) = future.as_mut().as_pin_mut()
     {
-        // The last tick is a slice of its own: what has arrived is read before the deadline is believed, and other
-        // tasks may have to pass it on.
+        // The last tick is a slice of its own. Data that has arrived is read before the timeout is trusted, and
+        // other tasks may have to pass the data on.
         let before_last = left.saturating_sub(TICK);
         let next = if before_last.is_zero() { left } else { slice.min(before_last) };
         due = if before_last.is_zero() { due.max(Instant::now()) } else { due };
-        // A deadline that the clock cannot express never comes.
+        // A deadline that the clock cannot represent is never reached.
         let Some(end) = due.checked_add(next) else { return Ok(future.await) };
         if let Ok(answer) = timeout_at(end, future).await {
             return Ok(answer);
@@ -74,7 +75,7 @@ pub(crate) async fn timeout<F: Future>(limit: Duration, future: F) -> Result<F::
     Err(Elapsed { limit, was_paused })
 }
 
-/// Ends the dropping of a future, also if that panics.
+/// Clears `EXPIRING` after the drop of a future, also if the drop panics.
 struct Expiring;
 
 impl Drop for Expiring {
@@ -83,7 +84,8 @@ impl Drop for Expiring {
     }
 }
 
-/// Waits for a future for as long as `limit` by the clock, pauses included: for what others take for gone then.
+/// Waits for a future for at most `limit`, including pauses of this process. For resources that other processes
+/// consider gone after that time.
 pub(crate) async fn timeout_by_clock<F: Future>(limit: Duration, future: F) -> Result<F::Output, Elapsed> {
     let begun = Instant::now();
     let is_late = || begun.elapsed() > limit.saturating_add(LATE + LATE);
@@ -128,7 +130,7 @@ mod tests {
         assert_eq!(answer.await, Ok(1));
     }
 
-    /// What is sent by a task that runs after the pause, over several hops.
+    /// A task sends the reply after the pause, over several hops.
     #[tokio::test]
     async fn f61_what_arrives_after_a_pause_is_an_answer() {
         for pause in [LIMIT * 2, LIMIT * 20] {
@@ -154,7 +156,7 @@ mod tests {
         assert!(!BackendError::from(elapsed).is_evidence());
     }
 
-    /// Otherwise a process that is short of time would wait for a dead server for ever.
+    /// Otherwise, a process that is short of CPU time would wait for a dead server forever.
     #[tokio::test]
     async fn f61_a_process_that_is_always_late_times_out() {
         let answer = tokio::spawn(timeout(LIMIT, pending::<()>()));

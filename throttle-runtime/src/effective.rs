@@ -1,4 +1,4 @@
-//! What holds for a throttle in the end, and who said so.
+//! The effective settings of a throttle, and the origin of each setting.
 //!
 //! ```
 //! use throttle::{Settings, effective::Origin, registry};
@@ -19,21 +19,22 @@ use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
 
-/// Who said a setting. Of several the first in this order is believed.
+/// The origin of a setting. If several origins set the same setting, the first in this order takes precedence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Origin {
-    /// [`Throttle::update`](crate::Throttle::update) and what else is said while the program runs.
+    /// [`Throttle::update`](crate::Throttle::update) and other changes at run time.
     RunTime,
     /// [`RegistryBuilder::throttle`](crate::RegistryBuilder::throttle).
     Override,
-    /// The attribute, the layer, or the program that [created](crate::Registry::create) the throttle: here.
+    /// The attribute, the layer, or the call that [created](crate::Registry::create) the throttle, at this
+    /// location.
     Code(&'static Location<'static>),
-    /// The settings of that [backend](crate::RegistryBuilder::backend_with).
+    /// The settings of the [backend](crate::RegistryBuilder::backend_with) with this name.
     Backend(Arc<str>),
     /// The [defaults](crate::RegistryBuilder::defaults) of the registry.
     Defaults,
-    /// [`Settings::BUILT_IN`](crate::Settings::BUILT_IN), or what follows from other settings.
+    /// [`Settings::BUILT_IN`](crate::Settings::BUILT_IN), or a value that follows from other settings.
     BuiltIn,
 }
 
@@ -50,7 +51,7 @@ impl fmt::Display for Origin {
     }
 }
 
-/// One setting that holds. Its text is a line: `rate = 100/min (src/api.rs:12)`.
+/// One effective setting. Its `Display` text is one line: `rate = 100/min (src/api.rs:12)`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Setting {
     name: &'static str,
@@ -63,17 +64,17 @@ impl Setting {
         Self { name, value, origin }
     }
 
-    /// Its name: that of the argument of the attribute.
+    /// Returns the name of the setting, which is also the name of the attribute's argument.
     pub const fn name(&self) -> &'static str {
         self.name
     }
 
-    /// Its value as text, or the path of its function.
+    /// Returns the value as text, or the path of its function.
     pub fn value(&self) -> &str {
         &self.value
     }
 
-    /// Who said it.
+    /// Returns the origin of the value.
     pub const fn origin(&self) -> &Origin {
         &self.origin
     }
@@ -85,7 +86,7 @@ impl fmt::Display for Setting {
     }
 }
 
-/// All that holds for one throttle. Its text is its uid, and a line for each setting.
+/// All effective settings of one throttle. The `Display` text is the uid, and one line for each setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listing {
     uid: Arc<str>,
@@ -97,17 +98,19 @@ impl Listing {
         Self { uid, settings }
     }
 
-    /// The uid of the throttle.
+    /// Returns the uid of the throttle.
     pub fn uid(&self) -> &str {
         &self.uid
     }
 
-    /// What holds. Rules that were [added](crate::Registry::add_rules) come last, since they hold beside the others.
+    /// Returns the effective settings. Rules that were [added](crate::Registry::add_rules) come last, because
+    /// they apply in addition to the others.
     pub fn settings(&self) -> &[Setting] {
         &self.settings
     }
 
-    /// The setting of that name; of several the one that is no addition. `None` if nobody says it.
+    /// Returns the setting of that name, or `None` if no origin sets it. If there are several, the first is
+    /// returned, which is not an added rule.
     pub fn get(&self, name: &str) -> Option<&Setting> {
         self.settings.iter().find(|setting| setting.name == name)
     }

@@ -1,4 +1,4 @@
-//! What can go wrong: with a store, and with a configuration.
+//! Errors of backends and of configurations.
 
 use std::error::Error;
 use std::fmt;
@@ -7,16 +7,17 @@ use std::time::Duration;
 
 use crate::error_chain::chain;
 
-/// A backend could not decide. What becomes of the request is the [`OnError`](crate::OnError) policy's
-/// business.
+/// The error of a backend that could not decide. The [`OnError`](crate::OnError) policy decides what happens to
+/// the request.
 ///
-/// Cheap to clone; the source is kept.
+/// A clone is cheap, and keeps the source.
 ///
-/// `Debug` writes the message and all causes, since that is what a `main` that returns an error prints.
+/// `Debug` writes the message and all causes, because a `main` that returns an error prints `Debug`.
 #[derive(Clone)]
 pub struct BackendError {
     inner: Arc<Inner>,
-    /// Whether it is certain that nothing was charged. Requests that fail by one error may differ in that.
+    /// Whether it is certain that nothing was charged. Requests that fail with the same error may differ in
+    /// this.
     nothing_charged: bool,
 }
 
@@ -29,28 +30,29 @@ struct Inner {
     after_pause: bool,
 }
 
-/// What kind of failure a [`BackendError`] is.
+/// The kind of failure of a [`BackendError`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The store cannot be reached, or the connection was lost.
+    /// The store is unreachable, or the connection was lost.
     Connection,
-    /// No answer within the deadline. The charge may or may not have been applied.
+    /// The store did not respond within the timeout. The charge may or may not have been applied.
     Timeout,
-    /// The store answered with an error, or with something that makes no sense.
+    /// The store responded with an error, or with a reply that makes no sense.
     Store,
     /// The backend was closed.
     Closed,
-    /// A function that is a setting refused to answer outside of a request.
+    /// A function in the settings rejected a call that has no request.
     Plugin,
-    /// The backend was not asked: its [circuit breaker](crate::CircuitBreaker) is open.
+    /// The backend was not called, because its [circuit breaker](crate::CircuitBreaker) is open.
     BreakerOpen,
-    /// There is no throttle to ask: the registry in charge cannot make that of a [`Static`](crate::Static).
+    /// There is no throttle to call: the active registry cannot create the throttle of a
+    /// [`Static`](crate::Static).
     Misconfigured,
 }
 
 impl ErrorKind {
-    /// All kinds, in their order.
+    /// All kinds, in the order of their declaration.
     #[cfg(test)]
     pub(crate) const ALL: [Self; Self::COUNT] = [
         Self::Connection,
@@ -62,17 +64,17 @@ impl ErrorKind {
         Self::Misconfigured,
     ];
 
-    /// How many kinds there are.
+    /// The number of kinds.
     pub(crate) const COUNT: usize = Self::Misconfigured as usize + 1;
 }
 
 impl BackendError {
-    /// An error of a kind, with a message that contains neither credentials nor keys.
+    /// Creates an error of a kind. The message must contain neither credentials nor keys.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self::of(kind, message.into(), None)
     }
 
-    /// The same for an error of the store's client, which is kept as the source.
+    /// Creates an error of a kind from an error of the store's client, which becomes the source.
     pub fn with_source(
         kind: ErrorKind,
         message: impl Into<String>,
@@ -86,8 +88,11 @@ impl BackendError {
         Self { inner: Arc::new(inner), nothing_charged: false }
     }
 
-    /// The same error, of a request that certainly charged nobody: it was not sent, or was refused before it ran.
-    /// Only after such an error may the same request be sent again. Clones that were made before stay what they are.
+    /// Marks the error as one of a request that certainly charged nothing: the request was not sent, or was
+    /// rejected before it ran.
+    ///
+    /// Only after such an error may the same request be sent again. Earlier clones of the error are not
+    /// changed.
     ///
     /// ```
     /// use throttle::{BackendError, ErrorKind};
@@ -102,18 +107,18 @@ impl BackendError {
         self
     }
 
-    /// The same error, of a request that something may have been charged for.
+    /// Marks the error as one of a request that may have been charged.
     pub(crate) const fn in_doubt(mut self) -> Self {
         self.nothing_charged = false;
         self
     }
 
-    /// This error of a second backend, after that of the first one.
+    /// Returns this error of a second backend with the error of the first one as its source.
     pub(crate) fn after(self, first: Self) -> Self {
         Self::with_source(self.kind(), chain(&self), first)
     }
 
-    /// Whether it is certain that the failed request charged nobody.
+    /// Returns whether it is certain that the failed request charged nothing.
     pub const fn is_nothing_charged(&self) -> bool {
         self.nothing_charged
     }
@@ -122,24 +127,24 @@ impl BackendError {
         Self::new(ErrorKind::Timeout, format!("no answer within {deadline:?}"))
     }
 
-    /// A timeout of a process that was paused meanwhile.
+    /// Creates the timeout error of a process that was paused during the wait.
     pub(crate) fn timeout_after_pause(deadline: Duration) -> Self {
         let message = format!("no answer within {deadline:?}, in which this process was paused");
         let inner = Inner { kind: ErrorKind::Timeout, message, source: None, after_pause: true };
         Self { inner: Arc::new(inner), nothing_charged: false }
     }
 
-    /// Whether the error says something about the store, so that a circuit breaker counts it.
+    /// Returns whether the error is evidence about the store, so that a circuit breaker counts it.
     pub(crate) fn is_evidence(&self) -> bool {
         !self.inner.after_pause
     }
 
-    /// What kind of failure it is.
+    /// Returns the kind of failure.
     pub fn kind(&self) -> ErrorKind {
         self.inner.kind
     }
 
-    /// Whether the deadline passed.
+    /// Returns whether the backend timed out.
     pub fn is_timeout(&self) -> bool {
         self.inner.kind == ErrorKind::Timeout
     }
@@ -163,13 +168,14 @@ impl Error for BackendError {
     }
 }
 
-/// Why a registry or a throttle cannot be made: every problem that was found, each with where it stands.
+/// The error of a registry or a throttle that cannot be created: every problem that was found, each with its
+/// location.
 ///
-/// `Debug` writes the same report as `Display`, since that is what a `main` that returns an error prints.
+/// `Debug` writes the same report as `Display`, because a `main` that returns an error prints `Debug`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ConfigError {
     problems: Vec<String>,
-    /// Whether the configuration may be right: backends cannot be initialised.
+    /// Whether backends cannot be initialized. Then the configuration itself may be correct.
     is_outage: bool,
 }
 
@@ -178,7 +184,7 @@ impl ConfigError {
         Self { problems, is_outage: false }
     }
 
-    /// Backends that cannot be initialised, as they are unreachable for example.
+    /// Creates the error of backends that cannot be initialized, for example because they are unreachable.
     pub(crate) const fn outage(problems: Vec<String>) -> Self {
         Self { problems, is_outage: true }
     }
@@ -187,7 +193,7 @@ impl ConfigError {
         Self::new(vec![problem.into()])
     }
 
-    /// The problems, one sentence each.
+    /// Returns the problems, one sentence each.
     pub fn problems(&self) -> &[String] {
         &self.problems
     }

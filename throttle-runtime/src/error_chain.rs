@@ -1,9 +1,9 @@
-//! An error with all of its causes, in one line.
+//! Formats an error with all of its causes in one line.
 
 use std::error::Error;
 
-/// The error and all of its sources, outermost first, separated by colons. A source whose text its parent ends with is
-/// left out, as many errors repeat their cause.
+/// Returns the error and all of its sources, outermost first, separated by colons. A source is left out if the
+/// text before it ends with it, because many errors repeat their cause.
 pub(crate) fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
@@ -19,7 +19,7 @@ pub(crate) fn chain(error: &dyn Error) -> String {
     text
 }
 
-/// A chain that is longer is cut: an error may be its own source.
+/// The maximum number of sources. A longer chain is cut, because an error may be its own source.
 const DEEPEST: usize = 32;
 
 #[cfg(test)]
@@ -76,7 +76,7 @@ mod tests {
         assert_eq!(chain(&Own("endless", None)), "endless");
     }
 
-    /// What `raise` answers if a fallback fails, too: both errors with all that caused them.
+    /// The error that `raise` returns if the fallback fails, too: both errors with all of their causes.
     #[test]
     fn f34_the_error_of_a_fallback_has_the_causes_of_both() {
         let full = Own("disk quota exceeded", None);

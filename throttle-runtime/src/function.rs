@@ -1,11 +1,11 @@
-//! The edge for functions that are not handlers.
+//! Throttling of functions that are not handlers.
 
 use crate::admission::{self, Drawn, KnownKeys, Told};
 use crate::backend::Held;
 use crate::plug::Head;
 use crate::{Key, Refused, Registry, Site};
 
-/// A return type that can say that the function did not run: `Result<_, E>` where `E` is made from
+/// A return type that can express that the function did not run: `Result<_, E>` where `E` is created from
 /// [`Refused`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no error for a call that was throttled",
@@ -15,7 +15,7 @@ use crate::{Key, Refused, Registry, Site};
     note = "on an axum handler use `#[throttle]` instead of `#[throttle_fn]`"
 )]
 pub trait Outcome {
-    /// The outcome of a call that did not run.
+    /// Returns the outcome of a call that did not run.
     fn refused(refused: Refused) -> Self;
 }
 
@@ -26,12 +26,13 @@ impl<T, E: From<Refused>> Outcome for Result<T, E> {
     }
 }
 
-/// The error of a call that did not run, by the function of the argument `error`.
+/// Returns the error of a call that did not run, created by the function in the argument `error`.
 pub fn made_by<T, E>(make: impl FnOnce(Refused) -> E, refused: Refused) -> Result<T, E> {
     Err(make(refused))
 }
 
-/// Decides a call against all sites of its function. It is in flight as long as what this returns is there.
+/// Decides a call against all sites of its function. The call is in flight until the returned permits are
+/// dropped.
 pub async fn enter<const N: usize>(
     sites: &'static [Site; N],
     keys: [Option<Key>; N],

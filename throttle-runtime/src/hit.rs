@@ -1,4 +1,4 @@
-//! One use of a throttle, as a program says it.
+//! One use of a throttle, called from code.
 
 use std::net::IpAddr;
 
@@ -6,9 +6,9 @@ use crate::key::{Parts, Payer};
 use crate::strategy::Class;
 use crate::{Key, Rates};
 
-/// One use of a throttle: who pays how much.
+/// One use of a throttle: the key that is charged, and the cost.
 ///
-/// Whatever is a [`Key`] is a hit of the throttle's own cost.
+/// Every type that converts into a [`Key`] also converts into a hit, with the throttle's own cost.
 ///
 /// ```
 /// use throttle::Hit;
@@ -24,7 +24,8 @@ pub struct Hit<'a> {
     pub(crate) class: Option<Class>,
 }
 
-/// What the short way has to know of a hit: none of the strategies that have one tells classes apart.
+/// The part of a hit that the fast path needs. The class is not part of it, because no strategy with a fast
+/// path distinguishes classes.
 #[derive(Clone, Copy)]
 pub(crate) struct Brief<'a> {
     pub(crate) key: Parts<'a>,
@@ -32,7 +33,7 @@ pub(crate) struct Brief<'a> {
 }
 
 impl<'a> Hit<'a> {
-    /// A use by that key, at the throttle's own cost and rate.
+    /// Creates a use by that key, with the throttle's own cost and rate.
     pub fn new(key: impl Into<Key>) -> Self {
         Self::by(Payer::Key(key.into()))
     }
@@ -42,33 +43,34 @@ impl<'a> Hit<'a> {
         Self { payer, cost: None, rates: None, class: None }
     }
 
-    /// What this use costs; 0 passes freely.
+    /// Sets the cost of this use in units. A use with cost 0 passes without a charge.
     #[must_use]
     pub const fn cost(mut self, cost: u64) -> Self {
         self.cost = Some(cost);
         self
     }
 
-    /// The limits for this use.
+    /// Sets the limits for this use, which replace the throttle's `rate`.
     #[must_use]
     pub fn rate(mut self, rates: impl Into<Rates>) -> Self {
         self.rates = Some(Box::new(rates.into()));
         self
     }
 
-    /// What the short way has to know, if the hit brings no limits of its own and its key is there to be hashed.
+    /// Returns the part that the fast path needs. Returns `None` if the hit has limits of its own, or if its
+    /// key cannot be hashed in its current form.
     #[inline]
     pub(crate) fn brief(&self) -> Option<Brief<'_>> {
         if self.rates.is_none() { Some(Brief { key: self.payer.split()?, cost: self.cost }) } else { None }
     }
 
-    /// The same for longer than what the key is borrowed from.
+    /// Converts the hit into one that borrows nothing.
     pub(crate) fn into_owned(self) -> Hit<'static> {
         let Self { payer, cost, rates, class } = self;
         Hit { payer: Payer::Key(payer.into_key()), cost, rates, class }
     }
 
-    /// What kind of caller it is, for strategies that tell them apart.
+    /// Sets the class of the caller, for strategies that distinguish callers.
     #[must_use]
     pub fn class(mut self, class: impl Into<Class>) -> Self {
         self.class = Some(class.into());
@@ -76,7 +78,7 @@ impl<'a> Hit<'a> {
     }
 }
 
-/// A text is a key of one part.
+/// A text is a key with one part.
 impl<'a> From<&'a str> for Hit<'a> {
     #[inline]
     fn from(part: &'a str) -> Self {

@@ -1,4 +1,4 @@
-//! Uses that a program says the end of.
+//! Uses that are in flight until the program ends them.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,7 +8,7 @@ use crate::backend::Held;
 use crate::counters::Event;
 use crate::{Decision, Hit, Refused, Source, Throttle};
 
-/// A use that is in flight until this is dropped: see [`Throttle::enter`].
+/// A use that is in flight until this value is dropped. See [`Throttle::enter`].
 #[must_use = "the use is over when this is dropped"]
 pub struct InFlight {
     decision: Decision,
@@ -16,7 +16,7 @@ pub struct InFlight {
 }
 
 impl InFlight {
-    /// What was decided: what its rates have left, if the throttle has any.
+    /// Returns the decision, with the remaining quota if the throttle has a rate.
     ///
     /// ```
     /// use throttle::{Registry, Settings, Source};
@@ -42,9 +42,10 @@ impl fmt::Debug for InFlight {
 }
 
 impl Throttle {
-    /// Decides one use, as [`hit`](Self::hit) does, and takes a place for it among those that are
-    /// [in flight](crate::Settings::concurrent), until what this returns is dropped. For whatever outlasts a request, such
-    /// as a connection.
+    /// Decides one use, as [`hit`](Self::hit) does, and acquires a permit of the [concurrency
+    /// limit](crate::Settings::concurrent). The permit is released when the returned value is dropped.
+    ///
+    /// Use it for work that outlasts a request, such as a connection.
     ///
     /// ```
     /// use std::net::IpAddr;
@@ -72,8 +73,8 @@ impl Throttle {
     ///
     /// # Errors
     ///
-    /// If the use is denied, by a rate or because as many are in flight as may be; or if the backend failed and the
-    /// `on_error` policy says that its error is the answer.
+    /// If the use is denied, by a rate or by the concurrency limit; or if the backend failed and the `on_error`
+    /// policy returns its error.
     pub async fn enter<'h>(&self, hit: impl Into<Hit<'h>>) -> Result<InFlight, Refused> {
         let mut parts = None;
         let mut head = self.empty_head(&mut parts);

@@ -1,4 +1,4 @@
-//! Who is limited: the identity that a request is counted under.
+//! Keys: the identities that requests are counted under.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -9,12 +9,12 @@ use smallvec::SmallVec;
 
 pub use crate::http::source::{Cookie, Global, Header, Ip};
 
-/// The identity that a request is counted under: one or more parts, encoded so that different parts never
-/// make the same key.
+/// The identity that a request is counted under: one or more parts, encoded so that different parts never make
+/// the same key.
 ///
-/// Parts keep their borders: `("a", "bc")` and `("ab", "c")` are different keys. Of a part above 256 bytes the
-/// length and the SHA-256 digest count, so keys are short whatever clients send. Up to 64 encoded bytes live in
-/// the key itself. `Debug` shows the length only, because keys name people.
+/// Parts keep their boundaries: `("a", "bc")` and `("ab", "c")` are different keys. A part above 256 bytes is
+/// replaced by its length and its SHA-256 digest, so keys are short whatever clients send. A key of up to 64
+/// encoded bytes needs no allocation. `Debug` shows the length only, because keys identify people.
 ///
 /// ```
 /// use throttle::Key;
@@ -27,24 +27,25 @@ pub use crate::http::source::{Cookie, Global, Header, Ip};
 pub struct Key(SmallVec<[u8; INLINE]>);
 
 impl Key {
-    /// A key of one part.
+    /// Creates a key of one part.
     pub fn new(part: impl AsRef<[u8]>) -> Self {
         Self::default().with(part)
     }
 
-    /// The key of everybody: one bucket for all.
+    /// Returns the global key. Under it, all requests share one bucket.
     pub const fn global() -> Self {
         Self(SmallVec::new_const())
     }
 
-    /// This key and one more part.
+    /// Returns this key with one more part.
     #[must_use]
     pub fn with(mut self, part: impl AsRef<[u8]>) -> Self {
         self.push(part.as_ref());
         self
     }
 
-    /// A key of one part: the value as it is displayed. For identifiers that are neither text nor number.
+    /// Creates a key of one part: the `Display` text of the value. Use it for identifiers that are neither text
+    /// nor numbers.
     ///
     /// ```
     /// use std::net::Ipv4Addr;
@@ -56,33 +57,35 @@ impl Key {
         Self::of_displayed(&[value])
     }
 
-    /// A key of the displayed values, each a part of its own.
+    /// Creates a key from the `Display` texts of values. Each value is a part of its own.
     #[doc(hidden)]
     pub fn of_displayed(values: &[&dyn fmt::Display]) -> Self {
         let mut key = Self::default();
         let mut text = String::new();
         for value in values {
             text.clear();
-            // A `Display` that fails leaves the part as far as it got: still the handler's own value.
+            // If a `Display` fails, the part contains the text up to the failure, which is still the handler's
+            // own value.
             let _ = fmt::Write::write_fmt(&mut text, format_args!("{value}"));
             key.push(text.as_bytes());
         }
         key
     }
 
-    /// The encoded parts, for backends that store text or bytes.
+    /// Returns the encoded parts, for backends that store text or bytes.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
 
-    /// The same bytes as the first of them, which is the length of a short part, and the others.
+    /// Returns the encoded bytes as the first byte, which is the length of a short part, and the remaining
+    /// bytes.
     #[inline]
     pub(crate) fn split(&self) -> Parts<'_> {
         self.0.split_first().map_or((None, &[]), |(first, rest)| (Some(*first), rest))
     }
 
     fn push(&mut self, part: &[u8]) {
-        // The length as base-128 digits, so that no part can imitate the border of another.
+        // The length is encoded as base-128 digits, so that no part can imitate the boundary of another.
         let mut length = part.len();
         loop {
             let [low, ..] = length.to_le_bytes();
@@ -100,10 +103,10 @@ impl Key {
     }
 }
 
-/// How many bytes a key holds without allocating: the length of one part is then one byte.
+/// The number of bytes that a key holds without an allocation. The length of one such part takes one byte.
 const INLINE: usize = 64;
 
-/// Longer parts are kept as their digest, so that no client can make keys of any length.
+/// Parts longer than this are replaced by their digest, so that clients cannot create keys of any length.
 const LONGEST: usize = 256;
 
 impl fmt::Debug for Key {
@@ -151,10 +154,10 @@ impl From<IpAddr> for Key {
     }
 }
 
-/// The first byte of a key and the others, as they are hashed.
+/// The first byte of a key and the remaining bytes, in the form that is hashed.
 pub(crate) type Parts<'a> = (Option<u8>, &'a [u8]);
 
-/// Who pays: a key, or the only part of one as long as nobody needs more than its hash.
+/// The identity that is charged: a key, or the text of its only part while no more than its hash is needed.
 #[derive(Debug, Clone)]
 pub(crate) enum Payer<'a> {
     Part(&'a str),
@@ -223,15 +226,16 @@ from_tuples!(A B);
 from_tuples!(A B C);
 from_tuples!(A B C D);
 
-/// What a `key` function answers: who the request is counted under, or that it is not counted.
+/// The result of a `key` function: the key that the request is counted under, or an exemption.
 ///
-/// Everything that is `Into<Key>` is also an identity, so most functions just return a `String` or a tuple.
+/// Everything that is `Into<Key>` also converts into an identity, so most functions return a `String` or a
+/// tuple.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Identity {
-    /// Counted under this key.
+    /// The request is counted under this key.
     Key(Key),
-    /// Not limited: nothing is counted and no backend is called.
+    /// The request is not limited: it consumes no quota, and no backend is called.
     Exempt,
 }
 

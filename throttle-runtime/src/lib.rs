@@ -1,5 +1,5 @@
-//! The runtime of the [`throttle`](https://docs.rs/throttle) crate. Depend on that one: this crate's items
-//! are documented there under the paths they are meant to be used by.
+//! The runtime of the [`throttle`](https://docs.rs/throttle) crate. Depend on `throttle` instead of this crate:
+//! it re-exports and documents these items under the paths that programs should use.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

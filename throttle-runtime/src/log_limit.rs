@@ -1,4 +1,4 @@
-//! How often an event that repeats is logged.
+//! Limits how often a repeated event is logged.
 
 use std::sync::LazyLock;
 use std::sync::atomic::AtomicU64;
@@ -7,19 +7,19 @@ use std::time::Instant;
 
 use crate::ErrorKind;
 
-/// Limits one repeated event: the first is logged immediately, then at most one per second, with the number of
-/// those that were omitted since. It takes 16 bytes and no lock.
+/// Limits one repeated event: the first is logged immediately, and then at most one per second, with the number
+/// of events that were omitted in between. A limit takes 16 bytes and no lock.
 #[derive(Debug)]
 pub(crate) struct LogLimit {
-    /// The time of the last line, in microseconds.
+    /// The time of the last logged event, in microseconds.
     logged: AtomicU64,
     omitted: AtomicU64,
 }
 
-/// Nothing was logged yet.
+/// The value of `logged` before the first event is logged.
 const NEVER: u64 = u64::MAX;
 
-/// The least time between two lines, in microseconds.
+/// The minimum time between two logged events, in microseconds.
 const INTERVAL: u64 = 1_000_000;
 
 impl LogLimit {
@@ -31,7 +31,8 @@ impl LogLimit {
     /// before it.
     pub(crate) fn admit(&self, now: u64) -> Option<Omitted> {
         let (last, now) = (self.logged.load(Relaxed), now.min(NEVER - 1));
-        // Threads read the clock in any order, so only a clock that is set back by more than this is a new beginning.
+        // Threads may read the clock out of order. So the limit restarts only if the clock is set back by at
+        // least the interval.
         let is_due = last == NEVER || now.abs_diff(last) >= INTERVAL;
         if is_due && self.logged.compare_exchange(last, now, Relaxed, Relaxed).is_ok() {
             Some(Omitted(self.omitted.swap(0, Relaxed)))
@@ -41,25 +42,26 @@ impl LogLimit {
         }
     }
 
-    /// How many events were omitted since the last line.
+    /// Returns how many events were omitted since the last logged one.
     #[cfg(test)]
     pub(crate) fn omitted(&self) -> u64 {
         self.omitted.load(Relaxed)
     }
 
-    /// Like [`admit`](Self::admit), by the monotonic clock of the process: for events that belong to no registry.
+    /// Like [`admit`](Self::admit), with the monotonic clock of the process. For events that belong to no
+    /// registry.
     pub(crate) fn admit_now(&self) -> Option<Omitted> {
         static START: LazyLock<Instant> = LazyLock::new(Instant::now);
         self.admit(u64::try_from(START.elapsed().as_micros()).unwrap_or(u64::MAX))
     }
 }
 
-/// How many events were omitted before one that is logged.
+/// The number of events that were omitted before a logged one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Omitted(u64);
 
 impl Omitted {
-    /// The value of the field `omitted`, which an event has only if there is something to report.
+    /// Returns the value of the field `omitted`. An event has the field only if events were omitted.
     pub(crate) fn field(self) -> Option<u64> {
         Some(self.0).filter(|omitted| *omitted > 0)
     }

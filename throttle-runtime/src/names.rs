@@ -8,10 +8,11 @@ use once_cell::sync::Lazy;
 
 use crate::Site;
 
-/// The names of all attributes: the function's name, or as much of its path as no other attribute ends with.
+/// The names of all attributes: the function's name, or the shortest end of its path that belongs to no other
+/// attribute.
 static LINKED: Lazy<Linked> = Lazy::new(Linked::collect);
 
-/// What tells attributes apart: uid, declaration and line.
+/// The identity of an attribute: uid, declaration and line.
 type Place = (&'static str, u64, u32);
 
 #[derive(Default)]
@@ -51,7 +52,7 @@ impl Linked {
     }
 }
 
-/// The ends of a path, the shortest first.
+/// Returns the ends of a path, the shortest first.
 fn ends_of(path: &'static str) -> impl Iterator<Item = &'static str> {
     let starts = path.rmatch_indices("::").map(|(at, _)| at + 2);
     starts.chain([0]).map(|start| &path[start..])
@@ -65,7 +66,7 @@ const fn place(site: &Site) -> Place {
     (site.uid(), site.declaration(), site.location().line())
 }
 
-/// The name of an attribute.
+/// Returns the name of an attribute.
 pub(crate) fn of(site: &Site) -> &'static str {
     let linked = LINKED.names.get(&place(site)).map(String::as_str);
     linked.unwrap_or_else(|| if site.is_named() { site.uid() } else { last(site.uid()) })
@@ -76,7 +77,8 @@ pub(crate) fn of(site: &Site) -> &'static str {
 pub(crate) struct Names(Mutex<HashMap<Arc<str>, Arc<str>>>);
 
 impl Names {
-    /// A name that no other throttle has: the wanted one, or the uid with a number. `declared` is the uid as it is declared.
+    /// Claims a name that no other throttle has: `wanted`, or the uid, with a number if necessary. `declared`
+    /// is the declared uid.
     pub(crate) fn claim(&self, uid: &Arc<str>, wanted: &str, declared: &str) -> Arc<str> {
         let mut owners = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let is_free = |name: &str| {
@@ -93,7 +95,7 @@ impl Names {
         name
     }
 
-    /// The throttle of that name is gone.
+    /// Releases the name of a throttle that no longer exists.
     pub(crate) fn release(&self, name: &str) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
     }

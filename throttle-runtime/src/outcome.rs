@@ -1,4 +1,4 @@
-//! Which responses are charged: what [`charge_when`](crate::Settings::charge_when) can be.
+//! Predicates that decide which responses are charged, for [`charge_when`](crate::Settings::charge_when).
 //!
 //! ```
 //! use axum::http::StatusCode;
@@ -12,27 +12,32 @@
 //! # let _: axum::Router = axum::Router::new().route("/login", axum::routing::post(login));
 //! ```
 //!
-//! The charge is taken before the handler runs, and given back if the function says that its response is not charged. So
-//! of any number of attempts at once no more than the limit are made, and a client that hangs up before the response,
-//! and so a handler that panics, has paid. While a request is under way others may be denied that would not be after it.
+//! The request is charged before the handler runs, and refunded if the predicate returns `false` for the
+//! response:
 //!
-//! What is given back is what was taken, as far as the strategy can. In memory that is at once, and the header fields say
-//! what is left then. Elsewhere a task does so in the background, within the throttle's deadline: no response waits for it,
-//! and the fields say what was decided. If it fails the client has less, not more, and an event at level WARN says so.
+//! - Concurrent attempts cannot exceed the limit.
+//! - A request stays charged if the client disconnects before the response, or if the handler panics.
+//! - While a request runs, other requests may be denied that would be allowed after its refund.
 //!
-//! A function of your own is a `fn(StatusCode) -> bool` or a `fn(&http::response::Parts) -> bool`. A handler tells it more
-//! than a status by an extension of its response.
+//! A refund returns the charge as far as the strategy can. With the memory backend, the refund is immediate,
+//! and the headers contain the quota after it. With other backends, a background task makes the refund within
+//! the throttle's `deadline`: no response waits for it, and the headers contain the quota of the decision. If
+//! the refund fails, the client has less quota, not more, and an event at level WARN reports the failure.
 //!
-//! Where there is no response of HTTP, as for `#[throttle_fn]`, for messages and for [`Throttle::hit`](crate::Throttle::hit),
-//! everything is charged; there [`Throttle::reserve`](crate::Throttle::reserve) has a charge that can be given back.
+//! A predicate of your own is a `fn(StatusCode) -> bool` or a `fn(&http::response::Parts) -> bool`. To pass it
+//! more than a status, a handler adds an extension to its response.
 //!
-//! Those here know the status of gRPC, too, where a response has it in its head, as that of a call has that failed before
-//! its first message.
+//! Uses without an HTTP response are always charged: `#[throttle_fn]`, messages and
+//! [`Throttle::hit`](crate::Throttle::hit). For these, [`Throttle::reserve`](crate::Throttle::reserve) makes a
+//! charge that can be refunded.
+//!
+//! The predicates in this module also recognize a gRPC status if it is in the headers of the response, as for a
+//! call that failed before its first message.
 
 use http::StatusCode;
 use http::response::Parts;
 
-/// What failed is charged: a status of 400 and above.
+/// Charges failed responses: returns `true` for a status of 400 and above.
 ///
 /// ```
 /// use axum::http::Response;
@@ -46,22 +51,24 @@ pub fn failed(response: &Parts) -> bool {
     status.is_client_error() || status.is_server_error()
 }
 
-/// What did not fail is charged: a status below 400.
+/// Charges responses that did not fail: returns `true` for a status below 400.
 pub fn succeeded(response: &Parts) -> bool {
     !failed(response)
 }
 
-/// What was not let in is charged: a status of 401 or 403. For passwords, codes and tokens that can be guessed.
+/// Charges unauthorized requests: returns `true` for a status of 401 or 403. Use it for passwords, codes and
+/// tokens that can be guessed.
 pub fn unauthorized(response: &Parts) -> bool {
     matches!(status(response), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
 }
 
-/// All but errors of the server is charged: a status below 500. Clients do not pay for what was not their fault.
+/// Charges all responses except server errors: returns `true` for a status below 500. So clients do not pay for
+/// failures of the server.
 pub fn no_server_error(response: &Parts) -> bool {
     !status(response).is_server_error()
 }
 
-/// The status, or that which HTTP would have for the one of gRPC.
+/// Returns the HTTP status, or the HTTP equivalent of the gRPC status.
 fn status(response: &Parts) -> StatusCode {
     let code = response.headers.get("grpc-status").and_then(|code| code.to_str().ok());
     match code.map_or(Ok(0), str::parse) {

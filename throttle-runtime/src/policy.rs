@@ -1,4 +1,4 @@
-//! Everything that is settled about one throttle: what a decision goes by.
+//! The resolved settings of one throttle, which its decisions use.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,85 +16,88 @@ use crate::settings::{Same, Shared};
 use crate::strategy::{Arrival, State, Strategy};
 use crate::{Rate, Rates, Settings};
 
-/// Settled settings: one version of everything, so that a decision never mixes two.
+/// The resolved settings of a throttle. A policy is one version of all settings, so a decision never mixes two
+/// versions.
 #[expect(clippy::struct_excessive_bools, reason = "settings that are switched on and off by themselves")]
 pub(crate) struct Policy {
     pub(crate) rate: Shared<dyn Ask<role::rate>>,
-    /// The limits, where they are the same for every request.
+    /// The limits, if they are the same for every request.
     pub(crate) rates: Option<Rates>,
     pub(crate) strategy: Shared<dyn Strategy>,
-    /// The short way of its decisions, where there is one.
+    /// The fast path of its decisions, if there is one.
     pub(crate) short: Option<Short>,
-    /// Whether all requests of a cost are charged alike.
+    /// Whether all requests of the same cost are charged in the same way.
     pub(crate) charges_alike: bool,
-    /// What keeps its states apart, where the periods are the same for every request.
+    /// The domain that separates its states from others, if the periods are the same for every request.
     pub(crate) domain: Option<Domain>,
     pub(crate) key: Shared<dyn Ask<role::key>>,
     pub(crate) cost: Shared<dyn Ask<role::cost>>,
     pub(crate) class: Option<Shared<dyn Ask<role::class>>>,
-    /// Who the client is, and which limits apply to it.
+    /// The function that returns the client's key and the limits that apply to it.
     pub(crate) caller: Option<Shared<dyn Ask<role::caller>>>,
-    /// The cost, where it is the same for every request.
+    /// The cost, if it is the same for every request.
     pub(crate) units: Option<u64>,
-    /// How many requests may be in flight at once.
+    /// The limit on requests in flight.
     pub(crate) concurrency: Option<Concurrency>,
     pub(crate) primary: Member,
     pub(crate) on_error: Shared<dyn Ask<role::on_error>>,
-    /// What is tried before `on_error` has the word.
+    /// The recovery that is tried before `on_error` applies.
     pub(crate) rescue: Option<Arc<Rescue>>,
-    /// What its fallback begins with, and owes afterwards.
+    /// The carry-over: the usage that the fallback starts from, and the usage that it owes to the primary
+    /// afterwards.
     pub(crate) carry: Option<Arc<Carry>>,
     pub(crate) handler: Option<Shared<dyn Ask<role::handler>>>,
     pub(crate) exempt: Option<Shared<dyn Ask<role::exempt>>>,
-    /// Whose clients are not limited, and whose are not let in.
+    /// The networks whose clients are not limited, and the networks whose clients are rejected.
     pub(crate) lists: Option<Lists>,
     pub(crate) rules: Rules,
     pub(crate) headers: Headers,
-    /// The throttle's name in header fields.
+    /// The throttle's name in headers.
     pub(crate) name: Arc<str>,
-    /// What header fields say of its limits, where they are the same for every request.
+    /// The part of the headers that describes its limits, if they are the same for every request.
     pub(crate) advertised: Option<Advertised>,
     pub(crate) dry_run: bool,
-    /// Whether a request that reaches the throttle again is not charged again.
+    /// Whether a request that reaches the throttle again is charged only once.
     pub(crate) once_per_request: bool,
-    /// Which responses are charged; all, if nothing is said.
+    /// The predicate that decides which responses are charged. `None` charges all of them.
     #[cfg_attr(
         not(any(feature = "axum", feature = "tower")),
         expect(dead_code, reason = "only those have responses")
     )]
     pub(crate) charge_when: Option<Shared<dyn Judge>>,
-    /// Whether requests that it denies go on, and are told so.
+    /// Whether denied requests continue to a handler that receives the denial.
     pub(crate) degrade: bool,
-    /// For each attempt.
+    /// The timeout of each attempt.
     pub(crate) deadline: Duration,
-    /// For all attempts and the waits between them.
+    /// The timeout of all attempts and the waits between them.
     pub(crate) budget: Duration,
-    /// What was settled, for listings.
+    /// The resolved settings, for listings.
     pub(crate) settings: Settings,
-    /// What of it was said while the program runs.
+    /// The settings that were set at run time.
     pub(crate) updates: Settings,
 }
 
-/// A limit on what is in flight at once.
+/// A limit on requests in flight.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Concurrency {
     pub(crate) limit: u32,
-    /// After which time the place of a process that is gone is free again.
+    /// The time after which the permit of a process that is gone is free again.
     pub(crate) lease: Duration,
 }
 
-/// The rate of a throttle that limits only what is in flight.
+/// The rate of a throttle that limits only requests in flight.
 const NO_RATE: &dyn Ask<role::rate> = &wrap::<role::rate, _, _, Call>(Rate::UNLIMITED);
 
 impl Policy {
-    /// Settles `settings`, whose values were checked where they are said, on a backend; or what is wrong with them.
+    /// Resolves `settings` on a backend, or returns what is wrong with them. Each value was checked where it
+    /// was set.
     pub(crate) fn new(
         (uid, name): (&str, &str),
         settings: Settings,
         primary: &Member,
         updates: Settings,
     ) -> Result<Self, String> {
-        // Everything but the rate has a built-in default.
+        // Every setting except the rate has a built-in default.
         let no_rate = || {
             format!(
                 "`{uid}` has no rate: give it one such as \"100/min\", or limit what is in flight by `concurrent`"
@@ -112,12 +115,12 @@ impl Policy {
         }
     }
 
-    /// Why its strategy cannot enforce its limits, if they are constant.
+    /// Returns why the strategy cannot enforce the limits, if they are constant.
     fn misfit(&self) -> Option<String> {
         self.rates?.iter().find_map(|rate| self.strategy.misfit(*rate))
     }
 
-    /// The same with what is tried when the backend fails.
+    /// Adds the recovery that is tried when the backend fails.
     pub(crate) fn rescued(mut self, rescue: Option<Arc<Rescue>>) -> Self {
         let Some(rescue) = rescue else { return self };
         self.budget = self.settings.budget.unwrap_or_else(|| rescue.budget(self.deadline));
@@ -126,24 +129,25 @@ impl Policy {
         self
     }
 
-    /// The same under another name in headers.
+    /// Sets another name for headers.
     pub(crate) fn named(self, name: &Arc<str>) -> Self {
         let advertised = self.rates.map(|rates| advertised(name, &*self.strategy, &rates));
         Self { name: Arc::clone(name), advertised, ..self }
     }
 
-    /// The same with lists of networks.
+    /// Sets the lists of networks.
     pub(crate) fn listing(self, lists: Option<Lists>) -> Self {
         Self { lists, ..self }
     }
 
-    /// The cost and the limit that it never fits, if both are constant and nothing about the caller matters.
+    /// Returns the cost and the limit that the cost never fits, if both are constant and do not depend on the
+    /// caller.
     fn too_tight(&self) -> Option<(u64, Rate)> {
         let cost = self.units?;
         self.never_fits(cost).map(|rate| (cost, rate))
     }
 
-    /// The limit that a cost never fits, if the limits are constant and nothing about the caller matters.
+    /// Returns the limit that a cost never fits, if the limits are constant and do not depend on the caller.
     pub(crate) fn never_fits(&self, cost: u64) -> Option<Rate> {
         let rates = self.rates.filter(|_| self.class.is_none())?;
         let never = |rate: &&Rate| {
@@ -197,7 +201,8 @@ impl Policy {
         })
     }
 
-    /// The same for a throttle whose states are kept in that scope, and that had these policies before.
+    /// Sets the scope in which the throttle's states are kept. `before` are the earlier policies of the
+    /// throttle.
     pub(crate) fn in_scope<'p>(
         mut self,
         scope: &Arc<str>,
@@ -212,7 +217,7 @@ impl Policy {
         let limited = self.rates.as_ref().filter(|rates| !rates.is_unlimited());
         self.domain = limited.map(|rates| Domain::new(scope, &*self.strategy, rates));
         self.charges_alike = self.domain.is_some() && !self.dry_run && self.class.is_none();
-        // What is told to a handler takes memory in any case.
+        // A decision that is passed to a handler needs memory in any case.
         let asks = self.dry_run || self.degrade || self.class.is_some() || self.concurrency.is_some();
         let ways = self.domain.zip(limited).filter(|_| !asks);
         self.short = ways
@@ -220,13 +225,13 @@ impl Policy {
         self
     }
 
-    /// Whether the settings ask for retries after timeouts, and the backend recognises them.
+    /// Returns whether the settings require retries after timeouts, and the backend recognizes them.
     pub(crate) fn recognises(&self) -> bool {
         self.rescue.as_ref().is_some_and(|rescue| rescue.recognises)
     }
 
-    /// Whether it is to retry timeouts of a backend that cannot recognise a request that it has charged. Memory decides
-    /// without waiting, so it has no timeouts.
+    /// Returns whether the settings require retries after timeouts of a backend that cannot recognize a request
+    /// that it has charged. The memory backend decides without waiting, so it has no timeouts.
     pub(crate) fn retries_unrecognised(&self) -> bool {
         let retry = self.rescue.as_ref().and_then(|rescue| rescue.retry);
         retry.is_some_and(|retry| retry.names_timeouts)
@@ -234,7 +239,8 @@ impl Policy {
             && !self.recognises()
     }
 
-    /// Whether both fall back in the same way, so that what one of them owes is owed by the other, too.
+    /// Returns whether both policies fall back in the same way, so that usage owed by one is owed by the other,
+    /// too.
     fn carries_like(&self, other: &Self) -> bool {
         let standby = |policy: &Self| policy.rescue.as_ref().and_then(|rescue| rescue.standby.clone());
         let same = standby(self).zip(standby(other)).is_some_and(|(one, other)| one.is_like(&other));
@@ -242,7 +248,7 @@ impl Policy {
     }
 }
 
-/// What the headers contain for a client that has the usual limits.
+/// Returns the content of the headers for a client with the usual limits.
 fn advertised(name: &str, strategy: &dyn Strategy, rates: &Rates) -> Advertised {
     let usual = |rate: &Rate| {
         if rate.is_unlimited() {

@@ -1,5 +1,5 @@
-//! What attributes expand to. Not public: it changes between releases without notice, which the exact
-//! version that the macros are pinned to allows.
+//! The items that attributes expand to. They are not public, and change between releases without notice: the
+//! macros are pinned to an exact version of this crate.
 
 pub use inventory;
 
@@ -19,7 +19,7 @@ pub use crate::site::{Linked, Site};
 pub use crate::strategy::Class;
 pub use crate::{Headers, Key, Networks, OnError, Outcome, Rates, Rule, Static};
 
-/// The rates of a literal, at compile time.
+/// Parses the rates of a literal at compile time.
 #[track_caller]
 pub const fn rates(text: &str) -> Rates {
     match Rates::parse(text) {
@@ -28,7 +28,7 @@ pub const fn rates(text: &str) -> Rates {
     }
 }
 
-/// The `on_error` policy of a literal, at compile time.
+/// Parses the `on_error` policy of a literal at compile time.
 #[track_caller]
 pub const fn on_error(text: &str) -> OnError {
     match OnError::named(text) {
@@ -39,10 +39,10 @@ pub const fn on_error(text: &str) -> OnError {
     }
 }
 
-/// The cost of a literal that stands beside the rates of another, at compile time.
+/// Checks the cost of a literal against the rates of another literal, at compile time.
 #[track_caller]
 pub const fn cost(cost: u64, rates: &str) -> u64 {
-    // What is wrong with the rates is said where they stand.
+    // Errors in the rates are reported where the rates are written.
     if let Ok(rates) = Rates::parse(rates) {
         assert!(
             cost <= rates.least(),
@@ -52,7 +52,7 @@ pub const fn cost(cost: u64, rates: &str) -> u64 {
     cost
 }
 
-/// The concurrency limit of a constant, at compile time.
+/// Checks the concurrency limit of a constant at compile time.
 pub const fn concurrent<const IS_POSITIVE: bool>(limit: u32) -> u32
 where
     Limit<IS_POSITIVE>: IsPositive,
@@ -60,11 +60,12 @@ where
     limit
 }
 
-/// A constant limit that is above 0, or is not.
+/// A constant limit: whether it is above 0.
 #[derive(Debug)]
 pub struct Limit<const IS_POSITIVE: bool>;
 
-/// That a constant limit is above 0. A bound instead of an assertion, whose message begins with "evaluation panicked".
+/// A constant limit that is above 0. A bound, because the message of an assertion begins with "evaluation
+/// panicked".
 #[diagnostic::on_unimplemented(
     message = "a limit of 0 at once lets nobody in: write 1 or more",
     label = "this constant is 0"
@@ -73,19 +74,19 @@ pub trait IsPositive {}
 
 impl IsPositive for Limit<true> {}
 
-/// The rule of a literal, at compile time.
+/// Parses the rule of a literal at compile time.
 #[track_caller]
 pub const fn path(pattern: &'static str) -> Rule {
     Rule::path(pattern)
 }
 
-/// The class of a literal, at compile time.
+/// Parses the class of a literal at compile time.
 #[track_caller]
 pub const fn class(name: &str) -> Class {
     Class::new(name)
 }
 
-/// The header fields of a literal, at compile time.
+/// Parses the `headers` setting of a literal at compile time.
 #[track_caller]
 pub const fn headers(text: &str) -> Headers {
     match Headers::named(text) {
@@ -94,7 +95,7 @@ pub const fn headers(text: &str) -> Headers {
     }
 }
 
-/// The name of a header or a cookie of a literal, at compile time.
+/// Checks the name of a header or a cookie in a literal, at compile time.
 #[track_caller]
 pub const fn name(text: &str) -> &str {
     let bytes = text.as_bytes();

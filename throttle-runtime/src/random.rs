@@ -1,21 +1,21 @@
-//! Chance, for jitter and for names that nobody else has: not for secrets.
+//! Random numbers, for jitter and for unique names. Not for secrets.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Duration;
 
-/// A number that differs from call to call and from process to process: from the randomness that the standard library
-/// seeds its maps with.
+/// Returns a number that differs between calls and between processes. It comes from the randomness with which
+/// the standard library seeds its maps.
 pub(crate) fn number() -> u64 {
     RandomState::new().build_hasher().finish()
 }
 
-/// A random part of a time, so that those who met once do not meet again.
+/// Returns a random part of a duration, so that callers that collided once do not collide again.
 pub(crate) fn part(of: Duration) -> Duration {
     let micros = u64::try_from(of.as_micros()).unwrap_or(u64::MAX);
     Duration::from_micros(number() % micros.saturating_add(1))
 }
 
-/// One of this many, by its index.
+/// Returns a random index below `of`.
 #[cfg(feature = "redis")]
 pub(crate) fn index(of: usize) -> usize {
     let of = u64::try_from(of).unwrap_or(u64::MAX).max(1);

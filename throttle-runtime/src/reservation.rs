@@ -1,4 +1,4 @@
-//! What was taken and may be given back.
+//! Charges that can be refunded or adjusted later.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -10,10 +10,11 @@ use crate::counters::Event;
 use crate::{BackendError, Decision, Hit, Throttle};
 
 impl Throttle {
-    /// Decides one use and charges it if it fits, as [`hit`](Self::hit) does, and keeps what it takes to give that back.
+    /// Decides one use and charges it if it fits, as [`hit`](Self::hit) does, and returns a reservation that
+    /// can refund the charge.
     ///
-    /// This is how to charge what is known at the end only: an estimate at the start, which keeps others from taking
-    /// the same, and at the end what it came to.
+    /// Use it for a cost that is known only at the end: reserve an estimate at the start, which keeps other
+    /// uses from consuming the same quota, and settle the actual cost at the end.
     ///
     /// ```
     /// use throttle::{Hit, Registry, Settings};
@@ -56,10 +57,10 @@ impl Throttle {
     }
 }
 
-/// A use that was decided and charged, whose charge may be given back: see [`Throttle::reserve`].
+/// A use that was decided and charged, and whose charge can be refunded. See [`Throttle::reserve`].
 ///
-/// It is used up by what becomes of it, so nothing is given back twice. One that is dropped stays charged, as a hit
-/// does: whoever hangs up in the middle has paid.
+/// `keep`, `refund` and `settle` consume the reservation, so nothing is refunded twice. A reservation that is
+/// dropped stays charged, as a hit does. So a client that disconnects in the middle is charged.
 ///
 /// ```compile_fail,E0382
 /// # async fn twice(reservation: throttle::Reservation) -> Result<(), throttle::BackendError> {
@@ -69,71 +70,73 @@ impl Throttle {
 /// ```
 #[must_use = "the charge stays unless it is given back: say so with `keep`"]
 pub struct Reservation {
-    /// `None` if the throttle has no limits for this.
+    /// `None` if the throttle does not limit this use.
     ticket: Option<Ticket<'static>>,
     decided: Decided,
 }
 
-/// What a [`Reservation`] came to in the end.
+/// The result of [settling](Reservation::settle) a [`Reservation`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Settlement {
-    /// Units that are charged now, in all, if the strategy could give back all that was asked of it.
+    /// Units that are charged now in total, if the strategy could refund all units that it was asked to refund.
     pub taken: u64,
-    /// Units that were used and are not charged, since the limits had no room for them.
+    /// Units that were used but are not charged, because they did not fit the limits.
     pub missing: u64,
 }
 
-/// How often what fits is asked for anew, while others take of it.
+/// The maximum number of attempts to charge the units that fit, while other uses consume quota concurrently.
 const ATTEMPTS: u32 = 8;
 
 impl Reservation {
-    /// What was decided.
+    /// Returns the decision.
     pub const fn decision(&self) -> &Decision {
         &self.decided.decision
     }
 
-    /// Whether the work may go on.
+    /// Returns whether the use is allowed.
     pub fn is_allowed(&self) -> bool {
         self.decision().is_allowed()
     }
 
-    /// Units that were taken: 0 if it was denied, or passed without a charge, as when the backend failed.
+    /// Returns the charged units. 0 if the use was denied, or passed without a charge, for example because the
+    /// backend failed.
     pub fn taken(&self) -> u64 {
         let charged = self.ticket.as_ref().filter(|_| self.decided.charged.is_some());
         charged.map_or(0, |ticket| ticket.cost)
     }
 
-    /// Stays charged.
+    /// Keeps the charge.
     pub fn keep(self) -> Decision {
         self.decided.decision
     }
 
-    /// Refunds what was taken, as far as the strategy can: what time has given back already is not given twice. After a
-    /// [reset](Throttle::reset) of the identity nothing is refunded.
+    /// Refunds the charge, as far as the strategy can. Units that are available again because time has passed
+    /// are not refunded a second time. After a [reset](Throttle::reset) of the identity, nothing is refunded.
     ///
-    /// Denials took nothing, so nothing is given back.
+    /// A denied use was not charged, so nothing is refunded.
     ///
     /// # Errors
     ///
-    /// If the backend fails: then it stays charged, or nobody knows.
+    /// If the backend fails. Then the charge remains, or it is unknown whether the refund was applied.
     pub async fn refund(self) -> Result<(), BackendError> {
         let all = self.taken();
         self.give_back(all).await
     }
 
-    /// Settles what the use came to: gives back what was taken beyond that, or takes what is missing.
+    /// Settles the actual cost, in units: refunds what was charged beyond it, or charges what is missing.
     ///
-    /// More than was taken is charged as far as it fits: all of it, or else what is left. So the limit is exceeded only as
-    /// the strategy allows; with [`TokenBucketWithDebt`](crate::strategy::TokenBucketWithDebt) the next uses pay for this
-    /// one. What did not fit is in the answer. A use that was denied did not happen, and takes nothing.
+    /// If `cost` is above the charge, the difference is charged as far as it fits: all of it, or otherwise what
+    /// is left. So the limit is exceeded only as far as the strategy allows. With
+    /// [`TokenBucketWithDebt`](crate::strategy::TokenBucketWithDebt), the next uses pay for this one.
+    /// [`Settlement::missing`] contains the units that did not fit. A denied use charges nothing.
     ///
-    /// Less is given back as far as the strategy can. [`LeakyBucketQueue`](crate::strategy::LeakyBucketQueue) gives back
-    /// whole requests only.
+    /// If `cost` is below the charge, the difference is refunded as far as the strategy can.
+    /// [`LeakyBucketQueue`](crate::strategy::LeakyBucketQueue) refunds whole requests only.
     ///
     /// # Errors
     ///
-    /// If the backend fails. What was taken before stays taken.
+    /// If the backend fails. The earlier charge remains.
     pub async fn settle(mut self, cost: u64) -> Result<Settlement, BackendError> {
         let taken = self.taken();
         match cost.cmp(&taken) {
@@ -161,7 +164,7 @@ impl Reservation {
         Ok(())
     }
 
-    /// Takes so much, or what fits of it.
+    /// Charges `units`, or as many of them as fit.
     async fn take(&mut self, units: u64) -> Result<Settlement, BackendError> {
         let Some(ticket) = self.ticket.as_mut() else { return Ok(Settlement { taken: 0, missing: 0 }) };
         if self.decided.decision.is_throttled() {

@@ -1,4 +1,4 @@
-//! How a throttle behaves, as far as somebody has said so.
+//! The settings of a throttle.
 
 mod changes;
 mod same;
@@ -34,7 +34,7 @@ macro_rules! settings {
         }
 
         impl Constant {
-            /// No setting.
+            /// No setting is set.
             pub const NONE: Self = Self { $( $name: None, )* };
         }
 
@@ -45,24 +45,24 @@ macro_rules! settings {
         }
 
         impl Settings {
-            /// No setting.
+            /// No setting is set.
             #[doc(hidden)]
             pub const NONE: Self = Self { $( $name: None, )* };
 
-            /// These settings, and for what they leave open the others.
+            /// Returns these settings. Settings that are not set are taken from `others`.
             #[must_use]
             pub fn or(self, others: Self) -> Self {
                 Self { $( $name: self.$name.or(others.$name), )* }
             }
 
-            /// What is said, as text: the setting's name and its value or its function's path.
+            /// Returns the settings that are set, as text: the name, and the value or the path of its function.
             pub fn describe(&self) -> Vec<(&'static str, String)> {
                 let mut said = Vec::new();
                 $( said.extend(self.$name.as_ref().map(|value| (stringify!($name), value.text()))); )*
                 said
             }
 
-            /// Whether both say the same for certain: see [`Same`].
+            /// Returns whether both are certainly the same. See [`Same`].
             pub(crate) fn same(&self, other: &Self) -> bool {
                 true $( && self.$name.same(&other.$name) )*
             }
@@ -71,19 +71,20 @@ macro_rules! settings {
 }
 
 settings! {
-    /// How a throttle behaves, as far as it is said at one place: in the attribute, as an override, for a
-    /// backend or for the whole registry. What one place leaves open the next one settles:
+    /// The settings of a throttle, from one place: the attribute, an override, a backend or the whole registry.
+    /// Each setting is optional. A setting that is not set in one place is taken from the next place, in this
+    /// order:
     ///
-    /// 1. what the throttle was [updated](crate::Throttle::update) with while the program runs,
+    /// 1. the settings that the throttle was [updated](crate::Throttle::update) with at run time,
     /// 2. the registry's [override](crate::RegistryBuilder::throttle) for the uid,
     /// 3. the attribute,
     /// 4. the settings of its [backend](crate::RegistryBuilder::backend_with),
     /// 5. the registry's [defaults](crate::RegistryBuilder::defaults),
-    /// 6. the [built-in](Settings::BUILT_IN) ones.
+    /// 6. the [built-in](Settings::BUILT_IN) settings.
     ///
-    /// Each setter takes what the attribute's argument of that name takes. A clone shares the values of the original.
-    /// Values and functions are freed with the last settings and throttles that use them, so a program may make new
-    /// settings as often as it likes.
+    /// Each setter takes the same values as the attribute's argument of that name. A clone shares the values of
+    /// the original. Values and functions are freed with the last settings and throttles that use them, so a
+    /// program may create settings as often as it likes.
     ///
     /// ```
     /// use throttle::{Rate, Settings, strategy::Gcra};
@@ -118,12 +119,27 @@ settings! {
     }
 }
 
-/// The name of the backend that is always there.
+/// The name of the backend that always exists.
 pub(crate) const MEMORY: &str = "memory";
 
 impl Settings {
-    /// What holds where nobody says otherwise: fixed windows in memory, per client address, cost 1, fail
-    /// closed for a second, the fields of draft 11, and 100 ms for a backend to answer.
+    /// The built-in settings, which apply if a setting is not set in any other place.
+    ///
+    /// | setting | value |
+    /// |---|---|
+    /// | `strategy` | [`FixedWindow`] |
+    /// | `key` | the client address, [`key::Ip`](crate::key::Ip) |
+    /// | `cost` | 1 unit |
+    /// | `backend` | `"memory"` |
+    /// | `on_error` | throttle for 1 second |
+    /// | `headers` | [`Headers::DRAFT_11`] |
+    /// | `dry_run` | `false` |
+    /// | `once_per_request` | `true` |
+    /// | `degrade` | `false` |
+    /// | `deadline` | 100 ms |
+    /// | `lease` | 60 s |
+    ///
+    /// All other settings are not set.
     pub const BUILT_IN: Self = Self {
         strategy: Some(Shared::Static(&FixedWindow)),
         key: Some(Shared::Static(&wrap::<role::key, _, _, Call>(Ip))),
@@ -141,7 +157,7 @@ impl Settings {
         ..Self::NONE
     };
 
-    /// What is wrong with the values that are said here.
+    /// Returns what is wrong with the values of these settings.
     pub(crate) fn problems(&self) -> Vec<String> {
         fn wrong<R: Role>(said: Option<&Shared<dyn Ask<R>>>) -> Option<ConfigError> {
             said.and_then(|said| said.value()).and_then(Result::err)
@@ -161,12 +177,13 @@ impl Settings {
         wrong.chain(self.strategy.as_ref().and_then(|strategy| strategy.problem())).chain(places).collect()
     }
 
-    /// Nothing said.
+    /// Creates settings of which none is set.
     pub const fn new() -> Self {
         Self::NONE
     }
 
-    /// The limits: a text, a [`Rate`](crate::Rate), [`Rates`](crate::Rates), or an async fn that answers one.
+    /// Sets the limits: a text such as `"100/min"`, a [`Rate`](crate::Rate), [`Rates`](crate::Rates), or an
+    /// async fn that returns one of them.
     pub fn rate<M: 'static>(
         mut self,
         rate: impl Shape<role::rate, M, Web<()>> + Arg<role::rate, M, Web<()>> + 'static,
@@ -175,8 +192,10 @@ impl Settings {
         self
     }
 
-    /// How many requests of one identity may be in flight at once, at least 1: alone, or beside a rate, and then both
-    /// hold. On the backends `Memory` and `Redis`, and on those of your own that have
+    /// Sets the concurrency limit: how many requests of one identity may be in flight concurrently, at least 1.
+    /// It works alone or with a rate; with a rate, both limits apply.
+    ///
+    /// The backends `Memory` and `Redis` support it, and so do backends of your own that have
     /// [`Places`](crate::backend::Places).
     ///
     /// ```
@@ -192,27 +211,41 @@ impl Settings {
     /// # }
     /// ```
     ///
-    /// - A request has its place before any rate is charged, and one that finds none takes nothing of the rates. It is
-    ///   free again when the body of the response has ended or is given up. With a `ThrottleLayer`, a body of another
-    ///   type than axum's and of a known length frees it when the response is made.
-    /// - It takes one place whatever it costs. Who is exempt, or passed by a rule, takes none.
-    /// - A denial says to come back in a second. Nobody can know when a place is free, and so no header field says how
-    ///   many there are.
-    /// - [`Throttle::hit`](crate::Throttle::hit) takes no place, as nobody could say when it ends:
-    ///   [`enter`](crate::Throttle::enter) does.
+    /// - A request acquires a permit before any rate is charged. A request that gets no permit consumes no
+    ///   quota.
+    /// - The permit is released when the body of the response has ended or is dropped. With a `ThrottleLayer`,
+    ///   a body of a type other than axum's, with a known length, releases it when the response is created.
+    /// - A request takes one permit, whatever its cost. Requests that are exempt, or bypassed by a rule, take
+    ///   none.
+    /// - A denial has a wait of one second. No header contains the limit, because it cannot be predicted when a
+    ///   permit becomes free.
+    /// - [`Throttle::hit`](crate::Throttle::hit) takes no permit, because it is unknown when the use ends. Use
+    ///   [`enter`](crate::Throttle::enter) instead.
+    ///
+    /// # Default
+    ///
+    /// No concurrency limit.
     pub const fn concurrent(mut self, at_once: u32) -> Self {
         self.concurrent = Some(at_once);
         self
     }
 
-    /// How the limits are enforced.
+    /// Sets the strategy that enforces the limits.
+    ///
+    /// # Default
+    ///
+    /// [`FixedWindow`].
     pub fn strategy(mut self, strategy: impl Strategy) -> Self {
         self.strategy = Some(Shared::Counted(Arc::new(strategy)));
         self
     }
 
-    /// Who is counted together: [`key::Ip`](crate::key::Ip), its siblings there, or an async fn that answers
-    /// an [`Identity`](crate::Identity) or anything that is one.
+    /// Sets the identity that requests are counted under: [`key::Ip`](crate::key::Ip), another type of that
+    /// module, or an async fn that returns an [`Identity`](crate::Identity) or a value that converts into one.
+    ///
+    /// # Default
+    ///
+    /// The client address, [`key::Ip`](crate::key::Ip).
     pub fn key<M: 'static>(
         mut self,
         key: impl Shape<role::key, M, Web<()>> + Arg<role::key, M, Web<()>> + 'static,
@@ -221,7 +254,12 @@ impl Settings {
         self
     }
 
-    /// What a request costs: a whole number, or an async fn that answers one. 0 passes freely.
+    /// Sets the cost of a request in units: a whole number, or an async fn that returns one. A request with
+    /// cost 0 passes without a charge.
+    ///
+    /// # Default
+    ///
+    /// 1 unit.
     pub fn cost<M: 'static>(
         mut self,
         cost: impl Shape<role::cost, M, Web<()>> + Arg<role::cost, M, Web<()>> + 'static,
@@ -230,9 +268,13 @@ impl Settings {
         self
     }
 
-    /// What kind of caller it is, for strategies that tell them apart: a name, a
-    /// [`Class`](crate::strategy::Class), a [`Priority`](crate::strategy::Priority), or an async fn that answers
-    /// one.
+    /// Sets the class of the caller, for strategies that distinguish callers: a name, a
+    /// [`Class`](crate::strategy::Class), a [`Priority`](crate::strategy::Priority), or an async fn that
+    /// returns one of them.
+    ///
+    /// # Default
+    ///
+    /// No class.
     pub fn class<M: 'static>(
         mut self,
         class: impl Shape<role::class, M, Web<()>> + Arg<role::class, M, Web<()>> + 'static,
@@ -241,8 +283,13 @@ impl Settings {
         self
     }
 
-    /// Who the client is, and which limits apply to it: an async fn that returns a [`Caller`](crate::Caller). It runs
-    /// once per request, and takes precedence over `key`, and over `rate` and `class` as far as the caller has them.
+    /// Sets the function that returns the client's key and the limits that apply to it: an async fn that
+    /// returns a [`Caller`](crate::Caller). It runs once per request. It takes precedence over `key`, and over
+    /// `rate` and `class` if the caller has them.
+    ///
+    /// # Default
+    ///
+    /// No function.
     pub fn caller<M: 'static>(
         mut self,
         caller: impl Shape<role::caller, M, Web<()>> + Arg<role::caller, M, Web<()>> + 'static,
@@ -251,14 +298,22 @@ impl Settings {
         self
     }
 
-    /// The name of the backend.
+    /// Sets the name of the backend.
+    ///
+    /// # Default
+    ///
+    /// `"memory"`.
     pub fn backend(mut self, name: impl Into<String>) -> Self {
         self.backend = Some(Shared::Counted(Arc::from(name.into())));
         self
     }
 
-    /// What becomes of requests when the backend fails: `"allow"`, `"throttle"`, `"raise"`, an [`OnError`], a
-    /// [`Recovery`](crate::Recovery), or an async fn of the [`Failure`](crate::Failure).
+    /// Sets what happens to requests when the backend fails: `"allow"`, `"throttle"`, `"raise"`, an
+    /// [`OnError`], a [`Recovery`](crate::Recovery), or an async fn of the [`Failure`](crate::Failure).
+    ///
+    /// # Default
+    ///
+    /// Requests are throttled, with a wait of 1 second.
     pub fn on_error<M: 'static>(
         mut self,
         policy: impl Shape<role::on_error, M, Web<()>> + Arg<role::on_error, M, Web<()>> + 'static,
@@ -267,11 +322,13 @@ impl Settings {
         self
     }
 
-    /// Sets the function that makes the response to a denied request: an async fn of the [`Throttled`](crate::Throttled).
+    /// Sets the function that creates the response to a denied request: an async fn of the
+    /// [`Throttled`](crate::Throttled).
     ///
-    /// It is also called for a client on the [`deny`](Self::deny) list, whose [`status`](crate::Throttled::status) is 403. As
-    /// a default of the registry it also makes the response to a denial that the program raises with
-    /// [`Throttled::new`](crate::Throttled::new), and its text is the message that a throttled WebSocket receives.
+    /// It is also called for a client on the [`deny`](Self::deny) list. Then the
+    /// [`status`](crate::Throttled::status) is 403. As a default of the registry, it also creates the response
+    /// to a denial that the program creates with [`Throttled::new`](crate::Throttled::new), and its text is the
+    /// message that a throttled WebSocket receives.
     ///
     /// # Default
     ///
@@ -285,7 +342,11 @@ impl Settings {
         self
     }
 
-    /// Who is not limited: an async fn that answers a `bool`.
+    /// Sets which requests are not limited: an async fn that returns a `bool`.
+    ///
+    /// # Default
+    ///
+    /// None are exempt.
     pub fn exempt<M: 'static>(
         mut self,
         exempt: impl Shape<role::exempt, M, Web<()>> + Arg<role::exempt, M, Web<()>> + 'static,
@@ -294,23 +355,38 @@ impl Settings {
         self
     }
 
-    /// The networks whose clients are not limited: a text such as `"10.0.0.0/8, 192.0.2.1"`, or [`Networks`]. They are
-    /// counted as [skipped](crate::Counts::skipped).
+    /// Sets the networks whose clients are not limited: a text such as `"10.0.0.0/8, 192.0.2.1"`, or
+    /// [`Networks`]. Their requests are counted as [skipped](crate::Counts::skipped).
+    ///
+    /// # Default
+    ///
+    /// No networks.
     pub fn allow(mut self, networks: impl Into<Networks>) -> Self {
         self.allow = Some(networks.into());
         self
     }
 
-    /// The networks whose clients are not let in, also if `allow` or `exempt` has them: a text, or [`Networks`]. They
-    /// are answered with status 403, or `PERMISSION_DENIED` in gRPC, before anything else is asked, and counted as
-    /// [forbidden](crate::Counts::forbidden).
+    /// Sets the networks whose clients are rejected, even if `allow` or `exempt` applies to them: a text, or
+    /// [`Networks`].
+    ///
+    /// Such a request receives status 403, or `PERMISSION_DENIED` in gRPC, before any other setting is
+    /// evaluated. It is counted as [forbidden](crate::Counts::forbidden).
+    ///
+    /// # Default
+    ///
+    /// No networks.
     pub fn deny(mut self, networks: impl Into<Networks>) -> Self {
         self.deny = Some(networks.into());
         self
     }
 
-    /// Which requests it is about: a [`Rule`](crate::Rule), or an async fn that answers a `bool`. Of several said
-    /// here any will do; requests that none of them means are not limited.
+    /// Limits only requests that match a rule: a [`Rule`](crate::Rule), or an async fn that returns a `bool`.
+    /// If `only` is called several times, one matching rule is enough. Requests that match no rule are not
+    /// limited.
+    ///
+    /// # Default
+    ///
+    /// All requests are limited.
     pub fn only<M: 'static>(
         mut self,
         rule: impl Shape<role::rule, M, Web<()>> + Arg<role::rule, M, Web<()>> + 'static,
@@ -319,8 +395,12 @@ impl Settings {
         self
     }
 
-    /// Which requests it passes by, whatever `only` says: a [`Rule`](crate::Rule), or an async fn that answers a
-    /// `bool`. Of several said here any will do.
+    /// Excludes requests that match a rule from the limits, whatever `only` contains: a [`Rule`](crate::Rule),
+    /// or an async fn that returns a `bool`. If `bypass` is called several times, one matching rule is enough.
+    ///
+    /// # Default
+    ///
+    /// No request is excluded.
     pub fn bypass<M: 'static>(
         mut self,
         rule: impl Shape<role::rule, M, Web<()>> + Arg<role::rule, M, Web<()>> + 'static,
@@ -329,24 +409,37 @@ impl Settings {
         self
     }
 
-    /// Which header fields the answers carry.
+    /// Sets which headers the responses carry.
+    ///
+    /// # Default
+    ///
+    /// [`Headers::DRAFT_11`].
     pub const fn headers(mut self, headers: Headers) -> Self {
         self.headers = Some(headers);
         self
     }
 
-    /// Whether decisions are made and counted, but not enforced.
+    /// Sets dry-run mode, in which decisions are made and counted, but not enforced.
+    ///
+    /// # Default
+    ///
+    /// `false`.
     pub const fn dry_run(mut self, on: bool) -> Self {
         self.dry_run = Some(on);
         self
     }
 
-    /// Whether a request that reaches the throttle several times is charged once; `true` by default. It reaches the throttle
+    /// Sets whether a request that reaches the throttle several times is charged once. It reaches the throttle
     /// several times if a layer and a handler have it, a middleware and a handler, or two layers.
     ///
-    /// The first decision counts: a second one for the same key charges nothing, takes no slot of `concurrent`, and adds
-    /// no headers. If the second use has a higher cost, the difference is charged. Another key is charged in any case. Calls
-    /// from code and messages of WebSockets are uses of their own.
+    /// The first decision counts. A second decision for the same key charges nothing, takes no permit of
+    /// `concurrent`, and adds no headers. If the second use has a higher cost, the difference is charged.
+    /// Another key is charged in any case. Calls from code and messages of WebSockets are always charged as
+    /// uses of their own.
+    ///
+    /// # Default
+    ///
+    /// `true`.
     ///
     /// ```
     /// use throttle::Settings;
@@ -359,18 +452,24 @@ impl Settings {
         self
     }
 
-    /// Which responses are charged: a plain fn of the response's status or head that answers a `bool`, such as those in
-    /// [`outcome`](crate::outcome), where more is said of it. All are, unless said otherwise, and so is whatever ends
-    /// without a response.
+    /// Sets the predicate that decides which responses are charged: a plain fn of the response's status or head
+    /// that returns a `bool`, such as the functions in [`outcome`](crate::outcome). That module describes the
+    /// details. A request that ends without a response is always charged.
+    ///
+    /// # Default
+    ///
+    /// All responses are charged.
     pub fn charge_when<M: 'static>(mut self, outcome: impl ChargeWhen<M>) -> Self {
         self.charge_when = Some(Shared::Counted(Arc::new(judge(outcome))));
         self
     }
 
-    /// Whether a denial lets the request go on, and tells its handler by a [`Decision`](crate::Decision), which it
-    /// takes as an argument: so that it does less instead of nothing. The denial is counted as one, and takes
-    /// nothing. Where nobody can be told, requests are denied as by any other throttle: functions that are no
-    /// handlers, messages, and handlers with a key that is made of their arguments.
+    /// Sets whether a denied request continues to its handler. The handler takes a
+    /// [`Decision`](crate::Decision) as an argument, so that it can do less instead of nothing.
+    ///
+    /// The denial is counted as a denial, and consumes no quota. Requests are denied as by any other throttle
+    /// if no handler can receive the decision: in functions that are not handlers, for messages, and in
+    /// handlers with a key that is made of their arguments.
     ///
     /// ```
     /// use throttle::{Decision, throttle};
@@ -386,34 +485,48 @@ impl Settings {
         self
     }
 
-    /// How long a backend may take for one attempt at a decision, with all queueing and connecting; 100 ms by default.
-    /// Backends that answer immediately are not timed.
+    /// Sets the timeout of one attempt at a decision, including queueing and connecting. Backends that answer
+    /// immediately have no timeout.
     ///
-    /// Only time in which the process runs counts. While a CPU limit, a blocking call or a suspended machine pauses the
-    /// process, its timers and its replies are late together. So a request that was paused reads what has arrived, and
-    /// waits for the rest of its deadline. If nothing arrives, its timeout does not count for a circuit breaker.
+    /// Only time in which the process runs counts. While a CPU limit, a blocking call or a suspended machine
+    /// pauses the process, its timers and its replies are late together. So a request that was paused reads
+    /// what has arrived, and waits for the rest of its timeout. If nothing arrives, its timeout does not count
+    /// for a circuit breaker.
+    ///
+    /// # Default
+    ///
+    /// 100 ms.
     pub const fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = Some(deadline);
         self
     }
 
-    /// How long all attempts at a decision and the waits between them may take together; then the next stage of
-    /// [`on_error`](Self::on_error) is taken. Unless said otherwise it is what they come to at most: the retries and
-    /// the first attempt, a [deadline](Self::deadline) each, and the waits.
+    /// Sets the timeout of all attempts at a decision, including the waits between them. When it has passed,
+    /// the next stage of [`on_error`](Self::on_error) applies.
+    ///
+    /// # Default
+    ///
+    /// The maximum that the attempts can take: a [deadline](Self::deadline) for the first attempt and for each
+    /// retry, and the waits between them.
     pub const fn budget(mut self, budget: Duration) -> Self {
         self.budget = Some(budget);
         self
     }
 
-    /// After which time the place of a request in flight is free again whose process is gone; a minute unless said
-    /// otherwise, and at least a millisecond. Who is still there says so at half of it, so requests may take as long as they like.
+    /// Sets the time after which the concurrency permit of a process that is gone is free again, at least one
+    /// millisecond. A running process renews its permits after half of that time, so requests may take as long
+    /// as they like.
+    ///
+    /// # Default
+    ///
+    /// 60 seconds.
     pub const fn lease(mut self, lease: Duration) -> Self {
         self.lease = Some(lease);
         self
     }
 }
 
-/// An argument as a value of settings; functions take no memory.
+/// Wraps an argument as a value of settings. Functions take no memory.
 pub(crate) fn keep<R, A, M: 'static>(arg: A) -> Shared<dyn Ask<R>>
 where
     R: Role,
@@ -440,7 +553,7 @@ impl fmt::Debug for Settings {
     }
 }
 
-/// What a setting looks like in a listing.
+/// The text of a setting in a listing.
 trait Text {
     fn text(&self) -> String;
 }

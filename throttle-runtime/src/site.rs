@@ -1,4 +1,4 @@
-//! A place in the code that carries an attribute, and the list of all such places.
+//! Sites, which are places in the code that carry an attribute, and the list of all sites.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -14,36 +14,36 @@ use crate::settings::Constant;
 use crate::strategy::Strategy;
 use crate::{ConfigError, Rates, Settings, Static, Throttle};
 
-/// A place in the code that carries an attribute: what the attribute says, as a constant.
+/// A place in the code that carries an attribute, with the settings of the attribute as a constant.
 pub struct Site {
     uid: &'static str,
-    /// The number of the function, which its copies share.
+    /// The number of the function. Copies of the function share it.
     function: u64,
-    /// The number of what declares the throttle: the function's, unless it is that of a static.
+    /// The number of the throttle's declaration: the function's number, or that of a static.
     declaration: u64,
     explicit: bool,
-    /// Whether it has neither a template nor a cost of its own.
+    /// Whether it has neither a key template nor a cost of its own.
     plain: bool,
     template: bool,
     settings: Of,
-    /// The cost of one use of the throttle of a static, and where it is written.
+    /// The cost of one use of a static's throttle, and the location of that cost.
     cost: Option<(&'static dyn Ask<role::cost>, &'static Location<'static>)>,
     location: &'static Location<'static>,
-    /// The throttle in the global registry, once it was used.
+    /// The throttle in the global registry, after its first use.
     throttle: OnceCell<Throttle>,
 }
 
-/// Where the settings of a site come from.
+/// The origin of a site's settings.
 #[cfg_attr(feature = "tower", expect(clippy::large_enum_variant, reason = "a constant cannot be boxed"))]
 enum Of {
     Constant(Constant),
-    /// A layer makes its sites while the program runs.
+    /// The settings of a layer, which makes its sites at run time.
     #[cfg(feature = "tower")]
     Layer(Box<Settings>),
 }
 
 impl Site {
-    /// A site whose uid was made from the function's path.
+    /// Creates a site whose uid is the path of the function.
     #[track_caller]
     pub const fn new(path: &'static str, function: u64, settings: Constant) -> Self {
         Self {
@@ -60,7 +60,7 @@ impl Site {
         }
     }
 
-    /// A site whose uid was chosen.
+    /// Creates a site with an explicit uid.
     #[track_caller]
     pub const fn named(uid: &'static str, function: u64, settings: Constant) -> Self {
         Self {
@@ -77,7 +77,7 @@ impl Site {
         }
     }
 
-    /// A throttle of a layer.
+    /// Creates the site of a layer's throttle.
     #[cfg(feature = "tower")]
     #[track_caller]
     pub(crate) fn of_layer(uid: &'static str, number: u64, settings: Settings) -> Self {
@@ -85,7 +85,7 @@ impl Site {
         Self { settings, ..Self::named(uid, number, Constant::NONE) }
     }
 
-    /// A function's use of the throttle of a static.
+    /// Creates the site of a function that uses the throttle of a static.
     #[doc(hidden)]
     pub const fn shared(declared: &'static Static, function: u64) -> Self {
         let declared = declared.site();
@@ -107,24 +107,24 @@ impl Site {
         }
     }
 
-    /// The number of the function that this stands on.
+    /// Returns the number of the function that carries the attribute.
     #[doc(hidden)]
     pub const fn function(&self) -> u64 {
         self.function
     }
 
-    /// The number of what declares the throttle.
+    /// Returns the number of the throttle's declaration.
     pub(crate) const fn declaration(&self) -> u64 {
         self.declaration
     }
 
-    /// Whether that is the same place in the code: macros such as `debug_handler` copy functions, attribute and
-    /// all, and functions may use the throttle of a static.
+    /// Returns whether both are the same place in the code. Macros such as `debug_handler` copy functions with
+    /// their attributes, and several functions may use the throttle of a static.
     pub(crate) fn is_copy_of(&self, other: &Self) -> bool {
         (self.declaration, self.uid, self.location) == (other.declaration, other.uid, other.location)
     }
 
-    /// The same with a key that is made of the function's arguments.
+    /// Marks that the key is made of the function's arguments.
     #[doc(hidden)]
     #[must_use]
     pub const fn with_template(mut self) -> Self {
@@ -133,7 +133,7 @@ impl Site {
         self
     }
 
-    /// The same use with a cost of its own: the budget is that of the static.
+    /// Sets the cost of this use. The limits are those of the static.
     #[doc(hidden)]
     #[must_use]
     #[track_caller]
@@ -143,40 +143,44 @@ impl Site {
         self
     }
 
-    /// The cost of this use, where it is not that of the throttle.
+    /// Returns the cost of this use, if it has one of its own.
     pub(crate) fn cost(&self) -> Option<&'static dyn Ask<role::cost>> {
         self.cost.map(|(cost, _)| cost)
     }
 
-    /// Whether it has neither a template nor a cost of its own.
+    /// Returns whether it has neither a key template nor a cost of its own.
     #[cfg(feature = "axum")]
     pub(crate) const fn is_plain(&self) -> bool {
         self.plain
     }
 
-    /// Whether the key is made of the function's arguments, so that there is none before they are extracted.
+    /// Returns whether the key is made of the function's arguments. Such a key does not exist before they are
+    /// extracted.
     #[cfg(feature = "axum")]
     pub(crate) const fn has_template(&self) -> bool {
         self.template
     }
 
-    /// The name of the throttle: chosen, or the path of the function.
+    /// Returns the uid of the throttle: the explicit uid, or the path of the function.
     pub const fn uid(&self) -> &'static str {
         self.uid
     }
 
-    /// The name in headers, which no other throttle of the program has: the uid if it was chosen, or else the function's name.
-    /// If several functions have that name, it is as much of the path as tells them apart: `v1::search` and `v2::search`.
+    /// Returns the name in headers, which no other throttle of the program has: the explicit uid, or otherwise
+    /// the function's name.
+    ///
+    /// If several functions have that name, it is the shortest end of the path that is unique: `v1::search` and
+    /// `v2::search`.
     pub fn name(&self) -> &'static str {
         names::of(self)
     }
 
-    /// Whether the uid was chosen.
+    /// Returns whether the uid is explicit.
     pub const fn is_named(&self) -> bool {
         self.explicit
     }
 
-    /// The settings of the attribute.
+    /// Returns the settings of the attribute.
     pub fn settings(&self) -> Settings {
         match &self.settings {
             Of::Constant(settings) => (*settings).into(),
@@ -185,17 +189,17 @@ impl Site {
         }
     }
 
-    /// The file and line of the attribute.
+    /// Returns the file and line of the attribute.
     pub const fn location(&self) -> &'static Location<'static> {
         self.location
     }
 
-    /// The limits, if they are the same for every request.
+    /// Returns the limits, if they are the same for every request.
     pub fn limits(&self) -> Option<Rates> {
         self.settings().rate?.value()?.ok()
     }
 
-    /// The strategy, if the attribute names one.
+    /// Returns the strategy, if the attribute names one.
     pub const fn strategy(&self) -> Option<&'static dyn Strategy> {
         match &self.settings {
             Of::Constant(settings) => settings.strategy,
@@ -204,7 +208,7 @@ impl Site {
         }
     }
 
-    /// The backend, if the attribute names one.
+    /// Returns the backend, if the attribute names one.
     pub const fn backend(&self) -> Option<&'static str> {
         match &self.settings {
             Of::Constant(settings) => settings.backend,
@@ -213,12 +217,12 @@ impl Site {
         }
     }
 
-    /// The policy for a backend that fails, as text, if the attribute names one.
+    /// Returns the `on_error` policy as text, if the attribute names one.
     pub fn on_error(&self) -> Option<String> {
         self.settings().on_error.map(|policy| policy.describe())
     }
 
-    /// The throttle that this site stands for in a registry; remembered for the global one.
+    /// Returns the throttle of this site in a registry. The throttle in the global registry is cached.
     pub(crate) fn throttle(&self, registry: &Registry) -> Result<Cow<'_, Throttle>, ConfigError> {
         if registry.is_global() {
             self.throttle.get_or_try_init(|| registry.resolve(self)).map(Cow::Borrowed)
@@ -238,7 +242,7 @@ impl fmt::Debug for Site {
     }
 }
 
-/// The attributes of one function, as they are collected at link time.
+/// The attributes of one function, collected at link time.
 #[derive(Debug)]
 pub struct Linked(
     /// One site per attribute.
@@ -246,7 +250,7 @@ pub struct Linked(
 );
 
 impl Linked {
-    /// That of a static.
+    /// Creates the entry of a static.
     pub const fn of(declared: &'static Static) -> Self {
         Self(slice::from_ref(declared.site()))
     }
@@ -254,10 +258,10 @@ impl Linked {
 
 inventory::collect!(Linked);
 
-/// Every `#[throttle]`, `#[throttle_fn]` and `#[throttle_message]` that is linked into this program, in the order of
-/// file and line.
+/// Returns every `#[throttle]`, `#[throttle_fn]` and `#[throttle_message]` that is linked into this program, in
+/// the order of file and line.
 ///
-/// On platforms without link-time collection the list is empty; limits hold there all the same.
+/// On platforms without link-time collection, the list is empty, but the limits still apply.
 pub fn sites() -> Vec<&'static Site> {
     let mut sites: Vec<_> = inventory::iter::<Linked>().flat_map(|linked| linked.0).collect();
     sites.sort_by_key(|site| {
@@ -267,7 +271,7 @@ pub fn sites() -> Vec<&'static Site> {
     sites
 }
 
-/// The constant costs of uses of a static's throttle, and where they are written.
+/// Returns the constant costs of uses of a static's throttle, and their locations.
 pub(crate) fn costs()
 -> impl Iterator<Item = (&'static Site, Result<u64, ConfigError>, &'static Location<'static>)> {
     let sites = inventory::iter::<Linked>().flat_map(|linked| linked.0);

@@ -1,4 +1,4 @@
-//! An answer that is there already, or a future of it: so that what needs no waiting needs no allocation.
+//! A value that is available now, or a future of it. A value that is available now needs no allocation.
 
 use std::cell::Cell;
 use std::fmt;
@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 /// A boxed future that may move between threads.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// An answer that is there already, or a future of it.
+/// A value that is available now, or a future of it.
 ///
 /// ```
 /// use throttle::Soon;
@@ -22,20 +22,20 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 pub struct Soon<'a, T>(Repr<'a, T>);
 
 enum Repr<'a, T> {
-    /// The answer; `None` once it was taken.
+    /// The value. `None` after it was taken.
     Now(Option<T>),
     Later(BoxFuture<'a, T>),
-    /// The same, and whether it waited in [`uncharged`] when it was polled last.
+    /// A future, and whether it was waiting in [`uncharged`] when it was last polled.
     Watched(BoxFuture<'a, T>, bool),
 }
 
 thread_local! {
-    /// Whether the future that this thread polls waits in [`uncharged`].
+    /// Whether the future that this thread polls is waiting in [`uncharged`].
     static UNCHARGED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Marks a part of a [watched](Soon::watched) future: while it waits here, it has charged nobody, and no request that might
-/// is under way.
+/// Marks a part of a [watched](Soon::watched) future. While the future waits here, it has charged nothing, and
+/// no request that could charge is in progress.
 pub(crate) async fn uncharged<F: Future>(mut future: Pin<&mut F>) -> F::Output {
     std::future::poll_fn(|context| {
         let polled = future.as_mut().poll(context);
@@ -48,27 +48,27 @@ pub(crate) async fn uncharged<F: Future>(mut future: Pin<&mut F>) -> F::Output {
 }
 
 impl<'a, T> Soon<'a, T> {
-    /// The answer itself.
+    /// Creates a value that is available now.
     pub const fn now(answer: T) -> Self {
         Self(Repr::Now(Some(answer)))
     }
 
-    /// The answer as soon as this future has it.
+    /// Creates a value that is available when this future completes.
     pub fn later(future: impl Future<Output = T> + Send + 'a) -> Self {
         Self(Repr::Later(Box::pin(future)))
     }
 
-    /// The same of a future that waits in [`uncharged`] whenever it has charged nobody.
+    /// Like [`later`](Self::later), for a future that waits in [`uncharged`] whenever it has charged nothing.
     pub(crate) fn watched(future: impl Future<Output = T> + Send + 'a) -> Self {
         Self(Repr::Watched(Box::pin(future), true))
     }
 
-    /// Whether it is certain that a future that was polled, and not to its end, has charged nobody.
+    /// Returns whether it is certain that a future that was polled, but not to its end, has charged nothing.
     pub(crate) const fn is_uncharged(&self) -> bool {
         matches!(self.0, Repr::Watched(_, true))
     }
 
-    /// The answer if it is there, or else this.
+    /// Returns the value if it is available now, and otherwise `Err(self)`.
     pub fn ready(self) -> Result<T, Self> {
         match self.0 {
             Repr::Now(Some(answer)) => Ok(answer),
@@ -77,7 +77,7 @@ impl<'a, T> Soon<'a, T> {
     }
 }
 
-// Nothing is pinned in place: `Now` gives its value away, `Later` is pinned on the heap.
+// Nothing is pinned in place: `Now` moves its value out, and the other futures are pinned on the heap.
 impl<T> Unpin for Soon<'_, T> {}
 
 impl<T> Future for Soon<'_, T> {
@@ -85,7 +85,7 @@ impl<T> Future for Soon<'_, T> {
 
     /// # Panics
     ///
-    /// If polled again after it was ready, like every future that ran to its end.
+    /// If it is polled again after it was ready, like every future that has completed.
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
         match &mut self.get_mut().0 {
             Repr::Now(answer) => match answer.take() {

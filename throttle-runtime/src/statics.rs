@@ -1,4 +1,4 @@
-//! A throttle that is declared as a static.
+//! Throttles that are declared as statics.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,7 +8,7 @@ use crate::{
     Throttle,
 };
 
-/// A throttle that is declared as a static, by `#[throttle]` with the arguments that a handler has.
+/// A throttle that is declared as a static, by `#[throttle]` with the arguments of a handler.
 ///
 /// ```
 /// use throttle::{Static, throttle};
@@ -24,45 +24,45 @@ use crate::{
 /// # }
 /// ```
 ///
-/// It stands for the [`Throttle`] of that uid in the registry in charge where it is asked, which makes it at its first
-/// use. The registry checks it at the start like an attribute on a handler, lists it with those, and overrides its
-/// settings by its uid.
+/// It stands for the [`Throttle`] of that uid in the active registry, which creates the throttle at its first
+/// use. The registry checks it at startup like an attribute on a handler, lists it with the attributes, and can
+/// override its settings by uid.
 ///
-/// One budget may cover all that is asked of it: by the program, by handlers with `#[throttle(EXPORTS)]`, by messages
-/// with `#[throttle_message(EXPORTS)]`, and by a layer, `ThrottleLayer::new([&EXPORTS])`. `key`, `exempt`, `only`,
-/// `bypass`, `handler` and `headers` are about requests; who calls [`hit`](Self::hit) says himself who pays, and what a
-/// denial means.
+/// Its limits can cover all of its uses: calls from code, handlers with `#[throttle(EXPORTS)]`, messages with
+/// `#[throttle_message(EXPORTS)]`, and a layer, `ThrottleLayer::new([&EXPORTS])`. The settings `key`, `exempt`,
+/// `only`, `bypass`, `handler` and `headers` apply only to requests. A caller of [`hit`](Self::hit) passes the
+/// key, and decides what a denial means.
 pub struct Static(Site);
 
 impl Static {
-    /// What the attribute expands to.
+    /// Creates the static. Attributes expand to this call.
     #[doc(hidden)]
     pub const fn new(site: Site) -> Self {
         Self(site)
     }
 
-    /// What the attribute says, and where.
+    /// Returns the settings and the location of the attribute.
     pub const fn site(&self) -> &Site {
         &self.0
     }
 
-    /// The name of the throttle: chosen, or the path of the static.
+    /// Returns the uid of the throttle: the explicit uid, or the path of the static.
     pub const fn uid(&self) -> &'static str {
         self.0.uid()
     }
 
-    /// The throttle in the registry that is in charge here.
+    /// Returns the throttle in the active registry.
     ///
     /// # Errors
     ///
-    /// If the registry cannot make it: its backend, say, is not declared. One that was
-    /// [installed](crate::RegistryBuilder::install) has found that before.
+    /// If the registry cannot create the throttle, for example because its backend is not declared. A registry
+    /// that was [installed](crate::RegistryBuilder::install) has reported this at startup.
     pub fn throttle(&self) -> Result<Throttle, ConfigError> {
         self.throttle_in(&Registry::in_charge())
     }
 
-    /// The throttle in a registry: where that of the router is in charge, say, and code runs outside of its
-    /// [scope](Registry::scope).
+    /// Returns the throttle in a registry. Use it if the router has its own registry, and code runs outside of
+    /// that registry's [scope](Registry::scope).
     ///
     /// ```
     /// use axum::Extension;
@@ -85,19 +85,19 @@ impl Static {
         self.0.throttle(registry).map(Cow::into_owned)
     }
 
-    /// Decides one use and charges it if it fits: [`Throttle::hit`] in the registry in charge.
+    /// Decides one use and charges it if it fits: calls [`Throttle::hit`] in the active registry.
     ///
     /// # Errors
     ///
-    /// If the backend failed and the `on_error` policy says that its error is the answer, or, of the kind
-    /// [`ErrorKind::Misconfigured`], if there is no [`throttle`](Self::throttle).
+    /// If the backend failed and the `on_error` policy returns its error. If there is no
+    /// [`throttle`](Self::throttle), the error has the kind [`ErrorKind::Misconfigured`].
     pub async fn hit<'h>(&self, hit: impl Into<Hit<'h>>) -> Result<Decision, BackendError> {
         let registry = Registry::in_charge();
         self.asked_in(&registry)?.hit(hit).await
     }
 
-    /// What a use would be answered right now: `remaining` is what would be left after it. Takes nothing, and is not
-    /// counted.
+    /// Returns the decision that a use would receive right now: `remaining` is what would be left after it.
+    /// Consumes no quota, and is not counted.
     ///
     /// ```
     /// # use throttle::{Static, throttle};
@@ -117,7 +117,8 @@ impl Static {
         self.asked_in(&registry)?.check(hit).await
     }
 
-    /// What is left right now: `remaining` is the limit less what was used. Takes nothing, and is not counted.
+    /// Returns what is left right now: `remaining` is the limit minus the usage. Consumes no quota, and is not
+    /// counted.
     ///
     /// # Errors
     ///
@@ -127,7 +128,7 @@ impl Static {
         self.asked_in(&registry)?.stat(hit).await
     }
 
-    /// Decides one use whose charge may be given back: [`Throttle::reserve`] in the registry in charge.
+    /// Decides one use whose charge can be refunded: calls [`Throttle::reserve`] in the active registry.
     ///
     /// ```
     /// # use throttle::{Static, throttle};
@@ -148,22 +149,22 @@ impl Static {
         self.asked_in(&registry)?.reserve(hit).await
     }
 
-    /// Forgets what one identity has used: [`Throttle::reset`] in the registry in charge.
+    /// Resets the usage of one identity: calls [`Throttle::reset`] in the active registry.
     ///
     /// # Errors
     ///
-    /// Like [`Throttle::reset`], or if there is no [`throttle`](Self::throttle).
+    /// Like [`Throttle::reset`]. Also if there is no [`throttle`](Self::throttle).
     pub async fn reset<'h>(&self, identity: impl Into<Hit<'h>>) -> Result<(), BackendError> {
         let registry = Registry::in_charge();
         self.asked_in(&registry)?.reset(identity).await
     }
 
-    /// Decides one use that is in flight until what this returns is dropped: [`Throttle::enter`] in the registry in
-    /// charge.
+    /// Decides one use that is in flight until the returned value is dropped: calls [`Throttle::enter`] in the
+    /// active registry.
     ///
     /// # Errors
     ///
-    /// Like [`Throttle::enter`], or if there is no [`throttle`](Self::throttle).
+    /// Like [`Throttle::enter`]. Also if there is no [`throttle`](Self::throttle).
     pub async fn enter<'h>(&self, hit: impl Into<Hit<'h>>) -> Result<InFlight, Refused> {
         let registry = Registry::in_charge();
         self.asked_in(&registry)?.enter(hit).await

@@ -1,4 +1,4 @@
-//! One named limiter.
+//! A throttle: one named limiter.
 
 mod decide;
 mod effective;
@@ -21,17 +21,17 @@ use crate::said::Said;
 use crate::versions::{InForce, Versions};
 use crate::{BackendError, Breaker, Decision, Hit, Settings, Site};
 
-/// One named limiter: who may do how much of what.
+/// A named limiter.
 ///
-/// Attributes make theirs at their first use; for programmatic use see
-/// [`Registry::create`](crate::Registry::create). Clones are the same throttle.
+/// Attributes make their throttle at its first use. To call a throttle from code, see
+/// [`Registry::create`](crate::Registry::create). A clone refers to the same throttle.
 #[derive(Clone)]
 pub struct Throttle(Arc<Inner>);
 
-/// It is switched off.
+/// The throttle is switched off.
 const OFF: u8 = 1;
 
-/// Its decisions are left with requests that are passed on.
+/// The throttle's decisions are stored in requests that are passed on.
 #[cfg(any(feature = "axum", feature = "tower"))]
 const MARKED: u8 = 2;
 
@@ -61,22 +61,23 @@ impl Throttle {
         }))
     }
 
-    /// The name.
+    /// Returns the uid, which is the name of the throttle in its registry.
     pub fn uid(&self) -> &str {
         &self.0.uid
     }
 
-    /// What is settled for this throttle, whoever said it; see [`effective`](Self::effective) for a listing.
+    /// Returns the effective settings of this throttle. See [`effective`](Self::effective) for a listing with
+    /// their origins.
     pub fn settings(&self) -> Settings {
         self.policy().settings.clone()
     }
 
-    /// How often it made each kind of decision.
+    /// Returns how often the throttle made each kind of decision.
     pub fn counts(&self) -> Counts {
         self.0.counters.read()
     }
 
-    /// The circuit breaker of its backend, if its `on_error` has one.
+    /// Returns the circuit breaker of the throttle's backend, if its `on_error` has one.
     ///
     /// ```
     /// use throttle::{CircuitBreaker, Settings, breaker::State, failover, registry};
@@ -95,15 +96,16 @@ impl Throttle {
         self.policy().rescue.as_ref()?.breaker.clone()
     }
 
-    /// Whether it limits anybody: neither it nor its whole registry is switched off.
+    /// Whether the throttle is in effect: neither the throttle nor its whole registry is switched off.
     pub fn is_enabled(&self) -> bool {
         self.is_on() && self.0.common.switches.force() != Force::Off
     }
 
-    /// Decides one use and charges it if it fits.
+    /// Decides one use, and charges it if it fits.
     ///
-    /// Functions that the throttle was given as settings are asked with an empty request head. Its key,
-    /// exemptions and rules are not: the caller says who pays.
+    /// Functions for the rate, the cost, the class and `on_error` are called with empty request parts. The
+    /// settings for the key, the caller, exemptions, lists, rules and concurrency do not apply: the hit
+    /// contains the key.
     ///
     /// ```
     /// use throttle::{Hit, Registry, Settings};
@@ -118,13 +120,14 @@ impl Throttle {
     ///
     /// # Errors
     ///
-    /// If the backend failed and the `on_error` policy says that its error is the answer.
+    /// Returns the error of the backend, if it fails and `on_error` propagates its error.
     #[inline]
     pub fn hit<'h>(&self, hit: impl Into<Hit<'h>>) -> impl Future<Output = Result<Decision, BackendError>> {
         Asked::new(self, hit, Mode::Take, Self::decide)
     }
 
-    /// What a use would be answered right now: `remaining` is what would be left after it. Takes nothing, and is not counted.
+    /// Returns the decision that a use would receive now. `remaining` is the quota that would be left after
+    /// the use. Charges nothing, and is not counted.
     ///
     /// ```
     /// use throttle::{Hit, Registry, Settings};
@@ -145,13 +148,13 @@ impl Throttle {
         Asked::new(self, hit, Mode::Peek, Self::decide)
     }
 
-    /// What is left right now: of each limit, in the order in which they were written. Takes nothing, and is not
-    /// counted.
+    /// Returns the current quota of each limit, in the order in which the limits are written. Charges
+    /// nothing, and is not counted.
     ///
-    /// A [`Quota`](crate::Quota) says of its limit what [remains](crate::Quota::remaining), how long until there
-    /// is [more](crate::Quota::next_after), which is the wait where nothing is left, and how long until
-    /// [all](crate::Quota::reset_after) is back. There are none where the backend is not asked: see
-    /// [`Source`](crate::Source).
+    /// For its limit, a [`Quota`](crate::Quota) contains the units that [remain](crate::Quota::remaining),
+    /// the time until there are [more](crate::Quota::next_after), and the time until
+    /// [all](crate::Quota::reset_after) are available again. If nothing remains, `next_after` is the time to
+    /// wait. There are no quotas if the backend is not called: see [`Source`](crate::Source).
     ///
     /// ```
     /// use throttle::{Rate, Registry, Settings};
@@ -169,8 +172,8 @@ impl Throttle {
     /// # }
     /// ```
     ///
-    /// Limits that a function answers are asked for without a request, unless the hit says which it is about:
-    /// [`Hit::rate`]. Its cost does not matter.
+    /// If the rate is a function, it is called with empty request parts, unless the hit sets the limits with
+    /// [`Hit::rate`]. The cost of the hit is ignored.
     ///
     /// # Errors
     ///
@@ -179,7 +182,7 @@ impl Throttle {
         self.check(hit.into().cost(0)).await
     }
 
-    /// What holds right now: to be read once for each decision.
+    /// Returns the active policy. Read it once for each decision.
     #[inline]
     pub(crate) fn policy(&self) -> InForce<'_> {
         self.0.versions.current()
@@ -189,27 +192,28 @@ impl Throttle {
         &self.0.versions
     }
 
-    /// Whether nobody has switched anything, so that decisions go as far as the policy says.
+    /// Whether no switch is set, so that decisions are enforced as the policy requires.
     #[inline]
     pub(crate) fn is_in_force(&self) -> bool {
         self.is_on() && self.0.common.switches.force() == Force::Full
     }
 
-    /// The same for a throttle that no layer and no middleware has [marked](Self::mark) a request with.
+    /// Like [`is_in_force`](Self::is_in_force), for a throttle that no layer and no middleware has
+    /// [marked](Self::mark).
     #[cfg(any(feature = "axum", feature = "tower"))]
     #[inline]
     pub(crate) fn is_in_force_and_unmarked(&self) -> bool {
         self.0.flags.load(Ordering::Relaxed) == 0 && self.0.common.switches.force() == Force::Full
     }
 
-    /// Whether requests may come that it has decided about.
+    /// Whether requests may arrive that this throttle has decided about before.
     #[cfg(any(feature = "axum", feature = "tower"))]
     pub(crate) fn is_marked(&self) -> bool {
         self.0.flags.load(Ordering::Relaxed) & MARKED != 0
     }
 
-    /// Makes all later decisions of this throttle look for an earlier one about the same request. Layers and middleware call
-    /// this before they pass such a request on.
+    /// Makes all later decisions of this throttle look for an earlier decision about the same request. Layers
+    /// and middleware call this before they pass on such a request.
     #[cfg(any(feature = "axum", feature = "tower"))]
     pub(crate) fn mark(&self) {
         if !self.is_marked() {
@@ -222,7 +226,7 @@ impl Throttle {
         self.0.flags.load(Ordering::Relaxed) & OFF == 0
     }
 
-    /// How far decisions by that policy go: to be read once for each decision.
+    /// Returns how decisions by this policy are enforced. Read it once for each decision.
     pub(crate) fn force(&self, policy: &Policy) -> Force {
         match self.0.common.switches.force() {
             _ if !self.is_on() => Force::Off,
@@ -231,24 +235,25 @@ impl Throttle {
         }
     }
 
-    /// What holds right now, and whether decisions by it are not enforced.
+    /// Returns the active policy, and whether its decisions are in dry-run mode.
     pub(crate) fn policy_and_dry(&self) -> (InForce<'_>, bool) {
         let policy = self.policy();
         let is_dry = self.force(&policy) == Force::Dry;
         (policy, is_dry)
     }
 
-    /// The rules that hold for requests by that policy: those of its settings, and those that were added.
+    /// Returns the rules that apply to requests: the rules of the policy, and the rules that were added
+    /// later.
     pub(crate) fn rules<'r>(&'r self, policy: &'r Policy) -> impl Iterator<Item = &'r Rules> + Clone + Send {
         std::iter::once(&policy.rules).chain(self.0.added.iter())
     }
 
-    /// Whether there was room for them.
+    /// Adds rules. Returns `false` if the list is full.
     pub(crate) fn add_rules(&self, rules: Rules) -> bool {
         self.0.added.add(rules)
     }
 
-    /// Whether the program made it with [`create`](crate::Registry::create).
+    /// Whether the program made the throttle with [`create`](crate::Registry::create).
     pub(crate) fn is_created(&self) -> bool {
         self.0.said.is_created()
     }
@@ -286,8 +291,8 @@ impl Throttle {
         }
     }
 
-    /// Whether this throttle is the site's: made for it, for a copy of it, or for one that chose the same uid
-    /// and says the same.
+    /// Whether this throttle belongs to the site: it was made for the site, for a copy of it, or for a site
+    /// with the same chosen uid and equal settings.
     pub(crate) fn belongs_to(&self, site: &Site) -> bool {
         self.0.said.is_by(site)
     }

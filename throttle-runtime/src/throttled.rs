@@ -1,4 +1,4 @@
-//! A denial: as a handler sees it, and as an error of a function that is not a handler.
+//! Denials: as a handler receives them, and as errors of functions that are not handlers.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -17,10 +17,10 @@ use crate::policy::Policy;
 use crate::settings::Shared;
 use crate::{BackendError, ClientIp, Decision, Headers, Quota, Source, Throttle};
 
-/// A request was denied.
+/// A denied request.
 ///
-/// This is the argument of a custom `handler` (next to any extractors of the request head), it becomes the
-/// default response when returned from one, and it is what [`Refused`] carries elsewhere.
+/// A custom `handler` takes it as an argument, beside any extractors of the request parts. Returned from a
+/// handler, it becomes the default response. Elsewhere, [`Refused`] contains it.
 ///
 /// ```
 /// use throttle::Throttled;
@@ -36,26 +36,26 @@ pub struct Throttled(Arc<Denial>);
 #[derive(Clone)]
 pub(crate) struct Denial {
     pub(crate) uid: Arc<str>,
-    /// The throttle's policy; `None` for a denial by the program.
+    /// The throttle's policy. `None` for a denial by the program.
     pub(crate) policy: Option<Arc<Policy>>,
     pub(crate) decision: Decision,
     pub(crate) error: Option<BackendError>,
     pub(crate) head: Option<Parts>,
-    /// The client of the request, if there is a head.
+    /// The client of the request. Set together with `head`.
     pub(crate) client: Option<ClientIp>,
-    /// The sentence of a denial by the program, in place of the default one.
+    /// The sentence of a denial by the program, which replaces the default sentence.
     pub(crate) detail: Option<Cow<'static, str>>,
-    /// Whether a handler has it already, so that its response is not given to a handler again.
+    /// Whether a handler has received it already, so that its response is not passed to a handler again.
     #[cfg_attr(not(feature = "axum"), expect(dead_code, reason = "no handlers without responses"))]
     pub(crate) is_handled: bool,
 }
 
 impl Throttled {
-    /// Creates a denial of your own, which is answered like those of a throttle.
+    /// Creates a denial of your own. Its response is like that of a throttle.
     ///
-    /// `wait` is how long the client has to wait, at least a microsecond; `None` if no wait helps or none is known, and
-    /// then the response has no `Retry-After`. If the active registry has a default
-    /// [`handler`](crate::Settings::handler), it makes the response of this denial, too.
+    /// `wait` is how long the client has to wait, at least a microsecond. `None` means that no wait helps or
+    /// that none is known; then the response has no `Retry-After`. If the active registry has a default
+    /// [`handler`](crate::Settings::handler), it creates the response of this denial, too.
     ///
     /// ```
     /// use std::time::Duration;
@@ -91,12 +91,12 @@ impl Throttled {
         self
     }
 
-    /// The sentence that [`with_detail`](Self::with_detail) set.
+    /// Returns the sentence that [`with_detail`](Self::with_detail) set.
     pub fn detail(&self) -> Option<&str> {
         self.0.detail.as_deref()
     }
 
-    /// The status of the default response: 403 for a client on a `deny` list, and otherwise 429.
+    /// Returns the status of the default response: 403 for a client on a `deny` list, and otherwise 429.
     pub fn status(&self) -> StatusCode {
         match self.source() {
             Source::Forbidden => StatusCode::FORBIDDEN,
@@ -104,7 +104,7 @@ impl Throttled {
         }
     }
 
-    /// By a throttle, for the connection of that handshake.
+    /// Creates the denial of a throttle, for the connection of that handshake.
     #[cfg(feature = "ws")]
     pub(crate) fn by(throttle: &Throttle, decision: Decision, handshake: &Parts) -> Self {
         let policy = throttle.policy();
@@ -120,7 +120,7 @@ impl Throttled {
         })
     }
 
-    /// Of a client on the throttle's `deny` list.
+    /// Creates the denial of a client on the throttle's `deny` list.
     pub(crate) fn forbidden(throttle: &Throttle, policy: &Arc<Policy>, head: &Parts) -> Self {
         Self::from_denial(Denial {
             uid: throttle.uid_shared().clone(),
@@ -134,21 +134,21 @@ impl Throttled {
         })
     }
 
-    /// The handler of the throttle, or the one that the throttle has from its registry.
+    /// Returns the handler of the throttle, which may come from the registry.
     #[cfg(feature = "axum")]
     pub(crate) fn handler(&self) -> Option<Shared<dyn Ask<role::handler>>> {
         self.0.policy.as_ref()?.handler.clone()
     }
 
-    /// The same denial for a handler.
+    /// Returns the same denial, marked as received by a handler.
     #[cfg(feature = "axum")]
     pub(crate) fn handled(mut self) -> Self {
         Arc::make_mut(&mut self.0).is_handled = true;
         self
     }
 
-    /// Whether the registry's default handler makes the response: that of a denial by the program that no handler has
-    /// seen.
+    /// Returns whether the registry's default handler creates the response. It does so for a denial by the
+    /// program that no handler has received.
     #[cfg(feature = "axum")]
     pub(crate) fn awaits_handler(&self) -> bool {
         self.source() == Source::Program && !self.0.is_handled
@@ -158,7 +158,7 @@ impl Throttled {
         Self(Arc::new(denial))
     }
 
-    /// The throttle that denied; empty for a denial of [your own](Self::new).
+    /// Returns the uid of the throttle that denied. Empty for a denial of [your own](Self::new).
     pub fn uid(&self) -> &str {
         &self.0.uid
     }
@@ -167,39 +167,42 @@ impl Throttled {
         &self.0.decision
     }
 
-    /// What every limit of the throttle has left, in the order they were written; empty if the backend
-    /// failed.
+    /// Returns the quota of every limit of the throttle, in the order in which they were written. Empty if the
+    /// backend failed.
     pub fn limits(&self) -> &[Quota] {
         self.0.decision.quotas()
     }
 
-    /// Units that would fit right now. 0 if the backend failed.
+    /// Returns the units that would fit right now. 0 if the backend failed.
     pub fn remaining(&self) -> u64 {
         self.0.decision.remaining().unwrap_or(0)
     }
 
-    /// How long to wait until the same request fits, if nothing else comes; `None` if it never will, because
-    /// it costs more than a limit can hold.
+    /// Returns how long to wait until the same request fits, if no other request comes. `None` if no wait helps
+    /// or none is known, for example because the request costs more than a limit can hold.
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.decision.retry_after()
     }
 
-    /// The wait in whole seconds as `Retry-After` states it: rounded up, at least 1; `None` if no wait helps.
+    /// Returns the wait in whole seconds, as in `Retry-After`: rounded up, at least 1. `None` if no wait helps
+    /// or none is known.
     pub fn retry_after_seconds(&self) -> Option<u64> {
         self.report().retry_after_seconds()
     }
 
-    /// How long until the whole allowance is back, if nothing else comes. Zero if the backend failed.
+    /// Returns how long until the whole quota is available again, if no other request comes. Zero if the
+    /// backend failed.
     pub fn reset_after(&self) -> Duration {
         self.0.decision.reset_after().unwrap_or_default()
     }
 
-    /// The head of the denied request: for custom handlers; `None` elsewhere.
+    /// Returns the head of the denied request in a custom handler. `None` elsewhere.
     pub fn head(&self) -> Option<&Parts> {
         self.0.head.as_ref()
     }
 
-    /// The address of the client of the denied request, as `key = ip` sees it: for custom handlers; `None` elsewhere.
+    /// Returns the client address of the denied request, as `key = ip` sees it, in a custom handler. `None`
+    /// elsewhere.
     ///
     /// ```
     /// use throttle::Throttled;
@@ -214,20 +217,21 @@ impl Throttled {
         self.0.client
     }
 
-    /// The name of the backend that decided; empty for a denial of [your own](Self::new).
+    /// Returns the name of the throttle's backend, even if its fallback decided. Empty for a denial of [your
+    /// own](Self::new).
     pub fn backend(&self) -> &str {
         self.0.policy.as_ref().map_or("", |policy| &policy.primary.name)
     }
 
-    /// The cause of the denial: a rate ([`Source::Backend`]), the concurrency limit ([`Source::Concurrency`]), a failed
-    /// backend ([`Source::ThrottledOnError`]), a `deny` list ([`Source::Forbidden`]) or the program
-    /// ([`Source::Program`]).
+    /// Returns the cause of the denial: a rate ([`Source::Backend`]), the concurrency limit
+    /// ([`Source::Concurrency`]), a failed backend ([`Source::ThrottledOnError`]), a `deny` list
+    /// ([`Source::Forbidden`]) or the program ([`Source::Program`]).
     pub fn source(&self) -> Source {
         self.0.decision.source()
     }
 
-    /// How many requests may be in flight at once, if that caused the denial. When one of them ends nobody can know, so
-    /// the wait is a second.
+    /// Returns the concurrency limit, if it caused the denial. It cannot be predicted when a request in flight
+    /// ends, so the wait is a second.
     ///
     /// ```
     /// use throttle::Throttled;
@@ -246,12 +250,12 @@ impl Throttled {
         (self.source() == Source::Concurrency).then_some(concurrency.limit)
     }
 
-    /// The backend's error, if that caused the denial.
+    /// Returns the backend's error, if it caused the denial.
     pub fn error(&self) -> Option<&BackendError> {
         self.0.error.as_ref()
     }
 
-    /// The sentence of the default response: the [detail](Self::with_detail), if there is one.
+    /// Returns the sentence of the default response: the [detail](Self::with_detail) if it is set.
     ///
     /// The length of the built-in sentences does not depend on the request.
     pub fn message(&self) -> String {
@@ -263,14 +267,14 @@ impl Throttled {
         }
     }
 
-    /// Adds the header fields of the default answer: `Retry-After` and what the throttle's
-    /// [`Headers`](crate::Headers) say. Lists grow where another throttle has written to them; of the single
-    /// values the strictest stays.
+    /// Adds the headers of the default response: `Retry-After`, and the headers that the throttle's
+    /// [`Headers`](crate::Headers) select. If another throttle has written the same headers, lists are
+    /// extended, and of single values the strictest remains.
     pub fn write_headers(&self, headers: &mut HeaderMap) {
         self.report().write(headers);
     }
 
-    /// Adds those of the fields that are not there yet.
+    /// Adds the headers that are not set yet.
     #[cfg(feature = "axum")]
     pub(crate) fn complete(&self, theirs: &mut HeaderMap) {
         let mut ours = HeaderMap::new();
@@ -284,9 +288,9 @@ impl Throttled {
         }
     }
 
-    /// A body of the media type `application/problem+json` (RFC 9457) that names the `violated-policies` as
-    /// the header fields do (draft-ietf-httpapi-ratelimit-headers-11, section 6.1). A denial that no limit
-    /// caused violates none and is `about:blank`.
+    /// Returns a body of the media type `application/problem+json` (RFC 9457). Its `violated-policies` have the
+    /// same names as in the headers (draft-ietf-httpapi-ratelimit-headers-11, section 6.1). A denial that no
+    /// limit caused has the type `about:blank` and no `violated-policies`.
     pub fn problem_json(&self) -> String {
         if self.0.decision.quotas().is_empty() {
             let (status, detail) = (self.status(), json_string(&self.message()));
@@ -321,7 +325,7 @@ pub(crate) const FORBIDDEN: &str = "your network is not let in";
 
 const HEX: [&str; 16] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "a", "b", "c", "d", "e", "f"];
 
-/// A text as a string of JSON (RFC 8259 section 7).
+/// Returns a text as a JSON string (RFC 8259 section 7).
 fn json_string(text: &str) -> String {
     let mut string = String::with_capacity(text.len() + 2);
     string.push('"');
@@ -340,7 +344,7 @@ fn json_string(text: &str) -> String {
     string
 }
 
-/// The sentence of the default response.
+/// Returns the sentence of the default response.
 pub(crate) fn message(retry_after_seconds: Option<u64>) -> String {
     match retry_after_seconds {
         Some(1) => "Too many requests. Retry in 1 second.".to_owned(),
@@ -369,9 +373,10 @@ impl fmt::Display for Throttled {
 
 impl std::error::Error for Throttled {}
 
-/// Why a function with `#[throttle_fn]` did not run: its error type is made from this.
+/// The error of a function with `#[throttle_fn]` that did not run. The function's error type is created from
+/// it.
 ///
-/// The two cases stay apart on purpose: a denial is an answer, a failure is not.
+/// A denial and a failure are separate variants on purpose: a denial is a decision, a failure is not.
 ///
 /// ```
 /// use throttle::Refused;
@@ -391,14 +396,14 @@ impl std::error::Error for Throttled {}
 /// }
 /// ```
 ///
-/// `Debug` writes the message and all causes, since that is what a `main` that returns an error prints.
+/// `Debug` writes the message and all causes, because a `main` that returns an error prints `Debug`.
 #[derive(Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refused {
-    /// A limit was reached, or the policy for a failed backend throttled the call.
+    /// A limit was reached, or the `on_error` policy throttled the call after the backend failed.
     #[error(transparent)]
     Throttled(#[from] Throttled),
-    /// The backend failed and the policy says that its error is the answer.
+    /// The backend failed, and the `on_error` policy returns its error.
     #[error("the rate limiter's backend failed")]
     Failed(#[from] BackendError),
     /// The throttle is misconfigured.

@@ -1,4 +1,4 @@
-//! Refused calls as statuses of gRPC.
+//! Conversions of rejected calls into gRPC statuses.
 
 use std::sync::Arc;
 
@@ -8,7 +8,8 @@ use tonic::{Code, Status};
 
 use crate::{Refused, Throttled};
 
-/// `RESOURCE_EXHAUSTED` with the sentence of the default answer, and `Retry-After` and the other headers as metadata.
+/// `RESOURCE_EXHAUSTED` with the sentence of the default response. `Retry-After` and the other headers become
+/// metadata.
 impl From<Throttled> for Status {
     fn from(throttled: Throttled) -> Self {
         let mut headers = HeaderMap::new();
@@ -17,8 +18,8 @@ impl From<Throttled> for Status {
     }
 }
 
-/// `RESOURCE_EXHAUSTED` for a denial, and `INTERNAL` where there is no decision. The cause of the latter is the status's
-/// [source](std::error::Error::source) and is not sent to the client.
+/// `RESOURCE_EXHAUSTED` for a denial, and `INTERNAL` if there is no decision. The cause of `INTERNAL` becomes
+/// the status's [source](std::error::Error::source), which is not sent to the client.
 impl From<Refused> for Status {
     fn from(refused: Refused) -> Self {
         match refused {

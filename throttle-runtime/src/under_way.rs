@@ -1,4 +1,4 @@
-//! Tasks that nobody waits for but the end of what they belong to.
+//! Background tasks, whose end is awaited only when the registry or backend that they belong to ends.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,12 +7,13 @@ use std::time::Duration;
 use tokio::sync::RwLock;
 use tokio::time::timeout;
 
-/// All that is under way. Whoever begins reads the lock, and whoever waits for all of them to end writes it.
+/// All tasks in progress. Each task holds the lock for reading. A caller that waits for all of them to end
+/// locks it for writing.
 #[derive(Default)]
 pub(crate) struct UnderWay(Arc<RwLock<()>>);
 
 impl UnderWay {
-    /// To be kept until it is done; `None` while somebody waits for the end.
+    /// Returns a guard that a task keeps until it is done. Returns `None` while a caller waits for the end.
     #[cfg(any(feature = "axum", feature = "redis", feature = "tower"))]
     pub(crate) fn begin(&self) -> Option<tokio::sync::OwnedRwLockReadGuard<()>> {
         Arc::clone(&self.0).try_read_owned().ok()
@@ -23,7 +24,8 @@ impl UnderWay {
         self.0.try_write().is_ok()
     }
 
-    /// Waits until all are done, for so long at most. Where nothing is under way it needs no runtime.
+    /// Waits until all tasks are done, but at most for `patience`. If no task is in progress, it needs no
+    /// runtime.
     pub(crate) async fn end(&self, patience: Duration) {
         if self.0.try_write().is_err() {
             let _ = timeout(patience, self.0.write()).await;

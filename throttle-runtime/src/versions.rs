@@ -1,4 +1,4 @@
-//! The policy of a throttle that is in force, and the last ones before it.
+//! The policy of a throttle that is in effect, and the most recent earlier ones.
 
 use std::collections::VecDeque;
 use std::ops::Deref;
@@ -10,21 +10,22 @@ use arc_swap::{ArcSwap, Guard};
 use crate::Settings;
 use crate::policy::Policy;
 
-/// The policies of a throttle, of which one is in force.
+/// The policies of a throttle, of which one is in effect.
 ///
-/// Every decision reads it, and must neither take a lock nor count readers. The first policy stays as long as the
-/// throttle, so it is only borrowed. A later one is protected by a hazard pointer of the thread that reads it, and is
-/// freed when it is neither in force, nor among the last ones, nor read.
+/// Every decision reads the policy in effect, and must neither take a lock nor count readers. The first policy
+/// lives as long as the throttle, so it is only borrowed. A hazard pointer of the reading thread protects a
+/// later policy. A later policy is freed when it is not in effect, not kept for reuse, and not being read.
 pub(crate) struct Versions {
     first: Arc<Policy>,
-    /// Whether another one than the first is in force.
+    /// Whether a policy other than the first is in effect.
     is_later: AtomicBool,
     later: ArcSwap<Policy>,
-    /// The last ones that were in force after the first, the latest at the end. Held by whoever makes one.
+    /// The most recent policies that came into effect after the first, the latest at the end. Locked during an
+    /// update.
     last: Mutex<VecDeque<Arc<Policy>>>,
 }
 
-/// How many policies are kept for settings that come back.
+/// The number of policies that are kept for settings that are reapplied.
 const KEPT: usize = 8;
 
 impl Versions {
@@ -34,19 +35,19 @@ impl Versions {
         Self { first, is_later: AtomicBool::new(false), later, last: Mutex::default() }
     }
 
-    /// The first one, if it is in force.
+    /// Returns the first policy, if it is in effect.
     #[inline]
     pub(crate) fn first(&self) -> Option<&Arc<Policy>> {
         if self.is_later.load(Ordering::Acquire) { None } else { Some(&self.first) }
     }
 
-    /// The one in force, if it is not the first, for one decision without a wait.
+    /// Returns the policy in effect if it is not the first, for one decision that does not wait.
     #[inline]
     pub(crate) fn later(&self) -> Guard<Arc<Policy>> {
         self.later.load()
     }
 
-    /// The one in force. Whoever reads it twice may see two.
+    /// Returns the policy in effect. Two calls may return two different policies.
     #[inline]
     pub(crate) fn current(&self) -> InForce<'_> {
         match self.first() {
@@ -55,10 +56,10 @@ impl Versions {
         }
     }
 
-    /// Puts the policy in force that these settings and those of all updates before come to; returns which was in force
-    /// before, and which is now. If there is none, nothing changes.
+    /// Puts the policy into effect that results from these settings and all earlier updates. Returns the
+    /// policies before and after. If `settle` fails, nothing changes.
     ///
-    /// `settle` is given all settings of updates, and the policies that are known.
+    /// `settle` receives the settings of all updates, and the known policies.
     pub(crate) fn update<E>(
         &self,
         settings: Settings,
@@ -67,7 +68,7 @@ impl Versions {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let before = self.current().into_owned();
         let updates = settings.or(before.updates.clone());
-        // All else that a policy comes from stays.
+        // Everything else that a policy results from never changes.
         if self.first.updates.same(&updates) {
             self.is_later.store(false, Ordering::Release);
             return Ok((before, Arc::clone(&self.first)));
@@ -92,14 +93,14 @@ impl Versions {
         Ok((before, after))
     }
 
-    /// How many are kept.
+    /// Returns how many policies are kept.
     #[cfg(test)]
     pub(crate) fn kept(&self) -> usize {
         1 + self.last.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 }
 
-/// The policy that is in force where this was made.
+/// The policy that was in effect when this value was created.
 #[derive(Clone)]
 pub(crate) enum InForce<'t> {
     First(&'t Arc<Policy>),
@@ -107,7 +108,7 @@ pub(crate) enum InForce<'t> {
 }
 
 impl InForce<'_> {
-    /// The same for longer than its throttle.
+    /// Converts it into an owned policy, which can outlive the throttle.
     pub(crate) fn into_owned(self) -> Arc<Policy> {
         match self {
             Self::First(policy) => Arc::clone(policy),

@@ -1,4 +1,4 @@
-//! The kit finds nothing wrong with what is good: the memory backend, and dictionaries of both kinds.
+//! The kit finds no violation in correct subjects: the memory backend, and dictionaries of both kinds.
 
 mod dict;
 mod small;
@@ -32,5 +32,5 @@ conformance!(memory, backend: || async {
     Subject::new(Memory::builder().clock(clock.clone()).build()).clock(clock)
 });
 
-// By the time of the machine, which passes by itself.
+// With the time of the machine, which passes by itself.
 conformance!(memory_in_real_time, backend: || async { Subject::new(Memory::new()) });

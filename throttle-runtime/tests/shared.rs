@@ -1,4 +1,4 @@
-//! Breakers that instances share through a store, on a clock that the tests move.
+//! Breakers that instances share through a store, with a clock that the tests advance.
 
 mod dict;
 mod instances;
@@ -41,7 +41,7 @@ impl Service {
     }
 }
 
-/// Long enough for everybody to look at the board twice.
+/// Long enough for all instances to read the board twice.
 async fn a_while() {
     sleep(Duration::from_secs(2)).await;
 }
@@ -117,7 +117,7 @@ async fn what_was_followed_is_neither_posted_nor_followed_again() {
     service.clock.advance(Duration::from_secs(5));
     a_while().await;
     assert_eq!((until(&service), service.words()), (first, 1));
-    // An operator knows better, and of this instance only.
+    // The command of an operator takes precedence, and applies to this instance only.
     b.registry.breakers()[0].force_close();
     a_while().await;
     assert_eq!((a.state(), b.state(), service.words()), (State::Open, State::Closed, 1));

@@ -1,4 +1,4 @@
-//! A store as a backend: lifecycle, errors, what is stored and what is made of strange values.
+//! A store as a backend: lifecycle, errors, the stored values, and how foreign values are read.
 
 mod counting;
 mod dict;
@@ -42,7 +42,7 @@ fn fits(verdict: &Verdict) -> bool {
     verdict.quotas.iter().all(Quota::fits)
 }
 
-/// The same as the user sees it.
+/// The same as a user declares it.
 #[tokio::test]
 async fn s12_a_store_is_declared_like_any_backend() {
     let clock = ManualClock::new();
@@ -58,7 +58,7 @@ async fn s12_a_store_is_declared_like_any_backend() {
     assert!(throttle.hit("b").await.expect("a decision").is_allowed());
 }
 
-/// One value for all limits of an identity, which goes when it means nothing any more.
+/// One value for all limits of an identity. It expires when it no longer has an effect.
 #[tokio::test]
 async fn idle_identities_leave_nothing() {
     let clock = ManualClock::new();
@@ -85,7 +85,7 @@ async fn denials_and_questions_write_nothing() {
     assert_eq!((tables.values.len(), tables.tokens), (0, 0), "and nothing was locked");
 }
 
-/// Whoever dies between the mark and the decision is waited for no longer than a lock lasts.
+/// A process that dies between the mark and the decision blocks others for no longer than a lock lasts.
 #[tokio::test]
 async fn b072_a_mark_of_the_dead_ends() {
     let clock = ManualClock::new();
@@ -133,7 +133,7 @@ async fn b074_b075_counts_stay_unless_they_are_said_not_to() {
     assert_eq!(store.tables().values.keys().collect::<Vec<_>>(), ["foreign"]);
 }
 
-/// A store that fails in its own way.
+/// A store that fails with its own errors.
 #[derive(Debug)]
 struct Failing<E>(fn() -> E, bool);
 
@@ -223,7 +223,7 @@ async fn b079_strange_values_count_as_nothing() {
     }
 }
 
-/// The same of a counter, for which a number is a number.
+/// The same for a counter, where any number is valid.
 #[tokio::test]
 async fn f60_strange_counters_count_as_nothing() {
     let (clock, rates) = (ManualClock::new(), rates("2/min"));
@@ -246,7 +246,7 @@ async fn f60_strange_counters_count_as_nothing() {
     }
 }
 
-/// Lists are stored too, and short.
+/// Lists are stored, too, in a short form.
 #[tokio::test]
 async fn logs_are_stored() {
     let clock = ManualClock::new();
@@ -261,8 +261,8 @@ async fn logs_are_stored() {
     assert!(length < 300 * 6, "{length}");
 }
 
-/// Others may take a record away from a decision that was too slow, at any moment: it then fails, and whatever
-/// it had charged already is as before.
+/// Another process may take a record away from a slow decision at any moment. Then the decision fails, and
+/// everything that it had charged is restored.
 #[tokio::test]
 async fn a_decision_whose_record_is_taken_away_charges_nothing() {
     taken_away(&LeakyBucket, "1A").await;
@@ -286,7 +286,7 @@ async fn taken_away(strategy: &dyn Strategy, free: &str) {
         let last = {
             let mut tables = stored.store().tables();
             let last = tables.values.iter_mut().max_by(|one, other| one.0.cmp(other.0));
-            // What is marked begins so, or is larger than any limit.
+            // A marked value begins with this text, or is larger than any limit.
             let is_marked = |text: &str| text.starts_with("1B") || text.len() > 18;
             last.filter(|(_, value)| is_marked(&value.text))
                 .map(|(_, value)| free.clone_into(&mut value.text))
@@ -306,14 +306,14 @@ async fn taken_away(strategy: &dyn Strategy, free: &str) {
     assert!(failed > 3, "{failed}");
 }
 
-/// Polls a reply once, and lets all others go on.
+/// Polls a reply once, and lets all other tasks run.
 async fn poll_once<T>(reply: &mut throttle_runtime::backend::Reply<'_, T>) -> Poll<Result<T, BackendError>> {
     let polled = std::future::poll_fn(|context| Poll::Ready(Pin::new(&mut *reply).poll(context))).await;
     tokio::task::yield_now().await;
     polled
 }
 
-/// A store that stops to answer in the middle.
+/// A store that stops responding in the middle of a decision.
 #[derive(Debug)]
 struct Hanging(Dict<false>, AtomicBool);
 
@@ -348,7 +348,7 @@ impl Store for Hanging {
     }
 }
 
-/// It costs those who ask while it hangs, each no more than half of a lock's life, and nobody afterwards.
+/// Each request during the hang waits for at most half of a lock's life. Requests after it do not wait.
 #[tokio::test(start_paused = true)]
 async fn a_store_that_hangs_is_not_waited_for() {
     let (clock, rates) = (ManualClock::new(), rates("9/min"));
@@ -360,7 +360,7 @@ async fn a_store_that_hangs_is_not_waited_for() {
     assert!(begin.elapsed() < Duration::from_secs(1), "{:?}", begin.elapsed());
     tokio::time::sleep(Duration::from_millis(1)).await;
     assert_eq!(stored.store().0.tables().locks.len(), 1, "what was written may arrive yet");
-    // Callers that go away leave nothing behind that goes on for ever.
+    // Callers that disconnect leave no work behind that continues forever.
     for _ in 0..300 {
         let asked = tokio::time::timeout(Duration::from_millis(1), take(&stored, &["a"], &rates, 1));
         assert!(asked.await.is_err());

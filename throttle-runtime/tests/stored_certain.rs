@@ -1,4 +1,4 @@
-//! Of which errors of a store it is certain that nothing was charged: tried at every call of a decision.
+//! Store errors after which it is certain that nothing was charged. Each call of a decision fails once.
 
 mod dict;
 
@@ -17,13 +17,13 @@ use throttle_runtime::{
 /// How a store fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fails {
-    /// Without having done anything.
+    /// Before it has done anything.
     Before,
-    /// The same, and it says so.
+    /// The same, and the error is marked so.
     BeforeAndSaysSo,
-    /// The same, and so does every call from then on.
+    /// The same, and every later call fails in the same way.
     FromThenOn,
-    /// Having done it.
+    /// After it was done.
     After,
 }
 
@@ -33,7 +33,7 @@ const WAYS: [Fails; 4] = [Fails::Before, Fails::BeforeAndSaysSo, Fails::FromThen
 #[derive(Debug)]
 struct Failing<const COMPARES: bool> {
     dict: Dict<COMPARES>,
-    /// How many calls are left before that one.
+    /// The number of calls before the one that fails.
     left: AtomicI64,
     how: Fails,
 }
@@ -93,7 +93,7 @@ impl<const COMPARES: bool> Store for Failing<COMPARES> {
     }
 }
 
-/// What is left to each of these after one more.
+/// Returns what would be left for each of these after one more unit.
 async fn decide(backend: &dyn Backend, keys: &[Key], mode: Mode) -> Result<Vec<u64>, BackendError> {
     let rates: Rates = "9/day".parse().expect("rates");
     let charge = |key| Charge::new("s", key, &FixedWindow, &rates, 1);
@@ -101,12 +101,12 @@ async fn decide(backend: &dyn Backend, keys: &[Key], mode: Mode) -> Result<Vec<u
     Ok(verdict.quotas.iter().map(Quota::remaining).collect())
 }
 
-/// What becomes of decisions that fail at one call or another.
+/// Counts decisions that fail at one call or another.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Outcomes {
     certain: u32,
     doubtful: u32,
-    /// Those among them that were charged to somebody.
+    /// The failed decisions that were charged.
     charged: u32,
 }
 
@@ -121,7 +121,7 @@ async fn outcomes<const COMPARES: bool>(how: Fails, keys: &[Key], mode: Mode) ->
         stored.store().left.store(call, Ordering::SeqCst);
         let Err(error) = decide(&stored, keys, mode).await else { continue };
         stored.store().left.store(i64::MAX, Ordering::SeqCst);
-        // What it leaves behind ends by itself.
+        // Everything that the decision leaves behind expires by itself.
         tokio::time::sleep(Duration::from_secs(5)).await;
         clock.advance(Duration::from_secs(5));
         let after = decide(&stored, keys, Mode::Peek).await.expect("an answer");
@@ -151,7 +151,7 @@ async fn what_is_certain_is_so_at_every_call_that_fails() {
             }
         }
     }
-    // Reading fails, and then writing.
+    // The read fails, and then the write.
     let one = outcomes::<true>(Fails::Before, &keys[..1], Mode::Take).await;
     assert_eq!(one, Outcomes { certain: 1, doubtful: 1, charged: 0 });
     let said = outcomes::<true>(Fails::BeforeAndSaysSo, &keys[..1], Mode::Take).await;
@@ -173,7 +173,7 @@ async fn whoever_only_asks_is_charged_nothing() {
     }
 }
 
-/// The record of an identity that somebody holds until ten seconds from now: version, mark, token and the end.
+/// A record that another process holds until ten seconds from now: version, mark, token and the end.
 fn held(clock: &ManualClock) -> String {
     let digits = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let (mut text, mut until) = (String::from("1BB"), clock.now() + 10_000_000);
@@ -185,7 +185,7 @@ fn held(clock: &ManualClock) -> String {
     text
 }
 
-/// A throttle with 100 milliseconds for each decision, on a store in which a holder has died that holds `a`.
+/// A throttle with a deadline of 100 milliseconds, on a store in which a dead process holds `a`.
 async fn after_a_death<const COMPARES: bool>() -> (Throttle, Arc<Dict<COMPARES>>) {
     let clock = ManualClock::new();
     let dict = Arc::new(Dict::<COMPARES>::at(&clock));
@@ -207,13 +207,13 @@ async fn after_a_death<const COMPARES: bool>() -> (Throttle, Arc<Dict<COMPARES>>
 
 async fn waits_uncharged<const COMPARES: bool>() {
     let (throttle, _dict) = after_a_death::<COMPARES>().await;
-    // One alone, and those that wait for it in the same process.
+    // One alone, and others that wait for it in the same process.
     let waiters = [throttle.hit("a"), throttle.hit("a"), throttle.hit("a")];
     for answer in futures_util::future::join_all(waiters).await {
         let error = answer.expect_err("somebody else holds it");
         assert!(error.is_timeout() && error.is_nothing_charged(), "{error:?}");
     }
-    // So it is safe to try again, and that is what a policy does that was told to.
+    // So it is safe to retry, and an `on_error` policy with retries does so.
     assert!(throttle.hit(Hit::new("b")).await.expect("another client").is_allowed());
 }
 
@@ -227,7 +227,7 @@ async fn f36_waiters_for_a_mark_are_charged_nothing() {
     waits_uncharged::<true>().await;
 }
 
-/// A write that is on its way when the deadline passes may have charged.
+/// A write that is on its way at the deadline may have been charged.
 #[tokio::test(start_paused = true)]
 async fn f36_a_write_without_an_answer_stays_in_doubt() {
     async fn hangs<const COMPARES: bool>() {
@@ -239,7 +239,7 @@ async fn f36_a_write_without_an_answer_stays_in_doubt() {
         let throttle = registry.create("t", settings).expect("a throttle");
         let error = throttle.hit("a").await.expect_err("no answer");
         assert!(error.is_timeout() && !error.is_nothing_charged(), "{error:?}");
-        // Those behind it in the same process have sent nothing.
+        // Requests that wait for it in the same process have sent nothing.
         let (first, second) = tokio::join!(throttle.hit("a"), throttle.hit("a"));
         let certain = [first, second].map(|answer| answer.expect_err("no answer").is_nothing_charged());
         assert!(certain[1] || COMPARES, "{certain:?}");
@@ -248,7 +248,7 @@ async fn f36_a_write_without_an_answer_stays_in_doubt() {
     hangs::<true>().await;
 }
 
-/// A store that does not answer to writes.
+/// A store that does not respond to writes.
 #[derive(Debug)]
 struct Hanging<const COMPARES: bool>(Dict<COMPARES>);
 

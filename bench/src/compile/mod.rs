@@ -1,4 +1,5 @@
-//! `compile`: what the library adds to the build of a hello-world service, and an attribute to that of a program.
+//! `compile`: the build time that the library adds to a hello-world service, and that an attribute adds to a
+//! program.
 
 mod project;
 
@@ -13,27 +14,27 @@ use crate::machine::Noise;
 use crate::report::{OURS, Record, Report, Table, number, percent, ratio, record};
 use crate::statistics::{median, paired, spread};
 
-/// What this command measures besides time.
+/// The values that this command measures besides time.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Build {
     pub(crate) seconds: f64,
-    /// Crates in the tree; none where only the last one is compiled.
+    /// The number of crates in the dependency tree; `None` if only the last crate is compiled.
     pub(crate) crates: Option<usize>,
-    /// What one attribute adds.
+    /// The milliseconds that one attribute adds.
     pub(crate) attribute_ms: Option<f64>,
     pub(crate) spread: f64,
     pub(crate) reps: usize,
 }
 
-/// With the library a clean build may take so many times as long as without.
+/// The target for a clean build with the library, as a multiple of one without.
 const LONGER: f64 = 1.3;
-/// So many crates may be in the tree.
+/// The target for the number of crates in the dependency tree.
 const CRATES: usize = 80;
 
 const BARE: &str = "bare";
 const REFERENCE: &str = "governor";
 
-/// Whether all targets were met.
+/// Runs the command. Returns whether all targets were met.
 pub(crate) fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
     let mut report = Report::new("compile", options);
     let folder = Folder::new()?;
@@ -53,7 +54,7 @@ pub(crate) fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
     Ok(report.finish()?)
 }
 
-/// A hello-world service and each of the libraries, from nothing.
+/// Measures clean builds of a hello-world service with each of the libraries.
 fn clean(folder: &Folder, options: &Options) -> Result<Vec<Record<Build>>, Box<dyn Error>> {
     const HELLO: &str = "axum = \"0.8\"\n\
         tokio = { version = \"1\", features = [\"macros\", \"net\", \"rt-multi-thread\"] }\n";
@@ -87,7 +88,7 @@ fn clean(folder: &Folder, options: &Options) -> Result<Vec<Record<Build>>, Box<d
     Ok(records)
 }
 
-/// Two hundred functions, with and without an attribute; everything that they need is built before.
+/// Measures 200 functions with and without an attribute. All dependencies are built before.
 fn attributes(
     folder: &Folder,
     command: &str,
@@ -132,7 +133,7 @@ fn reps(options: &Options) -> usize {
     options.reps.unwrap_or(if options.quick { 1 } else { 3 })
 }
 
-/// The seconds of each as a record, with the ratios within each repetition.
+/// Returns a record for each subject. Ratios are taken within each repetition.
 fn compared(cell: &str, timed: &[(&'static str, Vec<f64>)], noise: f64) -> Vec<Record<Build>> {
     let of = |wanted: &str| timed.iter().find(|(name, _)| *name == wanted).map(|(_, seconds)| seconds);
     let record = |(name, own): &(&'static str, Vec<f64>)| {

@@ -1,4 +1,4 @@
-//! Programs that are written to be compiled.
+//! Generated packages that are compiled for the measurement.
 
 use std::collections::HashSet;
 use std::error::Error;
@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 use std::time::Instant;
 use std::{env, fs, process};
 
-/// A folder that is gone with the value.
+/// A folder that is removed when this value is dropped.
 pub(super) struct Folder(PathBuf);
 
 impl Folder {
@@ -20,16 +20,16 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        // What cannot be removed the system clears up in its own time.
+        // The system cleans up the temporary folder if this fails.
         let _ = fs::remove_dir_all(&self.0);
     }
 }
 
-/// A package with everything that it needs downloaded.
+/// A package whose dependencies have been downloaded.
 pub(super) struct Project(PathBuf);
 
 impl Project {
-    /// In a folder of its own; `source` is the path of its one file, and what is in it.
+    /// Creates a package in a folder of its own. `source` is the path and the text of its only source file.
     pub(super) fn new(
         folder: &Folder,
         name: &str,
@@ -52,28 +52,28 @@ impl Project {
         Ok(fs::write(self.0.join(file), text)?)
     }
 
-    /// Forgets what was built.
+    /// Removes the build output.
     pub(super) fn clean(&self) -> Result<(), Box<dyn Error>> {
         let target = self.0.join("target");
         if target.exists() { Ok(fs::remove_dir_all(target)?) } else { Ok(()) }
     }
 
-    /// Seconds until it is built, or only checked.
+    /// Builds or checks the package. Returns the seconds that it took.
     pub(super) fn build(&self, command: &str) -> Result<f64, Box<dyn Error>> {
         let start = Instant::now();
         self.cargo(&[command, "--offline", "--quiet"])?;
         Ok(start.elapsed().as_secs_f64())
     }
 
-    /// How many crates its tree has, as the target counts them: by the lines of `cargo tree`, which lists those
-    /// that it meets again with a mark.
+    /// Returns the number of crates in the dependency tree, in the way the target counts them: distinct lines
+    /// of `cargo tree`. A crate that occurs repeatedly has a second line with a mark.
     pub(super) fn crates(&self) -> Result<usize, Box<dyn Error>> {
         let output = self.cargo(&["tree", "--offline", "--edges", "normal,build", "--prefix", "none"])?;
         let text = String::from_utf8(output.stdout)?;
         Ok(text.lines().collect::<HashSet<_>>().len())
     }
 
-    /// As a user would call it, whatever this program was built with.
+    /// Runs cargo as a user would, independent of the settings of this process.
     fn cargo(&self, arguments: &[&str]) -> Result<Output, Box<dyn Error>> {
         let output = Command::new("cargo")
             .args(arguments)
@@ -88,7 +88,7 @@ impl Project {
     }
 }
 
-/// The facade, as a dependency by path.
+/// Returns the facade as a path dependency.
 pub(super) fn facade() -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("/"));
     format!("throttle = {{ path = {:?} }}\n", root.display().to_string())

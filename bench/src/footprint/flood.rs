@@ -1,4 +1,4 @@
-//! What happens to a limiter whose clients are ever new ones.
+//! A flood: each request comes from a new client.
 
 use std::error::Error;
 use std::hint::black_box;
@@ -14,29 +14,29 @@ use throttle::{Rate, Settings};
 use crate::machine;
 use crate::memory::{Decide, name, reference, throttle};
 
-/// What a process says of itself after a flood.
+/// The results of a process after a flood.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Flood {
-    /// Nanoseconds of a decision about a new key, without what reading the clock takes.
+    /// Nanoseconds of a decision for a new key, without the time to read the clock.
     pub(crate) median: f64,
     pub(crate) p99: f64,
     pub(crate) p999: f64,
     pub(crate) max: f64,
-    /// Resident megabytes after each million of clients: as many as ours keeps.
+    /// Resident megabytes after each million of clients. This library keeps one million keys.
     pub(crate) megabytes: Vec<f64>,
-    /// How often the client at its limit was asked for, and how often it passed.
+    /// How often the client at its limit sent a request, and how often it was admitted.
     pub(crate) probes: u64,
     pub(crate) passed: u64,
-    /// Live keys that made room for others.
+    /// Evictions of states that had not expired.
     pub(crate) evictions: u64,
 }
 
-/// Ours keeps at most so many of them.
+/// The number of keys that this library keeps.
 pub(super) const MAX_KEYS: u64 = 1_000_000;
-/// What each client may do in a day.
+/// The limit of each client per day.
 const LIMIT: u32 = 10;
 
-/// Sends so many new clients, one request each, to a limiter that already denies one client.
+/// Sends one request each from `keys` new clients to a limiter that already denies one client.
 pub(crate) fn flood(subject: &str, keys: u64) -> Result<Flood, Box<dyn Error>> {
     machine::pin(0);
     let settings = Settings::new().rate(Rate::per_day(LIMIT.into()));
@@ -78,7 +78,7 @@ fn pour(limiter: &impl Decide<Key = String>, keys: u64) -> Result<Flood, Box<dyn
     Ok(Flood { median, p99, p999, max, megabytes, probes, passed, evictions: 0 })
 }
 
-/// What measuring nothing takes.
+/// Returns the median time of an empty measurement, in nanoseconds.
 fn clock_overhead() -> Result<u64, Box<dyn Error>> {
     let mut times = Histogram::<u64>::new(3)?;
     for _ in 0..100_000 {

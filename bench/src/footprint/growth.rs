@@ -1,4 +1,4 @@
-//! How much memory a process takes for its keys.
+//! The memory of a process per key.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use throttle::{Rate, Settings};
 use crate::machine;
 use crate::memory::{Outcome, Sequence, Subject, peer, throttle};
 
-/// Ours with each strategy whose state is as large for every key, and as it comes.
+/// This library: each strategy whose states have the same size for every key, and the defaults.
 pub(super) const OURS: [&str; 5] = [
     "throttle/gcra",
     "throttle/token-bucket",
@@ -21,23 +21,23 @@ pub(super) const OURS: [&str; 5] = [
     OUT_OF_THE_BOX,
 ];
 
-/// Ours with no settings but a rate: it keeps a million keys.
+/// This library with no settings but a rate. It keeps one million keys.
 pub(super) const OUT_OF_THE_BOX: &str = "throttle/out-of-the-box";
 
-/// What a process says of itself after every key was used once.
+/// The results of a process after one use of every key.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Growth {
     /// Resident bytes per key.
     pub(crate) bytes: f64,
-    /// The same at the worst moment, such as while a table moves.
+    /// Peak of the resident bytes per key, for example while a table is copied.
     pub(crate) peak: f64,
     /// Nanoseconds per new key.
     pub(crate) per_new_key: f64,
-    /// Live keys that made room for others.
+    /// Evictions of states that had not expired.
     pub(crate) evictions: u64,
 }
 
-/// Uses so many keys once each. Only the limiter's memory lasts: keys are made as they are needed.
+/// Uses each of `keys` keys once. The keys are generated in batches, so that only the limiter's memory grows.
 pub(crate) fn growth(name: &str, keys: u64) -> Result<Growth, Box<dyn Error>> {
     const AT_ONCE: u64 = 1_000;
     machine::pin(0);
@@ -61,10 +61,10 @@ pub(crate) fn growth(name: &str, keys: u64) -> Result<Growth, Box<dyn Error>> {
     })
 }
 
-/// A limiter, and our backend if it is ours.
+/// A limiter, and its memory backend if it is one of this library.
 type Made = (Box<dyn Subject>, Option<Arc<Memory>>);
 
-/// A limiter whose state lasts a day.
+/// Returns a limiter whose states last a day.
 fn make(name: &str, keys: u64) -> Result<Made, Box<dyn Error>> {
     let clients = usize::try_from(keys)?;
     let settings = Settings::new().rate(Rate::per_day(1));

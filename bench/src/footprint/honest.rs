@@ -1,4 +1,4 @@
-//! How many honest clients are denied where there are more of them than the table keeps.
+//! How many honest clients are denied if there are more clients than the table keeps states.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -13,25 +13,25 @@ use crate::machine;
 use crate::memory::{Decide, name};
 use crate::poll::at_once;
 
-/// The counts of a process after the last client.
+/// The results of a process after the last client.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Honest {
-    /// States that the table keeps.
+    /// The number of states that the table keeps.
     pub(crate) max_keys: u64,
-    /// Requests of honest clients, none of which exceeds its limit, and how many of them were denied.
+    /// Requests of honest clients, none of which exceeds its limit.
     pub(crate) requests: u64,
     pub(crate) denied: u64,
     pub(crate) evictions: u64,
-    /// Bytes of the backend per state that it keeps.
+    /// Bytes of the backend per state that the table keeps.
     pub(crate) bytes: f64,
 }
 
-/// So many requests does each honest client send.
+/// The number of requests of each honest client.
 const EACH: u64 = 3;
 
 const DAY: u64 = 24 * 3_600;
 
-/// A table with a clock that is moved by hand.
+/// A table with a clock that the benchmark sets.
 struct Bench {
     clock: ManualClock,
     memory: Arc<Memory>,
@@ -52,7 +52,7 @@ impl Bench {
     }
 }
 
-/// Runs a scenario with a table of so many states. Returns its counts and the nanoseconds of a decision.
+/// Runs a scenario with a table of `max_keys` states. Returns its counts and the nanoseconds per decision.
 pub(crate) fn honest(scenario: &str, max_keys: u64) -> Result<(Honest, f64), Box<dyn Error>> {
     machine::pin(0);
     let bench = Bench::new(max_keys)?;
@@ -71,8 +71,8 @@ pub(crate) fn honest(scenario: &str, max_keys: u64) -> Result<(Honest, f64), Box
 
 type Counts = (u64, u64, u64);
 
-/// The table is full of states that last a day, of another throttle. Then five times as many new clients come within a
-/// minute, once each.
+/// The table is full of states of another throttle, which last a day. Then five times as many new clients
+/// send one request each within a minute.
 fn mixed(bench: &Bench, max_keys: u64) -> Result<Counts, Box<dyn Error>> {
     let daily = bench.throttle("daily", "10000/day", Settings::new())?;
     let limited = bench.throttle("limited", "5/min, 500/hour", Settings::new())?;
@@ -88,7 +88,8 @@ fn mixed(bench: &Bench, max_keys: u64) -> Result<Counts, Box<dyn Error>> {
     Ok((new, denied, max_keys + new))
 }
 
-/// Nine of ten requests are those of an attacker with ever new keys. The others are those of honest clients.
+/// Nine of ten requests come from an attacker that uses a new key each time. The others come from honest
+/// clients.
 fn flooded(bench: &Bench, max_keys: u64) -> Result<Counts, Box<dyn Error>> {
     let throttle = bench.throttle("limited", "10/day", Settings::new())?;
     let honest = max_keys / EACH;
@@ -103,15 +104,15 @@ fn flooded(bench: &Bench, max_keys: u64) -> Result<Counts, Box<dyn Error>> {
     Ok((honest * EACH, denied, 10 * honest * EACH))
 }
 
-/// Ten times as many clients as the table keeps, each of which sends three of ten requests at some times of one day.
+/// Ten times as many clients as the table keeps states. Each sends 3 requests over a day, with a limit of 10.
 fn day(bench: &Bench, max_keys: u64, settings: Settings) -> Result<Counts, Box<dyn Error>> {
-    // The first midnight from now on.
+    // A midnight, so that no window ends during the run.
     bench.clock.set(DAY * 1_000_000 * 20_454);
     let throttle = bench.throttle("limited", "10/day", settings)?;
     let clients = 10 * max_keys;
     let requests = EACH * clients;
     let mut denied = 0;
-    // Each round, the clients come in another order.
+    // The clients come in another order in each round.
     for request in 0..requests {
         if request % 1_000 == 0 {
             bench.clock.advance(Duration::from_micros(DAY * 1_000_000 / (requests / 1_000 + 1)));

@@ -1,4 +1,4 @@
-//! `footprint`: memory per key, and what becomes of it under a flood of keys. Every row is a process of its own.
+//! `footprint`: memory per key, and under a flood of keys. Each row is measured in a process of its own.
 
 mod flood;
 mod growth;
@@ -16,16 +16,16 @@ use crate::machine::Noise;
 use crate::memory::{FLOOR, REFERENCE, peers};
 use crate::report::{OURS, Record, Report, Table, number, percent, ratio, record};
 
-/// Ours may take so many bytes per key.
+/// The target for the bytes per key.
 pub(crate) const BYTES: f64 = 40.0;
-/// One in a thousand decisions may take so many times as long as the one in the middle.
+/// The target for the 99.9 % quantile of the decision time, as a multiple of the median.
 const TAIL: f64 = 20.0;
-/// The sketches of evicted states may take so many bytes per key beside the table.
+/// The bytes per key that the sketches of evicted states may take beside the table.
 const SKETCH: f64 = 48.0;
-/// So many of a thousand requests of honest clients may be denied.
+/// The target for denied requests of honest clients, per thousand requests.
 const DENIED: f64 = 1.0;
 
-/// Whether all targets were met.
+/// Runs the command. Returns whether all targets were met.
 pub(crate) fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
     let mut report = Report::new("footprint", options);
     for (keys, cell) in [(1_000_000, "1m"), (5_000_000, "5m")] {
@@ -51,13 +51,14 @@ pub(crate) fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
     Ok(report.finish()? && calm && grown)
 }
 
-/// One process for each subject.
+/// Measures each subject in a process of its own.
 fn grow(keys: u64, cell: &str, options: &Options) -> Result<Vec<Record<Growth>>, Box<dyn Error>> {
     let ours = growth::OURS.iter().map(|name| (name.replace(OURS, cell), *name, OURS));
     let peers = peers().map(|name| (cell.to_owned(), name, name));
     let mut records = Vec::new();
     for (cell, name, subject) in ours.chain(peers) {
-        // The default backend keeps a million keys; the slowest peer takes minutes for more, and says the same.
+        // The default backend keeps one million keys. The slowest peer takes minutes for more, with the same
+        // result per key.
         let to_skip = keys > 1_000_000 && matches!(name, growth::OUT_OF_THE_BOX | "limitador");
         if to_skip || !options.wants_cell(&cell) || !options.wants_subject(subject) {
             continue;
@@ -109,14 +110,14 @@ fn too_large(Record { cell, peer, more, .. }: &Record<Growth>) -> Option<String>
     too_large.then(|| format!("{cell}: {:.1} bytes per key, not {BYTES}", more.bytes))
 }
 
-/// The machine's noise just after a process that measured.
+/// Returns the machine's noise after a measuring process has ended.
 fn noise() -> f64 {
     let mut noise = Noise::default();
     (0..50).for_each(|_| noise.sample());
     noise.spread()
 }
 
-/// One flood for each subject.
+/// Runs a flood for each subject.
 fn flooded(options: &Options) -> Result<Vec<Record<Flood>>, Box<dyn Error>> {
     let keys = if options.quick { 3_000_000 } else { 10_000_000 };
     let mut records = Vec::new();
@@ -190,7 +191,7 @@ fn not_calm(Record { cell, peer, more, .. }: &Record<Flood>) -> Vec<String> {
     missed
 }
 
-/// One process for each scenario.
+/// Runs each scenario in a process of its own.
 fn crowded(options: &Options) -> Result<Vec<Record<Honest>>, Box<dyn Error>> {
     let max_keys: u64 = if options.quick { 100_000 } else { 1_000_000 };
     let mut records = Vec::new();

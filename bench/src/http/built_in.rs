@@ -1,4 +1,5 @@
-//! A load generator for machines without wrk: it costs more itself, so ratios come out nearer to 1.
+//! A load generator for machines without wrk. It uses more processor time than wrk, so the ratios are closer
+//! to 1.
 
 use std::error::Error;
 use std::io;
@@ -13,7 +14,7 @@ use super::load::{CONNECTIONS, Seen};
 
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n";
 
-/// Asks again and again on all connections until the time is up.
+/// Sends requests on all connections until the time is up.
 pub(super) fn run(port: u16, time: Duration) -> Result<Seen, Box<dyn Error>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let start = Instant::now();
@@ -34,7 +35,7 @@ pub(super) fn run(port: u16, time: Duration) -> Result<Seen, Box<dyn Error>> {
     Ok(Seen { requests, refused, per_second: requests as f64 / seconds, p50, p99 })
 }
 
-/// Nanoseconds of each request of one connection, and how many were refused.
+/// Returns the nanoseconds of each request of one connection, and the number of responses without success.
 async fn connection(port: u16, end: Instant) -> io::Result<(Histogram<u64>, u64)> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
     stream.set_nodelay(true)?;
@@ -52,7 +53,7 @@ async fn connection(port: u16, end: Instant) -> io::Result<(Histogram<u64>, u64)
     Ok((times, refused))
 }
 
-/// Reads one answer to its end; whether its status is one of success.
+/// Reads one response to its end. Returns whether its status is 2xx.
 async fn answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> io::Result<bool> {
     buffer.clear();
     loop {
@@ -67,7 +68,7 @@ async fn answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> io::Result<bool
     }
 }
 
-/// The length of the body that this head announces.
+/// Returns the content length in the headers, or 0.
 pub(crate) fn content_length(head: &[u8]) -> usize {
     let fields = head.split(|&byte| byte == b'\n').filter_map(|line| str::from_utf8(line).ok());
     let mut named = fields.filter_map(|line| line.split_once(':'));

@@ -1,4 +1,4 @@
-//! What makes requests: wrk if it is there, or else this program.
+//! Load generators: wrk if it is installed, or else this program.
 
 use std::error::Error;
 use std::process::{Command, Stdio};
@@ -8,14 +8,14 @@ use std::time::Duration;
 use super::built_in;
 use crate::machine;
 
-/// Connections that stay open, each with one request at a time.
+/// The number of open connections. Each has one request in flight at a time.
 pub(super) const CONNECTIONS: usize = 32;
 
-/// What was seen of a service in one go.
+/// The results of one run against a service.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Seen {
     pub(super) requests: u64,
-    /// Answers with any status but success.
+    /// Responses without a success status.
     pub(super) refused: u64,
     pub(super) per_second: f64,
     /// Microseconds.
@@ -43,7 +43,7 @@ impl Load {
         }
     }
 
-    /// Keeps a service busy, from a processor that it does not use.
+    /// Sends requests to a service for `time`, from a processor that the service does not use.
     pub(super) fn run(self, port: u16, time: Duration) -> Result<Seen, Box<dyn Error>> {
         let work = move || {
             machine::pin(1);
@@ -80,7 +80,7 @@ fn parse(text: &str) -> Option<Seen> {
     })
 }
 
-/// As wrk writes times: `512.00us`, `1.25ms`, `2.00s`.
+/// Parses a time as wrk prints it: `512.00us`, `1.25ms`, `2.00s`.
 fn micros(text: &str) -> Option<f64> {
     let units = [("us", 1.0), ("ms", 1e3), ("s", 1e6)];
     let (number, factor) =

@@ -1,7 +1,7 @@
-//! `http`: whole requests to a hello-world service, bare, with the attribute, and with a layer.
+//! `http`: whole requests to a hello-world service: bare, with the attribute, and with a layer.
 //!
-//! Every service is a process of its own on one processor, up for the whole run; the load comes from another one.
-//! Each repetition visits all of them, and ratios are taken within it.
+//! Each service is a process on one processor and runs during the whole measurement. The load comes from
+//! another processor. Each repetition visits all services, and ratios are taken within a repetition.
 
 mod built_in;
 mod load;
@@ -23,15 +23,15 @@ use crate::machine::{self, Noise};
 use crate::report::{Record, Report, Table, number, percent, ratio, record};
 use crate::statistics::{median, paired, spread};
 
-/// What this command measures besides time.
+/// The values that this command measures besides time.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Requests {
     pub(crate) per_second: f64,
-    /// The rate as a part of the bare service's.
+    /// The rate as a fraction of the bare service's rate.
     pub(crate) of_bare: f64,
     pub(crate) target: Option<f64>,
-    /// Nanoseconds of the server's processor per request, and as a multiple of the bare service's. Steadier than
-    /// the rate where others use the machine too.
+    /// Nanoseconds of processor time of the server per request, and as a multiple of the bare service's. On a
+    /// shared machine, this varies less than the rate.
     pub(crate) worked: f64,
     pub(crate) worked_of_bare: f64,
     /// Microseconds, and as multiples of the bare service's.
@@ -43,7 +43,7 @@ pub(crate) struct Requests {
     pub(crate) reps: usize,
 }
 
-/// A service that runs.
+/// A running service.
 struct Server {
     mode: &'static Mode,
     process: Child,
@@ -53,14 +53,14 @@ struct Server {
     worked: Vec<f64>,
 }
 
-/// How long each service is kept busy at a time: as short as wrk can.
+/// The duration of one run: the shortest that wrk supports.
 const TURN: Duration = Duration::from_secs(1);
 
-/// Whether all targets were met.
+/// Runs the command. Returns whether all targets were met.
 pub(crate) fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
     let mut report = Report::new("http", options);
     let load = Load::available(options.built_in);
-    // Many short turns: what keeps the machine busy for a while then falls on all of them.
+    // The turns are short and many, so that noise of the machine affects all services alike.
     let reps = options.reps.unwrap_or(if options.quick { 3 } else { 15 });
     let mut servers = MODES.iter().map(Server::start).collect::<Result<Vec<_>, _>>()?;
     let mut noise = Noise::default();
@@ -72,7 +72,7 @@ pub(crate) fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
             let before = machine::processor_time(server.process.id());
             let seen = load.run(server.port, TURN)?;
             let worked = machine::processor_time(server.process.id()) - before;
-            // The first one only warms up.
+            // The first repetition is a warm-up.
             if rep > 0 {
                 server.check(&seen)?;
                 server.worked.push(worked / seen.requests as f64);
@@ -96,7 +96,7 @@ impl Server {
         Ok(Self { mode, process, port: line.trim().parse()?, seen: Vec::new(), worked: Vec::new() })
     }
 
-    /// A service that answers otherwise than its name says is not worth comparing.
+    /// Fails if the service did not admit or deny all requests as its name says.
     fn check(&self, seen: &Seen) -> Result<(), Box<dyn Error>> {
         let expected = if self.mode.cell == "denied" { seen.requests } else { 0 };
         if seen.refused == expected {
@@ -112,7 +112,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It may have ended by itself; there is nobody to tell.
+        // These calls fail if the process has already ended.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }

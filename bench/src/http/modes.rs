@@ -1,4 +1,4 @@
-//! The services that are compared: one handler, with and without something before it.
+//! The compared services: one handler, with and without a limiter.
 
 use std::error::Error;
 use std::io;
@@ -15,16 +15,16 @@ use tower_governor::governor::GovernorConfigBuilder;
 
 use crate::{instructions, machine};
 
-/// A service: its name, and what it is compared as.
+/// A service: its name, and its cell and subject in the results.
 pub(crate) struct Mode {
     pub(crate) name: &'static str,
     pub(crate) cell: &'static str,
     pub(crate) subject: &'static str,
-    /// How much of the rate of the bare service it has to reach.
+    /// The target for its rate, as a fraction of the bare service's rate.
     pub(crate) target: Option<f64>,
 }
 
-/// The handler alone.
+/// The handler without a limiter.
 pub(crate) const BARE: &str = "bare";
 /// The best-known layer for axum.
 pub(crate) const LAYER: &str = "tower_governor";
@@ -86,7 +86,7 @@ fn app(mode: &str) -> Option<Router> {
     }
 }
 
-/// Runs a service on one processor until the process is ended, after a line that says on which port.
+/// Runs a service on one processor until the process is killed. The first line of output is the port.
 pub(crate) fn serve(mode: &str) -> Result<(), Box<dyn Error>> {
     machine::pin(0);
     let app = app(mode).ok_or("no such service")?;
@@ -94,12 +94,12 @@ pub(crate) fn serve(mode: &str) -> Result<(), Box<dyn Error>> {
     runtime.block_on(listen(app))
 }
 
-/// Runs a service for [`instructions`](crate::instructions) in one thread, until its input is closed. A line of input
-/// is answered by a line of output, after a mark.
+/// Runs a service in one thread for [`instructions`](crate::instructions), until its input is closed. For
+/// each line of input, it calls [`mark`](instructions::mark) and prints a line.
 pub(crate) fn serve_counted(mode: &str) -> Result<(), Box<dyn Error>> {
     let app = app(mode).ok_or("no such service")?;
     thread::spawn(|| {
-        // Outside of the runtime, which serves as if nothing could end it.
+        // This thread is not part of the runtime, which serves until the process ends.
         for _ in io::stdin().lines() {
             instructions::mark();
             println!();

@@ -1,4 +1,4 @@
-//! A child process under callgrind, and the number of instructions between two marks in it.
+//! Runs a child process under callgrind, and counts the instructions between two marks.
 
 use std::error::Error;
 use std::hint::black_box;
@@ -8,7 +8,7 @@ use std::{env, fs, io, process};
 
 use crate::child;
 
-/// Callgrind writes a profile of its own for what was before each call of this function.
+/// Makes callgrind write a profile of everything since the previous call.
 #[inline(never)]
 #[expect(
     clippy::missing_const_for_fn,
@@ -18,24 +18,26 @@ pub(crate) fn mark() {
     black_box("mark");
 }
 
-/// The program `valgrind`, which is installed.
+/// Proof that `valgrind` is installed.
 pub(super) struct Callgrind(());
 
 impl Callgrind {
+    /// Looks for `valgrind`.
+    ///
     /// # Errors
     ///
-    /// If it is not installed.
+    /// Fails if it is not installed.
     pub(super) fn find() -> Result<Self, Box<dyn Error>> {
         let version = Command::new("valgrind").arg("--version").stdout(Stdio::null()).status();
         let found = version.is_ok_and(|status| status.success());
         found.then_some(Self(())).ok_or_else(|| "valgrind is missing: apt-get install valgrind".into())
     }
 
-    /// Starts one part of a measurement, with pipes for all that it reads and writes.
+    /// Starts one part of a measurement, with pipes for its input and output.
     #[expect(clippy::unused_self, reason = "the value proves that valgrind is installed")]
     pub(super) fn start(&self, part: &[&str]) -> Result<Counted, Box<dyn Error>> {
         let folder = env::temp_dir().join(format!("throttle-bench-{}", process::id()));
-        // What an earlier process left there is not read as this one's.
+        // Files of an earlier process with this id must not be read.
         remove(&folder)?;
         fs::create_dir(&folder)?;
         let mut out = "--callgrind-out-file=".to_owned();
@@ -60,14 +62,15 @@ pub(super) struct Counted {
 }
 
 impl Counted {
-    /// Closes its input, waits for its end, and returns how many instructions it took between its two marks.
+    /// Closes the input, waits for the process, and returns the number of instructions between its two marks.
     pub(super) fn between_marks(mut self) -> Result<u64, Box<dyn Error>> {
         drop(self.process.stdin.take());
         let status = self.process.wait()?;
         if !status.success() {
             return Err(format!("a counted process ended with {status}").into());
         }
-        // The first profile ends at the first mark, the second at the second, and the last one with the process.
+        // The first profile ends at the first mark, the second one at the second mark, and the last one with
+        // the process.
         let profile = fs::read_to_string(self.folder.join("profile.2"))?;
         total(&profile).ok_or_else(|| "callgrind wrote a profile without a total".into())
     }
@@ -75,7 +78,7 @@ impl Counted {
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        // The process has ended already, unless something failed. Then there is nobody to tell.
+        // The process is still running only after an error, which is already reported.
         let _ = self.process.kill();
         let _ = self.process.wait();
         let _ = remove(&self.folder);
@@ -89,7 +92,7 @@ fn remove(folder: &Path) -> io::Result<()> {
     }
 }
 
-/// The number of instructions of a whole profile.
+/// Returns the total number of instructions in a profile.
 fn total(profile: &str) -> Option<u64> {
     profile.lines().rev().find_map(|line| line.strip_prefix("totals:")?.trim().parse().ok())
 }

@@ -1,4 +1,4 @@
-//! Decisions: each strategy, on each way through the memory backend, allowed and denied.
+//! Decisions: each strategy, on each path through the memory backend, allowed and denied.
 
 use std::error::Error;
 use std::hint::black_box;
@@ -17,7 +17,7 @@ use crate::memory;
 use crate::poll::at_once;
 use crate::report::{OURS, Record};
 
-/// What is counted: `decision/STRATEGY/OUTCOME/WAY`.
+/// A cell: `decision/STRATEGY/OUTCOME/WAY`.
 pub(super) struct Cell {
     strategy: &'static str,
     outcome: &'static str,
@@ -25,14 +25,14 @@ pub(super) struct Cell {
     name: String,
 }
 
-/// A strategy, by the name of its cells.
+/// A strategy, with its name in the cells.
 struct Kind {
     name: &'static str,
-    /// Whether the memory backend has a fast path for it.
+    /// Whether the memory backend has a fast path for the strategy.
     is_fast: bool,
-    /// Whether its state is a list of requests.
+    /// Whether the state is a list of requests.
     is_list: bool,
-    /// Sets it, in settings of a rate with that limit.
+    /// Sets the strategy in settings whose rate has the given limit.
     set: fn(Settings, u64) -> Settings,
 }
 
@@ -70,12 +70,12 @@ const KINDS: [Kind; 15] = [
 
 /// The memory backend decides without a lock.
 const FAST: &str = "fast";
-/// The memory backend decides under the locks of pages, through the trait that all backends implement.
+/// The memory backend decides under page locks, through the trait that all backends implement.
 const GENERAL: &str = "general";
 const ALLOWED: &str = "allowed";
 const DENIED: &str = "denied";
 
-/// All cells that are wanted.
+/// Returns all cells that `wanted` selects.
 pub(super) fn all(wanted: impl Fn(&str, &str) -> bool) -> impl Iterator<Item = Cell> {
     let cells = KINDS.into_iter().flat_map(|kind| {
         let ways = if kind.is_fast { &[FAST, GENERAL][..] } else { &[GENERAL] };
@@ -103,14 +103,14 @@ impl Cell {
     }
 }
 
-/// Whose decisions are counted.
+/// The key of the decisions.
 const CLIENT: &str = "user:000618033988749";
 
-/// Makes that many decisions about one key between two marks.
+/// Makes `decisions` decisions for one key, between two marks.
 ///
 /// # Errors
 ///
-/// If there is no such strategy, or if a decision is not what `outcome` says.
+/// Fails if there is no such strategy, or if a decision differs from `outcome`.
 pub(crate) fn decide(strategy: &str, outcome: &str, way: &str, decisions: u64) -> Result<(), Box<dyn Error>> {
     let kind = KINDS.into_iter().find(|kind| kind.name == strategy).ok_or("no such strategy")?;
     let denied = outcome == DENIED;
@@ -120,9 +120,9 @@ pub(crate) fn decide(strategy: &str, outcome: &str, way: &str, decisions: u64) -
     if passed == expected { Ok(()) } else { Err(format!("{passed} of {decisions} decisions passed").into()) }
 }
 
-/// How many of the decisions pass, where the state is a number. By the system's clock.
+/// Returns how many decisions are allowed, for strategies whose state is a number. Uses the system clock.
 fn word(kind: &Kind, denied: bool, way: &str, decisions: u64) -> u64 {
-    // Half of the limit is used first, so that the state does not end between two decisions.
+    // Half of the limit is consumed first, so that the state does not expire between two decisions.
     let (limit, first) = if denied { (1, 1) } else { (1_000_000, 500_000) };
     let settings = (kind.set)(Settings::new().rate(Rate::per_day(limit)), limit);
     let throttle = if way == FAST {
@@ -131,13 +131,13 @@ fn word(kind: &Kind, denied: bool, way: &str, decisions: u64) -> u64 {
         memory::throttle(Hidden(Memory::new()), settings)
     };
     let _ = at_once(throttle.hit(Hit::from(CLIENT).cost(first)));
-    // A debt may be larger than the limit.
+    // The debt of a strategy with debt may be larger than the limit.
     while denied && passes(&throttle, CLIENT) {}
     marked(decisions, || passes(black_box(&throttle), black_box(CLIENT)))
 }
 
-/// How many of the decisions pass, where the state is a list. By a clock that is set by hand, so that the list has ten
-/// entries at each decision, however fast the process is.
+/// Returns how many decisions are allowed, for strategies whose state is a list. Uses a manual clock, so that
+/// the list has ten entries at each decision, however fast the process runs.
 fn list(kind: &Kind, denied: bool, decisions: u64) -> u64 {
     let clock = ManualClock::new();
     let memory = Memory::builder().clock(clock.clone()).build();
@@ -148,14 +148,14 @@ fn list(kind: &Kind, denied: bool, decisions: u64) -> u64 {
         passes(black_box(&throttle), black_box(CLIENT))
     };
     let tick = Duration::from_secs(if denied { 0 } else { 6 });
-    // Until the list is full.
+    // Fill the list.
     (0..20).for_each(|number| {
         next(if number < 10 { Duration::from_millis(3) } else { tick });
     });
     marked(decisions, || next(tick))
 }
 
-/// How many of the decisions between two marks pass.
+/// Returns how many decisions between two marks are allowed.
 fn marked(decisions: u64, decide: impl Fn() -> bool) -> u64 {
     (0..FIRST).for_each(|_| {
         decide();
@@ -171,7 +171,7 @@ fn passes(throttle: &Throttle, key: &str) -> bool {
     at_once(throttle.hit(key)).is_ok_and(|decision| decision.is_allowed())
 }
 
-/// Memory without its fast path: throttles take the way that they take to every other backend.
+/// The memory backend without its fast path: throttles call it like any other backend.
 #[derive(Debug)]
 struct Hidden(Memory);
 

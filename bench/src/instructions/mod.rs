@@ -1,7 +1,8 @@
-//! `instructions`: how many instructions one decision and one request take, by callgrind.
+//! `instructions`: the number of instructions of one decision and of one request, counted by callgrind.
 //!
-//! A time depends on what else the machine does; a count does not. Every count is that of one child process, between a
-//! mark that follows the first decisions or requests and a mark after the last one, so startup is not part of it.
+//! Unlike a time, the number of instructions does not depend on the load of the machine. Each count comes
+//! from one child process, between a mark after the first decisions or requests and a mark after the last
+//! one. So it does not include startup.
 
 mod callgrind;
 mod decision;
@@ -19,24 +20,24 @@ use crate::http::{BARE, LAYER};
 use crate::report::{Record, Report, Table, kept, percent, record};
 use crate::statistics::median;
 
-/// What this command measures.
+/// The values that this command measures.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[expect(clippy::struct_field_names, reason = "the field is the name of the figure in the results")]
 pub(crate) struct Instructions {
     /// Instructions per decision or request: the median of all repetitions.
     pub(crate) instructions: f64,
-    /// How many more than the bare service takes; only of requests.
+    /// Instructions more than the bare service takes. Only for requests.
     pub(crate) added: Option<f64>,
-    /// The distance of the smallest and the largest repetition, as a part of the median.
+    /// The difference between the largest and the smallest repetition, as a fraction of the median.
     pub(crate) spread: f64,
     pub(crate) reps: usize,
 }
 
-/// How many decisions or requests are made before the first mark: until then tables grow, buffers are allocated, and
-/// requests are searched for headers of proxies that are not declared.
+/// The number of decisions or requests before the first mark. In this time, tables grow, buffers are
+/// allocated, and requests are searched for headers of undeclared proxies.
 pub(crate) const FIRST: u64 = 1_500;
 
-/// Always succeeds if everything could be counted: there are no targets yet.
+/// Runs the command. Returns `true` if everything could be counted: there are no targets yet.
 pub(crate) fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
     let callgrind = Callgrind::find()?;
     let mut report = Report::new("instructions", options);
@@ -56,7 +57,7 @@ pub(crate) fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
     Ok(report.finish()?)
 }
 
-/// A record of the counts of all repetitions, each of which is one of `many` decisions or requests.
+/// Returns a record of all repetitions. Each repetition counts `many` decisions or requests.
 fn counted(
     (cell, subject): (&str, &str),
     (many, reps): (u64, usize),
@@ -72,7 +73,7 @@ fn counted(
     Ok(record(cell, subject, 0.0, more))
 }
 
-/// Adds how requests compare with those of the bare service and of the layer.
+/// Adds the comparisons with the requests of the bare service and of the layer.
 fn compare(records: &mut [Record<Instructions>]) {
     let of = |cell: &str, subject: &str| {
         let other = records.iter().find(|record| record.cell == cell && record.subject == subject);
@@ -88,7 +89,7 @@ fn compare(records: &mut [Record<Instructions>]) {
     }
 }
 
-/// The records as a table.
+/// Returns the records as a table.
 pub(crate) fn table(records: &[Record<Instructions>]) -> String {
     let mut table = Table::new(["cell", "subject", "instructions", "more than bare"]);
     for Record { cell, subject, more, .. } in records {
@@ -102,7 +103,7 @@ fn dash() -> String {
     "-".to_owned()
 }
 
-/// The records as a table, each beside the one that was kept of its cell and subject.
+/// Returns the records as a table, each beside the stored record of its cell and subject.
 fn table_beside(records: &[Record<Instructions>], before: &[Record<Instructions>]) -> String {
     let mut table =
         Table::new(["cell", "subject", "instructions", "spread", "more than bare", "kept", "change"]);

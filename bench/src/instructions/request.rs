@@ -1,4 +1,4 @@
-//! Requests: the services of the `http` benchmark, one request after the other over one connection.
+//! Requests: the services of the `http` benchmark, with sequential requests over one connection.
 
 use std::error::Error;
 use std::fs;
@@ -9,18 +9,18 @@ use super::{Callgrind, FIRST, Instructions, counted};
 use crate::http::{BARE, MODES, Mode, content_length};
 use crate::report::Record;
 
-/// The cell of the handler alone.
+/// The cell of the handler without a limiter.
 pub(super) const BARE_CELL: &str = "request/bare";
 
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n";
 
-/// What is counted: a service.
+/// A cell: a service.
 pub(super) struct Cell {
     mode: &'static Mode,
     name: String,
 }
 
-/// All services that are wanted, and the bare one with any of them.
+/// Returns all services that `wanted` selects, and the bare one in addition to any other.
 pub(super) fn all(wanted: impl Fn(&str, &str) -> bool) -> impl Iterator<Item = Cell> {
     let cell = |mode: &'static Mode| Cell { mode, name: format!("request/{}", mode.cell) };
     let is_wanted = move |cell: &Cell| wanted(&cell.name, cell.mode.subject);
@@ -38,7 +38,7 @@ impl Cell {
         counted((&self.name, self.mode.subject), (many, reps), || self.between_marks(callgrind, many))
     }
 
-    /// Instructions of a server for that many requests, after others.
+    /// Returns the instructions of a server for `requests` requests, after a warm-up.
     fn between_marks(&self, callgrind: &Callgrind, requests: u64) -> Result<u64, Box<dyn Error>> {
         let mut server = callgrind.start(&["serve-counted", self.mode.name])?;
         let mut told = BufReader::new(server.process.stdout.take().ok_or("no output")?);
@@ -65,12 +65,12 @@ impl Cell {
     }
 }
 
-/// Waits until a process waits. A request that arrives earlier is read without waking the server, which takes fewer
-/// instructions.
+/// Waits until a process sleeps. A request that arrives earlier is read without waking the server, which
+/// takes fewer instructions.
 fn until_idle(process: u32) -> io::Result<()> {
     loop {
         let about = fs::read_to_string(format!("/proc/{process}/stat"))?;
-        // After the name of the program, which is in brackets.
+        // The state follows the name of the program, which is in brackets.
         if about.rsplit_once(')').is_some_and(|(_, fields)| fields.starts_with(" S")) {
             return Ok(());
         }
@@ -78,7 +78,7 @@ fn until_idle(process: u32) -> io::Result<()> {
     }
 }
 
-/// Reads one answer to its end; whether its status is one of success.
+/// Reads one response to its end. Returns whether its status is 2xx.
 fn answer(stream: &mut TcpStream) -> io::Result<bool> {
     let (mut buffer, mut length) = ([0; 4_096], 0);
     loop {

@@ -1,32 +1,32 @@
-//! What is varied: each combination is a cell of the table.
+//! The dimensions of the benchmark. Each combination is a cell.
 
 use std::fmt;
 
-/// Who asks how often.
+/// The distribution of requests over clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Traffic {
     /// One client.
     Hot,
-    /// A thousand clients, evenly.
+    /// A thousand clients, uniformly distributed.
     Thousand,
-    /// A million clients, evenly.
+    /// A million clients, uniformly distributed.
     Uniform,
-    /// A million clients, few of which make most of the traffic.
+    /// A million clients, a few of which make most of the requests.
     Zipf,
 }
 
-/// What they are told.
+/// The outcome of the decisions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// A quota that nobody uses up, by clients of whom something is known.
+    /// Allowed: clients that have a state, and a quota that they do not use up.
     Allowed,
-    /// The same when all that was known has lost its meaning, and was perhaps forgotten.
+    /// Allowed: clients whose state has expired, and may have been removed.
     Stale,
-    /// A quota that everybody has used up.
+    /// Denied: clients that have used up their quota.
     Denied,
 }
 
-/// What our side and the floor decide with. The peers have one algorithm each.
+/// The algorithm of this library and of the floor. Each peer has only one algorithm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Algorithm {
     Gcra,
@@ -51,7 +51,7 @@ impl Traffic {
         }
     }
 
-    /// For people.
+    /// Returns a description for people.
     pub(crate) const fn describe(self) -> &'static str {
         match self {
             Self::Hot => "one key",
@@ -61,7 +61,7 @@ impl Traffic {
         }
     }
 
-    /// Decisions per measurement: enough for a few milliseconds of the fastest subject.
+    /// Returns the number of decisions per measurement: a few milliseconds of the fastest subject.
     pub(crate) const fn decisions(self) -> usize {
         match self {
             Self::Hot | Self::Thousand => 1 << 20,
@@ -90,7 +90,7 @@ impl Algorithm {
 }
 
 impl Cell {
-    /// Every cell, those with as many clients and the same outcome next to each other.
+    /// Returns all cells. Cells with the same number of clients and the same outcome are adjacent.
     pub(crate) fn all() -> impl Iterator<Item = Self> {
         let populations = [&[Traffic::Hot][..], &[Traffic::Thousand], &[Traffic::Uniform, Traffic::Zipf]];
         let outcomes = [Outcome::Allowed, Outcome::Stale, Outcome::Denied];
@@ -107,14 +107,15 @@ impl Cell {
             .filter(|cell| cell.outcome != Outcome::Stale || cell.may_be_stale())
     }
 
-    /// One client never is, and a window does not end within a run.
+    /// Returns whether states can expire in this cell. A single client sends too often, and a window does not
+    /// end within a run.
     fn may_be_stale(self) -> bool {
         self.traffic == Traffic::Uniform && self.algorithm == Algorithm::Gcra
     }
 }
 
 impl fmt::Display for Cell {
-    /// As `hot/allowed/gcra/1t`.
+    /// Formats the cell as `hot/allowed/gcra/1t`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let traffic = match self.traffic {
             Traffic::Hot => "hot",

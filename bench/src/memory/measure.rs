@@ -1,4 +1,4 @@
-//! Measures every subject of a cell in turn, again and again.
+//! Measures all subjects of a cell in turns, repeatedly.
 
 use std::sync::Barrier;
 use std::time::Instant;
@@ -10,23 +10,23 @@ use super::workload::Sequence;
 use crate::allocations;
 use crate::machine::{self, Noise};
 
-/// A subject that is ready to be measured: it has seen all its clients.
+/// A subject that has seen all its clients, ready to be measured.
 pub(crate) struct Ready {
     pub(crate) name: &'static str,
     pub(crate) subject: Box<dyn Subject>,
     pub(crate) slower: usize,
 }
 
-/// What was measured of one subject in one cell.
+/// The measurements of one subject in one cell.
 pub(crate) struct Samples {
     pub(crate) name: &'static str,
-    /// Nanoseconds per decision and thread, one for each repetition.
+    /// Nanoseconds per decision and thread, one value per repetition.
     pub(crate) ns: Vec<f64>,
     /// Allocations per decision.
     pub(crate) allocations: f64,
 }
 
-/// A subject that decides otherwise than its cell says: what it costs would mean nothing.
+/// The error for a subject whose decisions differ from its cell. Its times would mean nothing.
 #[derive(Debug)]
 pub(crate) struct Wrong {
     name: &'static str,
@@ -35,7 +35,7 @@ pub(crate) struct Wrong {
     of: usize,
 }
 
-/// The samples of all subjects, and the machine's noise.
+/// Returns the samples of all subjects, and the machine's noise.
 pub(crate) fn cell(
     cell: Cell,
     subjects: &[&Ready],
@@ -58,7 +58,7 @@ pub(crate) fn cell(
     }
     let mut noise = Noise::default();
     for rep in 0..reps {
-        // Everybody has another predecessor each time.
+        // In each repetition, every subject follows a different subject.
         for turn in 0..subjects.len() {
             let index = (turn + rep) % subjects.len();
             noise.sample();
@@ -68,7 +68,7 @@ pub(crate) fn cell(
     Ok((samples, noise.spread()))
 }
 
-/// Nanoseconds per decision and thread, and how many passed in all threads.
+/// Returns the nanoseconds per decision and thread, and the number of allowed decisions in all threads.
 fn timed(
     subject: &dyn Subject,
     sequence: &Sequence,

@@ -1,4 +1,4 @@
-//! `memory`: what a decision costs, beside the peers and the floor, in one process and run.
+//! `memory`: the cost of a decision, compared with the peers and the floor in one process and run.
 
 mod cell;
 mod measure;
@@ -21,27 +21,27 @@ use crate::cli::Options;
 use crate::report::{Record, Report, record};
 use crate::statistics::{median, paired, spread};
 
-/// What this command measures besides time.
+/// The values that this command measures besides time.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Decisions {
     /// Allocations per decision.
     pub(crate) allocations: f64,
-    /// How far apart the middle half of the repetitions was, as a part of the median.
+    /// The interquartile range of the repetitions, as a fraction of the median.
     pub(crate) spread: f64,
     pub(crate) reps: usize,
 }
 
-/// Ours has to be so many times faster than the reference, in every cell.
+/// The target in every cell: how many times faster than the reference this library is, at least.
 const FASTER: f64 = 2.5;
-/// Ours may be so many times slower than the floor, in every cell.
+/// The target in every cell: how many times slower than the floor this library is, at most.
 const SLOWER: f64 = 2.0;
 
-/// Whether all targets were met.
+/// Runs the command. Returns whether all targets were met.
 pub(crate) fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
     let mut report = Report::new("memory", options);
     let cells: Vec<_> = Cell::all().filter(|cell| options.wants_cell(&cell.to_string())).collect();
     let mut records = Vec::new();
-    // Subjects and their clients are shared by cells that differ in nothing that a subject remembers.
+    // Cells share the subjects and their clients, if the subjects would store the same states.
     for group in cells.chunk_by(|a, b| (a.traffic.clients(), a.outcome) == (b.traffic.clients(), b.outcome)) {
         let subjects = Subjects::of(group, options);
         let mut sequence: Option<(Traffic, Sequence)> = None;
@@ -60,9 +60,9 @@ pub(crate) fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
     Ok(report.finish()?)
 }
 
-/// The subjects of cells with as many clients and the same outcome.
+/// The subjects of cells with the same number of clients and the same outcome.
 struct Subjects {
-    /// Those of one algorithm come once, the others once for each.
+    /// Subjects with one algorithm occur once, and the others once per algorithm.
     ready: Vec<(Option<Algorithm>, Ready)>,
 }
 
@@ -88,12 +88,12 @@ impl Subjects {
     }
 }
 
-/// A subject that has seen all clients, and denies them if that is what will be measured.
+/// Makes a subject, and lets it see all clients. For cells with denied decisions, it then denies all clients.
 fn ready(maker: &Maker, algorithm: Option<Algorithm>, outcome: Outcome, everybody: &Sequence) -> Ready {
     let task = Task { clients: everybody.len(), outcome, algorithm: algorithm.unwrap_or(Algorithm::Gcra) };
     let subject: Box<dyn Subject> = (maker.make)(&task);
     let mut passed = subject.begin(everybody);
-    // Some need more than one use to be used up, as their smallest burst is larger.
+    // Some subjects need more than one use to deny a client, because their smallest burst is larger.
     for _ in 0..3 {
         if outcome == Outcome::Denied && passed > 0 {
             passed = subject.run(everybody, 0..everybody.len());
@@ -125,7 +125,7 @@ fn measure(
     Ok(samples.iter().map(record).collect())
 }
 
-/// A line for each target that ours misses.
+/// Returns the missed targets, one line for each.
 fn missed(records: &[Record<Decisions>]) -> Vec<String> {
     let mut lines = Vec::new();
     for Record { cell, vs_governor, vs_floor, more, .. } in records.iter().filter(|record| !record.peer) {

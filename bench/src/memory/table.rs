@@ -1,10 +1,10 @@
-//! What is shown of the records.
+//! Tables of the records.
 
 use super::cell::{Algorithm, Cell, Outcome, Traffic};
 use super::{Decisions, MAKERS};
 use crate::report::{OURS, Record, Table, number, percent, ratio};
 
-/// A cell and everybody in it.
+/// Returns a table of a cell with all subjects.
 pub(super) fn of_cell(records: &[Record<Decisions>]) -> String {
     let Some(first) = records.first() else { return String::new() };
     let mut table = Table::new([&first.cell, "ns", "spread", "vs governor", "vs floor", "allocations"]);
@@ -21,11 +21,11 @@ pub(super) fn of_cell(records: &[Record<Decisions>]) -> String {
     format!("{}\nmachine's noise: {}\n", table.render(), percent(first.noise))
 }
 
-/// Ours in every cell.
+/// Returns a table of this library in all cells.
 pub(crate) fn ours(records: &[Record<Decisions>]) -> String {
     let mut table =
         Table::new([OURS, "ns", "spread", "vs governor", "vs floor", "allocations", "machine's noise"]);
-    // Those that were measured at different times were not kept in order.
+    // Sort the records: stored records of different runs are not in the order of the cells.
     let names = Cell::all().map(|cell| cell.to_string());
     let ours = names.filter_map(|name| records.iter().find(|record| record.cell == name && !record.peer));
     for Record { cell, ns, vs_governor, vs_floor, more, noise, .. } in ours {
@@ -42,7 +42,7 @@ pub(crate) fn ours(records: &[Record<Decisions>]) -> String {
     table.render()
 }
 
-/// Everybody in the cells that differ by traffic only.
+/// Returns a table of all subjects in the cells that differ only in traffic.
 pub(crate) fn grid(
     records: &[Record<Decisions>],
     outcome: Outcome,

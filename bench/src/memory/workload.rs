@@ -1,21 +1,21 @@
-//! Who asks, and in what order.
+//! The clients and the order of their requests.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::ops::Range;
 
 use super::cell::Traffic;
 
-/// The clients of a run, and the order in which they come.
+/// The clients of a run, in the order of their requests.
 ///
-/// Keys are kept in the order of access, so that reading them is a stream, as it is for a request that has just
-/// arrived, and only the limiter's own memory is read at random.
+/// The keys are stored in the order of access, so that reading them is sequential, as for a request that has
+/// just arrived. Only the limiter's own memory is accessed at random.
 #[derive(Debug)]
 pub(crate) struct Sequence {
     names: Vec<String>,
     addresses: Vec<IpAddr>,
 }
 
-/// A kind of key that sequences are made of.
+/// A type of key that sequences contain.
 pub(crate) trait Client: Sized {
     fn in_order(sequence: &Sequence) -> &[Self];
 }
@@ -33,12 +33,12 @@ impl Client for IpAddr {
 }
 
 impl Sequence {
-    /// Each of these clients once.
+    /// Returns each of these clients once.
     pub(crate) fn clients(clients: Range<u64>) -> Self {
         Self::of(clients)
     }
 
-    /// As many as `traffic` needs before it may begin anew.
+    /// Returns a random sequence for `traffic`, long enough to be repeated.
     pub(crate) fn drawn(traffic: Traffic) -> Self {
         let clients = traffic.clients();
         let mut random = fastrand::Rng::with_seed(clients);
@@ -63,27 +63,27 @@ impl Sequence {
     }
 }
 
-/// 20 bytes, a different text for each client below 10^15, without order.
+/// Returns a name of 20 bytes, different for each client below 10^15, in no order.
 pub(crate) fn name(client: u64) -> String {
     const NAMES: u128 = 1_000_000_000_000_000;
     format!("user:{:015}", u128::from(client) * 618_033_988_749_897 % NAMES)
 }
 
-/// A different address for each client below 2^32, without order.
+/// Returns an address, different for each client below 2^32, in no order.
 const fn address(client: u64) -> IpAddr {
     #[expect(clippy::cast_possible_truncation, reason = "no run has that many clients")]
     let bits = (client as u32).wrapping_mul(2_654_435_769);
     IpAddr::V4(Ipv4Addr::from_bits(bits))
 }
 
-/// Spreads ranks over the clients, so that the busiest are not neighbours in anybody's memory.
+/// Maps ranks to clients, so that the busiest clients are not neighbours in memory.
 const fn scatter(rank: u64, clients: u64) -> u64 {
     rank * 387_420_489 % clients
 }
 
-/// Ranks, the first the most often, as `1 / rank^exponent`.
+/// Random ranks with a probability proportional to `1 / rank^exponent`.
 struct Zipf {
-    /// What share of the draws has this rank or one before.
+    /// The cumulated weight of each rank and all ranks before it.
     cumulated: Vec<f64>,
 }
 

@@ -1,4 +1,4 @@
-//! Pictures made of bars, in colours that show on a light and on a dark page.
+//! Bar charts, in colours that are visible on light and dark pages.
 
 use std::error::Error;
 use std::path::Path;
@@ -9,13 +9,13 @@ use plotters::prelude::{Color as _, IntoDrawingArea as _, IntoFont as _};
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{RGBColor, TextStyle};
 
-/// Ours.
+/// This library.
 pub(super) const BLUE: RGBColor = RGBColor(47, 129, 247);
-/// What cannot be beaten.
+/// The lower bound.
 pub(super) const GREEN: RGBColor = RGBColor(63, 165, 80);
 /// The peers.
 pub(super) const ORANGE: RGBColor = RGBColor(210, 130, 34);
-/// Words and lines.
+/// Text and lines.
 pub(super) const GREY: RGBColor = RGBColor(125, 133, 144);
 
 /// One bar.
@@ -26,22 +26,22 @@ pub(super) struct Bar {
     pub(super) colour: RGBColor,
 }
 
-/// Bars that are compared with each other.
+/// Bars with a common scale.
 pub(super) struct Panel {
     pub(super) title: String,
     pub(super) bars: Vec<Bar>,
-    /// What ours must keep to.
+    /// The target of this library.
     pub(super) target: Option<f64>,
 }
 
 const WIDTH: i32 = 520;
 const LABEL: i32 = 205;
-/// The longest bar; behind it is room for its value.
+/// The length of the longest bar. The space behind it is for its value.
 const LONGEST: i32 = 200;
 const ROW: i32 = 20;
 const TITLE: i32 = 34;
 
-/// Draws panels in two columns; those without bars are left out.
+/// Draws the panels in two columns. Panels without bars are omitted.
 pub(super) fn draw(file: &Path, mut panels: Vec<Panel>) -> Result<(), Box<dyn Error>> {
     panels.retain(|panel| !panel.bars.is_empty());
     let height = |panel: &Panel| TITLE + ROW * i32::try_from(panel.bars.len()).unwrap_or_default();
@@ -75,7 +75,7 @@ impl Panel {
             area.draw(&Text::new(bar.label.clone(), (from - 6, middle), words(15, HPos::Right)))?;
             area.draw(&Rectangle::new([(from, y + 2), (end, y + ROW - 3)], bar.colour.filled()))?;
             let cut = if bar.value > self.longest() { "… " } else { "" };
-            // The line of the target does not go through the number.
+            // Move the text, so that the line of the target does not cross it.
             let beside = target.filter(|&target| (end..end + 70).contains(&target)).unwrap_or(end) + 6;
             area.draw(&Text::new(format!("{cut}{}", bar.text), (beside, middle), words(15, HPos::Left)))?;
             y += ROW;
@@ -86,7 +86,7 @@ impl Panel {
         Ok(())
     }
 
-    /// The value that is drawn the longest. One that dwarfs all others is cut.
+    /// Returns the value of the longest bar. A value of more than three times the second is cut.
     fn longest(&self) -> f64 {
         let mut values: Vec<_> = self.bars.iter().map(|bar| bar.value).chain(self.target).collect();
         values.sort_by(f64::total_cmp);
@@ -98,7 +98,7 @@ impl Panel {
     }
 }
 
-/// Text of that size, on that side of its point and in the middle of its line.
+/// Returns a text style with this size and horizontal alignment, centred vertically.
 pub(super) fn words(size: i32, side: HPos) -> TextStyle<'static> {
     TextStyle::from(("sans-serif", size).into_font()).color(&GREY).pos(Pos::new(side, VPos::Center))
 }

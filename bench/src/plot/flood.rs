@@ -1,4 +1,4 @@
-//! Memory over the course of a flood.
+//! A chart of the memory during a flood.
 
 use std::error::Error;
 use std::iter::once;
@@ -15,7 +15,7 @@ use super::bars::{BLUE, GREEN, GREY, ORANGE, words};
 use crate::footprint::Flood;
 use crate::report::Record;
 
-/// A line for each limiter, named at its end.
+/// Draws a line for each limiter, with its name at the end.
 pub(super) fn draw(file: &Path, floods: &[Record<Flood>]) -> Result<(), Box<dyn Error>> {
     let most = floods.iter().flat_map(|flood| &flood.more.megabytes).copied().fold(0.0, f64::max);
     let longest = floods.iter().map(|flood| flood.more.megabytes.len()).max().unwrap_or_default();
@@ -49,7 +49,7 @@ pub(super) fn draw(file: &Path, floods: &[Record<Flood>]) -> Result<(), Box<dyn 
     ends.sort_by_key(|((_, y), ..)| *y);
     let mut free = 0;
     for ((x, y), name, colour) in ends {
-        // Lines that end in one place are named below each other.
+        // Names of lines that end close together are moved down.
         let y = y.max(free);
         free = y + 16;
         area.draw(&Text::new(name, (x + 8, y), words(15, HPos::Left).color(&colour)))?;

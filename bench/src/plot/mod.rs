@@ -1,4 +1,4 @@
-//! `plot`: pictures and tables in `docs/`, from what the other commands saved.
+//! `plot`: charts and tables in `docs/`, from the stored records of the other commands.
 
 mod bars;
 mod flood;
@@ -19,7 +19,7 @@ use crate::memory::Decisions;
 use crate::redis::Shared;
 use crate::report::{Record, kept};
 
-/// The records of every command.
+/// The stored records of all commands.
 struct Kept {
     memory: Vec<Record<Decisions>>,
     hash: Vec<Record<Fingerprint>>,
@@ -33,7 +33,7 @@ struct Kept {
     compile: Vec<Record<Build>>,
 }
 
-/// Writes `docs/benchmarks.md` and what it shows.
+/// Writes `docs/benchmarks.md` and its charts.
 pub(crate) fn run() -> Result<(), Box<dyn Error>> {
     let kept = Kept {
         memory: kept("memory")?,

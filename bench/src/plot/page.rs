@@ -8,7 +8,7 @@ use crate::memory::{Algorithm, Outcome, table};
 use crate::report::Record;
 use crate::{compile, failover, footprint, hash, http, instructions, redis};
 
-/// What is said before anything is shown.
+/// The introduction of the page.
 const HEAD: &str = "\
 <!-- Written by `cargo run --release -p throttle-bench -- plot`: change the text in bench/src/plot/page.rs. -->
 
@@ -155,7 +155,7 @@ lines of `cargo tree`. The target is at most 1.3 times the bare build, and 80 cr
 ![Time of a clean build, and its crates](benchmarks/compile.svg)
 ";
 
-/// The page.
+/// Returns the text of the page.
 pub(super) fn write(kept: &Kept) -> String {
     let mut page = HEAD.to_owned();
     section(&mut page, MEMORY, &kept.memory, decisions);
@@ -173,7 +173,7 @@ pub(super) fn write(kept: &Kept) -> String {
     page
 }
 
-/// Nothing, if nothing was measured.
+/// Adds a section, if there are records.
 fn section<T>(page: &mut String, text: &str, records: &[Record<T>], table: impl Fn(&[Record<T>]) -> String) {
     if !records.is_empty() {
         let days: BTreeSet<_> = records.iter().map(|record| record.date.as_str()).collect();

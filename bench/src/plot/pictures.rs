@@ -1,4 +1,4 @@
-//! What is drawn of which records.
+//! Selects the records for each chart.
 
 use std::error::Error;
 use std::path::Path;
@@ -13,7 +13,7 @@ use crate::memory::{Algorithm, Cell, Decisions, FLOOR, Outcome};
 use crate::redis::{INCR, SHARE};
 use crate::report::{Record, number};
 
-/// Draws everything that was measured into a folder; the names of the files.
+/// Draws the charts of all stored records into a folder.
 pub(super) fn draw_all(folder: &Path, kept: &Kept) -> Result<(), Box<dyn Error>> {
     for threads in [1, 2] {
         draw(&folder.join(format!("memory-{threads}t.svg")), decisions(&kept.memory, threads))?;
@@ -21,7 +21,7 @@ pub(super) fn draw_all(folder: &Path, kept: &Kept) -> Result<(), Box<dyn Error>>
     draw(&folder.join("footprint.svg"), footprint(kept))?;
     flood::draw(&folder.join("flood.svg"), &kept.flood)?;
     draw(&folder.join("http.svg"), http(kept))?;
-    // Without records there is no section that would show it.
+    // The page has no section for this chart without records.
     if !kept.redis.is_empty() {
         draw(&folder.join("redis.svg"), redis(kept))?;
     }
@@ -40,7 +40,7 @@ fn colour<T>(record: &Record<T>) -> RGBColor {
     }
 }
 
-/// A panel for each traffic and outcome.
+/// Returns a panel for each combination of traffic and outcome.
 fn decisions(records: &[Record<Decisions>], threads: usize) -> Vec<Panel> {
     let cells = Cell::all().filter(|cell| cell.threads == threads && cell.algorithm == Algorithm::Gcra);
     let cells = cells.filter(|cell| cell.outcome != Outcome::Stale);

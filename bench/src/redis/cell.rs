@@ -1,29 +1,29 @@
-//! What is varied, but for the number of callers.
+//! The dimensions of the benchmark, except for the number of callers.
 
 use std::fmt;
 use std::time::Duration;
 
 use crate::memory::{Algorithm, name};
 
-/// Whose turn it is, and what they are told.
+/// The distribution of requests over keys, and the outcome of the decisions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Traffic {
-    /// Ten thousand keys in even shares, with more quota than they use.
+    /// Allowed: ten thousand keys, uniformly distributed.
     Many,
-    /// One key with more quota than it uses.
+    /// Allowed: one key.
     Hot,
-    /// One key without any left.
+    /// Denied: one key without any quota left.
     Denied,
 }
 
-/// One combination; what decides with one algorithm of its own does so in the cells of all.
+/// One combination. Subjects with only one algorithm are in the cells of both algorithms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Cell {
     pub(crate) traffic: Traffic,
     pub(crate) algorithm: Algorithm,
 }
 
-/// A limit in the words of all who are to keep it: so many in each period, and so many at once by GCRA.
+/// A limit in terms of all subjects: `count` per period, and the burst of GCRA.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limit {
     pub(super) count: u64,
@@ -56,19 +56,21 @@ impl Cell {
     pub(super) const fn limit(self) -> Limit {
         const BILLION: u64 = 1_000_000_000;
         match (self.traffic, self.algorithm) {
-            // A day, as windows are aligned: an hour may end while the run is on.
+            // The period is a day, because windows are aligned to the clock: the window of an hour may end
+            // during the run.
             (Traffic::Denied, _) => Limit { count: 1, period: Duration::from_hours(24), burst: 1 },
             (_, Algorithm::FixedWindow) => {
                 Limit { count: BILLION, period: Duration::from_hours(1), burst: BILLION }
             }
-            // So slow that states last until they are asked for again, and a burst that Lua can count in.
+            // The refill is so slow that states last until their next use. Lua can represent the burst
+            // exactly.
             (_, Algorithm::Gcra) => Limit { count: 1, period: Duration::from_secs(1), burst: BILLION / 10 },
         }
     }
 }
 
 impl fmt::Display for Cell {
-    /// As `many/gcra`.
+    /// Formats the cell as `many/gcra`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.traffic.name(), self.algorithm.name())
     }

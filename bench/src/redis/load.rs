@@ -1,4 +1,4 @@
-//! Callers who each wait for a decision before they ask for the next one.
+//! Callers that each wait for a decision before the next one.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use super::subject::{Decide, Failure};
 use crate::machine;
 
-/// What is asked for.
+/// The parameters of a run.
 #[derive(Clone)]
 pub(super) struct Load {
     pub(super) keys: Arc<[String]>,
@@ -18,7 +18,7 @@ pub(super) struct Load {
     pub(super) time: Duration,
 }
 
-/// What was seen of a subject in one go.
+/// The results of one run of a subject.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Seen {
     pub(super) decisions: u64,
@@ -29,14 +29,14 @@ pub(super) struct Seen {
     pub(super) p99: f64,
 }
 
-/// Where callers and connections live: on one processor, which no server uses.
+/// Returns the runtime of callers and connections. It uses one processor, which no server uses.
 pub(super) fn runtime() -> std::io::Result<Runtime> {
     Builder::new_multi_thread().worker_threads(1).enable_all().on_thread_start(|| machine::pin(1)).build()
 }
 
-/// Asks again and again until the time is up.
+/// Calls the subject from all callers until the time is up.
 pub(super) async fn run<D: Decide>(subject: Arc<D>, load: Load) -> Result<Seen, Failure> {
-    // One for all: those of hundreds of callers would not stay near the processor.
+    // All callers share one histogram: hundreds of them would not fit into the processor's cache.
     let times = Arc::new(Mutex::new(Histogram::new(3)?));
     let start = Instant::now();
     let end = start + load.time;
@@ -53,7 +53,8 @@ pub(super) async fn run<D: Decide>(subject: Arc<D>, load: Load) -> Result<Seen, 
     Ok(Seen { decisions, passed, per_second: decisions as f64 / seconds, p50, p99 })
 }
 
-/// How many of one caller's requests passed. Each caller draws other keys, and the same ones for all subjects.
+/// Returns how many decisions of one caller are allowed. Callers draw different keys, but the same ones for
+/// each subject.
 async fn caller<D: Decide>(
     subject: Arc<D>,
     keys: Arc<[String]>,

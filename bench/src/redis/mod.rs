@@ -1,11 +1,13 @@
-//! `redis`: decisions by limits in a Redis server, beside the peers that keep theirs in one, and as a part of what
-//! the server can do at most.
+//! `redis`: decisions of limits in a Redis server, compared with peers that use a server, and with the
+//! maximum rate of the server.
 //!
-//! The server is kept on one processor and the client on another one. Each repetition visits all subjects, and
-//! ratios are taken within it.
+//! The server is pinned to one processor, and the client to another. Each repetition visits all subjects, and
+//! ratios are taken within a repetition.
 //!
-//! Two peers are measured where they are: throttlecrab-server on the `PATH`, and the module redis-cell, if the server
-//! has it where modules usually are or `REDIS_CELL` names its file.
+//! Two peers are measured if they are installed:
+//!
+//! - throttlecrab-server, if it is in `PATH`
+//! - the Redis module redis-cell, if its file is in the usual directories or `REDIS_CELL` names it
 
 mod cell;
 mod load;
@@ -32,17 +34,17 @@ use crate::machine::Noise;
 use crate::report::{OURS, Record, Report, record};
 use crate::statistics::{median, paired, spread};
 
-/// What this command measures besides time.
+/// The values that this command measures besides time.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Shared {
-    /// How many ask at once, each for one decision at a time.
+    /// The number of concurrent callers, each with one decision at a time.
     pub(crate) callers: usize,
     pub(crate) ops_per_s: f64,
-    /// The rate as a part of that of pipelined `INCR`s.
+    /// The rate as a fraction of the rate of pipelined `INCR`s.
     pub(crate) vs_incr: Option<f64>,
-    /// As a multiple of that of one script per decision by the same algorithm.
+    /// The rate as a multiple of one script call per decision with the same algorithm.
     pub(crate) vs_script: Option<f64>,
-    /// As a multiple of that of ours without its memory of denials.
+    /// The rate as a multiple of this library's without the local cache of denials.
     pub(crate) vs_plain: Option<f64>,
     pub(crate) p50_us: f64,
     pub(crate) p99_us: f64,
@@ -51,16 +53,16 @@ pub(crate) struct Shared {
     pub(crate) reps: usize,
 }
 
-/// How many ask at once.
+/// The numbers of concurrent callers.
 pub(crate) const CALLERS: [usize; 3] = [1, 64, 512];
 
-/// What was seen of a subject, one for each repetition.
+/// The results of a subject, one per repetition.
 struct Samples {
     name: &'static str,
     seen: Vec<Seen>,
 }
 
-/// Whether all targets were met.
+/// Runs the command. Returns whether all targets were met.
 pub(crate) fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
     let mut report = Report::new("redis", options);
     let servers = Servers::start()?;
@@ -76,7 +78,7 @@ pub(crate) fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
     Ok(report.finish()?)
 }
 
-/// A cell with every number of callers, by subjects who share nothing with those of other cells.
+/// Measures a cell with each number of callers. Its subjects share nothing with the subjects of other cells.
 fn measure(
     cell: Cell,
     servers: &Servers,
@@ -99,7 +101,7 @@ fn measure(
     Ok(records)
 }
 
-/// The samples of all subjects, and the machine's noise.
+/// Returns the samples of all subjects, and the machine's noise.
 fn take_turns(
     cell: Cell,
     subjects: &[Subject],
@@ -111,13 +113,13 @@ fn take_turns(
         subjects.iter().map(|subject| Samples { name: subject.name, seen: Vec::new() }).collect();
     let mut noise = Noise::default();
     for rep in 0..=reps {
-        // Everybody has another predecessor each time.
+        // In each repetition, every subject follows a different subject.
         for turn in 0..subjects.len() {
             let index = (turn + rep) % subjects.len();
             noise.sample();
             let seen = subjects[index].run(runtime, load.clone());
             let seen = seen.map_err(|error| format!("{} in {cell}: {error}", subjects[index].name))?;
-            // The first one only warms up, and uses up what has to be used up.
+            // The first repetition is a warm-up, which also uses up the quota of cells with denied decisions.
             if rep > 0 {
                 check(cell, subjects[index].name, &seen)?;
                 samples[index].seen.push(seen);
@@ -127,7 +129,7 @@ fn take_turns(
     Ok((samples, noise.spread()))
 }
 
-/// Who decides otherwise than the cell says is not worth comparing.
+/// Fails if the decisions of a subject differ from its cell.
 fn check(cell: Cell, name: &str, seen: &Seen) -> Result<(), String> {
     let expected = if cell.traffic == Traffic::Denied { 0 } else { seen.decisions };
     if seen.passed == expected || name == INCR {

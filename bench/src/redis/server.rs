@@ -1,4 +1,4 @@
-//! Servers of a run, on ports of their own and on a processor that the client does not use.
+//! The servers of a run, on free ports and on a processor that the client does not use.
 
 use std::error::Error;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -9,16 +9,16 @@ use std::{env, io, thread};
 
 use crate::machine;
 
-/// A server that runs.
+/// A running server.
 pub(super) struct Server {
     process: Child,
     port: u16,
 }
 
-/// All that there are to ask.
+/// All servers.
 pub(super) struct Servers {
     pub(super) redis: Server,
-    /// Whether the Redis server knows `CL.THROTTLE`.
+    /// Whether the Redis server supports `CL.THROTTLE`.
     pub(super) has_cell: bool,
     pub(super) throttlecrab: Option<Server>,
 }
@@ -40,7 +40,7 @@ impl Servers {
     }
 }
 
-/// The file of the module redis-cell, if there is one.
+/// Returns the file of the module redis-cell, if there is one.
 fn cell() -> Option<PathBuf> {
     let usual = ["/usr/lib/redis/modules/libredis_cell.so", "/usr/local/lib/libredis_cell.so"];
     let usual = || usual.iter().map(PathBuf::from).find(|file| file.exists());
@@ -48,18 +48,18 @@ fn cell() -> Option<PathBuf> {
 }
 
 impl Server {
-    /// Nothing, if the program is not installed.
+    /// Starts a server. Returns `None` if the program is not installed.
     fn start(
         program: &str,
         arguments: impl FnOnce(&mut Command, &str),
     ) -> Result<Option<Self>, Box<dyn Error>> {
-        // Free until now: nobody else asks for it in the next moment.
+        // The port is free now, and it is unlikely that another process takes it before the server does.
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
         let mut command = Command::new(program);
         arguments(&mut command, &port.to_string());
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let asked = format!("{command:?}");
-        // A process is kept where the thread is kept that starts it.
+        // A process inherits the processor of the thread that starts it.
         let spawn = move || {
             machine::pin(0);
             command.spawn()
@@ -89,7 +89,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It may have ended by itself; there is nobody to tell.
+        // These calls fail if the process has already ended.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }

@@ -1,11 +1,11 @@
-//! What is shown of the records.
+//! Tables of the records.
 
 use super::{CALLERS, Cell, Shared, names};
 use crate::report::{Record, Table, number, percent, ratio};
 
-/// A table for each cell that was measured.
+/// Returns a table for each cell that was measured.
 pub(crate) fn tables(records: &[Record<Shared>]) -> String {
-    // Those that were measured at different times were not kept in order.
+    // Sort the records: stored records of different runs are not in the order of the cells.
     let of_cell = |cell: Cell| {
         let name = cell.to_string();
         let records: Vec<_> = records.iter().filter(|record| record.cell == name).collect();

@@ -1,22 +1,23 @@
-//! What ours has to reach.
+//! The targets of this library.
 
 use super::subject::{CELL, CRAB, PLAIN, TRYPEMA};
 use super::{Shared, Traffic};
 use crate::report::{OURS, Record};
 
-/// Of the rate of `INCR`s, with many callers and many keys.
+/// The minimum, as a fraction of the rate of `INCR`s, with many callers and many keys.
 pub(crate) const SHARE: f64 = 0.7;
-/// Of the rate of one script per decision, with a single caller: no slower, but for noise.
+/// The minimum, as a multiple of one script call per decision, with a single caller: as fast, except for
+/// noise.
 const ALONE: f64 = 0.97;
-/// Times the rate without a memory of denials.
+/// The minimum for denied requests, as a multiple of the rate without the local cache of denials.
 const DENIED: f64 = 20.0;
 
-/// Peers that keep their limits in a server, and what part of the rate of `INCR`s they reached for 64 callers on
-/// another day. It counts for those that are not there to be measured. limitador never is: its Redis storage
-/// compiles only along with `RocksDB`.
+/// Peers that use a server, and their earlier results with 64 callers, as a fraction of the rate of `INCR`s.
+/// These results count if a peer is not installed. limitador is never measured, because its Redis storage
+/// compiles only together with `RocksDB`.
 const RIVALS: [(&str, f64); 4] = [(CELL, 0.66), (CRAB, 0.26), ("limitador", 0.23), (TRYPEMA, 0.12)];
 
-/// A line for each target that ours misses.
+/// Returns the missed targets, one line for each.
 pub(super) fn missed(records: &[Record<Shared>]) -> Vec<String> {
     let ours = records.iter().filter(|record| record.subject == OURS);
     ours.flat_map(|own| missed_by(own, records)).collect()
@@ -50,7 +51,7 @@ fn missed_by(own: &Record<Shared>, all: &[Record<Shared>]) -> Vec<String> {
     words.into_iter().map(|words| format!("{} for {callers}: {words}", own.cell)).collect()
 }
 
-/// What a rival reached beside ours.
+/// Returns the result of a rival in the same run.
 fn reached(name: &str, own: &Record<Shared>, all: &[Record<Shared>]) -> Option<f64> {
     let beside = |other: &&Record<Shared>| {
         (&other.cell, other.more.callers, other.subject.as_str()) == (&own.cell, own.more.callers, name)

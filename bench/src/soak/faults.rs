@@ -1,17 +1,17 @@
-//! What happens to the server.
+//! Injects faults into the server.
 
 use std::time::{Duration, Instant};
 
 use crate::server::Redis;
 
-/// How often each thing happened.
+/// The number of faults of each kind.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Faults {
     pub(crate) kills: u32,
     pub(crate) pauses: u32,
 }
 
-/// Kills or pauses the server, again and again, and leaves it well.
+/// Kills or pauses the server repeatedly until `end`, and leaves it running.
 pub(super) async fn inject(server: &mut Redis, seed: u64, end: Instant) -> Faults {
     let mut random = fastrand::Rng::with_seed(seed);
     let mut pause = async |millis: std::ops::Range<u64>| {
@@ -20,7 +20,7 @@ pub(super) async fn inject(server: &mut Redis, seed: u64, end: Instant) -> Fault
         random.bool()
     };
     let mut faults = Faults::default();
-    // The last second is for coming back.
+    // No fault begins in the last second, so that the server can recover.
     while Instant::now() + Duration::from_secs(1) < end {
         if pause(100..900).await {
             faults.kills += 1;

@@ -1,4 +1,4 @@
-//! Clients that ask all the time.
+//! Clients that send requests continuously.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -6,25 +6,25 @@ use std::time::{Duration, Instant};
 use throttle::Throttle;
 use tokio::task::JoinSet;
 
-/// How many clients there are, and how many tasks ask for each of them.
+/// The number of clients, and of tasks for each client.
 const CLIENTS: usize = 4;
 const TASKS: usize = 4;
 
-/// What the clients saw.
+/// The results of the clients.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
-    /// How often each of them was admitted.
+    /// How often each client was admitted.
     pub(crate) admitted: BTreeMap<usize, u64>,
     pub(crate) denied: u64,
     pub(crate) errors: u64,
-    /// One of them, with its causes.
+    /// One of the errors, with its causes.
     pub(crate) error: Option<String>,
     pub(crate) slowest: Duration,
 }
 
 pub(super) struct Load(JoinSet<Seen>);
 
-/// Asks for all clients until `end`.
+/// Starts the tasks of all clients. They run until `end`.
 pub(super) fn start(throttle: &Throttle, end: Instant) -> Load {
     let mut tasks = JoinSet::new();
     for client in (0..CLIENTS * TASKS).map(|task| task % CLIENTS) {
@@ -52,7 +52,7 @@ async fn ask(throttle: Throttle, client: usize, end: Instant) -> Seen {
 }
 
 impl Load {
-    /// What all of them saw.
+    /// Waits for all tasks, and returns the sum of their results.
     pub(super) async fn end(self) -> Seen {
         self.0.join_all().await.into_iter().fold(Seen::default(), |mut all, seen| {
             for (client, admitted) in seen.admitted {

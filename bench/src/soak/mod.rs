@@ -1,6 +1,6 @@
-//! `soak`: a throttle on a Redis server that is killed, paused and brought back at random.
+//! `soak`: a throttle on a Redis server that is killed, paused and restarted at random.
 //!
-//! The same seed makes the same schedule of faults.
+//! The same seed produces the same schedule of faults.
 
 mod faults;
 mod load;
@@ -17,10 +17,11 @@ use throttle::{CircuitBreaker, Rate, Registry, Settings, Throttle, failover, reg
 pub(crate) use self::summary::Summary;
 use crate::server;
 
-/// What each client may have: so many at once, and as many a second.
+/// The limit of each client: the burst, and the requests per second.
 const LIMIT: u64 = 50;
 
-/// How long the attempts at Redis and the waits between them may take: three deadlines of 100 ms, and 150 ms.
+/// The time budget of all attempts at Redis and the waits between them: three timeouts of 100 ms, and 150 ms
+/// of waits.
 const BUDGET: Duration = Duration::from_millis(450);
 
 const RECOVERY: Duration = Duration::from_millis(250);
@@ -28,7 +29,7 @@ const RECOVERY: Duration = Duration::from_millis(250);
 const BREAKER: CircuitBreaker =
     CircuitBreaker::new().failure_threshold(3).recovery_timeout(RECOVERY).success_threshold(1);
 
-/// Runs for so long, and says what came of it.
+/// Runs the test for `duration`, and returns its results.
 pub(crate) async fn run(duration: Duration, seed: u64) -> Result<Summary, Box<dyn Error>> {
     let mut server = server::Redis::start();
     let (_registry, throttle) = throttled(&server.url()).await?;
@@ -52,7 +53,8 @@ async fn throttled(url: &str) -> Result<(Registry, Throttle), Box<dyn Error>> {
     Ok((registry, throttle))
 }
 
-/// How long after the last fault the throttle is back on Redis; `None` if that takes too long.
+/// Returns how long after the last fault the throttle uses Redis again, or `None` if it takes more than 5
+/// seconds.
 async fn back(throttle: &Throttle) -> Option<Duration> {
     let healed = Instant::now();
     let breaker = throttle.breaker()?;

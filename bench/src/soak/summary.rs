@@ -1,4 +1,4 @@
-//! What came of it, and what was to come of it.
+//! The results of a run, and their limits.
 
 use std::fmt;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use super::faults::Faults;
 use super::load::Seen;
 use super::{BUDGET, LIMIT, RECOVERY};
 
-/// What came of a run.
+/// The results of a run.
 #[derive(Debug)]
 pub(crate) struct Summary {
     pub(crate) seed: u64,
@@ -20,16 +20,17 @@ pub(crate) struct Summary {
     pub(crate) back_after: Option<Duration>,
 }
 
-/// What a machine that has more to do may add to a decision.
+/// The time that a busy machine may add to a decision.
 const SLACK: Duration = Duration::from_millis(400);
 
 impl Summary {
-    /// What one client may have had: the bucket, and what ran into it until the end of the last second.
+    /// The most that one client may have been admitted: the burst, and the refill until the end of the last
+    /// started second.
     const fn bound(&self) -> u64 {
         LIMIT + LIMIT * (self.elapsed.as_secs() + 1)
     }
 
-    /// What went wrong: a line for each.
+    /// Returns the problems, one line for each.
     pub(crate) fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
         for (client, admitted) in &self.seen.admitted {
@@ -48,7 +49,7 @@ impl Summary {
             let error = self.seen.error.as_deref().unwrap_or_default();
             problems.push(format!("{} requests ended in an error, one in {error}", self.seen.errors));
         }
-        // One deadline more for the fallback, which needs none here.
+        // The 100 ms are the timeout of the fallback, which memory does not use up.
         let longest = BUDGET + Duration::from_millis(100) + SLACK;
         if self.seen.slowest > longest {
             problems.push(format!("a decision took {:?}, not {longest:?} at most", self.seen.slowest));

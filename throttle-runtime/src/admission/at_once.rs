@@ -7,15 +7,15 @@ use crate::plug::Head;
 use crate::versions::InForce;
 use crate::{Hit, Identity, Key, Quota, Throttle, rule};
 
-/// What is known about a request without asking a function or waiting.
+/// The result of a decision that called no function and did not wait.
 pub(crate) enum AtOnce<'t> {
-    /// A rule excludes it.
+    /// A rule excludes the request.
     Excluded,
-    /// By that policy.
+    /// The decision, with the policy that made it.
     Decided(InForce<'t>, Quota),
 }
 
-/// The decision of the only throttle of a function, if it needs neither a function nor time; see
+/// Returns the decision of a function's only throttle, if the decision needs neither a function nor time; see
 /// [`Short`](crate::backend::Short).
 ///
 /// `keep` receives the key that the request was counted under.
@@ -25,10 +25,10 @@ pub(crate) fn at_once<'t>(
     keep: impl FnOnce(Key),
 ) -> Option<AtOnce<'t>> {
     let policy = throttle.policy();
-    // Only a throttle that goes this way has its rules and its key read here, and only one that limits.
+    // Rules and key are read here only if the throttle can use this path, and only if it limits at all.
     let asks = policy.exempt.is_some() || policy.lists.is_some() || policy.charge_when.is_some();
     let goes = policy.short.is_some() && !asks && policy.units.is_some_and(|units| units > 0);
-    // One that has decided about the request before does not decide here.
+    // A throttle that has decided about the request before uses the general path.
     let decides = throttle.is_in_force_and_unmarked()
         || throttle.is_in_force()
             && !(policy.once_per_request && Reached::has(&head.parts.extensions, throttle));

@@ -1,4 +1,4 @@
-//! Asking a backend.
+//! Calls of a backend.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -14,8 +14,8 @@ use crate::error_chain::chain;
 use crate::failure::Standby;
 use crate::{BackendError, ErrorKind, Quotas, Rate, Soon};
 
-/// Asks the backend that all these tickets share, within the shortest of their deadlines and in no longer than `left`.
-/// `attempt` is `None` unless it may be retried after a timeout.
+/// Calls the backend that all these tickets share, with the shortest of their timeouts and at most `left`.
+/// `attempt` is `None` unless the call may be retried after a timeout.
 pub(super) async fn ask(
     tickets: &[&Ticket<'_>],
     (mode, attempt): (Mode, Option<&Attempt>),
@@ -31,7 +31,7 @@ pub(super) async fn ask(
     call(&*first.policy.primary.backend, &charges, mode, deadline).await
 }
 
-/// Asks the backend that stands in for that one, which begins with what that one said last.
+/// Calls the fallback, which starts from the last usage that the primary reported.
 pub(super) async fn ask_standby(
     standby: &Standby,
     tickets: &[&Ticket<'_>],
@@ -64,14 +64,14 @@ async fn call(
     checked(charges, within(deadline, backend.decide(charges, mode)).await?)
 }
 
-/// The answer, if it is one to these charges.
+/// Returns the verdict, if it is one for these charges.
 pub(super) fn checked(charges: &[Charge<'_>], verdict: Verdict) -> Result<Verdict, BackendError> {
     let mut asked = charges.iter().flat_map(|charge| charge.rates.iter());
     let mut quotas = verdict.quotas.iter();
     if quotas.all(|quota| asked.next().is_some_and(|rate| quota.is_of(rate))) && asked.next().is_none() {
         Ok(verdict)
     } else {
-        // Whom a wrong answer would let pass nobody has counted.
+        // If such an answer were accepted, requests could pass that no limit has counted.
         Err(BackendError::new(
             ErrorKind::Store,
             "the backend answered for other limits than it was asked about",
@@ -79,7 +79,8 @@ pub(super) fn checked(charges: &[Charge<'_>], verdict: Verdict) -> Result<Verdic
     }
 }
 
-/// Gives a charge back as well as the backend can: a failure here leaves the client with less, not with more.
+/// Refunds a charge, as well as the backend can. If the refund fails, the client keeps less quota, never
+/// more. Returns whether the refund succeeded.
 pub(super) async fn refund(ticket: &Ticket<'_>, charged: Charged) -> bool {
     let answer = give_back(ticket, charged).await;
     log_refund(ticket, &answer);
@@ -97,7 +98,7 @@ fn log_refund(ticket: &Ticket<'_>, answer: &Result<(), BackendError>) {
     }
 }
 
-/// Gives back what the ticket costs, of what was charged then.
+/// Refunds the cost of the ticket to the backend that made this charge.
 pub(crate) async fn give_back(ticket: &Ticket<'_>, charged: Charged) -> Result<(), BackendError> {
     let rescue = ticket.policy.rescue.as_ref().and_then(|rescue| rescue.standby.as_ref());
     let shares = ticket.share();
@@ -115,7 +116,7 @@ pub(crate) async fn give_back(ticket: &Ticket<'_>, charged: Charged) -> Result<(
     within(ticket.policy.deadline, member.backend.refund(&[charge], charged.at)).await
 }
 
-/// Gives back a part of what the backend has admitted at that time, as well as the backend can.
+/// Refunds a part of a charge that the backend made at the time `at`, as well as the backend can.
 pub(super) async fn refund_units(ticket: &Ticket<'_>, units: u64, at: u64) {
     if units > 0 {
         let charge = [Charge { cost: units, ..ticket.charge() }];
@@ -124,7 +125,7 @@ pub(super) async fn refund_units(ticket: &Ticket<'_>, units: u64, at: u64) {
     }
 }
 
-/// Gives back what the fallback has admitted at that time.
+/// Refunds a charge that the fallback made at the time `at`.
 pub(super) async fn refund_standby(
     standby: &Standby,
     ticket: &Ticket<'_>,
@@ -135,7 +136,8 @@ pub(super) async fn refund_standby(
     within(ticket.policy.deadline, standby.member.backend.refund(&charge, at)).await
 }
 
-/// An answer that is there needs no timer, and so no runtime that has one.
+/// Waits for a reply, at most for `limit`. A reply that is ready needs no timer, and so no runtime with
+/// timers.
 pub(crate) async fn within<T>(
     limit: Duration,
     reply: Soon<'_, Result<T, BackendError>>,
@@ -146,14 +148,16 @@ pub(crate) async fn within<T>(
     }
 }
 
-/// An answer that has to be waited for. A backend that waited for others until the deadline has charged nobody.
+/// Waits for a reply that is not ready. If the backend was still waiting to send at the timeout, the error
+/// tells that nothing was charged.
 pub(super) async fn later_within<T>(
     limit: Duration,
     mut reply: Soon<'_, Result<T, BackendError>>,
 ) -> Result<T, BackendError> {
     let mut is_uncharged = false;
     let note = &mut is_uncharged;
-    // The reply is dropped within, as what its deadline has ended.
+    // The future owns the reply, so that the reply is dropped inside `timeout`, which marks the drop as
+    // expired.
     let noted = poll_fn(move |context| {
         let polled = Pin::new(&mut reply).poll(context);
         *note = reply.is_uncharged();

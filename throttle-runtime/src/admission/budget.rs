@@ -1,4 +1,4 @@
-//! The time that a decision has before its next stage is taken.
+//! The time budget of a decision for attempts at the backend.
 
 use std::time::Duration;
 
@@ -6,16 +6,16 @@ use tokio::time::Instant;
 
 use crate::policy::Policy;
 
-/// When there is no time left for attempts and for the waits between them; `None` where there is but one attempt, which
-/// has its deadline.
+/// The end of the time budget for attempts and for the waits between them. `None` if there is only one
+/// attempt, which has its own timeout.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Budget(Option<Instant>);
 
 impl Budget {
-    /// That of the policy that has the most.
+    /// The longest time budget of these policies.
     pub(super) fn of<'p>(policies: impl IntoIterator<Item = &'p Policy>) -> Self {
         let tried = policies.into_iter().filter(|policy| policy.rescue.is_some());
-        // What is longer than the clock can say is as good as no end.
+        // A time budget that is longer than the clock can represent counts as unlimited.
         Self(tried.map(|policy| policy.budget).max().and_then(|most| Instant::now().checked_add(most)))
     }
 

@@ -1,4 +1,4 @@
-//! Paying the backend, when it is back, for what another one admitted in its place.
+//! Reconciliation: charges the primary, once it is back, with what the fallback admitted.
 
 use std::sync::Arc;
 
@@ -10,11 +10,12 @@ use crate::backend::Mode;
 use crate::policy::Policy;
 use crate::{BackendError, Throttle};
 
-/// Pays what those who pay for these tickets owe the backend. `false` if another request is at it: until it is done,
-/// the other backend decides, as only it knows what it has admitted. Who asks for nothing pays for nothing, either.
+/// Charges the primary with the unreconciled usage of these tickets' identities. Returns `false` if another
+/// request is reconciling that usage: until it is done the fallback decides, because only the fallback has
+/// counted that usage. A call in the mode `Peek` charges nothing, and returns `false` too.
 pub(super) async fn pay(tickets: &[&Ticket<'_>], mode: Mode, budget: Budget) -> Result<bool, BackendError> {
     for ticket in tickets {
-        // As a rule nobody owes anything, and then there is nothing to look up.
+        // In most cases there is no unreconciled usage at all, and nothing has to be looked up.
         let Some(carry) = ticket.policy.carry.as_ref().filter(|carry| carry.is_owed()) else { continue };
         let charge = ticket.charge();
         if carry.owes(&charge) {
@@ -32,8 +33,8 @@ pub(super) async fn pay(tickets: &[&Ticket<'_>], mode: Mode, budget: Budget) -> 
     Ok(true)
 }
 
-/// Pays, in a task of its own, for all that were decided about by the other backend and do not ask again by
-/// themselves. To be called when the backend has answered.
+/// Reconciles, in a task of its own, the usage of all identities whose requests the fallback decided,
+/// including those that send no further request. Call it when the backend has answered.
 pub(super) fn pay_others(throttle: &Throttle, policy: &Arc<Policy>) {
     let Some(carry) = policy.carry.as_ref().filter(|carry| carry.is_owed()) else { return };
     let Some(turn) = carry.turn() else { return };
@@ -42,7 +43,7 @@ pub(super) fn pay_others(throttle: &Throttle, policy: &Arc<Policy>) {
     runtime.spawn(async move {
         let _turn = turn;
         if let Some(carry) = &policy.carry {
-            // What is not paid now is paid after the next answer.
+            // Usage that fails to be reconciled now is reconciled after the next answer.
             let _ = carry.pay_all(&*policy.primary.backend, policy.deadline, &*clock).await;
         }
     });

@@ -1,4 +1,4 @@
-//! Denials that do not end the request: its handler is told, and does less.
+//! Denials that do not end the request: the handler receives the decision and can degrade its response.
 
 use std::sync::Arc;
 
@@ -7,50 +7,51 @@ use super::Admission;
 use crate::policy::Policy;
 use crate::{Decision, Source};
 
-/// Who learns of the decisions of throttles that degrade. Where nobody does, their denials end the request like all
-/// others: a limit that nothing acts upon would be none.
+/// The receiver of the decisions of throttles that degrade. Without a receiver, their denials end the request
+/// like all other denials, because otherwise the limit would have no effect.
 pub(crate) enum Told {
     Nobody,
-    /// The handler; and what throttles decided that did not apply, by their uids.
+    /// The handler. Contains, by uid, the decisions of the degrading throttles that did not apply.
     #[cfg_attr(
         not(any(feature = "axum", feature = "tower")),
         expect(dead_code, reason = "no handlers without requests")
     )]
     Handler(Vec<(Arc<str>, Decision)>),
-    /// The handler, which also takes the decision that admits its request; and what is known of the other throttles.
+    /// The handler, which also takes the decision that admits its request. `Others` holds the results of the
+    /// throttles that do not degrade.
     #[cfg_attr(not(feature = "axum"), expect(dead_code, reason = "only attributes know the arguments"))]
     Admitted(Vec<(Arc<str>, Decision)>, Others),
 }
 
-/// Throttles that do not degrade, and that do not decide here.
+/// The results of throttles that do not degrade and that do not decide here.
 #[derive(Default)]
 pub(crate) struct Others {
-    /// Why the first one did not apply.
+    /// The reason why the first such throttle did not apply.
     passed: Option<Source>,
-    /// Decisions that were made about the request before.
+    /// Earlier decisions about the request.
     #[cfg(any(feature = "axum", feature = "tower"))]
     earlier: Vec<Decision>,
 }
 
 impl Told {
-    /// The handler, which is there before its arguments are.
+    /// For a handler whose arguments are extracted after the decision.
     #[cfg(any(feature = "axum", feature = "tower"))]
     pub(crate) const fn handler() -> Self {
         Self::Handler(Vec::new())
     }
 
-    /// The same for a handler that takes the decision that admits its request.
+    /// For a handler that also takes the decision that admits its request.
     #[cfg(feature = "axum")]
     pub(crate) const fn admitted() -> Self {
         Self::Admitted(Vec::new(), Others { passed: None, earlier: Vec::new() })
     }
 
-    /// Whether a denial by that policy lets the request go on.
+    /// Whether a denial by this policy lets the request continue.
     pub(super) const fn of_denials_by(&self, policy: &Policy) -> bool {
         policy.degrade && matches!(self, Self::Handler(_) | Self::Admitted(..))
     }
 
-    /// A throttle did not apply. It has a uid if it degrades.
+    /// Records that a throttle did not apply. `uid` is set if the throttle degrades.
     pub(super) fn of_passed(&mut self, uid: Option<Arc<str>>, source: Source) {
         match (self, uid) {
             (Self::Handler(passed) | Self::Admitted(passed, _), Some(uid)) => {
@@ -61,7 +62,8 @@ impl Told {
         }
     }
 
-    /// A throttle has decided about the request before. Decisions of throttles that degrade are with the request already.
+    /// Records that a throttle decided about the request earlier. Decisions of throttles that degrade are
+    /// already stored in the request.
     #[cfg(any(feature = "axum", feature = "tower"))]
     pub(super) fn of_earlier(&mut self, policy: &Policy, decision: Decision) {
         if let Self::Admitted(_, others) = self
@@ -74,8 +76,8 @@ impl Told {
 
 #[cfg(any(feature = "axum", feature = "tower"))]
 impl Admission<'_> {
-    /// Leaves with the request the decisions of the throttles that degrade, and the one that admitted it if its handler
-    /// takes that.
+    /// Stores in the request the decisions of the throttles that degrade. If the handler takes the decision
+    /// that admitted the request, stores that too.
     pub(crate) fn tell(&mut self, request: &mut http::Extensions) {
         let (Told::Handler(passed) | Told::Admitted(passed, _)) = &mut self.told else { return };
         let mut told = std::mem::take(passed);

@@ -1,4 +1,4 @@
-//! The rule: all breakers are closed, and nobody owes the backend anything.
+//! The normal case: all breakers are closed, and no usage has to be reconciled.
 
 use smallvec::SmallVec;
 
@@ -9,12 +9,12 @@ use crate::backend::Verdict;
 use crate::failure::Permit;
 use crate::policy::Policy;
 
-/// What the breakers of tickets said, ticket by ticket. It is all that has to be remembered until the backend answers:
-/// tickets are sorted by what is tried for them when there is something to try.
+/// The permits of the tickets' breakers, ticket by ticket. This is all that has to be stored until the
+/// backend answers. Tickets are only grouped into parts if the call fails.
 pub(super) struct Healthy<'s>(SmallVec<[Option<Permit<'s>>; 1]>);
 
 impl<'s> Healthy<'s> {
-    /// `None` if there is more to do than to ask the backend.
+    /// Returns `None` if calling the backend is not all that has to be done.
     #[inline]
     pub(super) fn find(tickets: &[&'s Ticket<'_>]) -> Option<Self> {
         let mut permits = SmallVec::new();
@@ -24,13 +24,13 @@ impl<'s> Healthy<'s> {
         Some(Self(permits))
     }
 
-    /// The backend has answered.
+    /// Records that the backend has answered.
     #[inline]
     pub(super) fn answered(self, verdict: &Verdict) {
         self.0.into_iter().flatten().for_each(|permit| permit.answered(verdict));
     }
 
-    /// The backend has failed: what there is to try.
+    /// Groups the tickets after the backend failed, with their permits.
     pub(super) fn into_parts(mut self, tickets: &'s [&'s Ticket<'_>]) -> Parts<'s> {
         let mut parts = Part::all(tickets);
         for part in &mut parts {
@@ -40,10 +40,10 @@ impl<'s> Healthy<'s> {
     }
 }
 
-/// There is more to do than to ask the backend.
+/// Calling the backend is not all that has to be done.
 pub(super) struct Unwell;
 
-/// What the breaker says to one request, if there is one.
+/// Returns the breaker's permit for one request, or `None` if there is no breaker.
 #[inline]
 pub(super) fn pass<'p>(throttle: &Throttle, policy: &'p Policy) -> Result<Option<Permit<'p>>, Unwell> {
     let breaker = policy.rescue.as_ref().and_then(|rescue| rescue.breaker.as_ref());

@@ -1,4 +1,4 @@
-//! What becomes of an answer of the backend beside the decision.
+//! The effects of a backend's answer beside the decision.
 
 use std::sync::Arc;
 
@@ -7,9 +7,11 @@ use crate::backend::Charge;
 use crate::policy::Policy;
 use crate::{Quota, Throttle};
 
-/// The backend has decided: its fallback begins with what is left, and usage that is owed is charged in the background.
-/// If the charge came too late, returns how many units of it are refunded: the fallback, which has begun since the call,
-/// has admitted what the backend has no room for.
+/// Records an answer of the backend: the fallback will start from the remaining quota, and unreconciled usage
+/// is charged in the background.
+///
+/// If the charge came too late, returns how many of its units are refunded. A charge is too late if the
+/// fallback has started since the call, and has admitted units that the backend no longer has.
 pub(super) fn hear(
     throttle: &Throttle,
     policy: &Arc<Policy>,
@@ -23,7 +25,8 @@ pub(super) fn hear(
     late
 }
 
-/// How many requests the fallback of a throttle has admitted: read it before its backend is called.
+/// Returns the number of the last request that the throttle's fallback admitted. Read it before the backend
+/// is called.
 pub(super) fn admissions(policy: &Policy) -> u64 {
     policy.carry.as_ref().map_or(0, |carry| carry.admissions())
 }

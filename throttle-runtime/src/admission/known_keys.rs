@@ -1,4 +1,4 @@
-//! Identities that need not be asked for again.
+//! Cached identities, so that each key function is called only once.
 
 use std::any::TypeId;
 use std::sync::Arc;
@@ -9,13 +9,13 @@ use crate::plug::{Ask, Head, Refusal, role};
 use crate::policy::Policy;
 use crate::{Identity, Throttle};
 
-/// The identities that functions have answered: several throttles of one handler that share a key function
-/// ask it once per request.
+/// The identities that key functions returned. If several throttles of one handler share a key function, it
+/// is called once per request.
 #[derive(Default)]
 pub(crate) struct KnownKeys {
     by_function: SmallVec<[(TypeId, Identity); 1]>,
-    /// Where one head stands for many uses, the identity is the same for all of them, until the throttle goes by
-    /// another policy.
+    /// For connections, where one set of request parts serves many uses: the identity of each throttle, until
+    /// the throttle uses another policy.
     by_throttle: Option<Vec<Kept>>,
 }
 
@@ -26,7 +26,7 @@ struct Kept {
 }
 
 impl KnownKeys {
-    /// For many uses by one caller: no identity is asked for twice, wherever it comes from.
+    /// For the messages of a connection: each identity is resolved once per throttle, from any key source.
     #[cfg(feature = "ws")]
     pub(crate) const fn of_connection() -> Self {
         Self { by_function: SmallVec::new_const(), by_throttle: Some(Vec::new()) }

@@ -1,4 +1,4 @@
-//! The way of one request through its throttles: what an attribute does, whatever function it stands on.
+//! Decides one request against its throttles. This is what an attribute does, on any kind of function.
 
 #[cfg(any(feature = "axum", feature = "tower"))]
 mod at_once;
@@ -60,42 +60,43 @@ use crate::plug::Head;
 use crate::registry::Registry;
 use crate::{BackendError, Decision, Key, Site, Source, Throttle};
 
-/// What a throttle decided.
+/// The decision of a throttle, and its charge.
 pub(crate) struct Decided {
     pub(crate) decision: Decision,
-    /// `None` if nothing was taken.
+    /// `None` if nothing was charged.
     pub(crate) charged: Option<Charged>,
 }
 
 impl Decided {
-    /// No backend was asked.
+    /// A decision that no backend was called for.
     pub(crate) const fn by_nobody(source: Source) -> Self {
         Self { decision: Decision::passed(source), charged: None }
     }
 }
 
-/// What was taken.
+/// A charge that a backend made.
 #[derive(Clone, Copy)]
 pub(crate) struct Charged {
-    /// When, by the backend's time.
+    /// The time of the charge by the backend's clock, in microseconds.
     at: u64,
-    /// When, by the time of this process, if the backend that stands in for the throttle's own took it.
+    /// The time of the charge by the clock of this process, in microseconds, if the fallback made the charge
+    /// and its usage is reconciled with the primary.
     by_standby: Option<u64>,
-    /// The number of the last reset of that backend before the charge.
+    /// The number of the backend's last reset before the charge, if the backend numbers its resets.
     taken: Option<u64>,
 }
 
-/// The tickets of one request, their decisions as far as they are made, and its places.
+/// The tickets of one request, the decisions made so far, and the concurrency permits of the request.
 pub(crate) struct Admission<'a> {
     pub(crate) tickets: SmallVec<[Ticket<'a>; 1]>,
     pub(crate) decided: SmallVec<[Option<Decided>; 1]>,
     told: Told,
-    /// Its places among those that are in flight.
+    /// The concurrency permits of the request.
     pub(crate) held: Vec<Held>,
 }
 
-/// Decides a request against all sites of a function, in reading order. `keys` has a key for each site whose
-/// key is made of the function's arguments.
+/// Decides a request against all sites of a function, in reading order. `keys` contains a key for each site
+/// whose key is made of the function's arguments.
 pub(crate) async fn admit<'s>(
     sites: &'s [Site],
     keys: impl IntoIterator<Item = Option<Key>>,
@@ -110,7 +111,7 @@ pub(crate) async fn admit<'s>(
     drawn.decide(head).await
 }
 
-/// The tickets of a request whose throttles are asked one after the other what it comes to.
+/// Collects the tickets of a request, throttle by throttle.
 pub(crate) struct Drawn<'a, 'k> {
     tickets: SmallVec<[Ticket<'a>; 1]>,
     known: &'k mut KnownKeys,
@@ -122,12 +123,12 @@ impl<'a, 'k> Drawn<'a, 'k> {
         Self { tickets: SmallVec::new_const(), known, told }
     }
 
-    /// Adds a ticket that is there already.
+    /// Adds a finished ticket.
     pub(crate) fn add(&mut self, ticket: Ticket<'a>) {
         self.tickets.push(ticket);
     }
 
-    /// Adds the ticket of the next throttle, if it applies.
+    /// Adds the ticket of the next throttle, if the throttle applies to the request.
     pub(crate) async fn draw(
         &mut self,
         throttle: Cow<'a, Throttle>,
@@ -144,8 +145,8 @@ impl<'a, 'k> Drawn<'a, 'k> {
         Ok(())
     }
 
-    /// Takes a ticket, unless its throttle decides about the request already: a request is charged once, at the highest
-    /// of its costs.
+    /// Adds a ticket. If its throttle decides about the request already, and charges once per request, the
+    /// request is charged once, at the highest of its costs.
     #[cfg_attr(
         not(any(feature = "axum", feature = "tower")),
         expect(
@@ -192,7 +193,7 @@ impl<'a> Admission<'a> {
         Self { tickets, decided, told, held: Vec::new() }
     }
 
-    /// Counts what was taken, which is given back if the request does not go on.
+    /// Counts the charges. If the request is rejected, the charges are refunded first.
     async fn settled(mut self, outcome: Result<(), Rejection>) -> Result<Self, Rejection> {
         match outcome {
             Ok(()) => {
@@ -208,16 +209,17 @@ impl<'a> Admission<'a> {
         }
     }
 
-    /// Takes the places of these tickets among those that are in flight, and decides them.
+    /// Acquires the concurrency permits of these tickets, and decides the tickets.
     async fn enter(&mut self, head: &mut Head<'_>) -> Result<(), Rejection> {
         if self.tickets.iter().any(|ticket| ticket.policy.concurrency.is_some()) {
-            // Its future would be part of that of every decision.
+            // Boxed, because otherwise this future would be part of the future of every decision.
             Box::pin(self.take_places(head)).await?;
         }
         self.decide(head).await
     }
 
-    /// Decides the tickets in reading order, those on one backend together, until one ends the request.
+    /// Decides the tickets in reading order, until a denial or an error ends the request. Tickets on one
+    /// backend are decided together.
     async fn decide(&mut self, head: &mut Head<'_>) -> Result<(), Rejection> {
         for first in 0..self.tickets.len() {
             if self.decided[first].is_none() {
@@ -229,8 +231,9 @@ impl<'a> Admission<'a> {
         Ok(())
     }
 
-    /// The undecided tickets on the backend of this one: they are charged all or nothing. Whose denial does not
-    /// end the request decides for itself, since it must not keep others from being charged.
+    /// The undecided tickets on the backend of this ticket. They are charged all or nothing. A ticket whose
+    /// denial does not end the request is decided alone, because its denial must not keep the other throttles
+    /// from charging.
     fn together_with(&self, first: usize) -> SmallVec<[usize; 2]> {
         let alone = |ticket: &Ticket<'_>| ticket.dry || self.told.of_denials_by(&ticket.policy);
         let shares = |index: &usize| {
@@ -246,7 +249,7 @@ impl<'a> Admission<'a> {
                 group.iter().map(|&index| &self.tickets[index]).collect();
             decide(&tickets, Mode::Take, head).await
         };
-        // All of them are kept before one ends the request, so that what was taken is given back.
+        // All decisions are recorded before one of them ends the request, so that all charges are refunded.
         let mut kept = Ok(());
         for (&index, answer) in group.iter().zip(answers) {
             if let Some(answer) = answer {
@@ -256,7 +259,8 @@ impl<'a> Admission<'a> {
         kept
     }
 
-    /// Counts and keeps a decision. A charge is counted when it is settled whether it stays.
+    /// Counts and stores a decision. A charge is counted later, when it is known whether the charge is
+    /// refunded.
     fn record(&mut self, index: usize, answer: Result<Decided, BackendError>) -> Result<(), Rejection> {
         let event = Event::of(answer.as_ref().map(|decided| &decided.decision));
         if !matches!(event, Event::Allowed) {
@@ -267,8 +271,8 @@ impl<'a> Admission<'a> {
         Ok(())
     }
 
-    /// Ends the request if a decision of this group is a denial that counts. Of several the longest wait is
-    /// the answer, so that the request fits all of them after it.
+    /// Ends the request if a decision of this group is an enforced denial. If there are several, the denial
+    /// with the longest wait is returned, so that the request fits all limits after that wait.
     fn enforce(&self, group: &[usize], head: &Parts) -> Result<(), Rejection> {
         let denials = group.iter().filter_map(|&index| {
             let (ticket, decision) = (&self.tickets[index], &self.decided[index].as_ref()?.decision);
@@ -284,7 +288,7 @@ impl<'a> Admission<'a> {
         Err(Rejection::throttled(&ticket.throttle, &ticket.policy, decision.clone(), error, head))
     }
 
-    /// The tickets that are decided, each with its own decision: there may be others before it that are not.
+    /// The decided tickets, each with its own decision. Undecided tickets may stand between them.
     pub(crate) fn decided(&self) -> impl Iterator<Item = (&Ticket<'_>, &Decided)> {
         self.tickets
             .iter()
@@ -292,11 +296,11 @@ impl<'a> Admission<'a> {
             .filter_map(|(ticket, decided)| Some((ticket, decided.as_ref()?)))
     }
 
-    /// Counts what was charged: as allowed, or as this if it was given back.
+    /// Counts the charges: as allowed, or as `event` if they were refunded.
     fn count_charges(&self, event: Event) {
         for (ticket, decided) in self.decided() {
-            // All others are counted since they were decided. Of throttles that are charged all or nothing, those whose
-            // limits the request fits have taken nothing if it does not fit another's.
+            // All other decisions were counted when they were made. If throttles are charged all or nothing
+            // and one of them denies, the throttles whose limits the request fits have charged nothing.
             let is_counted_before = ticket.charged_before.is_some() && matches!(event, Event::Allowed);
             if !is_counted_before && matches!(Event::of(Ok(&decided.decision)), Event::Allowed) {
                 ticket.throttle.count(if ticket.dry { Event::Allowed } else { event });
@@ -304,8 +308,8 @@ impl<'a> Admission<'a> {
         }
     }
 
-    /// Gives back what was taken for a request that then did not go on. A dry run keeps what it took: it
-    /// counts what came, not what passed.
+    /// Refunds the charges of a request that was rejected. A throttle in dry-run mode keeps its charge,
+    /// because it counts the requests that arrive and not those that pass.
     async fn give_back(&self) {
         for (ticket, decided) in self.decided() {
             if let Some(charged) = decided.charged.filter(|_| !ticket.dry) {

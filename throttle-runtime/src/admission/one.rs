@@ -1,4 +1,4 @@
-//! A decision of one throttle that the program asks for on behalf of a request.
+//! A decision of one throttle that the program requests for a message.
 
 use std::borrow::Cow;
 
@@ -8,7 +8,7 @@ use crate::counters::Event;
 use crate::plug::Head;
 use crate::{Decision, Throttle};
 
-/// Decides one use, and charges it if it fits. Everything is asked as for an attribute.
+/// Decides one use, and charges it if it fits. All settings are evaluated as they are for an attribute.
 pub(crate) async fn hit(
     throttle: &Throttle,
     known: &mut KnownKeys,
@@ -21,7 +21,7 @@ pub(crate) async fn hit(
         Err(stop) => return Err(stop),
     };
     if !ticket.is_charged() {
-        // Nobody could say when a message ends, so it takes no place.
+        // The end of a message is not known, so it acquires no concurrency permit.
         throttle.count(Event::Skipped);
         return Ok(Decision::passed(ticket.uncharged()));
     }

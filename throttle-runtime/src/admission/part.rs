@@ -1,4 +1,5 @@
-//! Tickets for which the same is tried, and whether their breaker lets them ask the backend.
+//! Groups of tickets that share retries, fallback and circuit breaker, and whether the breaker lets them call
+//! the backend.
 
 use smallvec::SmallVec;
 
@@ -7,28 +8,29 @@ use super::{Ticket, probe};
 use crate::failure::{Entry, Permit, Rescue};
 use crate::{BackendError, Breaker, Source};
 
-/// The tickets for which the same is tried, by their places among all.
+/// Tickets that share retries, fallback and circuit breaker, by index.
 pub(super) struct Part<'s> {
     pub(super) tickets: SmallVec<[usize; 1]>,
     pub(super) rescue: Option<&'s Rescue>,
     pub(super) permit: Option<Permit<'s>>,
-    /// Whether it tries for all others if the backend is back: once, since they wait for the result.
+    /// Whether the tickets probe a backend whose breaker is half-open. A probe is not retried, because other
+    /// requests depend on its result.
     pub(super) probes: bool,
 }
 
 pub(super) type Parts<'s> = SmallVec<[Part<'s>; 1]>;
 
-/// Parts that another backend decides about, and why.
+/// Groups that the fallback decides, with the reason.
 pub(super) type Refused<'s> = SmallVec<[(Part<'s>, Source); 1]>;
 
 impl<'s> Part<'s> {
-    /// That of the ticket at this place.
+    /// The group of one ticket, by index.
     pub(super) fn of(index: usize, ticket: &'s Ticket<'_>) -> Self {
         let rescue = ticket.policy.rescue.as_deref();
         Self { tickets: SmallVec::from([index]), rescue, permit: None, probes: false }
     }
 
-    /// The tickets by what is tried for them.
+    /// Groups the tickets by retries, fallback and circuit breaker.
     pub(super) fn all(tickets: &'s [&'s Ticket<'_>]) -> Parts<'s> {
         let mut parts = Parts::new();
         for (index, ticket) in tickets.iter().enumerate() {
@@ -46,9 +48,12 @@ impl<'s> Part<'s> {
         parts
     }
 
-    /// Waits until the backend may be asked again after that error, which was that of the last of so many attempts. `false`
-    /// if it may not: since somebody could be charged twice, there is no time left, or its breaker has changed meanwhile.
-    /// `is_recognised` is whether the backend recognises what it has charged.
+    /// Waits until the backend may be called again. `error` is the error of the last attempt, and `attempts`
+    /// is the number of attempts so far. `is_recognised` tells whether the backend recognises a charge that
+    /// it has already made.
+    ///
+    /// Returns `false` without a retry if a client could be charged twice, if no time is left, or if the
+    /// breaker has changed meanwhile.
     pub(super) async fn tries_again(
         &self,
         attempts: u32,
@@ -68,7 +73,7 @@ impl<'s> Part<'s> {
         !self.permit.as_ref().is_some_and(Permit::is_stale)
     }
 
-    /// The parts that may ask the backend, and those that may not.
+    /// The groups that may call the backend, and the groups that may not.
     pub(super) fn entered(tickets: &'s [&'s Ticket<'_>]) -> (Parts<'s>, Refused<'s>) {
         let (mut asked, mut refused) = (Parts::new(), Refused::new());
         for part in Self::all(tickets) {

@@ -1,5 +1,5 @@
-//! Places of requests in flight, which are taken before anything is charged: the backend, the backend again, another one,
-//! and then the policy.
+//! Concurrency permits, which are acquired before anything is charged. The stages are the backend, retries,
+//! the fallback, and then `on_error`.
 
 use std::time::Duration;
 
@@ -17,15 +17,16 @@ use crate::policy::Concurrency;
 use crate::registry::Member;
 use crate::{BackendError, Decision, ErrorKind, Source};
 
-/// What a client is told to wait that found no place. When one is free nobody can know.
+/// The wait that a client is told if it got no permit. The time when a permit becomes free cannot be
+/// predicted.
 const A_WHILE: Duration = Duration::from_secs(1);
 
-/// What a backend says, or why it does not and after how many attempts.
+/// A permit if one was free, or the error and the number of attempts.
 type Answer = Result<Option<Held>, (BackendError, u32)>;
 
 impl Admission<'_> {
-    /// Takes a place for each ticket whose throttle limits what is in flight, in reading order, until one ends the
-    /// request. What is not charged beside that is decided by it.
+    /// Acquires a permit for each ticket whose throttle has a concurrency limit, in reading order, until one
+    /// ends the request. For a ticket that charges no rate, this is the whole decision.
     pub(super) async fn take_places(&mut self, head: &mut Head<'_>) -> Result<(), Rejection> {
         for index in 0..self.tickets.len() {
             let ticket = &self.tickets[index];
@@ -52,7 +53,7 @@ impl Admission<'_> {
     }
 }
 
-/// A place if there is one, and what becomes of the request.
+/// Acquires a permit, if one is free, and returns it with the decision.
 async fn take(
     ticket: &Ticket<'_>,
     Concurrency { limit, .. }: Concurrency,
@@ -80,7 +81,7 @@ async fn ask(
     deadline: Duration,
 ) -> Result<Option<Held>, BackendError> {
     member.prepare(deadline).await?;
-    // Settled settings have them.
+    // Resolving the settings has checked that both exist.
     let (Some(places), Some(Concurrency { lease, .. })) =
         (member.backend.places(), ticket.policy.concurrency)
     else {
@@ -91,7 +92,7 @@ async fn ask(
     within(deadline, places.take(&place)).await
 }
 
-/// Asking for a place by all that a throttle tries.
+/// Acquires a permit with retries and the fallback.
 struct Asking<'s, 't> {
     ticket: &'s Ticket<'t>,
     rescue: &'s Rescue,
@@ -133,7 +134,7 @@ impl Asking<'_, '_> {
         ask(self.ticket, &policy.primary, self.limit, policy.deadline.min(budget.left())).await
     }
 
-    /// The other backend, after an error or for another reason not to ask the first one.
+    /// Calls the fallback. `why` is the error of the backend, or the reason why the backend was not called.
     async fn stand_in(&self, why: Result<BackendError, Source>, attempts: u32) -> Answer {
         let standby = self.rescue.standby.as_ref();
         let standby =
@@ -157,7 +158,8 @@ impl Asking<'_, '_> {
         ask(self.ticket, &standby.member, limit, deadline).await
     }
 
-    /// Counts where a decision came from, once for each request: rates that are still to be charged count it themselves.
+    /// Counts the source of a decision once per request: a ticket that still has to charge a rate counts it
+    /// there.
     fn count(&self, source: Source, has_place: bool) {
         if !(has_place && self.ticket.is_charged())
             && let Some(event) = Event::of_source(source)

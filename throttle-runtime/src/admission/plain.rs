@@ -1,7 +1,8 @@
-//! The plain case: one throttle that charges everybody alike, so that there is nothing to ask before its backend is.
+//! Decisions of one throttle that charges all requests alike, so that nothing has to be resolved before its
+//! backend is called.
 //!
-//! It is what happens nearly always: the backend answers, or memory stands in for it while the breaker is open. All
-//! else is left to the [stages](super::stages).
+//! This is the most frequent case: the backend answers, or memory is its fallback while the breaker is open.
+//! All other cases are left to the [stages](super::stages).
 
 use std::borrow::Cow;
 use std::slice;
@@ -20,7 +21,7 @@ use crate::policy::Policy;
 use crate::strategy::Class;
 use crate::{BackendError, Decision, Key, Rates, Source, Throttle};
 
-/// A use of a throttle by a policy that charges everybody alike.
+/// A use of a throttle whose policy charges all requests alike.
 #[derive(Clone, Copy)]
 pub(crate) struct Plain<'a> {
     throttle: &'a Throttle,
@@ -59,19 +60,20 @@ impl<'a> Plain<'a> {
         }
     }
 
-    /// The decision, if it can be made at once.
+    /// Returns the decision, if it can be made immediately.
     pub(crate) fn at_once(&self) -> Option<Decision> {
         let Ok(permit) = pass(self.throttle, self.policy) else { return self.stand_in() };
         let member = Some(&self.policy.primary).filter(|member| member.is_ready())?;
         let charge = self.charge();
         let verdict = member.backend.decide_at_once(slice::from_ref(&charge), self.mode)?;
-        // Who answers for other limits is asked once more, and that is a failure.
+        // If the backend answered for other limits, it is called again on the slow path, which reports the
+        // failure.
         let verdict = checked(slice::from_ref(&charge), verdict).ok()?;
-        // Nothing can come between this call and its answer.
+        // No other admission can happen between this call and its answer.
         self.decided(permit, &charge, verdict, u64::MAX).ok()
     }
 
-    /// The same by what stands in while the breaker keeps everybody from the backend, once it has begun.
+    /// Returns the decision of the fallback while the breaker is open, if the fallback has started already.
     fn stand_in(&self) -> Option<Decision> {
         let rescue = self.policy.rescue.as_ref()?;
         let (breaker, standby) = rescue.breaker.as_ref().zip(rescue.standby.as_ref())?;
@@ -87,7 +89,8 @@ impl<'a> Plain<'a> {
         let verdict = checked(slice::from_ref(&asked), verdict).ok()?;
         if self.mode == Mode::Take {
             if verdict.quotas.fit() && !carry.admitted(&charge, self.throttle.common().clock.now()) {
-                // The backend has answered others meanwhile: the fallback begins anew with that.
+                // The backend has answered other requests meanwhile: the fallback starts again from that
+                // answer.
                 let _ = standby.member.backend.refund(slice::from_ref(&asked), verdict.at).ready();
                 return None;
             }
@@ -96,8 +99,8 @@ impl<'a> Plain<'a> {
         Some(Decision::by_backend(verdict.quotas).by(Source::BreakerOpen))
     }
 
-    /// The decision of the backend, if there is nothing to do but to ask it. Attempts that are to be recognised are left to
-    /// the stages.
+    /// Returns the decision of the backend, if calling the backend is all that has to be done. Attempts that
+    /// the backend has to recognise are left to the stages.
     pub(crate) async fn ask(&self) -> Option<Result<Decision, BackendError>> {
         if self.policy.recognises() {
             return None;
@@ -129,7 +132,8 @@ impl<'a> Plain<'a> {
         Budget::of([&**self.policy])
     }
 
-    /// The decision that the backend has made, or if it is too late, the units to refund and the time of the charge.
+    /// Returns the decision that the backend made. If the answer came too late, returns the units to refund
+    /// and the time of the charge.
     fn decided(
         &self,
         permit: Option<Permit<'_>>,
@@ -142,7 +146,7 @@ impl<'a> Plain<'a> {
         }
         let source = verdict.source();
         if self.mode == Mode::Take {
-            // A denial has charged nothing, so it is never too late.
+            // A denial charges nothing, so it is never too late.
             let sent = if verdict.quotas.fit() { sent } else { u64::MAX };
             if !verdict.is_cached()
                 && let Some(units) =
@@ -161,7 +165,7 @@ impl<'a> Plain<'a> {
         }
     }
 
-    /// The backend has failed: what there is to try.
+    /// Continues with retries, the fallback and `on_error` after the backend failed.
     async fn recover(
         &self,
         permit: Option<Permit<'a>>,
@@ -175,7 +179,8 @@ impl<'a> Plain<'a> {
         decided.map(|decided| decided.decision)
     }
 
-    /// The backend has admitted it at that time, after its fallback had admitted what was left.
+    /// Lets the fallback decide, because the backend admitted the request, at the time `at`, after the
+    /// fallback had admitted the remaining quota.
     async fn leave_to_fallback(&self, (units, at): (u64, u64)) -> Result<Decision, BackendError> {
         let ticket = self.ticket();
         let mut parts = None;

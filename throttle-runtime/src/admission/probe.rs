@@ -1,4 +1,4 @@
-//! Asking a backend whether it is back, without a request that waits for the answer.
+//! Probes a backend in the background, so that no request waits for the result.
 
 use std::sync::Arc;
 
@@ -9,9 +9,9 @@ use crate::backend::{Charge, Mode, Place};
 use crate::failure::Permit;
 use crate::policy::Concurrency;
 
-/// Asks in a task of its own what would be left to the client of this ticket, which takes nothing.
+/// Spawns a task that reads the quota of this ticket's identity. The read charges nothing.
 pub(super) fn in_background(ticket: &Ticket<'_>, permit: Permit<'_>) {
-    // Without a runtime the place is free again, for who has one.
+    // Without a runtime the permit is dropped, so that a later request inside a runtime can probe.
     let Ok(runtime) = Handle::try_current() else { return };
     let (policy, scope) = (Arc::clone(&ticket.policy), ticket.throttle.scope_shared().clone());
     let (key, rates, permit) = (ticket.key.clone(), ticket.rates, permit.into_owned());

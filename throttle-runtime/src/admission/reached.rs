@@ -1,5 +1,5 @@
-//! Decisions about a request that is passed on. Layers and middleware leave them with the request, so that a throttle that
-//! the request reaches again does not charge it twice.
+//! The earlier decisions about a request that is passed on. Layers and middleware store them in the request,
+//! so that a throttle that the request reaches again does not charge it twice.
 
 use std::sync::Arc;
 
@@ -10,37 +10,38 @@ use smallvec::SmallVec;
 use super::{Admission, Ticket};
 use crate::{Decision, Key, Quota, Throttle};
 
-/// One decision.
+/// One decision about a request.
 #[derive(Clone)]
 pub(crate) struct Reach {
     throttle: Throttle,
     key: Key,
-    /// The units that the request was charged, all decisions for that key together.
+    /// The units that the request was charged for this key, by all decisions together.
     pub(super) cost: u64,
     pub(super) decision: Decision,
 }
 
 type Reaches = SmallVec<[Reach; 1]>;
 
-/// The decisions about a request: an extension of it.
+/// The decisions about a request, as an extension of the request.
 #[derive(Clone, Default)]
 pub(crate) struct Reached {
     made: Reaches,
-    /// Decisions of middleware whose keys are made of its arguments: the request is one of them, so it is there first.
+    /// The decisions of middleware whose keys are made of its arguments. The request is one of these
+    /// arguments, so it exists before the decision is made.
     pending: Vec<Pending>,
 }
 
-/// Decisions that are made after the request is there.
+/// Decisions that are filled in after they were stored in the request.
 #[derive(Clone, Default)]
 pub(crate) struct Pending(Arc<OnceCell<Reaches>>);
 
 impl Reach {
-    /// The decision of a throttle with one limit, which admitted the request.
+    /// The decision of a throttle with one limit that admitted the request.
     pub(crate) const fn by_one(throttle: Throttle, key: Key, cost: u64, quota: Quota) -> Self {
         Self { throttle, key, cost, decision: Decision::by_one(quota) }
     }
 
-    /// Leaves it with the request.
+    /// Stores the decision in the request.
     pub(crate) fn mark(self, request: &mut Extensions) {
         self.throttle.mark();
         of(request).made.push(self);
@@ -48,13 +49,13 @@ impl Reach {
 }
 
 impl Reached {
-    /// Whether that throttle has decided about the request.
+    /// Whether this throttle has decided about the request.
     #[cold]
     pub(super) fn has(request: &Extensions, throttle: &Throttle) -> bool {
         request.get::<Self>().is_some_and(|reached| reached.all().any(|reach| reach.throttle.is(throttle)))
     }
 
-    /// The decision for the same key with the highest cost.
+    /// The earlier decision for the same throttle and key, with the highest cost.
     pub(super) fn find(request: &Extensions, ticket: &Ticket<'_>) -> Option<Reach> {
         let same = |reach: &&Reach| reach.throttle.is(&ticket.throttle) && reach.key == ticket.key;
         request.get::<Self>()?.all().filter(same).max_by_key(|reach| reach.cost).cloned()
@@ -65,7 +66,7 @@ impl Reached {
         self.made.iter().chain(pending)
     }
 
-    /// Removes all decisions. The next use is not part of the request.
+    /// Removes all decisions, for uses that are not part of the request.
     #[cfg(feature = "ws")]
     pub(crate) fn forget(request: &mut Extensions) {
         request.remove::<Self>();
@@ -74,7 +75,7 @@ impl Reached {
 
 #[cfg(feature = "axum")]
 impl Pending {
-    /// Leaves it with the request, to be filled later.
+    /// Stores an empty entry in the request, to be filled later.
     pub(crate) fn leave(request: &mut Extensions) -> Self {
         let pending = Self::default();
         of(request).pending.push(pending.clone());
@@ -87,7 +88,7 @@ fn of(request: &mut Extensions) -> &mut Reached {
 }
 
 impl Admission<'_> {
-    /// Leaves the decisions with the request, which is passed on.
+    /// Stores the decisions in the request, which is passed on.
     pub(crate) fn mark(&self, request: &mut Extensions) {
         let mut reaches = self.reaches();
         if !reaches.is_empty() {
@@ -95,10 +96,10 @@ impl Admission<'_> {
         }
     }
 
-    /// The same for a request that is there already.
+    /// Stores the decisions in an entry of a request that was extracted before.
     #[cfg(feature = "axum")]
     pub(crate) fn fill(&self, pending: &Pending) {
-        // It is filled once.
+        // The cell is filled only once.
         let _ = pending.0.set(self.reaches());
     }
 

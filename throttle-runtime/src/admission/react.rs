@@ -1,4 +1,4 @@
-//! What the policy makes of a backend's error.
+//! Applies `on_error` to the error of a backend.
 
 use tracing::field::display;
 
@@ -8,7 +8,7 @@ use crate::failure::{Details, Failure, OnError, Reaction};
 use crate::plug::Head;
 use crate::{BackendError, Decision, Source};
 
-/// What the policy makes of the error after so many attempts, with one event that says so.
+/// Calls `on_error` with the error and the number of attempts, and logs one event with the reaction.
 pub(super) async fn react(
     ticket: &Ticket<'_>,
     error: BackendError,
@@ -28,7 +28,7 @@ pub(super) async fn react(
     head.parts.extensions.insert(failure);
     let reaction = ticket.policy.on_error.ask(head).await;
     head.parts.extensions.remove::<Failure>();
-    // A policy that cannot say anything, since one of its extractors failed, leaves the default.
+    // If an extractor of the `on_error` function fails, the default reaction applies.
     let reaction = reaction.unwrap_or_else(|_| OnError::default().reaction());
     warn(ticket, &error, reaction.name());
     ticket.enforced(match reaction {
@@ -39,7 +39,8 @@ pub(super) async fn react(
     })
 }
 
-/// Logs the failure of a decision with all of its causes, and what was done: at most once per second for each kind.
+/// Logs a failed decision with all its causes and the reaction, at most once per second for each kind of
+/// error.
 pub(super) fn warn(ticket: &Ticket<'_>, error: &BackendError, reaction: &'static str) {
     let primary = &ticket.policy.primary;
     let Some(omitted) = primary.logs.failures.admit(error.kind(), ticket.now()) else { return };

@@ -1,4 +1,4 @@
-//! Why a request does not go on.
+//! The reasons why a request is rejected.
 
 use std::sync::Arc;
 
@@ -12,9 +12,9 @@ use crate::throttle::no_request;
 use crate::throttled::{Denial, Throttled};
 use crate::{BackendError, ClientIp, ConfigError, Decision, Refused, Throttle};
 
-/// Why a request does not go on.
+/// The reason why a request is rejected.
 pub(crate) enum Rejection {
-    /// A throttle denied it; its custom handler, if it has one, has the word.
+    /// A throttle denied the request. If it has a custom handler, the handler makes the response.
     Throttled(
         Throttled,
         #[cfg_attr(not(feature = "axum"), expect(dead_code, reason = "no handlers without responses"))]
@@ -22,17 +22,17 @@ pub(crate) enum Rejection {
     ),
     /// There is no decision.
     Stopped(Stop),
-    /// There is no throttle.
+    /// There is no working throttle.
     Misconfigured(ConfigError),
 }
 
-/// Of a call that is no request: there is no response to make.
+/// For calls that are not requests, and have no response.
 impl From<Rejection> for Refused {
     fn from(rejection: Rejection) -> Self {
         match rejection {
             Rejection::Throttled(throttled, _) => throttled.into(),
             Rejection::Stopped(Stop::Failed(error)) => error.into(),
-            // Lists are about clients, whom only requests have.
+            // Lists are only checked for requests, because only requests have a client address.
             Rejection::Stopped(Stop::Answered(_) | Stop::Forbidden(_)) => no_request().into(),
             Rejection::Misconfigured(error) => error.into(),
         }

@@ -1,12 +1,13 @@
-//! Forgetting what one identity has used.
+//! Resets the usage of one identity.
 
 use super::{Ticket, within};
 use crate::BackendError;
 use crate::backend::Charge;
 use crate::registry::Member;
 
-/// Forgets it wherever the limits of this ticket are counted: at the backend, at the one that stands in for it, and in
-/// what is carried from one to the other. What fails keeps nothing else from being forgotten.
+/// Resets the usage of the identity wherever this ticket's limits are counted: in the backend, in its
+/// fallback, and in the usage that is carried over between them. If one of these fails, the others are reset
+/// all the same.
 pub(crate) async fn reset(ticket: &Ticket<'_>) -> Result<(), BackendError> {
     let policy = &ticket.policy;
     let forgotten = forget(&policy.primary, ticket, ticket.charge()).await;

@@ -1,4 +1,5 @@
-//! Charging by what became of a request: what was taken before it is given back if its response says so.
+//! Charging by outcome: a charge that was made before the handler ran is refunded if `charge_when` rejects
+//! the response.
 
 use http::Response;
 use http::response::Parts;
@@ -13,10 +14,11 @@ use crate::http::passed;
 use crate::log_limit::LogLimit;
 use crate::{Decision, Quotas};
 
-/// The response with what the decisions say about the limits, and settled.
+/// Applies `charge_when` to the response, and adds the headers of the decisions to it.
 ///
-/// Memory has its charge back at once, so that the fields say what is left then. What takes time is given back in a task
-/// of its own: no response waits for that, and its fields say what was decided.
+/// The memory backend refunds immediately, so that the headers report the quota after the refund. Refunds
+/// that take time run in a task of their own. The response does not wait for them, and its headers report the
+/// original decision.
 pub(crate) fn settled<B>(mut admission: Admission<'static>, response: Response<B>) -> Response<B> {
     let (mut response, waived) = if admission.is_settled_by_response() {
         let (head, body) = response.into_parts();
@@ -32,7 +34,7 @@ pub(crate) fn settled<B>(mut admission: Admission<'static>, response: Response<B
     response
 }
 
-/// Tickets by their numbers, and what was taken.
+/// Tickets, by index, with the charges to refund.
 type Waived = SmallVec<[(usize, Charged); 2]>;
 
 impl Admission<'static> {
@@ -40,7 +42,8 @@ impl Admission<'static> {
         self.tickets.iter().any(|ticket| ticket.policy.charge_when.is_some())
     }
 
-    /// Gives back what a response of that head is not charged, as far as that takes no time; the rest is the answer.
+    /// Refunds the charges that do not apply to a response with these parts, as far as the refund takes no
+    /// time. Returns the other charges.
     fn waive(&mut self, head: &Parts) -> Waived {
         let mut waived = Waived::new();
         for (index, (ticket, decided)) in self.tickets.iter().zip(&mut self.decided).enumerate() {
@@ -83,10 +86,10 @@ impl Admission<'static> {
     }
 }
 
-/// Gives back what the memory backend took; what is left then.
+/// Refunds a charge of the memory backend, and returns the quotas after the refund.
 fn refund_at_once(ticket: &Ticket<'_>, charged: Charged) -> Option<Quotas> {
     let backend = &ticket.policy.primary.backend;
-    // Others may begin with what they are asked as soon as they are.
+    // Other backends may begin the work as soon as they are called, even if the future is not awaited.
     if charged.by_standby.is_some() || backend.engine().is_none() {
         return None;
     }

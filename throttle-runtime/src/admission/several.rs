@@ -1,4 +1,4 @@
-//! Uses of several throttles by the program, as one.
+//! Decisions about several throttles that the program calls together.
 
 use smallvec::SmallVec;
 
@@ -11,17 +11,18 @@ use crate::{BackendError, Decision};
 
 type Tickets<'a> = SmallVec<[Ticket<'a>; 1]>;
 
-/// Whether throttles with these policies decide together. Those are alone whose denials do not count, as in a dry run,
-/// since they must not keep others from being charged.
+/// Whether throttles with these policies decide together. A throttle whose denials are not enforced, as in
+/// dry-run mode, decides alone, because its denials must not keep the others from charging. The `bool`s tell
+/// whether a throttle decides alone.
 pub(crate) fn share_a_backend(one: (&Policy, bool), other: (&Policy, bool)) -> bool {
     let ((one, one_is_alone), (other, other_is_alone)) = (one, other);
     !one_is_alone && !other_is_alone && one.primary.is(&other.primary)
 }
 
-/// Charges all of them or none, as far as backends are shared, and else gives back what was taken. The answer is the
-/// decision of all, or the denial of one.
+/// Charges all tickets or none, as far as they share a backend. On different backends, earlier charges are
+/// refunded. Returns the combined decision, or the denial of one throttle.
 pub(crate) async fn commit(tickets: Tickets<'_>, head: &mut Head<'_>) -> Result<Decision, BackendError> {
-    // Nobody could say when such a use ends, so it takes no place among those in flight.
+    // The end of such a use is not known, so it acquires no concurrency permit.
     let mut admission = Admission::of(tickets, Told::Nobody);
     let outcome = admission.decide(head).await;
     match admission.settled(outcome).await {
@@ -31,14 +32,14 @@ pub(crate) async fn commit(tickets: Tickets<'_>, head: &mut Head<'_>) -> Result<
         }
         Err(Rejection::Throttled(throttled, _)) => Ok(throttled.decision().clone()),
         Err(Rejection::Stopped(Stop::Failed(error))) => Err(error),
-        // No setting that can answer with these is asked where the program says who pays.
+        // Calls with an explicit key evaluate no setting that can answer like this.
         Err(Rejection::Stopped(Stop::Answered(_) | Stop::Forbidden(_)) | Rejection::Misconfigured(_)) => {
             Err(no_request())
         }
     }
 }
 
-/// What [`commit`] would answer now.
+/// Returns what [`commit`] would return now. Charges nothing.
 pub(crate) async fn check(tickets: &[Ticket<'_>], head: &mut Head<'_>) -> Result<Decision, BackendError> {
     let mut decisions = Vec::new();
     let mut rest: SmallVec<[&Ticket<'_>; 1]> = tickets.iter().collect();
@@ -56,7 +57,7 @@ pub(crate) async fn check(tickets: &[Ticket<'_>], head: &mut Head<'_>) -> Result
         let answers = decide(&asked, Mode::Peek, head).await.into_iter().flatten();
         let answers = answers.map(|answer| answer.map(|decided| decided.decision));
         let answers = answers.collect::<Result<Vec<_>, _>>()?;
-        // After the longest wait all fit.
+        // The longest wait, after which the request fits all limits.
         let denials = answers.iter().filter(|answer| answer.is_throttled());
         if let Some(worst) = denials.max_by_key(|denial| denial.strictness()) {
             return Ok(worst.clone());

@@ -1,4 +1,4 @@
-//! The stages of a decision: the backend, the backend again, another one, and then the policy.
+//! The stages of a decision: the backend, retries, the fallback, and then `on_error`.
 
 use smallvec::SmallVec;
 
@@ -15,14 +15,16 @@ use crate::failure::{Permit, Standby};
 use crate::plug::Head;
 use crate::{BackendError, Decision, ErrorKind, Source};
 
-/// What became of each ticket; `None` for those that were not asked about any more, since another one was denied.
+/// The result of each ticket. `None` for tickets that were not decided any more, because another ticket was
+/// denied.
 pub(crate) type Answers = SmallVec<[Option<Result<Decided, BackendError>>; 1]>;
 
 /// Decides tickets that share a backend.
 pub(crate) async fn decide(tickets: &[&Ticket<'_>], mode: Mode, head: &mut Head<'_>) -> Answers {
     let mut stages = Stages::new(tickets, mode);
     let budget = Budget::of(tickets.iter().map(|ticket| &*ticket.policy));
-    // The futures of what else may come are larger than all others, and would be part of that of every decision.
+    // The futures of the other stages are larger than this one. They are boxed, because otherwise they would
+    // be part of the future of every decision.
     let Some(healthy) = Healthy::find(tickets) else {
         Box::pin(stages.run(budget, head)).await;
         return stages.answers;
@@ -43,7 +45,7 @@ pub(crate) async fn decide(tickets: &[&Ticket<'_>], mode: Mode, head: &mut Head<
     stages.answers
 }
 
-/// Decides a ticket that is alone.
+/// Decides a single ticket.
 pub(crate) async fn decide_one(
     ticket: &Ticket<'_>,
     mode: Mode,
@@ -52,7 +54,7 @@ pub(crate) async fn decide_one(
     only(decide(&[ticket], mode, head).await)
 }
 
-/// Decides a ticket that is alone, whose backend has failed for the first time after that permit.
+/// Decides a single ticket after the first attempt at its backend failed. The attempt was made with `permit`.
 pub(super) async fn recover_one<'s>(
     ticket: &'s Ticket<'_>,
     mode: Mode,
@@ -61,14 +63,14 @@ pub(super) async fn recover_one<'s>(
     head: &mut Head<'_>,
 ) -> Result<Decided, BackendError> {
     let tickets = [ticket];
-    // The attempt that has failed had no token.
+    // The failed attempt had no token by which the backend could recognise a retry.
     let mut stages = Stages { attempt: None, ..Stages::new(&tickets, mode) };
     let part = Part { permit, ..Part::of(0, ticket) };
     stages.recover(part, error, budget, head).await;
     only(stages.answers)
 }
 
-/// Decides a ticket that is alone, which its backend has admitted at that time and too late.
+/// Decides a single ticket that its backend admitted too late, at the time `at`.
 pub(super) async fn leave_one_to_fallback(
     ticket: &Ticket<'_>,
     (units, at): (u64, u64),
@@ -80,25 +82,25 @@ pub(super) async fn leave_one_to_fallback(
     only(stages.answers)
 }
 
-/// There is an answer for each ticket up to the first that is denied.
+/// Returns the first result. Each ticket up to the first denied one has a result.
 fn only(answers: Answers) -> Result<Decided, BackendError> {
     answers.into_iter().flatten().next().unwrap_or_else(|| Ok(Decided::by_nobody(Source::Disabled)))
 }
 
-/// Tickets, by their indexes, that a backend has admitted after its fallback had admitted what was left, and how many
-/// units of each are refunded.
+/// Tickets, by index, that a backend admitted after its fallback had admitted the remaining quota, with the
+/// number of units that are refunded for each.
 type Late = SmallVec<[(usize, u64); 1]>;
 
-/// How many requests the fallback of each ticket had admitted when the backend was called.
+/// For each ticket, the number of the fallback's last admission before the backend was called.
 struct Sent(SmallVec<[u64; 1]>);
 
 struct Stages<'s, 't> {
     tickets: &'s [&'s Ticket<'t>],
     mode: Mode,
     answers: Answers,
-    /// The number of the last reset of each ticket's backend, when it was called.
+    /// For each ticket, the number of its backend's last reset before the backend was called.
     taken: SmallVec<[Option<u64>; 1]>,
-    /// The first attempt, if the backend is to recognise those after it.
+    /// The first attempt, if the backend can recognise retries of it.
     attempt: Option<Attempt>,
 }
 
@@ -112,7 +114,7 @@ impl<'s, 't> Stages<'s, 't> {
         Self { tickets, mode, answers, taken, attempt }
     }
 
-    /// The backends are about to be called.
+    /// Notes the state of backends and fallbacks before the backends are called.
     fn sent(&mut self) -> Sent {
         for (taken, ticket) in self.taken.iter_mut().zip(self.tickets) {
             *taken = ticket.policy.primary.backend.resets().map(Resets::last);
@@ -170,7 +172,7 @@ impl<'s, 't> Stages<'s, 't> {
         }
     }
 
-    /// After a first failure: the backend again, as long as that cannot charge anybody twice.
+    /// Retries the backend after a first failure, as long as a retry cannot charge a client twice.
     async fn recover(
         &mut self,
         mut part: Part<'s>,
@@ -199,7 +201,8 @@ impl<'s, 't> Stages<'s, 't> {
         self.stand_in(&part, Ok(error), attempts, head).await;
     }
 
-    /// What the backend says, unless somebody else is paying it what the other one has admitted.
+    /// Calls the backend again. Returns `None` if another request is reconciling the usage of these
+    /// identities.
     async fn ask_again(&self, part: &[usize], budget: Budget) -> Result<Option<Verdict>, BackendError> {
         let tickets = self.of(part);
         if !debts::pay(&tickets, self.mode, budget).await? {
@@ -209,7 +212,8 @@ impl<'s, 't> Stages<'s, 't> {
         ask(&tickets, (self.mode, attempt.as_ref()), budget.left()).await.map(Some)
     }
 
-    /// The other backend, and then the policy: after an error, or for another reason not to ask the first one.
+    /// Calls the fallback, and then `on_error`. `why` is the error of the backend, or the reason why the
+    /// backend was not called.
     async fn stand_in(
         &mut self,
         part: &Part<'s>,
@@ -242,8 +246,9 @@ impl<'s, 't> Stages<'s, 't> {
         }
     }
 
-    /// What the fallback decides. If the backend has answered others meanwhile, so that there is no room for what the
-    /// fallback has admitted, the fallback begins anew with that. Where it cannot, that answer denies the request.
+    /// Returns the decision of the fallback. If the backend has answered other requests meanwhile, and the
+    /// charge of the fallback no longer fits, the fallback starts again from that answer. If it cannot start
+    /// again, that answer denies the request.
     async fn standby(&self, standby: &Standby, part: &Part<'_>) -> Result<Verdict, BackendError> {
         let tickets = self.of(&part.tickets);
         for _ in 0..ATTEMPTS {
@@ -267,7 +272,8 @@ impl<'s, 't> Stages<'s, 't> {
         Err(BackendError::new(ErrorKind::Store, text).nothing_charged())
     }
 
-    /// Leaves what the backend has admitted too late to the fallback, which has admitted all that was left.
+    /// Lets the fallback decide about tickets that the backend admitted too late. The fallback had already
+    /// admitted the remaining quota.
     async fn leave_to_fallback(&mut self, late: Late, at: u64, head: &mut Head<'_>) {
         for (index, units) in late {
             let ticket = self.tickets[index];
@@ -277,7 +283,7 @@ impl<'s, 't> Stages<'s, 't> {
         }
     }
 
-    /// Keeps the answer of the backend. Returns the tickets that it has admitted too late.
+    /// Stores the answer of the backend. Returns the tickets that the backend admitted too late.
     fn answered(
         &mut self,
         tickets: impl IntoIterator<Item = usize> + Clone,
@@ -289,10 +295,11 @@ impl<'s, 't> Stages<'s, 't> {
         late
     }
 
-    /// Remembers what the backend has left, for its fallback. Returns the tickets whose answer came too late.
+    /// Stores the remaining quota that the backend reported, for its fallback. Returns the tickets whose
+    /// answer came too late.
     fn hear(&self, tickets: impl IntoIterator<Item = usize>, verdict: &Verdict, sent: &Sent) -> Late {
         let (mut quotas, mut late) = (&verdict.quotas[..], Late::new());
-        // A denial has charged nothing, so it is never too late.
+        // A denial charges nothing, so it is never too late.
         let is_charged = verdict.quotas.fit();
         for index in tickets {
             let ticket = self.tickets[index];
@@ -310,7 +317,7 @@ impl<'s, 't> Stages<'s, 't> {
         late
     }
 
-    /// What a backend has decided.
+    /// Stores the decision of a backend.
     fn keep(&mut self, tickets: impl IntoIterator<Item = usize>, verdict: &Verdict, source: Source) {
         let fits = verdict.quotas.fit();
         let source = if source == Source::Backend { verdict.source() } else { source };
@@ -337,7 +344,7 @@ impl<'s, 't> Stages<'s, 't> {
         Charged { at, by_standby, taken: self.taken[index] }
     }
 
-    /// What the policy says where no backend did.
+    /// Applies `on_error`, because no backend made a decision.
     async fn give_up(
         &mut self,
         tickets: impl IntoIterator<Item = usize>,
@@ -351,7 +358,7 @@ impl<'s, 't> Stages<'s, 't> {
         }
     }
 
-    /// Whether a ticket was denied, so that the others need not be asked about.
+    /// Whether a ticket was denied or failed, so that the remaining tickets need no decision.
     fn is_over(&self) -> bool {
         let passes = |answer: &Result<Decided, BackendError>| {
             answer.as_ref().is_ok_and(|decided| decided.decision.is_allowed())
@@ -370,7 +377,8 @@ impl<'s, 't> Stages<'s, 't> {
     }
 }
 
-/// Remembers that the fallback has admitted all of these, or none of them if there is no room for one any more.
+/// Records that the fallback admitted all of these tickets. If one of them no longer fits, records none of
+/// them and returns `false`.
 fn remember_admission(tickets: &[&Ticket<'_>]) -> bool {
     for (index, ticket) in tickets.iter().enumerate() {
         let Some(carry) = &ticket.policy.carry else { continue };
@@ -390,7 +398,7 @@ fn can_begin(ticket: &Ticket<'_>) -> bool {
     ticket.policy.carry.as_ref().is_some_and(|carry| carry.can_begin(&ticket.charge()))
 }
 
-/// Denies what the last answers of the backends have no room for.
+/// Denies the tickets that do not fit the quota in the last answers of their backends.
 fn deny(tickets: &[&Ticket<'_>], verdict: &mut Verdict) {
     let mut quotas = &mut verdict.quotas[..];
     for ticket in tickets {
@@ -402,7 +410,7 @@ fn deny(tickets: &[&Ticket<'_>], verdict: &mut Verdict) {
     }
 }
 
-/// How often the fallback begins anew for one decision.
+/// How often the fallback starts again for one decision.
 const ATTEMPTS: usize = 8;
 
 pub(super) fn is_open() -> BackendError {

@@ -19,9 +19,9 @@ use crate::strategy::Class;
 use crate::{BackendError, Decision, Identity, Key, Rate, Rates, Source, Throttle, Throttled};
 use crate::{caller, rule};
 
-/// Why a request got no decision.
+/// The reason why a request has no decision.
 pub(crate) enum Stop {
-    /// The backend failed, and its error is the answer.
+    /// The backend failed, and `on_error` returns its error.
     Failed(BackendError),
     /// A plug-in function answered the request itself.
     Answered(Refusal),
@@ -35,7 +35,7 @@ impl From<Refusal> for Stop {
     }
 }
 
-/// What a request comes to for one throttle.
+/// The resolved key, limits, cost and class of a request, for one throttle.
 pub(crate) struct Terms {
     pub(crate) key: Key,
     pub(crate) rates: Rates,
@@ -43,28 +43,30 @@ pub(crate) struct Terms {
     pub(crate) class: Class,
 }
 
-/// What a use of a throttle has of its own.
+/// The settings that belong to one use of a throttle.
 #[derive(Default)]
 pub(crate) struct Given {
-    /// The key, made of the function's arguments.
+    /// The key, if it is made of the function's arguments.
     pub(crate) key: Option<Key>,
     pub(crate) cost: Option<&'static dyn Ask<role::cost>>,
 }
 
-/// Who pays how much to one throttle. The policy is the version that the whole decision goes by.
+/// A throttle's prepared part of a decision: the identity, the limits and the cost. The whole decision uses
+/// this one version of the policy.
 pub(crate) struct Ticket<'a> {
     pub(crate) throttle: Cow<'a, Throttle>,
     pub(crate) policy: Arc<Policy>,
-    /// Whether the decision is not enforced.
+    /// Whether the decision is not enforced (dry-run mode).
     pub(crate) dry: bool,
     pub(crate) key: Key,
     pub(crate) rates: Rates,
     /// The units that this decision charges.
     pub(crate) cost: u64,
-    /// The units that an earlier decision about the request has charged. The slot of `concurrent` is taken then.
+    /// The units that an earlier decision about the request charged, if there is one. The concurrency permit
+    /// of `concurrent` is held since then.
     pub(crate) charged_before: Option<u64>,
     pub(crate) class: Class,
-    /// The backend's error, if it failed.
+    /// The backend's error, if the backend failed.
     pub(crate) error: OnceCell<BackendError>,
 }
 
@@ -78,7 +80,8 @@ impl<'a> Ticket<'a> {
         Self { throttle, policy, dry, key, rates, cost, charged_before: None, class, error: OnceCell::new() }
     }
 
-    /// Asks everything that a decision by this policy depends on, cheapest first; or why the throttle does not apply.
+    /// Resolves everything that a decision by this policy depends on, cheapest first. Returns the reason if
+    /// the throttle does not apply.
     pub(crate) async fn draw(
         (throttle, policy): (Cow<'a, Throttle>, Arc<Policy>),
         given: Given,
@@ -90,7 +93,7 @@ impl<'a> Ticket<'a> {
             force => (force == Force::Dry, Self::terms(&throttle, &policy, given, known, head).await),
         };
         let terms = match terms {
-            // A dry run ends no request, whatever its functions say.
+            // A throttle in dry-run mode ends no request, even if one of its functions would.
             Err(Stop::Forbidden(_)) if dry => {
                 throttle.count(Event::WouldDeny);
                 return Ok(Err(Source::DryRun));
@@ -130,7 +133,7 @@ impl<'a> Ticket<'a> {
                 Some(Access::Limited) | None => {}
             }
         }
-        // Who limits what is in flight, too, limits whoever comes at whatever rate and cost.
+        // A throttle with a concurrency limit limits all requests, at any rate and cost.
         let by_rate_only = policy.concurrency.is_none();
         if by_rate_only && policy.rates.is_some_and(|rates| rates.is_unlimited()) {
             return Ok(Err(Source::Unlimited));
@@ -175,22 +178,22 @@ impl<'a> Ticket<'a> {
         })
     }
 
-    /// Whether it is to be charged to a rate. If not, the throttle limits what is in flight.
+    /// Whether the ticket charges a rate. If not, its throttle limits concurrency only.
     pub(crate) fn is_charged(&self) -> bool {
         self.cost > 0 && !self.rates.is_unlimited()
     }
 
-    /// Why it is not.
+    /// The reason why the ticket charges no rate.
     pub(crate) fn uncharged(&self) -> Source {
         if self.rates.is_unlimited() { Source::Unlimited } else { Source::Free }
     }
 
-    /// The time of this process, by which the fallback's part is kept.
+    /// The time of this process, in microseconds. The usage of the fallback is recorded by this clock.
     pub(super) fn now(&self) -> u64 {
         self.throttle.common().clock.now()
     }
 
-    /// What becomes of a decision that is not enforced: nobody notices.
+    /// Replaces a decision in dry-run mode by one that lets the request pass.
     pub(crate) fn enforced(
         &self,
         decision: Result<Decision, BackendError>,
@@ -206,13 +209,13 @@ impl<'a> Ticket<'a> {
         self.charge_to(&self.rates)
     }
 
-    /// The limits that the fallback has to give.
+    /// The limits of the fallback: its share of the ticket's limits.
     pub(super) fn share(&self) -> SmallVec<[Rate; 2]> {
         let standby = self.policy.rescue.as_ref().and_then(|rescue| rescue.standby.as_ref());
         standby.map_or(Share::WHOLE, |standby| standby.share).of(&self.rates)
     }
 
-    /// The charge against other limits of the same periods.
+    /// The charge against other limits that have the same periods.
     pub(super) fn charge_to<'c>(&'c self, rates: &'c [Rate]) -> Charge<'c> {
         let (scope, strategy) = (self.throttle.scope(), &*self.policy.strategy);
         let settled = self.policy.domain.filter(|_| self.policy.rates == Some(self.rates));

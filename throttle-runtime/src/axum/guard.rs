@@ -1,4 +1,4 @@
-//! The hidden first parameter of a handler: it decides before any other extractor runs.
+//! The hidden first parameter of a handler, which decides before any other extractor runs.
 
 use std::any::Any;
 use std::borrow::Cow;
@@ -21,48 +21,49 @@ use crate::{ClientIp, Decision, Key, Quota, Registry, Soon, Throttle};
 
 /// The hidden first parameter of a handler with `#[throttle]`.
 ///
-/// `SITE` names the function among the linked ones, so that the decision is made here, before any other
-/// extractor has run. Where it cannot be (the key is made of the handler's arguments, or the platform has no
-/// link-time collection), [`enter`](Self::enter) makes it at the start of the handler instead. `C` says which
-/// state the plug-in functions see, and `H` is what crates that read a handler's signature find in place of this argument.
+/// `SITE` identifies the function among the linked ones, so that the decision is made here, before any other
+/// extractor has run. In two cases this is impossible: the key is made of the handler's arguments, or the
+/// platform has no link-time collection. Then [`enter`](Self::enter) decides at the start of the handler. `C`
+/// selects the state that plug-in functions see. `H` is the type that crates which read a handler's signature
+/// find in place of this argument.
 ///
-/// Its name is for the compiler's message about code that calls a throttled handler, which lacks this argument.
+/// The name appears in compiler errors about code that calls a throttled handler without this argument.
 pub struct OnlyAxumCallsThrottledHandlers<const SITE: u64, C, H = ()> {
     progress: Progress,
     carrier: PhantomData<fn() -> (C, H)>,
 }
 
-/// The first argument of a handler and its return type, as they are written.
+/// The type of a handler's first argument and its return type, as they are written.
 #[derive(Debug)]
 pub struct Handles<P, R>(PhantomData<fn() -> (P, R)>);
 
 enum Progress {
     Admitted(Permit),
-    /// A copy of the head, as the rest of it goes to the other extractors, and the state. Its type is erased, so
-    /// that the handler's future is `Send` by what is written here and not by what the compiler finds out about
-    /// a state that mentions lifetimes.
+    /// A copy of the request parts, because the other extractors need the original, and the state. The type
+    /// of the state is erased, so that the handler's future is `Send` by this declaration. Otherwise the
+    /// compiler would have to derive that from a state type that may contain lifetimes.
     Undecided(Box<Undecided>),
 }
 
 struct Undecided {
     parts: Parts,
     state: Box<dyn Any + Send + Sync>,
-    /// Where the decision is left if the request is passed on.
+    /// Where the decision is stored if the request is passed on.
     passes: Option<Pending>,
 }
 
-/// How the state for plug-in functions comes from that of the router.
+/// Derives the state for plug-in functions from the state of the router.
 pub trait Carry<S> {
     /// The type of the state for plug-in functions.
     type State: Send + Sync + 'static;
 
-    /// Whether the handler takes a decision that admitted the request.
+    /// Whether the handler takes the decision that admitted the request as an argument.
     const TELLS: bool = false;
 
     /// Whether the handler may pass its request on, as a middleware does.
     const PASSES: bool = false;
 
-    /// The state for plug-in functions.
+    /// Returns the state for plug-in functions.
     fn carry(state: &S) -> Self::State;
 }
 
@@ -88,7 +89,7 @@ impl<S> Carry<S> for Without {
     fn carry(_: &S) {}
 }
 
-/// The same, for a handler that takes a [`Decision`].
+/// Like `C`, for a handler that takes a [`Decision`].
 #[derive(Debug)]
 pub struct Telling<C>(PhantomData<fn() -> C>);
 
@@ -104,7 +105,7 @@ impl<S, C: Carry<S>> Carry<S> for Telling<C> {
     }
 }
 
-/// The same, for a handler that may pass its request on.
+/// Like `C`, for a handler that may pass its request on.
 #[derive(Debug)]
 pub struct Passing<C>(PhantomData<fn() -> C>);
 
@@ -126,7 +127,7 @@ impl<const SITE: u64, S: Sync, C: Carry<S>, H> FromRequestParts<S>
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
-        // What depends on `SITE` is compiled once per handler, so it is no more than this.
+        // Code that depends on `SITE` is compiled once per handler, so it is kept as small as this.
         let progress = if C::TELLS {
             Progress::slow(linked(SITE), parts, C::carry(state), Asks { told: true, passes: C::PASSES })
         } else if C::PASSES {
@@ -142,7 +143,8 @@ impl<const SITE: u64, S: Sync, C: Carry<S>, H> FromRequestParts<S>
 }
 
 impl<const SITE: u64, C, H> OnlyAxumCallsThrottledHandlers<SITE, C, H> {
-    /// Decides now if it was not decided before; `keys` are those made of the handler's arguments.
+    /// Decides now, if the decision was not made before. `keys` are the keys that are made of the handler's
+    /// arguments.
     pub fn enter<const N: usize>(
         self,
         sites: &'static [Site; N],
@@ -151,10 +153,10 @@ impl<const SITE: u64, C, H> OnlyAxumCallsThrottledHandlers<SITE, C, H> {
         self.progress.last(sites, keys)
     }
 
-    /// The client, for keys that are made of the handler's arguments.
+    /// Returns the client address, for keys that are made of the handler's arguments.
     pub fn client_ip(&self) -> ClientIp {
         match &self.progress {
-            // There is no such key then.
+            // Such a key does not exist then.
             Progress::Admitted(_) => ClientIp::UNKNOWN,
             Progress::Undecided(undecided) => {
                 Registry::of_request(&undecided.parts).client_ip(&undecided.parts)
@@ -164,10 +166,11 @@ impl<const SITE: u64, C, H> OnlyAxumCallsThrottledHandlers<SITE, C, H> {
 }
 
 impl Progress {
-    /// Decides, if the sites are known and no key of theirs is made of the handler's arguments.
+    /// Decides, if the sites are known and none of their keys is made of the handler's arguments.
     ///
-    /// What takes more than a look at the head is boxed, here and below, so that it is no part of every handler's
-    /// future: there it cost 300 ns a request, to move, and 20 ms a handler, to compile.
+    /// Everything that takes more than a look at the request parts is boxed, here and below, so that it is
+    /// not part of every handler's future. Unboxed, it cost 300 ns per request, to move, and 20 ms per
+    /// handler, to compile.
     fn first<'a, const PASSES: bool, T: Send + Sync + 'static>(
         sites: Option<&'static [Site]>,
         parts: &'a mut Parts,
@@ -191,8 +194,8 @@ impl Progress {
         }
     }
 
-    /// For sites that are not known, have a key that is made of the handler's arguments, or a cost of their own, and for
-    /// handlers that ask for more than a decision.
+    /// For sites that are unknown, have a key made of the handler's arguments, or have a cost of their own.
+    /// Also for handlers that need more than a decision.
     #[cold]
     fn slow<'a, T: Send + Sync + 'static>(
         sites: Option<&'static [Site]>,
@@ -210,7 +213,7 @@ impl Progress {
         }
     }
 
-    /// Decides with functions, or a backend that takes time.
+    /// Decides with functions, or with a backend that takes time.
     fn later<'a, T: Send + Sync + 'static>(
         sites: &'static [Site],
         parts: &'a mut Parts,
@@ -227,7 +230,7 @@ impl Progress {
         })
     }
 
-    /// Decides, if that was not done before.
+    /// Decides, if the decision was not made before.
     fn last<const N: usize>(
         self,
         sites: &'static [Site; N],
@@ -237,7 +240,7 @@ impl Progress {
             Self::Admitted(permit) => Soon::now(Ok(permit)),
             Self::Undecided(undecided) => Soon::later(async move {
                 let Undecided { mut parts, state, passes } = *undecided;
-                // The handler has its arguments by now.
+                // The handler already has its arguments, so they cannot receive the decision.
                 let admission = decide(sites, keys, &mut parts, &*state, Told::Nobody).await?;
                 if let Some(passes) = passes {
                     admission.fill(&passes);
@@ -251,9 +254,9 @@ impl Progress {
 /// Further things that a handler needs.
 #[derive(Clone, Copy)]
 struct Asks {
-    /// It takes the decision as an argument.
+    /// The handler takes the decision as an argument.
     told: bool,
-    /// It may pass the request on, so that the decision is left with the request.
+    /// The handler may pass the request on, so the decision is stored in the request.
     passes: bool,
 }
 
@@ -264,8 +267,8 @@ struct Denied {
     quota: Quota,
 }
 
-/// The decision of the only throttle of a handler, if it is that of the global registry and needs neither a
-/// function nor time. It is left with a request that is passed on.
+/// Returns the decision of a handler's only throttle, if it belongs to the global registry and needs neither
+/// a function nor time. The decision is stored in a request that is passed on.
 fn at_once<const PASSES: bool>(sites: &'static [Site], parts: &mut Parts) -> Option<Result<Permit, Denied>> {
     let [site] = sites else { return None };
     if parts.extensions.get::<Registry>().is_some() {
@@ -315,7 +318,7 @@ fn decide<'a>(
 }
 
 impl<const SITE: u64, C, H> fmt::Debug for OnlyAxumCallsThrottledHandlers<SITE, C, H> {
-    /// Names nobody: `#[tracing::instrument]` records every parameter.
+    /// Writes no client data, because `#[tracing::instrument]` records every parameter.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("throttle")
     }

@@ -1,4 +1,4 @@
-//! Which sites a handler's hidden parameter decides for.
+//! Finds the sites that a handler's hidden parameter decides for.
 
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry::{Occupied, Vacant};
@@ -6,7 +6,8 @@ use once_cell::sync::Lazy;
 
 use crate::site::{Linked, Site};
 
-/// The sites with that id; `None` if there are none, or if two different functions came by the same id.
+/// Returns the sites with this id. `None` if there are no such sites, or if two different functions have the
+/// same id.
 pub(super) fn linked(id: u64) -> Option<&'static [Site]> {
     static BY_ID: Lazy<HashTable<Entry>> = Lazy::new(|| {
         let mut by_id = HashTable::new();

@@ -1,4 +1,4 @@
-//! The edge for axum handlers.
+//! The integration with axum handlers.
 
 mod guard;
 mod linked;

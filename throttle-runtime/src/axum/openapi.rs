@@ -6,7 +6,8 @@ use aide::{OperationInput, OperationOutput};
 
 use super::guard::{Handles, OnlyAxumCallsThrottledHandlers};
 
-/// The handler's own return type documents its responses, since `#[throttle]` emits `Response`. The denial is one more.
+/// The handler's own return type documents its responses, because `#[throttle]` emits `Response`. The denial
+/// is added to them.
 impl<const SITE: u64, C, P, R: OperationOutput> OperationInput
     for OnlyAxumCallsThrottledHandlers<SITE, C, Handles<P, R>>
 {

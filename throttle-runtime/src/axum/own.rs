@@ -1,4 +1,4 @@
-//! Denials that the program raises itself, in the form of the registry's default handler.
+//! Denials of the program itself, answered by the default handler of the registry.
 
 use std::future::Future;
 use std::pin::pin;
@@ -12,8 +12,9 @@ use crate::http::answer::denied;
 use crate::plug::Head;
 use crate::{Registry, Throttled};
 
-/// The response to a denial by the program. It carries the denial as an extension as long as no handler has seen it, so
-/// that the throttle around the function can give it to the handler of the request's own registry.
+/// Returns the response to a denial of the program. Until a handler has seen the denial, the response carries
+/// it as an extension, so that the throttle around the function can pass it to the handler of the request's
+/// own registry.
 pub(super) fn response(throttled: Throttled) -> Response {
     if let Some(registry) = Registry::installed()
         && let Some(response) = by(&registry, &throttled)
@@ -25,7 +26,8 @@ pub(super) fn response(throttled: Throttled) -> Response {
     response
 }
 
-/// The response, or what that registry's handler makes of it if it is a denial by the program.
+/// Returns the response unchanged, or the response of the registry's handler if it is a denial of the
+/// program.
 pub(crate) fn reshaped(response: Response, registry: &Registry) -> Response {
     let Some(throttled) = response.extensions().get::<Throttled>().filter(|it| it.awaits_handler()) else {
         return response;
@@ -33,7 +35,7 @@ pub(crate) fn reshaped(response: Response, registry: &Registry) -> Response {
     by(registry, throttled).unwrap_or(response)
 }
 
-/// The response of the registry's default handler, if there is one and it does not wait.
+/// Returns the response of the registry's default handler, if there is one and it does not wait.
 fn by(registry: &Registry, throttled: &Throttled) -> Option<Response> {
     let handler = registry.default_handler()?;
     let (mut parts, ()) = Request::new(()).into_parts();

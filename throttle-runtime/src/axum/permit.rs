@@ -1,4 +1,4 @@
-//! An admitted request, until its response says so.
+//! An admitted request, until its response is complete.
 
 use std::fmt;
 
@@ -10,11 +10,11 @@ use crate::http::{passed, until_end};
 use crate::versions::InForce;
 use crate::{Quota, Registry};
 
-/// A request was admitted.
+/// The admission of a request, which completes the response.
 pub struct Permit(By);
 
-/// By whom. The last is boxed, as it goes through the futures of every handler: there its size cost more, to run
-/// and above all to compile.
+/// The throttles that admitted the request. The last variant is boxed, because a permit is part of the future
+/// of every handler: unboxed, its size cost run time and, above all, compile time.
 enum By {
     Nobody,
     One(InForce<'static>, Quota),
@@ -23,12 +23,12 @@ enum By {
 }
 
 impl Permit {
-    /// By the rules of the only throttle of a handler, which excluded it.
+    /// For a request that the rules of a handler's only throttle exclude.
     pub(super) const fn by_nobody() -> Self {
         Self(By::Nobody)
     }
 
-    /// By the only throttle of a handler.
+    /// For a request that a handler's only throttle admitted.
     pub(super) const fn by_one(policy: InForce<'static>, quota: Quota) -> Self {
         Self(By::One(policy, quota))
     }
@@ -38,7 +38,7 @@ impl Permit {
         Self(By::Several(Box::new((admission, shapes))))
     }
 
-    /// The handler's response with what the decision says about the limits, which it may settle.
+    /// Adds the headers of the decisions to the handler's response, and applies `charge_when`.
     pub fn respond(self, mut response: Response) -> Response {
         match self.0 {
             By::Nobody => {}

@@ -1,4 +1,4 @@
-//! Plain async fns with extractors as settings.
+//! Plain async functions with extractors, as settings.
 
 use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse, Response};
@@ -79,7 +79,7 @@ functions! {
     () (A) (A B) (A B C) (A B C D) (A B C D E) (A B C D E G) (A B C D E G H) (A B C D E G H I)
 }
 
-/// The attribute hands the same type to the guard and to its functions, so this is never seen.
+/// The attribute passes the same type to the guard and to its functions, so this response is never sent.
 fn wrong_state() -> Response {
     StatusCode::INTERNAL_SERVER_ERROR.into_response()
 }

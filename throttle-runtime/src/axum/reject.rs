@@ -1,4 +1,4 @@
-//! The answers to requests that do not go on.
+//! The responses to rejected requests.
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
@@ -28,7 +28,7 @@ impl Rejection {
     }
 }
 
-/// The response of a handler to a denial.
+/// Returns the response of a handler to a denial.
 pub(crate) async fn shaped(
     throttled: Throttled,
     handler: Shared<dyn Ask<role::handler>>,
@@ -40,39 +40,39 @@ pub(crate) async fn shaped(
     head.parts.extensions.remove::<Throttled>();
     match response {
         Ok(mut response) => {
-            // A handler that knows of rates only must not tell a client on a `deny` list to try again.
+            // The status of a client on a `deny` list stays 403, even if the handler responds with 429.
             if response.status() == StatusCode::TOO_MANY_REQUESTS {
                 *response.status_mut() = throttled.status();
             }
             throttled.complete(response.headers_mut());
             response
         }
-        // The client is denied even if an extractor of the handler fails.
+        // The client is denied, even if an extractor of the handler fails.
         Err(_) => denied(&throttled),
     }
 }
 
-/// The default response: [status](Throttled::status) 429 or 403, a sentence as plain text, `Retry-After` and the headers
-/// that the throttle's [`Headers`](crate::Headers) select.
+/// The default response: [status](Throttled::status) 429 or 403, a message as plain text, `Retry-After` and
+/// the headers that the throttle's [`Headers`](crate::Headers) select.
 ///
-/// The default `handler` of the active registry makes the response to a denial of the program, [`Throttled::new`]. The
-/// handler sees an empty request then, since the request is not known here, and it has to return without waiting;
-/// otherwise the response is the default one.
+/// A denial of the program, [`Throttled::new`], is answered by the default `handler` of the active registry,
+/// if there is one. The request is not known here, so the handler sees an empty request. If the handler has
+/// to wait, the default response is sent.
 impl IntoResponse for Throttled {
     fn into_response(self) -> Response {
         if self.awaits_handler() { own::response(self) } else { denied(&self) }
     }
 }
 
-/// Status 500 without details. The error itself is an extension of the response, for a layer that logs.
+/// Status 500 without details. The error itself is an extension of the response, for layers that log.
 impl IntoResponse for BackendError {
     fn into_response(self) -> Response {
         failed(self)
     }
 }
 
-/// A ready-made `handler`: status 429 and an `application/problem+json` body (RFC 9457) of the type
-/// `quota-exceeded`: see [`Throttled::problem_json`].
+/// A built-in `handler`: status 429 and an `application/problem+json` body (RFC 9457) of the type
+/// `quota-exceeded`. See [`Throttled::problem_json`].
 ///
 /// ```
 /// use throttle::throttle;

@@ -8,7 +8,7 @@ use http::request::Parts;
 use crate::decision::Admitted;
 use crate::{Decision, Decisions, Source};
 
-/// The decisions of the throttles that degrade; none if none of them decided.
+/// The decisions of the throttles that degrade. Empty if no such throttle decided.
 impl<S: Sync> FromRequestParts<S> for Decisions {
     type Rejection = Infallible;
 
@@ -17,8 +17,9 @@ impl<S: Sync> FromRequestParts<S> for Decisions {
     }
 }
 
-/// The decision that admitted the request, or the [strictest](Decisions::strictest) of the throttles that degrade. If no
-/// decision is known to the handler, an allowed one with the source [`Source::Bypassed`].
+/// The decision that admitted the request, or the [strictest](Decisions::strictest) decision of the throttles
+/// that degrade. If the handler knows no decision, it is an allowed decision with the source
+/// [`Source::Bypassed`].
 impl<S: Sync> FromRequestParts<S> for Decision {
     type Rejection = Infallible;
 

@@ -1,16 +1,17 @@
-//! Where instances of a service leave short words for one another.
+//! A small key-value storage that the instances of a service share.
 
 use std::time::Duration;
 
 use super::Reply;
 
-/// A place for short words that all instances of a service read, each with a time to live: what a backend needs so
-/// that [circuit breakers](crate::CircuitBreaker::shared) can be shared through it.
+/// A storage for small values that all instances of a service read, each with a time to live. [Shared circuit
+/// breakers](crate::CircuitBreaker::shared) need it.
 ///
-/// Nothing relies on a word. One that is lost, that comes late, or that cannot be read costs some requests which
-/// another instance could have spared; so nothing here has to be atomic or to last.
+/// No guarantee depends on a value. If a value is lost, late or unreadable, an instance sends a few requests
+/// that another instance could have saved it. Therefore the operations need not be atomic, and values need
+/// not be durable.
 ///
-/// `Redis`, `Memcached` and [`Stored`](super::Stored) have one. A backend of your own says that it has with
+/// `Redis`, `Memcached` and [`Stored`](super::Stored) implement it. A custom backend provides it through
 /// [`Backend::board`](super::Backend::board).
 ///
 /// ```
@@ -25,12 +26,12 @@ use super::Reply;
 /// }
 /// ```
 pub trait Board: Send + Sync {
-    /// Leaves a word under a name, in place of what was there, for that time. A name is any text.
+    /// Stores a value under a name for the time `ttl`, and replaces the previous value. A name is any text.
     fn post<'a>(&'a self, name: &'a str, word: u64, ttl: Duration) -> Reply<'a, ()>;
 
-    /// The word under a name, if there is one whose time is not over. What is no word counts as none.
+    /// Returns the value under a name. An expired or unreadable value counts as absent.
     fn read<'a>(&'a self, name: &'a str) -> Reply<'a, Option<u64>>;
 
-    /// Removes what is under a name, if anything is.
+    /// Deletes the value under a name, if there is one.
     fn remove<'a>(&'a self, name: &'a str) -> Reply<'a, ()>;
 }

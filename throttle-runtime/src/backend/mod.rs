@@ -1,4 +1,4 @@
-//! Where state is kept and decisions are made.
+//! Backends: where states are stored and decisions are made.
 
 mod attempt;
 mod board;
@@ -35,34 +35,34 @@ use crate::fingerprint::Domain;
 use crate::strategy::{Arrival, Class, Strategy};
 use crate::{BackendError, ErrorKind, Key, Quotas, Rate, Soon, Source};
 
-/// One throttle's part of a decision: who pays how much against which limits.
+/// The part of a decision that belongs to one throttle: the key that is charged, the cost, and the limits.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Charge<'a> {
-    /// The registry's namespace and the throttle's uid. State of different scopes never meets.
+    /// The registry's namespace and the throttle's uid. Charges of different scopes never share a state.
     pub scope: &'a str,
-    /// Who pays.
+    /// The key that is charged.
     pub key: &'a Key,
-    /// How the limits are enforced.
+    /// The strategy that enforces the limits.
     pub strategy: &'a dyn Strategy,
-    /// The limits: one state each.
+    /// The limits. Each limit has one state.
     pub rates: &'a [Rate],
-    /// Units to take; 0 asks without taking.
+    /// The units to charge. With 0, the decision only reads the limits.
     pub cost: u64,
-    /// What kind of caller pays.
+    /// The class of the caller.
     pub class: Class,
-    /// What [`Strategy::load`] says.
+    /// The current load, as [`Strategy::load`] returns it.
     pub load: u64,
-    /// What keeps the states apart, hashed.
+    /// The hash of everything that separates states: scope, strategy and periods.
     pub(crate) domain: Domain,
-    /// Of a refund: the number of the last reset before the charge, where it is known.
+    /// Set for refunds only: the number of the last reset before the charge, if it is known.
     pub(crate) taken: Option<u64>,
-    /// The attempt, if the decision may be retried after a timeout.
+    /// The attempt of the decision. `None` if the decision is not retried after a timeout.
     pub attempt: Option<&'a Attempt>,
 }
 
 impl<'a> Charge<'a> {
-    /// A charge by a caller of no class under no load, for tests of backends.
+    /// Creates a charge by a caller without a class, under no load. It is meant for tests of backends.
     pub fn new(
         scope: &'a str,
         key: &'a Key,
@@ -75,22 +75,22 @@ impl<'a> Charge<'a> {
         Self { scope, key, strategy, rates, cost, class, load: 0, domain, taken: None, attempt: None }
     }
 
-    /// The charge as its strategy sees it, against one of its limits.
+    /// Returns the charge as the strategy receives it, for one of its limits.
     pub const fn arrival(&self, rate: Rate, cost: u64, now: u64) -> Arrival {
         Arrival::new(rate, cost, now).class(self.class).load(self.load)
     }
 }
 
-/// Whether a decision takes units.
+/// Whether a decision consumes units.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Mode {
-    /// Charge the request if it fits.
+    /// Charges the request if all limits allow it.
     Take,
-    /// Say what a charge would be answered, and take nothing.
+    /// Returns the decision that a charge would receive, and consumes nothing.
     Peek,
 }
 
-/// What a backend answers.
+/// The result of a decision by a backend.
 ///
 /// ```
 /// use throttle::backend::Verdict;
@@ -103,8 +103,8 @@ pub enum Mode {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Verdict {
-    /// One quota per limit: those of the first charge, then those of the second, and so on. The request is
-    /// admitted if it fits all of them.
+    /// One quota per limit: the limits of the first charge, then the limits of the second charge, and so on.
+    /// The request is admitted if every limit allows it.
     pub quotas: Quotas,
     /// The backend's time of the decision, in microseconds since the Unix epoch.
     pub at: u64,
@@ -112,12 +112,14 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    /// An answer with one quota per limit, in their order, at a time in microseconds since the Unix epoch.
+    /// Creates a verdict with one quota per limit, in the order of the limits. `at` is in microseconds since
+    /// the Unix epoch.
     pub fn new(quotas: impl Into<Quotas>, at: u64) -> Self {
         Self { quotas: quotas.into(), at, cached: false }
     }
 
-    /// The same, answered from what the store said before, without asking it again.
+    /// Marks the verdict as cached: it follows from an earlier reply of the store, and the store was not
+    /// called again.
     ///
     /// ```
     /// use throttle::backend::Verdict;
@@ -132,107 +134,143 @@ impl Verdict {
         self
     }
 
-    /// Who it was that answered, if it was the throttle's own backend.
+    /// Returns the source of a decision that the throttle's own backend made.
     pub(crate) const fn source(&self) -> Source {
         if self.cached { Source::Cached } else { Source::Backend }
     }
 
-    /// Whether the store was not asked for this: it is what it said before that answers.
+    /// Returns whether the verdict follows from an earlier reply of the store, without another call to the
+    /// store.
     pub const fn is_cached(&self) -> bool {
         self.cached
     }
 }
 
-/// A future of a backend's answer, or the answer itself.
+/// The result of a call to a backend, or a future of it.
 pub type Reply<'a, T> = Soon<'a, Result<T, BackendError>>;
 
-/// Where state is kept and decisions are made.
+/// A backend: stores states and makes decisions.
 ///
-/// What an implementation promises:
+/// An implementation guarantees:
 ///
-/// - **Exact**: concurrent decisions on one identity act as if they came one after the other.
-/// - **All or nothing**: either all limits of all charges are charged, or none; a denied request changes
-///   nothing.
-/// - **Bounded**: keys of any content and length neither collide nor fail, and memory is bounded.
-/// - **Cancel safe**: a reply that is dropped leaves nothing locked. There is a deadline around every reply
-///   that is not there at once: the throttle's for decisions and refunds, five seconds for the rest.
+/// - **Exact**: concurrent decisions on one identity have the same results as if they were made one after the
+///   other.
+/// - **All or nothing**: a decision charges either all limits of all charges or no limit. A denied request
+///   changes nothing.
+/// - **Bounded**: keys of any content and length are accepted and never collide, and memory use is bounded.
+/// - **Cancel safe**: a reply that is dropped leaves nothing locked. Callers drop a reply that is not ready
+///   within a timeout. For decisions, refunds and [`forget`](Self::forget), this is the throttle's timeout.
+///   For `reset`, `close`, and `initialize` at startup, it is five seconds.
 pub trait Backend: Debug + Send + Sync + 'static {
     /// Decides one request against all limits of all charges, at the backend's own time.
     fn decide<'a>(&'a self, charges: &'a [Charge<'a>], mode: Mode) -> Reply<'a, Verdict>;
 
-    /// The answer of [`decide`](Self::decide), if there is nothing to wait for: a backend that has it spares such decisions
-    /// a future. `None`, which is all that there is unless this says otherwise, means that nothing was charged and that
-    /// `decide` is asked. What was answered without asking the store is [cached](Verdict::cached).
+    /// Returns the verdict of [`decide`](Self::decide) if it is available without waiting. A backend that
+    /// implements this method saves such decisions a future. `None` means that nothing was charged; the
+    /// caller then calls `decide`. A verdict that was made without a call to the store is marked as
+    /// [cached](Verdict::cached).
+    ///
+    /// # Default
+    ///
+    /// `None`.
     fn decide_at_once(&self, charges: &[Charge<'_>], mode: Mode) -> Option<Verdict> {
         let _ = (charges, mode);
         None
     }
 
-    /// Refunds what a decision at `at` took, as far as the strategies allow. A refund belongs to the state from which it
-    /// was taken: nothing is refunded for identities that were [forgotten](Self::forget) or [reset](Self::reset) since.
+    /// Refunds the units that a decision charged, as far as the strategies allow. `at` is the
+    /// [time](Verdict::at) of that decision. A refund applies only to the state that was charged: identities
+    /// that were [forgotten](Self::forget) or [reset](Self::reset) since then are refunded nothing.
     fn refund<'a>(&'a self, charges: &'a [Charge<'a>], at: u64) -> Reply<'a, ()>;
 
-    /// Forgets the states that these charges are about, whatever they cost, and no others: so that a program can
-    /// [reset](crate::Throttle::reset) one identity. Unless a backend says how, that is an error, and changes nothing.
+    /// Deletes the states that these charges refer to, whatever the costs of the charges are, and no other
+    /// states. [`Throttle::reset`](crate::Throttle::reset) of one identity calls this method.
+    ///
+    /// # Default
+    ///
+    /// Returns an error of the kind [`ErrorKind::Store`], and changes nothing.
     fn forget<'a>(&'a self, charges: &'a [Charge<'a>]) -> Reply<'a, ()> {
         let _ = charges;
         let cannot = BackendError::new(ErrorKind::Store, "the backend cannot forget one identity");
         Soon::now(Err(cannot.nothing_charged()))
     }
 
-    /// Called once before the first decision, by [`install`](crate::RegistryBuilder::install).
+    /// Prepares the backend. [`install`](crate::RegistryBuilder::install) calls this before the first
+    /// decision. If it fails and the program runs nevertheless, later decisions call it again until it
+    /// succeeds.
+    ///
+    /// # Default
+    ///
+    /// Does nothing.
     fn initialize(&self) -> Reply<'_, ()> {
         Soon::now(Ok(()))
     }
 
-    /// Forgets all state of this backend.
+    /// Deletes all states of this backend.
     fn reset(&self) -> Reply<'_, ()>;
 
-    /// Called once after the last decision, by [`Registry::close`](crate::Registry::close).
+    /// Closes the backend. [`Registry::close`](crate::Registry::close) calls this once after the last
+    /// decision.
+    ///
+    /// # Default
+    ///
+    /// Does nothing.
     fn close(&self) -> Reply<'_, ()> {
         Soon::now(Ok(()))
     }
 
-    /// Where instances leave words for one another, if the backend has such a place: what circuit breakers can be
-    /// [shared](crate::CircuitBreaker::shared) through. None unless this says otherwise.
+    /// Returns the backend's storage for values that all instances of a service share, if it has one.
+    /// [Shared](crate::CircuitBreaker::shared) circuit breakers need it.
+    ///
+    /// # Default
+    ///
+    /// `None`.
     fn board(&self) -> Option<&dyn Board> {
         None
     }
 
-    /// Where it is known how many requests are in flight, if the backend has such a place: what
-    /// [`Settings::concurrent`](crate::Settings::concurrent) needs. None unless this says otherwise.
+    /// Returns the backend's concurrency limits, if it has any.
+    /// [`Settings::concurrent`](crate::Settings::concurrent) needs them.
+    ///
+    /// # Default
+    ///
+    /// `None`.
     fn places(&self) -> Option<&dyn Places> {
         None
     }
 
-    /// Whether it recognises a charge of this strategy that it has made before, by the token of its
-    /// [attempt](Charge::attempt), and then answers as it did and charges nothing. Throttles retry after timeouts only
-    /// if it does. `false` by default.
+    /// Returns whether the backend recognises a repeated charge of this strategy by the token of its
+    /// [attempt](Charge::attempt). It then returns the result of the first charge, and charges nothing.
+    /// Throttles retry after timeouts only if this returns `true`.
+    ///
+    /// # Default
+    ///
+    /// `false`.
     fn recognises_retries(&self, strategy: &dyn Strategy) -> bool {
         let _ = strategy;
         false
     }
 
-    /// The resets by this process, if the backend numbers them.
+    /// The resets by this process, if the backend numbers resets.
     #[doc(hidden)]
     fn resets(&self) -> Option<&Resets> {
         None
     }
 
-    /// The memory backend's engine, which throttles ask without going through this trait where they can.
+    /// The memory backend's engine. Throttles call it directly where they can, and skip this trait.
     #[doc(hidden)]
     fn engine(&self) -> Option<Arc<Engine>> {
         None
     }
 
-    /// What tells this backend from others, however it is shared.
+    /// An address that identifies this backend, however it is shared.
     #[doc(hidden)]
     fn address(&self) -> *const () {
         std::ptr::from_ref(self).cast()
     }
 }
 
-/// A backend that is used in several places.
+/// A backend that is shared by several owners.
 impl<B: Backend> Backend for Arc<B> {
     fn decide<'a>(&'a self, charges: &'a [Charge<'a>], mode: Mode) -> Reply<'a, Verdict> {
         (**self).decide(charges, mode)

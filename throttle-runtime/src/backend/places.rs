@@ -1,4 +1,4 @@
-//! Places of requests that are in flight: what a backend needs to limit how many there are at once.
+//! Concurrency limits: what a backend provides to limit the number of requests in flight.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,15 +7,16 @@ use super::Reply;
 use super::memory::Taken;
 use crate::Key;
 
-/// Where it is known how many requests of each identity are in flight.
+/// Counts the requests in flight of each identity, and limits their number.
 ///
-/// `Memory` and `Redis` know it. A backend of your own says that it does with
-/// [`Backend::places`](super::Backend::places). What it promises:
+/// `Memory` and `Redis` implement it. A custom backend provides it through
+/// [`Backend::places`](super::Backend::places). An implementation guarantees:
 ///
-/// - **Exact**: of any number of requests that ask at once, as many have a place as there are.
-/// - **Free again** as soon as what was [held](Held) is dropped, whatever became of the request; and after the
-///   [lease](Place::lease), if the process is gone that held it.
-/// - **Cancel safe**: who drops a reply before it is there holds no place.
+/// - **Exact**: an identity never holds more permits than its limit, whatever the number of concurrent calls.
+/// - **Released on drop**: the permit is free again when [`Held`] is dropped, whatever the result of the
+///   request. If the process that holds the permit has ended, the permit is free again after the
+///   [lease](Place::lease).
+/// - **Cancel safe**: a reply that is dropped before it is ready holds no permit.
 ///
 /// ```
 /// use std::time::Duration;
@@ -34,40 +35,41 @@ use crate::Key;
 /// # }
 /// ```
 pub trait Places: Send + Sync {
-    /// Takes a place; `None` if all are taken. Who may have 0 of them only asks whether this works.
+    /// Acquires a permit, or returns `None` if all permits are in use. With a limit of 0, the call acquires
+    /// nothing; it only tests whether the backend works.
     fn take<'a>(&'a self, place: &'a Place<'a>) -> Reply<'a, Option<Held>>;
 }
 
-/// A place that a request asks for.
+/// A request for one permit.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Place<'a> {
-    /// The registry's namespace and the throttle's uid. Places of different scopes never meet.
+    /// The registry's namespace and the throttle's uid. Requests of different scopes never share permits.
     pub scope: &'a str,
-    /// Who asks.
+    /// The key whose requests are counted.
     pub key: &'a Key,
-    /// How many places they have in all.
+    /// How many permits the key has in total.
     pub limit: u32,
-    /// After which time the place of a process that is gone is free again, at least a millisecond. Who is still there
-    /// keeps it for as long as it takes.
+    /// The time after which a permit is free again if its process has ended, at least one millisecond. A
+    /// process that is still running keeps the permit as long as it needs it.
     pub lease: Duration,
 }
 
 impl<'a> Place<'a> {
-    /// A place, for tests of backends.
+    /// Creates a request for a permit. It is meant for tests of backends.
     pub const fn new(scope: &'a str, key: &'a Key, limit: u32, lease: Duration) -> Self {
         Self { scope, key, limit, lease }
     }
 }
 
-/// A place that is taken until this is dropped.
+/// A permit. It is released when this value is dropped.
 #[must_use = "the place is free again when this is dropped"]
 pub struct Held {
-    // Never read: it is there to be dropped.
+    // Never read; only its `Drop` matters.
     _by: By,
 }
 
-/// The first is not boxed, as it is there for every request.
+/// `Memory` is not boxed, because a permit in memory is acquired for every request.
 #[expect(dead_code, reason = "they are there to be dropped")]
 enum By {
     Memory(Taken),
@@ -75,7 +77,7 @@ enum By {
 }
 
 impl Held {
-    /// Held until this value is dropped, which frees the place.
+    /// Creates a permit that is released by dropping `guard`.
     ///
     /// ```
     /// use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Which charges were taken from states that a reset has ended: their refunds give nothing back.
+//! The charges that a reset has made void: they are not refunded.
 
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{AcqRel, Acquire};
@@ -9,9 +9,10 @@ use crate::fingerprint::{Map, Secret};
 use crate::random;
 use crate::strategy::State;
 
-/// The resets of one backend by this process, numbered. A charge keeps the number of the last reset before it.
+/// The numbered resets of one backend by this process. A charge records the number of the last reset before
+/// it.
 ///
-/// Charges read one number; only resets and refunds take a lock.
+/// A charge reads one atomic number. Only resets and refunds take a lock.
 #[derive(Debug, Default)]
 #[doc(hidden)]
 pub struct Resets {
@@ -23,7 +24,8 @@ pub struct Resets {
 #[derive(Debug, Default)]
 struct Entries {
     by_identity: Map<Reset>,
-    /// The last reset of all identities, or of one that is no longer remembered.
+    /// The number of the last reset that covered all identities, or that is no longer stored for its
+    /// identity.
     floor: u64,
     /// The mark of the last reset of all identities.
     of_all: Option<Mark>,
@@ -36,14 +38,15 @@ struct Reset {
     mark: Mark,
 }
 
-/// The mark that a reset leaves behind: in a store, it is the last state of an identity.
+/// The mark that a reset leaves. In a store, the mark replaces the state of the identity.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Mark {
-    /// When it was, by the clock of the backend, in microseconds.
+    /// When the reset happened, by the clock of the backend, in microseconds.
     pub(super) at: u64,
-    /// From when on charges before it have expired, so that there is nothing to refund in any case.
+    /// The time at which all charges before the reset have expired, in microseconds. After it, nothing can be
+    /// refunded anyway.
     pub(super) until: u64,
-    /// Tells resets apart: clocks may stand still.
+    /// A random number that distinguishes resets at the same time, since clocks may stand still.
     pub(super) nonce: u64,
 }
 
@@ -56,37 +59,38 @@ impl Mark {
         State::new(self.until, self.at).with_list(vec![self.nonce])
     }
 
-    /// Of a reset of all identities: charges of any period may be refunded later.
+    /// Creates the mark of a reset of all identities. It never expires, because charges of any period may be
+    /// refunded later.
     pub(super) fn of_all(at: u64) -> Self {
         Self::new(at, u64::MAX)
     }
 
-    /// The mark that a state says, unless it has expired.
+    /// Returns the mark that a state contains, unless the mark has expired.
     pub(super) fn of(state: &State, now: u64) -> Option<Self> {
         let nonce = state.list().first().copied()?;
         Some(Self { at: state.word(), until: state.until(), nonce }).filter(|mark| mark.until > now)
     }
 }
 
-/// The marks that a store has of the last resets, by any process.
+/// The marks of the last resets, by any process, as a store contains them.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Marks {
-    /// Of the identity.
+    /// The mark of the identity.
     pub(super) of_one: Option<Mark>,
-    /// Of all identities.
+    /// The mark of all identities.
     pub(super) of_all: Option<Mark>,
 }
 
-/// How many resets are remembered, unless the charges before them have expired.
+/// How many resets are remembered. When more are needed, resets whose charges have expired are removed first.
 const ROOM: usize = 64 * 1024;
 
 impl Resets {
-    /// The number of the last reset: read it before a charge is made.
+    /// Returns the number of the last reset. Read it before the charge is made.
     pub(crate) fn last(&self) -> u64 {
         self.last.load(Acquire)
     }
 
-    /// The identity of a charge was reset, which has left that mark.
+    /// Records that the identity of a charge was reset, and the mark that this reset left.
     pub(super) fn record(&self, charge: &Charge<'_>, mark: Mark) {
         let mut entries = self.entries();
         let number = self.last.fetch_add(1, AcqRel).saturating_add(1);
@@ -100,7 +104,8 @@ impl Resets {
         entries.by_identity.insert(id(charge), Reset { number, mark });
     }
 
-    /// All identities are reset: call it before and after that. In a store, that leaves a mark.
+    /// Records a reset of all identities. Call it before and after the states are deleted. `mark` is the mark
+    /// that the reset left in a store.
     pub(super) fn record_all(&self, mark: Option<Mark>) {
         let mut entries = self.entries();
         entries.of_all = mark;
@@ -108,11 +113,11 @@ impl Resets {
         entries.by_identity.clear();
     }
 
-    /// Whether a charge was taken at `at` from a state that a reset has ended.
+    /// Returns whether the charge at `at` was made to a state that a reset has deleted.
     pub(super) fn is_void(&self, charge: &Charge<'_>, at: u64, marks: Marks) -> bool {
         let entries = self.entries();
         let reset = entries.by_identity.get(&id(charge)).copied();
-        // Clocks may stand still, so resets of this process are told apart by their numbers and not by their times.
+        // Clocks may stand still, so resets by this process are compared by number and not by time.
         let is_by_other = |mark: Option<Mark>, own: Option<Mark>| {
             mark.is_some_and(|mark| own != Some(mark) && at <= mark.at)
         };
@@ -124,7 +129,7 @@ impl Resets {
             }
     }
 
-    /// Whether a reset by this process has ended the state from which a charge was taken.
+    /// Returns whether a reset by this process has deleted the state that a charge was made to.
     pub(crate) fn is_over(&self, charge: &Charge<'_>, at: u64) -> bool {
         self.is_void(charge, at, Marks::default())
     }

@@ -1,4 +1,4 @@
-//! The kernel's monotonic clocks: the exact one, and that of its last tick at a third of the price.
+//! The kernel's monotonic clocks: the exact clock, and the clock of its last tick, which costs a third.
 #![expect(unsafe_code, reason = "the standard library does not have the second one")]
 
 #[derive(Debug, Clone)]
@@ -16,7 +16,7 @@ impl Monotonic {
         Self { tick: if failed == 0 { micros(time) + 1 } else { 10_000 } }
     }
 
-    /// Microseconds since the machine began.
+    /// Returns the microseconds since the machine started.
     #[expect(clippy::unused_self, reason = "other systems need it")]
     #[inline]
     pub(super) fn now(&self) -> u64 {
@@ -39,13 +39,14 @@ impl Monotonic {
 #[inline(always)]
 fn read(clock: libc::clockid_t) -> u64 {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: the pointer is to a local of that type. These clocks are there since Linux 2.6.32, so that the
-    // call does not fail; if it did, the time would be 0.
+    // SAFETY: the pointer is to a local of that type. These clocks exist since Linux 2.6.32, so the call does
+    // not fail. If it failed, the time would be 0.
     unsafe { libc::clock_gettime(clock, &raw mut time) };
     micros(time)
 }
 
-/// These clocks count from the machine's start, so neither part is negative. How wide they are differs by machine.
+/// These clocks count from the machine's start, so neither part is negative. The width of the parts depends
+/// on the machine.
 #[inline]
 #[allow(clippy::unnecessary_cast, clippy::cast_sign_loss, reason = "on others they are not of 64 bits")]
 const fn micros(time: libc::timespec) -> u64 {

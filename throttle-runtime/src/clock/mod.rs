@@ -1,6 +1,6 @@
-//! Where the time comes from: the system, or a test that moves it by hand.
+//! Clocks: the system clock, and a clock for tests that is set by the test.
 
-// Miri knows no coarse clock.
+// Miri does not support the coarse clock.
 #[cfg_attr(all(target_os = "linux", not(miri)), path = "linux.rs")]
 #[cfg_attr(not(all(target_os = "linux", not(miri))), path = "portable.rs")]
 mod monotonic;
@@ -16,17 +16,25 @@ use self::monotonic::Monotonic;
 ///
 /// Windows are aligned to this clock, so that a window of a minute begins on the minute.
 pub trait Clock: Debug + Send + Sync + 'static {
-    /// Microseconds since the Unix epoch.
+    /// Returns the time in microseconds since the Unix epoch.
     fn now(&self) -> u64;
 
-    /// A time that is cheaper to read and lags behind [`now`](Self::now), as a rule by less than a
+    /// Returns a time that is cheaper to read and lags behind [`now`](Self::now), usually by less than a
     /// [`tick`](Self::tick).
+    ///
+    /// # Default
+    ///
+    /// [`now`](Self::now).
     fn coarse(&self) -> u64 {
         self.now()
     }
 
-    /// By how many microseconds [`coarse`](Self::coarse) lags behind as a rule; 0 if it is as exact. Who uses it bears
-    /// with more, since the ticks of a virtual machine can be late.
+    /// Returns by how many microseconds [`coarse`](Self::coarse) usually lags behind. 0 means that it is
+    /// exact. Callers must tolerate a greater lag, because the ticks of a virtual machine can be late.
+    ///
+    /// # Default
+    ///
+    /// 0.
     fn tick(&self) -> u64 {
         0
     }
@@ -46,20 +54,20 @@ impl<C: Clock + ?Sized> Clock for Arc<C> {
     }
 }
 
-/// The time of the machine, read once and then carried on by its monotonic clock.
+/// The system clock: the machine's time is read once, and then continued by its monotonic clock.
 ///
-/// It never steps, neither back nor forth, when somebody sets the machine's time: a limit must not be
-/// lifted or stretched by that. On Linux [`coarse`](Clock::coarse) is the time of the kernel's last tick,
-/// which is 1 to 10 milliseconds long.
+/// It never jumps when the machine's time is set, because that must neither lift nor prolong a limit. On
+/// Linux, [`coarse`](Clock::coarse) is the time of the kernel's last tick. A tick is 1 to 10 milliseconds
+/// long.
 #[derive(Debug, Clone)]
 pub struct SystemClock {
-    /// The time of the machine when its monotonic clock began.
+    /// The machine's time at the start of the monotonic clock.
     epoch: u64,
     monotonic: Monotonic,
 }
 
 impl SystemClock {
-    /// A clock that begins at the machine's present time.
+    /// Creates a clock that starts with the machine's present time.
     pub fn new() -> Self {
         let monotonic = Monotonic::new();
         let now = micros(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default());
@@ -90,7 +98,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that stands still until it is moved: for tests of hours that take microseconds.
+/// A clock that stands still until it is moved, for tests that cover hours within microseconds.
 ///
 /// Clones share one time.
 ///
@@ -107,12 +115,12 @@ impl Clock for SystemClock {
 pub struct ManualClock(Arc<AtomicU64>);
 
 impl ManualClock {
-    /// A clock that stands at the first moment of 2026, in UTC.
+    /// Creates a clock that stands at the first moment of 2026, in UTC.
     pub fn new() -> Self {
         Self::at(1_767_225_600_000_000)
     }
 
-    /// A clock that stands at so many microseconds after the Unix epoch.
+    /// Creates a clock that stands at `micros` microseconds after the Unix epoch.
     pub fn at(micros: u64) -> Self {
         Self(Arc::new(AtomicU64::new(micros)))
     }
@@ -122,7 +130,7 @@ impl ManualClock {
         self.set(self.now().saturating_add(micros(by)));
     }
 
-    /// Moves the time back, as a badly kept clock does.
+    /// Moves the time back, like a system clock that is corrected.
     pub fn step_back(&self, by: Duration) {
         self.set(self.now().saturating_sub(micros(by)));
     }

@@ -1,4 +1,4 @@
-//! The standard library's monotonic clock, where no cheaper one is known.
+//! The standard library's monotonic clock, for systems without a known cheaper clock.
 
 use std::time::Instant;
 
@@ -10,7 +10,7 @@ impl Monotonic {
         Self(Instant::now())
     }
 
-    /// Microseconds since this clock was made.
+    /// Returns the microseconds since this clock was created.
     pub(super) fn now(&self) -> u64 {
         super::micros(self.0.elapsed())
     }

@@ -1,33 +1,34 @@
-//! Which stripe of counters a thread has.
+//! The stripe of counters that a thread uses.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::SHARED;
 
-/// A bit for each stripe that a thread has.
+/// One bit for each stripe that a thread uses.
 static TAKEN: AtomicU32 = AtomicU32::new(0);
 
-/// Gives the stripe back when the thread ends.
+/// Releases the stripe when the thread ends.
 struct Taken(usize);
 
-/// The thread has counted nothing yet.
+/// The value of a thread that has counted nothing yet.
 const UNSETTLED: usize = usize::MAX;
 
 thread_local! {
     static TAKES: Taken = Taken::take();
-    /// The same where reading it takes no more than reading a word.
+    /// A copy of the stripe that is read like a plain word.
     static STRIPE: Cell<usize> = const { Cell::new(UNSETTLED) };
 }
 
-/// The stripe of this thread, if it is below the shared one.
+/// Returns the stripe of this thread. The thread has a stripe of its own if the result is below the shared
+/// stripe.
 #[expect(clippy::inline_always, reason = "a call costs a tenth of a decision")]
 #[inline(always)]
 pub(super) fn stripe() -> usize {
     STRIPE.get()
 }
 
-/// The stripe of this thread from now on.
+/// Assigns a stripe to this thread, if it has none, and returns it.
 pub(super) fn settle() -> usize {
     if stripe() == UNSETTLED {
         // A thread that is about to end has no stripe of its own any more.
@@ -40,7 +41,8 @@ impl Taken {
     fn take() -> Self {
         let free = |taken: u32| Some(taken.trailing_ones()).filter(|free| (*free as usize) < SHARED);
         let take = |taken: u32| free(taken).map(|free| taken | 1 << free);
-        // What the last thread of a stripe counted is seen before the next one counts on.
+        // With `Acquire`, the counts of the stripe's last thread are visible before this thread continues
+        // them.
         match TAKEN.fetch_update(Ordering::Acquire, Ordering::Relaxed, take) {
             Ok(taken) => Self(taken.trailing_ones() as usize),
             Err(_) => Self(SHARED),

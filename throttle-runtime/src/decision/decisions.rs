@@ -1,15 +1,16 @@
-//! What the throttles that degrade decided about one request.
+//! The decisions of throttles that degrade, for one request.
 
 use std::cmp::Reverse;
 use std::sync::Arc;
 
 use super::Decision;
 
-/// What the throttles that [degrade](crate::Settings::degrade) decided about a request, each by its uid: those of the
-/// layers around the handler and those of its attributes.
+/// The decisions of all throttles that [degrade](crate::Settings::degrade) for a request, by uid. They come
+/// from the layers around the handler and from the handler's attributes.
 ///
-/// It is an extension of the request, where one of them was asked, and an extractor of handlers that never rejects.
-/// A handler with one such throttle takes the [`Decision`] instead, which is the [strictest](Self::strictest).
+/// If such a throttle made a decision, this is an extension of the request. It is also an extractor for
+/// handlers that never rejects a request. A handler with one such throttle can use [`Decision`] instead,
+/// which is the [strictest](Self::strictest) decision.
 ///
 /// ```
 /// use throttle::{Decisions, throttle};
@@ -28,13 +29,14 @@ use super::Decision;
 #[derive(Debug, Clone, Default)]
 pub struct Decisions(Vec<(Arc<str>, Decision)>);
 
-/// The decision that admitted a request, for a handler that takes it. An extension of the request.
+/// The decision that admitted a request, for a handler with a `Decision` argument. It is an extension of the
+/// request.
 #[cfg(feature = "axum")]
 #[derive(Debug, Clone)]
 pub(crate) struct Admitted(pub(crate) Decision);
 
 impl Decisions {
-    /// Adds what was decided to a request.
+    /// Adds decisions to a request.
     #[cfg(any(feature = "axum", feature = "tower"))]
     pub(crate) fn add(request: &mut http::Extensions, decided: Vec<(Arc<str>, Decision)>) {
         if decided.is_empty() {
@@ -46,17 +48,18 @@ impl Decisions {
         }
     }
 
-    /// Each throttle's uid and decision, in the order in which they were made.
+    /// Returns the uid and the decision of each throttle, in the order of the decisions.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Decision)> {
         self.0.iter().map(|(uid, decision)| (&**uid, decision))
     }
 
-    /// The decision of that throttle; `None` if it was not asked, or does not degrade.
+    /// Returns the decision of that throttle, or `None` if the throttle made no decision or does not degrade.
     pub fn get(&self, uid: &str) -> Option<&Decision> {
         self.iter().find_map(|(known, decision)| (known == uid).then_some(decision))
     }
 
-    /// The denial with the longest wait or, where all of them allowed, the decision that has the least left.
+    /// Returns the denial with the longest wait. If all decisions allow the request, returns the one with the
+    /// least remaining units.
     pub fn strictest(&self) -> Option<&Decision> {
         Self::strictest_of(self.0.iter().map(|(_, decision)| decision))
     }
@@ -67,7 +70,7 @@ impl Decisions {
         decisions.max_by_key(strictness)
     }
 
-    /// Whether one of them denied the request.
+    /// Returns whether one of the throttles denied the request.
     pub fn is_throttled(&self) -> bool {
         self.0.iter().any(|(_, decision)| decision.is_throttled())
     }

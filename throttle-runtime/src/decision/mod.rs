@@ -1,4 +1,4 @@
-//! What was decided, and how much is left.
+//! Decisions: the results of throttles, with the remaining quotas.
 
 mod decisions;
 mod quotas;
@@ -13,42 +13,44 @@ pub use self::quotas::Quotas;
 use crate::Rate;
 use crate::strategy::Backlog;
 
-/// What one limit says about one request.
+/// The result of one limit for one request.
 ///
-/// All times are exact to the microsecond and count from the moment of the decision.
+/// All times are exact to the microsecond, and are relative to the moment of the decision.
 #[derive(Clone, Copy)]
 pub struct Quota {
     rate: Rate,
-    /// 0 if the request fits, or else how long it has to wait: in microseconds, or ticks of a backlog.
+    /// 0 if the request fits, otherwise how long it must wait. In microseconds, or in ticks of a backlog.
     wait: u64,
-    /// What is left, or the backlog.
+    /// The remaining units, or the ticks of the backlog.
     left: u64,
-    /// When there is more, or the capacity of the backlog.
+    /// When more units are available, or the capacity of the backlog.
     next_after: u64,
-    /// When everything is back, or [`BACKLOG`].
+    /// When the whole limit is available again, or [`BACKLOG`].
     reset_after: u64,
 }
 
-/// A wait without end.
+/// The value of an infinite wait.
 const NEVER: u64 = u64::MAX;
 
-/// Marks a quota as a backlog, whose numbers are worked out when they are read. One word more or an enum would
-/// be clearer, but a decision is moved through memory by its words, and that is a third of what it costs.
+/// Marks a quota as a backlog, whose numbers are computed when they are read. A separate field or an enum
+/// would be clearer. However, a decision is moved through memory word by word, and that is a third of its
+/// cost.
 const BACKLOG: u64 = u64::MAX;
 
 impl Quota {
-    /// The request fits, and `remaining` units are left after it.
+    /// Creates the quota of a request that fits. `remaining` units are left after the request.
     pub const fn allowed(rate: Rate, remaining: u64) -> Self {
         Self { rate, wait: 0, left: remaining, next_after: 0, reset_after: 0 }
     }
 
-    /// The request fits after `wait` microseconds (at least 1), if nothing else comes.
+    /// Creates the quota of a request that fits after `wait` microseconds (at least 1), if no other request
+    /// comes.
     pub const fn denied(rate: Rate, remaining: u64, wait: u64) -> Self {
         let wait = if wait == 0 { 1 } else { wait };
         Self { wait, ..Self::allowed(rate, remaining) }
     }
 
-    /// The request costs more than this limit can ever hold.
+    /// Creates the quota of a request that costs more than this limit ever allows.
     pub const fn never(rate: Rate, remaining: u64) -> Self {
         Self { wait: NEVER, ..Self::allowed(rate, remaining) }
     }
@@ -63,7 +65,7 @@ impl Quota {
         if reset_after == BACKLOG { Some(Backlog { ticks, capacity }) } else { None }
     }
 
-    /// The same with its times, in microseconds: see [`next_after`](Self::next_after) and
+    /// Sets the times of the quota, in microseconds: see [`next_after`](Self::next_after) and
     /// [`reset_after`](Self::reset_after).
     #[must_use]
     #[inline]
@@ -72,20 +74,22 @@ impl Quota {
         Self { next_after, reset_after, ..self }
     }
 
-    /// The same quota of a limit that is at present `units` for this client.
+    /// Sets the limit that applies to this client at present.
     ///
-    /// For a strategy whose limit depends on more than the rate, such as the tier of the client or the time of day.
+    /// It is meant for strategies whose limit depends on more than the rate, such as the tier of the client
+    /// or the time of day.
     #[must_use]
     pub const fn with_limit(self, units: u64) -> Self {
         Self { rate: self.rate.with_limit(units), ..self }
     }
 
-    /// The limit that applies to this client at present.
+    /// Returns the limit that applies to this client at present.
     ///
-    /// The period is that of the configured rate. The number of units is what the strategy makes of the configured
-    /// number: the limit of the client's tier, of the hour, or under the present load, with what was rolled over. A
-    /// burst or a debt allowance above the configured number takes its place, so [`remaining`](Self::remaining) is
-    /// never greater. Headers contain this number as `q` and `X-RateLimit-Limit`.
+    /// The period is that of the configured rate. The number of units is the effective limit of the strategy,
+    /// for example the limit of the client's tier, of the hour, or under the present load, including
+    /// carried-over units. A burst or debt allowance above the configured number replaces it, so
+    /// [`remaining`](Self::remaining) is never greater. Headers contain this number as `q` and
+    /// `X-RateLimit-Limit`.
     pub const fn rate(&self) -> Rate {
         let most = match self.backlog() {
             Some(backlog) => backlog.most(self.rate),
@@ -94,7 +98,7 @@ impl Quota {
         if most > self.rate.limit() { self.rate.with_limit(most) } else { self.rate }
     }
 
-    /// Whether [`rate`](Self::rate) has that limit, without a division.
+    /// Returns whether the limit of [`rate`](Self::rate) is `units`, without a division.
     pub(crate) const fn is_limited_to(&self, units: u64) -> bool {
         match self.backlog() {
             Some(backlog) => backlog.holds(units, self.rate),
@@ -102,12 +106,13 @@ impl Quota {
         }
     }
 
-    /// Whether this is an answer about that configured rate. The limit is not compared, as it is the strategy's to say.
+    /// Returns whether the quota belongs to that configured rate. Only the period is compared, because the
+    /// strategy may change the limit.
     pub(crate) const fn is_of(&self, rate: &Rate) -> bool {
         self.rate.period_micros() == rate.period_micros()
     }
 
-    /// Units that would still fit right now, after this request if it was allowed.
+    /// Returns the units that still fit now, after this request if it was allowed.
     pub const fn remaining(&self) -> u64 {
         match self.backlog() {
             Some(backlog) => backlog.remaining(self.rate),
@@ -115,29 +120,29 @@ impl Quota {
         }
     }
 
-    /// Whether the request fits this limit.
+    /// Returns whether the request fits this limit.
     pub const fn fits(&self) -> bool {
         self.wait == 0
     }
 
-    /// Whether the request costs more than this limit can ever hold, so that no wait helps.
+    /// Returns whether the request costs more than this limit ever allows, so that no wait helps.
     pub const fn is_never(&self) -> bool {
         self.wait == NEVER
     }
 
-    /// How long the request has to wait to fit; `None` if it fits, or never will.
+    /// Returns how long the request must wait until it fits, or `None` if it fits or never will.
     pub const fn retry_after(&self) -> Option<Duration> {
         if self.fits() || self.is_never() { None } else { Some(Duration::from_micros(self.wait())) }
     }
 
-    /// How long [`remaining`](Self::remaining) stays what it is if nothing else comes: the effective window
-    /// of the `RateLimit` header field.
+    /// Returns how long [`remaining`](Self::remaining) stays the same if no other request comes: the
+    /// effective window of the `RateLimit` header.
     pub fn next_after(&self) -> Duration {
         let backlog = self.backlog();
         Duration::from_micros(backlog.map_or(self.next_after, |backlog| backlog.next_after(self.rate)))
     }
 
-    /// How long until the whole allowance is back if nothing else comes.
+    /// Returns how long it takes until the whole limit is available again, if no other request comes.
     pub const fn reset_after(&self) -> Duration {
         Duration::from_micros(match self.backlog() {
             Some(backlog) => backlog.reset_after(self.rate),
@@ -145,13 +150,13 @@ impl Quota {
         })
     }
 
-    /// Whether it waits less than that: in microseconds, or ticks of a backlog.
+    /// Returns whether the wait is shorter than `wait`, in microseconds or in ticks of a backlog.
     #[inline]
     pub(crate) const fn waits_less_than(&self, wait: u64) -> bool {
         self.wait < wait
     }
 
-    /// In microseconds.
+    /// Returns the wait in microseconds.
     const fn wait(&self) -> u64 {
         if self.reset_after == BACKLOG && self.wait != NEVER {
             Backlog::wait(self.wait, self.rate)
@@ -185,37 +190,39 @@ impl fmt::Debug for Quota {
     }
 }
 
-/// Where a [`Decision`] came from.
+/// The reason for a [`Decision`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 #[repr(u64)] // A decision without padding is moved in whole words.
 pub enum Source {
     /// The backend decided.
     Backend,
-    /// What the backend had said before decided, without asking it again: it denied the same client a moment ago.
+    /// An earlier reply of the backend decided, without another call: it denied the same client a moment ago.
     Cached,
-    /// The backend failed and another one decided: see [`fallback`](crate::fallback).
+    /// The backend failed, and another backend decided: see [`fallback`](crate::fallback).
     Fallback,
-    /// The backend was not asked, as its [circuit breaker](crate::CircuitBreaker) is open, and another one decided.
+    /// The backend was not called, because its [circuit breaker](crate::CircuitBreaker) is open. Another
+    /// backend decided.
     BreakerOpen,
-    /// Not asked: the throttle, or all of them, are switched off.
+    /// No backend was called: the throttle is switched off, or all throttles are.
     Disabled,
-    /// Not asked: the caller is exempt.
+    /// No backend was called: the caller is exempt.
     Exempt,
-    /// Not asked: the throttle's [rules](crate::Rule) are not about this request.
+    /// No backend was called: the throttle's [rules](crate::Rule) do not match this request.
     Bypassed,
-    /// Not asked: the rate is [`Rate::UNLIMITED`].
+    /// No backend was called: the rate is [`Rate::UNLIMITED`].
     Unlimited,
-    /// Not asked: the cost is 0.
+    /// No backend was called: the cost is 0.
     Free,
-    /// The backend failed and the policy let the request pass.
+    /// The backend failed, and the policy admitted the request.
     AllowedOnError,
-    /// The backend failed and the policy throttled the request.
+    /// The backend failed, and the policy throttled the request.
     ThrottledOnError,
-    /// The backend decided to deny, or failed, but the throttle runs dry: the request passes.
+    /// The throttle is in dry-run mode: the request is admitted although it would have been denied, by the
+    /// backend or because the backend failed.
     DryRun,
-    /// The limit on what is in flight decided: [`Settings::concurrent`](crate::Settings::concurrent). As many requests
-    /// as may be at once are, or one of a throttle without a rate had a place.
+    /// The concurrency limit decided: [`Settings::concurrent`](crate::Settings::concurrent). Either all
+    /// permits are in use, or the throttle has no rate and the request received a permit.
     Concurrency,
     /// The program denied the request itself: [`Throttled::new`](crate::Throttled::new).
     Program,
@@ -223,13 +230,13 @@ pub enum Source {
     Forbidden,
 }
 
-/// The answer of a throttle to one request: allowed or denied, and what every limit has left.
+/// The result of a throttle for one request: allowed or denied, and the remaining quota of every limit.
 ///
-/// A denial is data, not an error.
+/// A denial is a value, not an error.
 ///
-/// As an argument of a handler with `#[throttle]` it is the decision that admitted the request: the one with the least
-/// left, if there are several. If throttles [degrade](crate::Settings::degrade), it is the strictest of their
-/// [`Decisions`].
+/// As an argument of a handler with `#[throttle]`, it is the decision that admitted the request. With several
+/// decisions, it is the one with the least remaining units. If throttles [degrade](crate::Settings::degrade),
+/// it is the strictest of their [`Decisions`].
 ///
 /// ```
 /// use throttle::{Decision, throttle};
@@ -241,30 +248,32 @@ pub enum Source {
 /// # let _: axum::Router = axum::Router::new().route("/", axum::routing::get(items));
 /// ```
 ///
-/// The attribute recognises the type by its name, `Decision`. Handlers without it pay nothing for it. With a key that is a
-/// template over the arguments, and with a `ThrottleLayer` whose throttles do not degrade, no decision is known to the
-/// handler: the argument is an allowed decision with the source [`Source::Bypassed`].
+/// The attribute recognises the type by its name, `Decision`. Handlers without such an argument have no
+/// additional cost. In two cases, the handler does not receive the real decision: with a key that is a
+/// template over the arguments, and with a `ThrottleLayer` whose throttles do not degrade. The argument is
+/// then an allowed decision with the source [`Source::Bypassed`].
 #[derive(Clone)]
 pub struct Decision {
     quotas: Quotas,
     source: Source,
-    /// The wait of a decision that no limit made, in microseconds; 0 if allowed.
+    /// The wait of a decision that no limit made, in microseconds. 0 if allowed.
     wait: u64,
 }
 
 impl Decision {
-    /// What the backend decided.
+    /// Creates the decision of a backend.
     pub(crate) const fn by_backend(quotas: Quotas) -> Self {
         Self { quotas, source: Source::Backend, wait: 0 }
     }
 
-    /// What the backend decided about the only limit.
+    /// Creates the decision of a backend on the only limit.
     #[inline]
     pub(crate) const fn by_one(quota: Quota) -> Self {
         Self::by_backend(Quotas::of_one(quota))
     }
 
-    /// All of these, which allow: what each limit has left, by the source of the first that no backend made.
+    /// Combines decisions that all allow the request: the quotas of all of them, and the source of the first
+    /// one that no backend made.
     pub(crate) fn of_all(decisions: impl IntoIterator<Item = Self>) -> Self {
         let (mut quotas, mut source) = (Quotas::new(), None);
         for decision in decisions {
@@ -275,55 +284,57 @@ impl Decision {
         if quotas.is_empty() { Self::passed(source) } else { Self::by_backend(quotas).by(source) }
     }
 
-    /// The same decision by that source.
+    /// Returns the same decision with that source.
     pub(crate) const fn by(mut self, source: Source) -> Self {
         self.source = source;
         self
     }
 
-    /// Allowed without asking the backend.
+    /// Creates a decision that allows the request without a call to a backend.
     pub(crate) const fn passed(source: Source) -> Self {
         Self { quotas: Quotas::new(), source, wait: 0 }
     }
 
-    /// Denied without a limit: because the backend failed, or because the program says so.
+    /// Creates a denial without a limit, because the backend failed or because the program denied the
+    /// request.
     pub(crate) fn denied(wait: Duration, source: Source) -> Self {
         let micros = u64::try_from(wait.as_micros()).unwrap_or(NEVER - 1);
         Self { quotas: Quotas::new(), source, wait: micros.clamp(1, NEVER - 1) }
     }
 
-    /// Denied without a limit, and no wait helps or is known.
+    /// Creates a denial without a limit, for which no wait helps or is known.
     pub(crate) const fn refused(source: Source) -> Self {
         Self { quotas: Quotas::new(), source, wait: NEVER }
     }
 
-    /// The decision of a dry run: a denial passes.
+    /// Returns the decision of the dry-run mode: a denial becomes an admission.
     pub(crate) fn dry(self) -> Self {
         if self.is_throttled() { Self { source: Source::DryRun, ..self } } else { self }
     }
 
-    /// Whether the request may go on.
+    /// Returns whether the request is allowed.
     pub fn is_allowed(&self) -> bool {
         (self.quotas.fit() && self.wait == 0) || self.source == Source::DryRun
     }
 
-    /// Whether the request was denied.
+    /// Returns whether the request is denied.
     pub fn is_throttled(&self) -> bool {
         !self.is_allowed()
     }
 
-    /// Whether the request costs more than a limit can ever hold.
+    /// Returns whether the request costs more than a limit ever allows.
     pub fn is_never(&self) -> bool {
         self.wait() == NEVER
     }
 
-    /// By this the greatest of several decisions is the one that a client has to wait for.
+    /// Returns the order of strictness. The greatest of several decisions is the one that the client must
+    /// wait for.
     pub(crate) fn strictness(&self) -> (bool, bool, Option<Duration>) {
         (self.is_throttled(), self.is_never(), self.retry_after())
     }
 
-    /// How long a denied request has to wait, until the last of its limits has room for it; `None` if it
-    /// was allowed, or never will be.
+    /// Returns how long a denied request must wait until all of its limits allow it, or `None` if it is
+    /// allowed or never will be.
     pub fn retry_after(&self) -> Option<Duration> {
         match self.wait() {
             0 | NEVER => None,
@@ -331,27 +342,29 @@ impl Decision {
         }
     }
 
-    /// One quota per limit, in the order the limits were written; empty if the backend was not asked.
+    /// Returns one quota per limit, in the order in which the limits were written. It is empty if no backend
+    /// was called.
     pub fn quotas(&self) -> &[Quota] {
         &self.quotas
     }
 
-    /// The quota with the least room left: the one that binds.
+    /// Returns the tightest quota: the one with the longest wait, or else with the least remaining units.
     pub fn tightest(&self) -> Option<&Quota> {
         self.quotas().iter().min_by_key(|quota| (u64::MAX - quota.wait(), quota.remaining()))
     }
 
-    /// Units that would still fit right now; `None` if the backend was not asked.
+    /// Returns the units that still fit now, or `None` if no backend was called.
     pub fn remaining(&self) -> Option<u64> {
         self.quotas().iter().map(Quota::remaining).min()
     }
 
-    /// How long until the whole allowance of every limit is back; `None` if the backend was not asked.
+    /// Returns how long it takes until the whole of every limit is available again, or `None` if no backend
+    /// was called.
     pub fn reset_after(&self) -> Option<Duration> {
         self.quotas().iter().map(Quota::reset_after).max()
     }
 
-    /// Where the decision came from.
+    /// Returns the reason for the decision.
     pub const fn source(&self) -> Source {
         self.source
     }

@@ -1,4 +1,4 @@
-//! One quota per limit.
+//! A list with one quota per limit.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -8,10 +8,11 @@ use std::slice;
 
 use super::Quota;
 
-/// One quota per limit, in the order the limits were written.
+/// One quota per limit, in the order in which the limits were written.
 ///
-/// It is a slice of them. Most throttles have one limit, so there is room for one, as decisions are moved about too often
-/// for more; several take memory that a thread uses again and again.
+/// It dereferences to a slice of quotas. Most throttles have one limit, so one quota is stored inline. More
+/// inline quotas would make decisions slower to move. Several quotas are stored in memory that each thread
+/// reuses.
 ///
 /// ```
 /// use throttle::{Quota, Quotas, Rate};
@@ -34,7 +35,7 @@ enum Repr {
 }
 
 impl Quotas {
-    /// None, as of a decision that no backend made.
+    /// Creates an empty list, for a decision that no backend made.
     pub const fn new() -> Self {
         Self(Repr::None)
     }
@@ -44,7 +45,7 @@ impl Quotas {
         Self(Repr::One(quota))
     }
 
-    /// Adds that of the next limit.
+    /// Adds the quota of the next limit.
     pub fn push(&mut self, quota: Quota) {
         self.0 = match mem::take(&mut self.0) {
             Repr::None => Repr::One(quota),
@@ -56,7 +57,7 @@ impl Quotas {
         };
     }
 
-    /// Whether the request fits all limits.
+    /// Returns whether the request fits all limits.
     #[inline]
     pub(crate) fn fit(&self) -> bool {
         match &self.0 {
@@ -65,7 +66,8 @@ impl Quotas {
         }
     }
 
-    /// A denied request took nothing, so the limits that it did fit show what is left without it.
+    /// Replaces the quotas of limits that would have allowed the request by their uncharged quotas. A denied
+    /// request consumes nothing.
     pub(crate) fn uncharge(&mut self, uncharged: impl FnOnce() -> Self) {
         if self.iter().any(Quota::fits) {
             for (quota, uncharged) in self.iter_mut().zip(&uncharged()) {
@@ -165,18 +167,18 @@ impl fmt::Debug for Quotas {
     }
 }
 
-/// What several take goes back to the thread that drops them, so that a service that has come to its usual load
-/// allocates nothing for its decisions.
+/// The memory of several quotas. When it is dropped, the memory goes back to the thread, so that a service
+/// under its usual load allocates nothing for its decisions.
 struct Several(Vec<Quota>);
 
-/// How much a thread keeps for decisions to come.
+/// The maximum number of unused vectors that a thread keeps.
 const KEPT: usize = 64;
 
 thread_local!(static SPARE: RefCell<Vec<Vec<Quota>>> = const { RefCell::new(Vec::new()) });
 
 impl Several {
     fn new(quotas: &[Quota]) -> Self {
-        // A thread that is about to end has nothing to spare any more.
+        // A thread that is about to end has no unused vectors any more.
         let spare = SPARE.try_with(|spare| spare.borrow_mut().pop()).ok().flatten();
         let mut own = spare.unwrap_or_default();
         own.extend_from_slice(quotas);
@@ -191,7 +193,7 @@ impl Clone for Several {
 }
 
 impl Drop for Several {
-    // By value, so that decisions on one limit, which may stay in registers, have no address.
+    // Passed by value, so that decisions on one limit have no address, and can stay in registers.
     #[inline]
     fn drop(&mut self) {
         keep(mem::take(&mut self.0));
@@ -201,7 +203,7 @@ impl Drop for Several {
 #[inline(never)]
 fn keep(mut quotas: Vec<Quota>) {
     quotas.clear();
-    // Without a thread to keep it, it is dropped.
+    // If the thread is about to end, the vector is dropped.
     let _ = SPARE.try_with(|spare| {
         let mut spare = spare.borrow_mut();
         if spare.len() < KEPT {

@@ -1,4 +1,4 @@
-//! Which kinds of errors something is for.
+//! Sets of error kinds.
 
 use crate::ErrorKind;
 
@@ -7,7 +7,8 @@ use crate::ErrorKind;
 pub(crate) struct Kinds(u8);
 
 impl Kinds {
-    /// All kinds of a store that fails. What a function of the program refuses, no other store does better.
+    /// All kinds of errors of a store. An error of a function of the application is not among them, because
+    /// another store would receive the same error.
     pub(crate) const STORE: Self =
         Self::of(&[ErrorKind::Connection, ErrorKind::Timeout, ErrorKind::Store, ErrorKind::Closed]);
 

@@ -1,4 +1,4 @@
-//! What becomes of a request when the backend fails.
+//! Failure handling: what happens to a request when its backend fails.
 
 pub mod breaker;
 mod carry;
@@ -20,10 +20,15 @@ pub(crate) use rescue::{Rescue, Standby};
 
 use crate::{BackendError, Key, Rates};
 
-/// What becomes of a request that the backend could not decide.
+/// The policy for a request that the backend could not decide.
 ///
-/// In the attribute: `on_error = "allow"`, `"throttle"`, `"raise"`, one of these values, or a plain async fn
-/// that takes the [`Failure`] (and extractors of the request head) and returns a [`Reaction`].
+/// In the attribute, `on_error` accepts `"allow"`, `"throttle"`, `"raise"`, one of these values, or a plain
+/// async function. The function takes the [`Failure`] (and extractors that read the request parts) and returns
+/// a [`Reaction`].
+///
+/// # Default
+///
+/// [`Throttle`](Self::Throttle) for 1 second.
 ///
 /// ```
 /// use std::time::Duration;
@@ -35,11 +40,11 @@ use crate::{BackendError, Key, Rates};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OnError {
-    /// Fail open: the request passes.
+    /// Fails open: the request passes.
     Allow,
-    /// Fail closed: the request is throttled for this long, at least a microsecond.
+    /// Fails closed: the request is throttled for this duration, at least 1 microsecond.
     Throttle(Duration),
-    /// The error is the answer: status 500 on a web request, [`Refused::Failed`](crate::Refused) elsewhere.
+    /// Propagates the error: status 500 for a web request, [`Refused::Failed`](crate::Refused) elsewhere.
     Raise,
 }
 
@@ -51,7 +56,8 @@ impl OnError {
         ("raise", Self::Raise),
     ];
 
-    /// The policy of that name: `allow`, `throttle` (for a second) or `raise`.
+    /// Returns the policy with this name: `allow`, `throttle` (for 1 second) or `raise`. Returns `None` for any
+    /// other name.
     pub const fn named(name: &str) -> Option<Self> {
         let mut index = 0;
         while index < Self::NAMED.len() {
@@ -81,7 +87,7 @@ const fn same(a: &[u8], b: &[u8]) -> bool {
 }
 
 impl Default for OnError {
-    /// Fail closed, for a second.
+    /// Fails closed, for 1 second.
     fn default() -> Self {
         Self::Throttle(Duration::from_secs(1))
     }
@@ -97,22 +103,22 @@ impl fmt::Display for OnError {
     }
 }
 
-/// What an `on_error` function answers.
+/// The result of an `on_error` function: what happens to the request.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Reaction {
     /// The request passes.
     Allow,
-    /// The request is throttled for this long, at least a microsecond.
+    /// The request is throttled for this duration, at least 1 microsecond.
     Throttle(Duration),
-    /// The backend's error is the answer.
+    /// The caller receives the error of the backend.
     Propagate,
-    /// Another error is the answer.
+    /// The caller receives this error instead of the error of the backend.
     Raise(BackendError),
 }
 
 impl Reaction {
-    /// For the event that says what was done.
+    /// The name of the reaction, as a field of events.
     pub(crate) const fn name(&self) -> &'static str {
         match self {
             Self::Allow => "allow",
@@ -122,9 +128,9 @@ impl Reaction {
     }
 }
 
-/// A backend error as an `on_error` function sees it.
+/// A backend error, as an `on_error` function receives it.
 ///
-/// An argument of that function; it is there for no other.
+/// Only an `on_error` function can take it as an argument.
 #[derive(Debug, Clone)]
 pub struct Failure(Arc<Details>);
 
@@ -144,37 +150,37 @@ impl Failure {
         Self(Arc::new(details))
     }
 
-    /// What went wrong.
+    /// Returns the error of the backend.
     pub fn error(&self) -> &BackendError {
         &self.0.error
     }
 
-    /// The throttle.
+    /// Returns the name of the throttle.
     pub fn uid(&self) -> &str {
         &self.0.uid
     }
 
-    /// Who would have been charged.
+    /// Returns the key that would have been charged.
     pub fn key(&self) -> &Key {
         &self.0.key
     }
 
-    /// How much would have been charged.
+    /// Returns the cost in units that would have been charged.
     pub fn cost(&self) -> u64 {
         self.0.cost
     }
 
-    /// The limits it would have been charged to.
+    /// Returns the limits that would have been charged.
     pub fn rates(&self) -> Rates {
         self.0.rates
     }
 
-    /// The name of the backend that failed.
+    /// Returns the name of the backend that failed.
     pub fn backend(&self) -> &str {
         &self.0.backend
     }
 
-    /// Which attempt failed, from 1.
+    /// Returns the number of the attempt that failed. The first attempt is number 1.
     pub fn attempt(&self) -> u32 {
         self.0.attempt
     }

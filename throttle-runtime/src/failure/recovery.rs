@@ -1,4 +1,4 @@
-//! What is tried before a failed decision is given up.
+//! Retry, fallback and circuit breaker: the recovery after a failed decision.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,11 +7,16 @@ use super::retry::Retry;
 use super::{CircuitBreaker, Kinds, OnError, Share};
 use crate::ErrorKind;
 
-/// What is tried when a backend fails, in this order: the same backend again, another one, and then what
-/// [`otherwise`](Self::otherwise) says. A [circuit breaker](CircuitBreaker) keeps a backend that is down from being
-/// asked at all.
+/// The recovery after a failure of a backend. The steps are taken in this order:
 ///
-/// A value of `on_error`, in the attribute or anywhere else, that begins with [`retry`], [`fallback`] or [`failover`]:
+/// 1. The same backend is retried.
+/// 2. The fallback backend decides.
+/// 3. [`otherwise`](Self::otherwise) decides what happens to the request.
+///
+/// While a backend is unreachable, a [circuit breaker](CircuitBreaker) keeps requests away from it.
+///
+/// A `Recovery` is a value of `on_error`, in the attribute and in code. It begins with [`retry`], [`fallback`]
+/// or [`failover`]:
 ///
 /// ```
 /// use std::time::Duration;
@@ -33,7 +38,7 @@ pub struct Recovery {
     pub(crate) otherwise: OnError,
 }
 
-/// Another backend.
+/// The fallback backend.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Fallback {
     pub(crate) name: &'static str,
@@ -41,11 +46,21 @@ pub(crate) struct Fallback {
     pub(crate) share: Share,
 }
 
-/// Sends a request again, up to so many times: after 100 ms, 200 ms, 400 ms and so on, unless said otherwise.
+/// Retries a failed request on the same backend, up to `max_retries` times.
 ///
-/// A request is sent again only if it certainly charged nothing, or if the backend recognises it
-/// ([`retry_on`](Recovery::retry_on)), so one request is never charged twice: see
+/// A request is sent again only if the failed attempt certainly charged nothing, or if the backend recognises
+/// the retry ([`retry_on`](Recovery::retry_on)). Therefore, one request is never charged twice. See
 /// [`BackendError::nothing_charged`](crate::BackendError::nothing_charged).
+///
+/// # Default
+///
+/// | setting | default |
+/// |---|---|
+/// | [`delay`](Recovery::delay) | 100 ms |
+/// | [`multiplier`](Recovery::multiplier) | 2, so the waits are 100 ms, 200 ms, 400 ms and so on |
+/// | [`jitter`](Recovery::jitter) | off |
+/// | [`retry_on`](Recovery::retry_on) | all kinds of errors of a store, if nothing was charged |
+/// | [`otherwise`](Recovery::otherwise) | `"raise"` |
 ///
 /// ```
 /// use throttle::{retry, throttle};
@@ -58,7 +73,8 @@ pub const fn retry(max_retries: u32) -> Recovery {
     Recovery { retry: Some(Retry::new(max_retries)), ..Recovery::RAISE }
 }
 
-/// Asks another backend, by the name it has in the registry, about the same key, limits and cost.
+/// Falls back to another backend for the same key, limits and cost. `backend` is the name of the backend in the
+/// registry.
 ///
 /// ```
 /// use throttle::{fallback, throttle};
@@ -70,7 +86,7 @@ pub const fn retry(max_retries: u32) -> Recovery {
 ///
 /// # Panics
 ///
-/// If the name is blank: at compile time in a constant.
+/// If the name is blank. In a constant, this is a compile-time error.
 #[track_caller]
 pub const fn fallback(backend: &'static str) -> Recovery {
     assert!(!backend.trim_ascii().is_empty(), "the name of the fallback is blank: write that of a backend");
@@ -78,8 +94,8 @@ pub const fn fallback(backend: &'static str) -> Recovery {
     Recovery { fallback: Some(fallback), ..Recovery::RAISE }
 }
 
-/// Asks the backend again, twice, after 50 and 100 ms, and then another one; and goes straight to the other one
-/// while the breaker is open. What to use in production.
+/// Retries the backend twice, after 50 ms and 100 ms, and then falls back to another backend. While the breaker
+/// is open, requests go directly to the fallback. Recommended for production.
 ///
 /// ```
 /// use std::time::Duration;
@@ -96,7 +112,7 @@ pub const fn fallback(backend: &'static str) -> Recovery {
 ///
 /// # Panics
 ///
-/// If the name is blank: at compile time in a constant.
+/// If the name is blank. In a constant, this is a compile-time error.
 #[track_caller]
 pub const fn failover(backend: &'static str, breaker: CircuitBreaker) -> Recovery {
     let retry = Retry { delay: Duration::from_millis(50), ..Retry::new(2) };
@@ -104,28 +120,36 @@ pub const fn failover(backend: &'static str, breaker: CircuitBreaker) -> Recover
 }
 
 impl Recovery {
-    /// Nothing is tried.
+    /// No retry, no fallback and no breaker: the error is propagated.
     const RAISE: Self = Self { retry: None, fallback: None, breaker: None, otherwise: OnError::Raise };
 
-    /// How often a request is sent again; 0 for never.
+    /// Sets how often a request is sent again; 0 disables retries.
     #[must_use]
     pub const fn retries(mut self, max: u32) -> Self {
         self.retry = Some(Retry { max, ..self.retries_or_none() });
         self
     }
 
-    /// The wait before the first retry.
+    /// Sets the wait before the first retry.
+    ///
+    /// # Default
+    ///
+    /// 50 ms for [`failover`], else 100 ms.
     #[must_use]
     pub const fn delay(mut self, delay: Duration) -> Self {
         self.retry = Some(Retry { delay, ..self.retries_or_none() });
         self
     }
 
-    /// By what each wait is longer than the one before it, up to a minute; 2 unless said otherwise.
+    /// Sets the factor by which each wait is longer than the previous one. A wait grows to at most one minute.
+    ///
+    /// # Default
+    ///
+    /// 2
     ///
     /// # Panics
     ///
-    /// If it is 0: at compile time in a constant.
+    /// If the multiplier is 0. In a constant, this is a compile-time error.
     #[must_use]
     #[track_caller]
     pub const fn multiplier(mut self, multiplier: u32) -> Self {
@@ -134,25 +158,36 @@ impl Recovery {
         self
     }
 
-    /// Whether each wait is a random part of what it would be, so that the requests of a whole fleet do not come back
-    /// at once.
+    /// Sets whether each wait is a random part of its full length, so that the instances of a service do not
+    /// retry at the same moment.
+    ///
+    /// # Default
+    ///
+    /// `false`
     #[must_use]
     pub const fn jitter(mut self, on: bool) -> Self {
         self.retry = Some(Retry { jitter: on, ..self.retries_or_none() });
         self
     }
 
-    /// The kinds of errors after which a request is retried; all kinds of errors of a store by default.
+    /// Sets the kinds of errors after which a request is retried.
     ///
-    /// With [`ErrorKind::Timeout`] among them, requests that may have been charged are retried after errors of these kinds, if
-    /// the backend [recognises](crate::backend::Backend::recognises_retries) its own charges by an idempotency token. Redis
-    /// does, and all stores that keep the state of the strategy as a record, such as Memcached. So a request is charged once,
-    /// however many attempts it takes. Each admission stores a token of about 100 bytes in Redis, or 20 bytes in a record, for
-    /// the [time budget](crate::Settings::budget) of the throttle and ten seconds more. A record keeps the last 32 tokens: a
-    /// retry whose token may have been dropped is not charged, and its error is in doubt.
+    /// If `kinds` contains [`ErrorKind::Timeout`], requests that may have been charged are also retried after
+    /// errors of these kinds. The backend has to [recognise](crate::backend::Backend::recognises_retries) its
+    /// own charges by an idempotency token. Redis does, and so do all stores that keep the state of the
+    /// strategy as a record, such as Memcached. Therefore, a request is charged once, however many attempts it
+    /// takes.
     ///
-    /// Without `ErrorKind::Timeout`, and on other backends, a request that may have been charged is never retried. An event at
-    /// level WARN reports at startup that the backend recognises no retries.
+    /// Each admission stores a token of about 100 bytes in Redis, or 20 bytes in a record. The token is kept
+    /// for the [time budget](crate::Settings::budget) of the throttle plus ten seconds. A record keeps the last
+    /// 32 tokens: a retry whose token may have been dropped is not charged, and its error is in doubt.
+    ///
+    /// Without `ErrorKind::Timeout`, and on other backends, a request that may have been charged is never
+    /// retried. If the backend does not recognise retries, an event at level WARN reports this at startup.
+    ///
+    /// # Default
+    ///
+    /// All kinds of errors of a store. Requests that may have been charged are not retried.
     #[must_use]
     pub const fn retry_on(mut self, kinds: &[ErrorKind]) -> Self {
         let on = Kinds::of(kinds);
@@ -167,11 +202,11 @@ impl Recovery {
         }
     }
 
-    /// The backend that is asked when the other one has failed: see [`fallback`].
+    /// Sets the backend that decides when the primary has failed: see [`fallback`].
     ///
     /// # Panics
     ///
-    /// If the name is blank: at compile time in a constant.
+    /// If the name is blank. In a constant, this is a compile-time error.
     #[must_use]
     #[track_caller]
     pub const fn fallback(mut self, backend: &'static str) -> Self {
@@ -183,12 +218,15 @@ impl Recovery {
         self
     }
 
-    /// The kinds of errors after which the other backend is asked; all of a store unless said otherwise, so timeouts
-    /// are among them.
+    /// Sets the kinds of errors after which the fallback decides.
+    ///
+    /// # Default
+    ///
+    /// All kinds of errors of a store, which include timeouts.
     ///
     /// # Panics
     ///
-    /// If there is no fallback: at compile time in a constant.
+    /// If there is no fallback. In a constant, this is a compile-time error.
     #[must_use]
     #[track_caller]
     pub const fn fallback_on(mut self, kinds: &[ErrorKind]) -> Self {
@@ -199,12 +237,17 @@ impl Recovery {
         self
     }
 
-    /// The part of every limit that the fallback may give, such as 1 of 3 where three instances share the limit and each
-    /// falls back to a memory of its own.
+    /// Sets the share of every limit that the fallback may admit. Example: `share(1, 3)` if three instances
+    /// share the limit and each falls back to its own memory.
+    ///
+    /// # Default
+    ///
+    /// The whole limit.
     ///
     /// # Panics
     ///
-    /// If there is no fallback, the part is nothing or more than the whole: at compile time in a constant.
+    /// If there is no fallback, or if the share is zero or more than the whole. In a constant, this is a
+    /// compile-time error.
     #[must_use]
     #[track_caller]
     pub const fn share(mut self, part: u32, of: u32) -> Self {
@@ -215,19 +258,24 @@ impl Recovery {
         self
     }
 
-    /// The breaker that is asked before the backend is.
+    /// Sets the circuit breaker that is checked before each call of the backend.
     #[must_use]
     pub const fn breaker(mut self, breaker: CircuitBreaker) -> Self {
         self.breaker = Some(breaker);
         self
     }
 
-    /// What becomes of the request when all of that has failed: `"allow"`, `"throttle"` or `"raise"`, which is what
-    /// it is unless said otherwise. The error is then that of the fallback, and its source the first one.
+    /// Sets what happens to the request when the retries and the fallback have failed: `"allow"`, `"throttle"`
+    /// (for 1 second) or `"raise"`. The error is then that of the fallback, and its source is the error of the
+    /// primary.
+    ///
+    /// # Default
+    ///
+    /// `"raise"`
     ///
     /// # Panics
     ///
-    /// If there is no such policy: at compile time in a constant.
+    /// If there is no such policy. In a constant, this is a compile-time error.
     #[must_use]
     #[track_caller]
     pub const fn otherwise(mut self, policy: &str) -> Self {

@@ -1,4 +1,4 @@
-//! What a throttle does when its backend fails, with all that its names stand for.
+//! The recovery settings of a throttle, with its names resolved to backends and breakers.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,17 +9,17 @@ use super::retry::Retry;
 use super::{Kinds, Recovery, Share};
 use crate::registry::Member;
 
-/// A [`Recovery`] in a registry.
+/// A [`Recovery`] whose names are resolved in a registry.
 #[derive(Debug)]
 pub(crate) struct Rescue {
     pub(crate) retry: Option<Retry>,
     pub(crate) standby: Option<Standby>,
     pub(crate) breaker: Option<Breaker>,
-    /// Whether the settings ask for retries after timeouts, and the backend recognises them.
+    /// Whether the settings name timeouts for retries, and the backend recognises retries.
     pub(crate) recognises: bool,
 }
 
-/// The backend that decides while the other one does not.
+/// The fallback: the backend that decides while the primary does not.
 #[derive(Debug, Clone)]
 pub(crate) struct Standby {
     pub(crate) member: Member,
@@ -35,7 +35,7 @@ impl Standby {
 }
 
 impl Rescue {
-    /// `recognises` is whether the throttle's own backend recognises retries.
+    /// Resolves the settings. `recognises` says whether the throttle's own backend recognises retries.
     pub(crate) fn new(
         recovery: &Recovery,
         standby: Option<Member>,
@@ -49,13 +49,14 @@ impl Rescue {
         Arc::new(Self { retry, standby, breaker, recognises })
     }
 
-    /// What the attempts and the waits between them take at most.
+    /// Returns the maximum duration of all attempts and of the waits between them. `deadline` is the timeout of
+    /// one attempt.
     pub(crate) fn budget(&self, deadline: Duration) -> Duration {
         let Some(retry) = &self.retry else { return deadline };
         deadline.saturating_mul(retry.max.saturating_add(1)).saturating_add(retry.waits())
     }
 
-    /// Whether what this one tries can be tried for both together.
+    /// Whether one attempt can decide requests with both of these settings together.
     pub(crate) fn goes_with(&self, other: &Self) -> bool {
         let breakers = match (&self.breaker, &other.breaker) {
             (Some(one), Some(other)) => one.is(other),

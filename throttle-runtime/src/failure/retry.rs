@@ -1,4 +1,4 @@
-//! Asking the same backend again.
+//! Retries on the same backend.
 
 use std::fmt;
 use std::time::Duration;
@@ -20,7 +20,7 @@ pub(crate) struct Retry {
 }
 
 impl Retry {
-    /// No wait is longer than that, whatever multiplies it.
+    /// The upper bound of a wait that grows by the multiplier. A `delay` that is longer stays as configured.
     const LONGEST: Duration = Duration::from_secs(60);
 
     pub(crate) const fn new(max: u32) -> Self {
@@ -28,24 +28,24 @@ impl Retry {
         Self { max, delay, multiplier: 2, jitter: false, on: Kinds::STORE, names_timeouts: false }
     }
 
-    /// Whether a request that failed so is sent again. A request that may have been charged is sent again only if the
-    /// backend recognises it, or it would be charged twice.
+    /// Returns whether a request that failed with this error is sent again. A request that may have been
+    /// charged is sent again only if the backend recognises it; otherwise, it could be charged twice.
     pub(crate) fn applies(&self, error: &BackendError, is_recognised: bool) -> bool {
         (error.is_nothing_charged() || is_recognised) && self.on.has(error.kind())
     }
 
-    /// The wait before a retry, the first of which is number 0.
+    /// Returns the wait before a retry. The first retry is number 0.
     pub(crate) fn wait(&self, retry: u32) -> Duration {
         let longest = self.longest(retry);
         if self.jitter { random::part(longest) } else { longest }
     }
 
-    /// The sum of all waits, at the longest.
+    /// Returns the maximum sum of all waits.
     pub(crate) fn waits(&self) -> Duration {
         let mut sum = Duration::ZERO;
         for retry in 0..self.max {
             let wait = self.longest(retry);
-            // From a wait that no longer grows, all others are as long: a loop over all of them could take seconds.
+            // From here on, all waits are equally long. A loop over all of them could take seconds.
             if wait == self.longest(retry.saturating_add(1)) {
                 return sum.saturating_add(wait.saturating_mul(self.max - retry));
             }
@@ -86,7 +86,7 @@ mod tests {
         assert_eq!(Retry::new(60).wait(59), Duration::from_secs(60));
     }
 
-    /// Time is not measured: a loop over all retries takes seconds for each of these.
+    /// The test measures no time: with a loop over all retries, each of these assertions would take seconds.
     #[test]
     fn f38_any_number_of_retries_settles_in_a_few_steps() {
         let of = |multiplier, delay| {
@@ -103,7 +103,7 @@ mod tests {
         assert_eq!(of(3, 100_000_000).as_secs(), (most - 6) * 60 + 36);
     }
 
-    /// The sum in steps and the sum of all waits are the same number.
+    /// `waits`, which stops early, equals the sum of all waits.
     #[test]
     fn f38_the_sum_is_that_of_all_waits() {
         for multiplier in [1, 2, 3, 10, 1_000, u32::MAX] {

@@ -1,12 +1,14 @@
 //! A keyed 128-bit hash on the machine's AES instructions.
 //!
-//! A chain over blocks of 16 bytes: each is added to the state, which then passes four rounds of AES under
-//! secret round keys. The last two blocks pass theirs side by side, under keys of their own, and are added. No
-//! two blocks that differ in a way chosen without the keys come out alike with a probability above 2^-113
-//! (L. Keliher, J. Sui: Exact maximum expected differential and linear probability for two-round AES, 2007),
-//! which makes this an almost universal hash, as in K. Minematsu, Y. Tsunoo: Provably secure MACs from
-//! differentially-uniform permutations and AES-based implementations, 2006. Nobody sees a fingerprint, so
-//! nobody learns anything of the keys from one.
+//! The hash is a chain over blocks of 16 bytes. Each block is added to the state, which then passes four
+//! rounds of AES under secret round keys. The last two blocks are processed in parallel under separate keys,
+//! and their results are added.
+//!
+//! Two different blocks that were chosen without the keys give the same result with a probability of at most
+//! 2^-113 (L. Keliher, J. Sui: Exact maximum expected differential and linear probability for two-round AES,
+//! 2007). The hash is therefore almost universal, as in K. Minematsu, Y. Tsunoo: Provably secure MACs from
+//! differentially-uniform permutations and AES-based implementations, 2006. Fingerprints never leave the
+//! process, so they reveal nothing about the keys.
 #![expect(unsafe_code, reason = "the instructions are behind a check at run time")]
 
 use std::arch::x86_64::{
@@ -21,16 +23,17 @@ pub(super) struct Cipher {
 }
 
 impl Cipher {
-    /// `None` if the machine does not have the instructions.
+    /// Returns `None` if the machine does not have the instructions.
     pub(super) fn new(chain: [u128; 4], last: [u128; 4]) -> Option<Self> {
         (cfg!(not(miri)) && std::arch::is_x86_feature_detected!("aes"))
             .then(|| Self { chain: chain.map(block), last: last.map(block) })
     }
 
-    /// Seeds of inputs of different lengths have to differ: short inputs are not told apart from longer ones.
+    /// Returns the hash. Inputs of different lengths need different seeds, because a short input may have the
+    /// same blocks as a longer one.
     #[inline]
     pub(super) fn hash(&self, seed: u128, bytes: &[u8]) -> u128 {
-        // SAFETY: a `Cipher` is only made where the instructions were detected.
+        // SAFETY: a `Cipher` is only created if the instructions were detected.
         unsafe { self.chain(seed, bytes) }
     }
 
@@ -59,7 +62,8 @@ fn mix(block: __m128i, keys: &[__m128i; 4]) -> __m128i {
     keys.iter().fold(block, |state, key| _mm_aesenc_si128(state, *key))
 }
 
-/// The first and the last 16 of up to 32 bytes, which may overlap; of fewer than 16 it is nothing and all of them.
+/// Returns the first and the last 16 bytes of up to 32 bytes, which may overlap. With fewer than 16 bytes,
+/// the first result is 0, and the second contains all bytes.
 #[inline]
 fn ends(rest: &[u8]) -> (u128, u128) {
     if let (Some(first), Some(last)) = (rest.first_chunk::<16>(), rest.last_chunk::<16>()) {
@@ -77,6 +81,6 @@ fn ends(rest: &[u8]) -> (u128, u128) {
 fn block(bits: u128) -> __m128i {
     #[expect(clippy::cast_possible_truncation, reason = "the halves")]
     let (low, high) = (bits as u64, (bits >> 64) as u64);
-    // SAFETY: part of the baseline of this architecture.
+    // SAFETY: the instruction is part of the baseline of this architecture.
     unsafe { _mm_set_epi64x(high.cast_signed(), low.cast_signed()) }
 }

@@ -1,17 +1,18 @@
-//! Maps by fingerprint.
+//! Maps whose keys are fingerprints.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
-/// What is kept of identities by their fingerprints.
+/// A map from the fingerprints of identities to values.
 pub(crate) type Map<V> = HashMap<u128, V, BuildHasherDefault<AsItIs>>;
 
-/// A hash that is one already: nobody outside can choose fingerprints, so they need not be hashed again.
+/// A hasher for keys that are already hashes. Clients cannot choose fingerprints, so fingerprints need no
+/// further hashing.
 #[derive(Debug, Default)]
 pub(crate) struct AsItIs(u64);
 
 impl Hasher for AsItIs {
-    /// Half of it is enough to find a place.
+    /// Half of the fingerprint is enough to find an entry.
     fn write_u128(&mut self, fingerprint: u128) {
         self.0 = (fingerprint >> 64) as u64;
     }

@@ -1,4 +1,4 @@
-//! An identity as 128 bits that nobody outside this process can predict.
+//! Fingerprints: identities as 128 bits that cannot be predicted outside of this process.
 
 #[cfg(target_arch = "x86_64")]
 mod aes;
@@ -15,12 +15,13 @@ use crate::key::Parts;
 use crate::strategy::Strategy;
 use crate::{Key, Rate};
 
-/// The secret of this process. Without it nobody can choose an identity that shares another's bucket.
+/// The secret of this process. Without it, a client cannot choose an identity that shares the bucket of
+/// another one.
 static SECRET: LazyLock<Secret> = LazyLock::new(Secret::random);
 
-/// What keeps the states of throttles apart: scope, strategy and periods, as a keyed hash.
+/// A keyed hash of everything that separates the states of throttles: scope, strategy and periods.
 ///
-/// It is settled once for a throttle whose rate is constant, so that a request hashes its key only.
+/// It is computed once for a throttle whose rate is constant, so that a request only hashes its key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Domain(u128);
 
@@ -29,7 +30,7 @@ impl Domain {
         let mut hasher = SECRET.sip;
         for part in [scope.as_bytes(), strategy.name().as_bytes()] {
             hasher.write(part);
-            // Texts hold no such byte, so no part can imitate the border of another.
+            // This byte does not occur in UTF-8 text, so a part cannot imitate the end of another part.
             hasher.write_u8(0xff);
         }
         hasher.write_usize(rates.len());
@@ -49,12 +50,12 @@ pub struct Secret {
 }
 
 impl Secret {
-    /// The secret of this process.
+    /// Returns the secret of this process.
     pub fn of_process() -> &'static Self {
         &SECRET
     }
 
-    /// From the randomness that the standard library seeds its maps with.
+    /// Creates a secret from the randomness with which the standard library seeds its maps.
     fn random() -> Self {
         let random = || RandomState::new().build_hasher().finish();
         #[cfg(target_arch = "x86_64")]
@@ -66,7 +67,7 @@ impl Secret {
         }
     }
 
-    /// The same, without the machine's instructions for AES.
+    /// Returns the same secret without the use of the machine's AES instructions.
     #[must_use]
     pub const fn portable(self) -> Self {
         Self {
@@ -76,20 +77,20 @@ impl Secret {
         }
     }
 
-    /// The fingerprint of a key in a domain.
+    /// Returns the fingerprint of a key in a domain.
     pub(crate) fn fingerprint(&self, domain: Domain, key: &Key) -> u128 {
         self.fingerprint_of(domain, key.split())
     }
 
-    /// The fingerprint of the key that has this first byte and these others.
+    /// Returns the fingerprint of a key, which is given as its first byte and the remaining bytes.
     #[inline]
     pub(crate) fn fingerprint_of(&self, domain: Domain, (first, rest): Parts<'_>) -> u128 {
-        // The length keeps keys apart whose last blocks overlap.
+        // The length distinguishes keys whose last blocks overlap.
         let shape = (rest.len() as u64) << 16 | first.map_or(0xffff, u64::from);
         self.hash(domain.0 ^ u128::from(shape), rest)
     }
 
-    /// The hash itself, for `throttle-bench`. Seeds for bytes of different lengths have to differ.
+    /// Returns the hash, for `throttle-bench`. Byte strings of different lengths need different seeds.
     #[inline]
     pub fn hash(&self, seed: u128, bytes: &[u8]) -> u128 {
         #[cfg(target_arch = "x86_64")]
@@ -150,7 +151,7 @@ mod tests {
             }
         }
 
-        /// Every bit of a key reaches about half of the bits of the fingerprint.
+        /// Every bit of a key changes about half of the bits of the fingerprint.
         #[test]
         fn a_bit_of_the_key_changes_half_of_the_fingerprint(
             key in prop::collection::vec(any::<u8>(), 1..100),

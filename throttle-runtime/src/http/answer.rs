@@ -1,4 +1,4 @@
-//! The answers to requests that do not go on, for any body that is made of text.
+//! The default responses to rejected requests, for any body that is made of text.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -12,7 +12,7 @@ use crate::log_limit::LogLimit;
 use crate::throttled::message;
 use crate::{BackendError, ConfigError, Throttled};
 
-/// A denial by a rate, without a [`Throttled`].
+/// Returns the response to a denial by a rate, without a [`Throttled`].
 #[cfg(feature = "axum")]
 pub(crate) fn too_many<B: From<String>>(report: &Report<'_>) -> Response<B> {
     let mut response = text(StatusCode::TOO_MANY_REQUESTS, message(report.retry_after_seconds()));
@@ -20,21 +20,23 @@ pub(crate) fn too_many<B: From<String>>(report: &Report<'_>) -> Response<B> {
     response
 }
 
-/// The default response to a denial: its status, its sentence and its headers.
+/// Returns the default response to a denial: its status, its message and its headers.
 pub(crate) fn denied<B: From<String>>(throttled: &Throttled) -> Response<B> {
     let mut response = text(throttled.status(), throttled.message());
     throttled.write_headers(response.headers_mut());
     response
 }
 
-/// Status 500 without details. The error itself is an extension of the response, for a layer that logs.
+/// Returns status 500 without details. The error itself is an extension of the response, for a layer that
+/// logs.
 pub(crate) fn failed<B: From<String>>(error: BackendError) -> Response<B> {
     let mut response = text(StatusCode::INTERNAL_SERVER_ERROR, "the rate limiter failed".to_owned());
     response.extensions_mut().insert(error);
     response
 }
 
-/// The same for a throttle that there is none of.
+/// Returns status 500 for a misconfigured throttle, and logs the error, which is also an extension of the
+/// response.
 pub(crate) fn misconfigured<B: From<String>>(error: ConfigError) -> Response<B> {
     log_misconfigured(&error, "a handler has no working throttle");
     let sentence = "the rate limiter is misconfigured".to_owned();
@@ -43,7 +45,7 @@ pub(crate) fn misconfigured<B: From<String>>(error: ConfigError) -> Response<B> 
     response
 }
 
-/// Logs a throttle that does not work: at most once per second for each error, as every request meets it.
+/// Logs a misconfigured throttle, at most once per second for each error, because every request causes it.
 pub(crate) fn log_misconfigured(error: &ConfigError, message: &'static str) {
     static LIMITS: [LogLimit; 16] = [const { LogLimit::new() }; 16];
     let mut hasher = DefaultHasher::new();

@@ -1,4 +1,4 @@
-//! Who the client is, when proxies stand between.
+//! The address of the client, directly or behind proxies.
 
 #[cfg(test)]
 mod tests;
@@ -13,32 +13,32 @@ use super::forwarded::{MOST_HOPS, forwarded, node, node_and_port, only, x_forwar
 use super::peer::PeerAddress;
 use super::proxy_header::ProxyHeader;
 
-/// Which proxies may name the client, in which headers, and how addresses are grouped.
+/// The proxies that may name the client, the headers in which they do, and the grouping of addresses.
 ///
-/// By default nobody is trusted, so that the client is always the peer; a trusted proxy is read in
-/// `X-Forwarded-For`; and IPv6 addresses are counted by their /64, which is what one subscriber gets.
+/// By default no proxy is trusted, so that the client is always the peer. A trusted proxy is read in
+/// `X-Forwarded-For`. IPv6 addresses are counted by their /64, which is what one subscriber gets.
 #[derive(Debug, Clone)]
 pub(crate) struct Clients {
     trusted: Vec<IpNet>,
-    /// How many proxies are in front of the program, whatever their addresses; 0 if only `trusted` counts.
+    /// The number of proxies in front of the program, whatever their addresses. 0 if only `trusted` applies.
     hops: usize,
     headers: Vec<ProxyHeader>,
     ipv6_prefix: u8,
-    /// Where else the address of the peer may be.
+    /// Further places where the address of the peer may be stored.
     pub(super) peers: Vec<PeerAddress>,
 }
 
 /// The address of a request's client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Client {
-    /// The address as it was sent, with an IPv4 address inside if it has one.
+    /// The address as it was sent. An IPv6 address may contain an IPv4 address.
     Known(IpAddr),
-    /// No header of a trusted proxy names it. The peer, if there is one, is good enough for buckets only.
+    /// No header of a trusted proxy names the client. The peer, if there is one, may only be used as a key.
     Unknown(Option<IpAddr>),
 }
 
 impl Client {
-    /// The address that stands for the client in buckets.
+    /// Returns the address that is used as the client's key.
     pub(crate) fn or_peer(self) -> Option<IpAddr> {
         match self {
             Self::Known(address) => Some(plain(address)),
@@ -46,7 +46,7 @@ impl Client {
         }
     }
 
-    /// The client's address: the IPv4 address inside, if it has one.
+    /// Returns the client's address: the IPv4 address inside, if it contains a public one.
     pub(crate) fn known(self) -> Option<IpAddr> {
         match self {
             Self::Known(address) => Some(plain(address)),
@@ -55,15 +55,15 @@ impl Client {
     }
 }
 
-/// What one header tells.
+/// The result of one header.
 enum Named {
     Client(IpAddr),
-    /// Something that is not an address, which ends the search.
+    /// An entry that is not an address, which ends the search.
     Garbage,
     Nothing,
 }
 
-/// Another header may help where a header with one address does not.
+/// If a header with a single address contains none, the next header is tried.
 impl From<Option<IpAddr>> for Named {
     fn from(address: Option<IpAddr>) -> Self {
         address.map_or(Self::Nothing, Self::Client)
@@ -103,12 +103,12 @@ impl Clients {
         self.hops = hops;
     }
 
-    /// Reads the address of the peer also from there.
+    /// Adds a place from which the address of the peer is read.
     pub(crate) fn read_peer(&mut self, peer: PeerAddress) {
         self.peers.push(peer);
     }
 
-    /// Reads these headers in this order, and no others.
+    /// Sets the headers that are read, in this order. Returns the problems.
     pub(crate) fn read(&mut self, headers: impl IntoIterator<Item = ProxyHeader>) -> Vec<String> {
         let (headers, wrong): (Vec<_>, Vec<_>) =
             headers.into_iter().map(ProxyHeader::resolved).partition(Result::is_ok);
@@ -125,7 +125,7 @@ impl Clients {
         Ok(())
     }
 
-    /// What is wrong with all of it together.
+    /// Returns the problems of the combination of settings.
     pub(crate) fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
         let together = IpNet::aggregate(&self.trusted);
@@ -147,11 +147,11 @@ impl Clients {
         problems
     }
 
-    /// The client: the peer, unless the peer is a trusted proxy that names another address.
+    /// Returns the client: the peer, unless the peer is a trusted proxy that names another address.
     ///
-    /// Lists (`X-Forwarded-For`, `Forwarded`) are read from the right, where the nearest proxy writes: the
-    /// first address that is not itself a trusted proxy is the client, and what stands to the left of it is
-    /// hearsay. An IPv4-mapped IPv6 address is the IPv4 address that it contains.
+    /// Lists (`X-Forwarded-For`, `Forwarded`) are read from the right, where the nearest proxy writes. The
+    /// first address that is not itself a trusted proxy is the client. Entries to the left of it are not
+    /// trustworthy. An IPv4-mapped IPv6 address is converted to the IPv4 address that it contains.
     #[inline]
     pub(crate) fn client(&self, peer: Option<IpAddr>, headers: &HeaderMap) -> Client {
         let peer = peer.map(|peer| peer.to_canonical());
@@ -162,7 +162,7 @@ impl Clients {
         }
     }
 
-    /// Whether a peer of that address is the client itself, and no proxy.
+    /// Whether a peer with this address is the client itself, and not a proxy.
     pub(super) fn is_client(&self, peer: IpAddr) -> bool {
         self.hops == 0 && !self.trusts(peer)
     }
@@ -178,10 +178,10 @@ impl Clients {
         Client::Unknown(peer)
     }
 
-    /// The address that a client is counted under.
+    /// Returns the address that a client is counted under.
     ///
-    /// IPv4 addresses stand for themselves, also inside IPv6 addresses. Other IPv6 addresses are cut to the prefix,
-    /// because one subscriber holds all addresses of it and could use each of them once.
+    /// IPv4 addresses are used whole, also those inside IPv6 addresses. Other IPv6 addresses are cut to the
+    /// prefix, because one subscriber owns all addresses of the prefix and could use each of them once.
     pub(crate) fn group(&self, address: IpAddr) -> IpAddr {
         match address.to_canonical() {
             IpAddr::V6(v6) => self.group_v6(v6),
@@ -201,12 +201,12 @@ impl Clients {
         self.trusted.iter().any(|network| network.contains(&address))
     }
 
-    /// The first of the enabled headers that the request has.
+    /// Returns the first of the enabled headers that the request has.
     pub(super) fn first_present(&self, headers: &HeaderMap) -> Option<&'static str> {
         self.headers.iter().map(|header| header.name()).find(|name| headers.contains_key(*name))
     }
 
-    /// The client as one header has it.
+    /// Returns the client that one header names.
     fn named(&self, header: ProxyHeader, headers: &HeaderMap) -> Named {
         let lines = headers.get_all(header.name()).iter().map(HeaderValue::as_bytes);
         match header {
@@ -217,13 +217,16 @@ impl Clients {
         }
     }
 
-    /// The first entry, from the right, that is not a trusted proxy: by its address, or by its number.
+    /// Returns the first entry, from the right, that is not a trusted proxy: by its address, or by its
+    /// number.
     ///
-    /// A garbage entry (`None`) ends the walk, and the client is unknown. To skip it would be to believe
-    /// what stands to its left, and that was written by whoever wrote the garbage: with
-    /// `X-Forwarded-For: victim, garbage`, passed on by a careless proxy, anybody could empty the victim's
-    /// bucket. For the same reason no other header is read then: an open quote in `Forwarded`, sent by the
-    /// client, makes garbage of what an honest proxy adds behind it.
+    /// A garbage entry (`None`) ends the search, and the client is unknown. If it were skipped, the entries
+    /// to its left would be trusted, and they come from the sender of the garbage. With
+    /// `X-Forwarded-For: victim, garbage`, passed on by a careless proxy, any client could empty the victim's
+    /// bucket.
+    ///
+    /// For the same reason, no other header is read then. An open quote in `Forwarded`, sent by the client,
+    /// makes garbage of the entries that an honest proxy adds after it.
     fn walk(&self, entries: impl Iterator<Item = Option<IpAddr>>) -> Named {
         let mut hops = entries.take(MOST_HOPS);
         let hop = match self.hops.checked_sub(1) {
@@ -239,12 +242,12 @@ impl Clients {
     }
 }
 
-/// What to write instead of a network that is too large.
+/// The advice for a network that is too large.
 const ADVICE: &str =
     "name the networks of your proxies only, or write `trusted_hops(1)` where their addresses are not known";
 
-/// Whether a network is larger than any that consists of proxies: those of IPv4 have /8 at most, and unique local addresses
-/// of IPv6 are a /7.
+/// Whether a network is larger than any network of proxies: private networks of IPv4 have at most a /8, and
+/// the unique local addresses of IPv6 are a /7.
 fn is_too_large(network: &IpNet) -> bool {
     network.prefix_len() < if matches!(network, IpNet::V4(_)) { 8 } else { 7 }
 }
@@ -255,7 +258,7 @@ fn too_large(network: &str) -> String {
     )
 }
 
-/// The IPv4 address inside, if it is one of the Internet.
+/// Returns the IPv4 address inside, if it is a public one. Returns other addresses unchanged.
 pub(crate) fn plain(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V6(v6) => {

@@ -1,4 +1,4 @@
-//! The client of a request, as functions of the program see it.
+//! The client address of a request, for functions of the program.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -9,11 +9,13 @@ use super::source;
 use crate::Key;
 use crate::registry::Common;
 
-/// The address of a client, as `key = ip` sees it: behind the [trusted proxies](crate::RegistryBuilder::trusted_proxies)
-/// of the active registry, with IPv6 addresses cut to the [prefix](crate::RegistryBuilder::ipv6_prefix).
+/// The address of a client, as `key = ip` resolves it: behind the [trusted
+/// proxies](crate::RegistryBuilder::trusted_proxies) of the active registry, with IPv6 addresses cut to the
+/// [prefix](crate::RegistryBuilder::ipv6_prefix).
 ///
-/// It is an extractor that never rejects: an argument of key, rate, cost and all other functions of a throttle, of handlers
-/// and of middleware. As a key it has the bucket that `key = ip` has. In a template it is `{client}`.
+/// It is an extractor that never rejects. It can be an argument of handlers, of middleware, and of all
+/// functions of a throttle, such as key, rate and cost functions. As a key, it counts like `key = ip`. In a
+/// template it is `{client}`.
 ///
 /// ```
 /// use throttle::{ClientIp, throttle};
@@ -25,7 +27,8 @@ use crate::registry::Common;
 /// # let _: axum::Router = axum::Router::new().route("/", axum::routing::get(items));
 /// ```
 ///
-/// `Display` writes [`group`](Self::group), or `unknown`. `Debug` writes no address, because addresses name people.
+/// `Display` writes [`group`](Self::group), or `unknown`. `Debug` writes no address, because addresses
+/// identify people.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ClientIp {
     address: Option<IpAddr>,
@@ -33,7 +36,7 @@ pub struct ClientIp {
 }
 
 impl ClientIp {
-    /// Where there is no request.
+    /// The client of a call without a request.
     #[cfg(feature = "axum")]
     pub(crate) const UNKNOWN: Self = Self { address: None, group: None };
 
@@ -42,15 +45,18 @@ impl ClientIp {
         Self { address: client.known(), group: client.or_peer().map(|address| common.clients.group(address)) }
     }
 
-    /// The whole address of the client; `None` if it is unknown: the server passes on no address, or a trusted proxy did not
-    /// name the client. An address of NAT64, Teredo or 6to4 is the IPv4 address
-    /// inside. `allow` and `deny` lists contain a client if they contain this address or the one that was sent.
+    /// Returns the whole address of the client. Returns `None` if the address is unknown: the server passes
+    /// on no address, or a trusted proxy did not name the client.
+    ///
+    /// For an address of NAT64, Teredo or 6to4, it is the IPv4 address inside, if that is a public one.
+    /// `allow` and `deny` lists contain a client if they contain this address or the one that was sent.
     pub const fn address(&self) -> Option<IpAddr> {
         self.address
     }
 
-    /// The address that `key = ip` counts: IPv4 addresses whole, IPv6 addresses cut to the prefix. Where a trusted proxy did
-    /// not name the client, it is the address of the proxy; `None` if there is no address at all.
+    /// Returns the address that `key = ip` counts: IPv4 addresses whole, IPv6 addresses cut to the prefix. If
+    /// a trusted proxy did not name the client, it is the address of the proxy. Returns `None` if there is no
+    /// address at all.
     pub const fn group(&self) -> Option<IpAddr> {
         self.group
     }

@@ -1,4 +1,4 @@
-//! Canonical values of headers and cookies: every spelling that parsers read alike has one value.
+//! Canonical values of headers and cookies: all spellings that parsers treat as equal have one value.
 
 use std::ops::Deref;
 
@@ -6,7 +6,7 @@ use http::header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION};
 use http::{HeaderMap, HeaderValue};
 use smallvec::SmallVec;
 
-/// A value as it is in the request, or as it was rewritten.
+/// A value as it is in the request, or a rewritten value.
 #[derive(Debug, Clone)]
 pub(crate) enum Value<'h> {
     Borrowed(&'h [u8]),
@@ -24,10 +24,10 @@ impl Deref for Value<'_> {
     }
 }
 
-/// The value of a header without surrounding blanks.
+/// Returns the value of a header without surrounding blanks.
 ///
-/// Several lines are one value if they are equal. Different lines are no value: the handler may read another line than
-/// the throttle. An empty value is none.
+/// Several lines with equal values are one value. If the values differ, the result is `None`, because the
+/// handler may read another line than the throttle. An empty value is `None` too.
 pub(crate) fn header<'h>(headers: &'h HeaderMap, name: &str) -> Option<Value<'h>> {
     let lines = headers.get_all(name).into_iter().map(HeaderValue::as_bytes);
     let is = |other: &str| name.eq_ignore_ascii_case(other);
@@ -38,10 +38,12 @@ pub(crate) fn header<'h>(headers: &'h HeaderMap, name: &str) -> Option<Value<'h>
     }
 }
 
-/// The value of a cookie as the crate `cookie` reads it: names and values trimmed and percent-decoded, quotes removed.
+/// Returns the value of a cookie as the crate `cookie` reads it: names and values are trimmed and
+/// percent-decoded, and quotes are removed.
 ///
-/// Several cookies of one name are one value if they are equal, and no value if they differ. A line with bytes outside
-/// of ASCII and a pair that is not UTF-8 after decoding are skipped, as axum's `CookieJar` does. An empty value is none.
+/// Several cookies of one name are one value if they are equal. If they differ, the result is `None`. Lines
+/// with bytes outside ASCII, and pairs that are not UTF-8 after decoding, are skipped, as in axum's
+/// `CookieJar`. An empty value is `None` too.
 pub(crate) fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<Value<'h>> {
     let lines = headers.get_all(COOKIE).into_iter().filter_map(|line| line.to_str().ok());
     let pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.split_once('='));
@@ -52,13 +54,14 @@ pub(crate) fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<Value<'h>
     }))
 }
 
-/// The first of these values, if all of them are equal and not empty.
+/// Returns the first of these values, if all of them are equal and not empty.
 fn agreed<'h>(mut values: impl Iterator<Item = Value<'h>>) -> Option<Value<'h>> {
     let first = values.next().filter(|value| !value.is_empty())?;
     values.all(|other| *other == *first).then_some(first)
 }
 
-/// Credentials with the scheme in lower case and one space between words. A value of one word has no scheme.
+/// Returns credentials with the scheme in lower case, and one space between words. A value of one word has no
+/// scheme.
 fn authorization(line: &[u8]) -> Value<'_> {
     let line = line.trim_ascii();
     let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
@@ -72,7 +75,8 @@ fn authorization(line: &[u8]) -> Value<'_> {
     Value::Rewritten(value)
 }
 
-/// The text without percent-encoding, if it is UTF-8 then. A `%` without two hexadecimal digits stands for itself.
+/// Percent-decodes the text. Returns `None` if the result is not UTF-8. A `%` without two hexadecimal digits
+/// is kept.
 fn decoded(text: &str) -> Option<Value<'_>> {
     if !text.contains('%') {
         return Some(Value::Borrowed(text.as_bytes()));
@@ -99,7 +103,7 @@ fn decoded(text: &str) -> Option<Value<'_>> {
     str::from_utf8(&bytes).is_ok().then_some(Value::Rewritten(bytes))
 }
 
-/// The value without the quotes around it.
+/// Returns the value without the quotes around it.
 fn unquoted(value: Value<'_>) -> Value<'_> {
     fn inner(bytes: &[u8]) -> Option<&[u8]> {
         bytes.strip_prefix(b"\"")?.strip_suffix(b"\"")

@@ -2,8 +2,8 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-/// The IPv4 address of the client, if a standard embeds it at a fixed position: NAT64 (`64:ff9b::/96`, RFC 6052), Teredo
-/// (`2001::/32`, RFC 4380) and 6to4 (`2002::/16`, RFC 3056).
+/// Returns the client's IPv4 address, if a standard embeds it at a fixed position: NAT64 (`64:ff9b::/96`,
+/// RFC 6052), Teredo (`2001::/32`, RFC 4380) and 6to4 (`2002::/16`, RFC 3056).
 pub(super) const fn ipv4(address: Ipv6Addr) -> Option<Ipv4Addr> {
     match address.octets() {
         [0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0, a, b, c, d] | [0x20, 0x02, a, b, c, d, ..] => {
@@ -14,14 +14,14 @@ pub(super) const fn ipv4(address: Ipv6Addr) -> Option<Ipv4Addr> {
     }
 }
 
-/// Whether the address is in `64:ff9b:1::/48` (RFC 8215). The operator chooses where the IPv4 address is, so that only the
-/// whole address tells clients apart.
+/// Whether the address is in `64:ff9b:1::/48` (RFC 8215). There, the operator chooses the position of the
+/// IPv4 address, so only the whole address distinguishes clients.
 pub(super) const fn is_local_nat64(address: Ipv6Addr) -> bool {
     matches!(address.segments(), [0x64, 0xff9b, 1, ..])
 }
 
-/// Whether the address may belong to a client on the Internet. Others stay embedded, so that no packet with a forged
-/// source imitates an address of a private network.
+/// Whether the address may belong to a client on the Internet. `plain` does not extract other addresses, so
+/// that a packet with a forged source cannot imitate an address of a private network.
 pub(super) const fn is_public(address: Ipv4Addr) -> bool {
     let special = address.is_private()
         || address.is_loopback()

@@ -1,4 +1,4 @@
-//! The bytes of the header fields.
+//! Writes the headers about the limits.
 
 use std::borrow::Cow;
 #[cfg(feature = "axum")]
@@ -21,20 +21,20 @@ const LEGACY_LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
 const LEGACY_REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
 const LEGACY_RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 
-/// The largest Integer of a structured field (RFC 9651 section 3.3.1).
+/// The largest integer of a structured field (RFC 9651 section 3.3.1).
 const MAX_INTEGER: u64 = 999_999_999_999_999;
 
-/// A value that is being written. Most are short enough to take memory only once they are one.
+/// The buffer for a header value. Most values fit inline, so that only the finished value allocates.
 pub(super) type Line = SmallVec<[u8; 96]>;
 
-/// What the fields say about one throttle.
+/// The content of the headers of one throttle.
 pub(crate) struct Report<'a> {
-    /// The throttle's name on the wire.
+    /// The throttle's name in headers.
     pub(crate) name: &'a str,
-    /// What is said of its limits, if they are always the same.
+    /// The constant part of the headers, if the limits are always the same.
     pub(crate) advertised: Option<&'a Advertised>,
     pub(crate) quotas: &'a [Quota],
-    /// The wait of the answer, if it is a denial that a wait helps.
+    /// The wait, if the response is a denial and a wait helps.
     pub(crate) retry_after: Option<Duration>,
     pub(crate) denied: bool,
     pub(crate) headers: Headers,
@@ -42,7 +42,7 @@ pub(crate) struct Report<'a> {
 
 #[cfg(any(feature = "axum", feature = "tower"))]
 impl<'a> Report<'a> {
-    /// Of an admitted request.
+    /// The report for an admitted request.
     pub(crate) fn allowed(policy: &'a Policy, quotas: &'a [Quota]) -> Self {
         Self {
             name: &policy.name,
@@ -54,7 +54,7 @@ impl<'a> Report<'a> {
         }
     }
 
-    /// Of a request that the only limit denied.
+    /// The report for a request that the only limit denied.
     #[cfg(feature = "axum")]
     pub(crate) fn denied(policy: &'a Policy, quota: &'a Quota) -> Self {
         let quotas = slice::from_ref(quota);
@@ -63,7 +63,7 @@ impl<'a> Report<'a> {
 }
 
 impl Report<'_> {
-    /// Adds the fields. The lists grow where another throttle has written to them; of the single values the
+    /// Adds the headers. Lists are extended if another throttle has written to them. Of single values, the
     /// strictest stays.
     pub(crate) fn write(&self, map: &mut HeaderMap) {
         if let Some(seconds) = self.retry_after_seconds().filter(|_| self.headers.retry_after) {
@@ -81,7 +81,7 @@ impl Report<'_> {
         }
     }
 
-    /// The wait in whole seconds: rounded up, at least 1.
+    /// Returns the wait in whole seconds: rounded up, at least 1.
     pub(crate) fn retry_after_seconds(&self) -> Option<u64> {
         self.retry_after.map(|wait| whole_seconds(wait).max(1))
     }
@@ -96,7 +96,8 @@ impl Report<'_> {
         }
     }
 
-    /// The value of `RateLimit-Policy`. Its `q` is the limit that applies to this client, so `r` is never above it.
+    /// Returns the value of `RateLimit-Policy`. Its `q` is the limit that applies to this client, so `r` is
+    /// never above it.
     fn policy(&self, advertised: &Advertised) -> Option<HeaderValue> {
         let mut limits = self.quotas.iter().zip(&advertised.limits);
         if limits.all(|(quota, limit)| quota.is_limited_to(*limit)) {
@@ -112,12 +113,12 @@ impl Report<'_> {
         )
     }
 
-    /// The value of `RateLimit`.
+    /// Returns the value of `RateLimit`.
     fn state(&self, labels: &[Label]) -> Option<HeaderValue> {
         let mut line = Line::new();
         for (label, quota) in labels.iter().zip(self.quotas).filter(|(_, quota)| limits(quota)) {
-            // The draft wants no Retry-After before the end of the effective window, so that of a limit that
-            // has to be waited for is its wait.
+            // The draft does not allow a `Retry-After` that ends before the effective window. So the window
+            // of a limit that denies ends no later than its wait.
             let window = quota.retry_after().map_or(quota.next_after(), |wait| wait.min(quota.next_after()));
             separate(&mut line, b", ");
             line.extend_from_slice(label);
@@ -127,7 +128,7 @@ impl Report<'_> {
         HeaderValue::from_bytes(&line).ok()
     }
 
-    /// The names of the limits that the request does not fit, as the members of a JSON list.
+    /// Returns the names of the limits that the request does not fit, as the members of a JSON list.
     pub(crate) fn violated(&self) -> String {
         let mut line = Line::new();
         let advertised = self.advertised();
@@ -136,7 +137,7 @@ impl Report<'_> {
             separate(&mut line, b",");
             line.extend_from_slice(label);
         }
-        // All of it is ASCII.
+        // All bytes are ASCII.
         String::from_utf8_lossy(&line).into_owned()
     }
 
@@ -163,11 +164,11 @@ pub(crate) struct Advertised {
     policy: Option<HeaderValue>,
 }
 
-/// The name of one limit: that of the throttle and, if it has several, the period. A second limit of one period has a
-/// number as well.
+/// The name of one limit: the name of the throttle and, if the throttle has several limits, the period. A
+/// second limit with the same period has a number as well.
 ///
-/// As a string that structured fields and JSON read alike: printable ASCII in quotes, quotes and backslashes
-/// escaped (RFC 9651 section 3.3.3, RFC 8259 section 7).
+/// The name is a string that structured fields and JSON read alike: printable ASCII in quotes, with quotes
+/// and backslashes escaped (RFC 9651 section 3.3.3, RFC 8259 section 7).
 type Label = Box<[u8]>;
 
 impl Advertised {
@@ -213,7 +214,8 @@ fn label(throttle: &str, period: Option<(Rate, usize)>) -> Label {
     label.into_vec().into()
 }
 
-/// Where the part of a name begins that tells the limits of a throttle apart: a period, or a period and a number.
+/// Returns the index where the part of a name begins that distinguishes the limits of a throttle: a period,
+/// or a period and a number.
 pub(super) fn period_at(name: &str) -> Option<usize> {
     let numbered =
         name.rsplit_once('/').filter(|(_, number)| number.bytes().all(|byte| byte.is_ascii_digit()));
@@ -221,9 +223,9 @@ pub(super) fn period_at(name: &str) -> Option<usize> {
     name.rfind('/').filter(|at| ["1", &name[*at..]].concat().parse::<Rate>().is_ok())
 }
 
-/// The name of a throttle as it is in quotes.
+/// Appends the name of a throttle, escaped for a quoted string.
 pub(super) fn escape(line: &mut Line, throttle: &str) {
-    // A name such as `search/min` must not be that of a limit of `search`.
+    // A throttle named `search/min` must not have the same name as a limit of `search`.
     let period_at = period_at(throttle);
     for (at, character) in throttle.char_indices() {
         if period_at == Some(at) {
@@ -238,7 +240,7 @@ pub(super) fn escape(line: &mut Line, throttle: &str) {
     }
 }
 
-/// The bytes of a character in percent-encoding, so that different names stay different.
+/// Percent-encodes the bytes of a character, so that different names stay different.
 fn encode(label: &mut Line, character: char) {
     for byte in character.encode_utf8(&mut [0; 4]).bytes() {
         label.extend_from_slice(format!("%{byte:02X}").as_bytes());
@@ -260,20 +262,20 @@ fn push(line: &mut Line, parameter: &str, value: u64) {
     line.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
 }
 
-/// Seconds, rounded up: a client that waits them has waited long enough.
+/// Returns seconds, rounded up, so that a client that waits for them has waited long enough.
 pub(crate) fn whole_seconds(wait: Duration) -> u64 {
     wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0)).min(MAX_INTEGER)
 }
 
-/// The window in whole seconds; the draft has no way to say any other.
+/// Returns the window in whole seconds. The draft cannot express any other window.
 fn window(rate: Rate) -> Option<u64> {
     let period = rate.period();
     (period.subsec_nanos() == 0).then(|| period.as_secs().min(MAX_INTEGER))
 }
 
-/// Adds a line. Whether there was one before.
+/// Adds a line. Returns whether there was a line with that name before.
 fn append(map: &mut HeaderMap, name: HeaderName, value: Option<HeaderValue>) -> bool {
-    // A map that is full keeps what it has: the fields are advice.
+    // If the header map is full, the line is not added: the headers are only advice.
     value.and_then(|value| map.try_append(name, value).ok()).unwrap_or(false)
 }
 

@@ -1,13 +1,14 @@
-//! The addresses in the headers of proxies.
+//! Parsers for the addresses in the headers of proxies.
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// How many entries of a list are read, from the right: real chains are a few hops long, and a client that sends ten
-/// thousand entries must not cause ten thousand look-ups.
+/// How many entries of a list are read, from the right. Real chains have a few hops, and a client that sends
+/// ten thousand entries must not cause ten thousand look-ups.
 pub(super) const MOST_HOPS: usize = 32;
 
-/// The address of a header that must occur once: of two lines, one may be the client's.
+/// Returns the address of a header that must occur only once: if there are two lines, the client may have
+/// sent one.
 pub(super) fn only<'a>(
     mut lines: impl Iterator<Item = &'a [u8]>,
     read: fn(&[u8]) -> Option<IpAddr>,
@@ -16,7 +17,7 @@ pub(super) fn only<'a>(
     if lines.next().is_some() { None } else { read(line.trim_ascii()) }
 }
 
-/// An address with a port behind the last colon.
+/// Parses an address with a port after the last colon.
 pub(super) fn node_and_port(text: &[u8]) -> Option<IpAddr> {
     let text = str::from_utf8(text).ok()?;
     let (address, _) = text.rsplit_once(':').filter(|(_, port)| is_port(port))?;
@@ -24,14 +25,14 @@ pub(super) fn node_and_port(text: &[u8]) -> Option<IpAddr> {
     address.parse::<IpAddr>().ok().map(|address| address.to_canonical())
 }
 
-/// The entries of one `X-Forwarded-For` line, from the right; garbage is `None`.
+/// Returns the entries of one `X-Forwarded-For` line, from the right. Garbage is `None`.
 pub(super) fn x_forwarded_for(line: &[u8]) -> impl Iterator<Item = Option<IpAddr>> {
     line.rsplit(|&byte| byte == b',').map(<[u8]>::trim_ascii).filter(|entry| !entry.is_empty()).map(node)
 }
 
-/// The entries of one `Forwarded` line, from the right; garbage is `None`.
+/// Returns the entries of one `Forwarded` line, from the right. Garbage is `None`.
 ///
-/// Whether a comma is quoted is known only from the left, so the last elements are kept on the way.
+/// Only a scan from the left shows whether a comma is quoted, so the scan keeps the last elements.
 pub(super) fn forwarded(line: &[u8]) -> impl Iterator<Item = Option<IpAddr>> {
     let mut last = VecDeque::with_capacity(MOST_HOPS);
     for element in parts(line, b',') {
@@ -43,10 +44,10 @@ pub(super) fn forwarded(line: &[u8]) -> impl Iterator<Item = Option<IpAddr>> {
     last.into_iter().rev().map(element)
 }
 
-/// The address in one element of `Forwarded`, such as `for="[2001:db8::1]:80";proto=https`.
+/// Returns the address in one element of `Forwarded`, such as `for="[2001:db8::1]:80";proto=https`.
 ///
-/// It is read strictly, with every parameter well-formed and `for` there once: else a quote that the client
-/// left open could shift the borders of what proxies add, and still look like an element.
+/// The element is parsed strictly: every parameter has to be well-formed, and `for` has to occur once.
+/// Otherwise, a quote that the client left open could shift the borders of the elements that proxies add.
 fn element(text: &[u8]) -> Option<IpAddr> {
     let mut client = None;
     for pair in parts(text, b';') {
@@ -60,7 +61,7 @@ fn element(text: &[u8]) -> Option<IpAddr> {
     node(&client?)
 }
 
-/// The parts of a text between separators outside quotes, trimmed, without empty ones.
+/// Splits a text at separators outside quotes. The parts are trimmed, and empty parts are skipped.
 fn parts(text: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
     let (mut quoted, mut escaped) = (false, false);
     let separates = move |&byte: &u8| {
@@ -72,9 +73,11 @@ fn parts(text: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
     text.split(separates).map(<[u8]>::trim_ascii).filter(|part| !part.is_empty())
 }
 
-/// The content of a parameter's value: a quoted string without its quotes and escapes, or a bare value.
+/// Returns the content of a parameter's value: a quoted string without its quotes and escapes, or a bare
+/// value.
 ///
-/// Bare values may hold colons and brackets. RFC 7239 wants those quoted, but many proxies do not.
+/// Bare values may contain colons and brackets. RFC 7239 requires quotes around them, but many proxies send
+/// none.
 fn unquoted(value: &[u8]) -> Option<Vec<u8>> {
     let Some(quoted) = value.strip_prefix(b"\"") else {
         return is_bare(value).then(|| value.to_vec());
@@ -94,10 +97,11 @@ fn is_bare(text: &[u8]) -> bool {
     !text.is_empty() && text.iter().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\'))
 }
 
-/// The address of a node: `1.2.3.4`, `2001:db8::1` or `[2001:db8::1]`, the first and last also with a port.
+/// Parses the address of a node: `1.2.3.4`, `2001:db8::1` or `[2001:db8::1]`, the first and the last also
+/// with a port.
 ///
-/// Names (`unknown`, `_hidden`) and IPv6 zones (`fe80::1%eth0`) are no addresses. A bare IPv6 address has no
-/// port: its last group would be taken for one.
+/// Names (`unknown`, `_hidden`) and IPv6 zones (`fe80::1%eth0`) are not addresses. A bare IPv6 address has no
+/// port, because its last group could be taken for one.
 pub(super) fn node(text: &[u8]) -> Option<IpAddr> {
     let text = str::from_utf8(text).ok()?;
     let address = if let Some(bracketed) = text.strip_prefix('[') {
@@ -112,7 +116,8 @@ pub(super) fn node(text: &[u8]) -> Option<IpAddr> {
     Some(address.to_canonical())
 }
 
-/// Whether this is a port, or a name that hides one (RFC 7239): nobody uses it, so any name will do.
+/// Whether the text is a port, or a name that hides a port (RFC 7239). Ports are not used, so any such name
+/// is accepted.
 fn is_port(text: &str) -> bool {
     text.starts_with('_') || (matches!(text.len(), 1..=5) && text.bytes().all(|byte| byte.is_ascii_digit()))
 }

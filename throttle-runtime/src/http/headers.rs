@@ -1,9 +1,13 @@
-//! Which header fields an answer carries.
+//! The choice of the headers that a response carries.
 
-/// Which headers a response carries about the limits.
+/// The headers that a response carries about the limits.
 ///
-/// In the attribute: `headers = "draft-11"` (the default), `"legacy"`, `"off"`, or a constant expression of
-/// this type. Where a request is denied `Retry-After` is sent too, unless it is switched off or no wait helps.
+/// In the attribute: `headers = "draft-11"`, `"legacy"`, `"off"`, or a constant expression of this type.
+/// Denied requests also receive `Retry-After`, unless it is switched off or no wait helps.
+///
+/// # Default
+///
+/// [`Headers::DRAFT_11`].
 ///
 /// ```
 /// use throttle::{Headers, When};
@@ -21,27 +25,27 @@ pub struct Headers {
     pub(crate) when: When,
 }
 
-/// A generation of the IETF's `RateLimit` fields on the wire. The draft is not a standard yet and has
-/// changed its syntax three times, so a generation is named by the draft that defines it.
+/// A version of the IETF's `RateLimit` headers. The draft is not a standard yet and has changed its syntax
+/// three times, so a version is named after the draft that defines it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Generation {
-    /// `draft-ietf-httpapi-ratelimit-headers-11`: structured fields, `RateLimit-Policy: "name";q=100;w=60` and
-    /// `RateLimit: "name";r=99;t=42`.
+    /// `draft-ietf-httpapi-ratelimit-headers-11`: structured fields, `RateLimit-Policy: "name";q=100;w=60`
+    /// and `RateLimit: "name";r=99;t=42`.
     Draft11,
 }
 
-/// On which answers the fields stand.
+/// The responses that carry the headers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum When {
-    /// On all answers of the handler.
+    /// All responses: those of the handler, and denials.
     Always,
-    /// On denials only.
+    /// Denials only.
     Denied,
 }
 
 impl Headers {
-    /// `RateLimit-Policy`, `RateLimit` and `Retry-After` as in draft 11. The default.
+    /// `RateLimit-Policy`, `RateLimit` and `Retry-After` as in draft 11. This is the default.
     pub const DRAFT_11: Self = Self {
         generation: Some(Generation::Draft11),
         policy: true,
@@ -54,10 +58,10 @@ impl Headers {
     /// of the tightest limit, and `Retry-After`.
     pub const LEGACY: Self = Self { generation: None, policy: false, legacy: true, ..Self::DRAFT_11 };
 
-    /// None at all: not even `Retry-After`.
+    /// No headers at all, not even `Retry-After`.
     pub const OFF: Self = Self { retry_after: false, legacy: false, ..Self::LEGACY };
 
-    /// The set of that name: `draft-11`, `legacy` or `off`.
+    /// Returns the headers with this name: `draft-11`, `legacy` or `off`. Returns `None` for other names.
     pub const fn named(name: &str) -> Option<Self> {
         match name.as_bytes() {
             b"draft-11" => Some(Self::DRAFT_11),
@@ -67,42 +71,42 @@ impl Headers {
         }
     }
 
-    /// Which generation of the `RateLimit` fields, if any.
+    /// Sets the version of the `RateLimit` headers. `None` sends none of them.
     #[must_use]
     pub const fn generation(mut self, generation: Option<Generation>) -> Self {
         self.generation = generation;
         self
     }
 
-    /// Whether `RateLimit-Policy` stands beside `RateLimit`.
+    /// Sets whether `RateLimit-Policy` is sent beside `RateLimit`.
     #[must_use]
     pub const fn policy(mut self, on: bool) -> Self {
         self.policy = on;
         self
     }
 
-    /// Whether the `X-RateLimit-*` fields are sent.
+    /// Sets whether the `X-RateLimit-*` headers are sent.
     #[must_use]
     pub const fn legacy(mut self, on: bool) -> Self {
         self.legacy = on;
         self
     }
 
-    /// Whether denials carry `Retry-After`.
+    /// Sets whether denials carry `Retry-After`.
     #[must_use]
     pub const fn retry_after(mut self, on: bool) -> Self {
         self.retry_after = on;
         self
     }
 
-    /// On which answers the fields stand; `Retry-After` stands on denials only in any case.
+    /// Sets which responses carry the headers. `Retry-After` is on denials only, in any case.
     #[must_use]
     pub const fn when(mut self, when: When) -> Self {
         self.when = when;
         self
     }
 
-    /// Whether no answer to an admitted request carries anything.
+    /// Whether responses to admitted requests carry no headers.
     #[cfg(any(feature = "axum", feature = "tower"))]
     pub(crate) const fn is_silent(self) -> bool {
         (self.generation.is_none() && !self.legacy) || matches!(self.when, When::Denied)

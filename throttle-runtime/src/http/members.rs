@@ -1,13 +1,13 @@
-//! The members of one throttle in the lists of headers: `"search";r=3;t=20`. They are there once, also where a throttle has
-//! decided twice about a request.
+//! The members of one throttle in list headers: `"search";r=3;t=20`. Each throttle has them once, even if it
+//! has decided twice about a request.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use smallvec::SmallVec;
 
 use super::fields::{Line, escape, period_at};
 
-/// Removes from lists to which a line was added the lines of that throttle that leave more than another one: the new line, or
-/// those before it.
+/// Removes duplicate lines of a throttle, after a line was added: either the new line or the lines before it.
+/// The lines with the least remaining quota stay.
 #[cold]
 pub(super) fn unite(map: &mut HeaderMap, headers: [&HeaderName; 2], throttle: &str) {
     let name = escaped(throttle);
@@ -20,7 +20,7 @@ pub(super) fn unite(map: &mut HeaderMap, headers: [&HeaderName; 2], throttle: &s
     }
 }
 
-/// Keeps of the lines of that throttle the last one, or those before it.
+/// Keeps either the last line of that throttle, or the lines before it.
 fn retain(map: &mut HeaderMap, header: &HeaderName, name: &[u8], last: bool) {
     let lines: SmallVec<[HeaderValue; 4]> = map.get_all(header).iter().cloned().collect();
     let ours = |line: &&HeaderValue| is_of(line, name);
@@ -43,14 +43,14 @@ fn escaped(throttle: &str) -> Line {
     name
 }
 
-/// Whether the first member of a line is about a limit of that throttle: `"search"`, or `"search/hour"`.
+/// Whether the first member of a line is a limit of that throttle: `"search"`, or `"search/hour"`.
 fn is_of(line: &HeaderValue, name: &[u8]) -> bool {
     let label = line.as_bytes().strip_prefix(b"\"").and_then(|line| line.strip_prefix(name));
     let Some(rest) = label.and_then(|rest| rest.split(|&byte| byte == b'"').next()) else { return false };
     rest.is_empty() || str::from_utf8(rest).is_ok_and(|rest| period_at(rest) == Some(0))
 }
 
-/// The smallest `r` of a line.
+/// Returns the smallest `r` of a line.
 fn remaining(line: &HeaderValue) -> Option<u64> {
     let text = line.to_str().ok()?;
     let values = text.split("\";r=").skip(1);

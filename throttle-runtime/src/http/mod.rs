@@ -1,4 +1,5 @@
-//! HTTP without a framework: who the client is, and what the answer says.
+//! HTTP without a framework: client addresses, key sources, and the headers and default responses of
+//! throttles.
 
 #[cfg(any(feature = "axum", feature = "tower"))]
 pub(crate) mod answer;

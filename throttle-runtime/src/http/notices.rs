@@ -1,4 +1,4 @@
-//! Warnings about addresses that are not what the program expects: each of them once in the life of a registry.
+//! Warnings about unexpected client addresses. Each is logged once in the life of a registry.
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU8, AtomicU16, Ordering};
@@ -11,10 +11,10 @@ use super::peer::{Server, peer};
 use super::proxy_header::ProxyHeader;
 use crate::notice;
 
-/// How many requests are searched for headers of proxies that are not declared. All denied requests are.
+/// How many requests are searched for headers of undeclared proxies. Denied requests are always searched.
 const SEARCHED: u16 = 1_000;
 
-/// What was written.
+/// The flags of the warnings that were logged.
 const NO_PEER: u8 = 1;
 const UNNAMED: u8 = 2;
 const PRIVATE_PROXY: u8 = 4;
@@ -23,7 +23,7 @@ const PUBLIC_PROXY: u8 = 8;
 #[derive(Debug)]
 pub(crate) struct Notices {
     written: AtomicU8,
-    /// How many requests are still to be searched.
+    /// How many more requests are searched.
     left: AtomicU16,
 }
 
@@ -32,21 +32,21 @@ impl Notices {
         Self { written: AtomicU8::new(0), left: AtomicU16::new(SEARCHED) }
     }
 
-    /// Whether this request is to be searched.
+    /// Whether this request has to be searched.
     #[inline]
     pub(super) fn is_searching(&self) -> bool {
         self.left.load(Ordering::Relaxed) > 0
     }
 
-    /// A request of the first ones.
+    /// Searches one of the first requests.
     #[cold]
     pub(super) fn search(&self, parts: &Parts, clients: &Clients) {
-        // Another thread may count this request, too: the number is no promise.
+        // Another thread may count this request too: the number of searched requests is not exact.
         self.left.store(self.left.load(Ordering::Relaxed).saturating_sub(1), Ordering::Relaxed);
         self.of_undeclared_proxy(parts, clients);
     }
 
-    /// Warns if a proxy that is not declared names a client.
+    /// Warns if an undeclared proxy names a client.
     pub(crate) fn of_undeclared_proxy(&self, parts: &Parts, clients: &Clients) {
         let both = PRIVATE_PROXY | PUBLIC_PROXY;
         if self.written.load(Ordering::Relaxed) & both == both {
@@ -69,7 +69,7 @@ impl Notices {
         {
             return;
         }
-        // The address of a client on the Internet stays out of the log.
+        // The address of a client on the Internet must not be in the log.
         let proxy = if is_private(peer) { peer.to_string() } else { "ADDRESS OF THE PROXY".to_owned() };
         let headers = match header {
             ProxyHeader::XForwardedFor => String::new(),
@@ -84,7 +84,7 @@ impl Notices {
         ));
     }
 
-    /// Warns of a client whose address is unknown, with the cause and the line to write.
+    /// Warns of a client whose address is unknown, with the cause and the fix.
     #[cold]
     pub(crate) fn of_unknown(&self, parts: &Parts, clients: &Clients) {
         if peer(&parts.extensions, &clients.peers).is_none() {
@@ -106,7 +106,7 @@ impl Notices {
         }
     }
 
-    /// Warns that the server passes on no addresses.
+    /// Warns that the server passes on no client addresses.
     #[cold]
     pub(crate) fn of_missing_peer(&self, parts: &Parts) {
         if self.is_first(NO_PEER) {
@@ -123,13 +123,14 @@ impl Notices {
     }
 }
 
-/// Whether proxies send a header of that name. Denied requests pay for this question, so it looks nothing up.
+/// Whether proxies send a header with this name. The check runs for denied requests, so it makes no hash
+/// look-up.
 fn is_sign(name: &HeaderName) -> bool {
     let name = name.as_str();
     ProxyHeader::SIGNS.iter().any(|sign| sign.name() == name)
 }
 
-/// Whether the address is inside of a network of the operator.
+/// Whether the address is in a private network.
 const fn is_private(peer: IpAddr) -> bool {
     match peer {
         IpAddr::V4(v4) => {

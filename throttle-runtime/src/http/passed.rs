@@ -1,4 +1,4 @@
-//! What the response to an admitted request says about the limits.
+//! The headers of responses to admitted requests.
 
 use std::slice;
 
@@ -9,14 +9,14 @@ use crate::Quota;
 use crate::admission::Admission;
 use crate::policy::Policy;
 
-/// One throttle with one limit admitted it.
+/// Adds the headers of one throttle with one limit that admitted the request.
 pub(crate) fn by_one<B>(response: &mut Response<B>, policy: &Policy, quota: &Quota) {
     complete(response, policy, slice::from_ref(quota), false);
 }
 
-/// All of these admitted it, or have told its handler that they did not.
+/// Adds the headers of all throttles that admitted the request, or whose denial the handler was told of.
 pub(crate) fn by_several<B>(response: &mut Response<B>, admission: &Admission<'_>) {
-    // A dry run tells nobody of its limits.
+    // A throttle in dry-run mode sends no headers.
     for (ticket, decided) in admission.decided().filter(|(ticket, _)| !ticket.dry) {
         complete(response, &ticket.policy, decided.decision.quotas(), decided.decision.is_throttled());
     }
@@ -25,7 +25,7 @@ pub(crate) fn by_several<B>(response: &mut Response<B>, admission: &Admission<'_
 fn complete<B>(response: &mut Response<B>, policy: &Policy, quotas: &[Quota], denied: bool) {
     let silent = policy.headers.is_silent() && !denied;
     if !silent {
-        // `Retry-After` is for those who got nothing, so a denial that the handler was told of has none.
+        // `Retry-After` is only for rejected requests. A denial that the handler was told of carries none.
         Report { denied, ..Report::allowed(policy, quotas) }.write(response.headers_mut());
     }
 }

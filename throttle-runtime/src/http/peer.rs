@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use http::{Extensions, HeaderMap, header::CONTENT_TYPE};
 
-/// The address of the peer in the extensions of a request, where a server left it.
+/// Returns the address of the peer from the extensions of a request, if a server stored it there.
 #[inline]
 pub(crate) fn peer(extensions: &Extensions, others: &[PeerAddress]) -> Option<IpAddr> {
     standard(extensions).or_else(|| others.iter().find_map(|other| (other.read)(extensions)))
@@ -28,7 +28,7 @@ fn standard(extensions: &Extensions) -> Option<IpAddr> {
     bare(extensions)
 }
 
-/// The address without a wrapper: as a program inserts it, or as tonic does.
+/// Returns an address without a wrapper, as a program or tonic stores it.
 fn bare(extensions: &Extensions) -> Option<IpAddr> {
     let bare = extensions.get::<SocketAddr>().map(SocketAddr::ip);
     #[cfg(feature = "tonic")]
@@ -41,7 +41,7 @@ fn bare(extensions: &Extensions) -> Option<IpAddr> {
 
 type Read = dyn Fn(&Extensions) -> Option<IpAddr> + Send + Sync;
 
-/// A type of the program that has the address of the peer.
+/// A type of the program that contains the address of the peer.
 #[derive(Clone)]
 pub(crate) struct PeerAddress {
     name: &'static str,
@@ -49,7 +49,7 @@ pub(crate) struct PeerAddress {
 }
 
 impl PeerAddress {
-    /// From an extension of type `T`, or from axum's `ConnectInfo<T>`.
+    /// Reads the address from an extension of type `T`, or from axum's `ConnectInfo<T>`.
     pub(crate) fn of<T: Clone + Send + Sync + 'static>(
         read: impl Fn(&T) -> Option<IpAddr> + Send + Sync + 'static,
     ) -> Self {
@@ -75,7 +75,7 @@ impl fmt::Debug for PeerAddress {
     }
 }
 
-/// What kind of server passes no address on, as far as a request shows it.
+/// The kind of a server that passes on no address, as far as a request shows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Server {
     Lambda,
@@ -100,7 +100,7 @@ impl Server {
         }
     }
 
-    /// What to write so that the address is known.
+    /// Returns the advice for a program whose server passes on no address.
     pub(super) const fn advice(self) -> &'static str {
         match self {
             Self::Lambda => {

@@ -4,10 +4,11 @@ use http::HeaderName;
 
 /// A header in which a trusted proxy names its client.
 ///
-/// Enable only headers that your proxy sets or overwrites: a header that it passes on is written by the client.
+/// **Security:** enable only headers that your proxy sets or overwrites. A header that the proxy passes on is
+/// written by the client.
 ///
-/// A text is a header, too: `"X-Forwarded-For"` is [`XForwardedFor`](Self::XForwardedFor), and any other name is
-/// [`Custom`](Self::Custom).
+/// A text converts into a header: `"X-Forwarded-For"` is [`XForwardedFor`](Self::XForwardedFor), and an
+/// unknown name is [`Custom`](Self::Custom).
 ///
 /// ```
 /// use throttle::ProxyHeader;
@@ -20,7 +21,7 @@ use http::HeaderName;
 pub enum ProxyHeader {
     /// `X-Forwarded-For`: a list to which every proxy appends the address of its caller.
     XForwardedFor,
-    /// `Forwarded` (RFC 7239): the standard form of that list.
+    /// `Forwarded` (RFC 7239): the standard form of `X-Forwarded-For`.
     Forwarded,
     /// `X-Real-IP`: one address, as nginx is often configured to send.
     XRealIp,
@@ -34,7 +35,7 @@ pub enum ProxyHeader {
     Custom(&'static str),
 }
 
-/// The variants with a name of their own.
+/// The variants whose name is fixed.
 const KNOWN: [ProxyHeader; 6] = [
     ProxyHeader::XForwardedFor,
     ProxyHeader::Forwarded,
@@ -45,7 +46,8 @@ const KNOWN: [ProxyHeader; 6] = [
 ];
 
 impl ProxyHeader {
-    /// Headers that proxies send most often: a request that has one came through a proxy, or pretends to.
+    /// The headers that proxies send most often. A request with such a header came through a proxy, or
+    /// pretends to.
     pub(super) const SIGNS: [Self; 7] = [
         Self::XForwardedFor,
         Self::Forwarded,
@@ -56,7 +58,7 @@ impl ProxyHeader {
         Self::Custom("fly-client-ip"),
     ];
 
-    /// The name of the header.
+    /// Returns the name of the header, in lower case unless it is custom.
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::XForwardedFor => "x-forwarded-for",
@@ -69,7 +71,7 @@ impl ProxyHeader {
         }
     }
 
-    /// As it is written in a program.
+    /// Returns the header as it is written in a program.
     pub(super) fn code(self) -> String {
         match self {
             Self::Custom(name) => format!("\"{name}\""),
@@ -77,7 +79,7 @@ impl ProxyHeader {
         }
     }
 
-    /// The header by its meaning, or what is wrong with its name.
+    /// Returns the variant for a custom name, or the problem with the name.
     pub(super) fn resolved(self) -> Result<Self, String> {
         let Self::Custom(name) = self else { return Ok(self) };
         match HeaderName::try_from(name) {

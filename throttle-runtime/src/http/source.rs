@@ -1,4 +1,4 @@
-//! Where the key of a request is read from, if no function says it.
+//! Key sources: where the key of a request is read from, if it is not the result of a function.
 
 use std::fmt;
 
@@ -11,35 +11,36 @@ use crate::Key;
 use crate::plug::Head;
 use crate::registry::Common;
 
-/// Counted per client address: `key = ip`, the default.
+/// Counts per client address: `key = ip`, the default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ip;
 
-/// Counted for everybody together: `key = global`.
+/// Counts all requests together: `key = global`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Global;
 
-/// Counted per value of a request header: `key = header("x-api-key")`.
+/// Counts per value of a request header: `key = header("x-api-key")`.
 ///
 /// **Security:** a client that can send arbitrary values gets a fresh bucket for each. Use a header only if its value was
 /// verified before the throttle runs, or key on the result of the authentication: see the guide.
 ///
-/// Blanks around the value do not count. In `Authorization` the scheme is case-insensitive and several blanks are one.
-/// A request is counted per client address if the header is missing or empty, or has lines with different values.
+/// Blanks around the value are ignored. In `Authorization`, the scheme is case-insensitive, and several
+/// blanks count as one. A request is counted per client address if the header is missing or empty, or has
+/// lines with different values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Header(pub &'static str);
 
-/// Counted per value of a cookie: `key = cookie("session")`.
+/// Counts per value of a cookie: `key = cookie("session")`.
 ///
 /// **Security:** a client that can send arbitrary values gets a fresh bucket for each. Use a cookie only if its value was
 /// verified before the throttle runs, or key on the result of the authentication: see the guide.
 ///
-/// The value is trimmed, percent-decoded and without quotes, as the crate `cookie` reads it. A request is counted per
-/// client address if the cookie is missing or empty, or occurs with different values.
+/// The value is trimmed, percent-decoded and stripped of quotes, as the crate `cookie` reads it. A request is
+/// counted per client address if the cookie is missing or empty, or occurs with different values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cookie(pub &'static str);
 
-/// The bucket of all clients without an address.
+/// The key of all clients without an address.
 pub(super) const ANONYMOUS: &str = "__anonymous__";
 
 /// Reads a key from the request parts.
@@ -77,7 +78,7 @@ impl KeySource for Cookie {
     }
 }
 
-/// The client: the peer, unless it is a trusted proxy which names another address.
+/// Returns the client: the peer, unless the peer is a trusted proxy that names another address.
 pub(crate) fn client(parts: &Parts, common: &Common) -> Client {
     if common.notices.is_searching() {
         common.notices.search(parts, &common.clients);
@@ -85,7 +86,7 @@ pub(crate) fn client(parts: &Parts, common: &Common) -> Client {
     common.clients.client(peer(&parts.extensions, &common.clients.peers), &parts.headers)
 }
 
-/// Tagged, so that no value can imitate an address.
+/// Tags the key with its source, so that no value can imitate an address.
 fn found_or_ip(head: &Head<'_>, found: Option<Value<'_>>) -> Key {
     match found {
         Some(value) => Key::from(("value", Key::new(&*value))),

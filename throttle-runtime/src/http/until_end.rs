@@ -1,4 +1,4 @@
-//! Requests that are in flight until the body of their response has ended.
+//! Requests that count as in flight until the body of their response has ended.
 
 use std::mem;
 use std::pin::Pin;
@@ -11,7 +11,7 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 
 use crate::backend::Held;
 
-/// Lets a request hold its slots until the body of the response has ended or is dropped.
+/// Holds the concurrency permits of a request until the body of the response has ended or is dropped.
 pub(crate) fn until_end(response: &mut Response<Body>, held: Vec<Held>) {
     let body = response.body_mut();
     if held.is_empty() || body.is_end_stream() {
@@ -21,7 +21,7 @@ pub(crate) fn until_end(response: &mut Response<Body>, held: Vec<Held>) {
     *body = Body::new(UntilEnd { inner, held });
 }
 
-/// A body with the slots of its request.
+/// A body with the concurrency permits of its request.
 struct UntilEnd {
     inner: Body,
     held: Vec<Held>,

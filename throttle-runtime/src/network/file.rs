@@ -1,4 +1,4 @@
-//! A list in a file, which is read again when that has changed.
+//! A list in a file, which is read again after the file has changed.
 
 use std::fs;
 use std::io::Read;
@@ -12,36 +12,37 @@ use tokio::runtime::Handle;
 
 use super::set::Set;
 
-/// Longer files are lists of something else.
+/// The maximum length of a file, in bytes. A longer file is probably not a list of networks.
 const MOST: u64 = 5 << 20;
 
-/// How often it is looked at, in microseconds, while requests come.
+/// The interval at which the file is checked, in microseconds, while requests arrive.
 const PAUSE: u64 = 1_000_000;
 
 #[derive(Debug)]
 pub(super) struct File {
     path: &'static str,
     set: RwLock<Arc<Set>>,
-    /// When it is looked at next.
+    /// The time of the next check.
     next: AtomicU64,
-    /// Held while somebody looks.
+    /// Locked during a check.
     seen: Mutex<Seen>,
 }
 
-/// What was last seen.
+/// The state of the last check.
 #[derive(Debug)]
 struct Seen {
     look: Look,
-    /// Whether it has not been read as it looks now, and whether it was said that it cannot be.
+    /// Whether the file has changed since it was last read (`is_new`), and whether the failure to read it was
+    /// logged.
     is_new: bool,
     is_said: bool,
 }
 
-/// By what a file is known to have changed; `None` if it was not there.
+/// The modification time and the length, by which changes are detected. `None` if there was no file.
 type Look = Option<(SystemTime, u64)>;
 
 impl File {
-    /// Reads it for the first time.
+    /// Opens the list, and reads the file for the first time.
     pub(super) fn open(path: &'static str, now: u64) -> Result<Arc<Self>, String> {
         let look = look(path);
         let set = read(path)?;
@@ -53,7 +54,8 @@ impl File {
         }))
     }
 
-    /// What was last read, and a look at the file behind the back of this request if it is time for one.
+    /// Returns the networks that were last read. If a check of the file is due, starts one in the background,
+    /// or runs it here if there is no runtime.
     pub(super) fn set(self: &Arc<Self>, now: u64) -> Arc<Set> {
         if self.is_due(now) {
             let file = Arc::clone(self);
@@ -65,7 +67,7 @@ impl File {
         Arc::clone(&self.set.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Whether this request is the one that has it looked at. A clock that stepped back is no reason not to.
+    /// Whether this request starts a check. A clock that was set back does not delay the check.
     fn is_due(&self, now: u64) -> bool {
         let next = self.next.load(Ordering::Relaxed);
         let is_due = now >= next || next - now > PAUSE;
@@ -73,13 +75,14 @@ impl File {
         is_due && self.next.compare_exchange(next, then, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
-    /// A list that cannot be read is not the end of the one that there is: an editor may be at it.
+    /// Checks the file, and reads it if it has changed. If it cannot be read, the last list stays in effect,
+    /// because an editor may be writing the file.
     fn refresh(&self) {
-        // Somebody else looks, as a disk takes its time.
+        // Another thread is checking, which may take a while on a slow disk.
         let Ok(mut seen) = self.seen.try_lock() else { return };
         let (path, look) = (self.path, look(self.path));
         if look != seen.look {
-            // Somebody may be writing to it at this moment: it is read when it looks the same the next time.
+            // A program may be writing the file now. It is read when the next check finds it unchanged.
             *seen = Seen { look, is_new: true, is_said: false };
             return;
         }
@@ -92,7 +95,7 @@ impl File {
                 *self.set.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(set);
                 tracing::info!(target: "throttle", path, "a list of networks was read again");
             }
-            // It is tried again, as what cannot be opened now may be in a moment, and said once.
+            // The next check tries again, because the failure may be temporary. It is logged only once.
             Err(error) => {
                 if !mem::replace(&mut seen.is_said, true) {
                     tracing::warn!(target: "throttle", path, error, "a list of networks stays as it was");

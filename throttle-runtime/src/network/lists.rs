@@ -1,4 +1,4 @@
-//! What the lists of one throttle say about a client.
+//! The check of a client against the lists of one throttle.
 
 use super::List;
 use crate::Settings;
@@ -11,21 +11,21 @@ use crate::plug::Head;
 pub(crate) struct Lists {
     allow: Option<List>,
     deny: Option<List>,
-    /// What clients may do whose address is unknown.
+    /// The access of clients whose address is unknown.
     of_unknown: Access,
 }
 
-/// What a client may do by these lists.
+/// The access of a client according to the lists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Access {
-    /// It is in neither of them.
+    /// The client is in neither list.
     Limited,
     Free,
     Denied,
 }
 
 impl Lists {
-    /// Those that settings name, if they name one.
+    /// Opens the lists that the settings name. Returns `None` if they name no list.
     pub(crate) fn open(uid: &str, settings: &Settings, now: u64) -> Result<Option<Self>, String> {
         let open = |networks: super::Networks, name: &str| {
             networks.open(now).map_err(|error| format!("`{name}` of `{uid}`: {error}"))
@@ -42,8 +42,9 @@ impl Lists {
         Ok((allow.is_some() || deny.is_some()).then_some(Self { allow, deny, of_unknown }))
     }
 
-    /// A client that is in both is denied. A client whose address is unknown is in no `allow` list, and denied if there is
-    /// a `deny` list, unless that admits unknown clients.
+    /// Returns the access of a client. A client that is in both lists is denied. A client whose address is
+    /// unknown is in no `allow` list, and is denied if there is a `deny` list that does not admit unknown
+    /// clients.
     pub(crate) fn access(&self, head: &Head<'_>) -> Access {
         let sent = match source::client(head.parts, head.common) {
             Client::Known(address) => address,
@@ -52,7 +53,7 @@ impl Lists {
                 return self.of_unknown;
             }
         };
-        // A list may name the networks of NAT64, Teredo and 6to4 themselves, or the IPv4 addresses inside.
+        // A list may contain the networks of NAT64, Teredo and 6to4 themselves, or the IPv4 addresses inside.
         let inside = Some(plain(sent)).filter(|inside| *inside != sent);
         let has = |list: &Option<List>| {
             let contains = |address| {

@@ -1,4 +1,4 @@
-//! Lists of networks: whose clients are let through without a limit, and whose are not let in.
+//! Lists of networks: clients that are exempt from a limit (`allow`), and clients that are denied (`deny`).
 
 mod file;
 mod lists;
@@ -14,15 +14,16 @@ use self::file::File;
 pub(crate) use self::lists::{Access, Lists};
 use self::set::Set;
 
-/// Networks, by which `allow` and `deny` know clients: a text, or a file that is read again when it has changed.
+/// A list of networks for `allow` and `deny`: a text, or a file that is read again after it has changed.
 ///
-/// A list names networks such as `10.0.0.0/8` and `2001:db8::/32`, and single addresses, between commas, spaces or line
-/// ends; a `#` begins a comment. A client's address is [`ClientIp::address`](crate::ClientIp::address): that of the
-/// peer, unless that is a proxy which the registry trusts.
+/// A list contains networks such as `10.0.0.0/8` and `2001:db8::/32`, and single addresses. They are
+/// separated by commas, spaces or line ends, and a `#` begins a comment. The address that is looked up is
+/// [`ClientIp::address`](crate::ClientIp::address): the peer, unless the peer is a proxy that the registry
+/// trusts.
 ///
-/// **Security:** a client is unknown if the server passes on no address, or if a trusted proxy did not name the client. It
-/// is in no `allow` list, and a throttle with a `deny` list denies it, unless [`admit_unknown`](Self::admit_unknown)
-/// says otherwise. One warning names the cause.
+/// **Security:** a client is unknown if the server passes on no address, or if a trusted proxy did not name
+/// the client. An unknown client is in no `allow` list, and a throttle with a `deny` list denies it, unless
+/// [`admit_unknown`](Self::admit_unknown) is set. One warning reports the cause.
 ///
 /// ```
 /// use throttle::{Networks, throttle};
@@ -36,7 +37,7 @@ use self::set::Set;
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Networks {
     origin: Origin,
-    /// Whether a `deny` list lets clients pass whose address is unknown.
+    /// Whether a `deny` list admits clients whose address is unknown.
     admits_unknown: bool,
 }
 
@@ -47,16 +48,19 @@ enum Origin {
 }
 
 impl Networks {
-    /// The networks of that text. What is wrong with it, the registry reports when a throttle is made with it, which
-    /// for a text in an attribute is at compile time.
+    /// Creates a list of the networks in this text. The registry reports a wrong text when a throttle is made
+    /// with it. In an attribute, a wrong text is a compile error.
     pub const fn new(text: &'static str) -> Self {
         Self { origin: Origin::Text(text), admits_unknown: false }
     }
 
-    /// The networks in that file, of 5 MiB at most. It is read when a throttle is made with it; if that fails the
-    /// throttle is not made. After that it is looked at each second that requests come in, behind their backs, and
-    /// read again when it has changed and then looked the same for a second: nobody is at it any more. A list
-    /// that has become unreadable, by one wrong word or as it is gone, stays what it was, with one warning.
+    /// Creates a list of the networks in this file, which may have at most 5 MiB. If the file cannot be read
+    /// when a throttle is made with it, the throttle is not made.
+    ///
+    /// While requests arrive, the file is checked once per second, in the background. A changed file is read
+    /// again once it has not changed for a second, because an editor may still be writing it. If the file
+    /// becomes unreadable, because of one wrong word or because it was removed, the last list stays in
+    /// effect, and one warning is logged.
     ///
     /// ```
     /// use throttle::{Networks, throttle};
@@ -69,8 +73,8 @@ impl Networks {
         Self { origin: Origin::File(path), admits_unknown: false }
     }
 
-    /// The same as a `deny` list that does not deny clients whose address is unknown: they are limited as others are. For
-    /// `allow` it is an error.
+    /// Returns this list as a `deny` list that does not deny clients whose address is unknown: they are
+    /// limited like other clients. In an `allow` list, this is an error.
     ///
     /// ```
     /// use throttle::{Networks, throttle};
@@ -87,7 +91,7 @@ impl Networks {
         self
     }
 
-    /// The list, as it is looked up in.
+    /// Opens the list for look-ups.
     fn open(self, now: u64) -> Result<List, String> {
         match self.origin {
             Origin::File(path) => File::open(path, now).map(List::File),
@@ -101,7 +105,7 @@ impl Networks {
     }
 }
 
-/// Texts are part of the program, like all that settings are made from.
+/// Texts are `'static`, because they are part of the program, like everything that settings are made from.
 impl From<&'static str> for Networks {
     fn from(text: &'static str) -> Self {
         Self::new(text)
@@ -134,8 +138,8 @@ impl List {
     }
 }
 
-/// A network such as `10.0.0.0/8`, or an address as the network of just that one. An IPv4-mapped one is the IPv4 network
-/// that it is, because addresses are folded before they are compared with it.
+/// Parses a network such as `10.0.0.0/8`, or an address as the network of that single address. An IPv4-mapped
+/// network is converted to IPv4, because addresses are converted to IPv4 before they are compared with it.
 pub(crate) fn network(text: &str) -> Option<IpNet> {
     let network: IpNet = text.parse().or_else(|_| text.parse().map(IpAddr::into)).ok()?;
     let IpNet::V6(v6) = network else { return Some(network) };

@@ -1,4 +1,4 @@
-//! Many networks, of which an address is looked up.
+//! A set of networks, for fast look-ups of addresses.
 
 use std::net::IpAddr;
 
@@ -6,20 +6,20 @@ use ipnet::IpNet;
 
 use super::network;
 
-/// Disjoint networks in order, so that one look-up takes a few comparisons however long the list is.
+/// Disjoint networks in order, so that a look-up is a binary search.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Set(Vec<IpNet>);
 
 impl Set {
-    /// Networks and addresses, between commas, spaces and line ends. What follows a `#` is a comment, up to the end of
-    /// its line. What is wrong is said with the line that it is in.
+    /// Parses networks and addresses that are separated by commas, spaces and line ends. A `#` begins a
+    /// comment, up to the end of its line. An error contains the number of its line.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let mut networks = Vec::new();
         for (line, text) in text.lines().enumerate() {
             let text = text.split_once('#').map_or(text, |(text, _)| text);
             let words = text.split(|c: char| c == ',' || c.is_whitespace()).filter(|word| !word.is_empty());
             for word in words {
-                // Lines come from files, and what is in there may be long.
+                // The text comes from a file and may be long.
                 let shown = || word.chars().take(50).collect::<String>();
                 networks.push(network(word).ok_or_else(|| {
                     format!(
@@ -40,9 +40,10 @@ impl Set {
         self.0.is_empty()
     }
 
-    /// Whether one of them has the address, which is canonical.
+    /// Whether one of the networks contains the address, which has to be canonical.
     pub(super) fn contains(&self, address: IpAddr) -> bool {
-        // The last one that does not begin after it; all of IPv4 come before those of IPv6.
+        // The last network that does not begin after the address. All IPv4 networks come before the IPv6
+        // networks.
         let after = self.0.partition_point(|network| network.network() <= address);
         after.checked_sub(1).is_some_and(|at| self.0[at].contains(&address))
     }
@@ -75,7 +76,7 @@ mod tests {
     }
 
     proptest! {
-        /// As if each network was asked.
+        /// Compares the look-up with a linear search.
         #[test]
         fn an_address_is_found_if_one_of_the_networks_has_it(
             networks in prop::collection::vec(any_network(), 0..12),

@@ -1,17 +1,17 @@
-//! What a function returns before it is awaited.
+//! The return value of a plug-in function before it is awaited.
 
-/// The future of a plug-in function. Every future is one; the trait exists for its message.
+/// The future of a plug-in function. Every future implements this trait, which exists for its compiler error.
 #[diagnostic::on_unimplemented(
     message = "a function of a throttle is an `async fn`, and this one returns `{Self}` directly",
     label = "make this function an `async fn`"
 )]
 pub trait Answered {
-    /// What the future returns.
+    /// The type that the future returns.
     type Output;
-    /// The future.
+    /// The type of the future.
     type Future: Future<Output = Self::Output>;
 
-    /// The same as a future.
+    /// Returns the value as a future.
     fn future(self) -> Self::Future;
 }
 

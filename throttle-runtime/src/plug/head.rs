@@ -1,4 +1,4 @@
-//! What a plug-in function is asked with.
+//! The input of plug-in functions.
 
 use std::any::Any;
 
@@ -6,19 +6,19 @@ use http::request::Parts;
 
 use crate::registry::Common;
 
-/// The head of the request that is being decided, the state of its router, and what the registry in charge
-/// says about clients.
+/// The parts of the request that is decided, the state of its router, and the shared parts of the active
+/// registry.
 pub struct Head<'a> {
     pub(crate) parts: &'a mut Parts,
     #[cfg_attr(not(feature = "axum"), expect(dead_code, reason = "functions see state through extractors"))]
     pub(crate) state: &'a (dyn Any + Send + Sync),
     pub(crate) common: &'a Common,
-    /// Whether there is a request at all: rules are about those only.
+    /// Whether there is a request at all. Rules and lists only apply to requests.
     pub(crate) is_request: bool,
 }
 
 impl Head<'_> {
-    /// The state as the type that a plug-in was declared with. `()` is every router's: it asks for nothing.
+    /// Returns the state in the type that the plug-in was declared with. `()` works with every router.
     #[cfg(feature = "axum")]
     pub(crate) fn parts_and_state<S: 'static>(&mut self) -> Option<(&mut Parts, &S)> {
         let state = self.state.downcast_ref().or_else(|| (&() as &dyn Any).downcast_ref());

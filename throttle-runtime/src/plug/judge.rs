@@ -1,4 +1,4 @@
-//! What tells from a response whether its request is charged.
+//! The setting `charge_when`: whether the response to a request is charged.
 
 use std::any::{self, TypeId};
 use std::marker::PhantomData;
@@ -6,20 +6,20 @@ use std::marker::PhantomData;
 use http::StatusCode;
 use http::response::Parts;
 
-/// A `charge_when`, whatever it was made from. This is what policies hold.
+/// A `charge_when`, independent of the type that it was made from. Policies contain it in this form.
 pub trait Judge: Send + Sync {
-    /// Whether a request with a response of that head is charged.
+    /// Whether a request is charged if its response has these parts.
     fn charges(&self, response: &Parts) -> bool;
 
-    /// Which function it is.
+    /// Returns the identity of the function.
     fn function(&self) -> TypeId;
 
-    /// What stands in listings: the function's path.
+    /// Returns the text for listings: the function's path.
     fn describe(&self) -> &'static str;
 }
 
-/// What can be a `charge_when`: a plain fn of the status or of the head of a response, so that the response need not
-/// wait for it. `M` is how the compiler tells them apart.
+/// A type that can be a `charge_when`: a plain function of the status or of the parts of a response. It is
+/// not async, so the response does not wait for it. `M` lets the compiler distinguish the two.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not say whether a response is charged",
     label = "not a plain fn of a response that returns a `bool`",
@@ -49,7 +49,7 @@ struct Judging<F, M> {
     of: PhantomData<fn() -> M>,
 }
 
-/// A function as a setting; the bound is what rejects a wrong one, at the argument.
+/// Converts a function into a setting. The bound rejects a wrong function, with the error at the argument.
 pub const fn judge<F: ChargeWhen<M>, M: 'static>(outcome: F) -> impl Judge {
     Judging { outcome, of: PhantomData }
 }

@@ -1,4 +1,4 @@
-//! What plugs into a throttle: each setting is a value, or a plain async fn that is asked per request.
+//! Plug-ins of a throttle: each setting is a value, or a plain async function that is called per request.
 
 mod answered;
 mod head;
@@ -20,34 +20,39 @@ use crate::{ConfigError, Recovery, Soon};
 /// The response of a plug-in that ends the request.
 #[cfg(feature = "axum")]
 pub type Refusal = axum::response::Response;
-/// Without axum there are no responses, so nothing can refuse with one.
+/// Without axum there are no responses, so no plug-in can end a request.
 #[cfg(not(feature = "axum"))]
 pub type Refusal = std::convert::Infallible;
 
-/// A setting of the role `R`, whatever it was made from. This is what policies hold.
+/// A setting of the role `R`, independent of the type that it was made from. Policies contain settings in
+/// this form.
 pub trait Ask<R: Role>: Send + Sync {
-    /// The answer for one request.
+    /// Resolves the setting for one request.
     fn ask<'a>(&'a self, head: &'a mut Head<'_>) -> Soon<'a, Result<R::Output, Refusal>>;
 
-    /// The same answer, if it takes no function.
+    /// Resolves the setting for one request, if that calls no function.
     fn read(&self, head: &Head<'_>) -> Option<R::Output>;
 
-    /// The answer for every request, if the setting is a value; or what is wrong with it.
+    /// Returns the value for all requests, if the setting is a value, or the problem with it. `None` if it is
+    /// not a value.
     fn value(&self) -> Option<Result<R::Output, ConfigError>>;
 
-    /// What stands in listings: the value, or the function's path.
+    /// Returns the text for listings: the value, or the function's path.
     fn describe(&self) -> String;
 
-    /// Which function answers, if one does.
+    /// Returns the identity of the setting, if it has a type of size 0, such as a function without captured
+    /// values.
     fn function(&self) -> Option<TypeId>;
 
-    /// What is tried before this is asked, for `on_error`.
+    /// Returns the recovery that is tried before this setting is evaluated, for `on_error`.
     fn recovery(&self) -> Option<Recovery>;
 }
 
-/// What can be a setting of the role `R`: a value of its type, or a plain async fn whose arguments are
-/// extracted from the request head. `M` is how the compiler tells them apart, `E` is where they run: on a
-/// [`Web`] request or at any other [`Call`].
+/// A type that can be a setting of the role `R`: a value of the role, or a plain async function whose
+/// arguments are extracted from the request parts.
+///
+/// `M` lets the compiler distinguish these types. `E` is the place where they are used: a [`Web`] request, or
+/// any other [`Call`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not fit this setting of a throttle",
     label = "neither a value of this setting nor the name of an `async fn` that returns one",
@@ -80,8 +85,8 @@ pub trait Arg<R: Role, M, E>: Send + Sync + 'static {
     }
 }
 
-/// A web request, whatever its router: the settings of statics, layers and the registry apply to any router, so their
-/// functions take no [`State`](axum::extract::State). The parameter is always `()`.
+/// A web request to any router. The settings of statics, layers and the registry apply to all routers, so
+/// their functions take no [`State`](axum::extract::State). The parameter is always `()`.
 #[derive(Debug)]
 pub struct Web<S>(std::marker::PhantomData<fn() -> S>);
 
@@ -89,10 +94,10 @@ pub struct Web<S>(std::marker::PhantomData<fn() -> S>);
 #[derive(Debug)]
 pub struct WithState<S>(std::marker::PhantomData<fn() -> S>);
 
-/// A web request to a handler that neither takes a state nor names one.
+/// A web request to a handler without a state.
 #[derive(Debug)]
 pub struct WithoutState;
 
-/// A call of any other async fn: there is no request.
+/// A call of any other async function, without a request.
 #[derive(Debug)]
 pub struct Call;

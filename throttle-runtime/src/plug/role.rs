@@ -1,4 +1,4 @@
-//! The settings that functions can plug into, and what they may answer there.
+//! The settings that functions can plug into, and the types that these functions may return.
 
 use crate::failure::Reaction;
 use crate::strategy::{Class, Priority};
@@ -7,15 +7,15 @@ use crate::{BackendError, Caller, Identity, Key, Rate, Rates};
 use super::value::Value;
 use super::{Arg, Ask, Refusal};
 
-/// What a setting is for.
+/// The purpose of a setting.
 pub trait Role: 'static {
-    /// What it comes to for one request.
+    /// The type of the resolved setting for one request.
     type Output: Send;
 }
 
 macro_rules! roles {
     ($($role:ident => $output:ty),* $(,)?) => { $(
-        // They stand in compiler messages, so they are written like the arguments.
+        // These names appear in compiler errors, so they are written like the arguments of an attribute.
         #[allow(non_camel_case_types, missing_debug_implementations, missing_docs)]
         pub struct $role;
 
@@ -37,9 +37,9 @@ roles! {
     handler => Refusal,
 }
 
-/// What an argument is at first sight: a value, or a function of so many arguments. By this the compiler
-/// settles `M` before it looks at [`Arg`], so that a mistake is reported as what it is: an argument that is no
-/// extractor, an answer of another type, a fn that is not async.
+/// The shape of an argument: a value, or a function with a number of arguments. The compiler uses it to
+/// determine `M` before it checks [`Arg`], so that it reports the actual mistake: an argument that is not an
+/// extractor, a wrong return type, or a function that is not async.
 pub trait Shape<R, M, E> {}
 
 #[diagnostic::do_not_recommend]
@@ -56,8 +56,8 @@ shapes! {
     () (A) (A B) (A B C) (A B C D) (A B C D G) (A B C D G H) (A B C D G H I) (A B C D G H I J)
 }
 
-/// An argument of an attribute as a setting. The result is one whatever the argument is, so that a wrong
-/// argument is one mistake and not two.
+/// Converts an argument of an attribute into a setting. The return type is the same for every argument, so
+/// that a wrong argument causes one error and not two.
 pub const fn setting<R: Role, A, M: 'static, E: 'static>(arg: A) -> impl Ask<R>
 where
     A: Shape<R, M, E> + Arg<R, M, E>,
@@ -65,7 +65,7 @@ where
     super::wrap(arg)
 }
 
-/// What a plug-in function of the role `R` may return.
+/// A type that a plug-in function of the role `R` may return.
 #[diagnostic::on_unimplemented(
     message = "a function that returns `{Self}` does not fit this setting of a throttle",
     label = "this function's return type does not fit",
@@ -73,7 +73,7 @@ where
     note = "`on_error` functions return a `Reaction`, `handler` functions any response"
 )]
 pub trait Answer<R: Role> {
-    /// The answer, or the response that ends the request.
+    /// Returns the resolved setting, or the response that ends the request.
     fn answer(self) -> Result<R::Output, Refusal>;
 }
 

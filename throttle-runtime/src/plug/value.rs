@@ -1,4 +1,4 @@
-//! Values and functions without extractors as arguments.
+//! Values, and functions without extractors, as settings.
 
 use super::{Answer, Answered, Arg, Call, Head, Refusal, Role, role};
 use crate::failure::{Failure, OnError, Reaction};
@@ -38,10 +38,11 @@ values! {
 
 macro_rules! costs {
     ($($integer:ty),*) => { $(
-        /// A cost. One below 0 is a problem of the registry, as the literal of an attribute is one of the compiler.
+        /// A cost. A negative cost is reported by the registry. In an attribute, a negative literal is a
+        /// compile error.
         impl<E> Arg<role::cost, Value, E> for $integer {
             fn ask<'a>(&'a self, _: &'a mut Head<'_>) -> Soon<'a, Result<u64, Refusal>> {
-                // A policy with a cost below 0 is never built.
+                // A policy with a negative cost is never built.
                 Soon::now(Ok(u64::try_from(*self).unwrap_or(u64::MAX)))
             }
 
@@ -57,18 +58,19 @@ macro_rules! costs {
     )* };
 }
 
-// An integer literal without a suffix is an `i32` where several types fit.
+// An integer literal without a suffix is an `i32` if several types fit.
 costs!(u8, u16, u32, u64, usize, i8, i16, i32, i64, isize);
 
-/// A setting as text.
+/// A setting that is written as text.
 trait Text: Role {
-    /// What the text means, or what is wrong with it.
+    /// Parses the text, or returns the problem with it.
     fn parse(text: &str) -> Result<Self::Output, ConfigError>;
 
-    /// What applies until the problem is reported: a policy with a text that does not parse is never built.
+    /// Returns a placeholder until the problem is reported: a policy with a text that does not parse is never
+    /// built.
     fn otherwise() -> Self::Output;
 
-    /// The text in listings.
+    /// Returns the text for listings.
     fn shown(text: &str) -> String {
         format!("\"{text}\"")
     }
@@ -117,7 +119,8 @@ impl Text for role::on_error {
 
 macro_rules! texts {
     ($($role:ident: $($text:ty),*;)*) => { $( $(
-        /// A text, as from a configuration file. Its mistakes are reported when the registry is built.
+        /// A text, for example from a configuration file. Its mistakes are reported when the registry is
+        /// built.
         impl<E> Arg<role::$role, Value, E> for $text {
             fn ask<'a>(
                 &'a self,
@@ -158,7 +161,8 @@ impl<E> Arg<role::on_error, Value, E> for OnError {
     }
 }
 
-/// What is tried first; this is what remains when it has failed.
+/// The recovery is tried first. As a setting, it evaluates to the reaction for the case that the recovery
+/// fails.
 impl<E> Arg<role::on_error, Value, E> for Recovery {
     fn ask<'a>(&'a self, _: &'a mut Head<'_>) -> Soon<'a, Result<Reaction, Refusal>> {
         Soon::now(Ok(self.otherwise.reaction()))
@@ -197,7 +201,7 @@ macro_rules! key_sources {
 
 key_sources!(Ip, Global, Header, Cookie);
 
-/// A plain async fn without arguments, where there is no request.
+/// A plain async function without arguments, for calls without a request.
 impl<R, F, Fut> Arg<R, (), Call> for F
 where
     R: Role,
@@ -209,7 +213,7 @@ where
     }
 }
 
-/// A plain async fn of the [`Failure`], where there is no request.
+/// A plain async function of the [`Failure`], for calls without a request.
 impl<F, Fut> Arg<role::on_error, (Failure,), Call> for F
 where
     F: Fn(Failure) -> Fut + Send + Sync + 'static,
@@ -220,7 +224,7 @@ where
         Soon::later(async move {
             match failure {
                 Some(failure) => self(failure).future().await.answer(),
-                // The failure is there whenever this role is asked.
+                // The failure is always set when this role is evaluated.
                 None => Ok(OnError::default().reaction()),
             }
         })

@@ -1,4 +1,4 @@
-//! From what a person writes to what a policy holds.
+//! Type erasure for settings.
 
 use std::any::TypeId;
 use std::marker::PhantomData;
@@ -6,14 +6,14 @@ use std::marker::PhantomData;
 use super::{Arg, Ask, Head, Refusal, Role};
 use crate::{ConfigError, Recovery, Soon};
 
-/// An argument with the type parameters that tell values from functions, so that it can be held as
-/// `dyn Ask` without them.
+/// An argument with the type parameters that distinguish values from functions. It implements [`Ask`] without
+/// these parameters.
 pub struct Wrap<A, M, E> {
     arg: A,
     kind: PhantomData<fn() -> (M, E)>,
 }
 
-/// Wraps an argument; the bound is what rejects a wrong one, at the argument.
+/// Wraps an argument. The bound rejects a wrong argument, with the error at the argument.
 pub const fn wrap<R: Role, A: Arg<R, M, E>, M, E>(arg: A) -> Wrap<A, M, E> {
     Wrap { arg, kind: PhantomData }
 }
@@ -40,8 +40,8 @@ impl<R: Role, A: Arg<R, M, E>, M, E> Ask<R> for Wrap<A, M, E> {
     }
 
     fn function(&self) -> Option<TypeId> {
-        // Functions have types of their own without content; what has content is a value or a closure that
-        // differs from others of its type.
+        // Each function has a type of its own with size 0. A larger type is a value, or a closure that may
+        // differ from others of its type.
         (size_of::<A>() == 0).then(TypeId::of::<A>)
     }
 }

@@ -1,10 +1,11 @@
-//! The one parser of rates: a `const fn`, so that the compiler runs it on the literals of attributes.
+//! The only parser of rates. It is a `const fn`, so that the compiler runs it on the literals of attributes.
 
 use super::{DAY, HOUR, MAX_PERIOD, MILLISECOND, MINUTE, Rate, RateError, SECOND, WEEK};
 
 const MORE_THAN_MAX: u64 = MAX_PERIOD + 1;
 
-/// Parses one rate from `at`; answers with the rate and the end of the text or of the separator's place.
+/// Parses one rate from `at`. Returns the rate, and the position of the end of the text or of the next
+/// separator.
 pub(super) const fn rate(text: &[u8], at: usize) -> Result<(Rate, usize), RateError> {
     let start = skip_blanks(text, at);
     if let Some(end) = keyword(text, start, b"unlimited") {
@@ -55,7 +56,7 @@ const fn skip_blanks(text: &[u8], mut at: usize) -> usize {
     at
 }
 
-/// A whole number; `None` if there is no digit here.
+/// Parses a whole number. Returns `None` if there is no digit here.
 const fn number(text: &[u8], start: usize) -> Result<Option<(u64, usize)>, RateError> {
     let (mut at, mut value) = (start, 0_u64);
     while at < text.len() && text[at].is_ascii_digit() {
@@ -84,7 +85,7 @@ const fn separator(text: &[u8], at: usize) -> Result<usize, RateError> {
     }
 }
 
-/// The end of `word` if it stands here, in any case.
+/// Returns the end of `word` if the text contains it at this position, in any case.
 const fn keyword(text: &[u8], at: usize, word: &[u8]) -> Option<usize> {
     let mut index = 0;
     while index < word.len() {
@@ -143,7 +144,7 @@ const UNITS: [(&str, u64); 24] = [
     ("weeks", WEEK),
 ];
 
-/// What the unknown word was meant to be, judged by its first letter or two.
+/// Returns the error for an unknown unit, with the unit that was probably meant, judged by its first letters.
 const fn unknown_unit(text: &[u8], start: usize, end: usize) -> RateError {
     let guess = match text[start].to_ascii_lowercase() {
         b'm' if end - start > 1 => match text[start + 1].to_ascii_lowercase() {
@@ -163,7 +164,7 @@ const fn unknown_unit(text: &[u8], start: usize, end: usize) -> RateError {
 }
 
 impl RateError {
-    /// The message, also that of the compile error on a literal.
+    /// Returns the message, which is also the message of the compile error on a literal.
     pub(crate) const fn message(&self) -> &'static str {
         match self {
             Self::Limit => "a rate begins with a whole number: write it like \"100/min\" or \"10 per 30s\"",

@@ -1,4 +1,4 @@
-//! Rates: how many units per how long, and the grammar they are written in.
+//! Rates: a number of units per period, and the grammar in which rates are written.
 
 mod grammar;
 mod rates;
@@ -23,16 +23,16 @@ pub(crate) const WEEK: u64 = 7 * DAY;
 /// [`Rate::MAX_PERIOD`] in microseconds. The message of [`RateError::LongPeriod`] contains it in words.
 pub(crate) const MAX_PERIOD: u64 = 36_500 * DAY;
 
-/// A limit of so many units per period, such as 100 per minute.
+/// A limit of a number of units per period, such as 100 per minute.
 ///
-/// The unit is one request of cost 1. What "per period" means (an aligned window, a sliding one, a
-/// refill rate) is the [strategy](crate::strategy)'s business.
+/// The unit is one request of cost 1. The [strategy](crate::strategy) defines what "per period" means: an
+/// aligned window, a sliding window, or a refill rate.
 ///
 /// # Grammar
 ///
-/// `<limit>/<period>` or `<limit> per <period>`, where the limit is a whole number above 0 and the period
-/// is an optional whole number and a unit. Blanks around the parts and the case of the letters do not
-/// matter. The longest period is [`Rate::MAX_PERIOD`].
+/// A rate is `<limit>/<period>` or `<limit> per <period>`. The limit is a whole number above 0. The period is
+/// a unit, with an optional whole number before it. Blanks around the parts and the case of the letters do
+/// not matter. The longest period is [`Rate::MAX_PERIOD`].
 ///
 /// | unit | spellings |
 /// |---|---|
@@ -56,24 +56,27 @@ pub(crate) const MAX_PERIOD: u64 = 36_500 * DAY;
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Rate {
     limit: u64,
-    /// Microseconds; 0 only in [`Rate::UNLIMITED`].
+    /// Microseconds. 0 only in [`Rate::UNLIMITED`].
     period: u64,
 }
 
 impl Rate {
-    /// No limit: everything passes, nothing is counted and no backend is called. Written `unlimited`.
+    /// No limit: every request is admitted, nothing is counted, and no backend is called. Written
+    /// `unlimited`.
     pub const UNLIMITED: Self = Self { limit: u64::MAX, period: 0 };
 
     /// The longest period: 36500 days, which is about 100 years.
     ///
-    /// Strategies look many periods ahead in 64 bits of microseconds. Up to this period their arithmetic is exact.
+    /// Strategies compute many periods ahead in 64 bits of microseconds. Up to this period, their arithmetic
+    /// is exact.
     pub const MAX_PERIOD: Duration = Duration::from_micros(MAX_PERIOD);
 
-    /// Creates a rate of `limit` units per `period`, which is in whole milliseconds.
+    /// Creates a rate of `limit` units per `period`. The period must be a whole number of milliseconds.
     ///
     /// # Errors
     ///
-    /// If `limit` is 0, or `period` is 0, not whole milliseconds or longer than [`MAX_PERIOD`](Self::MAX_PERIOD).
+    /// If `limit` is 0, or `period` is 0, not whole milliseconds or longer than
+    /// [`MAX_PERIOD`](Self::MAX_PERIOD).
     pub const fn new(limit: u64, period: Duration) -> Result<Self, RateError> {
         let micros = period.as_micros();
         if limit == 0 {
@@ -90,41 +93,45 @@ impl Rate {
         }
     }
 
-    /// So many units per second.
+    /// Creates a rate of `limit` units per second.
     ///
     /// # Panics
     ///
-    /// If `limit` is 0: at compile time in a constant. For a limit that is data, see [`Rate::new`].
+    /// If `limit` is 0. In a constant, this is a compile error. For a limit that is only known at run time,
+    /// use [`Rate::new`].
     #[track_caller]
     pub const fn per_second(limit: u64) -> Self {
         Self::per(limit, SECOND)
     }
 
-    /// So many units per minute.
+    /// Creates a rate of `limit` units per minute.
     ///
     /// # Panics
     ///
-    /// If `limit` is 0: at compile time in a constant. For a limit that is data, see [`Rate::new`].
+    /// If `limit` is 0. In a constant, this is a compile error. For a limit that is only known at run time,
+    /// use [`Rate::new`].
     #[track_caller]
     pub const fn per_minute(limit: u64) -> Self {
         Self::per(limit, MINUTE)
     }
 
-    /// So many units per hour.
+    /// Creates a rate of `limit` units per hour.
     ///
     /// # Panics
     ///
-    /// If `limit` is 0: at compile time in a constant. For a limit that is data, see [`Rate::new`].
+    /// If `limit` is 0. In a constant, this is a compile error. For a limit that is only known at run time,
+    /// use [`Rate::new`].
     #[track_caller]
     pub const fn per_hour(limit: u64) -> Self {
         Self::per(limit, HOUR)
     }
 
-    /// So many units per 24 hours.
+    /// Creates a rate of `limit` units per 24 hours.
     ///
     /// # Panics
     ///
-    /// If `limit` is 0: at compile time in a constant. For a limit that is data, see [`Rate::new`].
+    /// If `limit` is 0. In a constant, this is a compile error. For a limit that is only known at run time,
+    /// use [`Rate::new`].
     #[track_caller]
     pub const fn per_day(limit: u64) -> Self {
         Self::per(limit, DAY)
@@ -136,34 +143,34 @@ impl Rate {
         Self { limit, period }
     }
 
-    /// The same period with another limit, which is not 0.
+    /// Returns the same period with another limit, which must not be 0.
     pub(crate) const fn with_limit(self, limit: u64) -> Self {
         Self { limit, ..self }
     }
 
-    /// Units per [period](Self::period); `u64::MAX` if [unlimited](Self::UNLIMITED).
+    /// Returns the units per [period](Self::period), or `u64::MAX` if [unlimited](Self::UNLIMITED).
     pub const fn limit(&self) -> u64 {
         self.limit
     }
 
-    /// How long the limit is for; zero if [unlimited](Self::UNLIMITED).
+    /// Returns the period of the limit, or zero if [unlimited](Self::UNLIMITED).
     pub const fn period(&self) -> Duration {
         Duration::from_micros(self.period)
     }
 
-    /// The period in microseconds, whole milliseconds; 0 if [unlimited](Self::UNLIMITED).
+    /// Returns the period in microseconds, always whole milliseconds, or 0 if [unlimited](Self::UNLIMITED).
     pub const fn period_micros(&self) -> u64 {
         self.period
     }
 
-    /// Whether this is [`Rate::UNLIMITED`].
+    /// Returns whether this is [`Rate::UNLIMITED`].
     pub const fn is_unlimited(&self) -> bool {
         self.period == 0
     }
 }
 
 impl fmt::Display for Rate {
-    /// The shortest text that parses back to this rate, such as `100/min` or `2/5s`.
+    /// Writes the shortest text that parses to this rate, such as `100/min` or `2/5s`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const UNITS: [(u64, &str); 5] =
             [(WEEK, "week"), (DAY, "day"), (HOUR, "hour"), (MINUTE, "min"), (SECOND, "s")];
@@ -188,7 +195,11 @@ impl fmt::Debug for Rate {
 impl FromStr for Rate {
     type Err = RateError;
 
-    /// One rate in the [grammar](Rate#grammar).
+    /// Parses one rate in the [grammar](Rate#grammar).
+    ///
+    /// # Errors
+    ///
+    /// If the text is not in the grammar, or contains several rates.
     fn from_str(text: &str) -> Result<Self, RateError> {
         let rates: Rates = text.parse()?;
         match rates.as_slice() {
@@ -200,7 +211,7 @@ impl FromStr for Rate {
 
 /// Why a text or a pair of numbers is not a [`Rate`].
 ///
-/// `Debug` writes the message, since that is what a `main` that returns an error prints.
+/// `Debug` writes the message, because a `main` that returns an error prints its `Debug` output.
 #[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 #[error("{}", self.message())]
@@ -213,23 +224,23 @@ pub enum RateError {
     Separator,
     /// The unit of the period is missing.
     MissingUnit,
-    /// The unit of the period is not one of the grammar's; with a nearer guess where there is one.
+    /// The unit of the period is not in the grammar. Contains the most similar unit, if there is one.
     Unit(Option<&'static str>),
-    /// The unit has no fixed length.
+    /// The unit has no fixed length, such as a month.
     CalendarUnit,
     /// The period is 0.
     ZeroPeriod,
     /// A number is not whole and positive.
     Fraction,
-    /// The period is not whole milliseconds.
+    /// The period is not a whole number of milliseconds.
     FinePeriod,
     /// The limit does not fit into 64 bits.
     Overflow,
     /// The period is longer than [`Rate::MAX_PERIOD`].
     LongPeriod,
-    /// Something follows the rate.
+    /// There is text after the rate.
     Trailing,
-    /// More than [`Rates::MAX`] limits.
+    /// There are more than [`Rates::MAX`] limits.
     TooMany,
 }
 

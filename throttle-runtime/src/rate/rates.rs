@@ -1,4 +1,4 @@
-//! Several limits that hold at once.
+//! Several limits that apply at the same time.
 
 use std::fmt;
 use std::ops::Deref;
@@ -6,10 +6,10 @@ use std::str::FromStr;
 
 use super::{Rate, RateError, grammar};
 
-/// One to [eight](Rates::MAX) limits that hold at the same time, such as `"10/s, 500/hour"`.
+/// One to [eight](Rates::MAX) limits that apply at the same time, such as `"10/s, 500/hour"`.
 ///
-/// A request passes if it fits all of them, and then it is charged to all; otherwise to none.
-/// Written with `,` or `;` between the [rates](Rate#grammar).
+/// A request is admitted if all limits allow it. It is then charged to all of them, and otherwise to none. In
+/// text, `,` or `;` separates the [rates](Rate#grammar).
 ///
 /// ```
 /// use throttle::{Rate, Rates};
@@ -26,10 +26,14 @@ pub struct Rates {
 }
 
 impl Rates {
-    /// How many limits one throttle can have.
+    /// The maximum number of limits of one throttle.
     pub const MAX: usize = 8;
 
-    /// The limits written in `text`, in that order.
+    /// Parses the limits in `text`, and keeps their order.
+    ///
+    /// # Errors
+    ///
+    /// If the text is not in the [grammar](Rate#grammar), or has more than [`MAX`](Self::MAX) limits.
     pub const fn parse(text: &str) -> Result<Self, RateError> {
         let bytes = text.as_bytes();
         let (first, mut at) = match grammar::rate(bytes, 0) {
@@ -50,17 +54,17 @@ impl Rates {
         Ok(parsed)
     }
 
-    /// A single limit, in a constant.
+    /// Creates a single limit. It can be used in a constant.
     pub const fn of(rate: Rate) -> Self {
         Self { rates: [rate; Self::MAX], len: 1 }
     }
 
-    /// The limits in the order they were written.
+    /// Returns the limits in the order in which they were written.
     pub fn as_slice(&self) -> &[Rate] {
         &self.rates[..self.len]
     }
 
-    /// The lowest limit.
+    /// Returns the lowest limit.
     pub(crate) const fn least(&self) -> u64 {
         let (mut least, mut index) = (u64::MAX, 0);
         while index < self.len {
@@ -71,7 +75,7 @@ impl Rates {
         least
     }
 
-    /// Whether none of the limits limits anything.
+    /// Returns whether all of the limits are [`Rate::UNLIMITED`].
     pub fn is_unlimited(&self) -> bool {
         self.iter().all(Rate::is_unlimited)
     }
@@ -96,7 +100,7 @@ impl TryFrom<&[Rate]> for Rates {
 
     /// # Errors
     ///
-    /// If there are no rates, or more than [`Rates::MAX`].
+    /// If `rates` is empty, or has more than [`Rates::MAX`] elements.
     fn try_from(rates: &[Rate]) -> Result<Self, RateError> {
         let mut all = Self::of(*rates.first().ok_or(RateError::Limit)?);
         all.rates.get_mut(..rates.len()).ok_or(RateError::TooMany)?.copy_from_slice(rates);

@@ -1,4 +1,4 @@
-//! Rates in configuration files: the same text as everywhere else.
+//! Rates in configuration files, as the same text as everywhere else.
 
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use serde::ser::{Serialize, Serializer};

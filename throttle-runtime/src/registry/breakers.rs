@@ -9,7 +9,8 @@ use super::sharing::Sharing;
 use crate::Clock;
 use crate::failure::{Breaker, CircuitBreaker, Identity};
 
-/// One breaker for all throttles that name the same one, or say it at the same place.
+/// One breaker for all throttles whose settings name the same breaker, or come from the same place in the
+/// code.
 pub(crate) struct Breakers {
     clock: Arc<dyn Clock>,
     sharing: Arc<Sharing>,
@@ -21,8 +22,8 @@ impl Breakers {
         Self { clock, sharing: Arc::default(), known: Mutex::default() }
     }
 
-    /// The breaker with these settings, or what is wrong with them. If it is shared, then through that backend, by that
-    /// name.
+    /// Returns the breaker with these settings, or the problem with them. `shared` is the backend through
+    /// which the breaker is shared, and its name there.
     pub(super) fn get(
         &self,
         settings: CircuitBreaker,
@@ -49,18 +50,18 @@ impl Breakers {
         }
     }
 
-    /// Has the shared ones exchange what they know from now on, if they do not do so already.
+    /// Starts the exchange of shared breakers with other instances, if it is not running.
     #[inline]
     pub(super) fn share(&self) {
         self.sharing.start();
     }
 
-    /// Ends that.
+    /// Stops the exchange of shared breakers.
     pub(super) fn close(&self) {
         self.sharing.close();
     }
 
-    /// All of them, in the order of their names.
+    /// Returns all breakers, in the order of their names.
     pub(super) fn all(&self) -> Vec<Breaker> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let mut all: Vec<_> = known.values().map(|(_, breaker)| breaker.clone()).collect();

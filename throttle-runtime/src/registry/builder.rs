@@ -1,4 +1,4 @@
-//! Declaring a registry.
+//! The declaration of a registry.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -14,7 +14,7 @@ use crate::http::peer::PeerAddress;
 use crate::settings::MEMORY;
 use crate::{Clock, ConfigError, Settings, SystemClock};
 
-/// Starts the declaration of a registry; end it with [`install`](RegistryBuilder::install).
+/// Starts the declaration of a registry. End it with [`install`](RegistryBuilder::install).
 ///
 /// ```no_run
 /// use throttle::{Settings, registry};
@@ -59,21 +59,27 @@ pub struct RegistryBuilder {
 }
 
 impl RegistryBuilder {
-    /// What the state of these throttles is kept apart by, in stores that others use too.
+    /// Sets the namespace, which separates the state of these throttles from other state in a shared store.
+    ///
+    /// # Default
+    ///
+    /// The empty namespace.
     pub fn namespace(mut self, namespace: impl Into<String>) -> Self {
         self.namespace = namespace.into();
         self
     }
 
-    /// Declares a backend. `memory` is always there; declaring it replaces it.
+    /// Declares a backend under a name. The backend `memory` always exists, and a declaration with that name
+    /// replaces it.
     ///
-    /// A single backend that is declared under another name becomes no default by that: see
+    /// Throttles without a backend run on `memory`, even if only one other backend is declared: see
     /// [`defaults`](Self::defaults).
     pub fn backend(self, name: &str, backend: impl Backend) -> Self {
         self.backend_with(name, backend, Settings::NONE)
     }
 
-    /// Declares a backend and how the throttles on it behave where they say nothing themselves.
+    /// Declares a backend, with settings for the throttles on it. They apply to settings that a throttle does
+    /// not set itself.
     pub fn backend_with(mut self, name: &str, backend: impl Backend, settings: Settings) -> Self {
         let mut member = Member::new(name, Arc::new(backend));
         if let Some((known, _)) = self.backends.values().find(|(known, _)| known.is(&member)) {
@@ -85,25 +91,34 @@ impl RegistryBuilder {
         self
     }
 
-    /// How throttles behave where neither they nor their backend says anything. Adds to what was said before.
+    /// Sets the defaults, which apply to settings that neither a throttle nor its backend sets. Further calls
+    /// add to the defaults, and replace settings that were set before.
     pub fn defaults(mut self, settings: Settings) -> Self {
         self.defaults = settings.or(self.defaults);
         self
     }
 
-    /// Overrides what the attribute with that uid says. Adds to what was said before. A throttle that a program
-    /// [creates](Registry::create) has no override: the program says what it wants there.
+    /// Overrides the settings of the attribute with this uid. Further calls add to the override, and replace
+    /// settings that were set before.
+    ///
+    /// An override for a uid that no attribute has is an error, unless the program has no attributes. For a
+    /// throttle that the program [creates](Registry::create), pass the settings to `create`.
     pub fn throttle(mut self, uid: &str, settings: Settings) -> Self {
         let said = self.overrides.get(uid).cloned().unwrap_or_default();
         self.overrides.insert(uid.to_owned(), settings.or(said));
         self
     }
 
-    /// The networks of the proxies that may name their clients, such as `"10.0.0.0/8"`, or single addresses.
-    /// Without any, the client is the peer of the connection, whatever headers contain.
+    /// Declares the networks of the proxies that may name their clients, such as `"10.0.0.0/8"`, or single
+    /// addresses.
     ///
-    /// **Security:** declare proxies only. A network in which clients are, too, lets each of them choose the address that
-    /// it is counted under; networks above /8 (IPv4) and /7 (IPv6) are rejected at startup.
+    /// **Security:** declare proxies only. A network that also contains clients lets each of them choose the
+    /// address that it is counted under. Networks larger than /8 (IPv4) and /7 (IPv6) are rejected at
+    /// startup.
+    ///
+    /// # Default
+    ///
+    /// No proxies: the client is the peer of the connection, whatever the headers contain.
     pub fn trusted_proxies(mut self, networks: impl IntoIterator<Item: AsRef<str>>) -> Self {
         let clients = &mut self.clients;
         self.problems
@@ -111,15 +126,20 @@ impl RegistryBuilder {
         self
     }
 
-    /// How many proxies are in front of the program, where their addresses are not known: on platforms such as Fly.io,
-    /// Heroku, Cloud Run or AWS Lambda, and where a proxy connects to a Unix socket. 0, the default, trusts no peer unless
-    /// it is one of the [`trusted_proxies`](Self::trusted_proxies); the two exclude each other.
+    /// Declares how many proxies are in front of the program, if their addresses are not known. Use it on
+    /// platforms such as Fly.io, Heroku, Cloud Run or AWS Lambda, and if a proxy connects to a Unix socket.
+    /// It cannot be combined with [`trusted_proxies`](Self::trusted_proxies).
     ///
-    /// With `n` proxies the client is the `n`th address from the right of a list such as `X-Forwarded-For`, since each
-    /// proxy appends the address of its caller. Headers with one address are read as they are.
+    /// **Security:** clients that reach the program without passing the proxies can choose their address. Use
+    /// it only if the platform is the only way to the program.
     ///
-    /// **Security:** clients that reach the program past the proxies can choose their address. Use it only where the
-    /// platform is the only way in.
+    /// With `n` proxies, the client is the `n`th address from the right of a list such as `X-Forwarded-For`,
+    /// because each proxy appends the address of its caller. Headers with one address are read as they are.
+    /// At most 32 proxies are allowed.
+    ///
+    /// # Default
+    ///
+    /// 0: a peer is trusted only if it is one of the [`trusted_proxies`](Self::trusted_proxies).
     ///
     /// ```
     /// # async fn example() -> Result<(), throttle::ConfigError> {
@@ -132,18 +152,24 @@ impl RegistryBuilder {
         self
     }
 
-    /// The headers in which trusted proxies name their clients, in the order in which they are read: the first header that
-    /// names a client counts. `X-Forwarded-For` unless configured otherwise. Each is a
-    /// [`ProxyHeader`](crate::ProxyHeader) or the name of a header, such as `"Fly-Client-IP"`.
+    /// Sets the headers in which trusted proxies name their clients. They are read in this order, and the
+    /// first header that names a client is used. Each is a [`ProxyHeader`](crate::ProxyHeader) or the name of
+    /// a header, such as `"Fly-Client-IP"`.
     ///
-    /// **Security:** list only headers that your proxy sets or removes itself: others come from the client.
+    /// **Security:** list only headers that your proxy sets or removes itself. Clients can send all other
+    /// headers.
+    ///
+    /// # Default
+    ///
+    /// `X-Forwarded-For`.
     pub fn proxy_headers(mut self, headers: impl IntoIterator<Item: Into<ProxyHeader>>) -> Self {
         self.problems.extend(self.clients.read(headers.into_iter().map(Into::into)));
         self
     }
 
-    /// Where the address of the peer is, if the server does not pass it on as a `SocketAddr`: in a type of your own that
-    /// implements axum's `Connected`, or in an extension of the request of that type. `None` if there is no address.
+    /// Sets where the address of the peer is read from, if the server does not pass it on as a `SocketAddr`.
+    /// `T` is your own type that implements axum's `Connected`, or the type of an extension of the request.
+    /// The function returns `None` if there is no address.
     ///
     /// ```
     /// use std::net::IpAddr;
@@ -166,46 +192,67 @@ impl RegistryBuilder {
         self
     }
 
-    /// How many leading bits of an IPv6 address make a client; 64 unless said otherwise, as providers give
-    /// each customer at least that much.
+    /// Sets how many leading bits of an IPv6 address identify a client: 1 to 128.
+    ///
+    /// # Default
+    ///
+    /// 64, because providers assign at least a /64 to each customer.
     pub fn ipv6_prefix(mut self, bits: u8) -> Self {
         self.problems.extend(self.clients.group_ipv6(bits).err());
         self
     }
 
-    /// Where circuit breakers have the time from, and what fallbacks begin with and owe; the machine's clock unless said
-    /// otherwise. Backends have clocks of their own.
+    /// Sets the clock of the circuit breakers, and of the usage that is carried over between a backend and
+    /// its fallback. Backends have clocks of their own.
+    ///
+    /// # Default
+    ///
+    /// The clock of the machine, [`SystemClock`].
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
         self
     }
 
-    /// Whether a task in the background tries if a backend is back when its circuit breaker may close, instead of one
-    /// of the requests. The task asks a question that takes nothing. Unless said otherwise a request tries, and is
-    /// decided by the fallback if that fails.
+    /// Sets whether a background task, instead of a request, probes a backend when its circuit breaker may
+    /// close. The task sends a read that charges nothing.
+    ///
+    /// # Default
+    ///
+    /// `false`: a request probes, and is decided by the fallback if the probe fails.
     pub const fn probe_in_background(mut self, on: bool) -> Self {
         self.probes_in_background = on;
         self
     }
 
-    /// Whether a backend that cannot be initialised keeps the program from starting, as it does unless said otherwise.
-    /// If not, it is warned of, and initialised by the first request that needs it; until then the requests of its
-    /// throttles are failures, and their `on_error` has the word. With a [`failover`](crate::failover) a service then
-    /// starts while its store is down.
+    /// Sets whether a backend that cannot be initialised makes the startup fail. With `false`, a warning is
+    /// logged, and the first request that needs the backend initialises it. Until then, the requests of its
+    /// throttles fail, and `on_error` decides about them. With a [`failover`](crate::failover), a service
+    /// then starts while its store is unreachable.
+    ///
+    /// # Default
+    ///
+    /// `true`.
     pub const fn require_backends(mut self, required: bool) -> Self {
         self.required = required;
         self
     }
 
-    /// Checks the whole program against this declaration, initialises the backends and puts the registry in
-    /// charge of everything. One event at level INFO says of each attribute on what it runs, what is tried when that
-    /// fails, and how long a decision may take in all.
+    /// Checks the whole program against this declaration, initialises the backends, and makes the registry
+    /// the global one. For each attribute, one event at level INFO reports its limits, its backend, its
+    /// `on_error`, and the time budget of a decision.
     ///
     /// # Errors
     ///
-    /// All problems at once, each with its file and line: a backend that is not declared, two attributes with
-    /// one uid and different settings, an override for a uid that no attribute has, a value that does not
-    /// parse, a backend that cannot be initialised within five seconds; or that a registry is installed or in use already.
+    /// Returns all problems of the declaration and of the attributes together. A problem of an attribute
+    /// contains its file and line. Examples are:
+    ///
+    /// - a backend that is not declared
+    /// - two attributes with one uid and different settings
+    /// - an override for a uid that no attribute has
+    /// - a value that does not parse
+    ///
+    /// If there are no such problems, it returns all backends that cannot be initialised within five seconds.
+    /// It also fails if a registry is installed or in use already.
     pub async fn install(self) -> Result<Registry, ConfigError> {
         Registry::check_not_global_yet()?;
         let required = self.required;
@@ -217,15 +264,21 @@ impl RegistryBuilder {
                 Ok(global)
             }
             Err(taken) => {
-                // What came up nobody else would close.
+                // Otherwise, no code would close the backends that were initialised.
                 let _ = registry.close().await;
                 Err(taken)
             }
         }
     }
 
-    /// Like [`install`](Self::install) for a registry beside the global one. What is declared is checked, but
-    /// attributes only when they are first used, since most of the program belongs to the global registry.
+    /// Like [`install`](Self::install), but for a registry beside the global one. The declaration is checked
+    /// immediately. Attributes are checked when they are first used, because most of the program belongs to
+    /// the global registry.
+    ///
+    /// # Errors
+    ///
+    /// Returns all problems of the declaration together. Without such problems, it returns all backends that
+    /// cannot be initialised within five seconds.
     pub async fn build(self) -> Result<Registry, ConfigError> {
         let required = self.required;
         let registry = self.checked(|_| Vec::new())?;
@@ -267,7 +320,7 @@ impl Registry {
         if problems.is_empty() {
             return Ok(());
         }
-        // What came up nobody else would close.
+        // Otherwise, no code would close the backends that were initialised.
         let _ = self.close().await;
         Err(ConfigError::outage(problems))
     }

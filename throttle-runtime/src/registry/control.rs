@@ -1,4 +1,4 @@
-//! Other settings for throttles that are in use, and what holds for each of them.
+//! Changes of throttles that are in use, and their effective settings.
 
 use super::Registry;
 use crate::audit;
@@ -6,9 +6,11 @@ use crate::effective::Listing;
 use crate::{ConfigError, Settings, Throttle};
 
 impl Registry {
-    /// Has all throttles decide and count, and deny nobody, until it is called with `false`: as if each of them had the
-    /// setting [`dry_run`](Settings::dry_run). [`Counts::would_deny`](crate::Counts::would_deny) says what they would
-    /// have denied. Those whose own setting it is run dry afterwards as before.
+    /// Switches dry-run mode on or off for all throttles. In dry-run mode, throttles decide and count but
+    /// deny no request, as if each of them had the setting [`dry_run`](Settings::dry_run).
+    /// [`Counts::would_deny`](crate::Counts::would_deny) counts the requests that would have been denied.
+    ///
+    /// After `set_dry_run(false)`, throttles with their own `dry_run` setting stay in dry-run mode.
     ///
     /// ```
     /// use throttle::{Settings, registry};
@@ -33,8 +35,8 @@ impl Registry {
         );
     }
 
-    /// Changes what holds for a throttle while the program runs: an attribute's, one of a layer, or one made with
-    /// [`create`](Self::create). See [`Throttle::update`].
+    /// Changes the settings of a throttle while the program runs: one of an attribute, of a layer, or one
+    /// made with [`create`](Self::create). See [`Throttle::update`].
     ///
     /// ```
     /// use throttle::{Registry, Settings, throttle};
@@ -51,16 +53,17 @@ impl Registry {
     ///
     /// # Errors
     ///
-    /// Those of [`Throttle::update`], or if there is no throttle of that uid. That of a layer is there from its first
-    /// request on, or from the layer's `check`.
+    /// Returns the errors of [`Throttle::update`], or an error if there is no throttle with this uid. The
+    /// throttle of a layer exists from its first request on, or from the layer's `check`.
     pub fn update(&self, uid: &str, settings: Settings) -> Result<(), ConfigError> {
         let unknown =
             || ConfigError::one(format!("an update is meant for `{uid}`, but no throttle has that uid"));
         self.get(uid).ok_or_else(unknown)?.update(settings)
     }
 
-    /// What holds for each throttle, and who said so, in the order of their uids. Attributes that were not used yet are
-    /// listed too, unless they are misconfigured here: those limit nobody, and answer requests with an error.
+    /// Returns the effective settings of each throttle, with the origin of each setting, in the order of the
+    /// uids. Attributes that were not used yet are included, unless they are misconfigured in this registry.
+    /// A misconfigured attribute limits nothing, and answers requests with an error.
     ///
     /// ```
     /// for listing in throttle::Registry::current().effective() {
@@ -69,7 +72,7 @@ impl Registry {
     /// ```
     pub fn effective(&self) -> Vec<Listing> {
         for site in crate::sites() {
-            // Its problem is that of the requests, or was reported at the start.
+            // The problem is answered to requests, or it was reported at startup.
             let _ = self.resolve(site);
         }
         self.throttles().iter().map(Throttle::effective).collect()

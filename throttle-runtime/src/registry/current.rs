@@ -1,4 +1,4 @@
-//! Which registry is in charge.
+//! The active registry.
 
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -17,14 +17,14 @@ use crate::ConfigError;
 
 static GLOBAL: OnceCell<Registry> = OnceCell::new();
 
-/// Whether any registry was ever scoped: as long as not, nobody looks at the thread's.
+/// Whether a registry was ever scoped. Until then, no call reads the thread's registry.
 static SCOPES_EXIST: AtomicBool = AtomicBool::new(false);
 
 thread_local!(static SCOPED: RefCell<Option<Registry>> = const { RefCell::new(None) });
 
 impl Registry {
-    /// The registry in charge here: of this [scope](Self::scope), or else the global one, which is made with
-    /// the defaults if none was installed.
+    /// Returns the active registry: the one of the current [scope](Self::scope), or else the global one. If
+    /// none was installed, a global registry with the defaults is made.
     pub fn current() -> Self {
         Self::in_charge().into_owned()
     }
@@ -38,7 +38,8 @@ impl Registry {
         Cow::Borrowed(GLOBAL.get_or_init(Self::default))
     }
 
-    /// The active registry, if there is one: none is made, which would keep another from being installed later.
+    /// Returns the active registry, if there is one. Makes none, because that would prevent a later
+    /// `install`.
     #[cfg(feature = "axum")]
     pub(crate) fn installed() -> Option<Cow<'static, Self>> {
         let scopes_exist = SCOPES_EXIST.load(Ordering::Relaxed);
@@ -46,7 +47,8 @@ impl Registry {
         scoped.map(Cow::Owned).or_else(|| GLOBAL.get().map(Cow::Borrowed))
     }
 
-    /// The active registry of a request: its own, that of the [scope](Self::scope), or the global one.
+    /// Returns the active registry of a request: its own, the one of the [scope](Self::scope), or the global
+    /// one.
     #[cfg(any(feature = "axum", feature = "tower"))]
     pub(crate) fn of_request(parts: &Parts) -> Cow<'static, Self> {
         parts.extensions.get::<Self>().cloned().map_or_else(Self::in_charge, Cow::Owned)
@@ -64,8 +66,9 @@ impl Registry {
         GLOBAL.set(self.clone()).map(|()| self).map_err(|_| taken())
     }
 
-    /// Runs a future with this registry in charge instead of the global one. It is in charge of what the
-    /// future polls itself, not of tasks that it spawns; for a router see [`Registry`].
+    /// Runs a future with this registry active instead of the global one. The registry is active for
+    /// everything that the future polls itself, but not for tasks that it spawns. For a router, see
+    /// [`Registry`].
     ///
     /// ```
     /// use throttle::{Registry, registry};
@@ -81,7 +84,8 @@ impl Registry {
         Scoped { registry: self.clone(), future: Box::pin(future) }
     }
 
-    /// What the state of this registry's throttles is kept apart by, in stores that others use too.
+    /// Returns the namespace, which separates the state of this registry's throttles from other state in a
+    /// shared store.
     pub fn namespace(&self) -> &str {
         &self.0.common.namespace
     }
@@ -91,7 +95,7 @@ fn taken() -> ConfigError {
     ConfigError::one("a registry is installed or in use already: install it once, before the first request")
 }
 
-/// A future with a registry of its own: see [`Registry::scope`].
+/// A future with its own active registry: see [`Registry::scope`].
 #[derive(Debug)]
 pub struct Scoped<F> {
     registry: Registry,
@@ -108,7 +112,7 @@ impl<F: Future> Future for Scoped<F> {
     }
 }
 
-/// Puts the outer registry back in charge, also if the future panics.
+/// Restores the outer registry when it is dropped, also if the future panics.
 struct Restore(Option<Registry>);
 
 impl Drop for Restore {

@@ -11,7 +11,7 @@ use crate::backend::Backend;
 use crate::log_limit::LogLimits;
 use crate::{BackendError, ErrorKind, deadline};
 
-/// A backend by one of its names. All names of one backend know together whether it was initialised.
+/// A backend under one of its names. All names of one backend share whether it was initialised.
 #[derive(Debug, Clone)]
 pub(crate) struct Member {
     pub(crate) name: Arc<str>,
@@ -20,12 +20,12 @@ pub(crate) struct Member {
     pub(crate) logs: Arc<BackendLogs>,
 }
 
-/// Limits what is logged about a backend.
+/// Rate limits for the log events about a backend.
 #[derive(Debug)]
 pub(crate) struct BackendLogs {
-    /// Decisions that failed.
+    /// For failed decisions.
     pub(crate) failures: LogLimits,
-    /// Refunds that failed.
+    /// For failed refunds.
     pub(crate) refunds: LogLimits,
 }
 
@@ -38,7 +38,7 @@ impl BackendLogs {
 #[derive(Debug, Default)]
 struct Readiness {
     done: AtomicBool,
-    /// Held by whoever initialises it.
+    /// Held during the initialisation.
     turn: Mutex<()>,
 }
 
@@ -51,12 +51,14 @@ impl Member {
         self.backend.address() == other.backend.address()
     }
 
-    /// The same backend by this member's name.
+    /// Returns this backend under its own name, with the state of `other`, which is the same backend under
+    /// another name.
     pub(crate) fn named_after(self, other: &Self) -> Self {
         Self { readiness: Arc::clone(&other.readiness), logs: Arc::clone(&other.logs), ..self }
     }
 
-    /// Initialises the backend if nobody has. Whoever comes while another one is at it does not wait for that.
+    /// Initialises the backend if that was not done yet. While another call initialises it, returns an error
+    /// immediately.
     pub(crate) async fn prepare(&self, deadline: Duration) -> Result<(), BackendError> {
         if self.is_ready() { Ok(()) } else { Box::pin(self.prepare_first(deadline)).await }
     }
@@ -68,7 +70,7 @@ impl Member {
         }
     }
 
-    /// The same, but who comes while another one is at it waits for that.
+    /// Like [`prepare`](Self::prepare), but waits while another call initialises the backend.
     pub(crate) async fn prepare_or_wait(&self, limit: Duration) -> Result<(), BackendError> {
         if self.is_ready() {
             return Ok(());

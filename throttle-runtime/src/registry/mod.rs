@@ -1,4 +1,4 @@
-//! Who is limited, by what, right now.
+//! The registry: the throttles of a program, and the backends, defaults and overrides that they use.
 
 mod breakers;
 mod builder;
@@ -42,26 +42,26 @@ use crate::settings::Shared;
 use crate::under_way::UnderWay;
 use crate::{BackendError, Breaker, ClientIp, Clock, ConfigError, Settings, Site, SystemClock, Throttle};
 
-/// The throttles of a program and what they run on: backends by name, defaults and overrides.
+/// The throttles of a program, and what they run on: backends by name, defaults and overrides.
 ///
-/// There is one global registry: the one that was [installed](RegistryBuilder::install), or else a default
-/// one with the memory backend. Others can be [built](RegistryBuilder::build) beside it and put in charge of
-/// a [future](Self::scope) or of a router (as an axum `Extension`), so that tests run side by side.
+/// There is one global registry: the [installed](RegistryBuilder::install) one, or else a default one with
+/// the memory backend. Other registries can be [built](RegistryBuilder::build) beside it. They become active
+/// for a [future](Self::scope), or for a router as an axum `Extension`, so that tests can run side by side.
 ///
-/// Clones are the same registry.
+/// A clone refers to the same registry.
 #[derive(Clone)]
 pub struct Registry(Arc<Inner>);
 
 struct Inner {
     common: Arc<Common>,
     throttles: RwLock<BTreeMap<Arc<str>, Throttle>>,
-    /// Their names in headers.
+    /// The names of the throttles in headers.
     names: Names,
-    /// The backends that are still to be closed.
+    /// The backends that are not closed yet.
     open: tokio::sync::Mutex<Vec<Member>>,
 }
 
-/// What was declared.
+/// The declared backends, defaults and overrides.
 struct Declared {
     backends: HashMap<Arc<str>, (Member, Settings)>,
     defaults: Settings,
@@ -69,7 +69,7 @@ struct Declared {
 }
 
 impl Declared {
-    /// One backend may have been declared under several names.
+    /// The declared backends without duplicates: one backend may be declared under several names.
     fn distinct_backends(&self) -> Vec<Member> {
         let mut distinct: Vec<Member> = Vec::new();
         for (member, _) in self.backends.values() {
@@ -81,13 +81,13 @@ impl Declared {
     }
 }
 
-/// How many throttles a registry has at most. Each takes a few kilobytes.
+/// The maximum number of throttles in a registry, for [`Registry::create`]. Each takes a few kilobytes.
 const MOST: usize = 10_000;
 
-/// How long a backend has to come up, to be reset and to be closed.
+/// The timeout of a backend for initialisation, for a reset and for closing.
 const LIFECYCLE: Duration = Duration::from_secs(5);
 
-/// What throttles need of their registry.
+/// The parts of a registry that its throttles share.
 pub(crate) struct Common {
     declared: Declared,
     namespace: String,
@@ -96,7 +96,7 @@ pub(crate) struct Common {
     pub(crate) probes_in_background: bool,
     pub(crate) clients: Clients,
     pub(crate) switches: Switches,
-    /// Tasks that owe something to a backend, which is not closed before they are done.
+    /// Background tasks that still have to call a backend. The backend is not closed before they are done.
     pub(crate) under_way: UnderWay,
     pub(crate) notices: Notices,
 }
@@ -122,9 +122,12 @@ impl Registry {
         &self.0.common.declared
     }
 
-    /// Creates a throttle that is called from code. It stays in the registry until it is [removed](Self::remove): create
-    /// one per limit, not one per client, and pass what differs per use in the [`Hit`](crate::Hit). A registry has at
-    /// most 10,000 throttles, including those of attributes; only `create` is rejected beyond that.
+    /// Creates a throttle that is called from code. It stays in the registry until it is
+    /// [removed](Self::remove).
+    ///
+    /// Create one throttle per limit, not one per client, and pass values that differ per use in the
+    /// [`Hit`](crate::Hit). A registry has at most 10,000 throttles, including those of attributes. Beyond
+    /// that, only `create` is rejected.
     ///
     /// ```
     /// use throttle::{Settings, registry};
@@ -139,8 +142,11 @@ impl Registry {
     ///
     /// # Errors
     ///
-    /// If the uid is blank or taken, also by an attribute, if the settings do not work, or if the registry has 10,000
-    /// throttles already. The uid is then free as before.
+    /// Returns an error, and creates nothing, in these cases:
+    ///
+    /// - The uid is blank or taken, also by an attribute.
+    /// - The settings are invalid.
+    /// - The registry has 10,000 throttles already.
     #[track_caller]
     pub fn create(&self, uid: &str, settings: Settings) -> Result<Throttle, ConfigError> {
         if uid.trim().is_empty() {
@@ -172,11 +178,13 @@ impl Registry {
         Ok(throttle)
     }
 
-    /// Removes a throttle that was made with [`create`](Self::create), and returns whether there was one. The uid is free
-    /// afterwards. Handles to the throttle go on deciding, and its memory is freed with the last of them.
+    /// Removes a throttle that was made with [`create`](Self::create), and returns whether there was one. The
+    /// uid is free afterwards. Handles to the throttle keep working, and its memory is freed with the last
+    /// handle.
     ///
-    /// What clients have used stays at the backend until it expires. A new throttle with the same uid, strategy and periods
-    /// goes on from there. Throttles of attributes and layers cannot be removed, but [disabled](Self::disable).
+    /// The usage of clients stays in the backend until it expires. A new throttle with the same uid, strategy
+    /// and periods continues with that usage. Throttles of attributes and layers cannot be removed, but they
+    /// can be [disabled](Self::disable).
     ///
     /// ```
     /// use throttle::{Settings, registry};
@@ -197,7 +205,7 @@ impl Registry {
         if let Some(removed) = &removed {
             self.0.names.release(&removed.policy().name);
         }
-        // What it holds is dropped without the lock.
+        // The throttle is dropped after the lock is released.
         drop(throttles);
         if removed.is_some() {
             audit::event(|by, why| tracing::info!(target: "throttle", uid, by, why, "removed"));
@@ -205,9 +213,10 @@ impl Registry {
         removed.is_some()
     }
 
-    /// The throttle of that uid, if there is one: an attribute's, or made with [`create`](Self::create).
+    /// Returns the throttle with this uid, if there is one: a throttle of an attribute, of a layer that was
+    /// used, or one made with [`create`](Self::create).
     pub fn get(&self, uid: &str) -> Option<Throttle> {
-        // An attribute that was not used yet has no throttle in the registry; make it.
+        // The throttle of an attribute that was not used yet is not in the registry, so it is made here.
         let linked = || crate::sites().into_iter().find(|site| site.uid() == uid);
         self.known(uid).or_else(|| self.resolve(linked()?).ok())
     }
@@ -216,30 +225,33 @@ impl Registry {
         self.0.throttles.read().unwrap_or_else(PoisonError::into_inner).get(uid).cloned()
     }
 
-    /// The throttles that were made or used so far, in the order of their uids.
+    /// Returns the throttles that were made or used so far, in the order of their uids.
     pub fn throttles(&self) -> Vec<Throttle> {
         self.0.throttles.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 
-    /// Switches one throttle off: its requests pass and are not counted. `false` if no attribute has that
-    /// uid and no throttle was made with it. One event says so, as of all changes here, and [`Audit`](crate::Audit) adds
-    /// who made the change and why.
+    /// Switches one throttle off: its requests pass, consume no quota, and are counted as
+    /// [skipped](crate::Counts::skipped). Returns `false` if there is no throttle with this uid.
+    ///
+    /// The change is logged as one event, like all changes of a registry. [`Audit`](crate::Audit) adds to the
+    /// event who made the change, and why.
     pub fn disable(&self, uid: &str) -> bool {
         self.switch(uid, false)
     }
 
-    /// Switches one throttle on again; what it had counted still holds. `false` if it is unknown.
+    /// Switches one throttle on again. The usage from before still counts. Returns `false` if there is no
+    /// throttle with this uid.
     pub fn enable(&self, uid: &str) -> bool {
         self.switch(uid, true)
     }
 
-    /// Switches all throttles off at once, whatever their own switches say.
+    /// Switches all throttles off immediately, even those that are enabled individually.
     pub fn disable_all(&self) {
         self.0.common.switches.set_off(true);
         audit::event(|by, why| tracing::info!(target: "throttle", by, why, "all throttles are disabled"));
     }
 
-    /// Ends [`disable_all`](Self::disable_all).
+    /// Ends [`disable_all`](Self::disable_all). Throttles that are disabled individually stay disabled.
     pub fn enable_all(&self) {
         self.0.common.switches.set_off(false);
         audit::event(
@@ -260,14 +272,17 @@ impl Registry {
         true
     }
 
-    /// The circuit breakers of the throttles that were made or used so far, in the order of their names.
+    /// Returns the circuit breakers of the throttles that were made or used so far, in the order of their
+    /// names.
     pub fn breakers(&self) -> Vec<Breaker> {
         self.0.common.breakers.all()
     }
 
-    /// Gives a throttle more rules: an attribute's, one of a layer, or one made with [`create`](Self::create). They
-    /// hold from the next request on, and together with those that it has: a `bypass` of either excludes a request,
-    /// and an `only` of either includes it. Calls that are not requests know no rules.
+    /// Adds rules to a throttle: one of an attribute, of a layer, or one made with [`create`](Self::create).
+    ///
+    /// The rules apply from the next request on, together with the throttle's own rules. A request is
+    /// excluded if a `bypass` of either matches it, and it is included if an `only` of either matches it.
+    /// Calls that are not requests ignore rules.
     ///
     /// ```
     /// use throttle::rule::Rules;
@@ -283,8 +298,9 @@ impl Registry {
     ///
     /// # Errors
     ///
-    /// If there is no throttle of that uid, or if rules were added to it 1,000 times. Rules that were added before count
-    /// once. The throttle of a layer is there from its first request on, or from the layer's `check`.
+    /// Returns an error if there is no throttle with this uid, or if rules were added to it 1,000 times.
+    /// Adding the same rules again does not count. The throttle of a layer exists from its first request on,
+    /// or from the layer's `check`.
     pub fn add_rules(&self, uid: &str, rules: Rules) -> Result<(), ConfigError> {
         let unknown =
             || ConfigError::one(format!("rules are added to `{uid}`, but no throttle has that uid"));
@@ -301,8 +317,9 @@ impl Registry {
         )))
     }
 
-    /// Closes every backend, each exactly once: for the end of the program, after the last request. Further
-    /// calls do nothing but wait for a first one that is still at it. Each backend has five seconds.
+    /// Closes every backend exactly once. Call it at the end of the program, after the last request. A
+    /// further call only waits for a first call that is still running. Each backend has a timeout of five
+    /// seconds.
     ///
     /// ```no_run
     /// # async fn example(listener: tokio::net::TcpListener, app: axum::Router) -> Result<(), Box<dyn std::error::Error>> {
@@ -314,24 +331,24 @@ impl Registry {
     ///
     /// # Errors
     ///
-    /// The first error of a backend; the others are closed all the same.
+    /// Returns the first error of a backend. The other backends are closed all the same.
     pub async fn close(&self) -> Result<(), BackendError> {
         self.0.common.breakers.close();
         let mut open = self.0.open.lock().await;
         self.0.common.under_way.end(LIFECYCLE).await;
         let mut result = Ok(());
-        // Taken out one by one, so that a call that is dropped half-way leaves the rest to the next.
+        // The backends are removed one by one, so that the next call closes the rest if this call is dropped.
         while let Some(member) = open.pop() {
             result = result.and(within(LIFECYCLE, member.backend.close()).await);
         }
         result
     }
 
-    /// Forgets the counts of every backend. Each has five seconds.
+    /// Resets the usage in every backend. Each backend has a timeout of five seconds.
     ///
     /// # Errors
     ///
-    /// The first error of a backend; the others are reset all the same.
+    /// Returns the first error of a backend. The other backends are reset all the same.
     pub async fn reset(&self) -> Result<(), BackendError> {
         let mut result = Ok(());
         for member in self.declared().distinct_backends() {
@@ -344,8 +361,8 @@ impl Registry {
         result
     }
 
-    /// The address of the client of a request, as `key = ip` sees it with this registry: for middleware that has no
-    /// extractors. Handlers and functions take a [`ClientIp`] as an argument.
+    /// Returns the address of a request's client, as `key = ip` resolves it with this registry, for
+    /// middleware that has no extractors. Handlers and functions can take a [`ClientIp`] as an argument.
     ///
     /// ```
     /// use throttle::Registry;
@@ -361,10 +378,10 @@ impl Registry {
         &self.0.common
     }
 
-    /// The throttle of a site, made at its first use.
+    /// Returns the throttle of a site. The throttle is made at its first use.
     ///
-    /// Two sites may share a uid that was chosen, if they say the same; paths that are the same by accident
-    /// are told apart by their lines, or else by the numbers of their functions.
+    /// Two sites may share a uid that was chosen, if their settings are equal. Function paths that are equal
+    /// by accident are distinguished by their lines, or else by the numbers of their functions.
     pub(crate) fn resolve(&self, site: &Site) -> Result<Throttle, ConfigError> {
         if let Some(known) = self.known(site.uid()).filter(|known| known.belongs_to(site)) {
             return Ok(known);
@@ -402,7 +419,7 @@ impl Registry {
     }
 }
 
-/// Where an attribute stands.
+/// Returns the file and line of an attribute.
 fn place(site: &Site) -> String {
     format!("{}:{}", site.location().file(), site.location().line())
 }
@@ -422,20 +439,22 @@ impl Common {
         }
     }
 
-    /// Has shared breakers exchange what they know, from the first request on that asks one.
+    /// Starts the exchange of shared breakers with other instances, if it is not running. Called by the first
+    /// request that uses a breaker.
     #[inline]
     pub(crate) fn share_breakers(&self) {
         self.breakers.share();
     }
 
-    /// The scope of a uid's state: no namespace can imitate another's uid, since its length comes first.
+    /// Returns the scope of a uid's state. The scope begins with the length of the namespace, so that a
+    /// namespace and a uid cannot imitate another pair.
     pub(crate) fn scope(&self, uid: &str) -> Arc<str> {
         format!("{}:{}:{uid}", self.namespace.len(), self.namespace).into()
     }
 }
 
 impl Default for Registry {
-    /// Nothing declared: the memory backend and the built-in defaults.
+    /// Returns a registry with the memory backend and the built-in defaults.
     fn default() -> Self {
         let memory = Member::new(MEMORY, Arc::new(Memory::new()));
         let backends = HashMap::from([(Arc::from(MEMORY), (memory, Settings::NONE))]);

@@ -1,4 +1,4 @@
-//! The check of a whole program against its registry.
+//! Checks a whole program against its registry, and reports the active limits.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::said::Said;
 use crate::{Settings, Site};
 
 impl Registry {
-    /// Every problem that the attributes of this program have with this registry.
+    /// Returns every problem of the program's attributes in this registry.
     pub(super) fn verify(&self) -> Vec<String> {
         let mut problems = Vec::new();
         let mut seen: BTreeMap<&str, &Site> = BTreeMap::new();
@@ -20,7 +20,8 @@ impl Registry {
         let misled = defaults.backend.as_ref().is_some_and(|name| !backends.contains_key(&**name));
         for site in crate::sites() {
             let own = overrides.get(site.uid()).cloned().unwrap_or_default().or(site.settings());
-            // Whoever follows defaults that name no backend has done nothing wrong.
+            // If the defaults name an unknown backend, that is reported once, and not for each attribute that
+            // uses them.
             let innocent = misled && own.backend.is_none();
             if let Err(found) = self.common().settle(&Said::by(site), Settings::NONE)
                 && !innocent
@@ -36,12 +37,12 @@ impl Registry {
         problems
     }
 
-    /// Costs of uses of a static that its limits never admit.
+    /// Returns the costs of uses of a static that its limits never admit.
     fn costs(&self) -> Vec<String> {
         let mut problems = Vec::new();
         for (site, cost, at) in crate::site::costs() {
             let place = format!("{}:{}", at.file(), at.line());
-            // What is wrong with the static itself is reported where that is declared.
+            // Problems of the static itself are reported where it is declared.
             let policy = || self.common().settle(&Said::by(site), Settings::NONE).ok();
             match cost {
                 Err(error) => {
@@ -60,7 +61,7 @@ impl Registry {
 }
 
 impl Registry {
-    /// One event for each attribute: on what it runs, and how long a decision may take there.
+    /// Logs one event per attribute, with its backend and the time budget of a decision.
     ///
     /// If no subscriber listens to events, the same report is written to stderr.
     pub(super) fn announce(&self) {
@@ -80,7 +81,7 @@ impl Registry {
     }
 }
 
-/// Reports settings that name timeouts, which are retried only if nothing was sent.
+/// Warns of settings that retry timeouts, if timeouts can only be retried when nothing was sent.
 pub(super) fn warn_of_timeouts(uid: &str, policy: &Policy) {
     if policy.retries_unrecognised() {
         let backend = &*policy.primary.name;
@@ -95,7 +96,7 @@ pub(super) fn warn_of_timeouts(uid: &str, policy: &Policy) {
 }
 
 impl Declared {
-    /// Every problem of what was declared, with the place where it was.
+    /// Returns every problem of the declaration, with the place of the problem.
     pub(super) fn problems(&self) -> Vec<String> {
         let mut problems: Vec<_> = said("the defaults", &self.defaults);
         let overrides = self.overrides.iter();
@@ -125,7 +126,7 @@ fn said(place: &str, settings: &Settings) -> Vec<String> {
     settings.problems().into_iter().map(|problem| format!("{place}: {problem}")).collect()
 }
 
-/// Two attributes may share a uid on purpose, if it was chosen and they say the same.
+/// Two attributes may share a uid if both set it, and if their settings are equal.
 fn clash(first: &Site, second: &Site) -> Option<String> {
     let shared = first.is_named() && second.is_named();
     let same = shared && first.settings().describe() == second.settings().describe();
@@ -147,7 +148,7 @@ pub(super) fn unknown_backend<'n>(
     format!("`{uid}` runs on {}", undeclared(name, declared))
 }
 
-/// Of each backend that does not know what is in flight.
+/// Returns a problem for each backend that has no concurrency limits.
 pub(super) fn without_places(uid: &str, primary: &Member, standby: Option<&Member>) -> Vec<String> {
     let members = [Some(primary), standby].into_iter().flatten();
     let without = members.filter(|member| member.backend.places().is_none());
@@ -182,7 +183,7 @@ fn undeclared<'n>(name: &str, declared: impl Iterator<Item = &'n Arc<str>>) -> S
     format!("the backend \"{name}\", which is not declared: declared are {}", declared.join(", "))
 }
 
-/// Overrides that override nothing are misspelt; where nothing is linked, nobody can tell.
+/// An override for an unknown uid is a typo. If no site is linked, unknown uids cannot be detected.
 pub(super) fn unknown_overrides<'u>(uids: impl Iterator<Item = &'u String>) -> Vec<String> {
     let sites = crate::sites();
     if sites.is_empty() {

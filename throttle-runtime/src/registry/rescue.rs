@@ -1,4 +1,4 @@
-//! From what a recovery names to what that is in a registry.
+//! Resolves the names in a recovery to the backends of a registry.
 
 use std::sync::Arc;
 
@@ -6,8 +6,8 @@ use super::{Common, Member, report};
 use crate::{CircuitBreaker, Recovery};
 
 impl Common {
-    /// The backend that a recovery names. One that is said for all throttles may name the backend of some, which then
-    /// have no other to fall back to.
+    /// Returns the fallback backend that a recovery names. A recovery in the defaults may name the backend on
+    /// which some throttles run anyway. Those throttles have no fallback.
     pub(super) fn standby(
         &self,
         uid: &str,
@@ -28,7 +28,8 @@ impl Common {
         }
     }
 
-    /// What a breaker with these settings is shared through, if it is, and by which name.
+    /// Returns the backend through which a breaker with these settings is shared, and the breaker's name
+    /// there. `None` if the breaker is not shared.
     pub(super) fn board(
         &self,
         uid: &str,

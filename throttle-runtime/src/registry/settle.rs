@@ -1,4 +1,4 @@
-//! From what is said of a throttle at all places to what holds.
+//! Resolves the settings of a throttle, from all places where they can be set, to a policy.
 
 use super::{Common, Member, report};
 use crate::effective::Origin;
@@ -9,12 +9,12 @@ use crate::said::Said;
 use crate::settings::MEMORY;
 use crate::{Recovery, Settings};
 
-/// The backend of a throttle, and the places that say something about it, of which the first wins.
+/// The backend of a throttle, and its settings by place. The first place that has a setting wins.
 type Places<'c> = (&'c Member, [(Origin, Settings); 6]);
 
 impl Common {
-    /// What holds for a throttle that was declared so and updated so, or every problem with it. Nothing is left behind
-    /// if there are problems.
+    /// Resolves the policy of a throttle from its declaration and its updates, or returns every problem. If
+    /// there are problems, nothing is created.
     pub(crate) fn settle(&self, said: &Said, updates: Settings) -> Result<Policy, Vec<String>> {
         let uid = &*said.uid;
         let wrong = [&updates, &said.settings].into_iter().flat_map(Settings::problems);
@@ -31,7 +31,7 @@ impl Common {
         let by_default = by.is_some_and(|(origin, _)| matches!(origin, Origin::Defaults));
         let recovery = settings.on_error.as_ref().and_then(|policy| policy.recovery());
         let policy = match Policy::new((uid, &said.name), settings.clone(), primary, updates) {
-            // Another mistake may be why it has no rate.
+            // The missing rate may be a consequence of another mistake.
             Err(_) if !problems.is_empty() => None,
             policy => policy.map_err(|problem| problems.push(problem)).ok(),
         };
@@ -46,7 +46,7 @@ impl Common {
         let lists = Lists::open(uid, &settings, self.clock.now());
         let lists = lists.map_err(|problem| problems.push(problem)).ok().flatten();
         let Some(policy) = policy.filter(|_| problems.is_empty()) else { return Err(problems) };
-        // A breaker is made here, so nothing may fail after it.
+        // This creates a breaker, so no step after it may fail.
         let breaker = breaker.map(|breaker| self.breakers.get(breaker, board)).transpose();
         let breaker = breaker.map_err(|problem| vec![problem])?;
         let recognises = policy.primary.backend.recognises_retries(&*policy.strategy);
@@ -54,7 +54,7 @@ impl Common {
         Ok(policy.rescued(recovery.map(rescue)).listing(lists))
     }
 
-    /// Where something is said about a throttle that was declared so and updated so.
+    /// Returns the backend and all settings of a throttle with this declaration and these updates.
     pub(crate) fn places(&self, said: &Said, updates: &Settings) -> Result<Places<'_>, String> {
         let declared = &self.declared;
         let over = declared.overrides.get(&*said.uid).cloned().unwrap_or_default();

@@ -1,15 +1,15 @@
-//! The switches of a whole registry, in one word, since every decision reads it.
+//! The switches of a whole registry. They are in one atomic byte, because every decision reads it.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
-/// How far decisions go.
+/// How decisions are enforced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Force {
-    /// They are made and enforced.
+    /// Decisions are made and enforced.
     Full,
-    /// They are made and counted, and let everything pass.
+    /// Dry-run mode: decisions are made and counted, and all requests pass.
     Dry,
-    /// They are not made.
+    /// Decisions are not made.
     Off,
 }
 
@@ -21,7 +21,7 @@ const OFF: u8 = 1;
 const DRY: u8 = 2;
 
 impl Switches {
-    /// What they say for all throttles: off wins over dry.
+    /// Returns the mode for all throttles. `Off` takes precedence over `Dry`.
     #[inline]
     pub(crate) fn force(&self) -> Force {
         match self.0.load(Ordering::Relaxed) {

@@ -1,4 +1,4 @@
-//! Rules that a throttle is given while the program runs.
+//! Rules that are added to a throttle while the program runs.
 
 use std::iter;
 
@@ -6,8 +6,8 @@ use once_cell::sync::OnceCell;
 
 use super::Rules;
 
-/// Rules that were added while the program runs, as a list that only grows: it is read without a lock, and where
-/// nothing was added that is one look at one word. It is freed with its throttle.
+/// The added rules, as a list that only grows. Reading it takes no lock, and if nothing was added, it reads
+/// one word. The list is freed with its throttle.
 #[derive(Default)]
 pub(crate) struct Added(OnceCell<Box<Link>>);
 
@@ -17,10 +17,10 @@ struct Link {
 }
 
 impl Added {
-    /// How often rules may be added, as each request looks at all of them.
+    /// How often rules may be added. There is a limit because each request reads the whole list.
     pub(crate) const MOST: usize = 1_000;
 
-    /// Adds rules, unless the same are there. Whether they are there afterwards: not if the list is full.
+    /// Adds rules, unless the same rules are in the list. Returns `false` if the list is full.
     pub(crate) fn add(&self, rules: Rules) -> bool {
         let (mut link, mut end) = (Box::new(Link { rules, next: Self::default() }), self);
         for _ in 0..Self::MOST {
@@ -33,7 +33,8 @@ impl Added {
         false
     }
 
-    /// Those that are there now: what is added meanwhile is not among them, however often they are gone through.
+    /// Returns the rules that are in the list now. A clone of the iterator does not see rules that are added
+    /// later.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Rules> + Clone + Send {
         let links = iter::successors(self.0.get(), |link| link.next.0.get());
         links.clone().take(links.count()).map(|link| &link.rules)

@@ -1,11 +1,12 @@
-//! Which requests a throttle is about.
+//! Rules: which requests a throttle applies to.
 //!
-//! A [`Rule`] says which requests it means: by path, by method, by what a function answers. `only` has a throttle
-//! apply to requests that a rule means and to no others, `bypass` has it pass them by. Rules stand in the attribute,
-//! in [`Settings`](crate::Settings), on a layer, or are [added](crate::Registry::add_rules) while the program runs.
+//! A [`Rule`] matches requests by path, by method, or by the result of a function. With `only`, a throttle
+//! applies to requests that a rule matches, and to no others. With `bypass`, it does not apply to requests
+//! that a rule matches. Rules are set in the attribute, in [`Settings`](crate::Settings), on a layer, or
+//! [added](crate::Registry::add_rules) while the program runs.
 //!
-//! What a rule excludes is decided before anything else is looked at: it consumes nothing, no key, rate or cost is
-//! asked for, and it is counted as [skipped](crate::Counts::skipped).
+//! Rules are checked before everything else. A request that they exclude consumes nothing, no function for
+//! its key, rate or cost is called, and it is counted as [skipped](crate::Counts::skipped).
 
 mod added;
 mod pattern;
@@ -30,8 +31,8 @@ pub(crate) use rules::{Asked, and, ask};
 use self::pattern::Pattern;
 use crate::ConfigError;
 
-/// Which requests are meant: those of a path, of some methods, and that a function says yes to, as far as each of
-/// these is said.
+/// A matcher for requests: by path, by methods, and by a function. A request has to match all of these that
+/// are set.
 ///
 /// ```
 /// use axum::http::Method;
@@ -50,38 +51,39 @@ use crate::ConfigError;
 ///
 /// # Paths
 ///
-/// A pattern is about the whole path: `/api` means `/api`, and neither `/apix` nor `/api/users`. Between slashes `*`
-/// stands for one segment that is not empty, and `**` for any number of them, also none: `/api/*` means `/api/users`,
-/// and `/api/**` means `/api`, `/api/` and `/api/users/7`.
+/// A pattern matches the whole path: `/api` matches `/api`, and neither `/apix` nor `/api/users`. Between
+/// slashes, `*` matches one segment that is not empty, and `**` matches any number of segments, including
+/// none: `/api/*` matches `/api/users`, and `/api/**` matches `/api`, `/api/` and `/api/users/7`.
 ///
-/// It is compared with the path of the request's URI as it came, byte by byte, which is what axum's router goes by
-/// too. Nothing is decoded and nothing resolved: `/%61pi` is not `/api`, `/a/../api` neither, `//api` begins
-/// with an empty segment, and so `/api/` ends with one. A service that makes such paths the same before it answers
-/// has to do so before the throttle, or a client chooses which rules hold. A handler or layer inside of axum's
-/// [`nest`](https://docs.rs/axum/latest/axum/struct.Router.html#method.nest) sees the path without the prefix of it,
-/// and so do its rules.
+/// **Security:** the pattern is compared byte by byte with the path of the request's URI as it was received.
+/// Axum's router does the same. Nothing is decoded and nothing is resolved: `/%61pi` and `/a/../api` do not
+/// match `/api`, `//api` begins with an empty segment, and `/api/` ends with one. A service that normalises
+/// such paths has to do so before the throttle. Otherwise, a client can choose which rules apply.
+///
+/// A handler or layer inside axum's [`nest`](https://docs.rs/axum/latest/axum/struct.Router.html#method.nest)
+/// sees the path without the prefix, and so do its rules.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Rule {
     pattern: Option<Pattern>,
-    /// The first of them; any, if there is none.
+    /// The methods, from the first element on. Without a method, the rule matches all methods.
     methods: [Option<Method>; MOST],
 }
 
-/// How many methods a rule may name.
+/// The maximum number of methods of a rule.
 const MOST: usize = 8;
 
 impl Rule {
-    /// Every request.
+    /// Creates a rule that matches every request.
     pub const fn any() -> Self {
         Self { pattern: None, methods: [const { None }; MOST] }
     }
 
-    /// Requests whose path is as this [pattern](Self#paths) says.
+    /// Creates a rule that matches requests whose path matches this [pattern](Self#paths).
     ///
     /// # Panics
     ///
-    /// If it is no pattern, which in a constant does not compile. For patterns that are no literals there is
-    /// [`FromStr`].
+    /// Panics if the text is not a valid pattern. In a constant, this is a compile error. For patterns that
+    /// are not literals, use [`FromStr`].
     #[track_caller]
     pub const fn path(pattern: &'static str) -> Self {
         match Pattern::check(pattern) {
@@ -92,11 +94,12 @@ impl Rule {
         }
     }
 
-    /// Of these the ones of that method, or of another that was named before. `GET` does not mean `HEAD`.
+    /// Restricts the rule to requests with this method, or with a method that was added before. `GET` does
+    /// not include `HEAD`.
     ///
     /// # Panics
     ///
-    /// If it is the ninth method.
+    /// Panics if this is the ninth method.
     #[track_caller]
     #[must_use]
     pub const fn method(mut self, method: Method) -> Self {
@@ -105,14 +108,16 @@ impl Rule {
             count += 1;
             assert!(count < MOST, "a rule names up to eight methods");
         }
-        // What was there is `None`, which `const` cannot drop by itself.
+        // The old value is `None`, which a `const fn` cannot drop.
         mem::forget(self.methods[count].replace(method));
         self
     }
 
-    /// Of these the ones that a plain async fn says yes to. Its arguments are extractors of the request head, and its
-    /// answer is a `bool`, or a `Result` of that whose error is a response, which ends the request. It is asked for
-    /// requests only that are meant otherwise.
+    /// Restricts the rule to requests for which an async function returns `true`. The function is called only
+    /// for requests that the path and the methods match.
+    ///
+    /// Its arguments are extractors of the request parts. It returns a `bool`, or a `Result` of a `bool`
+    /// whose error is a response, which ends the request.
     ///
     /// ```
     /// use axum::http::HeaderMap;
@@ -129,7 +134,7 @@ impl Rule {
         Predicate::new(self, function)
     }
 
-    /// Whether a request of that method and path is meant.
+    /// Whether the rule matches a request with this method and path.
     pub fn matches(&self, method: &Method, path: &str) -> bool {
         let mut methods = self.methods.iter().flatten().peekable();
         (methods.peek().is_none() || methods.any(|known| known == method))
@@ -137,7 +142,7 @@ impl Rule {
     }
 }
 
-/// The rule of a path pattern from a configuration.
+/// Parses a path pattern, for example from a configuration file.
 impl FromStr for Rule {
     type Err = ConfigError;
 

@@ -1,4 +1,4 @@
-//! Path patterns: segments, `*` for one of them, `**` for any number.
+//! Path patterns: segments, `*` for one segment, `**` for any number of segments.
 
 use std::sync::Arc;
 
@@ -8,22 +8,22 @@ use crate::settings::Shared;
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Pattern {
     text: Shared<str>,
-    /// Whether it has a `*`: most have none, and are a comparison of two texts.
+    /// Whether the pattern contains a `*`. Patterns without one are compared as texts.
     wild: bool,
 }
 
 impl Pattern {
-    /// The pattern of a constant that was [checked](Self::check).
+    /// Creates the pattern of a constant that was [checked](Self::check).
     pub(super) const fn constant(text: &'static str, wild: bool) -> Self {
         Self { text: Shared::Static(text), wild }
     }
 
-    /// The pattern of that text, or what is wrong with it.
+    /// Parses a pattern, or returns the problem with it.
     pub(super) fn parse(text: &str) -> Result<Self, &'static str> {
         Self::check(text).map(|wild| Self { text: Shared::Counted(Arc::from(text)), wild })
     }
 
-    /// Whether the pattern has a `*`, or what is wrong with it.
+    /// Returns whether the pattern contains a `*`, or the problem with the pattern.
     pub(super) const fn check(text: &str) -> Result<bool, &'static str> {
         let bytes = text.as_bytes();
         if bytes.is_empty() || bytes[0] != b'/' {
@@ -52,14 +52,14 @@ impl Pattern {
         &self.text
     }
 
-    /// Whether all of the path is as the pattern says. Takes time by the length of the path times the number of
-    /// the pattern's segments, which the client does not choose.
+    /// Whether the pattern matches the whole path. The time is proportional to the length of the path times
+    /// the number of the pattern's segments. A client cannot choose the pattern.
     pub(super) fn matches(&self, path: &str) -> bool {
         if !self.wild {
             return *self.text == *path;
         }
         let (mut pattern, mut path) = (segments(&self.text), segments(path));
-        // The pattern after its last `**`, and what of the path that left to it.
+        // The pattern after its last `**`, and the rest of the path when that `**` was reached.
         let mut last = None;
         loop {
             match (pattern.next(), path.clone().next()) {
@@ -68,8 +68,8 @@ impl Pattern {
                 (None, None) => return true,
                 (Some(_), None) => return false,
                 (Some(wanted), Some(found)) if one(wanted, found) => drop(path.next()),
-                // The `**` takes one more segment. Earlier ones need not be asked again: all that they could do is
-                // to leave less to this one.
+                // The last `**` matches one more segment. Earlier ones need not be retried: they could only
+                // leave a shorter path to the last one.
                 _ => match &mut last {
                     None => return false,
                     Some((after, rest)) => {
@@ -82,7 +82,7 @@ impl Pattern {
     }
 }
 
-/// `/a/b` has two, `/a/b/` three, the last of which is empty.
+/// Splits a path: `/a/b` has two segments, `/a/b/` has three, the last of which is empty.
 fn segments(path: &str) -> std::str::Split<'_, char> {
     path.strip_prefix('/').unwrap_or(path).split('/')
 }
@@ -91,7 +91,7 @@ fn one(wanted: &str, found: &str) -> bool {
     if wanted == "*" { !found.is_empty() } else { wanted == found }
 }
 
-/// Whether the `*` at this place is a segment, or half of one that is `**`.
+/// Whether the `*` at this index is a whole segment, or half of a segment that is `**`.
 const fn stands_alone(bytes: &[u8], index: usize) -> bool {
     let mut start = index;
     while bytes[start - 1] != b'/' {

@@ -1,4 +1,4 @@
-//! Rules as settings: by themselves, and with a function that has the last word.
+//! Rules as settings, alone and with a function.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -8,7 +8,7 @@ use crate::Soon;
 use crate::plug::role::Shape;
 use crate::plug::{Arg, Head, Refusal, Role, role, value::Value};
 
-/// A rule with a function that has the last word: see [`Rule::when`].
+/// A rule with a function: see [`Rule::when`].
 #[derive(Clone)]
 pub struct Predicate<F> {
     rule: Rule,

@@ -1,4 +1,4 @@
-//! What several rules come to.
+//! Sets of rules, and their evaluation.
 
 use std::fmt;
 
@@ -7,20 +7,20 @@ use crate::plug::role::Shape;
 use crate::plug::{Arg, Ask, Head, Refusal, Web, role};
 use crate::settings::{Same, Shared, keep};
 
-/// Rules, whatever they were made from.
+/// Rules, independent of the types that they were made from.
 pub(crate) type Asked = Shared<[Shared<dyn Ask<role::rule>>]>;
 
-/// Those of an attribute.
+/// The rules of an attribute.
 impl From<&'static [&'static dyn Ask<role::rule>]> for Asked {
     fn from(rules: &'static [&'static dyn Ask<role::rule>]) -> Self {
         Self::Counted(rules.iter().map(|rule| Shared::Static(*rule)).collect())
     }
 }
 
-/// Rules that belong together: which requests, and which of them not.
+/// A set of rules: which requests are included, and which are excluded.
 ///
-/// A request is excluded if a `bypass` matches it, or if there is an `only` and none of them matches it. Clones share
-/// their rules.
+/// A request is excluded if a `bypass` rule matches it, or if there are `only` rules and none of them matches
+/// it. Clones share their rules.
 ///
 /// ```
 /// use axum::http::Method;
@@ -37,32 +37,32 @@ pub struct Rules {
 }
 
 impl Default for Rules {
-    /// No rules: every request.
+    /// Returns an empty set, which includes every request.
     fn default() -> Self {
         Self::new()
     }
 }
 
 impl Rules {
-    /// No rules: every request.
+    /// Creates an empty set, which includes every request.
     pub const fn new() -> Self {
         Self { only: Shared::Static(&[]), bypass: Shared::Static(&[]) }
     }
 
-    /// Those of settings.
+    /// Returns the rules of settings.
     pub(crate) fn of(settings: &Settings) -> Self {
         let none = Self::new();
         let or = |rules: &Option<Asked>, none| rules.clone().unwrap_or(none);
         Self { only: or(&settings.only, none.only), bypass: or(&settings.bypass, none.bypass) }
     }
 
-    /// Whether both are the same for certain.
+    /// Whether both sets are certainly equal.
     pub(crate) fn same(&self, other: &Self) -> bool {
         self.only.same(&other.only) && self.bypass.same(&other.bypass)
     }
 
-    /// Adds requests that are meant: a [`Rule`](super::Rule), one [with a function](super::Rule::when), or just an
-    /// async fn that answers a `bool`.
+    /// Adds a rule for requests that are included: a [`Rule`](super::Rule), a rule [with a
+    /// function](super::Rule::when), or an async function that returns a `bool`.
     #[must_use]
     pub fn only<M: 'static>(
         mut self,
@@ -72,8 +72,9 @@ impl Rules {
         self
     }
 
-    /// Adds requests that are not meant, whatever else says they are: a [`Rule`](super::Rule), one [with a
-    /// function](super::Rule::when), or just an async fn that answers a `bool`.
+    /// Adds a rule for requests that are excluded, even if an `only` rule matches them: a
+    /// [`Rule`](super::Rule), a rule [with a function](super::Rule::when), or an async function that returns
+    /// a `bool`.
     #[must_use]
     pub fn bypass<M: 'static>(
         mut self,
@@ -84,12 +85,12 @@ impl Rules {
     }
 }
 
-/// These rules and one more.
+/// Returns these rules and one more.
 pub(crate) fn and(rules: Option<&Asked>, rule: Shared<dyn Ask<role::rule>>) -> Asked {
     Shared::Counted(rules.into_iter().flat_map(|rules| rules.iter().cloned()).chain([rule]).collect())
 }
 
-/// Whether a request that all these rules are about is included, if no function has to be asked for that.
+/// Whether the rules include a request, if no function has to be called for that.
 pub(crate) fn read<'r>(sets: impl Iterator<Item = &'r Rules> + Clone, head: &Head<'_>) -> Option<bool> {
     let bypassed = any(sets.clone().flat_map(|rules| rules.bypass.iter()), head);
     if bypassed == Some(true) {
@@ -104,8 +105,7 @@ pub(crate) fn read<'r>(sets: impl Iterator<Item = &'r Rules> + Clone, head: &Hea
     }
 }
 
-/// Whether a request that all these rules are about is included. Functions are asked last, and only if it depends on
-/// them.
+/// Whether the rules include a request. Functions are called last, and only if the result depends on them.
 pub(crate) async fn ask<'r>(
     sets: impl Iterator<Item = &'r Rules> + Clone + Send,
     head: &mut Head<'_>,
@@ -130,7 +130,7 @@ pub(crate) async fn ask<'r>(
     Ok(false)
 }
 
-/// Whether one of the rules means the request, if that is known without functions.
+/// Whether one of the rules matches the request, if that is known without functions.
 fn any<'r>(rules: impl Iterator<Item = &'r Shared<dyn Ask<role::rule>>>, head: &Head<'_>) -> Option<bool> {
     let mut answer = Some(false);
     for rule in rules {

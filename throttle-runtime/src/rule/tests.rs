@@ -1,4 +1,4 @@
-//! Path patterns beside a slow matcher that is the definition of them.
+//! Compares path patterns with a slow matcher that defines their meaning.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,8 @@ use proptest::prelude::*;
 
 use super::Rule;
 
-/// Whether the segments are as those of the pattern say: the definition, tried out in every way.
+/// Whether the pattern's segments match the path's segments. This is the definition, which tries all
+/// combinations.
 fn means(pattern: &[&str], path: &[&str]) -> bool {
     match (pattern, path) {
         ([], []) => true,
@@ -74,7 +75,7 @@ fn b103_a_pattern_is_about_the_whole_path() {
         ("/", "/", true),
         ("/*", "/", false),
         ("/**", "/", true),
-        // Of `OPTIONS *`, and of `CONNECT`.
+        // The paths of `OPTIONS *` and of `CONNECT`.
         ("/**", "*", true),
         ("/**", "", true),
     ];
@@ -102,7 +103,8 @@ fn what_is_no_pattern_is_told() {
     }
 }
 
-/// 64 kB are what a URI may have. A second is hundreds of times what it takes, and far less than the square would.
+/// A URI has at most 64 kB. One second is hundreds of times the expected time, and far less than quadratic
+/// time would take.
 #[test]
 fn long_paths_take_time_by_their_length() {
     let paths =

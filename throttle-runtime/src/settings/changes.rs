@@ -1,9 +1,9 @@
-//! What an update changes, as text.
+//! Formats what an update changes.
 
 use super::Settings;
 
 impl Settings {
-    /// What is different afterwards: `rate: 100/min -> 7/min, cost: 1 -> 7`.
+    /// Returns the differences as text: `rate: 100/min -> 7/min, cost: 1 -> 7`.
     pub(crate) fn changes(&self, after: &Self) -> String {
         let (before, after) = (self.describe(), after.describe());
         let gone = before.iter().filter(|(name, _)| text(&after, name).is_none());

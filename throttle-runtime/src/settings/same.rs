@@ -1,4 +1,4 @@
-//! Whether two settings are the same, so that what was settled by the one serves for the other.
+//! Comparison of settings, so that a policy that was resolved from one can be reused for the other.
 
 use std::ptr;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::plug::{Ask, Judge, Role};
 use crate::rule::Asked;
 use crate::strategy::Strategy;
 
-/// Whether two settings are the same for certain: where nobody can tell they are not.
+/// Whether two settings are certainly the same. If this cannot be determined, they count as different.
 pub(crate) trait Same {
     fn same(&self, other: &Self) -> bool;
 }
@@ -26,15 +26,15 @@ impl<R: Role> Same for Shared<dyn Ask<R>> {
     }
 }
 
-/// Whether the text of a setting says all of it: that of a closure does not say what it has captured, and that of a
-/// breaker not which one it is.
+/// Returns whether the text of a setting describes all of it. The text of a closure does not include its
+/// captures, and the text of a breaker does not identify the breaker.
 fn is_told<R: Role>(setting: &dyn Ask<R>) -> bool {
     setting.value().is_some() && setting.recovery().is_none()
 }
 
 impl Same for Shared<dyn Strategy> {
     fn same(&self, other: &Self) -> bool {
-        // What has no content is its type; all that is known of others is where they are.
+        // A value without content is identified by its type. Any other value is identified by its address.
         self.kind() == other.kind()
             && (size_of_val(&**self) == 0 || ptr::addr_eq(&raw const **self, &raw const **other))
     }
@@ -60,13 +60,14 @@ values!(Headers, Networks, bool, u32, Duration, Shared<str>);
 
 impl Same for Shared<dyn Judge> {
     fn same(&self, other: &Self) -> bool {
-        // What has no content is its type, as a function is; all that is known of others is where they are.
+        // A value without content, such as a function, is identified by its type. Any other value is identified
+        // by its address.
         self.function() == other.function()
             && (size_of_val(&**self) == 0 || ptr::addr_eq(&raw const **self, &raw const **other))
     }
 }
 
-/// Both or neither are said.
+/// Both are set and the same, or neither is set.
 impl<T: Same> Same for Option<T> {
     fn same(&self, other: &Self) -> bool {
         match (self, other) {

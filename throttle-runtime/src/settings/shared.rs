@@ -1,11 +1,11 @@
-//! A value of settings that is part of the program, or owned by all that use it.
+//! A value of settings: part of the program, or shared by everything that uses it.
 
 use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
-/// A value of settings: part of the program, as in an attribute, or made while the program runs. The latter is freed with
-/// the last settings and policies that hold it.
+/// A value of settings. It is part of the program, as in an attribute, or created at run time. A value that is
+/// created at run time is freed with the last settings and policies that hold it.
 pub(crate) enum Shared<T: ?Sized + 'static> {
     Static(&'static T),
     Counted(Arc<T>),

@@ -1,11 +1,12 @@
 //! The arithmetic that the bucket strategies share: work that drains at the rate.
 //!
-//! Admitted units are a backlog that drains at `limit / period`; a request fits if the backlog with it stays
-//! within a capacity. A token bucket counts what is missing from a full bucket, a leaky bucket what is in it,
-//! and the cell rate algorithm how far the next theoretical arrival time lies ahead: one quantity.
+//! Admitted units are a backlog that drains at `limit / period`. A request fits if the backlog including the
+//! request stays within a capacity. A token bucket counts what is missing from a full bucket. A leaky bucket
+//! counts what is in it. The generic cell rate algorithm counts how far the next theoretical arrival time is
+//! in the future. All three are the same quantity.
 //!
-//! It is counted in ticks of 1/limit microsecond, of which a unit takes a whole number: the period in
-//! microseconds. So no rounding ever admits or denies anybody.
+//! The backlog is counted in ticks of 1/limit microsecond. A unit takes a whole number of ticks: the period
+//! in microseconds. Therefore, rounding never changes a decision.
 
 use super::divisor::Divisor;
 use super::plan::{Outcome, Plan, Words};
@@ -16,7 +17,7 @@ use crate::{Quota, Rate};
 
 /// Decides an arrival against a capacity in ticks.
 pub(super) fn step(state: &State, arrival: &Arrival, capacity: u128) -> Step {
-    // Nearly every backlog is within 64 bits, where arithmetic is several times faster.
+    // Nearly every backlog fits into 64 bits, where arithmetic is several times faster.
     narrow(capacity)
         .and_then(|capacity| {
             decide(Words::new(state, arrival), capacity, |ticks| divide(ticks, arrival.rate))
@@ -24,7 +25,7 @@ pub(super) fn step(state: &State, arrival: &Arrival, capacity: u128) -> Step {
         .map_or_else(|| wide(state, arrival, capacity), Step::from)
 }
 
-/// The short way for a capacity, if there is one.
+/// Returns the plan for a capacity, if its numbers are small enough.
 pub(super) fn plan(capacity: u128, rate: Rate) -> Option<Plan> {
     Some(Plan::Backlog(narrow(capacity)?, Divisor::new(rate.limit())?))
 }
@@ -32,20 +33,22 @@ pub(super) fn plan(capacity: u128, rate: Rate) -> Option<Plan> {
 #[cfg(feature = "redis")]
 pub(super) static LUA: Lua = Lua(concat!(include_str!("backlog.lua"), include_str!("bucket.lua")));
 
-/// The step in Lua, where numbers are small: in ticks as large as the limit and the period allow.
+/// Returns the step in Lua, which needs small numbers: it counts in ticks as large as the limit and the
+/// period allow.
 #[cfg(feature = "redis")]
 pub(super) fn script(arrival: &Arrival, capacity: u128) -> Option<Script> {
     let [limit, period, capacity, scale] = in_large_ticks(arrival.rate, capacity)?;
     Script::new(&LUA, [limit, period, capacity, scale, arrival.cost])
 }
 
-/// Limit, period and capacity in the largest ticks that divide both limit and period, and how large these are.
+/// Returns limit, period and capacity in the largest ticks that divide both limit and period, and the size of
+/// these ticks.
 #[cfg(feature = "redis")]
 pub(super) fn in_large_ticks(rate: Rate, capacity: u128) -> Option<[u64; 4]> {
     let (limit, period) = (rate.limit(), rate.period_micros());
     let scale = common_divisor(limit, period);
     let capacity = u64::try_from(capacity / u128::from(scale)).ok()?;
-    // The ticks of the last microsecond are stored in the usual measure.
+    // The ticks of the last microsecond are stored in the usual unit.
     (limit < MOST).then_some([limit / scale, period / scale, capacity, scale])
 }
 
@@ -65,7 +68,7 @@ fn narrow(capacity: u128) -> Option<u64> {
     u64::try_from(capacity).ok().filter(|ticks| ticks >> 62 == 0)
 }
 
-/// The decision in 64 bits; `None` if they do not suffice. `divide` is by the limit.
+/// Decides in 64 bits. Returns `None` if a number does not fit. `divide` divides by the limit.
 #[expect(clippy::inline_always, reason = "a call costs a fifth of a decision")]
 #[inline(always)]
 pub(super) fn decide(
@@ -75,13 +78,14 @@ pub(super) fn decide(
 ) -> Option<Outcome> {
     let limit = rate.limit();
     let stored = match until.checked_sub(now) {
-        // Stored are the microsecond by whose end it will have drained, and the ticks of that microsecond that
-        // it takes, less one. They were those of the limit of that time; a lower limit has fewer.
+        // The state contains the microsecond by whose end the backlog will have drained, and the ticks that
+        // it takes of that microsecond, minus one. The ticks are those of the limit at that time. A lower
+        // limit has fewer ticks.
         Some(ahead @ 1..) => (ahead - 1).checked_mul(limit)?.checked_add(word.min(limit - 1) + 1)?,
         _ => 0,
     };
-    // No admission leaves more than the capacity, so what lies further ahead comes from a clock that stepped
-    // back; far more is no state at all.
+    // No admission leaves more than the capacity. A moderately greater backlog comes from a clock that
+    // stepped back. If it is much greater, the state is ignored.
     let before = if stored / 2 <= capacity { stored } else { 0 };
     let charge = rate.period_micros().checked_mul(cost)?;
     let after = before.checked_add(charge)?;
@@ -102,7 +106,7 @@ fn wide(state: &State, arrival: &Arrival, capacity: u128) -> Step {
     let before = before(state, arrival, capacity);
     let charge = u128::from(rate.period_micros()).saturating_mul(u128::from(cost));
     let after = before.saturating_add(charge);
-    // What drains later than time goes cannot be stored. It comes no nearer with time.
+    // A backlog that drains after the end of 64-bit time cannot be stored. Waiting does not change that.
     let storable = storable(arrival);
     let fits = after <= capacity.min(storable) || cost == 0;
     let ticks = if fits { after } else { before };
@@ -119,33 +123,34 @@ fn wide(state: &State, arrival: &Arrival, capacity: u128) -> Step {
     Step { quota: quota.with_times(times.0, times.1), state: store(ticks, arrival) }
 }
 
-/// The largest backlog that a state can express: one that has drained at the end of 64 bits of microseconds.
+/// Returns the largest backlog that a state can express: one that has drained at the end of 64 bits of
+/// microseconds.
 pub(super) const fn storable(arrival: &Arrival) -> u128 {
     (u64::MAX - arrival.now) as u128 * arrival.rate.limit() as u128
 }
 
-/// The state without a charge, less what of it has drained since: with other requests in between, more would
-/// be theirs.
+/// Returns the state without a charge, except for the part of the charge that has drained since. If more were
+/// refunded, it would be units of other requests.
 pub(super) fn refund(state: &State, arrival: &Arrival, elapsed: u64) -> State {
     let charged = u128::from(arrival.rate.period_micros()).saturating_mul(u128::from(arrival.cost));
     let drained = u128::from(elapsed) * u128::from(arrival.rate.limit());
     store(ticks(state, arrival).saturating_sub(charged.saturating_sub(drained)), arrival)
 }
 
-/// So many units in ticks.
+/// Converts units to ticks.
 pub(super) const fn capacity(units: u64, rate: Rate) -> u128 {
     units as u128 * rate.period_micros() as u128
 }
 
-/// The backlog that is left now.
+/// Returns the backlog that is left now.
 ///
-/// No admission leaves more than the capacity, so what lies further ahead comes from a clock that stepped back;
-/// far more is no state at all.
+/// No admission leaves more than the capacity. A moderately greater backlog comes from a clock that stepped
+/// back. If it is much greater, the state is ignored.
 pub(super) fn before(state: &State, arrival: &Arrival, capacity: u128) -> u128 {
     Some(ticks(state, arrival)).filter(|ahead| ahead / 2 <= capacity).unwrap_or(0)
 }
 
-/// The backlog as the state says it.
+/// Returns the backlog that a state expresses.
 fn ticks(state: &State, arrival: &Arrival) -> u128 {
     let limit = arrival.rate.limit();
     match state.until().checked_sub(arrival.now) {
@@ -164,8 +169,8 @@ pub(super) fn store(backlog: u128, arrival: &Arrival) -> State {
     State::new(arrival.now.saturating_add(ahead), (rest % limit) as u64)
 }
 
-/// A backlog and what it may become at most, in ticks, from which a [`Quota`] is worked out when it is read: few
-/// read all of it, and every number takes a division.
+/// A backlog and its capacity, in ticks. The numbers of a [`Quota`] are computed from it only when they are
+/// read, because each number takes a division and few callers read all of them.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Backlog {
     pub(crate) ticks: u64,
@@ -173,12 +178,13 @@ pub(crate) struct Backlog {
 }
 
 impl Backlog {
-    /// The most units that it can be: those of the capacity.
+    /// Returns the units of the capacity.
     pub(crate) const fn most(self, rate: Rate) -> u64 {
         self.capacity / rate.period_micros()
     }
 
-    /// Whether the greater of these units and the rate's limit is that number, without a division.
+    /// Returns whether `units` is the greater of the capacity's units and the rate's limit, without a
+    /// division.
     pub(crate) const fn holds(self, units: u64, rate: Rate) -> bool {
         let (capacity, period) = (self.capacity as u128, rate.period_micros() as u128);
         let least = units as u128 * period;
@@ -197,13 +203,13 @@ impl Backlog {
         Self::wait(self.ticks, rate)
     }
 
-    /// How long so many ticks take to drain, rounded up: a wait must be long enough.
+    /// Returns how long these ticks take to drain, rounded up so that a wait is long enough.
     pub(crate) const fn wait(ticks: u64, rate: Rate) -> u64 {
         ticks.div_ceil(rate.limit())
     }
 }
 
-/// One more unit fits as soon as what is free has grown to the next whole unit.
+/// One more unit fits as soon as the free capacity has grown to the next whole unit.
 fn next_after(ticks: u128, capacity: u128, rate: Rate) -> u64 {
     let remaining = units(capacity.saturating_sub(ticks), rate);
     let next = (u128::from(remaining) + 1).saturating_mul(u128::from(rate.period_micros()));
@@ -214,7 +220,7 @@ pub(super) fn units(ticks: u128, rate: Rate) -> u64 {
     u64::try_from(ticks / u128::from(rate.period_micros())).unwrap_or(u64::MAX)
 }
 
-/// Ticks as microseconds, rounded up: a wait must be long enough.
+/// Converts ticks to microseconds, rounded up so that a wait is long enough.
 pub(super) fn micros(ticks: u128, rate: Rate) -> u64 {
     u64::try_from(ticks.div_ceil(u128::from(rate.limit()))).unwrap_or(u64::MAX - 1)
 }

@@ -1,12 +1,12 @@
-//! What kind of caller a request comes from.
+//! Classes of callers.
 
 use std::fmt;
 
-/// What kind of caller a request comes from: a tier such as `premium`, or a priority.
+/// The class of the caller of a request: a tier such as `premium`, or a priority.
 ///
-/// The throttle's `class` setting says it, and the strategies that know classes go by it. A name has up to 15
-/// bytes; a longer one is a class of its own that no strategy can name, so whatever an application passes on
-/// from its clients is no more than unknown.
+/// The throttle's `class` setting determines it, and strategies such as `TieredRate` and `PriorityQueue` use
+/// it. A name has up to 15 bytes. Longer names all become one class that no strategy can name. A
+/// client-supplied name that is too long is therefore treated as unknown.
 ///
 /// ```
 /// use throttle::strategy::Class;
@@ -23,32 +23,32 @@ pub struct Class {
 }
 
 impl Class {
-    /// No class: what a request without one has.
+    /// No class: the class of a request for which no class is set.
     pub const NONE: Self = Self { name: [0; Self::MAX], len: 0 };
 
-    /// The most bytes of a name.
+    /// The maximum length of a name, in bytes.
     pub const MAX: usize = 15;
 
     const UNKNOWN: Self = Self { name: [0; Self::MAX], len: u8::MAX };
 
-    /// The class of that name.
+    /// Creates the class of that name.
     ///
     /// # Panics
     ///
-    /// If the name is longer than [`MAX`](Self::MAX) bytes: at compile time in a constant.
+    /// If the name is longer than [`MAX`](Self::MAX) bytes. In a constant, this is a compile error.
     #[track_caller]
     pub const fn new(name: &str) -> Self {
         assert!(name.len() <= Self::MAX, "the name of a class has at most 15 bytes");
         Self::of(name.as_bytes())
     }
 
-    /// The name; empty if there is none or it was too long.
+    /// Returns the name. It is empty if the class has no name, or if the name was too long.
     pub fn name(&self) -> &str {
         let bytes = self.name.get(..self.len.into()).unwrap_or_default();
         std::str::from_utf8(bytes).unwrap_or_default()
     }
 
-    /// Whether that is the same class: `==`, for constants.
+    /// Returns whether both classes are equal: `==` for constants.
     pub(super) const fn is(self, other: Self) -> bool {
         let mut at = 0;
         while at < Self::MAX && self.name[at] == other.name[at] {

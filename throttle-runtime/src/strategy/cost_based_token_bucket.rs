@@ -1,33 +1,36 @@
-//! A bucket of tokens that refills the slower the more its requests cost.
+//! A token bucket that refills more slowly if its requests cost more.
 
 #[cfg(feature = "redis")]
 use super::backlog::common_divisor;
 use super::{Arrival, State, Step, Strategy, TokenBucket};
 use crate::{Quota, Rate};
 
-/// A [`TokenBucket`] that refills the slower the more a client's recent requests cost on average: at an average
-/// of 2 tokens half as fast, though never slower than [`min_refill_rate`](Self::min_refill_rate).
+/// A [`TokenBucket`] that refills more slowly if a client's recent requests cost more on average. At an
+/// average cost of 2 tokens, it refills half as fast, but never more slowly than
+/// [`min_refill_rate`](Self::min_refill_rate).
 ///
-/// The average is over the requests that were admitted since the bucket was full the last time. Once there are
-/// [`cost_window`](Self::cost_window) of them, each further one takes the place of an average one, so the older
-/// ones fade. Whoever lets the bucket fill up starts anew.
+/// The average covers the requests that were admitted since the bucket was last full. After
+/// [`cost_window`](Self::cost_window) requests, each further one replaces an average request, so older
+/// requests fade out. When the bucket is full, the average starts again.
 ///
-/// - **Admits** a request if as many tokens are there as it costs.
-/// - **Worst burst** over any time t: burst + t × limit / period units, rounded down; by requests of greater
-///   costs as much less as they slow the refill.
-/// - **State**: the time at which the bucket will be full again, exact to a fraction of a microsecond, and the
-///   sum and the number of the recent costs: one word, or up to four where the numbers are large.
-/// - **Wait**: until the missing tokens are refilled at the present speed, which can take longer than a period. A cost
-///   above the burst never fits.
-/// - **Remaining** are the whole tokens; [`next_after`](Quota::next_after) is when there is one more,
-///   [`reset_after`](Quota::reset_after) when the bucket is full.
+/// - **Admits** a request if the bucket contains at least as many tokens as the request costs.
+/// - **Worst burst** over any time t: burst + t × limit / period units, rounded down. Requests with greater
+///   costs slow the refill down, and the burst is smaller accordingly.
+/// - **State**: the time at which the bucket will be full again, exact to a fraction of a microsecond, and
+///   the sum and the number of the recent costs. These take one word, or up to four words if the numbers are
+///   large.
+/// - **Wait**: until the missing tokens are refilled at the present speed, which can take longer than a
+///   period. A cost above the burst never fits.
+/// - **Remaining** is the number of whole tokens. [`next_after`](Quota::next_after) is when there is one more
+///   token, and [`reset_after`](Quota::reset_after) is when the bucket is full.
 ///
-/// All is in integers: the refill in thousandths of the rate, rounded down, and the sum of costs in 256ths.
+/// The arithmetic uses integers only: the refill is in thousandths of the rate, rounded down, and the sum of
+/// costs is in 256ths.
 ///
-/// Pick it where large requests do more harm than their cost says, so that who sends them shall slow down.
+/// Use it where large requests do more harm than their cost expresses, to slow down clients that send them.
 ///
-/// A clock that steps back makes everybody wait that much longer; after a step by more than twice the time in
-/// which the bucket fills the state is none.
+/// If the clock steps back, waits become longer by that step. After a step of more than twice the time in
+/// which the bucket fills, the state is ignored.
 ///
 /// ```
 /// use throttle::{Rate, strategy::{Arrival, CostBasedTokenBucket, State, Strategy}};
@@ -45,16 +48,21 @@ pub struct CostBasedTokenBucket {
 }
 
 impl CostBasedTokenBucket {
-    /// A bucket as large as the limit, that goes by 100 requests and refills at half the rate at least.
+    /// Creates a bucket as large as the limit, which averages over 100 requests and refills at half of the
+    /// rate or faster.
     pub const fn new() -> Self {
         Self { bucket: TokenBucket::new(), window: 100, min: 500 }
     }
 
-    /// How many tokens the bucket holds; the limit unless said otherwise.
+    /// Sets how many tokens the bucket holds.
+    ///
+    /// # Default
+    ///
+    /// The limit.
     ///
     /// # Panics
     ///
-    /// If `tokens` is 0: at compile time in a constant.
+    /// If `tokens` is 0. In a constant, this is a compile error.
     #[must_use]
     #[track_caller]
     pub const fn burst(mut self, tokens: u64) -> Self {
@@ -62,11 +70,15 @@ impl CostBasedTokenBucket {
         self
     }
 
-    /// Over how many requests costs are averaged: 1 to 1000.
+    /// Sets how many requests the average covers: 1 to 1000.
+    ///
+    /// # Default
+    ///
+    /// 100.
     ///
     /// # Panics
     ///
-    /// If it is another number: at compile time in a constant.
+    /// If it is 0 or above 1000. In a constant, this is a compile error.
     #[must_use]
     #[track_caller]
     pub const fn cost_window(mut self, requests: u16) -> Self {
@@ -75,11 +87,15 @@ impl CostBasedTokenBucket {
         self
     }
 
-    /// How fast the bucket refills at least, in percent of the rate: 1 to 100.
+    /// Sets the minimum speed of the refill, in percent of the rate: 1 to 100.
+    ///
+    /// # Default
+    ///
+    /// 50.
     ///
     /// # Panics
     ///
-    /// If it is another number: at compile time in a constant.
+    /// If it is 0 or above 100. In a constant, this is a compile error.
     #[must_use]
     #[track_caller]
     pub const fn min_refill_rate(mut self, percent: u8) -> Self {
@@ -88,15 +104,15 @@ impl CostBasedTokenBucket {
         self
     }
 
-    /// How much drains per microsecond: ticks of 1/(1000 × limit) microsecond, of which a token takes
-    /// 1000 × period, so that every refill in thousandths has a whole number.
+    /// Returns how many ticks drain per microsecond. A tick is 1/(1000 × limit) microsecond, and a token
+    /// takes 1000 × period ticks, so that a refill in thousandths is a whole number.
     fn drain(self, costs: Costs, rate: Rate) -> u128 {
         let whole = u128::from(costs.count) * u128::from(SCALE * 1_000);
         let share = if costs.sum == 0 { 1_000 } else { divide(whole, costs.sum.into()).0 };
         u128::from(rate.limit()) * share.clamp(self.min.into(), 1_000)
     }
 
-    /// The costs with one more.
+    /// Returns the costs including one more request.
     const fn with(self, costs: Costs, cost: u64) -> Costs {
         let cost = cost.saturating_mul(SCALE);
         if costs.count < self.window {
@@ -107,14 +123,15 @@ impl CostBasedTokenBucket {
         }
     }
 
-    /// The tokens that are missing now, in ticks, and the recent costs.
+    /// Returns the tokens that are missing now, in ticks, and the recent costs.
     fn read(self, state: &State, arrival: &Arrival) -> Option<(u128, Costs)> {
         let (ticks, costs) = unpack(state, self.window);
         let drain = self.drain(costs, arrival.rate);
         let ahead = state.until().checked_sub(arrival.now)?.checked_sub(1)?;
-        // The ticks were those of the limit of that time; a lower limit has fewer.
+        // The ticks were stored for the limit at that time. A lower limit has fewer ticks.
         let missing = u128::from(ahead).saturating_mul(drain).saturating_add(ticks.min(drain - 1) + 1);
-        // What is further ahead than a clock may have stepped back is no state at all.
+        // A time further in the future than a stepped clock explains makes the state invalid, so it is
+        // ignored.
         (missing / 2 <= capacity(self.bucket.size(arrival.rate), arrival.rate)).then_some((missing, costs))
     }
 
@@ -133,7 +150,7 @@ impl Default for CostBasedTokenBucket {
     }
 }
 
-/// What recent requests cost.
+/// The costs of recent requests.
 #[derive(Clone, Copy)]
 struct Costs {
     /// In 256ths.
@@ -143,11 +160,12 @@ struct Costs {
 
 const SCALE: u64 = 256;
 
-/// So many bits have the sum and the number of costs in a word; the ticks have the rest.
+/// The number of bits that the sum and the number of costs have in a word. The ticks have the remaining bits.
 const SUM: u32 = 26;
 const COUNT: u32 = 10;
 
-/// The quotient and the rest. Nearly all is within 64 bits, where a division is several times faster.
+/// Returns the quotient and the remainder. Nearly all numbers fit into 64 bits, where a division is several
+/// times faster.
 fn divide(ticks: u128, by: u128) -> (u128, u128) {
     match (u64::try_from(ticks), u64::try_from(by)) {
         (Ok(ticks), Ok(by)) => (u128::from(ticks / by), u128::from(ticks % by)),
@@ -155,7 +173,7 @@ fn divide(ticks: u128, by: u128) -> (u128, u128) {
     }
 }
 
-/// So many tokens in ticks.
+/// Converts tokens to ticks.
 fn capacity(tokens: u64, rate: Rate) -> u128 {
     (u128::from(rate.period_micros()) * 1_000).saturating_mul(u128::from(tokens))
 }
@@ -170,7 +188,7 @@ fn unpack(state: &State, window: u64) -> (u128, Costs) {
     (ticks, Costs { sum, count: count.min(window) })
 }
 
-/// The ticks are in the high bits, so the greater state has used more.
+/// The ticks are in the high bits, so that the greater state has used more.
 fn pack(until: u64, ticks: u128, Costs { sum, count }: Costs) -> State {
     const TICKS: u32 = u64::BITS - SUM - COUNT;
     #[expect(clippy::cast_possible_truncation, reason = "the high half is stored by itself")]
@@ -180,7 +198,7 @@ fn pack(until: u64, ticks: u128, Costs { sum, count }: Costs) -> State {
     } else if high == 0 {
         State::new(until, u64::MAX).with_list(vec![low, sum, count])
     } else {
-        // A limit above 2^54 has more ticks per microsecond than 64 bits hold.
+        // A limit above 2^54 has more ticks per microsecond than 64 bits can hold.
         State::new(until, u64::MAX).with_list(vec![low, sum, count, high])
     }
 }
@@ -200,7 +218,8 @@ impl Strategy for CostBasedTokenBucket {
         let (token, capacity) = (capacity(1, rate), capacity(self.bucket.size(rate), rate));
         let after = before.saturating_add(token.saturating_mul(u128::from(cost)));
         let charged = if cost > 0 { self.with(costs, cost) } else { costs };
-        // What is refilled later than time goes cannot be stored. It comes no nearer with time.
+        // A bucket that is full only after the end of 64-bit time cannot be stored. Waiting does not change
+        // that.
         let storable = |costs| self.drain(costs, rate).saturating_mul(u128::from(u64::MAX - arrival.now));
         let fits = after <= capacity.min(storable(charged)) || cost == 0;
         let (missing, costs) = if fits { (after, charged) } else { (before, costs) };
@@ -235,12 +254,13 @@ impl Strategy for CostBasedTokenBucket {
         let in_scale = |ticks: u128| u64::try_from(ticks / u128::from(scale)).ok();
         let (limit, token, capacity) = (rate.limit() / scale, in_scale(token)?, in_scale(capacity)?);
         let arguments = [limit, token, capacity, scale, cost, self.window, self.min];
-        // What drains in a microsecond is a thousand times the limit.
+        // Per microsecond, a thousand times the limit drains.
         let script = super::Script::new(&LUA, arguments);
         Some(script.filter(|_| rate.limit() < super::script::MOST / 1_000)?.passing())
     }
 
-    /// As if the tokens had been refilled at the whole rate since. The request stays in the average.
+    /// Refunds as if the tokens had been refilled at the whole rate since the charge. The request stays in
+    /// the average.
     fn refund(&self, state: &State, arrival: &Arrival, elapsed: u64) -> State {
         let Some((missing, costs)) = self.read(state, arrival) else { return state.clone() };
         let charged = capacity(arrival.cost, arrival.rate);

@@ -1,18 +1,18 @@
-//! Division by a number that is known long before, as a multiplication (T. Granlund, P. Montgomery: Division by
-//! invariant integers using multiplication, 1994, theorem 4.2 for 63 bits).
+//! Division by a number that is known in advance, as a multiplication (T. Granlund, P. Montgomery: Division
+//! by invariant integers using multiplication, 1994, theorem 4.2 for 63 bits).
 
-/// Divides what is below 2^63.
+/// Divides numbers below 2^63.
 #[derive(Debug, Clone, Copy)]
 pub struct Divisor {
     by: u64,
-    /// 2^(63 + shift) / by, rounded up: below 2^64, as `by` is above 2^(shift - 1).
+    /// 2^(63 + shift) / by, rounded up. It is below 2^64, because `by` is above 2^(shift - 1).
     factor: u64,
-    /// The least for which 2^shift reaches `by`.
+    /// The smallest shift for which 2^shift is at least `by`.
     shift: u32,
 }
 
 impl Divisor {
-    /// `None` for 0, and above 2^63.
+    /// Returns `None` for 0, and for numbers above 2^63.
     pub(crate) const fn new(by: u64) -> Option<Self> {
         if by == 0 || by > 1 << 63 {
             return None;
@@ -23,7 +23,7 @@ impl Divisor {
         Some(Self { by, factor, shift })
     }
 
-    /// The quotient and the rest.
+    /// Returns the quotient and the remainder.
     #[inline]
     pub(crate) const fn divide(self, number: u64) -> (u64, u64) {
         let quotient = ((self.factor as u128 * (number << 1) as u128) >> 64) as u64 >> self.shift;

@@ -6,18 +6,18 @@ use super::script::{Lua, Script};
 use super::{Arrival, State, Step, Strategy, Summary, Usage, summary};
 use crate::{Quota, Rate};
 
-/// The limit in every window, where windows are aligned to the clock: `100/min` is 100 from each full
-/// minute to the next.
+/// Admits the limit in every window. Windows are aligned to the clock: `100/min` is 100 from each full minute
+/// to the next.
 ///
-/// - **Admits** up to the limit per aligned window, in any costs.
+/// - **Admits** up to the limit per aligned window, with any costs.
 /// - **Worst burst**: twice the limit within any period, around the border of two windows.
-/// - **State**: the end of the window and the units used in it.
-/// - **Wait**: to the end of the window. A cost above the limit never fits.
-/// - **Remaining** is what is left of the window; [`next_after`](Quota::next_after) and
-///   [`reset_after`](Quota::reset_after) are both its end.
+/// - **State**: the end of the window, and the units used in it.
+/// - **Wait**: until the end of the window. A cost above the limit never fits.
+/// - **Remaining** is the unused part of the limit in this window. [`next_after`](Quota::next_after) and
+///   [`reset_after`](Quota::reset_after) are both the end of the window.
 ///
-/// A clock that steps back by up to a period finds the window that it had begun before: what was used there
-/// stays used until that window ends, at most two periods from now. After a longer step the state is none.
+/// If the clock steps back by up to one period, the window that had already begun stays in effect: its usage
+/// counts until that window ends, at most two periods from now. After a longer step, the state is ignored.
 ///
 /// ```
 /// use throttle::{Rate, strategy::{Arrival, FixedWindow, State, Strategy}};
@@ -70,7 +70,8 @@ impl Strategy for FixedWindow {
     }
 }
 
-/// Decides against a limit that need not be the rate's. What was used under another one stays used.
+/// Decides against a limit that may differ from the rate's. Usage from before a change of the limit stays
+/// counted.
 pub(super) fn step(state: &State, arrival: &Arrival, limit: u64) -> Step {
     let step: Step = decide(Words::new(state, arrival), limit).into();
     Step { quota: step.quota.with_limit(limit), ..step }
@@ -80,7 +81,7 @@ pub(super) fn step(state: &State, arrival: &Arrival, limit: u64) -> Step {
 pub(super) static LUA: Lua =
     Lua(concat!(include_str!("constant_limit.lua"), include_str!("fixed_window.lua")));
 
-/// The same in Lua.
+/// Returns the same step in Lua.
 #[cfg(feature = "redis")]
 pub(super) fn script(arrival: &Arrival, limit: u64) -> Option<Script> {
     let arguments = [limit, arrival.rate.period_micros(), arrival.cost];
@@ -109,7 +110,7 @@ pub(super) const fn window(state: &State, arrival: &Arrival) -> (u64, u64) {
     current(Words::new(state, arrival))
 }
 
-/// How long the window still lasts, and the units used in it.
+/// Returns the remaining time of the window, and the units used in it.
 #[inline]
 const fn current(Words { until, word, rate, now, .. }: Words) -> (u64, u64) {
     let period = rate.period_micros();
@@ -119,7 +120,7 @@ const fn current(Words { until, word, rate, now, .. }: Words) -> (u64, u64) {
     }
 }
 
-/// Only into the window of the charge: that of another was never touched by it.
+/// Refunds only into the window of the charge, because the charge did not change any other window.
 pub(super) fn refund(state: &State, arrival: &Arrival, elapsed: u64) -> State {
     let period = arrival.rate.period_micros();
     let charged = arrival.now.saturating_sub(elapsed);

@@ -1,23 +1,24 @@
-//! The generic cell rate algorithm: evenly spaced, with a tolerance.
+//! The generic cell rate algorithm: evenly spaced requests, with a tolerance.
 
 use std::time::Duration;
 
 use super::{Arrival, Plan, State, Step, Strategy, Summary, Usage, backlog, summary};
 use crate::Rate;
 
-/// The generic cell rate algorithm: units are admitted an even interval apart, `10/s` is one each 100 ms,
-/// and a request may come up to the burst tolerance early.
+/// The generic cell rate algorithm: admits units at even intervals. `10/s` admits one unit every 100 ms. A
+/// request may come early by up to the burst tolerance.
 ///
-/// - **Admits** one unit per `period / limit`. A tolerance of n such intervals lets n + 1 units pass at once.
+/// - **Admits** one unit per `period / limit`. A tolerance of n such intervals allows a burst of n + 1 units.
 /// - **Worst burst** over any time t: 1 + (tolerance + t) × limit / period units, rounded down.
 /// - **State**: the theoretical arrival time of the next unit, exact to a fraction of a microsecond.
-/// - **Wait**: until the last of the request's units is due, less the tolerance. A cost that exceeds
-///   1 + tolerance × limit / period never fits.
-/// - **Remaining** is what fits right now; [`next_after`](crate::Quota::next_after) is when one more would,
-///   [`reset_after`](crate::Quota::reset_after) when the burst is whole again.
+/// - **Wait**: until the last of the request's units is due, minus the tolerance. A cost that exceeds 1 +
+///   tolerance × limit / period never fits.
+/// - **Remaining** is the number of units that fit now. [`next_after`](crate::Quota::next_after) is when one
+///   more unit fits, and [`reset_after`](crate::Quota::reset_after) is when the whole burst is available
+///   again.
 ///
-/// A clock that steps back makes everybody wait that much longer, as long as the stored time is not further
-/// ahead than twice what an admission can have set; after a longer step the state is none.
+/// If the clock steps back, waits become longer by that step. If the stored time is then more than twice as
+/// far in the future as an admission can set it, the state is ignored.
 ///
 /// Source: ITU-T I.371, appendix A (virtual scheduling).
 ///
@@ -37,9 +38,9 @@ pub struct Gcra {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Burst {
-    /// Microseconds that a unit may come early.
+    /// The number of microseconds that a unit may come early.
     Tolerance(u64),
-    /// Units that pass at once.
+    /// The number of units that are admitted immediately after a pause.
     Units(u64),
 }
 
@@ -50,12 +51,17 @@ impl Default for Burst {
 }
 
 impl Gcra {
-    /// Evenly spaced, without tolerance: units pass one at a time.
+    /// Creates a strategy without tolerance: units are admitted one at a time, evenly spaced.
     pub const fn new() -> Self {
         Self { burst: Burst::Tolerance(0) }
     }
 
-    /// How early a unit may come (cut to whole microseconds).
+    /// Sets how early a unit may come, rounded down to whole microseconds. This replaces
+    /// [`burst`](Self::burst).
+    ///
+    /// # Default
+    ///
+    /// Zero.
     #[must_use]
     pub const fn tolerance(self, tolerance: Duration) -> Self {
         let micros = tolerance.as_micros();
@@ -64,11 +70,16 @@ impl Gcra {
         Self { burst: Burst::Tolerance(micros) }
     }
 
-    /// How many units pass at once after a pause; the tolerance that makes this so is derived from the rate.
+    /// Sets how many units are admitted immediately after a pause. The tolerance is derived from this number
+    /// and the rate. This replaces [`tolerance`](Self::tolerance).
+    ///
+    /// # Default
+    ///
+    /// 1, unless a tolerance is set.
     ///
     /// # Panics
     ///
-    /// If `units` is 0: at compile time in a constant.
+    /// If `units` is 0. In a constant, this is a compile error.
     #[must_use]
     #[track_caller]
     pub const fn burst(self, units: u64) -> Self {
@@ -76,7 +87,7 @@ impl Gcra {
         Self { burst: Burst::Units(units) }
     }
 
-    /// The tolerance and one interval: how far ahead of now the theoretical arrival time may get.
+    /// Returns the tolerance plus one interval: how far the theoretical arrival time may be in the future.
     const fn capacity(self, rate: Rate) -> u128 {
         match self.burst {
             Burst::Tolerance(micros) => micros as u128 * rate.limit() as u128 + backlog::capacity(1, rate),

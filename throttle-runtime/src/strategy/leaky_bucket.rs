@@ -1,19 +1,20 @@
-//! A bucket that requests fill and time drains.
+//! A bucket that requests fill and that drains over time.
 
 use super::{Arrival, Plan, State, Step, Strategy, Summary, Usage, backlog, summary};
 use crate::Rate;
 
-/// A bucket of the size of the limit that requests fill and that leaks evenly: `10/s` leaks one each 100 ms.
+/// A bucket of the size of the limit. Requests fill it, and it leaks evenly: `10/s` leaks one unit every 100
+/// ms.
 ///
-/// - **Admits** a request if the bucket does not overflow by it.
+/// - **Admits** a request if the bucket does not overflow.
 /// - **Worst burst** over any time t: limit + t × limit / period units, rounded down.
 /// - **State**: the time at which the bucket will be empty, exact to a fraction of a microsecond.
 /// - **Wait**: until enough has leaked. A cost above the limit never fits.
-/// - **Remaining** is what still fits into the bucket; [`next_after`](crate::Quota::next_after) is when one
-///   more does, [`reset_after`](crate::Quota::reset_after) when it is empty.
+/// - **Remaining** is what still fits into the bucket. [`next_after`](crate::Quota::next_after) is when one
+///   more unit fits, and [`reset_after`](crate::Quota::reset_after) is when the bucket is empty.
 ///
-/// As a meter it decides like a [`TokenBucket`](super::TokenBucket) of the same size: pick it where you think
-/// of load that drains rather than of an allowance that is saved up.
+/// As a meter, it decides like a [`TokenBucket`](super::TokenBucket) of the same size. Use it where you think
+/// of load that drains, and not of an allowance that clients save up.
 ///
 /// ```
 /// use throttle::{Rate, strategy::{Arrival, LeakyBucket, State, Strategy}};

@@ -1,35 +1,38 @@
-//! A bucket that requests leave one by one, each as a whole.
+//! A leaky bucket that requests leave one by one, each as a whole.
 
 use super::{Arrival, State, Step, Strategy, Summary, Usage, backlog, summary};
 use crate::{Quota, Rate};
 
-/// A queue of requests that is worked off at the rate, first in, first out; a request makes room only when all
-/// of its units are done. A request fits if the queue with it holds no more than its size.
+/// A queue of requests that is processed at the rate, first in, first out. A request frees its space only
+/// when all of its units are processed. A request fits if the queue including the request is within its size.
 ///
-/// The queue is in the books only: nobody is delayed, a request is admitted or denied at once. It is that of
-/// the worker behind the limit, who keeps a job's whole place until the job is finished.
+/// The queue exists only as a count: no request is delayed, and each one is admitted or denied immediately.
+/// It models the queue of the worker behind the limit, where a job keeps its whole space until it is
+/// finished.
 ///
-/// Requests of cost 1 are decided as by a [`LeakyBucket`](super::LeakyBucket), where room comes back unit by
-/// unit. With greater costs it comes back request by request: after one of cost 10 at `10/s` a leaky bucket has
-/// room for 5 after half a second, this queue has none before the second is over and then has room for 10.
+/// Requests of cost 1 are decided as by a [`LeakyBucket`](super::LeakyBucket), where space becomes free unit
+/// by unit. With greater costs, space becomes free request by request. Example: a request of cost 10 at
+/// `10/s`. After half a second, a leaky bucket has space for 5. This queue has no space before the second is
+/// over, and then has space for 10.
 ///
-/// - **Admits** a request if the costs of all requests in the queue and its own are within the size, which is
-///   the limit unless said otherwise.
+/// - **Admits** a request if the cost of all requests in the queue plus its own cost is within the
+///   [size](Self::size).
 /// - **Worst burst** over any time t: size + t × limit / period units, rounded down.
-/// - **State**: the time at which the queue will be empty, exact to a fraction of a microsecond; and of each
-///   request in the queue its time and cost, 16 bytes, from the first on that cost more than 1. As long as all
-///   cost 1 that is none, and never more requests than the size. With a size above 1,000 a request joins the one
-///   before it as long as both are no more than 1/500 of the size, and then leaves with it. So the state has at most
-///   16 KB: room for up to 1/500 of the size comes back later, and more is never admitted.
-/// - **Wait**: until enough of the oldest requests have left, which takes longer than a period if the size is above the
-///   limit. A cost above the size never fits.
-/// - **Remaining** is what still fits into the queue; [`next_after`](Quota::next_after) is when the request
-///   leaves that makes room for more, [`reset_after`](Quota::reset_after) when the queue is empty.
+/// - **State**: the time at which the queue will be empty, exact to a fraction of a microsecond, and a list
+///   with the time and cost of each request in the queue, 16 bytes per request. The list begins with the
+///   first request that costs more than 1, so it is empty while all requests cost 1. It has never more
+///   entries than the size. With a size above 1,000, a request shares the entry before it as long as both
+///   together are at most 1/500 of the size, and then leaves the queue with it. The state therefore has at
+///   most 16 KB. Up to 1/500 of the size becomes free later, and more than the size is never admitted.
+/// - **Wait**: until enough of the oldest requests have left. This takes longer than a period if the size is
+///   above the limit. A cost above the size never fits.
+/// - **Remaining** is what still fits into the queue. [`next_after`](Quota::next_after) is when a request
+///   leaves and more fits, and [`reset_after`](Quota::reset_after) is when the queue is empty.
 ///
-/// Pick it where costs differ and a large request blocks what it uses until it is through.
+/// Use it where costs differ, and a large request blocks its resources until it is finished.
 ///
-/// A clock that steps back makes everybody wait that much longer; after a step by more than twice the time in
-/// which a full queue empties the state is none.
+/// If the clock steps back, waits become longer by that step. After a step of more than twice the time in
+/// which a full queue empties, the state is ignored.
 ///
 /// ```
 /// use throttle::{Rate, strategy::{Arrival, LeakyBucketQueue, State, Strategy}};
@@ -46,16 +49,20 @@ pub struct LeakyBucketQueue {
 }
 
 impl LeakyBucketQueue {
-    /// A queue that holds as many units as the limit.
+    /// Creates a queue that holds as many units as the limit.
     pub const fn new() -> Self {
         Self { size: None }
     }
 
-    /// How many units the queue holds; the limit unless said otherwise.
+    /// Sets how many units the queue holds.
+    ///
+    /// # Default
+    ///
+    /// The limit.
     ///
     /// # Panics
     ///
-    /// If `units` is 0: at compile time in a constant.
+    /// If `units` is 0. In a constant, this is a compile error.
     #[must_use]
     #[track_caller]
     pub const fn size(self, units: u64) -> Self {
@@ -68,19 +75,20 @@ impl LeakyBucketQueue {
     }
 }
 
-/// Up to how many units requests are one entry of the list, which has no more than twice as many entries as a full queue
-/// has such parts: 0, which is none, up to a size that has an entry for each request.
+/// Returns up to how many units several requests share an entry of the list. A list has at most twice as many
+/// entries as a full queue has parts of this size. Returns 0, so that requests share no entries, for sizes
+/// with an entry for each request.
 const fn joined(size: u64) -> u64 {
     if size > 1_000 { size.div_ceil(500) } else { 0 }
 }
 
-/// The requests that are in the queue at some time.
+/// The requests that are in the queue at a given time.
 struct Queue<'a> {
-    /// The work that is left, as in a backlog.
+    /// The remaining work, as in a backlog.
     ticks: u128,
-    /// How many of cost 1 are ahead of the others.
+    /// The number of requests of cost 1 that are ahead of the others.
     singles: u64,
-    /// The others: time and cost, oldest first.
+    /// The other requests: time and cost, oldest first.
     others: &'a [[u64; 2]],
     period: u64,
 }
@@ -91,7 +99,7 @@ impl<'a> Queue<'a> {
         let period = arrival.rate.period_micros();
         let list = state.list().as_chunks::<2>().0;
         let (mut rest, mut first) = (ticks, list.len());
-        // What is left is the work of the youngest: whoever it does not reach has left.
+        // The remaining work belongs to the youngest requests. Requests that it does not reach have left.
         while rest > 0 && first > 0 {
             first -= 1;
             rest = rest.saturating_sub(u128::from(list[first][1]) * u128::from(period));
@@ -100,12 +108,13 @@ impl<'a> Queue<'a> {
         Self { ticks, singles, others: &list[first..], period }
     }
 
-    /// The units that the queue holds, also those of its first request that are done already.
+    /// Returns the units that the queue holds, including units of its first request that are already
+    /// processed.
     fn held(&self) -> u64 {
         self.others.iter().fold(self.singles, |held, [_, cost]| held.saturating_add(*cost))
     }
 
-    /// The ticks until no more than `room` units are held.
+    /// Returns the ticks until at most `room` units are held.
     fn ticks_to(&self, room: u64) -> u128 {
         let mut held = 0_u64;
         let mut youngest = self.others.iter().rev().map(|[_, cost]| *cost);
@@ -118,8 +127,8 @@ impl<'a> Queue<'a> {
         self.ticks.saturating_sub(u128::from(held) * u128::from(self.period))
     }
 
-    /// The state of these requests and, if there is one, a further one, which is joined with the last of them if both are
-    /// no more than `joined` units.
+    /// Returns the state of these requests and of `last`, a further request. `last` shares the entry of the
+    /// request before it if both together are at most `joined` units.
     fn store(&self, arrival: &Arrival, ticks: u128, last: Option<[u64; 2]>, joined: u64) -> State {
         let (others, last) = match (self.others, last) {
             ([others @ .., [at, units]], Some([_, cost])) if units.saturating_add(cost) <= joined => {
@@ -150,7 +159,7 @@ impl Strategy for LeakyBucketQueue {
         }
         let queue = Queue::read(state, arrival, size);
         let held = queue.held();
-        // Work that is done later than time goes cannot be stored. It comes no nearer with time.
+        // Work that is finished after the end of 64-bit time cannot be stored. Waiting does not change that.
         let storable = backlog::units(backlog::storable(arrival).saturating_sub(queue.ticks), rate);
         let left = size.saturating_sub(held).min(storable);
         let fits = cost <= left;
@@ -180,8 +189,8 @@ impl Strategy for LeakyBucketQueue {
         super::Script::new(&LUA, arguments)
     }
 
-    /// Exact if the request is on the list, alone or joined with others; one of cost 1 that is not is refunded as by a
-    /// leaky bucket.
+    /// The refund is exact if the request is in the list, alone or in a shared entry. A request of cost 1
+    /// that is not in the list is refunded as by a leaky bucket.
     fn refund(&self, state: &State, arrival: &Arrival, elapsed: u64) -> State {
         let charged = [arrival.now.saturating_sub(elapsed), arrival.cost];
         let size = self.units(arrival.rate);
@@ -204,7 +213,7 @@ impl Strategy for LeakyBucketQueue {
         let behind = after.iter().fold(0_u64, |units, [_, cost]| units.saturating_add(*cost));
         let [since, units] = queue.others[at];
         let rest = units - arrival.cost;
-        // The first in the queue may be done in part.
+        // The first request in the queue may be partly processed.
         let left = queue.ticks.saturating_sub(ticks_of(behind)).min(ticks_of(units));
         let refunded = left.saturating_sub(ticks_of(rest));
         let entry: &[[u64; 2]] = if rest > 0 { &[[since, rest]] } else { &[] };

@@ -1,25 +1,25 @@
-//! How a limit is enforced: each strategy one pure step function.
+//! Strategies: how a limit is enforced. Each strategy is one pure step function.
 //!
-//! | strategy | admits | pick it when |
+//! | strategy | admits | use it when |
 //! |---|---|---|
-//! | [`FixedWindow`] (default) | the limit in every clock-aligned window | limits are stated per minute or hour and people read them |
-//! | [`SlidingWindowLog`] | the limit in every period, whenever it begins | limits are small and must hold exactly |
-//! | [`SlidingWindowCounter`] | about the limit in every period | the border of fixed windows hurts and a log is too large |
-//! | [`TokenBucket`] | the average rate, and bursts that were saved up | clients may save up |
-//! | [`TokenBucketWithDebt`] | the same, and more on credit | clients may finish and pay later |
+//! | [`FixedWindow`] (default) | the limit in every clock-aligned window | limits are stated per minute or hour, and people read them |
+//! | [`SlidingWindowLog`] | the limit in every period, whenever it begins | limits are small and must be enforced exactly |
+//! | [`SlidingWindowCounter`] | about the limit in every period | bursts at the border of fixed windows are a problem, and a log is too large |
+//! | [`TokenBucket`] | the average rate, and bursts of saved tokens | clients may save up |
+//! | [`TokenBucketWithDebt`] | like a token bucket, and additional units on credit | clients may finish their work and pay later |
 //! | [`LeakyBucket`] | what fits into a bucket that drains at the rate | load drains evenly |
-//! | [`Gcra`] | evenly spaced requests, with a burst if you allow one | the work behind the limit needs a steady flow |
-//! | [`LeakyBucketQueue`] | the same as a leaky bucket, but requests leave it as a whole | large requests keep their place until they are through |
-//! | [`CostBasedTokenBucket`] | bursts, refilled the slower the more requests cost | large requests do more harm than their cost says |
-//! | [`TieredRate`] | in every window a multiple of the limit for each tier | there is a handful of plans |
-//! | [`PriorityQueue`] | the limit in every period to each priority and those above it | some requests must pass when others used the limit up |
-//! | [`QuotaWithRollover`] | the limit in every window, and a share of what was left in the one before | people pay for a quota |
-//! | [`Adaptive`] | in every window what the load leaves of the limit | clients may have much while there is plenty |
-//! | `TimeOfDay` | in every window a multiple of the limit for each hour (feature `time-zones`) | there is more to give at some hours |
-//! | `Calendar` | the limit in every day, week, month or year of a time zone (feature `time-zones`) | contracts speak of calendar months |
+//! | [`Gcra`] | evenly spaced requests, with a configurable burst | the work behind the limit needs a steady flow |
+//! | [`LeakyBucketQueue`] | like a leaky bucket, but each request leaves as a whole | a large request occupies its space until it is finished |
+//! | [`CostBasedTokenBucket`] | bursts, with a refill that slows down as requests cost more | large requests do more harm than their cost expresses |
+//! | [`TieredRate`] | in every window, a multiple of the limit for each tier | there are a few price plans |
+//! | [`PriorityQueue`] | in every period, the limit for each priority and the priorities above it together | some requests must be admitted when others have used up the limit |
+//! | [`QuotaWithRollover`] | the limit in every window, and a share of the unused limit of the previous window | customers pay for a quota |
+//! | [`Adaptive`] | in every window, the part of the limit that the load allows | clients may use much while there is spare capacity |
+//! | `TimeOfDay` | in every window, a multiple of the limit for each hour (feature `time-zones`) | there is more capacity at some hours |
+//! | `Calendar` | the limit in every day, week, month or year of a time zone (feature `time-zones`) | contracts use calendar months |
 //!
-//! A strategy knows neither storage nor clock: it is given the state and the time, and answers with the
-//! verdict and the new state. Every backend runs the same function.
+//! A strategy has no access to a store or a clock. It receives the state and the time, and returns the
+//! decision and the new state. Every backend runs the same function.
 
 mod adaptive;
 mod backlog;
@@ -89,7 +89,7 @@ pub use token_bucket_with_debt::TokenBucketWithDebt;
 
 use crate::{Quota, Rate};
 
-/// The steps that Redis takes itself; by the others it is asked twice.
+/// The strategies that have a script for Redis. A decision by another strategy takes two calls to Redis.
 #[cfg(feature = "redis")]
 pub(crate) static IN_LUA: &[&Lua] = &[
     &adaptive::LUA,
@@ -107,62 +107,63 @@ pub(crate) static IN_LUA: &[&Lua] = &[
     &time_of_day::LUA,
 ];
 
-/// One request as a strategy sees it.
+/// One request, as a strategy receives it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Arrival {
-    /// The limit; never [`Rate::UNLIMITED`].
+    /// The limit. It is never [`Rate::UNLIMITED`].
     pub rate: Rate,
-    /// Units the request takes. 0 asks without taking.
+    /// The units that the request costs. With 0, the request only reads the limit.
     pub cost: u64,
-    /// Microseconds since the Unix epoch, by the backend's clock. May step back.
+    /// The time by the backend's clock, in microseconds since the Unix epoch. It may step back.
     pub now: u64,
-    /// What the throttle's `class` said about the caller.
+    /// The class of the caller, as the throttle's `class` setting returns it.
     pub class: Class,
-    /// What [`Strategy::load`] said before this decision.
+    /// The result of [`Strategy::load`] before this decision.
     pub load: u64,
 }
 
 impl Arrival {
-    /// A request of `cost` units against `rate` at `now` microseconds after the Unix epoch, of no class.
+    /// Creates a request of `cost` units against `rate`, without a class, at `now` microseconds after the
+    /// Unix epoch.
     pub const fn new(rate: Rate, cost: u64, now: u64) -> Self {
         Self { rate, cost, now, class: Class::NONE, load: 0 }
     }
 
-    /// The same at another time.
+    /// Returns the same request at another time.
     #[must_use]
     pub const fn at(self, now: u64) -> Self {
         Self { now, ..self }
     }
 
-    /// The same by a caller of that class.
+    /// Returns the same request by a caller of that class.
     #[must_use]
     pub const fn class(self, class: Class) -> Self {
         Self { class, ..self }
     }
 
-    /// The same under that load.
+    /// Returns the same request under that load.
     #[must_use]
     pub const fn load(self, load: u64) -> Self {
         Self { load, ..self }
     }
 }
 
-/// What a strategy answers to an [`Arrival`].
+/// The result of a strategy for an [`Arrival`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
-    /// Whether it fits, and what is left.
+    /// Whether the limit admits the request, and the remaining quota.
     pub quota: Quota,
-    /// The state after the request. Stored only if the request passes.
+    /// The state after the request. It is stored only if the request is admitted.
     pub state: State,
 }
 
-/// How a limit is enforced.
+/// A strategy: how a limit is enforced.
 ///
-/// `step` is a pure function of its arguments. It must work from any stored state (another strategy's,
-/// another rate's, garbage): what it cannot read counts as nothing stored, and a time in the future must not
-/// lock anybody out. A request that does not fit is answered with [`Quota::denied`] or [`Quota::never`]; the
-/// state of such a step is thrown away, so a denied request changes nothing whatever the strategy does.
+/// `step` is a pure function of its arguments. It must accept any stored state, such as a state of another
+/// strategy, a state of another rate, or garbage. An unreadable state counts as missing, and a time in the
+/// future must not lock a client out. For a request that does not fit, `step` returns [`Quota::denied`] or
+/// [`Quota::never`]. The state of such a step is discarded, so a denied request never changes anything.
 ///
 /// ```
 /// use throttle::strategy::{Arrival, State, Step, Strategy};
@@ -196,24 +197,37 @@ pub struct Step {
 /// }
 /// ```
 pub trait Strategy: Debug + Send + Sync + 'static {
-    /// A short constant name. State is kept apart by it and by the periods of the limits: a throttle that
-    /// changes its strategy or a period starts anew, one that changes a limit carries on.
+    /// Returns a short constant name. Together with the periods of the limits, the name identifies states. A
+    /// throttle whose strategy or period changes starts with empty states. A throttle whose limit changes
+    /// keeps its states.
     fn name(&self) -> &'static str;
 
-    /// How loaded the system is, in a unit of the strategy's own: asked once per decision, and given back in
-    /// [`Arrival::load`], so that a step stays a function of its arguments.
+    /// Returns the load of the system, in a unit that the strategy defines. It is called once per decision,
+    /// and passed to `step` in [`Arrival::load`], so that a step stays a pure function.
+    ///
+    /// # Default
+    ///
+    /// 0.
     fn load(&self) -> u64 {
         0
     }
 
-    /// What is wrong with this strategy, if it can only be told at run time: the registry reports it at the
-    /// start. The default finds nothing.
+    /// Returns what is wrong with this strategy, if that is known only at run time. The registry reports it
+    /// at startup.
+    ///
+    /// # Default
+    ///
+    /// `None`.
     fn problem(&self) -> Option<String> {
         None
     }
 
-    /// Why it cannot enforce that limit, if it cannot: the registry reports it at the start where the limit is known
-    /// by then. The default enforces any.
+    /// Returns why the strategy cannot enforce that limit, or `None` if it can. The registry reports it at
+    /// startup for limits that are known by then.
+    ///
+    /// # Default
+    ///
+    /// `None`.
     fn misfit(&self, rate: Rate) -> Option<String> {
         let _ = rate;
         None
@@ -222,36 +236,39 @@ pub trait Strategy: Debug + Send + Sync + 'static {
     /// Decides one request against one limit.
     fn step(&self, state: &State, arrival: &Arrival) -> Step;
 
-    /// The greatest limit of a window, of callers of any class, if windows are aligned to the clock and a state is no more
-    /// than the end of its window and the units that were used in it.
+    /// Returns the greatest limit of a window, for callers of any class. Returns `None` unless windows are
+    /// aligned to the clock, and a state consists only of the end of its window and the units that were used
+    /// in it.
     #[doc(hidden)]
     fn counter_limit(&self, rate: Rate) -> Option<u64> {
         let _ = rate;
         None
     }
 
-    /// The limit of the arrival's window, if a step does no more to the units of a window than to add the cost up to that
-    /// limit.
+    /// Returns the limit of the arrival's window. Returns `None` unless a step only adds the cost to the
+    /// units of a window, up to that limit.
     #[doc(hidden)]
     fn increment_limit(&self, arrival: &Arrival) -> Option<u64> {
         let _ = arrival;
         None
     }
 
-    /// Which type of strategy it is.
+    /// Returns the type of the strategy.
     #[doc(hidden)]
     fn kind(&self) -> TypeId {
         TypeId::of::<Self>()
     }
 
-    /// The same as `step` for one rate, in a form that the memory backend runs without a call.
+    /// Returns a plan that decides like `step` for one rate, and that the memory backend runs without a
+    /// dynamic call.
     #[doc(hidden)]
     fn plan(&self, rate: Rate) -> Option<Plan> {
         let _ = rate;
         None
     }
 
-    /// The same as `step` for requests like this one, in a form that Redis runs, at about the time of the arrival.
+    /// Returns a script that decides like `step` for requests like this one, at about the time of the
+    /// arrival. Redis runs it.
     #[cfg(feature = "redis")]
     #[doc(hidden)]
     fn script(&self, arrival: &Arrival) -> Option<Script> {
@@ -259,26 +276,29 @@ pub trait Strategy: Debug + Send + Sync + 'static {
         None
     }
 
-    /// How the memory backend summarises states that it evicts. The default is safe for every strategy: the identity of
-    /// an evicted state is denied until the state ends.
+    /// Returns how the memory backend summarises states that it evicts. The default is safe for every
+    /// strategy: the identity of an evicted state is denied until the state ends.
     #[doc(hidden)]
     fn summary(&self) -> Summary {
         Summary::Opaque
     }
 
-    /// A state that admits nothing that the states would not, of whose [summaries](Self::summary) these are the greatest
-    /// numbers.
+    /// Returns a state that stands for evicted states. `usages` are the greatest numbers of the
+    /// [summaries](Self::summary) of these states. The returned state admits nothing that the evicted states
+    /// would not admit.
     #[doc(hidden)]
     fn inherit(&self, usages: &[Usage], arrival: &Arrival) -> State {
         let _ = (usages, arrival);
         State::EMPTY
     }
 
-    /// The state after an admitted request, charged `elapsed` microseconds before `arrival.now`, is undone:
-    /// a later throttle denied it. May give back less than was taken (what time has given back already),
-    /// never more.
+    /// Returns the state after the refund of an admitted request, for example because a later throttle denied
+    /// it. The request was charged `elapsed` microseconds before `arrival.now`. The refund may be less than
+    /// the charge, because time may already have restored a part of it. It is never more.
     ///
-    /// The default gives nothing back.
+    /// # Default
+    ///
+    /// Refunds nothing.
     fn refund(&self, state: &State, arrival: &Arrival, elapsed: u64) -> State {
         let _ = (arrival, elapsed);
         state.clone()

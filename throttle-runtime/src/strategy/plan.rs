@@ -1,16 +1,16 @@
-//! The short way of the strategies that most throttles have: arithmetic on two words, without a call.
+//! The fast path of the most common strategies: arithmetic on two words, without a dynamic call.
 
 use super::divisor::Divisor;
 use super::{Arrival, State, Step, backlog, fixed_window};
 use crate::{Quota, Rate};
 
-/// What a strategy comes to for one rate, for strategies whose states are always two words and that look at
-/// neither class nor load. Their `step` is made of the same functions.
+/// A strategy for one rate, in a form that is run directly. Only strategies whose states are always two
+/// words, and which ignore class and load, have a plan. Their `step` uses the same functions.
 #[derive(Debug, Clone, Copy)]
 pub enum Plan {
     /// Aligned windows.
     Window,
-    /// A backlog of so many ticks at most, and the limit to divide by.
+    /// A backlog. Contains the capacity in ticks, and the limit as a divisor.
     Backlog(u64, Divisor),
 }
 
@@ -33,7 +33,7 @@ pub(crate) struct Words {
 }
 
 impl Plan {
-    /// The step; `None` if its numbers are too large for the short way.
+    /// Returns the step, or `None` if its numbers are too large for the fast path.
     #[expect(clippy::inline_always, reason = "a call costs a fifth of a decision")]
     #[inline(always)]
     pub(crate) fn step(self, words: Words) -> Option<Outcome> {
@@ -43,7 +43,7 @@ impl Plan {
         }
     }
 
-    /// How far ahead the end of a state is at most when it is stored, in microseconds.
+    /// Returns how far the end of a state can be in the future when the state is stored, in microseconds.
     pub(crate) const fn horizon(self, rate: Rate) -> u64 {
         match self {
             Self::Window => rate.period_micros(),
@@ -51,7 +51,7 @@ impl Plan {
         }
     }
 
-    /// How a [`Quota`] of this plan says a wait of so many microseconds.
+    /// Converts a wait in microseconds to the unit that a [`Quota`] of this plan uses.
     pub(crate) const fn wait(self, micros: u64, rate: Rate) -> u64 {
         match self {
             Self::Window => micros,

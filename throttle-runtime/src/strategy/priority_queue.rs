@@ -1,4 +1,4 @@
-//! A sliding window in which the more important go first.
+//! A sliding window that four priorities share.
 
 use std::fmt;
 
@@ -7,33 +7,35 @@ use super::sliding_window_log::grain;
 use super::sliding_window_log::{self, counts, entry_time};
 use super::{Arrival, Class, State, Step, Strategy, Summary, Usage, summary};
 
-/// A sliding window that four priorities share: a request has the limit less what its own and higher
-/// priorities have used, so the lower ones are the first to be denied.
+/// A sliding window that four priorities share. A request has the limit minus the usage of its own and higher
+/// priorities, so the lower priorities are denied first.
 ///
-/// The priority is the request's [class](Arrival::class), which the throttle's `class` setting says: `low`,
-/// `normal`, `high` or `critical`. It is never read from a key. Another class, or none, has the
-/// [default](Self::default_priority).
+/// The priority is the request's [class](Arrival::class), which the throttle's `class` setting returns:
+/// `low`, `normal`, `high` or `critical`. It is never read from a key. Requests of another class, or without
+/// a class, have the [default](Self::default_priority).
 ///
-/// - **Admits** a request if with it no more than the limit was admitted, of its own and higher priorities, in
-///   the period that ends now. Nothing waits in line: a request is admitted or denied at once.
-/// - **Worst burst** over any period: the limit for `critical`, for `high` and `critical` together, and so on,
-///   if the higher ones come first. Since a request does not see what lower ones used before, all four together
-///   may take four times the limit, the lowest first.
-/// - **State**: time, priority and cost of each admitted request of the last period, 16 bytes each; those of one
-///   microsecond and priority share an entry. No more entries than four times the limit. With a limit above 1,000
-///   requests of one priority share an entry for each 250th of the period, and leave with the youngest of them, so
-///   the state has at most 16 KB: a request then counts for up to a 250th of the period longer (346 seconds at
-///   `100000/day`), and more is never admitted.
-/// - **Wait**: until enough of the oldest that count against the request have left the window. A cost above the
-///   limit never fits.
-/// - **Remaining** is the limit less what counts against a request of this priority;
-///   [`next_after`](crate::Quota::next_after) is when the oldest of that leaves,
-///   [`reset_after`](crate::Quota::reset_after) when the youngest does.
+/// - **Admits** a request if, in the period that ends now, the units of its own and higher priorities
+///   including the request are within the limit. No request is delayed: each one is admitted or denied
+///   immediately.
+/// - **Worst burst** over any period, if higher priorities come first: the limit for `critical`, the limit
+///   for `high` and `critical` together, and so on. A request ignores the earlier usage of lower priorities.
+///   Therefore, all four together may use four times the limit, if the lowest priority comes first.
+/// - **State**: time, priority and cost of each admitted request of the last period, 16 bytes each. Requests
+///   of the same microsecond and priority share an entry. There are at most four times as many entries as the
+///   limit. With a limit above 1,000, requests of one priority share an entry for each 250th of the period,
+///   and leave the window with the youngest of them. The state then has at most 16 KB. A request counts for
+///   up to a 250th of the period longer (346 seconds at `100000/day`), and more than the limit is never
+///   admitted.
+/// - **Wait**: until enough of the oldest requests that count against this request have left the window. A
+///   cost above the limit never fits.
+/// - **Remaining** is the limit minus the units that count against a request of this priority.
+///   [`next_after`](crate::Quota::next_after) is when the oldest of these units leave, and
+///   [`reset_after`](crate::Quota::reset_after) is when the youngest leave.
 ///
-/// Pick it where some requests of a client must still pass when others have used up the limit.
+/// Use it where some requests of a client must still be admitted when others have used up the limit.
 ///
-/// Requests from later than now, which a clock that stepped back leaves behind, count as long as they are no
-/// more than a period ahead.
+/// If the clock steps back, requests that are later than now still count, as long as they are at most one
+/// period in the future.
 ///
 /// ```
 /// use throttle::{Rate, strategy::{Arrival, Class, Priority, PriorityQueue, State, Strategy}};
@@ -49,24 +51,24 @@ pub struct PriorityQueue {
     default: Priority,
 }
 
-/// How important a request is to a [`PriorityQueue`]. The greater goes first.
+/// The priority of a request in a [`PriorityQueue`]. Greater priorities are admitted first.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Priority {
-    /// The first to be denied: the class `low`.
+    /// Denied first. The class `low`.
     Low,
     /// The class `normal`.
     #[default]
     Normal,
     /// The class `high`.
     High,
-    /// Denied only when requests of its own have used up the limit: the class `critical`.
+    /// Denied only if requests of this priority have used up the limit. The class `critical`.
     Critical,
 }
 
 impl Priority {
     const ALL: [Self; 4] = [Self::Low, Self::Normal, Self::High, Self::Critical];
 
-    /// The class that says this priority.
+    /// Returns the class of this priority.
     pub const fn class(self) -> Class {
         match self {
             Self::Low => const { Class::new("low") },
@@ -90,12 +92,16 @@ impl fmt::Display for Priority {
 }
 
 impl PriorityQueue {
-    /// A queue in which requests without a priority are [`Normal`](Priority::Normal).
+    /// Creates a strategy in which requests without a priority are [`Normal`](Priority::Normal).
     pub const fn new() -> Self {
         Self { default: Priority::Normal }
     }
 
-    /// What requests are whose class is no priority.
+    /// Sets the priority of requests whose class is not a priority.
+    ///
+    /// # Default
+    ///
+    /// [`Priority::Normal`].
     #[must_use]
     pub const fn default_priority(mut self, priority: Priority) -> Self {
         self.default = priority;
@@ -108,17 +114,17 @@ impl PriorityQueue {
     }
 }
 
-/// Above the limit from which on they are merged, a period has so many entries of each priority.
+/// The number of entries per period and priority, for limits at which requests share entries.
 const ENTRIES: u64 = 250;
 
-/// When an entry came, and of which priority, in one word: until the year 148 000 there is room for both, and
-/// the words are in the order of time.
+/// Returns the time and the priority of an entry in one word. Until the year 148,000, both fit into the word.
+/// Words are ordered by time.
 const fn word(at: u64, priority: Priority) -> u64 {
     const LAST: u64 = u64::MAX >> 2;
     (if at < LAST { at } else { LAST }) << 2 | priority as u64
 }
 
-/// The entries of the window that ends at the arrival: pairs of word and cost, oldest first.
+/// Returns the entries of the window that ends at the arrival: pairs of word and cost, oldest first.
 fn window(state: &State, arrival: &Arrival) -> impl DoubleEndedIterator<Item = (u64, u64)> + Clone {
     let arrival = *arrival;
     let pairs = state.list().chunks_exact(2).map(|pair| (pair[0], pair[1]));
@@ -178,7 +184,8 @@ impl Strategy for PriorityQueue {
     }
 }
 
-/// Adds an entry, which is not older than the youngest; those of one time and priority share an entry.
+/// Adds an entry, which is not older than the youngest entry. Requests of the same time and priority share an
+/// entry.
 fn push(words: &mut Vec<u64>, word: u64, cost: u64) {
     let same_time =
         words.as_chunks_mut::<2>().0.iter_mut().rev().take_while(|[other, _]| *other >> 2 == word >> 2);

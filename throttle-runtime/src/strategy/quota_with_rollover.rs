@@ -1,29 +1,31 @@
-//! Windows aligned to the clock, into which unused units of the one before carry over.
+//! Windows aligned to the clock, into which unused units of the previous window carry over.
 
 use super::two_windows::{self, Window};
 use super::{Arrival, State, Step, Strategy, Summary, Usage};
 use crate::Quota;
 
-/// The limit in every window aligned to the clock, and a share of what was left unused in the window before:
-/// who used 40 of `100/day` has 130 the next day.
+/// Admits the limit in every window aligned to the clock, and additionally a share of the unused limit of the
+/// previous window. A client that used 40 of `100/day` has 130 the next day.
 ///
 /// - **Admits** up to `limit + carried` per aligned window, where
-///   `carried = min(max_rollover, (limit - used in the window before) × rollover / 100)`, rounded down. What
-///   was carried does not carry again. The first window, and one after a window without any request, has the
-///   limit.
-/// - **Worst burst** over any period: twice the limit and what was carried, around the border of two windows.
-/// - **State**: when both windows are over, the units used, and those that were carried; kept until the end of
-///   the window after the one it was used in. That is why a whole idle window ends it: whoever stays away
-///   cannot save up, and is forgotten.
-/// - **Wait**: to the end of the window. A cost above the limit fits only if enough was carried, so if neither
-///   this window nor the next has room for it, no wait helps.
-/// - **Remaining** is what is left of the window; [`next_after`](Quota::next_after) and
-///   [`reset_after`](Quota::reset_after) are both its end, where there is at least the limit again.
+///   `carried = min(max_rollover, (limit - used in the previous window) × rollover / 100)`, rounded down.
+///   Carried units do not carry over again. The first window, and a window after one without requests, has
+///   the limit.
+/// - **Worst burst** over any period: twice the limit plus the carried units, around the border of two
+///   windows.
+/// - **State**: when both windows are over, the used units, and the carried units. The state is kept until
+///   the end of the window after the one with the usage. A window without requests therefore ends it: a
+///   client that stays away saves nothing up.
+/// - **Wait**: until the end of the window. A cost above the limit fits only if enough units were carried
+///   over. If neither this window nor the next one allows the cost, no wait helps.
+/// - **Remaining** is the unused part of the window's limit. [`next_after`](Quota::next_after) and
+///   [`reset_after`](Quota::reset_after) are both the end of the window, when at least the limit is available
+///   again.
 ///
-/// Pick it for quotas that people pay for by the day or month, so that a quiet one is not lost entirely.
+/// Use it for quotas that customers pay for by the day or month, so that a quiet period is not lost entirely.
 ///
-/// A clock that steps back by up to a period finds the window that it had begun before; after a longer step
-/// the state is none.
+/// If the clock steps back by up to one period, the window that had already begun stays in effect. After a
+/// longer step, the state is ignored.
 ///
 /// ```
 /// use throttle::{Rate, strategy::{Arrival, QuotaWithRollover, State, Strategy}};
@@ -41,16 +43,20 @@ pub struct QuotaWithRollover {
 }
 
 impl QuotaWithRollover {
-    /// Half of what is unused carries over, 500 units at most.
+    /// Creates a strategy in which half of the unused units carry over, at most 500 units.
     pub const fn new() -> Self {
         Self { percent: 50, max: 500 }
     }
 
-    /// How many percent of what is unused carry over: 0 to 100.
+    /// Sets how many percent of the unused units carry over: 0 to 100.
+    ///
+    /// # Default
+    ///
+    /// 50.
     ///
     /// # Panics
     ///
-    /// If it is more than 100: at compile time in a constant.
+    /// If it is more than 100. In a constant, this is a compile error.
     #[must_use]
     #[track_caller]
     pub const fn rollover(mut self, percent: u8) -> Self {
@@ -59,23 +65,28 @@ impl QuotaWithRollover {
         self
     }
 
-    /// How many units carry over at most.
+    /// Sets how many units carry over at most.
+    ///
+    /// # Default
+    ///
+    /// 500.
     #[must_use]
     pub const fn max_rollover(mut self, units: u64) -> Self {
         self.max = units;
         self
     }
 
-    /// What carries over from a window in which so much was used.
+    /// Returns how many units carry over from a window in which `used` units were used.
     fn carried(self, used: u64, limit: u64) -> u64 {
         let unused = limit.saturating_sub(used);
-        // In two parts, so that it fits: both times less than 100 is lost to the division.
+        // Computed in two parts, so that it does not overflow. The result is the same as that of one
+        // division.
         let percent = u64::from(self.percent);
         let carried = unused / 100 * percent + unused % 100 * percent / 100;
         carried.min(self.max)
     }
 
-    /// The units of a window that carried so much over to the next.
+    /// Returns how many units were used in a window that carried `carried` units over to the next.
     fn used_for(self, carried: u64, limit: u64) -> u64 {
         let unused = (u128::from(carried) * 100).div_ceil(u128::from(self.percent.max(1)));
         limit.saturating_sub(u64::try_from(unused).unwrap_or(u64::MAX))
@@ -105,14 +116,14 @@ impl Strategy for QuotaWithRollover {
         let (limit, period) = (rate.limit(), rate.period_micros());
         let (high, low) = two_windows::counts(state);
         let (start, used, carried, is_current) = match two_windows::locate(state, arrival) {
-            // The word may be anybody's: no more is carried than can have been.
+            // The word may come from another strategy, so at most the possible maximum is carried.
             Window::Current(start) => (start, high, low.min(self.carried(0, limit)), true),
             Window::Previous(start) => (start, 0, self.carried(high, limit), false),
             Window::None(start) => (start, 0, 0, false),
         };
         let rest = start.saturating_add(period).saturating_sub(now);
         let left = limit.saturating_add(carried).saturating_sub(used);
-        // The next window knows of this one only if it was used.
+        // The next window carries units over from this one only if this one was used.
         let next = if is_current { limit.saturating_add(self.carried(used, limit)) } else { limit };
         let quota = if cost <= left {
             Quota::allowed(rate, left - cost)
@@ -122,7 +133,7 @@ impl Strategy for QuotaWithRollover {
             Quota::never(rate, left)
         };
         let state = match cost {
-            // Who only asks has not used the window.
+            // A request of cost 0 only reads, and does not count as usage of the window.
             0 => state.clone(),
             _ => {
                 two_windows::store(two_windows::forgotten(start, period), used.saturating_add(cost), carried)
@@ -135,13 +146,13 @@ impl Strategy for QuotaWithRollover {
     #[cfg(feature = "redis")]
     fn script(&self, arrival: &Arrival) -> Option<super::Script> {
         let Arrival { rate, cost, .. } = *arrival;
-        // No more than the limit carries over.
+        // At most the limit carries over.
         let max = self.max.min(rate.limit());
         let arguments = [rate.period_micros(), rate.limit(), cost, self.percent.into(), max];
         Some(super::Script::new(&LUA, arguments)?.passing())
     }
 
-    /// Only into the window of the charge: that of another was never touched by it.
+    /// Refunds only into the window of the charge, because the charge did not change any other window.
     fn refund(&self, state: &State, arrival: &Arrival, elapsed: u64) -> State {
         if !two_windows::is_of_charge(state, arrival, elapsed) {
             return state.clone();
@@ -150,7 +161,8 @@ impl Strategy for QuotaWithRollover {
         let (limit, period) = (arrival.rate.limit(), arrival.rate.period_micros());
         match (used.saturating_sub(arrival.cost), carried) {
             (0, 0) => State::EMPTY,
-            // A window without any request carries nothing over: what it has is all that the one before left.
+            // A window without requests carries nothing over. The carried units it has show how much the
+            // window before it left.
             (0, _) => {
                 two_windows::store(state.until().saturating_sub(period), self.used_for(carried, limit), 0)
             }

@@ -2,12 +2,12 @@
 
 use smallvec::SmallVec;
 
-/// A step in Lua: the body of a function of the arguments as bytes, which returns the step for them, a function of the
-/// state as bytes and the time.
+/// A step in Lua. The text is the body of a function that receives the arguments as bytes. It returns the
+/// step: a function that receives the state as bytes, and the time.
 ///
-/// That returns whether the request fits, until when the new state matters, that state as bytes, and, if it pleases,
-/// until when the old one mattered; or nothing, if its numbers are too large for Lua, which has 53 bits. As far as it
-/// answers, it decides what `step` decides.
+/// The step returns, in this order: whether the request fits, until when the new state matters, the new state
+/// as bytes, and optionally until when the old state mattered. It returns nothing if its numbers are too
+/// large for Lua, which has 53 bits. If it returns a result, that is the same decision as that of `step`.
 #[derive(Debug)]
 pub(crate) struct Lua(pub(crate) &'static str);
 
@@ -17,26 +17,26 @@ pub(crate) struct Lua(pub(crate) &'static str);
 pub struct Script {
     pub(crate) lua: &'static Lua,
     pub(crate) arguments: SmallVec<[u64; 8]>,
-    /// Whether `step` denies a request as long as it does by any state that was stored before, so that nothing
-    /// that others take lets it pass earlier.
+    /// Whether a denial by `step` remains valid for its whole wait, whatever other requests are charged
+    /// meanwhile.
     pub(crate) denials_last: bool,
 }
 
-/// Arguments are below that.
+/// Arguments are below this number. The remaining bits of Lua's 53 are for sums and multiples.
 pub(crate) const MOST: u64 = 1 << 50;
 
 impl Script {
-    /// The same for a strategy by which a request may fit because of what others took.
+    /// Returns the script for a strategy in which a request may fit because of charges by other requests.
     pub(crate) fn passing(self) -> Self {
         Self { denials_last: false, ..self }
     }
 
-    /// `None` if an argument is too large. What is left is for sums and multiples.
+    /// Creates a script. Returns `None` if an argument is too large.
     pub(crate) fn new<const N: usize>(lua: &'static Lua, arguments: [u64; N]) -> Option<Self> {
         Self::with(lua, SmallVec::from_slice(&arguments))
     }
 
-    /// The same for any number of arguments.
+    /// Creates a script with any number of arguments. Returns `None` if an argument is too large.
     pub(crate) fn with(lua: &'static Lua, arguments: SmallVec<[u64; 8]>) -> Option<Self> {
         let small = arguments.iter().all(|argument| *argument < MOST);
         small.then_some(Self { lua, arguments, denials_last: true })

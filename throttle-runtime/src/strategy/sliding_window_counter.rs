@@ -1,25 +1,25 @@
-//! A sliding window that is estimated from two fixed ones.
+//! A sliding window that is estimated from two fixed windows.
 
 use super::two_windows::{self, Window};
 use super::{Arrival, State, Step, Strategy, Summary, Usage};
 use crate::Quota;
 
-/// A sliding window that is estimated from two aligned ones: of the window before counts the share that the
-/// sliding window still overlaps.
+/// A sliding window that is estimated from two aligned windows. The previous window counts by the share that
+/// the sliding window still overlaps.
 ///
-/// - **Admits** a request if `previous × (period − elapsed) / period + current + cost` is within the limit,
-///   compared exactly.
+/// - **Admits** a request if `previous × (period − elapsed) / period + current + cost` is within the limit.
+///   The comparison is exact.
 /// - **Worst burst** over any period: less than twice the limit, and the limit if requests come evenly.
 /// - **State**: when both windows are over, and the units used in them.
-/// - **Wait**: until the estimate has fallen far enough, in this window or the next, so up to two periods. A cost
-///   above the limit never fits.
-/// - **Remaining** is the limit less the estimate, rounded down; [`next_after`](Quota::next_after) is when one
-///   more unit fits, [`reset_after`](Quota::reset_after) when both windows are forgotten.
+/// - **Wait**: until the estimate has fallen far enough, in this window or the next one, so up to two
+///   periods. A cost above the limit never fits.
+/// - **Remaining** is the limit minus the estimate, rounded down. [`next_after`](Quota::next_after) is when
+///   one more unit fits, and [`reset_after`](Quota::reset_after) is when neither window counts any more.
 ///
-/// Pick it where the doubled burst at the border of fixed windows hurts and a log is too large.
+/// Use it where the doubled burst at the border of fixed windows is a problem, and a log is too large.
 ///
-/// A clock that steps back by up to a period finds the window that it had begun before; after a longer step
-/// the state is none.
+/// If the clock steps back by up to one period, the window that had already begun stays in effect. After a
+/// longer step, the state is ignored.
 ///
 /// ```
 /// use throttle::{Rate, strategy::{Arrival, SlidingWindowCounter, State, Strategy}};
@@ -32,7 +32,7 @@ use crate::Quota;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct SlidingWindowCounter;
 
-/// The two windows as they stand at some time. All in units × microseconds, so that nothing is rounded.
+/// The two windows at a given time. All numbers are in units × microseconds, so that nothing is rounded.
 #[derive(Clone, Copy)]
 struct Windows {
     start: u64,
@@ -53,28 +53,29 @@ impl Windows {
         Self { start, current: current.min(limit), previous: previous.min(limit), period }
     }
 
-    /// The estimate at `now`, which is not before the window's start by more than a stepped clock.
+    /// Returns the estimate at `now`. If the clock has stepped back, `now` may be before the start of the
+    /// window.
     fn used(self, now: u64) -> u128 {
         let overlap = self.period.saturating_sub(now.saturating_sub(self.start));
         u128::from(self.previous) * u128::from(overlap) + u128::from(self.current) * u128::from(self.period)
     }
 
-    /// The next window, in which what is current now is previous.
+    /// Returns the next window, in which the present window is the previous one.
     const fn next(self) -> Self {
         Self { start: self.start.saturating_add(self.period), current: 0, previous: self.current, ..self }
     }
 
-    /// The first time in this window at which the estimate is no more than `most`.
+    /// Returns the first time in this window at which the estimate is at most `most`.
     fn falls_to(self, most: u128) -> Option<u64> {
         let fixed = u128::from(self.current) * u128::from(self.period);
         let share = most.checked_sub(fixed)?;
         let overlap = share.checked_div(u128::from(self.previous)).unwrap_or(u128::MAX);
         let overlap = u64::try_from(overlap).unwrap_or(u64::MAX).min(self.period);
-        // At the very end of the window the next one has begun.
+        // At the very end of the window, the next one has already begun.
         (overlap > 0 || self.previous == 0).then(|| self.start.saturating_add(self.period - overlap))
     }
 
-    /// The first time at which the estimate is no more than `most`, if nothing else comes.
+    /// Returns the first time at which the estimate is at most `most`, if no other request comes.
     fn time_of(self, most: u128) -> u64 {
         let next = self.next();
         let found = self.falls_to(most).or_else(|| next.falls_to(most));
@@ -144,7 +145,8 @@ impl Strategy for SlidingWindowCounter {
         let counts = |until| !matches!(two_windows::locate(&State::new(until, 0), arrival), Window::None(_));
         let counting = || usages.iter().filter(|usage| counts(usage.until));
         let Some(until) = counting().map(|usage| usage.until).max() else { return State::EMPTY };
-        // Usage that ends earlier is that of the window before, or of a still earlier one if the clock has stepped back.
+        // Earlier usage belongs to the previous window, or to an even earlier one if the clock has stepped
+        // back.
         let before = counting().filter(|usage| usage.until < until);
         let previous = before.fold(0, |units: u64, usage| units.saturating_add(usage.units));
         let current = counting().filter(|usage| usage.until == until).map(|usage| usage.units).max();

@@ -1,25 +1,28 @@
-//! A sliding window that remembers every request.
+//! A sliding window that stores every request.
 
 use super::{Arrival, State, Step, Strategy, Summary, Usage, summary};
 use crate::{Quota, Rate};
 
-/// A sliding window that remembers every admitted request: exact over every period, whenever it begins.
+/// A sliding window that stores every admitted request. It is exact over every period, whenever the period
+/// begins.
 ///
-/// - **Admits** a request if with it no more than the limit was admitted in the period that ends now.
+/// - **Admits** a request if, in the period that ends now, the units including the request are within the
+///   limit.
 /// - **Worst burst** over any period: the limit.
 /// - **State**: the time and the cost of each admitted request of the last period, 16 bytes each, and at most
-///   16 KB in all. Requests of the same microsecond share an entry. With a limit above 1,000, so do all requests
-///   of the same thousandth of the period, and the entry leaves the window with the youngest of them: a request
-///   then counts for up to a thousandth of the period longer (86 seconds at `100000/day`). The log never admits
-///   more for it, and waits are exact.
-/// - **Wait**: until enough of the oldest have left the window. A cost above the limit never fits.
-/// - **Remaining** is the limit less what the window holds; [`next_after`](Quota::next_after) is when its
-///   oldest request leaves, [`reset_after`](Quota::reset_after) when its youngest does.
+///   16 KB in total. Requests of the same microsecond share an entry. With a limit above 1,000, all requests
+///   in the same thousandth of the period share an entry, which leaves the window with the youngest of them.
+///   A request then counts for up to a thousandth of the period longer (86 seconds at `100000/day`). The log
+///   never admits more than the limit because of this, and waits are exact.
+/// - **Wait**: until enough of the oldest requests have left the window. A cost above the limit never fits.
+/// - **Remaining** is the limit minus the units in the window. [`next_after`](Quota::next_after) is when the
+///   oldest request leaves the window, and [`reset_after`](Quota::reset_after) is when the youngest one
+///   leaves.
 ///
-/// Pick it for small limits that must hold exactly, such as attempts to log in.
+/// Use it for small limits that must be enforced exactly, such as login attempts.
 ///
-/// Requests from later than now, which a clock that stepped back leaves behind, count as long as they are no
-/// more than a period ahead.
+/// If the clock steps back, requests that are later than now still count, as long as they are at most one
+/// period in the future.
 ///
 /// ```
 /// use throttle::{Rate, strategy::{Arrival, SlidingWindowLog, State, Strategy}};
@@ -33,35 +36,38 @@ use crate::{Quota, Rate};
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct SlidingWindowLog;
 
-/// The largest limit whose log has an entry for each microsecond; with a larger one it has so many in a period.
+/// The greatest limit whose log has an entry for each microsecond, and the number of entries per period with
+/// a greater limit.
 const ENTRIES: u64 = 1_000;
 
-/// The time that an entry of a request at `at` has: its own, or for a large limit the end of that one of `entries` equal
-/// parts of the period in which it is. So the number of entries has a bound, and an entry never leaves too early.
+/// Returns the time of the entry for a request at `at`. This is `at` itself, or for a greater limit the end
+/// of the part that contains `at`, if the period is divided into `entries` equal parts. The number of entries
+/// is therefore bounded, and an entry never leaves the window too early.
 pub(super) fn entry_time(at: u64, rate: Rate, entries: u64) -> u64 {
     at.checked_next_multiple_of(grain(rate, entries)).unwrap_or(at)
 }
 
-/// The length of these parts, in microseconds.
+/// Returns the length of these parts, in microseconds.
 pub(super) const fn grain(rate: Rate, entries: u64) -> u64 {
     if rate.limit() > ENTRIES { rate.period_micros().div_ceil(entries) } else { 1 }
 }
 
-/// The entries of the window that ends at `now`: pairs of time and cost, oldest first.
+/// Returns the entries of the window that ends at `now`: pairs of time and cost, oldest first.
 fn window(state: &State, arrival: &Arrival) -> impl DoubleEndedIterator<Item = (u64, u64)> + Clone {
     let arrival = *arrival;
     let pairs = state.list().chunks_exact(2).map(|pair| (pair[0], pair[1]));
     pairs.filter(move |&(at, cost)| counts(at, &arrival) && cost > 0)
 }
 
-/// Whether a request of that time is in the window that ends now, or at most a period ahead of it.
+/// Returns whether a request of that time is in the window that ends now, or at most one period in the
+/// future.
 pub(super) const fn counts(at: u64, arrival: &Arrival) -> bool {
     let (now, period) = (arrival.now, arrival.rate.period_micros());
     at.saturating_add(period) > now && at <= now.saturating_add(period)
 }
 
-/// What the entries that count against an arrival, oldest first, say about it. If it fits, it becomes one of
-/// them at the time `at`.
+/// Returns the quota of an arrival, from the entries that count against it, oldest first. If the arrival
+/// fits, it becomes an entry with the time `at`.
 pub(super) fn quota(entries: impl Iterator<Item = (u64, u64)> + Clone, at: u64, arrival: &Arrival) -> Quota {
     let Arrival { rate, cost, now, .. } = *arrival;
     let (limit, period) = (rate.limit(), rate.period_micros());
@@ -71,7 +77,7 @@ pub(super) fn quota(entries: impl Iterator<Item = (u64, u64)> + Clone, at: u64, 
     let request = (fits && cost > 0).then_some((at, cost));
     let (entries, used) = (entries.chain(request), if fits { used + u128::from(cost) } else { used });
     let leaves = |at: u64| at.saturating_add(period).saturating_sub(now);
-    // The limit may have been higher when they came.
+    // The limit may have been higher when these requests came.
     let over = |units: u64| (used + u128::from(units)).saturating_sub(u128::from(limit));
     let left_by = |units: u128| {
         let mut free = 0;
@@ -140,7 +146,7 @@ impl Strategy for SlidingWindowLog {
     }
 }
 
-/// Adds an entry, which is not older than the youngest; those of one time share an entry.
+/// Adds an entry, which is not older than the youngest entry. Requests of the same time share an entry.
 pub(super) fn push(words: &mut Vec<u64>, at: u64, cost: u64) {
     match words.as_chunks_mut::<2>().0.last_mut() {
         Some([youngest, units]) if *youngest == at => *units = units.saturating_add(cost),

@@ -1,10 +1,10 @@
-//! What a strategy remembers about one identity and one limit.
+//! The state that a strategy stores for one identity and one limit.
 
-/// What a strategy remembers about one identity and one limit: until when it matters, a word, and a list for
-/// strategies that need one. What the word and the list mean is the strategy's own.
+/// The state that a strategy stores for one identity and one limit: the time until which it matters, a word,
+/// and a list for strategies that need one. Each strategy defines the meaning of its word and list.
 ///
-/// States are ordered: by `until`, then the word, then the list. Strategies choose their words so that the
-/// greater state has used more, since backends without room forget the least one.
+/// States are ordered by `until`, then by the word, then by the list. Strategies choose their words so that
+/// the greater state has used more, because backends without space evict the least state.
 ///
 /// ```
 /// use throttle::strategy::State;
@@ -21,31 +21,34 @@ pub struct State {
 }
 
 impl State {
-    /// Nothing stored.
+    /// The empty state: nothing is stored.
     pub const EMPTY: Self = Self::new(0, 0);
 
-    /// A state that says no more than no state from `until` on, in microseconds since the Unix epoch.
+    /// Creates a state that is equivalent to the empty state from `until` on, in microseconds since the Unix
+    /// epoch.
     pub const fn new(until: u64, word: u64) -> Self {
         Self { until, word, list: None }
     }
 
-    /// The same with a list. Backends keep lists apart, so a state without one is cheaper.
+    /// Returns the same state with a list. Backends store lists separately, so a state without a list is
+    /// cheaper.
     #[must_use]
     pub fn with_list(self, list: Vec<u64>) -> Self {
         Self { list: (!list.is_empty()).then(|| list.into()), ..self }
     }
 
-    /// From when on it says no more than no state, in microseconds since the Unix epoch.
+    /// Returns the time from which on the state is equivalent to the empty state, in microseconds since the
+    /// Unix epoch.
     pub const fn until(&self) -> u64 {
         self.until
     }
 
-    /// The word.
+    /// Returns the word.
     pub const fn word(&self) -> u64 {
         self.word
     }
 
-    /// The list, empty for most strategies.
+    /// Returns the list. It is empty for most strategies.
     pub fn list(&self) -> &[u64] {
         self.list.as_deref().unwrap_or_default()
     }

@@ -1,8 +1,8 @@
-//! A summary of an evicted state, in a few numbers, for the memory backend.
+//! Summaries of evicted states, in a few numbers, for the memory backend.
 //!
-//! The law that all of this follows: a client that begins with what a strategy [inherits](Strategy::inherit) from the
-//! summary of a state is admitted nothing that it would not be admitted with the state itself. The greatest numbers of
-//! several states are a bound for each of them.
+//! All summaries follow one law. A client that begins with the state that a strategy
+//! [inherits](Strategy::inherit) from a summary is admitted nothing that the summarised state would not
+//! admit. The greatest numbers of several states are a bound for each of these states.
 
 use smallvec::SmallVec;
 
@@ -13,21 +13,21 @@ use super::{Arrival, State, Strategy, adaptive, two_windows};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Summary {
-    /// Nothing is known about a state but its end: until then, every request is denied.
+    /// Only the end of a state is known. Until then, every request is denied.
     Opaque,
-    /// Units that were used in a window, and the end of the window.
+    /// The units that were used in a window, and the end of the window.
     Window,
-    /// The same for two windows, of which the second ends a period later.
+    /// The units and ends of two windows. The second window ends one period later.
     TwoWindows,
-    /// Units that were used in a window, which is remembered for a further period.
+    /// The units that were used in a window, which is remembered for one more period.
     Rollover,
-    /// Units that were used in a window, and how much less than the whole limit is in force.
+    /// The units that were used in a window, and the missing part of the whole limit.
     Adaptive,
-    /// When a backlog has drained.
+    /// The time at which a backlog has drained.
     Backlog,
-    /// Pairs of a time and the units that were used then, for a period.
+    /// Pairs of a time and the units that were used at that time, for one period.
     Log,
-    /// The same, with a priority in the last two bits of each time.
+    /// Like `Log`, with a priority in the last two bits of each time.
     Priorities,
 }
 
@@ -38,9 +38,9 @@ pub enum Summary {
 pub struct Usage {
     /// The kind of usage. Kinds are never mixed.
     pub lane: Lane,
-    /// Until when it counts, in microseconds since the Unix epoch.
+    /// The time until which the usage counts, in microseconds since the Unix epoch.
     pub until: u64,
-    /// How many units it is; 0 in lanes of times.
+    /// The number of units. It is 0 in lanes of times.
     pub units: u64,
 }
 
@@ -48,7 +48,7 @@ pub struct Usage {
 #[doc(hidden)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lane {
-    /// Units of a kind that the strategy numbers.
+    /// Units. The number distinguishes several kinds of units of one strategy.
     Units(u8),
     /// A backlog until that time.
     Until,
@@ -59,7 +59,7 @@ pub enum Lane {
 /// The usage of a client.
 pub(crate) type Usages = SmallVec<[Usage; 4]>;
 
-/// A log is summarised in so many parts per period.
+/// The number of parts per period in the summary of a log.
 const PARTS: u64 = 8;
 
 impl Usage {
@@ -73,7 +73,7 @@ impl Usage {
 }
 
 impl Summary {
-    /// The summary of a state of a limit with that period.
+    /// Returns the summary of a state of a limit with that period.
     pub(crate) fn of(self, state: &State, period: u64) -> Usages {
         let until = state.until();
         let window = |units| Usage::units(0, until, units);
@@ -96,7 +96,7 @@ impl Summary {
         usages
     }
 
-    /// The units that a state says were used, if it says so.
+    /// Returns the units that were used, if the state contains them.
     pub(crate) fn used(self, state: &State) -> Option<u64> {
         match self {
             Self::Window => Some(state.word()),
@@ -114,7 +114,8 @@ impl Summary {
         }
     }
 
-    /// Usages with the same number are added up by strategies that count in parts of a period.
+    /// Returns the number of the slice for a usage. Strategies that count in parts of a period add up the
+    /// usages with the same number.
     pub(crate) const fn slice(self, until: u64, period: u64) -> u64 {
         match self {
             Self::Log | Self::Priorities => {
@@ -125,7 +126,7 @@ impl Summary {
         }
     }
 
-    /// The entries of a log, those that end in the same part of a period together.
+    /// Adds the entries of a log. Entries that end in the same part of a period are added up.
     fn parts(self, state: &State, period: u64, usages: &mut Usages) {
         for &[at, units] in state.list().as_chunks::<2>().0 {
             let (at, lane) = if self == Self::Priorities { (at >> 2, (at & 3) as u8) } else { (at, 0) };
@@ -146,9 +147,9 @@ impl Summary {
     }
 }
 
-/// The state of a window that has the greatest usage, and ends last, of all windows that count.
+/// Returns the state of a window with the greatest usage and the latest end of all windows that count.
 pub(super) fn window(strategy: &dyn Strategy, usages: &[Usage], arrival: &Arrival) -> State {
-    // A window that is used up has no room for a unit, unless the strategy ignores it.
+    // A window that is used up has no space for a unit, unless the strategy ignores the window.
     let counts = |until| {
         let full = State::new(until, u64::MAX);
         !strategy.step(&full, &Arrival { cost: 1, ..*arrival }).quota.fits()
@@ -158,7 +159,7 @@ pub(super) fn window(strategy: &dyn Strategy, usages: &[Usage], arrival: &Arriva
     })
 }
 
-/// The state of a backlog that drains last, of all that count.
+/// Returns the state of the backlog that drains last, of all backlogs that count.
 pub(super) fn backlog(strategy: &dyn Strategy, usages: &[Usage], arrival: &Arrival) -> State {
     let states = usages.iter().map(|usage| State::new(usage.until, u64::MAX));
     let counts =
@@ -166,7 +167,7 @@ pub(super) fn backlog(strategy: &dyn Strategy, usages: &[Usage], arrival: &Arriv
     states.filter(counts).max().unwrap_or_default()
 }
 
-/// The entries of a log, oldest first, and the state that has them.
+/// Returns the state of a log with these entries, oldest first.
 pub(super) fn log(usages: &[Usage], period: u64, word: impl Fn(u64, u8) -> u64) -> State {
     let mut entries: Vec<[u64; 2]> = usages
         .iter()

@@ -5,27 +5,31 @@ use std::fmt;
 use super::{Arrival, Class, State, Step, Strategy, Summary, Times, Usage, fixed_window, summary};
 use crate::Rate;
 
-/// A [`FixedWindow`](super::FixedWindow) in which each tier of callers has a multiple of the limit: of
-/// `10/min` a free user has 10, a premium user 50 and an enterprise 100.
+/// A [`FixedWindow`](super::FixedWindow) in which each tier of callers has a multiple of the limit. With
+/// `10/min` and the default tiers, a free user has 10, a premium user 50 and an enterprise user 100.
 ///
-/// The tier is the request's [class](Arrival::class), which the throttle's `class` setting says. It is never
-/// read from a key, so no text in an id makes anybody premium. A class without a tier, and a request without a
-/// class, have the default tier.
+/// The tier is the request's [class](Arrival::class), which the throttle's `class` setting returns. It is
+/// never read from a key, so a client cannot choose its tier through the text of an id. A class without a
+/// tier, and a request without a class, have the default tier.
 ///
-/// - **Admits** up to the tier's limit per aligned window, in any costs. A ratio is rounded down to whole units.
+/// - **Admits** up to the tier's limit per aligned window, with any costs. A ratio is rounded down to whole
+///   units.
 /// - **Worst burst**: twice the tier's limit within any period, around the border of two windows.
-/// - **State**: the end of the window and the units used in it.
-/// - **Wait**: to the end of the window. A cost above the tier's limit never fits, as long as the tier stays.
-/// - **Remaining** is what is left of the window to this tier; [`next_after`](crate::Quota::next_after) and
-///   [`reset_after`](crate::Quota::reset_after) are both its end.
+/// - **State**: the end of the window, and the units used in it.
+/// - **Wait**: until the end of the window. A cost above the tier's limit never fits, as long as the tier
+///   stays the same.
+/// - **Remaining** is the unused part of the tier's limit in this window.
+///   [`next_after`](crate::Quota::next_after) and [`reset_after`](crate::Quota::reset_after) are both the end
+///   of the window.
 ///
-/// Who changes the tier within a window keeps what was used and has the limit of the new one: after 8 units of
-/// `10/min` an upgrade to 5 times leaves 42, and a downgrade after 42 leaves nothing until the window ends.
+/// If a client changes its tier within a window, its usage stays counted and the limit of the new tier
+/// applies. After 8 units of `10/min`, an upgrade to 5 times the limit leaves 42. A downgrade after 42 units
+/// leaves nothing until the window ends.
 ///
-/// Pick it where some pay for more, and there is a handful of plans. For a limit per customer, give a function
-/// as the rate.
+/// Use it if some customers pay for more, and there are a few price plans. For a separate limit per customer,
+/// use a function as the rate.
 ///
-/// A clock that steps back is met as by `FixedWindow`.
+/// If the clock steps back, it behaves like `FixedWindow`.
 ///
 /// ```
 /// use throttle::{strategy::{TieredRate, Times}, throttle};
@@ -47,36 +51,37 @@ use crate::Rate;
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct TieredRate {
-    /// The first is the default.
+    /// The first tier is the default.
     tiers: [(Class, Times); Self::MAX],
     len: usize,
 }
 
 impl TieredRate {
-    /// The most tiers.
+    /// The maximum number of tiers.
     pub const MAX: usize = 8;
 
-    /// The tiers `free`, `premium` and `enterprise` with 1, 5 and 10 times the limit; the default is `free`.
+    /// Creates the tiers `free`, `premium` and `enterprise` with 1, 5 and 10 times the limit. The default
+    /// tier is `free`.
     pub const fn new() -> Self {
         Self::of("free", Times::ONE).tier("premium", Times::new(5)).tier("enterprise", Times::new(10))
     }
 
-    /// Tiers of your own, of which this one is the default.
+    /// Creates custom tiers, beginning with the default tier.
     ///
     /// # Panics
     ///
-    /// If the name is empty or longer than [`Class::MAX`] bytes: at compile time in a constant.
+    /// If the name is empty or longer than [`Class::MAX`] bytes. In a constant, this is a compile error.
     #[track_caller]
     pub const fn of(default: &str, times: Times) -> Self {
         Self { tiers: [(Class::NONE, Times::ONE); Self::MAX], len: 0 }.tier(default, times)
     }
 
-    /// One more tier.
+    /// Adds a tier.
     ///
     /// # Panics
     ///
-    /// If the name is empty, longer than [`Class::MAX`] bytes or that of another tier, or this would be the
-    /// ninth: at compile time in a constant.
+    /// If the name is empty, longer than [`Class::MAX`] bytes or already in use, or if there are already 8
+    /// tiers. In a constant, this is a compile error.
     #[must_use]
     #[track_caller]
     pub const fn tier(mut self, name: &str, times: Times) -> Self {
@@ -97,7 +102,7 @@ impl TieredRate {
         self.tiers.get(..self.len).unwrap_or_default()
     }
 
-    /// The units that callers of that class have per window.
+    /// Returns the units per window for callers of the arrival's class.
     fn limit(&self, arrival: &Arrival) -> u64 {
         let tier = self.tiers().iter().find(|(class, _)| *class == arrival.class);
         tier.unwrap_or(&self.tiers[0]).1.of_limit(arrival.rate.limit())

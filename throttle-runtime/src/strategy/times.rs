@@ -1,10 +1,10 @@
-//! How many times the limit.
+//! Multiples of the limit.
 
 use std::fmt;
 
-/// How many times the limit somebody gets: a whole number or a ratio of two, so exact.
+/// A multiple of the limit: a whole number or an exact ratio of two numbers.
 ///
-/// What comes of it is rounded down to whole units, but never to none: who is to get nothing needs no limit.
+/// The resulting limit is rounded down to whole units, but is at least 1.
 ///
 /// ```
 /// use throttle::strategy::Times;
@@ -23,34 +23,35 @@ impl Times {
     /// The limit itself.
     pub const ONE: Self = Self::new(1);
 
-    /// So many times the limit.
+    /// Creates the multiple `times` × limit.
     ///
     /// # Panics
     ///
-    /// If `times` is 0: at compile time in a constant.
+    /// If `times` is 0. In a constant, this is a compile error.
     #[track_caller]
     pub const fn new(times: u32) -> Self {
         Self::ratio(times, 1)
     }
 
-    /// `numerator / denominator` times the limit: `ratio(3, 2)` is one and a half times.
+    /// Creates the multiple `numerator / denominator` × limit: `ratio(3, 2)` is one and a half times the
+    /// limit.
     ///
     /// # Panics
     ///
-    /// If one of them is 0: at compile time in a constant.
+    /// If `numerator` or `denominator` is 0. In a constant, this is a compile error.
     #[track_caller]
     pub const fn ratio(numerator: u32, denominator: u32) -> Self {
         assert!(numerator > 0 && denominator > 0, "a multiple of the limit is above 0: write at least 1");
         Self { numerator, denominator }
     }
 
-    /// The greatest of some.
+    /// Returns the greatest of several multiples.
     #[cfg(feature = "time-zones")]
     pub(super) const fn greatest(all: &[Self]) -> Self {
         let (mut greatest, mut at) = (all[0], 1);
         while at < all.len() {
             let (one, other) = (all[at], greatest);
-            // As fractions over the product of both denominators.
+            // Compares the fractions over the product of both denominators.
             if one.numerator as u64 * other.denominator as u64
                 > other.numerator as u64 * one.denominator as u64
             {
@@ -61,7 +62,7 @@ impl Times {
         greatest
     }
 
-    /// The limit so many times, in whole units; at least 1.
+    /// Returns this multiple of `limit` in whole units, at least 1.
     pub const fn of_limit(self, limit: u64) -> u64 {
         let (times, denominator) = (self.numerator as u64, self.denominator as u64);
         let units = match limit.checked_mul(times) {

@@ -3,17 +3,17 @@
 use super::{Arrival, Plan, State, Step, Strategy, Summary, Usage, backlog, summary};
 use crate::Rate;
 
-/// A bucket of tokens that starts full and refills evenly: `100/min` refills one token each 600 ms.
+/// A bucket of tokens that starts full and refills evenly: `100/min` refills one token every 600 ms.
 ///
-/// - **Admits** a request if as many tokens are there as it costs.
+/// - **Admits** a request if the bucket contains at least as many tokens as the request costs.
 /// - **Worst burst** over any time t: burst + t × limit / period units, rounded down.
 /// - **State**: the time at which the bucket will be full again, exact to a fraction of a microsecond.
-/// - **Wait**: until the missing tokens are refilled, which takes longer than a period if more tokens than the limit are
-///   missing. A cost above the burst never fits.
-/// - **Remaining** are the whole tokens; [`next_after`](crate::Quota::next_after) is when there is one more,
-///   [`reset_after`](crate::Quota::reset_after) when the bucket is full.
+/// - **Wait**: until the missing tokens are refilled. This takes longer than a period if more tokens than the
+///   limit are missing. A cost above the burst never fits.
+/// - **Remaining** is the number of whole tokens. [`next_after`](crate::Quota::next_after) is when there is
+///   one more token, and [`reset_after`](crate::Quota::reset_after) is when the bucket is full.
 ///
-/// Pick it where clients may save up: short bursts are fine as long as the average holds.
+/// Use it where clients may save up: short bursts are allowed as long as the average is within the limit.
 ///
 /// ```
 /// use throttle::{Rate, strategy::{Arrival, State, Strategy, TokenBucket}};
@@ -29,16 +29,20 @@ pub struct TokenBucket {
 }
 
 impl TokenBucket {
-    /// A bucket as large as the limit.
+    /// Creates a bucket as large as the limit.
     pub const fn new() -> Self {
         Self { burst: None }
     }
 
-    /// How many tokens the bucket holds; the limit unless said otherwise.
+    /// Sets how many tokens the bucket holds.
+    ///
+    /// # Default
+    ///
+    /// The limit.
     ///
     /// # Panics
     ///
-    /// If `tokens` is 0: at compile time in a constant.
+    /// If `tokens` is 0. In a constant, this is a compile error.
     #[must_use]
     #[track_caller]
     pub const fn burst(self, tokens: u64) -> Self {

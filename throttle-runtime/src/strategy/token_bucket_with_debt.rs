@@ -3,18 +3,18 @@
 use super::{Arrival, Plan, State, Step, Strategy, Summary, TokenBucket, Usage, backlog, summary};
 use crate::Rate;
 
-/// A [`TokenBucket`] that may be overdrawn by a debt, which the refill pays back first.
+/// A [`TokenBucket`] that may be overdrawn by a debt. The refill pays the debt back first.
 ///
-/// - **Admits** a request if the tokens left after it are not below the debt.
+/// - **Admits** a request if the debt after the request is within [`max_debt`](Self::max_debt).
 /// - **Worst burst** over any time t: burst + debt + t × limit / period units, rounded down.
 /// - **State**: the time at which the bucket will be full again, exact to a fraction of a microsecond.
-/// - **Wait**: until the refill has paid for the request, which takes longer than a period if more than the limit has to
-///   be paid. A cost above burst + debt never fits.
-/// - **Remaining** is what fits right now: the whole tokens and the debt that is left;
-///   [`next_after`](crate::Quota::next_after) is when there is one more,
-///   [`reset_after`](crate::Quota::reset_after) when the bucket is full and nothing is owed.
+/// - **Wait**: until the refill has paid for the request. This takes longer than a period if more than the
+///   limit must be paid. A cost above burst + debt never fits.
+/// - **Remaining** is what fits now: the whole tokens plus the unused debt.
+///   [`next_after`](crate::Quota::next_after) is when there is one more, and
+///   [`reset_after`](crate::Quota::reset_after) is when the bucket is full and the debt is paid.
 ///
-/// Pick it where a client in the middle of something should be let finish and pay later.
+/// Use it where a client that has begun its work should be able to finish, and pay later.
 ///
 /// ```
 /// use throttle::{Rate, strategy::{Arrival, State, Strategy, TokenBucketWithDebt}};
@@ -30,16 +30,20 @@ pub struct TokenBucketWithDebt {
 }
 
 impl TokenBucketWithDebt {
-    /// A bucket as large as the limit, without debt.
+    /// Creates a bucket as large as the limit, without debt.
     pub const fn new() -> Self {
         Self { bucket: TokenBucket::new(), max_debt: 0 }
     }
 
-    /// How many tokens the bucket holds; the limit unless said otherwise.
+    /// Sets how many tokens the bucket holds.
+    ///
+    /// # Default
+    ///
+    /// The limit.
     ///
     /// # Panics
     ///
-    /// If `tokens` is 0: at compile time in a constant.
+    /// If `tokens` is 0. In a constant, this is a compile error.
     #[must_use]
     #[track_caller]
     pub const fn burst(mut self, tokens: u64) -> Self {
@@ -47,7 +51,11 @@ impl TokenBucketWithDebt {
         self
     }
 
-    /// By how many tokens the bucket may be overdrawn.
+    /// Sets by how many tokens the bucket may be overdrawn.
+    ///
+    /// # Default
+    ///
+    /// 0.
     #[must_use]
     pub const fn max_debt(mut self, tokens: u64) -> Self {
         self.max_debt = tokens;

@@ -1,4 +1,4 @@
-//! Time zones, looked up once and remembered.
+//! A cache of time zones, which are looked up once.
 
 use std::sync::Arc;
 
@@ -14,26 +14,26 @@ use crate::rate::{DAY, HOUR, SECOND};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Zone(pub(super) &'static str);
 
-/// A time in which nobody puts the clock forward or back. All in microseconds.
+/// A span of time between two changes of a zone's UTC offset. All fields are in microseconds.
 #[derive(Clone, Copy)]
 pub(super) struct Span {
     from: u64,
     to: u64,
-    /// What added to UTC makes local time, in whole days more or less.
+    /// The offset that is added to UTC to get local time, modulo whole days.
     shift: u64,
 }
 
-/// A zone that was looked up.
+/// A time zone that was looked up.
 struct Known {
     name: &'static str,
     zone: TimeZone,
-    /// The span of the latest request: the next is nearly always in it, too.
+    /// The span of the latest request. The next request is nearly always in the same span.
     latest: ArcSwap<Span>,
-    /// The same for the windows of a calendar.
+    /// The windows of the latest requests, one for each calendar unit.
     windows: [ArcSwap<Window>; Unit::ALL],
 }
 
-/// Those that the program uses. A strategy is a constant, so it cannot keep its own.
+/// The time zones that the program uses. A strategy is a constant, so it cannot store its own zone.
 static KNOWN: ArcSwapOption<Vec<&'static Known>> = ArcSwapOption::const_empty();
 
 impl Zone {
@@ -43,7 +43,7 @@ impl Zone {
         self.known().is_none().then(problem)
     }
 
-    /// The window of a calendar that a time is in.
+    /// Returns the window of a calendar that contains `at`.
     pub(super) fn window(self, unit: Unit, at: u64) -> Option<Window> {
         let known = self.known()?;
         let latest = &known.windows[unit as usize];
@@ -56,7 +56,7 @@ impl Zone {
         Some(window)
     }
 
-    /// The span of a time that is now.
+    /// Returns the span that contains `now`, and caches it.
     pub(super) fn span(self, now: u64) -> Option<Span> {
         let known = self.known()?;
         let latest = **known.latest.load();
@@ -68,7 +68,7 @@ impl Zone {
         Some(span)
     }
 
-    /// The span of a time that is to come.
+    /// Returns the span of a future time, without caching it.
     pub(super) fn later_span(self, at: u64) -> Option<Span> {
         self.known().map(|known| Span::find(&known.zone, at))
     }
@@ -78,7 +78,7 @@ impl Zone {
         KNOWN.load().as_deref().and_then(|known| find(known)).or_else(|| self.look_up())
     }
 
-    /// There are not many zones, and strategies are part of the program, so what is found is kept for good.
+    /// A program uses few zones, and strategies are constants, so a zone that was found is kept forever.
     fn look_up(self) -> Option<&'static Known> {
         let zone = DateTimeParser::new().parse_time_zone(self.0).ok()?;
         let latest = ArcSwap::from_pointee(Span::find(&zone, 0));
@@ -103,7 +103,7 @@ pub(super) fn micros(at: Timestamp) -> u64 {
 
 impl Span {
     fn find(zone: &TimeZone, at: u64) -> Self {
-        // That of this very microsecond, if there is one, is over.
+        // A change at exactly this microsecond counts as past.
         let before = zone.preceding(timestamp(at.saturating_add(1))).next();
         let after = zone.following(timestamp(at)).next();
         let seconds = i64::from(zone.to_offset(timestamp(at)).seconds());
@@ -115,12 +115,12 @@ impl Span {
         }
     }
 
-    /// The hour that clocks on the wall show, 0 to 23.
+    /// Returns the local hour, 0 to 23.
     pub(super) const fn hour(self, at: u64) -> usize {
         (self.local(at) / HOUR) as usize
     }
 
-    /// When the next hour begins on the wall, or somebody puts the clock forward or back.
+    /// Returns when the next local hour begins, or when the UTC offset changes, whichever is earlier.
     pub(super) fn next_change(self, at: u64) -> u64 {
         at.saturating_add(HOUR - self.local(at) % HOUR).min(self.to)
     }
@@ -129,7 +129,7 @@ impl Span {
         self.from <= at && at < self.to
     }
 
-    /// The time since local midnight.
+    /// Returns the time since local midnight.
     const fn local(self, at: u64) -> u64 {
         (at % DAY + self.shift) % DAY
     }

@@ -9,7 +9,7 @@ use crate::counters::Event;
 use crate::plug::Head;
 use crate::{BackendError, Decision, Hit, Source, Throttle};
 
-/// Who pays to which throttle, and what in any case.
+/// A throttle of a tab, with the hit and the initial cost.
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) throttle: Throttle,
@@ -23,7 +23,7 @@ impl Entry {
         Self { throttle: throttle.clone(), hit: hit.into_owned(), initial }
     }
 
-    /// What it comes to, or why it comes to nothing.
+    /// Returns the ticket of this entry, or the reason why it charges nothing.
     async fn ticket(
         &self,
         charged: u64,
@@ -36,10 +36,10 @@ impl Entry {
     }
 }
 
-/// What entries come to with so much charged to all of them.
+/// The tickets of all entries, if `charged` units are charged to each.
 struct Bill<'e> {
     tickets: SmallVec<[Ticket<'e>; 1]>,
-    /// Those that come to nothing, and why.
+    /// The throttles that charge nothing, with the reason.
     free: SmallVec<[(&'e Throttle, Source); 1]>,
 }
 
@@ -56,16 +56,16 @@ impl<'e> Bill<'e> {
         Ok(bill)
     }
 
-    /// The decision where there is nothing to pay.
+    /// Returns the decision, if no throttle charges anything.
     fn nothing(&self) -> Option<Decision> {
         let source = self.free.first().map_or(Source::Free, |(_, source)| *source);
         self.tickets.is_empty().then(|| Decision::passed(source))
     }
 }
 
-/// What a [`commit`] would be answered now.
+/// Returns the decision that a [`commit`] would receive now.
 pub(super) async fn check(entries: &[Entry], charged: u64) -> Result<Decision, BackendError> {
-    // A tab is opened with one.
+    // A tab always has a first entry.
     let (first, mut parts) = (&entries[0].throttle, None);
     let mut head = first.empty_head(&mut parts);
     let bill = Bill::of(entries, charged, &mut head).await?;
@@ -75,7 +75,7 @@ pub(super) async fn check(entries: &[Entry], charged: u64) -> Result<Decision, B
     }
 }
 
-/// Charges all of them or none, as far as throttles share a backend.
+/// Charges all entries or none, as far as their throttles share a backend.
 pub(super) async fn commit(entries: &[Entry], charged: u64) -> Result<Decision, BackendError> {
     let (first, mut parts) = (&entries[0].throttle, None);
     let mut head = first.empty_head(&mut parts);

@@ -1,4 +1,4 @@
-//! Charges that are collected while work goes on, and paid at once when it has succeeded.
+//! Transactions: charges that are collected during the work, and committed together when it has succeeded.
 
 mod entry;
 mod nested;
@@ -11,8 +11,8 @@ use crate::admission::share_a_backend;
 use crate::{BackendError, Decision, Hit, Throttle};
 
 impl Throttle {
-    /// Opens a tab: what is charged to it is charged to this throttle when it is [committed](Tab::commit). A cost that the
-    /// hit says is on it from the start.
+    /// Opens a tab. Charges to the tab are charged to this throttle when it is [committed](Tab::commit). If
+    /// the hit has a cost, it is the initial charge of the tab.
     ///
     /// ```
     /// use throttle::{Registry, Settings};
@@ -34,10 +34,11 @@ impl Throttle {
     }
 }
 
-/// Charges that are collected while work goes on. Nothing is asked of a backend until they are
-/// [committed](Self::commit), all at once; a tab that is dropped, as by an error on the way, charges nothing.
+/// A transaction: charges that are collected while work goes on. No backend is called until the tab is
+/// [committed](Self::commit), which makes all charges together. A tab that is dropped, for example after an
+/// error, charges nothing.
 ///
-/// It is used up by its end, so a use after that does not compile.
+/// `commit` and `cancel` consume the tab, so a later use does not compile.
 ///
 /// ```compile_fail,E0382
 /// # async fn late(mut tab: throttle::Tab) -> Result<(), throttle::BackendError> {
@@ -53,21 +54,22 @@ pub struct Tab {
     charged: u64,
 }
 
-/// Whether the charges of a tab are one.
+/// Whether the charges of a tab are atomic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Atomicity {
-    /// All throttles share a backend: one decision charges all of them or none, as that backend keeps its promise: over
-    /// several nodes or servers a failure in between may leave a part. Throttles whose `on_error` differ go ways of
-    /// their own if it fails.
+    /// All throttles share a backend, and one decision charges all of them or none.
+    ///
+    /// If the backend consists of several nodes or servers, and one of them fails in between, a part may be
+    /// charged. If the backend fails, throttles with different `on_error` settings are decided separately.
     Together,
-    /// The throttles are on several backends, which are asked in turn: if a later one denies or fails, what the earlier
-    /// ones took is given back, as far as their strategies can. Others may have been denied meanwhile; and if the commit
-    /// is dropped in between, what was taken stays taken.
+    /// The throttles have several backends, which are called in sequence. If a later backend denies or fails,
+    /// the earlier charges are refunded, as far as their strategies allow. Other requests may have been
+    /// denied meanwhile. If the commit future is dropped in between, the earlier charges stay.
     InTurn,
 }
 
 impl Tab {
-    /// What is charged is charged to that throttle, too. A cost that the hit says is for that throttle alone.
+    /// Adds a throttle, to which the tab is charged too. A cost of the hit applies to that throttle alone.
     ///
     /// ```
     /// use throttle::{Atomicity, Registry, Settings};
@@ -94,17 +96,17 @@ impl Tab {
         self
     }
 
-    /// Adds a charge, to be paid at the end. 0 adds nothing, and there is no sum above 64 bits.
+    /// Adds a charge, to be made by the commit. The sum saturates at `u64::MAX`.
     pub const fn charge(&mut self, cost: u64) {
         self.charged = self.charged.saturating_add(cost);
     }
 
-    /// Units that were charged to the tab, without those that throttles have from the start.
+    /// Returns the units that were charged to the tab, without the initial costs of the hits.
     pub const fn charged(&self) -> u64 {
         self.charged
     }
 
-    /// How the charges of several throttles will be made, as long as their settings stay.
+    /// Returns how the charges of several throttles will be made, as long as their settings do not change.
     pub fn atomicity(&self) -> Atomicity {
         let policies: Vec<_> = self.entries.iter().map(|entry| entry.throttle.policy_and_dry()).collect();
         let apart = policies.iter().any(|(policy, dry)| {
@@ -113,7 +115,8 @@ impl Tab {
         if apart && self.entries.len() > 1 { Atomicity::InTurn } else { Atomicity::Together }
     }
 
-    /// What a [`commit`](Self::commit) would be answered now. Takes nothing, and is not counted.
+    /// Returns the decision that a [`commit`](Self::commit) would receive now. Charges nothing, and is not
+    /// counted.
     ///
     /// # Errors
     ///
@@ -122,23 +125,23 @@ impl Tab {
         check(&self.entries, self.charged).await
     }
 
-    /// Charges everything, if it fits all limits of all throttles, or nothing.
+    /// Charges everything, if it fits all limits of all throttles. Otherwise, it charges nothing.
     ///
-    /// If it is allowed, the quotas of the decision are those of all throttles, in their order. If not, the decision is
-    /// that of the throttle with the longest wait.
+    /// An allowed decision contains the quotas of all throttles, in their order. A denial is the decision of
+    /// the throttle with the longest wait.
     ///
     /// # Errors
     ///
-    /// Like [`Throttle::hit`]. Nothing is charged then, or what was is given back, unless nobody knows: see
-    /// [`BackendError::is_nothing_charged`].
+    /// Like [`Throttle::hit`]. Earlier charges of this commit are refunded. The failed call itself may have
+    /// charged something unless [`BackendError::is_nothing_charged`] returns `true`.
     pub async fn commit(self) -> Result<Decision, BackendError> {
         commit(&self.entries, self.charged).await
     }
 
-    /// Charges nothing, as if it were dropped.
+    /// Discards the tab. It charges nothing, as if it were dropped.
     pub fn cancel(self) {}
 
-    /// A part of the work that may fail by itself: what is charged there is charged here if it is
+    /// Opens a part of the work that may fail by itself. Its charges are added to this tab if the part is
     /// [committed](Nested::commit).
     ///
     /// ```

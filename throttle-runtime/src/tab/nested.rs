@@ -1,17 +1,17 @@
-//! A part of the work that may fail by itself.
+//! A nested part of a tab, which may fail by itself.
 
 use super::entry::{Entry, check};
 use crate::{BackendError, Decision};
 
-/// A part of what is charged to a [`Tab`](super::Tab), which charges nothing if it is dropped. The tab, or the part that
-/// this is a part of, is not used meanwhile.
+/// A nested part of a [`Tab`](super::Tab), similar to a savepoint. It charges nothing if it is dropped. While
+/// it exists, the tab or part that contains it cannot be used.
 #[derive(Debug)]
 #[must_use = "a part that is dropped charges nothing: `commit` it"]
 pub struct Nested<'t> {
     entries: &'t [Entry],
-    /// What those below have charged, without the one that this is a part of.
+    /// The units charged to the enclosing tab and parts, without the direct parent.
     below: u64,
-    /// What that one has charged.
+    /// The units charged to the direct parent.
     parent: &'t mut u64,
     charged: u64,
 }
@@ -21,17 +21,18 @@ impl<'t> Nested<'t> {
         Self { entries, below, parent, charged: 0 }
     }
 
-    /// Adds a charge to this part.
+    /// Adds a charge to this part. The sum saturates at `u64::MAX`.
     pub const fn charge(&mut self, cost: u64) {
         self.charged = self.charged.saturating_add(cost);
     }
 
-    /// Units that were charged to this part.
+    /// Returns the units that were charged to this part.
     pub const fn charged(&self) -> u64 {
         self.charged
     }
 
-    /// What the tab would be answered if this part, and those that it is a part of, were committed now.
+    /// Returns the decision that the tab would receive if this part, and all parts that contain it, were
+    /// committed now.
     ///
     /// # Errors
     ///
@@ -40,15 +41,15 @@ impl<'t> Nested<'t> {
         check(self.entries, self.below.saturating_add(*self.parent).saturating_add(self.charged)).await
     }
 
-    /// Charges it to what it is a part of. No backend is asked.
+    /// Adds the charge to the tab or part that contains this part. No backend is called.
     pub const fn commit(self) {
         *self.parent = self.parent.saturating_add(self.charged);
     }
 
-    /// Charges nothing, as if it were dropped.
+    /// Discards this part. It charges nothing, as if it were dropped.
     pub const fn cancel(self) {}
 
-    /// A part of this part.
+    /// Opens a part of this part.
     pub const fn nested(&mut self) -> Nested<'_> {
         let below = self.below.saturating_add(*self.parent);
         Nested::new(self.entries, below, &mut self.charged)

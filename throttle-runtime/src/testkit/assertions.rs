@@ -1,4 +1,4 @@
-//! Assertions about decisions and responses, whose messages say what was decided.
+//! Assertions about decisions and responses, whose messages contain the decision.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use http::{HeaderValue, Response, StatusCode};
 use crate::http::fields::whole_seconds;
 use crate::{Decision, Quota};
 
-/// Asserts that the decision lets the request pass.
+/// Asserts that the decision allows the request.
 ///
 /// ```
 /// # use throttle::{Registry, Settings, testkit::assert_allowed};
@@ -27,7 +27,8 @@ pub fn assert_allowed(decision: &Decision) {
     assert!(decision.is_allowed(), "denied, but should be allowed: {}", said(decision));
 }
 
-/// Asserts that the decision denies the request, and that it fits after exactly `wait`; zero stands for never.
+/// Asserts that the decision denies the request, and that the request fits after exactly `wait`. Zero stands
+/// for never.
 ///
 /// ```
 /// # use std::time::Duration;
@@ -45,7 +46,7 @@ pub fn assert_allowed(decision: &Decision) {
 ///
 /// # Panics
 ///
-/// If the request is allowed, or fits after another wait.
+/// If the request is allowed, or fits after a different wait.
 #[track_caller]
 pub fn assert_denied(decision: &Decision, wait: Duration) {
     assert!(decision.is_throttled(), "allowed, but should be denied: {}", said(decision));
@@ -53,17 +54,17 @@ pub fn assert_denied(decision: &Decision, wait: Duration) {
     assert!(found == wait, "denied, but it should fit after {wait:?}: {}", said(decision));
 }
 
-/// Asserts that so many units are left of the limit that has the least.
+/// Asserts that `units` are left of the limit that has the fewest units left.
 ///
 /// # Panics
 ///
-/// If another number is left, or the backend was not asked.
+/// If a different number of units is left, or the backend was not called.
 #[track_caller]
 pub fn assert_remaining(decision: &Decision, units: u64) {
     assert!(decision.remaining() == Some(units), "{units} should be left: {}", said(decision));
 }
 
-/// Asserts that the response is no denial: its status is another one than 429.
+/// Asserts that the response is not a denial: its status is not 429.
 ///
 /// ```
 /// use axum::response::IntoResponse;
@@ -82,8 +83,8 @@ pub fn assert_passed<B>(response: &Response<B>) {
     assert!(!denied, "denied, but should have passed: status 429, `Retry-After` {retry_after:?}");
 }
 
-/// Asserts that the response denies the request: status 429, and `Retry-After` in whole seconds, rounded up. A wait of
-/// zero stands for never, which has no `Retry-After`.
+/// Asserts that the response denies the request: status 429, and `Retry-After` in whole seconds, rounded up. A
+/// wait of zero stands for never: then there must be no `Retry-After`.
 ///
 /// ```
 /// use std::time::Duration;
@@ -97,7 +98,7 @@ pub fn assert_passed<B>(response: &Response<B>) {
 ///
 /// # Panics
 ///
-/// If the status is another one, or the client is told another wait.
+/// If the status is not 429, or `Retry-After` has a different value.
 #[track_caller]
 pub fn assert_throttled<B>(response: &Response<B>, wait: Duration) {
     let status = response.status();
@@ -108,7 +109,7 @@ pub fn assert_throttled<B>(response: &Response<B>, wait: Duration) {
     assert!(same, "`Retry-After` is {told:?}, but should be {expected:?}");
 }
 
-/// What was decided, in a line.
+/// Returns the decision in one line.
 fn said(decision: &Decision) -> String {
     let fits = match decision.retry_after() {
         Some(wait) => format!("it fits after {wait:?}"),

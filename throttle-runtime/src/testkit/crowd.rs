@@ -1,8 +1,8 @@
-//! Many at once.
+//! Concurrent tasks.
 
 use super::Outcome;
 
-/// Runs so many tasks side by side, and gives back what each of them has found.
+/// Runs this many tasks concurrently, and returns the results of all of them.
 pub(super) async fn crowd<T, F>(tasks: usize, task: impl Fn(usize) -> F) -> Outcome<Vec<T>>
 where
     T: Send + 'static,

@@ -8,22 +8,22 @@ use crate::backend::{Backend, Board, Charge, Held, Mode, Place, Places, Reply, R
 use crate::strategy::Strategy;
 use crate::{BackendError, ErrorKind, Soon};
 
-/// What becomes of a decision that a [`Faulty`] backend is asked for.
+/// The fault of a decision that a [`Faulty`] backend makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {
-    /// An error of that kind, and nobody is charged: the store is not there.
+    /// Returns an error of that kind without a charge, as if the store were unreachable.
     Refuse(ErrorKind),
-    /// An error of that kind after the charge: the answer was lost.
+    /// Returns an error of that kind after the charge, as if the reply were lost.
     Lose(ErrorKind),
-    /// No answer ever.
+    /// Never responds.
     Hang,
-    /// A panic.
+    /// Panics.
     Panic,
 }
 
-/// A backend around another one, usually [`Memory`](crate::backend::Memory), that decides as that one does until it is
-/// told to fail. For tests of what a program does when its store does not work.
+/// A backend that wraps another one, usually [`Memory`](crate::backend::Memory), and decides as that one does
+/// until it is told to fail. Use it to test what a program does when its store does not work.
 ///
 /// Clones are the same backend: one goes into the registry, one stays with the test.
 ///
@@ -49,15 +49,15 @@ pub enum Fault {
 /// # }
 /// ```
 ///
-/// One that [hangs](Self::hang) is given up by the throttle at its [deadline](crate::Settings::deadline), 100 ms unless
-/// said otherwise; `#[tokio::test(start_paused = true)]` has that pass at once.
+/// If it [hangs](Self::hang), the throttle stops waiting at its [deadline](crate::Settings::deadline), 100 ms
+/// by default. With `#[tokio::test(start_paused = true)]`, that time passes immediately.
 #[derive(Debug, Clone)]
 pub struct Faulty(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
     backend: Arc<dyn Backend>,
-    /// What decisions meet, and how many still do.
+    /// The fault of the next decisions, and the number of decisions that still have it.
     fault: Mutex<Option<(Fault, usize)>>,
     starts: AtomicBool,
     calls: AtomicUsize,
@@ -65,7 +65,7 @@ struct Inner {
 }
 
 impl Faulty {
-    /// The same backend, which works until it is told otherwise.
+    /// Creates a backend that works until it is told to fail.
     pub fn new(backend: impl Backend) -> Self {
         Self(Arc::new(Inner {
             backend: Arc::new(backend),
@@ -76,43 +76,43 @@ impl Faulty {
         }))
     }
 
-    /// From now on every decision is refused, by an error of that kind, and nobody is charged.
+    /// From now on, every decision fails with an error of that kind, and nothing is charged.
     pub fn fail(&self, kind: ErrorKind) {
         self.meet(Fault::Refuse(kind), usize::MAX);
     }
 
-    /// From now on no decision is answered.
+    /// From now on, no decision completes.
     pub fn hang(&self) {
         self.meet(Fault::Hang, usize::MAX);
     }
 
-    /// The next `times` decisions meet that fault, and those after them work.
+    /// The next `times` decisions have that fault. The decisions after them work.
     pub fn meet(&self, fault: Fault, times: usize) {
         self.set(Some((fault, times)));
     }
 
-    /// From now on it works again.
+    /// From now on, decisions work again.
     pub fn heal(&self) {
         self.set(None);
     }
 
-    /// Whether it can be initialised from now on. One that cannot stops the start of its registry, unless that does
-    /// not [require](crate::RegistryBuilder::require_backends) it.
+    /// Sets whether it can be initialized from now on. If it cannot, its registry fails at startup, unless the
+    /// registry does not [require](crate::RegistryBuilder::require_backends) it.
     pub fn can_start(&self, can: bool) {
         self.0.starts.store(can, Ordering::Relaxed);
     }
 
-    /// How many decisions it was asked for, those that failed included.
+    /// Returns how many decisions and permits it was called for, including those that failed.
     pub fn calls(&self) -> usize {
         self.0.calls.load(Ordering::Relaxed)
     }
 
-    /// The same, and begins to count anew.
+    /// Like [`calls`](Self::calls), and sets the number to 0.
     pub fn take_calls(&self) -> usize {
         self.0.calls.swap(0, Ordering::Relaxed)
     }
 
-    /// How often it was to be initialised.
+    /// Returns how often an initialization was attempted.
     pub fn initialized(&self) -> usize {
         self.0.initialized.load(Ordering::Relaxed)
     }
@@ -121,7 +121,7 @@ impl Faulty {
         *self.0.fault.lock().unwrap_or_else(PoisonError::into_inner) = fault;
     }
 
-    /// What the next decision meets.
+    /// Returns the fault of the next decision.
     fn next(&self) -> Option<Fault> {
         let mut fault = self.0.fault.lock().unwrap_or_else(PoisonError::into_inner);
         let (next, left) = (*fault)?;
@@ -137,7 +137,7 @@ fn error(kind: ErrorKind) -> BackendError {
 impl Backend for Faulty {
     /// # Panics
     ///
-    /// If it was told to.
+    /// If the fault is [`Fault::Panic`].
     fn decide<'a>(&'a self, charges: &'a [Charge<'a>], mode: Mode) -> Reply<'a, Verdict> {
         self.0.calls.fetch_add(1, Ordering::Relaxed);
         match self.next() {
@@ -158,7 +158,7 @@ impl Backend for Faulty {
 
     fn initialize(&self) -> Reply<'_, ()> {
         Soon::later(async {
-            // As a store does that has to be reached first, so that others come meanwhile.
+            // A real store has to be reached first, so other tasks run meanwhile.
             tokio::task::yield_now().await;
             self.0.initialized.fetch_add(1, Ordering::Relaxed);
             if self.0.starts.load(Ordering::Relaxed) {
@@ -202,7 +202,7 @@ impl Backend for Faulty {
     }
 }
 
-/// A place that is asked for meets what a decision does.
+/// A permit has the same fault as a decision.
 impl Places for Faulty {
     fn take<'a>(&'a self, place: &'a Place<'a>) -> Reply<'a, Option<Held>> {
         self.0.calls.fetch_add(1, Ordering::Relaxed);

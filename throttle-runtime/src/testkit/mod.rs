@@ -1,15 +1,17 @@
-//! For tests: of programs that have limits, and of stores and backends of one's own.
+//! Tools for tests: of programs with limits, and of your own stores and backends.
 //!
 //! # Programs
 //!
-//! [`assert_allowed`], [`assert_denied`] and [`assert_remaining`] are about decisions, [`assert_passed`] and
-//! [`assert_throttled`] about responses. [`Faulty`] is a backend that fails on command. The clock that tests move
-//! themselves is [`ManualClock`](crate::ManualClock); the page `guide::testing` has it all in one place.
+//! [`assert_allowed`], [`assert_denied`] and [`assert_remaining`] check decisions, [`assert_passed`] and
+//! [`assert_throttled`] check responses. [`Faulty`] is a backend that fails on command.
+//! [`ManualClock`](crate::ManualClock) is a clock that tests advance themselves. The page `guide::testing`
+//! describes all of them.
 //!
 //! # Stores and backends
 //!
-//! One test for each promise that throttles rely on. [`conformance!`] makes a test of each property in [`store`] or [`backend`], which are documented there. The
-//! kit itself is tested with stores and backends that are broken in one way each.
+//! There is one test for each promise that throttles rely on. [`conformance!`] creates a test for each property
+//! in [`store`] or [`backend`]; those modules document the properties. The kit itself is tested with stores and
+//! backends that are broken in one way each.
 //!
 //! ```
 //! use throttle::backend::Memory;
@@ -18,8 +20,9 @@
 //! conformance!(memory, backend: || async { Subject::new(Memory::new()) });
 //! ```
 //!
-//! A property is given a subject of its own, and keeps to keys that no other one has: so subjects may share a
-//! server. Where time has to pass it waits, unless the subject has a [clock](Subject::clock) that it can move.
+//! Each property receives a subject of its own, and uses keys that no other property has, so subjects may share
+//! a server. If time has to pass, a property waits, unless the subject has a [clock](Subject::clock) that it
+//! can advance.
 
 mod assertions;
 pub mod backend;
@@ -39,14 +42,13 @@ pub use violation::{Outcome, Violation};
 #[doc(inline)]
 pub use crate::__conformance as conformance;
 
-/// No property takes longer, unless something never ends.
+/// The maximum duration of a property. A property that takes longer does not end.
 const LONGEST: Duration = Duration::from_secs(60);
 
 /// Runs a property to its end on a runtime of its own.
 ///
 /// # Panics
-///
-/// If the property is violated, as tests do.
+/// If the property is violated.
 #[track_caller]
 #[doc(hidden)]
 pub fn run(property: impl Future<Output = Outcome>) {
@@ -60,7 +62,7 @@ pub fn run(property: impl Future<Output = Outcome>) {
     }
 }
 
-/// What never ends is a violation too.
+/// Runs a property. A property that does not end in time is violated, too.
 #[doc(hidden)]
 pub async fn in_time(property: impl Future<Output = Outcome>) -> Outcome {
     let ended = tokio::time::timeout(LONGEST, property).await;
@@ -69,8 +71,9 @@ pub async fn in_time(property: impl Future<Output = Outcome>) -> Outcome {
 
 /// Tests that a [`Store`](crate::backend::Store) or a [`Backend`](crate::backend::Backend) keeps its promises.
 ///
-/// It takes the name of the module that the tests are to be in, the kind, and an async closure that makes a
-/// [`Subject`](crate::testkit::Subject). A store is tested as a store, and then as the backend that it becomes.
+/// It takes the name of the module for the tests, the kind, and an async closure that creates a
+/// [`Subject`](crate::testkit::Subject). A store is tested as a store, and then as the backend that is built on
+/// it.
 ///
 /// ```
 /// # use throttle::backend::Memory;
@@ -110,7 +113,7 @@ macro_rules! __conformance {
     };
 }
 
-/// A test for each property of a kind.
+/// Creates a test for each property of a kind.
 #[macro_export]
 #[doc(hidden)]
 macro_rules! __conformance_tests {
@@ -125,7 +128,7 @@ macro_rules! __conformance_tests {
     )* };
 }
 
-/// The violations of all properties, with their names: for tests of this kit.
+/// Returns the violations of all properties, with their names. For tests of this kit.
 #[macro_export]
 #[doc(hidden)]
 macro_rules! __violations {

@@ -16,28 +16,28 @@ pub struct Subject<T> {
 }
 
 impl<T> Subject<T> {
-    /// A subject whose time passes by itself.
+    /// Creates a subject whose time passes by itself.
     pub fn new(it: T) -> Self {
         Self { it: Arc::new(it), clock: None, name: format!("kit-{:016x}", random::number()) }
     }
 
-    /// A subject that lives by this clock, which tests then move instead of waiting.
+    /// Sets the clock of the subject. Tests advance it instead of waiting.
     #[must_use]
     pub fn clock(self, clock: ManualClock) -> Self {
         Self { clock: Some(clock), ..self }
     }
 
-    /// The store or the backend.
+    /// Returns the store or the backend.
     pub const fn get(&self) -> &Arc<T> {
         &self.it
     }
 
-    /// A name that nothing else has.
+    /// Returns a name that nothing else has.
     pub(super) fn name(&self) -> &str {
         &self.name
     }
 
-    /// A key that nothing else has.
+    /// Returns a key that nothing else has.
     pub(super) fn key(&self, key: &str) -> String {
         format!("{}:{key}", self.name)
     }
@@ -51,13 +51,13 @@ impl<T> Subject<T> {
 }
 
 impl<S: Store> Subject<S> {
-    /// The backend that a store becomes, in a namespace of its own.
+    /// Creates the backend on this store, in a namespace of its own.
     #[doc(hidden)]
     pub fn into_backend(self) -> Subject<Stored<S>> {
         Subject { it: Arc::new(self.stored()), clock: self.clock, name: self.name }
     }
 
-    /// A backend on this store: another one each time, as if in another process.
+    /// Creates a backend on this store. Each call creates a new one, as if in another process.
     pub(super) fn stored(&self) -> Stored<S> {
         let stored = Stored::shared(Arc::clone(&self.it)).namespace(&self.name);
         match &self.clock {

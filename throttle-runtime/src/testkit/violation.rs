@@ -1,15 +1,15 @@
-//! What is wrong with a subject.
+//! Violations of properties.
 
 use std::error::Error;
 use std::fmt;
 
 use crate::error_chain::chain;
 
-/// What is wrong with a subject, in a sentence.
+/// A sentence that describes what is wrong with a subject.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Violation(String);
 
-/// Whether a property holds.
+/// The result of a property.
 pub type Outcome<T = ()> = Result<T, Violation>;
 
 impl Violation {
@@ -17,13 +17,13 @@ impl Violation {
         Self(sentence)
     }
 
-    /// The same of something in particular.
+    /// Adds the item to which the violation applies.
     pub(super) fn of(self, what: impl fmt::Debug) -> Self {
         Self(format!("{what:?}: {}", self.0))
     }
 }
 
-/// No property lets a call fail.
+/// A call that fails violates every property.
 impl<E: Error> From<E> for Violation {
     fn from(error: E) -> Self {
         Self(format!("a call failed: {}", chain(&error)))
@@ -42,7 +42,7 @@ impl fmt::Debug for Violation {
     }
 }
 
-/// Ends a property with a violation unless something is true.
+/// Ends a property with a violation unless the condition is true.
 macro_rules! ensure {
     ($is_true:expr, $($sentence:tt)+) => {
         if !$is_true {

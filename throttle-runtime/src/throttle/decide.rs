@@ -1,4 +1,4 @@
-//! The ways of a decision that a program asks for.
+//! The fast path and the slow paths of decisions that a program requests from code.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -17,8 +17,8 @@ use crate::strategy::Class;
 use crate::{BackendError, Decision, ErrorKind, Hit, Quota, Source};
 
 impl Throttle {
-    /// The short way: nothing has to be asked, and nobody is in the way. Most decisions in memory are made here, so it
-    /// does only what they need.
+    /// Fast path: returns the decision if nothing has to be resolved and no other thread interferes. Most
+    /// decisions in memory are made here, so it does only what they need.
     #[expect(clippy::inline_always, reason = "a call costs a fifth of a decision")]
     #[inline(always)]
     pub(crate) fn attempt(&self, policy: &Policy, hit: Brief<'_>, mode: Mode) -> Option<Quota> {
@@ -28,7 +28,7 @@ impl Throttle {
         Some(quota)
     }
 
-    /// The same by the policy in force.
+    /// Like [`attempt`](Self::attempt), with the active policy.
     #[expect(clippy::inline_always, reason = "a call costs a fifth of a decision")]
     #[inline(always)]
     pub(crate) fn attempt_now(&self, hit: Brief<'_>, mode: Mode) -> Option<Quota> {
@@ -38,13 +38,13 @@ impl Throttle {
         }
     }
 
-    /// The same after an update: without a lock, and nothing counts who reads.
+    /// Like [`attempt_now`](Self::attempt_now), after an update. It takes no lock and counts no readers.
     #[inline(never)]
     fn attempt_later(&self, hit: Brief<'_>, mode: Mode) -> Option<Quota> {
         self.attempt(&self.versions().later(), hit, mode)
     }
 
-    /// The same after an [attempt](Self::attempt), if need be after others.
+    /// Decides after an [attempt](Self::attempt) failed, if need be after other threads are done.
     pub(crate) fn at_once(&self, policy: &Policy, hit: Brief<'_>, mode: Mode) -> Option<Quota> {
         let (short, cost) = self.short(policy, hit, mode)?;
         let quota = short.decide(hit.key, cost, mode)?;
@@ -66,14 +66,14 @@ impl Throttle {
         }
     }
 
-    /// What a use costs, if the policy charges everybody alike and all of it is in force.
+    /// Returns the cost of a use, if the policy charges all uses alike and is fully in force.
     fn cost_alike(&self, policy: &Policy, hit: &Hit<'_>, mode: Mode) -> Option<u64> {
         let asks = hit.rates.is_some() || hit.class.is_some();
         let alike = policy.charges_alike && self.is_in_force() && !asks;
         hit.cost.or(policy.units).filter(|&cost| alike && (cost > 0 || mode == Mode::Peek))
     }
 
-    /// The decision, if there is nothing to wait for, so that it needs no future: it is made in memory, or known.
+    /// Returns the decision if it needs no future: it is made in memory, or known from an earlier answer.
     pub(crate) fn without_waiting(&self, hit: &Hit<'_>, mode: Mode) -> Option<Decision> {
         let policy = self.policy();
         if let Some(quota) = hit.brief().and_then(|hit| self.at_once(&policy, hit, mode)) {
@@ -96,7 +96,7 @@ impl Throttle {
         async move {
             let decision = match self.plain(&hit, mode).await {
                 Some(decision) => decision,
-                // Its future would be part of that of every decision.
+                // Boxed, because otherwise this future would be part of the future of every decision.
                 None => Box::pin(self.decision(hit, mode)).await,
             };
             if mode == Mode::Take {
@@ -106,7 +106,7 @@ impl Throttle {
         }
     }
 
-    /// The decision, if nothing has to be done but to ask the backend.
+    /// Returns the decision, if calling the backend is all that has to be done.
     async fn plain(&self, hit: &Hit<'_>, mode: Mode) -> Option<Result<Decision, BackendError>> {
         let policy = self.policy();
         let cost = self.cost_alike(&policy, hit, mode)?;
@@ -121,13 +121,13 @@ impl Throttle {
             Err(source) => return Ok(Decision::passed(source)),
         };
         if ticket.rates.is_unlimited() || mode == Mode::Take && !ticket.is_charged() {
-            // Nobody could say when the use ends, so it takes no place among those in flight.
+            // The end of the use is not known, so it acquires no concurrency permit.
             return Ok(Decision::passed(ticket.uncharged()));
         }
         admission::decide_one(&ticket, mode, &mut head).await.map(|decided| decided.decision)
     }
 
-    /// What a use by the program comes to, or why the throttle does not apply.
+    /// Returns the ticket of a use by the program, or the reason why the throttle does not apply.
     pub(crate) async fn ticket<'t>(
         throttle: Cow<'t, Self>,
         hit: Hit<'_>,
@@ -140,7 +140,7 @@ impl Throttle {
         }
     }
 
-    /// The same by a policy, in a dry run or not, whether or not the throttle is switched on.
+    /// Returns the ticket with this policy, in dry-run mode or not, even if the throttle is switched off.
     pub(crate) async fn ticket_by<'t>(
         (policy, dry): (Arc<Policy>, bool),
         throttle: Cow<'t, Self>,
@@ -151,7 +151,7 @@ impl Throttle {
             Some(rates) => rates,
             None => policy.rate.ask(head).await.map_err(|_| no_request())?,
         };
-        // Who limits what is in flight, too, limits whoever comes at whatever rate and cost.
+        // A throttle with a concurrency limit limits all uses, at any rate and cost.
         if policy.concurrency.is_none() && rates.is_unlimited() {
             return Ok(Err(Source::Unlimited));
         }
@@ -174,7 +174,7 @@ impl Throttle {
     }
 }
 
-/// A function that was asked without a request wanted to end the request.
+/// The error for a function that was called without a request, and that tried to end the request.
 pub(crate) fn no_request() -> BackendError {
     BackendError::new(ErrorKind::Plugin, "a function that is a setting refused an empty request")
 }

@@ -1,4 +1,4 @@
-//! What holds for a throttle in the end.
+//! The effective settings of a throttle.
 
 use std::iter;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use crate::effective::{Listing, Origin, Setting};
 use crate::policy::Policy;
 
 impl Throttle {
-    /// What holds for this throttle right now, setting by setting, and who said so; see
+    /// Returns the effective settings of this throttle, with the origin of each; see
     /// [`effective`](crate::effective).
     pub fn effective(&self) -> Listing {
         let mut settings = self.settled(&self.policy());
@@ -23,11 +23,11 @@ impl Throttle {
         Listing::new(Arc::clone(&self.0.uid), settings)
     }
 
-    /// What was settled, with the first place that says it.
+    /// Returns the effective settings, each with the first place that sets it.
     fn settled(&self, policy: &Policy) -> Vec<Setting> {
         let common = self.common();
         let dry = Settings { dry_run: common.switches.is_dry().then_some(true), ..Settings::NONE };
-        // A policy comes from a backend that there is.
+        // The backend of a policy exists, so this cannot fail.
         let places = common.places(&self.0.said, &policy.updates).into_iter().flat_map(|(_, places)| places);
         let places = iter::once((Origin::RunTime, dry.clone())).chain(places);
         let places: Vec<_> = places.map(|(origin, said)| (origin, said.describe())).collect();

@@ -1,22 +1,22 @@
-//! Forgetting what one identity has used of one throttle.
+//! Resets the usage of one identity.
 
 use std::borrow::Cow;
 
 use crate::{BackendError, Hit, Throttle, admission, audit};
 
 impl Throttle {
-    /// Forgets what one identity has used of all limits of this throttle, and of nothing else: an account that was
-    /// unlocked, a customer who paid.
+    /// Resets the usage of one identity in all limits of this throttle, for example after an account was
+    /// unlocked or a customer has paid.
     ///
-    /// It is forgotten where it is kept, at the backend and at the one that stands in for it, also while the throttle is
-    /// switched off. Where the rate is a function it is asked as for a [`hit`](Self::hit), unless the hit says the limits:
-    /// those of other periods are kept apart, and stay. Of several processes that share a Redis, the others may go on for
-    /// up to a second denying whom they denied.
+    /// The usage is reset in the backend and in its fallback, even while the throttle is switched off. If the
+    /// rate is a function, it is called as for a [`hit`](Self::hit), unless the hit sets the limits. Limits
+    /// with other periods are stored separately, and are not reset. If several processes share a Redis, the
+    /// other processes may deny the identity for up to a second more.
     ///
-    /// A refund belongs to the state from which it was taken: after a reset, [reservations](Throttle::reserve) and
-    /// responses from before it refund nothing. Stores keep the time of the reset with the identity, so that this is also
-    /// true for charges by other processes. A server that loses its data, or evicts a state, knows of no reset: a refund
-    /// of what was taken before may then admit as many units more.
+    /// A refund belongs to the state that was charged: after a reset, [reservations](Throttle::reserve) and
+    /// responses from before it refund nothing. Stores keep the time of the reset with the identity, so this
+    /// also applies to charges by other processes. A server that loses its data, or evicts a state, does not
+    /// know of the reset. A refund of an earlier charge may then admit that many units more.
     ///
     /// ```
     /// use throttle::{Registry, Settings};
@@ -34,14 +34,14 @@ impl Throttle {
     ///
     /// # Errors
     ///
-    /// If a backend fails, or cannot [forget](crate::backend::Backend::forget) one identity. What was forgotten before
-    /// stays so.
+    /// Returns an error if a backend fails, or if it cannot [reset](crate::backend::Backend::forget) a single
+    /// identity. Usage that was reset before the error stays reset.
     pub async fn reset<'h>(&self, identity: impl Into<Hit<'h>>) -> Result<(), BackendError> {
         let mut parts = None;
-        // What it costs to forget somebody need not be asked.
+        // The cost does not matter for a reset, so no cost function is called.
         let hit = identity.into().cost(1);
         let (policy, mut head) = (self.policy().into_owned(), self.empty_head(&mut parts));
-        // What has no limits has nothing to forget.
+        // A throttle without limits has no usage to reset.
         if let Ok(ticket) = Self::ticket_by((policy, false), Cow::Borrowed(self), hit, &mut head).await? {
             admission::reset(&ticket).await?;
         }

@@ -1,4 +1,4 @@
-//! Other settings for a throttle that is in use.
+//! Updates of a throttle that is in use.
 
 use std::sync::Arc;
 
@@ -7,17 +7,16 @@ use crate::policy::Policy;
 use crate::{ConfigError, Settings, audit};
 
 impl Throttle {
-    /// Changes what holds from the next decision on, for all that use this throttle. What is said here wins over all
-    /// other places; what it leaves open stays as it is, also what earlier updates have said. Each decision goes by
-    /// what held before or by what holds now as a whole: its limits, its cost and the header fields of its response are
-    /// never those of two versions.
+    /// Changes the settings from the next decision on, for all users of this throttle. These settings take
+    /// precedence over all other places. Settings that are not set here stay as they are, including those of
+    /// earlier updates. Each decision uses one version as a whole: its limits, its cost and the headers of
+    /// its response never come from two versions.
     ///
-    /// A limit that changes goes on from what was used; another period, another strategy or another backend begins
-    /// anew: the guide says on its page about the
-    /// registry what that means for each strategy.
+    /// After a change of the limit, the usage from before still counts. Another period, strategy or backend
+    /// starts with no usage. The guide describes this for each strategy, on its page about the registry.
     ///
-    /// One event at level INFO says what has changed. An update takes constant time, and what it replaces is freed when no
-    /// decision uses it any longer, so a program may update a throttle as often as it likes.
+    /// One event at level INFO reports the changes. An update takes constant time. The replaced version is
+    /// freed when no decision uses it any longer, so a program may update a throttle as often as it likes.
     ///
     /// ```
     /// use throttle::{Registry, Settings};
@@ -34,8 +33,8 @@ impl Throttle {
     ///
     /// # Errors
     ///
-    /// All that stops a start: a value that does not parse, a backend that is not declared, a cost that never fits.
-    /// Nothing has changed then.
+    /// Returns an error for everything that is rejected at startup: a value that does not parse, a backend
+    /// that is not declared, or a cost that never fits. In case of an error, nothing has changed.
     pub fn update(&self, settings: Settings) -> Result<(), ConfigError> {
         let inner = &*self.0;
         let settle = |updates, known: &[&Arc<Policy>]| {
@@ -67,7 +66,7 @@ mod tests {
         registry.create("t", settings).expect("a throttle")
     }
 
-    /// The policy that holds after an update.
+    /// Updates the throttle, and returns the policy that is active afterwards.
     fn updated(throttle: &Throttle, settings: Settings) -> Arc<Policy> {
         throttle.update(settings).expect("it works");
         throttle.policy().into_owned()
@@ -86,7 +85,8 @@ mod tests {
         let strategies =
             [Settings::new().strategy(Gcra::new().burst(3)), Settings::new().strategy(Gcra::new())];
         let change = |number: u64| {
-            // Texts, numbers and functions are told apart however they come; other values by where they are.
+            // Texts, numbers and functions are compared by value or identity. Other values are compared by
+            // address.
             let settings = if number.is_multiple_of(2) {
                 Settings::new().rate("7/min")
             } else {

@@ -7,10 +7,10 @@ use http::request::Parts;
 use super::grpc;
 use crate::admission::Rejection;
 
-/// An answer without the service.
+/// A response that was not made by the service.
 pub(super) enum Answer {
     Web(Response<Body>),
-    /// All is said in the head.
+    /// A gRPC status, which is completely in the headers.
     Grpc(Response<()>),
 }
 

@@ -8,9 +8,9 @@ use http_body::Body as HttpBody;
 
 /// The body of a response of a service below a [`ThrottleLayer`](super::ThrottleLayer).
 ///
-/// Every [`http_body::Body`] of `Bytes` is one, such as those of axum, tonic, hyper and the layers of tower-http. The
-/// layer converts it into the body of axum, which is also the body of a denial. The conversion of axum's own body costs
-/// nothing; another body is boxed.
+/// Every [`http_body::Body`] of `Bytes` implements this trait, such as the bodies of axum, tonic, hyper and
+/// the layers of tower-http. The layer converts it into the body of axum, which is also the body of a denial.
+/// The conversion of axum's own body costs nothing. Other bodies are boxed.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the body of a response below a `ThrottleLayer`",
     label = "this body is not an `http_body::Body` of `Bytes` that is `Send` and `'static`",
@@ -20,8 +20,8 @@ pub trait ResponseBody: Sized {
     /// Converts the body.
     fn into_body(self) -> Body;
 
-    /// Whether the request is in flight until this body ends. A body of another type than axum's and of a known length
-    /// is not waited for.
+    /// Whether the request counts as in flight until this body ends. A body that is not axum's and has a
+    /// known length is not awaited.
     #[doc(hidden)]
     fn is_awaited(&self) -> bool;
 }

@@ -1,4 +1,4 @@
-//! The decision about a request, and what its response says of it.
+//! The decision about a request, and the headers of its response.
 
 use std::borrow::Cow;
 use std::iter;
@@ -19,20 +19,20 @@ use crate::plug::Head;
 use crate::policy::Policy;
 use crate::{ConfigError, Decision, Quota, Registry, rule};
 
-/// Who admitted a request.
+/// The admission of a request, which completes the response.
 pub(super) enum Permit {
-    /// A rule passed it by.
+    /// A rule bypassed the request.
     Bypassed,
     One(Arc<Policy>, Quota),
     Several(Box<Admission<'static>>),
-    /// By the permit, in a registry whose default handler makes the response to a denial of the program.
+    /// The inner permit, in a registry whose default handler makes the response to a denial of the program.
     #[cfg(feature = "axum")]
     Shaping(Box<(Self, Registry)>),
 }
 
 impl Permit {
-    /// The response with what the decision says about the limits, which it may settle. The request holds its places for as
-    /// long as the body is known to take.
+    /// Adds the headers of the decisions to the response, and applies `charge_when`. The request holds its
+    /// concurrency permits until the body ends, if the body is awaited.
     pub(super) fn respond<B: ResponseBody>(self, response: Response<B>) -> Response<Body> {
         let is_awaited = response.body().is_awaited();
         self.complete(response.map(ResponseBody::into_body), is_awaited)
@@ -58,7 +58,7 @@ impl Permit {
         response
     }
 
-    /// The same in that registry.
+    /// Returns this permit for a request in that registry.
     #[cfg(feature = "axum")]
     fn within(self, registry: &Registry) -> Self {
         if registry.default_handler().is_some() {
@@ -67,14 +67,14 @@ impl Permit {
         self
     }
 
-    /// The same: without axum there are no handlers.
+    /// Returns this permit unchanged: without axum there are no handlers.
     #[cfg(not(feature = "axum"))]
     const fn within(self, _: &Registry) -> Self {
         self
     }
 }
 
-/// The decision, if it needs neither a function nor time.
+/// Returns the decision, if it needs neither a function nor time.
 pub(super) fn at_once(plan: &Plan, parts: &mut Parts) -> Option<Result<Permit, Rejection>> {
     let registry = Registry::of_request(parts);
     #[cfg(feature = "tonic")]
@@ -101,7 +101,7 @@ pub(super) fn at_once(plan: &Plan, parts: &mut Parts) -> Option<Result<Permit, R
     })
 }
 
-/// The decision, however long it takes.
+/// Returns the decision, however long it takes.
 pub(super) async fn decide(plan: &Plan, parts: &mut Parts) -> Result<Permit, Rejection> {
     let registry = Registry::of_request(parts);
     let mut head = Head { parts, state: &(), common: registry.common(), is_request: true };
@@ -120,7 +120,7 @@ pub(super) async fn decide(plan: &Plan, parts: &mut Parts) -> Result<Permit, Rej
     Ok(Permit::Several(Box::new(admission)).within(&registry))
 }
 
-/// A rule of the layer excludes the request from all of its throttles.
+/// Lets a request pass that a rule of the layer excludes from all its throttles.
 fn pass_by(plan: &Plan, registry: &Registry) -> Result<Permit, ConfigError> {
     for throttle in plan.throttles(registry)? {
         throttle.count(Event::Skipped);

@@ -1,4 +1,4 @@
-//! The response of a limited service.
+//! The response future of a limited service.
 
 use std::fmt;
 use std::future::Future;
@@ -18,7 +18,8 @@ use crate::BoxFuture;
 pin_project! {
     /// The response of a [`ThrottleService`](super::ThrottleService), whose service answers with a future `F`.
     pub struct ResponseFuture<F> {
-        // What takes a function or time to decide is boxed together with the request. The others cost no allocation.
+        // Decisions that take a function or time are boxed together with the request. Other decisions do not
+        // allocate.
         deciding: Option<BoxFuture<'static, Result<(F, Permit), Answer>>>,
         #[pin]
         inner: Option<F>,
@@ -27,12 +28,12 @@ pin_project! {
 }
 
 impl<F> ResponseFuture<F> {
-    /// The request was admitted.
+    /// For an admitted request.
     pub(super) const fn passed(inner: F, permit: Permit) -> Self {
         Self { deciding: None, inner: Some(inner), permit }
     }
 
-    /// The request is admitted, or answered, when that is decided.
+    /// For a request whose decision takes time.
     pub(super) fn deciding(
         deciding: impl Future<Output = Result<(F, Permit), Answer>> + Send + 'static,
     ) -> Self {
@@ -49,7 +50,7 @@ where
 
     /// # Panics
     ///
-    /// If polled again after it was ready, like every future that ran to its end.
+    /// Panics if it is polled again after it was ready.
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         if let Some(deciding) = this.deciding {
@@ -68,7 +69,7 @@ where
         };
         let answer = ready!(inner.poll(context));
         this.inner.set(None);
-        // Its places are not those of this future any more, which may be kept for a while.
+        // The permit is moved out of this future, which may be kept for a while.
         let permit = mem::replace(this.permit, Permit::Bypassed);
         Poll::Ready(answer.map(|response| permit.respond(response)))
     }

@@ -1,4 +1,5 @@
-//! What gRPC clients are answered: a status in the head of a response without a body, which HTTP calls 200.
+//! Responses to gRPC clients: a gRPC status in the headers of a response with HTTP status 200 and without a
+//! body.
 
 #[cfg(feature = "axum")]
 use http::StatusCode;
@@ -17,7 +18,8 @@ const PERMISSION_DENIED: HeaderValue = HeaderValue::from_static("7");
 const RESOURCE_EXHAUSTED: HeaderValue = HeaderValue::from_static("8");
 const INTERNAL: HeaderValue = HeaderValue::from_static("13");
 
-/// The content type of a gRPC request: `application/grpc`, perhaps with an encoding or as gRPC-Web.
+/// Returns the content type of a gRPC request: `application/grpc`, optionally with an encoding or as
+/// gRPC-Web.
 pub(super) fn content_type(headers: &HeaderMap) -> Option<HeaderValue> {
     let value = headers.get(CONTENT_TYPE)?;
     let (name, rest) = value.as_bytes().split_at_checked(b"application/grpc".len())?;
@@ -26,7 +28,7 @@ pub(super) fn content_type(headers: &HeaderMap) -> Option<HeaderValue> {
     is.then(|| value.clone())
 }
 
-/// Leaves the address of the peer with the request where only tonic knows it: under TLS.
+/// Stores the address of the peer in the request, if only tonic knows it: under TLS.
 #[cfg(feature = "tonic")]
 pub(super) fn find_peer(parts: &mut http::request::Parts) {
     use tonic::metadata::MetadataMap;
@@ -43,7 +45,7 @@ pub(super) fn find_peer(parts: &mut http::request::Parts) {
     }
 }
 
-/// The response to a rejection.
+/// Returns the response to a rejection.
 pub(super) fn answer(rejection: Rejection, content_type: HeaderValue) -> Response<()> {
     let mut response = match rejection {
         Rejection::Throttled(throttled, _) => {
@@ -63,8 +65,9 @@ pub(super) fn answer(rejection: Rejection, content_type: HeaderValue) -> Respons
     response
 }
 
-/// The response of a function that refused the request, such as a `key` function that returns `Err`. Its headers are the
-/// metadata, and its status is translated, unless it has a status of gRPC. The body of it is not sent.
+/// Translates the response of a function that refused the request, such as a `key` function that returns
+/// `Err`. Its headers become the metadata. Its status is translated, unless it has a gRPC status already. Its
+/// body is not sent.
 #[cfg(feature = "axum")]
 fn refused(head: http::response::Parts) -> Response<()> {
     let mut response = if head.headers.contains_key(STATUS) {
@@ -81,7 +84,7 @@ fn refused(head: http::response::Parts) -> Response<()> {
     response
 }
 
-/// The code of gRPC for a status of HTTP, by the table in `google/rpc/code.proto`.
+/// Returns the gRPC code for an HTTP status, by the table in `google/rpc/code.proto`.
 #[cfg(feature = "axum")]
 const fn code(status: StatusCode) -> &'static str {
     match status.as_u16() {
@@ -102,7 +105,7 @@ const fn code(status: StatusCode) -> &'static str {
     }
 }
 
-/// The same in the words of gRPC: the error stays an extension of the response.
+/// Translates an internal error to gRPC. The error stays an extension of the response.
 fn internal(answer: Response<String>) -> Response<()> {
     let (head, message) = answer.into_parts();
     let mut response = status(INTERNAL, &message);
@@ -110,7 +113,8 @@ fn internal(answer: Response<String>) -> Response<()> {
     response
 }
 
-/// The messages are ASCII without `%`, so there is nothing in them to encode.
+/// Returns a response with this gRPC status. The messages are ASCII without `%`, so nothing has to be
+/// encoded.
 fn status(code: HeaderValue, message: &str) -> Response<()> {
     let mut response = Response::new(());
     response.headers_mut().insert(STATUS, code);

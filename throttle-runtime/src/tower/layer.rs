@@ -1,4 +1,4 @@
-//! The layer.
+//! The layer, and the throttles and rules that it applies.
 
 use std::sync::Arc;
 
@@ -11,18 +11,20 @@ use crate::plug::{Arg, Web, role};
 use crate::rule::Rules;
 use crate::{ConfigError, Registry, Throttle};
 
-/// Limits the requests to a service: a router of axum, a gRPC server of tonic, or any other
+/// A layer that limits the requests to a service: a router of axum, a gRPC server of tonic, or any other
 /// [`tower`](https://docs.rs/tower) service of HTTP requests.
 ///
-/// The layer stands above or below other layers in any order. The body of the service's responses can be every
-/// [`http_body::Body`] of `Bytes`, such as that of `TraceLayer` or `CompressionLayer`: see
+/// The layer can be above or below other layers, in any order. The body of the service's responses can be
+/// every [`http_body::Body`] of `Bytes`, such as that of `TraceLayer` or `CompressionLayer`: see
 /// [`ResponseBody`](super::ResponseBody).
 ///
-/// A layer has one throttle or several. They decide as several attributes of a handler do: in order, those on one
-/// backend all or nothing, and with the same header fields. Attributes inside are decided afterwards and by
-/// themselves. A throttle that a layer and an attribute share charges a request once: see
-/// [`Settings::once_per_request`](crate::Settings::once_per_request). What a layer has charged stays charged if an attribute then
-/// denies the request.
+/// A layer has one throttle or several. They decide as several attributes of a handler do: in order,
+/// throttles on one backend all or nothing, and with the same headers. Attributes of the handlers inside are
+/// decided afterwards, independently. The charge of a layer stays, even if an attribute then denies the
+/// request.
+///
+/// A throttle that a layer and an attribute share charges a request once: see
+/// [`Settings::once_per_request`](crate::Settings::once_per_request).
 ///
 /// ```
 /// use axum::http::Method;
@@ -43,26 +45,31 @@ use crate::{ConfigError, Registry, Throttle};
 /// # assert!(app().is_ok());
 /// ```
 ///
-/// # Answers
+/// # Responses
 ///
-/// A denied request does not reach the service, and its body is not read. Its response is the same as that of an
-/// attribute, made by the throttle's `handler` if it has one. All responses have the body of axum,
+/// A denied request does not reach the service, and its body is not read. Its response is the same as that of
+/// an attribute, made by the throttle's `handler` if it has one. All responses have the body of axum,
 /// [`axum::body::Body`](https://docs.rs/axum/latest/axum/body/struct.Body.html).
 ///
-/// gRPC requests, those with the content type `application/grpc`, are answered by a status: `RESOURCE_EXHAUSTED` for
-/// a denial, with the sentence and, as metadata, the headers; `PERMISSION_DENIED` for a client on a `deny` list; for the
-/// response of a function that refused the request its translation, such as `UNAUTHENTICATED` for 401; and `INTERNAL`
-/// if there is no decision. Handlers are not called for gRPC requests.
+/// gRPC requests, which have the content type `application/grpc`, receive a gRPC status. Handlers are not
+/// called for them.
+///
+/// | outcome | gRPC status |
+/// |---|---|
+/// | a denial | `RESOURCE_EXHAUSTED`, with the message and, as metadata, the headers |
+/// | a client on a `deny` list | `PERMISSION_DENIED` |
+/// | the response of a function that refused the request | its translation, such as `UNAUTHENTICATED` for 401 |
+/// | no decision | `INTERNAL` |
 ///
 /// # Clients
 ///
 /// The address of a client is an extension of the request: axum's `ConnectInfo<SocketAddr>`, or a bare
-/// [`SocketAddr`](std::net::SocketAddr), which whoever knows it has to insert before this layer. So is the registry in charge, if it is not
-/// that of the [scope](Registry::scope) or the global one.
+/// [`SocketAddr`](std::net::SocketAddr) that your program inserts before this layer. The active registry is
+/// an extension of the request too, if it is neither that of the [scope](Registry::scope) nor the global one.
 #[derive(Debug, Clone)]
 pub struct ThrottleLayer(Arc<Plan>);
 
-/// What a layer does with requests.
+/// The configuration of a layer.
 #[derive(Debug, Clone)]
 pub(super) struct Plan {
     limiters: Vec<Limiter>,
@@ -76,14 +83,15 @@ enum Order {
     CheapFirst,
 }
 
-/// The throttles of a layer: an array, a vector or any other iterator of [`Limiter`]s and what becomes one.
+/// The throttles of a layer: an array, a vector or any other iterator of values that convert into a
+/// [`Limiter`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a list of throttles",
     label = "the throttles of a layer stand in brackets",
     note = "write `ThrottleLayer::new([(\"api\", settings)])`, or `ThrottleLayer::new([&EXPORTS])` for a static"
 )]
 pub trait Limiters {
-    /// The limiters, in their order.
+    /// Returns the limiters, in their order.
     fn limiters(self) -> Vec<Limiter>;
 }
 
@@ -95,23 +103,25 @@ impl<I: IntoIterator<Item: Into<Limiter>>> Limiters for I {
 }
 
 impl ThrottleLayer {
-    /// A layer with these throttles, in this order: any [`Limiter`].
+    /// Creates a layer with these throttles, in this order. Each is any [`Limiter`].
     ///
-    /// What is wrong with them answers requests with status 500, unless [`check`](Self::check) finds it before.
+    /// If a throttle is misconfigured, requests receive status 500, unless [`check`](Self::check) finds the
+    /// problem at startup.
     pub fn new(throttles: impl Limiters) -> Self {
         let limiters = throttles.limiters();
         Self(Arc::new(Plan { limiters, rules: Rules::new(), order: Order::Written }))
     }
 
-    /// One more throttle, after the others.
+    /// Adds a throttle after the others.
     #[must_use]
     pub fn and(mut self, throttle: impl Into<Limiter>) -> Self {
         self.plan().limiters.push(throttle.into());
         self
     }
 
-    /// Which requests the layer is about: a [`Rule`](crate::Rule), or an async fn that answers a `bool`. Of several
-    /// any will do. The throttles' own rules hold too.
+    /// Applies the layer only to requests that match a rule: a [`Rule`](crate::Rule), or an async function
+    /// that returns a `bool`. With several such rules, a request has to match one of them. The throttles' own
+    /// rules apply too.
     #[must_use]
     pub fn only<M: 'static>(
         mut self,
@@ -122,8 +132,9 @@ impl ThrottleLayer {
         self
     }
 
-    /// Which requests the layer passes by, whatever `only` says: a [`Rule`](crate::Rule), or an async fn that answers
-    /// a `bool`. Of several any will do.
+    /// Excludes requests that match a rule from the layer, even if `only` matches them: a
+    /// [`Rule`](crate::Rule), or an async function that returns a `bool`. With several such rules, a request
+    /// has to match one of them.
     #[must_use]
     pub fn bypass<M: 'static>(
         mut self,
@@ -134,28 +145,31 @@ impl ThrottleLayer {
         self
     }
 
-    /// Decides in the order in which the throttles are written, which is the default.
+    /// Decides in the order in which the throttles are written. This is the default.
     #[must_use]
     pub fn in_order(mut self) -> Self {
         self.plan().order = Order::Written;
         self
     }
 
-    /// Decides throttles of a lower cost first, those of the same cost in the order in which they are written, and
-    /// those whose cost a function says last. The order tells which are asked, and charged, before another backend
-    /// denies; on one backend all decide together.
+    /// Decides throttles with a lower cost first. Throttles with the same cost are decided in the order in
+    /// which they are written. Throttles whose cost is a function are last.
+    ///
+    /// The order only matters for throttles on different backends: it determines which of them are called,
+    /// and charged, before a later one denies. Throttles on one backend decide together.
     #[must_use]
     pub fn cheap_first(mut self) -> Self {
         self.plan().order = Order::CheapFirst;
         self
     }
 
-    /// Makes the throttles in the registry that is in charge here, so that what is wrong stops the start of the
-    /// program and not its requests. To be called after the registry was installed.
+    /// Makes the throttles in the active registry, so that problems make the startup fail, and not the
+    /// requests. Call it after the registry was installed.
     ///
     /// # Errors
     ///
-    /// Every problem: a uid that is taken, blank or, where it stands alone, unknown; settings that do not work.
+    /// Returns every problem: a uid that is blank or taken, a uid alone that no throttle has, and settings
+    /// that are invalid.
     pub fn check(self) -> Result<Self, ConfigError> {
         let registry = Registry::in_charge();
         let throttles =
@@ -171,20 +185,20 @@ impl ThrottleLayer {
 }
 
 impl Plan {
-    /// The throttles in a registry, in the order in which they decide.
+    /// Returns the throttles in a registry, in the order in which they decide.
     pub(super) fn throttles(&self, registry: &Registry) -> Result<SmallVec<[Throttle; 2]>, ConfigError> {
         let mut throttles = SmallVec::new();
         for limiter in &self.limiters {
             throttles.push(limiter.throttle(registry)?);
         }
         if let Order::CheapFirst = self.order {
-            // A cost that is not known in advance may be any.
+            // A cost that is not known in advance may be arbitrarily high.
             throttles.sort_by_key(|throttle: &Throttle| throttle.policy().units.unwrap_or(u64::MAX));
         }
         Ok(throttles)
     }
 
-    /// The only throttle of the layer.
+    /// Returns the throttle of the layer, if it is the only one.
     pub(super) fn single(&self) -> Option<&Limiter> {
         if let [limiter] = &self.limiters[..] { Some(limiter) } else { None }
     }

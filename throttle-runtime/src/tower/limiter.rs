@@ -8,8 +8,12 @@ use once_cell::sync::OnceCell;
 
 use crate::{ConfigError, Registry, Settings, Site, Static, Throttle};
 
-/// A throttle of a [layer](super::ThrottleLayer): made from a [`Throttle`] that there is, from a [`Static`], from the uid
-/// of one, or from a uid and [`Settings`], by which the registry in charge makes one at its first use.
+/// A throttle of a [layer](super::ThrottleLayer). It is made from one of these:
+///
+/// - an existing [`Throttle`]
+/// - a [`Static`]
+/// - the uid of an existing throttle
+/// - a uid and [`Settings`]: the active registry makes the throttle at its first use
 ///
 /// ```
 /// use throttle::Settings;
@@ -31,7 +35,7 @@ enum Origin {
 }
 
 impl Limiter {
-    /// The throttle that this stands for in a registry.
+    /// Returns the throttle of this limiter in a registry.
     pub(super) fn throttle(&self, registry: &Registry) -> Result<Throttle, ConfigError> {
         match &self.0 {
             Origin::Made(throttle) => Ok(throttle.clone()),
@@ -44,13 +48,13 @@ impl Limiter {
         }
     }
 
-    /// What can be wrong with it whatever the registry is.
+    /// Checks for problems that do not depend on the registry.
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         let Origin::Declared(site) = &self.0 else { return Ok(()) };
         if site.uid().trim().is_empty() {
             return Err(ConfigError::one("a throttle needs a uid that is not blank"));
         }
-        // Which of two has the uid must not depend on which is used first.
+        // It must not depend on the order of use which of two throttles has the uid.
         let says = |other: &Site| other.settings().describe();
         let theirs = crate::sites().into_iter().find(|other| other.uid() == site.uid());
         match theirs.filter(|theirs| !theirs.is_named() || says(theirs) != says(site)) {
@@ -83,25 +87,26 @@ impl From<&Throttle> for Limiter {
     }
 }
 
-/// The throttle of a static in the registry in charge.
+/// The throttle of a static in the active registry.
 impl From<&'static Static> for Limiter {
     fn from(declared: &'static Static) -> Self {
         Self(Origin::Static(declared))
     }
 }
 
-/// The throttle of that uid in the registry in charge: that of an attribute, say, whose limit is shared then.
+/// The throttle with this uid in the active registry. If it belongs to an attribute, for example, both share
+/// the limit.
 impl From<&'static str> for Limiter {
     fn from(uid: &'static str) -> Self {
         Self(Origin::Named(uid, Arc::default()))
     }
 }
 
-/// A throttle of that uid, which attributes and layers share if they say the same of it.
+/// A throttle with this uid. Attributes and layers share it if their settings for it are equal.
 impl From<(&'static str, Settings)> for Limiter {
     #[track_caller]
     fn from((uid, settings): (&'static str, Settings)) -> Self {
-        /// Tells declarations apart that stand at one place.
+        /// Distinguishes declarations at the same place in the code.
         static COUNTER: AtomicU64 = AtomicU64::new(0);
         let number = COUNTER.fetch_add(1, Ordering::Relaxed);
         Self(Origin::Declared(Arc::new(Site::of_layer(uid, number, settings))))

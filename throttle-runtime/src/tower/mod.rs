@@ -1,7 +1,7 @@
-//! The edge for services of [`tower`](https://docs.rs/tower): whole routers of axum, gRPC servers of tonic, and
-//! whatever else answers an `http::Request`.
+//! The integration with [`tower`](https://docs.rs/tower) services: whole routers of axum, gRPC servers of
+//! tonic, and all other services that answer an `http::Request`.
 //!
-//! [`ThrottleLayer`] is what one begins with.
+//! Start with [`ThrottleLayer`].
 
 mod answer;
 mod body;

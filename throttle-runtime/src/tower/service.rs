@@ -15,7 +15,7 @@ use super::decide::{at_once, decide};
 use super::future::ResponseFuture;
 use super::layer::Plan;
 
-/// A service that is asked as much as the limits of a [`ThrottleLayer`](super::ThrottleLayer) allow.
+/// A service that receives only the requests that a [`ThrottleLayer`](super::ThrottleLayer) admits.
 #[derive(Clone)]
 pub struct ThrottleService<S> {
     inner: S,
@@ -51,7 +51,7 @@ where
             Some(Err(rejection)) => Some(rejection),
             None => None,
         };
-        // It is this one that is ready.
+        // The original was polled ready, and not the clone.
         let later = self.inner.clone();
         let mut inner = mem::replace(&mut self.inner, later);
         let plan = Arc::clone(&self.plan);

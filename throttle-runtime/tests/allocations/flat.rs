@@ -1,4 +1,4 @@
-//! A program may change its limits for a year: neither memory nor the time of a change grows.
+//! A program may change its limits for a year: neither its memory nor the time of a change grows.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use throttle_runtime::{Decision, Hit, OnError, Rate, Registry, Rule, Settings, T
 
 use super::{ALLOCATOR, alone, hit};
 
-/// Bytes that are allocated after the work and were not before.
+/// Returns the bytes that are allocated after the work in addition to those before it.
 fn growth(work: impl FnOnce()) -> i128 {
     let region = Region::new(ALLOCATOR);
     work();
@@ -86,7 +86,8 @@ fn f50_nothing_that_can_be_updated_is_kept() {
     }
 }
 
-/// By what it allocates, which is the same on every machine: comparing settings takes memory for their texts.
+/// Measured in allocations, which are the same on every machine. A comparison of settings allocates their
+/// texts.
 #[test]
 fn f50_the_16_000th_update_does_as_much_as_the_100th() {
     let _alone = alone();
@@ -146,14 +147,15 @@ fn f50_throttles_that_come_and_go_leave_nothing() {
         let uid = format!("import {number}");
         let settings = Settings::new().rate(Rate::per_minute(1_000 + number));
         let throttle = registry.create(&uid, settings).expect("a throttle");
-        // One client of the process, as states are kept until they expire.
+        // One client for the whole process, because states are kept until they expire.
         hit(&throttle, "a client");
         assert!(registry.remove(&uid) && !registry.remove(&uid));
         assert!(registry.get(&uid).is_none());
     };
     (0..2_000).for_each(live);
     let growth = growth(|| (2_000..20_000).for_each(live));
-    // States of 24 bytes in pages that are half full at least, their index, and what the table knows about each limit.
+    // States of 24 bytes in pages that are at least half full, their index, and the table's data about each
+    // limit.
     assert!(growth < 18_000 * 240, "{growth} bytes");
 }
 

@@ -1,4 +1,4 @@
-//! The allowed and the denied path of the memory backend allocate nothing, and what changes while a program runs leaves
+//! The allowed and the denied path of the memory backend allocate nothing, and changes at run time leave
 //! nothing behind.
 
 mod flat;
@@ -22,7 +22,7 @@ fn alone() -> MutexGuard<'static, ()> {
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Memory answers at once, so the first poll is the last.
+/// Memory decides immediately, so the first poll is the last.
 fn hit<'a>(throttle: &'a Throttle, hit: impl Into<Hit<'a>>) -> Decision {
     let future = pin!(throttle.hit(hit));
     match future.poll(&mut Context::from_waker(Waker::noop())) {
@@ -37,7 +37,7 @@ fn a_decision_in_memory_allocates_nothing_and_moves_little() {
     let settings = [
         Settings::new().rate("100/min"),
         Settings::new().rate("100/min, 100/hour, 100/day, 100/week"),
-        // As many as there may be.
+        // The maximum number of limits.
         Settings::new().rate("100/min, 100/2min, 100/3min, 100/4min, 100/5min, 100/hour, 100/day, 100/week"),
         Settings::new().rate("100/min").strategy(Gcra::new().burst(100)),
         Settings::new().rate("100/min").strategy(LeakyBucketQueue::new()),
@@ -57,7 +57,7 @@ fn a_decision_in_memory_allocates_nothing_and_moves_little() {
         assert_eq!(allowed, 99, "the limit was crossed");
         assert_eq!((change.allocations, change.reallocations), (0, 0));
     }
-    // The future is moved to where it is waited for, also where the decision is made at once.
+    // The future is moved to where it is awaited, even if the decision is immediate.
     let throttle = Registry::default().create("t", Settings::new().rate("100/min")).expect("a throttle");
     let size = size_of_val(&throttle.hit("a client"));
     assert!(size <= 256, "{size} bytes");

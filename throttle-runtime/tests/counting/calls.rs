@@ -1,4 +1,4 @@
-//! The calls of each decision, as the table of `Store` has them.
+//! The calls of each decision, as listed in the table of `Store`.
 
 use std::convert::Infallible;
 use std::sync::{Mutex, PoisonError};
@@ -14,7 +14,7 @@ use throttle_runtime::{Key, ManualClock, Quota, Rates};
 
 use crate::dict::Dict;
 
-/// A store that notes which of its methods are called.
+/// A store that records which of its methods are called.
 #[derive(Debug)]
 struct Noting<const COMPARES: bool, const COUNTS: bool> {
     dict: Dict<COMPARES, COUNTS>,
@@ -123,7 +123,8 @@ const CLOSED: &[&str] = &[
 const MARKED: &[&str] =
     &["multi_get", "get", "compare_and_set", "get", "compare_and_set", "compare_and_set", "compare_and_set"];
 
-/// Admission, denial, peek, a cost that never fits, refund and reset of one identity.
+/// Returns the calls of an admission, a denial, a peek, a cost that never fits, a refund and a reset of one
+/// identity.
 async fn calls<const COMPARES: bool, const COUNTS: bool>(
     strategy: &dyn Strategy,
     rates: &str,
@@ -188,7 +189,7 @@ async fn f60_each_decision_makes_the_calls_of_the_table() {
             assert_eq!(compares[0], SWAPPED, "{strategy:?}, {rates}");
             assert_eq!(compares[1..4], [["get"]; 3], "{strategy:?}, {rates}");
             assert_eq!(compares[5], SWAPPED, "{strategy:?}, {rates}");
-            // What a strategy gives back differs; that it is one transaction after one question does not.
+            // The refund depends on the strategy, but it is always one transaction after one read.
             for (refund, whole) in [(&locks[4], LOCKED), (&compares[4], SWAPPED)] {
                 let transaction = &refund[1..];
                 assert_eq!(refund[0], "get", "{strategy:?}, {rates}");
@@ -219,7 +220,7 @@ async fn f60_short_windows_are_records() {
     assert_eq!(calls::<false, true>(&FixedWindow, "10/s").await[0], COUNTED);
 }
 
-/// Whatever the runtime does with a store, it calls each of its methods somewhere.
+/// The runtime calls each method of a store somewhere.
 #[tokio::test]
 async fn f60_no_method_is_required_and_not_called() {
     let clock = ManualClock::new();

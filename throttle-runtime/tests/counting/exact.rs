@@ -1,4 +1,4 @@
-//! Counters decide what records and memory decide, whatever comes, and whoever dies.
+//! Counters make the same decisions as records and memory, for any requests, and if processes die.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,20 +12,20 @@ use throttle_runtime::{Key, ManualClock, Quota, Rates};
 use super::taken_back::TakenBack;
 use crate::dict::Dict;
 
-/// One request, and what becomes of it.
+/// One request, and its refund.
 #[derive(Debug, Clone)]
 struct Event {
-    /// Milliseconds since the one before.
+    /// Milliseconds since the previous request.
     gap: u64,
-    /// Which clients pay: all or nobody.
+    /// The clients that are charged: all or none.
     clients: Vec<u8>,
     cost: u64,
     limit: usize,
     premium: bool,
     mode: Mode,
-    /// Whether it is refunded if it is charged, and how much later.
+    /// If it is refunded when it is charged, the time in between.
     refund: Option<u64>,
-    /// Whether the clients are reset before.
+    /// Whether the clients are reset before the request.
     resets: bool,
 }
 
@@ -43,10 +43,10 @@ fn events() -> impl proptest::strategy::Strategy<Value = Vec<Event>> {
     prop::collection::vec(event, 1..80)
 }
 
-/// Makes a backend at a clock.
+/// Creates a backend with a clock.
 type Make<'a> = &'a dyn Fn(&ManualClock) -> Box<dyn Backend>;
 
-/// What the events are answered, one after the other.
+/// Returns the verdicts of the events in sequence.
 async fn answers(
     backend: &dyn Backend,
     clock: &ManualClock,
@@ -105,8 +105,8 @@ proptest! {
     }
 }
 
-/// Requests of several costs at the same time, alone and about two identities: no more than the limit, and nobody is denied
-/// who would have fitted.
+/// Concurrent requests of several costs, with one and with two identities: the limit is not exceeded, and no
+/// request is denied that would have fitted.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn f60_concurrent_costs_fill_the_limit_and_do_not_exceed_it() {
     fills::<false>().await;
@@ -151,8 +151,8 @@ async fn fills<const COMPARES: bool>() {
     }
 }
 
-/// A process that dies in the middle of a decision about two identities has charged both or none as far as others see it
-/// three seconds later, and keeps nobody out.
+/// A process that dies in the middle of a decision on two identities has charged both or none, as others see it
+/// three seconds later, and locks no client out.
 #[test]
 fn f60_a_holder_that_dies_keeps_nobody_out() {
     let mut charged = [0; 3];
@@ -164,7 +164,7 @@ fn f60_a_holder_that_dies_keeps_nobody_out() {
     assert!(charged[0] > 0 && charged[2] > 0, "{charged:?}");
 }
 
-/// How many of two identities are charged.
+/// Returns how many of two identities are charged.
 fn dies<const COMPARES: bool>(steps: usize) -> u64 {
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let clock = ManualClock::new();
@@ -187,7 +187,7 @@ fn dies<const COMPARES: bool>(steps: usize) -> u64 {
         }
         std::mem::forget(decision);
     });
-    // All of its tasks end where they are.
+    // All of its tasks end at their current step.
     drop(dying);
     clock.advance(Duration::from_secs(3));
     runtime().block_on(async {
@@ -205,7 +205,7 @@ fn dies<const COMPARES: bool>(steps: usize) -> u64 {
     })
 }
 
-/// Windows begin anew, and a clock that steps back finds those that were before.
+/// Windows start again, and a clock that steps back finds the earlier windows.
 #[tokio::test]
 async fn f60_a_clock_that_steps_back_finds_the_window_that_was() {
     let (clock, rates): (_, Rates) = (ManualClock::new(), "3/min".parse().expect("rates"));

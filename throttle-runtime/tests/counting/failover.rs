@@ -1,4 +1,4 @@
-//! What a fallback admits is charged to the counter by which the store decides.
+//! Usage that a fallback admits is charged to the counter that the store uses for decisions.
 
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ async fn carries<const COMPARES: bool, const COUNTS: bool>(settings: Settings) {
         assert_eq!(admits(&throttle, 10).await, 10, "outage {outage}");
         primary.heal();
         clock.advance(Duration::from_secs(2));
-        // The first one after an outage is the probe of the breaker.
+        // The first request after an outage is the probe of the breaker.
         assert_eq!(admits(&throttle, 1).await, 1, "outage {outage}");
         assert_eq!(throttle.stat("a").await.expect("a decision").remaining(), Some(38 - outage * 22));
     }

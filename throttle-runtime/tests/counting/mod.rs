@@ -1,4 +1,4 @@
-//! What a decision calls in a store, and decisions by counters beside those by records.
+//! The calls of a decision to a store, and decisions by counters compared with decisions by records.
 
 mod calls;
 mod defaults;

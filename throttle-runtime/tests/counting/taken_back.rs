@@ -1,4 +1,4 @@
-//! Stores whose increments know no limit.
+//! Stores whose increments support no limit.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -10,7 +10,8 @@ use throttle_runtime::{Key, ManualClock, Quota, Rates};
 
 use crate::dict::Dict;
 
-/// A store that adds, whatever the sum: the default of `increment_within` takes back what exceeds the limit.
+/// A store that adds whatever the sum: the default of `increment_within` subtracts again what exceeds the
+/// limit.
 #[derive(Debug)]
 pub(super) struct TakenBack(Dict<false, true>);
 
@@ -63,7 +64,7 @@ async fn takes(stored: &Stored<TakenBack>, cost: u64) -> bool {
     verdict.quotas.iter().all(Quota::fits)
 }
 
-/// What the only counter says.
+/// Returns the value of the only counter.
 fn used(stored: &Stored<TakenBack>) -> u64 {
     let tables = stored.store().0.tables();
     tables.values.values().next().map_or(0, |value| value.text.parse().expect("a number"))
@@ -97,7 +98,7 @@ async fn f60_what_is_taken_back_lets_exactly_the_limit_pass() {
     }
 }
 
-/// A caller that goes away in the middle leaves nothing behind.
+/// A caller that disconnects in the middle leaves nothing behind.
 #[tokio::test]
 async fn f60_a_denial_that_is_dropped_is_taken_back() {
     for polls in 0..20 {
@@ -122,7 +123,8 @@ async fn f60_a_denial_that_is_dropped_is_taken_back() {
     }
 }
 
-/// A process that dies between the two calls leaves no more than the units of its request, for no longer than the window.
+/// A process that dies between the two calls leaves at most the units of its request, for at most the length of
+/// the window.
 #[test]
 fn f60_a_death_before_it_is_taken_back_never_admits_more() {
     let mut leaves = 0;

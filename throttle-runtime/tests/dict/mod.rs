@@ -1,4 +1,4 @@
-//! A store in a dictionary, on a manual clock, in which every call gives way to others.
+//! A store in a dictionary with a manual clock. Every call yields to other tasks.
 
 #![allow(dead_code, reason = "each test file uses its part")]
 
@@ -10,7 +10,7 @@ use std::time::Duration;
 use throttle_runtime::backend::{Increment, Store};
 use throttle_runtime::{Clock, ManualClock};
 
-/// With a `compare_and_set` of its own or locks, and with or without an `increment_within` of its own.
+/// It has its own `compare_and_set` or locks, and optionally its own `increment_within`.
 #[derive(Debug, Default)]
 pub(crate) struct Dict<const COMPARES: bool, const COUNTS: bool = false> {
     clock: ManualClock,
@@ -45,7 +45,7 @@ impl<const COMPARES: bool, const COUNTS: bool> Dict<COMPARES, COUNTS> {
         self.clock.now() + u64::try_from(ttl.as_micros()).expect("a time")
     }
 
-    /// What is there now.
+    /// Returns the current content.
     pub(crate) fn tables(&self) -> MutexGuard<'_, Tables> {
         let now = self.clock.now();
         let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
@@ -54,7 +54,7 @@ impl<const COMPARES: bool, const COUNTS: bool> Dict<COMPARES, COUNTS> {
         tables
     }
 
-    /// What is there in the middle of a call: others have had their turn before it, and have one after it.
+    /// Accesses the content in the middle of a call. Other tasks run before and after it.
     pub(crate) async fn turn<T>(&self, work: impl FnOnce(&mut Tables) -> T) -> Result<T, Infallible> {
         tokio::task::yield_now().await;
         let done = work(&mut self.tables());

@@ -1,5 +1,5 @@
-//! The events of this thread: tracing remembers for each place in the code whether anybody listens, so there
-//! has to be one listener for the whole process.
+//! The events of this thread. `tracing` caches for each call site whether there is a listener, so there has to
+//! be one listener for the whole process.
 
 #![allow(dead_code, unreachable_pub, missing_docs, reason = "each test uses its part")]
 
@@ -44,19 +44,19 @@ impl Subscriber for Recorder {
     fn exit(&self, _: &Id) {}
 }
 
-/// Listens from now on; what this thread has seen before is forgotten.
+/// Listens from now on. Earlier events of this thread are removed.
 pub fn listen() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| tracing::subscriber::set_global_default(Recorder).expect("the only one"));
     LOG.take();
 }
 
-/// What this thread has seen, in order.
+/// Returns the events of this thread, in order.
 pub fn all() -> Vec<(Level, String)> {
     LOG.with_borrow(Clone::clone)
 }
 
-/// The lines of this level that this thread has seen.
+/// Returns the lines of this level on this thread.
 pub fn seen(level: Level) -> Vec<String> {
     all().into_iter().filter(|(of, _)| *of == level).map(|(_, line)| line).collect()
 }

@@ -1,4 +1,4 @@
-//! Many at once: applications that have lost the same server, and requests to one that says nothing.
+//! Many clients: applications that have lost the same server, and requests to a server that does not respond.
 
 use std::time::{Duration, Instant};
 
@@ -24,7 +24,7 @@ on_each_way! {
 
 const APPLICATIONS: u32 = 40;
 
-/// What each of so many applications comes to: it asks all the time, until it was admitted so often.
+/// Starts the applications. Each makes requests continuously until it was admitted `until` times.
 async fn applications(world: &World, settings: Settings, until: u32) -> JoinSet<Tally> {
     let mut throttles = Vec::new();
     for _ in 0..APPLICATIONS {
@@ -54,12 +54,12 @@ async fn sum(tasks: JoinSet<Tally>) -> Tally {
 
 /// Row 20.
 async fn applications_that_have_lost_their_server_come_back_by_one_connection_each(world: World) {
-    // Whoever hangs does so for much longer than a busy machine is late.
+    // An application that hangs does so for much longer than the delay of a busy machine.
     let tasks = applications(&world, patient(), 40).await;
     let before = world.proxy.accepted();
     world.proxy.cut().await;
     let all = sum(tasks).await;
-    // The one of the world itself, too.
+    // Includes the connection of the world itself.
     let (more, expected) =
         (world.proxy.accepted() - before, world.server.connections(u64::from(APPLICATIONS) + 1));
     assert!(expected.contains(&more), "{more} connections, not {expected:?}");
@@ -69,7 +69,7 @@ async fn applications_that_have_lost_their_server_come_back_by_one_connection_ea
     world.expect_charged(&all, 0..=all.failed).await;
 }
 
-/// Row 20: it takes them, and resets them at the first reply.
+/// Row 20: the server accepts connections, and resets them at the first reply.
 async fn applications_do_not_storm_a_server_that_turns_them_away(world: World) {
     let tasks = applications(&world, raising(), 40).await;
     let (before, begun) = (world.proxy.accepted(), Instant::now());
@@ -78,7 +78,7 @@ async fn applications_do_not_storm_a_server_that_turns_them_away(world: World) {
     world.proxy.pass();
     let attempts = world.proxy.accepted() - before;
     assert!(attempts > u64::from(APPLICATIONS), "{attempts} connections: some have not noticed");
-    // Whoever cannot connect to a node of a cluster asks for the slots as well, of every address that is known.
+    // A client that cannot connect to a node of a cluster also requests the slots, from every known address.
     let each = if world.server.is_cluster() { 36 } else { 12 };
     let most = u64::from(APPLICATIONS + 1) * each * begun.elapsed().as_secs();
     assert!(attempts <= most, "{attempts} connections in {:?}", begun.elapsed());
@@ -92,8 +92,8 @@ async fn a_crowd_before_a_server_that_says_nothing_costs_one_deadline(world: Wor
     world.proxy.blackhole();
     let begun = Instant::now();
     let mut all = world.crowd(5_000).await;
-    // One after the other, as many at once as may wait, they would take eight seconds. Half of that tells the two apart on
-    // a busy machine, too.
+    // In sequence, with as many concurrent requests as may wait, they would take eight seconds. Half of that
+    // distinguishes the two on a busy machine, too.
     assert!(begun.elapsed() < Duration::from_secs(4), "they do not queue: {:?}", begun.elapsed());
     assert_eq!(all.undecided(), 5_000, "{all}");
     assert!(all.failed > 2_000, "more than may wait are told at once: {all}");

@@ -1,4 +1,4 @@
-//! Decisions that nobody waits for any more: given up, unwound, or left behind by their runtime.
+//! Decisions that no caller waits for: given up, unwound, or abandoned by their runtime.
 
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
@@ -30,7 +30,7 @@ async fn decisions_that_are_given_up_at_any_time_hold_nothing(world: World) {
     let mut all = Tally { admitted: 3, ..Tally::default() };
     let mut dropped = 0;
     for round in 0..4_000 {
-        // On a busy machine a decision takes longer.
+        // On a busy machine, a decision takes longer.
         if round >= 400 && all.admitted > 100 {
             break;
         }
@@ -49,7 +49,7 @@ async fn decisions_that_are_given_up_at_any_time_hold_nothing(world: World) {
     world.expect_charged(&all, 0..=dropped).await;
 }
 
-/// Row 28: the decision is dropped as its task unwinds.
+/// Row 28: the decision is dropped while its task unwinds.
 async fn a_panic_beside_a_decision_holds_nothing(world: World) {
     world.proxy.delay(Duration::from_millis(5));
     for _ in 0..100 {
@@ -61,7 +61,7 @@ async fn a_panic_beside_a_decision_holds_nothing(world: World) {
         assert!(AssertUnwindSafe(both).catch_unwind().await.is_err());
     }
     world.proxy.pass();
-    // On a machine that stands still some are dropped so late that the connection is given up.
+    // On a machine that stands still, some are dropped so late that the connection is given up.
     let mut all = world.recovers().await;
     let well = world.crowd(CLIENTS).await;
     assert_eq!(well.admitted, u64::from(CLIENTS), "{well}");
@@ -84,7 +84,7 @@ async fn a_setting_that_panics_costs_its_own_request_and_nothing_else(world: Wor
     world.expect_charged(&all, 0..=0).await;
 }
 
-/// Row 30: its connections go with it, in the middle of decisions.
+/// Row 30: its connections end with it, in the middle of decisions.
 async fn a_runtime_that_ends_leaves_a_backend_that_works_on_the_next(world: World) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
     let runtime = runtime.expect("a runtime");

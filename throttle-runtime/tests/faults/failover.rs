@@ -1,5 +1,5 @@
-//! Every fault again, for a throttle that has another backend to fall back to: nobody sees an error, nobody waits longer
-//! than the budget, and in all no more pass than the limit says.
+//! Every fault again, for a throttle with a fallback: no request sees an error, no request waits longer than
+//! the budget, and in total no more pass than the limit.
 
 use std::time::{Duration, Instant};
 
@@ -37,7 +37,7 @@ const BREAKER: CircuitBreaker = CircuitBreaker::new()
 
 const RECOVERY: Recovery = failover("memory", BREAKER).retry_on(&[ErrorKind::Connection, ErrorKind::Store]);
 
-/// What the client may have in all: less than it asks for while the fault is there, with what it had before.
+/// The limit of the client in total. It makes more requests during the fault and before it.
 pub(crate) const LIMIT: u64 = 80;
 
 /// Three attempts, and the waits of 50 and 100 ms between them.
@@ -48,7 +48,7 @@ pub(crate) struct Client {
     pub(crate) throttle: Throttle,
     _registry: Registry,
     pub(crate) admitted: u64,
-    /// How many were decided by the other backend after a failure: each may be charged at the server, too.
+    /// How many requests the fallback decided after a failure. Each may be charged on the server, too.
     pub(crate) failed: u64,
 }
 
@@ -62,13 +62,13 @@ impl Client {
             if (client.admitted, client.failed) == (40, 0) {
                 return client;
             }
-            // A machine that stands still for a deadline is a fault of its own.
+            // A machine that stands still for a deadline causes a fault of its own.
             world.server.forget();
         }
         panic!("it begins well");
     }
 
-    /// One request, and whether it passed.
+    /// Makes one request. Returns whether it passed, and its source.
     pub(crate) async fn ask(&mut self) -> (bool, Source) {
         let asked = Instant::now();
         let decision = self.throttle.hit("a client").await.expect("nobody sees an error");
@@ -85,7 +85,7 @@ impl Client {
         }
     }
 
-    /// The fault is over: soon the backend decides again, and in all no more have passed than the limit says.
+    /// The fault is over: soon the backend decides again, and in total no more have passed than the limit.
     pub(crate) async fn ends(self) {
         assert!(self.failed > 0, "there was a fault");
         self.comes_back().await;
@@ -128,7 +128,7 @@ async fn a_black_hole(world: World) {
     client.ends().await;
 }
 
-/// Row 3, and answers that are lost after a write.
+/// Row 3, and replies that are lost after a write.
 async fn replies_that_are_swallowed(world: World) {
     let mut client = Client::new(&world).await;
     world.proxy.swallow_replies();
@@ -200,7 +200,7 @@ async fn packets_that_are_lost(world: World) {
     client.ends().await;
 }
 
-/// Row 20: another connection is there before the last try.
+/// Row 20: another connection is open before the last attempt.
 async fn connections_that_are_cut_again_and_again(world: World) {
     let mut client = Client::new(&world).await;
     let before = world.proxy.accepted();
@@ -212,7 +212,7 @@ async fn connections_that_are_cut_again_and_again(world: World) {
     client.comes_back().await;
 }
 
-/// Row 21: far more than may wait, and none of them later than anybody else.
+/// Row 21: far more than may wait, and none of them is later than the others.
 async fn a_crowd(world: World) {
     let mut client = Client::new(&world).await;
     world.proxy.blackhole();
@@ -226,7 +226,7 @@ async fn a_crowd(world: World) {
         });
     }
     for (passed, failed, took) in crowd.join_all().await {
-        // All of them at once are some time in a debug build, which nobody else waits for.
+        // All of them together take some time in a debug build, for which no other request waits.
         assert!(took < BUDGET + DEADLINE + 4 * SLACK, "{took:?}");
         client.admitted += u64::from(passed);
         client.failed += u64::from(failed);
@@ -247,7 +247,7 @@ async fn gone_and_empty_when_it_is_back(mut world: World) {
     client.ends().await;
 }
 
-/// Row 30: the connections go with it, and what was under way.
+/// Row 30: the connections and the calls in progress end with it.
 async fn the_runtime_ends(world: World) {
     const UNDER_WAY: u32 = 10;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();

@@ -1,4 +1,4 @@
-//! What only Redis does to those who have another backend to fall back to: servers that answer, and do not decide.
+//! Faults of Redis only, for throttles with a fallback: servers that respond, and do not decide.
 
 use std::time::Duration;
 
@@ -18,12 +18,12 @@ fn redis(world: &World) -> &Reached {
     }
 }
 
-/// As the test asks whom nobody else may be let in to.
+/// Sends a command on a connection of the test, also while other clients are rejected.
 fn tell(connection: &mut Connection, words: &[&str]) {
     let _: redis::Value = redis::cmd(words[0]).arg(&words[1..]).query(connection).expect("an answer");
 }
 
-/// Something happens to the server, and is undone.
+/// A command causes a fault, and another command ends it.
 async fn survives(happens: &[&str], ends: &[&str]) {
     let world = World::redis().await;
     let mut client = Client::new(&world).await;
@@ -46,7 +46,7 @@ async fn a_server_without_memory() {
     survives(&["CONFIG", "SET", "maxmemory", "1"], &["CONFIG", "SET", "maxmemory", "0"]).await;
 }
 
-/// Row 7, by a master that is not there, so that nothing is lost.
+/// Row 7, with a master that does not exist, so that no data is lost.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_is_no_master_for_a_time() {
     survives(&["REPLICAOF", "127.0.0.1", "1"], &["REPLICAOF", "NO", "ONE"]).await;
@@ -65,7 +65,7 @@ async fn who_is_not_let_in_any_more() {
     client.ends().await;
 }
 
-/// Row 8: it has saved what was charged.
+/// Row 8: the server has saved the charges.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_loads() {
     let world =
@@ -87,7 +87,7 @@ async fn a_server_that_loads() {
     client.ends().await;
 }
 
-/// Row 9: nobody notices.
+/// Row 9: no client notices.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn scripts_that_are_gone() {
     let world = World::redis().await;
@@ -99,7 +99,7 @@ async fn scripts_that_are_gone() {
     assert_eq!((client.admitted, client.failed), (LIMIT, 0));
 }
 
-/// Row 11: what is damaged begins anew, once.
+/// Row 11: a damaged state starts again, once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn values_that_are_no_states() {
     let world = World::redis().await;

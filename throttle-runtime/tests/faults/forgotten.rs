@@ -1,4 +1,5 @@
-//! Servers that forget, applications that restart, and clocks that jump: what begins anew, and no more than that.
+//! Servers that lose data, applications that restart, and clocks that jump: the usage starts again, and nothing
+//! else.
 
 use std::time::Duration;
 
@@ -50,7 +51,7 @@ async fn an_application_that_restarts_goes_on_where_it_was(world: World) {
     assert_eq!((all.admitted, all.denied), (TEN, 6), "{all}");
 }
 
-/// Row 34: room is made by what was not used for longest.
+/// Row 34: the least recently used items are evicted.
 #[tokio::test]
 async fn what_memcached_evicts_begins_anew_and_no_more() {
     let server = Server::with(&["-m", "2"]);
@@ -64,7 +65,7 @@ async fn what_memcached_evicts_begins_anew_and_no_more() {
             all += Tally::of(&throttle, 1).await;
         }
         assert_eq!((all.admitted, all.denied), (TEN, 5), "{all}");
-        // Of all sizes, since room is made for things of the same size only.
+        // Of all sizes, because items are evicted only for items of the same size.
         for size in (20..200).step_by(20) {
             let value = "x".repeat(size);
             let set = |index| format!("set {index} 0 0 {size} noreply\r\n{value}\r\n");
@@ -75,7 +76,7 @@ async fn what_memcached_evicts_begins_anew_and_no_more() {
     assert!(!evictions.contains("STAT evictions 0\r\n"), "{evictions}");
 }
 
-/// Row 24: by Memcached the time is that of the application.
+/// Row 24: with Memcached, the application's clock counts.
 #[tokio::test]
 async fn an_application_whose_clock_jumps_gives_one_allowance_each_time_and_locks_nobody_out() {
     const HOUR: Duration = Duration::from_secs(3_600);

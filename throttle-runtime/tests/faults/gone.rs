@@ -1,4 +1,4 @@
-//! Servers that cannot be reached: refused, in a black hole, or at the other end of what is no connection any more.
+//! Servers that are unreachable: connections are refused, in a black hole, or known only to the client.
 
 use std::time::{Duration, Instant};
 
@@ -42,7 +42,7 @@ async fn who_is_refused_fails_at_once_and_pays_nothing(mut world: World) {
     world.expect_charged(&all, 0..=0).await;
 }
 
-/// Row 2: the network sends again what was on its way, when it is whole.
+/// Row 2: when the network works again, it resends what was on its way.
 async fn a_black_hole_costs_deadlines_and_charges_what_it_lets_out_once_at_most(world: World) {
     world.proxy.blackhole();
     let mut all = world.hits(8).await;
@@ -55,7 +55,7 @@ async fn a_black_hole_costs_deadlines_and_charges_what_it_lets_out_once_at_most(
     world.expect_charged(&all, 0..=all.waited).await;
 }
 
-/// Row 2: what was on its way is lost with its connection.
+/// Row 2: everything that was on its way is lost with its connection.
 async fn what_was_in_a_black_hole_that_was_given_up_charges_nobody(world: World) {
     world.proxy.blackhole();
     let mut all = world.hits(8).await;
@@ -70,7 +70,7 @@ async fn what_was_in_a_black_hole_that_was_given_up_charges_nobody(world: World)
     world.expect_charged(&all, 0..=0).await;
 }
 
-/// Row 19: the server has restarted, or something in between has forgotten the connection.
+/// Row 19: the server has restarted, or a device in between has lost the connection.
 async fn a_connection_that_only_this_side_knows_is_replaced(world: World) {
     let before = world.proxy.accepted();
     world.proxy.strand();

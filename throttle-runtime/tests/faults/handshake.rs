@@ -1,4 +1,4 @@
-//! Connections over long distances, and what it costs to make them.
+//! Connections over long distances, and the cost of opening them.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use crate::server::Server;
 use crate::server_redis::{self, Way};
 use crate::world::{World, patient};
 
-/// Each way, so that a round trip takes twice as long.
+/// The delay in each direction, so a round trip takes twice as long.
 const FAR: Duration = Duration::from_millis(200);
 
 /// An application that is far away from its server.
@@ -31,7 +31,7 @@ async fn f63_a_cluster_and_a_master_behind_sentinels_that_are_far_away_can_be_co
     connects(World::cluster().await).await;
 }
 
-/// The steps are told, and the one that has not ended.
+/// The error contains the completed steps, and the step that did not complete.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn f63_the_timeout_can_be_set_and_its_error_names_the_step() {
     let server = server_redis::Server::start();
@@ -51,14 +51,14 @@ async fn f63_the_timeout_can_be_set_and_its_error_names_the_step() {
     let step = format!("checking 127.0.0.1:{} and loading scripts has not ended after", proxy.port);
     assert!(said.contains("no connection to Redis within 300ms") && said.contains(&step), "{said}");
     assert!(said.contains(&format!("connecting to 127.0.0.1:{} took", proxy.port)), "{said}");
-    // Longer than the default.
+    // Longer than the default timeout.
     proxy.delay(Duration::from_millis(1_200));
     let (answer, elapsed) = connect(Duration::from_secs(60)).await;
     answer.expect("a connection");
     assert!(elapsed > Duration::from_secs(2), "{elapsed:?}");
 }
 
-/// Sentinels that hang are a step of their own.
+/// Sentinels that hang are a separate step.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn f63_a_sentinel_that_hangs_is_named_as_the_step() {
     let server = Server::redis(Way::Alone);
@@ -67,7 +67,7 @@ async fn f63_a_sentinel_that_hangs_is_named_as_the_step() {
     let redis = Redis::sentinel([format!("redis://127.0.0.1:{}", proxy.port)], "main");
     let redis = redis.connect_timeout(Duration::from_millis(400)).build().expect("a backend");
     let said = redis.initialize().await.expect_err("nobody answers").to_string();
-    // On a busy machine the whole attempt may end first, in the same step.
+    // On a busy machine, the whole attempt may end first, in the same step.
     assert!(
         said.contains("no sentinel answered within 240ms") || said.contains("asking the sentinels"),
         "{said}"

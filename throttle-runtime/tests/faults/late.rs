@@ -1,4 +1,4 @@
-//! Replies that come late, in pieces, or with packets that had to be sent again.
+//! Replies that come late, in pieces, or with packets that had to be resent.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ on_each_way! {
     what_has_to_be_sent_again_is_late_and_brings_no_storm,
 }
 
-/// Row 18: an admission by Memcached takes this four times.
+/// Row 18: with Memcached, an admission takes this delay four times.
 async fn what_is_late_but_in_time_is_decided(world: World) {
     world.proxy.delay(DEADLINE / 10);
     let mut all = world.hits(10).await;
@@ -61,7 +61,7 @@ async fn what_trickles_is_decided_if_it_is_there_in_time(world: World) {
     world.expect_charged(&all, 0..=all.waited + all.failed).await;
 }
 
-/// Row 17, as it looks from above TCP: what was lost comes a retransmission later, and all that follows it.
+/// Row 17, as seen from above TCP: a lost packet arrives a retransmission later, with all data after it.
 async fn what_has_to_be_sent_again_is_late_and_brings_no_storm(world: World) {
     let before = world.proxy.accepted();
     world.proxy.lose(30);

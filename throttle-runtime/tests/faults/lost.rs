@@ -1,4 +1,4 @@
-//! Replies that are lost, cut short or nonsense, after their requests were charged or before.
+//! Replies that are lost, cut short or corrupt, before or after their requests were charged.
 
 use crate::tally::Tally;
 use crate::world::World;
@@ -17,7 +17,8 @@ on_each_way! {
     a_server_that_ends_in_an_orderly_way_is_connected_to_again,
 }
 
-/// Row 18, in the middle of each reply that a decision takes; of Memcached's two the last one is that of the charge.
+/// Row 18, at each byte of each reply of a decision. Of the two replies of Memcached, the last is that of the
+/// charge.
 async fn a_reply_that_is_cut_at_any_byte_was_charged_once_at_most_and_is_not_asked_for_again(world: World) {
     let mut all = Tally { admitted: 3, ..Tally::default() };
     let (mut used, mut charged) = (world.used().await, 0);
@@ -50,7 +51,7 @@ async fn replies_that_are_swallowed_were_charged_once_at_most(world: World) {
     world.proxy.swallow_replies();
     let mut all = world.hits(8).await;
     assert_eq!(all.admitted, 0, "{all}");
-    // By Memcached a charge is the second request, after a reply to the first.
+    // With Memcached, a charge is the second request, after a reply to the first.
     let charged = if world.server.is_redis() { all.waited } else { 0 };
     all.admitted += 3;
     world.expect_charged(&all, charged..=charged).await;

@@ -1,6 +1,6 @@
-//! Backends behind a way that fails: what requests wait for, and what is charged, counted at the server.
+//! Backends behind an unreliable proxy: the wait of requests, and the charges on the server.
 //!
-//! The rows of the catalogue that are shown here are those of `docs/failures.md` that name these tests.
+//! The rows are those of the catalogue in `docs/failures.md`, which names these tests.
 
 mod crowd;
 mod dropped;
@@ -26,7 +26,7 @@ mod server_redis;
 mod tally;
 mod world;
 
-/// A test of each scenario on each backend.
+/// Creates a test of each scenario for each backend.
 macro_rules! on_each {
     ($($scenario:ident),* $(,)?) => {
         crate::on_each!(@ redis: $($scenario),*);
@@ -43,7 +43,7 @@ macro_rules! on_each {
 }
 use on_each;
 
-/// The same on Redis by the other ways to it.
+/// Creates a test of each scenario for the other kinds of Redis deployments.
 macro_rules! on_each_way {
     ($($scenario:ident),* $(,)?) => {
         crate::on_each!(@ sentinel: $($scenario),*);

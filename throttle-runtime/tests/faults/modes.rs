@@ -1,4 +1,4 @@
-//! The proxy does what it is told, before a server that says again what it hears.
+//! The proxy works as configured, in front of a server that echoes what it receives.
 
 use std::io::ErrorKind;
 use std::time::{Duration, Instant};
@@ -30,7 +30,7 @@ async fn client(proxy: &Proxy) -> TcpStream {
     TcpStream::connect(("127.0.0.1", proxy.port)).await.expect("a connection")
 }
 
-/// What comes back within a moment, and how that ended; `None` if it goes on.
+/// Returns the bytes that arrive within a moment, and how the stream ended. `None` if it is still open.
 async fn heard(stream: &mut TcpStream) -> (Vec<u8>, Option<ErrorKind>) {
     let mut bytes = Vec::new();
     loop {

@@ -1,14 +1,14 @@
-//! Packets that are really lost, in a network of the test's own: where root and `nft` are there.
+//! Packets that are really lost, in a network of the test's own. It needs root and `nft`.
 
 use std::future::Future;
 use std::process::{Command, Stdio};
 
 use crate::world::World;
 
-/// Says to a process that the network is its own.
+/// Tells a process that it has its own network.
 const INSIDE: &str = "THROTTLE_TEST_NETWORK";
 
-/// Runs a test in a process with another network, as the rules of this one are for all who use it.
+/// Runs a test in a process with another network, because firewall rules of this one affect all of its users.
 fn in_a_network_of_its_own<F: Future<Output = ()>>(test: &str, scenario: impl FnOnce() -> F) {
     if std::env::var_os(INSIDE).is_some() {
         run("ip", &["link", "set", "lo", "up"]);
@@ -33,7 +33,7 @@ fn run(program: &str, arguments: &[&str]) {
     assert!(status.success(), "{program} {arguments:?}");
 }
 
-/// So many of a hundred packets are lost between the backend and the proxy, each way.
+/// Drops this percentage of the packets between the backend and the proxy, in each direction.
 fn lose(world: &World, of_hundred: u32) {
     run("nft", &["flush chain inet faults input"]);
     for end in ["dport", "sport"] {
@@ -48,7 +48,7 @@ fn lose_nothing() {
     run("nft", &["flush chain inet faults input"]);
 }
 
-/// Requests while packets are lost, and after that.
+/// Makes requests while packets are lost, and after that.
 async fn loses(world: World, of_hundred: u32, requests: u32) {
     let before = world.proxy.accepted();
     lose(&world, of_hundred);

@@ -1,4 +1,4 @@
-//! Deadlines that are shorter than a round trip takes, or nearly so.
+//! Deadlines that are shorter than a round trip, or nearly so.
 
 use std::time::{Duration, Instant};
 
@@ -7,10 +7,10 @@ use tokio::time::sleep;
 
 use crate::world::World;
 
-/// Generous: it is about whether a silent connection is replaced at all.
+/// Generous, because the tests check only whether a silent connection is replaced at all.
 const SOON: Duration = Duration::from_secs(5);
 
-/// Requests until the backend decides again: how many were admitted by it, and by the policy.
+/// Makes requests until the backend decides again after its connection became silent.
 async fn recovers(world: &World, settings: Settings) {
     let (_registry, throttle) = world.server.throttle(world.proxy.port, settings).await;
     let begun = Instant::now();
@@ -58,7 +58,7 @@ async fn f30_a_silent_node_is_replaced_whatever_the_deadline() {
     }
 }
 
-/// Once the store is back, its rule holds again.
+/// When the store is back, it decides again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn f30_requests_are_not_let_in_for_ever_after_a_silence() {
     let world = World::redis().await;
@@ -83,7 +83,7 @@ async fn f30_requests_are_not_let_in_for_ever_after_a_silence() {
     assert_eq!(admitted, 0, "ten in a minute were admitted before");
 }
 
-/// Callers that give up before any reply can be there cost a sign of life, and not the connection.
+/// Callers that give up before any reply can arrive cost a liveness check, but not the connection.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn f30_deadlines_below_a_round_trip_do_not_cost_connections() {
     let world = World::redis().await;
@@ -94,11 +94,11 @@ async fn f30_deadlines_below_a_round_trip_do_not_cost_connections() {
         let _ = throttle.hit(0_u32).await;
     }
     let more = world.proxy.accepted() - connections;
-    // A machine that stands still may be late with a sign of life.
+    // A machine that stands still may be late with a liveness check.
     assert!(more <= 2, "{more} more connections");
 }
 
-/// Callers of the backend itself may have deadlines of their own.
+/// Callers of the backend itself may have their own timeouts.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn f30_a_silent_connection_is_replaced_whatever_makes_callers_give_up() {
     let world = World::redis().await;

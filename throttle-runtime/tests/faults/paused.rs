@@ -1,5 +1,5 @@
-//! The process itself is paused: by a blocking call on its only thread, or by a signal as a CPU limit does it. That says
-//! nothing about the store.
+//! The process itself is paused: by a blocking call on its only thread, or by a signal, like a CPU limit. The
+//! pause is no evidence about the store.
 
 use std::process::{Command, Stdio};
 use std::thread;
@@ -21,16 +21,16 @@ use crate::tally::DEADLINE;
 /// Longer than the deadline.
 const PAUSE: Duration = Duration::from_millis(150);
 
-/// A deadline that a busy machine keeps, too.
+/// A deadline that is met on a busy machine, too.
 const PATIENCE: Duration = Duration::from_millis(400);
 
-/// Longer than that.
+/// Longer than `PATIENCE`.
 const LONG_PAUSE: Duration = Duration::from_millis(600);
 
-/// How many requests wait meanwhile.
+/// The number of requests that wait meanwhile.
 const HITS: u32 = 20;
 
-/// Closed again after a minute only.
+/// A breaker that closes again only after a minute.
 const BREAKER: CircuitBreaker = CircuitBreaker::new().failure_threshold(5);
 
 const RECOVERY: Recovery = failover("memory", BREAKER);
@@ -39,7 +39,7 @@ fn settings() -> Settings {
     Settings::new().rate(Rate::per_day(1_000_000)).deadline(DEADLINE).on_error(RECOVERY)
 }
 
-/// A server and a way to it that go on while the process that uses them is paused.
+/// A server and a proxy that continue while the process that uses them is paused.
 struct Outside {
     runtime: Runtime,
     proxy: Proxy,
@@ -68,7 +68,7 @@ async fn crowd(throttle: &Throttle) -> JoinSet<Decision> {
         let throttle = throttle.clone();
         hits.spawn(async move { throttle.hit(client).await.expect("a decision") });
     }
-    // As many calls are sent as there are at a time.
+    // As many calls are sent as may be in progress concurrently.
     for _ in 0..10 {
         yield_now().await;
     }
@@ -83,7 +83,7 @@ fn expect_well(registry: &Registry, decisions: &[Decision]) {
     assert!(breakers.iter().all(|breaker| breaker.info().failures == 0), "{breakers:?}");
 }
 
-/// The runtime has one thread, which a request blocks while others wait for their replies.
+/// The runtime has one thread. One request blocks it while others wait for their replies.
 fn a_blocking_call_costs_nobody_a_decision(server: Server, delay: Duration, pause: Duration) {
     let outside = Outside::new(server, delay);
     let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
@@ -101,7 +101,7 @@ fn a_blocking_call_costs_nobody_a_decision(server: Server, delay: Duration, paus
     });
 }
 
-/// Memcached takes a second for its clients' word that nothing comes: its pauses are longer.
+/// The Memcached backend gives up a connection after a second of silence, so some pauses are longer than that.
 #[test]
 fn f61_a_blocking_call_is_not_taken_for_a_dead_redis() {
     for (delay, pause) in [(2, LONG_PAUSE), (3, LONG_PAUSE), (0, LONG_PAUSE * 2)] {
@@ -127,7 +127,8 @@ fn f61_a_blocking_call_is_not_taken_for_a_dead_memcached() {
     }
 }
 
-/// Callers with a timeout of their own drop all decisions when they go on: that says nothing about the connection.
+/// Callers with their own timeout drop all decisions when they continue. That is no evidence about the
+/// connection.
 #[test]
 fn f61_requests_that_are_dropped_after_a_pause_cost_no_connection() {
     let outside = Outside::new(Server::redis(Way::Alone), Duration::from_millis(2));
@@ -146,17 +147,17 @@ fn f61_requests_that_are_dropped_after_a_pause_cost_no_connection() {
         }
         thread::sleep(PAUSE);
         hits.join_all().await;
-        // Longer than any sign of life is waited for after a handshake without delay.
+        // Longer than the wait for any liveness check after a handshake without delay.
         sleep(DEADLINE * 2).await;
         expect_well(&registry, &crowd(&throttle).await.join_all().await);
         assert_eq!(outside.proxy.accepted(), connections, "the connection is of use");
     });
 }
 
-/// How the test's own program is told that it is the one that is paused, and where the server is.
+/// The variable that tells the test's own program that it is the paused process, with the port of the server.
 const CHILD: &str = "F61_PORT";
 
-/// Not a test by itself: the process that is stopped below.
+/// Not a test by itself: the process that the test below stops.
 #[test]
 fn f61_child() {
     let Ok(port) = std::env::var(CHILD) else { return };

@@ -1,4 +1,4 @@
-//! The server behind the proxy, and how applications come to it.
+//! The server behind the proxy, and how applications connect to it.
 
 use std::ops::RangeInclusive;
 
@@ -31,7 +31,7 @@ impl Server {
         matches!(self, Self::Redis(Reached { way: Way::Cluster, .. }))
     }
 
-    /// Loses all that it holds.
+    /// Clears all of its data.
     pub(crate) fn forget(&self) {
         match self {
             Self::Redis(reached) => reached.server.ask("FLUSHALL"),
@@ -46,27 +46,27 @@ impl Server {
         }
     }
 
-    /// Sentinels and nodes say that it is at this port, so that nobody comes past it who is told by them.
+    /// Sentinels and nodes announce this port, so that their clients do not bypass it.
     pub(crate) fn is_reached_by(&mut self, port: u16) {
         if let Self::Redis(reached) = self {
             reached.by(port);
         }
     }
 
-    /// How many connections there are if so many applications make one each.
+    /// Returns the number of connections if this many applications open one each.
     pub(crate) const fn connections(&self, applications: u64) -> RangeInclusive<u64> {
         let more = match self {
-            // Its own two, to the master.
+            // The sentinel's own two connections, to the master.
             Self::Redis(Reached { way: Way::Sentinel, .. }) => 2,
-            // Whoever has lost a node asks for the slots, by connections of their own: once, or a few times where a busy
-            // machine is late with the answers.
+            // An application that has lost a node requests the slots on separate connections: once, or several
+            // times if a busy machine is late with the replies.
             Self::Redis(Reached { way: Way::Cluster, .. }) => 11 * applications,
             _ => 0,
         };
         applications..=applications + more
     }
 
-    /// The throttle of an application of its own, whose backend connects to this port.
+    /// Creates the throttle of a separate application, whose backend connects to this port.
     pub(crate) async fn throttle(&self, port: u16, settings: Settings) -> (Registry, Throttle) {
         match self {
             Self::Redis(reached) => {
@@ -80,7 +80,7 @@ impl Server {
         }
     }
 
-    /// The same for one that comes straight to it, whatever others are told.
+    /// The same for an application that connects directly to the server, whatever address is announced.
     pub(crate) async fn past(&self, settings: Settings) -> (Registry, Throttle) {
         match self {
             Self::Redis(reached) => {

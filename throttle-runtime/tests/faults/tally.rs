@@ -1,4 +1,4 @@
-//! What became of requests, and how long the slowest waited.
+//! The results of requests, and the wait of the slowest.
 
 use std::fmt;
 use std::ops::AddAssign;
@@ -6,29 +6,29 @@ use std::time::{Duration, Instant};
 
 use throttle_runtime::{BackendError, Decision, ErrorKind, Source, Throttle};
 
-/// What a request may wait for its decision.
+/// The maximum time that a request waits for its decision.
 pub(crate) const DEADLINE: Duration = Duration::from_millis(100);
 
-/// By how much timers may be late, on a machine with other things to do. Less than any pause of the backends.
+/// How late timers may be, on a machine with other work. Less than any pause of the backends.
 pub(crate) const SLACK: Duration = Duration::from_millis(400);
 
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
-    /// By the backend.
+    /// Admitted by the backend.
     pub(crate) admitted: u64,
     pub(crate) denied: u64,
-    /// By the policy, as the backend failed.
+    /// Admitted by the `on_error` policy, because the backend failed.
     pub(crate) let_pass: u64,
-    /// After the deadline: nobody knows whether they were charged.
+    /// Failed at the deadline: it is unknown whether these were charged.
     pub(crate) waited: u64,
-    /// Before it.
+    /// Failed before the deadline.
     pub(crate) failed: u64,
     pub(crate) slowest: Duration,
     pub(crate) errors: Vec<BackendError>,
 }
 
 impl Tally {
-    /// One request, and what became of it.
+    /// Makes one request, and returns its result.
     pub(crate) async fn of(throttle: &Throttle, client: u32) -> Self {
         let started = Instant::now();
         let answer = throttle.hit(client).await;
@@ -49,25 +49,25 @@ impl Tally {
         self.errors.extend(answer.err());
     }
 
-    /// Those that the backend did not decide.
+    /// Returns how many requests the backend did not decide.
     pub(crate) const fn undecided(&self) -> u64 {
         self.let_pass + self.waited + self.failed
     }
 
-    /// Nobody waits for longer than the deadline, whatever happens.
+    /// Checks that no request waited for longer than the deadline.
     #[track_caller]
     pub(crate) fn expect_in_time(&self) {
         assert!(self.slowest < DEADLINE + SLACK, "{self}");
     }
 
-    /// Those that have an answer have it at once.
+    /// Checks that every request was answered before the deadline.
     #[track_caller]
     pub(crate) fn expect_nobody_waited(&self) {
         assert_eq!(self.waited, 0, "{self}");
     }
 }
 
-/// A backend may say of itself that it has given up, too; that comes before the deadline.
+/// A backend may report a timeout of its own, which comes before the deadline.
 fn is_deadline(error: &BackendError) -> bool {
     error.kind() == ErrorKind::Timeout && error.to_string().starts_with("no answer within")
 }

@@ -1,5 +1,5 @@
-//! A server, a proxy before it, and one limit: through the proxy as an application has it, and past it, to see what
-//! was charged.
+//! A server, a proxy in front of it, and one limit. The application uses the proxy. The test bypasses the proxy
+//! to see what was charged.
 
 use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
@@ -13,13 +13,13 @@ use crate::server::Server;
 use crate::server_redis::Way;
 use crate::tally::{DEADLINE, Tally};
 
-/// More than any scenario uses up, but for those that are about the end of it.
+/// More than any scenario consumes, except for scenarios that exhaust the limit.
 pub(crate) const LIMIT: u64 = 100_000;
 
-/// Who they are that ask: of one alone Memcached lets only one at a time pass.
+/// The number of clients. Memcached decides about one client sequentially, so several are needed.
 pub(crate) const CLIENTS: u32 = 64;
 
-/// How soon a server that is well is used again.
+/// The maximum time until a healthy server is used again.
 const RECOVERY: Duration = Duration::from_secs(5);
 
 pub(crate) struct World {
@@ -27,16 +27,16 @@ pub(crate) struct World {
     pub(crate) server: Server,
     pub(crate) throttle: Throttle,
     past: Throttle,
-    /// It holds the backends.
+    /// Keeps the backends alive.
     _registries: [Registry; 2],
 }
 
-/// As most scenarios have it: who fails is told.
+/// The settings of most scenarios: a failure raises an error.
 pub(crate) fn raising() -> Settings {
     Settings::new().deadline(DEADLINE).on_error("raise").rate(Rate::per_day(LIMIT))
 }
 
-/// The same where time is not what it is about.
+/// The same with a long deadline, for scenarios in which time does not matter.
 pub(crate) fn patient() -> Settings {
     raising().deadline(Duration::from_secs(5))
 }
@@ -70,7 +70,7 @@ impl World {
         world
     }
 
-    /// Requests one after the other.
+    /// Makes requests in sequence.
     pub(crate) async fn hits(&self, count: u32) -> Tally {
         let mut tally = Tally::default();
         for _ in 0..count {
@@ -79,7 +79,7 @@ impl World {
         tally
     }
 
-    /// Requests of all clients, which come at once.
+    /// Makes concurrent requests of all clients.
     pub(crate) async fn crowd(&self, count: u32) -> Tally {
         let mut tasks = JoinSet::new();
         for client in 0..count {
@@ -91,7 +91,7 @@ impl World {
         tally
     }
 
-    /// Requests until one is decided, which has to be soon.
+    /// Makes requests until one is decided, which has to be soon.
     pub(crate) async fn recovers(&self) -> Tally {
         let (started, mut tally) = (Instant::now(), Tally::default());
         while tally.admitted + tally.denied == 0 {
@@ -102,7 +102,8 @@ impl World {
         tally
     }
 
-    /// How much is charged to all clients at the server, once it has done all that reached it.
+    /// Returns how much is charged to all clients on the server, after it has handled everything that reached
+    /// it.
     pub(crate) async fn used(&self) -> u64 {
         let mut last = None;
         loop {
@@ -119,8 +120,8 @@ impl World {
         }
     }
 
-    /// All that was admitted is charged, so no more pass than the limit says; and so many more at most or at least,
-    /// whose answers were lost.
+    /// Checks that everything admitted is charged, so that no more pass than the limit. `more` is the number of
+    /// additional charges whose replies were lost.
     #[track_caller]
     pub(crate) fn expect_charged(
         &self,

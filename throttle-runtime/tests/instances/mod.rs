@@ -1,4 +1,4 @@
-//! Instances of one service: each with a registry and a primary of its own, and one board for all.
+//! Instances of one service: each with its own registry and primary, and one board for all.
 
 mod primary;
 
@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep};
 
 pub(crate) const HOUR: Duration = Duration::from_secs(3_600);
 
-/// Two failures open it, an hour later it is tried, and one success closes it.
+/// Two failures open the breaker, it is probed an hour later, and one success closes it.
 pub(crate) const BREAKER: CircuitBreaker = CircuitBreaker::new()
     .named("primary")
     .shared("board")
@@ -30,7 +30,8 @@ pub(crate) struct Instance {
 }
 
 impl Instance {
-    /// With a clock of its own, so that it knows by the board only what time has passed for others.
+    /// Each instance has its own clock, so that it learns only from the board how much time has passed for
+    /// others.
     pub(crate) async fn new(board: impl Backend) -> Self {
         Self::with(board, BREAKER).await
     }
@@ -39,7 +40,7 @@ impl Instance {
         Self::of("", board, breaker).await
     }
 
-    /// Of a service with that namespace.
+    /// Creates an instance of a service with that namespace.
     pub(crate) async fn of(namespace: &str, board: impl Backend, breaker: CircuitBreaker) -> Self {
         let (clock, primary) = (ManualClock::new(), Primary::default());
         let declared =
@@ -50,7 +51,7 @@ impl Instance {
         let settings = settings.on_error(failover("memory", breaker).retries(0));
         let throttle = registry.create("guarded", settings).expect("nothing is wrong");
         let instance = Self { clock, primary, registry, throttle };
-        // From its first request on it looks at the board.
+        // The instance reads the board from its first request on.
         assert_eq!(instance.hit().await, Source::Backend);
         instance
     }
@@ -73,7 +74,7 @@ impl Instance {
         self.state() == State::Open && self.opened().is_some_and(|at| at <= now)
     }
 
-    /// Fails as often as it takes to open.
+    /// Fails as often as it takes to open the breaker.
     pub(crate) async fn open(&self) {
         self.primary.fails(true);
         for _ in 0..2 {
@@ -82,14 +83,14 @@ impl Instance {
         assert_eq!(self.state(), State::Open);
     }
 
-    /// Finds its primary well after an hour.
+    /// An hour later, the primary works again.
     pub(crate) async fn close(&self) {
         self.primary.fails(false);
         self.clock.advance(HOUR);
         assert_eq!((self.hit().await, self.state()), (Source::Backend, State::Closed));
     }
 
-    /// Requests meet an open breaker, and none gets to the primary.
+    /// Checks that these requests met an open breaker, and that none reached the primary.
     #[track_caller]
     pub(crate) fn assert_spared(&self, sources: &[Source]) {
         assert!(sources.iter().all(|source| *source == Source::BreakerOpen), "{sources:?}");
@@ -105,7 +106,8 @@ impl Instance {
     }
 }
 
-/// Waits until something is so: on a paused clock at once, with a real server for ten seconds at most.
+/// Waits until a condition is true: immediately on a paused clock, and for at most ten seconds with a real
+/// server.
 #[track_caller]
 pub(crate) fn eventually(is_so: impl Fn() -> bool) -> impl Future<Output = ()> {
     let place = std::panic::Location::caller();

@@ -1,4 +1,4 @@
-//! A backend that fails on command, and counts.
+//! A backend that fails on command, and counts its calls.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -21,7 +21,7 @@ impl Primary {
         self.0.fails.store(fails, Ordering::Relaxed);
     }
 
-    /// How many decisions it was asked for since this was asked last.
+    /// Returns the number of decisions since the last call.
     pub(crate) fn calls(&self) -> usize {
         self.0.calls.swap(0, Ordering::Relaxed)
     }

@@ -1,4 +1,4 @@
-//! A backend on whose board words stand, though it says that they do not.
+//! A backend whose board stores words, but reports that it failed to do so.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,4 +1,4 @@
-//! Of which errors it is certain that nothing was charged, and what becomes of those whose runtime ends.
+//! Errors after which it is certain that nothing was charged, and calls whose runtime ends.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -15,21 +15,21 @@ use tokio::time::{sleep, timeout};
 use crate::server::Server;
 use crate::{backend, until};
 
-/// What is left to one client after one more.
+/// Returns what would be left for one client after one more unit.
 async fn decide(backend: &Memcached, mode: Mode) -> Result<u64, BackendError> {
     let (key, rates) = (Key::from("a"), [Rate::per_day(1_000)]);
     let charges = [Charge::new("t", &key, &FixedWindow, &rates, 1)];
     Ok(backend.decide(&charges, mode).await?.quotas[0].remaining())
 }
 
-/// What happens to requests on their way.
+/// Events that happen to requests on their way.
 const PASSES: u8 = 0;
 const LOSES_READS: u8 = 1;
 /// The connection is lost after the server has written.
 const LOSES_ANSWERS: u8 = 2;
 const REFUSES_WRITES: u8 = 3;
 
-/// A way to a server, and what happens on it.
+/// Starts a proxy to a server. Returns its address and the event that happens.
 async fn way_to(server: &Server) -> (String, Arc<AtomicU8>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address").to_string();
@@ -99,7 +99,7 @@ async fn who_finds_no_server_or_a_closed_backend_was_not_sent() {
     server.stop();
     let gone = backend(&server);
     for _ in 0..10 {
-        // The first waits for the connection, others are told at once.
+        // The first request waits for the connection, the others fail immediately.
         let error = decide(&gone, Mode::Take).await.expect_err("nobody is there");
         assert_eq!((error.kind(), error.is_nothing_charged()), (ErrorKind::Connection, true), "{error:?}");
     }
@@ -115,7 +115,7 @@ fn runtime() -> Runtime {
     Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime")
 }
 
-/// Longer than anybody waits who waits for something.
+/// Longer than any wait that can succeed.
 const LONG: Duration = Duration::from_secs(10);
 
 #[test]

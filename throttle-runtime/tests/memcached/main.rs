@@ -37,7 +37,7 @@ async fn decide(
     backend.decide(&[Charge::new("t", key, strategy, rates, 1)], Mode::Take).await
 }
 
-/// Whether one more fits.
+/// Returns whether one more unit fits.
 async fn take(backend: &Memcached, key: &str) -> bool {
     let verdict = decide(backend, &key.into(), &FixedWindow, &[Rate::per_day(2)]).await.expect("a verdict");
     verdict.quotas.iter().all(Quota::fits)
@@ -49,7 +49,7 @@ conformance!(kit, backend: || async {
     Subject::new(Served { backend, _server: server }).clock(clock)
 });
 
-/// Each backend is what a process has.
+/// Each backend represents a process.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn processes_that_share_a_server_admit_exactly_the_limit() {
     const LIMIT: u64 = 60;
@@ -206,9 +206,9 @@ async fn a_server_that_hangs_is_given_up_and_found_again() {
     assert!(take(&backend, "a").await);
     server.signal("-STOP");
     let ask = async || decide(&backend, &"b".into(), &FixedWindow, &[Rate::per_day(1)]).await;
-    // A deadline passes, once the signal has arrived.
+    // Requests time out once the signal has arrived.
     until(async || timeout(Duration::from_millis(100), ask()).await.is_err()).await;
-    // In the end the connection is given up, and a decision fails at once.
+    // In the end, the connection is given up, and a decision fails immediately.
     until(async || matches!(timeout(Duration::from_millis(100), ask()).await, Ok(Err(_)))).await;
     server.signal("-CONT");
     until(async || matches!(timeout(Duration::from_millis(100), ask()).await, Ok(Ok(_)))).await;
@@ -216,7 +216,7 @@ async fn a_server_that_hangs_is_given_up_and_found_again() {
     assert!(!take(&backend, "a").await, "what was counted is still there");
 }
 
-/// Waits for what a real server and a real clock have to do first.
+/// Waits for a real server and a real clock.
 async fn until(mut is_so: impl AsyncFnMut() -> bool) {
     let begun = Instant::now();
     while !is_so().await {

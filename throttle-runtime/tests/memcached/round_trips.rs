@@ -1,4 +1,4 @@
-//! How often a decision waits for the server.
+//! The number of round trips of a decision.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,14 +13,14 @@ use tokio::time::timeout;
 
 use super::server::Server;
 
-/// Between a backend and its server, and counts. What comes within a moment is passed on as one: what is sent
-/// without waiting for a reply costs no time of its own.
+/// A proxy between a backend and its server that counts round trips. Data that arrives within a moment is
+/// passed on as one request, because requests that are sent without a wait for a reply take no additional time.
 struct Proxy {
     address: String,
     trips: Arc<AtomicUsize>,
 }
 
-/// Longer than a task takes to send all that it has.
+/// Longer than a task takes to send all of its data.
 const MOMENT: Duration = Duration::from_millis(40);
 
 impl Proxy {
@@ -33,7 +33,7 @@ impl Proxy {
         Self { address, trips }
     }
 
-    /// The round trips since the last time.
+    /// Returns the number of round trips since the last call.
     fn trips(&self) -> usize {
         self.trips.swap(0, Ordering::SeqCst)
     }
@@ -47,7 +47,7 @@ async fn pass_on(listener: TcpListener, server: TcpStream, trips: Arc<AtomicUsiz
     let mut bytes = Vec::new();
     while requests.read_buf(&mut bytes).await.is_ok_and(|read| read > 0) {
         let rest = async { while requests.read_buf(&mut bytes).await.is_ok_and(|read| read > 0) {} };
-        // It goes on until the moment is over.
+        // It continues until the moment is over.
         let _ = timeout(MOMENT, rest).await;
         trips.fetch_add(1, Ordering::SeqCst);
         to_server.write_all(&bytes).await.expect("the server");
@@ -55,7 +55,7 @@ async fn pass_on(listener: TcpListener, server: TcpStream, trips: Arc<AtomicUsiz
     }
 }
 
-/// What `Memcached` says that decisions cost.
+/// The costs of decisions in the documentation of `Memcached`.
 #[tokio::test]
 async fn an_admission_is_two_round_trips_and_a_denial_one() {
     let server = Server::start();
@@ -68,7 +68,7 @@ async fn an_admission_is_two_round_trips_and_a_denial_one() {
         let verdict = backend.decide(&charges, mode).await.expect("a verdict");
         (verdict.quotas.iter().all(Quota::fits), proxy.trips())
     };
-    // The first of a namespace begins its generation.
+    // The first decision of a namespace creates its generation.
     decide(&["z"], Mode::Take).await;
     let steps = [
         ("of an identity that is new", &["a"][..], Mode::Take, (true, 2)),

@@ -1,11 +1,11 @@
-//! Servers that can never decide: they are found at the first connection, and named in one line.
+//! Servers that can never decide: they are found at the first connection, and reported in one line.
 
 use throttle_runtime::backend::{Backend, Memcached};
 use throttle_runtime::{ErrorKind, registry};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-/// The address of a server that says one thing to whatever comes.
+/// Starts a server that sends one text whatever it receives. Returns its address.
 async fn server_that_says(text: &'static str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address").to_string();

@@ -36,7 +36,7 @@ fn f02_a_state_takes_at_most_40_bytes_and_its_sketch_48() {
     assert!(sketches <= 48 * KEYS as usize, "{sketches}");
 }
 
-/// Lists of clients that are known grow too, and not only their number.
+/// The lists of known clients grow, too, and not only the number of clients.
 #[test]
 fn f02_states_with_lists_stay_within_the_bound_in_bytes() {
     for strategy in [&SlidingWindowLog as &dyn Strategy, &PriorityQueue::new()] {
@@ -98,7 +98,7 @@ fn f02_every_strategy_stays_within_the_bound_in_bytes_with_resets() {
     }
 }
 
-/// Without any list: more states than fit are evicted, however many may be kept.
+/// Without any list: more states than fit are evicted, however many keys are permitted.
 #[test]
 fn f02_pages_stay_within_the_bound_in_bytes() {
     let clock = ManualClock::new();

@@ -11,7 +11,7 @@ use throttle_runtime::strategy::{
 };
 use throttle_runtime::{Key, ManualClock, Quota, Rate, Rates};
 
-/// Counts in windows as `FixedWindow` does, and says nothing about it.
+/// Counts in windows like `FixedWindow`, but its type is unknown to the backend.
 #[derive(Debug)]
 struct OfAUser;
 
@@ -70,7 +70,7 @@ fn rates(rates: &str) -> Rates {
     rates.parse().expect("rates")
 }
 
-/// The clients use what they have, are evicted, and come back within the minute.
+/// The clients consume quota, are evicted, and come back within the minute.
 fn come_back(
     strategy: &dyn Strategy,
     limits: &str,
@@ -84,7 +84,7 @@ fn come_back(
     let mut admitted = [0; 20];
     for used in 0..4 {
         for (key, admitted) in (0..).zip(&mut admitted) {
-            // One uses nothing, one 1, one 2, and so on.
+            // The first client uses nothing, the next uses 1, the next 2, and so on.
             *admitted += u32::from(key % 5 > used && once(key));
         }
     }
@@ -128,7 +128,7 @@ fn f01_evicted_clients_get_no_more_whatever_shares_the_table() {
     }
 }
 
-/// There are more limits than numbers for them.
+/// There are more limits than the table has numbers for limits.
 #[test]
 fn f01_evicted_clients_of_ever_new_throttles_get_no_more_than_their_limit() {
     let clock = ManualClock::new();
@@ -249,7 +249,7 @@ proptest! {
         let (strategy, limits) = (&*strategies()[strategy], rates(limits));
         for (micros, key, cost) in steps {
             clock.advance(Duration::from_micros(micros));
-            // Some come far more often than others.
+            // Some clients come far more often than others.
             let key = Key::from(if key % 3 == 0 { key % 11 } else { key });
             let cost = if cost > 4 { 1 } else { cost };
             let fits = |memory| quotas(memory, "t", &key, (strategy, &limits), cost).iter().all(Quota::fits);

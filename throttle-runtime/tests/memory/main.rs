@@ -41,7 +41,7 @@ async fn memory_stays_within_its_bound_and_counts_evictions() {
     assert!(memory.bytes() <= bytes + 64 * 1024, "{} when the evicted states have ended", memory.bytes());
 }
 
-/// However large the flood: nobody is let through more often than the limit says.
+/// However large the flood, no client is admitted more often than its limit.
 #[tokio::test]
 async fn an_evicted_identity_never_regains_what_it_had_used() {
     let clock = ManualClock::new();
@@ -49,7 +49,7 @@ async fn an_evicted_identity_never_regains_what_it_had_used() {
     let mut allowed = std::collections::HashMap::new();
     for round in 0..20_u32 {
         for key in 0..1_000_u32 {
-            // Some come again and again, so that they are evicted at every stage.
+            // Some clients return repeatedly, so that they are evicted at every stage.
             let key = if key % 3 == 0 { key % 7 } else { key + 1_000 * round };
             if throttle.hit(key).await.expect("a decision").is_allowed() {
                 *allowed.entry(key).or_insert(0) += 1;
@@ -66,7 +66,8 @@ async fn an_evicted_identity_never_regains_what_it_had_used() {
     assert_eq!(throttle.stat(1_000_001_u32).await.expect("a decision").remaining(), Some(10));
 }
 
-/// As by a clock that goes on while the machine sleeps: what came back meanwhile is one allowance, and no more.
+/// As with a clock that continues while the machine sleeps: the quota that became available meanwhile is at
+/// most one allowance.
 #[tokio::test]
 async fn hours_that_pass_at_once_give_one_allowance() {
     let clock = ManualClock::new();
@@ -80,7 +81,7 @@ async fn hours_that_pass_at_once_give_one_allowance() {
     }
 }
 
-/// Counts like `FixedWindow`, and panics over a cost of 13.
+/// Counts like `FixedWindow`, and panics on a cost of 13.
 #[derive(Debug)]
 struct Superstitious;
 
@@ -95,7 +96,7 @@ impl Strategy for Superstitious {
     }
 }
 
-/// A strategy is asked while its identity's page is locked.
+/// A strategy is called while its identity's page is locked.
 #[tokio::test]
 async fn a_strategy_that_panics_leaves_no_lock_and_no_charge() {
     let registry = Registry::default();
@@ -130,7 +131,8 @@ async fn evicted_clients_inherit_from_their_own_throttle_only() {
     assert!(new >= 990 && others == 1_000, "{new} new clients have all, {others} of another throttle");
 }
 
-/// Two throttles of one decision lock the shards of two identities; others lock the same in the other order.
+/// Two throttles of one decision lock the shards of two identities. Others lock the same shards in the other
+/// order.
 #[test]
 fn decisions_on_several_identities_never_wait_for_each_other() {
     let memory = std::sync::Arc::new(Memory::new());
@@ -155,7 +157,8 @@ fn decisions_on_several_identities_never_wait_for_each_other() {
     }
 }
 
-/// Some identities are limited for a day, the others for a second: floods of these do not drive them out.
+/// Some identities are limited for a day, the others for a second. Floods of the latter do not evict the
+/// former.
 #[tokio::test]
 async fn what_expires_first_makes_room() {
     let clock = ManualClock::new();
@@ -201,7 +204,7 @@ async fn checking_stores_nothing_and_a_denied_request_changes_nothing() {
     assert!(memory.is_empty());
 }
 
-/// A clock whose coarse time is late, by more than it says.
+/// A clock whose coarse time is behind by more than it declares.
 #[derive(Debug)]
 struct Late(ManualClock);
 
@@ -246,7 +249,7 @@ async fn b082_who_has_waited_is_admitted_however_late_the_coarse_time_is() {
     }
 }
 
-/// Two throttles that differ in nothing but the time that they are given.
+/// Two throttles that differ only in their clocks.
 async fn exact_and_late(settings: Settings, clock: &ManualClock) -> [Throttle; 2] {
     let exact = Memory::builder().max_keys(64).clock(clock.clone()).build();
     let late = Memory::builder().max_keys(64).clock(Late(clock.clone())).build();
@@ -261,8 +264,8 @@ async fn exact_and_late(settings: Settings, clock: &ManualClock) -> [Throttle; 2
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 1 } else { 200 }))]
 
-    /// Nobody is let pass for a time that is late, nor denied for it: not at the border of a window, nor where a place
-    /// is used again.
+    /// A late coarse time neither admits nor denies a request: not at the boundary of a window, and not when a
+    /// place in the table is reused.
     #[test]
     fn b081_what_is_admitted_does_not_depend_on_the_coarse_time(
         strategy in 0..3_usize,

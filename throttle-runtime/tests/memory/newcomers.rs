@@ -1,4 +1,4 @@
-//! Honest clients are denied seldom, however many of them were evicted.
+//! Honest clients are rarely denied, however many other clients were evicted.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ fn rates(rates: &str) -> Rates {
     rates.parse().expect("rates")
 }
 
-/// How many of so many new clients, one request each, are denied.
+/// Returns how many of this many new clients are denied, with one request each.
 fn denied(max_keys: usize, others: (&str, u32), strategy: &dyn Strategy, limits: &str, clients: u32) -> u32 {
     let clock = ManualClock::new();
     let memory = memory(max_keys, &clock);
@@ -70,14 +70,14 @@ fn f02_the_usage_of_a_long_limit_is_not_read_as_that_of_a_short_one() {
     }
 }
 
-/// Clients that come again and again, so that what collisions add would add up.
+/// Clients return repeatedly, so the usage that collisions add could accumulate.
 #[test]
 fn f02_usage_does_not_creep_up_while_clients_come_and_go() {
     for strategy in strategies() {
         let clock = ManualClock::new();
         let (memory, limits) = (memory(64, &clock), rates("10/min"));
         let mut denied = [0_u32; 10];
-        // Each client comes four times a minute.
+        // Each client makes four requests per minute.
         for denied in &mut denied {
             for _ in 0..4 {
                 for client in 0..150_u32 {
@@ -92,7 +92,7 @@ fn f02_usage_does_not_creep_up_while_clients_come_and_go() {
     }
 }
 
-/// A flood does not evict the clients that are at their limit, and does not lock out the others.
+/// A flood does not evict the clients that are at their limit, and does not lock out other clients.
 #[test]
 fn f02_a_flood_keeps_the_limit_of_known_clients_and_the_door_open_for_new_ones() {
     let clock = ManualClock::new();

@@ -1,4 +1,5 @@
-//! Clients of a table that evicts, which are also reset and refunded, and limited by several throttles at once.
+//! Clients of a table that evicts, which are also reset and refunded, and limited by several throttles
+//! together.
 
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ enum Does {
         cost: u64,
     },
     Reset,
-    /// Of the last use that was admitted.
+    /// A refund of the last use that was admitted.
     Refund,
 }
 
@@ -90,8 +91,8 @@ proptest! {
                     done(large.forget(&charges));
                     last.remove(&number);
                 }
-                // A refund may leave a window unused, and only a used window carries over: a table in which the refund is
-                // lost carries over what the other does not.
+                // A refund may leave a window unused, and only a used window carries over. So a table in which
+                // the refund is lost carries over quota that the other table does not.
                 Does::Refund if strategy.name() == "quota-with-rollover" => {}
                 Does::Refund => {
                     if let Some((true, cost, at)) = last.remove(&number) {

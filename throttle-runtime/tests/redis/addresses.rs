@@ -1,4 +1,4 @@
-//! Servers that do not know by which address they are reached, or know one that is of no use here.
+//! Servers that do not know their own address, or announce one that cannot be used here.
 
 use std::net::Ipv4Addr;
 
@@ -10,14 +10,15 @@ use crate::fleet::until;
 use crate::nodes::{Nodes, SLOTS, client_in, id, slot_of};
 use crate::server::Server;
 
-/// Nobody is there.
+/// An address without a server.
 const ELSEWHERE: &str = "192.0.2.1";
 
 fn here(_: &str, port: u16) -> (String, u16) {
     (Ipv4Addr::LOCALHOST.to_string(), port)
 }
 
-/// Nodes that tell no address, or `?` where they have no name: they are where the node is that answered.
+/// Nodes that announce no address, or `?` because they have no name: they are reached at the address of the
+/// node that replied.
 #[tokio::test]
 async fn f64_unknown_endpoints_are_where_the_node_is_that_answered() {
     for kind in ["unknown-endpoint", "hostname"] {
@@ -31,8 +32,7 @@ async fn f64_unknown_endpoints_are_where_the_node_is_that_answered() {
         for slots in [0..=4_999, SLOTS[1].clone(), SLOTS[2].clone()] {
             assert!(hit(&redis, client_in(&nodes.masters[0], &slots)).await.expect("a decision"));
         }
-        // A redirection names its target in the same way.
-        // A slot without keys can be given away.
+        // A redirection names its target in the same way. A slot without keys can be moved without a migration.
         let client = client_in(&nodes.masters[0], &(5_000..=5_460));
         let slot = slot_of(&nodes.masters[0], &client.into());
         for node in [2, 0, 1] {
@@ -43,7 +43,7 @@ async fn f64_unknown_endpoints_are_where_the_node_is_that_answered() {
     }
 }
 
-/// A node in a container, which announces the address that it has there.
+/// A node in a container announces the address that it has there.
 #[tokio::test]
 async fn f64_addresses_of_nodes_can_be_mapped() {
     let server = Server::node_with(None, &["--cluster-announce-ip", ELSEWHERE]);

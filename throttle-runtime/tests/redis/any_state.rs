@@ -1,4 +1,4 @@
-//! Scripts and strategies on states that nobody has stored that way: at borders, of other strategies, garbage.
+//! Scripts and strategies on states that no program stores: at boundaries, of other strategies, and garbage.
 
 use std::cell::{Cell, RefCell};
 
@@ -13,7 +13,8 @@ use crate::differential::{Pair, cases, decide};
 use crate::server::Server;
 use crate::strategies::{START, class, rate, strategy};
 
-/// Offsets at which a step changes its mind: whole periods from now or from the window, and one beside them.
+/// Offsets at which a step changes its result: whole periods from now or from the window, and up to two
+/// microseconds beside them.
 fn offset(rate: Rate) -> impl Random<Value = i64> {
     let period = i64::try_from(rate.period_micros()).unwrap_or(i64::MAX) / 8;
     let into = i64::try_from(START % rate.period_micros()).unwrap_or(0);
@@ -28,7 +29,7 @@ fn word() -> impl Random<Value = u64> {
     prop_oneof![4 => 0..40_u64, 2 => two, 1 => any::<u64>()]
 }
 
-/// Whatever is stored: another strategy's state, or nobody's.
+/// Any stored state: of another strategy, or of none.
 fn state(rate: Rate) -> impl Random<Value = State> {
     let time = move || offset(rate).prop_map(|offset| START.saturating_add_signed(offset));
     let entry = (prop_oneof![3 => time(), 1 => time().prop_map(|at| at << 2 | at & 3)], word());
@@ -57,7 +58,7 @@ fn scripts_and_strategies_make_the_same_of_any_state() {
         let (scope, key, rates) = (format!("t{}", scopes.get()), Key::global(), [rate]);
         let mut charge = Charge::new(&scope, &key, &*strategy, &rates, cost);
         charge.class = class;
-        // The first state tells where states are.
+        // The first decision stores a state, whose key name shows where states are stored.
         let introduction = [Charge::new(&scope, &key, &*strategy, &rates, 1)];
         decide(&pair.runtime, &pair.redis, &introduction, Mode::Take)?;
         let name: Vec<String> = redis::cmd("KEYS").arg("*").query(other).expect("names");

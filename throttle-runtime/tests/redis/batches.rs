@@ -1,4 +1,4 @@
-//! Requests that come while others wait: decided together, and each as if it came alone.
+//! Requests that arrive while others wait: they are decided together, each as if it had arrived alone.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::model::Model;
 use crate::server::Server;
 use crate::strategies::{START, each};
 
-/// One of many requests at once: by which strategy, who pays how much, and whether it only asks.
+/// One of many concurrent requests: the strategy, the client, the cost, and whether it is only a query.
 type Asked = (usize, u8, u64, bool);
 
 fn crowds() -> impl prop::strategy::Strategy<Value = Vec<(u64, Vec<Asked>)>> {
@@ -31,7 +31,7 @@ fn requests_that_come_together_are_answered_as_if_one_after_the_other() {
     let server = Server::start();
     let pair = Pair::new(&server, false);
     let strategies = each();
-    // One of them has a list of its own for each of two limits.
+    // One of the strategies has a separate list for each of two limits.
     let rates = [Rate::per_second(7), Rate::per_minute(20)];
     let scopes = Cell::new(0);
     let mut runner = TestRunner::new(Config { failure_persistence: None, ..Config::with_cases(cases(60)) });
@@ -97,7 +97,7 @@ impl Request {
 async fn connected(server: &Server) -> Arc<Redis> {
     let redis = server.backend();
     redis.initialize().await.expect("a connection");
-    // The server was probed by scripts, too.
+    // The server was probed by scripts, which are not counted.
     let () = server.ask("CONFIG RESETSTAT");
     Arc::new(redis)
 }
@@ -112,7 +112,7 @@ async fn who_comes_alone_waits_for_nobody() {
     }
 }
 
-/// As many calls as may be under way, so that others wait for one of them to end.
+/// Starts as many calls as may be in progress, so that other requests wait for one of them to end.
 async fn as_many_calls(redis: &Arc<Redis>) -> Vec<JoinHandle<Result<u64, BackendError>>> {
     let mut calls = Vec::new();
     for key in ["x", "y", "z"] {
@@ -133,7 +133,7 @@ async fn who_gives_up_before_he_was_sent_is_not_charged() {
     let mut gives_up = Box::pin(gives_up.hit());
     let stays = Request::new(&redis, "a");
     let mut stays = Box::pin(stays.hit());
-    // Clients hang up: that says nothing about the server.
+    // Clients disconnect, which is no evidence about the server.
     assert!(timeout(Duration::from_millis(5), &mut gives_up).await.is_err());
     assert!(timeout(Duration::from_millis(5), &mut stays).await.is_err());
     drop(gives_up);
@@ -175,7 +175,7 @@ async fn whoever_leaves_takes_nobody_along() {
         })
         .collect();
     sleep(Duration::from_millis(20)).await;
-    // Two that may have been sent, or wait. A third would speak against the connection.
+    // Two requests that may have been sent or may wait. A third one would be evidence against the connection.
     for leaves in [0, 2] {
         requests[leaves].abort();
     }
@@ -207,7 +207,7 @@ async fn with_the_connection_the_waiting_ends() {
     }
 }
 
-/// A server that may not write still denies, also those who come together with others.
+/// A server that cannot write still denies, also in a batch with other requests.
 #[tokio::test]
 async fn who_does_not_fit_needs_no_room() {
     let server = Server::start();

@@ -1,4 +1,4 @@
-//! Of which errors it is certain that nothing was charged, and of which it is not.
+//! Errors after which it is certain that nothing was charged, and errors after which it is not.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,7 +24,7 @@ async fn decide(redis: &Redis, keys: &[Key], mode: Mode) -> Result<Vec<u64>, Bac
     Ok(verdict.quotas.iter().map(Quota::remaining).collect())
 }
 
-/// What is left to them after one more.
+/// Returns what would be left for each of them after one more unit.
 async fn left(redis: &Redis, keys: &[Key]) -> Vec<u64> {
     decide(redis, keys, Mode::Peek).await.expect("an answer")
 }
@@ -68,7 +68,7 @@ async fn what_a_server_refuses_before_a_script_or_at_its_first_write_has_charged
     }
 }
 
-/// It may have written before it comes to what its user may not do.
+/// The script may have written before it reaches the command that its user may not use.
 #[tokio::test]
 async fn a_script_that_is_stopped_half_way_is_in_doubt() {
     let server = Server::start();
@@ -76,7 +76,7 @@ async fn a_script_that_is_stopped_half_way_is_in_doubt() {
     let url = format!("redis://limited:s3cret@127.0.0.1:{}", server.port);
     let redis = Redis::builder(&url).remember_denied(false).build().expect("a backend");
     redis.initialize().await.expect("a connection");
-    // From the start it would be no connection.
+    // If the permission were missing from the start, there would be no connection.
     let () = server.ask("ACL SETUSER limited -set");
     let error = error(&redis, &[Key::from("a")]).await;
     assert!(!error.is_nothing_charged(), "{error:?}");
@@ -95,7 +95,7 @@ async fn those_who_wait_for_others_are_told_that_they_were_not_sent() {
             tasks.spawn(async move { error(&redis, &[Key::from(key)]).await });
         }
     };
-    // So many calls are under way at once: each takes whoever waits by then.
+    // This many calls are in progress together. Each sends the requests that wait by then.
     for _ in 0..3 {
         ask(1);
         for _ in 0..10 {
@@ -145,7 +145,7 @@ async fn a_cluster_that_is_down_or_moves_a_slot_has_charged_nothing() {
     decide(&redis, &keys, Mode::Take).await.expect("a decision");
     let before = left(&redis, &keys).await;
     let [from, to] = [&nodes.masters[0], &nodes.masters[1]];
-    // Of two states one has moved already.
+    // One of two states has moved already.
     let () = to.ask(&format!("CLUSTER SETSLOT {slot} IMPORTING {}", id(from)));
     let () = from.ask(&format!("CLUSTER SETSLOT {slot} MIGRATING {}", id(to)));
     let names: Vec<String> = from.ask(&format!("CLUSTER GETKEYSINSLOT {slot} 10"));
@@ -165,7 +165,7 @@ async fn a_cluster_that_is_down_or_moves_a_slot_has_charged_nothing() {
     assert!(said(&nobody).contains("CLUSTERDOWN"), "{nobody:?}");
 }
 
-/// What is certain of one node says nothing about a decision over several of them.
+/// An error that is certain for one node is not certain for a decision across several nodes.
 #[tokio::test]
 async fn a_decision_over_two_nodes_is_certain_if_the_first_write_was_refused_and_in_doubt_if_a_later_one_was()
 {
@@ -180,7 +180,7 @@ async fn a_decision_over_two_nodes_is_certain_if_the_first_write_was_refused_and
     for (refuses, is_certain) in [(0, true), (2, false)] {
         let before = left(&redis, &keys).await;
         let node = &nodes.masters[refuses];
-        // All but the one that writes what was decided.
+        // All scripts except the one that writes the result.
         let allowed = [
             include_str!("../../src/backend/redis/cluster/hold.lua"),
             include_str!("../../src/backend/redis/read.lua"),
@@ -197,16 +197,16 @@ async fn a_decision_over_two_nodes_is_certain_if_the_first_write_was_refused_and
         let () = node.ask("ACL SETUSER limited +evalsha +eval");
         let after = left(&redis, &keys).await;
         assert_eq!(before == after, is_certain, "{before:?} and then {after:?}");
-        // What the refused one holds ends by itself.
+        // The hold of the rejected decision ends by itself.
         decide(&redis, &keys[..1], Mode::Take).await.expect("a decision");
         sleep(Duration::from_millis(1_100)).await;
     }
 }
 
-/// The deadline of a decision that has to be made, however busy the machine is.
+/// The deadline of a decision that has to complete, however busy the machine is.
 const LONG: Duration = Duration::from_secs(30);
 
-/// The deadline of a decision that nobody makes.
+/// The deadline of a decision that cannot complete.
 const SHORT: Duration = Duration::from_millis(100);
 
 async fn throttle(redis: Redis) -> Throttle {
@@ -215,7 +215,7 @@ async fn throttle(redis: Redis) -> Throttle {
     registry.create("t", settings.deadline(LONG)).expect("a throttle")
 }
 
-/// Who decides about several identities holds their states for up to a second, also if he dies meanwhile.
+/// A decision on several identities holds their states for up to a second, also if its process dies meanwhile.
 #[tokio::test]
 async fn f36_those_who_wait_for_a_hold_are_charged_nothing() {
     let server = Server::start();
@@ -228,10 +228,11 @@ async fn f36_those_who_wait_for_a_hold_are_charged_nothing() {
     holds.arg(hold).arg(1).arg(&name).arg(&[7_u8; 8]);
     let deadline = |limit| throttle.update(Settings::new().deadline(limit)).expect("an update");
     deadline(SHORT);
-    // A reply that is under way at the deadline is in doubt. Not all of them are, on a busy machine either.
+    // A reply that is on its way at the deadline is in doubt. This is not the case for all of them, even on a
+    // busy machine.
     let mut is_certain = false;
     for _ in 0..10 {
-        // A hold that is there already is answered by the time alone.
+        // Only time ends a hold that exists already.
         while holds.query::<Vec<redis::Value>>(&mut server.connect()).expect("an answer").len() == 1 {
             sleep(Duration::from_millis(20)).await;
         }
@@ -246,7 +247,7 @@ async fn f36_those_who_wait_for_a_hold_are_charged_nothing() {
     deadline(LONG);
     sleep(Duration::from_secs(1)).await;
     assert_eq!(throttle.hit("a").await.expect("the hold is over").remaining(), Some(7));
-    // One that was sent and got no answer may have been charged.
+    // A request that was sent and got no reply may have been charged.
     server.stop();
     deadline(SHORT);
     let error = throttle.hit("a").await.expect_err("no answer");

@@ -1,6 +1,6 @@
-// The clock of a server under test, which jumps. Preloaded, it adds what a file says to the time of day, in
-// microseconds. It allocates nothing and looks nothing up, for which servers with an allocator of their own are not
-// ready when they first ask for the time.
+// The clock of a server under test, which jumps. Preloaded, it adds the number in a file to the time of day, in
+// microseconds. It allocates nothing and looks up no symbols, because servers with an allocator of their own are not
+// ready for that when they first read the time.
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-//! A cluster that is well: exact, all or nothing over its nodes, and one round trip wherever one slot is enough.
+//! A healthy cluster: exact, all or nothing across nodes, and one round trip whenever one slot is enough.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,7 +16,7 @@ use crate::nodes::{Nodes, SLOTS, client_in, far_apart, slot_of};
 use crate::served::Served;
 use crate::strategies::each;
 
-/// A namespace that nobody else has: nodes are shared, and a reset forgets one.
+/// Returns a unique namespace. The nodes are shared, and a reset clears one namespace.
 fn namespace() -> String {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     format!("n{}", NEXT.fetch_add(1, Ordering::Relaxed))
@@ -30,7 +30,7 @@ conformance!(kit, backend: || async {
     Subject::new(Served { backend, _server: nodes }).clock(clock)
 });
 
-// With what it remembers of denials, and the clocks of the nodes.
+// With the cache of denials, and the clocks of the nodes.
 conformance!(as_it_is, backend: || async {
     let nodes = Nodes::shared();
     let backend = Redis::cluster(nodes.urls()).namespace(namespace()).build().expect("a backend");
@@ -48,7 +48,7 @@ async fn admitted(redis: &Redis, charges: &[Charge<'_>]) -> bool {
     loop {
         match redis.decide(charges, Mode::Take).await {
             Ok(verdict) => return verdict.quotas.iter().all(Quota::fits),
-            // In a crowd on a slow machine, what was held so long is let go again.
+            // In a crowd on a slow machine, a hold that lasts too long is released.
             Err(error) if error.kind() == ErrorKind::Timeout => {}
             Err(error) => panic!("{error:?}"),
         }
@@ -63,7 +63,7 @@ fn four_processes_share_one_limit() {
     assert_eq!(admitted_by_four("cluster::one_of_four", NODES, &nodes.urls().join(" ")), 1_000);
 }
 
-/// What each of the four does; nothing where nobody has started it.
+/// The work of each of the four processes. Does nothing if no test has started it.
 #[tokio::test]
 async fn one_of_four() {
     let Ok(urls) = std::env::var(NODES) else { return };
@@ -99,7 +99,8 @@ async fn a_decision_is_one_round_trip_with_one_limit_and_with_eight() {
     }
 }
 
-/// Tasks on several connections, as if they were processes: two clients pay for some decisions and one for others.
+/// Tasks on several connections, like several processes. Some decisions charge two clients, and others charge
+/// one.
 async fn at_once(nodes: &Nodes, strategy: &'static dyn Strategy, scope: &'static str) {
     let namespace = namespace();
     let keys: [u32; 2] = [0, 2].map(|at| client_in(&nodes.masters[0], &SLOTS[at]));
@@ -145,7 +146,7 @@ async fn decisions_over_several_nodes_are_exact_however_many_come_at_once() {
     at_once(&nodes, &Unknown, "unknown").await;
 }
 
-/// A strategy as an application writes it.
+/// A strategy as an application implements it.
 #[derive(Debug)]
 struct Unknown;
 
@@ -165,7 +166,7 @@ impl Strategy for Unknown {
     }
 }
 
-/// Polls a future whenever something has come for it, so many times at most, and drops it.
+/// Polls a future each time it is woken, at most this many times, and drops it.
 async fn drop_at(step: u32, future: impl Future) {
     let (mut future, mut polled) = (Box::pin(future), 0);
     std::future::poll_fn(|context| {
@@ -179,7 +180,7 @@ async fn drop_at(step: u32, future: impl Future) {
     .await;
 }
 
-/// At all of its steps, also those that it has to wait for.
+/// The decision is dropped at each of its steps, also at those for which it has to wait.
 #[tokio::test]
 async fn b073_a_decision_that_is_dropped_between_two_nodes_is_all_or_nothing() {
     let nodes = Nodes::shared();
@@ -190,7 +191,7 @@ async fn b073_a_decision_that_is_dropped_between_two_nodes_is_all_or_nothing() {
     let mut last = 1_000;
     for step in (1..=6).cycle().take(120) {
         drop_at(step, redis.decide(&both, Mode::Take)).await;
-        // What goes on in the background comes before the next on the same clients.
+        // Work that continues in the background comes before the next decision on the same clients.
         let verdict = redis.decide(&both, Mode::Take).await.expect("a decision");
         let left: Vec<_> = verdict.quotas.iter().map(Quota::remaining).collect();
         assert_eq!(left[0], left[1], "dropped at step {step}");
@@ -199,7 +200,7 @@ async fn b073_a_decision_that_is_dropped_between_two_nodes_is_all_or_nothing() {
     }
 }
 
-/// Whoever held something and is gone is waited for no longer than a second.
+/// The hold of a process that is gone blocks others for at most a second.
 #[tokio::test]
 async fn b072_a_hold_of_the_dead_ends() {
     let nodes = Nodes::shared();
@@ -229,13 +230,13 @@ async fn b072_a_hold_of_the_dead_ends() {
     assert!((500..1_500).contains(&waited), "{waited} ms");
 }
 
-/// What is left to each of them.
+/// Returns what is left for each of them.
 async fn left(redis: &Redis, charges: &[Charge<'_>]) -> Vec<u64> {
     let verdict = redis.decide(charges, Mode::Peek).await.expect("an answer");
     verdict.quotas.iter().map(Quota::remaining).collect()
 }
 
-/// Later a hold might be somebody else's before that is written.
+/// Later, another process might get a hold before the result is written.
 #[tokio::test]
 async fn b072_writing_begins_in_the_first_half_of_a_holds_life_or_not_at_all() {
     let nodes = Nodes::start();
@@ -244,7 +245,7 @@ async fn b072_writing_begins_in_the_first_half_of_a_holds_life_or_not_at_all() {
     let charges = || keys.each_ref().map(|key| Charge::new("t", key, &FixedWindow, &rates, 1));
     assert!(admitted(&redis, &charges()).await);
     let before = left(&redis, &charges()).await;
-    // Each node answers in time, but both together are late.
+    // Each node responds in time, but both together are too late.
     let halves = [&nodes.masters[0], &nodes.masters[2]];
     for node in halves {
         node.stop();

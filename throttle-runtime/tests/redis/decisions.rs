@@ -1,4 +1,4 @@
-//! Decisions on a healthy server: exact, in one round trip, and apart from what is not theirs.
+//! Decisions on a healthy server: exact, in one round trip, and separate from foreign data.
 
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -18,7 +18,7 @@ async fn admitted(redis: &Redis, charges: &[Charge<'_>]) -> bool {
     redis.decide(charges, Mode::Take).await.expect("a decision").quotas.iter().all(Quota::fits)
 }
 
-/// Tasks on several connections, as if they were processes.
+/// Tasks on several connections, like several processes.
 async fn admitted_at_once(server: &Server, strategy: &'static dyn Strategy, rate: Rate, of: usize) -> usize {
     let mut tasks = tokio::task::JoinSet::new();
     for _ in 0..4 {
@@ -55,11 +55,11 @@ async fn exactly_the_limit_passes_however_many_come_at_once() {
 async fn b078_exactly_the_limit_passes_by_a_strategy_that_redis_does_not_know() {
     let server = Server::start();
     assert_eq!(admitted_at_once(&server, &Unknown, Rate::per_day(50), 640).await, 50);
-    // Each connection was probed by one.
+    // Each connection was probed by one script.
     assert!(server.calls("eval") <= server.calls("role"), "the scripts were loaded before");
 }
 
-/// A strategy as an application writes it.
+/// A strategy as an application implements it.
 #[derive(Debug)]
 pub(crate) struct Unknown;
 
@@ -87,7 +87,7 @@ fn four_processes_share_one_limit() {
     assert_eq!(admitted_by_four("decisions::one_of_four", PORT, &server.port.to_string()), 1_000);
 }
 
-/// How many requests four processes admit, each of which runs this test with the variable set.
+/// Returns how many requests four processes admit. Each process runs this test with the variable set.
 pub(crate) fn admitted_by_four(test: &str, variable: &str, value: &str) -> usize {
     let this = std::env::current_exe().expect("this program");
     let start = |_| {
@@ -104,7 +104,7 @@ pub(crate) fn admitted_by_four(test: &str, variable: &str, value: &str) -> usize
     admitted.sum()
 }
 
-/// What each of the four does; nothing where nobody has started it.
+/// The work of each of the four processes. Does nothing if no test has started it.
 #[tokio::test]
 async fn one_of_four() {
     let Ok(port) = std::env::var(PORT) else { return };
@@ -130,7 +130,7 @@ async fn a_decision_is_one_round_trip_with_one_limit_and_with_eight() {
     for strategy in each() {
         for rates in [&rates[..1], &rates[..]] {
             let charges = [Charge::new("t", &key, &*strategy, rates, 1)];
-            // The first one may have to introduce the script.
+            // The first one may have to load the script.
             admitted(&redis, &charges).await;
             let before = (server.calls("evalsha"), server.calls("eval"));
             for _ in 0..15 {
@@ -159,7 +159,7 @@ async fn several_limits_are_charged_all_or_none() {
 }
 
 fn on_redis(rate: &str) -> Settings {
-    // Of a slow machine nothing is to be shown.
+    // A slow machine must not affect the result.
     Settings::new()
         .rate(rate.parse::<Rates>().expect("rates"))
         .backend("redis")
@@ -292,7 +292,7 @@ async fn denied_requests_do_not_reach_redis() {
     assert!(admitted(&redis, &charges).await, "a reset is noticed at once where it is made");
 }
 
-/// What is given back to one client, or forgotten of it, is heard of at once; what is known of others stays.
+/// A refund or a reset of one client is noticed immediately. Cached denials of other clients stay.
 #[tokio::test]
 async fn who_gets_something_back_is_asked_about_again_and_others_are_not() {
     let server = Server::start();
@@ -325,7 +325,7 @@ fn quota_of(verdict: &Verdict) -> (bool, bool, u64, Option<u64>) {
     (verdict.is_cached(), quota.fits(), quota.remaining(), wait)
 }
 
-/// Every denial, cached or not, says what a backend without a cache says.
+/// Every denial, cached or not, has the same content as a denial of a backend without a cache.
 #[tokio::test]
 async fn f31_a_cached_denial_says_the_true_wait_after_mixed_costs() {
     let server = Server::start();
@@ -347,8 +347,8 @@ async fn f31_a_cached_denial_says_the_true_wait_after_mixed_costs() {
     assert_eq!(ask(6).await, (false, true, 4, None));
 }
 
-/// The same for random costs, for all strategies, several limits, and decisions of two throttles, beside a backend that
-/// caches nothing.
+/// The same for random costs, for all strategies, for several limits, and for decisions of two throttles,
+/// compared with a backend without a cache.
 #[tokio::test]
 async fn f31_cached_and_true_answers_are_the_same() {
     let server = Server::start();
@@ -392,7 +392,7 @@ async fn f31_cached_and_true_answers_are_the_same() {
     }
 }
 
-/// Requests of one identity and several costs that are in flight together.
+/// Requests of one identity with several costs that are in flight together.
 #[tokio::test]
 async fn f31_what_is_charged_beside_a_denial_ends_what_is_remembered() {
     let server = Server::start();

@@ -1,4 +1,5 @@
-//! The same requests to Redis, to memory and to a model, by one clock: equal answers, to the microsecond.
+//! The same requests to Redis, to memory and to a model, with one clock: the answers are equal, to the
+//! microsecond.
 
 use std::time::Duration;
 
@@ -14,24 +15,25 @@ use crate::model::Model;
 use crate::server::Server;
 use crate::strategies::{Request, START, each, rate, schedule, stepping_schedule, strategy};
 
-/// One request of a trace, by up to two clients at once, and what becomes of it.
+/// One request of a trace, by up to two clients together, and its refund.
 #[derive(Debug, Clone)]
 struct Event {
     request: Request,
-    /// Which clients pay: of several, all or nobody.
+    /// The clients that are charged. Of several, all are charged or none.
     clients: Vec<u8>,
     mode: Mode,
-    /// Whether it is given back, and after how long.
+    /// The time after which it is refunded, if it is refunded.
     refund: Option<u64>,
 }
 
-/// Requests one after the other.
+/// Requests in sequence.
 #[derive(Debug, Clone)]
 struct Trace {
-    /// Whether the clock never steps back. Memory forgets what has expired when it pleases, which shows if it does.
+    /// Whether the clock never steps back. Memory removes expired states at any time, which shows if the clock
+    /// steps back.
     is_steady: bool,
     events: Vec<Event>,
-    /// What the costs are multiples of.
+    /// The unit of which the costs are multiples.
     unit: u64,
 }
 
@@ -50,7 +52,7 @@ fn traces() -> impl Random<Value = Trace> {
     })
 }
 
-/// Small rates, and those that people write.
+/// Small rates, and typical rates.
 fn rates() -> impl Random<Value = Vec<Rate>> {
     let written = [
         "100/min",
@@ -76,7 +78,7 @@ fn fits(verdict: &Verdict) -> bool {
     verdict.quotas.iter().all(Quota::fits)
 }
 
-/// The longest, where none is without end.
+/// Returns the longest wait, if all waits are finite.
 fn wait(verdict: &Verdict) -> Option<Duration> {
     verdict.quotas.iter().filter_map(Quota::retry_after).max()
 }
@@ -86,7 +88,7 @@ pub(crate) struct Pair {
     pub(crate) redis: Redis,
     memory: Memory,
     pub(crate) clock: ManualClock,
-    /// Whether denials are remembered.
+    /// Whether denials are cached.
     remembers: bool,
 }
 
@@ -125,7 +127,7 @@ impl Pair {
             let here = model.decide(&charges, event.mode, self.clock.now());
             if self.remembers && !fits(&here) {
                 prop_assert!(!fits(&there), "at event {index}: {event:?}");
-                // By what was stored when it was denied first: others may have taken more since.
+                // By the state at the first denial. Others may have taken more since.
                 if charges.len() == 1 {
                     prop_assert!(wait(&there) <= wait(&here), "at event {index}: {event:?}");
                 }
@@ -150,7 +152,7 @@ impl Pair {
     }
 }
 
-/// In random order, so that what one strategy leaves is nothing to the next.
+/// In random order, so that the states of one strategy do not affect the next.
 fn replay_random(cases: u32, remembers: bool) {
     let server = Server::start();
     let pair = Pair::new(&server, remembers);
@@ -158,7 +160,7 @@ fn replay_random(cases: u32, remembers: bool) {
     let mut runner = TestRunner::new(Config { failure_persistence: None, ..Config::with_cases(cases) });
     let result = runner.run(&(strategy(), rates(), traces()), |(strategy, rates, trace)| {
         scopes.set(scopes.get() + 1);
-        // What was denied before a clock stepped back is not known to be denied after it.
+        // After a clock has stepped back, an earlier denial says nothing.
         prop_assume!(trace.is_steady || !remembers);
         pair.clock.set(START);
         pair.replay(&format!("t{}", scopes.get()), &*strategy, &rates, &trace)
@@ -178,12 +180,12 @@ fn what_is_remembered_as_denied_is_denied() {
     replay_random(cases(200), true);
 }
 
-/// By scripts where numbers are small enough for Lua, and by steps of this process where they are not.
+/// Scripts decide if the numbers are small enough for Lua. Otherwise, this process decides.
 #[test]
 fn f48_the_largest_values_are_decided_as_in_memory() {
     let server = Server::start();
     let pair = Pair::new(&server, false);
-    // Lua knows periods below 2^50 microseconds: 13031 days.
+    // Lua supports periods below 2^50 microseconds: 13031 days.
     let periods = [Rate::MAX_PERIOD, Duration::from_hours(24 * 13_031), Duration::from_millis(1)];
     let limits = [1, 2, 1 << 14, 1 << 31, (1 << 49) - 1, 1 << 53, u64::MAX - 1, u64::MAX];
     for (number, strategy) in each().into_iter().enumerate() {
@@ -207,12 +209,12 @@ fn f48_the_largest_values_are_decided_as_in_memory() {
     }
 }
 
-/// How many cases, unless the environment says otherwise.
+/// Returns the number of cases, which the environment can override.
 pub(crate) fn cases(usual: u32) -> u32 {
     std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(usual)
 }
 
-/// Scripts know the limits of the hours around now, each until its last microsecond.
+/// Scripts contain the limits of the hours around now, each until its last microsecond.
 #[test]
 fn hours_begin_at_the_same_microsecond() {
     let server = Server::start();
@@ -222,7 +224,7 @@ fn hours_begin_at_the_same_microsecond() {
     let event =
         |gap| Event { request: Request::new(gap, 8), clients: vec![1], mode: Mode::Take, refund: None };
     let events = [to_the_hour - 2, 1, 1, 1].map(event).to_vec();
-    // The server was probed by scripts, too.
+    // The server was probed by scripts, which are not counted.
     let () = server.ask("CONFIG RESETSTAT");
     let night = TimeOfDay::in_zone("UTC").window(1, 2, Times::new(3));
     let trace = Trace { is_steady: true, unit: 1, events };
@@ -230,8 +232,8 @@ fn hours_begin_at_the_same_microsecond() {
     assert_eq!((server.calls("evalsha"), server.calls("eval")), (4, 0), "by a script each time");
 }
 
-/// Scripts know the windows of a calendar around now, each until its last microsecond: here days, over a night in which
-/// clocks are put forward.
+/// Scripts contain the calendar windows around now, each until its last microsecond. Here the windows are days,
+/// across a night in which clocks are put forward.
 #[test]
 fn days_end_at_the_same_microsecond() {
     let server = Server::start();
@@ -242,7 +244,7 @@ fn days_end_at_the_same_microsecond() {
         |gap| Event { request: Request::new(gap, 4), clients: vec![1], mode: Mode::Take, refund: None };
     let events = [night - 2, 1, 1, 1, day - 3, 1, 1, 1].map(event).to_vec();
     let trace = Trace { is_steady: true, unit: 1, events };
-    // The server was probed by scripts, too.
+    // The server was probed by scripts, which are not counted.
     let () = server.ask("CONFIG RESETSTAT");
     let berlin = Calendar::in_zone("Europe/Berlin");
     pair.replay("t", &berlin, &[Rate::per_day(10)], &trace).expect("the same");
@@ -259,7 +261,7 @@ fn classes_reach_the_script() {
         mode: Mode::Take,
         refund: None,
     };
-    // The server was probed by scripts, too.
+    // The server was probed by scripts, which are not counted.
     let () = server.ask("CONFIG RESETSTAT");
     let tiers = throttle_runtime::strategy::TieredRate::new();
     pair.replay(

@@ -1,4 +1,4 @@
-//! What a single server keeps is kept behind sentinels and on a cluster, too.
+//! The properties of a single server also apply behind sentinels and on a cluster.
 
 use std::error::Error;
 
@@ -18,7 +18,7 @@ async fn admitted(redis: &Redis, strategy: &dyn Strategy, rates: &[Rate]) -> boo
     redis.decide(&charges, Mode::Take).await.expect("a decision").quotas.iter().all(Quota::fits)
 }
 
-/// With what is stored damaged in every way.
+/// The stored states are damaged in every way.
 async fn damaged_states_count_as_none(builder: RedisBuilder, namespace: &str, masters: &[&Server]) {
     let redis = builder.namespace(namespace).build().expect("a backend");
     redis.initialize().await.expect("a connection");

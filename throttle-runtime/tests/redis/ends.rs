@@ -1,4 +1,4 @@
-//! How long states are kept, and what is left of what they replace.
+//! How long states are kept, and what remains of the states that they replace.
 
 use std::time::{Duration, Instant};
 
@@ -16,7 +16,7 @@ async fn a_state_is_kept_as_long_as_it_matters_and_not_much_longer() {
     redis.initialize().await.expect("a connection");
     let gcra = Gcra::new().burst(10_000);
     let strategies: [(&dyn Strategy, u64); 2] = [(&gcra, 200), (&SlidingWindowLog, 20)];
-    // Alone and with others, which the script has ways of their own for.
+    // Alone and with others, for which the script has separate code.
     for ((strategy, cost), others) in strategies.into_iter().flat_map(|each| [(each, 0), (each, 3_u32)]) {
         let rates = [Rate::new(1_000, Duration::from_secs(2)).expect("a rate")];
         let keys: Vec<Key> = (0..=others).map(Key::from).collect();

@@ -1,4 +1,4 @@
-//! Servers that are gone, hang, forget or refuse.
+//! Servers that are gone, hang, lose their data or reject requests.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use crate::server::{Server, Way};
 
 pub(crate) const DEADLINE: Duration = Duration::from_millis(100);
 
-/// A decision as a throttle asks for it: within a deadline.
+/// Makes a decision as a throttle does: within a deadline.
 pub(crate) async fn hit(redis: &Redis, key: u32) -> Result<bool, Option<BackendError>> {
     let (key, rates) = (Key::from(key), [Rate::per_day(1_000)]);
     let charges = [Charge::new("t", &key, &FixedWindow, &rates, 1)];
@@ -23,7 +23,7 @@ pub(crate) async fn hit(redis: &Redis, key: u32) -> Result<bool, Option<BackendE
     }
 }
 
-/// Until a decision is made again; a server that starts takes its time.
+/// Waits until a decision is made again. A server takes its time to start.
 pub(crate) async fn recovers(redis: &Redis) {
     let started = Instant::now();
     while hit(redis, 0).await.is_err() {
@@ -64,11 +64,11 @@ async fn a_server_that_dies_and_comes_back_is_used_again() {
     recovers(&redis).await;
     let (failed, slow) = load.await.expect("the load");
     assert!(failed > 0, "the server was away");
-    // The machine may stand still for a moment, but not so often.
+    // The machine may stand still for a moment, but not this often.
     assert!(slow < 5, "nobody waits for a connection, but {slow} did");
 }
 
-/// Nobody asked meanwhile: the first request finds a connection.
+/// No request was made meanwhile: the first request finds a connection.
 #[tokio::test]
 async fn a_restart_between_two_requests_costs_none() {
     let server = Server::start();
@@ -115,7 +115,7 @@ async fn more_than_may_wait_fail_at_once_and_who_gives_up_leaves_nothing() {
     let (key, rates) = (Key::from(0_u32), [Rate::per_day(1_000)]);
     let charges = [Charge::new("t", &key, &FixedWindow, &rates, 1)];
     for _ in 0..10 {
-        // Given up at once, as by a client that hangs up: no word about the server.
+        // Given up immediately, as by a client that disconnects. That is no evidence about the server.
         let mut waiting: Vec<_> = (0..4).map(|_| redis.decide(&charges, Mode::Take)).collect();
         for waiting in &mut waiting {
             assert!(timeout(Duration::from_micros(100), waiting).await.is_err());
@@ -214,7 +214,7 @@ async fn b075_a_closed_backend_says_so_and_leaves_no_connection() {
     assert!(redis.initialize().await.is_err());
 }
 
-/// What is known before the first request: that there has to be a connection.
+/// Before the first request, it is only known that a connection is needed.
 #[tokio::test]
 async fn a_backend_that_was_not_initialised_connects_by_itself() {
     let server = Server::start();

@@ -1,11 +1,11 @@
-//! Servers that answer as older or other servers do.
+//! Servers that reply like older or different servers.
 
 use std::sync::Arc;
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
-/// A server whose replies are those of a function.
+/// A server whose replies a function returns.
 pub(crate) struct Fake {
     pub(crate) port: u16,
 }
@@ -65,7 +65,7 @@ fn list(items: &[&str]) -> String {
     format!("*{}\r\n{}", items.len(), items.iter().map(|item| bulk(item)).collect::<String>())
 }
 
-/// What a server of this version says to what is neither a script nor HELLO.
+/// Returns the reply of a server of this version to a command that is neither a script nor `HELLO`.
 pub(crate) fn usual(command: &[String], version: &str) -> String {
     match command[0].as_str() {
         "PING" => "+PONG\r\n".to_owned(),
@@ -94,7 +94,7 @@ pub(crate) fn redis_5(command: &[String]) -> String {
     }
 }
 
-/// A server whose Lua has fewer libraries, which says so when a script reads a global that is not there.
+/// A server whose Lua has fewer libraries. A script that reads a missing global returns an error.
 pub(crate) fn without_struct(command: &[String]) -> String {
     match command[0].as_str() {
         "EVAL" => "-ERR Error running script (call to f_0123): @enable_strict_lua:15: user_script:8: Script attempted to \

@@ -1,4 +1,4 @@
-//! Servers that answer, but with errors, or late: what requests come to meanwhile, and afterwards.
+//! Servers that reply with errors, or late: the results of requests meanwhile, and afterwards.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -16,10 +16,10 @@ use crate::failures::{DEADLINE, recovers};
 use crate::places::connect;
 use crate::server::{Reached, Server, Way};
 
-/// Less than this is at once, on a machine with other things to do.
+/// A shorter time counts as immediate, on a machine with other work.
 const SLOW: Duration = Duration::from_millis(500);
 
-/// The requests of one client, and what became of them.
+/// The requests of one client, and their results.
 struct Client {
     redis: Arc<Redis>,
     key: Key,
@@ -27,9 +27,9 @@ struct Client {
     deadline: Duration,
     admitted: u64,
     denied: u64,
-    /// Refused by the server, or never sent: it is said that nothing was charged.
+    /// Rejected by the server, or never sent: the error reports that nothing was charged.
     refused: u64,
-    /// Nobody knows.
+    /// It is unknown whether these were charged.
     unknown: u64,
     slowest: Duration,
 }
@@ -51,7 +51,7 @@ impl Client {
         }
     }
 
-    /// The same client in a hurry, for servers that answer late.
+    /// The same client with a short deadline, for servers that reply late.
     fn in_a_hurry(self) -> Self {
         Self { deadline: DEADLINE, ..self }
     }
@@ -60,7 +60,7 @@ impl Client {
         [Charge::new("t", &self.key, &FixedWindow, &self.rates, 1)]
     }
 
-    /// One request, as a throttle makes it: within a deadline.
+    /// Makes one request as a throttle does: within a deadline.
     async fn hit(&mut self) -> Result<bool, Option<BackendError>> {
         let started = Instant::now();
         let answer = timeout(self.deadline, self.redis.decide(&self.charge(), Mode::Take)).await;
@@ -82,7 +82,7 @@ impl Client {
         }
     }
 
-    /// Requests one after the other for so long.
+    /// Makes requests in sequence for this long.
     async fn hits(&mut self, time: Duration) {
         let started = Instant::now();
         while started.elapsed() < time {
@@ -91,14 +91,14 @@ impl Client {
         }
     }
 
-    /// A request that the server refuses: why, in its words.
+    /// Makes a request that the server rejects. Returns the message of the server.
     async fn refused(&mut self) -> String {
         let error = self.hit().await.expect_err("it is refused").expect("at once");
         assert_eq!((error.kind(), error.is_nothing_charged()), (ErrorKind::Store, true), "{error:?}");
         error.source().expect("what Redis said").to_string()
     }
 
-    /// Looks at what was charged: every unit that was admitted, and none that nobody asked for.
+    /// Checks the charges: every admitted unit was charged, and no other one.
     async fn expect_charged_once(&self) {
         let nothing = [Charge::new("t", &self.key, &FixedWindow, &self.rates, 0)];
         let verdict = self.redis.decide(&nothing, Mode::Peek).await.expect("a decision");
@@ -119,7 +119,7 @@ async fn connected(server: &Server) -> Arc<Redis> {
     connect(server.backend()).await
 }
 
-/// By whichever way.
+/// Connects to the server of any kind of deployment.
 async fn reaching(reached: &Reached) -> Arc<Redis> {
     connect(reached.backend()).await
 }
@@ -153,7 +153,7 @@ async fn a_server_without_memory_denies_and_does_not_admit(way: Way) {
 }
 
 async fn a_server_that_loads_is_used_when_it_has_loaded(way: Way) {
-    // It looks after its clients after every two megabytes.
+    // The server handles its clients after every two megabytes.
     let server = way.with(&["--key-load-delay", "1500", "--rdbcompression", "no"]);
     let redis = reaching(&server).await;
     let mut client = Client::new(&redis, "a", &day(1_000));
@@ -195,7 +195,7 @@ async fn a_server_that_is_busy_with_a_script_is_used_when_that_is_over() {
             redis::cmd("EVAL").arg("while true do end").arg(0).query(&mut neighbour);
         endless.expect_err("it is killed");
     });
-    // Silence first, then errors that say why; while new connections are refused.
+    // First no reply, then errors that name the cause. Meanwhile, new connections are rejected.
     client.hits(Duration::from_millis(900)).await;
     assert!(client.unknown > 0, "{client}");
     let error = client.hit().await.expect_err("it is busy").expect("at once");
@@ -268,7 +268,7 @@ async fn who_is_not_let_in_any_more_is_told_and_comes_back() {
     client.expect_charged_once().await;
 }
 
-/// In the words of the documentation.
+/// The permissions in the documentation.
 fn documented(password: &str) -> Vec<String> {
     let documentation = include_str!("../../src/backend/redis/mod.rs");
     let line = documentation.lines().find_map(|line| line.strip_prefix("/// ACL SETUSER ")).expect("a list");
@@ -305,7 +305,7 @@ async fn a_user_who_may_do_what_is_documented_may_do_enough_and_no_more() {
     let () = server.ask(&format!("ACL SETUSER {}", list.join(" ")));
     let url = format!("redis://throttle:s3cret@127.0.0.1:{}", server.port);
     let redis = || Redis::builder(&url).remember_denied(false).build().expect("a backend");
-    // The client crate says its name, which nobody has to allow.
+    // The client crate sends its name, which need not be permitted.
     let refused = || {
         let log: Vec<redis::Value> = server.ask("ACL LOG");
         let log = log.iter().map(|entry| format!("{entry:?}"));
@@ -318,7 +318,7 @@ async fn a_user_who_may_do_what_is_documented_may_do_enough_and_no_more() {
         let others: Vec<_> = list[1..].iter().filter(|word| *word != command).cloned().collect();
         let () = server.ask(&format!("ACL SETUSER throttle reset {}", others.join(" ")));
         let () = server.ask("ACL LOG RESET");
-        // Some of what is refused may be done without.
+        // Some of the rejected commands are optional.
         let _ = everything(&redis(), &server).await;
         assert!(!refused().is_empty(), "nobody needs {command}");
     }
@@ -331,7 +331,7 @@ async fn who_may_not_write_is_told_and_may_be_allowed() {
     let () = server.ask(&format!("ACL SETUSER {} -set", list.join(" ")));
     let url = format!("redis://throttle:s3cret@127.0.0.1:{}", server.port);
     let redis = Arc::new(Redis::builder(&url).remember_denied(false).build().expect("a backend"));
-    // Found at the first connection, and not by each request.
+    // The problem is found at the first connection, and not by each request.
     let error = redis.initialize().await.expect_err("it cannot decide");
     let said = error.to_string();
     assert!(said.contains("may not use SET in scripts"), "{said}");
@@ -396,7 +396,7 @@ async fn connections_that_are_cut_again_and_again_are_replaced_and_charge_nothin
     all.expect_charged_once().await;
 }
 
-/// A way to a server on which answers are lost, and the connection with them, while the flag is up.
+/// Starts a proxy to a server. While the flag is set, replies are lost together with the connection.
 pub(crate) async fn lossy(server: &Server, loses: &Arc<AtomicBool>) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let port = listener.local_addr().expect("an address").port();
@@ -455,7 +455,7 @@ async fn what_is_flushed_begins_anew_and_no_more() {
     }
 }
 
-/// Whom a server that is short of memory forgets begins anew, once for each time.
+/// A client that is evicted from a server that is short of memory starts again, once per eviction.
 #[tokio::test]
 async fn what_is_evicted_begins_anew_and_no_more() {
     const CLIENTS: u32 = 1_000;

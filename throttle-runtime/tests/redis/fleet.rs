@@ -1,4 +1,4 @@
-//! A master, its replica, and three sentinels who watch them.
+//! A master, its replica, and three sentinels that watch them.
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::sleep;
@@ -9,7 +9,7 @@ use tokio::task::spawn_blocking;
 
 use crate::server::Server;
 
-/// A master that is watched.
+/// A master with sentinels.
 pub(crate) struct Fleet {
     pub(crate) master: Server,
     pub(crate) replica: Server,
@@ -17,7 +17,7 @@ pub(crate) struct Fleet {
 }
 
 impl Fleet {
-    /// All of them, each known to the others.
+    /// Starts all of them. Each sentinel knows the others.
     pub(crate) fn start() -> Self {
         let master = Server::with(&["--repl-diskless-sync-delay", "0"]);
         let replica = Server::with(&["--replicaof", "127.0.0.1", &master.port.to_string()]);
@@ -30,7 +30,8 @@ impl Fleet {
         Self { master, replica, sentinels }
     }
 
-    /// One that other tests use as well, who change nothing about it. It ends with the last of them.
+    /// Returns a fleet that other tests use as well, and that no test changes. It ends with the last of these
+    /// tests.
     pub(crate) fn shared() -> Arc<Self> {
         static SHARED: Mutex<Weak<Fleet>> = Mutex::new(Weak::new());
         let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
@@ -45,18 +46,18 @@ impl Fleet {
         self.sentinels.iter().map(Server::url).collect()
     }
 
-    /// Without the memory of denials, so that every decision asks the master.
+    /// Returns a builder without the cache of denials, so that every decision calls the master.
     pub(crate) fn builder(&self) -> RedisBuilder {
         Redis::sentinel(self.urls(), "it").remember_denied(false)
     }
 }
 
-/// One sentinel who watches a server.
+/// Starts one sentinel that watches a server.
 pub(crate) fn sentinel(master: &Server, password: Option<&'static str>, more: &str) -> Server {
     sentinel_at(master.port, password, more)
 }
 
-/// The same where the master is at this port to it, and to whom it tells.
+/// Starts one sentinel that reaches the master at this port, and that tells its clients this port.
 pub(crate) fn sentinel_at(port: u16, password: Option<&'static str>, more: &str) -> Server {
     let configuration = format!(
         "sentinel monitor it 127.0.0.1 {port} 2\n\
@@ -66,7 +67,7 @@ pub(crate) fn sentinel_at(port: u16, password: Option<&'static str>, more: &str)
     Server::sentinel(password, &configuration)
 }
 
-/// Waits for something that has to come.
+/// Waits for something that has to happen.
 pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let started = Instant::now();
     while !is_so() {
@@ -75,10 +76,10 @@ pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
-/// A replica that has become a master: when that is, is for those who elect to say, not for us.
+/// Waits until a replica has become a master. The sentinels or nodes decide when they elect it.
 pub(crate) async fn elected(replica: Server) -> Server {
     let waits = spawn_blocking(move || {
-        // Whose connections sentinels cut as they do that.
+        // Sentinels cut its connections during the election.
         let role = || replica.try_ask::<String>("INFO replication").unwrap_or_default();
         until(&format!("another master {}", replica.port), || role().contains("role:master"));
         replica

@@ -1,4 +1,5 @@
-//! Places of those who are in flight, while servers fail: nobody loses one for good, and none is lost for good.
+//! Permits of requests in flight while servers fail: no request loses its permit forever, and no permit is lost
+//! forever. The rows are those of `docs/failures.md`.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,19 +18,19 @@ use crate::server::Server;
 const MINUTE: Duration = Duration::from_secs(60);
 const SHORT: Duration = Duration::from_secs(1);
 
-/// The first of two places.
+/// Acquires the first of two permits.
 async fn one_of_two(redis: &Redis, key: &str) -> Held {
     take(redis, key, 2, MINUTE).await.expect("an answer").expect("a place")
 }
 
-/// There is one more place, and no other.
+/// Checks that exactly one more permit is free.
 async fn expect_one_more(redis: &Redis, key: &str) {
     let other = take(redis, key, 2, MINUTE).await.expect("an answer").expect("the second place");
     assert!(take(redis, key, 2, MINUTE).await.expect("an answer").is_none(), "there are two");
     drop(other);
 }
 
-/// Waits until nobody holds anything there.
+/// Waits until no permit is held.
 async fn all_are_freed(redis: &Redis, key: &str) {
     let began = Instant::now();
     while take(redis, key, 1, MINUTE).await.expect("an answer").is_none() {
@@ -38,7 +39,8 @@ async fn all_are_freed(redis: &Redis, key: &str) {
     }
 }
 
-/// Row 2: a place that ends meanwhile is freed when the network is whole, and what was asked for is nobody's.
+/// Row 2: a permit that is dropped meanwhile is released when the network works again. A permit that was
+/// requested meanwhile belongs to no request.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn places_that_end_in_a_black_hole_are_freed_after_it() {
     let server = Server::start();
@@ -61,7 +63,8 @@ async fn places_that_end_in_a_black_hole_are_freed_after_it() {
     all_are_freed(&redis, "a").await;
 }
 
-/// Row 24: to others a machine that sleeps for longer than a lease is gone, and it says so when it wakes up.
+/// Row 24: a machine that sleeps for longer than a lease counts as gone, and renews its permits when it wakes
+/// up.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_sleeps_for_longer_than_a_lease_is_in_flight_again_after_it() {
     let server = Server::start();
@@ -104,7 +107,7 @@ async fn scripts_that_are_gone_cost_no_place_and_free_none() {
     settles(&server, 0).await;
 }
 
-/// Row 25: as many more come in as were held, until those say again that they are there.
+/// Row 25: as many more requests are admitted as were in flight, until those renew their permits.
 #[tokio::test]
 async fn a_server_that_forgets_is_told_again_within_half_a_lease() {
     let server = Server::start();
@@ -115,7 +118,7 @@ async fn a_server_that_forgets_is_told_again_within_half_a_lease() {
     let other = take(&redis, "a", 1, SHORT).await.expect("an answer").expect("it is forgotten");
     assert!(take(&redis, "a", 1, SHORT).await.expect("an answer").is_none(), "and no more than that");
     settles(&server, 2).await;
-    // As timers may be late on a busy machine.
+    // Timers may be late on a busy machine.
     assert!(forgot.elapsed() < SHORT / 2 + Duration::from_millis(400), "{:?}", forgot.elapsed());
     drop(other);
     settles(&server, 1).await;
@@ -124,13 +127,13 @@ async fn a_server_that_forgets_is_told_again_within_half_a_lease() {
     settles(&server, 0).await;
 }
 
-/// A client whose places are at the first master.
+/// Returns a client whose permits are on the first master.
 fn of_the_first(nodes: &Nodes) -> String {
     let is_there = |key: &String| SLOTS[0].contains(&slot_of(&nodes.masters[0], &Key::from(key.as_str())));
     (0..1_000_000).map(|number| format!("k{number}")).find(is_there).expect("a client")
 }
 
-/// Row 12: the place goes with its slot.
+/// Row 12: the permit moves with its slot.
 #[tokio::test]
 async fn a_place_whose_slot_moves_is_held_there_and_freed_there() {
     let nodes = Nodes::start();
@@ -155,7 +158,7 @@ async fn a_place_whose_slot_moves_is_held_there_and_freed_there() {
     all_are_freed(&redis, &key).await;
 }
 
-/// What was replicated is held at the next master, and freed there by who held it from before.
+/// A replicated permit is held on the next master, and its earlier holder releases it there.
 async fn is_held_at_the_next_master(redis: Arc<Redis>, key: &str, held: Held, replica: &Server) {
     settles(replica, 1).await;
     expect_one_more(&redis, key).await;

@@ -1,4 +1,5 @@
-//! A server whose clock jumps: nobody is locked out for longer than the strategies say, and the gate does not open.
+//! A server whose clock jumps: no client is locked out for longer than the strategies allow, and limits stay in
+//! effect.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -47,7 +48,7 @@ impl Skewed {
         Self { server: way.to(server), clock }
     }
 
-    /// Says what time it is there.
+    /// Sets the time of the server.
     fn set(&self, now: u64) {
         let here = SystemTime::now().duration_since(UNIX_EPOCH).expect("a time");
         let offset = now.cast_signed() - micros(here).cast_signed();
@@ -79,7 +80,7 @@ impl Client<'_> {
         self.redis.decide(&charges, Mode::Take).await.expect("a decision")
     }
 
-    /// How many are admitted now, and how long the next one has to wait.
+    /// Returns how many requests are admitted now, and the wait of the next one.
     async fn exhaust(&self) -> (usize, Duration) {
         let mut admitted = 0;
         loop {
@@ -96,7 +97,7 @@ impl Client<'_> {
 
 const HOUR: i64 = 3_600_000_000;
 
-/// A strategy without its script, so that it decides here.
+/// A strategy without its script, so that this process decides.
 #[derive(Debug)]
 struct Here(Box<dyn Strategy>);
 
@@ -110,8 +111,9 @@ impl Strategy for Here {
     }
 }
 
-/// How many a new client is admitted at once, and the longest wait that strategies say there is, whatever the clock
-/// has done: twice the time in which what was taken comes back, and that of one unit.
+/// Returns how many requests of a new client are admitted immediately, and the longest wait that strategies allow
+/// after any clock jump. The wait is twice the time in which the charged units become available again, plus the
+/// time of one unit.
 fn bounds(strategy: &dyn Strategy, rate: Rate) -> (usize, Duration) {
     let allowance = admitted_at_once(strategy, rate, Request::new(0, 1), 1_000);
     let unit = rate.period_micros().div_ceil(rate.limit());
@@ -136,15 +138,15 @@ async fn expect_bounded(skewed: &Skewed, client: &Client<'_>, jump: i64) {
     assert!(wait <= longest, "{told}: a wait of {wait:?}");
     let back = Duration::from_micros(jump.min(0).unsigned_abs());
     let second = Duration::from_secs(1);
-    // After a state that counts as none the wait is one like any other.
+    // After a state that counts as none, the wait is a normal one.
     assert!(admitted > 0 || wait <= before + back + second, "{told}: {wait:?} in place of {before:?}");
-    // Names have ends by the clock, which go along with it.
+    // Keys expire by the server's clock, which jumps, too.
     assert!(jump > 0 || kept() <= kept_before + back + longest, "{told}: kept for {:?}", kept());
     skewed.jump(micros(wait).cast_signed());
     assert!(client.decide().await.quotas[0].fits(), "{told}: the wait was not true");
 }
 
-/// By an hour either way; and within a period, within two, and beyond.
+/// By an hour in both directions. Also back by less than one period, by less than two, and by three.
 async fn all_are_bounded(strategies: Vec<Box<dyn Strategy>>, way: Way) {
     let skewed = Skewed::by(way);
     let redis = skewed.server.backend();
@@ -202,7 +204,7 @@ async fn a_clock_that_goes_to_and_fro_gives_one_allowance_each_time() {
     }
 }
 
-/// What is remembered of denials is by the clock of before, and for no more than a second.
+/// Cached denials use the clock from before the jump, for at most a second.
 #[tokio::test]
 async fn who_is_remembered_as_denied_is_asked_about_again_after_a_jump() {
     let skewed = Skewed::start();
@@ -229,7 +231,8 @@ async fn who_is_remembered_as_denied_is_asked_about_again_after_a_jump() {
     }
 }
 
-/// By an hour either way: who is in flight keeps the place, and whoever is gone has lost it a lease later.
+/// By an hour in both directions: requests in flight keep their permits, and processes that are gone lose
+/// theirs after a lease.
 #[tokio::test]
 async fn who_is_in_flight_stays_so_through_a_jump_and_who_is_gone_does_not() {
     const LEASE: Duration = Duration::from_secs(1);
@@ -243,7 +246,7 @@ async fn who_is_in_flight_stays_so_through_a_jump_and_who_is_gone_does_not() {
         if jump < 0 {
             assert!(full().await, "nobody else comes in");
         }
-        // It has said again that it is there.
+        // The process has renewed its permit.
         sleep(LEASE / 2 + Duration::from_millis(100)).await;
         assert!(full().await);
         drop(process);
@@ -255,7 +258,7 @@ async fn who_is_in_flight_stays_so_through_a_jump_and_who_is_gone_does_not() {
     }
 }
 
-/// A lease whose end the clock has put far away ends like any other.
+/// A lease whose end the clock has moved far away ends like any other.
 #[tokio::test]
 async fn who_was_gone_before_a_jump_has_lost_the_place_a_lease_after_it() {
     const LEASE: Duration = Duration::from_millis(500);

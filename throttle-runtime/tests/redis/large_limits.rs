@@ -1,4 +1,4 @@
-//! What a decision by a strategy with a list costs the server, where the limit is large.
+//! The cost on the server of a decision by a strategy with a list, for a large limit.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::server::Server;
 /// The bytes of a thousand entries, and of a few more.
 const MOST: u64 = 16 * 1_012;
 
-/// As many requests as a client sends in a day.
+/// Sends this many requests at intervals of 5 seconds. Returns the size of the state in bytes.
 async fn fill(server: &Server, strategy: &dyn Strategy, requests: usize) -> u64 {
     let clock = ManualClock::at(1_767_226_600_123_456);
     let redis = server.builder().clock(clock.clone()).build().expect("a backend");

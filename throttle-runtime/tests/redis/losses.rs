@@ -1,4 +1,4 @@
-//! What this thread has heard of boards.
+//! The events about boards on this thread.
 
 use tracing::Level;
 
@@ -7,7 +7,7 @@ mod events;
 
 pub(crate) use events::listen;
 
-/// How often it was said that a board is lost, and that one is back.
+/// Returns how often the loss of a board was logged, and how often its return.
 pub(crate) fn losses() -> (usize, usize) {
     let count = |level, said| events::seen(level).iter().filter(|line| line.contains(said)).count();
     (count(Level::WARN, "not shared any more"), count(Level::INFO, "shared again"))

@@ -2,7 +2,7 @@
 
 #![cfg(all(feature = "redis", feature = "testkit"))]
 
-/// A test of each scenario by each way to a server.
+/// Creates a test of each scenario for each kind of deployment.
 macro_rules! by_each_way {
     ($($scenario:ident),* $(,)?) => {
         crate::by_each_way!(@ alone Alone: $($scenario),*);
@@ -81,7 +81,7 @@ conformance!(kit, backend: || async {
     Subject::new(Served { backend, _server: server }).clock(clock)
 });
 
-// With what it remembers of denials, and the clock of the server.
+// With the cache of denials, and the clock of the server.
 conformance!(as_it_is, backend: || async {
     let server = Server::start();
     let backend = Redis::new(&server.url()).expect("a backend");

@@ -1,4 +1,4 @@
-//! What a backend promises, in the fewest words: all or nothing, one step per limit, expired states are gone.
+//! A minimal model of a backend: all or nothing, one step per limit, and expired states are gone.
 
 use std::collections::HashMap;
 
@@ -6,7 +6,7 @@ use throttle_runtime::backend::{Charge, Mode, Verdict};
 use throttle_runtime::strategy::State;
 use throttle_runtime::{Key, Quota, Quotas};
 
-/// States by who pays and which limit.
+/// The states by key and index of the limit.
 #[derive(Default)]
 pub(crate) struct Model(HashMap<(Key, usize), State>);
 

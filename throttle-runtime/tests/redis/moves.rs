@@ -1,4 +1,4 @@
-//! Slots that move from node to node while they are in use.
+//! Slots that move between nodes while they are in use.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,7 +16,7 @@ use crate::server::Server;
 
 const LIMIT: u64 = 1_000_000;
 
-/// Two clients in different places: what is left to them.
+/// Decides about clients on different nodes, and returns what is left for each.
 async fn decide(redis: &Redis, keys: &[Key], cost: u64) -> Result<Vec<u64>, BackendError> {
     let rates = [Rate::per_day(LIMIT)];
     let charges: Vec<_> = keys.iter().map(|key| Charge::new("t", key, &FixedWindow, &rates, cost)).collect();
@@ -24,7 +24,8 @@ async fn decide(redis: &Redis, keys: &[Key], cost: u64) -> Result<Vec<u64>, Back
     Ok(verdict.quotas.iter().map(Quota::remaining).collect())
 }
 
-/// Decides about the first client, and about both, until the flag falls: how often each was admitted, and what failed.
+/// Decides about the first client and about both while the flag is set. Returns how often each decision was
+/// admitted, and the errors.
 fn load(
     redis: &Arc<Redis>,
     keys: &[Key; 2],
@@ -46,7 +47,7 @@ fn load(
     })
 }
 
-/// Moves the slot of a client under load to a node; the errors that were seen meanwhile.
+/// Moves the slot of a client under load to a node, and returns the errors that occurred meanwhile.
 async fn move_under_load(nodes: &Nodes, to: &Server) -> Vec<BackendError> {
     let from = &nodes.masters[0];
     let redis = Arc::new(nodes.builder().build().expect("a backend"));
@@ -91,7 +92,7 @@ async fn a_slot_that_moves_costs_nobody_anything_and_is_charged_once() {
     assert!(failed.is_empty(), "{failed:?}");
 }
 
-/// Who is sent on to a node that nobody knew has no connection to it.
+/// A request that is redirected to an unknown node has no connection to it.
 #[tokio::test]
 async fn a_slot_that_moves_to_a_new_node_costs_what_comes_before_there_is_a_connection() {
     let nodes = Nodes::start();
@@ -104,7 +105,7 @@ async fn a_slot_that_moves_to_a_new_node_costs_what_comes_before_there_is_a_conn
     assert!(failed.iter().all(BackendError::is_nothing_charged), "{failed:?}");
 }
 
-/// By the answers alone: nobody has said that anything changed.
+/// The redirection alone is enough: nothing else reports the change.
 #[tokio::test]
 async fn a_slot_that_has_moved_is_found_by_the_first_request() {
     let nodes = Nodes::start();

@@ -1,4 +1,4 @@
-//! A cluster of three masters, with a replica of the first where a test needs one.
+//! A cluster of three masters, with a replica of the first master if a test needs one.
 
 use std::fmt::Write;
 use std::ops::RangeInclusive;
@@ -16,7 +16,7 @@ pub(crate) const SLOTS: [RangeInclusive<u16>; 3] = [0..=5_460, 5_461..=10_922, 1
 /// A running cluster.
 pub(crate) struct Nodes {
     pub(crate) masters: Vec<Server>,
-    /// Where the others meet the first one.
+    /// The port at which the other nodes meet the first one.
     port: u16,
 }
 
@@ -27,7 +27,7 @@ impl Nodes {
         Self::of(masters, port)
     }
 
-    /// A cluster of these three, who meet the first one at this port.
+    /// Creates a cluster of three nodes, which meet the first one at this port.
     pub(crate) fn of(masters: Vec<Server>, port: u16) -> Self {
         for (index, (master, slots)) in masters.iter().zip(SLOTS).enumerate() {
             let () = master.ask(&format!("CLUSTER SET-CONFIG-EPOCH {}", index + 1));
@@ -41,7 +41,8 @@ impl Nodes {
         nodes
     }
 
-    /// One that other tests use as well, who change nothing about it. It ends with the last of them.
+    /// Returns a cluster that other tests use as well, and that no test changes. It ends with the last of these
+    /// tests.
     pub(crate) fn shared() -> Arc<Self> {
         static SHARED: Mutex<Weak<Nodes>> = Mutex::new(Weak::new());
         let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
@@ -52,12 +53,12 @@ impl Nodes {
         })
     }
 
-    /// Takes a node in.
+    /// Adds a node to the cluster.
     pub(crate) fn meet(&self, node: &Server) {
         let () = node.ask(&format!("CLUSTER MEET 127.0.0.1 {}", self.port));
     }
 
-    /// A replica of the first master.
+    /// Starts a replica of the first master.
     pub(crate) fn replica(&self) -> Server {
         let replica = Server::node();
         self.meet(&replica);
@@ -70,7 +71,7 @@ impl Nodes {
         replica
     }
 
-    /// Waits until all know as many nodes, and that all slots are there.
+    /// Waits until all nodes know this many nodes, and until all slots are served.
     pub(crate) fn agree(&self, known: usize) {
         let agrees = |node: &Server| {
             let told: String = node.ask("CLUSTER INFO");
@@ -85,38 +86,39 @@ impl Nodes {
         self.masters.iter().map(Server::url).collect()
     }
 
-    /// Without the memory of denials, so that every decision asks a node. It knows but one node from the start.
+    /// Returns a builder without the cache of denials, so that every decision calls a node. It has the address
+    /// of only one node.
     pub(crate) fn builder(&self) -> RedisBuilder {
         Redis::cluster([self.masters[1].url()]).remember_denied(false)
     }
 
-    /// How often clients and scripts called a command, at all nodes together.
+    /// Returns how often clients and scripts called a command, on all nodes together.
     pub(crate) fn calls(&self, command: &str) -> u64 {
         self.masters.iter().map(|master| master.calls(command)).sum()
     }
 }
 
-/// Who a node is to the others.
+/// Returns the id of a node in the cluster.
 pub(crate) fn id(node: &Server) -> String {
     node.ask("CLUSTER MYID")
 }
 
-/// The slot that the states of a client are in, as a node says it.
+/// Returns the slot of a client's states, as a node computes it.
 pub(crate) fn slot_of(node: &Server, key: &Key) -> u16 {
     node.ask(&format!("CLUSTER KEYSLOT {{{}}}", identity(key)))
 }
 
-/// A client whose states are in one of these slots.
+/// Returns a client whose states are in one of these slots.
 pub(crate) fn client_in(node: &Server, slots: &RangeInclusive<u16>) -> u32 {
     (0..1_000_000).find(|key| slots.contains(&slot_of(node, &Key::from(*key)))).expect("a client")
 }
 
-/// Two clients whose states are at different nodes.
+/// Returns two clients whose states are on different nodes.
 pub(crate) fn far_apart(nodes: &Nodes) -> [Key; 2] {
     [0, 2].map(|at| Key::from(client_in(&nodes.masters[0], &SLOTS[at])))
 }
 
-/// What stands between the braces of a client's names.
+/// Returns the text between the braces of a client's key names.
 fn identity(key: &Key) -> String {
     use sha2::{Digest, Sha256};
     let digest = Sha256::digest(key.as_bytes());

@@ -12,7 +12,8 @@ use crate::failures::{DEADLINE, hit};
 use crate::fleet::{elected, until};
 use crate::nodes::{Nodes, SLOTS, client_in};
 
-/// Decides about one client until the flag falls: how many failed, and how long the slowest took.
+/// Decides about one client while the flag is set. Returns the errors, and the duration of the slowest
+/// decision.
 fn load(redis: &Arc<Redis>, client: u32, on: &Arc<AtomicBool>) -> JoinHandle<(Vec<String>, Duration)> {
     let (redis, on) = (redis.clone(), on.clone());
     tokio::spawn(async move {
@@ -29,7 +30,7 @@ fn load(redis: &Arc<Redis>, client: u32, on: &Arc<AtomicBool>) -> JoinHandle<(Ve
     })
 }
 
-/// Something happens to the first master: until its replica decides, its clients fail at once and all others pass.
+/// The first master fails. Until its replica decides, its clients fail immediately and all others pass.
 async fn fails_over(happens: impl FnOnce(&mut Nodes)) {
     let mut nodes = Nodes::start();
     let replica = nodes.replica();
@@ -70,7 +71,7 @@ async fn a_master_that_hangs_is_followed_by_its_replica() {
     fails_over(|nodes| nodes.masters[0].stop()).await;
 }
 
-/// By hand, as nobody cuts connections then.
+/// By a command, because then no connection is cut.
 #[tokio::test]
 async fn a_master_that_is_demoted_is_left_for_the_new_one() {
     let nodes = Nodes::start();
@@ -81,7 +82,7 @@ async fn a_master_that_is_demoted_is_left_for_the_new_one() {
     hit(&redis, client).await.expect("a decision");
     let mut asked = None;
     until("another master", || {
-        // Those who elect have five seconds, which a busy machine may need for something else.
+        // The election takes up to five seconds, in which a busy machine may do other work.
         if asked.is_none_or(|asked: Instant| asked.elapsed() > Duration::from_secs(6)) {
             let () = replica.ask("CLUSTER FAILOVER");
             asked = Some(Instant::now());
@@ -98,7 +99,7 @@ async fn a_master_that_is_demoted_is_left_for_the_new_one() {
     assert!(failed < 100, "{failed} failed");
 }
 
-/// None of the nodes that are known from the start has to be there later.
+/// None of the configured nodes has to exist later.
 #[tokio::test]
 async fn nodes_that_are_gone_or_hang_keep_nobody_from_learning() {
     let nodes = Nodes::start();

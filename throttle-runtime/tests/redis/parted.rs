@@ -1,4 +1,5 @@
-//! Two masters: one with its clients on one side of a network that has parted, and one that was elected on the other.
+//! Two masters in a network that has parted: one with its clients on one side, and one that was elected on the
+//! other side. The rows are those of `docs/failures.md`.
 
 use std::time::{Duration, Instant};
 
@@ -10,10 +11,11 @@ use crate::fleet::{elected, sentinel_at, until};
 use crate::proxy::Proxy;
 use crate::server::Server;
 
-/// What one client may have, and nothing comes back while the test lasts.
+/// The limit of one client. No unit becomes available again during the test.
 const LIMIT: u64 = 10;
 
-/// The way that the replica, the sentinels and those whom they tell have to the master.
+/// The proxy between the master on one side, and the replica, the sentinels and their clients on the other
+/// side.
 struct Parted {
     master: Server,
     replica: Server,
@@ -43,7 +45,7 @@ impl Parted {
         Self { master, replica, sentinels, proxy }
     }
 
-    /// What the replica has is what the master has.
+    /// Waits until the replica has the data of the master.
     async fn replicates(&self) {
         let offset = |server: &Server| {
             let told: String = server.ask("INFO replication");
@@ -59,7 +61,7 @@ impl Parted {
     }
 }
 
-/// A throttle of an application of its own.
+/// Creates the throttle of a separate application.
 async fn application(redis: Redis, settings: Settings) -> (Registry, Throttle) {
     let registry = registry().backend("store", redis).build().await.expect("a registry");
     let settings = settings.rate(Rate::per_day(LIMIT)).deadline(Duration::from_secs(2)).backend("store");
@@ -67,7 +69,7 @@ async fn application(redis: Redis, settings: Settings) -> (Registry, Throttle) {
     (registry, throttle)
 }
 
-/// How many pass until one does not.
+/// Returns how many requests pass until one is denied.
 async fn exhausted(throttle: &Throttle) -> u64 {
     let mut passed = 0;
     while throttle.hit("a client").await.expect("a decision").is_allowed() {
@@ -77,13 +79,13 @@ async fn exhausted(throttle: &Throttle) -> u64 {
     passed
 }
 
-/// Row 16: each master admits what is left by what it knows, so in all that is once more at most; and the old one
-/// ends when the network is whole.
+/// Row 16: each master admits what is left in its own data, so at most the rest once more in total. The old
+/// master steps down when the network works again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_masters_admit_what_was_left_once_each_until_one_of_them_is_told() {
     let parted = Parted::start(&[]).await;
     let raises = Settings::new().on_error("raise");
-    // On this side there is a sentinel too, which by itself elects nobody.
+    // On this side, there is a sentinel, too. Alone, it elects no master.
     let here = "sentinel monitor that 127.0.0.1";
     let here = Server::sentinel(None, &format!("{here} {} 2", parted.master.port));
     let here_by = Redis::sentinel([here.url()], "that").remember_denied(false).build();
@@ -121,7 +123,7 @@ async fn two_masters_admit_what_was_left_once_each_until_one_of_them_is_told() {
     assert_eq!(exhausted(&there_is).await, 0);
 }
 
-/// Row 16, where the master is told to be one only with a replica.
+/// Row 16, with a master that accepts writes only with a replica.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_master_that_wants_a_replica_admits_nobody_soon_after_it_has_lost_it() {
     let parted = Parted::start(&["--min-replicas-to-write", "1", "--min-replicas-max-lag", "1"]).await;

@@ -1,4 +1,4 @@
-//! Limits on what is in flight, in Redis.
+//! Concurrency limits in Redis.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -44,7 +44,7 @@ pub(crate) fn in_flight(server: &Server) -> u64 {
     names.iter().map(|name| server.ask::<u64>(&format!("ZCARD {name}"))).sum()
 }
 
-/// A process of its own, which is killed when this is dropped: none of its tasks goes on.
+/// A process of its own. Dropping it kills the process, so that none of its tasks continues.
 pub(crate) struct Process(Option<Runtime>);
 
 impl Process {
@@ -70,7 +70,7 @@ impl Drop for Process {
     }
 }
 
-/// Waits until as many are in flight as are said to be.
+/// Waits until this many requests are in flight.
 pub(crate) async fn settles(server: &Server, requests: u64) {
     let began = Instant::now();
     while in_flight(server) != requests {
@@ -103,7 +103,7 @@ async fn instances_share_their_places_and_exactly_as_many_are_taken_as_there_are
 async fn a_place_is_one_round_trip_to_take_and_one_to_free() {
     let server = Server::start();
     let redis = connect(server.backend()).await;
-    // The server was probed by scripts, too.
+    // The server was probed by scripts, which are not counted.
     let () = server.ask("CONFIG RESETSTAT");
     let calls = || (server.calls("evalsha"), server.calls("eval"), server.calls("zrem"));
     let held = held(&redis, 1, MINUTE).await;
@@ -157,7 +157,7 @@ async fn who_gives_up_holds_nothing() {
         let _ = tokio::time::timeout(Duration::from_micros(turn * 5), taking).await;
     }
     settles(&server, 0).await;
-    // The server hangs, and what it is asked is done when it goes on.
+    // The server hangs, and handles the commands that it received when it continues.
     server.stop();
     let taking = tokio::time::timeout(Duration::from_millis(50), take(&redis, "a", 1, MINUTE));
     taking.await.expect_err("it hangs");
@@ -205,7 +205,7 @@ async fn b079_what_cannot_be_places_counts_as_nothing() {
     assert!(is_full(&redis, 1, MINUTE).await);
     drop((held, other));
     settles(&server, 0).await;
-    // Names without a lease are nobody's, and are gone when they are seen for the second time.
+    // Entries without a lease belong to no process. They are removed when they are seen for the second time.
     let () = server.ask(&format!("ZADD {name} 9e15 words"));
     assert!(is_full(&redis, 1, MINUTE).await);
     assert!(!is_full(&redis, 1, MINUTE).await);

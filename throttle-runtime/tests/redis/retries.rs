@@ -1,4 +1,4 @@
-//! Retries after timeouts: a charge whose reply was lost is recognised, and charged once.
+//! Retries after timeouts: a charge whose reply was lost is recognized, and charged once.
 
 use std::time::Duration;
 
@@ -38,7 +38,7 @@ async fn f35_a_retry_is_recognised_in_a_cluster() {
     retried::holds(&redis).await;
 }
 
-/// A registry whose way to the server is the proxy, and a throttle that retries after timeouts.
+/// Returns a registry that reaches the server through the proxy, and a throttle that retries after timeouts.
 async fn through(proxy: &Proxy, rate: &str) -> (Registry, Throttle) {
     let redis = Redis::new(&format!("redis://127.0.0.1:{}", proxy.port)).expect("a backend");
     let declared = registry().backend("redis", redis).clock(SystemClock::new());
@@ -52,14 +52,14 @@ async fn through(proxy: &Proxy, rate: &str) -> (Registry, Throttle) {
     (registry, throttle)
 }
 
-/// Waits until the script has run so often.
+/// Waits until the script has run this many times.
 async fn ran(server: &Server, calls: u64) {
     while server.calls("evalsha") < calls {
         sleep(Duration::from_millis(2)).await;
     }
 }
 
-/// Waits until a first attempt has been given up, so that its reply is of no use any more.
+/// Waits until a first attempt has been given up, so that its reply is no longer used.
 async fn retries(throttle: &Throttle) {
     while throttle.counts().retries == 0 {
         sleep(Duration::from_millis(2)).await;

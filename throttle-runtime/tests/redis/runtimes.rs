@@ -1,4 +1,4 @@
-//! A backend that outlives the runtime by which it is used: another one goes on.
+//! A backend that outlives the runtime that used it, and continues on another one.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,7 +15,7 @@ use crate::failures::recovers;
 use crate::nodes::{Nodes, far_apart};
 use crate::server::Server;
 
-/// Longer than anybody waits who waits for something.
+/// Longer than any wait that can succeed.
 const LONG: Duration = Duration::from_secs(10);
 
 fn runtime() -> Runtime {
@@ -28,7 +28,7 @@ async fn decide(redis: &Redis, keys: &[Key]) -> Result<(), BackendError> {
     redis.decide(&keys.iter().map(charge).collect::<Vec<_>>(), Mode::Take).await.map(drop)
 }
 
-/// Decides about these without end.
+/// Makes decisions on these keys without end.
 fn load(runtime: &Runtime, redis: &Arc<Redis>, keys: &[Key]) {
     for _ in 0..16 {
         let (redis, keys) = (redis.clone(), keys.to_vec());
@@ -41,7 +41,8 @@ fn load(runtime: &Runtime, redis: &Arc<Redis>, keys: &[Key]) {
     }
 }
 
-/// Those who ask meanwhile, on the runtime that stays: each has an answer, and in the end it is a decision.
+/// Makes decisions on the runtime that stays, while the other one ends. Each call completes, and in the end
+/// with a decision.
 async fn goes_on(redis: &Arc<Redis>, keys: &[Key], ends: impl FnOnce()) {
     let mut others = JoinSet::new();
     for _ in 0..8 {
@@ -73,7 +74,7 @@ fn another_runtime_goes_on_with_a_server() {
     let redis = Arc::new(server.backend());
     for _ in 0..5 {
         let (first, second) = (runtime(), runtime());
-        // Whatever runs in the background runs on the first one.
+        // All background tasks run on the first runtime.
         first.block_on(redis.initialize()).expect("a connection");
         load(&first, &redis, &keys);
         second.block_on(goes_on(&redis, &keys, || first.shutdown_background()));
@@ -93,7 +94,7 @@ fn another_runtime_goes_on_with_a_cluster() {
     }
 }
 
-/// Calls are made by tasks of whoever came first.
+/// The tasks of the first caller send the calls of all callers.
 #[test]
 fn who_waits_for_a_runtime_that_ends_is_told_at_once() {
     let server = Server::start();
@@ -112,7 +113,7 @@ fn who_waits_for_a_runtime_that_ends_is_told_at_once() {
             async move { timeout(LONG, decide(&redis, &[Key::from("a")])).await }
         });
         std::thread::sleep(Duration::from_millis(1));
-        // So early that it says nothing about the server.
+        // So early that it is no evidence about the server.
         first.shutdown_timeout(LONG);
         let answer = second.block_on(waiting).expect("no panic").expect("it does not hang");
         answer.expect_err("the connection has ended");

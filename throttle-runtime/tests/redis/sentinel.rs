@@ -16,7 +16,7 @@ use crate::fleet::{Fleet, elected, sentinel, until};
 use crate::served::Served;
 use crate::server::Server;
 
-/// A namespace that nobody else has: servers are shared, and a reset forgets one.
+/// Returns a unique namespace. The servers are shared, and a reset clears one namespace.
 fn namespace() -> String {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     format!("n{}", NEXT.fetch_add(1, Ordering::Relaxed))
@@ -36,7 +36,7 @@ async fn connected(fleet: &Fleet) -> Redis {
     redis
 }
 
-/// Decides until the flag falls: how many failed, and how long the slowest took.
+/// Makes decisions while the flag is set. Returns how many failed, and the duration of the slowest.
 fn load(redis: &Arc<Redis>, on: &Arc<AtomicBool>) -> JoinHandle<(u32, Duration)> {
     let (redis, on) = (redis.clone(), on.clone());
     tokio::spawn(async move {
@@ -71,7 +71,7 @@ async fn a_master_that_dies_under_load_is_followed_by_its_replica() {
     assert_eq!(replica.calls("evalsha"), before + 1, "the replica decides");
 }
 
-/// What it knew is known to the next one, as far as it was replicated.
+/// The next master has the states of the previous one, as far as they were replicated.
 #[tokio::test]
 async fn a_master_that_hangs_is_followed_by_its_replica() {
     let fleet = Fleet::start();
@@ -94,7 +94,7 @@ async fn a_master_that_is_demoted_is_left_for_the_new_one() {
     let fleet = Fleet::start();
     let redis = connected(&fleet).await;
     hit(&redis, 1).await.expect("a decision");
-    // By hand, as nobody cuts connections then.
+    // By commands, because then no connection is cut.
     let () = fleet.replica.ask("REPLICAOF NO ONE");
     let () = fleet.master.ask(&format!("REPLICAOF 127.0.0.1 {}", fleet.replica.port));
     for sentinel in &fleet.sentinels {
@@ -113,7 +113,7 @@ async fn a_master_that_is_demoted_is_left_for_the_new_one() {
 async fn sentinels_that_are_gone_or_hang_keep_nobody_waiting() {
     let mut fleet = Fleet::start();
     fleet.sentinels[0].stop();
-    // Its port refuses from now on.
+    // Connections to its port are refused from now on.
     let gone = fleet.sentinels.remove(1);
     let urls = [fleet.sentinels[0].url(), gone.url(), fleet.sentinels[1].url()];
     drop(gone);
@@ -122,7 +122,7 @@ async fn sentinels_that_are_gone_or_hang_keep_nobody_waiting() {
         let redis = Redis::sentinel(&urls, "it").build().expect("a backend");
         at_once += u32::from(redis.initialize().await.is_ok());
     }
-    // A third of them ask first who hangs. A busy machine may be late by itself.
+    // A third of them first call the sentinel that hangs. A busy machine may be late by itself.
     assert!(at_once >= 17, "the third one answers: {at_once}");
     fleet.sentinels[1].stop();
     let redis = Redis::sentinel(&urls, "it").build().expect("a backend");
@@ -138,7 +138,7 @@ async fn sentinels_that_are_gone_or_hang_keep_nobody_waiting() {
 async fn who_is_no_master_is_not_used() {
     let master = Server::start();
     let replica = Server::with(&["--replicaof", "127.0.0.1", &master.port.to_string()]);
-    // It has not noticed yet that it watches a replica.
+    // The sentinel has not noticed yet that it watches a replica.
     let confused = sentinel(&replica, None, "");
     let redis = Redis::sentinel([confused.url()], "it").build().expect("a backend");
     let error = redis.initialize().await.expect_err("a replica");
@@ -148,7 +148,7 @@ async fn who_is_no_master_is_not_used() {
     let redis = Redis::new(&confused.url()).expect("a backend");
     let error = redis.initialize().await.expect_err("a sentinel");
     assert_eq!(error.to_string(), "the server is no master but a sentinel");
-    // The same server, when it has become one.
+    // The same server after it has become a master.
     let redis = replica.backend();
     redis.initialize().await.expect_err("a replica");
     let () = replica.ask("REPLICAOF NO ONE");

@@ -1,4 +1,4 @@
-//! Breakers that two instances share through a server, on clocks of their own.
+//! Breakers that two instances share through a server, with separate clocks.
 
 use std::time::Duration;
 
@@ -20,13 +20,13 @@ async fn b061_one_instance_opens_for_all_and_closes_for_all() {
     a.open().await;
     eventually(|| b.state() == State::Open).await;
     b.assert_spared(&b.hits(100).await);
-    // An hour by the word, less what has passed, and what A has before the others.
+    // The shared state lives an hour, minus the time that has passed, plus the head start of A.
     let ttl: u64 = server.ask("PTTL throttle:board:0::primary");
     assert!((HOUR.as_secs() * 1_000 - 10_000..=HOUR.as_secs() * 1_000 + 2_000).contains(&ttl), "{ttl}");
     assert!(!b.may_probe());
     a.close().await;
     eventually(|| b.may_probe()).await;
-    // The first call pays for what the fallback has admitted.
+    // The first call also charges what the fallback has admitted.
     assert_eq!((b.hit().await, b.state(), b.primary.calls()), (Source::Backend, State::Closed, 2));
     assert_eq!(server.ask::<u64>("DBSIZE"), 0);
 }
@@ -40,7 +40,7 @@ async fn b061_without_the_board_each_goes_on_by_itself_with_one_warning() {
     eventually(|| losses().0 == 2).await;
     a.open().await;
     b.primary.calls();
-    // Long enough for several looks at a board that is not there.
+    // Long enough for several reads of a board that is unreachable.
     sleep(Duration::from_millis(1_200)).await;
     assert_eq!((b.state(), b.hit().await, b.primary.calls()), (State::Closed, Source::Backend, 1));
     assert_eq!(losses(), (2, 0), "one of each");

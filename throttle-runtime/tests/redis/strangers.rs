@@ -1,4 +1,4 @@
-//! Servers that can never decide: they are found at the first connection, and named in one line.
+//! Servers that can never decide: they are found at the first connection, and reported in one line.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::fake::{self, Fake};
 use crate::nodes::Nodes;
 use crate::server::Server;
 
-/// The one line that says what is wrong, at the start and by each request, which is not sent.
+/// Returns the line that reports the problem, at startup and by each request, which is not sent.
 async fn said(url: &str) -> String {
     let redis = Redis::builder(url).remember_denied(false).build().expect("a backend");
     let error = redis.initialize().await.expect_err("it can never decide");
@@ -80,7 +80,7 @@ async fn f39_a_user_who_may_not_decide_is_told_what_is_missing() {
         assert!(said.contains(what) && said.contains("may not"), "{rules}: {said}");
         assert!(!said.contains("s3cret"), "{said}");
     }
-    // The namespace is what the pattern has to fit.
+    // The key pattern has to match the namespace.
     let () = server.ask(&format!("ACL SETUSER one {everything} resetkeys ~shop:*"));
     let url = format!("redis://one:s3cret@127.0.0.1:{}", server.port);
     let redis = Redis::builder(&url).namespace("shop").build().expect("a backend");
@@ -94,7 +94,7 @@ async fn f39_a_replica_that_only_reads_is_named() {
     let replica = Server::with(&["--replicaof", "127.0.0.1", &master.port.to_string()]);
     let line = said(&replica.url()).await;
     assert!(line.contains("no master"), "{line}");
-    // Also where the role may not be asked for.
+    // Also if the user may not call `ROLE`.
     let () = replica.ask("ACL SETUSER one reset on >s3cret ~* +@all -role");
     let line = said(&format!("redis://one:s3cret@127.0.0.1:{}", replica.port)).await;
     assert!(line.contains("read-only replica"), "{line}");
@@ -115,7 +115,7 @@ async fn f39_f65_a_server_that_is_no_redis_is_named() {
     assert_eq!(line, format!("127.0.0.1:{mail} is another kind of server, not Redis"));
 }
 
-/// The port of a server that says one thing to whatever comes, and closes the connection.
+/// Starts a server that sends one text whatever it receives, and closes the connection. Returns its port.
 async fn server_that_says(text: &'static str) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let port = listener.local_addr().expect("an address").port();
@@ -128,7 +128,7 @@ async fn server_that_says(text: &'static str) -> u16 {
     port
 }
 
-/// What passes by itself is no reason to refuse a server.
+/// A temporary problem is no reason to reject a server.
 #[tokio::test]
 async fn f39_a_server_that_cannot_write_for_now_is_used() {
     let server = Server::start();
@@ -184,7 +184,7 @@ async fn f65_a_server_with_too_many_clients_is_understood() {
     }
 }
 
-/// Each cause is told once.
+/// Each cause is reported once.
 #[tokio::test]
 async fn f65_no_cause_is_told_twice() {
     let server = Server::start();
@@ -223,7 +223,7 @@ async fn f62_a_server_without_hello_is_used() {
         redis.initialize().await.expect("a connection");
         assert!(hit(&redis, 1).await.expect("a decision"));
     }
-    // A loss is noticed before a request fails by it, as with the newer version.
+    // A loss is noticed before a request fails because of it, as with the newer protocol version.
     let redis = server.backend();
     redis.initialize().await.expect("a connection");
     let _server = server.kill()();

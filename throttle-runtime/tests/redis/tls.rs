@@ -1,4 +1,4 @@
-//! Encrypted connections: to whom, by whose word, and by whose algorithms.
+//! Encrypted connections: which servers are trusted, by which certificates, and with which algorithms.
 
 use std::process::{Command, Stdio};
 
@@ -12,7 +12,7 @@ use crate::failures::{hit, recovers};
 use crate::nodes::{Nodes, SLOTS, client_in, far_apart, id, slot_of};
 use crate::server::{DIRECTORY, Server, free_port, port_of_node};
 
-/// An authority, whose word is good for those that trust it.
+/// A certificate authority.
 struct Authority {
     pem: String,
     issuer: Issuer<'static, KeyPair>,
@@ -28,7 +28,7 @@ impl Authority {
         Self { pem, issuer: Issuer::new(params, key) }
     }
 
-    /// A certificate for these names, and its key.
+    /// Issues a certificate for these names. Returns it with its key.
     fn certify(&self, names: &[&str]) -> (String, String) {
         let names: Vec<_> = names.iter().map(ToString::to_string).collect();
         let key = KeyPair::generate().expect("a key");
@@ -37,7 +37,7 @@ impl Authority {
         (certificate.pem(), key.serialize_pem())
     }
 
-    /// A server with a certificate for these names, which speaks TLS on the second port.
+    /// Starts a server with a certificate for these names, which speaks TLS on the second port.
     fn server(&self, names: &[&str], options: &[&str]) -> (Server, u16) {
         let port = free_port();
         let all = self.options(port, names);
@@ -45,7 +45,7 @@ impl Authority {
         (Server::with(&all), port)
     }
 
-    /// A node of a cluster with a password, which speaks TLS to the others and on the second port.
+    /// Starts a node of a cluster with a password, which speaks TLS to the other nodes and on the second port.
     fn node(&self, password: &'static str) -> (Server, u16) {
         let port = port_of_node();
         let all = self.options(port, &["127.0.0.1"]);
@@ -53,7 +53,7 @@ impl Authority {
         (Server::node_with(Some(password), &all), port)
     }
 
-    /// Those by which a server speaks TLS on a port.
+    /// Returns the options for a server that speaks TLS on a port.
     fn options(&self, port: u16, names: &[&str]) -> Vec<String> {
         let (certificate, key) = self.certify(names);
         let file = |kind: &str, content: &str| {
@@ -73,7 +73,7 @@ fn builder(host: &str, port: u16) -> RedisBuilder {
     Redis::builder(&format!("rediss://:s3cret@{host}:{port}")).remember_denied(false)
 }
 
-/// What comes of connecting, on a machine that may be too busy for one attempt.
+/// Connects. A machine may be too busy for one attempt, so timeouts are retried.
 async fn connect(redis: &Redis) -> Result<(), BackendError> {
     for _ in 0..20 {
         match redis.initialize().await {
@@ -96,7 +96,7 @@ async fn decisions_are_encrypted_and_survive_a_restart() {
     assert!(clients.lines().any(|line| line.contains(&format!("laddr=127.0.0.1:{port} "))), "{clients}");
     let _server = server.kill()();
     recovers(&redis).await;
-    // The same by a URL that does not say so.
+    // The same with a URL that does not select TLS.
     let plain = Redis::builder(&format!("redis://127.0.0.1:{port}")).tls(true);
     let plain = plain.root_certificate(authority.pem).build().expect("a backend");
     connect(&plain).await.expect("a connection");
@@ -171,7 +171,7 @@ async fn sentinels_and_their_master_are_reached_by_tls() {
     connect(&redis).await.expect("a sentinel that is not encrypted, and a master that is");
 }
 
-/// The clients of a node, by the port that they have come to.
+/// Returns the number of a node's clients that are connected to this port.
 fn clients(node: &Server, port: u16) -> usize {
     let list: String = node.ask("CLIENT LIST");
     list.lines().filter(|line| line.contains(&format!("laddr=127.0.0.1:{port} "))).count()
@@ -196,7 +196,7 @@ async fn a_cluster_is_reached_by_tls_and_a_password_and_follows_slots_by_them() 
     let both = keys.each_ref().map(|key| Charge::new("both", key, &FixedWindow, &rates, 1));
     let verdict = redis.decide(&both, Mode::Take).await.expect("a decision over two nodes");
     assert!(verdict.quotas.iter().all(|quota| quota.remaining() == 2));
-    // Whose slot has moved is sent on.
+    // A request whose slot has moved is redirected.
     let key = Key::from(client_in(&nodes.masters[0], &(5_000..=5_460)));
     let slot = slot_of(&nodes.masters[0], &key);
     for node in [2, 0, 1] {
@@ -238,7 +238,7 @@ fn what_cannot_be_meant_does_not_start() {
 
 const OWN: &str = "THROTTLE_TEST_OWN_ALGORITHMS";
 
-/// In a process of its own, since algorithms are chosen once for all of it.
+/// In a process of its own, because the algorithms are selected once per process.
 #[test]
 fn algorithms_of_the_application_are_used() {
     let authority = Authority::new();
@@ -253,7 +253,7 @@ fn algorithms_of_the_application_are_used() {
     assert!(output.contains("its own algorithms were used"), "{output}");
 }
 
-/// What the process of its own does; nothing where nobody has started it.
+/// The work of that process. Does nothing if no test has started it.
 #[tokio::test]
 async fn an_application_with_algorithms() {
     let Ok(servers) = std::env::var(OWN) else { return };
@@ -276,7 +276,8 @@ async fn an_application_with_algorithms() {
     println!("its own algorithms were used");
 }
 
-/// The client crate tells of a lost connection by the newer version only, so that is tried first.
+/// The client crate reports a lost connection only with the newer protocol version, so that version is tried
+/// first.
 #[tokio::test]
 async fn f62_a_server_without_hello_is_used_by_tls() {
     let authority = Authority::new();

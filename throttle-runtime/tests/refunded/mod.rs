@@ -1,4 +1,4 @@
-//! What a refund gives back after a reset, on any backend: nothing of what was taken before.
+//! Refunds after a reset, on any backend: nothing of the earlier charges is refunded.
 
 #![allow(dead_code, unreachable_pub, reason = "each test uses its part")]
 
@@ -9,7 +9,7 @@ use throttle_runtime::strategy::{
 };
 use throttle_runtime::{Clock, Hit, Registry, Settings, Throttle, registry};
 
-/// Settings of each strategy that refunds parts of a charge.
+/// Returns settings of each strategy that can refund a part of a charge.
 fn each() -> [Settings; 8] {
     let ten = Settings::new().rate("10/hour").backend("store");
     [
@@ -40,7 +40,7 @@ async fn use_up(throttle: &Throttle) {
     }
 }
 
-/// Two instances of a program, which share the states.
+/// Checks two instances of a program, which share the states.
 pub async fn holds(one: &Registry, other: &Registry) {
     for (number, settings) in each().into_iter().enumerate() {
         let uid = format!("t{number}");
@@ -54,7 +54,8 @@ pub async fn holds(one: &Registry, other: &Registry) {
             let full = left(&a).await;
             let after = reserve(4).await.expect("a decision");
             assert_eq!((before.taken(), after.taken()), (5, 4), "{a:?}");
-            // The one from before the reset gives back nothing, and the one after it all.
+            // The reservation from before the reset refunds nothing, and the one after it refunds all of its
+            // charge.
             if whole {
                 before.refund().await.expect("a refund");
             } else {

@@ -1,4 +1,4 @@
-//! What a retry after a timeout charges, on any backend that recognises it: what the first attempt did, once.
+//! Charges of retries after timeouts, on any backend that recognizes retries: the first attempt counts, once.
 
 #![allow(dead_code, unreachable_pub, reason = "each test uses its part")]
 
@@ -30,7 +30,7 @@ fn fits(verdict: &Verdict) -> bool {
     verdict.quotas.iter().all(throttle_runtime::Quota::fits)
 }
 
-/// Decisions of a backend, whose attempts are made here.
+/// Checks decisions of a backend, whose attempts are created here.
 pub async fn holds(backend: &dyn Backend) {
     // Redis decides about limits above 2^50 without a script.
     let limits: [Rates; 3] = [
@@ -40,7 +40,7 @@ pub async fn holds(backend: &dyn Backend) {
     ];
     let mut number = 0;
     for strategy in each().iter().filter(|strategy| backend.recognises_retries(&***strategy)) {
-        // By such a limit, buckets are full again at once.
+        // With such a limit, buckets are full again immediately.
         let is_window = ["fixed-window", "tiered-rate"].contains(&strategy.name());
         for rates in limits.iter().take(if is_window { 3 } else { 2 }) {
             for keys in [&["a"][..], &["a", "b"], &["a", "a"]] {
@@ -65,7 +65,7 @@ async fn once(backend: &dyn Backend, (strategy, rates): (&dyn Strategy, &Rates),
         let charges: Vec<_> = keys.iter().map(charge).collect();
         backend.decide(&charges, Mode::Take).await.expect("a decision")
     };
-    // Of two charges of one identity, the first has left more.
+    // Of two charges of one identity, the first has more left.
     let last = |verdict: &Verdict| verdict.quotas.last().map(throttle_runtime::Quota::remaining);
     let [one, other, never] = [0, 1, 2].map(|next| Attempt::new((1 << 63) + 3 * number + next, LIFETIME));
 
@@ -81,7 +81,7 @@ async fn once(backend: &dyn Backend, (strategy, rates): (&dyn Strategy, &Rates),
     assert!(!fits(&denied), "{context}");
     let again = decide(1 << 53, other.retried()).await;
     assert!(!fits(&again) && last(&again) == last(&denied), "{context}");
-    // The first attempt has not arrived, so this one is charged.
+    // The first attempt has not arrived, so this attempt is charged.
     let charged = decide(2, other.retried()).await;
     assert!(fits(&charged), "{context}");
     assert!(last(&charged) < last(&first), "another token is charged: {context}");
@@ -93,7 +93,7 @@ async fn once(backend: &dyn Backend, (strategy, rates): (&dyn Strategy, &Rates),
     assert!(last(&after) >= last(&before), "{context}");
 }
 
-/// Throttles on a backend, whose answers are lost.
+/// Checks throttles on a backend whose replies are lost.
 pub async fn holds_of_throttles(backend: impl Backend, clock: impl Clock + Clone) {
     let faulty = Faulty::new(backend);
     let declared = registry().backend("store", faulty.clone()).clock(clock);
@@ -126,7 +126,7 @@ pub async fn holds_of_throttles(backend: impl Backend, clock: impl Clock + Clone
             assert_eq!(retries.stat("a").await.expect("a decision").remaining(), Some(7), "{kind:?}");
         }
     }
-    // Four losses are one more than the retries.
+    // Four losses are one more than the retries can handle.
     retries.reset("a").await.expect("a reset");
     faulty.meet(Fault::Lose(ErrorKind::Timeout), 4);
     assert_eq!(retries.hit("a").await.expect("allowed").source(), Source::AllowedOnError);

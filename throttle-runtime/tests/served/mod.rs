@@ -1,4 +1,4 @@
-//! A backend and the server that it needs, which ends with it.
+//! A backend with the server that it needs. The server ends when the backend is dropped.
 
 use std::fmt;
 

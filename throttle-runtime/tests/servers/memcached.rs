@@ -1,4 +1,4 @@
-//! A Memcached of the test's own.
+//! A Memcached server for one test.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -17,7 +17,7 @@ impl Server {
         Self::with(&[])
     }
 
-    /// With options of the command line.
+    /// Starts a server with options of the command line.
     pub(crate) fn with(options: &'static [&'static str]) -> Self {
         let port =
             TcpListener::bind("127.0.0.1:0").and_then(|port| port.local_addr()).expect("a free port").port();
@@ -28,7 +28,7 @@ impl Server {
         format!("127.0.0.1:{}", self.port)
     }
 
-    /// What it answers to a text, up to an end.
+    /// Sends a text, and returns the reply up to `end`.
     pub(crate) fn say(&self, text: &str, end: &str) -> String {
         let mut stream = TcpStream::connect(self.address()).expect("a connection");
         stream.write_all(text.as_bytes()).expect("written");
@@ -42,7 +42,7 @@ impl Server {
         String::from_utf8(answer).expect("text")
     }
 
-    /// Ends it, and with it all that it holds.
+    /// Ends the server, with all of its data.
     pub(crate) fn stop(&mut self) {
         // It may have ended by itself.
         let _ = self.process.kill();
@@ -53,7 +53,7 @@ impl Server {
         self.process = run(self.port, self.options);
     }
 
-    /// Lets it stand still, connections and all, or go on.
+    /// Pauses the process with its connections open, or resumes it.
     pub(crate) fn signal(&self, signal: &str) {
         let id = self.process.id().to_string();
         assert!(Command::new("kill").args([signal, &id]).status().expect("kill").success());

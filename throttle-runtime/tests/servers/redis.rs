@@ -1,4 +1,4 @@
-//! A real server on a port of its own, which ends with the test.
+//! A real server on its own port, which ends with the test.
 
 #[path = "ways.rs"]
 mod ways;
@@ -21,7 +21,7 @@ pub(crate) struct Server {
     pub(crate) port: u16,
     password: Option<&'static str>,
     options: Vec<String>,
-    /// Where it writes: of its own, as what is left by another on its port would be loaded.
+    /// Its own directory, because it would load files that another server on its port has left.
     home: Arc<TempDir>,
 }
 
@@ -34,7 +34,7 @@ impl Server {
         Self::fresh(Some(password), &[])
     }
 
-    /// With options of the command line.
+    /// Starts a server with options of the command line.
     pub(crate) fn with(options: &[&str]) -> Self {
         Self::fresh(None, options)
     }
@@ -43,7 +43,7 @@ impl Server {
         Self::on(free_port(), password, options.iter().map(ToString::to_string).collect(), home(), &[])
     }
 
-    /// With variables of the environment, until it ends.
+    /// Starts a server with environment variables.
     pub(crate) fn with_environment(environment: &[(&str, &str)]) -> Self {
         Self::on(free_port(), None, Vec::new(), home(), environment)
     }
@@ -53,7 +53,7 @@ impl Server {
         Self::on(port_of_node(), None, NODE.map(str::to_owned).into(), home(), environment)
     }
 
-    /// A node of a cluster, that has no slots and knows nobody yet.
+    /// Starts a node of a cluster that has no slots and knows no other node yet.
     pub(crate) fn node() -> Self {
         Self::node_with(None, &[])
     }
@@ -90,7 +90,7 @@ impl Server {
         Self::by(command, port, password, options, home)
     }
 
-    /// A sentinel with this configuration.
+    /// Starts a sentinel with this configuration.
     pub(crate) fn sentinel(password: Option<&'static str>, configuration: &str) -> Self {
         let (port, home) = (free_port(), home());
         let file = home.path().join("sentinel.conf");
@@ -130,12 +130,12 @@ impl Server {
         self.builder().build().expect("a backend")
     }
 
-    /// Without the memory of denials, so that every decision asks the server.
+    /// Returns a builder without the cache of denials, so that every decision calls the server.
     pub(crate) fn builder(&self) -> RedisBuilder {
         Redis::builder(&self.url()).remember_denied(false)
     }
 
-    /// What another client of the server does.
+    /// Sends a command as another client of the server.
     pub(crate) fn ask<T: FromRedisValue>(&self, command: &str) -> T {
         self.try_ask(command).expect("an answer")
     }
@@ -149,7 +149,7 @@ impl Server {
         command.query(&mut self.try_connect()?).ok()
     }
 
-    /// A connection of another client.
+    /// Opens a connection of another client.
     pub(crate) fn connect(&self) -> Connection {
         self.try_connect().expect("a connection")
     }
@@ -160,7 +160,7 @@ impl Server {
         Some(connection)
     }
 
-    /// A connection to a server that may have nothing to say.
+    /// Opens a connection to a server that may not respond.
     pub(crate) fn connect_unchecked(&self) -> Connection {
         self.try_connect_unchecked().expect("a connection")
     }
@@ -171,7 +171,7 @@ impl Server {
         client.get_connection_with_timeout(Duration::from_secs(1)).ok()
     }
 
-    /// How often clients and scripts called a command.
+    /// Returns how often clients and scripts called a command.
     pub(crate) fn calls(&self, command: &str) -> u64 {
         let stats: String = self.ask("INFO commandstats");
         let start = format!("cmdstat_{command}:calls=");
@@ -179,16 +179,16 @@ impl Server {
         line.map_or(0, |line| line.split(',').next().expect("a number").parse().expect("a number"))
     }
 
-    /// Ends the server as a power failure does, and starts another one in its place.
+    /// Ends the server like a power failure, and starts another one in its place.
     pub(crate) fn kill(mut self) -> impl FnOnce() -> Self {
         let (port, password, options) = (self.port, self.password, std::mem::take(&mut self.options));
-        // What it has saved is for the next one.
+        // The next server loads the data that it has saved.
         let home = Arc::clone(&self.home);
         self.end();
         move || Self::on(port, password, options, home, &[])
     }
 
-    /// The server stands still, with its connections open.
+    /// Pauses the server, with its connections open.
     pub(crate) fn stop(&self) {
         self.signal("-STOP");
     }
@@ -203,7 +203,7 @@ impl Server {
     }
 
     fn end(&mut self) {
-        // It may have ended by itself; then there is nothing to do.
+        // If it has ended by itself, there is nothing to do.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -215,13 +215,13 @@ impl Drop for Server {
     }
 }
 
-/// What makes a server a node.
+/// The options that make a server a node.
 const NODE: [&str; 10] = [
     "--cluster-enabled",
     "yes",
     "--cluster-node-timeout",
     "2000",
-    // A replica goes on trying to be elected, however long a busy machine lets it wait.
+    // A replica continues to try to be elected, however long a busy machine delays it.
     "--cluster-replica-validity-factor",
     "0",
     "--cluster-require-full-coverage",
@@ -230,14 +230,14 @@ const NODE: [&str; 10] = [
     "0",
 ];
 
-/// Where tests put what they write.
+/// The directory for files that tests write.
 pub(crate) const DIRECTORY: &str = env!("CARGO_TARGET_TMPDIR");
 
 fn home() -> Arc<TempDir> {
     Arc::new(TempDir::new_in(DIRECTORY).expect("a directory"))
 }
 
-/// The server that is tested: Redis of any version, or Valkey.
+/// The program under test: Redis of any version, or Valkey.
 fn program() -> String {
     std::env::var("THROTTLE_REDIS_SERVER").unwrap_or_else(|_| "redis-server".to_owned())
 }
@@ -247,7 +247,7 @@ pub(crate) fn free_port() -> u16 {
     listener.local_addr().expect("an address").port()
 }
 
-/// A port above which there is another one, where nodes of a cluster talk to each other.
+/// Returns a free port. The port 10000 above it, on which nodes of a cluster communicate, is also free.
 pub(crate) fn port_of_node() -> u16 {
     let is_free = |port: &u16| {
         port.checked_add(10_000).is_some_and(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok())

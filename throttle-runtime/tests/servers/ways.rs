@@ -1,4 +1,5 @@
-//! Three ways to one server: by itself, as the master that a sentinel names, and as the only node of a cluster.
+//! Three deployments of one server: alone, as the master that a sentinel names, and as the only node of a
+//! cluster.
 
 use std::fmt::Write;
 use std::ops::Deref;
@@ -16,7 +17,7 @@ pub(crate) enum Way {
     Cluster,
 }
 
-/// A server at the end of a way.
+/// A server and its deployment.
 pub(crate) struct Reached {
     pub(crate) server: Server,
     pub(crate) way: Way,
@@ -28,7 +29,7 @@ impl Way {
         self.with(&[])
     }
 
-    /// With options of the command line.
+    /// Starts a server with options of the command line.
     pub(crate) fn with(self, options: &[&str]) -> Reached {
         match self {
             Self::Cluster => self.to(Server::node_with(None, options)),
@@ -36,7 +37,7 @@ impl Way {
         }
     }
 
-    /// To this server, which for a cluster is a node without slots.
+    /// Uses this server, which for a cluster is a node without slots.
     pub(crate) fn to(self, server: Server) -> Reached {
         let port = server.port;
         if self == Self::Cluster {
@@ -60,11 +61,11 @@ impl Deref for Reached {
 }
 
 impl Reached {
-    /// From now on applications are told that it is at this port.
+    /// Announces this port to applications from now on.
     pub(crate) fn by(&mut self, port: u16) {
         match self.way {
             Way::Alone => {}
-            // It takes two to call a master gone, so one by itself names this one for good.
+            // Two sentinels are needed to declare a master as down, so one alone names this master forever.
             Way::Sentinel => {
                 let watch = format!(
                     "sentinel monitor it 127.0.0.1 {port} 2\nsentinel down-after-milliseconds it 60000"
@@ -78,7 +79,7 @@ impl Reached {
         }
     }
 
-    /// Without the memory of denials, for who knows of this port.
+    /// Returns a builder without the cache of denials, for an application that uses this port.
     pub(crate) fn builder(&self, port: u16) -> RedisBuilder {
         let url = format!("redis://127.0.0.1:{port}");
         let builder = match (&self.sentinel, self.way) {
@@ -93,7 +94,7 @@ impl Reached {
         self.builder(self.server.port).build().expect("a backend")
     }
 
-    /// Ends the server as a power failure does, and starts another one in its place.
+    /// Ends the server like a power failure, and starts another one in its place.
     pub(crate) fn kill(self) -> impl FnOnce() -> Self {
         let Self { server, way, sentinel } = self;
         let restart = server.kill();
@@ -101,7 +102,7 @@ impl Reached {
     }
 }
 
-/// A node takes two seconds to believe that it is a cluster.
+/// Waits until the cluster is up. A node takes two seconds for that.
 fn is_well(node: &Server) {
     let started = Instant::now();
     while !node.ask::<String>("CLUSTER INFO").contains("cluster_state:ok") {

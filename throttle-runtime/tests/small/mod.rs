@@ -1,4 +1,4 @@
-//! The smallest stores: what has to be implemented, and nothing else.
+//! The smallest stores: only the required methods.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -8,11 +8,11 @@ use throttle_runtime::backend::Store;
 
 use crate::dict::Dict;
 
-/// With locks.
+/// A store with locks.
 #[derive(Debug)]
 pub(crate) struct Locks(Dict<false>);
 
-/// With a compare-and-set.
+/// A store with a compare-and-set.
 #[derive(Debug)]
 pub(crate) struct Compares(Dict<true>);
 

@@ -1,4 +1,4 @@
-//! Faults of numbers at their bounds: the largest periods, limits and costs, and times at both ends.
+//! Faults at numeric boundaries: the largest periods, limits and costs, and times at both ends.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use throttle_runtime::strategy::{
 
 use crate::common::{START, boxed, class, each, micros};
 
-/// Numbers around every power of two that code is likely to stumble over.
+/// Numbers around every power of two at which code is likely to fail.
 fn edge() -> impl Random<Value = u64> {
     let bits = select(vec![0, 1, 2, 7, 13, 14, 15, 26, 31, 32, 33, 49, 50, 51, 52, 53, 54, 61, 62, 63]);
     let near = (bits, 0..3_u64).prop_map(|(bits, step)| ((1_u64 << bits) - 1).saturating_add(step));
@@ -39,7 +39,7 @@ fn rate() -> impl Random<Value = Rate> {
         .prop_map(|(limit, millis)| Rate::new(limit, Duration::from_millis(millis)).expect("a rate"))
 }
 
-/// Every strategy, with parameters as large as they can be.
+/// Every strategy, with parameters up to their maximum.
 fn strategy() -> impl Random<Value = Box<dyn Strategy>> {
     prop_oneof![
         3 => (0..each().len()).prop_map(|index| each().swap_remove(index)),
@@ -66,7 +66,7 @@ fn strategy() -> impl Random<Value = Box<dyn Strategy>> {
     ]
 }
 
-/// What costs of a schedule are: edges, or parts of the limit.
+/// The costs of a schedule: boundaries, or parts of the limit.
 const fn cost(rate: Rate, number: u64, kind: u8) -> u64 {
     match kind {
         0 => number,
@@ -80,7 +80,7 @@ const fn cost(rate: Rate, number: u64, kind: u8) -> u64 {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(3_000))]
 
-    /// At one moment nobody gets more than the strategy says that there is.
+    /// At one moment, no client gets more than the strategy allows.
     #[test]
     fn f48_the_largest_numbers_admit_no_more_than_the_limit(
         rate in rate(),
@@ -109,7 +109,7 @@ proptest! {
         }
     }
 
-    /// What is not back yet cannot be had again, however long the period is.
+    /// Units that have not been refilled yet cannot be consumed again, however long the period is.
     #[test]
     fn f48_a_bucket_refills_no_faster_than_its_rate(
         rate in rate(),
@@ -132,7 +132,7 @@ proptest! {
         prop_assert!(u128::from(left) <= refilled, "{left} after {elapsed} us, {refilled} are refilled");
     }
 
-    /// A wait is a promise: after it the request fits. A cost that can never fit has none.
+    /// After a promised wait, the request fits. A cost that can never fit has no wait.
     #[test]
     fn f42_a_wait_is_promised_only_where_it_helps(
         rate in rate(),
@@ -156,7 +156,7 @@ proptest! {
         }
     }
 
-    /// Every time there is, every state, every number: no overflow.
+    /// All times, all states, all numbers: no overflow.
     #[test]
     fn f42_no_number_is_too_large(
         rate in rate(),
@@ -177,7 +177,7 @@ proptest! {
         let _ = strategy.step(&state, &arrival.at(later));
     }
 
-    /// What headers show as left is never above what they show as the limit.
+    /// The remaining quota in headers is never above the limit in headers.
     #[test]
     fn f40_no_more_is_left_than_the_limit_that_applies(
         rate in prop_oneof![rate(), crate::common::rate()],
@@ -208,7 +208,7 @@ fn f42_a_cost_that_never_fits_has_no_wait() {
         assert!(quota.is_never(), "{strategy:?}: {quota:?}");
     };
     for cost in [11, 1 << 32, u64::MAX - 1, u64::MAX] {
-        // Some hold more than the limit: ten times, twice, or what was rolled over.
+        // Some hold more than the limit: ten times, twice, or the rolled-over quota.
         let holds_more = ["gcra", "time-of-day", "quota-with-rollover"];
         let strategies =
             each().into_iter().filter(|strategy| cost > 100 || !holds_more.contains(&strategy.name()));

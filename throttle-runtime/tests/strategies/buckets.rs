@@ -1,4 +1,4 @@
-//! Buckets, each against a slow and obviously right form of it: behaviours 86 to 89.
+//! Buckets, each compared with a slow and obviously correct form: behaviours 86 to 89.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::common::{Admitted, Request, START, admitted_at_once, boxed, micros, r
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
-    /// In any time t at most burst + t × limit / period units, rounded down; counted over all pairs.
+    /// In any time t at most burst + t × limit / period units, rounded down, for all pairs of requests.
     #[test]
     fn buckets_keep_their_bound_over_every_interval(
         rate in rate(),
@@ -45,11 +45,11 @@ proptest! {
     }
 
 
-    /// A worker who does the first request's units one after the other and then lets it go.
+    /// A worker that processes the units of the first request in sequence and then removes the request.
     #[test]
     fn a_queue_is_worked_off_from_its_head(rate in rate(), size in 1..20_u64, schedule in schedule()) {
         let (limit, period) = (u128::from(rate.limit()), u128::from(rate.period_micros()));
-        // Work that is left in units of 1/limit microsecond, and the cost.
+        // The remaining work in units of 1/limit microseconds, and the cost.
         let mut queue: VecDeque<(u128, u64)> = VecDeque::new();
         let (mut last, mut wrong) = (START, None);
         run(&LeakyBucketQueue::new().size(size), rate, &schedule, |arrival, _, step| {
@@ -74,7 +74,7 @@ proptest! {
         prop_assert_eq!(wrong, None);
     }
 
-    /// With requests of cost 1 nobody can tell the queue from the bucket.
+    /// With requests of cost 1, the queue is equal to the bucket.
     #[test]
     fn a_queue_of_single_units_is_a_leaky_bucket(rate in rate(), schedule in schedule()) {
         let schedule: Vec<_> = schedule.into_iter().map(|request| Request { cost: 1, ..request }).collect();
@@ -89,7 +89,7 @@ proptest! {
         prop_assert_eq!(lists, 0, "and it needs no list");
     }
 
-    /// The average over all requests since the bucket was full, of which none fades here.
+    /// The average of all requests since the bucket was full. No request fades from it here.
     #[test]
     fn a_refill_follows_the_average_cost(
         rate in rate(),
@@ -123,7 +123,7 @@ proptest! {
     }
 }
 
-/// How long after so many at once further units come, one by one, in milliseconds.
+/// Returns the waits of further single units after this many concurrent ones, in milliseconds.
 fn pace(strategy: &dyn Strategy, rate: Rate, at_once: usize) -> Vec<u128> {
     let mut state = State::EMPTY;
     run(strategy, rate, &vec![Request::new(0, 1); at_once], |_, _, step| state = step.state.clone());
@@ -216,6 +216,6 @@ fn gcra_loses_no_fraction_of_a_microsecond() {
             None => (state, admitted) = (step.state, admitted + 1),
         }
     }
-    // One each interval, of which the next microsecond rounds each up: 1 of 2 for the rest of the time.
+    // One per interval. Waits are rounded up to the next microsecond, so at least one passes every 2 microseconds.
     assert!((50_000..=70_001).contains(&admitted), "{admitted}");
 }

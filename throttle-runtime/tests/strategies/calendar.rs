@@ -19,10 +19,10 @@ fn rate(limit: u64, days: u64) -> Rate {
     Rate::new(limit, Duration::from_secs(days * 86_400)).expect("a rate")
 }
 
-/// The length of each month of 2026 in Berlin, in hours: that of March and of October by the clocks.
+/// The length of each month of 2026 in Berlin, in hours. Clocks change in March and October.
 const MONTHS: [u64; 12] = [744, 672, 743, 720, 744, 720, 744, 744, 720, 745, 720, 744];
 
-/// When the month ends that a time of 2026 is in.
+/// Returns the end of the month that contains a time of 2026.
 fn end_of_month(at: u64) -> u64 {
     let mut end = NEW_YEAR;
     MONTHS
@@ -48,7 +48,7 @@ fn months_are_those_of_the_zone() {
         assert_eq!([begin, begin + 1, next - 1].map(|at| end(BERLIN, 30, at)), [next; 3]);
         begin = next;
     }
-    // A leap year, by UTC.
+    // A leap year, in UTC.
     let february = 1_706_745_600_000_000;
     assert_eq!(end(Calendar::in_zone("UTC"), 30, february), february + 29 * DAY);
 }
@@ -60,16 +60,16 @@ fn days_weeks_and_years_are_those_of_the_zone() {
     assert_eq!(end(BERLIN, 7, NEW_YEAR), NEW_YEAR + 4 * DAY);
     assert_eq!(end(BERLIN, 7, NEW_YEAR + 4 * DAY), NEW_YEAR + 11 * DAY);
     assert_eq!(end(BERLIN, 1, NEW_YEAR - 1), NEW_YEAR);
-    // 29 March has 23 hours, 25 October 25.
+    // 29 March has 23 hours, 25 October has 25.
     let (spring, autumn) = (1_774_738_800_000_000, 1_792_879_200_000_000);
     assert_eq!([end(BERLIN, 1, spring), end(BERLIN, 1, autumn)], [spring + 23 * HOUR, autumn + 25 * HOUR]);
-    // In Cairo the last Friday of April 2026 begins at 1:00.
+    // In Cairo, the last Friday of April 2026 begins at 1:00.
     let cairo = 1_776_981_600_000_000;
     assert_eq!(end(Calendar::in_zone("Africa/Cairo"), 1, cairo - 1), cairo);
     assert_eq!(end(Calendar::in_zone("Africa/Cairo"), 1, cairo), cairo + 23 * HOUR);
 }
 
-/// Who comes from the next window after the clock stepped back finds there what was used.
+/// After the clock steps back from the next window, the usage is still there.
 #[test]
 fn b094_a_clock_that_steps_back_frees_nobody_and_locks_nobody_out() {
     let arrival = |at, cost| Arrival::new(rate(10, 30), cost, at);
@@ -77,7 +77,7 @@ fn b094_a_clock_that_steps_back_frees_nobody_and_locks_nobody_out() {
     let state = BERLIN.step(&State::EMPTY, &arrival(february + 1, 9)).state;
     let back = BERLIN.step(&state, &arrival(february - 1, 2)).quota;
     assert_eq!((back.fits(), back.remaining()), (false, 1));
-    // By more than a window: the state is none.
+    // By more than a window: the state counts as none.
     let before = BERLIN.step(&state, &arrival(NEW_YEAR - 1, 10)).quota;
     assert!(before.fits());
 }
@@ -107,7 +107,7 @@ async fn a_period_that_no_calendar_has_stops_the_start() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
-    /// Against counts by month; a wait is the time to its end.
+    /// Compared with counts by month. A wait is the time to the end of the month.
     #[test]
     fn each_month_has_the_limit_once(
         begin in 0..340_u64,

@@ -1,4 +1,4 @@
-//! Strategies that go by the class of a request: behaviour 90.
+//! Strategies that depend on the class of a request: behaviour 90.
 
 use proptest::prelude::*;
 use throttle_runtime::Rate;
@@ -13,7 +13,7 @@ const PRIORITIES: [Priority; 4] = [Priority::Low, Priority::Normal, Priority::Hi
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
-    /// Against the list of everything that was admitted.
+    /// Compared with the list of all admitted requests.
     #[test]
     fn a_priority_counts_what_is_not_below_it(rate in rate(), schedule in schedule(), default in 0..4_usize) {
         let default = PRIORITIES[default];
@@ -51,7 +51,7 @@ proptest! {
         });
     }
 
-    /// The tier of the request itself, whatever the others in the window had.
+    /// The tier of the request itself counts, whatever tiers other requests in the window had.
     #[test]
     fn b090_a_tier_has_its_multiple_of_the_limit(rate in rate(), schedule in schedule()) {
         let tiers = TieredRate::of("free", Times::ONE).tier("premium", Times::ratio(7, 2));
@@ -90,7 +90,7 @@ fn b090_who_changes_the_tier_keeps_what_was_used() {
     let all = tiers.step(&eight, &arrival("premium", 34)).state;
     let downgraded = tiers.step(&all, &arrival("free", 1)).quota;
     assert!(!downgraded.fits() && !downgraded.is_never() && downgraded.remaining() == 0);
-    // A question under the lower limit forgets nothing of what the higher one allowed.
+    // A query under the lower limit removes nothing of what the higher one allowed.
     let asked = tiers.step(&all, &arrival("free", 0)).state;
     assert_eq!(tiers.step(&asked, &arrival("premium", 0)).quota.remaining(), 8);
 }

@@ -1,4 +1,4 @@
-//! Random strategies and schedules, and how they are run.
+//! Random strategies and schedules, and functions that run them.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use throttle_runtime::strategy::{
 /// One request of a schedule.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Request {
-    /// Microseconds since the one before; less than 0 is a clock that steps back.
+    /// Microseconds since the previous request. A negative gap is a clock that steps back.
     pub(crate) gap: i64,
     pub(crate) cost: u64,
     pub(crate) class: Class,
@@ -38,7 +38,7 @@ pub(crate) fn schedule() -> impl Random<Value = Vec<Request>> {
     requests(gap)
 }
 
-/// With a clock that sometimes steps back.
+/// Returns a schedule with a clock that sometimes steps back.
 pub(crate) fn stepping_schedule() -> impl Random<Value = Vec<Request>> {
     let gap = prop_oneof![3 => 0..2_000_i64, 3 => 0..400_000_i64, 1 => -500_000..0_i64];
     requests(gap)
@@ -60,7 +60,7 @@ pub(crate) fn boxed<S: Strategy>(strategy: S) -> Box<dyn Strategy> {
     Box::new(strategy)
 }
 
-/// Every strategy, with parameters of all sizes.
+/// Returns every strategy, with parameters of all sizes.
 pub(crate) fn strategy() -> impl Random<Value = Box<dyn Strategy>> {
     prop_oneof![buckets(), windows()]
 }
@@ -111,7 +111,7 @@ pub(crate) fn windows() -> impl Random<Value = Box<dyn Strategy>> {
     ]
 }
 
-/// One of each, for what is shown once.
+/// Returns one of each strategy, for tests with fixed parameters.
 pub(crate) fn each() -> Vec<Box<dyn Strategy>> {
     vec![
         boxed(Adaptive::new()),
@@ -132,10 +132,10 @@ pub(crate) fn each() -> Vec<Box<dyn Strategy>> {
     ]
 }
 
-/// A moment on no border of any window, nor near one of an hour.
+/// A time that is on no boundary of a window, and not near one of an hour.
 pub(crate) const START: u64 = 1_767_226_600_123_456;
 
-/// Runs a schedule; a denied request leaves the state as it was, as every backend does it.
+/// Runs a schedule. A denied request does not change the state, as in every backend.
 pub(crate) fn run(
     strategy: &dyn Strategy,
     rate: Rate,
@@ -164,7 +164,7 @@ pub(crate) fn run_from(
     }
 }
 
-/// How many of these fit, all at once.
+/// Returns how many of these requests fit at one time.
 pub(crate) fn admitted_at_once(strategy: &dyn Strategy, rate: Rate, request: Request, of: usize) -> usize {
     let mut admitted = 0;
     run(strategy, rate, &vec![request; of], |_, _, step| admitted += usize::from(step.quota.fits()));
@@ -175,7 +175,7 @@ pub(crate) fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).expect("a time")
 }
 
-/// The slow and obviously right form: who was admitted when.
+/// The slow and obviously correct form: the time and cost of each admitted request.
 #[derive(Default)]
 pub(crate) struct Admitted(pub(crate) VecDeque<(u64, u64)>);
 

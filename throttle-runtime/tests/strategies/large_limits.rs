@@ -1,4 +1,4 @@
-//! Strategies with a list, above the limit up to which the list has an entry for each request.
+//! Strategies with a list, for limits above the one up to which the list has an entry for each request.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use throttle_runtime::strategy::{
 
 use crate::common::{Admitted, Request, START, boxed, micros, run};
 
-/// The most entries of a list, whatever the limit.
+/// The maximum number of entries of a list, whatever the limit.
 const ENTRIES: usize = 1_010;
 
 /// The largest limit whose list has the time of each request.
@@ -26,7 +26,7 @@ fn with_lists() -> Vec<Box<dyn Strategy>> {
     ]
 }
 
-/// One request after the other, a large one first, of all priorities.
+/// Requests in sequence, a large one first, of all priorities.
 fn requests(gap: i64, number: usize) -> Vec<Request> {
     let classes = ["low", "normal", "high", "critical"].map(Class::new);
     let mut requests: Vec<_> =
@@ -53,14 +53,15 @@ fn f52_a_list_does_not_grow_with_the_limit() {
     }
 }
 
-/// Up to that limit nothing is merged: as many pass as fit, each until the microsecond in which it leaves.
+/// Up to that limit, nothing is merged: as many pass as fit, each until the microsecond in which it leaves.
 #[test]
 fn f52_lists_of_small_limits_are_exact() {
     let rate = Rate::new(EXACT, Duration::from_secs(10)).expect("a rate");
     let mut states = Vec::new();
     run(&SlidingWindowLog, rate, &requests(7, 1_002), |_, _, step| states.push(step.state.clone()));
     let full = states.into_iter().rev().find(|state| state.list().len() == 2 * 999).expect("a full list");
-    // The first costs 2, and leaves as a whole; each of the others leaves seven microseconds after the one before.
+    // The first costs 2, and leaves as a whole. Each of the others leaves seven microseconds after the one
+    // before.
     let mut now = START + 7 + rate.period_micros();
     for gap in [0, 7, 7, 7] {
         now += gap;
@@ -70,7 +71,7 @@ fn f52_lists_of_small_limits_are_exact() {
     }
 }
 
-/// A list that a version without merging has stored counts in full, and is worked off.
+/// A list that a version without merging has stored counts in full, and empties over time.
 #[test]
 fn f52_lists_with_an_entry_for_each_request_are_read() {
     let rate: Rate = "10000/min".parse().expect("a rate");
@@ -85,7 +86,7 @@ fn f52_lists_with_an_entry_for_each_request_are_read() {
     assert_eq!(step.state.list().len(), 2 * 5_000);
 }
 
-/// A rate and, in its terms, requests that fill it.
+/// A rate, and requests that fill it.
 fn crowded() -> impl Random<Value = (Rate, Vec<Request>)> {
     let rate = (1_001..9_000_u64, 1..4_000_u64)
         .prop_map(|(limit, millis)| Rate::new(limit, Duration::from_millis(millis)).expect("a rate"));
@@ -101,7 +102,7 @@ fn crowded() -> impl Random<Value = (Rate, Vec<Request>)> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
-    /// Merged, entries leave later than the requests in them, by less than a thousandth of the period.
+    /// Merged entries leave later than the requests in them, by less than a thousandth of the period.
     #[test]
     fn f52_a_merged_log_admits_never_more_and_hardly_less((rate, requests) in crowded()) {
         let (mut admitted, mut wrong) = (Admitted::default(), None);
@@ -112,7 +113,7 @@ proptest! {
             let of_more = admitted.units((now + 1 - period) - late, now + 1);
             let fits = step.quota.fits();
             let is_right = if fits { of_period + cost <= rate.limit() } else { of_more + cost > rate.limit() };
-            // The wait is true to the microsecond.
+            // The wait is exact to the microsecond.
             let again = |after| SlidingWindowLog.step(state, &arrival.at(now + after)).quota.fits();
             let waits = step.quota.retry_after().is_none_or(|wait| {
                 fits || again(micros(wait)) && !again(micros(wait) - 1)
@@ -127,7 +128,7 @@ proptest! {
         prop_assert_eq!(wrong, None);
     }
 
-    /// What a queue merges leaves later, so it never holds less than one that merges nothing.
+    /// Merged entries leave a queue later, so it never holds less than a queue that merges nothing.
     #[test]
     fn f52_a_merged_queue_admits_never_more((rate, requests) in crowded()) {
         let mut held: Vec<(u128, u64)> = Vec::new();
@@ -155,7 +156,7 @@ proptest! {
         prop_assert_eq!(wrong, None);
     }
 
-    /// What is refunded is no more than was taken, and all of it while nothing has left.
+    /// A refund returns no more than was charged, and all of it while nothing has left.
     #[test]
     fn f52_requests_in_merged_entries_are_refunded((rate, requests) in crowded(), which in 0..300_usize) {
         for strategy in [boxed(SlidingWindowLog), boxed(PriorityQueue::new()), boxed(LeakyBucketQueue::new())] {

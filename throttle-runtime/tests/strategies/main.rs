@@ -1,4 +1,4 @@
-//! Every strategy: properties that all of them have, and each against a slow and obviously right form of itself.
+//! Every strategy: common properties, and each strategy compared with a slow and obviously correct form.
 
 mod boundaries;
 mod buckets;

@@ -1,4 +1,4 @@
-//! What holds for every strategy: behaviours 7, 79, 82 and 94.
+//! Properties of every strategy: behaviours 7, 79, 82 and 94.
 
 use proptest::prelude::*;
 use proptest::strategy::Strategy as Random;
@@ -9,7 +9,7 @@ use crate::common::{
     Request, START, buckets, each, micros, rate, run, schedule, stepping_schedule, strategy, windows,
 };
 
-/// What is asked of each step of a schedule: the first that is wrong ends it.
+/// Checks each step of a schedule. The first wrong step ends it.
 fn holds(
     strategy: &dyn Strategy,
     rate: Rate,
@@ -46,7 +46,7 @@ fn wait_is_true(strategy: &dyn Strategy, arrival: &Arrival, state: &State, step:
     }
 }
 
-/// Of a request that is said never to fit, no later time is better.
+/// A request that never fits does not fit at any later time.
 fn never_is_true(strategy: &dyn Strategy, arrival: &Arrival, state: &State, step: &Step) -> bool {
     let period = arrival.rate.period_micros();
     let hours = (1..50).map(|hour| hour * 3_600_000_000);
@@ -55,14 +55,14 @@ fn never_is_true(strategy: &dyn Strategy, arrival: &Arrival, state: &State, step
         || !later.any(|wait| strategy.step(state, &at(arrival, arrival.now + wait)).quota.fits())
 }
 
-/// Asking with cost 0 says what is left, and a request of just that fits.
+/// A query with cost 0 returns what is left, and a request of exactly that fits.
 fn remaining_is_true(strategy: &dyn Strategy, arrival: &Arrival, state: &State, _: &Step) -> bool {
     let ask = |cost| strategy.step(state, &asking(arrival, cost)).quota;
     let left = ask(0).remaining();
     ask(0).fits() && ask(left).fits() && !ask(left + 1).fits()
 }
 
-/// `next_after` is when one more unit fits, `reset_after` when everything does.
+/// `next_after` is when one more unit fits, `reset_after` is when all units fit.
 fn times_are_true(strategy: &dyn Strategy, arrival: &Arrival, state: &State, _: &Step) -> bool {
     let left = |state: &State, now| strategy.step(state, &asking(&at(arrival, now), 0)).quota.remaining();
     let (now, quota) = (arrival.now, strategy.step(state, &asking(arrival, 0)).quota);
@@ -72,13 +72,13 @@ fn times_are_true(strategy: &dyn Strategy, arrival: &Arrival, state: &State, _: 
     !early && !late && left(state, now + reset) >= left(&State::EMPTY, now + reset)
 }
 
-/// What an admitted request is told is what is true after it.
+/// The quota that an admitted request receives is the state after it.
 fn told_is_true(strategy: &dyn Strategy, arrival: &Arrival, _: &State, step: &Step) -> bool {
     let after = strategy.step(&step.state, &asking(arrival, 0)).quota;
     !step.quota.fits() || after == step.quota
 }
 
-/// From `until` on a state says what none says.
+/// From `until` on, a state gives the same results as an empty state.
 fn until_is_true(strategy: &dyn Strategy, arrival: &Arrival, _: &State, step: &Step) -> bool {
     let later = at(arrival, step.state.until().max(arrival.now));
     !step.quota.fits()
@@ -91,13 +91,13 @@ const fn longest_wait(rate: Rate) -> u64 {
     2 * (4_000 * rate.period_micros() + 3_000_000)
 }
 
-/// A request that is refunded, and another that was charged meanwhile.
+/// A request that is refunded, and another request that was charged meanwhile.
 #[derive(Debug, Clone, Copy)]
 struct Late {
     cost: u64,
     other: u64,
     elapsed: u64,
-    /// How long after the refund one looks again.
+    /// The time between the refund and the next check.
     more: u64,
 }
 
@@ -155,15 +155,15 @@ proptest! {
         let latest = std::cell::Cell::new(START);
         holds(strategy, rate, &schedule, |arrival, state, step| {
             latest.set(latest.get().max(arrival.now));
-            // What lies further back may count as nothing stored.
+            // A time that is further back may count as an empty state.
             latest.get() - arrival.now > rate.period_micros()
                 || wait_is_true(strategy, arrival, state, step)
                     && remaining_is_true(strategy, arrival, state, step)
         })?;
     }
 
-    /// A clock that steps back gives nothing back: in windows by up to a period, in buckets by up to the time in
-    /// which what is in them drains.
+    /// A clock that steps back frees nothing: in windows by up to a period, in buckets by up to the time in
+    /// which their content drains.
     #[test]
     fn b094_what_was_used_stays_used(
         rate in rate(),
@@ -218,7 +218,8 @@ proptest! {
         let _ = strategy.step(&refunded, &Arrival::new(rate, 1, now));
     }
 
-    /// Garbage that looks like a state of these days: whoever waits as told is admitted before long.
+    /// Garbage that looks like a current state: a client that waits as long as it is told is admitted before
+    /// long.
     #[test]
     fn b079_a_strange_state_ends(
         rate in rate(),
@@ -254,7 +255,7 @@ proptest! {
         }
     }
 
-    /// What is given back was taken, and never more.
+    /// A refund returns what was charged, and never more.
     #[test]
     fn a_refund_undoes_a_charge(
         rate in rate(),
@@ -270,8 +271,8 @@ proptest! {
         })?;
     }
 
-    /// A refund that comes late, after another request was charged, never lets more through than if the refunded
-    /// request had never come; neither then nor later.
+    /// A refund that comes late, after another request was charged, never admits more than if the refunded
+    /// request had never come: neither then nor later.
     #[test]
     fn a_late_refund_gives_back_no_more_than_was_taken(
         rate in rate(),
@@ -279,7 +280,7 @@ proptest! {
         mut late in late_refund(),
         strategy in strategy(),
     ) {
-        // There the request stays in the average, and so in the speed of the refill.
+        // With this strategy, the request stays in the average, and so affects the speed of the refill.
         if strategy.name() == "cost-based-token-bucket" {
             late.more = 0;
         }
@@ -288,7 +289,7 @@ proptest! {
         })?;
     }
 
-    /// A limit that is lowered or raised while there is state: what was used stays used, and waits are true.
+    /// A limit that is lowered or raised while there is a state: the usage is kept, and waits are exact.
     #[test]
     fn waits_are_true_after_the_limit_has_changed(
         rate in rate(),

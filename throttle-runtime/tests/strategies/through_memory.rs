@@ -9,7 +9,7 @@ use throttle_runtime::{Hit, Key, ManualClock, Quota, Rate, Registry, Settings, T
 
 use crate::common::{Request, START, each, rate, schedule, strategy};
 
-/// Settings take a strategy, not a box of one.
+/// Settings take a strategy, and not a boxed one.
 #[derive(Debug)]
 struct Any(Box<dyn Strategy>);
 
@@ -36,7 +36,7 @@ async fn registry_at(clock: &ManualClock) -> Registry {
     registry().backend("memory", memory).build().await.expect("a registry")
 }
 
-/// A throttle of `100/min` for each strategy.
+/// Returns a throttle of `100/min` for each strategy.
 async fn throttles(clock: &ManualClock) -> Vec<Throttle> {
     let registry = registry_at(clock).await;
     let throttle = |strategy: Box<dyn Strategy>| {
@@ -69,7 +69,7 @@ async fn b081_of_many_threads_as_many_pass_as_the_limit_says() {
     }
 }
 
-/// A rejected request costs nothing, and does not push the wait out.
+/// A denied request costs nothing, and does not extend the wait.
 #[tokio::test]
 async fn b093_rejected_requests_do_not_extend_the_wait() {
     let clock = ManualClock::new();
@@ -100,7 +100,7 @@ async fn b095_what_remains_is_the_limit_less_what_was_used() {
     }
 }
 
-/// What an id says about tiers is an id.
+/// The name of a tier in a key is only a part of the key.
 #[tokio::test]
 async fn b090_a_tier_marker_in_a_key_changes_nothing() {
     let registry = registry_at(&ManualClock::new()).await;
@@ -115,7 +115,7 @@ async fn b090_a_tier_marker_in_a_key_changes_nothing() {
     }
 }
 
-/// The requests of a schedule come from one client, between whose requests others come that have it evicted.
+/// One client makes the requests of a schedule. Between its requests, others cause its eviction.
 fn evicted(strategy: &dyn Strategy, rate: Rate, schedule: &[Request], others: u32) -> Result<(), String> {
     let clock = ManualClock::new();
     clock.set(START);
@@ -148,7 +148,7 @@ fn evicted(strategy: &dyn Strategy, rate: Rate, schedule: &[Request], others: u3
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(150))]
 
-    /// A client that comes back after its eviction is admitted nothing that its state would not have admitted.
+    /// A client that comes back after its eviction is admitted no more than its state would have admitted.
     #[test]
     fn f01_no_strategy_admits_more_to_clients_that_were_evicted(
         (strategy, rate, schedule, others) in (strategy(), rate(), schedule(), 5..40_u32),

@@ -1,4 +1,4 @@
-//! Limits by the hour: behaviour 92.
+//! Limits by the time of day: behaviour 92.
 
 use proptest::prelude::*;
 use throttle_runtime::strategy::{Arrival, State, Strategy, TimeOfDay, Times};
@@ -14,7 +14,7 @@ const SPRING: u64 = 1_774_746_000_000_000;
 /// 25 October 2026, 1:00 UTC: clocks in Berlin go from 3:00 to 2:00.
 const AUTUMN: u64 = 1_792_890_000_000_000;
 
-/// What clocks in Berlin show in 2026, by the two days on which they change.
+/// Returns the hour in Berlin in 2026, computed from the two days on which clocks change.
 fn hour_in_berlin(at: u64) -> u64 {
     let ahead = if (SPRING..AUTUMN).contains(&at) { 2 } else { 1 };
     (at / HOUR + ahead) % 24
@@ -72,7 +72,7 @@ fn b092_clocks_go_forward_and_back() {
     assert_eq!(around(AUTUMN), [20, 20, 20, 30], "there are two of them");
 }
 
-/// 25 of `10/day` fit only between 3 and 4, where there are 30.
+/// 25 of `10/day` fit only between 3:00 and 4:00, when the limit is 30.
 #[test]
 fn b092_a_wait_leads_over_a_change_of_the_clock() {
     let strategy = TimeOfDay::in_zone("Europe/Berlin").window(3, 4, Times::new(3));
@@ -81,7 +81,7 @@ fn b092_a_wait_leads_over_a_change_of_the_clock() {
         micros(step.quota.retry_after().expect("a wait")) / HOUR
     };
     assert_eq!((wait(SPRING - 2 * HOUR), wait(AUTUMN - 3 * HOUR)), (2, 4));
-    // The hour that is left out comes the day after.
+    // The hour that is skipped comes on the next day.
     let strategy = TimeOfDay::in_zone("Europe/Berlin").window(2, 3, Times::new(3));
     let step = strategy.step(&State::EMPTY, &Arrival::new(Rate::per_day(10), 25, SPRING - HOUR));
     assert_eq!(step.quota.retry_after().map(|wait| wait.as_secs()), Some(24 * 3_600));
@@ -106,7 +106,7 @@ async fn a_zone_that_does_not_exist_stops_the_start() {
     assert!(error.to_string().contains("no time zone `Mars/Olympus_Mons`"), "{error}");
     let error = Registry::default().create("t", settings).expect_err("no such zone");
     assert!(error.to_string().contains("no time zone `Mars/Olympus_Mons`"), "{error}");
-    // Nobody is to ask it for a decision; if somebody does, the least limit holds.
+    // Such a strategy is not meant to decide. If it does, the lowest limit applies.
     let strategy = TimeOfDay::in_zone("Mars/Olympus_Mons").window(8, 9, Times::ratio(1, 2));
     assert_eq!(left(&strategy, START), 5);
     assert_eq!(TimeOfDay::in_zone("Europe/Berlin").problem(), None);
@@ -115,7 +115,7 @@ async fn a_zone_that_does_not_exist_stops_the_start() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(100))]
 
-    /// Against the hours on the wall; a wait is the first of all minutes in which the request fits.
+    /// Compared with the local hours. A wait is the first of all minutes in which the request fits.
     #[test]
     fn b092_limits_and_waits_follow_the_clock_on_the_wall(
         start in prop::sample::select(vec![START, SPRING, AUTUMN]),

@@ -1,17 +1,16 @@
-//! What becomes of what was used when a limit changes: behaviour 106. The guide's page about the registry says it in
-//! words.
+//! The usage when a limit changes: behaviour 106. The guide's page about the registry describes it.
 
 use throttle_runtime::strategy::{Arrival, State, Strategy};
 use throttle_runtime::{Quota, Rate};
 
 use crate::common::{START, each};
 
-/// What counts as used under another limit.
+/// The part of the usage that is kept under another limit.
 #[derive(Debug, PartialEq)]
 enum Kept {
     /// The units that were used.
     Units,
-    /// The time until all is back, so the share of the limit that was used.
+    /// The time until all is available, so the used share of the limit is kept.
     Time,
 }
 
@@ -36,13 +35,14 @@ fn kept(strategy: &dyn Strategy) -> Kept {
     }
 }
 
-/// What a request of that cost is told under a limit per minute, and the state after it.
+/// Returns the quota of a request of that cost under a limit per minute, and the state after it.
 fn ask(strategy: &dyn Strategy, state: &State, limit: u64, cost: u64) -> (Quota, State) {
     let step = strategy.step(state, &Arrival::new(Rate::per_minute(limit), cost, START));
     (step.quota, if step.quota.fits() { step.state } else { state.clone() })
 }
 
-/// The limit of the strategy itself may be another than that of the rate: by tiers, by hours, by a burst.
+/// Returns the whole quota and what is left. The limit of a strategy may differ from the rate: by tiers, hours
+/// or a burst.
 fn left(strategy: &dyn Strategy, state: &State, limit: u64) -> (u64, u64) {
     let left = |state| ask(strategy, state, limit, 0).0.remaining();
     (left(&State::EMPTY), left(state))
@@ -53,7 +53,7 @@ fn b106_a_limit_that_changes_goes_on_from_what_was_used() {
     for strategy in each() {
         let strategy = &*strategy;
         let kept = kept(strategy);
-        // One at a time, as the queue of a leaky bucket knows requests as a whole.
+        // One unit at a time, because the queue of a leaky bucket stores requests as a whole.
         let used = (0..40).fold(State::EMPTY, |state, _| ask(strategy, &state, 100, 1).1);
         let reset_after = ask(strategy, &used, 100, 0).0.reset_after();
         for limit in [20, 50, 80, 100, 120, 200, 1_000] {
@@ -70,12 +70,12 @@ fn b106_a_limit_that_changes_goes_on_from_what_was_used() {
     }
 }
 
-/// More than twice of what a bucket holds reads as the jump of a clock, after which it is full.
+/// More than twice of what a bucket holds counts as a clock jump, after which the bucket is full.
 const fn left_of_bucket(whole: u64, missing: u64) -> u64 {
     if missing / 2 <= whole { whole.saturating_sub(missing) } else { whole }
 }
 
-/// Also if more was used than the limit is now: until there is room again, and no longer.
+/// Also if the usage is above the new limit: until there is room again, and no longer.
 #[test]
 fn b106_a_limit_that_falls_below_what_was_used_lets_nobody_through_until_it_fits() {
     for strategy in each() {
@@ -84,7 +84,7 @@ fn b106_a_limit_that_falls_below_what_was_used_lets_nobody_through_until_it_fits
         for limit in [1, 10, 99] {
             let denied = ask(strategy, &used, limit, 1).0;
             let (whole, _) = left(strategy, &used, limit);
-            // A bucket with a size of its own loses nothing of it.
+            // A bucket with its own size loses nothing of it.
             if whole != limit {
                 continue;
             }

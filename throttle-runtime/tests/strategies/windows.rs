@@ -1,4 +1,4 @@
-//! Windows, each against a slow and obviously right form of it: behaviours 83 to 85 and 91.
+//! Windows, each compared with a slow and obviously correct form: behaviours 83 to 85 and 91.
 
 use std::collections::BTreeMap;
 
@@ -50,7 +50,7 @@ proptest! {
         prop_assert_eq!(wrong, None);
     }
 
-    /// Against the definition, computed from the list of admissions.
+    /// Compared with the definition, computed from the list of admissions.
     #[test]
     fn b085_a_window_counter_follows_its_definition(rate in rate(), schedule in schedule()) {
         let mut admitted = Admitted::default();
@@ -72,7 +72,7 @@ proptest! {
         prop_assert_eq!(wrong, None);
     }
 
-    /// Against the list of what was used in each window.
+    /// Compared with the list of the usage in each window.
     #[test]
     fn b091_what_carries_over_follows_its_definition(
         rate in rate(),
@@ -98,7 +98,7 @@ proptest! {
         prop_assert_eq!(wrong, None);
     }
 
-    /// Its own use as the load: window by window, the idle ones too.
+    /// The strategy's own usage is the load: window by window, including idle windows.
     #[test]
     fn an_adaptive_limit_follows_its_definition(
         rate in rate(),
@@ -130,7 +130,7 @@ proptest! {
         prop_assert_eq!(wrong, None);
     }
 
-    /// A load that is measured: what holds in a window is settled by the first request that is admitted in it.
+    /// With a measured load, the first admitted request of a window determines the level of the window.
     #[test]
     fn a_measured_load_follows_its_definition(rate in rate(), schedule in schedule()) {
         let adaptive = Adaptive::new().load(|| 0);
@@ -162,7 +162,7 @@ proptest! {
 
 const MINUTE: u64 = 60_000_000;
 
-/// How much is left in each of some minutes, all of which a client uses.
+/// Returns how much is left in each of several minutes, in which a client uses all of it.
 fn greedy(strategy: &dyn Strategy, rate: Rate, minutes: u64, load: u64) -> Vec<u64> {
     let mut state = State::EMPTY;
     let windows = (0..minutes).map(|minute| {
@@ -208,13 +208,13 @@ fn b091_half_of_what_is_unused_carries_over_up_to_the_maximum() {
     assert_eq!(left(quota.max_rollover(10), 40, 1), 110);
     assert_eq!(left(quota.rollover(100).max_rollover(u64::MAX), 1, 1), 199);
     assert_eq!(left(quota.rollover(0), 40, 1), 100);
-    // What fits only with what carries over waits for it; what never will does not.
+    // A request that fits only with carried-over quota waits for it. A request that never fits does not wait.
     let state = quota.step(&State::EMPTY, &Arrival::new(rate, 40, START)).state;
     let [fits, never] = [130, 131].map(|cost| quota.step(&state, &Arrival::new(rate, cost, START)).quota);
     assert!(fits.retry_after().is_some_and(|wait| wait.as_secs() < 86_400) && never.is_never());
 }
 
-/// Ten were used of ten; then the limit is five.
+/// Ten of ten were used, and then the limit is five.
 #[test]
 fn a_log_waits_for_enough_after_its_limit_was_lowered() {
     let mut state = State::EMPTY;

@@ -41,7 +41,7 @@ fn fits(verdict: &Verdict) -> bool {
     verdict.quotas.iter().all(Quota::fits)
 }
 
-/// The same quota with another wait, in microseconds.
+/// Returns the same quota with another wait, in microseconds.
 fn waiting(quota: Quota, wait: impl FnOnce(u64) -> u64) -> Quota {
     match quota.retry_after() {
         Some(was) => Quota::denied(
@@ -58,7 +58,7 @@ impl Broken {
         self.memory.decide(charges, mode).await.expect("memory never fails")
     }
 
-    /// Each for itself, with a pause between them.
+    /// Decides about each charge separately, with a pause between them.
     async fn ask_each(&self, charges: &[Charge<'_>], mode: Mode) -> Verdict {
         let mut quotas = Vec::new();
         for charge in charges.chunks(1) {

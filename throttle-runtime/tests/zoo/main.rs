@@ -1,4 +1,4 @@
-//! The kit itself: it rejects every store and backend that is broken, and for the right reason.
+//! The kit itself: it rejects every broken store and backend, for the right reason.
 
 #[path = "../dict/mod.rs"]
 mod dict;
@@ -8,7 +8,7 @@ mod stores;
 
 use throttle_runtime::testkit::Violation;
 
-/// Whether that property is among what was found, and says this.
+/// Checks that the property was violated, and that its violation contains the sentence.
 fn says(found: &[(&str, Violation)], property: &str, sentence: &str) {
     let violation = found.iter().find(|(name, _)| *name == property);
     let said = violation.map(|(_, violation)| violation.to_string());

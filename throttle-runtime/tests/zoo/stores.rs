@@ -49,7 +49,7 @@ struct Broken<const COMPARES: bool, const COUNTS: bool> {
     fault: Fault,
 }
 
-/// Longer than anything is looked at.
+/// Longer than any test observes.
 const LONG: Duration = Duration::from_secs(86_400);
 
 impl<const COMPARES: bool, const COUNTS: bool> Broken<COMPARES, COUNTS> {
@@ -74,7 +74,7 @@ impl<const COMPARES: bool, const COUNTS: bool> Broken<COMPARES, COUNTS> {
     }
 }
 
-/// As SQL has it.
+/// Returns whether a key matches a prefix like a SQL `LIKE` pattern.
 fn is_like(key: &str, prefix: &str) -> bool {
     key.len() >= prefix.len() && key.bytes().zip(prefix.bytes()).all(|(a, b)| a == b || b == b'_')
 }
@@ -149,7 +149,7 @@ impl<const COMPARES: bool, const COUNTS: bool> Store for Broken<COMPARES, COUNTS
                 let is_there = self.dict.get(&key).await?.is_some();
                 let done = self.dict.increment_within(&key, by, limit, ttl).await?;
                 if is_there && let Increment::Added(sum) = done {
-                    // What it was is lost with what it was for.
+                    // The time to live is lost.
                     self.dict.set(&key, &sum.to_string(), None).await?;
                 }
                 return Ok(done);
@@ -317,7 +317,7 @@ rejected! {
         b081_backends_of_one_store_share_their_limits "pass a limit of 15";
 }
 
-/// What never ends is cut short, by the kit's own patience.
+/// A property that never ends is stopped by the timeout of the kit.
 #[tokio::test(start_paused = true)]
 async fn locks_are_waited_for_without_end() {
     let clock = ManualClock::new();

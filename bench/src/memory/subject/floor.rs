@@ -1,7 +1,7 @@
-//! The least that a keyed decision can cost: hash the key, touch one line of memory, read a clock, write one word.
+//! The lower bound of a keyed decision: hash the key, access one cache line, read a clock, write one word.
 //!
-//! It works, but nobody should limit with it: keys are told apart by 64 bits that anybody can make collide, the
-//! table neither grows nor forgets, and the clock is a few milliseconds coarse.
+//! It is no usable limiter: keys are identified by 64 bits for which a client can find collisions, the table
+//! neither grows nor removes entries, and the clock has a resolution of a few milliseconds.
 
 use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,17 +12,17 @@ use rustix::time::{ClockId, Timespec, clock_gettime};
 use super::{Decide, Subject, Task};
 use crate::memory::cell::{Algorithm, Outcome};
 
-/// Fingerprints in open addressing, each beside its state.
+/// A hash table with open addressing. Each slot contains a fingerprint and its state.
 struct Table {
     slots: Box<[Slot]>,
     hasher: RandomState,
 }
 
-/// Four make a line of memory.
+/// Four slots fill a cache line.
 #[derive(Default)]
 #[repr(align(16))]
 struct Slot {
-    /// 0 while nobody has the slot.
+    /// 0 if the slot is free.
     fingerprint: AtomicU64,
     state: AtomicU64,
 }
@@ -57,7 +57,7 @@ impl Slot {
     }
 }
 
-/// A state is the time, in nanoseconds, at which the next unit is due.
+/// The state is the time at which the next unit is due, in nanoseconds.
 struct Gcra {
     table: Table,
     interval: u64,
@@ -86,7 +86,7 @@ impl Decide for Gcra {
     }
 }
 
-/// A state is the number of the window and below it, in 32 bits, what was used of it.
+/// The state contains the start of the window in the upper 32 bits, and its usage in the lower 32 bits.
 struct FixedWindow {
     table: Table,
     limit: u64,

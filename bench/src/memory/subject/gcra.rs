@@ -1,4 +1,4 @@
-//! gcra: a map in shards that is locked for every decision, with the key taken by value.
+//! The crate gcra: a sharded map that is locked for every decision, with keys passed by value.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! governor: a map of text or addresses in shards, each behind a lock.
+//! The crate governor: a sharded map of strings or addresses, with a lock per shard.
 
 use std::hash::Hash;
 use std::net::IpAddr;
@@ -23,7 +23,7 @@ pub(super) fn by_name(task: &Task) -> Box<dyn Subject> {
     Box::new(DefaultKeyedRateLimiter::<String>::keyed(quota(task.outcome)))
 }
 
-/// So many for each client, and then one in an hour.
+/// Returns a limiter with this burst for each client, refilled by one per hour.
 pub(crate) fn reference(burst: u32) -> DefaultKeyedRateLimiter<String> {
     let burst = NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN);
     DefaultKeyedRateLimiter::keyed(Quota::per_hour(NonZeroU32::MIN).allow_burst(burst))

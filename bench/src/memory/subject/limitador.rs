@@ -1,4 +1,4 @@
-//! limitador: expressions decide which limits apply to a request, and by which of its values.
+//! The crate limitador: expressions select the limits of a request and the values that identify its counter.
 
 use std::collections::HashMap;
 
@@ -30,7 +30,7 @@ pub(super) fn make(task: &Task) -> Box<dyn Subject> {
         Outcome::Denied => (1, 86_400),
     };
     let user = "user".try_into().expect("a name is an expression");
-    // With room to spare: it forgets live counters when that is used up.
+    // The capacity is larger than needed, because limitador evicts live counters when it is full.
     let limiter = RateLimiter::new(4 * task.clients.max(1_000) as u64);
     limiter.add_limit(Limit::new("bench", limit, seconds, vec![], vec![user]));
     Box::new(Limitador { limiter, namespace: "bench".into() })

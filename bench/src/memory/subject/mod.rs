@@ -1,4 +1,4 @@
-//! What is measured: each in its own file, all behind one trait.
+//! The measured limiters, each in its own file, behind one trait.
 
 mod floor;
 mod gcra;
@@ -18,25 +18,25 @@ use super::cell::{Algorithm, Outcome};
 use super::workload::{Client, Sequence};
 use crate::report::OURS;
 
-/// Keyed by text, from the first decision on with room for all its clients.
+/// A limiter with space for all its clients from the first decision.
 pub(crate) trait Decide: Send + Sync {
     type Key: Client;
 
-    /// Whether this client may pass now.
+    /// Returns whether this client is admitted now.
     fn decide(&self, key: &Self::Key) -> bool;
 
-    /// The same, for a client who is new.
+    /// Decides for a client without a state.
     fn first(&self, key: &Self::Key) -> bool {
         self.decide(key)
     }
 }
 
-/// A [`Decide`] whose loop is compiled for it, so that the call from the harness costs nothing per decision.
+/// A [`Decide`] whose loop is compiled for it, so that the dynamic call is not part of each decision.
 pub(crate) trait Subject: Send + Sync {
-    /// Decides for a part of the sequence; how many of them passed.
+    /// Decides for a part of the sequence. Returns how many decisions are allowed.
     fn run(&self, sequence: &Sequence, part: Range<usize>) -> usize;
 
-    /// Lets every client of the sequence come for the first time; how many passed.
+    /// Decides once for every client of the sequence, as for new clients. Returns how many are admitted.
     fn begin(&self, sequence: &Sequence) -> usize;
 }
 
@@ -50,18 +50,18 @@ impl<D: Decide> Subject for D {
     }
 }
 
-/// A subject before it is made: its name and how to make it.
+/// The name of a subject, and how to make it.
 #[derive(Clone, Copy)]
 pub(crate) struct Maker {
     pub(crate) name: &'static str,
     pub(crate) make: fn(&Task) -> Box<dyn Subject>,
-    /// Decides with the task's algorithm; the others have one of their own.
+    /// Whether the subject uses the task's algorithm. The others have only one algorithm.
     pub(crate) has_algorithms: bool,
-    /// This one in so many decisions is enough to know.
+    /// The divisor of the number of decisions, for slow subjects.
     pub(crate) slower: usize,
 }
 
-/// What a subject is made for.
+/// The parameters of a subject.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Task {
     pub(crate) clients: usize,
@@ -69,12 +69,12 @@ pub(crate) struct Task {
     pub(crate) algorithm: Algorithm,
 }
 
-/// The name of the peer that everybody knows.
+/// The name of the best-known peer.
 pub(crate) const REFERENCE: &str = "governor";
-/// The name of the least that a keyed decision can cost.
+/// The name of the lower bound of a keyed decision.
 pub(crate) const FLOOR: &str = "floor";
 
-/// Everything there is to compare.
+/// All subjects.
 pub(crate) const MAKERS: [Maker; 8] = [
     Maker { name: OURS, make: throttle::make, has_algorithms: true, slower: 1 },
     Maker { name: FLOOR, make: floor::make, has_algorithms: true, slower: 1 },
@@ -86,12 +86,12 @@ pub(crate) const MAKERS: [Maker; 8] = [
     Maker { name: "limitador", make: limitador::make, has_algorithms: false, slower: 64 },
 ];
 
-/// The names of everything that is not ours.
+/// Returns the names of all subjects but this library.
 pub(crate) fn peers() -> impl Iterator<Item = &'static str> {
     MAKERS.iter().map(|maker| maker.name).filter(|name| *name != OURS)
 }
 
-/// The one of that name.
+/// Makes the subject with this name.
 pub(crate) fn peer(name: &str, clients: usize, outcome: Outcome) -> Option<Box<dyn Subject>> {
     let maker = MAKERS.iter().find(|maker| maker.name == name)?;
     Some((maker.make)(&Task { clients, outcome, algorithm: Algorithm::Gcra }))

@@ -1,4 +1,4 @@
-//! Ours, through the way that every program goes: `Throttle::hit`, with text as the key.
+//! This library, through its ordinary API: `Throttle::hit` with a string as the key.
 
 use throttle::backend::{Backend, Memory};
 use throttle::strategy::{FixedWindow, Gcra};
@@ -17,7 +17,7 @@ impl Decide for Throttle {
     }
 }
 
-/// A throttle, and what a client's first use costs.
+/// A throttle, and the cost of a client's first use.
 struct Ours {
     throttle: Throttle,
     first: u64,
@@ -40,10 +40,12 @@ impl Decide for Ours {
 pub(super) fn make(task: &Task) -> Box<dyn Subject> {
     const BILLION: u64 = 1_000_000_000;
     let (rate, burst, first) = match task.outcome {
-        // Half of an hour's quota is used at once, so that what is known of a client matters for the whole run.
+        // Half of the quota of an hour is used first, so that the state of a client is in effect for the
+        // whole run.
         Outcome::Allowed => (Rate::per_hour(BILLION), BILLION, BILLION / 2),
         Outcome::Stale => (Rate::per_second(BILLION), BILLION, 1),
-        // A day, as windows are aligned: an hour may end while the run is on.
+        // The period is a day, because windows are aligned to the clock: the window of an hour may end during
+        // the run.
         Outcome::Denied => (Rate::per_day(1), 1, 1),
     };
     let settings = Settings::new().rate(rate);
@@ -51,12 +53,12 @@ pub(super) fn make(task: &Task) -> Box<dyn Subject> {
         Algorithm::Gcra => settings.strategy(Gcra::new().burst(burst)),
         Algorithm::FixedWindow => settings.strategy(FixedWindow),
     };
-    // As full as the floor's table, so that no live client makes room for another.
+    // The same capacity as the floor's table, so that no live state is evicted.
     let memory = Memory::builder().max_keys(2 * task.clients).build();
     Box::new(Ours { throttle: throttle(memory, settings), first })
 }
 
-/// A throttle on a backend of its own.
+/// Returns a throttle on this backend, in a registry of its own.
 pub(crate) fn throttle(memory: impl Backend, settings: Settings) -> Throttle {
     let registry = at_once(registry().backend("memory", memory).build()).expect("nothing is wrong with it");
     registry.create("bench", settings).expect("nothing is wrong with them")

@@ -1,4 +1,4 @@
-//! throttlecrab: one map, to be locked by whoever shares it between threads.
+//! The crate throttlecrab: one map, which the caller locks to share it between threads.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
@@ -9,7 +9,8 @@ use super::{Decide, Subject, Task};
 use crate::memory::cell::Outcome;
 
 struct Throttlecrab {
-    // The adaptive store, its default, searches all keys at every write while its map is nearly full.
+    // Not the adaptive store, which is the default: it scans all keys at every write while its map is nearly
+    // full.
     limiter: Mutex<RateLimiter<PeriodicStore>>,
     burst: i64,
     count: i64,
@@ -30,7 +31,7 @@ impl Decide for Throttlecrab {
 pub(super) fn make(task: &Task) -> Box<dyn Subject> {
     let (burst, count, seconds) = match task.outcome {
         Outcome::Allowed | Outcome::Stale => (100_000_000, 1_000_000_000, 60),
-        // With a burst of 1 it denies nobody.
+        // With a burst of 1, throttlecrab denies no request.
         Outcome::Denied => (2, 1, 86_400),
     };
     let limiter = Mutex::new(RateLimiter::new(PeriodicStore::with_capacity(task.clients)));

@@ -1,4 +1,4 @@
-//! trypema: a sliding window of small buckets for each key, in a map in shards.
+//! The crate trypema: a sliding window of small buckets for each key, in a sharded map.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! One command for each decision, pipelined by one connection of redis-rs.
+//! One command per decision, pipelined over one connection of redis-rs.
 
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, Cmd, Value};
@@ -7,12 +7,12 @@ use super::{Decide, Failure, PATIENCE};
 use crate::memory::Algorithm;
 use crate::redis::cell::Limit;
 
-/// A command with a key in its middle.
+/// A command with arguments before and after the key.
 pub(super) struct Command {
     connection: MultiplexedConnection,
     before: Vec<String>,
     after: Vec<String>,
-    /// Whether an answer that begins with this number lets the key pass.
+    /// Returns whether a reply whose first number is this one admits the key.
     passes: Box<dyn Fn(i64) -> bool + Send + Sync>,
 }
 
@@ -47,23 +47,23 @@ impl Command {
     }
 }
 
-/// Empties a Redis server, so that nobody pays for what was left by others.
+/// Empties a Redis server, so that the keys of earlier subjects do not affect the next one.
 pub(crate) async fn forget(url: &str) -> Result<(), Failure> {
     Ok(redis::cmd("FLUSHALL").query_async(&mut connection(url).await?).await?)
 }
 
-/// As redis-rs makes it by default, but with as much patience as ours has.
+/// Opens a connection with the defaults of redis-rs, but with the same timeout as this library's.
 async fn connection(url: &str) -> Result<MultiplexedConnection, Failure> {
     let config = AsyncConnectionConfig::new().set_response_timeout(Some(PATIENCE));
     Ok(Client::open(url)?.get_multiplexed_async_connection_with_config(&config).await?)
 }
 
-/// Counts, and decides nothing.
+/// Increments a counter. Makes no decision.
 pub(super) async fn incr(url: &str) -> Result<Command, Failure> {
     Command::new(url, &["INCR"], &[], |_| true).await
 }
 
-/// The script of an algorithm, which the server knows already.
+/// The script of an algorithm, called by its hash after it was loaded.
 pub(super) async fn script(url: &str, algorithm: Algorithm, limit: Limit) -> Result<Command, Failure> {
     let text = match algorithm {
         Algorithm::FixedWindow => include_str!("fixed_window.lua"),
@@ -85,13 +85,13 @@ pub(super) async fn script(url: &str, algorithm: Algorithm, limit: Limit) -> Res
     }
 }
 
-/// redis-cell: GCRA as a command of the server. It lets one more pass at once than its first number says.
+/// redis-cell: GCRA as a command of the server. It admits one more than its first argument at once.
 pub(super) async fn cell(url: &str, limit: Limit) -> Result<Command, Failure> {
     let after = [u128::from(limit.burst - 1), u128::from(limit.count), limit.period.as_secs().into()];
     Command::new(url, &["CL.THROTTLE"], &after, |limited| limited == 0).await
 }
 
-/// throttlecrab-server: GCRA in a server of its own that speaks as Redis does.
+/// throttlecrab-server: GCRA in a separate server that speaks the Redis protocol.
 pub(super) async fn throttlecrab(url: &str, limit: Limit) -> Result<Command, Failure> {
     let after = [u128::from(limit.burst), u128::from(limit.count), limit.period.as_secs().into()];
     Command::new(url, &["THROTTLE"], &after, |passed| passed == 1).await

@@ -1,4 +1,4 @@
--- As little as a fixed window can be: the window begins with the first use.
+-- A minimal fixed window. It begins with the first use.
 local used = redis.call('INCR', KEYS[1])
 if used == 1 then
   redis.call('PEXPIRE', KEYS[1], ARGV[1])

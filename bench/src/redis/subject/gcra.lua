@@ -1,4 +1,4 @@
--- As little as GCRA can be, by the server's clock: the state is the theoretical arrival time.
+-- A minimal GCRA, by the server's clock. The state is the theoretical arrival time.
 local interval, tolerance = tonumber(ARGV[1]), tonumber(ARGV[2])
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]

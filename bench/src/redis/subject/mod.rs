@@ -1,4 +1,4 @@
-//! What is measured: each through one connection of its own.
+//! The measured limiters, each with a connection of its own.
 
 mod commands;
 mod throttle;
@@ -20,22 +20,22 @@ use crate::report::OURS;
 
 pub(super) type Failure = Box<dyn Error + Send + Sync>;
 
-/// How long everybody waits for an answer: a busy machine is no reason to fail.
+/// The timeout of all subjects. It is long, so that a busy machine causes no errors.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Decides for any number of callers at once.
+/// A limiter for any number of concurrent callers.
 pub(super) trait Decide: Send + Sync + 'static {
-    /// Whether this key may pass now.
+    /// Returns whether this key is admitted now.
     fn decide(&self, key: &str) -> impl Future<Output = Result<bool, Failure>> + Send;
 }
 
-/// A [`Decide`], with callers that are compiled for it.
+/// A [`Decide`], with a load generator that is compiled for it.
 pub(super) struct Subject {
     pub(super) name: &'static str,
     run: Box<Callers>,
 }
 
-/// Asks it for all callers of a load.
+/// Runs all callers of a load.
 type Callers = dyn Fn(&Runtime, Load) -> Result<Seen, Failure>;
 
 impl Subject {
@@ -49,12 +49,12 @@ impl Subject {
     }
 }
 
-/// The name of the least that can be asked of Redis; it decides nothing.
+/// The name of the cheapest command of Redis. It makes no decision.
 pub(crate) const INCR: &str = "incr";
-/// Ours without its memory of denials.
+/// This library without its local cache of denials.
 pub(crate) const PLAIN: &str = "throttle-plain";
 
-/// The name of one script for each decision, and as little in it as there can be.
+/// Returns the name of the minimal script, called once per decision.
 pub(crate) const fn script(algorithm: Algorithm) -> &'static str {
     match algorithm {
         Algorithm::FixedWindow => "script-fixed-window",
@@ -62,12 +62,12 @@ pub(crate) const fn script(algorithm: Algorithm) -> &'static str {
     }
 }
 
-/// The names of the peers; the first two may not be there.
+/// The names of the peers. The first two may not be installed.
 pub(super) const CELL: &str = "redis-cell";
 pub(super) const CRAB: &str = "throttlecrab-server";
 pub(super) const TRYPEMA: &str = "trypema";
 
-/// Everybody who is compared in a cell.
+/// Returns the names of all subjects of a cell.
 pub(crate) fn names(cell: Cell) -> Vec<&'static str> {
     let script = script(cell.algorithm);
     match cell.traffic {
@@ -76,14 +76,14 @@ pub(crate) fn names(cell: Cell) -> Vec<&'static str> {
     }
 }
 
-/// The one of that name, ready to decide; none if it is not there.
+/// Makes the subject with this name. Returns `None` if it is not installed.
 pub(super) async fn make(
     name: &'static str,
     cell: Cell,
     servers: &Servers,
 ) -> Result<Option<Subject>, Failure> {
     let limit = cell.limit();
-    // Everybody has a database to himself, as names of keys are the same.
+    // Each subject has a database of its own, because they use the same keys.
     let database = |number: u8| format!("{}/{number}", servers.redis.url());
     let subject = match name {
         OURS => Subject::new(name, throttle::make(&database(0), cell, true).await?),

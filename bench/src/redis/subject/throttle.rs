@@ -1,4 +1,4 @@
-//! Ours, through the way that every program goes: `Throttle::hit`, with text as the key.
+//! This library, through its ordinary API: `Throttle::hit` with a string as the key.
 
 use throttle::backend::Redis;
 use throttle::strategy::{FixedWindow, Gcra};
@@ -22,7 +22,7 @@ pub(super) async fn make(url: &str, cell: Cell, remember_denied: bool) -> Result
         .rate(Rate::new(limit.count, limit.period)?)
         .backend("redis")
         .deadline(PATIENCE)
-        // A request without an answer is no denial.
+        // A request without a reply must not count as denied.
         .on_error("raise");
     let settings = match cell.algorithm {
         Algorithm::FixedWindow => settings.strategy(FixedWindow),

@@ -1,4 +1,4 @@
-//! trypema: a sliding window of small buckets in Redis, by one script for each decision.
+//! The crate trypema: a sliding window of small buckets in Redis, by one script call per decision.
 
 use std::sync::Arc;
 
@@ -16,14 +16,15 @@ pub(super) struct Trypema {
 
 impl Decide for Trypema {
     async fn decide(&self, key: &str) -> Result<bool, Failure> {
-        // It wants no colons.
+        // Its keys must not contain colons.
         let key = RedisKey::new(key.replace(':', "-"))?;
         let decision = self.provider.absolute().inc(&key, &self.rate, 1).await?;
         Ok(matches!(decision, RateLimitDecision::Allowed))
     }
 }
 
-/// It sums up a window, so that has to be short, and its rate high whatever the limit is.
+/// The script sums up the whole window, so the window has to be short. The rate is high, whatever the limit
+/// is.
 pub(super) async fn make(url: &str) -> Result<Trypema, Failure> {
     let config = ConnectionManagerConfig::new().set_response_timeout(Some(PATIENCE));
     let connection = Client::open(url)?.get_connection_manager_with_config(config).await?;

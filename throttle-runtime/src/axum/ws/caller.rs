@@ -1,4 +1,4 @@
-//! Who is at the other end of a connection, for as long as it lasts.
+//! The caller at the other end of a connection.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -13,12 +13,12 @@ use crate::admission::{self, KnownKeys, Reached};
 use crate::plug::Head;
 use crate::{BackendError, ClientIp, Decision, Identity, Registry, Throttle};
 
-/// Who is at the other end of a connection: an extractor for the handler that upgrades.
+/// The caller at the other end of a connection: an extractor for the handler that upgrades. It never rejects.
 ///
-/// It keeps what decisions about messages need: the head of the handshake, the registry in charge, and who the
-/// messages are counted under, which is worked out once per connection and throttle. It never rejects.
+/// It stores what decisions about messages need: the request parts of the handshake, the active registry, and
+/// the caller's identity, which is resolved once per connection and throttle.
 ///
-/// `S` is the state that functions see which are settings, as in `Caller<App>`: the router's, or a part of it.
+/// `S` is the state that plug-in functions see, as in `Caller<App>`: the router's state, or a part of it.
 ///
 /// ```
 /// use axum::extract::ws::WebSocketUpgrade;
@@ -40,8 +40,9 @@ pub struct Caller<S = NoState> {
     known: KnownKeys,
 }
 
-/// Functions that are settings see no state.
-// No `Clone`: what has it is a state that axum takes from itself, and this one is taken from any.
+/// Plug-in functions see no state.
+// Not `Clone`: axum implements `FromRef` of a type from itself for every `Clone` type, and this type is made
+// from any state.
 #[derive(Debug)]
 pub struct NoState;
 
@@ -57,44 +58,45 @@ impl<R: Sync, S: FromRef<R>> FromRequestParts<R> for Caller<S> {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, state: &R) -> Result<Self, Infallible> {
-        // Messages come in a task of their own, where nobody knows any more which registry this was.
+        // Messages are handled in a task of their own, where the registry of the request is unknown.
         let registry = parts.extensions.get::<Registry>().cloned().unwrap_or_else(Registry::current);
         let (state, mut head) = (S::from_ref(state), parts.clone());
-        // For the extractors of functions.
+        // For the extractors of plug-in functions.
         head.extensions.insert(registry.clone());
-        // A message is no part of the request that opened the connection.
+        // A message is not part of the request that opened the connection.
         Reached::forget(&mut head.extensions);
         Ok(Self { head, state, registry, known: KnownKeys::of_connection() })
     }
 }
 
 impl<S> Caller<S> {
-    /// The head of the handshake.
+    /// Returns the request parts of the handshake.
     pub const fn head(&self) -> &Parts {
         &self.head
     }
 
-    /// The registry that was in charge of the handshake, and is of the messages.
+    /// Returns the registry that was active for the handshake, and is used for the messages.
     pub const fn registry(&self) -> &Registry {
         &self.registry
     }
 
-    /// The address of the client that sent the handshake.
+    /// Returns the address of the client that sent the handshake.
     pub fn client_ip(&self) -> ClientIp {
         self.registry.client_ip(&self.head)
     }
 
-    /// The connection with its caller.
+    /// Combines the connection with its caller.
     pub const fn socket(self, socket: WebSocket) -> Socket<S> {
         Socket::new(socket, self)
     }
 }
 
 impl<S: Send + Sync + 'static> Caller<S> {
-    /// Decides one message by a throttle, and charges it if it fits. Nothing is sent: to send less, later or something
-    /// else is up to the caller. See [`Socket::hit`] for the other way.
+    /// Decides one message by a throttle, and charges it if it fits. Nothing is sent: the program answers the
+    /// message itself. [`Socket::hit`] also sends a notice.
     ///
-    /// The settings of the throttle are asked with the head of the handshake; who is counted is asked once.
+    /// The settings of the throttle are evaluated with the request parts of the handshake. The identity is
+    /// resolved once.
     ///
     /// ```
     /// use throttle::ws::Caller;
@@ -109,14 +111,15 @@ impl<S: Send + Sync + 'static> Caller<S> {
     ///
     /// # Errors
     ///
-    /// If the backend failed and the `on_error` policy says that its error is the answer, or if a function that is a
-    /// setting answered the message itself.
+    /// Returns an error if the backend fails and `on_error` propagates its error, or if a plug-in function
+    /// answers the message itself.
     pub async fn hit(&mut self, throttle: &Throttle) -> Result<Decision, BackendError> {
         let (mut head, known, _) = self.split();
         admission::hit(throttle, known, &mut head).await.map_err(refused)
     }
 
-    /// Who this caller is to a throttle: for a [`Hit`](crate::Hit) of another cost, say the size of a message.
+    /// Returns the identity of this caller for a throttle, for a [`Hit`](crate::Hit) with another cost, such
+    /// as the size of a message.
     ///
     /// ```
     /// use throttle::ws::Socket;
@@ -135,14 +138,14 @@ impl<S: Send + Sync + 'static> Caller<S> {
     ///
     /// # Errors
     ///
-    /// If the function that is the throttle's key answered the message itself.
+    /// Returns an error if the function that is the throttle's key answers the message itself.
     pub async fn identity(&mut self, throttle: &Throttle) -> Result<Identity, BackendError> {
         let (mut head, known, _) = self.split();
         let identity = known.ask(throttle, &throttle.policy(), &mut head).await;
         identity.map_err(|response| refused(admission::Stop::Answered(response)))
     }
 
-    /// What a decision is made with.
+    /// Returns the parts that a decision needs.
     pub(super) fn split(&mut self) -> (Head<'_>, &mut KnownKeys, &Registry) {
         let Self { head, state, registry, known } = self;
         (Head { parts: head, state, common: registry.common(), is_request: true }, known, registry)
@@ -150,7 +153,7 @@ impl<S: Send + Sync + 'static> Caller<S> {
 }
 
 impl<S> fmt::Debug for Caller<S> {
-    /// Names nobody.
+    /// Writes no client data.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Caller")
     }

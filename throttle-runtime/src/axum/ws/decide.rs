@@ -1,4 +1,4 @@
-//! The edge for messages: what `#[throttle_message]` does before the function's body.
+//! Decisions about messages: the code that `#[throttle_message]` runs before the function's body.
 
 use axum::extract::ws::close_code;
 
@@ -7,10 +7,10 @@ use crate::admission::{self, Drawn, Rejection, Stop, Told};
 use crate::http::answer::log_misconfigured;
 use crate::{BackendError, ErrorKind, Key, Refused, Site, Throttled};
 
-/// Why a message does not reach the body of its function.
+/// The reason why a message does not reach the body of its function.
 #[derive(Debug)]
 pub enum Denial {
-    /// The attribute of this number denied it; its handler, if it has one, has the word.
+    /// The attribute with this index denied the message. If the attribute has a handler, the handler answers.
     Throttled(Throttled, usize),
     /// There is no decision.
     Undecided(Refused),
@@ -30,7 +30,7 @@ pub async fn decide<S: Send + Sync + 'static, const N: usize>(
     };
     Err(match rejection {
         Rejection::Throttled(throttled, _) => {
-            // Sites of one function have different uids.
+            // The sites of one function have different uids.
             let denied = |site: &Site| site.throttle(registry).is_ok_and(|it| it.uid() == throttled.uid());
             let number = sites.iter().position(denied).unwrap_or(N);
             Denial::Throttled(throttled, number)
@@ -43,7 +43,7 @@ pub async fn decide<S: Send + Sync + 'static, const N: usize>(
     })
 }
 
-/// What there is instead of a decision, where no response can be.
+/// Returns the error for a rejection that cannot be answered with a response.
 pub(super) fn refused(stop: Stop) -> BackendError {
     match stop {
         Stop::Failed(error) => error,
@@ -58,8 +58,8 @@ pub(super) fn refused(stop: Stop) -> BackendError {
     }
 }
 
-/// The outcome of a message after its handler has answered: an answer that ends the connection closes it, so that the
-/// client sees why.
+/// Returns the outcome of a message after its handler returned `answer`. An answer that ends the connection
+/// closes it with a close frame, so that the client sees the reason.
 pub async fn handled<R: Handled<H>, H, S>(socket: &mut Socket<S>, answer: H) -> R {
     if R::ends(&answer) {
         socket.end("rate limit exceeded").await;
@@ -68,7 +68,7 @@ pub async fn handled<R: Handled<H>, H, S>(socket: &mut Socket<S>, answer: H) -> 
 }
 
 impl Denial {
-    /// Answers a message that no handler of its function has answered.
+    /// Answers a message that no handler of its function answered.
     pub async fn finish<R: Returned, S: Send + Sync + 'static>(self, socket: &mut Socket<S>) -> R {
         let refused = match self {
             Self::Throttled(throttled, _) => {
@@ -89,7 +89,8 @@ impl Denial {
     }
 }
 
-/// The same connection. By this the compiler finds out whether its state is the one that the settings see.
+/// Returns the same connection. It makes the compiler check that the connection has the state that the
+/// settings need.
 pub const fn same<S>(socket: &mut Socket<S>) -> &mut Socket<S> {
     socket
 }

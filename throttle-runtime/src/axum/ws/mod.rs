@@ -1,8 +1,9 @@
 //! Limits on the messages of WebSockets.
 //!
-//! A handshake is a request like any other: `#[throttle]` on the handler that upgrades answers with status 429, and
-//! nothing is upgraded. For the messages the handler also takes a [`Caller`], which makes a [`Socket`] of axum's
-//! `WebSocket`; `#[throttle_message]` stands on the function that handles one message.
+//! A handshake is a request like any other: `#[throttle]` on the handler that upgrades answers with status
+//! 429, and the connection is not upgraded. To limit messages, the handler also takes a [`Caller`], which
+//! makes a [`Socket`] of axum's `WebSocket`. The attribute `#[throttle_message]` goes on the function that
+//! handles one message.
 //!
 //! ```
 //! use axum::extract::ws::{Message, WebSocketUpgrade};
@@ -29,7 +30,8 @@
 //! # let _: axum::Router = axum::Router::new().route("/", axum::routing::any(connect));
 //! ```
 //!
-//! A message above the limit does not reach the body: the client is sent a [`notice`], and the connection stays open.
+//! A message above the limit does not reach the function's body. The client receives a [`notice`], and the
+//! connection stays open.
 
 mod caller;
 mod decide;

@@ -1,4 +1,4 @@
-//! What a client is told over an open connection.
+//! The messages that tell a client of its limit over an open connection.
 
 use std::time::Duration;
 
@@ -6,13 +6,14 @@ use axum::extract::ws::{CloseFrame, Message, Utf8Bytes};
 
 use crate::http::fields::whole_seconds;
 
-/// The message that tells a client that one of its own was too much:
+/// The message that tells a client that one of its messages exceeded a limit:
 /// `{"type":"rate_limit","error":"Too many messages","retry_after":5}`.
 ///
-/// `retry_after` is in whole seconds, rounded up, at least 1. It is `null` for `None`: the message costs more than the
-/// limit can ever hold, so no wait helps. Nothing in it comes from the client.
+/// `retry_after` is in whole seconds, rounded up, at least 1. It is `null` for `None`: the message costs more
+/// than the limit can ever hold, so no wait helps. The message contains no data of the client.
 ///
-/// For those who send by other ways than a [`Socket`](super::Socket), which [does it by itself](super::Socket::notify).
+/// A [`Socket`](super::Socket) sends it [itself](super::Socket::notify). Call this function to send it in
+/// another way.
 ///
 /// ```
 /// use std::time::Duration;
@@ -30,11 +31,12 @@ pub fn notice(retry_after: Option<Duration>) -> Message {
     Message::Text(text.into())
 }
 
-/// The longest reason of a close frame, in bytes: RFC 6455 section 5.5 has room for 125 with the code.
+/// The longest reason of a close frame, in bytes. RFC 6455 section 5.5 allows 125 bytes, including the code
+/// of two bytes.
 const LONGEST_REASON: usize = 123;
 
-/// The message that closes a connection. A reason that is too long is cut, as the peer would take the frame for an
-/// error.
+/// The message that closes a connection. A reason that is too long is cut, because the peer would treat the
+/// frame as an error.
 pub(super) fn close(code: u16, reason: &str) -> Message {
     let mut end = reason.len().min(LONGEST_REASON);
     while !reason.is_char_boundary(end) {

@@ -1,16 +1,20 @@
-//! What a message comes to that its function did not see.
+//! The return value of a message function whose body did not run.
 
 use std::convert::Infallible;
 use std::ops::ControlFlow;
 
 use crate::Refused;
 
-/// A return type of a function with `#[throttle_message]`: it can say that there is nothing to say.
+/// A return type of a function with `#[throttle_message]`, which has a value for a message that the body did
+/// not see.
 ///
-/// A denied message is answered by a notice, or by the text of the registry's default `handler`, and the connection goes
-/// on. Nothing went wrong, so the outcome is the quiet one. Only where there is no decision at all the outcome is an error, if the type has one: `Result<_, E>`
-/// where `E` is made from [`Refused`]. Where it has none the connection is closed with code 1011. If a function that is a
-/// setting refused, the connection is closed with code 1008, whatever the type.
+/// A denied message is answered by a notice, or by the text of the registry's default `handler`, and the
+/// connection stays open. Nothing failed, so the value is not an error, as the table shows. An error is
+/// returned only if there is no decision, and if the type is a `Result<_, E>` where `E` implements `From` of
+/// [`Refused`]. For other types, the connection is closed with code 1011.
+///
+/// If a plug-in function refuses the message, or a list denies the client, the connection is closed with code
+/// 1008, for all types.
 ///
 /// | type | denied | no decision |
 /// |---|---|---|
@@ -24,10 +28,10 @@ use crate::Refused;
     note = "the error of a `Result` implements `From<throttle::Refused>`"
 )]
 pub trait Returned: Sized {
-    /// The client was told, and the connection goes on.
+    /// Returns the value for a denied message: the client was told, and the connection stays open.
     fn skipped() -> Self;
 
-    /// There is no decision; `None` if this type has no place for that.
+    /// Returns the value if there is no decision. `None` if this type cannot represent that.
     fn refused(refused: Refused) -> Option<Self>;
 }
 
@@ -63,17 +67,17 @@ impl<T: Returned, E: From<Refused>> Returned for Result<T, E> {
     }
 }
 
-/// What the answer `H` of a message's `handler` is to the function: nothing, or the end of the connection.
+/// Converts the answer `H` of a message's `handler` for the function: nothing, or the end of the connection.
 #[diagnostic::on_unimplemented(
     message = "a `handler` that returns `{H}` does not fit a function that returns `{Self}`",
     label = "the function returns `{Self}`",
     note = "a message's `handler` returns nothing, so that the connection goes on, or to end it a `Result<(), E>` whose error the function's error is made from, or the function's own `ControlFlow<_>`"
 )]
 pub trait Handled<H>: Returned {
-    /// Converts the answer of the handler into the outcome of the message.
+    /// Converts the answer of the handler into the return value of the function.
     fn handled(answer: H) -> Self;
 
-    /// Whether the answer ends the connection, which is closed then with code 1008.
+    /// Whether the answer ends the connection, which is then closed with code 1008.
     fn ends(_: &H) -> bool {
         false
     }
@@ -86,8 +90,8 @@ impl<R: Returned> Handled<()> for R {
     }
 }
 
-/// No handler returns that. But while `()` is all that fits a function, the compiler takes every handler for one that
-/// returns it, and says only that it does not.
+/// No handler returns this. But if `()` were the only answer that fits a function, the compiler would assume
+/// that every handler returns `()`, and its error would only report that the handler does not.
 #[diagnostic::do_not_recommend]
 impl<R: Returned> Handled<Infallible> for R {
     fn handled(answer: Infallible) -> Self {

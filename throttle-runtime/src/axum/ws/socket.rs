@@ -1,4 +1,4 @@
-//! A connection and who is at its other end.
+//! A WebSocket connection with its caller.
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
@@ -15,20 +15,20 @@ use super::{Caller, NoState};
 use crate::axum::shaped;
 use crate::{BackendError, Decision, Throttle, Throttled};
 
-/// An open connection: axum's `WebSocket`, which it derefs to, and who is at its other end.
+/// An open connection: axum's `WebSocket`, to which it derefs, with the [`Caller`] at its other end.
 ///
-/// `S` is the state that functions see which are settings: see [`Caller`].
+/// `S` is the state that plug-in functions see: see [`Caller`].
 pub struct Socket<S = NoState> {
     inner: WebSocket,
     caller: Caller<S>,
-    /// How many messages are still thrown away, if it was closed from here.
+    /// How many more messages are discarded, if the connection was closed from here.
     closing: Option<u32>,
 }
 
-/// How many messages may be on the way when a connection is closed. Those that follow make it a flood.
+/// How many messages are discarded after a connection was closed. More messages are a flood.
 const UNDER_WAY: u32 = 1024;
 
-/// How long a client has to agree that the connection is closed.
+/// How long a client may take to confirm that the connection is closed.
 const FAREWELL: Duration = Duration::from_secs(1);
 
 /// The longest body of a handler's response that is sent as a message, in bytes.
@@ -39,31 +39,32 @@ impl<S> Socket<S> {
         Self { inner: socket, caller, closing: None }
     }
 
-    /// Who is at the other end.
+    /// Returns the caller at the other end.
     pub const fn caller(&self) -> &Caller<S> {
         &self.caller
     }
 
-    /// Who is at the other end, to decide something without a notice.
+    /// Returns the caller at the other end, to decide without sending a notice.
     pub const fn caller_mut(&mut self) -> &mut Caller<S> {
         &mut self.caller
     }
 
-    /// The connection and who is at its other end, for those who read and write in different tasks: the one that reads
-    /// decides with [`Caller::hit`], and hands a [`notice`](super::notice) to the other.
+    /// Splits the connection from its caller, for programs that read and write in different tasks. The task
+    /// that reads decides with [`Caller::hit`], and passes a [`notice`](super::notice) to the other task.
     pub fn into_parts(self) -> (WebSocket, Caller<S>) {
         (self.inner, self.caller)
     }
 
-    /// The next message. `None` if the connection has ended, or if it was [closed](Self::close) from here: what was on
-    /// the way then is thrown away until the client agrees.
+    /// Receives the next message. Returns `None` if the connection has ended, or if it was
+    /// [closed](Self::close) from here. In that case, up to 1024 messages are discarded until the client
+    /// confirms.
     ///
     /// # Errors
     ///
-    /// If the connection is broken.
+    /// Returns an error if the connection is broken.
     pub async fn recv(&mut self) -> Option<Result<Message, Error>> {
         let Some(left) = &mut self.closing else { return self.inner.recv().await };
-        // A connection that ends while messages are unread is reset, and the client may not see why.
+        // If a connection ends while messages are unread, it is reset, and the client may not see the reason.
         while *left > 0 {
             *left -= 1;
             if !matches!(self.inner.recv().await, Some(Ok(_))) {
@@ -73,17 +74,17 @@ impl<S> Socket<S> {
         None
     }
 
-    /// Sends a [`notice`](super::notice) of that wait; `None` says that no wait helps. A client that is gone is no
-    /// error: the next [`recv`](Self::recv) says so.
+    /// Sends a [`notice`](super::notice) with this wait. `None` means that no wait helps. A disconnected
+    /// client is not an error: the next [`recv`](Self::recv) reports it.
     ///
-    /// It waits as every message does until the client has room for it, so who floods and does not read is not read
-    /// either.
+    /// Like every send, the call waits until the client has room for the message. A client that floods and
+    /// does not read is therefore not read from either.
     pub async fn notify(&mut self, retry_after: Option<Duration>) {
         self.tell(notice(retry_after)).await;
     }
 
-    /// Closes the connection with a code and a reason, of which the first 123 bytes are sent. For those who sent too
-    /// much it is [`close_code::POLICY`](axum::extract::ws::close_code::POLICY), 1008.
+    /// Closes the connection with a code and a reason, of which the first 123 bytes are sent. The code for
+    /// clients that sent too much is [`close_code::POLICY`](axum::extract::ws::close_code::POLICY), 1008.
     ///
     /// ```
     /// use axum::extract::ws::close_code;
@@ -96,15 +97,16 @@ impl<S> Socket<S> {
     /// # let _ = strict;
     /// ```
     ///
-    /// No message is received after that: [`recv`](Self::recv) returns `None` as soon as the client agrees. A client
-    /// that is gone is no error.
+    /// No message is received after that: [`recv`](Self::recv) returns `None` as soon as the client confirms.
+    /// A disconnected client is not an error.
     pub async fn close(&mut self, code: u16, reason: &str) {
         self.tell(close(code, reason)).await;
         self.closing.get_or_insert(UNDER_WAY);
     }
 
-    /// Closes the connection of a client that may not go on, unless it is closed already, and waits up to a second until
-    /// the client agrees: a connection that ends while messages are unread is reset, and the client may not see why.
+    /// Closes the connection of a client that may not continue, unless it is closed already. Waits up to one
+    /// second until the client confirms: if a connection ends while messages are unread, it is reset, and the
+    /// client may not see the reason.
     pub(super) async fn end(&mut self, reason: &str) {
         if self.closing.is_none() {
             self.close(close_code::POLICY, reason).await;
@@ -120,8 +122,8 @@ impl<S> Socket<S> {
 }
 
 impl<S: Send + Sync + 'static> Socket<S> {
-    /// Decides one message by a throttle, and charges it if it fits; if not, the client is sent a
-    /// [`notice`](super::notice) and the connection stays open. A client that is gone is no error.
+    /// Decides one message by a throttle, and charges it if it fits. If it does not fit, the client receives
+    /// a [`notice`](super::notice) and the connection stays open. A disconnected client is not an error.
     ///
     /// ```
     /// use throttle::{BackendError, Throttle, ws::Socket};
@@ -140,7 +142,7 @@ impl<S: Send + Sync + 'static> Socket<S> {
     ///
     /// # Errors
     ///
-    /// Those of [`Caller::hit`].
+    /// Returns the errors of [`Caller::hit`].
     pub async fn hit(&mut self, throttle: &Throttle) -> Result<Decision, BackendError> {
         let decision = self.caller.hit(throttle).await?;
         if decision.is_throttled() {
@@ -150,8 +152,8 @@ impl<S: Send + Sync + 'static> Socket<S> {
         Ok(decision)
     }
 
-    /// Tells the client of a denial: the text of the response of the throttle's `handler`, if the registry has given it
-    /// one, and otherwise a notice.
+    /// Tells the client of a denial: with the text of the response of the throttle's `handler`, if the
+    /// registry has set one, and otherwise with a notice.
     pub(super) async fn deny(&mut self, throttled: Throttled) {
         let wait = throttled.retry_after();
         let message = match throttled.handler() {
@@ -165,7 +167,7 @@ impl<S: Send + Sync + 'static> Socket<S> {
     }
 }
 
-/// The body of a response as a message, if it is text.
+/// Returns the body of a response as a message, if it is text.
 async fn text(response: Response) -> Option<Message> {
     let bytes = to_bytes(response.into_body(), LONGEST_TEXT).await.ok()?;
     let text = Utf8Bytes::try_from(bytes).ok()?;
@@ -187,7 +189,7 @@ impl<S> DerefMut for Socket<S> {
 }
 
 impl<S> fmt::Debug for Socket<S> {
-    /// Names nobody.
+    /// Writes no client data.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Socket")
     }

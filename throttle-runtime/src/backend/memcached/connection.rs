@@ -1,5 +1,5 @@
-//! One connection to one server, kept up in the background. Requests of all tasks go through it one after the other
-//! without waiting for each other's replies, which come in the same order.
+//! One connection to one server, kept up in the background. Requests of all tasks share the connection. They do
+//! not wait for each other's replies, which arrive in the order of the requests.
 
 use std::io;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use super::protocol::{Command, Reply};
 use super::upkeep::keep_up;
 use crate::{BackendError, ErrorKind};
 
-/// The end of a connection that requests are put into.
+/// A handle that sends requests through a connection.
 #[derive(Debug)]
 pub(super) struct Connection {
     /// Host and port of the server.
@@ -24,18 +24,19 @@ pub(super) struct Connection {
     is_closed: AtomicBool,
 }
 
-/// What a request is told.
+/// The result of a request.
 pub(super) type Answer = Result<Reply, BackendError>;
 
 #[derive(Debug)]
 pub(super) struct Request {
     pub(super) bytes: Vec<u8>,
-    /// Nobody listens any more if the decision was given up; the reply is then read and dropped. Empty once it is sent.
+    /// The receiver is gone if the caller gave up; the reply is then read and dropped. `None` after the request
+    /// was sent.
     pub(super) reply: Option<oneshot::Sender<Answer>>,
 }
 
 impl Drop for Request {
-    /// Whatever has become of the connection, who was not sent is told that.
+    /// Reports to the caller of a request that was never sent that nothing was charged.
     fn drop(&mut self) {
         if let Some(reply) = self.reply.take() {
             let _ = reply.send(Err(lost().nothing_charged()));
@@ -43,7 +44,7 @@ impl Drop for Request {
     }
 }
 
-/// Whether the server is there; before the first attempt nobody knows.
+/// Whether the server is reachable; unknown before the first attempt.
 #[derive(Debug, Clone)]
 pub(super) enum Up {
     Unknown,
@@ -51,12 +52,12 @@ pub(super) enum Up {
     No(Arc<io::Error>),
 }
 
-/// How many requests may wait for their replies. A server that hangs costs those their deadlines, and all others
-/// are told at once.
+/// The maximum number of requests that wait for their replies. If a server hangs, these requests time out, and
+/// all others fail immediately.
 pub(super) const IN_FLIGHT: usize = 1_024;
 
 impl Connection {
-    /// Begins to connect, in a task that ends with the last use of this.
+    /// Starts to connect, in a task that ends with the last use of this handle.
     pub(super) fn open(address: String) -> Self {
         let (requests, queue) = mpsc::channel(IN_FLIGHT);
         let (status, up) = watch::channel(Up::Unknown);
@@ -64,18 +65,18 @@ impl Connection {
         Self { address, requests, up, task, is_closed: AtomicBool::new(false) }
     }
 
-    /// Ends it, whoever still waits for a reply.
+    /// Ends the connection, even if requests still wait for replies.
     pub(super) fn close(&self) {
         self.is_closed.store(true, Ordering::Relaxed);
         self.task.abort();
     }
 
-    /// Whether it has ended with its runtime, so that another one has to be opened.
+    /// Whether the task has ended with its runtime, so that another connection has to be opened.
     pub(super) fn is_gone(&self) -> bool {
         self.task.is_finished() && !self.is_closed.load(Ordering::Relaxed)
     }
 
-    /// Waits until the first attempt to connect has come to an end.
+    /// Waits until the first attempt to connect has ended.
     pub(super) async fn ready(&self) -> Result<(), BackendError> {
         let mut up = self.up.clone();
         let settled = up.wait_for(|up| !matches!(up, Up::Unknown)).await;
@@ -108,7 +109,7 @@ impl Connection {
         };
         self.requests.try_send(Request { bytes, reply: Some(reply) }).map_err(unsent)?;
         match answer.await {
-            // By its protocol it has then not carried out the command.
+            // By the protocol, the server has not executed the command.
             Ok(Ok(Reply::Refused(line))) => Err(BackendError::new(ErrorKind::Store, line).nothing_charged()),
             Ok(reply) => reply,
             Err(_) => Err(lost()),
@@ -116,7 +117,7 @@ impl Connection {
     }
 
     fn unreachable(&self, error: &Arc<io::Error>) -> BackendError {
-        // A server that the probe has found out about.
+        // The probe found that this server cannot decide.
         if error.kind() == io::ErrorKind::Unsupported {
             return BackendError::new(ErrorKind::Store, error.to_string());
         }

@@ -1,4 +1,4 @@
-//! State in Memcached, for fleets that have one and no Redis.
+//! A backend with state in Memcached, for services that run Memcached and no Redis.
 
 mod connection;
 mod nodes;
@@ -21,25 +21,30 @@ use super::{Backend, Board, Charge, Mode, Reply, Resets, Stored, Verdict};
 use crate::strategy::Strategy;
 use crate::{Clock, SystemClock};
 
-/// A backend whose state is in one or more Memcached servers (1.6 or later), shared by all processes that use them.
+/// A backend whose state is in one or more Memcached servers (1.6 or later). All processes that use the same
+/// servers share the state.
 ///
-/// - **Exact** by compare-and-swap: a decision reads and then writes what nobody changed in between, or begins
-///   anew. No locks are taken.
-/// - **Two round trips** for an admission, one for a denial. A decision about several identities, as those of a
-///   handler with several throttles, is one for a denial too, and for an admission four more for each identity.
-/// - **The time** is that of this process, and each value says to the microsecond until when it holds: Memcached itself
-///   forgets in whole seconds only. Processes whose clocks differ let their clients pass earlier or later by as much.
-/// - **Several servers** share the identities by rendezvous hashing. One that is gone fails the decisions about its
-///   own; `on_error` says what becomes of those requests.
-/// - **Memcached forgets** what was used longest ago when its memory is full, and everything when it restarts:
-///   those limits begin anew. Give it the memory that it needs, or use Redis.
-/// - **A server that can never decide** fails at startup, with the reason in one line: a version without meta commands, a
-///   Redis, an HTTP server. Each connection begins with a probe that stores, reads and deletes an entry of its own.
-/// - **Of an error it is [certain](crate::BackendError::is_nothing_charged)** that nothing was charged if there was no
-///   connection, if reading failed, or if the server refused to write; a write that was sent and got no answer is in
-///   doubt.
-/// - **A reset** starts a new generation of the namespace on every server; what is left of the old one counts as
-///   nothing, and expires.
+/// - **Exact**: a decision reads the state and writes it back by compare-and-swap. If another process has
+///   changed the state in between, the decision starts again. No locks are taken.
+/// - **Round trips**: an admission takes two, a denial takes one. A decision about several identities, such as
+///   in a handler with several throttles, also takes one for a denial. An admission then takes four more for
+///   each identity.
+/// - **Time** is that of this process. Each value contains its expiry time in microseconds, because Memcached
+///   itself expires entries in whole seconds. If the clocks of two processes differ, their clients are admitted
+///   earlier or later by the difference.
+/// - **Several servers** share the identities by rendezvous hashing. If a server is unreachable, the decisions
+///   about its own identities fail; `on_error` decides what happens to those requests.
+/// - **Startup check**: a server that can never decide fails at startup, with the reason in one line. Examples
+///   are a version without meta commands, a Redis server and an HTTP server. Each connection begins with a
+///   probe that stores, reads and deletes an entry of its own.
+/// - **Errors**: an error is [certain](crate::BackendError::is_nothing_charged) to have charged nothing if
+///   there was no connection, if reading failed, or if the server rejected the write. A write that was sent and
+///   received no reply is in doubt.
+/// - **A reset** starts a new generation of the namespace on every server. Entries of the old generation are
+///   ignored, and expire.
+///
+/// **Warning:** Memcached evicts the least recently used entries when its memory is full, and loses all entries
+/// when it restarts. The affected limits then start again. Give Memcached enough memory, or use Redis.
 ///
 /// ```no_run
 /// use throttle::backend::Memcached;
@@ -60,20 +65,33 @@ pub struct Memcached {
 }
 
 impl Memcached {
-    /// These servers, as host and port, in the namespace `throttle`. All processes have to name the same ones, in any
-    /// order. Connects at the first use.
+    /// Creates a backend on these servers, given as host and port. All processes have to name the same servers,
+    /// in any order. The backend connects at the first use.
+    ///
+    /// # Default
+    ///
+    /// The namespace is `throttle`, and the clock is the system clock.
     pub fn new(addresses: impl IntoIterator<Item = impl Into<String>>) -> Self {
         let addresses = addresses.into_iter().map(Into::into).collect();
         Self::made(addresses, "throttle".to_owned(), Arc::new(SystemClock::new()))
     }
 
-    /// What tells this program's state from that of others on the same servers.
+    /// Sets the namespace, which separates this program's state from that of other programs on the same
+    /// servers.
+    ///
+    /// # Default
+    ///
+    /// `throttle`
     #[must_use]
     pub fn namespace(self, namespace: &str) -> Self {
         Self::made(self.addresses, namespace.to_owned(), self.clock)
     }
 
-    /// Another source of time, such as a [`ManualClock`](crate::ManualClock).
+    /// Sets another clock, such as a [`ManualClock`](crate::ManualClock).
+    ///
+    /// # Default
+    ///
+    /// The system clock.
     #[must_use]
     pub fn clock(self, clock: impl Clock) -> Self {
         Self::made(self.addresses, self.namespace, Arc::new(clock))

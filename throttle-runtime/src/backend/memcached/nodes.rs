@@ -1,5 +1,5 @@
-//! Which server a key lives on: the one with the highest score of all (rendezvous hashing, D. Thaler, C. Ravishankar,
-//! 1998), so that the loss of a server moves its own keys and no others.
+//! The servers, and which server stores a key: the server with the highest score (rendezvous hashing, D.
+//! Thaler, C. Ravishankar, 1998). The loss of a server moves only its own keys.
 
 use std::hash::Hasher;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -16,7 +16,7 @@ pub(super) struct Nodes(Vec<Node>);
 #[derive(Debug)]
 struct Node {
     address: String,
-    /// Opened at the first use, since that is where the runtime is, and again where another one goes on.
+    /// Opened at the first use, because a connection needs the runtime. Opened again if that runtime has ended.
     connection: RwLock<Option<Arc<Connection>>>,
 }
 
@@ -26,7 +26,7 @@ impl Nodes {
         Self(addresses.into_iter().map(node).collect())
     }
 
-    /// Waits until every server was tried.
+    /// Waits until a connection to every server was tried.
     pub(super) async fn ready(&self) -> Result<(), BackendError> {
         for node in &self.0 {
             node.connection().ready().await?;
@@ -38,7 +38,7 @@ impl Nodes {
         self.of(key)?.connection().ask(command).await
     }
 
-    /// Asks all servers.
+    /// Sends a command to all servers.
     pub(super) async fn ask_all(&self, command: Command<'_>) -> Result<(), BackendError> {
         for node in &self.0 {
             node.connection().ask(command).await?;
@@ -63,20 +63,20 @@ impl Node {
             return connection;
         }
         let mut place = self.connection.write().unwrap_or_else(PoisonError::into_inner);
-        // Somebody else may have been faster.
+        // Another task may have opened a connection meanwhile.
         let open = place.take().filter(|connection| !connection.is_gone());
         let connection = open.unwrap_or_else(|| Arc::new(Connection::open(self.address.clone())));
         Arc::clone(place.insert(connection))
     }
 
-    /// The connection that there is.
+    /// Returns the open connection.
     fn open(&self) -> Option<Arc<Connection>> {
         let place = self.connection.read().unwrap_or_else(PoisonError::into_inner);
         place.as_ref().filter(|connection| !connection.is_gone()).cloned()
     }
 }
 
-/// The same in every process.
+/// Returns the score of a server for a key, which is the same in every process.
 fn score(address: &str, key: &str) -> u64 {
     let mut hasher = SipHasher13::new();
     hasher.write(address.as_bytes());

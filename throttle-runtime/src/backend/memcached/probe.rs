@@ -1,4 +1,4 @@
-//! Whether a server can decide at all: found out by the commands of a decision, before the connection is used.
+//! Probes a new connection with the commands of a decision, to find servers that can never decide.
 
 use std::io;
 
@@ -7,10 +7,10 @@ use tokio::net::TcpStream;
 
 use super::protocol::{Command, Reply, When};
 
-/// No state has this key, and a namespace has no such sign.
+/// No state has this key, because a namespace cannot contain `#`.
 const KEY: &str = "throttle#probe";
 
-/// How long a reply to all of it can be.
+/// The maximum length of the replies to the probe, in bytes.
 const MOST: usize = 4_096;
 
 /// Stores, reads and deletes an entry of its own, in one round trip.
@@ -45,13 +45,13 @@ fn unable(text: String) -> io::Error {
 enum Judgement {
     Incomplete,
     Able,
-    /// Its version, which lacks something.
+    /// The version of a server that lacks a required command.
     Old(String),
-    /// Some other kind of server.
+    /// Another kind of server.
     Stranger(&'static str),
 }
 
-/// What the server has said so far.
+/// Judges the bytes received so far.
 fn judge(heard: &[u8]) -> Judgement {
     let begins = |with: &str| heard.starts_with(with.as_bytes());
     if begins("HTTP/") || begins("<") {
@@ -69,7 +69,8 @@ fn judge(heard: &[u8]) -> Judgement {
     };
     let old = || Judgement::Old(String::from_utf8_lossy(version).into_owned());
     let mut rest = &heard[end + 2..];
-    // Others may probe at the same moment, and a server may be short of memory.
+    // Other processes may probe concurrently, and a server may be short of memory. Therefore, several replies
+    // are accepted.
     for _ in 0..3 {
         match Reply::parse(rest) {
             Ok(None) => return Judgement::Incomplete,
@@ -89,7 +90,7 @@ mod tests {
     fn f39_replies_to_the_probe_are_understood() {
         for (heard, judgement) in [
             ("VERSION 1.6.18\r\nHD\r\nVA 1 c5\r\n1\r\nHD\r\n", Judgement::Able),
-            // Another process has probed in between, or there is no memory.
+            // Another process has probed in between, or the server has no memory.
             ("VERSION 1.6.18\r\nHD\r\nEN\r\nNF\r\n", Judgement::Able),
             ("VERSION 1.6.18\r\nSERVER_ERROR out of memory storing object\r\nEN\r\nNF\r\n", Judgement::Able),
             ("VERSION 1.6.18\r\nHD\r\nVA 1 c5\r\n", Judgement::Incomplete),

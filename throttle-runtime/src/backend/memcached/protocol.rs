@@ -1,15 +1,15 @@
-//! The bytes of Memcached's meta commands (its doc/protocol.txt, since version 1.6): requests, and the replies to them.
+//! Memcached's meta commands (doc/protocol.txt, since version 1.6): requests and replies as bytes.
 
 use std::io::{self, Write as _};
 
-/// What is asked. Keys are printable ASCII without spaces, of at most 250 bytes.
+/// A command. Keys are printable ASCII without spaces, of at most 250 bytes.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Command<'a> {
-    /// The value, and the number that tells whether it changes.
+    /// Returns the value, and its CAS number, which changes with every write.
     Get {
         key: &'a str,
     },
-    /// Stores a value, under a condition, for so many seconds; 0 is for good.
+    /// Stores a value under a condition, for `ttl` seconds; 0 means without expiry.
     Set {
         key: &'a str,
         value: &'a [u8],
@@ -19,24 +19,24 @@ pub(super) enum Command<'a> {
     Delete {
         key: &'a str,
     },
-    /// Forgets an entry if it is still the one of that number.
+    /// Deletes an entry if it still has this CAS number.
     DeleteIf {
         key: &'a str,
         cas: u64,
     },
 }
 
-/// On what condition a value is stored.
+/// The condition under which a value is stored.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum When {
     Always,
-    /// There is none yet.
+    /// There is no value yet.
     Missing,
-    /// It is still the one of that number.
+    /// The value still has this CAS number.
     Unchanged(u64),
 }
 
-/// What a server answers.
+/// A reply of a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Reply {
     Value {
@@ -46,18 +46,18 @@ pub(super) enum Reply {
     Done,
     /// There is no such entry.
     Missing,
-    /// The condition did not hold.
+    /// The condition was not met.
     Changed,
-    /// The server refuses the command.
+    /// The server rejects the command.
     Refused(String),
 }
 
-/// A server that does not keep to the protocol. What comes after cannot be told apart.
+/// A reply that does not follow the protocol. The bytes after it cannot be parsed.
 #[derive(Debug, thiserror::Error)]
 #[error("not a reply of Memcached")]
 pub(super) struct Malformed;
 
-/// Lines are short, and values are states: what is longer is no reply to anything that was asked.
+/// Reply lines are short, and values are states. A longer line or value is not a reply to any of our commands.
 const LONGEST_LINE: usize = 2_048;
 const LONGEST_VALUE: usize = 1 << 20;
 
@@ -88,7 +88,8 @@ impl Command<'_> {
 }
 
 impl Reply {
-    /// The first reply in the buffer and how many bytes it takes; `None` if it is not all there yet.
+    /// Parses the first reply in the buffer. Returns it with its length in bytes, or `None` if it is
+    /// incomplete.
     pub(super) fn parse(buffer: &[u8]) -> Result<Option<(Self, usize)>, Malformed> {
         let Some(end) = buffer.windows(2).take(LONGEST_LINE).position(|window| window == b"\r\n") else {
             return if buffer.len() > LONGEST_LINE { Err(Malformed) } else { Ok(None) };
@@ -107,7 +108,7 @@ impl Reply {
     }
 }
 
-/// The value that a line announces.
+/// Parses the value that a `VA` line announces.
 fn value<'a>(
     mut words: impl Iterator<Item = &'a str>,
     rest: &[u8],

@@ -1,4 +1,4 @@
-//! Entries on the servers: reading them with the generation of their namespace, and writing what is to replace them.
+//! Entries on the servers: reads them with the generation of their namespace, and writes their replacements.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use super::seen::Seen;
 use super::value::Value;
 use crate::{BackendError, Clock, random};
 
-/// What is kept in Memcached beside each value: its generation, and until when it holds.
+/// A store on Memcached servers. Each entry contains a generation and an expiry time beside its value.
 #[derive(Debug)]
 pub(super) struct Servers {
     pub(super) nodes: Nodes,
@@ -19,12 +19,12 @@ pub(super) struct Servers {
     pub(super) seen: Seen,
 }
 
-/// What is found under a key.
+/// An entry that was read.
 pub(super) struct Found {
-    /// Which version of an entry it is; `None` if there is none.
+    /// The CAS number of the entry; `None` if there is no entry.
     pub(super) cas: Option<u64>,
     pub(super) generation: u64,
-    /// Of this generation, and not yet expired.
+    /// The value, if it is of this generation and has not expired.
     pub(super) value: Option<Value>,
 }
 
@@ -33,7 +33,7 @@ impl Servers {
         Self { nodes, clock, seen: Seen::default() }
     }
 
-    /// What is there, and the generation of the namespace, in one round trip.
+    /// Reads an entry and the generation of the namespace, in one round trip.
     pub(super) async fn find(&self, key: &str) -> Result<Found, BackendError> {
         let name = generation_of(key);
         let reply = self.nodes.ask(key, Command::Get { key });
@@ -48,8 +48,8 @@ impl Servers {
         })
     }
 
-    /// The generation of the namespace on the server of this key. If there is none that can be read, one begins: of
-    /// what was stored before nothing is known.
+    /// Returns the generation of the namespace on the server of this key. If no generation can be read, a new
+    /// one begins, because nothing is known about values that were stored before.
     pub(super) async fn generation(&self, key: &str, name: &str) -> Result<u64, BackendError> {
         loop {
             let cas = match self.nodes.ask(key, Command::Get { key: name }).await? {
@@ -65,7 +65,7 @@ impl Servers {
         }
     }
 
-    /// Stores a value under a condition; whether it was.
+    /// Stores a value under a condition. Returns whether it was stored.
     pub(super) async fn write(
         &self,
         key: &str,
@@ -83,7 +83,8 @@ impl Servers {
         ttl.map_or(0, |ttl| self.clock.now().saturating_add(micros(ttl)).max(1))
     }
 
-    /// Replaces what is there by what `change` makes of it, until nobody comes in between; `None` leaves it.
+    /// Replaces the value by the result of `change`, and retries until no other process writes in between.
+    /// `None` keeps the value.
     pub(super) async fn update<T>(
         &self,
         key: &str,
@@ -107,7 +108,7 @@ pub(super) const fn unchanged(cas: Option<u64>) -> When {
     }
 }
 
-/// The key of the generation of a key's namespace: no store key has this sign.
+/// Returns the key of the generation of a key's namespace. No key of the store contains `#`.
 pub(super) fn generation_of(key: &str) -> String {
     format!("{}#generation", key.split(':').next().unwrap_or_default())
 }

@@ -1,4 +1,4 @@
-//! The store contract on Memcached.
+//! Implements [`Store`](crate::backend::Store) on Memcached.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -55,7 +55,7 @@ impl Store for Servers {
 
     async fn try_lock(&self, key: &str, ttl: Duration) -> Result<Option<u64>, BackendError> {
         let Found { cas, generation, value: None } = self.find(key).await? else { return Ok(None) };
-        // Greater than all before, also if Memcached has forgotten them.
+        // The token is greater than all tokens before, even if Memcached has lost the counter.
         let counter = format!("{key}:token");
         let token = self.update(&counter, |value| {
             let last = value.and_then(|value| value.text.parse().ok()).unwrap_or(0_u64);
@@ -104,7 +104,7 @@ impl Store for Servers {
     }
 }
 
-/// The answers of futures that go on side by side.
+/// Returns the results of futures that run concurrently.
 async fn all<T>(futures: Vec<impl Future<Output = T> + Unpin>) -> Vec<T> {
     let mut slots: Vec<_> = futures.into_iter().map(|future| (future, None)).collect();
     poll_fn(|context| {

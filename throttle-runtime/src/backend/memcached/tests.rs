@@ -1,4 +1,4 @@
-//! The store contract on a real server: the backend needs a part of it only.
+//! The store contract on a real server. The backend needs only a part of it.
 
 use std::sync::Arc;
 
@@ -17,7 +17,8 @@ use crate::testkit::{Subject, store};
 #[path = "../../../tests/servers/memcached.rs"]
 mod server;
 
-/// A reset forgets all of a namespace, which is all that a backend asks for, and not what begins in some way.
+/// A reset forgets a whole namespace, which is what a backend needs. It cannot forget the keys with a given
+/// prefix.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn it_is_a_store_but_for_resets_of_parts_of_a_namespace() {
     let server = Server::start();
@@ -31,7 +32,7 @@ async fn it_is_a_store_but_for_resets_of_parts_of_a_namespace() {
     assert_eq!(names, ["b074_reset_removes_its_prefix_only", "b074_a_prefix_is_no_pattern"], "{found:#?}");
 }
 
-/// Also of what would have been written.
+/// This includes commands that do not write.
 #[tokio::test]
 async fn who_was_sent_is_in_doubt_and_nobody_else() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -39,7 +40,7 @@ async fn who_was_sent_is_in_doubt_and_nobody_else() {
     let ask = || connection.ask(Command::Delete { key: "k" });
     let answer = async {
         let (mut client, _) = listener.accept().await.expect("a client");
-        // The server is probed first.
+        // The connection probes the server first.
         let mut probe = Vec::new();
         while !probe.ends_with(b"md throttle#probe\r\n") {
             client.read_buf(&mut probe).await.expect("the probe");
@@ -49,7 +50,7 @@ async fn who_was_sent_is_in_doubt_and_nobody_else() {
     };
     let (lost, ()) = tokio::join!(ask(), answer);
     assert!(!lost.expect_err("no answer").is_nothing_charged());
-    // Nobody takes it from there.
+    // No task takes requests from the queue of this connection.
     let gone = Connection::open("127.0.0.1:1".to_owned());
     for _ in 0..3 {
         let error = gone.ask(Command::Delete { key: "k" }).await.expect_err("nobody is there");

@@ -1,4 +1,4 @@
-//! Keeps a connection up behind the backs of requests: connects, sends what they ask, and hands out what they are told.
+//! Keeps a connection up in the background: connects, sends requests, and distributes replies.
 
 use std::collections::VecDeque;
 use std::io;
@@ -21,15 +21,16 @@ use crate::log_limit::LogLimit;
 use crate::random;
 
 const CONNECT: Duration = Duration::from_secs(1);
-/// A server that owes replies and sends nothing for so long is taken for gone.
+/// A server that owes replies and sends nothing for this duration counts as unreachable.
 const SILENCE: Duration = Duration::from_secs(1);
-/// A timer that is later than this was that of a process that was paused. Silence is believed after so many of them.
+/// A timer that fires later than this belongs to a process that was paused. After this number of late timers,
+/// silence counts nevertheless.
 const LATE: Duration = Duration::from_millis(50);
 const MOST_LATE: u32 = 3;
-/// How long to wait at least and at most between attempts to connect.
+/// The minimum and maximum pause between attempts to connect.
 const PAUSES: [Duration; 2] = [Duration::from_millis(20), Duration::from_secs(1)];
 
-/// Connects, serves and connects again, until nobody holds the other end.
+/// Connects, serves and reconnects, until no handle to the connection exists.
 pub(super) async fn keep_up(address: String, mut queue: mpsc::Receiver<Request>, status: watch::Sender<Up>) {
     let (mut pause, lost) = (PAUSES[0], LogLimit::new());
     loop {
@@ -48,12 +49,12 @@ pub(super) async fn keep_up(address: String, mut queue: mpsc::Receiver<Request>,
             tracing::warn!(target: "throttle", backend = "memcached", address, error, omitted, "Memcached is unreachable");
         }
         status.send_replace(Up::No(Arc::new(error)));
-        // Who asked meanwhile has waited for nothing.
+        // Requests that arrived meanwhile fail immediately.
         while queue.try_recv().is_ok() {}
         if queue.is_closed() {
             return;
         }
-        // Processes that lost the same server must not come back together.
+        // Processes that lost the same server must not reconnect at the same moment.
         sleep(random::part(pause)).await;
         pause = (pause * 2).min(PAUSES[1]);
     }
@@ -69,8 +70,11 @@ async fn connect(address: &str) -> io::Result<TcpStream> {
     connected.await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }
 
-/// Sends requests and hands out replies until the connection breaks; `Ok` if nobody is left to ask. Only a reply makes
-/// the pause a short one again: who takes connections and resets them is not there yet.
+/// Sends requests and distributes replies until the connection breaks. Returns `Ok` if no handle exists any
+/// more.
+///
+/// Only a reply resets the pause to its minimum, because a server that accepts connections and resets them is
+/// not usable yet.
 async fn serve(
     mut stream: TcpStream,
     queue: &mut mpsc::Receiver<Request>,
@@ -81,7 +85,8 @@ async fn serve(
     let mut waiting = VecDeque::new();
     let (mut silent_since, mut late) = (Instant::now(), 0);
     loop {
-        // Also read while nobody waits: that is how a server's end is noticed before the next request.
+        // The task also reads while no request waits, so that it notices a closed connection before the next
+        // request.
         let read = async {
             let read = reader.read_buf(&mut input);
             if waiting.is_empty() { Ok(read.await) } else { timeout_at(silent_since + SILENCE, read).await }
@@ -103,7 +108,8 @@ async fn serve(
             }
             read = read => {
                 let Ok(read) = read else {
-                    // A process that was paused has heard nothing of anybody: that says nothing about the server.
+                    // A paused process received nothing from any server, so its silence is no evidence about
+                    // this server.
                     if late < MOST_LATE && silent_since.elapsed() > SILENCE + LATE {
                         (silent_since, late) = (Instant::now(), late + 1);
                         continue;

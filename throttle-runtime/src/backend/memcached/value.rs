@@ -1,16 +1,16 @@
-//! What an entry of Memcached says: its generation, until when it holds, and a text of the store.
+//! The format of an entry in Memcached: its generation, its expiry time, and a text of the store.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// A text of the store, and until when it holds.
+/// A text of the store, and its expiry time.
 #[derive(Debug, Clone)]
 pub(super) struct Value {
     pub(super) text: String,
-    /// Microseconds since the Unix epoch; 0 is never.
+    /// Microseconds since the Unix epoch; 0 means never.
     pub(super) until: u64,
 }
 
-/// Longer times count as points in time in Memcached.
+/// In seconds. Memcached interprets longer times as points in time.
 const LONGEST_TTL: u64 = 30 * 24 * 3_600;
 
 impl Value {
@@ -18,7 +18,8 @@ impl Value {
         format!("{generation} {} {}", self.until, self.text)
     }
 
-    /// What was written, unless it is of another generation, has expired, or is not ours.
+    /// Decodes an entry. Returns `None` if it is of another generation, has expired, or was written by another
+    /// program.
     pub(super) fn decode(bytes: &[u8], generation: u64, now: u64) -> Option<Self> {
         let mut parts = str::from_utf8(bytes).ok()?.splitn(3, ' ');
         let mut number = || parts.next()?.parse::<u64>().ok();
@@ -27,18 +28,18 @@ impl Value {
         (of == generation && (until == 0 || until > now)).then_some(Self { text, until })
     }
 
-    /// Whole seconds for Memcached, never too few.
+    /// Returns the time to live for Memcached, in whole seconds, rounded up.
     pub(super) fn seconds(&self, now: u64) -> u32 {
         if self.until == 0 {
             return 0;
         }
-        // Memcached's own seconds begin at any time, so one more is kept.
+        // Memcached's own seconds may begin at any moment, so one more second is added.
         let ttl = self.until.saturating_sub(now).div_ceil(1_000_000) + 1;
-        // What is longer is a point in time, by the clock of the machine whatever ours is.
+        // A longer time is a point in time, by the clock of the machine and not by our clock.
         let begin =
             if ttl > LONGEST_TTL { SystemTime::now().duration_since(UNIX_EPOCH) } else { Ok(Duration::ZERO) };
         let seconds = ttl.saturating_add(begin.unwrap_or_default().as_secs());
-        // Beyond 2106 is for good.
+        // A point in time after 2106 means without expiry.
         u32::try_from(seconds).unwrap_or(0)
     }
 }

@@ -1,13 +1,13 @@
-//! How many states are kept, and how many bytes they and the sketches of evicted states take.
+//! The maximum number of states, and the maximum bytes of states and of the sketches of evicted states.
 
-/// What a table is bounded by.
+/// The bounds of a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Bounds {
-    /// The most states.
+    /// The maximum number of states.
     pub(super) keys: usize,
-    /// The most bytes of pages and lists.
+    /// The maximum bytes of pages and lists.
     pub(super) states: usize,
-    /// The most bytes of sketches.
+    /// The maximum bytes of sketches.
     pub(super) sketches: usize,
 }
 
@@ -15,39 +15,39 @@ pub(super) struct Bounds {
 const KEYS: usize = 1_000_000;
 const LEAST_KEYS: usize = 64;
 
-/// Bytes for each of `max_keys` where `max_bytes` is not set: a state takes up to 48, its sketch too, and the rest is for
-/// lists.
+/// Bytes for each of `max_keys` if `max_bytes` is not set. A state takes up to 48 bytes, its sketch takes up
+/// to 48, and the rest is for lists.
 const PER_KEY: usize = 256;
 const LEAST_DEFAULT: usize = 16 << 20;
 const LEAST_BYTES: usize = 1 << 20;
 
-/// Bytes for each key where only `max_bytes` is set.
+/// Bytes for each key if only `max_bytes` is set.
 const OF_BYTES: usize = 128;
 
-/// Bytes of a state in a page that is full.
+/// Bytes of a state in a full page.
 const STATE: usize = 24;
 
 /// Bytes of sketches for each of `max_keys`.
 const SKETCHES: usize = 48;
 const LEAST_SKETCHES: usize = 2 << 20;
 
-/// One part in so many of the bytes of sketches is for exceptions beside them.
+/// Exceptions may take one part in `BESIDE` of the bytes of the sketches, in addition to them.
 const BESIDE: usize = 4;
 
 impl Bounds {
-    /// The bounds of a backend with these settings.
+    /// Computes the bounds of a backend with these settings.
     pub(super) fn new(max_keys: Option<usize>, max_bytes: Option<usize>) -> Self {
         let default = max_keys.map_or(PER_KEY * KEYS, |keys| keys.saturating_mul(PER_KEY)).max(LEAST_DEFAULT);
         let bytes = max_bytes.unwrap_or(default).max(LEAST_BYTES);
         let keys = max_keys.unwrap_or(if max_bytes.is_some() { bytes / OF_BYTES } else { KEYS });
-        // More states cannot be kept, and the index of pages takes memory for each.
+        // The bytes hold no more states than this, and the index of pages takes memory for each of them.
         let keys = keys.min(bytes / STATE).max(LEAST_KEYS);
         let sketches = keys.saturating_mul(SKETCHES).max(LEAST_SKETCHES).min(bytes / 8 * 3);
         Self { keys, states: bytes - sketches - beside(sketches), sketches }
     }
 }
 
-/// Bytes that exceptions may take beside sketches of so many bytes.
+/// Returns the bytes that exceptions may take in addition to `sketches` bytes of sketches.
 const fn beside(sketches: usize) -> usize {
     sketches / BESIDE
 }

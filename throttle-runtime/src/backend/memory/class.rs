@@ -1,26 +1,27 @@
-//! Which limit of which throttle a state is about.
+//! Classes of states: the limit and throttle that a state belongs to.
 
 use super::sketch::BUCKET;
 use super::slice::{Budget, Slice};
 use crate::rate::DAY;
 use crate::strategy::{State, Summary, Usages};
 
-/// One limit of one throttle: what is left of evicted states of different classes is never mixed.
+/// One limit of one throttle. The usage of evicted states of different classes is never mixed.
 #[derive(Debug)]
 pub(super) struct Class {
     summary: Summary,
     period: u64,
-    /// The limit when the class was looked up last. Only estimates depend on it, as a limit may differ between clients.
+    /// The limit at the last lookup of the class. A limit may differ between clients, so only estimates
+    /// depend on this value.
     pub(super) limit: u64,
     slices: Vec<Slice>,
-    /// Bytes of a slice where the budget is exhausted.
+    /// Bytes of a slice when the budget is exhausted.
     least: usize,
 }
 
 /// Bytes for the slices of all limits that have no class of their own.
 const OTHERS: usize = 64 * 1024;
 
-/// The most slices of a class. Only a clock that is set again and again needs more.
+/// The maximum number of slices of a class. Only a clock that is set again and again needs more.
 const SLICES: usize = 64;
 
 impl Class {
@@ -28,17 +29,18 @@ impl Class {
         Self { summary, period, limit, slices: Vec::new(), least: BUCKET }
     }
 
-    /// The class of all limits that have none of their own. Nothing is known about their states but when they end.
+    /// Creates the class of all limits that have no class of their own. Only the end of their states is
+    /// known.
     pub(super) const fn others() -> Self {
         Self { summary: Summary::Opaque, period: DAY, limit: 1, slices: Vec::new(), least: OTHERS }
     }
 
-    /// What a state says about its identity.
+    /// Returns the usage that a state contains.
     pub(super) fn usages(&self, state: &State) -> Usages {
         self.summary.of(state, self.period)
     }
 
-    /// Adds what a state says about an identity.
+    /// Adds the usage that a state contains to an identity.
     pub(super) fn add(&mut self, id: u64, state: &State, now: u64, budget: &mut Budget) {
         for usage in self.usages(state) {
             let name = Slice::name(usage, self.summary, self.period);
@@ -51,12 +53,12 @@ impl Class {
         }
     }
 
-    /// What an identity has used at most.
+    /// Returns the maximum that an identity may have used.
     pub(super) fn get(&self, id: u64, now: u64) -> Usages {
         self.slices.iter().filter_map(|slice| slice.get(id, now, self.period)).collect()
     }
 
-    /// Drops the slices that have ended; returns when the first of the others ends.
+    /// Drops the slices that have ended. Returns when the first of the remaining slices ends.
     pub(super) fn expire(&mut self, now: u64, budget: &mut Budget) -> u64 {
         self.slices.retain(|slice| {
             let is_live = slice.until > now;
@@ -72,7 +74,7 @@ impl Class {
         self.slices.iter().map(|slice| slice.until).min().unwrap_or(u64::MAX)
     }
 
-    /// Bytes that are allocated beside the sketches.
+    /// Bytes that are allocated in addition to the sketches.
     pub(super) const fn bytes(&self) -> usize {
         size_of::<Self>() + self.slices.capacity() * size_of::<Slice>()
     }
@@ -85,8 +87,9 @@ impl Class {
         self.slices.len()
     }
 
-    /// How much speaks against the eviction of a state: how much of the limit it has used, to a power of two, and then
-    /// how long it lasts. A state at its limit goes last: nearly nothing of it may get lost.
+    /// Returns the weight of a state: the state with the least weight is evicted. The weight is the used
+    /// share of the limit, to a power of two, and then the end of the state. A state at its limit is evicted
+    /// last, because nearly none of its usage may be lost.
     pub(super) fn weight(&self, state: &State, now: u64) -> (u32, u64, u64) {
         let ahead = state.until().saturating_sub(now);
         let share = |used: u64, of: u64| {

@@ -1,9 +1,9 @@
-//! Which page a fingerprint lives in: a table that grows page by page (R. Fagin, J. Nievergelt,
-//! N. Pippenger, H. R. Strong: Extendible hashing, 1979).
+//! Finds the page of a fingerprint, in a table that grows page by page (R. Fagin, J. Nievergelt, N.
+//! Pippenger, H. R. Strong: Extendible hashing, 1979).
 //!
-//! A page that is full is split in two by the next bit of its fingerprints, while all others stay as they
-//! are, so no decision ever waits for a table to be copied. Pages stay where they are until the backend is
-//! dropped, so readers need no lock to look at one.
+//! A full page is split in two by the next bit of its fingerprints. All other pages stay as they are, so no
+//! decision waits until a table is copied. Pages stay at their address until the backend is dropped, so
+//! readers need no lock.
 
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
@@ -16,26 +16,27 @@ use super::page::{Locked, PLACES, Page};
 pub(super) struct Directory {
     /// The page for each value of the leading bits.
     index: Index,
-    /// How far a fingerprint is shifted to be a place in the index.
+    /// How many bits a fingerprint is shifted right to get its position in the index.
     shift: u32,
-    /// How many pages are in use. Held while a page is split.
+    /// The number of pages in use. The lock is held while a page is split.
     pages: Mutex<usize>,
     /// Bytes that are allocated.
     bytes: AtomicUsize,
-    /// How often somebody has asked for the next page.
+    /// The number of calls of [`next`](Self::next).
     turns: AtomicUsize,
 }
 
-/// The leading bits that the index can tell apart at most: pages for more than six thousand million states.
+/// The maximum number of leading bits in the index: enough pages for more than six thousand million states.
 const DEEPEST: u32 = 28;
 
-/// By so many of them pages are told apart from the beginning, so that threads seldom meet at one.
+/// The number of leading bits that select a page from the beginning, so that threads seldom compete for a
+/// page.
 const BEGINNING: u32 = 6;
 
 impl Directory {
-    /// A directory that can grow to hold so many states.
+    /// Creates a directory that can grow to hold `states` states.
     pub(super) fn new(states: usize) -> Self {
-        // At this depth a page is half full or less, whatever its neighbours are.
+        // At this depth a page is at most half full, whatever its neighbours contain.
         let depth = (states.div_ceil(PLACES).next_power_of_two().ilog2() + 1).min(DEEPEST);
         let index = Index::new(1 << depth);
         let (bytes, turns) = (AtomicUsize::new(index.bytes()), AtomicUsize::new(0));
@@ -53,30 +54,30 @@ impl Directory {
         }
     }
 
-    /// The page that a fingerprint lived in when it was looked up; it may have been split since.
+    /// Returns the page of a fingerprint at the time of the lookup. The page may have been split since.
     #[inline]
     pub(super) fn page(&self, id: u64) -> &Page {
         self.index.get(self.slot(id))
     }
 
-    /// All pages in use, with those that others come to while they are gone through: half of a page that is
-    /// still to be looked at may have moved there.
+    /// Returns all pages in use, including pages that are added during the iteration: half of a page that is
+    /// not visited yet may have moved to a new page.
     pub(super) fn pages(&self) -> impl Iterator<Item = &Page> + '_ {
         (0..).take_while(|number| *number < *self.in_use()).map(|number| self.index.page(number))
     }
 
-    /// One page after the other, in turn.
+    /// Returns the pages one after the other, one per call.
     pub(super) fn next(&self) -> &Page {
         let pages = *self.in_use();
         self.index.page(self.turns.fetch_add(1, Relaxed) % pages)
     }
 
-    /// How many pages are in use.
+    /// Returns the number of pages in use.
     fn in_use(&self) -> MutexGuard<'_, usize> {
         self.pages.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Moves half of a page to a new one; `false` if the table is as large as it may get.
+    /// Moves half of a page to a new page. Returns `false` if the table has its maximum size.
     pub(super) fn split(&self, page: &Locked<'_>) -> bool {
         let mut pages = self.in_use();
         let depth = page.depth();
@@ -105,12 +106,12 @@ impl Directory {
         self.bytes.load(Relaxed)
     }
 
-    /// Bytes that the next page takes: none if it is allocated already.
+    /// Bytes that the next page takes: 0 if it is already allocated.
     pub(super) fn growth(&self) -> usize {
         self.index.growth(*self.in_use())
     }
 
-    /// How many leading bits the index goes by.
+    /// Returns how many leading bits the index uses.
     const fn depth(&self) -> u32 {
         64 - self.shift
     }

@@ -1,8 +1,10 @@
-//! What is left of evicted states: enough that an evicted client never gets more than its limit.
+//! The usage of evicted states: enough information that an evicted client is never admitted more than its
+//! limit.
 //!
-//! The usage in an evicted state is kept in [sketches](super::sketch), apart for each [limit of each
-//! throttle](super::class) and for each time at which usage ends. A client that is not in the table begins with what the
-//! sketches contain for its identity: its own usage, and in a small share of cases that of another client.
+//! The usage in an evicted state is kept in [sketches](super::sketch), separately for each [limit of each
+//! throttle](super::class) and for each time at which usage ends. A client that is not in the table begins
+//! with the usage that the sketches contain for its identity. This is the client's own usage, and in a small
+//! share of cases that of another client.
 
 use std::collections::HashMap;
 use std::sync::atomic::AtomicUsize;
@@ -18,21 +20,21 @@ use crate::strategy::{State, Summary, Usages};
 
 #[derive(Debug)]
 pub(super) struct Evicted {
-    /// How many slices and exceptions there are. Nearly always 0, which is visible without the lock.
+    /// The number of slices and exceptions. It is nearly always 0, which can be read without the lock.
     live: AtomicUsize,
     inner: Mutex<Inner>,
 }
 
-/// Which limit a state is about.
+/// The limit that a state belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Limit {
     pub(super) domain: Domain,
-    /// Its number among the limits of the throttle.
+    /// The index of the limit in the throttle.
     pub(super) index: usize,
     pub(super) summary: Summary,
 }
 
-/// What a client that is not in the table begins with.
+/// The state or usage that a client that is not in the table begins with.
 #[derive(Debug, Clone)]
 pub(super) enum Begin {
     Usage(Usages),
@@ -43,7 +45,7 @@ pub(super) enum Begin {
 pub(super) struct Inner {
     numbers: HashMap<Limit, u16>,
     classes: Vec<Class>,
-    /// Numbers of the classes that have slices.
+    /// The classes that have slices.
     active: Vec<u16>,
     exceptions: Exceptions,
     budget: Budget,
@@ -51,14 +53,14 @@ pub(super) struct Inner {
     ends: u64,
 }
 
-/// The class of all limits for which no number is left.
+/// The class of all limits that received no number.
 const OTHERS: u16 = 0;
 
-/// The most classes: a place has 15 bits for the number.
+/// The maximum number of classes: a cell has 15 bits for the number.
 const CLASSES: usize = 1 << 15;
 
 impl Evicted {
-    /// With so many bytes for sketches.
+    /// Creates an instance whose sketches take at most `bytes` bytes.
     pub(super) fn new(bytes: usize) -> Self {
         let inner = Inner {
             numbers: HashMap::new(),
@@ -71,18 +73,18 @@ impl Evicted {
         Self { live: AtomicUsize::new(0), inner: Mutex::new(inner) }
     }
 
-    /// Whether nothing is left of any evicted state.
+    /// Returns whether there is no usage of any evicted state.
     #[inline]
     pub(super) fn is_empty(&self) -> bool {
         self.live.load(Relaxed) == 0
     }
 
-    /// The number of a limit, which is what places say about whose state they hold.
+    /// Returns the class of a limit. A cell stores this number beside the state.
     pub(super) fn class(&self, limit: Limit, rate: Rate) -> u16 {
         self.lock().class(limit, rate)
     }
 
-    /// Keeps what is left of the state that `choose` picks by the weights of all.
+    /// Keeps the usage of the state that `choose` selects. `choose` can compare the weights of states.
     pub(super) fn evict<T>(
         &self,
         now: u64,
@@ -96,7 +98,7 @@ impl Evicted {
         Some(chosen)
     }
 
-    /// What an identity that is not in the table begins with.
+    /// Returns the state or usage that an identity that is not in the table begins with.
     pub(super) fn get(&self, class: u16, id: u64, now: u64) -> Begin {
         let mut inner = self.lock();
         inner.expire(now);
@@ -104,7 +106,8 @@ impl Evicted {
         inner.get(class, id, now)
     }
 
-    /// From now on, an identity begins with nothing; `false` if too many do already.
+    /// Lets an identity begin with no usage from now on. Returns `false` if there are too many exceptions
+    /// already.
     pub(super) fn forget(&self, class: u16, id: u64, now: u64) -> bool {
         let mut inner = self.lock();
         inner.expire(now);
@@ -113,7 +116,7 @@ impl Evicted {
         done
     }
 
-    /// Forgets everything but which limits there are.
+    /// Deletes everything except the numbers of the limits.
     pub(super) fn clear(&self) {
         let mut inner = self.lock();
         inner.classes.iter_mut().for_each(Class::clear);
@@ -139,7 +142,7 @@ impl Evicted {
 }
 
 impl Inner {
-    /// How much speaks against the eviction of a state. The least is evicted.
+    /// Returns the weight of a state: the state with the least weight is evicted.
     pub(super) fn weight(&self, class: u16, state: &State, now: u64) -> (u32, u64, u64) {
         self.of(class).weight(state, now)
     }
@@ -195,7 +198,7 @@ impl Inner {
         self.exceptions.insert(id, until)
     }
 
-    /// Drops what has ended.
+    /// Drops slices and exceptions that have ended.
     fn expire(&mut self, now: u64) {
         if now < self.ends {
             return;

@@ -1,4 +1,4 @@
-//! Decisions on any number of identities and limits, under the locks of their pages.
+//! The slow path: decisions on any number of identities and limits, under the locks of their pages.
 
 use std::ptr;
 
@@ -13,11 +13,11 @@ use crate::strategy::State;
 use crate::strategy::{Arrival, Lane, Step, Usage};
 use crate::{Quota, Quotas};
 
-/// What a charge makes of one limit, if all are admitted.
+/// The new state of one limit, which is stored if all limits allow the request.
 struct Change {
     id: Id,
     state: State,
-    /// Which charge it belongs to, and which of its limits.
+    /// The index of the charge, and the index of the limit in that charge.
     of: (usize, usize),
 }
 
@@ -52,7 +52,8 @@ impl Engine {
             let page = page_of(&pages, id);
             for (index, &rate) in charge.rates.iter().enumerate().filter(|(_, rate)| !rate.is_unlimited()) {
                 let id = id.of_limit(index);
-                // An evicted identity that has not come back is refunded nothing: its usage is no longer known by itself.
+                // An evicted identity that has not come back is refunded nothing, because its own usage is no
+                // longer known.
                 if let Some(state) = self.table.get(page, id, now) {
                     let arrival = charge.arrival(rate, charge.cost, now);
                     let state = charge.strategy.refund(&state, &arrival, now.saturating_sub(at));
@@ -66,14 +67,14 @@ impl Engine {
         charges.iter().map(|charge| Id::new(self.secret.fingerprint(charge.domain, charge.key))).collect()
     }
 
-    /// Locks every page that the identities live in, in one order for everybody.
+    /// Locks the pages of all identities. All threads lock pages in the same order.
     pub(super) fn lock_all(&self, ids: &[Id]) -> Pages<'_> {
         loop {
             let mut pages: SmallVec<[&Page; 2]> = ids.iter().map(|id| self.table.page(*id)).collect();
             pages.sort_unstable_by_key(|page| ptr::from_ref(*page));
             pages.dedup_by_key(|page| ptr::from_ref(*page));
             let locked: Pages<'_> = pages.into_iter().map(Page::lock).collect();
-            // A page may have been split between the look and the lock.
+            // A page may have been split between the lookup and the lock.
             if ids.iter().all(|id| locked.iter().any(|page| page.covers(id.0))) {
                 return locked;
             }
@@ -95,7 +96,7 @@ impl Engine {
                 continue;
             }
             let id = id.of_limit(index);
-            // A second charge of the same identity builds on what the first one leaves.
+            // A second charge of the same identity continues with the state that the first charge leaves.
             let pending = changes.iter().rev().find(|change| change.id == id);
             let arrival = charge.arrival(rate, cost, now);
             let state = match pending {
@@ -113,7 +114,8 @@ impl Engine {
         }
     }
 
-    /// The state that a limit of an identity begins with, or until when it has nothing left.
+    /// Returns the state that a limit of an identity begins with. Returns `Err` with a time if nothing is
+    /// left until then.
     fn begin(
         &self,
         page: &Locked<'_>,
@@ -140,13 +142,13 @@ impl Engine {
         }
     }
 
-    /// The number of a limit.
+    /// Returns the class of a limit.
     pub(super) fn class(&self, charge: &Charge<'_>, index: usize) -> u16 {
         let limit = Limit { domain: charge.domain, index, summary: charge.strategy.summary() };
         self.table.evicted.class(limit, charge.rates[index])
     }
 
-    /// What is left of all limits.
+    /// Returns the remaining quotas of all limits.
     fn uncharged(&self, pages: &[Locked<'_>], charges: &[Charge<'_>], ids: &[Id], now: u64) -> Quotas {
         let mut uncharged = Quotas::new();
         for (charge, id) in charges.iter().zip(ids) {
@@ -155,7 +157,7 @@ impl Engine {
         uncharged
     }
 
-    /// Stores all changes, or none if a page has to be looked up again.
+    /// Stores all changes. Stores nothing and returns `Err` if a page has to be looked up again.
     fn store(
         &self,
         pages: &[Locked<'_>],
@@ -186,11 +188,11 @@ impl Engine {
 
 pub(super) fn page_of<'p, 'a>(pages: &'p [Locked<'a>], id: Id) -> &'p Locked<'a> {
     let page = pages.iter().find(|page| page.covers(id.0));
-    // The pages of all identities are locked; the fallback is never taken.
+    // The pages of all identities are locked, so the fallback is never used.
     page.unwrap_or(&pages[0])
 }
 
-/// The quota of a limit that has nothing left until some time.
+/// Returns the quota of a limit that has nothing left until a given time.
 const fn spent(arrival: &Arrival, until: u64) -> Quota {
     let wait = until.saturating_sub(arrival.now);
     let quota = match arrival.cost {

@@ -1,15 +1,15 @@
-//! Identities that were reset while sketches contained usage of them.
+//! Exceptions: identities that were reset while sketches contained usage of them.
 
 use std::collections::HashMap;
 
 use super::evicted::Begin;
 use crate::strategy::{State, Usage, Usages};
 
-/// What holds for some identities in place of what sketches contain, until this has ended.
+/// Replaces the usage in the sketches for some identities, until that usage has ended.
 #[derive(Debug)]
 pub(super) struct Exceptions {
     all: HashMap<u64, Exception>,
-    /// The most exceptions, and bytes of their lists.
+    /// The maximum number of exceptions, and the maximum bytes of their lists.
     most: (usize, usize),
     /// Bytes of all lists.
     lists: usize,
@@ -21,14 +21,14 @@ struct Exception {
     until: u64,
 }
 
-/// For so many bytes of sketches there may be one exception.
+/// One exception is allowed for each `PER_EXCEPTION` bytes of sketches.
 const PER_EXCEPTION: usize = 2048;
 
-/// The lists of exceptions may take one part in so many of the bytes of sketches.
+/// The lists of exceptions may take one part in `LISTS` of the bytes of sketches.
 const LISTS: usize = 16;
 
 impl Exceptions {
-    /// Beside sketches of at most so many bytes.
+    /// Creates the exceptions that belong to sketches of at most `sketches` bytes.
     pub(super) fn new(sketches: usize) -> Self {
         Self { all: HashMap::new(), most: (sketches / PER_EXCEPTION, sketches / LISTS), lists: 0 }
     }
@@ -37,7 +37,7 @@ impl Exceptions {
         self.all.len()
     }
 
-    /// What an identity begins with, if it is an exception.
+    /// Returns the state or usage that an identity begins with, if it is an exception.
     pub(super) fn get(&self, id: u64, now: u64) -> Option<Begin> {
         let is_live = |usage: &&Usage| usage.until > now;
         Some(match &self.all.get(&id)?.begin {
@@ -47,7 +47,8 @@ impl Exceptions {
         })
     }
 
-    /// Keeps an evicted state in place of what was kept of its identity; returns `false` if that is no exception.
+    /// Stores an evicted state in the exception of its identity, and replaces the previous content. Returns
+    /// `false` if the identity is no exception.
     pub(super) fn add(&mut self, id: u64, state: &State, usages: Usages) -> bool {
         let Some(exception) = self.all.get_mut(&id) else { return false };
         self.lists -= exception.list();
@@ -62,8 +63,8 @@ impl Exceptions {
         true
     }
 
-    /// The identity begins with nothing until that time, at which what sketches contain for it ends, if they contain
-    /// anything; returns `false` if there are too many exceptions.
+    /// Lets an identity begin with no usage until the given time, when its usage in the sketches ends. `None`
+    /// means that the sketches contain no usage of it. Returns `false` if there are too many exceptions.
     pub(super) fn insert(&mut self, id: u64, until: Option<u64>) -> bool {
         let has_room = self.all.len() < self.most.0;
         if let Some(exception) = self.all.get_mut(&id) {
@@ -79,7 +80,7 @@ impl Exceptions {
         has_room
     }
 
-    /// Drops what has ended; returns when the first of the others ends.
+    /// Drops the exceptions that have ended. Returns when the first of the others ends.
     pub(super) fn expire(&mut self, now: u64) -> u64 {
         let Self { all, lists, .. } = self;
         all.retain(|_, exception| {

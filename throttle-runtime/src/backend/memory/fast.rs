@@ -1,5 +1,5 @@
-//! The short way: decisions on the only limit of an identity, without a lock if it is known. In memory it is the way
-//! of nearly every request.
+//! The fast path: decisions on the only limit of an identity, without a lock if the identity is known. Nearly
+//! every request in memory takes it.
 
 use std::hint;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::key::Parts;
 use crate::strategy::{Plan, Strategy, Words};
 use crate::{Quota, Rate};
 
-/// All that the short way has to know of a throttle.
+/// Everything that the fast path needs of a throttle.
 #[derive(Debug)]
 pub(crate) struct Short {
     engine: Arc<Engine>,
@@ -23,35 +23,38 @@ pub(crate) struct Short {
     class: Tag,
     rate: Rate,
     plan: Plan,
-    /// Whether the coarse time is good enough for waits that are not near their end.
+    /// Whether the coarse time is precise enough for waits that are not near their end.
     coarse: bool,
+    /// Waits below this value need the exact time.
     near: u64,
-    /// How many microseconds more than the margin the end of a state can be ahead.
+    /// By how many microseconds, beyond the margin, the end of a state can be in the future.
     furthest: u64,
 }
 
-/// Why an attempt decided nothing.
+/// Why an attempt made no decision.
 enum Miss {
     /// The identity is not in the table.
     Newcomer,
-    /// Others decide about the same page at the same time, or the coarse time is not good enough.
+    /// Another thread decides on the same page concurrently, or the coarse time is not precise enough.
     Again,
-    /// It takes more than the short way has.
+    /// The decision needs the slow path.
     Long,
 }
 
-/// How often a decision that meets others begins anew before it waits in line.
+/// How often a decision that meets other threads starts again before the slow path takes a lock.
 const ATTEMPTS: u32 = 16;
 
-/// How long a decision steps aside for one that writes, in pauses of the processor.
+/// How long a decision waits for a thread that writes, in pauses of the processor.
 const FOR_A_WRITER: u32 = 8;
 
-/// How long for one that was faster. Longer than a decision takes: two that take turns move the page's memory to and
-/// fro each time, which costs more than several decisions where it is.
+/// How long a decision waits for a thread that was faster, in pauses of the processor. This is longer than a
+/// decision takes. Two threads that alternate move the page's memory between their caches each time, which
+/// costs more than several decisions on cached memory.
 const AFTER_A_RACE: u32 = 64;
 
 impl Short {
-    /// The short way of a throttle with one limit, if there is one.
+    /// Creates the fast path of a throttle with one limit. Returns `None` if there are several limits, or if
+    /// the backend or the strategy has no fast path.
     pub(crate) fn new(
         backend: &dyn Backend,
         domain: Domain,
@@ -69,7 +72,8 @@ impl Short {
         Some(Self { engine, domain, class, rate, plan, coarse, near, furthest })
     }
 
-    /// Decides, if nobody and nothing is in the way.
+    /// Makes one attempt to decide. Returns `None` if another thread writes, or if the attempt needs the
+    /// exact time or a lock.
     #[expect(clippy::inline_always, reason = "a call costs a fifth of a decision")]
     #[inline(always)]
     pub(crate) fn attempt(&self, key: Parts<'_>, cost: u64, mode: Mode) -> Option<Quota> {
@@ -77,8 +81,9 @@ impl Short {
         self.step(page, id, (cost, mode), self.coarse).ok()
     }
 
-    /// Decides after an [attempt](Self::attempt), by the exact time; `None` if it has to wait in line: the state of the
-    /// identity does not fit into a place, a newcomer is not simply admitted, or others are in the way all the time.
+    /// Decides by the exact time after a failed [attempt](Self::attempt). Returns `None` if the slow path has
+    /// to decide: the state does not fit into a cell, a new identity is not [admitted](Self::admit) here, or
+    /// other threads always win.
     #[inline(never)]
     pub(crate) fn decide(&self, key: Parts<'_>, cost: u64, mode: Mode) -> Option<Quota> {
         let (page, id) = self.find(key);
@@ -112,9 +117,10 @@ impl Short {
         };
         let (until, word) = engine.table.decode(seen.entry).ok_or(Miss::Long)?;
         let now = if coarse { engine.time.coarse() } else { engine.time.now() };
-        // The coarse time lags. A state that ends within the margin may have ended by the exact time, and one that ends
-        // later than a state can has begun after the coarse time: its wait would be longer than a period. Both are one
-        // comparison, since what is negative wraps around.
+        // The coarse time lags behind the exact time. A state that ends within the margin may have ended by
+        // the exact time. A state that ends later than any state can has begun after the coarse time: its
+        // wait would be longer than a period. One comparison detects both cases, because a negative
+        // difference wraps around.
         if coarse && until.wrapping_sub(now).wrapping_sub(time::MARGIN + 1) > self.furthest {
             return Err(Miss::Again);
         }
@@ -125,20 +131,21 @@ impl Short {
                 return Err(step_aside(AFTER_A_RACE));
             }
         } else if coarse && step.quota.waits_less_than(self.near) {
-            // The coarse time is late: whoever has waited long enough must not be told to wait.
+            // The coarse time is late, so it must not deny a client that has waited long enough.
             return Err(Miss::Again);
         }
         Ok(step.quota)
     }
 
-    /// Admits an identity that is not in the table and gives it a place there; `None` if it is not admitted, may have
-    /// been there, or finds no place.
+    /// Admits an identity that is not in the table, and adds it to the table. Returns `None` if the identity
+    /// is not admitted, may have been in the table before, or finds no free cell.
     fn admit(&self, page: &Page, id: Id, cost: u64, mode: Mode) -> Option<Quota> {
         if mode == Mode::Peek {
             return None;
         }
         let (engine, rate, page) = (&*self.engine, self.rate, page.try_lock()?);
-        // Under the lock: until then it may have come, used all it had, and have been reclaimed.
+        // The time is read under the lock: before that, another thread may have added the identity and used
+        // its whole quota, and the state may have been reclaimed.
         let now = engine.time.now();
         let step = self.plan.step(Words { until: 0, word: 0, rate, cost, now })?;
         let (head, word) = engine.table.encode(self.class, step.until, step.word)?;

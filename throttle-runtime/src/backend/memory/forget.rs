@@ -1,4 +1,4 @@
-//! Forgetting some identities.
+//! Deletes the states of some identities.
 
 use super::Engine;
 use super::exact::page_of;
@@ -8,7 +8,7 @@ use crate::backend::{Charge, Mark};
 use crate::strategy::State;
 
 impl Engine {
-    /// These identities begin with nothing used.
+    /// Lets these identities begin with no usage.
     pub(super) fn forget_exactly(&self, charges: &[Charge<'_>]) {
         let ids = self.identify(charges);
         let limits = |(charge, id): (&Charge<'_>, &Id)| {
@@ -27,11 +27,12 @@ impl Engine {
             };
             let ends = charge_limits().map(|(_, _, id)| self.end(page_of(&pages, id), id, now));
             until = ends.max().unwrap_or_default().max(until);
-            // A full page is split, and has to be looked up again. What was forgotten before that stays forgotten.
+            // If a full page was split, it has to be looked up again. States that were deleted before that
+            // stay deleted.
             if charge_limits().all(|(charge, index, id)| {
                 self.forget(page_of(&pages, id), (charge, index), id, &all).is_ok()
             }) {
-                // Under the locks, so that no charge comes in between.
+                // This happens under the locks, so that no charge comes in between.
                 for charge in charges {
                     self.resets.record(charge, Mark::new(now, until));
                 }
@@ -40,12 +41,12 @@ impl Engine {
         }
     }
 
-    /// When what an identity was charged for a limit has expired.
+    /// Returns when everything that an identity was charged for a limit has expired.
     fn end(&self, page: &Locked<'_>, id: Id, now: u64) -> u64 {
         match self.table.get(page, id, now) {
             Some(state) => state.until(),
             None if self.table.evicted.is_empty() => 0,
-            // The sketches contain usage of many identities, so the end of one is unknown.
+            // The sketches contain usage of many identities, so the end of one identity's usage is unknown.
             None => u64::MAX,
         }
     }
@@ -61,8 +62,8 @@ impl Engine {
         let class = || self.class(charge, index);
         let (is_known, evicted) = (page.get(id.0).is_some(), &self.table.evicted);
         let inherits = !evicted.is_empty() && !evicted.forget(class(), id.0, now);
-        // Where there is no exception left, an empty state keeps the identity from what sketches contain for it, until
-        // the state is evicted.
+        // If no further exception is allowed, an empty state hides the usage in the sketches from the
+        // identity, until that state is evicted.
         if inherits && !is_known {
             self.table.make_room(page, 1, now, &|bits| all.iter().any(|id| id.0 == bits))?;
         }

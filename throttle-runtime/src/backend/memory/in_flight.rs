@@ -1,5 +1,5 @@
-//! How many requests of each identity are in flight. An identity is known as long as one of its requests is, so no more
-//! is kept than there is to do.
+//! Counts the requests in flight of each identity. An identity is stored only while at least one of its
+//! requests is in flight.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -12,7 +12,7 @@ use crate::backend::{Held, Place, Places, Reply};
 use crate::fingerprint::Domain;
 use crate::strategy::FixedWindow;
 
-/// Who is in flight. Identities of different shards do not wait for each other.
+/// The number of requests in flight by identity. Identities in different shards do not wait for each other.
 #[derive(Debug)]
 pub(super) struct InFlight([Shard; SHARDS]);
 
@@ -22,7 +22,7 @@ const SHARDS: usize = 32;
 #[repr(align(128))]
 struct Shard(Mutex<HashTable<Count>>);
 
-/// How many of an identity; never 0.
+/// The number of requests of one identity, never 0.
 #[derive(Debug)]
 struct Count {
     id: u128,
@@ -30,7 +30,7 @@ struct Count {
 }
 
 impl Count {
-    /// The identity is a hash already.
+    /// The identity is already a hash.
     #[expect(clippy::cast_possible_truncation, reason = "that many bits are asked for")]
     const fn hash(&self) -> u64 {
         self.id as u64
@@ -42,7 +42,7 @@ impl InFlight {
         Self(std::array::from_fn(|_| Shard::default()))
     }
 
-    /// Whether there was a place left.
+    /// Takes a permit. Returns `false` if all permits are in use.
     fn take(&self, id: u128, limit: u32) -> bool {
         let mut counts = self.shard(id);
         let new = Count { id, requests: 1 };
@@ -72,7 +72,7 @@ impl InFlight {
     }
 
     fn shard(&self, id: u128) -> MutexGuard<'_, HashTable<Count>> {
-        // Other bits than those by which a table finds its places.
+        // Uses other bits than the hash table uses to find its entries.
         let shard = (id >> 120) as usize % SHARDS;
         self.0[shard].0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -83,7 +83,7 @@ impl InFlight {
     }
 }
 
-/// A place of a request that is in flight.
+/// A permit of a request in flight.
 #[derive(Debug)]
 pub(in crate::backend) struct Taken {
     engine: Arc<Engine>,
@@ -97,10 +97,10 @@ impl Drop for Taken {
 }
 
 impl Places for Memory {
-    /// A process that is gone has no places here, so leases mean nothing.
+    /// Permits in memory end with the process, so the lease is ignored.
     fn take<'a>(&'a self, place: &'a Place<'a>) -> Reply<'a, Option<Held>> {
         let engine = &self.0;
-        // Apart from all states, so any domain of the scope will do.
+        // Permits are separate from all states, so any domain of the scope works.
         let id = engine.secret.fingerprint(Domain::new(place.scope, &FixedWindow, &[]), place.key);
         let taken = engine.in_flight.take(id, place.limit);
         Soon::now(Ok(taken.then(|| Held::in_memory(Taken { engine: Arc::clone(engine), id }))))
@@ -116,7 +116,7 @@ mod tests {
     use super::{Held, Memory, Place, Places};
     use crate::Key;
 
-    /// Clients, and how often threads do what they do. Miri is a thousand times slower.
+    /// The number of clients, and of iterations per thread. Miri is a thousand times slower.
     const MANY: u32 = if cfg!(miri) { 12 } else { 2_000 };
 
     fn memory() -> Memory {

@@ -1,4 +1,4 @@
-//! References to pages, of which many may be to the same one.
+//! The index: references to pages. Many references may point to the same page.
 #![expect(unsafe_code, reason = "numbers of pages take two more reads that wait for one another")]
 
 use std::iter;
@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering::{Acquire, Release};
 use super::page::Page;
 use super::segment::Segment;
 
-/// Owns the pages too, so that no reference outlives its page.
+/// The index also owns the pages, so that no reference outlives its page.
 #[derive(Debug)]
 pub(super) struct Index {
     slots: Box<[AtomicPtr<Page>]>,
@@ -19,7 +19,7 @@ pub(super) struct Index {
 }
 
 impl Index {
-    /// So many references, all of them to the first page, and room for as many pages.
+    /// Creates `len` references, all to the first page, and capacity for as many pages.
     pub(super) fn new(len: usize) -> Self {
         let segments = iter::repeat_with(OnceLock::new).take(Segment::count(len)).collect();
         let mut index = Self { slots: Box::default(), segments };
@@ -34,30 +34,30 @@ impl Index {
 
     /// # Panics
     ///
-    /// If there are not so many.
+    /// If `slot` is not below `len`.
     #[inline]
     pub(super) fn get(&self, slot: usize) -> &Page {
         let page = self.slots[slot].load(Acquire);
-        // SAFETY: every slot holds the address of a page in one of the segments, put there by `new` or `set` from
-        // a reference to it. Boxes in a segment's cell stay where they are, and are dropped with the cell, which
-        // `self` owns, and so after the reference that is returned. A page is atomic words, which others may
-        // write to while there are references to it.
+        // SAFETY: every slot holds the address of a page in one of the segments. `new` and `set` stored it
+        // there from a reference to that page. Boxes in a segment's cell keep their address, and are dropped
+        // with the cell, which `self` owns, and so after the reference that is returned. A page consists of
+        // atomic words, which other threads may write to while references to the page exist.
         unsafe { &*page }
     }
 
-    /// Lets references be to another page.
+    /// Lets a range of references point to another page.
     pub(super) fn set(&self, slots: Range<usize>, number: usize) {
         let page = ptr::from_ref(self.page(number)).cast_mut();
         self.slots[slots].iter().for_each(|slot| slot.store(page, Release));
     }
 
-    /// The page of that number, which is new if nobody has asked for it before.
+    /// Returns the page with this number, and allocates it at the first call.
     pub(super) fn page(&self, number: usize) -> &Page {
         let (segment, place) = Segment::of(number);
         &self.segments[segment].get_or_init(|| Segment::new(segment))[place]
     }
 
-    /// Bytes that are allocated for the page of that number, if it is not there yet.
+    /// Bytes that the page with this number will allocate: 0 if it is already allocated.
     pub(super) fn growth(&self, number: usize) -> usize {
         let (segment, _) = Segment::of(number);
         let is_there = self.segments.get(segment).is_none_or(|segment| segment.get().is_some());

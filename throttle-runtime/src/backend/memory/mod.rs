@@ -1,4 +1,4 @@
-//! In this process: exact, and without anything to set up.
+//! The memory backend: exact, in this process, without setup.
 
 mod bounds;
 mod class;
@@ -35,33 +35,37 @@ use crate::Soon;
 use crate::clock::Clock;
 use crate::fingerprint::Secret;
 
-/// State in this process: exact, without anything to set up, and gone when the process ends.
+/// A backend that keeps states in this process: exact, without setup. The states are lost when the process
+/// ends.
 ///
-/// - An identity is hashed once, under a secret of this process that nobody can predict; no keys are kept. A
-///   state is found by 63 bits of the hash, so that among n identities a new one meets another's bucket with a
+/// - Keys are not stored. A key is hashed once, under a random secret of this process, and 63 bits of the
+///   hash identify its state. With n identities, a new identity shares the bucket of another one with a
 ///   probability of n / 2^63.
-/// - A state takes 24 bytes in a page of 42, one for each limit of a throttle; pages are between half and
-///   completely full. States with lists take what their lists take beside that.
-/// - Decisions on one limit of a known identity take no lock. Others lock the pages of their identities.
-/// - Expired states are reclaimed where room is needed, as part of normal work; there is no background task.
-/// - At most [`max_keys`](MemoryBuilder::max_keys) states are kept, in at most [`max_bytes`](MemoryBuilder::max_bytes).
-///   When a new state finds no room, another state is [evicted](#eviction). Evictions are [counted](Memory::evictions).
-/// - Slots of requests in flight are kept beside the states until the requests end. They neither expire nor are
-///   evicted, and a reset does not free them.
-/// - For long periods, the time is that of the kernel's last tick, 1 to 10 milliseconds late. A denial may last longer
-///   by that much. A client that has waited is admitted, because the exact time is read in the last second of a wait.
-///   [`MemoryBuilder::clock`] defines which periods are long.
+/// - Each limit of an identity has one state. A state takes 24 bytes in a page of 42 states, and pages are
+///   between half full and full. States with lists additionally take the memory of their lists.
+/// - Decisions on one limit of a known identity take no lock. Other decisions lock the pages of their
+///   identities.
+/// - Expired states are reclaimed as part of normal work, where space is needed. There is no background task.
+/// - At most [`max_keys`](MemoryBuilder::max_keys) states are kept, in at most
+///   [`max_bytes`](MemoryBuilder::max_bytes). If there is no space for a new state, another state is
+///   [evicted](#eviction). Evictions are [counted](Memory::evictions).
+/// - Permits of requests in flight are kept beside the states until the requests end. They neither expire nor
+///   are evicted, and a reset does not release them.
+/// - For long periods, the time is that of the kernel's last tick, which is 1 to 10 milliseconds late. A
+///   denial may last longer by that much. A client that has waited is admitted, because the exact time is
+///   read in the last second of a wait. [`MemoryBuilder::clock`] defines which periods are long.
 ///
 /// # Eviction
 ///
-/// A state that has used little of its limit is evicted before one that has used much. Its usage is kept in sketches:
-/// compact maps from identities to numbers, which may contain more than was used, but never less. A client without a
-/// state begins with the usage that the sketches contain for it. Two numbers follow:
+/// A state that has used little of its limit is evicted before one that has used much. Its usage is kept in
+/// sketches: compact maps from identities to numbers. A sketch may contain more than the actual usage, but
+/// never less. A client without a state begins with the usage that the sketches contain for it. Two
+/// guarantees follow:
 ///
-/// - **An evicted client is never admitted more than its limit**, whatever its strategy, the number of its limits, and
-///   the other throttles of the backend.
-/// - **At most 1 of 1000 requests of honest clients is denied** because of another client's usage, while no more evicted
-///   states are alive than:
+/// - **An evicted client is never admitted more than its limit**, whatever its strategy, the number of its
+///   limits, and the other throttles of the backend.
+/// - **At most 1 of 1000 requests of honest clients is denied** because of another client's usage, while no
+///   more evicted states are alive than:
 ///
 ///   | strategy | evicted states |
 ///   |---|---|
@@ -70,29 +74,30 @@ use crate::fingerprint::Secret;
 ///   | `SlidingWindowCounter`, `Adaptive` | 3 × `max_keys` |
 ///   | `SlidingWindowLog`, `PriorityQueue` | 5 × `max_keys`, where each state counts once for each eighth of a period in which it has requests |
 ///
-///   Beyond that, the share grows with the usage of the evicted clients: a new client may begin with the least usage in
-///   its part of a sketch.
+/// Beyond that, the share grows with the usage of the evicted clients: a new client may begin with the
+/// smallest usage in its part of a sketch.
 ///
 /// The sketches take no memory until a state is evicted. They take at most 48 bytes for each of
 /// [`max_keys`](MemoryBuilder::max_keys), or 2 MiB if that is more, but never more than three eighths of
-/// [`max_bytes`](MemoryBuilder::max_bytes). Each limit of each throttle has sketches of its own, and takes at most
-/// three quarters of the memory that the other limits leave.
+/// [`max_bytes`](MemoryBuilder::max_bytes). Each limit of each throttle has its own sketches, and takes at
+/// most three quarters of the memory that the other limits leave.
 ///
-/// Usage in a sketch ends when it would have ended in the state. There are exceptions, which deny more and never less:
+/// Usage in a sketch ends when it would have ended in the state. The exceptions below deny more requests,
+/// never fewer:
 ///
 /// | strategy | an evicted client that comes back |
 /// |---|---|
-/// | `SlidingWindowLog`, `PriorityQueue` | gets its units back up to an eighth of the period later |
-/// | `QuotaWithRollover` | loses what carried over |
+/// | `SlidingWindowLog`, `PriorityQueue` | regains its units up to an eighth of the period later |
+/// | `QuotaWithRollover` | loses the quota that carried over |
 /// | `CostBasedTokenBucket`, `LeakyBucketQueue` after requests of cost 2 or more | is denied until its bucket or queue would have been full or empty again |
-/// | a strategy of your own | is denied until its state would have ended |
+/// | a custom strategy | is denied until its state would have ended |
 ///
-/// Such a strategy of your own should be used with a `max_keys` that is never reached. The same applies to every limit
-/// after the first 32,767 limits of different throttles that a backend sees, such as those of a program that creates
+/// Use a custom strategy only with a `max_keys` that is never reached. The same applies to limits beyond the
+/// first 32,767 limits of different throttles that a backend sees, for example in a program that creates
 /// throttles in a loop.
 ///
-/// A [refund](Backend::refund) to an evicted client that has not come back is lost. A [reset](Backend::forget) also
-/// applies to what sketches contain.
+/// A [refund](Backend::refund) to an evicted client that has not come back is lost. A
+/// [reset](Backend::forget) also deletes the usage in the sketches.
 ///
 /// ```
 /// use throttle::{ManualClock, backend::Memory};
@@ -102,7 +107,7 @@ use crate::fingerprint::Secret;
 /// ```
 pub struct Memory(Arc<Engine>);
 
-/// What a [`Memory`] backend is made of.
+/// The parts of a [`Memory`] backend.
 #[derive(Debug)]
 pub struct Engine {
     secret: Secret,
@@ -112,7 +117,7 @@ pub struct Engine {
     resets: Resets,
 }
 
-/// Settings of a [`Memory`] backend.
+/// A builder for a [`Memory`] backend.
 #[derive(Debug)]
 pub struct MemoryBuilder {
     max_keys: Option<usize>,
@@ -121,65 +126,70 @@ pub struct MemoryBuilder {
 }
 
 impl Memory {
-    /// A backend with the default settings: at most a million states in 256 MB, on the system's clock.
+    /// Creates a backend with the default settings: at most a million states in 256 MB, on the system's
+    /// clock.
     pub fn new() -> Self {
         Self::builder().build()
     }
 
-    /// A backend with other settings.
+    /// Returns a builder, to create a backend with other settings.
     pub fn builder() -> MemoryBuilder {
         MemoryBuilder { max_keys: None, max_bytes: None, clock: None }
     }
 
-    /// How many states there are, counting those that have expired and are not reclaimed yet: one for each
-    /// limit of each identity.
+    /// Returns the number of states: one for each limit of each identity. States that have expired but are
+    /// not reclaimed yet are included.
     pub fn len(&self) -> usize {
         self.0.table.len()
     }
 
-    /// Whether there are no states.
+    /// Returns whether there are no states.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Bytes that the states and the sketches of evicted states take, with the room for more that is reserved already.
+    /// Returns the bytes that are allocated for states and for the sketches of evicted states, including
+    /// spare capacity.
     pub fn bytes(&self) -> usize {
         self.0.table.bytes()
     }
 
-    /// How many live states were evicted.
+    /// Returns how many states were evicted before they expired.
     pub fn evictions(&self) -> u64 {
         self.0.table.evictions()
     }
 }
 
 impl MemoryBuilder {
-    /// The most states that are kept, one for each limit of each identity. The minimum is 64.
+    /// Sets the maximum number of states. Each limit of each identity has one state. The minimum is 64.
     ///
-    /// A state takes 24 to 48 bytes, and what its list takes. The sketches of [evicted](Memory#eviction) states take up
-    /// to 48 bytes per key more.
+    /// A state takes 24 to 48 bytes, and additionally the memory of its list. The sketches of
+    /// [evicted](Memory#eviction) states take up to 48 more bytes per key.
     ///
     /// # Default
     ///
-    /// 1,000,000. If only [`max_bytes`](Self::max_bytes) is set, one state for every 128 bytes of it.
+    /// 1,000,000. If only [`max_bytes`](Self::max_bytes) is set, the default is one state for every 128 bytes
+    /// of it.
     #[must_use]
     pub const fn max_keys(mut self, max_keys: usize) -> Self {
         self.max_keys = Some(max_keys);
         self
     }
 
-    /// The most bytes that states, their lists, and the sketches of [evicted](Memory#eviction) states take together. The
-    /// minimum is 1 MiB.
+    /// Sets the maximum number of bytes for states, their lists, and the sketches of
+    /// [evicted](Memory#eviction) states together. The minimum is 1 MiB.
     ///
-    /// At the bound, states with long lists are evicted first. These are states of
-    /// [`SlidingWindowLog`](crate::strategy::SlidingWindowLog) and [`PriorityQueue`](crate::strategy::PriorityQueue),
-    /// whose lists take 16 bytes for each request that is admitted within a period. Other states have no lists.
-    /// [`Memory::bytes`] returns what is allocated, and exceeds the bound only during a decision. Not included are permits
-    /// for requests in flight, and about 200 bytes for each limit of each throttle.
+    /// At the maximum, states with long lists are evicted first. Only
+    /// [`SlidingWindowLog`](crate::strategy::SlidingWindowLog) and
+    /// [`PriorityQueue`](crate::strategy::PriorityQueue) have lists. A list takes 16 bytes for each request
+    /// that is admitted within a period. [`Memory::bytes`] returns what is allocated, and exceeds the maximum
+    /// only during a decision. Permits for requests in flight, and about 200 bytes for each limit of each
+    /// throttle, are not included.
     ///
     /// # Default
     ///
-    /// 256 bytes for each of [`max_keys`](Self::max_keys), but at least 16 MiB. This is 256 MB if nothing is set.
+    /// 256 bytes for each of [`max_keys`](Self::max_keys), but at least 16 MiB. This is 256 MB if neither is
+    /// set.
     ///
     /// ```
     /// use throttle::backend::Memory;
@@ -193,16 +203,21 @@ impl MemoryBuilder {
         self
     }
 
-    /// Another source of time, such as a [`ManualClock`](crate::ManualClock).
+    /// Sets another source of time, such as a [`ManualClock`](crate::ManualClock).
     ///
-    /// Its [coarse](Clock::coarse) time is used for limits whose period is at least 200 of its ticks.
+    /// The clock's [coarse](Clock::coarse) time is used for limits whose period is at least 200 of its ticks
+    /// and longer than a second.
+    ///
+    /// # Default
+    ///
+    /// [`SystemClock`](crate::SystemClock).
     #[must_use]
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Some(Arc::new(clock));
         self
     }
 
-    /// The backend.
+    /// Creates the backend.
     pub fn build(self) -> Memory {
         let time = Time::new(self.clock);
         let table = Table::new(Bounds::new(self.max_keys, self.max_bytes), time.now());

@@ -1,8 +1,8 @@
-//! A kilobyte of the table: places for states under one version, which is also their lock.
+//! A page: 1 KiB of the table, with cells for states and one version, which is also the lock of the page.
 //!
-//! Readers take no lock: they read the version, the place and the version again (a sequence lock, H.-J. Boehm:
-//! Can seqlocks get along with programming language memory models?, 2012). Everything is atomic words, so a
-//! torn read is noticed and never undefined.
+//! Readers take no lock. They read the version, the cell, and the version again (a sequence lock, H.-J.
+//! Boehm: Can seqlocks get along with programming language memory models?, 2012). All words are atomic, so a
+//! torn read is detected and is never undefined behaviour.
 
 use std::array;
 use std::hint;
@@ -11,23 +11,23 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicU64, fence};
 use std::thread;
 
-/// How many places a page has.
+/// The number of cells of a page.
 pub(super) const PLACES: usize = 42;
 
 #[derive(Debug)]
 #[repr(align(64))]
 pub(super) struct Page {
-    /// Odd while somebody writes.
+    /// Odd while a thread writes.
     version: AtomicU64,
-    /// The leading bits of all fingerprints in this page, and in the low byte how many they are.
+    /// The leading bits of all fingerprints in this page. The low byte contains the number of these bits.
     prefix: AtomicU64,
     places: [Place; PLACES],
 }
 
-/// What a place holds.
+/// The content of a cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Entry {
-    /// 0 for an empty place.
+    /// 0 if the cell is empty.
     pub(super) id: u64,
     pub(super) head: u64,
     pub(super) word: u64,
@@ -39,22 +39,22 @@ impl Entry {
 
 type Place = [AtomicU64; 3];
 
-/// What a reader without a lock finds.
+/// The result of a read without a lock.
 pub(super) enum Seen<'a> {
     Entry(Version<'a>),
     Nothing,
-    /// Somebody writes, or has written in the meantime.
+    /// A thread is writing, or has written during the read.
     Writer,
 }
 
-/// An entry at one version of its page.
+/// An entry, and the version of its page at which it was read.
 pub(super) struct Version<'a> {
     number: u64,
     place: &'a Place,
     pub(super) entry: Entry,
 }
 
-/// The page while nobody else reads or writes it.
+/// The lock of a page. While it is held, other threads neither write to the page nor read entries from it.
 pub(super) struct Locked<'a>(&'a Page);
 
 impl Page {
@@ -66,25 +66,25 @@ impl Page {
         }
     }
 
-    /// Whether fingerprints with these leading bits live here.
+    /// Returns whether fingerprints with these leading bits belong to this page.
     #[inline]
     pub(super) fn covers(&self, id: u64) -> bool {
         let prefix = self.prefix.load(Relaxed);
-        // Shifted in two steps: by all 64 bits if the prefix has none.
+        // Shifted in two steps, because the shift is 64 bits if the prefix is empty.
         (id ^ prefix) >> 1 >> (63 - (prefix & 0xff)) == 0
     }
 
-    /// The leading bits that its fingerprints share, and zeros.
+    /// Returns the leading bits that the fingerprints of this page share, followed by zeros.
     pub(super) fn prefix(&self) -> u64 {
         self.prefix.load(Relaxed) & !0xff
     }
 
-    /// How many they are.
+    /// Returns the number of leading bits that the fingerprints of this page share.
     pub(super) fn depth(&self) -> u32 {
         (self.prefix.load(Relaxed) & 0xff) as u32
     }
 
-    /// What is kept under a fingerprint.
+    /// Reads the entry of a fingerprint.
     #[inline]
     pub(super) fn read(&self, id: u64) -> Seen<'_> {
         let version = self.version.load(Acquire);
@@ -103,7 +103,7 @@ impl Page {
         }
     }
 
-    /// Replaces what was seen, unless somebody else has written to the page since.
+    /// Replaces an entry. Returns `false` if another thread has written to the page since the entry was read.
     #[inline]
     pub(super) fn replace(&self, seen: &Version<'_>, head: u64, word: u64) -> bool {
         let next = seen.number.wrapping_add(1);
@@ -118,15 +118,15 @@ impl Page {
         true
     }
 
-    /// Waits until nobody else writes. Holders run the steps of strategies, and at times split a page, but wait for
-    /// nothing that takes longer.
+    /// Locks the page, and waits until no other thread holds the lock. A holder runs the steps of strategies
+    /// and at times splits a page, but waits for nothing that takes longer.
     pub(super) fn lock(&self) -> Locked<'_> {
         let mut spins = 0;
         loop {
             if let Some(locked) = self.try_lock() {
                 return locked;
             }
-            // The holder may have lost its processor: let it have this one.
+            // The holder may have lost its processor, so this thread yields its own.
             if spins == SPINS {
                 thread::yield_now();
             } else {
@@ -136,7 +136,7 @@ impl Page {
         }
     }
 
-    /// The lock, if nobody else has it.
+    /// Locks the page if no other thread holds the lock.
     pub(super) fn try_lock(&self) -> Option<Locked<'_>> {
         let version = self.version.load(Relaxed);
         let next = version.wrapping_add(1);
@@ -181,10 +181,11 @@ fn set([id, head, word]: &Place, entry: Entry) {
     word.store(entry.word, Relaxed);
 }
 
-/// How often a waiting thread looks before it gives way to others.
+/// How often a waiting thread checks the lock before it yields.
 const SPINS: u32 = 64;
 
-/// Where the search for a fingerprint begins. Its leading bits have picked the page, so these are others.
+/// Returns the cell at which the search for a fingerprint begins. The leading bits have selected the page, so
+/// the low bits are used here.
 #[inline]
 const fn home(id: u64) -> usize {
     let low = id & 0xffff_ffff;
@@ -200,8 +201,9 @@ impl Locked<'_> {
         (0..PLACES).map(|at| self.entry(at)).filter(|entry| entry.id != 0)
     }
 
-    /// Where a new fingerprint of this page goes: over what is useless on the way of its search, or to its end;
-    /// and whether that is empty. `None` if the fingerprint is here or lives elsewhere, or the page is full.
+    /// Returns the cell for a new fingerprint of this page, and whether that cell is empty. The cell is the
+    /// first one in the search order whose entry is useless, or else the empty cell at the end of the search.
+    /// Returns `None` if the fingerprint is already here, belongs to another page, or the page is full.
     pub(super) fn place_for(&self, id: u64, useless: impl Fn(Entry) -> bool) -> Option<(usize, bool)> {
         let mut found = None;
         for step in 0..PLACES {
@@ -219,7 +221,8 @@ impl Locked<'_> {
         found.filter(|_| self.covers(id))
     }
 
-    /// Puts an entry over the one of its fingerprint, or into an empty place; `false` if there is none.
+    /// Stores an entry in the cell of its fingerprint, or in an empty cell. Returns `false` if there is no
+    /// such cell.
     pub(super) fn put(&self, entry: Entry) -> bool {
         let search = || (0..PLACES).map(|step| &self.places[(home(entry.id) + step) % PLACES]);
         let empty = || search().find(|[id, ..]| id.load(Relaxed) == 0);
@@ -227,7 +230,7 @@ impl Locked<'_> {
         place.inspect(|place| set(place, entry)).is_some()
     }
 
-    /// Takes out what is unwanted. What is left moves towards where its search begins.
+    /// Removes the unwanted entries. The remaining entries move towards the start of their search.
     pub(super) fn drain(&self, mut unwanted: impl FnMut(Entry) -> bool) {
         let mut gap = false;
         let kept: [Entry; PLACES] = array::from_fn(|at| {

@@ -1,4 +1,4 @@
-//! Room for states: the expired go first, then others are evicted.
+//! Makes space for new states: expired states are removed first, then other states are evicted.
 
 use std::cmp::Reverse;
 use std::sync::atomic::Ordering::Relaxed;
@@ -7,11 +7,12 @@ use super::evicted::Inner;
 use super::page::{Entry, Locked, PLACES, Page};
 use super::table::{Moved, SPILLED, Table, class_of};
 
-/// In so many other pages a decision looks for lists, where lists take too much memory.
+/// In how many other pages a decision searches for lists, when lists take too much memory.
 const LOOKS: usize = 8;
 
 impl Table {
-    /// Sees that a page has places for so many newcomers, and the table too. What `keeps` names stays.
+    /// Ensures that the page and the table have space for `newcomers` more states. Identities for which
+    /// `keeps` returns `true` are not removed.
     pub(super) fn make_room(
         &self,
         page: &Locked<'_>,
@@ -33,7 +34,8 @@ impl Table {
             return Err(Moved);
         }
         for _ in 0..places.max(in_table) {
-            // A page without others is one of a tiny table: somebody else there makes room.
+            // Only a page of a tiny table can have no other state to evict. In that case, a state of another
+            // page is evicted.
             if !self.evict(page, now, keeps) {
                 let mut others = self.directory.pages().filter_map(Page::try_lock);
                 others.any(|other| self.evict(&other, now, keeps));
@@ -42,8 +44,8 @@ impl Table {
         Ok(())
     }
 
-    /// Evicts states with lists while the states take more bytes than they may: first those in other pages, and then
-    /// those in the pages of this decision, also its own.
+    /// Evicts states with lists while the states take more bytes than allowed. States in other pages are
+    /// evicted first, then states in the pages of this decision, which may include the decision's own states.
     #[inline]
     pub(super) fn shed(&self, pages: &[Locked<'_>], now: u64) {
         if !self.has_bytes(0) {
@@ -67,12 +69,13 @@ impl Table {
         }
     }
 
-    /// Whether the states may take so many bytes more.
+    /// Returns whether the states may take `more` additional bytes.
     fn has_bytes(&self, more: usize) -> bool {
         self.directory.bytes() + self.spilled.bytes() + more <= self.max_bytes()
     }
 
-    /// Evicts the state of the page that has used least of its limit. Returns `false` if the page has no other state.
+    /// Evicts the state of the page that has used the smallest share of its limit. Returns `false` if the
+    /// page has no state to evict.
     fn evict(&self, page: &Locked<'_>, now: u64, keeps: &dyn Fn(u64) -> bool) -> bool {
         self.evict_first(page, now, |classes, entry| {
             let weight = || self.look(entry, |state| classes.weight(class_of(entry), state, now));
@@ -80,8 +83,9 @@ impl Table {
         })
     }
 
-    /// Evicts the state of the page that has the longest list, to a power of two, and of these the one that has used
-    /// least of its limit. Returns `false` if no state of the page has a list.
+    /// Evicts the state of the page that has the longest list, to a power of two. Among lists of equal
+    /// length, the state that has used the smallest share of its limit is evicted. Returns `false` if no
+    /// state of the page has a list.
     fn evict_list(&self, page: &Locked<'_>, now: u64) -> bool {
         self.evict_first(page, now, |classes, entry| {
             let weight = || {
@@ -94,7 +98,8 @@ impl Table {
         })
     }
 
-    /// Evicts the state of the page with the least key, of those that have one.
+    /// Evicts the state of the page with the least key. States for which `key` returns `None` are not
+    /// evicted.
     fn evict_first<K: Ord>(
         &self,
         page: &Locked<'_>,

@@ -1,4 +1,4 @@
-//! Pages of the table as they are allocated: a few at a time, and later many.
+//! Segments: the allocations of the table's pages. The first segments are small, later ones are large.
 #![expect(
     unsafe_code,
     reason = "two million bytes of pages fit on no stack, and are slow where they are not one page"
@@ -8,42 +8,42 @@ use std::ops::Deref;
 
 use super::page::Page;
 
-/// Some pages, which stay where they are.
+/// Pages that keep their address.
 #[derive(Debug)]
 pub(super) enum Segment {
     Few(Box<[Page]>),
     Many(Box<Many>),
 }
 
-/// As many as fill one of the machine's huge pages. Where states are spread over many small ones, finding out where
-/// those are costs more than reading the state.
+/// As many pages as fill one huge page of the machine. If the states are spread over many small memory pages,
+/// translating an address costs more than reading the state.
 #[derive(Debug)]
 #[repr(align(0x20_0000))]
 pub(super) struct Many([Page; MANY]);
 
-// One huge page, from its beginning to its end.
+// The value fills one huge page exactly.
 const _: () = assert!(align_of::<Many>() == size_of::<Many>());
 
 const FEW: usize = 64;
 const MANY: usize = 2 * 1024 * 1024 / size_of::<Page>();
 
 impl Segment {
-    /// How many segments so many pages take.
+    /// Returns the number of segments for `pages` pages.
     pub(super) const fn count(pages: usize) -> usize {
         if pages <= MANY { pages.div_ceil(FEW) } else { MANY / FEW + (pages - MANY).div_ceil(MANY) }
     }
 
-    /// In which segment a page is, and which of its pages it is.
+    /// Returns the segment of a page, and the position of the page in the segment.
     pub(super) const fn of(page: usize) -> (usize, usize) {
         if page < MANY { (page / FEW, page % FEW) } else { (MANY / FEW + page / MANY - 1, page % MANY) }
     }
 
-    /// Bytes of the segment of that number.
+    /// Returns the bytes of the segment with this number.
     pub(super) const fn bytes(number: usize) -> usize {
         if number < MANY / FEW { FEW * size_of::<Page>() } else { size_of::<Many>() }
     }
 
-    /// The segment of that number.
+    /// Allocates the segment with this number.
     pub(super) fn new(number: usize) -> Self {
         if number < MANY / FEW {
             Self::Few((0..FEW).map(|_| Page::new()).collect())
@@ -57,8 +57,8 @@ impl Many {
     fn new() -> Box<Self> {
         let mut pages = Box::<Self>::new_uninit();
         be_huge(pages.as_mut_ptr());
-        // SAFETY: the bytes are ours to write. A page is atomic integers and nothing else, to which bytes of zero are
-        // the value 0, which is what new pages hold.
+        // SAFETY: the bytes are ours to write. A page consists of atomic integers only. Zero bytes are the
+        // value 0 of an atomic integer, and new pages contain only zeros.
         unsafe {
             pages.as_mut_ptr().write_bytes(0, 1);
             pages.assume_init()
@@ -66,10 +66,10 @@ impl Many {
     }
 }
 
-/// Asks for a huge page, of which there may be none: then everything works, too.
+/// Asks the kernel for a huge page. Everything also works if the kernel has none.
 #[cfg(all(target_os = "linux", not(miri)))]
 fn be_huge(pages: *mut Many) {
-    // SAFETY: a hint about memory that has just been allocated, all of it. It changes none of its contents.
+    // SAFETY: a hint about the whole of a fresh allocation. It does not change the contents.
     unsafe { libc::madvise(pages.cast(), size_of::<Many>(), libc::MADV_HUGEPAGE) };
 }
 

@@ -1,42 +1,43 @@
-//! A compact map from identities to numbers, which may say more than was stored and never less.
+//! A sketch: a compact map from identities to numbers. It may return more than was stored, but never less.
 //!
-//! An identity has two buckets of 64 bytes and a tag of 16 or 24 bits. Another identity with the same tag shares its number.
-//! When both buckets are full, the least number of the two moves to the overflow of its bucket, where it counts for
-//! every identity of the bucket: as in the Space-Saving algorithm (A. Metwally, D. Agrawal, A. El Abbadi, 2005).
+//! An identity has two buckets of 64 bytes and a tag of 16 or 24 bits. Another identity with the same tag
+//! shares its number. If both buckets are full, the smallest number of the two moves to the overflow of its
+//! bucket. There it applies to every identity of the bucket, as in the Space-Saving algorithm (A. Metwally,
+//! D. Agrawal, A. El Abbadi, 2005).
 
-/// Bytes of a bucket: a line of the processor's cache.
+/// Bytes of a bucket: one cache line of the processor.
 pub(super) const BUCKET: usize = 64;
 
-/// How many bytes an entry takes.
+/// The widths of an entry's fields, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Widths {
-    /// Of a tag: 2 or 3.
+    /// The width of a tag: 2 or 3.
     pub(super) tag: usize,
-    /// Of a number: 1, 2 or 4.
+    /// The width of a number: 1, 2 or 4.
     pub(super) number: usize,
 }
 
 #[derive(Debug)]
 pub(super) struct Sketch {
-    /// Buckets, each: the overflow, the tags, the numbers.
+    /// The buckets. Each bucket contains the overflow, then the tags, then the numbers.
     bytes: Vec<u8>,
     widths: Widths,
-    /// Numbers are stored in units of 2 to this power, rounded up.
+    /// Numbers are stored in units of 2^`shift`, rounded up.
     shift: u32,
-    /// Entries that are occupied, also those whose numbers do not count any more.
+    /// The number of occupied entries, including entries whose numbers no longer count.
     occupied: usize,
     /// How often a number was stored since the last [sweep](Self::sweep).
     stored: usize,
 }
 
-/// Where an identity may be, and its tag.
+/// The buckets of an identity, and its tag.
 #[derive(Clone, Copy)]
 struct Home {
     buckets: [usize; 2],
     tag: u32,
 }
 
-/// An entry of a bucket.
+/// The position of an entry.
 #[derive(Clone, Copy)]
 struct Slot {
     bucket: usize,
@@ -44,7 +45,7 @@ struct Slot {
 }
 
 impl Sketch {
-    /// A sketch of at most so many bytes, and of at least one bucket.
+    /// Creates a sketch of at most `bytes` bytes, but at least one bucket.
     pub(super) fn new(bytes: usize, widths: Widths) -> Self {
         let bytes = vec![0; (bytes / BUCKET).max(1) * BUCKET];
         Self { bytes, widths, shift: 0, occupied: 0, stored: 0 }
@@ -55,22 +56,23 @@ impl Sketch {
         self.bytes.len()
     }
 
-    /// Whether further identities should go elsewhere. Up to this load, nearly none finds both of its buckets full.
+    /// Returns whether further identities belong in another sketch. Up to this load, hardly any identity
+    /// finds both of its buckets full.
     pub(super) const fn is_full(&self) -> bool {
         self.occupied * 4 > self.len() * 3
     }
 
-    /// Whether a [sweep](Self::sweep) is worth its time.
+    /// Returns whether a [sweep](Self::sweep) is worth its time.
     pub(super) const fn is_stale(&self) -> bool {
         self.is_full() && self.stored * 4 > self.len()
     }
 
-    /// Whether that number is stored without rounding.
+    /// Returns whether a number can be stored without rounding.
     pub(super) const fn holds(&self, number: u64) -> bool {
         self.widths.number == 4 || self.shift == 0 && number <= self.most()
     }
 
-    /// At least the number that was stored for an identity. Numbers up to `floor` count as 0.
+    /// Returns at least the number that was stored for an identity. Numbers up to `floor` count as 0.
     pub(super) fn get(&self, id: u64, floor: u64) -> u64 {
         let home = self.home(id);
         let mut most = 0;
@@ -86,7 +88,8 @@ impl Sketch {
         if number > floor { number } else { 0 }
     }
 
-    /// Stores a number for an identity, unless a greater one is there. Numbers up to `floor` count as 0.
+    /// Stores a number for an identity, unless a greater number is already stored. Numbers up to `floor`
+    /// count as 0.
     pub(super) fn raise(&mut self, id: u64, number: u64, floor: u64) {
         while number.div_ceil(1 << self.shift) > self.most() {
             self.coarsen();
@@ -120,7 +123,7 @@ impl Sketch {
             self.occupied += usize::from(self.number(slot) == 0);
             return self.put(slot, home.tag, number);
         }
-        // The overflow that grows least by it takes the least number.
+        // The least number moves to the overflow that grows least by it.
         let growth =
             |(stored, slot): &(u32, Slot)| number.min(*stored).saturating_sub(self.overflow(slot.bucket));
         let Some((stored, slot)) = least.into_iter().flatten().min_by_key(growth) else { return };
@@ -130,7 +133,7 @@ impl Sketch {
         }
     }
 
-    /// Takes out the numbers up to `floor`.
+    /// Removes the numbers up to `floor`.
     pub(super) fn sweep(&mut self, floor: u64) {
         let floor = floor >> self.shift;
         (self.occupied, self.stored) = (0, 0);
@@ -167,7 +170,7 @@ impl Sketch {
         let (first, second) =
             (id.wrapping_mul(0x9e37_79b9_7f4a_7c15), id.wrapping_mul(0xc2b2_ae3d_27d4_eb4f));
         let bucket = |hash: u64| (((hash >> 32) * self.buckets() as u64) >> 32) as usize;
-        // Other bits than those that pick the buckets.
+        // Uses other bits than the bits that select the buckets.
         let tag = self.cut(low(first) >> 8);
         Home { buckets: [bucket(first), bucket(second)], tag }
     }
@@ -176,7 +179,7 @@ impl Sketch {
         self.bytes.len() / BUCKET
     }
 
-    /// Entries of a bucket.
+    /// Returns the number of entries of a bucket.
     const fn slots(&self) -> usize {
         (BUCKET - self.widths.number) / (self.widths.tag + self.widths.number)
     }
@@ -185,12 +188,12 @@ impl Sketch {
         self.buckets() * self.slots()
     }
 
-    /// The greatest number in a unit.
+    /// Returns the greatest number of units that an entry can store.
     const fn most(&self) -> u64 {
         u64::MAX >> (u64::BITS as usize - 8 * self.widths.number)
     }
 
-    /// As much of a hash as a tag holds.
+    /// Returns the bits of a hash that fit into a tag.
     const fn cut(&self, hash: u32) -> u32 {
         hash & (u32::MAX >> (u32::BITS as usize - 8 * self.widths.tag))
     }
@@ -216,18 +219,18 @@ impl Sketch {
         self.write(self.at(slot), number, self.widths.number);
     }
 
-    /// Where the tag of an entry is.
+    /// Returns the byte position of the tag of an entry.
     const fn tag_at(&self, slot: Slot) -> usize {
         slot.bucket * BUCKET + self.widths.number + slot.index * self.widths.tag
     }
 
-    /// Where the number of an entry is.
+    /// Returns the byte position of the number of an entry.
     const fn at(&self, slot: Slot) -> usize {
         let tags = self.slots() * self.widths.tag;
         slot.bucket * BUCKET + self.widths.number + tags + slot.index * self.widths.number
     }
 
-    /// A copy of a constant length is a load, and not a call.
+    /// For a slice of constant length, the compiler emits a load instead of a call.
     #[inline]
     fn read(&self, at: usize, width: usize) -> u32 {
         let bytes = &self.bytes[at..at + width];
@@ -248,7 +251,7 @@ impl Sketch {
     }
 }
 
-/// The bytes that a number takes; 4 for those that take more, which are rounded.
+/// Returns the width for a number, in bytes. Numbers that need more than 4 bytes get 4, and are rounded.
 pub(super) const fn width(number: u64) -> usize {
     match number {
         0..=0xff => 1,

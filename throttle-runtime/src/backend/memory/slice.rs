@@ -1,9 +1,10 @@
-//! The usage of evicted states that ends at about one time: a few sketches, each larger than the one before.
+//! Slices: the usage of evicted states that ends at about the same time. A slice has a few sketches, each
+//! larger than the previous one.
 
 use super::sketch::{self, BUCKET, Sketch, Widths};
 use crate::strategy::{Lane, Summary, Usage};
 
-/// Bytes for sketches: at most so many, but a little for each slice in any case.
+/// The memory budget of the sketches. Each slice gets a minimum even if the budget is exhausted.
 #[derive(Debug)]
 pub(super) struct Budget {
     most: usize,
@@ -27,7 +28,8 @@ impl Budget {
         self.used -= bytes;
     }
 
-    /// So many bytes if there are as many for one who has `own`: a quarter of what others leave stays for further ones.
+    /// Grants up to `wanted` bytes to a slice that already has `own` bytes. A quarter of the bytes that other
+    /// slices leave stays reserved for further slices.
     fn take(&mut self, wanted: usize, own: usize) -> usize {
         let left_by_others = (self.most + own).saturating_sub(self.used);
         let granted = wanted.min((left_by_others / 4 * 3).saturating_sub(own)) / BUCKET * BUCKET;
@@ -36,11 +38,11 @@ impl Budget {
     }
 }
 
-/// What a sketch contains.
+/// Identifies the content of a slice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Name {
     lane: Lane,
-    /// Of units: which of the times at which they end. Of times: their leading bits.
+    /// In a lane of units: the end time of the units. In a lane of times: the leading bits of the times.
     number: u64,
 }
 
@@ -51,33 +53,34 @@ pub(super) struct Slice {
     pub(super) until: u64,
     /// The latest time at which a state was evicted into this slice.
     since: u64,
-    /// Times are in units of 2 to this power of microseconds.
+    /// Times are stored in units of 2^`unit` microseconds.
     unit: u32,
     /// Bytes of a tag in large sketches.
     tag: usize,
     sketches: Vec<Sketch>,
-    /// Bytes of the first sketch where the budget is exhausted.
+    /// Bytes of the first sketch when the budget is exhausted.
     least: usize,
 }
 
-/// By so many periods a clock may step back before denials until some time end.
+/// If the clock steps back by more than this number of periods, denials until a given time end.
 const STEP_BACK: u64 = 16;
 
 /// Bytes of the first sketch of a slice.
 const FIRST: usize = 8 * BUCKET;
 
-/// So many times as large is the next one.
+/// Each sketch of a slice is this many times as large as the previous one.
 const GROWTH: usize = 16;
 
-/// Bytes of a tag. Of 65,536 clients with short tags, up to 31 are taken for another one.
+/// Bytes of a tag. With short tags, up to 31 of 65,536 clients are mistaken for another client.
 const SHORT: usize = 2;
 const LONG: usize = 3;
 
-/// Sketches below so many bytes have long tags: they take little memory, and a client is looked up in all of them.
+/// Sketches below this number of bytes have long tags: they take little memory, and every lookup of a client
+/// reads all of them.
 const LARGE: usize = 1 << 20;
 
 impl Slice {
-    /// In which slice a usage belongs, in a class of that period.
+    /// Returns the slice that a usage belongs to, in a class with this period.
     pub(super) const fn name(usage: Usage, summary: Summary, period: u64) -> Name {
         let number = match usage.lane {
             Lane::Units(_) => summary.slice(usage.until, period),
@@ -87,15 +90,16 @@ impl Slice {
     }
 
     pub(super) const fn new(name: Name, (summary, period): (Summary, u64), least: usize) -> Self {
-        // A client that is looked up in several slices may meet others in each of them.
+        // A client that is looked up in several slices may share a tag in each of them.
         let several =
             matches!(summary, Summary::TwoWindows | Summary::Adaptive | Summary::Log | Summary::Priorities);
         let tag = if several { LONG } else { SHORT };
         Self { name, until: 0, since: 0, unit: unit(period), tag, sketches: Vec::new(), least }
     }
 
-    /// Whether usage of that name may be added now. The time does not step back within a slice of times: a time that is
-    /// too far ahead to count after such a step must not hide the times that count.
+    /// Returns whether usage of that name may be added now. Within a slice of times, the clock must not step
+    /// back: after a step back, a time that is too far in the future to count must not hide the times that
+    /// count.
     pub(super) fn takes(&self, name: Name, now: u64) -> bool {
         self.name == name && (matches!(name.lane, Lane::Units(_)) || self.since <= now)
     }
@@ -105,7 +109,7 @@ impl Slice {
         self.sketches.iter().map(Sketch::bytes).sum()
     }
 
-    /// Adds what an identity has used, of a limit of about so many units.
+    /// Adds the usage of an identity, for a limit of about `limit` units.
     pub(super) fn add(&mut self, id: u64, usage: Usage, now: u64, limit: u64, budget: &mut Budget) {
         self.until = self.until.max(usage.until);
         self.since = self.since.max(now);
@@ -128,9 +132,10 @@ impl Slice {
         }
     }
 
-    /// What an identity has used at most, if that is anything.
+    /// Returns the maximum that an identity may have used, or `None` if it has used nothing.
     pub(super) fn get(&self, id: u64, now: u64, period: u64) -> Option<Usage> {
-        // After such a step back, strategies ignore a state. So a clock that was wrong denies no client for years.
+        // After such a step back, strategies ignore a state. A clock that was wrong therefore does not deny a
+        // client for years.
         let is_of_another_time = now.saturating_add(period.saturating_mul(STEP_BACK)) < self.since;
         if self.until <= now || self.name.lane == Lane::Spent && is_of_another_time {
             return None;
@@ -168,7 +173,7 @@ impl Slice {
         }
     }
 
-    /// Up to this number, times are over.
+    /// Returns the number up to which times have passed.
     const fn floor(&self, now: u64) -> u64 {
         match self.name.lane {
             Lane::Units(_) => 0,
@@ -187,12 +192,13 @@ const fn unit(period: u64) -> u32 {
     (u64::BITS - period.leading_zeros()).saturating_sub(31)
 }
 
-/// A time in units, rounded up.
+/// Returns a time in units, rounded up.
 const fn quantum(until: u64, unit: u32) -> u64 {
     until.div_ceil(1 << unit)
 }
 
-/// The part of a time that is not in the name of its slice; not 0, which is nothing.
+/// Returns the part of a time that is not in the name of its slice. It is never 0, because 0 means "no
+/// entry".
 const fn low(quantum: u64) -> u64 {
     let low = quantum & u32::MAX as u64;
     if low == 0 { 1 } else { low }

@@ -1,4 +1,5 @@
-//! States that do not fit into a place: those with lists, and times too far away.
+//! States that do not fit into a cell of a page: states with lists, and states that end too far in the
+//! future.
 
 use std::collections::HashMap;
 use std::sync::atomic::Ordering::Relaxed;
@@ -7,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::strategy::State;
 
-/// States by a number that stands in their place. Whoever asks holds the lock of the place.
+/// States by number. The cell contains the number instead of the state. Callers hold the lock of the page.
 #[derive(Debug, Default)]
 pub(super) struct Spilled {
     shards: [Mutex<Shard>; SHARDS],
@@ -25,18 +26,19 @@ struct Shard {
 
 const SHARDS: usize = 16;
 
-/// Bytes for each state that a map has room for: it keeps an eighth of its places free, and a byte beside each.
+/// Bytes for each state that a map has capacity for. A map keeps an eighth of its entries free, and has one
+/// control byte for each.
 const PLACE: usize = (size_of::<(u64, State)>() + 1) * 8 / 7 + 1;
 
-/// Bytes that an allocation takes beside its content.
+/// Bytes of overhead of an allocation.
 const ALLOCATION: usize = 16;
 
-/// A map shrinks when it is smaller than one part in so many of its room.
+/// A map shrinks when its length is below one part in `SPARSE` of its capacity.
 const SPARSE: usize = 4;
 const SMALL: usize = 64;
 
 impl Spilled {
-    /// Keeps a state under a new number.
+    /// Stores a state under a new number.
     pub(super) fn add(&self, state: State) -> u64 {
         let number = self.next.fetch_add(1, Relaxed);
         self.set(number, state);
@@ -51,7 +53,7 @@ impl Spilled {
         });
     }
 
-    /// What somebody makes of a state.
+    /// Calls `look` with a state, and returns its result.
     pub(super) fn look<T>(&self, number: u64, look: impl FnOnce(&State) -> T) -> T {
         look(self.shard(number).states.get(&number).unwrap_or(&State::EMPTY))
     }
@@ -68,7 +70,7 @@ impl Spilled {
         })
     }
 
-    /// How many there are.
+    /// Returns the number of states.
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         (0..SHARDS as u64).map(|number| self.shard(number).states.len()).sum()
@@ -83,7 +85,7 @@ impl Spilled {
         let mut shard = self.shard(number);
         let before = shard.bytes();
         let result = change(&mut shard);
-        // What is negative wraps around.
+        // A negative difference wraps around, as intended.
         self.bytes.fetch_add(shard.bytes().wrapping_sub(before), Relaxed);
         result
     }

@@ -1,4 +1,4 @@
-//! States by fingerprint, in a bounded number of places.
+//! The table: a bounded number of states by fingerprint.
 
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicU64, AtomicUsize};
@@ -10,44 +10,45 @@ use super::page::{Entry, Locked, Page};
 use super::spilled::Spilled;
 use crate::strategy::State;
 
-/// The limit of an identity that a state is about: 63 bits of the fingerprint.
+/// Identifies one limit of one identity, by 63 bits of the fingerprint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Id(pub(super) u64);
 
 impl Id {
-    /// The id of the first limit of an identity.
+    /// Creates the id of the first limit of an identity.
     #[inline]
     pub(super) const fn new(fingerprint: u128) -> Self {
-        // 0 is an empty place.
+        // The id 0 is an empty cell.
         Self((fingerprint >> 64) as u64 | 1)
     }
 
-    /// The id of another limit of the same identity, in the same page.
+    /// Returns the id of another limit of the same identity. It belongs to the same page.
     pub(super) const fn of_limit(self, index: usize) -> Self {
         Self(self.0 ^ (index as u64) << 32)
     }
 }
 
-/// States by fingerprint. At most so many are kept; [`Memory`](super::Memory) documents which are evicted.
+/// A bounded number of states by fingerprint. [`Memory`](super::Memory) documents which states are evicted.
 #[derive(Debug)]
 pub(super) struct Table {
     pub(super) directory: Directory,
     pub(super) spilled: Spilled,
     pub(super) evicted: Evicted,
-    /// Times are kept as the time since this one, in 48 bits.
+    /// Times are stored relative to this time, in 48 bits.
     base: u64,
     len: AtomicUsize,
     bounds: Bounds,
     pub(super) evictions: AtomicU64,
 }
 
-/// The page has to be looked up again.
+/// The page was split and has to be looked up again.
 pub(super) struct Moved;
 
-/// Of the word that holds the time: whether the state is spilled. Above that bit is the number of the class.
+/// A bit in an entry's `head` that marks a spilled state. Above this bit is the number of the class.
 pub(super) const SPILLED: u64 = 1;
 
-/// Twice as long as any process runs, and before and after it.
+/// About 2.2 years, in microseconds: how far `base` lies before the start. 48 bits reach about 8.9 years from
+/// there.
 const YEARS: u64 = 1 << 46;
 
 impl Table {
@@ -71,7 +72,7 @@ impl Table {
         self.bounds.keys
     }
 
-    /// The most bytes of states.
+    /// The maximum bytes of states.
     pub(super) const fn max_bytes(&self) -> usize {
         self.bounds.states
     }
@@ -89,13 +90,13 @@ impl Table {
         self.directory.page(id.0)
     }
 
-    /// The two words of the state in a place, if it has no more.
+    /// Returns the time and the word of the state in a cell, unless the state is spilled.
     #[inline]
     pub(super) const fn decode(&self, entry: Entry) -> Option<(u64, u64)> {
         if entry.head & SPILLED == 0 { Some((self.base + (entry.head >> 16), entry.word)) } else { None }
     }
 
-    /// How a place holds a state of two words, if it can: its time is near enough.
+    /// Encodes a state of two words for a cell. Returns `None` if its time is too far away.
     #[inline]
     pub(super) const fn encode(&self, class: Tag, until: u64, word: u64) -> Option<(u64, u64)> {
         let offset = until.wrapping_sub(self.base);
@@ -103,15 +104,16 @@ impl Table {
         if offset >> 48 == 0 { Some((offset << 16 | class.0, word)) } else { None }
     }
 
-    /// The state of an identity, if it has a place.
+    /// Returns the state of an identity, if the identity is in the table.
     pub(super) fn get(&self, page: &Locked<'_>, id: Id, now: u64) -> Option<State> {
         let entry = page.get(id.0)?;
         Some(Some(self.state(entry)).filter(|state| state.until() > now).unwrap_or_default())
     }
 
-    /// Adds a state of two words, if it is new and finds an empty place or one whose state has expired.
+    /// Adds a state of two words if it is new, and if there is an empty cell or a cell whose state has
+    /// expired. Returns whether the state was added.
     pub(super) fn add(&self, page: &Locked<'_>, entry: Entry, now: u64) -> bool {
-        // The identity may have had a place, and have been evicted, before the page was locked.
+        // The identity may have been in the table, and have been evicted, before the page was locked.
         if !self.evicted.is_empty() {
             return false;
         }
@@ -127,7 +129,8 @@ impl Table {
         true
     }
 
-    /// Stores a state, for which there is [room](Self::make_room). `class` is called for a new identity.
+    /// Stores a state, after [`make_room`](Self::make_room) has made space for it. `class` is called for a
+    /// new identity.
     pub(super) fn set(&self, page: &Locked<'_>, id: Id, state: State, class: impl FnOnce() -> u16) {
         let old = page.get(id.0);
         let class = Tag::new(old.map_or_else(class, class_of));
@@ -155,7 +158,7 @@ impl Table {
         }
     }
 
-    /// Forgets everything.
+    /// Deletes all states and the usage of evicted states.
     pub(super) fn clear(&self) {
         self.directory.pages().for_each(|page| self.drain(&page.lock(), |_| true));
         self.evicted.clear();
@@ -182,7 +185,7 @@ impl Table {
         self.look(entry, State::until)
     }
 
-    /// What somebody makes of the state of an entry, whose list is not copied for that.
+    /// Calls `look` with the state of an entry, and returns its result. A list is not copied.
     pub(super) fn look<T>(&self, entry: Entry, look: impl FnOnce(&State) -> T) -> T {
         match self.decode(entry) {
             Some((until, word)) => look(&State::new(until, word)),
@@ -191,13 +194,13 @@ impl Table {
     }
 }
 
-/// The class of an entry.
+/// Returns the class of an entry.
 pub(super) const fn class_of(entry: Entry) -> u16 {
     let [low, high, ..] = entry.head.to_le_bytes();
     u16::from_le_bytes([low, high]) >> 1
 }
 
-/// The number of a class, as places hold it.
+/// The number of a class, encoded for a cell.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Tag(u64);
 

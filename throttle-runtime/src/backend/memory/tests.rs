@@ -1,4 +1,4 @@
-//! The engine from within, in sizes that Miri gets through: see CONTRIBUTING.md.
+//! Tests of the engine's internals, in sizes that Miri can run: see CONTRIBUTING.md.
 
 mod overtaken;
 
@@ -17,14 +17,14 @@ use crate::fingerprint::Domain;
 use crate::strategy::{FixedWindow, Gcra, SlidingWindowLog, State, Strategy};
 use crate::{Key, ManualClock, Quota, Rate, Settings, registry};
 
-/// How often threads do what they do.
+/// The number of iterations of each thread.
 const ROUNDS: u64 = if cfg!(miri) { 12 } else { 20_000 };
 
 fn memory(max_keys: usize) -> Memory {
     Memory::builder().max_keys(max_keys).clock(ManualClock::new()).build()
 }
 
-/// Whether it was admitted, the long way.
+/// Returns whether the request was admitted by the slow path.
 fn take(memory: &Memory, key: &Key, strategy: &dyn Strategy, rate: Rate) -> bool {
     let rates = [rate];
     let charges = [Charge::new("t", key, strategy, &rates, 1)];
@@ -32,7 +32,7 @@ fn take(memory: &Memory, key: &Key, strategy: &dyn Strategy, rate: Rate) -> bool
     verdict.quotas.iter().all(Quota::fits)
 }
 
-/// Whether it was admitted, the short way; `None` if that needs the long one.
+/// Returns whether the request was admitted by the fast path, or `None` if it needs the slow path.
 fn take_short(short: &Short, key: &Key) -> Option<bool> {
     let attempt = short.attempt(key.split(), 1, Mode::Take);
     attempt.or_else(|| short.decide(key.split(), 1, Mode::Take)).map(|quota| quota.fits())
@@ -42,8 +42,8 @@ fn short(memory: &Memory, strategy: &dyn Strategy, rate: Rate) -> Short {
     Short::new(memory, Domain::new("t", strategy, &[rate]), strategy, &[rate]).expect("a short way")
 }
 
-/// Numbers that spread over all pages (G. Steele, D. Lea, C. Flood: Fast splittable pseudorandom number
-/// generators, 2014).
+/// Returns numbers that are spread over all pages (G. Steele, D. Lea, C. Flood: Fast splittable pseudorandom
+/// number generators, 2014).
 const fn spread(number: u64) -> u64 {
     let z = (number + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -55,7 +55,7 @@ fn entries(table: &Table) -> Vec<Entry> {
     table.directory.pages().flat_map(|page| page.lock().entries().collect::<Vec<_>>()).collect()
 }
 
-/// Splits every page once; `false` if that is as far as it goes.
+/// Splits every page once. Returns `false` if no page can be split.
 fn split_all(directory: &Directory) -> bool {
     let pages = directory.pages().count();
     directory.pages().take(pages).filter(|page| directory.split(&page.lock())).count() > 0
@@ -82,7 +82,7 @@ fn pages_split_and_keep_every_entry() {
     assert_eq!(directory.pages().count(), 16);
 }
 
-/// Or a reset would leave what has just moved there.
+/// Otherwise, a reset would keep the entries that have just moved to a new page.
 #[test]
 fn pages_that_come_while_others_are_looked_at_are_looked_at_too() {
     let directory = Directory::new(PLACES * 8);
@@ -114,7 +114,7 @@ fn nobody_sees_half_of_an_entry_and_no_update_is_lost() {
         let head = page.get(7).expect("an entry").head + 1;
         page.put(Entry { id: 7, head, word: !head });
     };
-    // What moves others within the page hides none of them.
+    // A neighbour that moves entries within the page must not hide any of them.
     let neighbour = |round: u64| {
         let page = page.lock();
         page.put(Entry { id: 8, head: round, word: !round });
@@ -135,7 +135,7 @@ fn nobody_sees_half_of_an_entry_and_no_update_is_lost() {
     assert_eq!(page.lock().get(7).expect("an entry").head, 2 * ROUNDS);
 }
 
-/// Some threads go the short way, others the long one.
+/// Some threads use the fast path, others the slow path.
 #[test]
 fn as_many_are_admitted_as_the_limit_says() {
     let rate = Rate::per_day(ROUNDS);
@@ -154,7 +154,7 @@ fn as_many_are_admitted_as_the_limit_says() {
     }
 }
 
-/// The same as a user sees it.
+/// The same test through the public API.
 #[test]
 fn a_throttle_admits_as_many_as_its_limit_says() {
     let registry = now(registry().backend("memory", memory(64)).build()).expect("a registry");
@@ -176,7 +176,7 @@ fn a_throttle_admits_as_many_as_its_limit_says() {
     assert_eq!(throttle.counts().denied, ROUNDS);
 }
 
-/// In memory everything is there at once.
+/// Polls a future once. Futures of the memory backend are ready immediately.
 fn now<T>(future: impl Future<Output = T>) -> T {
     match std::pin::pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(answer) => answer,
@@ -213,7 +213,7 @@ fn spilled(until: u64) -> State {
     State::new(until, 1).with_list(vec![1, 2, 3])
 }
 
-/// However it comes that a state is there no more.
+/// Covers all ways in which a state can be removed.
 #[test]
 fn spilled_states_go_with_their_places() {
     let now = 1_000_000;

@@ -1,4 +1,4 @@
-//! Which of a clock's times a decision goes by.
+//! Selects the exact or the coarse time of a clock.
 
 use std::sync::Arc;
 
@@ -7,22 +7,22 @@ use crate::clock::{Clock, SystemClock};
 #[derive(Debug)]
 pub(super) struct Time {
     clock: Source,
-    /// How late the coarse time is at most, in microseconds.
+    /// The usual lag of the coarse time, in microseconds.
     tick: u64,
 }
 
-/// The system's clock is asked without a call through a table.
+/// The system clock is called directly, without dynamic dispatch.
 #[derive(Debug)]
 enum Source {
     System(SystemClock),
     Other(Arc<dyn Clock>),
 }
 
-/// A coarse time may be late by one part in so many of a period.
+/// The coarse time is used if its lag is at most one part in `PART` of the period.
 const PART: u64 = 200;
 
-/// How long before the end of a wait, or of a state, the exact time is asked, in microseconds. A tick would do on a
-/// machine of its own; the ticks of a virtual one may be late themselves.
+/// How long before the end of a wait or of a state the exact time is read, in microseconds. On a physical
+/// machine one tick would be enough, but the ticks of a virtual machine can be late.
 pub(super) const MARGIN: u64 = 1_000_000;
 
 impl Time {
@@ -52,7 +52,7 @@ impl Time {
         }
     }
 
-    /// Whether the coarse time is good enough for a period in microseconds.
+    /// Returns whether the coarse time is precise enough for a period in microseconds.
     pub(super) const fn is_coarse(&self, period: u64) -> bool {
         self.tick > 0 && period > MARGIN && period / PART >= self.tick
     }

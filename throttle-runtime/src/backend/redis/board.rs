@@ -1,4 +1,4 @@
-//! Words that instances leave for one another, each under a name of its own.
+//! Values that instances share, each under its own name.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,11 +11,11 @@ use super::{Redis, Reply};
 use crate::backend::Board;
 use crate::{BackendError, Soon};
 
-/// The commands are those that decisions need as well, so that a user who may decide may do this, too.
+/// Uses only commands that decisions also need, so a user with the permissions for decisions needs no others.
 impl Board for Redis {
     fn post<'a>(&'a self, name: &'a str, word: u64, ttl: Duration) -> Reply<'a, ()> {
         Soon::later(async move {
-            // A time of nothing would be an error.
+            // A time to live of zero would be an error.
             let millis = u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX).clamp(1, LONGEST);
             let set = |set: &mut Cmd, name: &str| {
                 set.arg(name).arg(word).arg("PX").arg(millis);
@@ -38,7 +38,7 @@ impl Board for Redis {
     }
 }
 
-/// A century in milliseconds: the server refuses times that it cannot add up.
+/// A century in milliseconds. The server rejects longer times because of overflow.
 const LONGEST: u64 = 100 * 366 * 24 * 60 * 60 * 1_000;
 
 fn with_name(command: &mut Cmd, name: &str) {
@@ -52,7 +52,7 @@ impl Engine {
         verb: &str,
         arguments: impl FnOnce(&mut Cmd, &str),
     ) -> Result<Value, BackendError> {
-        // Names of states go on with a brace after the namespace, and those are what a reset forgets.
+        // A reset deletes keys in which `:{` follows the namespace, so it does not delete these.
         let name: Arc<str> = format!("{}:board:{name}", self.namespace).into();
         let mut command = redis::cmd(verb);
         arguments(&mut command, &name);

@@ -1,4 +1,4 @@
-//! Settings of a backend.
+//! The builder of a Redis backend.
 
 use std::fmt;
 use std::sync::Arc;
@@ -37,45 +37,69 @@ impl RedisBuilder {
         }
     }
 
-    /// What the names of all states begin with; `throttle` unless said otherwise. What is reset is one namespace,
-    /// so give each service its own. On a cluster it holds no `{}`.
+    /// Sets the namespace: the prefix of all Redis keys of the backend. A reset deletes all states of one
+    /// namespace, so use a separate namespace for each service. On a cluster, the namespace must not contain
+    /// `{}`.
+    ///
+    /// # Default
+    ///
+    /// `throttle`
     pub fn namespace(mut self, namespace: impl Into<String>) -> Self {
         self.namespace = namespace.into();
         self
     }
 
-    /// As whom to log in, where the URL does not say it. What the URLs of sentinels say is for the sentinels.
+    /// Sets the user name for the login. It replaces the user name of the URL. Credentials in the URLs of
+    /// sentinels apply only to the sentinels.
+    ///
+    /// # Default
+    ///
+    /// The user name of the URL, if any.
     pub fn username(mut self, username: &str) -> Self {
         self.place = self.place.with(|settings| settings.set_username(username));
         self
     }
 
-    /// The password, where the URL does not say it. It never stands in errors, `Debug` or events.
+    /// Sets the password for the login. It replaces the password of the URL. The password never appears in
+    /// errors, `Debug` output or events.
+    ///
+    /// # Default
+    ///
+    /// The password of the URL, if any.
     pub fn password(mut self, password: &str) -> Self {
         self.place = self.place.with(|settings| settings.set_password(password));
         self
     }
 
-    /// The number of the database, where the URL does not say it. A cluster has but one.
+    /// Sets the number of the database. It replaces the number in the URL. A cluster only has the database 0.
+    ///
+    /// # Default
+    ///
+    /// The number in the URL, or else 0.
     pub fn database(mut self, number: u32) -> Self {
         self.place = self.place.with(|settings| settings.set_db(number.into()));
         self
     }
 
-    /// How long one attempt to connect may take, with name resolution, TLS, login and the check of the server; 2 s by
-    /// default. It takes three round trips, one more with TLS, and two more behind sentinels. `install` waits up to five
-    /// seconds for all of them.
+    /// Sets the timeout of one attempt to connect. It covers name resolution, TLS, login and the check of the
+    /// server. An attempt takes three round trips, one more with TLS, and two more with sentinels. `install`
+    /// waits at most five seconds for all backends.
     ///
-    /// The error of an attempt that takes longer contains the step that took the time.
+    /// The error of an attempt that times out names the step that took the time.
+    ///
+    /// # Default
+    ///
+    /// 2 seconds
     pub const fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.place.options.timeout = timeout;
         self
     }
 
-    /// Where servers are reached that sentinels or nodes of a cluster name by a host and a port that is of no use here:
-    /// behind NAT, or in containers. The function receives what they say, and returns where to connect to.
+    /// Maps the addresses that sentinels or cluster nodes report, if these cannot be used from this machine:
+    /// behind NAT, or with containers. The function receives the reported host and port, and returns the host
+    /// and port to connect to.
     ///
-    /// The URLs that a program writes itself are not mapped.
+    /// URLs in the configuration are not mapped.
     ///
     /// ```
     /// use throttle::backend::Redis;
@@ -88,33 +112,55 @@ impl RedisBuilder {
     /// # Ok(())
     /// # }
     /// ```
+    ///
+    /// # Default
+    ///
+    /// Reported addresses are used unchanged.
     #[doc(alias("natMap", "nat_map"))]
     pub fn address_map(mut self, map: impl Fn(&str, u16) -> (String, u16) + Send + Sync + 'static) -> Self {
         self.place.options.addresses = Some(Arc::new(map));
         self
     }
 
-    /// How many requests wait for the server at most; 4096 unless said otherwise. One more fails at once.
+    /// Sets the maximum number of requests that wait for a server; on a cluster, for each node. Further
+    /// requests fail immediately.
+    ///
+    /// # Default
+    ///
+    /// 4096
     pub const fn max_in_flight(mut self, requests: usize) -> Self {
         self.max_in_flight = requests;
         self
     }
 
-    /// Whether what was denied is denied from memory for up to a second; on unless said otherwise.
+    /// Sets whether denials are repeated from memory for up to one second, without a request to Redis.
+    ///
+    /// # Default
+    ///
+    /// `true`
     pub const fn remember_denied(mut self, on: bool) -> Self {
         self.remember_denied = on;
         self
     }
 
-    /// Another clock than the server's, such as a [`ManualClock`](crate::ManualClock), for tests. All processes
-    /// have to agree on it, and states expire a day after they were written, whatever it says.
+    /// Sets a clock that replaces the server's clock, such as a [`ManualClock`](crate::ManualClock), for tests.
+    /// All processes have to use the same time. States expire one day after they were written, independently of
+    /// this clock.
+    ///
+    /// # Default
+    ///
+    /// The clock of the Redis server.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Some(Arc::new(clock));
         self
     }
 
-    /// Whether the server is reached by TLS. Unless said otherwise it is if its URL begins with `rediss://`, or the
-    /// URL of one of its sentinels does: its certificate has to be one for the name or the address that they say.
+    /// Sets whether connections to the server use TLS. With sentinels, the certificate of the master has to be
+    /// valid for the host name or address that the sentinels report.
+    ///
+    /// # Default
+    ///
+    /// TLS is used if the URL of the server, or of one of its sentinels, begins with `rediss://`.
     #[cfg(feature = "redis-tls")]
     #[cfg_attr(docsrs, doc(cfg(feature = "redis-tls")))]
     pub const fn tls(mut self, on: bool) -> Self {
@@ -122,8 +168,7 @@ impl RedisBuilder {
         self
     }
 
-    /// Whose certificates are trusted, in PEM: one authority, or several one after the other. Unless said otherwise
-    /// those that the machine trusts.
+    /// Sets the trusted certificate authorities, in PEM format: one certificate, or several in sequence.
     ///
     /// ```no_run
     /// use throttle::backend::Redis;
@@ -136,6 +181,10 @@ impl RedisBuilder {
     /// # Ok(())
     /// # }
     /// ```
+    ///
+    /// # Default
+    ///
+    /// The certificate authorities that the machine trusts.
     #[cfg(feature = "redis-tls")]
     #[cfg_attr(docsrs, doc(cfg(feature = "redis-tls")))]
     pub fn root_certificate(mut self, pem: impl Into<Vec<u8>>) -> Self {
@@ -143,7 +192,12 @@ impl RedisBuilder {
         self
     }
 
-    /// The certificate that a server may ask for, with those between it and its authority, and its key: both in PEM.
+    /// Sets the client certificate and its key, both in PEM format, for servers that request one. The
+    /// certificate is followed by its intermediate certificates.
+    ///
+    /// # Default
+    ///
+    /// No client certificate.
     #[cfg(feature = "redis-tls")]
     #[cfg_attr(docsrs, doc(cfg(feature = "redis-tls")))]
     pub fn client_certificate(mut self, certificate: impl Into<Vec<u8>>, key: impl Into<Vec<u8>>) -> Self {
@@ -152,13 +206,16 @@ impl RedisBuilder {
         self
     }
 
-    /// The backend. It connects when its registry is installed, or else at its first request.
+    /// Builds the backend. It connects when its registry is installed, or else at the first request.
     ///
     /// # Errors
     ///
-    /// If a URL is none of Redis, if there are no sentinels or nodes where there should be some, if nodes of a cluster
-    /// are to be reached in different ways or by a database, or if certificates are none or nothing is encrypted by
-    /// them.
+    /// - A URL is not a Redis URL, ends with `#insecure`, or needs a feature that is not enabled.
+    /// - There are no sentinels or no nodes, although they are required.
+    /// - The nodes of a cluster have different credentials, use TLS only in part, are unix sockets, or name a
+    ///   database other than 0.
+    /// - The namespace on a cluster contains `{}`.
+    /// - A certificate is not valid PEM, or TLS settings are given but the connection does not use TLS.
     pub fn build(self) -> Result<Redis, ConfigError> {
         let address = self.place.to_string();
         let servers = self.place.settle(&self.namespace, self.max_in_flight)?;

@@ -1,4 +1,4 @@
-//! Decisions by compare-and-set: two round trips, and more if others get in between.
+//! Decisions by compare-and-set: two round trips, and more if other processes write in between.
 
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,7 +21,8 @@ use crate::strategy::State;
 use crate::{BackendError, ErrorKind};
 
 impl Engine {
-    /// The strategies decide, by what is stored in one place; then it is compared and set.
+    /// The strategies decide in this process, from the states of one hash slot. Then the new states are written
+    /// by compare-and-set.
     pub(super) async fn decide_here(
         &self,
         question: &Question<'_>,
@@ -51,7 +52,7 @@ impl Engine {
     }
 
     pub(super) async fn forget(&self, question: &Question<'_>) -> Result<(), BackendError> {
-        // The last attempt is the one that counts.
+        // Only the marks of the last attempt count.
         let marks = Mutex::new(vec![Mark::default(); question.charges().len()]);
         let change = |states: &States, at: u64| {
             let mut marks = marks.lock().unwrap_or_else(PoisonError::into_inner);
@@ -64,7 +65,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Changes states in favour of those whose they are.
+    /// Changes states in favour of their identities: a refund or a reset.
     async fn amend(&self, question: &Question<'_>, change: Change<'_>) -> Result<(), BackendError> {
         if question.limits.is_empty() {
             return Ok(());
@@ -73,7 +74,7 @@ impl Engine {
             if part.indexes.iter().all(|index| Some(*index) == question.reset) {
                 continue;
             }
-            // Another part may have been changed.
+            // The states of another hash slot may have been changed already.
             self.amend_there(question, &part, change).await.map_err(BackendError::in_doubt)?;
         }
         if let Some(denied) = &self.denied {
@@ -94,12 +95,13 @@ impl Engine {
             for (&index, bytes) in part.indexes.iter().zip(&stored) {
                 states[index] = stored::decode(bytes);
             }
-            // Read after the states: what a reset has ended meanwhile is not written.
+            // The reset mark is read after the states: states that a reset has ended meanwhile must not be
+            // written.
             if let Some(reset) = question.reset.filter(|reset| !part.indexes.contains(reset)) {
                 states[reset] = self.read_one(&question.names[reset]).await?;
             }
             let after = change(&states, at);
-            // What is empty already is left alone: so is who took nothing.
+            // Unchanged states are not written. This includes identities without any usage.
             if after == states && !is_held {
                 return Ok(());
             }
@@ -112,12 +114,12 @@ impl Engine {
         Err(contended())
     }
 
-    /// The time and what is stored in one place.
+    /// Reads the time and the stored states of one hash slot.
     pub(super) async fn read(&self, part: &Part) -> Result<Found, BackendError> {
         uncharged(pin!(self.try_read(part))).await.map_err(BackendError::nothing_charged)
     }
 
-    /// What is stored under a name in any place.
+    /// Reads the state under one name, in any hash slot.
     async fn read_one(&self, name: &Arc<str>) -> Result<State, BackendError> {
         let found = self.read(&self.alone(name)).await?;
         Ok(found.stored.first().map_or(State::EMPTY, |bytes| stored::decode(bytes)))
@@ -128,7 +130,7 @@ impl Engine {
         Part::whole(self.servers.lane(names).unwrap_or_default(), names)
     }
 
-    /// Leaves a mark of a reset of all identities, so that refunds of what was charged before give nothing back.
+    /// Writes the mark of a reset of all identities, so that charges from before the reset are not refunded.
     pub(super) async fn mark_reset(&self) -> Result<(), BackendError> {
         let part = self.alone(&names::of_reset(&self.namespace));
         for attempt in 0..ATTEMPTS {
@@ -170,29 +172,29 @@ impl Engine {
     }
 }
 
-/// What becomes of states at that time.
+/// Computes new states at a time.
 type Change<'a> = &'a (dyn Fn(&States, u64) -> States + Send + Sync);
 
-/// What is stored in one place.
+/// The stored states of one hash slot.
 pub(super) struct Found {
     pub(super) at: u64,
     pub(super) stored: Vec<Vec<u8>>,
-    /// Whether a decision holds any of it.
+    /// Whether another decision holds any of the states.
     is_held: bool,
 }
 
-/// What becomes of states in one place, if they are still what they were.
+/// New states in one hash slot. They are written if the stored states are unchanged.
 pub(super) struct Swap<'a> {
     pub(super) part: &'a Part,
     pub(super) before: &'a [Vec<u8>],
     pub(super) after: &'a [State],
     pub(super) at: u64,
-    /// Whether that time is another clock's than the server's.
+    /// Whether the time comes from a clock other than the server's.
     pub(super) is_forced: bool,
 }
 
 impl Swap<'_> {
-    /// Whether nothing else was written meanwhile, so that this is.
+    /// Writes the states. Returns `false` if a stored state has changed meanwhile; then nothing is written.
     pub(super) async fn run(&self, servers: &Servers) -> Result<bool, BackendError> {
         let answer = servers.run(&WRITE, self.part, |command| {
             for (before, after) in self.before.iter().zip(self.after) {
@@ -201,7 +203,7 @@ impl Swap<'_> {
                 if self.is_forced {
                     command.arg("PX").arg(A_DAY.as_millis().to_string());
                 } else {
-                    // At least as long as the script that decides takes for granted.
+                    // The script that decides assumes that states are kept at least this long.
                     let end = after.until().div_ceil(1_000_000).saturating_add(stored::LONGEST_SPAN);
                     command.arg("EXAT").arg(end);
                 }
@@ -214,13 +216,14 @@ impl Swap<'_> {
     }
 }
 
-/// How often a compare-and-set is tried. Deadlines are over earlier; this is so that it ends at all.
+/// The maximum number of attempts of a compare-and-set. Timeouts end earlier; this bound only guarantees that
+/// the loop ends.
 const ATTEMPTS: u32 = 256;
 
-/// By a clock other than the server's nothing expires in time, so it is kept that long.
+/// With a clock other than the server's, states do not expire at the right time, so they are kept for a day.
 const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Others were faster, and nothing was written: after a random while the way may be free.
+/// Waits for a random time before the next attempt, because other processes write the same states.
 pub(super) async fn step_aside(attempt: u32) {
     let most = Duration::from_micros(200 << attempt.min(6));
     uncharged(pin!(tokio::time::sleep(random::part(most)))).await;

@@ -1,4 +1,4 @@
-//! What is known to be denied: for a while Redis is not asked again.
+//! A cache of denials: for a short time, Redis is not called again.
 
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 use std::sync::atomic::{AtomicU32, AtomicU64};
@@ -13,14 +13,15 @@ use crate::fingerprint::Map;
 
 /// The states by which Redis has denied requests.
 ///
-/// Whatever this process charges, refunds or resets ends what is remembered of that identity. What other processes charge
-/// meanwhile only adds to the states, so that a request that does not fit still does not fit, though it may have to wait
-/// longer. What they refund or reset is not known here, so that Redis is called again after a second.
+/// Every charge, refund or reset by this process invalidates the cached denials of the identity. Charges by
+/// other processes only add usage: a request that did not fit still does not fit, though it may have to wait
+/// longer. Refunds and resets by other processes are not visible here. Therefore, Redis is called again after
+/// one second.
 pub(super) struct Denied {
     shards: [Shard; SHARDS],
-    /// How often this process has changed states, by a hash of the identity.
+    /// The number of changes of states by this process, by a hash of the identity.
     changes: Box<[AtomicU32]>,
-    /// When somebody was denied last, in microseconds after `start`; 0 if nobody is known any more.
+    /// The time of the last denial, in microseconds after `start`; 0 if no denial is cached.
     last: AtomicU64,
     start: Instant,
 }
@@ -35,28 +36,29 @@ struct Entry {
     states: States,
     /// The server's time of the denial.
     at: u64,
-    /// How often this process had changed them before Redis was called.
+    /// The number of changes by this process before Redis was called.
     changes: u32,
-    /// When Redis was called and when it had answered, by the clock of this process: the server read its time in between.
+    /// When Redis was called, and when its reply arrived, by the clock of this process. The server read its
+    /// time in between.
     asked: Instant,
     answered: Instant,
 }
 
-/// When Redis was called, and how many [changes](Denied::changes) there had been before.
+/// When Redis was called, and the number of [changes](Denied::changes) before.
 pub(super) type Asked = (Instant, u32);
 
-/// For how long a denial is believed.
+/// The lifetime of a cached denial.
 const KEPT: Duration = Duration::from_secs(1);
 
 const SHARDS: usize = 16;
 
-/// How many counters of changes there are: identities that share one end each other's entries.
+/// The number of counters of changes. Identities with the same counter invalidate each other's denials.
 const COUNTERS: usize = 4_096;
 
-/// How many denials a shard keeps.
+/// The maximum number of denials in a shard.
 const ROOM: usize = 4_096;
 
-/// How many are looked at for one that makes room.
+/// The number of denials that are examined to find one to evict.
 const CANDIDATES: usize = 8;
 
 impl Denied {
@@ -66,7 +68,7 @@ impl Denied {
         Self { shards, changes, last: AtomicU64::new(0), start: Instant::now() }
     }
 
-    /// Whether nobody is known to be denied, which takes no lock to see.
+    /// Whether no denial is cached. It takes no lock.
     pub(super) fn is_empty(&self) -> bool {
         let last = self.last.load(Relaxed);
         if last == 0 {
@@ -74,26 +76,28 @@ impl Denied {
         }
         let is_over = self.start.elapsed().saturating_sub(Duration::from_micros(last)) >= KEPT;
         if is_over {
-            // Somebody else may be denied in between.
+            // Another request may be denied in between.
             let _ = self.last.compare_exchange(last, 0, Relaxed, Relaxed);
         }
         is_over
     }
 
-    /// How often this process has changed states of these payers, or of others: read it before Redis is called.
+    /// Returns the number of changes by this process of states of these identities, or of others with the same
+    /// counters. Read it before Redis is called.
     pub(super) fn changes(&self, payers: &[u128]) -> u32 {
         payers.iter().map(|payer| self.counter(*payer).load(Acquire)).fold(0, u32::wrapping_add)
     }
 
-    /// This process has changed states of these payers, or may have: what is remembered of them is over.
+    /// Invalidates the cached denials of these identities, because this process changed their states or may
+    /// have changed them.
     pub(super) fn changed(&self, payers: &[u128]) {
         for payer in payers {
             self.counter(*payer).fetch_add(1, AcqRel);
         }
     }
 
-    /// The answer to a request that is known to be denied. The time is that of `clock`, or else the latest that it
-    /// can be at the server.
+    /// Returns the cached denial of a request. The time is that of `clock`, or else the latest possible time of
+    /// the server.
     pub(super) fn recall(&self, question: &Question<'_>, clock: Option<u64>) -> Option<Verdict> {
         let &id = question.payers.first()?;
         let mut entries = self.shard(id).lock();
@@ -108,8 +112,8 @@ impl Denied {
             let passed = u64::try_from(passed.as_micros()).unwrap_or(u64::MAX);
             clock.unwrap_or_else(|| entry.at.saturating_add(passed))
         };
-        // What does not fit at the latest time is denied. Its wait is that from the earliest time, so that it is never too
-        // short.
+        // A request that does not fit at the latest possible time is denied. Its wait is computed from the
+        // earliest possible time, so that the wait is never too short.
         let (latest, earliest) = (time(age), time(entry.answered.elapsed()));
         let (quotas, None) = question.answer(&entry.states, latest) else { return None };
         match question.answer(&entry.states, earliest) {
@@ -118,7 +122,7 @@ impl Denied {
         }
     }
 
-    /// Remembers that Redis has denied a request by these states.
+    /// Caches a denial by Redis, with the states that caused it.
     pub(super) fn remember(&self, question: &Question<'_>, states: States, at: u64, (asked, changes): Asked) {
         let Some(&id) = question.payers.first() else { return };
         if changes != self.changes(&question.payers) {
@@ -137,7 +141,7 @@ impl Denied {
         self.last.fetch_max(now.max(1), Relaxed);
     }
 
-    /// Forgets everything.
+    /// Invalidates all cached denials.
     pub(super) fn clear(&self) {
         for counter in &self.changes {
             counter.fetch_add(1, AcqRel);
@@ -148,7 +152,7 @@ impl Denied {
     }
 
     fn counter(&self, id: u128) -> &AtomicU32 {
-        // Not the bits that the shard is chosen by.
+        // Uses other bits than the choice of the shard.
         &self.changes[usize::try_from((id >> 64) % COUNTERS as u128).unwrap_or_default()]
     }
 

@@ -1,4 +1,4 @@
-//! Decisions, one round trip each wherever the strategies have scripts.
+//! Decisions, with one round trip each if the strategies have scripts.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -14,41 +14,42 @@ use crate::clock::Clock;
 use crate::soon::uncharged;
 use crate::under_way::UnderWay;
 
-/// What a [`Redis`](super::Redis) backend is made of.
+/// The parts of a [`Redis`](super::Redis) backend.
 pub(super) struct Engine {
     pub(super) servers: Servers,
     pub(super) namespace: String,
     pub(super) clock: Option<Arc<dyn Clock>>,
     pub(super) denied: Option<Denied>,
     pub(super) resets: Resets,
-    /// Places that are held.
+    /// The tasks that keep concurrency permits.
     pub(super) leases: UnderWay,
 }
 
 impl Engine {
-    /// Whether there may be an answer that is known without asking.
+    /// Whether a decision may be known without calling Redis.
     pub(super) fn knows_any(&self, mode: Mode) -> bool {
         mode == Mode::Take && self.denied.as_ref().is_some_and(|denied| !denied.is_empty())
     }
 
-    /// The answer, if it is known without asking.
+    /// Returns the decision, if it is known without calling Redis.
     pub(super) fn recall(&self, question: &Question<'_>) -> Option<Verdict> {
         self.denied.as_ref().filter(|_| self.knows_any(question.mode))?.recall(question, self.time())
     }
 
-    /// How often this process has changed states of the payers, before Redis is called.
+    /// Returns the number of changes by this process of states of the identities. Read it before Redis is
+    /// called.
     pub(super) fn changes(&self, question: &Question<'_>) -> u32 {
         self.denied.as_ref().map_or(0, |denied| denied.changes(&question.payers))
     }
 
-    /// Everything was given back: who was denied may now fit.
+    /// Invalidates all cached denials after a reset, because denied requests may fit now.
     pub(super) fn forget_denied(&self) {
         if let Some(denied) = &self.denied {
             denied.clear();
         }
     }
 
-    /// The time, if it is not the server's.
+    /// Returns the time of the configured clock; `None` if the server's clock is used.
     pub(super) fn time(&self) -> Option<u64> {
         self.clock.as_ref().map(Clock::now)
     }
@@ -56,10 +57,10 @@ impl Engine {
     pub(super) async fn decide(&self, question: &Question<'_>) -> Result<Verdict, BackendError> {
         let answer = pin!(self.ask(question));
         if question.mode == Mode::Peek {
-            // A peek charges nobody, whatever goes wrong.
+            // A peek never charges, whatever error occurs.
             return uncharged(answer).await.map_err(BackendError::nothing_charged);
         }
-        // Also of a caller that gives up: nobody knows whether its request was charged.
+        // The guard also covers a caller that gives up: its request may or may not have been charged.
         let mut change =
             self.denied.as_ref().map(|denied| Change { denied, payers: &question.payers, is_certain: false });
         let verdict = answer.await;
@@ -95,7 +96,7 @@ impl Engine {
 struct Change<'a> {
     denied: &'a Denied,
     payers: &'a [u128],
-    /// Whether it has certainly changed nothing.
+    /// Whether the decision certainly changed nothing.
     is_certain: bool,
 }
 
@@ -107,7 +108,7 @@ impl Drop for Change<'_> {
     }
 }
 
-/// What is stored; nothing stored is empty.
+/// Returns the stored bytes; a missing key has none.
 pub(super) fn bytes(value: &Value) -> Option<&[u8]> {
     match value {
         Value::BulkString(bytes) => Some(bytes),

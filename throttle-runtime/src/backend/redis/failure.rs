@@ -1,10 +1,10 @@
-//! What the client's errors mean here.
+//! Converts errors of the client crate.
 
 use redis::{RedisError, RetryMethod, ServerErrorKind};
 
 use crate::{BackendError, ErrorKind};
 
-/// Why a request got no answer.
+/// Why a request received no reply.
 pub(super) enum Refusal {
     /// The server does not have the script: nothing ran.
     NoScript,
@@ -18,7 +18,7 @@ impl From<BackendError> for Refusal {
 }
 
 impl From<Refusal> for BackendError {
-    /// Of a request that is about no script.
+    /// Converts the error of a request that runs no script.
     fn from(refusal: Refusal) -> Self {
         match refusal {
             Refusal::NoScript => nonsense(),
@@ -37,7 +37,7 @@ pub(super) fn refusal(error: &RedisError) -> Refusal {
     }
 }
 
-/// What a server says before it runs a script, or in place of it.
+/// Error codes that a server returns before it runs a script, or instead of running it.
 const BEFORE_A_SCRIPT: [&str; 12] = [
     "LOADING",
     "BUSY",
@@ -53,23 +53,25 @@ const BEFORE_A_SCRIPT: [&str; 12] = [
     "NOPROTO",
 ];
 
-/// The same without a code of its own.
+/// Errors of the same kind without a code of their own.
 const WITHOUT_A_CODE: [&str; 3] = ["unknown command", "wrong number of arguments", "max number of clients"];
 
-/// How a server says that a script is none, which its text is a part of.
+/// The message of a server that cannot compile a script.
 const NO_SCRIPT: &str = "Error compiling script";
 
-/// What it says to the first command of a script that it concerns, and so to all of them: nothing but the script changes
-/// a server while it runs. Scripts that have written something are not refused any more for want of memory.
+/// Errors that a server returns at the first write of a script. They apply to all writes of the script, because
+/// only the script changes the server while it runs. A script that has written something is not stopped any
+/// more because of missing memory.
 const AT_THE_FIRST_WRITE: [&str; 5] = ["READONLY", "OOM", "NOREPLICAS", "MASTERDOWN", "MISCONF"];
 
-/// Whether it is certain that a script has changed nothing.
+/// Returns whether a script certainly changed nothing.
 fn has_changed_nothing(error: &RedisError) -> bool {
     let detail = error.detail().unwrap_or_default();
-    // A script that is stopped may have written before, as by a user who may not use all of its commands.
+    // A script that was stopped may have written before, for example if the user may not use all of its
+    // commands.
     let is_of_script = detail.contains("script:") || detail.contains("user_script");
     let is = |code: &&str| error.code() == Some(code);
-    // Before Redis 7 the errors of commands in scripts are wrapped in texts.
+    // Before Redis 7, the errors of commands in scripts are wrapped in a text.
     let is_wrapped = |code: &&str| detail.contains(&format!("-{code} "));
     AT_THE_FIRST_WRITE.iter().any(|code| is(code) || is_wrapped(code))
         || !is_of_script && BEFORE_A_SCRIPT.iter().any(is)
@@ -88,14 +90,14 @@ pub(super) fn backend_error(message: &str, error: &RedisError) -> BackendError {
     BackendError::with_source(kind, message, Cause(said(error)))
 }
 
-/// The error of a server that refused a connection by these words.
+/// Creates the error of a server that rejected a connection with this message.
 pub(super) fn refused_connection(message: &str, said: String) -> BackendError {
     let is_full = said.contains("max number of clients");
     let kind = if is_full { ErrorKind::Connection } else { ErrorKind::Store };
     BackendError::with_source(kind, message, Cause(said))
 }
 
-/// The words of the client crate, whose errors repeat them as their own cause.
+/// The message of an error of the client crate. Errors of that crate repeat their message as their own source.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 struct Cause(String);
@@ -103,7 +105,7 @@ struct Cause(String);
 fn said(error: &RedisError) -> String {
     let text = error.to_string();
     let is_end = |known: &str| text.to_ascii_lowercase().starts_with(known);
-    // The client crate has no better words for it.
+    // The messages of the client crate are less clear.
     if is_lost(error) && ["broken pipe", "unexpected end of file"].into_iter().any(is_end) {
         "the server closed the connection".to_owned()
     } else {
@@ -120,15 +122,16 @@ pub(super) fn nonsense() -> BackendError {
     BackendError::new(ErrorKind::Store, "Redis answered with something that makes no sense")
 }
 
-/// Whether the server has no room to write: it looks before it runs a script, which then has written nothing.
+/// Whether the server has no memory for writes. The server checks this before it runs a script, so nothing was
+/// written.
 pub(super) fn is_of_memory(error: &BackendError) -> bool {
     let said = std::error::Error::source(error).map(ToString::to_string);
     said.is_some_and(|said| said.contains("OOM"))
 }
 
-/// Whether the connection is of no more use: lost, or to a server that is not the master any more.
+/// Whether the connection has to be replaced: it is lost, or its server is not the master any more.
 pub(super) fn is_of_connection(error: &RedisError) -> bool {
-    // Before Redis 7 the errors of commands in scripts are wrapped in texts.
+    // Before Redis 7, the errors of commands in scripts are wrapped in a text.
     let demoted = error.kind() == redis::ErrorKind::Server(ServerErrorKind::ReadOnly)
         || error.detail().is_some_and(|detail| detail.contains("-READONLY"));
     let useless = matches!(error.retry_method(), RetryMethod::Reconnect);
@@ -150,7 +153,7 @@ mod tests {
         }
     }
 
-    /// As servers from 6.2 to 8 say it.
+    /// Messages of servers from version 6.2 to 8.
     #[test]
     fn what_was_said_before_a_script_or_at_its_first_write_is_certain() {
         for said in [
@@ -187,7 +190,7 @@ mod tests {
         }
     }
 
-    /// Of a script that is stopped nobody knows whether it has written before.
+    /// A script that was stopped may or may not have written before.
     #[test]
     fn whatever_else_stops_a_script_is_in_doubt() {
         for said in [

@@ -1,4 +1,4 @@
-//! In Redis: limits that any number of processes share.
+//! A backend with state in Redis: limits that any number of processes share.
 
 mod board;
 mod builder;
@@ -29,54 +29,65 @@ use super::{Backend, Board, Charge, Mode, Places, Reply, Resets, Verdict};
 use crate::strategy::Strategy;
 use crate::{ConfigError, Soon};
 
-/// How long the end of a backend waits for those that are about to free their places.
+/// How long closing a backend waits for requests that are about to release their permits.
 const AT_THE_END: Duration = Duration::from_millis(500);
 
-/// State in a Redis server (6.2 or later, or Valkey), which any number of processes share.
+/// A backend whose state is in a Redis server (6.2 or later, or Valkey). Any number of processes share it.
 ///
-/// - A decision is one round trip, however many limits it is about: a script that reads the server's clock and all
-///   states, and then charges all limits or none. Strategies of your own, and numbers that are too large for a
-///   script (those of Lua have 53 bits), take two round trips, and more if others get in between.
-/// - The clock is the server's. States expire there when they say nothing any more. A jump of that clock gives no more
-///   than what is admitted at once, and locks nobody out for longer than the strategy says.
-/// - Requests never wait for a connection. Without one they fail at once, and the throttle's `on_error` says what
-///   becomes of them; a task in the background connects again. A server that answers nothing costs the deadline,
-///   until the connection is given up after three requests in a row and a `PING`.
-/// - Each connection begins with a probe that uses every command of a decision. A server that can never decide fails at
-///   startup, with the reason in one line: a version before 6.2, a Lua without `struct`, scripts that are disabled, a
-///   read-only replica, a user who may not use a command or the keys of the namespace, or a server that is not Redis. While
-///   the program runs, such a server counts as not connected, and the requests fail by that line without being sent.
-/// - RESP2 is enough, so proxies without `HELLO` can be used. `?protocol=resp3` at the end of a URL requests RESP3. With
-///   TLS, RESP3 is tried first; by RESP2, a lost TLS connection is noticed by the next request.
-/// - A charge is sent at most once, unless its throttle [retries after timeouts](crate::Recovery::retry_on). The attempts of
-///   such a decision share an idempotency token, which is stored with the charge as one more state: a retry that finds it
-///   charges nothing. The token is kept for the time budget of the throttle and ten seconds more.
-/// - Of an error it is [certain](crate::BackendError::is_nothing_charged) that nothing was charged if the request was
-///   not sent, if the server refused it before its script ran or at the script's first write (as while it loads, is
-///   busy, is no master, cannot save or has no memory), if it failed before it wrote, if it only asked, or if it waited
-///   until its deadline for states that another decision holds; a request that was sent and got no answer is in doubt.
-/// - What was denied is denied from memory for up to a second, as long as the strategy would: floods of denied
-///   requests do not reach Redis. So a [reset](crate::Registry::reset) or a refund by another process may take
-///   that second to be noticed.
-/// - Who is [in flight](crate::Settings::concurrent) is a sorted set for each identity, by the clock of the server. A place
-///   is taken in one round trip and freed behind the back of the request. Those of a process that is gone are free
-///   after their [lease](crate::Settings::lease), also if the clock jumps back; if it jumps ahead they are free at once, and as many more may
-///   come until half a lease later. A reset forgets none of them.
-/// - Names of states hold digests, not keys. A state is kept for longer than it matters: for up to eight of its periods,
-///   but at least a second, and for a minute where it was compared and set. Values are the words of a [`State`](crate::strategy::State).
+/// **Warning:** if Redis evicts keys, limits start again. Set `maxmemory-policy noeviction`. If the memory is
+/// then full, requests above their limit are still denied, and all others fail.
 ///
-/// With the feature `redis-tls`, a URL that begins with `rediss://` is connected to by TLS. The algorithms are those that
-/// the application has installed as rustls's `CryptoProvider`, or else those of `ring`.
+/// - **Round trips**: a decision takes one, however many limits it checks. A script reads the server's clock
+///   and all states, and then charges all limits or none. Custom strategies, and numbers that are too large for
+///   a script (numbers in Lua have 53 bits), take two round trips, and more if other processes write in
+///   between.
+/// - **Clock**: the time is that of the server, where states expire when they are no longer needed. If that
+///   clock jumps, clients gain at most what the strategy admits immediately, and no client is blocked for
+///   longer than the strategy's own wait.
+/// - **Connections**: requests never wait for a connection. Without a connection, they fail immediately, and
+///   `on_error` of the throttle decides what happens to them. A background task reconnects. If a server does
+///   not respond, requests wait for their timeout. After three such requests in a row and a `PING` without
+///   reply, the connection is replaced.
+/// - **Startup check**: each connection begins with a probe that uses every command of a decision. A server
+///   that can never decide fails at startup, with the reason in one line. Examples are a version before 6.2, a
+///   Lua without `struct`, disabled scripts, a read-only replica, a user without permission for a command or
+///   for the keys of the namespace, and a server that is not Redis. While the program runs, such a server
+///   counts as not connected. Requests then fail with that reason, and are not sent.
+/// - **Protocol**: RESP2 is enough, so proxies without `HELLO` can be used. `?protocol=resp3` at the end of a
+///   URL requests RESP3. With TLS, RESP3 is tried first. With TLS and RESP2, a lost connection is noticed only
+///   by the next request.
+/// - **Retries**: a charge is sent at most once, unless its throttle [retries after
+///   timeouts](crate::Recovery::retry_on). The attempts of such a decision share an idempotency token, which is
+///   stored with the charge as an additional state. A retry that finds the token charges nothing. The token is
+///   kept for the time budget of the throttle plus ten seconds.
+/// - **Errors**: an error is [certain](crate::BackendError::is_nothing_charged) to have charged nothing in the
+///   cases below. A request that was sent and received no reply is in doubt.
+///   - The request was not sent, or failed before it wrote.
+///   - The server rejected it before its script ran or at the script's first write. Examples are a server that
+///     is loading, is busy, is no master, cannot save or has no memory.
+///   - The request only reads.
+///   - The request waited until its timeout for states that another decision holds.
+/// - **Cached denials**: a denial is repeated from memory for up to one second, as long as the strategy would
+///   deny the request. Floods of denied requests do not reach Redis. Therefore, a
+///   [reset](crate::Registry::reset) or a refund by another process may take effect one second later.
+/// - **Concurrency limits**: the requests [in flight](crate::Settings::concurrent) are a sorted set for each
+///   identity, by the clock of the server. A permit is acquired in one round trip and released in the
+///   background. If a process ends, its permits are free after their [lease](crate::Settings::lease), even if
+///   the clock jumps back. If the clock jumps ahead, permits are free immediately, and as many additional
+///   requests may be admitted until half a lease later. A reset keeps all permits.
+/// - **Keys and values**: Redis keys contain digests, not the keys of the throttles. A state is kept for longer
+///   than it is needed: for up to eight of its periods, bounded to 1–60 seconds, or for 60 seconds if it was
+///   written by compare-and-set. Values are the words of a [`State`](crate::strategy::State).
 ///
-/// A user of its own, where the namespace is `throttle`, needs no more than this, and `+select` for a
-/// [database](RedisBuilder::database) with another number:
+/// With the feature `redis-tls`, a URL that begins with `rediss://` is connected with TLS. The cryptography is
+/// the `CryptoProvider` of rustls that the application has installed, or else that of `ring`.
+///
+/// A dedicated user for the namespace `throttle` needs only the following permissions, and `+select` for a
+/// [database](RedisBuilder::database) other than 0:
 ///
 /// ```text
 /// ACL SETUSER throttle on >password ~throttle:* +ping +role +script|load +evalsha +eval +time +get +mget +set +setrange +del +scan +unlink +zadd +zcard +zrem +zrangebyscore +zremrangebyscore +pexpire
 /// ```
-///
-/// Where Redis makes room by evicting keys, limits are forgotten: let it refuse instead (`noeviction`). Requests that
-/// do not fit are still denied then, and those that would are failures.
 ///
 /// ```no_run
 /// use throttle::{backend::Redis, registry, throttle};
@@ -92,31 +103,35 @@ const AT_THE_END: Duration = Duration::from_millis(500);
 /// ```
 pub struct Redis {
     engine: Engine,
-    /// Where the server is.
+    /// The address of the server, for `Debug`.
     address: String,
 }
 
 impl Redis {
-    /// A backend with the default settings: see [`builder`](Self::builder).
+    /// Creates a backend with the default settings: see [`builder`](Self::builder).
     ///
     /// # Errors
     ///
-    /// If the URL is none of Redis.
+    /// If the URL is not a Redis URL.
     pub fn new(url: &str) -> Result<Self, ConfigError> {
         Self::builder(url).build()
     }
 
-    /// A backend with other settings, on the server with this URL: `redis://[[user]:password@]host[:port][/database]`,
-    /// the same with `rediss://` for TLS, or `unix:///path?db=database`.
+    /// Returns a builder for a backend on the server with this URL. The URL has one of these forms:
+    ///
+    /// - `redis://[[user]:password@]host[:port][/database]`
+    /// - the same with `rediss://`, for TLS
+    /// - `unix:///path?db=database`
     pub fn builder(url: &str) -> RedisBuilder {
         RedisBuilder::new(Place::at(url))
     }
 
-    /// A backend on the master of this name, wherever these sentinels say that it is. They are asked before each
-    /// connection, so that after a failover the limits go on at the new master, with what had reached it by then.
+    /// Returns a builder for a backend on the master with this name, at the address that the sentinels report.
+    /// The sentinels are queried before each connection. Therefore, after a failover the limits continue on the
+    /// new master, with the states that were replicated to it before.
     ///
-    /// A user and a password in a URL, `redis://[[user]:password@]host[:port]`, are for that sentinel. Those for the
-    /// master are said by the builder, and so is the database.
+    /// The user and password in a URL, `redis://[[user]:password@]host[:port]`, apply to that sentinel. Set the
+    /// credentials and the database of the master on the builder.
     ///
     /// ```no_run
     /// use throttle::backend::Redis;
@@ -128,12 +143,12 @@ impl Redis {
     /// # }
     /// ```
     ///
-    /// - One sentinel that answers is enough. One that does not is waited for no longer than a tenth of a second
-    ///   before the next one is asked as well, and each process begins with another one.
-    /// - A server that says that it is no master is not used.
-    /// - Replication is not waited for: what was charged in the last moment before a failover may be free again, and
-    ///   while a master that was cut off does not know it yet, those who still reach it are decided there. Redis
-    ///   bounds that by `min-replicas-to-write` and `min-replicas-max-lag`.
+    /// - One reachable sentinel is enough. If a sentinel does not respond within 100 milliseconds, the next one
+    ///   is queried as well. The first one is chosen at random.
+    /// - A server that reports that it is not a master is not used.
+    /// - Replication is not waited for, so charges from the last moment before a failover may be lost. While a
+    ///   master that is cut off does not know it yet, it still decides for the clients that reach it. Redis
+    ///   bounds this by `min-replicas-to-write` and `min-replicas-max-lag`.
     pub fn sentinel<U: AsRef<str>>(
         urls: impl IntoIterator<Item = U>,
         master: impl Into<String>,
@@ -141,11 +156,13 @@ impl Redis {
         RedisBuilder::new(Place::watched(urls, master.into()))
     }
 
-    /// A backend on a cluster, some of whose nodes have these URLs. The others are learnt from whichever of them answers,
-    /// and learnt again whenever one is lost or says that something has changed.
+    /// Returns a builder for a backend on a cluster. The URLs are those of some of its nodes. The backend
+    /// learns the other nodes from the first node that responds. It learns them again whenever a node is lost
+    /// or reports a change.
     ///
-    /// What the first URL says beside its address, `redis://[[user]:password@]host[:port]`, is for all nodes, as is what
-    /// the builder says; the other URLs say the same or only where a node is. A cluster has one database, of the number 0.
+    /// The settings in the first URL, `redis://[[user]:password@]host[:port]`, and the settings of the builder
+    /// apply to all nodes. The other URLs contain the same credentials or none. A cluster only has the database
+    /// 0.
     ///
     /// ```no_run
     /// use throttle::backend::Redis;
@@ -157,20 +174,22 @@ impl Redis {
     /// # }
     /// ```
     ///
-    /// - All limits of one client are in one place, so that a decision about them is one round trip. A decision that
-    ///   several clients pay for, as those of two throttles with different keys on one handler, holds their states for
-    ///   two round trips to each place: exact, and charged to all of them or to none unless a node fails in between.
-    /// - Each node is connected to by itself: one that is gone or hangs costs nothing to those whose limits are
-    ///   elsewhere, unless the cluster itself refuses everything meanwhile (`cluster-require-full-coverage`).
-    /// - A request that a node sends on to another one ran nowhere, so it goes there, once. While a hash slot moves,
-    ///   a decision about several states of which the new node has none or only some fails, as Redis has it.
-    /// - After a failover, what was charged in the last moment before it may be free again, as replication is not
-    ///   waited for.
+    /// - All limits of one client are in one hash slot, so a decision about them takes one round trip. Some
+    ///   decisions charge several clients, for example those of two throttles with different keys on one
+    ///   handler. Such a decision holds the states for two round trips to each hash slot. It is exact, and
+    ///   charges all clients or none, unless a node fails in between.
+    /// - Each node has its own connection. A node that is unreachable or hangs does not affect clients whose
+    ///   limits are on other nodes, unless the cluster itself rejects all requests meanwhile
+    ///   (`cluster-require-full-coverage`).
+    /// - A request that a node redirects was not executed there, so it is sent to the other node, once. While a
+    ///   hash slot migrates, Redis rejects a decision about several states of which the new node has none or
+    ///   only some.
+    /// - Replication is not waited for, so charges from the last moment before a failover may be lost.
     pub fn cluster<U: AsRef<str>>(urls: impl IntoIterator<Item = U>) -> RedisBuilder {
         RedisBuilder::new(Place::spread(urls))
     }
 
-    /// Whether there is a connection; on a cluster, one to each master.
+    /// Returns whether the backend is connected; on a cluster, to each master.
     pub fn is_connected(&self) -> bool {
         self.engine.servers.is_connected()
     }
@@ -179,7 +198,7 @@ impl Redis {
 impl Backend for Redis {
     fn decide<'a>(&'a self, charges: &'a [Charge<'a>], mode: Mode) -> Reply<'a, Verdict> {
         let question = Question::new(charges, mode);
-        // A remembered denial does not tell whether an earlier attempt was charged.
+        // A cached denial does not tell whether an earlier attempt was charged.
         let known = if question.tokens.is_retry() { None } else { self.engine.recall(&question) };
         match known {
             Some(verdict) => Soon::now(Ok(verdict)),
@@ -190,7 +209,7 @@ impl Backend for Redis {
         }
     }
 
-    /// Who is known to be denied.
+    /// Returns a cached denial.
     fn decide_at_once(&self, charges: &[Charge<'_>], mode: Mode) -> Option<Verdict> {
         if self.engine.knows_any(mode) { self.engine.recall(&Question::new(charges, mode)) } else { None }
     }
@@ -211,17 +230,17 @@ impl Backend for Redis {
         })
     }
 
-    /// Connects, and has the server know all scripts that are needed so far.
+    /// Connects, and loads all scripts into the server.
     fn initialize(&self) -> Reply<'_, ()> {
         Soon::later(self.engine.servers.connect())
     }
 
-    /// Forgets the states of this namespace; nothing else in the database is touched.
+    /// Deletes the states of this namespace. Nothing else in the database is changed.
     fn reset(&self) -> Reply<'_, ()> {
         Soon::later(self.engine.reset())
     }
 
-    /// Places that are about to be free again are freed first.
+    /// Waits for permits that are about to be released, for at most 500 milliseconds.
     fn close(&self) -> Reply<'_, ()> {
         if self.engine.leases.is_over() {
             self.engine.servers.close();

@@ -1,4 +1,4 @@
-//! Under which names states are kept.
+//! The Redis keys of states.
 
 use std::sync::Arc;
 
@@ -8,13 +8,13 @@ use sha2::{Digest, Sha256};
 use crate::Key;
 use crate::backend::{Charge, Place};
 
-/// Where the states of a charge are: `namespace:{identity}:throttle:limit`.
+/// The Redis keys of the states of a charge: `namespace:{identity}:throttle:limit`.
 ///
-/// All that clients can choose is in the identity, which is a digest: short, of harmless letters, and nobody's name
-/// to whoever reads it. It alone decides about the slot of a cluster, so that the limits of all throttles of one
-/// client are in one place.
+/// Everything that clients can choose is in the identity, which is a digest: it is short, contains only
+/// harmless characters, and does not reveal the client. Only the identity determines the hash slot on a
+/// cluster, so the limits of all throttles of one client are in one hash slot.
 pub(super) struct Names {
-    /// All that the names have in common.
+    /// The common prefix of the keys.
     start: String,
     common: usize,
 }
@@ -24,7 +24,7 @@ impl Names {
         let mut domain = Sha256::new();
         for part in [charge.scope, charge.strategy.name()] {
             domain.update(part);
-            // Texts hold no such byte, so no part can imitate the border of another.
+            // Texts do not contain this byte, so no part can imitate the end of another part.
             domain.update([0xff]);
         }
         for rate in charge.rates {
@@ -38,14 +38,14 @@ impl Names {
         Self { common: start.len(), start }
     }
 
-    /// The name of the state of a limit.
+    /// Returns the Redis key of the state of a limit.
     pub(super) fn of_limit(&mut self, index: usize) -> Arc<str> {
         self.start.truncate(self.common);
         self.start.push_str(Buffer::new().format(index));
         self.start.as_str().into()
     }
 
-    /// The name of an idempotency token.
+    /// Returns the Redis key of an idempotency token.
     pub(super) fn of_token(&mut self, token: u64) -> Arc<str> {
         self.start.truncate(self.common);
         self.start.push('t');
@@ -54,13 +54,13 @@ impl Names {
     }
 }
 
-/// The name of the mark that the last reset of all identities has left, which resets do not remove.
+/// Returns the Redis key of the mark of the last reset of all identities. Resets do not delete it.
 pub(super) fn of_reset(namespace: &str) -> Arc<str> {
     format!("{namespace}:reset").into()
 }
 
-/// Where those are who are in flight: `namespace:places:{identity}:throttle`, on the same node of a cluster as the states, and
-/// not among what a reset forgets.
+/// Returns the Redis key of the requests in flight: `namespace:places:{identity}:throttle`. It is on the same
+/// node of a cluster as the states. A reset does not delete it.
 pub(super) fn of_places(namespace: &str, place: &Place<'_>) -> String {
     let mut name = String::with_capacity(namespace.len() + 64);
     name.push_str(namespace);
@@ -76,7 +76,7 @@ fn push_identity(text: &mut String, key: &Key) {
     text.push_str("}:");
 }
 
-/// The pattern of all names in a namespace.
+/// Returns the pattern of the Redis keys of all states in a namespace.
 pub(super) fn pattern(namespace: &str) -> String {
     let mut pattern = String::new();
     for letter in namespace.chars() {

@@ -1,4 +1,4 @@
-//! What is asked: the limits of all charges, and the states that they are decided by.
+//! A decision request: the limits of all charges, and the states that decide about them.
 
 use std::sync::Arc;
 
@@ -13,32 +13,32 @@ use crate::{Quota, Quotas, Rate};
 
 pub(super) type States = SmallVec<[State; 2]>;
 
-/// The charges of one request, and which states they are about.
+/// The charges of one request, and the states that they need.
 pub(super) struct Question<'a> {
     charges: &'a [Charge<'a>],
     pub(super) mode: Mode,
-    /// Who pays to which throttle, one for each charge.
+    /// The fingerprint of the identity and the throttle of each charge.
     pub(super) payers: SmallVec<[u128; 2]>,
-    /// Of which charge and limit the states are, each once.
+    /// The charge and the limit of each state, without duplicates.
     places: SmallVec<[(usize, usize); 2]>,
-    /// The names of the states, once they are [known](Self::named).
+    /// The Redis keys of the states, after [`named`](Self::named) was called.
     pub(super) names: SmallVec<[Arc<str>; 2]>,
-    /// Which of the names is that of each charge's reset mark; empty for a decision.
+    /// For each charge, the index of its reset mark in `names`; empty for a decision.
     marks: SmallVec<[usize; 2]>,
-    /// Which of the names is that of the mark of the last reset of all identities, if it matters.
+    /// The index in `names` of the mark of the last reset of all identities, if it is needed.
     pub(super) reset: Option<usize>,
-    /// The tokens by which attempts of the decision are recognised. Their names follow all others.
+    /// The tokens that identify attempts of the decision. Their names follow all others.
     pub(super) tokens: Tokens<'a>,
-    /// The limits of all charges in order, without those that limit nothing.
+    /// The limits of all charges in order, without unlimited rates.
     pub(super) limits: SmallVec<[Limit; 2]>,
 }
 
-/// A limit that a charge is held to.
+/// A limit of a charge.
 #[derive(Clone, Copy)]
 pub(super) struct Limit {
     charge: usize,
     pub(super) rate: Rate,
-    /// Which of the names.
+    /// The index in `names`.
     pub(super) name: usize,
 }
 
@@ -68,7 +68,7 @@ impl<'a> Question<'a> {
         question
     }
 
-    /// The same about what resets leave behind, too: for resets and refunds.
+    /// Adds the marks of resets, for resets and refunds.
     pub(super) fn with_marks(mut self) -> Self {
         for (charge, asked) in self.charges.iter().enumerate() {
             let mark = self.state_of(charge, asked.rates.len());
@@ -77,14 +77,14 @@ impl<'a> Question<'a> {
         self
     }
 
-    /// The same about what the last reset of all identities has left behind, too: for refunds. Call it after `named`.
+    /// Adds the mark of the last reset of all identities, for refunds. Call it after `named`.
     pub(super) fn with_reset(mut self, namespace: &str) -> Self {
         self.reset = Some(self.names.len());
         self.names.push(of_reset(namespace));
         self
     }
 
-    /// Two charges of one identity to one throttle are about one state.
+    /// Two charges of one identity to one throttle share one state.
     fn state_of(&mut self, charge: usize, limit: usize) -> usize {
         let payers = &self.payers;
         let same = |place: &(usize, usize)| (payers[place.0], place.1) == (payers[charge], limit);
@@ -94,7 +94,7 @@ impl<'a> Question<'a> {
         })
     }
 
-    /// The same with the names of the states, which take a while: what is known here needs none.
+    /// Computes the Redis keys of the states. This is slow, and a decision from the cache does not need them.
     pub(super) fn named(mut self, namespace: &str) -> Self {
         let mut last = None;
         for &(charge, limit) in &self.places {
@@ -107,7 +107,7 @@ impl<'a> Question<'a> {
         }
         if let Some(attempt) = self.tokens.attempt {
             for (charge, payer) in self.payers.iter().enumerate() {
-                // Two charges of one identity to one throttle have one token.
+                // Two charges of one identity to one throttle share one token.
                 if !self.payers[..charge].contains(payer) {
                     self.tokens.names.push(self.names.len());
                     self.names.push(Names::new(namespace, &self.charges[charge]).of_token(attempt.token));
@@ -117,18 +117,18 @@ impl<'a> Question<'a> {
         self
     }
 
-    /// The charge of a limit.
+    /// Returns the charge of a limit.
     pub(super) fn charge(&self, limit: Limit) -> &'a Charge<'a> {
         &self.charges[limit.charge]
     }
 
-    /// The charge as the strategy sees it.
+    /// Returns the charge of a limit as the strategy receives it.
     pub(super) fn arrival(&self, limit: Limit, now: u64) -> Arrival {
         let charge = self.charge(limit);
         charge.arrival(limit.rate, charge.cost, now)
     }
 
-    /// The answer by these states, one for each name, and what becomes of them if all limits have room.
+    /// Decides by these states, one for each name. Returns the quotas, and the new states if the request fits.
     pub(super) fn answer(&self, states: &States, now: u64) -> (Quotas, Option<States>) {
         let mut after = states.clone();
         let mut quotas = self.step_all(&mut after, now, |cost| cost);
@@ -140,7 +140,7 @@ impl<'a> Question<'a> {
         (quotas, None)
     }
 
-    /// The remaining quotas of all limits.
+    /// Returns the remaining quotas of all limits, without a charge.
     pub(super) fn uncharged(&self, states: &States, now: u64) -> Quotas {
         self.step_all(&mut states.clone(), now, |_| 0)
     }
@@ -161,8 +161,8 @@ impl<'a> Question<'a> {
         rates.map(quota).collect()
     }
 
-    /// What a reset makes of these states: as long as there may be refunds of what was taken before it, a mark is left,
-    /// with its time.
+    /// Returns the states after a reset. A mark with the time of the reset remains as long as charges from
+    /// before the reset may be refunded.
     pub(super) fn forget(&self, states: &States, now: u64, marks: &mut [Mark]) -> States {
         let mut after: States = states.iter().map(|_| State::EMPTY).collect();
         for (charge, &mark) in self.marks.iter().enumerate() {
@@ -175,7 +175,7 @@ impl<'a> Question<'a> {
         after
     }
 
-    /// Until when the states of a charge, or its mark, are there.
+    /// Returns until when the states of a charge, or its mark, exist.
     fn last_of(&self, charge: usize, states: &States) -> u64 {
         let own = self.limits.iter().filter(|limit| limit.charge == charge).map(|limit| limit.name);
         own.chain(self.marks.get(charge).copied()).map(|name| states[name].until()).max().unwrap_or_default()
@@ -185,8 +185,8 @@ impl<'a> Question<'a> {
         self.charges
     }
 
-    /// What a refund of the charges, which were taken at that time, makes of these states. Charges from before a reset
-    /// are left out.
+    /// Returns the states after a refund of the charges, which were made at the time `taken`. Charges from
+    /// before a reset are not refunded.
     pub(super) fn refund(&self, states: &States, now: u64, taken: u64, resets: &Resets) -> States {
         let (mut after, elapsed) = (states.clone(), now.saturating_sub(taken));
         let is_void = |charge: usize| {

@@ -1,4 +1,4 @@
-//! Forgetting the states of one namespace.
+//! Resets: deletes the states of one namespace.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,15 +11,15 @@ use super::failure::nonsense;
 use super::names;
 use crate::BackendError;
 
-/// How many names the server looks at in one step: it serves nobody else meanwhile.
+/// The number of keys that the server scans in one step, during which it serves no other client.
 const STEP: usize = 1_000;
 
 impl Engine {
-    /// Removes all states of the namespace that were there when it began.
+    /// Deletes all states of the namespace that existed at the beginning of the call.
     pub(super) async fn reset(&self) -> Result<(), BackendError> {
         self.mark_reset().await?;
         let reset = self.reset_all().await;
-        // What was charged meanwhile may have been removed.
+        // Charges that were made meanwhile may have been deleted.
         let marked = self.mark_reset().await;
         reset.and(marked)?;
         self.forget_denied();
@@ -46,7 +46,7 @@ impl Engine {
                 },
                 _ => return Err(nonsense()),
             };
-            // One command may be about one hash slot only; without a cluster all are in one.
+            // One command may use only one hash slot. Without a cluster, all keys have the same lane.
             let mut lanes: BTreeMap<u16, Cmd> = BTreeMap::new();
             for name in found {
                 let Value::BulkString(name) = name else { return Err(nonsense()) };

@@ -1,4 +1,4 @@
-//! The scripts that Redis runs.
+//! The Lua scripts that Redis runs.
 
 use std::fmt::Write;
 use std::sync::LazyLock;
@@ -11,7 +11,7 @@ use super::names::hex;
 use crate::BackendError;
 use crate::strategy::{IN_LUA, Lua};
 
-/// A text in Lua, and the name that Redis knows it by.
+/// The text of a Lua script, and its SHA-1, by which Redis knows it.
 pub(super) struct Loaded {
     pub(super) text: String,
     pub(super) sha: String,
@@ -23,7 +23,8 @@ impl Loaded {
         Self { text, sha }
     }
 
-    /// Has it run by a command that `ask` sends. If the server does not have it, nothing ran, and it is sent whole.
+    /// Runs the script with a command that `ask` sends. If the server does not have the script, nothing ran,
+    /// and the whole text is sent.
     pub(super) async fn run<F>(&self, ask: impl Fn(&'static str, &str) -> F) -> Result<Value, BackendError>
     where
         F: Future<Output = Result<Value, Refusal>>,
@@ -36,48 +37,49 @@ impl Loaded {
     }
 }
 
-/// Decides by any steps of strategies.
+/// Decides with the step functions of the strategies.
 pub(super) static DECIDE: LazyLock<Loaded> =
     LazyLock::new(|| Loaded::new(steps() + include_str!("scripted/decide.lua")));
 
 /// Reads the time and states.
 pub(super) static READ: LazyLock<Loaded> = LazyLock::new(|| Loaded::new(include_str!("read.lua").to_owned()));
 
-/// Writes states that are still what they were.
+/// Writes states by compare-and-set.
 pub(super) static WRITE: LazyLock<Loaded> =
     LazyLock::new(|| Loaded::new(include_str!("write.lua").to_owned()));
 
-/// Holds states for a decision that is made in several places.
+/// Holds states for a decision over several hash slots.
 pub(super) static HOLD: LazyLock<Loaded> =
     LazyLock::new(|| Loaded::new(include_str!("cluster/hold.lua").to_owned()));
 
-/// Takes a place among those in flight.
+/// Acquires a concurrency permit.
 pub(super) static TAKE: LazyLock<Loaded> =
     LazyLock::new(|| Loaded::new(include_str!("places/take.lua").to_owned()));
 
-/// Uses what decisions use, before a connection is used.
+/// Uses all commands of decisions, before a connection is used.
 pub(super) static PROBE: LazyLock<Loaded> =
     LazyLock::new(|| Loaded::new(include_str!("connect/probe.lua").to_owned()));
 
-/// All that requests run.
+/// All scripts that requests run.
 pub(super) fn all() -> [&'static Loaded; 5] {
     [&DECIDE, &READ, &WRITE, &HOLD, &TAKE]
 }
 
-/// The number of the step of a token, which is none of a strategy.
+/// The number of the step of a token, which is not the number of a strategy.
 pub(super) const ONCE: u8 = 255;
 
-/// The number of a step in [`DECIDE`].
+/// Returns the number of a step in [`DECIDE`].
 pub(super) fn number(of: &'static Lua) -> Option<u8> {
     let known = IN_LUA.iter().position(|lua| std::ptr::eq(*lua, of));
     known.and_then(|known| u8::try_from(known + 1).ok())
 }
 
-/// A function in Lua that makes the step with a number. Only those that are needed are made, at each call.
+/// Returns the Lua function that creates the step with a given number. Each call of the script creates only the
+/// steps that it needs.
 fn steps() -> String {
     let mut text = String::from("local function step(which, arguments)\n");
     for (index, Lua(source)) in IN_LUA.iter().enumerate() {
-        // Writing to a text cannot fail.
+        // Writing to a string cannot fail.
         let _ = writeln!(text, "if which == {} then\n{source}\nend", index + 1);
     }
     let _ = writeln!(text, "if which == {ONCE} then\n{}\nend", include_str!("scripted/once.lua"));

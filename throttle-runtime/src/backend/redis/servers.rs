@@ -1,4 +1,4 @@
-//! Which server is asked about which states.
+//! The server of each state.
 
 use std::fmt;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ pub(super) enum Servers {
 }
 
 impl Servers {
-    /// The connection to where the states of a lane are.
+    /// Returns the connection to the server with the states of a lane.
     pub(super) fn of(&self, lane: u16) -> Result<Arc<Slot>, BackendError> {
         match self {
             Self::One(slot) => Ok(Arc::clone(slot)),
@@ -26,7 +26,7 @@ impl Servers {
         }
     }
 
-    /// The connections to all of them.
+    /// Returns the connections to all servers.
     pub(super) fn all(&self) -> Result<Vec<Arc<Slot>>, BackendError> {
         match self {
             Self::One(slot) => Ok(vec![Arc::clone(slot)]),
@@ -34,7 +34,8 @@ impl Servers {
         }
     }
 
-    /// The lane of these names, if it is one: a hash slot, as no script may touch two of them.
+    /// Returns the common lane of these names, if there is one. A lane is a hash slot, because a script may use
+    /// only one.
     pub(super) fn lane(&self, names: &[Arc<str>]) -> Option<u16> {
         match self {
             Self::One(_) => Some(0),
@@ -42,7 +43,7 @@ impl Servers {
         }
     }
 
-    /// These names by their lanes, in the order of these.
+    /// Groups these names by their lanes, in ascending order of the lanes.
     pub(super) fn parts(&self, names: &[Arc<str>]) -> Vec<Part> {
         match self {
             Self::One(_) => vec![Part::whole(0, names)],
@@ -72,7 +73,7 @@ impl Servers {
         }
     }
 
-    /// Runs a script on states in one place.
+    /// Runs a script on the states of one lane.
     pub(super) async fn run(
         &self,
         script: &Loaded,

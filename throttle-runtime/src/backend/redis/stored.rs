@@ -1,32 +1,35 @@
-//! States as bytes: the words of a state one after the other, eight bytes each, the most significant first.
+//! The encoding of states: the words of a state in sequence, eight bytes each, in big-endian order.
 //!
-//! While a decision about states in several places is made, each of them is followed by until when it is held, eight
-//! bytes by which the holder knows it, and one more, so that it is no state to whoever knows nothing of that.
+//! During a decision over several hash slots, a hold follows each state: the end of the hold, eight bytes that
+//! identify the holder, and one additional byte. Because of that byte, code that does not know about holds does
+//! not read the value as a state.
 
 use std::time::Duration;
 
 use crate::Rate;
 use crate::strategy::State;
 
-/// How long a state is held at most: then its holder is gone.
+/// The maximum time for which a state is held. After that, the holder counts as gone.
 pub(super) const HOLD: Duration = Duration::from_secs(1);
 
-/// The longest [`span`], in seconds.
+/// The maximum of [`span`], in seconds.
 pub(super) const LONGEST_SPAN: u64 = 60;
 
-/// A state is kept until a multiple of so many seconds: eight periods, but a second at least and a minute at most.
+/// Returns the granularity of expiry times, in seconds: eight periods, at least one second and at most one
+/// minute. A state is kept until a multiple of it.
 ///
-/// An end costs a server as much as a state, so it is to be another one seldom, also where requests move it each time.
-/// The periods are in the name of a state, so whoever finds an end knows by what it was rounded.
+/// Changing an expiry time costs a server as much as writing a state. The granularity makes such changes rare,
+/// even if requests extend the state each time. The periods are part of the Redis key of a state, so every
+/// reader knows the granularity.
 pub(super) fn span(rate: Rate) -> u8 {
     let seconds = rate.period_micros().saturating_mul(8).div_ceil(1_000_000);
     u8::try_from(seconds.clamp(1, LONGEST_SPAN)).unwrap_or(u8::MAX)
 }
 
-/// The bytes of a hold.
+/// The length of a hold, in bytes.
 const MARK: usize = 17;
 
-/// The state that was stored. What cannot be one counts as nothing stored.
+/// Decodes a stored state. Bytes that are not a state count as empty.
 pub(super) fn decode(bytes: &[u8]) -> State {
     let bytes = split(bytes).map_or(bytes, |(state, _)| state);
     match bytes.as_chunks::<8>() {
@@ -43,14 +46,14 @@ pub(super) fn encode(state: &State) -> Vec<u8> {
     words.flat_map(u64::to_be_bytes).collect()
 }
 
-/// Whether a decision holds what was stored, at that time of the server.
+/// Whether a decision holds this value, at that time of the server.
 pub(super) fn is_held(bytes: &[u8], now: u64) -> bool {
     let longest = u64::try_from(HOLD.as_micros()).unwrap_or(u64::MAX);
-    // Not of a clock that has stepped back since.
+    // A hold from before the server's clock stepped back is ignored.
     split(bytes).is_some_and(|(_, until)| until > now && until - now <= longest)
 }
 
-/// A state, and until when it is held.
+/// Splits a value into its state and the end of its hold.
 fn split(bytes: &[u8]) -> Option<(&[u8], u64)> {
     let (state, mark) = bytes.split_at_checked(bytes.len().checked_sub(MARK)?)?;
     let until = u64::from_be_bytes(*mark.first_chunk()?);

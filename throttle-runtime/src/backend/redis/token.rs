@@ -1,7 +1,8 @@
-//! The idempotency tokens of a question: states that are stored together with those that a charge changes.
+//! The idempotency tokens of a decision: states that are stored together with the states that a charge changes.
 //!
-//! A token is a state that ends when it may be forgotten, and whose word is the time of the charge. The script and the
-//! compare-and-set write it only if they charge, so all attempts of a decision charge once.
+//! A token is a state that expires when the token is no longer needed, and whose word is the time of the
+//! charge. The script and the compare-and-set write the token only if they charge. Therefore, all attempts of a
+//! decision together charge once.
 
 use smallvec::SmallVec;
 
@@ -10,21 +11,21 @@ use crate::backend::{Attempt, Verdict};
 use crate::strategy::State;
 use crate::{BackendError, ErrorKind};
 
-/// The tokens of a question, one for each identity that pays.
+/// The tokens of a decision, one for each identity that is charged.
 #[derive(Default)]
 pub(super) struct Tokens<'a> {
     pub(super) attempt: Option<&'a Attempt>,
-    /// Which of the names of the question are those of tokens.
+    /// The indexes of the tokens in the names of the request.
     pub(super) names: SmallVec<[usize; 2]>,
 }
 
 impl Tokens<'_> {
-    /// Whether attempts were made before this one.
+    /// Whether this attempt is a retry.
     pub(super) fn is_retry(&self) -> bool {
         self.attempt.is_some_and(|attempt| attempt.is_retry)
     }
 
-    /// Remembers the tokens, in the states that a charge at that time leaves.
+    /// Stores the tokens in the states that a charge at the time `at` leaves.
     pub(super) fn remember(&self, after: &mut States, at: u64) {
         let lasts = self.attempt.map_or(0, Attempt::lasts);
         for &name in &self.names {
@@ -34,7 +35,7 @@ impl Tokens<'_> {
         }
     }
 
-    /// When the charge was made, if all tokens are remembered; an error if only some are.
+    /// Returns the time of the charge if all tokens are stored. Fails if only some of them are stored.
     fn charged(&self, states: &States, now: u64) -> Result<Option<u64>, BackendError> {
         let known =
             self.names.iter().filter_map(|name| states.get(*name)).filter(|state| state.until() > now);
@@ -51,7 +52,7 @@ impl Tokens<'_> {
 }
 
 impl Question<'_> {
-    /// The answer of an attempt that has charged already, by what is left now.
+    /// Returns the decision of an earlier attempt that has charged, with the quotas that remain now.
     pub(super) fn recognised(&self, states: &States, now: u64) -> Result<Option<Verdict>, BackendError> {
         let charged = self.tokens.charged(states, now)?;
         Ok(charged.map(|at| Verdict::new(self.uncharged(states, now), at)))

@@ -1,4 +1,4 @@
-//! Words that instances leave for one another, as values of a store.
+//! Shared values of a service's instances, stored as values of a store.
 
 use std::time::Duration;
 

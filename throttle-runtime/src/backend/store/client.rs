@@ -1,4 +1,4 @@
-//! A store as its backend calls it: never for longer than a lock lasts, and with errors of one type.
+//! Calls to a store, with a timeout that depends on the lifetime of locks, and with one error type.
 
 use std::error::Error;
 use std::fmt;
@@ -21,9 +21,10 @@ impl<S: Store> Client<S> {
         Self { store, clock, lock_ttl, turns: Turns::new() }
     }
 
-    /// Waits for an answer of the store, for half as long as a lock lasts: what begins in the first half of a
-    /// lock has then ended before the lock does. Locks expire while this process is paused, too; a store that compares
-    /// and sets has none.
+    /// Waits for a reply of the store, for at most half of a lock's lifetime. A call that begins in the first
+    /// half of a lock's lifetime therefore ends before the lock expires. The timeout includes pauses of this
+    /// process, because locks expire during a pause too. A store with compare-and-set has no locks, so its
+    /// timeout excludes pauses.
     pub(super) async fn call<T>(
         &self,
         answer: impl Future<Output = Result<T, S::Error>> + Send,
@@ -42,7 +43,7 @@ impl<S: Store> Client<S> {
     }
 }
 
-/// The error of a store, which stays what it is if it says all already.
+/// Converts the error of a store. An error that is already a `BackendError` is returned unchanged.
 pub(super) fn wrap<S: Store>(error: S::Error) -> BackendError {
     let kind = S::kind(&error);
     let error: Box<dyn Error + Send + Sync> = Box::new(error);

@@ -1,33 +1,34 @@
 //! The units of an aligned window as one number, so that a store can add to it in one step.
 //!
-//! The number is decimal text. While a decision about several identities holds the counter, its gate is part of the number:
-//! a bit that makes it larger than every limit, and the time at which the hold ends. So increments are refused meanwhile, and
-//! the next decision can remove the gate of a holder that has died.
+//! The number is decimal text. While a decision on several identities holds the counter, the number includes
+//! a gate: a bit that makes it larger than every limit, and the time at which the hold ends. The store
+//! therefore rejects increments meanwhile, and the next decision can remove the gate of a holder that has
+//! died.
 
 use super::record::Hold;
 
-/// The largest limit that is counted; larger ones are stored as records.
+/// The greatest limit of a counter. Windows with greater limits are stored as records.
 pub(super) const MOST: u64 = 1 << 40;
 
-/// The shortest period, in microseconds: a window has to last longer than a few calls.
+/// The shortest period, in microseconds: a window must last longer than a few calls.
 pub(super) const SHORTEST: u64 = 1_000_000;
 
-/// The bits of the units; those above are the gate.
+/// The bits of the units. The bits above them are the gate.
 pub(super) const UNITS: i64 = (1 << 41) - 1;
 
 const GATE: i64 = 1 << 61;
 
-/// The end of a hold is a number of tenths of a second, of which a gate has the lowest bits.
+/// The end of a hold is a number of tenths of a second. A gate stores its lowest bits.
 const TENTH: u64 = 100_000;
 const TENTHS: u64 = 1 << 20;
 
-/// The gate of a hold until that time.
+/// Returns the gate of a hold until that time.
 pub(super) fn gate(until: u64) -> i64 {
     let tenth = until.div_ceil(TENTH) % TENTHS;
     GATE | i64::try_from(tenth).unwrap_or_default() << 41
 }
 
-/// The gate of a number, which is 0 if the number is not held.
+/// Returns the gate of a number, which is 0 if the number is not held.
 pub(super) const fn gate_of(number: i64) -> i64 {
     if number >= GATE { number & !UNITS } else { 0 }
 }
@@ -36,11 +37,11 @@ pub(super) fn units_of(number: i64) -> u64 {
     u64::try_from(number - gate_of(number)).unwrap_or_default()
 }
 
-/// The hold on a counter, of which its gate has the end.
+/// Returns the hold on a counter. Its end comes from the gate.
 pub(super) fn hold_of(number: i64, now: u64) -> Option<Hold> {
     let tenth = u64::try_from(gate_of(number).checked_sub(GATE)? >> 41).ok()?;
     let ahead = (tenth + TENTHS - now / TENTH % TENTHS) % TENTHS;
-    // More than the longest hold is the past.
+    // A greater distance than the longest hold means a time in the past.
     let until = if ahead < TENTHS / 2 { (now / TENTH + ahead).saturating_mul(TENTH) } else { 0 };
     Some(Hold { token: 0, until })
 }

@@ -1,4 +1,4 @@
-//! Decisions about one counter: one call of the store.
+//! Decisions on one counter, with one call of the store.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::soon::uncharged;
 use crate::{BackendError, ErrorKind};
 
 impl<S: Store> Client<S> {
-    /// Adds to the counter of a case that has but one, up to its limit.
+    /// Adds to the only counter of a case, up to its limit.
     pub(super) async fn count(
         self: &Arc<Self>,
         case: &Case<'_>,
@@ -49,7 +49,8 @@ impl<S: Store> Client<S> {
         }
     }
 
-    /// In a task of its own: what a store begins, such as taking back what exceeds the limit, is not dropped half-way.
+    /// Runs in its own task, so that no operation of the store is interrupted half-way, such as the
+    /// subtraction of units above the limit.
     async fn increment(
         self: &Arc<Self>,
         slot: &Slot,
@@ -75,12 +76,12 @@ impl<S: Store> Client<S> {
         }
     }
 
-    /// Closes a counter whose lock is held: until it is opened, nothing is added to it.
+    /// Closes a counter whose lock is held: until it is opened, no other decision can add to it.
     pub(super) async fn close_counter(&self, holding: &mut Holding) -> Result<(), BackendError> {
         let lasts = u64::try_from(self.lock_ttl.as_micros()).unwrap_or(u64::MAX);
         let gate = counter::gate(self.clock.now().saturating_add(lasts));
         let mut before = self.add(&holding.slot, gate).await?.saturating_sub(gate);
-        // The gate of a holder that has died: its lock has ended.
+        // This is the gate of a holder that has died: its lock has expired.
         let dead = counter::gate_of(before);
         if dead > 0 {
             before = self.add(&holding.slot, -dead).await?.saturating_sub(gate);
@@ -90,15 +91,16 @@ impl<S: Store> Client<S> {
         Ok(())
     }
 
-    /// Opens a counter, and has it be that of the record. It is tried once: a gate that stays ends by itself, and one that is
-    /// removed twice would not be noticed.
+    /// Opens a counter, and sets it to the units of the record. It makes one attempt only: a gate that stays
+    /// expires by itself, but a gate that is removed twice would not be noticed.
     pub(super) async fn open_counter(&self, holding: &mut Holding) -> Result<(), BackendError> {
         let gate = std::mem::take(&mut holding.gate);
         let changed = holding.slot.units(&holding.record).saturating_sub(holding.before);
         self.add(&holding.slot, changed - gate).await.map(drop)
     }
 
-    /// Opens a counter whose holder has died. In a task of its own, so that a decision that is dropped leaves no lock behind.
+    /// Opens a counter whose holder has died. This runs in its own task, so that a decision that is dropped
+    /// leaves no lock.
     async fn reopen(self: &Arc<Self>, slot: &Slot) -> Result<(), BackendError> {
         let (client, slot) = (Arc::clone(self), slot.clone());
         let opened = spawn(async move { client.open_abandoned(&slot).await })?;

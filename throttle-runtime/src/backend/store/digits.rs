@@ -1,8 +1,9 @@
-//! Numbers as text, short ones shorter: five bits per character, and a sixth that says that more follow.
+//! A text encoding of numbers in which small numbers are short. A character has five bits of the number, and
+//! a sixth bit that is set if more characters follow.
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-/// The bit that says that more follow.
+/// The bit that is set if more characters follow.
 const MORE: u8 = 0x20;
 
 pub(super) fn push(text: &mut String, mut number: u64) {
@@ -17,7 +18,7 @@ pub(super) fn push(text: &mut String, mut number: u64) {
     }
 }
 
-/// The next number; `None` if there is none that [`push`] would have written.
+/// Reads the next number. Returns `None` unless the text is what [`push`] writes.
 pub(super) fn next(text: &mut &[u8]) -> Option<u64> {
     let mut number = 0_u64;
     for shift in (0..64).step_by(5) {

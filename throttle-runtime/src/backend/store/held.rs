@@ -1,7 +1,7 @@
-//! Records that nobody else changes, until this value ends.
+//! Exclusive access to records, until this value is dropped.
 //!
-//! What must not end half-way runs in a task of its own: a decision that is dropped neither leaves a lock behind
-//! whose token nobody knows, nor frees one while its write is still under way.
+//! Steps that must not be interrupted run in their own task. A decision that is dropped therefore never
+//! leaves a lock whose token is lost, and never releases a lock while its write is still in progress.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use super::slot::Slot;
 use super::turns::Turn;
 use crate::{BackendError, ErrorKind};
 
-/// Records that nobody else changes, until this value ends.
+/// Exclusive access to records, until this value is dropped.
 pub(super) struct Held<S: Store> {
     client: Arc<Client<S>>,
     since: Instant,
@@ -26,7 +26,7 @@ pub(super) struct Held<S: Store> {
     turn: Turn,
 }
 
-/// Where they are waited for.
+/// The channel to the task that waits for the records.
 type Caller<S> = oneshot::Sender<Result<Held<S>, BackendError>>;
 
 impl<S: Store> Held<S> {
@@ -35,7 +35,7 @@ impl<S: Store> Held<S> {
         slots: Vec<Slot>,
         turn: Turn,
     ) -> Result<Self, BackendError> {
-        // Locks and marks charge nobody.
+        // Locks and marks do not charge anything.
         Self::try_take(client, slots, turn).await.map_err(BackendError::nothing_charged)
     }
 
@@ -44,7 +44,7 @@ impl<S: Store> Held<S> {
         let client = Arc::clone(client);
         spawn(async move {
             let held = Self::take_all(client, slots, turn, &caller).await;
-            // If nobody waits any more this comes back, and ends here.
+            // If the caller no longer waits, `send` returns the records, and they are released here.
             drop(caller.send(held));
         })?;
         answer.await.unwrap_or_else(|_| Err(interrupted()))
@@ -72,7 +72,7 @@ impl<S: Store> Held<S> {
         Ok(held)
     }
 
-    /// Reads what is locked. Counters to which others add without a lock are closed to them.
+    /// Reads the locked records. Counters to which other decisions add without a lock are closed first.
     async fn read(&mut self, slots: &[Slot]) -> Result<(), BackendError> {
         let Self { client, holdings, .. } = self;
         let is_open = |slot: &Slot| S::INCREMENT_WITHIN && slot.is_counter();
@@ -88,22 +88,22 @@ impl<S: Store> Held<S> {
         Ok(())
     }
 
-    /// Whether the windows of all counters are those of that time.
+    /// Returns whether all counters belong to the window that contains `now`.
     pub(super) fn is_current(&self, now: u64) -> bool {
         self.holdings.iter().all(|holding| holding.slot.is_current(now))
     }
 
-    /// In the order of their names.
+    /// Returns the records in the order of their names.
     pub(super) fn records(&self) -> Vec<Record> {
         self.holdings.iter().map(|holding| holding.record.clone()).collect()
     }
 
-    /// Stores what became of the records, all or none.
+    /// Stores the new records, all or none.
     pub(super) async fn store(mut self, changed: Vec<Record>, now: u64) -> Result<(), BackendError> {
         let written = spawn(async move {
             let written = self.write(changed, now).await;
             if !S::COMPARE_AND_SET && written.as_ref().is_err_and(BackendError::is_timeout) {
-                // It may arrive yet, so nobody gets the lock before its time has passed.
+                // The write may still arrive, so the locks are kept until they expire.
                 self.holdings.clear();
             }
             self.release().await;
@@ -114,7 +114,8 @@ impl<S: Store> Held<S> {
     }
 
     async fn write(&mut self, changed: Vec<Record>, now: u64) -> Result<(), BackendError> {
-        // Later the lock might be somebody else's before this is written.
+        // After half of the lock's lifetime, the lock might belong to another holder before the write
+        // arrives.
         if self.since.elapsed() >= self.client.half_life() {
             return Err(lost().nothing_charged());
         }
@@ -122,11 +123,11 @@ impl<S: Store> Held<S> {
             return self.swap_all(&changed, now).await;
         }
         let stored = self.set_all(&changed, now).await;
-        // Of several the store may have stored some before it failed.
+        // With several records, the store may have stored some of them before it failed.
         if changed.len() > 1 { stored.map_err(BackendError::in_doubt) } else { stored }
     }
 
-    /// Stores the records, and then what is added to counters that are closed.
+    /// Stores the records, and then the units that are added to closed counters.
     async fn set_all(&mut self, changed: &[Record], now: u64) -> Result<(), BackendError> {
         let open = self.holdings.iter().zip(changed).filter(|(holding, _)| holding.gate == 0);
         let items =
@@ -146,7 +147,8 @@ impl<S: Store> Held<S> {
         Ok(())
     }
 
-    /// Stores the records without their marks; if one was taken away, takes back those that were stored.
+    /// Stores the records without their marks. If one mark has been replaced, restores the records that were
+    /// already stored.
     async fn swap_all(&mut self, changed: &[Record], now: u64) -> Result<(), BackendError> {
         for (index, (holding, record)) in self.holdings.iter().zip(changed).enumerate() {
             let stored = self.client.swap_record(&holding.slot, &holding.mark, record, now).await;
@@ -179,8 +181,8 @@ impl<S: Store> Drop for Held<S> {
         }
         let client = Arc::clone(&self.client);
         let (holdings, turn) = (std::mem::take(&mut self.holdings), std::mem::take(&mut self.turn));
-        // Without a runtime the locks end by themselves. One that ends drops the task at once, so nothing in it may have
-        // another one started when it is dropped.
+        // Without a runtime, the locks expire. A runtime that shuts down drops the task immediately, so
+        // dropping anything in the task must not start another task.
         let _ = spawn(async move {
             for holding in holdings {
                 client.free(holding).await;
@@ -199,7 +201,7 @@ pub(super) fn spawn<T: Send + 'static>(
     Ok(handle.spawn(task))
 }
 
-/// The runtime ended, or the store panicked.
+/// Returns the error for a task that did not finish: the runtime ended, or the store panicked.
 pub(super) fn interrupted() -> BackendError {
     BackendError::new(ErrorKind::Store, "the task that asked the store did not end")
 }

@@ -1,4 +1,5 @@
-//! One record that is held against changes: by a lock of the store, by a mark in the record itself, or by the gate of a counter.
+//! A record that is held against changes: by a lock of the store, by a mark in the record, or by the gate of
+//! a counter.
 
 use super::client::Client;
 use super::patience::Patience;
@@ -10,13 +11,14 @@ use crate::log_limit::LogLimit;
 use crate::random;
 use crate::{BackendError, ErrorKind};
 
-/// One record that is held.
+/// A record that is held.
 pub(super) struct Holding {
     pub(super) slot: Slot,
     pub(super) record: Record,
-    /// The stored text while it is marked; empty if it is locked.
+    /// The stored text while the record is marked. Empty if the record is locked.
     pub(super) mark: String,
-    /// The gate that keeps others from adding to a counter, 0 if the counter is open, and the number before the gate.
+    /// The gate that stops others from adding to a counter, or 0 if the counter is open; and the number
+    /// before the gate.
     pub(super) gate: i64,
     pub(super) before: i64,
     token: u64,
@@ -45,8 +47,8 @@ impl<S: Store> Client<S> {
         Err(unwanted())
     }
 
-    /// Marks a record as soon as it has no mark. The mark is part of what is compared, so a decision that heeds marks
-    /// does not change the record, and a change by any other is noticed.
+    /// Marks a record as soon as it has no mark. The mark is part of the compared text. A decision that
+    /// respects marks does not change the record, and a change by any other writer is detected.
     pub(super) async fn mark(
         &self,
         slot: &Slot,
@@ -72,10 +74,10 @@ impl<S: Store> Client<S> {
         Err(unwanted())
     }
 
-    /// Leaves the record to others. An error leaves it to them when the lock ends.
+    /// Releases the record. If this fails, the record is released when the lock expires.
     pub(super) async fn free(&self, mut holding: Holding) {
         if holding.gate != 0 && self.open_counter(&mut holding).await.is_err() {
-            // The gate ends as the lock does.
+            // The gate expires at the same time as the lock.
             return;
         }
         let Holding { slot, record, mark, token, .. } = holding;
@@ -93,7 +95,7 @@ impl<S: Store> Client<S> {
         }
     }
 
-    /// Stores a record if that text is what is there.
+    /// Stores a record if the stored text is `expected`.
     pub(super) async fn swap_record(
         &self,
         slot: &Slot,
@@ -106,7 +108,7 @@ impl<S: Store> Client<S> {
     }
 }
 
-/// Nobody sees this: the decision was dropped.
+/// Returns the error of a decision that was dropped. No caller receives it.
 fn unwanted() -> BackendError {
     BackendError::new(ErrorKind::Timeout, "the decision was dropped")
 }

@@ -1,28 +1,29 @@
-//! Adding to a counter, up to a limit.
+//! Adds to a counter, up to a limit.
 
 /// The result of [`Store::increment_within`](super::Store::increment_within).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Increment {
-    /// Added. This is the sum.
+    /// The units were added. Contains the sum.
     Added(i64),
-    /// Not added, because the sum would exceed the limit. This is the present value.
+    /// The units were not added, because the sum would exceed the limit. Contains the present value.
     Exceeded(i64),
 }
 
-/// Adds up to a limit with an `increment` that knows no limit: adds, and takes
-/// back what exceeds the limit. For stores that implement [`Store::increment_within`](super::Store::increment_within) with it.
+/// Adds to a counter up to a limit, by means of an `increment` that has no limit: adds the units, and
+/// subtracts them again if the sum exceeds the limit. Stores can implement
+/// [`Store::increment_within`](super::Store::increment_within) with it.
 ///
-/// `increment` adds its argument, which may be negative, in one step, and returns the sum. So an admission is one call, and a
-/// denial two.
+/// `increment` adds its argument, which may be negative, in one atomic step, and returns the sum. An
+/// admission is one call, and a denial is two calls.
 ///
-/// - More than the limit is never admitted.
-/// - Requests of one cost are admitted exactly up to the limit. Between the two calls of a denial its units count for others,
-///   so a request of another cost, one about several identities, or one after a refund may be denied although it would have
-///   fitted. The next request is not.
-/// - A process that dies between the two calls, or a store that is lost between them, leaves the units of one request charged
+/// - Requests above the limit are never admitted.
+/// - Requests with equal costs are admitted exactly up to the limit. Between the two calls of a denial, its
+///   units count for other requests. Meanwhile, a request may be denied although it would have fitted, if it
+///   has another cost, covers several identities, or follows a refund. The next request is not affected.
+/// - If the process dies or the store fails between the two calls, the units of one request stay charged
 ///   until the window ends.
 ///
-/// A store that can add under a condition, in one step, has none of these limits.
+/// A store that can add conditionally in one step has none of these restrictions.
 ///
 /// ```
 /// use std::sync::atomic::{AtomicI64, Ordering};
@@ -43,7 +44,7 @@ pub enum Increment {
 ///
 /// # Errors
 ///
-/// Those of `increment`.
+/// The errors of `increment`.
 pub async fn increment_or_take_back<E, F>(
     by: i64,
     limit: i64,
@@ -61,6 +62,6 @@ where
         if left.saturating_add(by) > limit {
             return Ok(Increment::Exceeded(left));
         }
-        // Another request was denied meanwhile, and has taken back what kept this one out.
+        // Meanwhile, another denied request has subtracted the units that kept this request out.
     }
 }

@@ -1,4 +1,4 @@
-//! Decisions on records: pure functions that know no store.
+//! Decisions on records: pure functions without access to a store.
 
 use smallvec::{SmallVec, smallvec};
 
@@ -10,33 +10,34 @@ use crate::backend::{Attempt, Charge, Mark, Marks, Mode, Resets, Verdict};
 use crate::strategy::State;
 use crate::{BackendError, ErrorKind, Quota, Quotas};
 
-/// An answer, and what becomes of the records if anything changes.
+/// The result of an evaluation, and the new records if anything changes.
 #[derive(Debug)]
 pub(super) struct Judgement<T> {
     pub(super) answer: T,
     pub(super) changed: Option<Vec<Record>>,
 }
 
-/// Some charges, and the records that they are about.
+/// Charges, and the records that they refer to.
 #[derive(Debug)]
 pub(super) struct Case<'a> {
     charges: &'a [Charge<'a>],
-    /// Each record once, in the order in which everybody locks them.
+    /// The name of each record once, in the order in which all decisions lock the records.
     names: Vec<String>,
-    /// The place of each charge's record among the names.
+    /// For each charge, the index of its record in `names`.
     places: SmallVec<[usize; 4]>,
-    /// Of each name the period of the windows, if what is stored under it is a counter.
+    /// For each name, the period of the windows if the value under the name is a counter.
     counters: SmallVec<[Option<u64>; 4]>,
 }
 
 impl<'a> Case<'a> {
-    /// `counts` is whether the store adds up to a limit by itself, so that fixed windows are counters.
+    /// Creates a case. `counts` is `true` if the store can add up to a limit in one step, so that fixed
+    /// windows are counters.
     pub(super) fn new(prefix: &str, charges: &'a [Charge<'a>], counts: bool) -> Self {
         let all: SmallVec<[String; 4]> = charges.iter().map(|charge| name::of(prefix, charge)).collect();
         let mut names = all.to_vec();
         names.sort_unstable();
         names.dedup();
-        // Each name is among them, so its place is the number of those before it.
+        // Each name is in the list, so its index is the number of names before it.
         let places: SmallVec<_> =
             all.iter().map(|name| names.partition_point(|other| other < name)).collect();
         let mut counters = smallvec![None; names.len()];
@@ -46,8 +47,9 @@ impl<'a> Case<'a> {
         Self { charges, names, places, counters }
     }
 
-    /// The same about the mark of the last reset, too, for a reset or a refund of one charge. A record has it behind its
-    /// states. A counter has no room for it, so it is a record of its own, which is held together with the counter.
+    /// Includes the mark of the last reset, for a reset or a refund of one charge. A record contains the mark
+    /// after its states. A counter cannot contain a mark, so its mark is a separate record, which is held
+    /// together with the counter.
     pub(super) fn with_mark(mut self) -> Self {
         if let ([Some(_)], [counter]) = (&self.counters[..], &self.names[..]) {
             self.names.push(name::mark(counter));
@@ -56,12 +58,13 @@ impl<'a> Case<'a> {
         self
     }
 
-    /// The record that has the mark of a charge's last reset, and the index of the mark among its states.
+    /// Returns the index of the record that contains the mark of a charge's last reset, and the index of the
+    /// mark among the states of that record.
     fn mark_at(&self, charge: &Charge<'_>, place: usize) -> (usize, usize) {
         if self.counters[place].is_some() { (self.names.len() - 1, 0) } else { (place, charge.rates.len()) }
     }
 
-    /// Where the records are at that time, in the order of their names.
+    /// Returns the slots of the records at that time, in the order of their names.
     pub(super) fn slots(&self, now: u64) -> Vec<Slot> {
         let slots = self.names.iter().zip(&self.counters).map(|(name, period)| match period {
             Some(period) => Slot::counter(name, *period, now),
@@ -70,7 +73,7 @@ impl<'a> Case<'a> {
         slots.collect()
     }
 
-    /// The units and the limit, if an increment of one counter up to a limit decides.
+    /// Returns the units and the limit, if one increment of one counter can decide the request.
     pub(super) fn increment(&self, mode: Mode) -> Option<(i64, i64)> {
         let ([charge], [Some(_)], Mode::Take) = (self.charges, &self.counters[..], mode) else { return None };
         let &[rate] = charge.rates else { return None };
@@ -79,12 +82,13 @@ impl<'a> Case<'a> {
         Some((i64::try_from(charge.cost).ok()?, i64::try_from(limit).ok()?))
     }
 
-    /// The names of the records.
+    /// Returns the names of the records.
     pub(super) fn names(&self) -> &[String] {
         &self.names
     }
 
-    /// Decides one request against all limits of all charges. An error if some of an earlier attempt may have been charged.
+    /// Decides one request against all limits of all charges. Returns an error if an earlier attempt may have
+    /// charged a part of the limits.
     pub(super) fn decide(
         &self,
         mode: Mode,
@@ -97,7 +101,8 @@ impl<'a> Case<'a> {
                 let left = self.step_all(&mut records.to_vec(), now, |_| 0);
                 return Judgement { answer: Ok(Verdict::new(left, at)), changed: None };
             }
-            // While another decision writes its records, only some of them are there: it is looked at again once they are held.
+            // While another decision writes its records, only some of them may be visible. `changed` makes
+            // the caller hold the records and evaluate them again.
             Seen::Unknown => return Judgement { answer: Err(in_doubt()), changed: Some(records.to_vec()) },
         }
         let mut after = records.to_vec();
@@ -116,7 +121,7 @@ impl<'a> Case<'a> {
         Judgement { answer: Ok(Verdict::new(quotas, now)), changed: changes.then_some(after) }
     }
 
-    /// The charges whose attempts a record remembers; counters have no room for that.
+    /// Returns the charges whose attempts a record remembers. Counters cannot store attempts.
     fn recognisable(&self) -> impl Iterator<Item = (&Charge<'a>, usize, &'a Attempt)> {
         let charges = self.charges.iter().zip(&self.places);
         let charges = charges.filter(|(_, place)| self.counters[**place].is_none());
@@ -137,8 +142,8 @@ impl<'a> Case<'a> {
         seen.unwrap_or(Seen::Never)
     }
 
-    /// Refunds what was taken at that time, unless the state that it was taken from was reset. `of_all` is the mark of the
-    /// last reset of all identities.
+    /// Refunds what was charged at the time `at`, unless the charged state was reset since. `of_all` is the
+    /// mark of the last reset of all identities.
     pub(super) fn refund(
         &self,
         (resets, of_all): (&Resets, Option<Mark>),
@@ -165,8 +170,8 @@ impl<'a> Case<'a> {
         Judgement { answer: (), changed: (after != records).then_some(after) }
     }
 
-    /// Forgets what was taken, whenever. As long as there may be refunds of it, the record has a mark behind its states,
-    /// and that is the answer.
+    /// Deletes all charges, whenever they were made. The answer is the mark of this reset. As long as an
+    /// earlier charge may be refunded, the record contains the mark after its states.
     pub(super) fn forget(&self, records: &[Record], now: u64) -> Judgement<Mark> {
         let mut after = vec![Record::default(); records.len()];
         let mut mark = Mark::new(now, 0);
@@ -182,8 +187,8 @@ impl<'a> Case<'a> {
         Judgement { answer: mark, changed: (after != records).then_some(after) }
     }
 
-    /// Leaves the records as they are if the request is admitted. A second charge of the same identity builds on
-    /// what the first one leaves.
+    /// Applies all charges to the records, which are complete only if the request is admitted. A second
+    /// charge of the same identity continues with the state that the first charge leaves.
     fn step_all(&self, records: &mut [Record], now: u64, cost: impl Fn(&Charge<'_>) -> u64) -> Quotas {
         let mut quotas = Quotas::new();
         for (charge, &place) in self.charges.iter().zip(&self.places) {
@@ -203,7 +208,7 @@ impl<'a> Case<'a> {
     }
 }
 
-/// Behind the states of the limits and the mark of the last reset.
+/// Tokens follow the states of the limits and the mark of the last reset.
 const fn index_of_tokens(charge: &Charge<'_>) -> usize {
     charge.rates.len() + 1
 }
@@ -215,8 +220,8 @@ fn in_doubt() -> BackendError {
     )
 }
 
-/// The period of the windows, if the state of a charge is a counter. It depends on nothing that differs between callers, so
-/// that all of them share one counter.
+/// Returns the period of the windows, if the state of a charge is a counter. The result does not depend on
+/// anything that differs between callers, so that all of them share one counter.
 fn counter_period(charge: &Charge<'_>) -> Option<u64> {
     let &[rate] = charge.rates else { return None };
     let greatest = charge.strategy.counter_limit(rate)?;

@@ -1,4 +1,4 @@
-//! The contract for storage of one's own, and the backend that it becomes.
+//! The `Store` trait for custom storage, and the backend that is built from it.
 
 mod board;
 mod client;
@@ -26,34 +26,36 @@ pub use stored::Stored;
 
 use crate::ErrorKind;
 
-/// Storage of your own: a table of texts with an expiry, from which [`Stored`] makes a backend on which every strategy is
-/// exact.
+/// Custom storage: a key-value table of texts with expiry. [`Stored`] builds a backend from it, on which
+/// every strategy is exact.
 ///
-/// A store implements `get`, `set`, `delete`, `reset`, and one way to change a value safely:
+/// A store implements `get`, `set`, `delete`, `reset`, and one way to change a value atomically:
 ///
-/// | a store that has | implements | an admission costs |
+/// | the store has | it implements | calls per admission |
 /// |---|---|---|
 /// | a compare-and-set | [`compare_and_set`](Self::compare_and_set), and sets [`COMPARE_AND_SET`](Self::COMPARE_AND_SET) | 2 calls |
 /// | locks | [`try_lock`](Self::try_lock) and [`unlock`](Self::unlock) | 5 calls |
-/// | atomic increments, beside one of these | [`increment_within`](Self::increment_within) or [`increment_with_ttl`](Self::increment_with_ttl), and sets [`INCREMENT_WITHIN`](Self::INCREMENT_WITHIN) | 1 call for fixed windows |
+/// | atomic increments, in addition to one of these | [`increment_within`](Self::increment_within) or [`increment_with_ttl`](Self::increment_with_ttl), and sets [`INCREMENT_WITHIN`](Self::INCREMENT_WITHIN) | 1 call for fixed windows |
 ///
-/// All other methods have defaults, which a store overrides where it has something faster.
+/// All other methods have defaults. A store overrides them if it has a faster implementation.
 ///
-/// Methods are written as `async fn`. None of them may block the thread, and all of them must bear being dropped
-/// half-way. `examples/dict_backend` is a whole store, `examples/pooled_store` one in a database.
+/// Methods are written as `async fn`. A method must not block the thread, and its future may be dropped at
+/// any point. `examples/dict_backend` is a complete store, and `examples/pooled_store` is a store in a
+/// database.
 ///
-/// - **Keys** are at most 200 ASCII letters, digits, `.`, `_`, `-` and `:`, and their case matters. A store keeps all
-///   of each key. Values and locks never have the same key, so one table may hold both.
-/// - **Values** are ASCII texts, of up to 64 KiB. A limit takes 20 to 40 bytes. The list of a strategy that has one takes
-///   up to 12 bytes for each of at most about 1,000 entries.
-/// - **Times to live** are rounded up to what the store can keep, by less than a second. An expired value counts as
-///   missing.
+/// - **Keys** are at most 200 ASCII letters, digits, `.`, `_`, `-` and `:`. They are case-sensitive. A store
+///   must not shorten a key. Values and locks never have the same key, so one table may hold both.
+/// - **Values** are ASCII texts of up to 64 KiB. A limit takes 20 to 40 bytes. The list of a strategy that
+///   has one takes up to 12 bytes for each of at most about 1,000 entries.
+/// - **Times to live** may be rounded up to what the store supports, by less than a second. An expired value
+///   counts as missing.
 ///
-/// The feature `testkit` has the tests that go with it: `testkit::conformance!`, one per promise.
+/// The feature `testkit` contains tests for stores: `testkit::conformance!` runs one test per requirement.
 ///
 /// # Calls per decision
 ///
-/// These are the calls of a decision about one identity, with any number of limits and no competing decision:
+/// The table contains the calls of a decision on one identity, with any number of limits and no competing
+/// decision:
 ///
 /// | decision | locks | compare-and-set | with `INCREMENT_WITHIN`, fixed windows |
 /// |---|---|---|---|
@@ -64,65 +66,92 @@ use crate::ErrorKind;
 /// | refund | 6: `get` first | 3: `get` first | locks: 10, compare-and-set: 8 |
 ///
 /// "Fixed windows" are throttles with a single limit by [`FixedWindow`](crate::strategy::FixedWindow) or
-/// [`TieredRate`](crate::strategy::TieredRate) whose period is a second or more and whose limit is at most 2^40. All other
-/// strategies, and all throttles with several limits, are decided by the first two columns.
+/// [`TieredRate`](crate::strategy::TieredRate) whose period is a second or more and whose limit is at most
+/// 2^40. The first two columns apply to all other strategies, and to all throttles with several limits.
 ///
-/// A decision about several identities, as several throttles on one handler make it, holds all of them from reading to
-/// writing. Each identity costs 3 calls with a compare-and-set, or 2 with locks, and 2 more if it is counted by increments.
+/// A decision on several identities, such as the decision of several throttles on one handler, holds all of
+/// their records from the read to the write. Each identity costs 3 calls with a compare-and-set, or 2 with
+/// locks, and 2 more if increments count it.
 ///
 /// # Counters
 ///
-/// With `INCREMENT_WITHIN`, a fixed window is a number under the key of its window. A decision about several identities
-/// holds such a number by adding to it a gate that is larger than every limit, so that increments by others are refused
-/// meanwhile. The gate contains the time at which it ends, in case its holder dies. Without `INCREMENT_WITHIN`, fixed windows
-/// are records, as all other states are. Instances of a program that differ in it do not share their fixed windows: when
-/// it changes, begin with another [namespace](Stored::namespace).
+/// With `INCREMENT_WITHIN`, a fixed window is a number under the key of its window. A decision on several
+/// identities holds such a number: it adds a gate that is larger than every limit, so that the store rejects
+/// increments by other decisions meanwhile. The gate contains the time at which it ends, in case its holder
+/// dies. Without `INCREMENT_WITHIN`, fixed windows are records, like all other states. Program instances with
+/// different values of `INCREMENT_WITHIN` do not share their fixed windows. When you change it, also change
+/// the [namespace](Stored::namespace).
 ///
-/// A number has no room to remember requests, so a fixed window in such a store cannot recognise a request that is retried
-/// after a timeout.
+/// A number cannot store the tokens of requests. Therefore, a fixed window in such a store does not recognise
+/// a request that is retried after a timeout.
 pub trait Store: Send + Sync + 'static {
-    /// What goes wrong here. It becomes the source of a [`BackendError`](crate::BackendError); one that is a
-    /// `BackendError` already stays what it is.
+    /// The error type of the store. An error becomes the source of a [`BackendError`](crate::BackendError).
+    /// If the error is already a `BackendError`, it is used unchanged.
     type Error: std::error::Error + Send + Sync + 'static;
 
-    /// Whether [`compare_and_set`](Self::compare_and_set) is the store's own: one step, without a lock. Then
-    /// decisions take no locks.
+    /// Whether the store implements [`compare_and_set`](Self::compare_and_set) itself, as one atomic step
+    /// without a lock. If `true`, decisions take no locks.
+    ///
+    /// # Default
+    ///
+    /// `false`.
     const COMPARE_AND_SET: bool = false;
 
-    /// Whether [`increment_within`](Self::increment_within) is the store's own: one step, whatever comes at the same time.
-    /// Then a decision of a fixed window is that one call.
+    /// Whether the store implements [`increment_within`](Self::increment_within), or
+    /// [`increment_with_ttl`](Self::increment_with_ttl), itself as one atomic step. If `true`, a decision of
+    /// a fixed window is a single call.
+    ///
+    /// # Default
+    ///
+    /// `false`.
     const INCREMENT_WITHIN: bool = false;
 
-    /// What kind of failure an error is: [`ErrorKind::Store`] unless this says otherwise.
+    /// Returns the kind of failure that an error is.
+    ///
+    /// # Default
+    ///
+    /// [`ErrorKind::Store`].
     fn kind(error: &Self::Error) -> ErrorKind {
         let _ = error;
         ErrorKind::Store
     }
 
-    /// Called once before the first use: the place to connect. Does nothing unless this says otherwise.
+    /// Prepares the store, for example connects to it. It is called before the first use, and again until it
+    /// succeeds.
+    ///
+    /// # Default
+    ///
+    /// Does nothing.
     fn initialize(&self) -> impl Future<Output = Result<(), Self::Error>> + Send {
         std::future::ready(Ok(()))
     }
 
-    /// Whether it can be used, asked after [`initialize`](Self::initialize): otherwise the program does not
-    /// start. Always unless this says otherwise.
+    /// Returns whether the store can be used. It is called after [`initialize`](Self::initialize). If it
+    /// returns `false`, the initialisation fails like that of an unreachable backend.
+    ///
+    /// # Default
+    ///
+    /// `true`.
     fn ready(&self) -> impl Future<Output = Result<bool, Self::Error>> + Send {
         std::future::ready(Ok(true))
     }
 
-    /// Called once after the last use: the place to close connections. Does nothing unless this says
-    /// otherwise.
+    /// Closes the store, for example its connections. It is called once, after the last use.
+    ///
+    /// # Default
+    ///
+    /// Does nothing.
     fn close(&self) -> impl Future<Output = Result<(), Self::Error>> + Send {
         std::future::ready(Ok(()))
     }
 
-    /// Removes every value whose key begins with `prefix`, literally, and nothing else.
+    /// Deletes every value whose key begins with the literal text `prefix`, and no other value.
     fn reset(&self, prefix: &str) -> impl Future<Output = Result<(), Self::Error>> + Send;
 
-    /// The value of a key, if there is one.
+    /// Returns the value of a key, if there is one.
     fn get(&self, key: &str) -> impl Future<Output = Result<Option<String>, Self::Error>> + Send;
 
-    /// Stores a value in place of what was there, with this time to live or none.
+    /// Stores a value and replaces the previous one. With `ttl` of `None`, the value does not expire.
     fn set(
         &self,
         key: &str,
@@ -130,21 +159,24 @@ pub trait Store: Send + Sync + 'static {
         ttl: Option<Duration>,
     ) -> impl Future<Output = Result<(), Self::Error>> + Send;
 
-    /// Removes a key, if it is there.
+    /// Deletes a key, if it exists.
     fn delete(&self, key: &str) -> impl Future<Output = Result<(), Self::Error>> + Send;
 
-    /// Adds `by`, which may be negative, to the number at a key if the sum is no more than `limit`, in one step, whatever
-    /// comes at the same time. Returns the sum, or the present number if it adds nothing.
+    /// Adds `by`, which may be negative, to the number at a key if the sum is at most `limit`. The operation
+    /// is atomic. Returns the sum, or the present number if nothing was added.
     ///
-    /// A key that is missing counts as 0, as does a text that is no number. The number is stored as decimal text, so that
-    /// [`get`](Self::get) and [`compare_and_set`](Self::compare_and_set) see it. The call that creates it sets the time to
-    /// live; later calls may leave it or set theirs, which ends no earlier.
+    /// A missing key counts as 0, and so does a text that is not a number. The number is stored as decimal
+    /// text, so that [`get`](Self::get) and [`compare_and_set`](Self::compare_and_set) can read it. The call
+    /// that creates the number sets the time to live. Later calls may keep it, or set their own if that does
+    /// not end earlier.
     ///
-    /// A store that has this, or an [`increment_with_ttl`](Self::increment_with_ttl) of its own, sets
+    /// A store that implements this method, or [`increment_with_ttl`](Self::increment_with_ttl), sets
     /// [`INCREMENT_WITHIN`](Self::INCREMENT_WITHIN).
     ///
-    /// By default, it is made of `increment_with_ttl`: what exceeds the limit is taken back, as
-    /// [`increment_or_take_back`](super::increment_or_take_back) describes.
+    /// # Default
+    ///
+    /// Calls `increment_with_ttl`, and subtracts the units again if the sum exceeds the limit.
+    /// [`increment_or_take_back`](super::increment_or_take_back) describes the consequences.
     fn increment_within(
         &self,
         key: &str,
@@ -155,12 +187,15 @@ pub trait Store: Send + Sync + 'static {
         native::increment_within(self, key, by, limit, ttl)
     }
 
-    /// Adds `by`, which may be negative, to the number at a key in one step, whatever comes at the same time, and returns the
-    /// sum. The call that creates the number sets the time to live; later calls may leave it or set theirs, which ends no
-    /// earlier.
+    /// Adds `by`, which may be negative, to the number at a key, and returns the sum. The operation is
+    /// atomic. The call that creates the number sets the time to live. Later calls may keep it, or set their
+    /// own if that does not end earlier.
     ///
-    /// Only the default of [`increment_within`](Self::increment_within) calls it. By default, it is done by
-    /// [`compare_and_set`](Self::compare_and_set).
+    /// Only the default of [`increment_within`](Self::increment_within) calls this method.
+    ///
+    /// # Default
+    ///
+    /// Uses [`compare_and_set`](Self::compare_and_set).
     fn increment_with_ttl(
         &self,
         key: &str,
@@ -170,32 +205,45 @@ pub trait Store: Send + Sync + 'static {
         native::increment_with_ttl(self, key, by, Some(ttl))
     }
 
-    /// Adds `by` to the number at a key as [`increment_with_ttl`](Self::increment_with_ttl) does, without a time to live.
+    /// Adds `by` to the number at a key like [`increment_with_ttl`](Self::increment_with_ttl), but without a
+    /// time to live.
     ///
-    /// No decision calls it: it is for programs that keep numbers of their own in the store. By default, it is done by
-    /// [`compare_and_set`](Self::compare_and_set), after which the number does not expire.
+    /// Decisions do not call this method. It is for programs that keep their own numbers in the store.
+    ///
+    /// # Default
+    ///
+    /// Uses [`compare_and_set`](Self::compare_and_set). The number does not expire afterwards.
     fn increment(&self, key: &str, by: i64) -> impl Future<Output = Result<i64, Self::Error>> + Send {
         native::increment_with_ttl(self, key, by, None)
     }
 
-    /// Subtracts `by`, as [`increment`](Self::increment) of its negative does. No decision calls it.
+    /// Subtracts `by`, like [`increment`](Self::increment) with the negative number. Decisions do not call
+    /// this method.
     fn decrement(&self, key: &str, by: i64) -> impl Future<Output = Result<i64, Self::Error>> + Send {
         self.increment(key, by.saturating_neg())
     }
 
-    /// Gives a stored value another time to live, and does nothing if the key is missing.
+    /// Sets another time to live for a stored value. Does nothing if the key is missing.
     ///
-    /// No decision calls it. By default, it is done by [`compare_and_set`](Self::compare_and_set).
+    /// Decisions do not call this method.
+    ///
+    /// # Default
+    ///
+    /// Uses [`compare_and_set`](Self::compare_and_set).
     fn expire(&self, key: &str, ttl: Duration) -> impl Future<Output = Result<(), Self::Error>> + Send {
         native::expire(self, key, ttl)
     }
 
-    /// Takes a lock if it is free, without waiting, until it is [unlocked](Self::unlock) or `ttl` has passed:
-    /// so the lock of a holder that died is free again. Returns `None` if the lock is held.
+    /// Takes a lock if it is free, without waiting. The lock is free again when it is
+    /// [unlocked](Self::unlock) or when `ttl` has passed, so a holder that died does not block others.
+    /// Returns `None` if the lock is held.
     ///
-    /// The answer is the fencing token of this holder: greater than that of every one before.
+    /// Otherwise, returns the fencing token of this holder, which is greater than all earlier tokens.
     ///
-    /// Required unless the store compares and sets, of which a lock is made by default.
+    /// # Default
+    ///
+    /// Builds a lock from [`compare_and_set`](Self::compare_and_set). A store without
+    /// [`COMPARE_AND_SET`](Self::COMPARE_AND_SET) must implement this method.
     fn try_lock(
         &self,
         key: &str,
@@ -204,17 +252,22 @@ pub trait Store: Send + Sync + 'static {
         native::try_lock(self, key, ttl)
     }
 
-    /// Frees a lock if the holder with this token still has it. Returns `false` if it does not: the lock is
-    /// then left to its present holder.
+    /// Releases a lock if the holder with this token still has it. Otherwise, returns `false`, and the
+    /// present holder keeps the lock.
     ///
-    /// Required unless the store compares and sets.
+    /// # Default
+    ///
+    /// Uses [`compare_and_set`](Self::compare_and_set). A store without
+    /// [`COMPARE_AND_SET`](Self::COMPARE_AND_SET) must implement this method.
     fn unlock(&self, key: &str, token: u64) -> impl Future<Output = Result<bool, Self::Error>> + Send {
         native::unlock(self, key, token)
     }
 
-    /// Takes a lock as [`try_lock`](Self::try_lock) does, and waits for it up to `timeout` if it is not free.
+    /// Takes a lock like [`try_lock`](Self::try_lock), and waits up to `timeout` if the lock is not free.
     ///
-    /// Unless a store has a better way it is tried again and again, at growing random intervals.
+    /// # Default
+    ///
+    /// Calls [`try_lock`](Self::try_lock) repeatedly, at growing random intervals of up to 32 milliseconds.
     fn get_lock(
         &self,
         key: &str,
@@ -224,9 +277,11 @@ pub trait Store: Send + Sync + 'static {
         patience::get_lock(self, key, ttl, timeout)
     }
 
-    /// The values of these keys, in their order.
+    /// Returns the values of these keys, in the order of the keys.
     ///
-    /// Unless a store has a better way they are asked for one after the other.
+    /// # Default
+    ///
+    /// Calls [`get`](Self::get) for one key after the other.
     fn multi_get(
         &self,
         keys: &[&str],
@@ -234,9 +289,12 @@ pub trait Store: Send + Sync + 'static {
         native::multi_get(self, keys)
     }
 
-    /// Stores these pairs of key and value, all with this time to live or none.
+    /// Stores these pairs of key and value, all with the same time to live. With `ttl` of `None`, the values
+    /// do not expire.
     ///
-    /// Unless a store has a better way they are stored one after the other.
+    /// # Default
+    ///
+    /// Calls [`set`](Self::set) for one pair after the other.
     fn multi_set(
         &self,
         items: &[(&str, &str)],
@@ -245,11 +303,14 @@ pub trait Store: Send + Sync + 'static {
         native::multi_set(self, items, ttl)
     }
 
-    /// Stores a value if the present one is `expected`, where `None` means that there is none, in one step,
-    /// whatever comes at the same time. Answers whether it was stored.
+    /// Stores a value if the present value is `expected`. `None` means that there is no value. The operation
+    /// is atomic. Returns whether the value was stored.
     ///
-    /// A store that has this says so with [`COMPARE_AND_SET`](Self::COMPARE_AND_SET). For others it is done
-    /// under a lock, which only others that call this heed.
+    /// A store that implements this method sets [`COMPARE_AND_SET`](Self::COMPARE_AND_SET).
+    ///
+    /// # Default
+    ///
+    /// Compares and stores under a lock. Only other calls of this default respect that lock.
     fn compare_and_set(
         &self,
         key: &str,

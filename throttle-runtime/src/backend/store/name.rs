@@ -1,4 +1,4 @@
-//! The keys under which a store finds things: short, of harmless characters, and naming nobody.
+//! The keys of values in a store: short, with a restricted set of characters, and without personal data.
 
 use std::fmt::Write;
 
@@ -6,10 +6,10 @@ use sha2::{Digest, Sha256};
 
 use crate::backend::Charge;
 
-/// The longest namespace that is written as it is.
+/// The maximum length of a namespace that is written unchanged.
 const LONGEST: usize = 64;
 
-/// What all keys of a namespace begin with, and those of no other.
+/// Returns the prefix of all keys of a namespace. No key of another namespace begins with it.
 pub(super) fn prefix(namespace: &str) -> String {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
     if namespace.len() <= LONGEST && namespace.bytes().all(is_plain) {
@@ -19,8 +19,8 @@ pub(super) fn prefix(namespace: &str) -> String {
     }
 }
 
-/// The key of an identity's record. Scope, strategy, periods and key make it, as a digest: clients choose keys
-/// of any content, and keys are people.
+/// Returns the key of an identity's record: a digest of scope, strategy, periods and key. A digest is needed
+/// because clients can choose keys of any content, and keys may be personal data.
 pub(super) fn of(prefix: &str, charge: &Charge<'_>) -> String {
     let mut hasher = Sha256::new();
     for part in [charge.scope.as_bytes(), charge.strategy.name().as_bytes()] {
@@ -35,22 +35,24 @@ pub(super) fn of(prefix: &str, charge: &Charge<'_>) -> String {
     format!("{prefix}{}", hex(&hasher.finalize()))
 }
 
-/// The key of a word under a name: that of no record, since those have nothing but digits after the prefix.
+/// Returns the key of a shared value. No record has this key, because after the prefix the keys of records
+/// contain only hexadecimal digits.
 pub(super) fn of_word(prefix: &str, name: &str) -> String {
     format!("{prefix}board:{}", hex(&Sha256::digest(name)))
 }
 
-/// The key of the mark that a reset of a counter leaves.
+/// Returns the key of the mark that a reset of a counter leaves.
 pub(super) fn mark(name: &str) -> String {
     format!("{name}:mark")
 }
 
-/// The key of the mark that a reset of a whole namespace leaves: outside of every namespace, so that resets leave it alone.
+/// Returns the key of the mark that a reset of a whole namespace leaves. It is outside of every namespace, so
+/// that resets do not delete it.
 pub(super) fn of_reset(prefix: &str) -> String {
     format!("{}#reset", prefix.trim_end_matches(':'))
 }
 
-/// The key of a record's lock.
+/// Returns the key of a record's lock.
 pub(super) fn lock(name: &str) -> String {
     format!("{name}:lock")
 }

@@ -1,17 +1,17 @@
-//! The defaults of `Store`, for stores without a better way of their own.
+//! The default implementations of the methods of `Store`.
 
 use std::time::Duration;
 
 use super::patience::Patience;
 use super::{Increment, Store, increment_or_take_back};
 
-/// How long these hold a lock at most.
+/// The maximum time for which these functions hold a lock.
 const LOCK: Duration = Duration::from_secs(2);
 
-/// How long it is kept that a lock is free.
+/// How long the empty value of a released lock is kept.
 const FREE: Duration = Duration::from_millis(1);
 
-/// A store without locks has a compare-and-set to make them of.
+/// A store without locks needs a compare-and-set, from which locks are built.
 const fn needs_compare_and_set(compares: bool) {
     assert!(
         compares,
@@ -56,7 +56,7 @@ pub(super) async fn expire<S: Store + ?Sized>(store: &S, key: &str, ttl: Duratio
     Ok(())
 }
 
-/// The value of a lock is its token, or nothing once it is free; the last token is kept beside it.
+/// The value of a lock is its token, or empty once the lock is free. The last token is stored beside it.
 pub(super) async fn try_lock<S: Store + ?Sized>(
     store: &S,
     key: &str,

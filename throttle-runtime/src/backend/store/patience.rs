@@ -1,4 +1,4 @@
-//! Waiting for others, each time longer and never in step with them.
+//! Backoff: growing random pauses between attempts.
 
 use std::time::Duration;
 
@@ -19,7 +19,8 @@ impl Patience {
         Self(0)
     }
 
-    /// Sleeps for up to a millisecond, then for up to two, four and so on, but not for longer than `most`.
+    /// Sleeps for a random time of up to 1 millisecond, then up to 2, 4 and so on. A pause is never longer
+    /// than `most`.
     pub(super) async fn wait(&mut self, most: Duration) {
         let longest = (1_000_u64 << self.0.min(10)).min(LONGEST);
         self.0 += 1;
@@ -28,7 +29,7 @@ impl Patience {
     }
 }
 
-/// What [`Store::get_lock`] does unless a store has a better way.
+/// The default of [`Store::get_lock`].
 pub(super) async fn get_lock<S: Store + ?Sized>(
     store: &S,
     key: &str,

@@ -1,23 +1,23 @@
-//! The idempotency tokens of the last charges of a record, as one more state of it.
+//! The idempotency tokens of the last charges of a record, stored as an additional state of the record.
 //!
-//! The list of the state has two numbers for each token: the token, and until when it is remembered. The word of the state
-//! is the time until which the record may have forgotten a token before its end.
+//! The list of the state has two numbers for each token: the token, and the time until which it is
+//! remembered. The word of the state is a time: before it, a token may have been removed early.
 
 use super::record::Record;
 use crate::backend::Attempt;
 use crate::strategy::State;
 
-/// How many tokens a record remembers.
+/// The maximum number of tokens in a record.
 const ROOM: usize = 32;
 
 /// Whether an earlier attempt was charged to a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Seen {
-    /// An attempt before it was charged at this time.
+    /// An earlier attempt was charged at this time.
     Charged(u64),
-    /// No attempt before it was charged.
+    /// No earlier attempt was charged.
     Never,
-    /// Its token may have been forgotten.
+    /// The token may have been removed early.
     Unknown,
 }
 
@@ -32,7 +32,8 @@ pub(super) fn find(record: &Record, index: usize, attempt: &Attempt, now: u64) -
     }
 }
 
-/// Remembers the token of an attempt that is charged now, in place of those that are over or of the oldest one.
+/// Stores the token of an attempt that is charged now. Tokens that have expired are removed, and the oldest
+/// tokens are removed if there are too many.
 pub(super) fn remember(record: &mut Record, index: usize, attempt: &Attempt, now: u64) {
     let state = record.state(index);
     let mut forgotten = if state.word() > now { state.word() } else { 0 };
@@ -79,7 +80,7 @@ mod tests {
             "a first attempt has no token to forget"
         );
         assert_eq!(find(&record, 2, &attempt(1).retried(), 2_001), Seen::Charged(1_001));
-        // When the token that was forgotten would have ended, nothing is in doubt any more.
+        // After the removed token would have expired, no charge is in doubt any more.
         assert_eq!(find(&record, 2, &attempt(100).retried(), 10_001_000), Seen::Never);
         assert_eq!(find(&record, 2, &attempt(99).retried(), 10_002_000), Seen::Never, "it is over");
         remember(&mut record, 2, &attempt(101), 10_005_000);

@@ -1,4 +1,4 @@
-//! What is stored under one key: the states of all limits of one identity.
+//! A record: the value under one key, with the states of all limits of one identity.
 
 use std::time::Duration;
 
@@ -7,29 +7,29 @@ use crate::backend::Mark;
 use crate::log_limit::LogLimit;
 use crate::strategy::State;
 
-/// What is stored under one key: the states of all limits of one identity, and who is about to change them.
+/// The states of all limits of one identity, and the hold of a decision that is about to change them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Record {
     pub(super) states: Vec<State>,
     pub(super) hold: Option<Hold>,
 }
 
-/// Somebody decides about this record and others together: it is theirs until then.
+/// Marks a record as held by a decision on several records, until a given time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Hold {
     pub(super) token: u64,
-    /// Microseconds since the Unix epoch.
+    /// The end of the hold, in microseconds since the Unix epoch.
     pub(super) until: u64,
 }
 
-/// The first character of everything that is written here; another form gets another one.
+/// The first character of every record that this version writes. Another format gets another character.
 const VERSION: char = '1';
 
-/// How much longer than its states a record is kept, in microseconds: for clocks that are late, and stores that
-/// round a time to live down after all.
+/// How much longer than its states a record is kept, in microseconds. This covers clocks that are late, and
+/// stores that round a time to live down despite the contract.
 pub(super) const SLACK: u64 = 1_000_000;
 
-/// No hold lasts longer than that, in microseconds, whatever clock wrote it.
+/// The maximum duration of a hold, in microseconds, whatever clock wrote it.
 const LONGEST_HOLD: u64 = 60_000_000;
 
 impl Hold {
@@ -39,7 +39,7 @@ impl Hold {
 }
 
 impl Record {
-    /// Reads a stored text. A text that this version did not write counts as nothing stored.
+    /// Reads a stored text. A text that this version did not write counts as missing.
     pub(super) fn read(text: Option<&str>) -> Self {
         static UNREADABLE: LogLimit = LogLimit::new();
         let Some(text) = text else { return Self::default() };
@@ -52,18 +52,19 @@ impl Record {
         })
     }
 
-    /// The record as it is judged, and who holds it.
+    /// Splits the record into its states and its hold.
     pub(super) fn split(self) -> (Self, Option<Hold>) {
         (Self { hold: None, ..self }, self.hold)
     }
 
-    /// The state of a limit.
+    /// Returns the state of a limit.
     pub(super) fn state(&self, index: usize) -> &State {
         const EMPTY: &State = &State::EMPTY;
         self.states.get(index).unwrap_or(EMPTY)
     }
 
-    /// The mark of the last reset, which follows this many states, as long as there may be refunds of charges before it.
+    /// Returns the mark of the last reset, which is stored after `states` states. Returns `None` once no
+    /// charge before the reset can be refunded any more.
     pub(super) fn mark(&self, states: usize, now: u64) -> Option<Mark> {
         Mark::of(self.states.get(states)?, now)
     }
@@ -75,11 +76,11 @@ impl Record {
         self.states[index] = state;
     }
 
-    /// How long it has to be kept.
+    /// Returns how long the record must be kept.
     pub(super) fn ttl(&self, now: u64) -> Duration {
         let until = self.states.iter().map(State::until).chain(self.hold.map(|hold| hold.until)).max();
         let left = until.unwrap_or_default().saturating_sub(now).saturating_add(SLACK);
-        // Stores count in milliseconds at best, and not up to the end of 64 bits.
+        // Stores count in milliseconds at best, and do not support the whole range of 64 bits.
         Duration::from_millis(left.div_ceil(1_000)).min(LONGEST)
     }
 
@@ -96,7 +97,8 @@ impl Record {
             digits::push(&mut text, state.list().len() as u64);
             let mut before = [state.until(); 2];
             for &word in state.list() {
-                // Every second one is alike: most lists are pairs of a time and a number.
+                // Each word is encoded relative to the word before the previous one, because most lists are
+                // pairs of a time and a number.
                 digits::push(&mut text, zigzag(word.wrapping_sub(before[0])));
                 before = [before[1], word];
             }
@@ -119,13 +121,13 @@ impl Record {
     }
 }
 
-/// Four years: what a limit is longer than, it forgets.
+/// The longest time to live: four years. Limits with longer periods lose their state after that time.
 pub(super) const LONGEST: Duration = Duration::from_secs(4 * 366 * 24 * 3600);
 
 fn decode_state(rest: &mut &[u8]) -> Option<State> {
     let (until, word) = (digits::next(rest)?, digits::next(rest)?);
     let length = usize::try_from(digits::next(rest)?).ok()?;
-    // Each takes a character at least, so nobody can make this reserve more than he has sent.
+    // Each word takes at least one character, so a short text cannot make this function reserve much memory.
     if length > rest.len() {
         return None;
     }
@@ -139,7 +141,7 @@ fn decode_state(rest: &mut &[u8]) -> Option<State> {
     Some(State::new(until, word).with_list(list))
 }
 
-/// Differences either way as small numbers.
+/// Encodes a signed difference so that small differences of either sign become small numbers.
 const fn zigzag(difference: u64) -> u64 {
     (difference << 1) ^ (difference.cast_signed() >> 63).cast_unsigned()
 }
@@ -178,7 +180,7 @@ mod tests {
             }
         }
 
-        /// Half of a value is not another value of the same strength.
+        /// A truncated value must not be read as a complete value.
         #[test]
         fn b079_what_was_cut_short_is_noticed(record in record(), cut in 1..3_usize) {
             let text = record.encode();

@@ -1,4 +1,4 @@
-//! Under which key the states of an identity are stored, and in which form: a record, or the counter of a window.
+//! The key and the form in which the states of an identity are stored: a record, or the counter of a window.
 
 use std::time::Duration;
 
@@ -6,10 +6,10 @@ use super::counter;
 use super::record::{Hold, LONGEST, Record, SLACK};
 use crate::strategy::State;
 
-/// Where the states of an identity are.
+/// The key under which the states of an identity are stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Slot {
-    /// The name of the identity, by which it is locked.
+    /// The name of the identity, which its lock is named after.
     pub(super) name: String,
     pub(super) key: String,
     window: Option<Window>,
@@ -27,7 +27,7 @@ impl Slot {
         Self { name: name.to_owned(), key: name.to_owned(), window: None }
     }
 
-    /// The counter of the window of this period that `now` is in.
+    /// Returns the slot of the counter for the window of this period that contains `now`.
     pub(super) fn counter(name: &str, period: u64, now: u64) -> Self {
         let until = (now - now % period).saturating_add(period);
         let window = Some(Window { until, period });
@@ -38,7 +38,8 @@ impl Slot {
         self.window.is_some()
     }
 
-    /// Whether it is still the place at that time.
+    /// Returns whether the slot is still the right one at that time: a counter is only valid within its
+    /// window.
     pub(super) const fn is_current(&self, now: u64) -> bool {
         match self.window {
             Some(Window { until, period }) => until > now && until - now <= period,
@@ -46,29 +47,29 @@ impl Slot {
         }
     }
 
-    /// Reads the record of a text, and the hold on it.
+    /// Reads the record from a text, and the hold on the record.
     pub(super) fn read(&self, text: Option<&str>, now: u64) -> (Record, Option<Hold>) {
         if !self.is_counter() {
             return Record::read(text).split();
         }
         match text.map(str::parse) {
             Some(Ok(number)) => (self.counted(number), counter::hold_of(number, now)),
-            // A text that is no number is reported as an unreadable record is.
+            // A text that is not a number is reported like an unreadable record.
             unreadable => (Record::read(unreadable.map(|_| "")), None),
         }
     }
 
-    /// The record of a counter.
+    /// Returns the record that a counter's number stands for.
     pub(super) fn counted(&self, number: i64) -> Record {
         let (units, until) = (counter::units_of(number), self.window.map_or(0, |window| window.until));
         let states = if units > 0 { vec![State::new(until, units)] } else { Vec::new() };
         Record { states, hold: None }
     }
 
-    /// The units of a record, as its counter has them.
+    /// Returns the units of a record, as its counter stores them.
     pub(super) fn units(&self, record: &Record) -> i64 {
         let state = record.state(0);
-        // A state that was made from an answer may end a little earlier or later than its window.
+        // A state that was derived from a reply may end slightly earlier or later than its window.
         let is_of_this =
             self.window.is_some_and(|window| state.until() > window.until.saturating_sub(window.period));
         if is_of_this {
@@ -87,8 +88,8 @@ impl Slot {
         }
     }
 
-    /// How long it has to be kept. A counter is kept for a period more: a clock that steps back finds the window that was
-    /// before.
+    /// Returns how long the value must be kept. A counter is kept for one more period, so that a clock that
+    /// steps back still finds the previous window.
     pub(super) fn ttl(&self, record: &Record, now: u64) -> Duration {
         match self.window {
             Some(Window { until, period }) => {

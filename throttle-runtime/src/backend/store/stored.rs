@@ -1,4 +1,4 @@
-//! The backend that a store becomes.
+//! The backend that is built from a store.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,26 +12,32 @@ use crate::backend::{Backend, Board, Charge, Mark, Mode, Reply, Resets, Verdict}
 use crate::strategy::Strategy;
 use crate::{BackendError, Clock, ErrorKind, Rate, Soon, SystemClock};
 
-/// A backend whose state is in a [`Store`]: every strategy, exact, for all processes that share the store.
+/// A backend that keeps its states in a [`Store`]. Every strategy is exact, for all processes that share the
+/// store.
 ///
-/// - **Exact** because a decision holds the records that it changes: by the store's locks, or by
-///   [`compare_and_set`](Store::compare_and_set). Under locks that is true as long as no process stands still
-///   for half of [`lock_ttl`](Self::lock_ttl) in the middle of a write; a store that compares is exact however
-///   long it takes.
-/// - **The time** is that of this process. Processes whose clocks differ let their clients pass earlier or
-///   later by as much, and no strategy locks anybody out for it.
-/// - **Keys** of the store are the namespace, a colon and 64 hexadecimal digits, whatever clients send, and
+/// - **Exact**: a decision holds the records that it changes, by the store's locks or by
+///   [`compare_and_set`](Store::compare_and_set). With locks, this is true as long as no process is suspended
+///   for half of [`lock_ttl`](Self::lock_ttl) in the middle of a write. With compare-and-set, it is true
+///   however long a decision takes.
+/// - **The time** is the time of this process. If the clocks of two processes differ, their clients are
+///   admitted earlier or later by that difference. No strategy locks a client out because of it.
+/// - **Keys** of the store are the namespace, a colon and 64 hexadecimal digits, whatever clients send. They
 ///   do not reveal an identity. With a single limit of [`FixedWindow`](crate::strategy::FixedWindow) or
-///   [`TieredRate`](crate::strategy::TieredRate) and a period of a second or more, a colon and the end of the window in microseconds follow, and
-///   the value is the number of units. A value expires about a second after it has become meaningless, and such a number
-///   a period later. A reset of all identities leaves its time under the namespace and `#reset`, which does not expire.
-/// - **A value that is not its own**, or damaged, counts as nothing stored, with an event at level WARN.
-/// - **Of an error it is [certain](BackendError::is_nothing_charged)** that nothing was charged if the store failed
-///   before the first write of the decision, as while it read or locked; of a write that fails only if the store's own
-///   error is a [`BackendError`] that says so, and nothing else was written. It is certain too of a deadline that passes
-///   while the decision reads, or waits for another decision or for the lock of a holder that has died.
-/// - **A decision that is dropped** frees what it holds, in a task of the runtime, and has charged all of its
-///   limits or none.
+///   [`TieredRate`](crate::strategy::TieredRate) and a period of a second or more, a store with
+///   [`INCREMENT_WITHIN`](Store::INCREMENT_WITHIN) has counters. The key of a counter also has a colon and
+///   the end of the window in microseconds, and its value is the number of units.
+/// - **Expiry**: a value expires about a second after it has become meaningless, and a counter one period
+///   later. A reset of all identities stores its time under the namespace and `#reset`. That value does not
+///   expire.
+/// - **Unreadable values**, for example damaged or foreign ones, count as missing, with an event at level
+///   WARN.
+/// - **Errors before the first write** of a decision, for example while it reads or locks, are [certain to
+///   have charged nothing](BackendError::is_nothing_charged). A failed write is certain only if the store's
+///   own error is a [`BackendError`] that is certain, and nothing else was written. A timeout is certain if
+///   it passes while the decision reads, or waits for another decision or for the lock of a holder that has
+///   died.
+/// - **A decision that is dropped** releases the records that it holds, in a task of the runtime. It has
+///   charged either all of its limits or none.
 ///
 /// ```
 /// use std::{convert::Infallible, time::Duration};
@@ -64,12 +70,12 @@ pub struct Stored<S> {
 }
 
 impl<S: Store> Stored<S> {
-    /// A backend in the namespace `throttle` of this store, on the system's clock.
+    /// Creates a backend on this store, in the namespace `throttle`, with the system's clock.
     pub fn new(store: S) -> Self {
         Self::shared(Arc::new(store))
     }
 
-    /// The same of a store that is used in several places.
+    /// Creates a backend like [`new`](Self::new), on a store that has other owners.
     pub fn shared(store: Arc<S>) -> Self {
         let client = Client::new(Arc::clone(&store), Arc::new(SystemClock::new()), Duration::from_secs(2));
         Self {
@@ -81,22 +87,36 @@ impl<S: Store> Stored<S> {
         }
     }
 
-    /// What the keys of this backend begin with, for stores that others use too. Backends of one namespace
-    /// share their counts and are reset together; names of any length and content are kept apart.
+    /// Sets the namespace: the text that all keys of this backend begin with. Use it if others use the store
+    /// too. Backends with the same namespace share their states and are reset together. Namespaces of any
+    /// length and content are kept apart.
+    ///
+    /// # Default
+    ///
+    /// `throttle`.
     #[must_use]
     pub fn namespace(self, namespace: &str) -> Self {
         Self { prefix: name::prefix(namespace), ..self }
     }
 
-    /// Another source of time, such as a [`ManualClock`](crate::ManualClock).
+    /// Sets another source of time, such as a [`ManualClock`](crate::ManualClock).
+    ///
+    /// # Default
+    ///
+    /// [`SystemClock`].
     #[must_use]
     pub fn clock(self, clock: impl Clock) -> Self {
         let client = Client::new(Arc::clone(&self.store), Arc::new(clock), self.client.lock_ttl);
         Self { client: Arc::new(client), ..self }
     }
 
-    /// After what time a lock is free again whose holder has died, two seconds unless said otherwise; at least
-    /// 10 milliseconds, at most 20 seconds. The store has half of it for each answer.
+    /// Sets the time after which the lock of a holder that has died is free again. The minimum is 10
+    /// milliseconds, and the maximum is 20 seconds. Each call of the store has a timeout of half of this
+    /// time.
+    ///
+    /// # Default
+    ///
+    /// 2 seconds.
     #[must_use]
     pub fn lock_ttl(self, ttl: Duration) -> Self {
         let ttl = ttl.clamp(Duration::from_millis(10), Duration::from_secs(20));
@@ -104,19 +124,23 @@ impl<S: Store> Stored<S> {
         Self { client: Arc::new(client), ..self }
     }
 
-    /// Whether the counts outlive this backend, as they do unless said otherwise: other processes may be
-    /// counting on them. If not, [`close`](Backend::close) removes those of the namespace.
+    /// Sets whether the states are kept when this backend is closed. If `false`, [`close`](Backend::close)
+    /// deletes all states of the namespace, including the states of other processes that use it.
+    ///
+    /// # Default
+    ///
+    /// `true`.
     #[must_use]
     pub fn persistent(self, persistent: bool) -> Self {
         Self { persistent, ..self }
     }
 
-    /// The store.
+    /// Returns the store.
     pub const fn store(&self) -> &Arc<S> {
         &self.store
     }
 
-    /// The key of what is stored about an identity.
+    /// Returns the key under which the states of an identity are stored.
     #[cfg(feature = "testkit")]
     pub(crate) fn name_of(&self, charge: &Charge<'_>) -> String {
         let slots = Case::new(&self.prefix, std::slice::from_ref(charge), S::INCREMENT_WITHIN)
@@ -133,7 +157,7 @@ impl<S: Store> Stored<S> {
         }
     }
 
-    /// Leaves a mark of a reset of all identities, so that refunds of what was charged before give nothing back.
+    /// Stores the mark of a reset of all identities, so that earlier charges are not refunded.
     async fn mark_reset(&self) -> Result<(), BackendError> {
         let mark = Mark::of_all(self.client.clock.now());
         let mut record = Record::default();
@@ -144,14 +168,14 @@ impl<S: Store> Stored<S> {
         written
     }
 
-    /// The mark of the last reset of all identities, by any process.
+    /// Returns the mark of the last reset of all identities, by any process.
     async fn last_reset(&self) -> Result<Option<Mark>, BackendError> {
         let key = name::of_reset(&self.prefix);
         let text = self.client.call(self.store.get(&key)).await?;
         Ok(Record::read(text.as_deref()).mark(0, self.client.clock.now()))
     }
 
-    /// A reset that fails does not keep anything open.
+    /// Closes the store, even if the reset before it fails.
     async fn end(&self) -> Result<(), BackendError> {
         let reset = if self.persistent { Ok(()) } else { self.store.reset(&self.prefix).await };
         let closed = self.store.close().await;
@@ -177,7 +201,7 @@ impl<S: Store> Backend for Stored<S> {
                 let case = Case::new(&self.prefix, charge, S::INCREMENT_WITHIN).with_mark();
                 let judge = |records: &[Record], now| case.refund(resets, at, records, now);
                 let refund = self.client.transact(&case, &judge).await;
-                // To another charge something may have been given back.
+                // Another charge may already have been refunded.
                 refund.map_err(BackendError::in_doubt)?;
             }
             Ok(())
@@ -189,7 +213,7 @@ impl<S: Store> Backend for Stored<S> {
             for charge in charges.chunks(1) {
                 let case = Case::new(&self.prefix, charge, S::INCREMENT_WITHIN).with_mark();
                 let forgotten = self.client.transact(&case, &|records, now| case.forget(records, now)).await;
-                // Another charge may be forgotten.
+                // Another charge may already have been forgotten.
                 let mark = forgotten.map_err(BackendError::in_doubt)?;
                 self.resets.record(&charge[0], mark);
             }
@@ -205,7 +229,7 @@ impl<S: Store> Backend for Stored<S> {
         Soon::later(async move {
             self.mark_reset().await?;
             let reset = self.store.reset(&self.prefix).await.map_err(wrap::<S>);
-            // What was charged meanwhile may have been removed.
+            // The deletion may have removed requests that were charged meanwhile.
             let marked = self.mark_reset().await;
             reset.and(marked)
         })
@@ -219,7 +243,7 @@ impl<S: Store> Backend for Stored<S> {
         Some(self)
     }
 
-    /// Counters have no room for tokens.
+    /// Counters cannot store tokens.
     fn recognises_retries(&self, strategy: &dyn Strategy) -> bool {
         !S::INCREMENT_WITHIN || strategy.counter_limit(Rate::per_second(1)).is_none()
     }

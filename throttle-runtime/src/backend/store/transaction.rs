@@ -1,4 +1,4 @@
-//! Reading records, judging them and writing what became of them, as if nobody else did meanwhile.
+//! Transactions: read records, evaluate them and write the results, isolated from other decisions.
 
 use std::pin::pin;
 use std::slice;
@@ -15,14 +15,14 @@ use super::slot::Slot;
 use crate::BackendError;
 use crate::soon::uncharged;
 
-/// What becomes of these records at that time.
+/// Evaluates records at a given time, and returns the new records.
 pub(super) type Judge<'a, T> = &'a (dyn Fn(&[Record], u64) -> Judgement<T> + Send + Sync);
 
-/// Until somebody else has stored what he decided.
+/// The longest pause between two attempts, while another decision stores its result.
 pub(super) const A_WHILE: Duration = Duration::from_millis(50);
 
 impl<S: Store> Client<S> {
-    /// Judges the records of a case.
+    /// Evaluates the records of a case, and stores the changes.
     pub(super) async fn transact<T: Send>(
         self: &Arc<Self>,
         case: &Case<'_>,
@@ -34,7 +34,8 @@ impl<S: Store> Client<S> {
         }
     }
 
-    /// Without a lock: stores what was judged if the record is still the one that was.
+    /// Evaluates one record without a lock, and stores the result if the record has not changed since it was
+    /// read.
     async fn swap<T: Send>(
         &self,
         case: &Case<'_>,
@@ -65,7 +66,8 @@ impl<S: Store> Client<S> {
             if self.call(stored).await? {
                 return Ok(judged.answer);
             }
-            // Most likely the other one is in this process too, and not the last.
+            // The competing decision is most likely one of several in this process, so this decision queues
+            // behind them.
             match turn {
                 None => turn = Some(uncharged(pin!(self.turns.wait(slice::from_ref(name)))).await),
                 Some(_) => uncharged(pin!(patience.wait(A_WHILE))).await,
@@ -73,8 +75,9 @@ impl<S: Store> Client<S> {
         }
     }
 
-    /// Holds all records from reading to writing. What changes nothing, which is every denial and every question,
-    /// holds none: one limit that does not fit is enough, at whatever moment it was read.
+    /// Holds all records from the read to the write. A decision that changes nothing, such as a denial or a
+    /// peek, holds no record: one limit that is exceeded is enough for a denial, at whatever moment it was
+    /// read.
     async fn hold<T: Send>(
         self: &Arc<Self>,
         case: &Case<'_>,
@@ -102,7 +105,7 @@ impl<S: Store> Client<S> {
         }
     }
 
-    /// The records of these places, whoever holds them.
+    /// Reads the records of these slots, whether they are held or not.
     pub(super) async fn read(&self, slots: &[Slot]) -> Result<Vec<Record>, BackendError> {
         let keys: Vec<&str> = slots.iter().map(|slot| slot.key.as_str()).collect();
         let values = self.call(self.store.multi_get(&keys)).await.map_err(BackendError::nothing_charged)?;

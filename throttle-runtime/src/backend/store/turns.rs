@@ -1,5 +1,4 @@
-//! Decisions of this process on one identity come one after the other, so that they do not fight for it in the
-//! store.
+//! Queues decisions of this process on one identity, so that they do not compete for it in the store.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
@@ -7,7 +6,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
-/// Some identities share a place, of which there are this many.
+/// The number of mutexes. Some identities share a mutex.
 const PLACES: u64 = 256;
 
 pub(super) struct Turns {
@@ -15,7 +14,7 @@ pub(super) struct Turns {
     hasher: RandomState,
 }
 
-/// The turn of one decision; it ends with this value.
+/// The turn of one decision. It ends when this value is dropped.
 pub(super) type Turn = SmallVec<[OwnedMutexGuard<()>; 1]>;
 
 impl Turns {
@@ -23,11 +22,11 @@ impl Turns {
         Self { places: (0..PLACES).map(|_| Arc::default()).collect(), hasher: RandomState::new() }
     }
 
-    /// Waits for the turn at all these names.
+    /// Waits for the mutexes of all these names.
     pub(super) async fn wait(&self, names: &[String]) -> Turn {
         let place = |name: &String| usize::try_from(self.hasher.hash_one(name) % PLACES).unwrap_or_default();
         let mut places: SmallVec<[usize; 4]> = names.iter().map(place).collect();
-        // In one order for everybody, so that nobody waits for somebody who waits for him.
+        // All decisions lock the mutexes in the same order, so that no deadlock is possible.
         places.sort_unstable();
         places.dedup();
         let mut turn = Turn::new();

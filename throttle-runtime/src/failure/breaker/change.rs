@@ -1,4 +1,4 @@
-//! A change of a breaker's state, and who is told of it.
+//! State changes of a breaker: the event and the hook.
 
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -6,11 +6,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::{State, time};
 use crate::log_limit::LogLimit;
 
-/// A change of a breaker's state.
+/// A state change of a breaker.
 ///
-/// Each is also an event of `tracing` with the target `throttle`: a warning when the breaker opens, an
-/// information when it becomes half-open and when it closes. A breaker that changes to the same state several times
-/// within a second logs the first change, and the number of the others with the next one; the hook receives all.
+/// Each change is also an event of `tracing` with the target `throttle`. The level is WARN if the breaker
+/// opens, and INFO if it becomes half-open or closes. A breaker that changes to the same state several times
+/// within a second logs only the first change. The next event contains the number of omitted changes. The hook
+/// receives all changes.
 ///
 /// ```
 /// use throttle::breaker::{Change, State};
@@ -26,20 +27,20 @@ use crate::log_limit::LogLimit;
 pub struct Change {
     /// The name of the breaker.
     pub breaker: Arc<str>,
-    /// What it was. It was open already if somebody forced it to stay so.
+    /// The state before the change. It is `Open` if the breaker was open and is now forced open.
     pub from: State,
-    /// What it is.
+    /// The state after the change.
     pub to: State,
-    /// The failures in a row that were counted until then.
+    /// The number of failures in a row up to the change.
     pub failures: u32,
-    /// Whether it opened because another instance's breaker of this name has: see
+    /// Whether the breaker opened because the breaker with the same name in another instance opened: see
     /// [`shared`](crate::CircuitBreaker::shared).
     pub elsewhere: bool,
-    /// When it changed, by the breaker's clock.
+    /// The time of the change, by the breaker's clock.
     pub at: SystemTime,
 }
 
-/// Limits how often changes of one breaker to each of its states are logged. The hook receives all of them.
+/// Limits how often changes of one breaker are logged, for each target state. The hook receives all changes.
 #[derive(Debug)]
 pub(super) struct ChangeLogs {
     opened: LogLimit,
@@ -67,8 +68,8 @@ impl Change {
         Self { breaker, from, to, failures, elsewhere: false, at }
     }
 
-    /// Tells everybody. The hook is not ours, so no lock may be held; the event comes first, since the hook may
-    /// panic.
+    /// Logs the change and calls the hook. The hook is user code, so the caller must hold no lock. The event
+    /// comes first, because the hook may panic.
     pub(super) fn publish(&self, logs: &ChangeLogs, hook: Option<fn(&Self)>) {
         self.log(logs);
         if let Some(hook) = hook {

@@ -1,4 +1,4 @@
-//! What requests share of a breaker: one word that all of them read, and what changes it.
+//! The shared state of a breaker: one word that all requests read, and the fields that belong to it.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -12,8 +12,11 @@ use super::word::{Phase, Word};
 use super::{Change, CircuitBreaker, Info, State, time};
 use crate::Clock;
 
-/// The phase changes under the lock only; failures of a closed breaker are counted without it. The times and the
-/// successes are written before the phase that they belong to, so who reads them after it finds them there.
+/// The shared state of a breaker.
+///
+/// The phase changes only under the lock. Failures of a closed breaker are counted without the lock. The times
+/// and the successes are written before the phase that they belong to, so a reader that sees the phase also
+/// sees them.
 pub(super) struct Circuit {
     pub(super) rules: Rules,
     on_change: Option<fn(&Change)>,
@@ -24,17 +27,17 @@ pub(super) struct Circuit {
     pub(super) next_attempt: AtomicU64,
     pub(super) successes: AtomicU32,
     pub(super) turn: Mutex<Turn>,
-    /// Who tells other instances.
+    /// Wakes the task that informs other instances.
     told: Option<Arc<Notify>>,
     logs: ChangeLogs,
 }
 
-/// What only those know who change the phase.
+/// Data that only the code that changes the phase reads, under the lock.
 #[derive(Debug, Default)]
 pub(super) struct Turn {
-    /// Whether the one place for a probe is taken, while half-open.
+    /// While half-open: whether the only probe permit is taken.
     pub(super) probing: bool,
-    /// How long the last opening was to be, before jitter, in microseconds.
+    /// The configured length of the last opening, before jitter, in microseconds.
     pub(super) wait: u64,
 }
 
@@ -69,7 +72,7 @@ impl Circuit {
         Word::from_bits(self.word.load(Ordering::Acquire))
     }
 
-    /// Writes the word that follows `found`, or says what is there instead.
+    /// Replaces the word `found` by `next`. Returns the current word if it is not `found`.
     pub(super) fn replace(&self, found: Word, next: Word) -> Result<(), Word> {
         self.word
             .compare_exchange(found.bits(), next.bits(), Ordering::AcqRel, Ordering::Acquire)
@@ -77,22 +80,22 @@ impl Circuit {
             .map_err(Word::from_bits)
     }
 
-    /// Writes a word of the next phase. Who counts a failure at that moment finds another generation.
+    /// Writes a word of the next phase. A request that counts a failure concurrently finds another generation.
     pub(super) fn advance(&self, _: &mut Turn, next: Word) {
         self.word.store(next.bits(), Ordering::Release);
     }
 
-    /// Nothing under the lock can panic, so it is never left in between.
+    /// Acquires the lock. Code under the lock cannot panic, so a poisoned lock has consistent data.
     pub(super) fn lock(&self) -> MutexGuard<'_, Turn> {
         self.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// That a breaker that said `from` is in another state now.
+    /// The change from the word `from` to the state `to`.
     pub(super) fn change(&self, from: Word, to: State, at: u64) -> Change {
         Change::new(&self.name, (state(from), to), from.failures(), at)
     }
 
-    /// With no lock held.
+    /// Wakes the sharing task and publishes the change. The caller must hold no lock.
     pub(super) fn publish(&self, change: Option<Change>) {
         if let Some(change) = change {
             if let Some(told) = &self.told {
@@ -109,7 +112,8 @@ impl Circuit {
             let successes = self.successes.load(Ordering::Acquire);
             let (opened_at, next_attempt) =
                 (self.opened_at.load(Ordering::Acquire), self.next_attempt.load(Ordering::Acquire));
-            // Or else what was read is of two moments; somebody else got on meanwhile.
+            // Otherwise, the values read belong to two different moments, because another thread changed the
+            // word meanwhile.
             if word == self.word() {
                 return Info {
                     state: state(word),

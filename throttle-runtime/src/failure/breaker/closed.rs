@@ -7,7 +7,8 @@ use super::word::{Phase, Word};
 use super::{Change, State};
 
 impl Circuit {
-    /// Of a request that passed in that generation. Where there is no failure to forget nothing is written.
+    /// Records the success of a request that passed in this generation. If there are no failures to reset,
+    /// nothing is written.
     #[inline]
     pub(super) fn succeeded(&self, generation: u32) {
         if self.word() != Word::healthy(generation) {
@@ -26,7 +27,8 @@ impl Circuit {
         }
     }
 
-    /// Of a request that passed in that generation: counts, and opens the breaker if that was one too many.
+    /// Records the failure of a request that passed in this generation. Opens the breaker if the threshold is
+    /// reached.
     #[cold]
     pub(super) fn failed(&self, generation: u32) {
         let mut word = self.word();
@@ -44,22 +46,22 @@ impl Circuit {
         }
     }
 
-    /// Opens it, unless something has happened since `found`.
+    /// Opens the breaker. Returns the current word if it has changed since `found`.
     fn trip(&self, found: Word, counted: Word) -> Result<Change, Word> {
         let now = self.clock.now();
         let mut turn = self.lock();
-        // What is written now belongs to an opening that is there already.
+        // If another thread has opened the breaker, its times must not be overwritten.
         let word = self.word();
         if word != found {
             return Err(word);
         }
         self.set_times(&mut turn, self.rules.first_wait(), now);
-        // A success may come in between.
+        // A success may change the word concurrently.
         self.replace(found, counted.next(Phase::Open, counted.failures()))?;
         Ok(self.change(counted, State::Open, now))
     }
 
-    /// An opening of that length, which begins now.
+    /// Sets the times of an opening that begins now. `wait` is its length in microseconds, before jitter.
     pub(super) fn set_times(&self, turn: &mut Turn, wait: u64, now: u64) {
         turn.wait = wait;
         self.opened_at.store(now, Ordering::Release);

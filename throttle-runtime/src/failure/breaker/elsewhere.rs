@@ -1,4 +1,4 @@
-//! Openings that others are told of, and those that others tell of.
+//! Openings that instances exchange: of this breaker for others, and of other instances for this breaker.
 
 use std::sync::atomic::Ordering;
 
@@ -6,20 +6,20 @@ use super::circuit::Circuit;
 use super::word::Phase;
 use super::{Change, State};
 
-/// A breaker that is open until some moment.
+/// A breaker that is open for a limited time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Opening {
-    /// What tells it from other openings of this breaker.
+    /// Distinguishes this opening from other openings of this breaker.
     pub(crate) generation: u32,
-    /// How long it still lasts, in microseconds; 0 if a request may probe.
+    /// The remaining time in microseconds; 0 if a request may probe.
     pub(crate) left: u64,
 }
 
 impl Circuit {
-    /// The opening that it is in, unless somebody forced it.
+    /// Returns the current opening, unless the breaker is forced open.
     pub(super) fn opening(&self) -> Option<Opening> {
         let now = self.clock.now();
-        // Nothing that begins an opening comes in between.
+        // Under the lock, no new opening can begin.
         let turn = self.lock();
         let word = self.word();
         let left = self.next_attempt.load(Ordering::Acquire).saturating_sub(now);
@@ -27,8 +27,9 @@ impl Circuit {
         (word.phase() == Phase::Open).then_some(Opening { generation: word.generation(), left })
     }
 
-    /// Opens it as another one of its name has: for the `wait` of that one and a little `more`, in microseconds. `None`
-    /// if somebody forced it, as that is said of this one.
+    /// Opens the breaker because the breaker with the same name in another instance opened. It stays open for
+    /// `wait`, which is the length of the other opening, plus `more`; both are in microseconds. Returns `None`
+    /// if the breaker is forced open, because an operator's decision applies to this instance only.
     pub(super) fn follow(&self, wait: u64, more: u64) -> Option<(Opening, Option<Change>)> {
         let now = self.clock.now();
         let mut turn = self.lock();
@@ -36,7 +37,7 @@ impl Circuit {
         if word.phase() == Phase::Forced {
             return None;
         }
-        // Whatever it is told, it stays open for no longer than by what it says itself.
+        // The configured bound of this breaker applies, whatever length the other instance reports.
         let wait = wait.min(self.rules.longest_wait());
         turn.wait = wait.max(self.rules.first_wait());
         if word.phase() != Phase::Open {
@@ -51,7 +52,7 @@ impl Circuit {
         Some((Opening { generation: next.generation(), left }, change))
     }
 
-    /// Lets a request probe, if it is still in that opening.
+    /// Lets a request probe, if the breaker is still in this opening.
     pub(super) fn may_probe(&self, generation: u32) {
         let now = self.clock.now();
         let _turn = self.lock();

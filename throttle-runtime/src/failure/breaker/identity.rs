@@ -1,11 +1,11 @@
-//! Which settings mean the same breaker.
+//! The identity of a breaker: which settings denote the same breaker.
 
 use std::panic::Location;
 
 use super::CircuitBreaker;
 
-/// A name that was chosen, or else the place where the settings were made: a constant that two attributes use is
-/// one breaker, and two that are written inline are two.
+/// The identity of a breaker: a chosen name, or else the source location of its settings. A constant that two
+/// attributes use is one breaker. Settings that two attributes contain inline are two breakers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Identity {
     Named(&'static str),
@@ -13,12 +13,12 @@ pub(crate) enum Identity {
 }
 
 impl CircuitBreaker {
-    /// Values of one identity are one breaker.
+    /// Returns the identity. Settings with the same identity are one breaker.
     pub(crate) const fn identity(&self) -> Identity {
         self.identity
     }
 
-    /// What events call it: its name, or else the file and line where it was made.
+    /// Returns the name for events: the chosen name, or else the file and line of the settings.
     pub(crate) fn label(&self) -> String {
         match self.identity {
             Identity::Named(name) => name.to_owned(),
@@ -26,7 +26,7 @@ impl CircuitBreaker {
         }
     }
 
-    /// The name that is the same in all instances, if it was chosen.
+    /// Returns the chosen name, which is the same in all instances.
     pub(crate) const fn chosen_name(&self) -> Option<&'static str> {
         match self.identity {
             Identity::Named(name) => Some(name),
@@ -34,7 +34,7 @@ impl CircuitBreaker {
         }
     }
 
-    /// Whether both say the same, as values of one identity have to; hooks cannot be compared.
+    /// Whether both settings are equal, as settings with the same identity must be. Hooks are not compared.
     pub(crate) fn agrees_with(&self, other: &Self) -> bool {
         self.rules == other.rules && self.board == other.board
     }

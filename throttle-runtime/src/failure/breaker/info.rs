@@ -1,4 +1,4 @@
-//! What a breaker says about itself.
+//! The state of a breaker, and a snapshot of it.
 
 use std::fmt;
 use std::time::SystemTime;
@@ -12,16 +12,16 @@ use std::time::SystemTime;
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum State {
-    /// All of them.
+    /// All requests reach the backend.
     Closed,
-    /// None.
+    /// No request reaches the backend.
     Open,
-    /// One at a time, to see whether the backend is well again.
+    /// One request at a time reaches the backend, to probe whether the backend has recovered.
     HalfOpen,
 }
 
 impl State {
-    /// As it stands in events: `closed`, `open` or `half_open`.
+    /// Returns the name of the state, as in events: `closed`, `open` or `half_open`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Closed => "closed",
@@ -37,7 +37,7 @@ impl fmt::Display for State {
     }
 }
 
-/// A breaker as it was at one moment.
+/// A snapshot of a breaker.
 ///
 /// ```
 /// use throttle::Breaker;
@@ -50,17 +50,17 @@ impl fmt::Display for State {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Info {
-    /// An open breaker becomes half-open by the first request after [`next_attempt`](Self::next_attempt), so
-    /// without requests it stays open.
+    /// The state. An open breaker becomes half-open with the first request after
+    /// [`next_attempt`](Self::next_attempt). Without requests, it stays open.
     pub state: State,
-    /// While closed, the failures since the last success; else those that opened it and those of the probes
-    /// since.
+    /// While closed, the number of failures since the last success. Otherwise, the failures that opened the
+    /// breaker plus the failures of the probes since.
     pub failures: u32,
-    /// While half-open, the successful probes so far; else 0.
+    /// While half-open, the number of successful probes so far; otherwise 0.
     pub successes: u32,
-    /// When it opened last, by the breaker's clock; `None` while closed.
+    /// The time of the last opening, by the breaker's clock; `None` while closed.
     pub opened_at: Option<SystemTime>,
-    /// The moment from which a request may probe; `None` unless open, and while [forced
+    /// The time from which a request may probe. `None` if the breaker is not open, and while it is [forced
     /// open](crate::Breaker::force_open).
     pub next_attempt: Option<SystemTime>,
 }

@@ -1,4 +1,4 @@
-//! A live breaker, as requests and operators see it.
+//! A live breaker: the handle that requests and operators use.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use super::word::Word;
 use super::{Change, CircuitBreaker, Info};
 use crate::{Clock, audit};
 
-/// A live circuit breaker. Clones are the same one.
+/// A live circuit breaker. Clones share the same state.
 ///
 /// ```
 /// use throttle::Breaker;
@@ -27,18 +27,19 @@ use crate::{Clock, audit};
 pub struct Breaker(Arc<Circuit>);
 
 impl Breaker {
-    /// The name that was [chosen](CircuitBreaker::named), or else the file and line of its settings.
+    /// Returns the [chosen](CircuitBreaker::named) name, or else the file and line of the settings.
     pub fn name(&self) -> &str {
         self.0.name()
     }
 
-    /// What it is and has counted at this moment. It waits for nobody.
+    /// Returns a snapshot of the state and the counters. It takes no lock.
     pub fn info(&self) -> Info {
         self.0.info()
     }
 
-    /// Opens it until [`force_close`](Self::force_close), whatever time passes: for maintenance of a backend.
-    /// Requests that are under way end as they do, and change nothing.
+    /// Opens the breaker until [`force_close`](Self::force_close) is called, for example for maintenance of a
+    /// backend. The recovery time does not end this opening. Requests in progress finish normally, and their
+    /// results are ignored.
     ///
     /// ```
     /// # use throttle::Breaker;
@@ -56,8 +57,8 @@ impl Breaker {
         self.0.force_open();
     }
 
-    /// Closes it, with all that it has counted forgotten. Requests that are under way end as they do, and change
-    /// nothing. Nobody is told if it was closed before.
+    /// Closes the breaker and resets its counters. Requests in progress finish normally, and their results are
+    /// ignored. If the breaker was closed before, the hook is not called.
     ///
     /// ```
     /// # use throttle::Breaker;
@@ -81,7 +82,7 @@ impl Breaker {
 }
 
 impl Breaker {
-    /// Somebody may want to be woken by every change.
+    /// Creates a breaker. `told` is woken by every change.
     pub(crate) fn new(
         settings: CircuitBreaker,
         name: Arc<str>,
@@ -91,7 +92,7 @@ impl Breaker {
         Self(Arc::new(Circuit::new(settings, name, clock, told)))
     }
 
-    /// The opening that it is in, unless somebody forced it.
+    /// Returns the current opening, unless the breaker is forced open.
     pub(crate) fn opening(&self) -> Option<Opening> {
         self.0.opening()
     }
@@ -100,13 +101,13 @@ impl Breaker {
         self.0.word().is_closed()
     }
 
-    /// Opens it as that of another instance has, for `wait` and `more`, in microseconds. The change is to be
-    /// [published](Self::publish). `None` if an operator has the word.
+    /// Opens the breaker because the breaker of another instance opened, for `wait` plus `more` microseconds.
+    /// The caller has to [publish](Self::publish) the change. Returns `None` if the breaker is forced open.
     pub(crate) fn follow(&self, wait: u64, more: u64) -> Option<(Opening, Option<Change>)> {
         self.0.follow(wait, more)
     }
 
-    /// Lets a request probe at once, if it is still in that opening.
+    /// Lets a request probe immediately, if the breaker is still in this opening.
     pub(crate) fn may_probe(&self, generation: u32) {
         self.0.may_probe(generation);
     }
@@ -115,25 +116,25 @@ impl Breaker {
         self.0.publish(change);
     }
 
-    /// Whether the other one is this one.
+    /// Whether both handles are the same breaker.
     pub(crate) fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    /// Lets a request pass, if it is closed.
+    /// Lets a request pass, if the breaker is closed.
     #[inline]
     pub(crate) fn pass(&self) -> Option<Permit<'_>> {
         let word = self.0.word();
         word.is_closed().then(|| Permit::pass(self, word.generation()))
     }
 
-    /// Whether it keeps all requests from the backend, and there is nothing to try yet.
+    /// Whether the breaker rejects all requests, because no probe is due yet.
     pub(crate) fn refuses(&self) -> bool {
         let word = self.0.word();
         !word.is_closed() && self.0.refuses(word)
     }
 
-    /// What becomes of a request: to be asked before the backend is.
+    /// Decides whether a request may call the backend. Called before each call of the backend.
     #[inline]
     pub(crate) fn enter(&self) -> Entry<'_> {
         self.pass().map_or_else(|| self.enter_broken(self.0.word()), Entry::Pass)
@@ -144,7 +145,8 @@ impl Breaker {
         match self.0.enter(word) {
             Entered::Pass(generation) => Entry::Pass(Permit::pass(self, generation)),
             Entered::Probe(generation, change) => {
-                // Before others are told: if they panic, this gives the place back.
+                // The permit exists before the hook runs: if the hook panics, dropping the permit frees the
+                // probe.
                 let permit = Permit::probe(self.clone(), generation);
                 self.0.publish(change);
                 Entry::Probe(permit)

@@ -1,6 +1,6 @@
-//! A circuit breaker: leaves a backend alone that has failed several times in a row.
+//! A circuit breaker: keeps requests away from a backend that has failed several times in a row.
 //!
-//! [`CircuitBreaker`] says when it opens and closes; [`Breaker`] is a live one.
+//! [`CircuitBreaker`] contains the settings. [`Breaker`] is a live breaker.
 
 mod change;
 mod circuit;
@@ -24,7 +24,8 @@ pub use live::Breaker;
 pub(crate) use permit::{Entry, Permit};
 pub use settings::CircuitBreaker;
 
-/// A time of the clock, in microseconds since the Unix epoch, where the system can express it.
+/// Converts a time of the clock, in microseconds since the Unix epoch. Returns `None` if the system cannot
+/// represent it.
 fn time(micros: u64) -> Option<std::time::SystemTime> {
     std::time::UNIX_EPOCH.checked_add(std::time::Duration::from_micros(micros))
 }

@@ -1,4 +1,4 @@
-//! Requests that find the breaker open or half-open, the results of probes, and operators.
+//! Requests that find the breaker open or half-open, the results of probes, and operator commands.
 
 use std::sync::atomic::Ordering;
 
@@ -7,11 +7,11 @@ use super::permit::Outcome;
 use super::word::{Phase, Word};
 use super::{Change, State};
 
-/// What a request is told that found the breaker not closed.
+/// The result for a request that found the breaker not closed.
 pub(super) enum Entered {
-    /// It is closed by now.
+    /// The breaker has been closed meanwhile.
     Pass(u32),
-    /// The place for a probe is this request's, to be given back before anything can panic.
+    /// The request holds the probe permit. The caller has to wrap it in a guard before anything can panic.
     Probe(u32, Option<Change>),
     Refused,
 }
@@ -20,7 +20,8 @@ impl Circuit {
     #[cold]
     pub(super) fn enter(&self, mut word: Word) -> Entered {
         loop {
-            // After the word, so that it is not before the opening that the word speaks of.
+            // The clock is read after the word, so that `now` is not before the opening that the word
+            // describes.
             let now = self.clock.now();
             match word.phase() {
                 Phase::Closed => return Entered::Pass(word.generation()),
@@ -35,7 +36,7 @@ impl Circuit {
         }
     }
 
-    /// Whether all requests are refused that find this word.
+    /// Whether all requests that find this word are rejected.
     pub(super) fn refuses(&self, word: Word) -> bool {
         match word.phase() {
             Phase::Closed | Phase::HalfOpen => false,
@@ -44,12 +45,13 @@ impl Circuit {
         }
     }
 
-    /// A clock that has stepped back must not keep it open for longer, so that is a time to probe as well.
+    /// A clock that has stepped back must not keep the breaker open for longer. Therefore, a time before the
+    /// opening also allows a probe.
     fn is_due(&self, now: u64) -> bool {
         now >= self.next_attempt.load(Ordering::Acquire) || now < self.opened_at.load(Ordering::Acquire)
     }
 
-    /// Takes the place for a probe if it is free, unless the phase is another than that of `found`.
+    /// Takes the probe permit if it is free. Returns the current word if the phase has changed since `found`.
     fn claim(&self, found: Word, now: u64) -> Result<Entered, Word> {
         let mut turn = self.lock();
         let word = self.word();
@@ -67,7 +69,7 @@ impl Circuit {
         Ok(Entered::Probe(next.generation(), Some(self.change(word, State::HalfOpen, now))))
     }
 
-    /// A probe of that generation has ended, with no result if it was dropped.
+    /// Records the end of a probe of this generation. The outcome is `None` if the probe was dropped.
     pub(super) fn probed(&self, generation: u32, outcome: Option<Outcome>) {
         let now = outcome.map_or(0, |_| self.clock.now());
         let change = self.settle(generation, outcome, now);

@@ -1,4 +1,4 @@
-//! What a breaker says to a request, and what the request says back.
+//! Permits: the decision of a breaker for a request, and how the request reports its result.
 
 use std::fmt;
 
@@ -6,21 +6,24 @@ use super::Breaker;
 use crate::BackendError;
 use crate::backend::Verdict;
 
-/// What becomes of a request, before the backend is asked.
+/// The decision of a breaker, before the backend is called.
 #[derive(Debug)]
 pub(crate) enum Entry<'a> {
-    /// Ask the backend.
+    /// Call the backend.
     Pass(Permit<'a>),
-    /// Ask the backend, for all who wait to see whether it is well again.
+    /// Call the backend as a probe: the result decides whether other requests may follow.
     Probe(Permit<'a>),
-    /// Leave the backend alone.
+    /// Do not call the backend.
     Refused,
 }
 
-/// A request on its way to the backend. If it is dropped without a result, since the request was cancelled or
-/// panicked, it counts as nothing, and a probe leaves its place to another one.
+/// A request on its way to the backend.
 ///
-/// That of a closed breaker is borrowed, since counting up a reference costs more than the whole question.
+/// If the permit is dropped without a result, because the request was cancelled or panicked, nothing is
+/// counted. The probe permit is then free for another request.
+///
+/// The permit of a closed breaker borrows the breaker, because a reference count would cost more than the whole
+/// check.
 #[must_use = "the breaker learns from results only"]
 pub(crate) struct Permit<'a>(Holder<'a>);
 
@@ -42,8 +45,8 @@ impl<'a> Permit<'a> {
 }
 
 impl Permit<'_> {
-    /// The backend has given that answer, whatever it says: unless it knew it without asking its store, which then may
-    /// be well or not.
+    /// Reports that the backend returned a decision, whether it allowed or denied. A cached decision is
+    /// ignored, because it contains no information about the store.
     #[inline]
     pub(crate) fn answered(self, verdict: &Verdict) {
         if !verdict.is_cached() {
@@ -51,7 +54,7 @@ impl Permit<'_> {
         }
     }
 
-    /// The backend is well.
+    /// Reports that the backend works.
     #[inline]
     pub(crate) fn succeeded(self) {
         match self.0 {
@@ -61,14 +64,15 @@ impl Permit<'_> {
         }
     }
 
-    /// The backend has failed by this error. One that says nothing about the backend counts as nothing.
+    /// Reports that the backend failed with this error. An error that is no evidence about the backend is
+    /// ignored.
     pub(crate) fn failed_by(self, error: &BackendError) {
         if error.is_evidence() {
             self.failed();
         }
     }
 
-    /// The backend has failed.
+    /// Reports that the backend failed.
     pub(crate) fn failed(self) {
         match self.0 {
             Holder::Borrowed(breaker, generation) => breaker.circuit().failed(generation),
@@ -77,7 +81,7 @@ impl Permit<'_> {
         }
     }
 
-    /// Whether the breaker has changed meanwhile, so that this means nothing any more.
+    /// Whether the breaker has changed its phase meanwhile, so that the result is ignored.
     pub(crate) fn is_stale(&self) -> bool {
         let (breaker, generation) = match &self.0 {
             Holder::Borrowed(breaker, generation) => (*breaker, *generation),
@@ -87,7 +91,7 @@ impl Permit<'_> {
         breaker.circuit().word().generation() != generation
     }
 
-    /// The same for a task of its own, which may outlive the request.
+    /// Converts the permit for a separate task, which may outlive the request.
     pub(crate) fn into_owned(self) -> Permit<'static> {
         Permit(match self.0 {
             Holder::Borrowed(breaker, generation) => Holder::Owned(breaker.clone(), generation),
@@ -110,7 +114,7 @@ pub(super) enum Outcome {
     Failure,
 }
 
-/// The one place that there is while half-open.
+/// The only probe permit of a half-open breaker.
 struct Probe {
     breaker: Breaker,
     generation: u32,
@@ -123,7 +127,7 @@ impl Probe {
     }
 }
 
-/// The only way that a place becomes free, so that it does so once.
+/// Only `drop` frees the probe permit, so it is freed exactly once.
 impl Drop for Probe {
     fn drop(&mut self) {
         self.breaker.circuit().probed(self.generation, self.outcome);

@@ -1,4 +1,4 @@
-//! The numbers of a breaker: after how many failures it opens, and for how long.
+//! The numeric settings of a breaker: its thresholds, and how long it stays open.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,17 +7,17 @@ use crate::random;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Rules {
-    /// Failures in a row that open it.
+    /// The number of failures in a row that opens the breaker.
     pub(super) failures: u32,
-    /// Successful probes in a row that close it.
+    /// The number of successful probes in a row that closes the breaker.
     pub(super) successes: u32,
-    /// How long the first opening lasts, in microseconds.
+    /// The length of the first opening, in microseconds.
     pub(super) recovery: u64,
-    /// How much longer each further opening in a row is than the one before.
+    /// The factor by which each further opening in a row is longer than the previous one.
     pub(super) factor: u32,
-    /// How long no opening is longer than, in microseconds.
+    /// The maximum length of an opening, in microseconds.
     pub(super) longest: u64,
-    /// Up to how many percent of an opening chance takes away.
+    /// The maximum percentage by which an opening is shortened at random.
     pub(super) jitter: u32,
 }
 
@@ -25,23 +25,23 @@ impl Rules {
     pub(super) const NEW: Self =
         Self { failures: 5, successes: 2, recovery: 60_000_000, factor: 1, longest: u64::MAX, jitter: 0 };
 
-    /// How long the first opening lasts, before jitter, in microseconds.
+    /// Returns the length of the first opening, before jitter, in microseconds.
     pub(super) fn first_wait(&self) -> u64 {
         self.recovery.min(self.longest)
     }
 
-    /// What no opening is longer than, before jitter, in microseconds.
+    /// Returns the maximum length of an opening, before jitter, in microseconds.
     pub(super) const fn longest_wait(&self) -> u64 {
         if self.factor > 1 || self.recovery > self.longest { self.longest } else { self.recovery }
     }
 
-    /// How long the opening after one of `wait` lasts.
+    /// Returns the length of the opening that follows one of `wait` microseconds, before jitter.
     pub(super) fn next_wait(&self, wait: u64) -> u64 {
         wait.saturating_mul(self.factor.into()).min(self.longest)
     }
 
-    /// The wait without what chance takes away, so that processes that lost the backend at one moment do not
-    /// come back at one moment.
+    /// Returns `wait`, shortened at random, so that processes that lost the backend at the same moment do not
+    /// probe it at the same moment.
     pub(super) fn jittered(&self, wait: u64) -> u64 {
         if self.jitter == 0 {
             return wait;
@@ -52,7 +52,7 @@ impl Rules {
     }
 }
 
-/// In whole microseconds, rounded up, so that no time becomes none.
+/// Converts to whole microseconds. Rounds up, so that a short duration does not become zero.
 #[expect(clippy::cast_possible_truncation, reason = "checked in the line before")]
 pub(super) const fn micros(duration: Duration) -> u64 {
     let micros = duration.as_nanos().div_ceil(1_000);

@@ -1,4 +1,4 @@
-//! When a breaker opens and closes, as it is written in an attribute.
+//! The settings of a circuit breaker, as written in an attribute.
 
 use std::fmt;
 use std::panic::Location;
@@ -8,15 +8,19 @@ use super::Change;
 use super::identity::Identity;
 use super::rules::{Rules, micros};
 
-/// When a circuit breaker opens and closes: the settings, which make a constant.
+/// The settings of a circuit breaker: when it opens and when it closes. They can be a constant.
 ///
-/// A breaker is closed until so many requests in a row have failed. Then it is open: the backend is left alone
-/// for the recovery time. After that it is half-open: one request at a time goes through as a probe. Enough
-/// successes in a row close it, one failure opens it again.
+/// - **Closed**: all requests reach the backend. After [`failure_threshold`](Self::failure_threshold) failures
+///   in a row, the breaker opens.
+/// - **Open**: no request reaches the backend for the [recovery time](Self::recovery_timeout). Then the next
+///   request makes the breaker half-open.
+/// - **Half-open**: one request at a time reaches the backend as a probe. After
+///   [`success_threshold`](Self::success_threshold) successes in a row, the breaker closes. One failure opens
+///   it again.
 ///
-/// Values of one [name](Self::named) are one breaker. Without a name those are one that were made by the same
-/// [`new`](Self::new) in the code: a `const` that two attributes use is one breaker, two that are written inline
-/// are two.
+/// Settings with the same [name](Self::named) are one breaker. Settings without a name are one breaker if they
+/// come from the same call of [`new`](Self::new) in the code. A `const` that two attributes use is one breaker.
+/// Settings that two attributes contain inline are two breakers.
 ///
 /// ```
 /// use std::time::Duration;
@@ -34,23 +38,38 @@ use super::rules::{Rules, micros};
 pub struct CircuitBreaker {
     pub(super) rules: Rules,
     pub(super) identity: Identity,
-    /// The backend through which instances share it.
+    /// The backend through which instances share the breaker.
     pub(crate) board: Option<&'static str>,
     pub(super) on_change: Option<fn(&Change)>,
 }
 
 impl CircuitBreaker {
-    /// Opens after 5 failures in a row, for 60 seconds, and closes after 2 successes in a row.
+    /// Creates settings with the defaults.
+    ///
+    /// # Default
+    ///
+    /// | setting | default |
+    /// |---|---|
+    /// | [`failure_threshold`](Self::failure_threshold) | 5 |
+    /// | [`recovery_timeout`](Self::recovery_timeout) | 60 seconds |
+    /// | [`success_threshold`](Self::success_threshold) | 2 |
+    /// | [`growth`](Self::growth) | none: all openings have the same length |
+    /// | [`jitter`](Self::jitter) | 0 % |
+    /// | [`shared`](Self::shared) | not shared |
     #[track_caller]
     pub const fn new() -> Self {
         Self { rules: Rules::NEW, identity: Identity::At(Location::caller()), board: None, on_change: None }
     }
 
-    /// How many failures in a row open it.
+    /// Sets the number of failures in a row that opens the breaker.
+    ///
+    /// # Default
+    ///
+    /// 5
     ///
     /// # Panics
     ///
-    /// If that is 0: at compile time in a constant.
+    /// If `failures` is 0. In a constant, this is a compile-time error.
     #[must_use]
     #[track_caller]
     pub const fn failure_threshold(mut self, failures: u32) -> Self {
@@ -62,11 +81,16 @@ impl CircuitBreaker {
         self
     }
 
-    /// How long it stays open before a request may probe; in microseconds, rounded up.
+    /// Sets how long the breaker stays open before a request may probe. The value is rounded up to whole
+    /// microseconds.
+    ///
+    /// # Default
+    ///
+    /// 60 seconds
     ///
     /// # Panics
     ///
-    /// If that is zero: at compile time in a constant.
+    /// If `wait` is zero. In a constant, this is a compile-time error.
     #[must_use]
     #[track_caller]
     pub const fn recovery_timeout(mut self, wait: Duration) -> Self {
@@ -78,11 +102,15 @@ impl CircuitBreaker {
         self
     }
 
-    /// How many successful probes in a row close it.
+    /// Sets the number of successful probes in a row that closes the breaker.
+    ///
+    /// # Default
+    ///
+    /// 2
     ///
     /// # Panics
     ///
-    /// If that is 0: at compile time in a constant.
+    /// If `successes` is 0. In a constant, this is a compile-time error.
     #[must_use]
     #[track_caller]
     pub const fn success_threshold(mut self, successes: u32) -> Self {
@@ -94,12 +122,17 @@ impl CircuitBreaker {
         self
     }
 
-    /// Each opening that follows a failed probe lasts `factor` times as long as the one before; none lasts longer
-    /// than `longest`, not even the first. Once closed, it begins with the recovery time again.
+    /// Makes each opening after a failed probe `factor` times as long as the previous one. No opening is longer
+    /// than `longest`, not even the first one. After the breaker has closed, the next opening lasts for the
+    /// recovery time again.
+    ///
+    /// # Default
+    ///
+    /// No growth: all openings have the same length.
     ///
     /// # Panics
     ///
-    /// If the factor is 0 or 1, or `longest` is zero: at compile time in a constant.
+    /// If `factor` is 0 or 1, or if `longest` is zero. In a constant, this is a compile-time error.
     #[must_use]
     #[track_caller]
     pub const fn growth(mut self, factor: u32, longest: Duration) -> Self {
@@ -116,12 +149,16 @@ impl CircuitBreaker {
         self
     }
 
-    /// Shortens each opening by chance, by up to so many percent, so that many processes that lost one backend
-    /// do not come back to it at one moment.
+    /// Shortens each opening at random, by up to `percent` percent, so that many processes that lost the same
+    /// backend do not probe it at the same moment.
+    ///
+    /// # Default
+    ///
+    /// 0: no jitter.
     ///
     /// # Panics
     ///
-    /// If that is above 100: at compile time in a constant.
+    /// If `percent` is above 100. In a constant, this is a compile-time error.
     #[must_use]
     #[track_caller]
     pub const fn jitter(mut self, percent: u32) -> Self {
@@ -130,11 +167,16 @@ impl CircuitBreaker {
         self
     }
 
-    /// Names it, for events; all values of one name are one breaker, and have to say the same.
+    /// Sets the name of the breaker, which also appears in events. All settings with the same name are one
+    /// breaker, and must be equal.
+    ///
+    /// # Default
+    ///
+    /// The file and line of the settings.
     ///
     /// # Panics
     ///
-    /// If the name is blank: at compile time in a constant.
+    /// If the name is blank. In a constant, this is a compile-time error.
     #[must_use]
     #[track_caller]
     pub const fn named(mut self, name: &'static str) -> Self {
@@ -146,22 +188,25 @@ impl CircuitBreaker {
         self
     }
 
-    /// Shares it with the breakers of this [name](Self::named) in other instances, through a backend of the registry
-    /// that has a [`Board`](crate::backend::Board): `Redis`, `Memcached` or a [`Stored`](crate::backend::Stored). So
-    /// what one instance has found out spares the others.
+    /// Shares the breaker with the breakers of the same [name](Self::named) in other instances, so that one
+    /// instance's failures protect the others. `backend` is the name of a backend in the registry that has a
+    /// [`Board`](crate::backend::Board): `Redis`, `Memcached` or a [`Stored`](crate::backend::Stored).
     ///
-    /// - When one opens, those of the others open within half a second, for as long. An instance that starts
-    ///   meanwhile opens with its first requests.
-    /// - When that one closes again, the others may probe at once. If it has nobody who tries, they may a little later:
-    ///   after as long again, and after two seconds at most.
-    /// - Each instance counts its own failures and closes by its own probes. What
-    ///   [operators](crate::Breaker::force_open) force is forced on one instance.
-    /// - A task in the background leaves words there and reads them; no request waits for it. What is left there is
-    ///   for how long, not until when, so clocks may differ.
-    /// - While that backend is down, each instance goes on by itself, with one event at level WARN, and one at level INFO
-    ///   when it is back. It may be the one that the breaker guards.
+    /// - When a breaker opens, the breakers of the other instances open within half a second, for the remaining
+    ///   time of that opening, but no longer than their own longest opening. An instance that starts meanwhile
+    ///   opens its breaker with its first requests.
+    /// - When that breaker closes, the other instances may probe as soon as they have read this, within half a
+    ///   second. If its instance receives no requests and does not probe, the others may probe a little later:
+    ///   after the same time again, and after at most two more seconds.
+    /// - Each instance counts its own failures and closes its breaker by its own probes. An [operator
+    ///   command](crate::Breaker::force_open) applies to one instance only.
+    /// - A background task writes and reads the shared openings; no request waits for it. A shared opening
+    ///   contains a duration and no point in time, so clocks may differ.
+    /// - While the backend is unreachable, each instance works independently. One event at level WARN reports
+    ///   this, and one at level INFO reports the recovery. The backend may be the one that the breaker guards.
     ///
-    /// A breaker without a name, and a backend that is not declared or has no board, are errors of the start.
+    /// A breaker without a name is rejected at startup. So is a backend that is not declared, or that has no
+    /// board.
     ///
     /// ```
     /// use throttle::{CircuitBreaker, Recovery, failover};
@@ -171,9 +216,13 @@ impl CircuitBreaker {
     /// assert_eq!(BREAKER.to_string(), "breaker(redis on \"control\": 5 failures, 60s, 2 successes)");
     /// ```
     ///
+    /// # Default
+    ///
+    /// Not shared.
+    ///
     /// # Panics
     ///
-    /// If the name of the backend is blank: at compile time in a constant.
+    /// If the name of the backend is blank. In a constant, this is a compile-time error.
     #[must_use]
     #[track_caller]
     pub const fn shared(mut self, backend: &'static str) -> Self {
@@ -185,9 +234,11 @@ impl CircuitBreaker {
         self
     }
 
-    /// What is told of every [`Change`], after the event of `tracing`. It is called by the request that made the
-    /// change, which waits for it and meets its panics; the breaker does not. Where another instance has made the
-    /// change, that is a task in the background.
+    /// Sets a hook that is called for every [`Change`], after the event of `tracing`.
+    ///
+    /// The request that causes the change calls the hook: it waits for the hook, and a panic of the hook
+    /// unwinds into that request. The breaker stays consistent. If another instance caused the change, a
+    /// background task calls the hook.
     ///
     /// ```
     /// use throttle::CircuitBreaker;
@@ -207,7 +258,7 @@ impl CircuitBreaker {
 }
 
 impl Default for CircuitBreaker {
-    /// As [`new`](Self::new), whose place is where this is called.
+    /// Same as [`new`](Self::new). The source location is that of the call of `default`.
     #[track_caller]
     fn default() -> Self {
         Self::new()

@@ -1,9 +1,9 @@
-//! All that requests decide on while a breaker is closed, in one word.
+//! The state that requests read while a breaker is closed, packed into one word.
 
-/// The phase, the generation and the failures so far.
+/// The phase, the generation and the number of failures.
 ///
-/// Each change of phase begins a new generation, so what belongs to an older one is known by its number. The
-/// number comes back after a billion changes, which no request outlives.
+/// Each change of phase begins a new generation. Its number identifies results that belong to an older
+/// generation. The number repeats after about a billion changes; no request lives that long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Word(u64);
 
@@ -12,16 +12,17 @@ pub(super) enum Phase {
     Closed,
     Open,
     HalfOpen,
-    /// Open until somebody closes it.
+    /// Open until an operator closes the breaker.
     Forced,
 }
 
-/// The failures are in the lower half, the generation and then the phase above them.
+/// Layout: the failures are in the lower 32 bits, the generation is above them, and the phase is in the top 2
+/// bits.
 const GENERATION: u32 = 32;
 const PHASE: u32 = 62;
 
 impl Word {
-    /// A closed breaker that has not seen a failure.
+    /// A closed breaker without failures.
     pub(super) const NEW: Self = Self::new(Phase::Closed, 0, 0);
 
     const fn new(phase: Phase, generation: u32, failures: u32) -> Self {
@@ -61,7 +62,7 @@ impl Word {
         self.0 as u32
     }
 
-    /// Closed in that generation, without a failure: what a healthy request finds.
+    /// A closed breaker of this generation without failures: the word that a request finds in normal operation.
     #[inline]
     pub(super) const fn healthy(generation: u32) -> Self {
         Self::new(Phase::Closed, generation, 0)
@@ -71,7 +72,7 @@ impl Word {
         Self(self.0 >> GENERATION << GENERATION | failures as u64)
     }
 
-    /// The next generation, in that phase.
+    /// The next generation, in this phase.
     pub(super) const fn next(self, phase: Phase, failures: u32) -> Self {
         let generation = (self.generation() + 1) & (u32::MAX >> (u64::BITS - PHASE));
         Self::new(phase, generation, failures)

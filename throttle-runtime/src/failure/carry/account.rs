@@ -1,4 +1,4 @@
-//! What is known of one identity.
+//! Accounts: the known usage of one identity.
 
 use smallvec::SmallVec;
 
@@ -8,21 +8,21 @@ use super::gauge::left;
 use super::word::Word;
 use crate::backend::Charge;
 
-/// What is known of one identity.
+/// The known usage of one identity.
 #[derive(Debug, Default)]
 pub(super) struct Account {
-    /// What was heard, one for each class of callers.
+    /// The last known usage at the primary, one entry for each class.
     pub(super) words: SmallVec<[Word; 1]>,
-    /// Whether the fallback has not begun with it yet.
+    /// Whether the fallback has not been seeded with this usage yet.
     pub(super) is_new: bool,
     pub(super) debt: Option<Box<Debt>>,
     /// The number of the last admission by the fallback.
     pub(super) admitted: u64,
-    /// Units that the fallback has admitted and the primary had no room for when they were charged.
+    /// Units that the fallback admitted and that did not fit when the primary was charged.
     pub(super) missing: u64,
 }
 
-/// So many classes are remembered, the last ones.
+/// The number of classes that an account keeps: the most recent ones.
 const CLASSES: usize = 4;
 
 impl Account {
@@ -39,7 +39,7 @@ impl Account {
         }
     }
 
-    /// Whether the fallback has admitted more than the primary has left, by the last word to this class of callers.
+    /// Whether the fallback has admitted more than the primary has left, by the last known usage of this class.
     pub(super) fn is_over(&self, carry: &Carry, charge: &Charge<'_>, now: u64) -> bool {
         let part =
             self.debt.as_deref().and_then(|debt| debt.parts.iter().find(|part| part.class == charge.class));
@@ -53,19 +53,19 @@ impl Account {
         })
     }
 
-    /// When something was heard last, by the clock of this process.
+    /// Returns the time of the last decision of the primary, by the clock of this process.
     pub(super) fn last_heard(&self) -> u64 {
         self.words.iter().map(|word| word.heard).max().unwrap_or_default()
     }
 
-    /// The debt to the limits of a charge, if there is one or may be.
+    /// Returns the debt to the limits of a charge. If `may` is true, a missing debt is created.
     pub(super) fn debt(&mut self, charge: &Charge<'_>, may: bool) -> Option<&mut Debt> {
         if self.debt.is_none() && may {
             self.debt = Some(Box::new(Debt::new(charge)));
         }
         let debt = self.debt.as_deref_mut()?;
         if *debt.rates != *charge.rates {
-            // A new limit carries on.
+            // The debt continues under the new limit.
             debt.rates = charge.rates.into();
         }
         Some(debt)

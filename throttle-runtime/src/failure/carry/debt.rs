@@ -1,4 +1,4 @@
-//! What the fallback admitted to one identity, and the primary does not know yet.
+//! Usage of one identity that the fallback admitted and the primary was not charged for yet.
 
 use smallvec::SmallVec;
 
@@ -10,25 +10,25 @@ use crate::{Key, Rate};
 
 pub(super) type States = SmallVec<[State; 1]>;
 
-/// What the fallback admitted to one identity, and who that is.
+/// The usage of one identity that the fallback admitted and the primary was not charged for yet.
 ///
-/// There is one as soon as the fallback began with what was heard, even if it admits nothing after that: the primary
-/// may have lost it.
+/// A debt exists as soon as the fallback is seeded, even if the fallback admits nothing: the primary may have
+/// lost the usage that the seed contains.
 #[derive(Debug)]
 pub(super) struct Debt {
     pub(super) key: Key,
     pub(super) domain: Domain,
     /// The limits of the primary.
     pub(super) rates: SmallVec<[Rate; 2]>,
-    /// One for each class of callers.
+    /// One part for each class.
     pub(super) parts: SmallVec<[Part; 1]>,
-    /// Whether somebody is paying.
+    /// Whether a payment is in progress.
     pub(super) is_paying: bool,
-    /// Whether it may be paid already: somebody tried, and does not know.
+    /// Whether the primary may have been charged already: a payment was tried, and its result is unknown.
     pub(super) is_tried: bool,
 }
 
-/// More classes than this one identity hardly has.
+/// The maximum number of classes of one identity. One identity hardly ever has more.
 const CLASSES: usize = 8;
 
 impl Debt {
@@ -43,7 +43,7 @@ impl Debt {
         }
     }
 
-    /// The part of a class; `None` if there are too many others.
+    /// Returns the part of a class; `None` if there are too many other classes.
     pub(super) fn part(&mut self, class: Class) -> Option<&mut Part> {
         match self.parts.iter().position(|part| part.class == class) {
             Some(at) => self.parts.get_mut(at),
@@ -56,18 +56,19 @@ impl Debt {
     }
 }
 
-/// The debt of one class: the states of the fallback as far as this process knows them, in the measure of its share.
+/// The debt of one class: the states of the fallback as far as this process knows them, measured by the shared
+/// limits.
 ///
-/// How much is owed is the difference of both at the same time, not what the admissions alone would make: a bucket
-/// drains what it holds one after the other, not everything at once.
+/// The units owed are the difference between both states at the same time. The sum of the admissions would be
+/// wrong, because a bucket drains its content gradually and not all at once.
 #[derive(Debug)]
 pub(super) struct Part {
     pub(super) class: Class,
-    /// What is settled with the primary.
+    /// The states that are settled with the primary.
     settled: States,
-    /// The same with what was admitted since.
+    /// The settled states plus the admissions since.
     total: States,
-    /// What is settled as soon as the payment under way has come through.
+    /// The states that are settled as soon as the payment in progress succeeds.
     sent: Option<States>,
 }
 
@@ -77,12 +78,12 @@ impl Part {
         Self { class, settled: none.clone(), total: none, sent: None }
     }
 
-    /// The fallback begins with these states, to which comes what is owed already.
+    /// Sets the states that the fallback was seeded with. `total` includes the units owed.
     pub(super) fn begin(&mut self, settled: States, total: States) {
         (self.settled, self.total) = (settled, total);
     }
 
-    /// One admission more, against the shared limits. Returns what [`restore`](Self::restore) takes to undo it.
+    /// Adds an admission, against the shared limits. Returns the states before, for [`restore`](Self::restore).
     pub(super) fn add(&mut self, strategy: &dyn Strategy, arrivals: impl Iterator<Item = Arrival>) -> States {
         let before = self.total.clone();
         for (state, arrival) in self.total.iter_mut().zip(arrivals).filter(|(_, arrival)| limits(arrival)) {
@@ -95,7 +96,7 @@ impl Part {
         self.total = total;
     }
 
-    /// One admission of that long ago less, in microseconds.
+    /// Refunds an admission that was made `elapsed` microseconds ago.
     pub(super) fn refund(
         &mut self,
         strategy: &dyn Strategy,
@@ -109,7 +110,7 @@ impl Part {
         }
     }
 
-    /// Units of a limit that the primary does not know of.
+    /// Returns the units of a limit that the primary was not charged for.
     pub(super) fn owed(&self, limit: usize, strategy: &dyn Strategy, arrival: Arrival) -> u64 {
         match (self.settled.get(limit), self.total.get(limit)) {
             (Some(settled), Some(total)) => owed(strategy, (settled, total), arrival),
@@ -117,12 +118,12 @@ impl Part {
         }
     }
 
-    /// All that this process knows to be used of a limit.
+    /// Returns all usage of a limit that this process knows.
     pub(super) fn total(&self, limit: usize) -> State {
         self.total.get(limit).cloned().unwrap_or_default()
     }
 
-    /// A payment of everything up to now is under way.
+    /// Begins a payment of all units owed up to now.
     pub(super) fn send(&mut self) {
         self.sent = Some(self.total.clone());
     }
@@ -131,7 +132,7 @@ impl Part {
         self.sent = None;
     }
 
-    /// The payment has come through; whether that was all.
+    /// Completes the payment. Returns whether nothing is owed any more.
     pub(super) fn settle(&mut self) -> bool {
         if let Some(sent) = self.sent.take() {
             self.settled = sent;

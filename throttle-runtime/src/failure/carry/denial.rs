@@ -1,7 +1,7 @@
-//! Denials by what the primary answered, where the fallback cannot begin with it.
+//! Denials by the last decision of the primary, while the fallback cannot be seeded with it.
 //!
-//! While a payment to the primary is under way, nothing that arrives changes what the fallback begins with. The primary may
-//! answer other requests meanwhile, and have less left than the fallback knows.
+//! While a payment to the primary is in progress, a new decision of the primary does not change the seed of the
+//! fallback. Meanwhile, the primary may decide other requests and have less quota left than the fallback knows.
 
 use super::account::Account;
 use super::gauge::charged;
@@ -11,13 +11,15 @@ use crate::Quota;
 use crate::backend::Charge;
 
 impl Carry {
-    /// Whether the fallback would [begin](Self::seed) with an answer that it does not know yet.
+    /// Whether there is a decision of the primary that the fallback can be [seeded](Self::seed) with and has
+    /// not been yet.
     pub(crate) fn can_begin(&self, charge: &Charge<'_>) -> bool {
         self.ledger.read(id(charge), Account::can_begin).unwrap_or(false)
     }
 
-    /// Replaces quotas of the fallback, one for each limit, by those of the last answer of the primary where these deny the
-    /// charge: what that answer leaves, less what the fallback has admitted since.
+    /// Replaces quotas of the fallback, one for each limit, by quotas computed from the last decision of the
+    /// primary, if these deny the charge. The computed quota is the remaining quota of that decision less the
+    /// units that the fallback has admitted since.
     pub(crate) fn deny(&self, charge: &Charge<'_>, now: u64, quotas: &mut [Quota]) {
         self.ledger.read(id(charge), |account| account.deny(self, charge, now, quotas));
     }

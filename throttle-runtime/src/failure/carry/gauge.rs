@@ -1,19 +1,19 @@
-//! How much states have left, asked through a strategy's own step.
+//! Measures how much quota states have left, with the strategy's own step function.
 
 use crate::Quota;
 use crate::strategy::{Arrival, State, Strategy};
 
-/// What a state says at the time of an arrival, whose own cost does not count.
+/// Returns the quota of a state at the time of an arrival. The cost of the arrival is ignored.
 pub(super) fn ask(strategy: &dyn Strategy, state: &State, arrival: Arrival) -> Quota {
     strategy.step(state, &Arrival { cost: 0, ..arrival }).quota
 }
 
-/// How many units it has left.
+/// Returns the units that the state has left.
 pub(super) fn left(strategy: &dyn Strategy, state: &State, arrival: Arrival) -> u64 {
     ask(strategy, state, arrival).remaining()
 }
 
-/// The state with so many units more, as far as they fit.
+/// Returns the state charged with `units`, or with as many of them as fit.
 pub(super) fn charged(strategy: &dyn Strategy, state: &State, arrival: Arrival, units: u64) -> State {
     let cost = units.min(left(strategy, state, arrival));
     if cost == 0 {
@@ -23,10 +23,11 @@ pub(super) fn charged(strategy: &dyn Strategy, state: &State, arrival: Arrival, 
     if step.quota.fits() { step.state } else { state.clone() }
 }
 
-/// The state, or what has to become of it to have no more left than another one.
+/// Returns a state that has no more left than `other`: `state` itself if possible.
 ///
-/// Where one of two states has less left, now and until its next unit, it is that one. Only where each has less in
-/// one regard, as logs can, is the state charged with more. A state that has expired says nothing.
+/// If one of the two states has less left, both now and until its next unit, the result is that state. Logs can
+/// be such that each state has less by one of the two measures. Only then, `state` is charged with more units.
+/// An `other` that has expired is ignored.
 pub(super) fn at_most(strategy: &dyn Strategy, state: &State, other: &State, arrival: Arrival) -> State {
     if other.until() <= arrival.now {
         return state.clone();
@@ -52,14 +53,15 @@ fn has_no_more(one: &Quota, other: &Quota) -> bool {
     one.remaining() < other.remaining() || (one.remaining() == other.remaining() && later)
 }
 
-/// By how many units a state has less left than the one before it, rounded up where parts of a unit are in play.
+/// Returns by how many units `after` has less left than `before`. The result is rounded up if they differ by
+/// parts of a unit.
 pub(super) fn owed(strategy: &dyn Strategy, (before, after): (&State, &State), arrival: Arrival) -> u64 {
     if before == after {
         return 0;
     }
     let [whole, before, after] = [&State::EMPTY, before, after].map(|state| ask(strategy, state, arrival));
     let units = before.remaining().saturating_sub(after.remaining());
-    // Nothing is missing of a whole unit where everything is left.
+    // If the whole limit is left, no part of a unit is used.
     let in_parts = before.remaining() < whole.remaining() && before.next_after() != after.next_after();
     units.saturating_add(u64::from(in_parts))
 }

@@ -1,4 +1,4 @@
-//! What is known of all identities, in a bounded number of places.
+//! The accounts of all identities, in bounded memory.
 
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
@@ -11,7 +11,7 @@ use crate::fingerprint::Map;
 #[derive(Debug)]
 pub(super) struct Ledger {
     shards: [Mutex<Shard>; SHARDS],
-    /// How many owe something: as a rule nobody, which is seen without a lock.
+    /// The number of accounts with a debt. It is usually 0, which can be read without a lock.
     owing: AtomicUsize,
 }
 
@@ -23,10 +23,11 @@ struct Shard {
 
 const SHARDS: usize = 16;
 
-/// How many accounts a shard keeps of those that owe nothing, and how many of those that do: 64 Ki of each in all.
+/// The maximum number of accounts without a debt in a shard, and of accounts with a debt. All shards together
+/// keep 64 Ki of each.
 pub(super) const ROOM: usize = 4_096;
 
-/// How many are looked at for one that makes room.
+/// The number of accounts that are examined to find one to evict.
 const CANDIDATES: usize = 8;
 
 impl Ledger {
@@ -38,7 +39,7 @@ impl Ledger {
         self.owing.load(Relaxed) > 0
     }
 
-    /// Who owes something.
+    /// Returns the identities with a debt.
     pub(super) fn owing(&self) -> Vec<u128> {
         let mut all = Vec::new();
         for shard in self.shards.iter().map(lock).filter(|shard| shard.owing > 0) {
@@ -48,18 +49,18 @@ impl Ledger {
         all
     }
 
-    /// What an account says, if there is one.
+    /// Reads an account, if it exists.
     pub(super) fn read<T>(&self, id: u128, read: impl FnOnce(&Account) -> T) -> Option<T> {
         self.shard(id).accounts.get(&id).map(read)
     }
 
-    /// Changes an account, if there is one.
+    /// Changes an account, if it exists.
     pub(super) fn change<T>(&self, id: u128, change: impl FnOnce(&mut Account) -> T) -> Option<T> {
         self.update(&mut self.shard(id), id, change)
     }
 
-    /// Changes an account, which is a new one if there was none. What changes it is told whether there is room for one
-    /// more that owes something.
+    /// Changes an account, which is created if it does not exist. `change` receives whether one more account
+    /// may have a debt.
     pub(super) fn open<T>(&self, id: u128, change: impl FnOnce(&mut Account, bool) -> T) -> Option<T> {
         let mut shard = self.shard(id);
         let has_room = shard.owing < ROOM;
@@ -102,7 +103,7 @@ impl Ledger {
 }
 
 impl Shard {
-    /// The oldest of some makes room; whoever owes something stays.
+    /// Evicts the oldest of some accounts. Accounts with a debt are never evicted.
     fn make_room(&mut self) {
         let idle = self.accounts.iter().filter(|(_, account)| account.debt.is_none());
         let oldest = idle.take(CANDIDATES).min_by_key(|(_, account)| account.last_heard());

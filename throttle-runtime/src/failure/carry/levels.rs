@@ -1,4 +1,4 @@
-//! One charge that takes from each limit what brings it down to a level of its own.
+//! A charge that brings each limit down to its own level.
 
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
@@ -10,16 +10,17 @@ use crate::Rate;
 use crate::settings::Shared;
 use crate::strategy::{Arrival, State, Step, Strategy, Summary, Usage};
 
-/// What is to become of one limit.
+/// The target of one limit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Level {
-    /// What it has at most; the empty state says nothing.
+    /// The limit has at most what this state has left. The empty state is no bound.
     pub(super) most: State,
-    /// Units that are taken from that.
+    /// Units that are charged on top of `most`.
     pub(super) owed: u64,
-    /// Whether these may have been taken already: then they are taken from `most` only, so that twice is once.
+    /// Whether these units may have been charged already. If so, they are charged to `most` only, so that a
+    /// second charge has no effect.
     pub(super) again: bool,
-    /// What it has at most after that; the empty state says nothing.
+    /// After the charge, the limit has at most what this state has left. The empty state is no bound.
     pub(super) total: State,
 }
 
@@ -36,28 +37,29 @@ impl Level {
         if self.owed <= room || self.total.until() <= arrival.now {
             return level;
         }
-        // What had no room would be missing as soon as something older comes back. Nothing does in a full total before all
-        // that is owed.
+        // Units that did not fit would be missing as soon as older units are returned. In a full total, no unit
+        // is returned before all units that are owed.
         let full = charged(strategy, &self.total, arrival, u64::MAX);
         at_most(strategy, &full, &level, arrival)
     }
 
-    /// Whether it changes nothing from that time on.
+    /// Whether applying this level changes nothing from `now` on.
     pub(super) const fn is_void(&self, now: u64) -> bool {
         self.owed == 0 && self.most.until() <= now && self.total.until() <= now
     }
 }
 
-/// A strategy whose requests always fit, and take from each limit what brings it down to its level.
+/// A strategy whose requests always fit, and which charges each limit down to its level.
 ///
-/// All limits of a charge are charged the same cost, and how much is missing to the level is known only where the
-/// state is. A backend keeps states under the name of the strategy and asks it for every change of them: so this one
-/// has the other's name, and decides on the other's states, on any backend, all limits at once.
+/// A charge has the same cost for all its limits, and only the backend, which has the state, can compute how
+/// many units a limit needs. A backend stores states under the name of the strategy and calls the strategy for
+/// every change. Therefore, this strategy has the name of the wrapped strategy and works on its states, on any
+/// backend, for all limits in one call.
 #[derive(Debug)]
 pub(super) struct Levels {
     pub(super) strategy: Shared<dyn Strategy>,
     pub(super) limits: SmallVec<[(Rate, Level); 2]>,
-    /// Units that are owed and had no room.
+    /// Units that are owed and did not fit.
     missing: AtomicU64,
 }
 
@@ -66,7 +68,7 @@ impl Levels {
         Self { strategy, limits, missing: AtomicU64::new(0) }
     }
 
-    /// Units that are owed and had no room at the decision that has charged them.
+    /// Returns the units that were owed and did not fit at the decision that charged them.
     pub(super) fn missing(&self) -> u64 {
         self.missing.load(Relaxed)
     }

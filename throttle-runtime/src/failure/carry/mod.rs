@@ -1,38 +1,50 @@
-//! The budget survives the outage: what the primary said is where the fallback begins, and what the fallback admitted
-//! is charged to the primary afterwards.
+//! Carry-over of usage during failover: the fallback starts from the last known usage at the primary, and the
+//! primary is charged afterwards for what the fallback admitted.
 //!
-//! **Before** the outage [`heard`](Carry::heard) remembers what each decision of the primary left. **During** it
-//! [`seed`](Carry::seed) has the fallback begin with the [share](Share) of what is left of that by now, and
-//! [`admitted`](Carry::admitted) remembers what was used of it. **After** it an identity that [owes](Carry::owes)
-//! something is decided by the fallback until that is [paid](Carry::pay): one charge, which also takes what was used
-//! before the outage if the primary has lost it.
+//! - **Before** the outage, [`heard`](Carry::heard) remembers what each decision of the primary left.
+//! - **During** the outage, [`seed`](Carry::seed) lets the fallback start with its [share](Share) of what is
+//!   left by now. [`admitted`](Carry::admitted) remembers what the fallback admitted.
+//! - **After** the outage, the fallback decides about an identity that [owes](Carry::owes) usage until the debt
+//!   is [paid](Carry::pay). A payment is one charge to the primary. It also restores the usage from before the
+//!   outage if the primary has lost it.
 //!
 //! # The bound
 //!
-//! **One instance**, with the whole share, admits nothing over the whole of it that a single backend would not have
-//! admitted which saw everything: what is admitted, at the times at which it is, fits its states. So it is for fixed
-//! windows, both sliding ones and all buckets but one, also if the primary comes back empty or with what it once had,
-//! and however often replies are lost or futures dropped. `CostBasedTokenBucket` keeps its own bound over any time,
-//! not the average cost of requests before the outage; strategies with a limit that changes keep to the one in force,
-//! and know neither carried units nor past load of the fallback's time.
+//! **One instance** with the whole share never admits more than a single backend that sees all requests: the
+//! admitted requests, at their times, fit the states of such a backend.
 //!
-//! An answer of the primary that arrives after the fallback has begun is admitted only if both fit:
-//! [`heard`](Carry::heard) and [`admitted`](Carry::admitted) look at each other's numbers under one lock, and the later
-//! of the two is denied.
+//! - This is true for fixed windows, both sliding windows and all buckets except `CostBasedTokenBucket`. It is
+//!   also true if the primary returns empty or with old states, and however often replies are lost or futures
+//!   are dropped.
+//! - `CostBasedTokenBucket` keeps its own bound over any period, but loses the average cost of the requests
+//!   before the outage.
+//! - Strategies with a variable limit apply the limit in effect. They know neither rolled-over units nor past
+//!   load from the time of the fallback.
 //!
-//! **N instances** with a share of 1/N that heard the same last word, and that all pay before one of them asks the
-//! primary again, admit together what the strategy lets through in any time, and at most N - 1 units more; where the
-//! limit is below N, each fallback lets one unit through per period all the same. Besides that they admit what the
-//! others took between what one heard last and the outage, and what others still owe, or go on admitting, while one
-//! asks the primary already.
+//! An answer of the primary that arrives after the fallback was seeded is admitted only if both fit.
+//! [`heard`](Carry::heard) and [`admitted`](Carry::admitted) compare their numbers under one lock, and the
+//! later one is denied.
 //!
-//! What is not known here adds to that: identities that were not heard of, or not lately enough to be among the last
-//! 64 Ki, begin with the whole share; what 64 Ki others owe leaves no room to remember more, which is said in the log;
-//! of several instances, one whose payment got lost may have it taken for what the others paid. Where the clocks of
-//! primary and fallback differ, windows end that much earlier or later.
+//! **N instances** with a share of 1/N have a common bound if all of them know the same last decision, and if
+//! all pay before one of them calls the primary again. Together, they admit in any period what the strategy
+//! allows, plus at most N - 1 units. If the limit is below N, each fallback still admits one unit per period.
+//! They additionally admit:
 //!
-//! **Less than the limit** is admitted where replies were lost; by up to two units where parts of units are in play;
-//! and by logs, since what was used before the outage counts as used when it was heard of.
+//! - the units that other instances consumed between the last decision that one instance knows and the outage,
+//! - the units that other instances still owe, or go on admitting, when one instance calls the primary again.
+//!
+//! **Unknown usage** adds to both bounds:
+//!
+//! - Identities that are unknown, or that are not among the last 64 Ki, start with the whole share.
+//! - While 64 Ki other identities have debts, no new debt is remembered. A log event reports this.
+//! - If the payment of one of several instances is lost, payments of the others may be mistaken for it.
+//! - If the clocks of primary and fallback differ, windows end earlier or later by the difference.
+//!
+//! **Less than the limit** is admitted in these cases:
+//!
+//! - Replies were lost.
+//! - Parts of units are involved: at most two units less.
+//! - The strategy is a log: usage from before the outage counts from the time when its decision was received.
 
 mod account;
 mod debt;
@@ -71,29 +83,29 @@ use crate::settings::Shared;
 use crate::strategy::{Arrival, Strategy};
 use crate::{BackendError, BoxFuture, Quota};
 
-/// What is carried from the primary of one throttle to its fallback and back.
+/// Carries usage from the primary of one throttle to its fallback and back.
 ///
-/// Charges are those to the primary: with its limits, not the shared ones. Times are microseconds by the clock of
-/// this process, unless it says otherwise.
+/// Charges are those of the primary: they contain its limits, not the shared limits. Times are in microseconds
+/// by the clock of this process, unless documented otherwise.
 #[derive(Debug)]
 pub(crate) struct Carry {
     share: Share,
     scope: Arc<str>,
     strategy: Shared<dyn Strategy>,
     ledger: Ledger,
-    /// How many requests the fallback has admitted.
+    /// The number of requests that the fallback has admitted.
     admissions: AtomicU64,
-    /// Admissions for which there was no room.
+    /// Admissions that could not be remembered, because there are too many debts.
     no_room: LogLimit,
-    /// Held by whoever pays for all.
+    /// Held by the task that pays all debts.
     paying: Arc<Mutex<()>>,
 }
 
-/// How many debts are paid at a time.
+/// The number of debts that are paid concurrently.
 const AT_A_TIME: usize = 8;
 
 impl Carry {
-    /// For a throttle whose states are kept in that scope, by that strategy.
+    /// Creates the carry-over of a throttle whose states are stored in `scope` by `strategy`.
     pub(crate) fn new(share: Share, scope: Arc<str>, strategy: Shared<dyn Strategy>) -> Self {
         Self {
             share,
@@ -106,16 +118,18 @@ impl Carry {
         }
     }
 
-    /// The number of the last admission by the fallback: read it before the primary is called, for
-    /// [`heard`](Self::heard).
+    /// Returns the number of the last admission by the fallback. Read it before the primary is called, and pass
+    /// it to [`heard`](Self::heard).
     pub(crate) fn admissions(&self) -> u64 {
         self.admissions.load(Acquire)
     }
 
-    /// The primary decided, whichever way: this is what it left, at the time `at` of its own clock. Returns whether its
-    /// charge came too late: since the call, after the admission number `sent`, the fallback has admitted what the
-    /// primary has no room for. Then the answer is how many units are refunded: those that do not take the place of
-    /// units that the primary had no room for.
+    /// Records a decision of the primary, whether it allowed or denied, with its remaining quotas at the time
+    /// `at` of the primary's clock.
+    ///
+    /// Returns `Some` if the charge came too late: after the call, which followed the admission number `sent`,
+    /// the fallback admitted units that no longer fit at the primary. The value is the number of units to
+    /// refund. Units of the charge that replace units that did not fit at the primary are not refunded.
     pub(crate) fn heard(
         &self,
         charge: &Charge<'_>,
@@ -139,13 +153,15 @@ impl Carry {
         late.flatten()
     }
 
-    /// Sees that the fallback begins with what was heard: to be asked before each of its decisions.
+    /// Seeds the fallback with the last known usage at the primary. Call this before each decision of the
+    /// fallback.
     ///
-    /// Whoever goes on after it finds that done, by itself or by another. It may be done several times, and dropped.
+    /// When it returns, the fallback is seeded, by this call or by another one. It may run several times, and
+    /// its future may be dropped.
     ///
     /// # Errors
     ///
-    /// If the fallback fails: then it has not begun, and is asked again next time.
+    /// If the fallback fails. The fallback is then not seeded, and the next call tries again.
     pub(crate) async fn seed(
         &self,
         charge: &Charge<'_>,
@@ -162,13 +178,14 @@ impl Carry {
         Ok(())
     }
 
-    /// Whether the fallback has to [begin](Self::seed) with something yet.
+    /// Whether the fallback has not been [seeded](Self::seed) with the last decision yet.
     pub(crate) fn has_news(&self, charge: &Charge<'_>) -> bool {
         self.ledger.read(id(charge), |account| account.is_new).unwrap_or(false)
     }
 
-    /// The fallback admitted that at `now`. Returns whether it may: not if an answer of the primary that arrived since
-    /// the fallback [began](Self::seed) has left too little, and then nothing is remembered.
+    /// Records an admission by the fallback at `now`. Returns whether it stands. It does not if an answer of
+    /// the primary that arrived since the fallback was [seeded](Self::seed) leaves too little quota; then
+    /// nothing is recorded.
     #[must_use]
     pub(crate) fn admitted(&self, charge: &Charge<'_>, now: u64) -> bool {
         let kept = self.ledger.open(id(charge), |account, has_room| {
@@ -193,7 +210,7 @@ impl Carry {
         kept.unwrap_or(true)
     }
 
-    /// What the fallback admitted at `at`, as [`admitted`](Self::admitted) was told it, was given back.
+    /// Records the refund of an admission that [`admitted`](Self::admitted) recorded at the time `at`.
     pub(crate) fn gave_back(&self, charge: &Charge<'_>, at: u64, now: u64) {
         self.ledger.change(id(charge), |account| {
             let part = account.debt(charge, false)?.part(charge.class)?;
@@ -202,34 +219,34 @@ impl Carry {
         });
     }
 
-    /// The identity is forgotten: what was heard of it, and what it owes.
+    /// Forgets the identity: its last known usage and its debt.
     pub(crate) fn forget(&self, charge: &Charge<'_>) {
         self.ledger.change(id(charge), |account| *account = Account::default());
     }
 
-    /// Whether the identity owes something, so that the fallback decides about it until that is paid.
+    /// Whether the identity has a debt. If so, the fallback decides about it until the debt is paid.
     pub(crate) fn owes(&self, charge: &Charge<'_>) -> bool {
         let owes = || self.ledger.read(id(charge), |account| account.debt.is_some());
         self.ledger.is_owed() && owes().unwrap_or(false)
     }
 
-    /// Whether anybody owes something.
+    /// Whether any identity has a debt.
     pub(crate) fn is_owed(&self) -> bool {
         self.ledger.is_owed()
     }
 
-    /// The turn to pay for all, if nobody is at it.
+    /// Returns the guard for paying all debts, if no other task holds it.
     pub(crate) fn turn(&self) -> Option<OwnedMutexGuard<()>> {
         Arc::clone(&self.paying).try_lock_owned().ok()
     }
 
-    /// Charges the primary what the identity owes. If somebody else does so already, there is nothing to do:
-    /// [`owes`](Self::owes) says when it is done.
+    /// Charges the primary with the debt of the identity. If another payment is in progress, this does nothing;
+    /// [`owes`](Self::owes) becomes `false` when that payment is complete.
     ///
     /// # Errors
     ///
-    /// If the primary fails. The debt is kept; if it may have been charged, what is charged next time is no more than
-    /// makes up for all of it.
+    /// If the primary fails. The debt is kept. If the failed payment may have been charged, the next one
+    /// charges at most the difference.
     pub(crate) async fn pay(
         &self,
         charge: &Charge<'_>,
@@ -240,11 +257,11 @@ impl Carry {
         self.pay_one(id(charge), primary, deadline, now).await
     }
 
-    /// Pays everything that is owed, a few identities at a time.
+    /// Pays all debts, a few identities at a time.
     ///
     /// # Errors
     ///
-    /// The first error of the primary; those after it were not tried.
+    /// The first error of the primary. Identities after the failed group are not tried.
     pub(crate) async fn pay_all(
         &self,
         primary: &dyn Backend,
@@ -284,7 +301,7 @@ impl Carry {
         }
     }
 
-    /// The charge as the fallback decides it.
+    /// Returns the charge as the fallback decides it, with the shared limits.
     fn arrivals(&self, charge: &Charge<'_>, now: u64) -> impl Iterator<Item = Arrival> {
         let rates = self.share.of(charge.rates).into_iter();
         rates.map(move |rate| charge.arrival(rate, charge.cost, now))
@@ -295,7 +312,7 @@ fn id(charge: &Charge<'_>) -> u128 {
     Secret::of_process().fingerprint(charge.domain, charge.key)
 }
 
-/// Waits for all of them, and says how the first failed.
+/// Waits for all futures. Returns the first error.
 async fn all(mut futures: Vec<BoxFuture<'_, Result<(), BackendError>>>) -> Result<(), BackendError> {
     let mut failed = Ok(());
     poll_fn(|context| {

@@ -1,4 +1,4 @@
-//! What the fallback admitted is charged to the primary.
+//! Payments: the primary is charged with the usage that the fallback admitted.
 
 use smallvec::SmallVec;
 
@@ -13,7 +13,7 @@ use crate::fingerprint::Domain;
 use crate::strategy::{Arrival, Class, State, Strategy};
 use crate::{BackendError, ErrorKind, Key, Rate};
 
-/// What one identity owes, as it is charged.
+/// The debt of one identity, in the form in which the primary is charged.
 pub(super) struct Bill {
     key: Key,
     domain: Domain,
@@ -32,7 +32,8 @@ impl Bill {
                 let [whole, of_share] =
                     [rate, shared].map(|rate| Arrival::new(*rate, 0, now).class(part.class).load(load));
                 let most = word.map_or(State::EMPTY, |word| word.state(limit, strategy, whole));
-                // The states of the whole share are in the primary's measure, down to parts of units.
+                // With the whole share, the states have the same measure as those of the primary, down to parts
+                // of units.
                 let total = if carry.share.is_whole() { part.total(limit) } else { State::EMPTY };
                 let owed = part.owed(limit, strategy, of_share);
                 (*rate, Level { most, owed, again: debt.is_tried, total })
@@ -45,13 +46,13 @@ impl Bill {
         Self { key: debt.key.clone(), domain: debt.domain, rates: debt.rates.clone(), classes, load }
     }
 
-    /// Whether there is nothing to charge: all of it is over.
+    /// Whether there is nothing to charge, because all usage has expired.
     pub(super) fn is_void(&self, now: u64) -> bool {
         let mut levels = self.classes.iter().flat_map(|(_, levels)| &levels.limits);
         levels.all(|(_, level)| level.is_void(now))
     }
 
-    /// One charge for each class. The cost of 1 is what the levels make of it.
+    /// Returns one charge for each class. The cost of 1 is a placeholder: the levels determine the units.
     pub(super) fn charges<'a>(&'a self, scope: &'a str) -> SmallVec<[Charge<'a>; 1]> {
         let charges = self.classes.iter().map(|(class, levels)| Charge {
             scope,
@@ -69,7 +70,8 @@ impl Bill {
     }
 }
 
-/// A payment under way. If it ends without a word, as when its future is dropped, nobody knows whether it came through.
+/// A payment in progress. If it is dropped without a result, for example with its future, it is unknown whether
+/// the primary was charged.
 pub(super) struct Payment<'a> {
     ledger: &'a Ledger,
     strategy: &'a dyn Strategy,
@@ -79,7 +81,7 @@ pub(super) struct Payment<'a> {
 }
 
 impl<'a> Payment<'a> {
-    /// `None` if nothing is owed, or somebody else is paying.
+    /// Begins a payment. Returns `None` if nothing is owed, or if another payment is in progress.
     pub(super) fn begin(carry: &'a Carry, id: u128, now: u64) -> Option<(Self, Bill)> {
         let begun = carry.ledger.change(id, |account| {
             let debt = account.debt.as_deref_mut().filter(|debt| !debt.is_paying)?;
@@ -94,12 +96,12 @@ impl<'a> Payment<'a> {
         Some((Self { ledger, strategy, id, was_tried, has_ended: false }, bill))
     }
 
-    /// Nothing had to be charged.
+    /// Ends the payment: there was nothing to charge.
     pub(super) fn close(mut self) {
         self.end(settle);
     }
 
-    /// What the primary says after it was charged is what is known of it now.
+    /// Ends the payment after a decision of the primary, which becomes the last known usage.
     pub(super) fn made(
         mut self,
         (bill, charges): (&Bill, &[Charge<'_>]),
@@ -118,7 +120,7 @@ impl<'a> Payment<'a> {
             for charge in charges {
                 let (own, others) = quotas.split_at(charge.rates.len());
                 quotas = others;
-                // What it left is what its own strategy says of it.
+                // The remaining quota is computed by the wrapped strategy.
                 let charge = Charge { strategy, ..charge.clone() };
                 account.hear(Word::new(&charge, own, verdict.at, now));
             }
@@ -127,7 +129,8 @@ impl<'a> Payment<'a> {
         Ok(())
     }
 
-    /// Certainly nothing was charged, unless it was before.
+    /// Ends the payment after an error that certainly charged nothing. An earlier payment may still have been
+    /// charged.
     pub(super) fn refused(mut self) {
         let was_tried = self.was_tried;
         self.end(|account| stop(account, was_tried));

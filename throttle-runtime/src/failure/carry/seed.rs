@@ -1,4 +1,4 @@
-//! What the fallback begins with.
+//! The seed: the usage that the fallback starts with.
 
 use smallvec::SmallVec;
 
@@ -12,7 +12,8 @@ use crate::Rate;
 use crate::backend::Charge;
 use crate::strategy::{Arrival, Class, State, Strategy};
 
-/// What the fallback begins with for one identity: of each class what its word leaves, at the share.
+/// The usage that the fallback starts with for one identity: for each class, the share of what the primary has
+/// left.
 pub(super) struct Seed {
     words: SmallVec<[Word; 1]>,
     rates: SmallVec<[Rate; 2]>,
@@ -20,7 +21,7 @@ pub(super) struct Seed {
 }
 
 impl Seed {
-    /// `None` if nothing was heard that the fallback has not begun with.
+    /// Returns `None` if there is no decision of the primary that the fallback has not been seeded with.
     pub(super) fn new(carry: &Carry, account: &Account, charge: &Charge<'_>, now: u64) -> Option<Self> {
         if !account.can_begin() {
             return None;
@@ -35,7 +36,7 @@ impl Seed {
         Some(Self { words: account.words.clone(), rates, classes })
     }
 
-    /// One charge for each class. The cost of 1 is what the levels make of it.
+    /// Returns one charge for each class. The cost of 1 is a placeholder: the levels determine the units.
     pub(super) fn charges<'a>(&'a self, charge: &Charge<'a>) -> SmallVec<[Charge<'a>; 1]> {
         let charges = self.classes.iter().map(|(class, levels)| Charge {
             strategy: levels,
@@ -47,11 +48,11 @@ impl Seed {
         charges.collect()
     }
 
-    /// The fallback has begun with it. If something was heard meanwhile, or somebody else has said so already, that
-    /// is left to who comes next.
+    /// Records that the fallback is seeded. If a new decision of the primary arrived meanwhile, or if another
+    /// call has recorded the seed already, nothing is recorded. The next call continues.
     pub(super) fn begin(&self, account: &mut Account, has_room: bool, charge: &Charge<'_>, now: u64) {
         if account.words.is_empty() {
-            // It had to make room meanwhile.
+            // The account was evicted meanwhile.
             account.words.clone_from(&self.words);
             account.is_new = true;
         }
@@ -102,7 +103,8 @@ fn levels<'a>(
     })
 }
 
-/// The state that leaves of the shared limit the share of what another leaves of the whole one.
+/// Returns a state of the shared limit that leaves the share of the units that `state` leaves of the whole
+/// limit.
 pub(super) fn portion(carry: &Carry, state: &State, whole: Arrival, part: Arrival) -> State {
     let (share, strategy): (_, &dyn Strategy) = (carry.share, &*carry.strategy);
     if share.is_whole() {
@@ -110,7 +112,7 @@ pub(super) fn portion(carry: &Carry, state: &State, whole: Arrival, part: Arriva
     }
     let [all, all_shared] = [whole, part].map(|arrival| left(strategy, &State::EMPTY, arrival));
     let left = left(strategy, state, whole);
-    // Whoever has used nothing has at least the unit that everybody has.
+    // An identity without usage has at least one unit.
     let portion = share.of_units(left).max(u64::from(left >= all));
     charged(strategy, &State::EMPTY, part, all_shared.saturating_sub(portion))
 }

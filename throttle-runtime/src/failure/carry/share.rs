@@ -1,4 +1,4 @@
-//! Which part of its limits one instance may use by itself.
+//! The share of its limits that one instance may use without the primary.
 
 use std::fmt;
 
@@ -6,13 +6,14 @@ use smallvec::SmallVec;
 
 use crate::Rate;
 
-/// Which part of its limits one instance may use while it is alone with its fallback: one of how many instances.
+/// The share of its limits that one instance may use while only its fallback decides: one of N instances has
+/// 1/N.
 ///
-/// Each limit is rounded down to whole units, but never to none. So N instances with a share of 1/N admit at most
-/// N × max(1, floor(limit / N)) together: the limit, unless it is below N.
+/// Each limit is rounded down to whole units, but to at least one. Therefore, N instances with a share of 1/N
+/// together admit at most N × max(1, floor(limit / N)). This is at most the limit, unless the limit is below N.
 ///
-/// What a strategy says in units of its own, such as the burst of a token bucket, is not divided: in the end each
-/// instance may save up all of it.
+/// Settings that a strategy has in units of its own, such as the burst of a token bucket, are not divided. In
+/// the end, each instance may save up the whole burst.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Share {
     num: u32,
@@ -20,14 +21,14 @@ pub(crate) struct Share {
 }
 
 impl Share {
-    /// All of it: there is one instance.
+    /// The whole limit: there is one instance.
     pub(crate) const WHOLE: Self = Self { num: 1, den: 1 };
 
-    /// `num` of `den` equal parts.
+    /// Creates a share of `num` of `den` equal parts.
     ///
     /// # Panics
     ///
-    /// If it is nothing or more than the whole: at compile time in a constant.
+    /// If the share is zero or more than the whole. In a constant, this is a compile-time error.
     #[track_caller]
     pub(crate) const fn new(num: u32, den: u32) -> Self {
         assert!(num > 0, "a share of nothing denies everybody: write `share(1, 3)` for a third");
@@ -39,7 +40,7 @@ impl Share {
         self.num == self.den
     }
 
-    /// The limits of one instance. What is unlimited stays so.
+    /// Returns the limits of one instance. Unlimited rates stay unlimited.
     pub(crate) fn of(self, rates: &[Rate]) -> SmallVec<[Rate; 2]> {
         rates.iter().map(|rate| self.of_rate(*rate)).collect()
     }
@@ -48,16 +49,16 @@ impl Share {
         if rate.is_unlimited() { rate } else { rate.with_limit(self.of_units(rate.limit()).max(1)) }
     }
 
-    /// The places of one instance.
+    /// Returns the concurrency limit of one instance.
     pub(crate) fn of_places(self, limit: u32) -> u32 {
-        // A share is at most the whole.
+        // A share is at most the whole, so the result fits.
         u32::try_from(self.of_units(limit.into()).max(1)).unwrap_or(limit).min(limit)
     }
 
-    /// So many units, rounded down.
+    /// Returns the share of `units`, rounded down.
     pub(super) fn of_units(self, units: u64) -> u64 {
         let part = u128::from(units) * u128::from(self.num) / u128::from(self.den);
-        // A share is at most the whole.
+        // A share is at most the whole, so the result fits.
         u64::try_from(part).unwrap_or(units)
     }
 }

@@ -1,4 +1,4 @@
-//! What the primary said last.
+//! The last known usage at the primary.
 
 use std::time::Duration;
 
@@ -9,26 +9,26 @@ use crate::Quota;
 use crate::backend::Charge;
 use crate::strategy::{Arrival, Class, State, Strategy};
 
-/// What the primary said last to one class of callers of an identity.
+/// The last known usage of one class of an identity, from a decision of the primary.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Word {
     pub(super) class: Class,
-    /// Of each limit; nothing of what is unlimited.
+    /// The usage of each limit; zeros for unlimited rates.
     used: SmallVec<[Used; 2]>,
-    /// When that was, by the clock of the primary.
+    /// The time of the decision, by the clock of the primary.
     at: u64,
-    /// The same by the clock of this process.
+    /// The time when the decision was received, by the clock of this process.
     pub(super) heard: u64,
 }
 
-/// Units that were used, and how many microseconds later one of them comes back, and all.
+/// The used units, the microseconds until one of them is returned, and the microseconds until all are returned.
 type Used = (u64, u64, u64);
 
-/// Answers of the same time come in any order; nothing is so late as this, in microseconds.
+/// Decisions that arrive in the wrong order are less than this apart, in microseconds of the primary's clock.
 const LATEST: u64 = 1_000_000;
 
 impl Word {
-    /// What was said to a charge at the time `at` of the primary.
+    /// The usage from a decision about `charge`, at the time `at` of the primary.
     pub(super) fn new(charge: &Charge<'_>, quotas: &[Quota], at: u64, now: u64) -> Self {
         let used = charge.rates.iter().zip(quotas).map(|(rate, quota)| {
             let whole = || left(charge.strategy, &State::EMPTY, charge.arrival(*rate, 0, now));
@@ -42,10 +42,10 @@ impl Word {
         Self { class: charge.class, used: used.collect(), at, heard: now }
     }
 
-    /// Both, of which the other one came later, though it need not have been said later.
+    /// Merges another decision, which was received later but may have been made earlier.
     pub(super) fn and(&mut self, other: Self) {
         match self.at.checked_sub(other.at) {
-            // Of answers that overtook each other the last is the one that has used most.
+            // Of decisions that overtook each other, the last one is the one with the highest usage.
             Some(late) if late < LATEST => {
                 for (used, other) in self.used.iter_mut().zip(other.used) {
                     *used = other.max(*used);
@@ -55,7 +55,8 @@ impl Word {
         }
     }
 
-    /// The state that says the same about a limit, as if all that was used had been charged when that was heard.
+    /// Returns a state of a limit with this usage, as if all units had been charged when the decision was
+    /// received.
     pub(super) fn state(&self, limit: usize, strategy: &dyn Strategy, arrival: Arrival) -> State {
         let (used, next, reset) = self.used.get(limit).copied().unwrap_or_default();
         let heard = arrival.at(self.heard);
@@ -63,7 +64,7 @@ impl Word {
             return if reset == 0 { State::EMPTY } else { self.part(strategy, heard, reset) };
         }
         let state = charged(strategy, &State::EMPTY, heard, used);
-        // Of a capacity that is not whole units, a part of one may be used beside them.
+        // If the capacity is not a whole number of units, a part of a unit may be used in addition.
         match next.saturating_sub(micros(ask(strategy, &state, heard).next_after())) {
             0 => state,
             early => charged(strategy, &State::EMPTY, heard.at(self.heard.saturating_add(early)), used),
@@ -72,7 +73,8 @@ impl Word {
 }
 
 impl Word {
-    /// A part of a unit that comes back so many microseconds later: what is left of one that was charged before.
+    /// Returns a state in which a part of a unit is used, which is returned `reset` microseconds later. It is
+    /// the rest of a unit that was charged earlier.
     fn part(&self, strategy: &dyn Strategy, heard: Arrival, reset: u64) -> State {
         let unit = charged(strategy, &State::EMPTY, heard, 1);
         let before = micros(ask(strategy, &unit, heard).reset_after()).saturating_sub(reset);

@@ -5,7 +5,7 @@ use super::*;
 
 const PROXY: &str = "10.0.0.1";
 
-/// In the order in which some proxies prefer them.
+/// The headers in the order in which some proxies prefer them.
 const ALL: [ProxyHeader; 5] = [
     ProxyHeader::Forwarded,
     ProxyHeader::XForwardedFor,
@@ -15,7 +15,7 @@ const ALL: [ProxyHeader; 5] = [
 ];
 
 impl Clients {
-    /// The address for buckets.
+    /// Returns the address that is used as the key.
     fn address(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         self.client(Some(peer), headers).or_peer().expect("there is a peer")
     }
@@ -48,7 +48,7 @@ fn clients(read: &[ProxyHeader]) -> Clients {
     clients
 }
 
-/// Whom the trusted proxy names, in all the lines of all the headers that are enabled.
+/// Returns the client that the trusted proxy names, in all lines of all enabled headers.
 fn named(read: &[ProxyHeader], lines: &[(&'static str, &str)]) -> IpAddr {
     clients(read).address(ip(PROXY), &headers(lines))
 }
@@ -133,7 +133,7 @@ fn b099_forwarded_that_is_not_well_formed_is_garbage() {
         "for=1.1.1.1;for=2.2.2.2",
         "for=1.1.1.1;proto",
         "for=1.1.1.1;a b=c",
-        // The client sent `for=6.6.6.6;x="`, and an honest proxy added itself behind it.
+        // The client sent `for=6.6.6.6;x="`, and an honest proxy appended its own entry.
         r#"for=6.6.6.6;x=", for=1.1.1.1"#,
         r#"for=6.6.6.6;x=", for="[2001:db8::1]:80""#,
         r#"for=6.6.6.6;x=", for="[2001:db8::1]:80";by="_proxy""#,
@@ -230,7 +230,7 @@ fn f14_a_header_can_be_named() {
     assert_eq!(named(&[fly], &[("fly-client-ip", "[2001:db8::1]:80")]), ip("2001:db8::1"));
     assert_eq!(named(&[fly], &[("fly-client-ip", "1.1.1.1, 2.2.2.2")]), ip(PROXY));
     assert_eq!(named(&[fly], &[("x-forwarded-for", "1.1.1.1")]), ip(PROXY));
-    // A list is read as a list however its name is written.
+    // A list is read as a list, in whatever case its name is written.
     for list in ["X-Forwarded-For", "x-forwarded-for"].map(ProxyHeader::Custom) {
         assert_eq!(named(&[list], &[("x-forwarded-for", "6.6.6.6, 1.1.1.1, 10.0.0.2")]), ip("1.1.1.1"));
     }
@@ -265,7 +265,7 @@ fn f14_addresses_with_ipv4_inside_count_by_it() {
         assert_eq!(clients.known(Some(address), &[]), Some(ip("203.0.113.7")), "{address}");
         assert_eq!(xff(address), ip("203.0.113.7"), "{address}");
     }
-    // Where the operator chooses the position, the whole address counts.
+    // If the operator chooses the position of the IPv4 address, the whole address counts.
     for address in ["64:ff9b:1::203.0.113.7", "64:ff9b:1:cb00:71:700::"] {
         assert_eq!(clients.group(ip(address)), ip(address));
         assert_eq!(clients.known(Some(address), &[]), Some(ip(address)));
@@ -275,7 +275,8 @@ fn f14_addresses_with_ipv4_inside_count_by_it() {
     }
 }
 
-/// Nobody becomes a proxy, or a client of a private network, by an address that anybody can send from.
+/// No client is treated as a proxy, or as part of a private network, by an address that any client can send
+/// from.
 #[test]
 fn f14_private_addresses_inside_are_not_trusted() {
     for address in ["64:ff9b::10.0.0.1", "2002:a00:1::1", "2001:0:1:1:1:1:f5ff:fffe"] {
@@ -429,7 +430,7 @@ fn wrong_networks_are_named() {
     }
 }
 
-/// Bytes that a header may hold, mostly those that mean something here.
+/// Bytes that a header may contain, mostly those with a special meaning.
 fn bytes() -> impl Strategy<Value = Vec<u8>> {
     let meaning = proptest::sample::select(br#"for=,;"\[]:.%_ 1206f"#.as_slice());
     let any = prop_oneof![Just(b'\t'), b' '..=b'~', 128..=255_u8];

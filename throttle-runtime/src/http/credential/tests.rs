@@ -83,7 +83,8 @@ fn f10_every_spelling_of_a_credential_is_one_value() {
     assert!(header(&HeaderMap::new(), "not a name").is_none());
 }
 
-/// What a handler that parses cookies by the crate `cookie` may read, in order, with and without quotes.
+/// Returns the values that a handler with the crate `cookie` may read, in order, without the quotes around
+/// them.
 fn read_by_the_crate(lines: &HeaderMap) -> Vec<String> {
     let lines = lines.get_all(COOKIE).into_iter().filter_map(|line| line.to_str().ok());
     let cookies =

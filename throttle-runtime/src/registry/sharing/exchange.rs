@@ -13,7 +13,7 @@ use crate::{BackendError, Breaker};
 pub(super) struct Exchange {
     member: Member,
     shared: Mutex<Vec<Arc<Shared>>>,
-    /// Whether the board did not answer when it was asked last.
+    /// Whether the last exchange with the board failed.
     is_lost: AtomicBool,
 }
 
@@ -30,7 +30,7 @@ impl Exchange {
         self.shared().push(Arc::new(Shared::new(name, breaker)));
     }
 
-    /// Has all of them look at the board, until it fails one of them.
+    /// Lets each breaker exchange its state with the board, until one exchange fails.
     pub(super) async fn look(&self) -> Result<(), BackendError> {
         self.member.prepare_or_wait(DEADLINE).await?;
         let Some(board) = self.member.backend.board() else { return Ok(()) };
@@ -41,7 +41,7 @@ impl Exchange {
         Ok(())
     }
 
-    /// Says once that the board is lost, and once that it is back.
+    /// Logs once that the board is unreachable, and once that it responds again.
     pub(super) fn tell(&self, answer: Result<(), BackendError>) {
         let board = &*self.member.name;
         match answer {

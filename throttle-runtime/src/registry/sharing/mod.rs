@@ -1,4 +1,4 @@
-//! What the instances of a service tell each other of their circuit breakers, behind the backs of requests.
+//! The exchange of circuit breaker states between the instances of a service, in the background.
 
 mod exchange;
 mod shared;
@@ -16,28 +16,28 @@ use self::exchange::Exchange;
 use super::Member;
 use crate::Breaker;
 
-/// How often the boards are read.
+/// The interval at which boards are read.
 const INTERVAL: Duration = Duration::from_millis(500);
 
-/// The breakers of a registry that are shared, and the task that sees to it: begun by a request, as only those have a
-/// runtime for certain, and over when the registry is.
+/// The shared breakers of a registry, and the task that exchanges their states. A request starts the task,
+/// because only requests are certain to have a runtime. The task ends with the registry.
 #[derive(Default)]
 pub(super) struct Sharing {
     exchanges: Mutex<Vec<Arc<Exchange>>>,
-    /// Whether there is work, and no task at it.
+    /// Whether there are shared breakers, and no task is running.
     is_due: AtomicBool,
     is_closed: AtomicBool,
-    /// Told of every change of a shared breaker.
+    /// Notified of every change of a shared breaker.
     changed: Arc<Notify>,
 }
 
 impl Sharing {
-    /// Whom a breaker has to tell of its changes.
+    /// Returns the handle by which a breaker notifies of its changes.
     pub(super) fn changed(&self) -> Arc<Notify> {
         Arc::clone(&self.changed)
     }
 
-    /// Shares a breaker, by that name on the board of that backend.
+    /// Shares a breaker under this name, through the board of this backend.
     pub(super) fn add(&self, member: &Member, name: Arc<str>, breaker: Breaker) {
         let mut exchanges = self.exchanges.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(exchange) = exchanges.iter().find(|exchange| exchange.is_on(member)) {
@@ -46,19 +46,19 @@ impl Sharing {
         let exchange = Exchange::new(member.clone());
         exchange.add(name, breaker);
         exchanges.push(Arc::new(exchange));
-        // A task that is at work already finds it by itself.
+        // A running task finds the new exchange by itself.
         if exchanges.len() == 1 {
             self.is_due.store(true, Ordering::Release);
         }
     }
 
-    /// Ends the task: the backends are about to be closed.
+    /// Ends the task, because the backends are about to be closed.
     pub(super) fn close(&self) {
         self.is_closed.store(true, Ordering::Release);
         self.changed.notify_one();
     }
 
-    /// Begins the task, unless there is nothing to share or it is at work.
+    /// Starts the task, unless there is nothing to share or the task is running.
     #[inline]
     pub(super) fn start(self: &Arc<Self>) {
         if self.is_due.load(Ordering::Relaxed) {
@@ -87,7 +87,7 @@ impl Sharing {
         let exchanges = self.exchanges.lock().unwrap_or_else(PoisonError::into_inner).clone();
         for exchange in exchanges {
             let answer = exchange.look().await;
-            // That a backend was closed meanwhile is no loss.
+            // The failure of a backend that was closed meanwhile is not logged.
             if !self.is_closed() {
                 exchange.tell(answer);
             }
@@ -99,8 +99,8 @@ impl Sharing {
     }
 }
 
-/// Ends with the task, however that ends: a runtime may be gone before its registry, and the hook of a breaker may
-/// panic. The next request begins another one.
+/// Allows the next request to start a new task when this task ends, for any reason: a runtime may end before
+/// its registry, and the hook of a breaker may panic.
 struct AtWork(Weak<Sharing>);
 
 impl Drop for AtWork {

@@ -1,7 +1,7 @@
-//! One breaker, and what its board says about it.
+//! One shared breaker, and its word on the board.
 //!
-//! The last word counts: whoever has left it probes first, and all others follow that opening until the word is gone.
-//! Each opening is followed once, so whoever closes meanwhile stays closed.
+//! The last word counts. The instance that wrote it probes first, and all others follow that opening until
+//! the word is gone. Each opening is followed once, so that a breaker that closes meanwhile stays closed.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -11,11 +11,11 @@ use crate::admission::within;
 use crate::backend::Board;
 use crate::{BackendError, Breaker};
 
-/// How long a board has for each answer.
+/// The timeout of each call to a board.
 pub(super) const DEADLINE: Duration = Duration::from_secs(1);
 
 pub(super) struct Shared {
-    /// What it is called on the board.
+    /// The name of the breaker on the board.
     name: Arc<str>,
     breaker: Breaker,
     known: Mutex<Known>,
@@ -23,11 +23,11 @@ pub(super) struct Shared {
 
 #[derive(Default)]
 struct Known {
-    /// The last opening of this one that others are to be told of.
+    /// The last opening of this breaker that other instances have to be told of.
     mine: Option<Mine>,
-    /// The tag of the last opening elsewhere.
+    /// The tag of the last opening by another instance.
     theirs: Option<u32>,
-    /// The generation in which this one follows it.
+    /// The generation in which this breaker follows that opening.
     follows: Option<u32>,
 }
 
@@ -35,11 +35,11 @@ struct Known {
 struct Mine {
     generation: u32,
     tag: u32,
-    /// Whether it certainly was on the board.
+    /// Whether the word was certainly written to the board.
     is_posted: bool,
 }
 
-/// What is to be done on the board.
+/// The next change of the board.
 enum Step {
     Post(Word),
     Remove,
@@ -51,7 +51,7 @@ impl Shared {
         Self { name, breaker, known: Mutex::default() }
     }
 
-    /// Reads the board, follows what others say there, and says what they do not know.
+    /// Reads the board, follows openings of other instances, and writes an opening that began here.
     pub(super) async fn look(&self, board: &dyn Board) -> Result<(), BackendError> {
         let found = within(DEADLINE, board.read(&self.name)).await?.map(Word::from_bits);
         match self.step(found) {
@@ -62,7 +62,8 @@ impl Shared {
                     mine.is_posted = true;
                 }
             }
-            // It may be another one's by now. Then the others probe too early, once.
+            // The word may belong to another instance by now. In that case, the other instances probe too
+            // early, once.
             Step::Remove => within(DEADLINE, board.remove(&self.name)).await?,
         }
         Ok(())
@@ -86,21 +87,22 @@ impl Shared {
             known.theirs = Some(found.tag);
             let (opening, change) = self.breaker.follow(found.wait(), found.head_start()).unzip();
             known.follows = opening.map(|opening| opening.generation);
-            // The hook may panic, and must find what was done remembered.
+            // The hook may panic, so the state is updated before it is called.
             drop(known);
             self.breaker.publish(change.flatten());
         }
         Step::Nothing
     }
 
-    /// The word for an opening that began here, unless it is on the board or was replaced by another one's.
+    /// Returns the word for an opening that began here, unless it is on the board or was replaced by the word
+    /// of another instance.
     fn unknown_opening(&self, known: &mut Known, found: Option<Word>) -> Option<Word> {
         let opening = self.breaker.opening().filter(|opening| known.follows != Some(opening.generation))?;
         let before = known.mine.filter(|mine| mine.generation == opening.generation);
         if opening.left == 0 || (found.is_some() && before.is_some_and(|mine| mine.is_posted)) {
             return None;
         }
-        // One that may have been posted keeps its tag, so that it is known again.
+        // A word that may have been written keeps its tag, so that the opening is recognised.
         let word = Word::new(before.map(|mine| mine.tag), opening.left);
         known.mine = Some(Mine { generation: opening.generation, tag: word.tag, is_posted: false });
         Some(word)

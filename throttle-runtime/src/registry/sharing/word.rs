@@ -1,24 +1,26 @@
-//! What instances tell each other of an opening.
+//! The encoding of an opening that instances share.
 
 use std::time::Duration;
 
 use crate::random;
 
-/// An opening of a breaker, as one number. Whoever reads it knows how long it lasts by when the word is gone, so clocks
-/// may differ; what it says of that is for those who cannot see it go.
+/// An opening of a breaker, encoded as one number. Readers detect the end of the opening by the expiry of the
+/// word in the store, so the clocks of the instances may differ. The encoded duration is for instances that
+/// cannot read the store at that time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Word {
-    /// What tells this opening from all others, of whatever instance.
+    /// Distinguishes this opening from all others, of all instances.
     pub(super) tag: u32,
-    /// How long it was to last, in milliseconds.
+    /// The duration of the opening, in milliseconds.
     millis: u32,
 }
 
-/// Up to how long a word is there after its opening has ended: the others let its instance probe first.
+/// The maximum time, in microseconds, that a word stays in the store after its opening has ended. During that
+/// time, the instance that wrote it probes first.
 const HEAD_START: u64 = 2_000_000;
 
 impl Word {
-    /// The word for an opening that lasts for so many microseconds more, by its tag or else by a new one.
+    /// Encodes an opening that lasts for `left` microseconds more. Without a tag, a new one is chosen.
     pub(super) fn new(tag: Option<u32>, left: u64) -> Self {
         let millis = u32::try_from(left.div_ceil(1_000)).unwrap_or(u32::MAX);
         #[expect(clippy::cast_possible_truncation, reason = "any part of it is random")]
@@ -35,12 +37,12 @@ impl Word {
         Self { tag: (bits >> u32::BITS) as u32, millis: bits as u32 }
     }
 
-    /// How long the opening lasts, in microseconds.
+    /// Returns the duration of the opening, in microseconds.
     pub(super) const fn wait(self) -> u64 {
         self.millis as u64 * 1_000
     }
 
-    /// For how much longer the word is there, in microseconds.
+    /// Returns how long the word stays in the store after the opening has ended, in microseconds.
     pub(super) fn head_start(self) -> u64 {
         self.wait().min(HEAD_START)
     }

@@ -9,35 +9,40 @@ use super::script;
 use super::{Arrival, Lane, State, Step, Strategy, Summary, Usage};
 use crate::Quota;
 
-/// A [`FixedWindow`](super::FixedWindow) whose limit shrinks window by window while the load is high, and grows
-/// back while it is not.
+/// A [`FixedWindow`](super::FixedWindow) whose limit shrinks from window to window while the load is high,
+/// and grows back while it is not.
 ///
-/// Everybody begins with the whole limit. When a window begins and the load is above
-/// [`load_threshold`](Self::load_threshold), the limit in force becomes its
-/// [`reduction_factor`](Self::reduction_factor), though no less than [`min_limit_ratio`](Self::min_limit_ratio)
-/// of the whole; or else it grows by [`recovery_rate`](Self::recovery_rate) of the whole, and by as much for
-/// each window without a request in between. All of these are in thousandths, and so is the limit in force,
-/// rounded down, then in whole units, at least 1. It stays as it is until the window ends.
+/// Every client begins with the whole limit. The effective limit changes only at the beginning of a window:
 ///
-/// The load is what the client itself has used of its limit in the window before: whoever uses all of `100/min`
-/// for minutes has 100, 60, 36, and 30 from then on; whoever stays within 80 always has 100. Or it is what a
-/// [function](Self::load) of yours measures, which is then asked at every request; with that, a new client of a
-/// loaded service begins with less than the whole limit.
+/// - If the load is above [`load_threshold`](Self::load_threshold), the limit is multiplied by
+///   [`reduction_factor`](Self::reduction_factor). It never falls below
+///   [`min_limit_ratio`](Self::min_limit_ratio) of the whole limit.
+/// - Otherwise, the limit grows by [`recovery_rate`](Self::recovery_rate) of the whole limit. It grows by the
+///   same amount for each window without a request.
 ///
-/// - **Admits** up to the limit in force per aligned window, in any costs.
+/// These settings are in thousandths. The effective limit is also computed in thousandths, and is then
+/// converted to whole units. Both are rounded down, but the limit is at least 1 unit.
+///
+/// By default, the load is the client's own usage of its limit in the previous window. A client that always
+/// uses all of `100/min` has 100, 60, 36, and from then on 30. A client that stays within 80 always has 100.
+/// Alternatively, the load is measured by a [function](Self::load), which is called at every request. With a
+/// function, a new client of a loaded service begins with less than the whole limit.
+///
+/// - **Admits** up to the effective limit per aligned window, with any costs.
 /// - **Worst burst**: less than twice the limit within any period, around the border of two windows.
-/// - **State**: the units used in the window, and the limit that was in force. It is kept until the whole limit
-///   is back.
-/// - **Wait**: to the first window whose limit has room for the request, if no other comes, and if the load of
-///   your function stays what it is. A cost above the limit never fits; nor does one for which there is room
-///   only at less load, as long as that lasts.
-/// - **Remaining** is what is left of the limit in force; [`next_after`](Quota::next_after) is the first window
-///   with room for more, [`reset_after`](Quota::reset_after) the first that has all that the load allows.
+/// - **State**: the units used in the window, and the limit that was in effect. It is kept until the whole
+///   limit is restored.
+/// - **Wait**: until the first window whose limit allows the request, provided that no other request comes,
+///   and that the load of the function stays the same. A cost above the limit never fits. A cost that fits
+///   only at a lower load does not fit while the present load lasts.
+/// - **Remaining** is the unused part of the effective limit. [`next_after`](Quota::next_after) is the first
+///   window that allows more, and [`reset_after`](Quota::reset_after) is the first window with the whole
+///   limit that the load allows.
 ///
-/// Pick it where clients may have much while there is plenty, or to shed load before the service breaks.
+/// Use it where clients may use much while there is spare capacity, or to shed load before the service fails.
 ///
-/// A clock that steps back by up to a period finds the window that it had begun before; after a longer step
-/// the state is none.
+/// If the clock steps back by up to one period, the window that had already begun stays in effect. After a
+/// longer step, the state is ignored.
 ///
 /// ```
 /// use throttle::{Rate, strategy::{Adaptive, Arrival, State, Strategy}};
@@ -59,17 +64,22 @@ pub struct Adaptive {
 }
 
 impl Adaptive {
-    /// Above a load of 800 thousandths the limit shrinks to 600 of what it was, to 300 of the whole at least; and
-    /// grows by 100 of the whole.
+    /// Creates a strategy with the default settings: above a load of 800 thousandths, the limit shrinks to
+    /// 600 thousandths of its value, but not below 300 thousandths of the whole limit. Otherwise, it grows by
+    /// 100 thousandths of the whole limit.
     pub const fn new() -> Self {
         Self { threshold: 800, factor: 600, recovery: 100, min: 300, load: None }
     }
 
-    /// The load above which the limit shrinks, in thousandths.
+    /// Sets the load above which the limit shrinks, in thousandths.
+    ///
+    /// # Default
+    ///
+    /// 800.
     ///
     /// # Panics
     ///
-    /// If it is not between 1 and 999: at compile time in a constant. So do the other shares.
+    /// If it is not between 1 and 999. In a constant, this is a compile error.
     #[must_use]
     #[track_caller]
     pub const fn load_threshold(mut self, thousandths: u16) -> Self {
@@ -77,7 +87,15 @@ impl Adaptive {
         self
     }
 
-    /// What a window of high load leaves of the limit in force, in thousandths.
+    /// Sets the factor by which a window of high load multiplies the effective limit, in thousandths.
+    ///
+    /// # Default
+    ///
+    /// 600.
+    ///
+    /// # Panics
+    ///
+    /// If it is not between 1 and 999. In a constant, this is a compile error.
     #[must_use]
     #[track_caller]
     pub const fn reduction_factor(mut self, thousandths: u16) -> Self {
@@ -85,7 +103,16 @@ impl Adaptive {
         self
     }
 
-    /// How much of the whole limit a window of low load gives back, in thousandths.
+    /// Sets by how much of the whole limit the effective limit grows after a window of low load, in
+    /// thousandths.
+    ///
+    /// # Default
+    ///
+    /// 100.
+    ///
+    /// # Panics
+    ///
+    /// If it is not between 1 and 999. In a constant, this is a compile error.
     #[must_use]
     #[track_caller]
     pub const fn recovery_rate(mut self, thousandths: u16) -> Self {
@@ -93,7 +120,15 @@ impl Adaptive {
         self
     }
 
-    /// How much of the whole limit always stays, in thousandths.
+    /// Sets the minimum of the effective limit, in thousandths of the whole limit.
+    ///
+    /// # Default
+    ///
+    /// 300.
+    ///
+    /// # Panics
+    ///
+    /// If it is not between 1 and 999. In a constant, this is a compile error.
     #[must_use]
     #[track_caller]
     pub const fn min_limit_ratio(mut self, thousandths: u16) -> Self {
@@ -101,26 +136,30 @@ impl Adaptive {
         self
     }
 
-    /// What measures the load of the service, in thousandths: 0 is idle, 1000 is all that it can do. It is asked
-    /// at every request, so let it read a number that is there.
+    /// Sets a function that returns the load of the service, in thousandths: 0 is idle, 1000 is full
+    /// capacity. It is called at every request, so it should only read an existing number.
+    ///
+    /// # Default
+    ///
+    /// The load is the client's own usage in the previous window.
     #[must_use]
     pub const fn load(mut self, thousandths: fn() -> u64) -> Self {
         self.load = Some(thousandths);
         self
     }
 
-    /// The window in which so much was used, as it is stored.
+    /// Returns the window in which `used` units were used, as it is stored.
     fn last(&self, level: u64, used: u64, limit: u64) -> Last {
         let most = u128::from(units(level, limit)) * u128::from(self.threshold);
         Last { level, used, was_loaded: u128::from(used) * u128::from(WHOLE) > most }
     }
 
-    /// Whether the limit shrinks after the window of the last request.
+    /// Returns whether the limit shrinks after the window of the last request.
     fn is_loaded(&self, last: Last, arrival: &Arrival) -> bool {
         if self.load.is_some() { arrival.load > u64::from(self.threshold) } else { last.was_loaded }
     }
 
-    /// The limit in force `age` windows after the last request.
+    /// Returns the effective limit `age` windows after the last request.
     fn level(&self, last: Last, age: u64, arrival: &Arrival) -> u64 {
         let recovered =
             |level, windows| self.recovery().saturating_mul(windows).saturating_add(level).min(WHOLE);
@@ -133,15 +172,15 @@ impl Adaptive {
         };
         match (age.checked_sub(1), self.load) {
             (None, _) => last.level,
-            // Its own use was in the first of these windows, the others were idle.
+            // The client's own usage was in the first of these windows; the others were idle.
             (Some(idle), None) => recovered(adjusted(last.level), idle),
-            // How high the load was in between nobody knows; now it is known.
+            // The load of the windows in between is unknown; only the present load is known.
             (Some(idle), Some(_)) => adjusted(recovered(last.level, idle)),
         }
     }
 
-    /// The first window after the last request, and not before `age`, in which the limit in force is at least
-    /// `wanted`. The limits only grow from the first window on.
+    /// Returns the first window after the last request, but not before `age`, in which the effective limit is
+    /// at least `wanted`. From the first window on, the limits only grow.
     fn age_of(&self, last: Last, age: u64, wanted: u64, arrival: &Arrival) -> Option<u64> {
         if wanted > WHOLE {
             return None;
@@ -164,7 +203,7 @@ impl Adaptive {
         u64::from(self.recovery)
     }
 
-    /// The state of a window that ends at `end`.
+    /// Returns the state of a window that ends at `end`.
     fn store(&self, end: u64, last: Last, arrival: &Arrival) -> State {
         let idle = match self.load {
             None => self.age_of(last, 1, WHOLE, arrival).map_or(0, |age| age - 1),
@@ -201,7 +240,7 @@ impl Strategy for Adaptive {
         let used = if age == 0 { last.used } else { 0 };
         let applies = units(level, limit);
         let left = applies.saturating_sub(used);
-        // When a window begins that has so many units: not before this one ends.
+        // Returns when a window begins that allows `wanted`, but not before this window ends.
         let starts = |last, age: u64, wanted: u64| {
             let found = self.age_of(last, age + 1, wanted, arrival)?;
             let windows = (found - age - 1).saturating_mul(rate.period_micros());
@@ -239,7 +278,7 @@ impl Strategy for Adaptive {
         Some(if load == 0 { script } else { script.passing() })
     }
 
-    /// Only into the window of the charge: that of another was never touched by it.
+    /// Refunds only into the window of the charge, because the charge did not change any other window.
     fn refund(&self, state: &State, arrival: &Arrival, elapsed: u64) -> State {
         let period = arrival.rate.period_micros();
         let charged = arrival.now.saturating_sub(elapsed);
@@ -269,7 +308,7 @@ impl Strategy for Adaptive {
         if used == 0 && lost == 0 && !was_loaded {
             return State::EMPTY;
         }
-        // Its window may have ended since: so the limit is at most what it would be after that.
+        // The client's window may have ended since, so the limit is at most the limit after that window.
         let level = WHOLE.saturating_sub(lost);
         let before = Last { level, used: 0, was_loaded };
         let level =

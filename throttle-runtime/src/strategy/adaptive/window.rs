@@ -1,4 +1,4 @@
-//! What is remembered of the last window with a request, and shares of the limit.
+//! The state of the last window with a request, and shares of the limit.
 
 use crate::strategy::two_windows::{counts, store};
 use crate::strategy::{Arrival, State, Usage, Usages};
@@ -12,17 +12,17 @@ pub(super) const fn share(thousandths: u16) -> u16 {
 /// The whole limit, in thousandths.
 pub(super) const WHOLE: u64 = 1_000;
 
-/// So many bits hold thousandths.
+/// The number of bits that thousandths need.
 const BITS: u32 = 10;
 
-/// A share of the limit in units.
+/// Returns a share of the limit in units.
 pub(super) const fn units(level: u64, limit: u64) -> u64 {
-    // In two parts, so that it fits.
+    // Computed in two parts, so that it does not overflow.
     let units = limit / WHOLE * level + limit % WHOLE * level / WHOLE;
     if units == 0 { 1 } else { units }
 }
 
-/// The least share of the limit that has so many units; above [`WHOLE`] if no share has.
+/// Returns the smallest share of the limit that has `units` units, or more than [`WHOLE`] if no share has.
 pub(super) fn level_of(units: u64, limit: u64) -> u64 {
     let level = (u128::from(units) * u128::from(WHOLE)).div_ceil(u128::from(limit));
     if units <= 1 { 0 } else { u64::try_from(level).unwrap_or(u64::MAX) }
@@ -31,18 +31,18 @@ pub(super) fn level_of(units: u64, limit: u64) -> u64 {
 /// The window of the last request.
 #[derive(Clone, Copy)]
 pub(super) struct Last {
-    /// The limit that was in force, in thousandths of the whole.
+    /// The effective limit of that window, in thousandths of the whole limit.
     pub(super) level: u64,
     pub(super) used: u64,
-    /// Whether that was a high load.
+    /// Whether the usage was a high load.
     pub(super) was_loaded: bool,
 }
 
 impl Last {
-    /// What holds without any: the whole limit, and nothing used of it.
+    /// The default without a state: the whole limit, and no usage.
     pub(super) const NONE: Self = Self { level: WHOLE, used: 0, was_loaded: false };
 
-    /// When the window of the state ended, and what it says.
+    /// Reads a state: returns the end of its window, and the window.
     pub(super) fn read(state: &State, period: u64) -> Option<(u64, Self)> {
         let (high, used) = counts(state);
         let idle = high & ((1 << BITS) - 1);
@@ -51,8 +51,9 @@ impl Last {
         Some((end, Self { level, used, was_loaded: high >> BITS & 1 == 1 }))
     }
 
-    /// The state of a window that ends at `end`; it matters for so many idle windows more. More of the limit lost
-    /// is the greater state, and then more used.
+    /// Returns the state of a window that ends at `end`. The state matters for `idle` further windows without
+    /// a request. A state that has lost more of the limit is greater. Among equal losses, the state with more
+    /// usage is greater.
     pub(super) fn store(self, end: u64, idle: u64, arrival: &Arrival) -> State {
         let until = end.saturating_add(idle.saturating_mul(arrival.rate.period_micros()));
         let high = (WHOLE - self.level) << (BITS + 1) | u64::from(self.was_loaded) << BITS | idle;
@@ -60,7 +61,7 @@ impl Last {
     }
 }
 
-/// The last request, how many windows ago that was, and when the window in force ends.
+/// Returns the last window with a request, its age in windows, and the end of the present window.
 pub(super) fn locate(state: &State, arrival: &Arrival) -> (Last, u64, u64) {
     let (now, period) = (arrival.now, arrival.rate.period_micros());
     let next = (now - now % period).saturating_add(period);
@@ -73,12 +74,13 @@ pub(super) fn locate(state: &State, arrival: &Arrival) -> (Last, u64, u64) {
     }
 }
 
-/// Lanes of a summary: the units used, what is missing from the whole limit, and whether it shrinks further.
+/// Lanes of a summary: the used units, the missing part of the whole limit, and whether the limit shrinks
+/// further.
 pub(super) const USED: u8 = 0;
 pub(super) const LOST: u8 = 1;
 pub(super) const LOADED: u8 = 2;
 
-/// The summary of a state.
+/// Returns the summary of a state.
 pub(in crate::strategy) fn usages(state: &State, period: u64) -> Usages {
     let until = state.until();
     let Some((end, last)) = Last::read(state, period) else {

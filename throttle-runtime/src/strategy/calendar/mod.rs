@@ -1,4 +1,4 @@
-//! Windows that are those of a calendar.
+//! Windows that follow a calendar.
 
 mod window;
 
@@ -8,10 +8,10 @@ use super::{Arrival, State, Step, Strategy, Summary, Usage, fixed_window, summar
 use crate::rate::DAY;
 use crate::{Quota, Rate};
 
-/// The limit in every day, week, month or year of a time zone, as a contract says it: `10000/30days` is ten thousand
-/// from the first of a month to its last day, however many it has.
+/// Admits the limit in every day, week, month or year of a time zone, as contracts state it: `10000/30days`
+/// is ten thousand from the first to the last day of a month, whatever its length.
 ///
-/// Which window a limit has is told by its period:
+/// The period of a limit determines its window:
 ///
 /// | period | window |
 /// |---|---|
@@ -21,21 +21,22 @@ use crate::{Quota, Rate};
 /// | `365days` | a year |
 /// | shorter than a day | aligned to the clock, as by [`FixedWindow`](super::FixedWindow) |
 ///
-/// Other periods, which no calendar has, are a [misfit](Strategy::misfit) that the registry reports at the start. If
-/// a function answers one, its windows are those of `FixedWindow`.
+/// Other periods are not in any calendar, and are a [misfit](Strategy::misfit) that the registry reports at
+/// startup. If a function returns such a rate, its windows are those of `FixedWindow`.
 ///
-/// - **Admits** up to the limit per window, in any costs.
+/// - **Admits** up to the limit per window, with any costs.
 /// - **Worst burst**: twice the limit within any period, around the border of two windows.
-/// - **State**: the end of the window and the units used in it.
-/// - **Wait**: to the end of the window. A cost above the limit never fits.
-/// - **Remaining** is what is left of the window; [`next_after`](Quota::next_after) and
-///   [`reset_after`](Quota::reset_after) are both its end. Header fields name the period, as no month is always as
-///   long.
+/// - **State**: the end of the window, and the units used in it.
+/// - **Wait**: until the end of the window. A cost above the limit never fits.
+/// - **Remaining** is the unused part of the limit in this window. [`next_after`](Quota::next_after) and
+///   [`reset_after`](Quota::reset_after) are both the end of the window. Headers contain the configured
+///   period, because the length of months differs.
 ///
-/// Time zones are looked up as by [`TimeOfDay`](super::TimeOfDay). A clock that steps back into the window before finds
-/// what was used until the end of the one that it came from; after a longer step the state is none.
+/// Time zones are looked up as by [`TimeOfDay`](super::TimeOfDay). If the clock steps back into the previous
+/// window, the usage counts until the end of the window that had already begun. After a longer step, the
+/// state is ignored.
 ///
-/// Pick it for quotas that bills and contracts speak of.
+/// Use it for quotas that appear in bills and contracts.
 ///
 /// ```
 /// use throttle::{strategy::Calendar, throttle};
@@ -62,15 +63,16 @@ pub struct Calendar {
 #[cfg(feature = "redis")]
 pub(super) static LUA: super::Lua = super::Lua(include_str!("calendar.lua"));
 
-/// How far the clock of a server may be from ours, for its script to know the windows there.
+/// The maximum difference between the clock of a server and the local clock at which a script still covers
+/// the right windows.
 #[cfg(feature = "redis")]
 const APART: u64 = crate::rate::HOUR;
 
 impl Calendar {
-    /// The calendar of that time zone: a name of the IANA database, such as `Europe/Berlin` or `UTC`, or an offset,
-    /// such as `+02:00`.
+    /// Creates the calendar of a time zone: a name of the IANA database, such as `Europe/Berlin` or `UTC`, or
+    /// an offset, such as `+02:00`.
     ///
-    /// One that does not exist is a problem that the registry reports at the start.
+    /// A time zone that does not exist is reported by the registry at startup.
     pub const fn in_zone(name: &'static str) -> Self {
         Self { zone: Zone(name) }
     }
@@ -79,10 +81,10 @@ impl Calendar {
         self.zone.window(Unit::of(rate.period_micros())?, at)
     }
 
-    /// When the window ends that is in force, and the units used in it.
+    /// Returns when the window in effect ends, and the units used in it.
     fn current(self, state: &State, window: Window, rate: Rate, now: u64) -> (u64, u64) {
         let (until, used) = (state.until(), state.word());
-        // Of the next window is what was used before the clock stepped back.
+        // Usage from before a step back of the clock belongs to the next window.
         let is_next = || self.window(rate, window.end).is_some_and(|next| until <= next.end);
         if until > now && (until <= window.end || is_next()) { (until, used) } else { (window.end, 0) }
     }
@@ -134,7 +136,7 @@ impl Strategy for Calendar {
         super::Script::new(&LUA, [rate.limit(), cost, borders[0], borders[1], borders[2], borders[3]])
     }
 
-    /// Only into the window of the charge: that of another was never touched by it.
+    /// Refunds only into the window of the charge, because the charge did not change any other window.
     fn refund(&self, state: &State, arrival: &Arrival, elapsed: u64) -> State {
         let charged = arrival.now.saturating_sub(elapsed);
         match self.window(arrival.rate, charged) {

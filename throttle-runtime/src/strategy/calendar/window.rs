@@ -1,4 +1,4 @@
-//! Days, weeks, months and years, as a time zone has them.
+//! Days, weeks, months and years of a time zone.
 
 use jiff::ToSpan;
 use jiff::civil::Date;
@@ -11,7 +11,7 @@ const WEEK: u64 = 7 * DAY;
 const MONTH: u64 = 30 * DAY;
 const YEAR: u64 = 365 * DAY;
 
-/// What a calendar divides time into.
+/// A unit of the calendar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::strategy) enum Unit {
     Day,
@@ -21,10 +21,10 @@ pub(in crate::strategy) enum Unit {
 }
 
 impl Unit {
-    /// How many there are.
+    /// The number of units.
     pub(in crate::strategy) const ALL: usize = 4;
 
-    /// The one that a period in microseconds stands for.
+    /// Returns the unit that a period in microseconds stands for.
     pub(super) const fn of(period: u64) -> Option<Self> {
         match period {
             DAY => Some(Self::Day),
@@ -55,7 +55,7 @@ impl Unit {
     }
 }
 
-/// From its start until just before its end, in microseconds since the Unix epoch.
+/// A window, from `start` until just before `end`, in microseconds since the Unix epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::strategy) struct Window {
     pub(super) start: u64,
@@ -65,10 +65,10 @@ pub(in crate::strategy) struct Window {
 impl Window {
     pub(in crate::strategy) const NONE: Self = Self { start: 0, end: 0 };
 
-    /// `None` beyond the calendar, which ends with the year 9999.
+    /// Returns the window that contains `at`, or `None` after the end of the calendar, the year 9999.
     pub(in crate::strategy) fn find(zone: &TimeZone, unit: Unit, at: u64) -> Option<Self> {
         let begin = unit.begin(zone.to_datetime(timestamp(at)).date())?;
-        // Where clocks are put forward at midnight, the day begins when they have been.
+        // If clocks are put forward at midnight, the day begins right after that change.
         let midnight = |date: Date| date.to_zoned(zone.clone()).ok().map(|it| micros(it.timestamp()));
         let found = Self { start: midnight(begin)?, end: midnight(unit.next(begin)?)? };
         Some(found).filter(|window| window.contains(at))

@@ -9,28 +9,29 @@ use crate::Quota;
 #[cfg(feature = "redis")]
 use crate::rate::HOUR;
 
-/// A [`FixedWindow`](super::FixedWindow) whose limit depends on what clocks on the wall show: twice as much at
-/// night, when nobody else is there.
+/// A [`FixedWindow`](super::FixedWindow) whose limit depends on the local time, for example twice the limit
+/// at night, when there is little other traffic.
 ///
-/// - **Admits** up to the limit of the hour per aligned window, in any costs. The hour is that of the request:
-///   when the limit changes within a window, what was used stays used, and the new limit holds. An hour without
-///   a window of its own has the limit itself.
+/// - **Admits** up to the limit of the hour per aligned window, with any costs. The hour is that of the
+///   request. If the limit changes within a window, the usage stays counted, and the new limit applies. An
+///   hour for which no window is set has the limit itself.
 /// - **Worst burst**: twice the greatest limit within any period, around the border of two windows.
-/// - **State**: the end of the window and the units used in it.
-/// - **Wait**: to the end of the window, or to an hour whose limit has room for the request, whichever comes
-///   first; exact, also where clocks are put forward or back before. A cost above the greatest limit never fits.
-/// - **Remaining** is what is left now; [`next_after`](Quota::next_after) is when there is more, by a new window
-///   or a greater limit, [`reset_after`](Quota::reset_after) is the end of the window.
+/// - **State**: the end of the window, and the units used in it.
+/// - **Wait**: until the end of the window, or until an hour whose limit allows the request, whichever comes
+///   first. The wait is exact, also across changes of daylight saving time. A cost above the greatest limit
+///   never fits.
+/// - **Remaining** is what is left now. [`next_after`](Quota::next_after) is when there is more, because of a
+///   new window or a greater limit. [`reset_after`](Quota::reset_after) is the end of the window.
 ///
-/// Windows are those of the rate and aligned to UTC, as everywhere: a `100/day` begins at 0:00 UTC wherever the
-/// clocks are. Only the hours are local.
+/// Windows are those of the rate, and are aligned to UTC like all windows: a `100/day` begins at 0:00 UTC in
+/// every time zone. Only the hours are local.
 ///
-/// Zones are looked up once, when the registry is built: one that does not exist stops the start. Their rules
-/// are those of the machine, if it has any (`/usr/share/zoneinfo`, which updates of the system keep current), or
-/// else those that the program brings along, so that an image without them will do. A new version of either is
-/// read at the next start.
+/// Zones are looked up once, when the registry is built. A zone that does not exist is rejected at startup.
+/// The rules of a zone come from the machine, if it has any (`/usr/share/zoneinfo`, which system updates keep
+/// current). Otherwise, they come from data that is compiled into the program, so that container images
+/// without zone data also work. A new version of either is read at the next startup.
 ///
-/// Pick it where the service has more to give at some hours than at others.
+/// Use it where the service has more capacity at some hours than at others.
 ///
 /// ```
 /// use throttle::{strategy::TimeOfDay, throttle};
@@ -40,7 +41,7 @@ use crate::rate::HOUR;
 /// # let _: axum::Router = axum::Router::new().route("/", axum::routing::get(reports));
 /// ```
 ///
-/// A clock that steps back is met as by `FixedWindow`.
+/// If the clock steps back, it behaves like `FixedWindow`.
 ///
 /// ```
 /// use throttle::{Rate, strategy::{Arrival, State, Strategy, TimeOfDay, Times}};
@@ -57,23 +58,24 @@ use crate::rate::HOUR;
 pub struct TimeOfDay {
     zone: Zone,
     hours: [Times; 24],
-    /// The greatest of them.
+    /// The greatest multiple of all hours.
     most: Times,
-    /// The hours that a window has said something about, one bit each.
+    /// The hours for which a window is set, one bit each.
     said: u32,
 }
 
 impl TimeOfDay {
-    /// The limit itself at all hours of that time zone, as long as no [`window`](Self::window) says otherwise.
+    /// Creates a strategy with the limit itself at all hours of a time zone. [`window`](Self::window) sets
+    /// other limits.
     ///
-    /// It has a name of the IANA database, such as `Europe/Berlin` or `UTC`, or is an offset, such as `+02:00`.
-    /// One that does not exist is a problem that the registry reports at the start.
+    /// A time zone is a name of the IANA database, such as `Europe/Berlin` or `UTC`, or an offset, such as
+    /// `+02:00`. A time zone that does not exist is reported by the registry at startup.
     pub const fn in_zone(name: &'static str) -> Self {
         Self { zone: Zone(name), hours: [Times::ONE; 24], most: Times::ONE, said: 0 }
     }
 
-    /// Twice the limit from 0 to 8, the limit itself from 8 to 17, and one and a half times as much until
-    /// midnight.
+    /// Creates a strategy with twice the limit from 0 to 8, the limit itself from 8 to 17, and one and a half
+    /// times the limit until midnight.
     pub const fn office_hours(zone: &'static str) -> Self {
         Self::in_zone(zone).window(0, 8, Times::new(2)).window(8, 17, Times::ONE).window(
             17,
@@ -82,13 +84,13 @@ impl TimeOfDay {
         )
     }
 
-    /// How many times the limit there is from the hour `from` until just before `to`, which may be the next
-    /// day: 0 to 23, and 24 for midnight at the end.
+    /// Sets a multiple of the limit for the hours from `from` until just before `to`, which may be on the
+    /// next day. An hour is 0 to 23, or 24 for midnight as the end.
     ///
     /// # Panics
     ///
-    /// If an hour is greater, both are the same, or another window has one of the hours: at compile time in a
-    /// constant.
+    /// If an hour is greater, if both are the same, or if another window contains one of the hours. In a
+    /// constant, this is a compile error.
     #[must_use]
     #[track_caller]
     pub const fn window(mut self, from: u8, to: u8, times: Times) -> Self {
@@ -108,7 +110,7 @@ impl TimeOfDay {
         self
     }
 
-    /// The limit at some time. Of a zone that does not exist nothing is known: the least limit holds.
+    /// Returns the limit at a given time. For a zone that does not exist, the least limit applies.
     fn limit(&self, span: Option<Span>, at: u64, limit: u64) -> u64 {
         match span {
             Some(span) => self.hours[span.hour(at)].of_limit(limit),
@@ -116,12 +118,12 @@ impl TimeOfDay {
         }
     }
 
-    /// The span of a time after that of another span.
+    /// Returns the span that contains `at`, which is not before `span`.
     fn later(&self, span: Option<Span>, at: u64) -> Option<Span> {
         span.filter(|span| span.contains(at)).or_else(|| self.zone.later_span(at))
     }
 
-    /// The first time from `at` on and before `end` at which the limit is at least `wanted`.
+    /// Returns the first time, from `at` on and before `end`, at which the limit is at least `wanted`.
     fn first(
         &self,
         mut span: Option<Span>,
@@ -129,7 +131,7 @@ impl TimeOfDay {
         wanted: u64,
         limit: u64,
     ) -> Option<u64> {
-        // In three days there is every hour at least once, even one that is left out when clocks go forward.
+        // Three days contain every hour at least once, even one that is skipped when clocks go forward.
         for _ in 0..HOPS {
             if at >= end {
                 break;
@@ -144,11 +146,11 @@ impl TimeOfDay {
     }
 }
 
-/// How many changes of the limit a script knows of: enough for clocks that differ by an hour.
+/// How many changes of the limit a script contains: enough for clocks that differ by an hour.
 #[cfg(feature = "redis")]
 const SENT: usize = 4;
 
-/// So many changes of the hour or the clock there can be in three days, and some.
+/// An upper bound for the changes of the hour or of the UTC offset within three days.
 const HOPS: u32 = 80;
 
 #[cfg(feature = "redis")]
@@ -172,7 +174,8 @@ impl Strategy for TimeOfDay {
         let applies = self.limit(span, now, limit);
         let left = applies.saturating_sub(used);
         let most = self.most.of_limit(limit);
-        // How long until there is room for so many units after so many: in this window, or a later one.
+        // Returns the time until `units` more units fit on top of `used` units, in this window or a later
+        // one.
         let until = |used: u64, units: u64| {
             let wanted = used.checked_add(units).filter(|wanted| *wanted <= most);
             let here = || self.first(span, (now, end), wanted?, limit);
@@ -205,7 +208,7 @@ impl Strategy for TimeOfDay {
         super::Script::with(&LUA, arguments)
     }
 
-    /// Only into the window of the charge: that of another was never touched by it.
+    /// Refunds only into the window of the charge, because the charge did not change any other window.
     fn refund(&self, state: &State, arrival: &Arrival, elapsed: u64) -> State {
         fixed_window::refund(state, arrival, elapsed)
     }

@@ -1,4 +1,4 @@
-//! Promise 1: as many as the limit says.
+//! Promise 1: exactly as many requests pass as the limit allows.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use crate::testkit::crowd::crowd;
 use crate::testkit::violation::ensure;
 use crate::testkit::{Outcome, Subject};
 
-/// Of concurrent requests exactly as many pass as fit, with every strategy.
+/// With every strategy, exactly as many concurrent requests pass as fit.
 pub async fn b081_as_many_pass_as_the_limit_says<B: Backend>(subject: &Subject<B>) -> Outcome {
     for limit in Limit::of_each_strategy(subject.name(), 20) {
         let limit = Arc::new(limit);
@@ -30,7 +30,7 @@ pub async fn b081_as_many_pass_as_the_limit_says<B: Backend>(subject: &Subject<B
     Ok(())
 }
 
-/// What an answer says is left is left, after requests of any cost.
+/// The remaining quota in an answer is correct, after requests of any cost.
 pub async fn b081_what_remains_is_what_was_not_used<B: Backend>(subject: &Subject<B>) -> Outcome {
     let limit = Limit::per_month(subject.name(), &[20, 12]);
     let mut left = vec![20, 12];

@@ -1,4 +1,4 @@
-//! Promise 2: what is denied, or only asked, changes nothing.
+//! Promise 2: denials and queries change nothing.
 
 use super::Limit;
 use crate::Quota;
@@ -6,7 +6,7 @@ use crate::backend::{Backend, Mode};
 use crate::testkit::violation::ensure;
 use crate::testkit::{Outcome, Subject};
 
-/// A question takes nothing, and is answered as the request would be.
+/// A query consumes nothing, and returns the same result as the request would.
 pub async fn b092_questions_take_nothing<B: Backend>(subject: &Subject<B>) -> Outcome {
     let backend = &**subject.get();
     for limit in Limit::of_each_strategy(subject.name(), 3) {
@@ -25,7 +25,7 @@ pub async fn b092_questions_take_nothing<B: Backend>(subject: &Subject<B>) -> Ou
     Ok(())
 }
 
-/// A denied request uses nothing up, and does not push the wait out, with every strategy.
+/// With every strategy, a denied request consumes nothing and does not extend the wait.
 pub async fn b093_a_denied_request_changes_nothing<B: Backend>(subject: &Subject<B>) -> Outcome {
     let backend = &**subject.get();
     for limit in Limit::of_each_strategy(subject.name(), 4) {
@@ -46,7 +46,8 @@ pub async fn b093_a_denied_request_changes_nothing<B: Backend>(subject: &Subject
     Ok(())
 }
 
-/// What costs more than the limit ever holds is never admitted, which is an answer of its own.
+/// A request that costs more than the limit ever holds is never admitted, and the answer reports that instead
+/// of a wait.
 pub async fn b093_what_never_fits_is_no_wait<B: Backend>(subject: &Subject<B>) -> Outcome {
     let backend = &**subject.get();
     for limit in Limit::of_each_strategy(subject.name(), 3) {

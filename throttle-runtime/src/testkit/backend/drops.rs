@@ -1,4 +1,4 @@
-//! Decisions that are dropped half-way, as those of clients that went away.
+//! Decisions that are dropped before they complete, like those of clients that disconnect.
 
 use std::pin::Pin;
 use std::task::Poll;
@@ -10,7 +10,7 @@ use crate::backend::{Backend, Mode};
 use crate::testkit::violation::ensure;
 use crate::testkit::{Outcome, Subject};
 
-/// Polls a future so many times at most, and drops it. Whether it ended.
+/// Polls a future at most this many times, and drops it. Returns whether it completed.
 async fn drop_after(polls: usize, future: impl Future) -> bool {
     let mut future: Pin<Box<_>> = Box::pin(future);
     for _ in 0..polls {
@@ -23,10 +23,10 @@ async fn drop_after(polls: usize, future: impl Future) -> bool {
     false
 }
 
-/// More often than a decision waits.
+/// More polls than a decision needs.
 const POLLS: usize = 60;
 
-/// A decision that is dropped, wherever it has got to, is in nobody's way.
+/// A decision that is dropped at any point does not block other decisions.
 pub async fn b073_a_dropped_decision_holds_nothing<B: Backend>(subject: &Subject<B>) -> Outcome {
     let (backend, limit) = (&**subject.get(), Limit::per_month(subject.name(), &[1_000]));
     let keys = [Key::from("a"), Key::from("b")];
@@ -46,7 +46,7 @@ pub async fn b073_a_dropped_decision_holds_nothing<B: Backend>(subject: &Subject
     Ok(())
 }
 
-/// A decision that is dropped has charged all of its identities or none, and nobody twice.
+/// A dropped decision has charged all of its identities or none, and no identity twice.
 pub async fn b073_a_dropped_decision_is_all_or_nothing<B: Backend>(subject: &Subject<B>) -> Outcome {
     let (backend, limit) = (&**subject.get(), Limit::per_month(subject.name(), &[1_000]));
     let keys = [Key::from("a"), Key::from("b")];
@@ -54,7 +54,7 @@ pub async fn b073_a_dropped_decision_is_all_or_nothing<B: Backend>(subject: &Sub
     for polls in 0..POLLS {
         let before = limit.left(backend, "a").await?;
         let ended = drop_after(polls, backend.decide(&both, Mode::Take)).await;
-        // What goes on in the background comes before the next on the same identities.
+        // Work that continues in the background comes before the next decision on the same identities.
         limit.decide_all(backend, &["a", "b"], 1).await?;
         let left = [limit.left(backend, "a").await?, limit.left(backend, "b").await?];
         ensure!(left[0] == left[1], "a decision that was dropped after {polls} polls left {left:?}");

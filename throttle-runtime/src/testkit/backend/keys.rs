@@ -1,4 +1,4 @@
-//! Who is counted together, and who is not.
+//! Which keys share a state, and which do not.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::testkit::violation::ensure;
 use crate::testkit::{Outcome, Subject};
 use crate::{Key, Rate};
 
-/// Keys of any length and content are limited, and no two of them together.
+/// Keys of any length and content are limited, and no two of them share a state.
 pub async fn b080_keys_of_any_content_are_kept_apart<B: Backend>(subject: &Subject<B>) -> Outcome {
     let limit = Limit::per_month(subject.name(), &[1]);
     let (long, longer) = ("x".repeat(10_000), "x".repeat(10_001));
@@ -64,8 +64,8 @@ pub async fn b080_keys_of_any_content_are_kept_apart<B: Backend>(subject: &Subje
     Ok(())
 }
 
-/// State is kept apart by scope, strategy and periods, but not by limit: who changes a limit goes on with what
-/// was used.
+/// States are separated by scope, strategy and periods, but not by limit. When a limit changes, its usage is
+/// kept.
 pub async fn b074_scopes_strategies_and_periods_are_kept_apart<B: Backend>(subject: &Subject<B>) -> Outcome {
     let (backend, scope) = (&**subject.get(), subject.name());
     let limit = Limit::per_month(scope, &[5]);

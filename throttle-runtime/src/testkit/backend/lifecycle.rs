@@ -1,4 +1,4 @@
-//! Reset, and the shape of answers.
+//! Resets, and the form of answers.
 
 use super::Limit;
 use crate::backend::{Backend, Mode};
@@ -6,7 +6,7 @@ use crate::testkit::violation::ensure;
 use crate::testkit::{Outcome, Subject};
 use crate::{Key, Quota, Rate};
 
-/// After a reset nothing was used.
+/// After a reset, the usage is zero.
 pub async fn b074_a_reset_forgets_everything<B: Backend>(subject: &Subject<B>) -> Outcome {
     let (backend, limit) = (&**subject.get(), Limit::per_month(subject.name(), &[5, 7]));
     for key in ["a", "b"] {
@@ -20,7 +20,7 @@ pub async fn b074_a_reset_forgets_everything<B: Backend>(subject: &Subject<B>) -
     Ok(())
 }
 
-/// Of the identities that are forgotten nothing was used, whatever the strategy, and all others keep what they had.
+/// With every strategy, the identities that are reset have no usage, and all other identities keep theirs.
 pub async fn b074_who_is_forgotten_is_forgotten_alone<B: Backend>(subject: &Subject<B>) -> Outcome {
     let (backend, name) = (&**subject.get(), subject.name());
     let keys = ["a", "b", "c"].map(Key::from);
@@ -29,7 +29,7 @@ pub async fn b074_who_is_forgotten_is_forgotten_alone<B: Backend>(subject: &Subj
     elsewhere.decide(backend, "a", 2, Mode::Take).await?;
     for limit in Limit::of_each_strategy(name, 5).into_iter().chain([several]) {
         let unused = limit.left(backend, "a").await?;
-        // At some hours a limit by the time of day is larger.
+        // At some hours, a limit by the time of day is larger.
         let all = unused.iter().copied().min().unwrap_or_default();
         for key in &keys {
             limit.decide(backend, key.clone(), all, Mode::Take).await?;
@@ -55,7 +55,7 @@ pub async fn b074_who_is_forgotten_is_forgotten_alone<B: Backend>(subject: &Subj
     Ok(())
 }
 
-/// There is a quota for each limit of each charge, in their order, also for those without a limit.
+/// There is a quota for each limit of each charge, in their order, also for unlimited rates.
 pub async fn quotas_come_in_the_order_of_the_limits<B: Backend>(subject: &Subject<B>) -> Outcome {
     let (backend, name) = (&**subject.get(), subject.name());
     let mut first = Limit::per_month(name, &[5, 3, 9]);

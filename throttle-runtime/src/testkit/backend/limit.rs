@@ -1,4 +1,4 @@
-//! Limits, and how they are asked.
+//! Limits that properties use, and calls that decide on them.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,14 +14,14 @@ use crate::testkit::Outcome;
 use crate::testkit::violation::ensure;
 use crate::{Key, Quota, Rate};
 
-/// Some limits under one scope.
+/// Limits under one scope.
 pub(in crate::testkit) struct Limit {
     pub(super) scope: String,
     pub(super) strategy: Arc<dyn Strategy>,
     pub(super) rates: Vec<Rate>,
 }
 
-/// So long that no test sees it end.
+/// A period that is longer than any test.
 const MONTH: Duration = Duration::from_secs(30 * 24 * 3600);
 
 impl Limit {
@@ -30,7 +30,7 @@ impl Limit {
         Self { scope: scope.to_owned(), strategy: Arc::new(FixedWindow), rates }
     }
 
-    /// One limit of so many units per month for each strategy.
+    /// Returns one limit of `limit` units per month for each strategy.
     pub(in crate::testkit) fn of_each_strategy(scope: &str, limit: u64) -> Vec<Self> {
         Self::of_each(scope, limit, MONTH)
     }
@@ -56,7 +56,7 @@ impl Limit {
         Ok(Answer(backend.decide(&[self.charge(&key, cost)], mode).await?))
     }
 
-    /// One decision on several keys.
+    /// Makes one decision on several keys.
     pub(super) async fn decide_all(
         &self,
         backend: &dyn Backend,
@@ -68,7 +68,7 @@ impl Limit {
         Ok(Answer(backend.decide(&charges, Mode::Take).await?))
     }
 
-    /// What is left of each limit.
+    /// Returns what is left of each limit.
     pub(super) async fn left(&self, backend: &dyn Backend, key: impl Into<Key>) -> Outcome<Vec<u64>> {
         let answer = self.decide(backend, key, 0, Mode::Peek).await?;
         let (asked, answered) = (self.rates.len(), answer.0.quotas.len());
@@ -83,7 +83,7 @@ impl fmt::Debug for Limit {
     }
 }
 
-/// A verdict, and what one asks of it.
+/// A verdict, with the accessors that properties need.
 #[derive(Debug)]
 pub(in crate::testkit) struct Answer(pub(super) Verdict);
 
@@ -92,7 +92,8 @@ impl Answer {
         self.0.quotas.iter().all(Quota::fits)
     }
 
-    /// When the request fits, in microseconds since the Unix epoch; `None` if it does, or never will.
+    /// Returns when the request fits, in microseconds since the Unix epoch. `None` if it fits now, or never
+    /// fits.
     pub(super) fn fits_at(&self) -> Option<u64> {
         let wait = self.0.quotas.iter().filter_map(Quota::retry_after).max()?;
         Some(self.0.at.saturating_add(u64::try_from(wait.as_micros()).unwrap_or(u64::MAX)))

@@ -1,4 +1,4 @@
-//! What every [`Backend`] promises.
+//! The properties that every [`Backend`] has.
 
 mod counting;
 mod denials;
@@ -30,7 +30,7 @@ pub use waits::b082_the_wait_is_true;
 use super::{Subject, Violation};
 use crate::backend::Backend;
 
-/// All of them, for whoever wants a list.
+/// The list of all properties.
 #[macro_export]
 #[doc(hidden)]
 macro_rules! __backend_properties {
@@ -59,7 +59,7 @@ macro_rules! __backend_properties {
     };
 }
 
-/// Tests all properties of a backend, and answers with the names of those that it violates.
+/// Tests all properties of a backend, and returns the names of those that it violates.
 pub async fn violations<B: Backend, F>(make: impl Fn() -> F) -> Vec<(&'static str, Violation)>
 where
     F: Future<Output = Subject<B>>,

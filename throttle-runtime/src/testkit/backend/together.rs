@@ -1,4 +1,4 @@
-//! Several limits, and several identities, in one decision.
+//! Several limits or several identities in one decision.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use crate::testkit::violation::ensure;
 use crate::testkit::{Outcome, Subject};
 use crate::{Key, Quota};
 
-/// Of several limits all are charged or none, with every strategy.
+/// Of several limits, all are charged or none.
 pub async fn all_limits_are_charged_or_none<B: Backend>(subject: &Subject<B>) -> Outcome {
     let backend = &**subject.get();
     for (limits, tightest) in [([3, 9], 0), ([9, 3], 1)] {
@@ -28,7 +28,7 @@ pub async fn all_limits_are_charged_or_none<B: Backend>(subject: &Subject<B>) ->
     Ok(())
 }
 
-/// Of several identities all are charged or none.
+/// Of several identities, all are charged or none.
 pub async fn all_identities_are_charged_or_none<B: Backend>(subject: &Subject<B>) -> Outcome {
     let (backend, limit) = (&**subject.get(), Limit::per_month(subject.name(), &[5]));
     for keys in [["a", "b"], ["d", "c"], ["e", "f"]] {
@@ -41,7 +41,7 @@ pub async fn all_identities_are_charged_or_none<B: Backend>(subject: &Subject<B>
     Ok(())
 }
 
-/// An identity that a decision names twice pays twice.
+/// An identity that a decision names twice is charged twice.
 pub async fn an_identity_pays_twice<B: Backend>(subject: &Subject<B>) -> Outcome {
     let (backend, limit) = (&**subject.get(), Limit::per_month(subject.name(), &[5]));
     ensure!(!limit.decide_all(backend, &["a", "a"], 3).await?.fits(), "twice three of five fit");
@@ -51,14 +51,15 @@ pub async fn an_identity_pays_twice<B: Backend>(subject: &Subject<B>) -> Outcome
     Ok(())
 }
 
-/// Decisions on two identities, in either order, and on each of them alone: what is left is what nobody took.
+/// Concurrent decisions on two identities, in either order, and on each identity alone: exactly the units that
+/// no decision charged are left.
 pub async fn concurrent_decisions_on_several_identities_are_exact<B: Backend>(
     subject: &Subject<B>,
 ) -> Outcome {
     are_exact(subject.name(), &|| Arc::clone(subject.get())).await
 }
 
-/// Whether such decisions are exact, each on a backend that is made for it.
+/// Checks that such decisions are exact, each on a backend that `make` creates.
 pub(in crate::testkit) async fn are_exact<B: Backend>(
     scope: &str,
     make: &(dyn Fn() -> Arc<B> + Sync),
@@ -72,7 +73,7 @@ pub(in crate::testkit) async fn are_exact<B: Backend>(
             let (backend, limit, keys) = (make(), Arc::clone(&limit), asked[task].clone());
             async move {
                 let keys: Vec<_> = keys.iter().map(String::as_str).collect();
-                // So that each round finds the others at another point.
+                // The tasks interleave differently in each round.
                 for _ in 0..(round * (task + 1)) % 37 {
                     tokio::task::yield_now().await;
                 }
@@ -92,7 +93,7 @@ pub(in crate::testkit) async fn are_exact<B: Backend>(
     Ok(())
 }
 
-/// A refund gives back what a decision took, never more, and nothing to who has taken nothing.
+/// A refund returns what a decision charged, and never more.
 pub async fn refunds_give_back_what_was_taken<B: Backend>(subject: &Subject<B>) -> Outcome {
     let (backend, key) = (&**subject.get(), Key::from("a"));
     let limit = Limit::per_month(subject.name(), &[5]);

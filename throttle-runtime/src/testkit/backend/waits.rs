@@ -1,4 +1,4 @@
-//! Promise 3: the wait is true.
+//! Promise 3: the wait is exact.
 
 use std::time::Duration;
 
@@ -7,9 +7,10 @@ use crate::backend::{Backend, Mode};
 use crate::testkit::violation::ensure;
 use crate::testkit::{Outcome, Subject, Violation};
 
-/// Who has waited as long as he was told is admitted, and nobody earlier, with every strategy.
+/// With every strategy, a client that has waited as long as it was told is admitted, and an earlier client is
+/// not.
 ///
-/// Both are by the backend's own time, so it does not matter how late a machine is.
+/// Both times are by the backend's own clock, so it does not matter how late a machine is.
 pub async fn b082_the_wait_is_true<B: Backend>(subject: &Subject<B>) -> Outcome {
     for limit in Limit::of_each(subject.name(), 4, Duration::from_millis(240)) {
         subject.wait_is_true(&limit).await.map_err(|violation| violation.of(&limit))?;
@@ -37,7 +38,8 @@ impl<B: Backend> Subject<B> {
             if late >= 0 {
                 break;
             }
-            // Half-way each time, so that the last look before the end is close to it.
+            // Each wait is half of the remaining time, so that the last query before the end is close to the
+            // end.
             let early = u64::try_from(-late).unwrap_or_default();
             self.pass(Duration::from_micros(early.div_ceil(2))).await;
             looks += 1;

@@ -6,7 +6,8 @@ use crate::backend::Store;
 use crate::testkit::violation::ensure;
 use crate::testkit::{Outcome, Subject};
 
-/// [`Store::multi_get`] answers for each key in its place: also for those that are missing, or asked for twice.
+/// [`Store::multi_get`] returns a value for each key, in the order of the keys. Keys may be missing or occur
+/// twice.
 pub async fn b069_many_values_come_in_the_order_of_their_keys<S: Store>(subject: &Subject<S>) -> Outcome {
     let (store, keys) = (subject.get(), ["d", "missing", "b", "a", "b", "c"].map(|key| subject.key(key)));
     let [d, missing, b, a, _, c] = &keys;
@@ -18,7 +19,7 @@ pub async fn b069_many_values_come_in_the_order_of_their_keys<S: Store>(subject:
     Ok(())
 }
 
-/// [`Store::multi_set`] gives every value the time to live, or none.
+/// [`Store::multi_set`] gives every value the same time to live, or none.
 pub async fn b070_many_values_expire_as_one_does<S: Store>(subject: &Subject<S>) -> Outcome {
     let (store, ttl) = (subject.get(), Duration::from_millis(250));
     let [a, b, stays] = ["a", "b", "stays"].map(|key| subject.key(key));

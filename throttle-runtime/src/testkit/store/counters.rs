@@ -13,7 +13,7 @@ const TTL: Duration = Duration::from_millis(400);
 const LONG: Duration = Duration::from_secs(600);
 
 impl<S: Store> Subject<S> {
-    /// Adds to a counter that nothing keeps from it.
+    /// Adds to a counter without a limit.
     async fn add(&self, key: &str, by: i64, ttl: Duration) -> Outcome<i64> {
         add(&**self.get(), key, by, ttl).await
     }
@@ -28,7 +28,8 @@ async fn add<S: Store>(store: &S, key: &str, by: i64, ttl: Duration) -> Outcome<
     Ok(sum)
 }
 
-/// [`Store::increment_within`] gives what it creates a time to live, and later calls with a negative number keep one.
+/// [`Store::increment_within`] gives a counter that it creates a time to live. Later calls keep one, also with
+/// a negative number.
 pub async fn b066_a_counter_ends<S: Store>(subject: &Subject<S>) -> Outcome {
     let key = subject.key("counter");
     for (by, expected) in [(5, 5), (-3, 2), (1, 3)] {
@@ -42,7 +43,7 @@ pub async fn b066_a_counter_ends<S: Store>(subject: &Subject<S>) -> Outcome {
     Ok(())
 }
 
-/// [`Store::increment_within`] has a counter end no earlier than its first call has said.
+/// A counter of [`Store::increment_within`] ends no earlier than its first call set.
 pub async fn b066_a_counter_keeps_its_time_to_live<S: Store>(subject: &Subject<S>) -> Outcome {
     let (key, ttl) = (subject.key("counter"), Duration::from_millis(1_900));
     subject.add(&key, 5, ttl).await?;
@@ -55,7 +56,7 @@ pub async fn b066_a_counter_keeps_its_time_to_live<S: Store>(subject: &Subject<S
     Ok(())
 }
 
-/// Each of several concurrent increments is counted, and each is told another sum.
+/// Each of several concurrent increments is counted, and each returns a different sum.
 pub async fn b067_no_increment_is_lost<S: Store>(subject: &Subject<S>) -> Outcome {
     let sums = crowd(4, |_| {
         let (store, key) = (subject.get().clone(), subject.key("counter"));
@@ -73,7 +74,7 @@ pub async fn b067_no_increment_is_lost<S: Store>(subject: &Subject<S>) -> Outcom
     Ok(())
 }
 
-/// Concurrent increments up to a limit reach it and do not exceed it, and those that are refused add nothing.
+/// Concurrent increments up to a limit reach it and do not exceed it. Rejected increments add nothing.
 pub async fn b067_no_more_than_the_limit_is_added<S: Store>(subject: &Subject<S>) -> Outcome {
     for most in [1, 3] {
         let added = crowd(4, |task| {
@@ -101,7 +102,7 @@ pub async fn b067_no_more_than_the_limit_is_added<S: Store>(subject: &Subject<S>
     Ok(())
 }
 
-/// An increment that would exceed the limit says what is there, and leaves it.
+/// An increment that would exceed the limit returns the current value, and does not change it.
 pub async fn b068_what_exceeds_the_limit_adds_nothing<S: Store>(subject: &Subject<S>) -> Outcome {
     let (store, key) = (subject.get(), subject.key("counter"));
     let steps = [
@@ -122,7 +123,7 @@ pub async fn b068_what_exceeds_the_limit_adds_nothing<S: Store>(subject: &Subjec
     Ok(())
 }
 
-/// A counter that is not there is 0, and goes on below it.
+/// A missing counter is 0, and a counter can go below 0.
 pub async fn b068_counters_go_below_zero<S: Store>(subject: &Subject<S>) -> Outcome {
     let key = subject.key("counter");
     let mut sums = Vec::new();
@@ -133,7 +134,7 @@ pub async fn b068_counters_go_below_zero<S: Store>(subject: &Subject<S>) -> Outc
     Ok(())
 }
 
-/// A counter is read as a decimal number, and a decimal number is a counter; another text is 0.
+/// A counter is read as a decimal number, and a decimal number is a counter. Any other text is 0.
 pub async fn b068_counters_are_numbers_as_text<S: Store>(subject: &Subject<S>) -> Outcome {
     let (store, key) = (subject.get(), subject.key("counter"));
     subject.add(&key, 5, LONG).await?;

@@ -17,7 +17,7 @@ use super::{GRACE, LOOK};
 const LONG: Duration = Duration::from_secs(300);
 
 impl<S: Store> Subject<S> {
-    /// Takes a lock that nobody else has.
+    /// Acquires a lock that is free.
     async fn take(&self, key: &str, ttl: Duration) -> Outcome<u64> {
         let token = self.get().try_lock(key, ttl).await?;
         token.ok_or_else(|| Violation::new("a lock that nobody has is refused".to_owned()))
@@ -32,7 +32,8 @@ impl<S: Store> Subject<S> {
     }
 }
 
-/// Who does not want to wait is refused at once, who waits for 200 ms after as long.
+/// A caller that does not wait is rejected immediately. A caller that waits for 200 ms is rejected after 200
+/// ms.
 pub async fn b071_a_held_lock_is_refused<S: Store>(subject: &Subject<S>) -> Outcome {
     let (store, key, other) = (subject.get(), subject.key("lock"), subject.key("other"));
     let token = subject.take(&key, LONG).await?;
@@ -51,7 +52,7 @@ pub async fn b071_a_held_lock_is_refused<S: Store>(subject: &Subject<S>) -> Outc
     Ok(())
 }
 
-/// Who waits gets the lock when it is free.
+/// A waiting caller gets the lock when it is released.
 pub async fn b071_a_waiter_gets_the_lock<S: Store>(subject: &Subject<S>) -> Outcome {
     let (store, key) = (subject.get(), subject.key("lock"));
     let token = subject.take(&key, LONG).await?;
@@ -65,7 +66,7 @@ pub async fn b071_a_waiter_gets_the_lock<S: Store>(subject: &Subject<S>) -> Outc
     Ok(())
 }
 
-/// Of many who want a lock one has it.
+/// Of many callers that want a lock, one holds it at a time.
 pub async fn b071_a_lock_has_one_holder_at_a_time<S: Store>(subject: &Subject<S>) -> Outcome {
     let inside = Arc::new(AtomicBool::new(false));
     let holders = crowd(6, |_| {
@@ -87,8 +88,8 @@ pub async fn b071_a_lock_has_one_holder_at_a_time<S: Store>(subject: &Subject<S>
     holders.await.map(drop)
 }
 
-/// A lock whose holder has died is free when its time has passed, also if that is a part of a second; and the
-/// dead frees it no more.
+/// A lock whose holder has died is free when its time to live has passed, also if that is a fraction of a
+/// second. The dead holder can no longer release it.
 pub async fn b072_a_lock_of_the_dead_ends<S: Store>(subject: &Subject<S>) -> Outcome {
     let (store, key, ttl) = (subject.get(), subject.key("lock"), Duration::from_millis(350));
     let dead = subject.take(&key, ttl).await?;
@@ -110,7 +111,7 @@ pub async fn b072_a_lock_of_the_dead_ends<S: Store>(subject: &Subject<S>) -> Out
     Ok(())
 }
 
-/// A token that is not the holder's frees nothing.
+/// A token that is not the holder's releases nothing.
 pub async fn b072_a_stranger_frees_nothing<S: Store>(subject: &Subject<S>) -> Outcome {
     let (store, key) = (subject.get(), subject.key("lock"));
     let token = subject.take(&key, LONG).await?;
@@ -135,7 +136,7 @@ pub async fn b072_fencing_tokens_rise<S: Store>(subject: &Subject<S>) -> Outcome
     Ok(())
 }
 
-/// Who stops waiting does not get the lock afterwards.
+/// A caller that stops waiting does not get the lock afterwards.
 pub async fn b073_a_dropped_waiter_holds_nothing<S: Store>(subject: &Subject<S>) -> Outcome {
     let (store, key) = (subject.get(), subject.key("lock"));
     let token = subject.take(&key, LONG).await?;
@@ -143,7 +144,7 @@ pub async fn b073_a_dropped_waiter_holds_nothing<S: Store>(subject: &Subject<S>)
     let waited = tokio::time::timeout(Duration::from_millis(100), waiter).await;
     ensure!(waited.is_err(), "a lock that is held is not waited for");
     ensure!(store.unlock(&key, token).await?, "a holder cannot free his lock");
-    // If somebody waits for it still, this is when he gets it.
+    // If the dropped waiter were still waiting, it would get the lock during this time.
     tokio::time::sleep(Duration::from_millis(150)).await;
     ensure!(!subject.is_locked(&key).await?, "a waiter that was dropped has the lock");
     Ok(())

@@ -1,4 +1,4 @@
-//! What every [`Store`] promises.
+//! The properties that every [`Store`] has.
 
 mod batches;
 mod counters;
@@ -37,7 +37,7 @@ pub use values::{
 use super::{Outcome, Subject, Violation};
 use crate::backend::Store;
 
-/// All of them, for whoever wants a list.
+/// The list of all properties.
 #[macro_export]
 #[doc(hidden)]
 macro_rules! __store_properties {
@@ -80,7 +80,7 @@ macro_rules! __store_properties {
     };
 }
 
-/// Tests all properties of a store, and answers with the names of those that it violates.
+/// Tests all properties of a store, and returns the names of those that it violates.
 pub async fn violations<S: Store, F>(make: impl Fn() -> F) -> Vec<(&'static str, Violation)>
 where
     F: Future<Output = Subject<S>>,
@@ -89,10 +89,10 @@ where
     crate::__store_properties! { __violations { make } { store } }
 }
 
-/// As long as it takes a store that counts in seconds to notice.
+/// The time that a store with a resolution of seconds may take to remove an expired value.
 const GRACE: Duration = Duration::from_millis(1_200);
 
-/// How often one looks.
+/// The time between two checks.
 const LOOK: Duration = Duration::from_millis(25);
 
 impl<S: Store> Subject<S> {
@@ -100,7 +100,7 @@ impl<S: Store> Subject<S> {
         Ok(self.get().get(key).await?.is_some())
     }
 
-    /// Whether a key goes before long.
+    /// Returns whether a key is removed within `GRACE`.
     async fn goes(&self, key: &str) -> Outcome<bool> {
         let mut waited = Duration::ZERO;
         while self.is_there(key).await? {

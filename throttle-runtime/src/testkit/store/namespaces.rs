@@ -1,11 +1,11 @@
-//! Keys, and those with a common beginning.
+//! Keys, and prefixes of keys.
 
 use crate::backend::Store;
 use crate::testkit::violation::ensure;
 use crate::testkit::{Outcome, Subject};
 
 impl<S: Store> Subject<S> {
-    /// Sets these keys, resets a prefix, and answers with those that are left.
+    /// Sets these keys, resets a prefix, and returns the keys that are left.
     async fn left_after(&self, prefix: &str, keys: &[&'static str]) -> Outcome<Vec<&'static str>> {
         for key in keys {
             self.get().set(&self.key(key), "1", None).await?;
@@ -21,8 +21,8 @@ impl<S: Store> Subject<S> {
     }
 }
 
-/// [`Store::reset`] removes the keys that begin so, all of them, and no others: not those of other namespaces,
-/// nor what is not this library's at all.
+/// [`Store::reset`] removes all keys with the prefix, and no others: neither keys of other namespaces, nor keys
+/// that do not belong to this library.
 pub async fn b074_reset_removes_its_prefix_only<S: Store>(subject: &Subject<S>) -> Outcome {
     let left = subject.left_after("a:", &["a:1", "a:2", "a:", "ab:1", "a", "b:a:1", "b"]).await?;
     ensure!(!left.iter().any(|key| key.starts_with("a:")), "a reset of `a:` leaves {left:?}");
@@ -30,14 +30,14 @@ pub async fn b074_reset_removes_its_prefix_only<S: Store>(subject: &Subject<S>) 
     Ok(())
 }
 
-/// No character of a prefix stands for others.
+/// No character of a prefix is a wildcard.
 pub async fn b074_a_prefix_is_no_pattern<S: Store>(subject: &Subject<S>) -> Outcome {
     let left = subject.left_after("a_b.c:", &["a_b.c:1", "axb.c:1", "a_bxc:1", "A_B.C:1"]).await?;
     ensure!(left == ["axb.c:1", "a_bxc:1", "A_B.C:1"], "a reset of `a_b.c:` leaves {left:?}");
     Ok(())
 }
 
-/// Keys that differ in one letter are different: in the last of 200, or in its case.
+/// Keys that differ in one letter are different, in the last of 200 letters or only in its case.
 pub async fn b080_all_of_a_key_counts<S: Store>(subject: &Subject<S>) -> Outcome {
     let mut long = subject.key("long:");
     long.push_str(&"x".repeat(199 - long.len()));

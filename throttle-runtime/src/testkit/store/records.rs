@@ -1,4 +1,4 @@
-//! What a backend keeps in a store.
+//! The records that a backend keeps in a store.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use crate::testkit::crowd::crowd;
 use crate::testkit::violation::ensure;
 use crate::testkit::{Outcome, Subject};
 
-/// Damaged values, and those of others, count as nothing stored, and no strategy fails or panics.
+/// Damaged values, and values of other programs, count as missing. No strategy fails or panics.
 pub async fn b079_damaged_records_count_as_nothing<S: Store>(subject: &Subject<S>) -> Outcome {
     let stored = subject.stored();
     for limit in Limit::of_each_strategy(subject.name(), 5) {
@@ -23,12 +23,12 @@ pub async fn b079_damaged_records_count_as_nothing<S: Store>(subject: &Subject<S
     Ok(())
 }
 
-/// As many pass as the limits say, whatever the number of backends, as processes have them.
+/// Several backends on one store, as in several processes, admit together as many requests as the limits allow.
 pub async fn b081_backends_of_one_store_share_their_limits<S: Store>(subject: &Subject<S>) -> Outcome {
     share(subject, &[15, 30]).await
 }
 
-/// As many pass as a single limit says, which is the form of state that [`Store::increment_within`] is for.
+/// The same for a single limit, the form of state that [`Store::increment_within`] is made for.
 pub async fn b081_backends_of_one_store_share_a_window<S: Store>(subject: &Subject<S>) -> Outcome {
     share(subject, &[15]).await
 }
@@ -50,7 +50,7 @@ async fn share<S: Store>(subject: &Subject<S>, limits: &[u64]) -> Outcome {
     Ok(())
 }
 
-/// The same of decisions on several identities, beside decisions on each of them.
+/// The same for decisions on several identities, concurrent with decisions on each of them.
 pub async fn b081_backends_of_one_store_decide_on_several_identities<S: Store>(
     subject: &Subject<S>,
 ) -> Outcome {

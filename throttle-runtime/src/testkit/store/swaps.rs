@@ -7,8 +7,8 @@ use crate::testkit::crowd::crowd;
 use crate::testkit::violation::ensure;
 use crate::testkit::{Outcome, Subject};
 
-/// [`Store::compare_and_set`] stores if what is there is what was expected, or nothing if that was, and
-/// otherwise changes nothing.
+/// [`Store::compare_and_set`] stores the new value if the key has the expected value, or if the key is missing
+/// as expected. Otherwise, it changes nothing.
 pub async fn b078_a_swap_needs_what_was_expected<S: Store>(subject: &Subject<S>) -> Outcome {
     let (store, key) = (subject.get(), subject.key("swap"));
     let swaps = [
@@ -28,7 +28,7 @@ pub async fn b078_a_swap_needs_what_was_expected<S: Store>(subject: &Subject<S>)
     Ok(())
 }
 
-/// Of concurrent swaps of one value one is stored.
+/// Of concurrent swaps of one value, exactly one is stored.
 pub async fn b078_no_swap_is_lost<S: Store>(subject: &Subject<S>) -> Outcome {
     let swaps = crowd(4, |_| {
         let (store, key) = (subject.get().clone(), subject.key("swap"));
@@ -51,7 +51,7 @@ pub async fn b078_no_swap_is_lost<S: Store>(subject: &Subject<S>) -> Outcome {
     Ok(())
 }
 
-/// What was swapped in expires like any other value, and is then as good as never there.
+/// A swapped value expires like any other value, and is then the same as a missing one.
 pub async fn b078_swapped_values_expire<S: Store>(subject: &Subject<S>) -> Outcome {
     let (store, key, ttl) = (subject.get(), subject.key("swap"), Duration::from_millis(250));
     store.set(&key, "1", None).await?;

@@ -6,7 +6,7 @@ use crate::backend::Store;
 use crate::testkit::violation::ensure;
 use crate::testkit::{Outcome, Subject};
 
-/// A key that was never set has no value; removing it does nothing.
+/// A key that was never set has no value. Removing it does nothing.
 pub async fn b064_missing_keys_are_no_error<S: Store>(subject: &Subject<S>) -> Outcome {
     let (store, key) = (subject.get(), subject.key("missing"));
     ensure!(!subject.is_there(&key).await?, "a key that was never set has a value");
@@ -18,7 +18,8 @@ pub async fn b064_missing_keys_are_no_error<S: Store>(subject: &Subject<S>) -> O
     Ok(())
 }
 
-/// What was stored comes back as it was, and the last of several: short values, and those of 64 KiB.
+/// A stored value is returned unchanged, and the last one replaces the others: short values, and values of 64
+/// KiB.
 pub async fn b064_values_come_back<S: Store>(subject: &Subject<S>) -> Outcome {
     let (store, key) = (subject.get(), subject.key("value"));
     let long = "0Az+/".repeat(64 * 1024 / 5);
@@ -30,7 +31,7 @@ pub async fn b064_values_come_back<S: Store>(subject: &Subject<S>) -> Outcome {
     Ok(())
 }
 
-/// A value goes when its time has passed, also if that is a part of a second.
+/// A value expires when its time to live has passed, also if that is a fraction of a second.
 pub async fn b065_values_expire<S: Store>(subject: &Subject<S>) -> Outcome {
     for (name, ttl) in [("part", Duration::from_millis(250)), ("whole", Duration::from_secs(1))] {
         let key = subject.key(name);
@@ -42,7 +43,7 @@ pub async fn b065_values_expire<S: Store>(subject: &Subject<S>) -> Outcome {
     Ok(())
 }
 
-/// A time to live is rounded up where it is rounded, so a value never goes early.
+/// If a time to live is rounded, it is rounded up, so a value never expires early.
 pub async fn b065_values_live_as_long_as_they_should<S: Store>(subject: &Subject<S>) -> Outcome {
     let (key, ttl) = (subject.key("long"), Duration::from_millis(1_900));
     subject.get().set(&key, "1", Some(ttl)).await?;
@@ -51,7 +52,7 @@ pub async fn b065_values_live_as_long_as_they_should<S: Store>(subject: &Subject
     Ok(())
 }
 
-/// A value without a time to live stays, also where one with one was.
+/// A value without a time to live stays, also if it replaces a value with one.
 pub async fn b065_values_without_ttl_stay<S: Store>(subject: &Subject<S>) -> Outcome {
     let (store, fresh, again) = (subject.get(), subject.key("fresh"), subject.key("again"));
     store.set(&fresh, "1", None).await?;
@@ -63,7 +64,7 @@ pub async fn b065_values_without_ttl_stay<S: Store>(subject: &Subject<S>) -> Out
     Ok(())
 }
 
-/// [`Store::set`] gives a value its own time to live in place of the one before.
+/// [`Store::set`] replaces the time to live of the previous value.
 pub async fn b065_another_ttl_replaces_the_first<S: Store>(subject: &Subject<S>) -> Outcome {
     let (store, short, long) = (subject.get(), subject.key("short"), subject.key("long"));
     store.set(&short, "1", None).await?;

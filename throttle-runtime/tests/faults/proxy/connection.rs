@@ -1,4 +1,4 @@
-//! One connection through the proxy: both directions, and how they end before their time.
+//! One connection through the proxy: both directions, and how they can be ended early.
 
 use std::io;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use super::flow::{Flow, pump};
 use super::{Counts, Event};
 
-/// What a connection hears of while it lasts.
+/// The signals that a connection receives.
 #[derive(Clone)]
 pub(super) struct Wires {
     pub(super) requests: watch::Receiver<Flow>,
@@ -19,7 +19,7 @@ pub(super) struct Wires {
     pub(super) counts: Arc<Counts>,
 }
 
-/// Serves a client until both directions have ended, or one has failed, which is a reset of both.
+/// Serves a client until both directions have ended, or one has failed, which resets both.
 pub(super) async fn serve(mut client: TcpStream, server: u16, mut wires: Wires) {
     let Ok(mut server) = TcpStream::connect(("127.0.0.1", server)).await else {
         let _ = client.set_zero_linger();
@@ -27,7 +27,7 @@ pub(super) async fn serve(mut client: TcpStream, server: u16, mut wires: Wires) 
     };
     let _ = (client.set_nodelay(true), server.set_nodelay(true));
     if pass_on(&mut client, &mut server, &mut wires).await.is_err() {
-        // The sockets are closed by a reset then, in place of an orderly end.
+        // The sockets are closed by a reset instead of an orderly end.
         let _ = (client.set_zero_linger(), server.set_zero_linger());
     }
 }
@@ -47,13 +47,13 @@ async fn pass_on(client: &mut TcpStream, server: &mut TcpStream, wires: &mut Wir
     tokio::select! {
         ended = async { tokio::try_join!(asking, telling) } => return ended.map(drop),
         () = hears(events, Event::Cut) => {}
-        // Nothing passes any more, and nobody is told.
+        // No more data passes, and neither side is notified.
         () = hears(&mut strands, Event::Strand) => hears(&mut strands, Event::Cut).await,
     }
     Err(io::ErrorKind::ConnectionReset.into())
 }
 
-/// Until this happens, or the proxy is gone.
+/// Waits until this event, or until the proxy is gone.
 async fn hears(events: &mut watch::Receiver<Event>, event: Event) {
     while events.changed().await.is_ok() {
         if *events.borrow_and_update() == event {

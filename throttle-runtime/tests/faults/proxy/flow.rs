@@ -1,4 +1,4 @@
-//! One direction of a connection: what is read is written again, as the flow says at that time.
+//! One direction of a connection: the bytes that are read are written again, as the current flow requires.
 
 use std::future::pending;
 use std::io;
@@ -9,7 +9,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
-/// What becomes of bytes.
+/// How bytes are handled.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Flow {
     Pass,
@@ -18,26 +18,27 @@ pub(super) enum Flow {
         bytes: usize,
         every: Duration,
     },
-    /// They stay here until the flow is another one, as in a network that sends them again when it is whole.
+    /// They stay here until the flow changes, as in a network that resends them when it works again.
     Hold,
-    /// This part of the chunks in a hundred comes a retransmission later, and what follows it waits for it.
+    /// This percentage of the chunks arrives a retransmission later, and everything after such a chunk waits
+    /// for it.
     Lose(u64),
     Swallow,
     Corrupt,
-    /// So many of each connection pass, and then it is reset.
+    /// This many bytes of each connection pass, and then the connection is reset.
     CutAfter(usize),
 }
 
-/// Bytes, and when they came.
+/// Bytes, and the time of their arrival.
 type Chunk = (Instant, Vec<u8>);
 
-/// When TCP sends again what nobody has acknowledged.
+/// The time after which TCP resends unacknowledged data.
 const RETRANSMISSION: Duration = Duration::from_millis(200);
 
-/// How many chunks may be on their way; whoever sends more waits, as for a window of TCP.
+/// The maximum number of chunks on their way. A sender above it waits, as for a TCP window.
 const WINDOW: usize = 64;
 
-/// Passes on until the sender's end, which is passed on as well.
+/// Passes data on until the sender's end, which is passed on as well.
 pub(super) async fn pump(
     from: impl AsyncRead + Unpin,
     to: impl AsyncWrite + Unpin,
@@ -68,7 +69,7 @@ async fn write(
         writer.chunk += 1;
         writer.deliver(came, &bytes).await?;
     }
-    // Where bytes do not get through, neither does their end.
+    // If bytes do not get through, the end does not either.
     writer.turn(|flow| !matches!(flow, Flow::Hold)).await?;
     writer.to.shutdown().await
 }
@@ -77,12 +78,12 @@ struct Writer<'a, W> {
     to: W,
     flow: watch::Receiver<Flow>,
     count: &'a AtomicU64,
-    /// When something was written.
+    /// The time of the last write.
     last: Instant,
-    /// How much was written since there is an end to it.
+    /// The number of bytes that were written since the flow has a limit.
     passed: usize,
     chunk: u64,
-    /// Whether something was left out.
+    /// Whether bytes were left out.
     gap: bool,
 }
 
@@ -94,7 +95,7 @@ impl<W: AsyncWrite + Unpin> Writer<'_, W> {
                 Flow::Delay(by) => Some(came + by),
                 Flow::Trickle { every, .. } => Some(self.last + every),
                 Flow::Hold => None,
-                // Spread over them, and the same in each run.
+                // Spread over the chunks, and the same in each run.
                 Flow::Lose(part) if self.chunk * 37 % 100 < part => Some(came + RETRANSMISSION),
                 _ => Some(came),
             };
@@ -107,7 +108,7 @@ impl<W: AsyncWrite + Unpin> Writer<'_, W> {
         Ok(())
     }
 
-    /// Writes what may be written at once: the rest is left.
+    /// Writes the bytes that may be written immediately, and returns the rest.
     async fn write<'b>(&mut self, flow: Flow, bytes: &'b [u8]) -> io::Result<&'b [u8]> {
         let most = match flow {
             Flow::Trickle { bytes, .. } => bytes.max(1),

@@ -1,4 +1,4 @@
-//! A way to a server that fails as it is told, while it is in use.
+//! A proxy to a server that fails on command, while it is in use.
 
 mod connection;
 mod flow;
@@ -16,7 +16,8 @@ use tokio::time::sleep;
 use self::connection::{Wires, serve};
 use self::flow::Flow;
 
-/// Listens on a port of its own, and connects to the server for each client. It ends when it is dropped, with a reset.
+/// Listens on its own port, and connects to the server for each client. When it is dropped, it resets all
+/// connections.
 pub(crate) struct Proxy {
     pub(crate) port: u16,
     server: u16,
@@ -24,13 +25,13 @@ pub(crate) struct Proxy {
     replies: watch::Sender<Flow>,
     events: watch::Sender<Event>,
     counts: Arc<Counts>,
-    /// Takes connections.
+    /// Accepts connections.
     accepting: Option<JoinHandle<()>>,
-    /// Bound, so that the port stays ours, and not listening, so that clients are refused.
+    /// Bound, so that the port stays reserved, and not listening, so that connections are refused.
     refusing: Option<TcpSocket>,
 }
 
-/// What happens to all connections that there are, once.
+/// An event that happens to all existing connections, once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Event {
     None,
@@ -48,7 +49,7 @@ struct Counts {
 }
 
 impl Proxy {
-    /// Passes everything on to a port of this machine, for now.
+    /// Creates a proxy to a port of this machine, which passes everything on at first.
     pub(crate) fn before(server: u16) -> Self {
         let socket = bound(0);
         let port = socket.local_addr().expect("an address").port();
@@ -65,47 +66,49 @@ impl Proxy {
         self.replies.send_replace(replies);
     }
 
-    /// All goes through, also what was held until now.
+    /// Passes everything on, including what was held until now.
     pub(crate) fn pass(&self) {
         self.flow(Flow::Pass, Flow::Pass);
     }
 
-    /// All comes later by so much, each way.
+    /// Delays everything by this time, in each direction.
     pub(crate) fn delay(&self, by: Duration) {
         self.flow(Flow::Delay(by), Flow::Delay(by));
     }
 
-    /// Replies come in pieces of so many bytes.
+    /// Passes replies on in pieces of this many bytes.
     pub(crate) fn trickle(&self, bytes: usize, every: Duration) {
         self.flow(Flow::Pass, Flow::Trickle { bytes, every });
     }
 
-    /// Of a hundred packets so many are lost, and are sent again by those who sent them.
+    /// Loses this percentage of packets, which their senders resend.
     pub(crate) fn lose(&self, of_hundred: u64) {
         self.flow(Flow::Lose(of_hundred), Flow::Lose(of_hundred));
     }
 
-    /// Resets each connection after so many more bytes of replies, new ones too.
+    /// Resets each connection, also new ones, after this many more bytes of replies.
     pub(crate) fn cut_after(&self, bytes: usize) {
         self.flow(Flow::Pass, Flow::CutAfter(bytes));
     }
 
-    /// Requests go on to the server, replies are lost; and so is all that would follow them, as TCP has no gaps.
+    /// Passes requests on to the server, and drops replies. Later replies are dropped, too, because TCP has no
+    /// gaps.
     pub(crate) fn swallow_replies(&self) {
         self.flow(Flow::Pass, Flow::Swallow);
     }
 
-    /// Connections are taken, and nothing goes on, until it may pass.
+    /// Accepts connections, and holds everything until it may pass.
     pub(crate) fn blackhole(&self) {
         self.flow(Flow::Hold, Flow::Hold);
     }
 
-    /// All bits of replies are the others.
+    /// Inverts all bits of replies.
     pub(crate) fn corrupt(&self) {
         self.flow(Flow::Pass, Flow::Corrupt);
     }
 
-    /// Resets all connections, on both sides, and waits until they are gone, with what they held.
+    /// Resets all connections, on both sides, and waits until they are gone together with the data that they
+    /// held.
     pub(crate) async fn cut(&self) {
         let before = self.accepted();
         self.events.send_replace(Event::Cut);
@@ -114,27 +117,27 @@ impl Proxy {
         }
     }
 
-    /// Replies end in an orderly way on all connections, while requests may still come.
+    /// Ends replies in an orderly way on all connections, while requests may still arrive.
     pub(crate) fn half_close(&self) {
         self.events.send_replace(Event::HalfClose);
     }
 
-    /// Nothing passes on the connections that there are, ever again, and neither side is told; new ones are well.
+    /// Stops all existing connections forever without notice to either side. New connections work.
     pub(crate) fn strand(&self) {
         self.events.send_replace(Event::Strand);
     }
 
-    /// New connections are refused. Those that there are go on.
+    /// Refuses new connections. Existing connections continue.
     pub(crate) async fn refuse(&mut self) {
         if let Some(task) = self.accepting.take() {
             task.abort();
-            // The port is free when the task has let go of its listener.
+            // The port is free when the task has dropped its listener.
             let _ = task.await;
             self.refusing = Some(bound(self.port));
         }
     }
 
-    /// Takes connections again, on the same port.
+    /// Accepts connections again, on the same port.
     pub(crate) fn listen(&mut self) {
         if let Some(socket) = self.refusing.take() {
             let listener = socket.listen(1_024).expect("a listener");
@@ -148,12 +151,12 @@ impl Proxy {
         }
     }
 
-    /// How many connections were taken.
+    /// Returns how many connections were accepted.
     pub(crate) fn accepted(&self) -> u64 {
         self.counts.accepted.load(Ordering::Relaxed)
     }
 
-    /// How many bytes of requests and of replies were passed on.
+    /// Returns how many bytes of requests and of replies were passed on.
     pub(crate) fn bytes(&self) -> [u64; 2] {
         [&self.counts.requests, &self.counts.replies].map(|count| count.load(Ordering::Relaxed))
     }
@@ -177,7 +180,7 @@ fn bound(port: u16) -> TcpSocket {
 async fn accept(listener: TcpListener, server: u16, wires: Wires) {
     while let Ok((client, _)) = listener.accept().await {
         let mut wires = wires.clone();
-        // What happened before is nothing to it; whatever comes once it is counted is.
+        // Earlier events do not affect the connection. All events after it is counted do.
         wires.events.mark_unchanged();
         wires.counts.accepted.fetch_add(1, Ordering::Relaxed);
         tokio::spawn(async move {

@@ -1,4 +1,4 @@
-//! Others come between the looks of one decision.
+//! Other threads interfere between two steps of one decision.
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -10,14 +10,14 @@ use crate::backend::Memory;
 use crate::strategy::FixedWindow;
 use crate::{Clock, Key, ManualClock, Rate};
 
-/// A clock that holds up whoever reads it next.
+/// A clock that blocks the next reader.
 #[derive(Debug, Clone)]
 struct HoldsUp {
     time: ManualClock,
     next: Arc<Mutex<Option<Meeting>>>,
 }
 
-/// With whom a reader is held up, and who releases it.
+/// Tells the test that a reader is blocked, and receives the signal that releases the reader.
 type Meeting = (Sender<()>, Receiver<()>);
 
 impl Clock for HoldsUp {
@@ -25,15 +25,15 @@ impl Clock for HoldsUp {
         let (now, next) = (self.time.now(), self.next.lock().expect("nobody panics").take());
         if let Some((held, released)) = next {
             held.send(()).expect("somebody waits");
-            // Who reads the clock under a lock cannot be overtaken, and goes on by himself.
+            // A reader that holds a lock cannot be overtaken, and continues after the timeout.
             let _ = released.recv_timeout(Duration::from_millis(20));
         }
         now
     }
 }
 
-/// Between the look for a newcomer and the admission of it, others of the same identity may use all there is, and its
-/// place may be another's before it is written to.
+/// Between the lookup of a newcomer and its admission, other requests of the same identity may use the whole
+/// quota. Its cell may also be taken by another identity before it is written.
 #[test]
 fn a_newcomer_who_is_overtaken_is_not_admitted_to_a_window_that_is_used_up() {
     let rate = Rate::per_second(1);

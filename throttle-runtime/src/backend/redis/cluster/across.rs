@@ -1,7 +1,7 @@
-//! Decisions about states in several places of a cluster: no script may touch two of them.
+//! Decisions about states in several hash slots of a cluster. A script may use only one hash slot.
 //!
-//! States are held, in all places, then the strategies decide, and then what becomes of the states is written. That is
-//! two round trips for each place. A question that takes nothing holds nothing.
+//! The states are held in all hash slots, then the strategies decide, then the new states are written. This
+//! takes two round trips for each hash slot. A decision that only reads holds nothing.
 
 use std::pin::pin;
 use std::time::Instant;

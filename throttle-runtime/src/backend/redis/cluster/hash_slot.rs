@@ -1,21 +1,22 @@
-//! Which hash slot of a cluster a name is in.
+//! The hash slots of a cluster.
 
-/// How many there are.
+/// The number of hash slots.
 const SLOTS: u16 = 16_384;
 
-/// The hash slot of a name: by what stands between its first braces, or else by all of it.
+/// Returns the hash slot of a key. It is computed from the text between the first braces, or else from the
+/// whole key.
 pub(super) fn of(name: &str) -> u16 {
     let tag = name.split_once('{').and_then(|(_, rest)| Some(rest.split_once('}')?.0));
     crc16(tag.filter(|tag| !tag.is_empty()).unwrap_or(name)) % SLOTS
 }
 
-/// A key of the namespace in one of these hash slots, for a command that changes nothing there in the end.
+/// Returns a key of the namespace in one of these hash slots, for a probe that deletes the key at its end.
 pub(in crate::backend::redis) fn probe_key_in(namespace: &str, (first, last): (u16, u16)) -> Option<String> {
     if namespace.contains('{') {
         return None;
     }
     let key = |number| format!("{namespace}:probe:{{{number}}}");
-    // One slot of all is met after as many attempts as there are slots, on average.
+    // On average, finding one particular slot takes as many attempts as there are slots.
     (0..20 * u32::from(SLOTS)).map(key).find(|key| (first..=last).contains(&of(key)))
 }
 

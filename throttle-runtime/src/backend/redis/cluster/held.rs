@@ -1,7 +1,7 @@
-//! States in several places that nobody else changes until this value ends.
+//! Exclusive holds on states in several hash slots, until the value is dropped.
 //!
-//! What must not end half-way runs in tasks of its own: a decision that is dropped leaves no hold behind, and charges
-//! all places or none.
+//! Work that must not be interrupted runs in separate tasks. If a decision is dropped, no hold remains, and
+//! either all hash slots are charged or none.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -25,25 +25,25 @@ use crate::clock::Clock;
 use crate::random;
 use crate::{BackendError, ErrorKind};
 
-/// States that nobody else changes.
+/// States that only this decision may change.
 pub(super) struct Held {
     servers: Servers,
     clock: Option<Arc<dyn Clock>>,
     since: Instant,
-    /// The latest time that a server said.
+    /// The latest time that a server reported.
     at: u64,
     places: Vec<Place>,
 }
 
 impl Held {
-    /// Holds all of them, as soon as nobody else does. Everybody takes places in one order, so that nobody waits for who
-    /// waits for him.
+    /// Holds all states, as soon as no other decision holds them. All decisions hold hash slots in the same
+    /// order, so they cannot deadlock.
     pub(super) async fn take(
         servers: &Servers,
         clock: Option<&Arc<dyn Clock>>,
         parts: Vec<Part>,
     ) -> Result<Self, BackendError> {
-        // A hold charges nobody.
+        // A hold charges nothing.
         Self::try_take(servers, clock, parts).await.map_err(BackendError::nothing_charged)
     }
 
@@ -58,12 +58,12 @@ impl Held {
         spawn(async move {
             for part in parts {
                 if let Err(error) = held.take_one(part, || caller.is_closed()).await {
-                    // Of those that are held nobody knows any more: they end here.
+                    // The caller receives the error. The holds that were taken end when `held` is dropped here.
                     drop(caller.send(Err(error)));
                     return;
                 }
             }
-            // If nobody waits any more this comes back, and ends here.
+            // If the caller has given up, `send` returns the holds, and they end here.
             drop(caller.send(Ok(held)));
         })?;
         answer.await.unwrap_or_else(|_| Err(interrupted()))
@@ -95,12 +95,12 @@ impl Held {
         Err(lost())
     }
 
-    /// The time of the decision.
+    /// Returns the time of the decision.
     pub(super) fn at(&self) -> u64 {
         self.clock.as_ref().map_or(self.at, Clock::now)
     }
 
-    /// The states in the order of the question's names.
+    /// Returns the states in the order of the request's names.
     pub(super) fn states(&self) -> States {
         let places = self.places.iter().flat_map(|place| place.part.indexes.iter().zip(&place.stored));
         let mut states: Vec<_> = places.map(|(index, stored)| (*index, stored::decode(stored))).collect();
@@ -108,9 +108,9 @@ impl Held {
         states.into_iter().map(|(_, state)| state).collect()
     }
 
-    /// Stores what became of them, in all places or in none.
+    /// Writes the new states, in all hash slots or in none.
     pub(super) async fn store(mut self, after: &States, at: u64) -> Result<(), BackendError> {
-        // Later a hold might be somebody else's before this is written.
+        // If the write took longer, another decision could hold the states before it arrives.
         if self.is_late() {
             return Err(lost().nothing_charged());
         }
@@ -134,7 +134,7 @@ impl Drop for Held {
         }
         let (at, is_forced, servers) = (self.at(), self.clock.is_some(), self.servers.clone());
         let unchanged = self.places.drain(..).map(|place| (place.before(), place)).collect();
-        // Without a runtime the holds end by themselves, as they do where this fails.
+        // Without a runtime, or if the writes fail, the holds end by their timeout.
         let _ = spawn(async move { store_all(&servers, unchanged, at, is_forced).await });
     }
 }
@@ -148,7 +148,7 @@ fn spawn<T: Send + 'static>(
     Ok(handle.spawn(task))
 }
 
-/// The runtime ended.
+/// The error if the runtime ended.
 fn interrupted() -> BackendError {
     BackendError::new(ErrorKind::Connection, "the task that asked Redis did not end")
 }

@@ -1,4 +1,4 @@
-//! How a cluster is learnt: behind the backs of requests, whenever something speaks against what is known.
+//! Refreshes the slot map of a cluster in the background, whenever it may be outdated.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
@@ -14,7 +14,7 @@ use crate::BackendError;
 use crate::backend::redis::connect::{closed, connector};
 
 impl Cluster {
-    /// Has everything learnt again, soon and behind the backs of requests.
+    /// Starts a refresh of the slot map in the background.
     pub(in crate::backend::redis) fn doubt(self: &Arc<Self>) {
         self.in_doubt.store(true, Ordering::SeqCst);
         let Ok(runtime) = Handle::try_current() else { return };
@@ -31,7 +31,8 @@ impl Cluster {
                     Arc::make_mut(&mut cluster.write()).why = Some(error);
                 }
                 drop(cluster);
-                // Also after a success: who was asked may not know it yet himself.
+                // The task also looks again after a success, because the node that replied may not know the
+                // change yet.
                 sleep(connector::pause(attempts)).await;
                 attempts += 1;
                 let is_over = |it: Arc<Self>| it.map().closed || !it.in_doubt.load(Ordering::SeqCst);
@@ -41,7 +42,7 @@ impl Cluster {
             }
             let cluster = at_work.0.clone();
             drop(at_work);
-            // A doubt that came after the last look.
+            // The slot map may have been doubted after the last check.
             if let Some(cluster) = cluster.upgrade().filter(|it| it.in_doubt.load(Ordering::SeqCst)) {
                 cluster.doubt();
             }
@@ -65,7 +66,7 @@ impl Cluster {
                 Some(node) => Arc::clone(node),
                 None => {
                     let node = self.node(&range.master, Some((range.first, range.last)))?;
-                    // Whoever is there at once is used as soon as he is known.
+                    // Reachable nodes are connected before the new slot map is used.
                     connecting.spawn(connector::connect_or_go_on(Arc::clone(&node)));
                     node
                 }
@@ -89,7 +90,7 @@ impl Cluster {
         Ok(())
     }
 
-    /// A node that was lost, or cannot be connected to.
+    /// Handles a node whose connection was lost, or that cannot be connected to.
     pub(in crate::backend::redis) fn lost(self: &Arc<Self>, address: &Address) {
         let mut map = self.write();
         if map.guests.contains_key(address)
@@ -102,7 +103,7 @@ impl Cluster {
     }
 }
 
-/// Ends with the task, however that ends.
+/// Marks the refresh as ended when the task ends, for whatever reason.
 struct AtWork(Weak<Cluster>);
 
 impl Drop for AtWork {

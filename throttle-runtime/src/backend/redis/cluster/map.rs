@@ -1,4 +1,4 @@
-//! Which node of a cluster has which hash slots, as far as is known.
+//! The slot map: the master of each hash slot of a cluster, as far as known.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,13 +11,13 @@ pub(super) type Nodes = BTreeMap<Address, Arc<Slot>>;
 
 #[derive(Clone, Default)]
 pub(super) struct Map {
-    /// The first and the last slot of each range, in order, and its master.
+    /// The first and the last slot of each range, and its master, in ascending order.
     ranges: Vec<(u16, u16, Arc<Slot>)>,
-    /// Those that have slots.
+    /// The masters, which have hash slots.
     pub(super) masters: Nodes,
-    /// Those that others have named, and that have no slots yet.
+    /// Nodes that other nodes named in redirects, and that have no hash slots yet.
     pub(super) guests: Nodes,
-    /// Why nothing is known.
+    /// Why the slot map is empty.
     pub(super) why: Option<BackendError>,
     pub(super) closed: bool,
 }
@@ -41,7 +41,7 @@ impl Map {
         self.masters.values().chain(self.guests.values())
     }
 
-    /// What is known next, and the nodes that are of no more use then.
+    /// Returns the next slot map, and the nodes that it no longer needs.
     pub(super) fn followed_by(&self, ranges: Vec<Range>, masters: Nodes) -> (Self, Vec<Arc<Slot>>) {
         let with_node =
             |range: Range| Some((range.first, range.last, Arc::clone(masters.get(&range.master)?)));

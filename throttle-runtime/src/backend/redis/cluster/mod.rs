@@ -1,7 +1,7 @@
-//! The nodes of a cluster, and which of them has which hash slots.
+//! The nodes of a cluster, and their hash slots.
 //!
-//! Each node is a [`Slot`] as a single server is: one that is lost or hangs costs nothing to the others. What is known is
-//! doubted whenever a node says so or is lost, and then learnt again, from whichever node answers.
+//! Each node is a [`Slot`], as a single server is. A node that is lost or hangs does not affect the others. The
+//! slot map is refreshed whenever a node reports a change or is lost, from the first node that responds.
 
 mod across;
 mod hash_slot;
@@ -29,17 +29,17 @@ use super::connect::{Options, Server, Slot, closed, connector};
 use crate::{BackendError, ErrorKind};
 
 pub(super) struct Cluster {
-    /// How nodes are reached: the address in it is that of one of the seeds.
+    /// How to connect to nodes. The address in it is that of one of the seeds.
     how: ConnectionInfo,
-    /// Those that are known from the start.
+    /// The nodes that the application configured.
     seeds: Vec<Client>,
     options: Options,
     max_in_flight: usize,
     map: RwLock<Arc<Map>>,
-    /// Whether what is known may be wrong, and whether a task is about to learn it again.
+    /// Whether the slot map may be outdated. `learning` is whether a task refreshes it.
     in_doubt: AtomicBool,
     learning: AtomicBool,
-    /// Held by whoever learns.
+    /// Held by the task that refreshes the slot map.
     turn: Mutex<()>,
 }
 
@@ -62,13 +62,13 @@ impl Cluster {
         }
     }
 
-    /// The master of a hash slot.
+    /// Returns the connection to the master of a hash slot.
     pub(super) fn of(self: &Arc<Self>, hash_slot: u16) -> Result<Arc<Slot>, BackendError> {
         let map = self.map();
         map.master(hash_slot).map_or_else(|| Err(self.unknown(&map, hash_slot)), |node| Ok(Arc::clone(node)))
     }
 
-    /// All masters.
+    /// Returns the connections to all masters.
     pub(super) fn all(self: &Arc<Self>) -> Result<Vec<Arc<Slot>>, BackendError> {
         let map = self.map();
         if map.masters.is_empty() {
@@ -90,13 +90,13 @@ impl Cluster {
         BackendError::new(ErrorKind::Store, text).nothing_charged()
     }
 
-    /// Learns about all nodes, and connects to them.
+    /// Learns all nodes, and connects to them.
     pub(super) async fn connect(self: &Arc<Self>) -> Result<(), BackendError> {
         if !self.is_connected() {
             self.learn().await?;
         }
         for node in self.all()? {
-            // Nodes that were learnt just now have been tried.
+            // A connection to a node that was learned just now has been tried already.
             match node.why() {
                 _ if node.is_connected() => {}
                 Some(why) => return Err(why),

@@ -1,27 +1,27 @@
-//! What a question asks of one hash slot of a cluster: no script may touch two of them.
+//! The part of a decision request in one hash slot of a cluster. A script may use only one hash slot.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::hash_slot;
 
-/// Those of a question's names that are in one place.
+/// The names of a decision request that are in one hash slot.
 #[derive(Clone)]
 pub(in crate::backend::redis) struct Part {
-    /// The hash slot; without a cluster 0.
+    /// The hash slot; 0 without a cluster.
     pub(in crate::backend::redis) lane: u16,
     pub(in crate::backend::redis) names: Vec<Arc<str>>,
-    /// Which of the question's they are.
+    /// The indexes of the names in the request.
     pub(in crate::backend::redis) indexes: Vec<usize>,
 }
 
 impl Part {
-    /// All names, which are in one place.
+    /// Creates a part with all names, which are in one hash slot.
     pub(in crate::backend::redis) fn whole(lane: u16, names: &[Arc<str>]) -> Self {
         Self { lane, names: names.to_vec(), indexes: (0..names.len()).collect() }
     }
 
-    /// The parts of a question, in the order of their slots.
+    /// Splits the names of a request by hash slot, in ascending order.
     pub(in crate::backend::redis) fn of(names: &[Arc<str>]) -> Vec<Self> {
         let mut parts = BTreeMap::new();
         for (index, name) in names.iter().enumerate() {
@@ -35,11 +35,11 @@ impl Part {
     }
 }
 
-/// The hash slot of all names, if it is one.
+/// Returns the common hash slot of all names, if there is one.
 pub(in crate::backend::redis) fn lane(names: &[Arc<str>]) -> Option<u16> {
     let (first, others) = names.split_first()?;
     let lane = hash_slot::of(first);
-    // Mostly one identity has several limits, which is seen faster than computed.
+    // In most cases, one identity has several limits. Comparing the tags is faster than computing the hash.
     let tag = first.rfind('}').and_then(|end| first.get(..=end)).unwrap_or(first);
     let is_there = |name: &Arc<str>| name.starts_with(tag) || hash_slot::of(name) == lane;
     others.iter().all(is_there).then_some(lane)

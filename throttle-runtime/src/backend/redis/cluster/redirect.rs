@@ -1,4 +1,4 @@
-//! Nodes that send on to other ones: nothing ran there.
+//! Redirects to other nodes. The node that redirects a request has not executed it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,13 +10,14 @@ use crate::backend::redis::connect::{Connection, Options, Slot, closed};
 use crate::backend::redis::failure::{self, Refusal};
 use crate::{BackendError, ErrorKind, deadline};
 
-/// How long a request that was sent on waits at most. Who asked has a deadline, but who sends it has none.
+/// The timeout of a redirected request. The caller has a timeout, but the task that redirects requests of a
+/// batch has none.
 const SENT_ON: Duration = Duration::from_secs(1);
 
-/// Where a request belongs.
+/// The node that a request belongs to.
 pub(in crate::backend::redis) struct Redirect {
     pub(super) to: Address,
-    /// Whether only this one does, as its slot is on the move.
+    /// Whether the redirect is for this request only, because its hash slot is migrating.
     pub(super) asking: bool,
 }
 
@@ -32,14 +33,14 @@ impl Redirect {
         Some(Self { to, asking: error.kind() == Kind::Server(ServerErrorKind::Ask) })
     }
 
-    /// Sends a request to where it belongs.
+    /// Sends a request to the node that it belongs to.
     pub(super) async fn send(&self, connection: &Connection, command: Cmd) -> Result<Value, RedisError> {
         if self.asking { connection.send_asking(command).await } else { connection.send(&command).await }
     }
 }
 
 impl Cluster {
-    /// Sends a request that ran nowhere to where it belongs, once.
+    /// Sends a redirected request to the node that it belongs to, once.
     pub(in crate::backend::redis) async fn follow(
         self: &Arc<Self>,
         redirect: Redirect,
@@ -60,7 +61,8 @@ impl Cluster {
         }
     }
 
-    /// The node at an address. Slots move to nodes that had none, which nobody lists among the masters before.
+    /// Returns the node at an address. Hash slots may migrate to nodes that had none, which the slot map does
+    /// not list yet.
     fn guest(self: &Arc<Self>, address: &Address) -> Result<Arc<Slot>, BackendError> {
         if let Some(node) = self.map().find(address) {
             return Ok(Arc::clone(node));
@@ -74,7 +76,7 @@ impl Cluster {
     }
 }
 
-/// Whether what is known about the cluster may be wrong.
+/// Whether an error indicates that the slot map is outdated.
 pub(in crate::backend::redis) fn speaks_against_map(error: &RedisError) -> bool {
     use ServerErrorKind::{ClusterDown, Moved, TryAgain};
     [Moved, ClusterDown, TryAgain].into_iter().any(|kind| error.kind() == Kind::Server(kind))

@@ -1,4 +1,4 @@
-//! What a node says about its cluster.
+//! Reads the topology of a cluster from its nodes.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use crate::backend::redis::connect::{Options, address, around, open};
 use crate::backend::redis::failure::{self, nonsense};
 use crate::{BackendError, ErrorKind};
 
-/// Where a node is.
+/// The address of a node.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::backend::redis) struct Address {
     pub(super) host: String,
@@ -17,7 +17,7 @@ pub(in crate::backend::redis) struct Address {
 }
 
 impl Address {
-    /// The address of a server, unless it is the path of a socket.
+    /// Returns the address of a server, unless it is the path of a socket.
     pub(in crate::backend::redis) fn of(server: &ConnectionInfo) -> Option<Self> {
         match server.addr() {
             ConnectionAddr::Tcp(host, port) | ConnectionAddr::TcpTls { host, port, .. } => {
@@ -27,14 +27,15 @@ impl Address {
         }
     }
 
-    /// Where a node is that this one names. One that does not know its address, or has none to tell, is where this one is.
+    /// Returns the address of a node that this node reports. A reported node without a known address has the
+    /// host of this node.
     pub(super) fn named(&self, host: String, port: u16, options: &Options) -> Self {
         let host = if host.is_empty() || host == "?" { self.host.clone() } else { host };
         let (host, port) = options.map(host, port);
         Self { host, port }
     }
 
-    /// A client of that node: in all else it is reached as the others are.
+    /// Creates a client for this node, with the settings in `how`.
     pub(in crate::backend::redis) fn client(&self, how: &ConnectionInfo) -> Result<Client, BackendError> {
         let failed = |error| failure::backend_error("the address of a node makes no sense", &error);
         Client::open(address::moved(how, self.host.clone(), self.port)).map_err(failed)
@@ -47,14 +48,14 @@ impl fmt::Display for Address {
     }
 }
 
-/// Hash slots, from the first one to the last one, and the master that they are at.
+/// A range of hash slots, from the first to the last, and its master.
 pub(super) struct Range {
     pub(super) first: u16,
     pub(super) last: u16,
     pub(super) master: Address,
 }
 
-/// All ranges, by the node that answers first.
+/// Returns all ranges, from the node that responds first.
 pub(super) async fn ask(nodes: &[Client], options: &Options) -> Result<Vec<Range>, BackendError> {
     let limit = options.for_others();
     around::first_answer(nodes, limit, |node| ask_one(node, options.clone())).await.map_err(|why| {
@@ -70,7 +71,7 @@ async fn ask_one(node: Client, options: Options) -> Result<Vec<Range>, BackendEr
     both.cmd("CLUSTER").arg("INFO").cmd("CLUSTER").arg("SLOTS");
     let answers = link.multiplexed.send_packed_commands(&both, 0, 2).await.map_err(failed)?;
     let [state, slots] = <[Value; 2]>::try_from(answers).map_err(|_| nonsense())?;
-    // A node that is cut off from the others does not know what they have agreed on meanwhile.
+    // A node that is cut off from the other nodes does not know their latest agreement.
     let state = redis::from_redis_value::<String>(state);
     if state.is_ok_and(|state| state.contains("cluster_state:fail")) {
         return Err(BackendError::new(ErrorKind::Store, "a node says that the cluster is down"));

@@ -1,4 +1,4 @@
-//! What becomes of states that are held is written in all places or in none.
+//! Writes held states, in all hash slots or in none.
 
 use tokio::time::timeout;
 
@@ -9,21 +9,24 @@ use crate::backend::redis::stored;
 use crate::strategy::State;
 use crate::{BackendError, ErrorKind};
 
-/// Those in one place, and what is stored there.
+/// The held states of one hash slot, with the stored bytes.
 pub(super) struct Place {
     pub(super) part: Part,
     pub(super) stored: Vec<Vec<u8>>,
 }
 
 impl Place {
-    /// The states without their holds.
+    /// Returns the states without their holds.
     pub(super) fn before(&self) -> Vec<State> {
         self.stored.iter().map(|stored| stored::decode(stored)).collect()
     }
 }
 
-/// Stores the first, and then all others whatever happens: or else leaves the others as they were. So what is certain of
-/// the first is certain of all, and of what goes wrong with another one nothing is.
+/// Writes the first hash slot. If it succeeds, all others are written, whatever happens; otherwise, the others
+/// keep their states.
+///
+/// Therefore, an error of the first hash slot that certainly charged nothing is certain for all. Any error of
+/// another hash slot is in doubt.
 pub(super) async fn store_all(
     servers: &Servers,
     changes: Vec<(Vec<State>, Place)>,

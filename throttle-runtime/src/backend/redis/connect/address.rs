@@ -1,4 +1,4 @@
-//! What URLs say, and how servers are reached by that.
+//! Parses URLs, and derives the settings of connections from them.
 
 use std::io;
 use std::time::Duration;
@@ -10,11 +10,11 @@ use tokio::net::TcpStream;
 
 use crate::ConfigError;
 
-/// The port of servers, and that of sentinels, where a URL says none.
+/// The default ports of servers and of sentinels.
 pub(super) const USUAL: u16 = 6_379;
 pub(super) const OF_SENTINELS: u16 = 26_379;
 
-/// What a URL says.
+/// Parses a URL.
 pub(super) fn parse(url: &str, usual_port: u16) -> Result<ConnectionInfo, ConfigError> {
     let mut url = parse_redis_url(url).ok_or_else(wrong)?;
     if cfg!(not(feature = "redis-tls")) && ["rediss", "valkeys"].contains(&url.scheme()) {
@@ -23,7 +23,7 @@ pub(super) fn parse(url: &str, usual_port: u16) -> Result<ConnectionInfo, Config
         return Err(ConfigError::one(text));
     }
     if url.port().is_none() {
-        // A path to a socket has no port, and takes none.
+        // The path of a socket has no port and accepts none.
         let _ = url.set_port(Some(usual_port));
     }
     let parameter =
@@ -41,12 +41,12 @@ pub(super) fn parse(url: &str, usual_port: u16) -> Result<ConnectionInfo, Config
     }
 }
 
-/// What the client says about a URL is kept out of it: who knows what of the URL that is.
+/// The error for an invalid URL. It omits the message of the client crate, which may contain parts of the URL.
 pub(super) fn wrong() -> ConfigError {
     ConfigError::one("the URL is none of Redis: write one such as \"redis://127.0.0.1:6379\"")
 }
 
-/// What is wrong with a URL, if it is one of its parts.
+/// Returns the error for an invalid part of a URL, if a part is the problem.
 fn wrong_part(protocol: Option<&str>, database: &str) -> Option<ConfigError> {
     if protocol.is_some_and(|version| !["2", "resp2", "3", "resp3"].contains(&version)) {
         let text =
@@ -58,13 +58,13 @@ fn wrong_part(protocol: Option<&str>, database: &str) -> Option<ConfigError> {
     (!is_number).then(|| ConfigError::one(text))
 }
 
-/// A server of which only sentinels know where it is.
+/// The settings of a master whose address only the sentinels know.
 pub(super) fn unknown() -> Result<ConnectionInfo, ConfigError> {
     let server = ConnectionAddr::Tcp(String::new(), 0).into_connection_info().map_err(|_| wrong())?;
     Ok(server.set_tcp_settings(tcp()))
 }
 
-/// The same way to another place.
+/// Returns the same settings with another address.
 pub(in crate::backend::redis) fn moved(server: &ConnectionInfo, host: String, port: u16) -> ConnectionInfo {
     let address = match server.addr() {
         ConnectionAddr::TcpTls { insecure, tls_params, .. } => {
@@ -75,7 +75,7 @@ pub(in crate::backend::redis) fn moved(server: &ConnectionInfo, host: String, po
     server.clone().set_addr(address)
 }
 
-/// The version of the protocol that a URL names.
+/// Returns the protocol version that a URL names.
 pub(super) fn protocol(url: &str) -> Option<ProtocolVersion> {
     let url = parse_redis_url(url)?;
     let names_one = url.query_pairs().any(|(name, _)| name == "protocol");
@@ -83,7 +83,7 @@ pub(super) fn protocol(url: &str) -> Option<ProtocolVersion> {
     Some(server.redis_settings().protocol())
 }
 
-/// The same settings for a socket that is opened here.
+/// Applies the same settings to a socket that is opened here.
 pub(super) fn configure(stream: &TcpStream) -> io::Result<()> {
     let settings = tcp();
     stream.set_nodelay(settings.nodelay())?;
@@ -96,7 +96,7 @@ pub(super) fn configure(stream: &TcpStream) -> io::Result<()> {
     Ok(())
 }
 
-/// Without these a peer that is gone stays connected for a quarter of an hour.
+/// Without these settings, the connection to a vanished server stays open for a quarter of an hour.
 fn tcp() -> TcpSettings {
     let keepalive =
         TcpKeepalive::new().with_time(Duration::from_secs(5)).with_interval(Duration::from_secs(1));

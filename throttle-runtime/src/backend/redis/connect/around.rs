@@ -1,4 +1,4 @@
-//! Asking one of several who know the same, however many of them are gone or hang.
+//! Queries one of several equivalent servers, although some of them may be unreachable or hang.
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ use tokio::time::Instant;
 
 use crate::{BackendError, deadline, random};
 
-/// How long one is waited for before the next one is asked as well.
+/// How long a server may take before the next one is queried as well.
 const PATIENCE: Duration = Duration::from_millis(100);
 
-/// The first answer, or else the last error, if there was any.
+/// Returns the first reply, or else the last error, if there was one.
 pub(in crate::backend::redis) async fn first_answer<T, F>(
     of: &[Client],
     limit: Duration,
@@ -22,7 +22,7 @@ where
     F: Future<Output = Result<T, BackendError>> + Send + 'static,
 {
     let mut left = limit;
-    // All processes that lose a server together do not ask the same one.
+    // A random start, so that processes that lose a server together do not all query the same one.
     let (before, from) = of.split_at(random::index(of.len()));
     let mut others = from.iter().chain(before);
     let mut asked = JoinSet::new();
@@ -44,10 +44,10 @@ where
             Ok(Some(Ok(Ok(answer)))) => return Ok(answer),
             Ok(Some(Ok(Err(error)))) => why = Some(error),
             Ok(None) if last => break,
-            // One that is late may still be the first to answer.
+            // A late server may still be the first to reply.
             Ok(Some(Err(_)) | None) | Err(_) => {}
         }
-        // Pauses of this process do not count.
+        // Time in which this process was paused does not count.
         left = left.saturating_sub(begun.elapsed().min(turn));
     }
     Err(why)

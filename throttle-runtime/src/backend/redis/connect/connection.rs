@@ -1,4 +1,4 @@
-//! A connection that requests of all tasks go through, and how long nothing has come back on it.
+//! A connection that the requests of all tasks share. It measures how long the server has not replied.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -10,19 +10,19 @@ use redis::{Cmd, Pipeline, RedisError, Value};
 use super::open::Driver;
 use crate::backend::redis::scripted::Lanes;
 
-/// A connection, and how long nothing has come back on it.
+/// A shared connection, and how long its server has not replied.
 pub(in crate::backend::redis) struct Connection {
     multiplexed: MultiplexedConnection,
     _driver: Option<Driver>,
     born: Instant,
-    /// When the last answer came, in microseconds from `born`.
+    /// The time of the last reply, in microseconds since `born`.
     answered: AtomicU64,
     silent: AtomicU32,
-    /// Whether a task waits for a sign of life.
+    /// Whether a task waits for the reply to a `PING`.
     checking: Arc<AtomicBool>,
-    /// How long the last step of the handshake took.
+    /// The duration of the last step of the handshake.
     round_trip: Duration,
-    /// Where requests that are decided together meet.
+    /// The queues of requests that are decided in batches.
     pub(in crate::backend::redis) lanes: Lanes,
 }
 
@@ -40,12 +40,12 @@ impl Connection {
         }
     }
 
-    /// The same connection, whose handshake took that long.
+    /// Sets the duration of the handshake.
     pub(super) fn with_round_trip(self, round_trip: Duration) -> Self {
         Self { round_trip, ..self }
     }
 
-    /// Sends commands together; each answer may be an error.
+    /// Sends commands in one pipeline. Each reply may be an error.
     pub(super) async fn send_all(&self, commands: &Pipeline) -> Result<Vec<Value>, RedisError> {
         let answers = self.multiplexed.clone().send_packed_commands(commands, 0, commands.len()).await?;
         self.hear();
@@ -54,12 +54,12 @@ impl Connection {
 
     pub(in crate::backend::redis) async fn send(&self, command: &Cmd) -> Result<Value, RedisError> {
         let answer = self.multiplexed.clone().send_packed_command(command).await?;
-        // Also an answer that no caller waits for any more is one.
+        // A reply counts even if its caller has given up.
         self.hear();
         answer.extract_error()
     }
 
-    /// The same for a slot that is on its way to this node, with nothing in between.
+    /// Sends a command to a node to which its hash slot is migrating, directly after `ASKING`.
     pub(in crate::backend::redis) async fn send_asking(&self, command: Cmd) -> Result<Value, RedisError> {
         let mut both = Pipeline::with_capacity(2);
         both.add_command(redis::cmd("ASKING")).add_command(command);
@@ -68,41 +68,42 @@ impl Connection {
         answers.pop().unwrap_or(Value::Nil).extract_error()
     }
 
-    /// How old it is, in microseconds.
+    /// Returns the age of the connection in microseconds.
     pub(super) fn age(&self) -> u64 {
         u64::try_from(self.born.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 
-    /// An answer has come.
+    /// Records a reply.
     pub(super) fn hear(&self) {
         self.answered.fetch_max(self.age(), Ordering::Relaxed);
         self.silent.store(0, Ordering::Relaxed);
     }
 
-    /// Whether an answer has come after that age. Answers come in the order of requests, so then the server is there.
+    /// Whether a reply arrived after that age. Replies arrive in the order of requests, so the server works.
     pub(super) fn has_answered_since(&self, age: u64) -> bool {
         self.answered.load(Ordering::Relaxed) > age
     }
 
-    /// Counts a request that was given up before anything came back; returns how many it are in a row.
+    /// Counts a request that was given up before any reply arrived. Returns the number of such requests in a
+    /// row.
     pub(super) fn give_up(&self) -> u32 {
         self.silent.fetch_add(1, Ordering::Relaxed).saturating_add(1)
     }
 
-    /// How long a server may take for its sign of life: several times as long as when it was connected to, and at
-    /// least that long.
+    /// Returns how long a server may take to reply to a `PING`: four times as long as the handshake took, at
+    /// least `least`, and at most one second.
     pub(super) fn patience(&self, least: Duration) -> Duration {
         self.round_trip.saturating_mul(4).clamp(least, PATIENCE)
     }
 
-    /// Reserves the check of this connection, unless one is under way.
+    /// Reserves the check of this connection, unless a check is in progress.
     pub(super) fn begin_check(&self) -> Option<Check> {
         let is_first = !self.checking.swap(true, Ordering::AcqRel);
         is_first.then(|| Check(Arc::clone(&self.checking)))
     }
 }
 
-/// A check of a connection. It ends when this is dropped, also with a runtime that is shut down.
+/// A check of a connection. It ends when this value is dropped, also if the runtime shuts down.
 pub(super) struct Check(Arc<AtomicBool>);
 
 impl Drop for Check {
@@ -111,5 +112,5 @@ impl Drop for Check {
     }
 }
 
-/// How long a sign of life is waited for at most.
+/// The maximum time to wait for the reply to a `PING`.
 const PATIENCE: Duration = Duration::from_secs(1);

@@ -1,4 +1,4 @@
-//! Brings up connections, behind the backs of requests.
+//! Opens connections in the background.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
@@ -12,12 +12,12 @@ use super::progress::Progress;
 use super::slot::Slot;
 use crate::{BackendError, ErrorKind, deadline, random};
 
-/// The longest pause after the first failed attempt, and after many.
+/// The maximum pause after the first failed attempt, and after many failed attempts.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 
-/// Starts a connector, if none is at work.
+/// Starts a connector, unless one is running.
 pub(super) fn start(slot: &Arc<Slot>) {
-    // Without a runtime there is nobody to do it, and nobody who could wait for an answer either.
+    // Without a runtime, there is no task to connect, and no caller can wait for a reply.
     let Ok(runtime) = Handle::try_current() else { return };
     if slot.is_closed() || slot.connecting.swap(true, Ordering::AcqRel) {
         return;
@@ -38,7 +38,7 @@ pub(super) fn start(slot: &Arc<Slot>) {
                 Err(_) => slot.server.lost(),
             }
             if !slot.is_connected() {
-                // Whoever has let go of the backend meanwhile needs no connection.
+                // If the backend was dropped meanwhile, no connection is needed.
                 drop(slot);
                 sleep(pause(failures)).await;
                 failures += 1;
@@ -47,7 +47,7 @@ pub(super) fn start(slot: &Arc<Slot>) {
     });
 }
 
-/// Ends with the task, however that ends: also with a runtime that is shut down.
+/// Marks the connector as ended when the task ends, also if the runtime shuts down.
 struct AtWork(Weak<Slot>);
 
 impl Drop for AtWork {
@@ -63,10 +63,10 @@ pub(in crate::backend::redis) async fn connect(slot: &Arc<Slot>) -> Result<(), B
     let (limit, progress) = (slot.options.timeout, Progress::default());
     let ready = deadline::timeout(limit, ready(slot, &progress)).await;
     let ready = ready.unwrap_or_else(|_| Err(progress.timed_out(limit)));
-    // Requests that come meanwhile are told why there is no connection.
+    // Requests that arrive meanwhile receive this error.
     let (connection, lost) = ready.inspect_err(|error| slot.explain(error.clone()))?;
     let connection = slot.fill(connection)?;
-    // The first to learn of a lost connection is not a request, which would fail by it.
+    // The loss of a connection is noticed here first, and not by a request, which would fail.
     let (slot, connection) = (Arc::downgrade(slot), Arc::downgrade(&connection));
     tokio::spawn(async move {
         if lost.await.is_ok()
@@ -78,15 +78,15 @@ pub(in crate::backend::redis) async fn connect(slot: &Arc<Slot>) -> Result<(), B
     Ok(())
 }
 
-/// Connects, and goes on trying behind the backs of requests.
+/// Connects, and keeps trying in the background if the first attempt fails.
 pub(in crate::backend::redis) async fn connect_or_go_on(slot: Arc<Slot>) {
     if connect(&slot).await.is_err() {
         start(&slot);
     }
 }
 
-/// A random part of a pause that doubles. Each process has its own randomness, so that those which lost a server
-/// together do not come back together.
+/// Returns a random part of a pause that doubles with each failure. Processes that lost a server together do
+/// not reconnect together, because each has its own random numbers.
 pub(in crate::backend::redis) fn pause(failures: u32) -> Duration {
     let (first, longest) = PAUSES;
     let most = first.saturating_mul(1 << failures.min(16)).min(longest);

@@ -1,4 +1,4 @@
-//! What makes a connection ready for requests: one round trip, however much is asked.
+//! The handshake that makes a connection ready for requests, in one round trip.
 
 use std::time::Instant;
 
@@ -14,7 +14,8 @@ use super::stranger;
 use crate::backend::redis::scripts;
 use crate::{BackendError, ErrorKind};
 
-/// A connection to a master that has answered, with all scripts loaded, and what completes when it is lost.
+/// Connects to a master, loads all scripts, and probes it. Returns the connection, and a receiver that
+/// completes when the connection is lost.
 pub(super) async fn ready(
     slot: &Slot,
     progress: &Progress,
@@ -35,10 +36,11 @@ pub(super) async fn ready(
     let probed =
         answers.split_off(answers.len().saturating_sub(probe.as_ref().map_or(0, |_| Probe::COMMANDS)));
     let mut answers = answers.into_iter();
-    // A server that loads, is busy or lets nobody in says so here.
+    // A server that is loading, is busy or rejects the login reports it here.
     let ping = answers.next().unwrap_or(Value::Nil).extract_error();
     ping.map_err(|error| stranger::explain(address, &greeting, &error))?;
-    // Learnt only from a request that fails, it would be learnt again by the next one, and cost a connection each time.
+    // If only a failing request noticed the role, each reconnection would find the same server and fail the
+    // next request.
     if let Some(role) = answers.next().as_ref().and_then(other_role) {
         return Err(BackendError::new(ErrorKind::Store, format!("the server is no master but a {role}")));
     }
@@ -48,7 +50,8 @@ pub(super) async fn ready(
     Ok((connection, lost))
 }
 
-/// Users who may not load scripts may still send them, and users who may not ask for the role learn it from requests.
+/// Commands of the handshake may fail. A user without permission to load scripts may still run them. For a user
+/// without permission for `ROLE`, requests find out the role.
 fn commands(probe: Option<&Probe<'_>>) -> Pipeline {
     let mut commands = Pipeline::new();
     commands.cmd("PING").cmd("ROLE");
@@ -61,7 +64,7 @@ fn commands(probe: Option<&Probe<'_>>) -> Pipeline {
     commands
 }
 
-/// The role of a server that is no master.
+/// Returns the role of a server that is not a master.
 fn other_role(answer: &Value) -> Option<String> {
     let Value::Array(role) = answer else { return None };
     let Some(Value::BulkString(role)) = role.first() else { return None };

@@ -1,4 +1,4 @@
-//! How connections come to be, and the one that is in use.
+//! Opens connections, and holds the connection in use.
 
 pub(super) mod address;
 pub(super) mod around;

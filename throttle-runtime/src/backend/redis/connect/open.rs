@@ -1,7 +1,8 @@
 //! Opens a connection of the client crate and logs in.
 //!
-//! Sockets without TLS are opened here: the client crate tells that a connection is lost by RESP3 only, and keeps what a
-//! server says that is no Redis to itself. With TLS, RESP3 is tried first, and RESP2 if the server does not support it.
+//! Sockets without TLS are opened here, because the client crate reports a lost connection only with RESP3, and
+//! does not report what a server that is not Redis sends. With TLS, RESP3 is tried first, and RESP2 if the
+//! server does not support it.
 
 use std::io;
 use std::sync::atomic::Ordering;
@@ -107,7 +108,7 @@ where
     Ok(Link { multiplexed, lost, driver: Some(Driver(driver.abort_handle())), greeting })
 }
 
-/// The client crate has the only way to TLS.
+/// Connects with TLS, which only the client crate supports.
 async fn by_tls(client: &Client, options: &Options) -> Result<Link, BackendError> {
     #[cfg(feature = "redis-tls")]
     super::tls::provide(client);
@@ -117,7 +118,7 @@ async fn by_tls(client: &Client, options: &Options) -> Result<Link, BackendError
         let server = client.get_connection_info().clone();
         let client = Client::open(server.set_redis_settings(settings.set_skip_set_lib_name()))?;
         let (loses, lost) = oneshot::channel();
-        // By RESP2 a lost connection is noticed by the request that fails.
+        // With RESP2, a lost connection is noticed by the request that fails.
         let config = if protocol == ProtocolVersion::RESP2 { config() } else { told(config(), loses) };
         let multiplexed = client.get_multiplexed_async_connection_with_config(&config).await?;
         Ok::<_, RedisError>(Link { multiplexed, lost, driver: None, greeting: Greeting::default() })
@@ -137,7 +138,7 @@ async fn by_tls(client: &Client, options: &Options) -> Result<Link, BackendError
     Ok(link)
 }
 
-/// Whether a server may be one that only supports RESP2: it rejects `HELLO`, or closes the connection at it.
+/// Whether a server may support only RESP2: it rejects `HELLO`, or closes the connection after it.
 fn is_of_protocol(error: &RedisError) -> bool {
     let said = error.detail().unwrap_or_default();
     error.kind() == redis::ErrorKind::RESP3NotSupported
@@ -146,7 +147,7 @@ fn is_of_protocol(error: &RedisError) -> bool {
         || error.is_connection_dropped() && !error.is_connection_refusal()
 }
 
-/// Without the timeouts of the client crate: an attempt has one.
+/// Disables the timeouts of the client crate, because the whole attempt has one.
 fn config() -> AsyncConnectionConfig {
     AsyncConnectionConfig::new()
         .set_pipeline_buffer_size(1024)
@@ -154,7 +155,7 @@ fn config() -> AsyncConnectionConfig {
         .set_response_timeout(None)
 }
 
-/// Has the client crate tell that the connection is lost.
+/// Lets the client crate report that the connection is lost.
 fn told(config: AsyncConnectionConfig, loses: oneshot::Sender<()>) -> AsyncConnectionConfig {
     let loses = Mutex::new(Some(loses));
     config.set_push_sender(move |push: PushInfo| {

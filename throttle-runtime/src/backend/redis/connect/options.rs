@@ -1,4 +1,4 @@
-//! How connections are made, for all servers of a backend.
+//! Connection options for all servers of a backend.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,22 +7,22 @@ use std::time::Duration;
 
 use redis::ProtocolVersion;
 
-/// How long one attempt may take unless configured otherwise, with everything that makes a connection ready for requests.
+/// The default timeout of one attempt to connect, with everything that makes a connection ready for requests.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Where a server is reached that others name by this host and port.
+/// Maps a reported host and port to the host and port to connect to.
 type AddressMap = dyn Fn(&str, u16) -> (String, u16) + Send + Sync;
 
-/// How connections are made.
+/// Connection options.
 #[derive(Clone)]
 pub(in crate::backend::redis) struct Options {
     pub(in crate::backend::redis) timeout: Duration,
     pub(in crate::backend::redis) addresses: Option<Arc<AddressMap>>,
-    /// The version that a URL names.
+    /// The protocol version that a URL names.
     pub(super) protocol: Option<ProtocolVersion>,
-    /// What the names of all states begin with.
+    /// The prefix of the Redis keys of all states.
     pub(super) namespace: Arc<str>,
-    /// Whether a server has turned out to support RESP2 only.
+    /// Whether a server was found to support only RESP2.
     pub(super) only_resp2: Arc<AtomicBool>,
 }
 
@@ -37,7 +37,7 @@ impl Options {
         }
     }
 
-    /// Where a server is reached that sentinels or nodes of a cluster name by this host and port.
+    /// Returns where to connect to for a host and port that a sentinel or a cluster node reports.
     pub(in crate::backend::redis) fn map(&self, host: String, port: u16) -> (String, u16) {
         match &self.addresses {
             Some(map) => map(&host, port),
@@ -45,7 +45,7 @@ impl Options {
         }
     }
 
-    /// How much of an attempt may go into asking others where the server is: the rest is for the server.
+    /// Returns how much of the timeout may be used to find the server. The rest is for the server itself.
     pub(in crate::backend::redis) fn for_others(&self) -> Duration {
         self.timeout.saturating_mul(3) / 5
     }

@@ -1,4 +1,5 @@
-//! Where states are to be: as a builder is told it, and as it is settled then.
+//! The target of a backend: one server, sentinels or a cluster. It is configured by the builder and then
+//! settled.
 
 use std::fmt;
 use std::mem::discriminant;
@@ -18,11 +19,11 @@ use crate::backend::redis::cluster::{Address, Cluster};
 use crate::backend::redis::servers::Servers;
 
 pub(in crate::backend::redis) struct Place {
-    /// How to connect to the server, and where it is unless sentinels say that.
+    /// How to connect to the server. The address in it is unused if there are sentinels.
     server: Result<ConnectionInfo, ConfigError>,
-    /// By whom it is watched, and under which name.
+    /// The sentinels, and the name of the master.
     watched: Option<(Vec<Result<ConnectionInfo, ConfigError>>, String)>,
-    /// The nodes of its cluster that are known.
+    /// The configured nodes of the cluster.
     nodes: Option<Vec<Result<ConnectionInfo, ConfigError>>>,
     pub(in crate::backend::redis) options: Options,
     #[cfg(feature = "redis-tls")]
@@ -56,7 +57,7 @@ impl Place {
         }
     }
 
-    /// A cluster, some of whose nodes have these URLs.
+    /// A cluster. The URLs are those of some of its nodes.
     pub(in crate::backend::redis) fn spread<U: AsRef<str>>(urls: impl IntoIterator<Item = U>) -> Self {
         let mut protocol = None;
         let node = |url: U| {
@@ -75,7 +76,7 @@ impl Place {
         }
     }
 
-    /// Changes what the server is told first.
+    /// Changes the login settings of the server.
     pub(in crate::backend::redis) fn with(
         self,
         change: impl FnOnce(RedisConnectionInfo) -> RedisConnectionInfo,
@@ -128,7 +129,7 @@ fn client(server: ConnectionInfo) -> Result<Client, ConfigError> {
     Client::open(server).map_err(|_| address::wrong())
 }
 
-/// What nobody could make sense of later.
+/// Rejects settings of a cluster that could not be reported clearly later.
 fn check_cluster(
     server: &ConnectionInfo,
     nodes: &[ConnectionInfo],
@@ -156,7 +157,7 @@ fn check_cluster(
     Err(ConfigError::one(problem))
 }
 
-/// Where that is, without passwords.
+/// The addresses, without passwords.
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.watched, &self.server) {

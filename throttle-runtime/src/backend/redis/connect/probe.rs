@@ -1,4 +1,4 @@
-//! Whether a server can decide at all: found out by one harmless decision before the connection is used.
+//! Probes a new connection with one harmless decision, to find servers that can never decide.
 
 use redis::{ConnectionAddr, ErrorKind as Kind, Pipeline, RedisError, ServerErrorKind, Value};
 
@@ -6,26 +6,26 @@ use super::connection::Connection;
 use crate::backend::redis::scripts::{PROBE, READ};
 use crate::{BackendError, ErrorKind};
 
-/// The oldest version that has all that scripts use.
+/// The oldest version that has everything that the scripts use.
 const NEEDED: (u32, u32) = (6, 2);
 
-/// A server that is probed: its address, and a key that it may write.
+/// The probe of a server: its address, and a key that may be written there.
 pub(super) struct Probe<'a> {
     pub(super) address: &'a ConnectionAddr,
     pub(super) key: &'a str,
 }
 
 impl Probe<'_> {
-    /// How many commands it adds.
+    /// The number of commands that the probe adds.
     pub(super) const COMMANDS: usize = 2;
 
-    /// A decision by either command that decisions are made by.
+    /// Adds a decision by each of the two commands that decisions use.
     pub(super) fn add_to(&self, pipeline: &mut Pipeline) {
         pipeline.cmd("EVAL").arg(&PROBE.text).arg(1).arg(self.key);
         pipeline.cmd("EVALSHA").arg(&READ.sha).arg(1).arg(self.key);
     }
 
-    /// What the server answered: fails if no decision can succeed there.
+    /// Reads the replies of the server. Fails if no decision can ever succeed there.
     pub(super) async fn read(
         &self,
         answers: Vec<Value>,
@@ -35,7 +35,7 @@ impl Probe<'_> {
         let (probe, read) = (answers.next().unwrap_or(Value::Nil), answers.next().unwrap_or(Value::Nil));
         let found = match probe.extract_error() {
             Ok(Value::Array(failed)) => self.missing(&failed),
-            // What is no list of failures is an answer of a proxy, which requests will learn more about.
+            // Any other reply comes from a proxy. Requests will find out more about it.
             Ok(_) => None,
             Err(error) => self.refused("EVAL", &error),
         };
@@ -59,7 +59,7 @@ impl Probe<'_> {
         }
     }
 
-    /// The first command of the probe that did not work, and never will.
+    /// Returns the first command of the probe that failed permanently.
     fn missing(&self, failed: &[Value]) -> Option<Found> {
         failed.chunks_exact(2).find_map(|pair| {
             let (Value::BulkString(command), Value::BulkString(error)) = (&pair[0], &pair[1]) else { return None };
@@ -79,7 +79,7 @@ impl Probe<'_> {
         })
     }
 
-    /// Why one of the commands by which decisions are made was refused, if it always will be.
+    /// Returns why `EVAL` or `EVALSHA` was rejected, if the reason is permanent.
     fn refused(&self, command: &str, error: &RedisError) -> Option<Found> {
         let said = said(error);
         let address = self.address;
@@ -102,21 +102,21 @@ impl Probe<'_> {
     }
 }
 
-/// What is wrong with a server.
+/// A permanent problem of a server.
 enum Found {
     ReadOnly,
     Permission(String),
-    /// What may be a matter of the version.
+    /// The problem may be caused by the version.
     Missing(String),
 }
 
-/// A server that cannot write.
+/// The error for a server that cannot write.
 fn replica(address: &ConnectionAddr) -> BackendError {
     let text = format!("Redis at {address} is no master but a read-only replica");
     BackendError::new(ErrorKind::Store, text)
 }
 
-/// The words of the server.
+/// Returns the error message of the server.
 fn said(error: &RedisError) -> String {
     match (error.code(), error.detail()) {
         (Some(code), Some(detail)) => format!("{code} {detail}"),
@@ -124,7 +124,7 @@ fn said(error: &RedisError) -> String {
     }
 }
 
-/// Whether a decision may succeed later, or elsewhere, by what a server said.
+/// Whether a decision may succeed later, or on another node, according to the error message.
 fn is_temporary(said: &str) -> bool {
     let codes = [
         "OOM",
@@ -139,7 +139,7 @@ fn is_temporary(said: &str) -> bool {
         "ASK",
         "WRONGTYPE",
     ];
-    // Before Redis 7 the errors of commands in scripts are wrapped in texts.
+    // Before Redis 7, the errors of commands in scripts are wrapped in a text.
     codes.iter().any(|code| said.starts_with(code) || said.contains(&format!("-{code} ")))
 }
 
@@ -147,7 +147,7 @@ fn is_of_permission(said: &str) -> bool {
     said.contains("NOPERM") || said.contains("can't run this command") || said.contains("no permissions")
 }
 
-/// The version of a server, as it says it by either of two commands: not every user may use both.
+/// Returns the version of a server. Two commands report it, because some users may use only one of them.
 async fn version(connection: &Connection) -> Option<String> {
     let mut both = Pipeline::with_capacity(2);
     both.cmd("HELLO").cmd("INFO").arg("server");

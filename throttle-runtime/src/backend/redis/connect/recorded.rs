@@ -1,4 +1,4 @@
-//! A stream that keeps the first bytes that its server sends, so that an error can tell what kind of server that is.
+//! A stream that records the first bytes from its server, so that an error can name the kind of server.
 
 use std::io;
 use std::pin::Pin;
@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// How much is kept.
+/// The maximum number of recorded bytes.
 const MOST: usize = 256;
 
 /// The first bytes that a server has sent.
@@ -27,7 +27,7 @@ impl Greeting {
     }
 }
 
-/// A stream, and what came first on it.
+/// A stream, and the first bytes that were read from it.
 pub(super) struct Recorded<S> {
     stream: S,
     greeting: Greeting,
@@ -41,7 +41,8 @@ impl<S> Recorded<S> {
 }
 
 impl<S: AsyncRead + Unpin> Recorded<S> {
-    /// A server that refuses a connection says why before it closes it, and writing fails before that was read.
+    /// Reads the reason that a server sends before it closes a rejected connection. Writing may fail before the
+    /// reason was read.
     fn read_rest(&mut self, context: &mut Context<'_>) {
         let mut bytes = [0; MOST];
         let mut buffer = ReadBuf::new(&mut bytes);

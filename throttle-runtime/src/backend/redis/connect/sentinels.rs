@@ -1,7 +1,8 @@
-//! Sentinels, who know which server is the master now.
+//! Queries sentinels for the current master.
 //!
-//! Those of the client crate take the time that they take: they keep connections to sentinels, which may hang, and
-//! verify the role of a server on a connection of its own, with timeouts that nobody else knows of.
+//! The sentinel client of the client crate is not used, because its duration cannot be bounded. It keeps
+//! connections to sentinels, which may hang. It also verifies the role of a server on a separate connection
+//! with its own timeouts.
 
 use std::time::Duration;
 
@@ -13,12 +14,12 @@ use super::{address, around, open};
 use crate::backend::redis::failure;
 use crate::{BackendError, ErrorKind};
 
-/// Sentinels, and whom they are asked for.
+/// The sentinels of a master.
 pub(in crate::backend::redis) struct Sentinels {
     clients: Vec<Client>,
     /// The name of the master.
     name: String,
-    /// How to connect to the master, wherever it is: the address in it is none.
+    /// How to connect to the master. The address in it is unused.
     how: ConnectionInfo,
 }
 
@@ -27,8 +28,8 @@ impl Sentinels {
         Self { clients, name, how }
     }
 
-    /// The master by the first answer. It is asked for anew each time, since what was known before a connection was
-    /// lost is what has changed.
+    /// Returns a client for the master, from the first reply. The sentinels are queried each time, because a
+    /// lost connection often means that the master has changed.
     pub(super) async fn master(
         &self,
         options: &Options,
@@ -49,7 +50,7 @@ impl Sentinels {
     }
 }
 
-/// What one sentinel says.
+/// Queries one sentinel.
 async fn ask(sentinel: Client, name: String, options: Options) -> Result<(String, u16), BackendError> {
     let failed = |error| failure::backend_error("cannot ask a sentinel", &error);
     let options =

@@ -1,4 +1,4 @@
-//! Where the server is: said once, or asked for before each connection.
+//! Locates the server: at a fixed address, or queried before each connection.
 
 use std::sync::{Arc, Weak};
 
@@ -11,22 +11,23 @@ use crate::BackendError;
 use crate::backend::redis::cluster::{Address, Cluster, Redirect, probe_key_in, speaks_against_map};
 
 pub(in crate::backend::redis) enum Server {
-    /// Always there.
+    /// A server at a fixed address.
     At(Client),
-    /// Wherever sentinels say that the master is.
+    /// The master that sentinels report.
     Watched(Sentinels),
-    /// One of several, as long as the others say so.
+    /// A node of a cluster.
     Node {
         client: Client,
         address: Address,
-        /// Hash slots that it has, as far as is known, from the first to the last: others are rejected there.
+        /// The first and the last hash slot of a range that the node has, as far as known. The node rejects
+        /// keys in other hash slots.
         hash_slots: Option<(u16, u16)>,
         cluster: Weak<Cluster>,
     },
 }
 
 impl Server {
-    /// What to connect to now.
+    /// Returns the client to connect with now.
     pub(super) async fn locate(
         &self,
         options: &Options,
@@ -38,7 +39,7 @@ impl Server {
         }
     }
 
-    /// A key of the namespace that can be written there, if it is known where that is.
+    /// Returns a key of the namespace that can be written on this server, if one is known.
     pub(super) fn probe_key(&self, namespace: &str) -> Option<String> {
         match self {
             Self::Node { hash_slots: None, .. } => None,
@@ -47,7 +48,7 @@ impl Server {
         }
     }
 
-    /// The connection was lost, or there was none.
+    /// Reports that the connection was lost, or that an attempt to connect failed.
     pub(super) fn lost(&self) {
         if let Self::Node { address, cluster, .. } = self
             && let Some(cluster) = cluster.upgrade()
@@ -56,7 +57,7 @@ impl Server {
         }
     }
 
-    /// What an error says about the cluster.
+    /// Refreshes the slot map of the cluster, if the error indicates that it is outdated.
     pub(super) fn heed(&self, error: &RedisError) {
         if let Self::Node { cluster, .. } = self
             && speaks_against_map(error)
@@ -66,7 +67,7 @@ impl Server {
         }
     }
 
-    /// Where it sends a request on to.
+    /// Returns the redirect in an error, if there is one.
     pub(super) fn redirect(&self, error: &RedisError, options: &Options) -> Option<(Arc<Cluster>, Redirect)> {
         let Self::Node { address, cluster, .. } = self else { return None };
         Some((cluster.upgrade()?, Redirect::of(error, address, options)?))

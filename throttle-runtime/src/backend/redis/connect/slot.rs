@@ -1,5 +1,5 @@
-//! The connection that all requests share. It is never waited for: where there is none, there is an error at once,
-//! and a [connector](super::connector) at work.
+//! The connection that all requests share. No request waits for it: without a connection, requests fail
+//! immediately, and a [connector](super::connector) opens a new one.
 
 use std::fmt;
 use std::sync::atomic::AtomicBool;
@@ -21,19 +21,19 @@ use crate::error_chain::chain;
 use crate::log_limit::LogLimit;
 use crate::{BackendError, ErrorKind};
 
-/// How long those who wait for a server that is of no more use go on waiting.
+/// How long requests may still wait for replies of a node that is no longer needed.
 const LAST_ANSWERS: Duration = Duration::from_secs(1);
 
-/// The connection in use, if there is one, and how to come by the next.
+/// The connection in use, if there is one, and the means to open the next one.
 pub(in crate::backend::redis) struct Slot {
     pub(super) server: Server,
     pub(super) options: Options,
     live: RwLock<Live>,
-    /// Whether a connector is at work.
+    /// Whether a connector is running.
     pub(super) connecting: AtomicBool,
     pub(super) in_flight: Semaphore,
     pub(super) max_in_flight: usize,
-    /// Limits what is logged about lost and new connections.
+    /// Limits the log events about lost and new connections.
     lost: LogLimit,
     pub(super) connected: LogLimit,
 }
@@ -41,7 +41,7 @@ pub(in crate::backend::redis) struct Slot {
 #[derive(Default)]
 struct Live {
     connection: Option<Arc<Connection>>,
-    /// Why there is none.
+    /// Why there is no connection.
     why: Option<BackendError>,
     closed: bool,
 }
@@ -60,7 +60,7 @@ impl Slot {
         }
     }
 
-    /// One request by itself.
+    /// Sends one request.
     pub(in crate::backend::redis) async fn send(self: &Arc<Self>, command: Cmd) -> Result<Value, Refusal> {
         let visit = self.enter()?;
         let answer = self.ask(&visit.connection, command).await;
@@ -68,7 +68,8 @@ impl Slot {
         answer
     }
 
-    /// One call on a connection. Whatever a node of a cluster sends on did not run there, so it goes on once.
+    /// Sends one command on a connection. If a cluster node redirects it, the node has not executed it, so it
+    /// is sent to the other node, once.
     pub(in crate::backend::redis) async fn ask(
         self: &Arc<Self>,
         connection: &Arc<Connection>,
@@ -87,7 +88,7 @@ impl Slot {
         }
     }
 
-    /// Gives the connection up if that is what the error says.
+    /// Replaces the connection if the error requires it.
     pub(in crate::backend::redis) fn heed(
         self: &Arc<Self>,
         connection: &Arc<Connection>,
@@ -125,17 +126,17 @@ impl Slot {
         Ok(connection)
     }
 
-    /// Says why there is no connection.
+    /// Records why there is no connection.
     pub(super) fn explain(&self, why: BackendError) {
         self.write().why = Some(why);
     }
 
-    /// Why there is no connection, if an attempt has failed.
+    /// Returns why there is no connection, if an attempt has failed.
     pub(in crate::backend::redis) fn why(&self) -> Option<BackendError> {
         self.live.read().unwrap_or_else(PoisonError::into_inner).why.clone()
     }
 
-    /// Stops using a connection, if it is the one in use, and has it replaced.
+    /// Stops using a connection, if it is the one in use, and starts to replace it.
     pub(super) fn lose(self: &Arc<Self>, connection: &Arc<Connection>, why: BackendError) {
         let mut live = self.write();
         if !live.connection.as_ref().is_some_and(|used| Arc::ptr_eq(used, connection)) {
@@ -156,7 +157,8 @@ impl Slot {
         *self.write() = Live { closed: true, ..Live::default() };
     }
 
-    /// Closes it as soon as those who were let in have their answers, or have waited long enough for them.
+    /// Accepts no further requests. Closes the connection after a time in which pending requests may receive
+    /// their replies.
     pub(in crate::backend::redis) fn retire(&self) {
         let connection = std::mem::replace(&mut *self.write(), Live { closed: true, ..Live::default() });
         if let Some(connection) = connection.connection

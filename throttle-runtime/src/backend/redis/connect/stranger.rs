@@ -1,4 +1,4 @@
-//! What a failed connection says about the server: where it is, what it is, and why it refused.
+//! Explains a failed connection: the address, the kind of server, and the reason for a rejection.
 
 use redis::{ConnectionAddr, RedisError};
 
@@ -6,7 +6,7 @@ use super::recorded::Greeting;
 use crate::backend::redis::failure;
 use crate::{BackendError, ErrorKind};
 
-/// A server that cannot be connected to.
+/// The error for a server that cannot be connected to.
 pub(super) fn unreachable(address: &ConnectionAddr, error: &RedisError) -> BackendError {
     failure::backend_error(&unreachable_text(address), error)
 }
@@ -15,20 +15,20 @@ fn unreachable_text(address: &ConnectionAddr) -> String {
     format!("cannot connect to Redis at {address}")
 }
 
-/// A connection that failed while the client logged in, with what the server had sent by then.
+/// The error for a connection that failed during the login, given the bytes that the server had sent.
 pub(super) fn explain(address: &ConnectionAddr, greeting: &Greeting, error: &RedisError) -> BackendError {
     let bytes = greeting.bytes();
     if let Some(what) = kind_of(&bytes) {
         return BackendError::new(ErrorKind::Store, format!("{address} is {what}, not Redis"));
     }
     match refusal(&bytes) {
-        // What became of the connection afterwards matters less.
+        // The reason for the rejection is more useful than the error of the connection.
         Some(said) => failure::refused_connection(&unreachable_text(address), said),
         None => unreachable(address, error),
     }
 }
 
-/// What kind of server begins its first reply like that, if it is no Redis.
+/// Returns the kind of server that begins its first reply like this, if it is not Redis.
 fn kind_of(greeting: &[u8]) -> Option<&'static str> {
     let first = *greeting.first()?;
     let begins = |with: &str| greeting.starts_with(with.as_bytes());
@@ -47,7 +47,7 @@ fn kind_of(greeting: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// The first error that the server sent.
+/// Returns the first error that the server sent.
 fn refusal(greeting: &[u8]) -> Option<String> {
     let line = greeting.strip_prefix(b"-")?.split(|byte| *byte == b'\r').next()?;
     Some(String::from_utf8_lossy(line).into_owned())

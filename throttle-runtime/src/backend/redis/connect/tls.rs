@@ -1,4 +1,4 @@
-//! Encrypted connections: who is trusted, who one is, and by whose algorithms.
+//! TLS settings: trusted certificates, client certificates, and the cryptography provider.
 
 use redis::{Client, ClientTlsConfig, ConnectionAddr, ConnectionInfo, TlsCertificates};
 use rustls::crypto::{CryptoProvider, ring};
@@ -6,17 +6,17 @@ use rustls::pki_types::{CertificateDer, pem::PemObject};
 
 use crate::ConfigError;
 
-/// What is said beside URLs.
+/// TLS settings that are not part of URLs.
 #[derive(Default)]
 pub(in crate::backend::redis) struct Tls {
-    /// Whether the server is reached by it, whatever URLs say.
+    /// Whether connections to the server use TLS, which overrides the URLs.
     pub(in crate::backend::redis) on: Option<bool>,
     pub(in crate::backend::redis) root: Option<Vec<u8>>,
     pub(in crate::backend::redis) client: Option<ClientTlsConfig>,
 }
 
 impl Tls {
-    /// The same server and its sentinels by TLS, where they are meant to be.
+    /// Applies the settings to the server and its sentinels.
     pub(super) fn apply(
         &self,
         server: ConnectionInfo,
@@ -35,7 +35,8 @@ impl Tls {
         Ok((self.certify(server)?, sentinels))
     }
 
-    /// Whether there is a certificate wherever there should be one: the client takes none for one.
+    /// Checks that each configured certificate contains a certificate. The client crate accepts PEM without
+    /// any.
     fn check(&self) -> Result<(), ConfigError> {
         let client = self.client.as_ref().map(|client| &client.client_cert);
         for (what, pem) in [("root", self.root.as_ref()), ("client", client)] {
@@ -47,19 +48,19 @@ impl Tls {
         Ok(())
     }
 
-    /// The same server with the certificates, if it is encrypted.
+    /// Adds the certificates to the settings of a server, if it uses TLS.
     fn certify(&self, server: ConnectionInfo) -> Result<ConnectionInfo, ConfigError> {
         if !is_encrypted(&server) || (self.root.is_none() && self.client.is_none()) {
             return Ok(server);
         }
         let certificates = TlsCertificates { client_tls: self.client.clone(), root_cert: self.root.clone() };
-        // What the parser says may hold a line of what it was given.
+        // The message of the parser is omitted, because it may contain a line of its input.
         let wrong = |_| ConfigError::one("a certificate or the key of the client's is no PEM");
         Ok(Client::build_with_tls(server, certificates).map_err(wrong)?.get_connection_info().clone())
     }
 }
 
-/// The same server, encrypted or not.
+/// Turns TLS on or off in the settings of a server.
 fn switch(server: ConnectionInfo, on: bool) -> ConnectionInfo {
     let address = match (server.addr(), on) {
         (ConnectionAddr::Tcp(host, port), true) => {
@@ -75,11 +76,11 @@ fn is_encrypted(server: &ConnectionInfo) -> bool {
     matches!(server.addr(), ConnectionAddr::TcpTls { .. })
 }
 
-/// Sees to it that there are algorithms for a connection: rustls panics where it cannot tell by itself whose to use,
-/// as where several crates have turned on different ones.
+/// Installs a cryptography provider if a connection needs one. rustls panics if it cannot choose one, for
+/// example if several crates have enabled different ones.
 pub(super) fn provide(client: &Client) {
     if is_encrypted(client.get_connection_info()) && CryptoProvider::get_default().is_none() {
-        // Whoever was faster has installed others, which serve as well.
+        // If another thread has installed a provider meanwhile, that one is used.
         let _ = ring::default_provider().install_default();
     }
 }

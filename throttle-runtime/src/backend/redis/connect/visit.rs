@@ -1,8 +1,9 @@
-//! Requests that wait for a server, and what it means when callers give them up.
+//! Requests that wait for a server, and the conclusions from requests that their callers give up.
 //!
-//! A request that is given up says nothing by itself: clients hang up at any time, deadlines may be shorter than a round
-//! trip, and a process that was paused gives up requests whose replies lie in the socket. After several in a row the
-//! server is asked for a sign of life, and only its silence replaces the connection.
+//! A request that is given up is no evidence by itself. Clients hang up at any time, timeouts may be shorter
+//! than a round trip, and a process that was paused gives up requests whose replies are already in the socket.
+//! After several such requests in a row, the server is sent a `PING`. Only if it does not reply, the connection
+//! is replaced.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,18 +15,18 @@ use super::connection::Connection;
 use super::slot::Slot;
 use crate::{BackendError, ErrorKind, deadline};
 
-/// After this many requests in a row that were given up without any reply, the server is sent a `PING`.
+/// The number of requests in a row, given up without any reply, after which the server is sent a `PING`.
 const SILENT: u32 = 3;
 
-/// A caller that hangs up after this time has waited for the server, whatever made it hang up.
+/// A caller that gives up after this time has waited for the server, whatever its reason.
 const LONG: Duration = Duration::from_millis(10);
 
-/// How long a sign of life is waited for, at least: after deadlines, and after callers that hung up early.
+/// The minimum time to wait for the reply to a `PING`: after timeouts, and after callers that gave up early.
 const PATIENCE: Duration = Duration::from_millis(20);
 const PATIENCE_WITH_CALLERS: Duration = Duration::from_millis(250);
 
 impl Slot {
-    /// Admits a request. Fails immediately without a connection, or when too many requests wait already.
+    /// Admits a request. Fails immediately without a connection, or if too many requests wait already.
     pub(in crate::backend::redis) fn enter(self: &Arc<Self>) -> Result<Visit<'_>, BackendError> {
         let permit = self.in_flight.try_acquire().map_err(|_| {
             let text = format!("{} requests wait for Redis already", self.max_in_flight);
@@ -36,7 +37,7 @@ impl Slot {
         Ok(Visit { slot: self, connection, since, over: false, _permit: permit })
     }
 
-    /// Replaces a connection on which a `PING` is not answered either.
+    /// Sends a `PING`, and replaces the connection if there is no reply.
     fn check(self: &Arc<Self>, connection: &Arc<Connection>, patience: Duration) {
         let Ok(runtime) = Handle::try_current() else { return };
         let Some(check) = connection.begin_check() else { return };
@@ -46,7 +47,7 @@ impl Slot {
             let ping = redis::cmd("PING");
             match deadline::timeout(connection.patience(patience), connection.send(&ping)).await {
                 Ok(Ok(_)) => {}
-                // A server that refuses the command is there.
+                // A server that rejects the command is reachable.
                 Ok(Err(error)) => drop(slot.heed(&connection, error)),
                 Err(_) => {
                     let text = format!("Redis did not answer {SILENT} requests in a row, and then no PING");
@@ -57,7 +58,7 @@ impl Slot {
     }
 }
 
-/// A request that waits for its answer. Dropped before, it was given up.
+/// A request that waits for its reply. If it is dropped before [`over`](Self::over), its caller gave up.
 pub(in crate::backend::redis) struct Visit<'a> {
     slot: &'a Arc<Slot>,
     pub(in crate::backend::redis) connection: Arc<Connection>,
@@ -67,7 +68,7 @@ pub(in crate::backend::redis) struct Visit<'a> {
 }
 
 impl Visit<'_> {
-    /// The answer is there.
+    /// Records the reply.
     pub(in crate::backend::redis) fn over(mut self) {
         self.over = true;
         self.connection.hear();

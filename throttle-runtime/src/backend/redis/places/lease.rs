@@ -1,4 +1,4 @@
-//! A place of one request, from before it is asked for until it is free again.
+//! The concurrency permit of one request, from before it is acquired until it is released.
 
 use std::convert::Infallible;
 use std::future::poll_fn;
@@ -19,26 +19,26 @@ use crate::backend::redis::servers::Servers;
 use crate::clock::Clock;
 use crate::{BackendError, ErrorKind, deadline, random};
 
-/// Who is told whether there was a place.
+/// Receives the permit, or `None` if all permits are in use.
 pub(super) type Asker = oneshot::Sender<Result<Option<Held>, BackendError>>;
 
-/// A place of one request.
+/// The concurrency permit of one request.
 pub(super) struct Lease {
     servers: Servers,
     clock: Option<Arc<dyn Clock>>,
     part: Part,
-    /// Whose it is: a name that nobody else has, and for how long.
+    /// The unique name of the holder, followed by the length of the lease in microseconds.
     holder: String,
     length: Duration,
 }
 
-/// How long what nobody waits for may take.
+/// The timeout of commands that no request waits for.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// The first wait before a place that could not be freed is tried again, which doubles up to `PATIENCE`.
+/// The first pause before another attempt to release a permit. The pause doubles up to `PATIENCE`.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// By a clock other than the server's nothing expires in time, so it is kept for a day.
+/// With a clock other than the server's, keys do not expire at the right time, so they are kept for a day.
 const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl Lease {
@@ -56,12 +56,13 @@ impl Lease {
         Self { part: Part::whole(lane, &names), servers, clock, holder, length }
     }
 
-    /// Asks, and keeps the place until it is dropped by whoever asked.
+    /// Acquires the permit, and keeps it until the caller drops it.
     pub(super) async fn run(self, limit: u32, mut asker: Asker) {
         let (guard, mut dropped) = oneshot::channel::<Infallible>();
         let answer = {
             let mut answer = pin!(self.take(limit));
-            // Who gives up drops the request, too, as a server that does not answer is known by that.
+            // If the caller gives up, the command is dropped as well. Dropped commands reveal a server that
+            // does not respond.
             poll_fn(|context| match answer.as_mut().poll(context) {
                 Poll::Ready(answer) => Poll::Ready(Some(answer)),
                 Poll::Pending => asker.poll_closed(context).map(|()| None),
@@ -70,9 +71,9 @@ impl Lease {
         };
         let mut is_taken = true;
         if let Some(answer) = answer {
-            // Of what went wrong it may be unknown how far it came.
+            // After some errors, it is unknown whether the permit was acquired.
             is_taken = answer.as_ref().map_or_else(|error| !error.is_nothing_charged(), |taken| *taken);
-            // Who has given up meanwhile drops it, and with that the place.
+            // If the caller has given up meanwhile, `send` fails and drops the permit.
             let _ = asker.send(answer.map(|taken| taken.then(|| Held::new(guard))));
         } else {
             drop(guard);
@@ -83,7 +84,7 @@ impl Lease {
         }
     }
 
-    /// Whether there was a place.
+    /// Returns whether a permit was acquired.
     async fn take(&self, limit: u32) -> Result<bool, BackendError> {
         let (time, kept) = match &self.clock {
             None => (String::new(), String::new()),
@@ -98,17 +99,18 @@ impl Lease {
         }
     }
 
-    /// Says again and again that the request is still there. What fails is tried again soon.
+    /// Renews the lease until the request ends. A failed renewal is repeated soon.
     async fn keep(&self, dropped: &mut oneshot::Receiver<Infallible>) {
         let mut pause = self.length / 2;
         while timeout(pause, &mut *dropped).await.is_err() {
-            // He has a place already, and nobody else has it: so however many there are.
+            // The holder already has its permit, and no other holder has it, so the limit does not matter.
             let kept = deadline::timeout(PATIENCE.min(self.length / 8), self.take(u32::MAX)).await;
             pause = if matches!(kept, Ok(Ok(_))) { self.length / 2 } else { self.length / 8 };
         }
     }
 
-    /// Frees the place, now or as soon as the server is back. In the end the lease does.
+    /// Releases the permit, now or as soon as the server is reachable again. If this fails, the permit is free
+    /// when its lease ends.
     async fn leave(&self) {
         let begun = Instant::now();
         let mut pause = PAUSE;

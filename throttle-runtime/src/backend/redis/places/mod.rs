@@ -1,4 +1,5 @@
-//! Who is in flight: a sorted set for each identity, of those who have a place by when they lose it.
+//! Concurrency limits: a sorted set for each identity, which contains the holders of permits and the ends of
+//! their leases.
 
 mod lease;
 
@@ -13,8 +14,8 @@ use crate::backend::{Held, Place, Places};
 use crate::{BackendError, ErrorKind, Soon};
 
 impl Places for Redis {
-    /// One round trip. Each request in flight is a task that keeps its place, says half a lease later that it is still there, and
-    /// frees it at the end; for as long as the runtime of the request goes on.
+    /// Acquires a permit in one round trip. A task for each request in flight renews the permit every half
+    /// lease and releases it at the end. The task runs as long as the runtime of the request.
     fn take<'a>(&'a self, place: &'a Place<'a>) -> Reply<'a, Option<Held>> {
         Soon::later(async move {
             let engine = &self.engine;

@@ -1,4 +1,4 @@
-//! What the server says to the requests of a call.
+//! Parses the reply of the server to a call for several requests.
 
 use std::time::Instant;
 
@@ -11,14 +11,14 @@ use crate::backend::redis::question::States;
 use crate::backend::redis::stored;
 use crate::strategy::State;
 
-/// What is said to one request.
+/// The result for one request.
 pub(super) struct Answer {
     pub(super) ruling: Ruling,
-    /// The states that it found, one for each of its names.
+    /// The states that the request found, one for each of its names.
     pub(super) states: States,
     /// The time of the decision.
     pub(super) at: u64,
-    /// When the server was asked, by the clock of this process.
+    /// When the server was called, by the clock of this process.
     pub(super) asked: Instant,
 }
 
@@ -28,11 +28,11 @@ pub(super) enum Ruling {
     DoesNotFit,
     /// A number was too large.
     Unknown,
-    /// A decision that is made elsewhere holds one of its states.
+    /// A decision over several hash slots holds one of the states.
     Held,
 }
 
-/// What a call says to each of its requests, if it makes sense.
+/// Parses the reply to a call into one result for each request. Returns `None` if the reply is malformed.
 pub(super) fn read(said: &Value, jobs: &[Job], call: &Call<'_>, asked: Instant) -> Option<Vec<Answer>> {
     let (said, each) = match said {
         Value::BulkString(said) => (said, None),
@@ -52,7 +52,8 @@ pub(super) fn read(said: &Value, jobs: &[Job], call: &Call<'_>, asked: Instant) 
     };
     let mut refused = refused.as_chunks::<REFUSAL>().0.iter().peekable();
     let (mut keys, mut number) = (call.keys().iter().copied(), 0_u16);
-    // Whether an earlier request has changed a state: then what is found stands after all others.
+    // Whether an earlier request has changed a state. If so, the state that this request found follows all
+    // others.
     let (mut changed, mut next) = (vec![false; call.names()], call.names());
     let mut answers = Vec::with_capacity(jobs.len());
     for job in jobs {
@@ -67,7 +68,7 @@ pub(super) fn read(said: &Value, jobs: &[Job], call: &Call<'_>, asked: Instant) 
         };
         let own: SmallVec<[usize; 8]> = keys.by_ref().take(job.len()).collect();
         let mut states: States = job.names().map(|_| State::EMPTY).collect();
-        // Two limits with one state have found the same.
+        // Two limits with one state have found the same state.
         for (&key, name) in own.iter().zip(job.names_of_limits()) {
             states[name] = found.get(if changed[key] { next } else { key })?;
             next += usize::from(changed[key]);
@@ -80,10 +81,11 @@ pub(super) fn read(said: &Value, jobs: &[Job], call: &Call<'_>, asked: Instant) 
     (refused.next().is_none() && next == found.len()).then_some(answers)
 }
 
-/// The bytes that say that a request does not fit: why, and which it is.
+/// The length of the entry for a request that does not fit: one byte for the reason, two for the number of the
+/// request.
 const REFUSAL: usize = 3;
 
-/// States, as they come: one after the other if all are of two words.
+/// The states of a reply. They are concatenated if all of them have two words.
 enum Found<'a> {
     Words(&'a [[u8; 16]]),
     Values(&'a [Value]),

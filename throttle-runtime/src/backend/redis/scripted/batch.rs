@@ -1,8 +1,9 @@
-//! Requests that are decided by one call.
+//! Batches: several requests that are decided by one call.
 //!
-//! While calls are under way, requests that come meanwhile wait together, and go out together as soon as one of the
-//! calls has ended. So a request that is alone waits for nobody, and the more come at once, the less each costs. Calls
-//! are made by tasks of their own, which end when nobody waits; a request that gives up before it is sent is left out.
+//! While calls are in progress, further requests wait in a queue. As soon as a call ends, the next call takes
+//! them together. A single request does not wait, and the cost of a request decreases with the number of
+//! concurrent requests. Separate tasks make the calls and end when no request waits. A request that is given up
+//! before it is sent is left out.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,19 +18,20 @@ use crate::backend::redis::connect::{Connection, Slot};
 use crate::clock::Clock;
 use crate::{BackendError, ErrorKind};
 
-/// How many calls are under way at once: while the server works on one, the answer to another is read.
+/// The maximum number of concurrent calls: while the server works on one, the reply to another is read.
 const CALLS: usize = 3;
 
-/// How many limits a call is about at most: the server serves nobody else meanwhile.
+/// The maximum number of limits in a call, during which the server serves no other client.
 const LIMITS: usize = 256;
 
 const LOST: &str = "the connection to Redis was lost";
 
-/// Where the requests of one connection come together: those of one slot of a cluster, or all.
+/// The request queues of one connection: one for each hash slot of a cluster, or one for all.
 #[derive(Default)]
 pub(in crate::backend::redis) struct Lanes {
     inner: Mutex<Inner>,
-    /// Apart from the rest: with a runtime that ends, a task is dropped by whoever starts it, and then takes its leave.
+    /// Has its own lock: if a runtime has ended, starting a task drops it immediately, and its `drop` locks
+    /// `inner`.
     callers: Mutex<JoinSet<()>>,
 }
 
@@ -42,19 +44,19 @@ struct Inner {
 #[derive(Default)]
 struct Lane {
     waiting: Vec<Seat>,
-    /// How many tasks make calls.
+    /// The number of tasks that make calls.
     callers: usize,
-    /// Whether the last call was for several. Then others are about to come, too.
+    /// Whether the last call was for several requests. If so, more are expected to arrive soon.
     is_busy: bool,
 }
 
-/// A request that waits for its answer.
+/// A request that waits for its result.
 pub(super) struct Seat {
     pub(super) job: Job,
     pub(super) reply: oneshot::Sender<Result<Answer, BackendError>>,
 }
 
-/// Has a request decided by one of the next calls on a connection.
+/// Decides a request in one of the next calls on a connection.
 pub(super) async fn decide(
     slot: &Arc<Slot>,
     connection: &Arc<Connection>,
@@ -67,12 +69,12 @@ pub(super) async fn decide(
         let (slot, connection) = (Arc::clone(slot), Arc::clone(connection));
         Caller::new(slot, connection, lane, clock.cloned()).start();
     }
-    // Who was sent and hears nothing may have been charged.
+    // A request that was sent and received no reply may have been charged.
     answer.await.unwrap_or_else(|_| Err(BackendError::new(ErrorKind::Connection, "Redis did not decide")))
 }
 
 impl Lanes {
-    /// Takes a request in; whether it takes one more task to make calls.
+    /// Adds a request to its queue. Returns whether another task has to be started to make calls.
     fn wait(&self, lane: u16, seat: Seat) -> bool {
         let mut inner = lock(&self.inner);
         if inner.closed {
@@ -86,7 +88,8 @@ impl Lanes {
         missing
     }
 
-    /// Those that have waited longest, as many as fit into a call. If nobody waits, one task less makes calls.
+    /// Takes the requests that have waited longest, as many as fit into a call. If no request waits, the
+    /// calling task is counted as ended.
     pub(super) fn take(&self, lane: u16) -> Vec<Seat> {
         let mut inner = lock(&self.inner);
         let lane = inner.lanes.entry(lane).or_default();
@@ -108,13 +111,13 @@ impl Lanes {
         lock(&self.inner).lanes.get(&lane).is_some_and(|lane| lane.is_busy)
     }
 
-    /// A task that makes calls ends before its time: with its runtime, or with the connection. The next request has another
-    /// one started.
+    /// Counts a task that makes calls as ended before its time: with its runtime, or with the connection. The
+    /// next request starts another task.
     pub(super) fn leave(&self, lane: u16) {
         if let Some(lane) = lock(&self.inner).lanes.get_mut(&lane) {
             lane.callers -= 1;
             if lane.callers == 0 {
-                // Those of another runtime, who have nobody else to wait for.
+                // Requests that were queued by tasks of another runtime: no task is left to send them.
                 lane.waiting
                     .drain(..)
                     .for_each(|seat| seat.turn_away("the runtime that was to ask Redis ended"));
@@ -128,7 +131,7 @@ impl Lanes {
         callers.spawn(caller);
     }
 
-    /// Ends all calls, and the waiting for them.
+    /// Aborts all calls, and rejects the waiting requests.
     pub(in crate::backend::redis) fn close(&self) {
         let mut inner = lock(&self.inner);
         inner.closed = true;
@@ -143,10 +146,10 @@ impl Lanes {
 }
 
 impl Seat {
-    /// There is no call that it could be part of.
+    /// Rejects the request, which cannot be part of any call.
     fn turn_away(self, why: &str) {
         let error = BackendError::new(ErrorKind::Connection, why).nothing_charged();
-        // Who has given up meanwhile does not hear it.
+        // If the caller has given up meanwhile, the error is dropped.
         let _ = self.reply.send(Err(error));
     }
 }

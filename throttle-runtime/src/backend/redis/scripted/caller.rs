@@ -1,4 +1,4 @@
-//! Tasks that make calls for those who wait, as long as anybody waits.
+//! Tasks that make calls for waiting requests, as long as there are any.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -13,13 +13,13 @@ use crate::backend::redis::failure::{self, nonsense};
 use crate::backend::redis::scripts::DECIDE;
 use crate::clock::Clock;
 
-/// A task that makes calls, as long as anybody waits.
+/// A task that makes calls, as long as requests wait.
 pub(super) struct Caller {
     slot: Arc<Slot>,
     connection: Arc<Connection>,
     lane: u16,
     clock: Option<Arc<dyn Clock>>,
-    /// Whether it has taken its leave.
+    /// Whether the task is already counted as ended.
     over: bool,
 }
 
@@ -51,7 +51,7 @@ impl Caller {
             let (jobs, replies): (Vec<_>, Vec<_>) =
                 seats.into_iter().map(|seat| (seat.job, seat.reply)).unzip();
             for (answer, reply) in self.answers(&jobs).await.into_iter().zip(replies) {
-                // Who has given up meanwhile does not hear it.
+                // If the caller has given up meanwhile, the result is dropped.
                 let _ = reply.send(answer);
             }
         }
@@ -60,7 +60,7 @@ impl Caller {
     async fn answers(&self, jobs: &[Job]) -> Vec<Result<Answer, BackendError>> {
         match self.call(jobs).await {
             Ok(answers) => answers.into_iter().map(Ok).collect(),
-            // Those that do not fit need no room, and must not suffer for those that do.
+            // Requests that do not fit need no memory, and must not fail because of requests that do.
             Err(error) if jobs.len() > 1 && failure::is_of_memory(&error) => {
                 let mut answers = Vec::with_capacity(jobs.len());
                 for job in jobs.chunks(1) {

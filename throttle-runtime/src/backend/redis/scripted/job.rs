@@ -1,4 +1,4 @@
-//! What a request asks of the script that decides, and what several of them ask together.
+//! The arguments of the script that decides, for one request and for a batch of requests.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -13,9 +13,9 @@ use crate::backend::redis::{scripts, stored};
 use crate::backend::{Attempt, Mode};
 use crate::strategy::Script;
 
-/// A request among those that one call decides.
+/// One request of a batch.
 pub(super) struct Job {
-    /// Where its states are.
+    /// The Redis keys of its states.
     names: SmallVec<[Arc<str>; 2]>,
     steps: SmallVec<[Step; 2]>,
     take: bool,
@@ -23,14 +23,14 @@ pub(super) struct Job {
 
 /// A limit of a request.
 struct Step {
-    /// The strategy, how coarse ends are at its key, and its arguments.
+    /// The number of the strategy, the granularity of expiry times for its key, and the arguments.
     bytes: SmallVec<[u8; 64]>,
-    /// Which of the names.
+    /// The index in `names`.
     name: usize,
 }
 
 impl Step {
-    /// The step of a token: it fits once.
+    /// Creates the step of a token, which fits once.
     fn of_token(tokens: &Tokens<'_>, name: usize) -> Self {
         let mut bytes: SmallVec<[u8; 64]> = SmallVec::from_slice(&[scripts::ONCE, 1]);
         bytes.extend(tokens.attempt.map_or(0, Attempt::lasts).to_be_bytes());
@@ -39,7 +39,7 @@ impl Step {
 }
 
 impl Job {
-    /// `None` if one of the steps is not in the script.
+    /// Returns `None` if one of the steps is not in the script.
     pub(super) fn new(question: &Question<'_>, scripts: &[Script]) -> Option<Self> {
         let step = |(script, limit): (&Script, &Limit)| {
             let mut bytes = SmallVec::new();
@@ -53,36 +53,36 @@ impl Job {
         Some(Self { names: question.names.clone(), steps, take: question.mode == Mode::Take })
     }
 
-    /// Where its states are.
+    /// Returns the Redis keys of the states.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         self.names.iter().map(|name| &**name)
     }
 
-    /// Which of the names each limit is about.
+    /// Returns the index in the names, for each limit.
     pub(super) fn names_of_limits(&self) -> impl Iterator<Item = usize> {
         self.steps.iter().map(|step| step.name)
     }
 
-    /// Whether it takes what it asks for.
+    /// Whether the request charges its limits.
     pub(super) const fn takes(&self) -> bool {
         self.take
     }
 
-    /// How many limits it has.
+    /// Returns the number of limits.
     pub(super) fn len(&self) -> usize {
         self.steps.len()
     }
 }
 
-/// What a limit takes of the layout, in bytes.
+/// The length of a limit in the layout, in bytes.
 const LIMIT: usize = 5;
 
-/// How the script is told that a limit takes, and is the first of its request, and the last one.
+/// Flags of a limit: it is charged, it is the first limit of its request, it is the last one.
 const TAKES: u8 = 1;
 const FIRST: u8 = 2;
 const LAST: u8 = 4;
 const ALL: u8 = TAKES + FIRST + LAST;
-/// All that, and no other limit of the call is about its state.
+/// All three flags, and no other limit of the call uses the same state.
 const LONE: u8 = 15;
 
 /// A call that decides several requests.
@@ -94,7 +94,7 @@ pub(super) struct Call<'a> {
     keys: Vec<usize>,
 }
 
-/// Things that stand once however often they are named, numbered from 1 on.
+/// Distinct values, numbered from 1.
 struct Numbered<T> {
     all: Vec<T>,
     numbers: HashMap<T, u16>,
@@ -110,7 +110,8 @@ impl<'a> Call<'a> {
         call
     }
 
-    /// Tells the script of requests that take from a state of their own: what they leave can be written at once.
+    /// Marks limits of requests with a single limit, whose state no other request of the call uses. The script
+    /// can write their states immediately.
     fn mark_lone(&mut self) {
         let mut limits = vec![0_u16; self.names.all.len()];
         self.keys.iter().for_each(|&key| limits[key] += 1);
@@ -133,22 +134,22 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// Whether each key is that of one request that takes, and all have the same step.
+    /// Whether each key belongs to exactly one request, which charges it, and all requests have the same step.
     fn is_uniform(&self) -> bool {
         self.steps.all.len() == 1 && self.layout.iter().step_by(LIMIT).all(|&limit| limit == LONE)
     }
 
-    /// Which of the names each limit is about.
+    /// Returns the index of the key of each limit.
     pub(super) fn keys(&self) -> &[usize] {
         &self.keys
     }
 
-    /// How many names there are.
+    /// Returns the number of keys.
     pub(super) const fn names(&self) -> usize {
         self.names.all.len()
     }
 
-    /// The command that has a script decide, at this time or else at the server's.
+    /// Returns the command that runs the script, at the given time or else at the server's time.
     pub(super) fn command(&self, verb: &str, script: &str, time: Option<u64>) -> Cmd {
         let mut command = redis::cmd(verb);
         command.arg(script).arg(self.names.all.len()).arg(&self.names.all);
@@ -172,7 +173,7 @@ impl<T: Copy + Eq + Hash> Numbered<T> {
     fn number(&mut self, one: T) -> u16 {
         *self.numbers.entry(one).or_insert_with(|| {
             self.all.push(one);
-            // There are no more of them than limits in a batch.
+            // There are at most as many values as limits in a batch.
             u16::try_from(self.all.len()).unwrap_or(u16::MAX)
         })
     }

@@ -1,4 +1,4 @@
-//! Decisions by one script: one round trip.
+//! Decisions by one script, in one round trip.
 
 mod answer;
 mod batch;
@@ -18,7 +18,7 @@ use crate::strategy::Script;
 use crate::{BackendError, ErrorKind};
 
 impl Engine {
-    /// The step of each limit as a script, if all have one.
+    /// Returns the script step of each limit, if all strategies have one.
     pub(super) fn scripts(&self, question: &Question<'_>) -> Option<Vec<Script>> {
         if self.time().is_some_and(|time| time >= 1 << 51) {
             return None;
@@ -29,7 +29,7 @@ impl Engine {
         question.limits.iter().map(|limit| script(*limit)).collect()
     }
 
-    /// A script decides, together with other requests; or nobody, if a number is too large for it.
+    /// Decides in a batch with other requests. Returns `None` if a number is too large for the script.
     pub(super) async fn decide_there(
         &self,
         question: &Question<'_>,
@@ -44,7 +44,7 @@ impl Engine {
             if answer.ruling != Ruling::Held {
                 break answer;
             }
-            // Whoever holds a state is about to change it, or gone within a second.
+            // The holder of a state changes it soon, or loses its hold after one second.
             step_aside(attempt).await;
             attempt += 1;
         };

@@ -1,4 +1,4 @@
-//! What hooks are told.
+//! The changes that hooks receive.
 
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,7 +12,7 @@ fn tell(change: &Change) {
     TOLD.with_borrow_mut(|told| told.push(change.clone()));
 }
 
-/// What this thread was told since the last question.
+/// Returns the changes that the hook received on this thread since the last call.
 fn told() -> Vec<(State, State, u32)> {
     let changes = TOLD.take();
     changes.iter().map(|change| (change.from, change.to, change.failures)).collect()
@@ -62,7 +62,7 @@ fn a_change_names_breaker_and_time() {
 
 thread_local!(static BREAKER: RefCell<Option<Breaker>> = const { RefCell::new(None) });
 
-/// A breaker that its hook finds in `BREAKER`.
+/// Creates a breaker that its hook finds in `BREAKER`.
 fn known(hook: fn(&Change)) -> (Breaker, ManualClock) {
     let clock = ManualClock::new();
     let breaker = live(SETTINGS.success_threshold(1).on_change(hook), &clock);
@@ -115,7 +115,7 @@ fn a_hook_that_panics_leaves_the_breaker_well() {
     clock.advance(WAIT);
     panics(&|| probe(&breaker).succeeded());
     assert_eq!(state(&breaker), State::HalfOpen);
-    // The place of the request that panicked is free.
+    // The probe permit of the request that panicked is free.
     probe(&breaker).succeeded();
     panics(&|| probe(&breaker).succeeded());
     assert_eq!(state(&breaker), State::Closed);

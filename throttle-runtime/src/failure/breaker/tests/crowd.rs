@@ -1,4 +1,4 @@
-//! Many threads at once.
+//! Many threads concurrently.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Barrier, Mutex, PoisonError};
@@ -24,7 +24,7 @@ fn b054_of_a_hundred_that_arrive_together_one_probes() {
                         Entry::Refused => {}
                         Entry::Pass(_) => panic!("it is not closed"),
                     }
-                    // Whoever probes is at it until all have asked.
+                    // The probe is in progress until all threads have called `enter`.
                     end.wait();
                 });
             }
@@ -57,8 +57,8 @@ fn keep(change: &Change) {
     CHANGES.lock().unwrap_or_else(PoisonError::into_inner).push(change.clone());
 }
 
-/// One thread of the storm: what it does follows from its number. Only who is let in counts, since
-/// a probe that the machine puts aside has all others refused for as long.
+/// One thread of the storm, with actions that depend on its seed. Only admitted requests count: while the
+/// scheduler suspends the thread of a probe, all other requests are rejected.
 fn rage(breaker: &Breaker, clock: &ManualClock, probing: &AtomicUsize, seed: u64) {
     let mut random = seed;
     let mut entered = 0;
@@ -91,7 +91,7 @@ fn rage(breaker: &Breaker, clock: &ManualClock, probing: &AtomicUsize, seed: u64
     }
 }
 
-/// No step of the way from the first state to the last is missing, or was told twice.
+/// Asserts that no step from the first state to the last is missing or reported twice.
 fn assert_whole(changes: &[Change], last: State) {
     for state in [State::Closed, State::Open, State::HalfOpen] {
         let entered = changes.iter().filter(|change| change.to == state).count();
@@ -115,7 +115,7 @@ fn b054_there_are_never_two_probes_at_once() {
     let changes = std::mem::take(&mut *CHANGES.lock().unwrap_or_else(PoisonError::into_inner));
     assert!(changes.len() > 100, "{} changes are no storm", changes.len());
     assert_whole(&changes, state(&breaker));
-    // Nothing is left behind that would keep it from closing.
+    // No leftover state keeps the breaker from closing.
     clock.advance(WAIT);
     for _ in 0..2 {
         match breaker.enter() {

@@ -1,4 +1,4 @@
-//! Openings that another instance tells of.
+//! Openings that another instance reports.
 
 use super::*;
 

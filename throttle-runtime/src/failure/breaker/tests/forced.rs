@@ -1,4 +1,4 @@
-//! Operators, and results that come too late.
+//! Operator commands, and results that come too late.
 
 use super::*;
 
@@ -57,7 +57,7 @@ fn a_probe_that_was_overtaken_by_an_operator_changes_nothing() {
     }
 }
 
-/// Slow requests from before the opening, whose results come in every later state.
+/// Slow requests from before the opening report their results in every later state.
 #[test]
 fn results_of_an_older_generation_change_nothing() {
     let (breaker, clock) = breaker();

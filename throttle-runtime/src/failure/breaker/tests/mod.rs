@@ -1,4 +1,4 @@
-//! What breakers promise, by their numbers.
+//! Tests of the guarantees of breakers. The names of the tests contain the numbers of the guarantees.
 
 mod changes;
 mod crowd;
@@ -29,13 +29,13 @@ fn live(settings: CircuitBreaker, clock: &ManualClock) -> Breaker {
     Breaker::new(settings, settings.label().into(), Arc::new(clock.clone()), None)
 }
 
-/// A breaker with those settings, and its clock.
+/// Creates a breaker with these settings, and its clock.
 fn breaker() -> (Breaker, ManualClock) {
     let clock = ManualClock::new();
     (live(SETTINGS, &clock), clock)
 }
 
-/// One that has just opened.
+/// Creates a breaker that has just opened.
 fn opened() -> (Breaker, ManualClock) {
     let (breaker, clock) = breaker();
     fail(&breaker);

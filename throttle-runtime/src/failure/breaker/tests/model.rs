@@ -1,4 +1,4 @@
-//! Random lives of a breaker beside a model that is slow and plain.
+//! Random sequences of actions on a breaker, compared with a simple model.
 
 use proptest::prelude::*;
 
@@ -7,9 +7,9 @@ use super::*;
 #[derive(Debug, Clone, Copy)]
 enum Act {
     Enter,
-    /// The request of that number ends, with a success or a failure or no result.
+    /// The request with this index ends, with a success, a failure or no result.
     End(usize, Option<bool>),
-    /// The clock goes on, or steps back, by so many seconds.
+    /// The clock moves forward, or back, by this number of seconds.
     Move(i64),
     ForceOpen,
     ForceClose,
@@ -35,12 +35,12 @@ enum Stage {
     HalfOpen { probing: bool, successes: u32, failures: u32, wait: u64 },
 }
 
-/// Seconds, and one request after the other.
+/// A model in seconds, for one request after the other.
 struct Model {
     failures: u32,
     successes: u32,
     stage: Stage,
-    /// How often the stage has changed.
+    /// The number of changes of the stage.
     era: u32,
     now: u64,
 }
@@ -55,7 +55,7 @@ impl Model {
         self.era += 1;
     }
 
-    /// Whether it passes as a probe, if it does.
+    /// Returns `None` if the request is rejected, otherwise whether it is a probe.
     fn enter(&mut self) -> Option<bool> {
         match self.stage {
             Stage::Closed { .. } => Some(false),

@@ -1,4 +1,5 @@
-//! Requests that are overtaken between two of their steps: a clock does it, where they read the time.
+//! Requests that are overtaken between two of their steps. A clock runs the other step when the request reads
+//! the time.
 
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
@@ -7,7 +8,7 @@ use super::*;
 
 type Step = Box<dyn FnOnce() + Send>;
 
-/// Does something at the next time that it is read.
+/// A clock that runs a step the next time it is read.
 #[derive(Clone)]
 struct Meddling {
     time: ManualClock,
@@ -41,7 +42,7 @@ fn meddled() -> (Breaker, Meddling) {
     (Breaker::new(SETTINGS, "meddled".into(), Arc::new(clock.clone()), None), clock)
 }
 
-/// One that is open and may be probed.
+/// Creates a breaker that is open and may be probed.
 fn due() -> (Breaker, Meddling) {
     let (breaker, clock) = meddled();
     fail(&breaker);

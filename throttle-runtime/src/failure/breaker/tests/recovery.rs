@@ -1,10 +1,10 @@
-//! How long openings last, whatever the clock does.
+//! The length of openings, including clocks that step back.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::*;
 
-/// How long it is open, in microseconds.
+/// Returns the length of the opening, in microseconds.
 fn wait(breaker: &Breaker) -> u64 {
     let info = breaker.info();
     let (Some(from), Some(to)) = (info.opened_at, info.next_attempt) else { panic!("not open: {info:?}") };
@@ -28,7 +28,7 @@ fn b062_openings_in_a_row_grow_up_to_the_longest() {
             assert_eq!(wait(&breaker), seconds * 1_000_000);
             reopen(&breaker, &clock);
         }
-        // Once closed, it starts anew.
+        // After it has closed, the length starts again with the recovery time.
         clock.advance(Duration::from_micros(wait(&breaker)));
         probe(&breaker).succeeded();
     }
@@ -116,7 +116,7 @@ fn a_clock_that_steps_back_less_than_it_went_on_changes_nothing() {
     assert_eq!(wait(&breaker), 30_000_000);
 }
 
-/// Counts how often it is read.
+/// A clock that counts how often it is read.
 #[derive(Debug, Default)]
 struct Reads(AtomicU64);
 

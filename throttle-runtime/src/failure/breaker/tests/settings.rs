@@ -1,4 +1,4 @@
-//! What attributes may say.
+//! The settings that attributes may contain.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! Closed, open, half-open, and back.
+//! Transitions between closed, open and half-open.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc;
@@ -6,7 +6,7 @@ use std::thread;
 
 use super::*;
 
-/// A microsecond less than the recovery time.
+/// One microsecond less than the recovery time.
 const ALMOST: Duration = Duration::from_micros(29_999_999);
 
 #[test]
@@ -53,7 +53,7 @@ fn b054_probes_are_one_at_a_time() {
     let first = probe(&breaker);
     assert!(is_refused(&breaker));
     first.succeeded();
-    // The next one at once, and again alone.
+    // The next probe follows immediately, and is again the only one.
     let second = probe(&breaker);
     assert!(is_refused(&breaker));
     second.succeeded();
@@ -139,7 +139,7 @@ fn b057_a_cancelled_task_frees_the_place() {
     let _probe = probe(&breaker);
 }
 
-/// The place of a probe that has ended is not given back a second time, when somebody else has it.
+/// A probe that ends late does not free the probe permit of another request.
 #[test]
 fn a_place_is_given_back_once() {
     let (breaker, clock) = opened();
@@ -175,7 +175,7 @@ fn b059_info_of_each_state() {
     assert_eq!((breaker.info().opened_at, breaker.info().next_attempt), (None, None));
 }
 
-/// The lock is held by a test, as by a thread that was put aside: neither that nor a refusal waits for it.
+/// The test holds the lock, like a suspended thread. Neither `info` nor a rejection waits for the lock.
 #[test]
 fn b059_info_and_refusals_take_no_lock() {
     let (breaker, _) = opened();

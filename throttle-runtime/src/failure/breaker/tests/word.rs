@@ -1,4 +1,4 @@
-//! The parts of a word stay apart.
+//! The parts of a word are independent.
 
 use proptest::prelude::*;
 

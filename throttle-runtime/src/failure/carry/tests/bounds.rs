@@ -1,4 +1,4 @@
-//! The bound: random schedules, and a single backend that saw everything.
+//! The bound: random schedules, compared with a single backend that sees all requests.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::strategy::{
     TokenBucketWithDebt,
 };
 
-/// Those by which a single backend decides the same as both did.
+/// Strategies for which both backends together decide as a single backend would.
 static EXACT: &[&dyn Strategy] = &[
     &FixedWindow,
     &SlidingWindowCounter,
@@ -31,20 +31,20 @@ static EXACT: &[&dyn Strategy] = &[
     &TieredRate::new(),
 ];
 
-/// What happens next.
+/// The next step of a schedule.
 #[derive(Debug, Clone, Copy)]
 enum Step {
     Wait(u64),
     Ask(u64),
-    /// The primary is gone.
+    /// The primary becomes unreachable.
     Fail,
-    /// The primary is back, as it was or empty.
+    /// The primary is back, with its old states or empty.
     Recover {
         is_empty: bool,
     },
-    /// Somebody pays, and that fails.
+    /// A payment that fails.
     PayInVain(Fault),
-    /// Somebody pays.
+    /// A payment.
     Pay,
 }
 
@@ -67,7 +67,7 @@ fn rates() -> impl Random<Value = Vec<Rate>> {
     prop::collection::vec(rate, 1..4)
 }
 
-/// Who was admitted when.
+/// Runs a schedule. Returns the time and the cost of each admission.
 fn run(world: &World, steps: &[Step]) -> Vec<(u64, u64)> {
     let (mut is_down, mut admitted) = (false, Vec::new());
     for step in steps {
@@ -75,7 +75,7 @@ fn run(world: &World, steps: &[Step]) -> Vec<(u64, u64)> {
             Step::Wait(micros) => world.advance(micros),
             Step::Fail => is_down = true,
             Step::Recover { is_empty } => {
-                // Of whom nobody asked the fallback nothing is restored.
+                // If the fallback has not decided about the identity, its usage cannot be restored.
                 if is_down && is_empty && world.owes(0) {
                     let _ = world.primary.reset().ready();
                 }
@@ -104,7 +104,7 @@ fn run(world: &World, steps: &[Step]) -> Vec<(u64, u64)> {
     admitted
 }
 
-/// The first that a single backend would not have admitted.
+/// Returns the first admission that a single backend would have denied.
 fn first_too_much(strategy: &dyn Strategy, rates: &[Rate], admitted: &[(u64, u64)]) -> Option<(u64, u64)> {
     let mut states = vec![State::EMPTY; rates.len()];
     admitted.iter().copied().find(|&(at, cost)| {
@@ -118,7 +118,7 @@ fn first_too_much(strategy: &dyn Strategy, rates: &[Rate], admitted: &[(u64, u64
     })
 }
 
-/// The most units within any time that are more than a bucket of that size lets through.
+/// Returns the maximum number of units, over all periods, by which the admissions exceed a bucket of this size.
 pub(super) fn over_bucket(admitted: &[(u64, u64)], burst: u64, rate: Rate) -> u64 {
     let mut over = 0;
     for (first, &(from, _)) in admitted.iter().enumerate() {
@@ -133,7 +133,7 @@ pub(super) fn over_bucket(admitted: &[(u64, u64)], burst: u64, rate: Rate) -> u6
     over
 }
 
-/// The most units within any aligned window.
+/// Returns the maximum number of units within an aligned window.
 fn most_in_window(admitted: &[(u64, u64)], rate: Rate) -> u64 {
     let window = |at: u64| at / rate.period_micros();
     let in_window = |of: u64| admitted.iter().filter(|(at, _)| window(*at) == of).map(|(_, cost)| cost).sum();

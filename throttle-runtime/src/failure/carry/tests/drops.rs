@@ -11,7 +11,7 @@ use crate::strategy::FixedWindow;
 const PENDING: usize = 3;
 const POINTS: usize = 2 * PENDING + 1;
 
-/// Polls so many times, and then drops it; whether it was ready.
+/// Polls a future up to `times` times, then drops it. Returns whether it was ready.
 fn poll_times(future: impl Future, times: usize) -> bool {
     let mut future = pin!(future);
     let mut context = Context::from_waker(Waker::noop());
@@ -28,7 +28,7 @@ fn run<T>(future: impl Future<Output = T>) -> T {
     }
 }
 
-/// There is a timer around what has to be waited for.
+/// Runs a test in a runtime with timers, because backend calls have timeouts.
 fn in_runtime(test: impl FnOnce()) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
     let _entered = runtime.enter();
@@ -61,7 +61,7 @@ fn a_dropped_payment_is_made_once() {
             let world = world();
             assert!(run(world.asks_standby(0, 3)));
             poll_times(world.pays(0), times);
-            // Until it is known to be paid the fallback goes on.
+            // The fallback decides until the payment is known to be complete.
             if world.owes(0) {
                 run(world.pays(0)).expect("a primary");
             }

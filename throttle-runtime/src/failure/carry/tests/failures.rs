@@ -1,4 +1,4 @@
-//! Payments that fail, refunds, and what there is no room for.
+//! Failed payments, refunds, and full ledgers.
 
 use super::{Fault, World, now};
 use crate::backend::{Backend, Charge, Mode};
@@ -18,7 +18,7 @@ fn world() -> World {
 fn each_limit_is_carried_by_itself() {
     let world = world();
     world.advance(60_000_000);
-    // The minute is new, the hour is not.
+    // The minute window is new, the hour window is not.
     assert!(now(world.asks_standby(0, 9)));
     assert!(!now(world.asks_standby(0, 2)));
     now(world.pays(0)).expect("a primary");
@@ -43,8 +43,8 @@ fn payments_that_fail_are_made_later_and_once() {
     }
 }
 
-/// A payment of units that were over by then takes the room of those that come after them, and is itself over before
-/// they are.
+/// A late payment occupies the quota of units that were admitted after it, and expires before them. When it
+/// expires, the primary must not regard that quota as free.
 #[test]
 fn what_had_no_room_at_the_primary_is_not_free_when_there_is_room_again() {
     let world = World::new(&SlidingWindowLog, &[Rate::per_minute(4)], 1);
@@ -54,7 +54,7 @@ fn what_had_no_room_at_the_primary_is_not_free_when_there_is_room_again() {
     assert!(now(world.pays(0)).is_err());
     world.primary.fails(None);
     world.advance(30_000_000);
-    // All that was tried is over, so nobody looks what became of it.
+    // All usage that was tried has expired, so the result of the failed payment is not looked up.
     now(world.pays(0)).expect("a primary");
     assert!(now(world.asks_standby(0, 3)));
     now(world.pays(0)).expect("a primary");
@@ -62,8 +62,8 @@ fn what_had_no_room_at_the_primary_is_not_free_when_there_is_room_again() {
     assert!(!now(world.asks_primary(2)), "three of four were admitted half a minute ago");
 }
 
-/// What is certainly not charged is charged beside what others were; what may be is not charged twice, though then
-/// what others were charged is taken for it.
+/// A payment that certainly was not charged is charged in addition to the charges of other instances. A payment
+/// that may have been charged is not charged twice; then, charges of other instances are mistaken for it.
 #[test]
 fn what_others_paid_is_not_what_was_owed() {
     for (fault, left) in [(Fault::Refused, 1), (Fault::Unheard, 1), (Fault::Lost, 4)] {
@@ -86,7 +86,7 @@ fn a_primary_that_lost_everything_is_told() {
     assert_eq!(now(world.left_at_primary()), 5);
 }
 
-/// Also about those to whom the fallback admitted nothing.
+/// This includes identities to which the fallback admitted nothing.
 #[test]
 fn who_was_denied_all_along_is_denied_by_an_empty_primary() {
     let world = World::new(&SlidingWindowLog, &[Rate::per_minute(5)], 1);
@@ -116,7 +116,7 @@ fn debts_that_are_over_are_not_charged() {
     assert!(!world.owes(0));
 }
 
-/// An answer that was overtaken by a later one does not undo it.
+/// A decision that was overtaken by a later one does not undo it.
 #[test]
 fn the_last_word_is_the_one_said_last() {
     let world = World::new(const { &TokenBucket::new() }, &[Rate::per_hour(10)], 1);
@@ -137,7 +137,7 @@ fn the_last_word_is_the_one_said_last() {
     assert!(!now(world.asks_standby(0, 1)));
 }
 
-/// The classes of one identity share what they share at the primary.
+/// Classes of one identity share the same usage as they do at the primary.
 #[test]
 fn what_was_heard_as_one_class_counts_for_another() {
     let world = World::new(const { &TieredRate::new() }, &[Rate::per_hour(10)], 1);

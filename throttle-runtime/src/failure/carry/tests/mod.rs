@@ -1,4 +1,4 @@
-//! Two backends on one clock, of which the first one fails.
+//! Two backends on one clock. The primary fails on command.
 
 mod bounds;
 mod drops;
@@ -22,20 +22,20 @@ const DEADLINE: Duration = Duration::from_secs(1);
 /// How the primary fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fault {
-    /// It says that nothing was charged.
+    /// The primary reports that nothing was charged.
     Refused,
-    /// Nothing was charged, but it does not say so.
+    /// Nothing was charged, but the primary does not report it.
     Lost,
-    /// It charged, and the answer is lost.
+    /// The primary charged, and the reply is lost.
     Unheard,
 }
 
-/// A backend that fails on command, and answers later.
+/// A backend that fails on command, and replies later.
 #[derive(Debug)]
 struct Faulty {
     memory: Memory,
     fault: Mutex<Option<Fault>>,
-    /// How often its futures are pending before it decides, and again after that.
+    /// How often its futures are pending before the decision, and again after it.
     pending: usize,
 }
 
@@ -90,13 +90,13 @@ impl Backend for Faulty {
     }
 }
 
-/// One instance of a service: what is carried, and its fallback.
+/// One instance of a service: its carry-over and its fallback.
 struct Instance {
     carry: Carry,
     standby: Faulty,
 }
 
-/// A throttle of some instances, and whom they limit.
+/// A throttle in several instances, and the key that it limits.
 struct World {
     clock: ManualClock,
     primary: Faulty,
@@ -143,7 +143,7 @@ impl World {
         Charge::new("t", &self.key, self.strategy, &self.rates, cost)
     }
 
-    /// The primary decides, and all instances hear of it.
+    /// The primary decides, and all instances receive the decision.
     async fn asks_primary(&self, cost: u64) -> bool {
         let charge = [self.charge(cost)];
         let verdict = self.primary.decide(&charge, Mode::Take).await.expect("a verdict");
@@ -176,7 +176,7 @@ impl World {
         self.instances[instance].carry.owes(&self.charge(1))
     }
 
-    /// How many units one backend has left of the tightest limit.
+    /// Returns the units that a backend has left of the tightest limit.
     async fn left(&self, backend: &dyn Backend, rates: &[Rate]) -> u64 {
         let charge = [Charge { rates, ..self.charge(0) }];
         let verdict = backend.decide(&charge, Mode::Peek).await.expect("a verdict");
@@ -188,7 +188,7 @@ impl World {
     }
 }
 
-/// A future that is never pending.
+/// Resolves a future that is never pending.
 fn now<T>(future: impl Future<Output = T>) -> T {
     future.now_or_never().expect("at once")
 }

@@ -1,4 +1,4 @@
-//! Many at once: of an instance, and of a fleet.
+//! Concurrent requests, of one instance and of several instances.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -59,7 +59,7 @@ static STRATEGIES: &[&dyn Strategy] = &[
     &Gcra::new(),
 ];
 
-/// Who asks, how long after the one before, and for how much.
+/// The instance, the wait in microseconds since the previous request, and the cost.
 type Request = (usize, u64, u64);
 
 fn requests() -> impl proptest::strategy::Strategy<Value = Vec<Request>> {
@@ -67,10 +67,10 @@ fn requests() -> impl proptest::strategy::Strategy<Value = Vec<Request>> {
     prop::collection::vec((0..3_usize, wait, 1..4_u64), 0..60)
 }
 
-/// Units that were admitted, with their times.
+/// The time and the units of each admission.
 type Admitted = Vec<(u64, u64)>;
 
-/// All ask the primary, then each its fallback; all pay, and ask the primary again.
+/// All instances call the primary, then each calls its fallback. Then all pay, and call the primary again.
 fn run(world: &World, phases: [&[Request]; 3], is_empty: bool) -> Admitted {
     let (mut admitted, fleet) = (Admitted::new(), world.instances.len());
     for (phase, requests) in phases.into_iter().enumerate() {
@@ -94,13 +94,13 @@ fn run(world: &World, phases: [&[Request]; 3], is_empty: bool) -> Admitted {
     admitted
 }
 
-/// How many units there are at most in any period, from each admission on.
+/// Returns the maximum number of units in any period that begins with an admission.
 fn most_in_period(admitted: &Admitted, period: u64) -> u64 {
     let within = |from: u64| admitted.iter().filter(move |(at, _)| (from..from + period).contains(at));
     admitted.iter().map(|(from, _)| within(*from).map(|(_, cost)| cost).sum()).max().unwrap_or_default()
 }
 
-/// By how much admissions go beyond a strategy's own bound.
+/// Returns by how many units the admissions exceed the strategy's own bound.
 fn excess(strategy: &dyn Strategy, rate: Rate, admitted: &Admitted) -> u64 {
     let (limit, period) = (rate.limit(), rate.period_micros());
     match strategy.name() {
