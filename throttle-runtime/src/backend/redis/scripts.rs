@@ -39,7 +39,7 @@ impl Loaded {
 
 /// Decides with the step functions of the strategies.
 pub(super) static DECIDE: LazyLock<Loaded> =
-    LazyLock::new(|| Loaded::new(steps() + include_str!("scripted/decide.lua")));
+    LazyLock::new(|| Loaded::new(steps() + include_str!("batch/decide.lua")));
 
 /// Reads the time and states.
 pub(super) static READ: LazyLock<Loaded> = LazyLock::new(|| Loaded::new(include_str!("read.lua").to_owned()));
@@ -54,11 +54,11 @@ pub(super) static HOLD: LazyLock<Loaded> =
 
 /// Acquires a concurrency permit.
 pub(super) static TAKE: LazyLock<Loaded> =
-    LazyLock::new(|| Loaded::new(include_str!("places/take.lua").to_owned()));
+    LazyLock::new(|| Loaded::new(include_str!("concurrency/take.lua").to_owned()));
 
 /// Uses all commands of decisions, before a connection is used.
 pub(super) static PROBE: LazyLock<Loaded> =
-    LazyLock::new(|| Loaded::new(include_str!("connect/probe.lua").to_owned()));
+    LazyLock::new(|| Loaded::new(include_str!("connection/probe.lua").to_owned()));
 
 /// All scripts that requests run.
 pub(super) fn all() -> [&'static Loaded; 5] {
@@ -82,6 +82,6 @@ fn steps() -> String {
         // Writing to a string cannot fail.
         let _ = writeln!(text, "if which == {} then\n{source}\nend", index + 1);
     }
-    let _ = writeln!(text, "if which == {ONCE} then\n{}\nend", include_str!("scripted/once.lua"));
+    let _ = writeln!(text, "if which == {ONCE} then\n{}\nend", include_str!("batch/once.lua"));
     text + "end\n"
 }
