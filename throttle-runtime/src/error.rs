@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::error_chain::chain;
+use crate::util::error_chain::chain;
 
 /// The error of a backend that could not decide. The [`OnError`](crate::OnError) policy decides what happens to
 /// the request.
@@ -22,7 +22,7 @@ pub struct BackendError {
 }
 
 #[derive(Debug)]
-struct Inner {
+pub(crate) struct Inner {
     kind: ErrorKind,
     message: String,
     source: Option<Box<dyn Error + Send + Sync>>,

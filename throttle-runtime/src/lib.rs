@@ -3,95 +3,68 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-mod admission;
-mod asked;
-mod audit;
-#[cfg(feature = "axum")]
-mod axum;
 pub mod backend;
-mod caller;
 mod clock;
-mod counters;
-mod deadline;
+mod config;
 mod decision;
-pub mod effective;
+mod edge;
+mod environment;
 mod error;
-mod error_chain;
 #[cfg(test)]
 #[path = "../tests/events/mod.rs"]
 mod events;
-mod failure;
-mod fingerprint;
-mod function;
 mod hit;
 mod http;
-mod in_flight;
 pub mod key;
-mod log_limit;
-mod names;
-mod network;
-mod notice;
-pub mod outcome;
-pub mod plug;
-mod policy;
-mod random;
+mod pipeline;
 mod rate;
 mod registry;
-mod reservation;
-pub mod rule;
-mod said;
-mod settings;
-mod site;
-mod soon;
-mod statics;
+mod resilience;
 pub mod strategy;
-mod tab;
 #[cfg(feature = "testkit")]
 #[cfg_attr(docsrs, doc(cfg(feature = "testkit")))]
 pub mod testkit;
 mod throttle;
-mod throttled;
-#[cfg(feature = "tonic")]
-mod tonic;
-#[cfg(feature = "tower")]
-#[cfg_attr(docsrs, doc(cfg(feature = "tower")))]
-pub mod tower;
-mod under_way;
-mod versions;
+mod util;
 
 #[doc(hidden)]
 pub mod private;
 
+pub use crate::clock::{Clock, ManualClock, SystemClock};
+pub use crate::config::caller::Caller;
+pub use crate::config::network::Networks;
+pub use crate::config::rule::Rule;
+pub use crate::config::settings::Settings;
+pub use crate::config::{effective, outcome, resolver as plug, rule};
+pub use crate::decision::{Decision, Decisions, Quota, Quotas, Source};
 #[cfg(feature = "axum")]
-pub use crate::axum::problem_json;
+pub use crate::edge::axum::problem_json;
+pub use crate::edge::direct::enter::InFlight;
+pub use crate::edge::direct::reservation::{Reservation, Settlement};
+pub use crate::edge::direct::static_throttle::Static;
+pub use crate::edge::direct::tab::{Atomicity, Nested, Tab};
+pub use crate::edge::function::Outcome;
+#[cfg(feature = "tower")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tower")))]
+pub use crate::edge::tower;
+#[cfg(feature = "tower")]
+pub use crate::edge::tower::ThrottleLayer;
 #[cfg(feature = "ws")]
 #[cfg_attr(docsrs, doc(cfg(feature = "ws")))]
-pub use crate::axum::ws;
-#[cfg(feature = "tower")]
-pub use crate::tower::ThrottleLayer;
-pub use audit::{Audit, Audited};
-pub use caller::Caller;
-pub use clock::{Clock, ManualClock, SystemClock};
-pub use counters::Counts;
-pub use decision::{Decision, Decisions, Quota, Quotas, Source};
-pub use error::{BackendError, ConfigError, ErrorKind};
-pub use failure::{
-    Breaker, CircuitBreaker, Failure, OnError, Reaction, Recovery, breaker, failover, fallback, retry,
+pub use crate::edge::ws;
+pub use crate::error::{BackendError, ConfigError, ErrorKind};
+pub use crate::hit::Hit;
+pub use crate::http::{ClientIp, Generation, Headers, ProxyHeader, When};
+pub use crate::key::{Identity, Key};
+pub use crate::pipeline::throttled::{Refused, Throttled};
+pub use crate::rate::{Rate, RateError, Rates};
+pub use crate::registry::audit::{Audit, Audited};
+pub use crate::registry::site::{Site, sites};
+pub use crate::registry::{Registry, RegistryBuilder, Scoped, registry};
+pub use crate::resilience::{
+    Breaker, CircuitBreaker, Failure, OnError, Reaction, Recovery, circuit_breaker as breaker, failover,
+    fallback, retry,
 };
-pub use function::Outcome;
-pub use hit::Hit;
-pub use http::{ClientIp, Generation, Headers, ProxyHeader, When};
-pub use in_flight::InFlight;
-pub use key::{Identity, Key};
-pub use network::Networks;
-pub use rate::{Rate, RateError, Rates};
-pub use registry::{Registry, RegistryBuilder, Scoped, registry};
-pub use reservation::{Reservation, Settlement};
-pub use rule::Rule;
-pub use settings::Settings;
-pub use site::{Site, sites};
-pub use soon::{BoxFuture, Soon};
-pub use statics::Static;
-pub use tab::{Atomicity, Nested, Tab};
-pub use throttle::Throttle;
-pub use throttled::{Refused, Throttled};
+pub use crate::throttle::Throttle;
+pub use crate::throttle::counters::Counts;
+pub use crate::util::now_or_later::{BoxFuture, Soon};

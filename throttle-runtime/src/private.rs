@@ -3,20 +3,30 @@
 
 pub use inventory;
 
-#[cfg(feature = "ws")]
-pub use crate::axum::ws;
 #[cfg(feature = "axum")]
-pub use crate::axum::{Handles, OnlyAxumCallsThrottledHandlers, Passing, Telling, With, Without};
+pub use crate::edge::axum::Handles;
+#[cfg(feature = "axum")]
+pub use crate::edge::axum::OnlyAxumCallsThrottledHandlers;
+#[cfg(feature = "axum")]
+pub use crate::edge::axum::Passing;
+#[cfg(feature = "axum")]
+pub use crate::edge::axum::Telling;
+#[cfg(feature = "axum")]
+pub use crate::edge::axum::With;
+#[cfg(feature = "axum")]
+pub use crate::edge::axum::Without;
+#[cfg(feature = "ws")]
+pub use crate::edge::ws;
 #[cfg(feature = "axum")]
 pub use axum::response::{IntoResponse, Response};
 
-pub use crate::fingerprint::Secret;
-pub use crate::function::{enter, made_by};
-pub use crate::http::source::{Cookie, Global, Header, Ip};
-pub use crate::plug::{Call, Web, WithState, WithoutState, judge, role, wrap};
-pub use crate::settings::Constant as Settings;
-pub use crate::site::{Linked, Site};
+pub use crate::config::key_source::{Cookie, Global, Header, Ip};
+pub use crate::config::resolver::{Call, Web, WithState, WithoutState, judge, role, wrap};
+pub use crate::config::settings::Constant as Settings;
+pub use crate::edge::function::{enter, made_by};
+pub use crate::registry::site::{Linked, Site};
 pub use crate::strategy::Class;
+pub use crate::util::fingerprint::Secret;
 pub use crate::{Headers, Key, Networks, OnError, Outcome, Rates, Rule, Static};
 
 /// Parses the rates of a literal at compile time.

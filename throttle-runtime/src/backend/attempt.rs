@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::random;
+use crate::util::random;
 
 /// One attempt of a decision that may be retried after a timeout.
 ///

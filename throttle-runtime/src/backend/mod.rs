@@ -1,11 +1,12 @@
 //! Backends: where states are stored and decisions are made.
 
 mod attempt;
-mod board;
+mod concurrency;
+mod coordination;
 #[cfg(feature = "memcached")]
 mod memcached;
 mod memory;
-mod places;
+pub(crate) mod named;
 #[cfg(feature = "redis")]
 mod redis;
 mod resets;
@@ -15,7 +16,8 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 pub use attempt::Attempt;
-pub use board::Board;
+pub use concurrency::{Held, Place, Places};
+pub use coordination::Board;
 #[cfg(feature = "memcached")]
 #[cfg_attr(docsrs, doc(cfg(feature = "memcached")))]
 pub use memcached::Memcached;
@@ -23,16 +25,17 @@ pub use memcached::Memcached;
 pub use memory::Engine;
 pub(crate) use memory::Short;
 pub use memory::{Memory, MemoryBuilder};
-pub use places::{Held, Place, Places};
 #[cfg(feature = "redis")]
-pub use redis::{Redis, RedisBuilder};
+pub use redis::Redis;
+#[cfg(feature = "redis")]
+pub use redis::RedisBuilder;
 #[doc(hidden)]
 pub use resets::Resets;
 use resets::{Mark, Marks};
 pub use store::{Increment, Store, Stored, increment_or_take_back};
 
-use crate::fingerprint::Domain;
 use crate::strategy::{Arrival, Class, Strategy};
+use crate::util::fingerprint::Domain;
 use crate::{BackendError, ErrorKind, Key, Quotas, Rate, Soon, Source};
 
 /// The part of a decision that belongs to one throttle: the key that is charged, the cost, and the limits.

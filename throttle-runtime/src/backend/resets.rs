@@ -5,9 +5,9 @@ use std::sync::atomic::Ordering::{AcqRel, Acquire};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::Charge;
-use crate::fingerprint::{Map, Secret};
-use crate::random;
 use crate::strategy::State;
+use crate::util::fingerprint::{Map, Secret};
+use crate::util::random;
 
 /// The numbered resets of one backend by this process. A charge records the number of the last reset before
 /// it.

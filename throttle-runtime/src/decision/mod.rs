@@ -6,12 +6,12 @@ mod quotas;
 use std::fmt;
 use std::time::Duration;
 
-#[cfg(feature = "axum")]
-pub(crate) use self::decisions::Admitted;
-pub use self::decisions::Decisions;
-pub use self::quotas::Quotas;
 use crate::Rate;
 use crate::strategy::Backlog;
+#[cfg(feature = "axum")]
+pub(crate) use decisions::Admitted;
+pub use decisions::Decisions;
+pub use quotas::Quotas;
 
 /// The result of one limit for one request.
 ///

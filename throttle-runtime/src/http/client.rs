@@ -25,7 +25,7 @@ pub(crate) struct Clients {
     headers: Vec<ProxyHeader>,
     ipv6_prefix: u8,
     /// Further places where the address of the peer may be stored.
-    pub(super) peers: Vec<PeerAddress>,
+    pub(crate) peers: Vec<PeerAddress>,
 }
 
 /// The address of a request's client.
@@ -85,7 +85,7 @@ impl Default for Clients {
 impl Clients {
     /// Trusts the proxies of a network such as `10.0.0.0/8`, or one proxy such as `192.168.1.1`.
     pub(crate) fn trust(&mut self, network: &str) -> Result<(), String> {
-        let trusted = crate::network::network(network).ok_or_else(|| {
+        let trusted = crate::config::network::network(network).ok_or_else(|| {
             format!(
                 "the trusted proxy {network:?} is neither a network nor an address: \
                  write one such as \"10.0.0.0/8\" or \"192.168.1.1\""

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 
 use http::request::Parts;
 
-use super::source;
 use crate::Key;
+use crate::config::key_source;
 use crate::registry::Common;
 
 /// The address of a client, as `key = ip` resolves it: behind the [trusted
@@ -41,7 +41,7 @@ impl ClientIp {
     pub(crate) const UNKNOWN: Self = Self { address: None, group: None };
 
     pub(crate) fn of(parts: &Parts, common: &Common) -> Self {
-        let client = source::client(parts, common);
+        let client = key_source::client(parts, common);
         Self { address: client.known(), group: client.or_peer().map(|address| common.clients.group(address)) }
     }
 
@@ -64,7 +64,7 @@ impl ClientIp {
 
 impl From<ClientIp> for Key {
     fn from(client: ClientIp) -> Self {
-        client.group.map_or_else(|| Self::new(source::ANONYMOUS), Self::from)
+        client.group.map_or_else(|| Self::new(key_source::ANONYMOUS), Self::from)
     }
 }
 

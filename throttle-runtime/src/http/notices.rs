@@ -9,7 +9,7 @@ use http::request::Parts;
 use super::client::Clients;
 use super::peer::{Server, peer};
 use super::proxy_header::ProxyHeader;
-use crate::notice;
+use crate::util::notice;
 
 /// How many requests are searched for headers of undeclared proxies. Denied requests are always searched.
 const SEARCHED: u16 = 1_000;
@@ -34,13 +34,13 @@ impl Notices {
 
     /// Whether this request has to be searched.
     #[inline]
-    pub(super) fn is_searching(&self) -> bool {
+    pub(crate) fn is_searching(&self) -> bool {
         self.left.load(Ordering::Relaxed) > 0
     }
 
     /// Searches one of the first requests.
     #[cold]
-    pub(super) fn search(&self, parts: &Parts, clients: &Clients) {
+    pub(crate) fn search(&self, parts: &Parts, clients: &Clients) {
         // Another thread may count this request too: the number of searched requests is not exact.
         self.left.store(self.left.load(Ordering::Relaxed).saturating_sub(1), Ordering::Relaxed);
         self.of_undeclared_proxy(parts, clients);

@@ -5,13 +5,13 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::{Common, Declared, LIFECYCLE, Member, Registry, report};
+use super::{Common, Declared, LIFECYCLE, Member, Registry, check};
 use crate::backend::{Backend, Memory};
-use crate::error_chain::chain;
+use crate::config::settings::MEMORY;
 use crate::http::ProxyHeader;
 use crate::http::client::Clients;
 use crate::http::peer::PeerAddress;
-use crate::settings::MEMORY;
+use crate::util::error_chain::chain;
 use crate::{Clock, ConfigError, Settings, SystemClock};
 
 /// Starts the declaration of a registry. End it with [`install`](RegistryBuilder::install).
@@ -292,7 +292,7 @@ impl RegistryBuilder {
         let mut problems = self.problems;
         let declared =
             Declared { backends: self.backends, defaults: self.defaults, overrides: self.overrides };
-        problems.extend(report::unknown_overrides(declared.overrides.keys()));
+        problems.extend(check::unknown_overrides(declared.overrides.keys()));
         problems.extend(declared.problems());
         problems.extend(self.clients.problems());
         let mut common = Common::new(declared, self.namespace, self.clients, self.clock);

@@ -1,8 +1,7 @@
 //! Changes of throttles that are in use, and their effective settings.
 
-use super::Registry;
-use crate::audit;
-use crate::effective::Listing;
+use super::{Registry, audit};
+use crate::config::effective::Listing;
 use crate::{ConfigError, Settings, Throttle};
 
 impl Registry {

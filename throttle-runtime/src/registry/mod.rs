@@ -1,15 +1,14 @@
 //! The registry: the throttles of a program, and the backends, defaults and overrides that they use.
 
-mod breakers;
+pub(crate) mod audit;
 mod builder;
+pub(crate) mod check;
 mod control;
 mod current;
-mod member;
-mod report;
-mod rescue;
-mod settle;
-mod sharing;
-mod switches;
+pub(crate) mod names;
+pub(crate) mod site;
+#[cfg(feature = "axum")]
+pub(crate) mod site_index;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -17,30 +16,31 @@ use std::panic::Location;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use breakers::Breakers;
+pub(crate) use crate::backend::named::Member;
+use crate::environment::breakers::Breakers;
+pub(crate) use crate::environment::enforcement::Force;
+use crate::environment::enforcement::Switches;
 pub use builder::{RegistryBuilder, registry};
 pub use current::Scoped;
 use http::request::Parts;
-pub(crate) use member::Member;
-pub(crate) use switches::Force;
-use switches::Switches;
 
-use crate::admission::within;
-use crate::audit;
 use crate::backend::Memory;
-use crate::error_chain::chain;
+use crate::config::declaration::Said;
+#[cfg(feature = "axum")]
+use crate::config::resolver::Ask;
+#[cfg(feature = "axum")]
+use crate::config::resolver::role;
+use crate::config::rule::{Added, Rules};
+use crate::config::settings::MEMORY;
+#[cfg(feature = "axum")]
+use crate::config::settings::Shared;
 use crate::http::client::Clients;
 use crate::http::notices::Notices;
-use crate::names::Names;
-#[cfg(feature = "axum")]
-use crate::plug::{Ask, role};
-use crate::rule::{Added, Rules};
-use crate::said::Said;
-use crate::settings::MEMORY;
-#[cfg(feature = "axum")]
-use crate::settings::Shared;
-use crate::under_way::UnderWay;
+use crate::pipeline::admission::within;
+use crate::util::error_chain::chain;
+use crate::util::task_tracker::UnderWay;
 use crate::{BackendError, Breaker, ClientIp, Clock, ConfigError, Settings, Site, SystemClock, Throttle};
+use names::Names;
 
 /// The throttles of a program, and what they run on: backends by name, defaults and overrides.
 ///
@@ -52,8 +52,8 @@ use crate::{BackendError, Breaker, ClientIp, Clock, ConfigError, Settings, Site,
 #[derive(Clone)]
 pub struct Registry(Arc<Inner>);
 
-struct Inner {
-    common: Arc<Common>,
+pub(crate) struct Inner {
+    pub(crate) common: Arc<Common>,
     throttles: RwLock<BTreeMap<Arc<str>, Throttle>>,
     /// The names of the throttles in headers.
     names: Names,
@@ -62,10 +62,10 @@ struct Inner {
 }
 
 /// The declared backends, defaults and overrides.
-struct Declared {
-    backends: HashMap<Arc<str>, (Member, Settings)>,
-    defaults: Settings,
-    overrides: HashMap<String, Settings>,
+pub(crate) struct Declared {
+    pub(crate) backends: HashMap<Arc<str>, (Member, Settings)>,
+    pub(crate) defaults: Settings,
+    pub(crate) overrides: HashMap<String, Settings>,
 }
 
 impl Declared {
@@ -89,10 +89,10 @@ const LIFECYCLE: Duration = Duration::from_secs(5);
 
 /// The parts of a registry that its throttles share.
 pub(crate) struct Common {
-    declared: Declared,
+    pub(crate) declared: Declared,
     namespace: String,
     pub(crate) clock: Arc<dyn Clock>,
-    breakers: Breakers,
+    pub(crate) breakers: Breakers,
     pub(crate) probes_in_background: bool,
     pub(crate) clients: Clients,
     pub(crate) switches: Switches,
@@ -172,7 +172,7 @@ impl Registry {
         }
         said.name = self.0.names.claim(&said.uid, uid, uid);
         let policy = policy.named(&said.name);
-        report::warn_of_timeouts(uid, &policy);
+        check::warn_of_timeouts(uid, &policy);
         let throttle = Throttle::new(Arc::clone(&said.uid), said, policy, Arc::clone(&self.0.common));
         throttles.insert(Arc::from(uid), throttle.clone());
         Ok(throttle)

@@ -9,9 +9,13 @@
 //! in microseconds. Therefore, rounding never changes a decision.
 
 use super::divisor::Divisor;
-use super::plan::{Outcome, Plan, Words};
 #[cfg(feature = "redis")]
-use super::script::{Lua, MOST, Script};
+use super::lua::Lua;
+#[cfg(feature = "redis")]
+use super::lua::MOST;
+#[cfg(feature = "redis")]
+use super::lua::Script;
+use super::plan::{Outcome, Plan, Words};
 use super::{Arrival, State, Step};
 use crate::{Quota, Rate};
 

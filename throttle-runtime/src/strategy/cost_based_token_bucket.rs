@@ -256,7 +256,7 @@ impl Strategy for CostBasedTokenBucket {
         let arguments = [limit, token, capacity, scale, cost, self.window, self.min];
         // Per microsecond, a thousand times the limit drains.
         let script = super::Script::new(&LUA, arguments);
-        Some(script.filter(|_| rate.limit() < super::script::MOST / 1_000)?.passing())
+        Some(script.filter(|_| rate.limit() < super::lua::MOST / 1_000)?.passing())
     }
 
     /// Refunds as if the tokens had been refilled at the whole rate since the charge. The request stays in

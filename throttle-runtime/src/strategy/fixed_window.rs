@@ -1,8 +1,10 @@
 //! Windows aligned to the clock, each with the whole limit.
 
-use super::plan::{Outcome, Plan, Words};
 #[cfg(feature = "redis")]
-use super::script::{Lua, Script};
+use super::lua::Lua;
+#[cfg(feature = "redis")]
+use super::lua::Script;
+use super::plan::{Outcome, Plan, Words};
 use super::{Arrival, State, Step, Strategy, Summary, Usage, summary};
 use crate::{Quota, Rate};
 

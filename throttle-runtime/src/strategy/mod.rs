@@ -32,11 +32,12 @@ mod fixed_window;
 mod gcra;
 mod leaky_bucket;
 mod leaky_bucket_queue;
+#[cfg(feature = "redis")]
+mod lua;
+mod multiplier;
 mod plan;
 mod priority_queue;
 mod quota_with_rollover;
-#[cfg(feature = "redis")]
-mod script;
 mod sliding_window_counter;
 mod sliding_window_log;
 mod state;
@@ -44,10 +45,9 @@ mod summary;
 mod tiered_rate;
 #[cfg(feature = "time-zones")]
 mod time_of_day;
-mod times;
 mod token_bucket;
 mod token_bucket_with_debt;
-mod two_windows;
+mod window_pair;
 #[cfg(feature = "time-zones")]
 mod zone;
 
@@ -64,26 +64,30 @@ pub use fixed_window::FixedWindow;
 pub use gcra::Gcra;
 pub use leaky_bucket::LeakyBucket;
 pub use leaky_bucket_queue::LeakyBucketQueue;
+#[cfg(feature = "redis")]
+pub(crate) use lua::Lua;
+#[cfg(feature = "redis")]
+#[doc(hidden)]
+pub use lua::Script;
+pub use multiplier::Times;
 #[doc(hidden)]
 pub use plan::Plan;
 pub(crate) use plan::Words;
 pub use priority_queue::{Priority, PriorityQueue};
 pub use quota_with_rollover::QuotaWithRollover;
-#[cfg(feature = "redis")]
-pub(crate) use script::Lua;
-#[cfg(feature = "redis")]
-#[doc(hidden)]
-pub use script::Script;
 pub use sliding_window_counter::SlidingWindowCounter;
 pub use sliding_window_log::SlidingWindowLog;
 pub use state::State;
-pub(crate) use summary::Usages;
 #[doc(hidden)]
-pub use summary::{Lane, Summary, Usage};
+pub use summary::Lane;
+#[doc(hidden)]
+pub use summary::Summary;
+#[doc(hidden)]
+pub use summary::Usage;
+pub(crate) use summary::Usages;
 pub use tiered_rate::TieredRate;
 #[cfg(feature = "time-zones")]
 pub use time_of_day::TimeOfDay;
-pub use times::Times;
 pub use token_bucket::TokenBucket;
 pub use token_bucket_with_debt::TokenBucketWithDebt;
 

@@ -4,8 +4,8 @@ use std::fmt;
 
 #[cfg(feature = "redis")]
 use super::sliding_window_log::grain;
-use super::sliding_window_log::{self, counts, entry_time};
-use super::{Arrival, Class, State, Step, Strategy, Summary, Usage, summary};
+use super::sliding_window_log::{counts, entry_time};
+use super::{Arrival, Class, State, Step, Strategy, Summary, Usage, sliding_window_log, summary};
 
 /// A sliding window that four priorities share. A request has the limit minus the usage of its own and higher
 /// priorities, so the lower priorities are denied first.

@@ -1,7 +1,7 @@
 //! Windows aligned to the clock, into which unused units of the previous window carry over.
 
-use super::two_windows::{self, Window};
-use super::{Arrival, State, Step, Strategy, Summary, Usage};
+use super::window_pair::Window;
+use super::{Arrival, State, Step, Strategy, Summary, Usage, window_pair};
 use crate::Quota;
 
 /// Admits the limit in every window aligned to the clock, and additionally a share of the unused limit of the
@@ -114,8 +114,8 @@ impl Strategy for QuotaWithRollover {
     fn step(&self, state: &State, arrival: &Arrival) -> Step {
         let Arrival { rate, cost, now, .. } = *arrival;
         let (limit, period) = (rate.limit(), rate.period_micros());
-        let (high, low) = two_windows::counts(state);
-        let (start, used, carried, is_current) = match two_windows::locate(state, arrival) {
+        let (high, low) = window_pair::counts(state);
+        let (start, used, carried, is_current) = match window_pair::locate(state, arrival) {
             // The word may come from another strategy, so at most the possible maximum is carried.
             Window::Current(start) => (start, high, low.min(self.carried(0, limit)), true),
             Window::Previous(start) => (start, 0, self.carried(high, limit), false),
@@ -136,7 +136,7 @@ impl Strategy for QuotaWithRollover {
             // A request of cost 0 only reads, and does not count as usage of the window.
             0 => state.clone(),
             _ => {
-                two_windows::store(two_windows::forgotten(start, period), used.saturating_add(cost), carried)
+                window_pair::store(window_pair::forgotten(start, period), used.saturating_add(cost), carried)
             }
         };
         let quota = quota.with_limit(limit.saturating_add(carried)).with_times(rest, rest);
@@ -154,19 +154,19 @@ impl Strategy for QuotaWithRollover {
 
     /// Refunds only into the window of the charge, because the charge did not change any other window.
     fn refund(&self, state: &State, arrival: &Arrival, elapsed: u64) -> State {
-        if !two_windows::is_of_charge(state, arrival, elapsed) {
+        if !window_pair::is_of_charge(state, arrival, elapsed) {
             return state.clone();
         }
-        let (used, carried) = two_windows::counts(state);
+        let (used, carried) = window_pair::counts(state);
         let (limit, period) = (arrival.rate.limit(), arrival.rate.period_micros());
         match (used.saturating_sub(arrival.cost), carried) {
             (0, 0) => State::EMPTY,
             // A window without requests carries nothing over. The carried units it has show how much the
             // window before it left.
             (0, _) => {
-                two_windows::store(state.until().saturating_sub(period), self.used_for(carried, limit), 0)
+                window_pair::store(state.until().saturating_sub(period), self.used_for(carried, limit), 0)
             }
-            (used, _) => two_windows::store(state.until(), used, carried),
+            (used, _) => window_pair::store(state.until(), used, carried),
         }
     }
 
@@ -177,10 +177,10 @@ impl Strategy for QuotaWithRollover {
     /// Nothing carries over into a window that was used, nor out of the window before it.
     fn inherit(&self, usages: &[Usage], arrival: &Arrival) -> State {
         let is_current =
-            |until| matches!(two_windows::locate(&State::new(until, 0), arrival), Window::Current(_));
+            |until| matches!(window_pair::locate(&State::new(until, 0), arrival), Window::Current(_));
         let current = || usages.iter().filter(|usage| is_current(usage.until));
         match (current().map(|usage| usage.until).max(), current().map(|usage| usage.units).max()) {
-            (Some(until), Some(units)) => two_windows::store(until, units, 0),
+            (Some(until), Some(units)) => window_pair::store(until, units, 0),
             _ => State::EMPTY,
         }
     }

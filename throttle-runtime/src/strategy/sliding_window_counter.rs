@@ -1,7 +1,7 @@
 //! A sliding window that is estimated from two fixed windows.
 
-use super::two_windows::{self, Window};
-use super::{Arrival, State, Step, Strategy, Summary, Usage};
+use super::window_pair::Window;
+use super::{Arrival, State, Step, Strategy, Summary, Usage, window_pair};
 use crate::Quota;
 
 /// A sliding window that is estimated from two aligned windows. The previous window counts by the share that
@@ -44,8 +44,8 @@ struct Windows {
 impl Windows {
     fn read(state: &State, arrival: &Arrival) -> Self {
         let (period, limit) = (arrival.rate.period_micros(), arrival.rate.limit());
-        let (high, low) = two_windows::counts(state);
-        let (start, current, previous) = match two_windows::locate(state, arrival) {
+        let (high, low) = window_pair::counts(state);
+        let (start, current, previous) = match window_pair::locate(state, arrival) {
             Window::Current(start) => (start, high, low),
             Window::Previous(start) => (start, 0, high),
             Window::None(start) => (start, 0, 0),
@@ -115,10 +115,10 @@ impl Strategy for SlidingWindowCounter {
         let wanted = quota.remaining().saturating_add(1);
         let next = if wanted > limit { now } else { windows.time_of(scale(limit - wanted)) };
         let reset = windows.time_of(0);
-        let forgotten = two_windows::forgotten(windows.start, period);
+        let forgotten = window_pair::forgotten(windows.start, period);
         Step {
             quota: quota.with_times(next.saturating_sub(now), reset.saturating_sub(now)),
-            state: two_windows::store(forgotten, windows.current, windows.previous),
+            state: window_pair::store(forgotten, windows.current, windows.previous),
         }
     }
 
@@ -129,9 +129,9 @@ impl Strategy for SlidingWindowCounter {
     }
 
     fn refund(&self, state: &State, arrival: &Arrival, elapsed: u64) -> State {
-        if two_windows::is_of_charge(state, arrival, elapsed) {
-            let (current, previous) = two_windows::counts(state);
-            two_windows::store(state.until(), current.saturating_sub(arrival.cost), previous)
+        if window_pair::is_of_charge(state, arrival, elapsed) {
+            let (current, previous) = window_pair::counts(state);
+            window_pair::store(state.until(), current.saturating_sub(arrival.cost), previous)
         } else {
             state.clone()
         }
@@ -142,7 +142,7 @@ impl Strategy for SlidingWindowCounter {
     }
 
     fn inherit(&self, usages: &[Usage], arrival: &Arrival) -> State {
-        let counts = |until| !matches!(two_windows::locate(&State::new(until, 0), arrival), Window::None(_));
+        let counts = |until| !matches!(window_pair::locate(&State::new(until, 0), arrival), Window::None(_));
         let counting = || usages.iter().filter(|usage| counts(usage.until));
         let Some(until) = counting().map(|usage| usage.until).max() else { return State::EMPTY };
         // Earlier usage belongs to the previous window, or to an even earlier one if the clock has stepped
@@ -150,6 +150,6 @@ impl Strategy for SlidingWindowCounter {
         let before = counting().filter(|usage| usage.until < until);
         let previous = before.fold(0, |units: u64, usage| units.saturating_add(usage.units));
         let current = counting().filter(|usage| usage.until == until).map(|usage| usage.units).max();
-        two_windows::store(until, current.unwrap_or(0), previous)
+        window_pair::store(until, current.unwrap_or(0), previous)
     }
 }

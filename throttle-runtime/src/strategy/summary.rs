@@ -6,7 +6,7 @@
 
 use smallvec::SmallVec;
 
-use super::{Arrival, State, Strategy, adaptive, two_windows};
+use super::{Arrival, State, Strategy, adaptive, window_pair};
 
 /// How the states of a strategy are summarised.
 #[doc(hidden)]
@@ -84,10 +84,10 @@ impl Summary {
                 usages.push(Usage { lane: Lane::Until, until, units: 0 });
             }
             Self::TwoWindows => {
-                let (current, previous) = two_windows::counts(state);
+                let (current, previous) = window_pair::counts(state);
                 usages.extend([window(current), Usage::units(0, until.saturating_sub(period), previous)]);
             }
-            Self::Rollover => usages.push(window(two_windows::counts(state).0)),
+            Self::Rollover => usages.push(window(window_pair::counts(state).0)),
             Self::Adaptive => usages.extend(adaptive::usages(state, period)),
             Self::Log | Self::Priorities => self.parts(state, period, &mut usages),
             _ => usages.push(Usage::spent(until)),
@@ -100,8 +100,8 @@ impl Summary {
     pub(crate) fn used(self, state: &State) -> Option<u64> {
         match self {
             Self::Window => Some(state.word()),
-            Self::TwoWindows | Self::Rollover => Some(two_windows::counts(state).0),
-            Self::Adaptive => Some(two_windows::counts(state).1),
+            Self::TwoWindows | Self::Rollover => Some(window_pair::counts(state).0),
+            Self::Adaptive => Some(window_pair::counts(state).1),
             Self::Log | Self::Priorities => Some(
                 state
                     .list()

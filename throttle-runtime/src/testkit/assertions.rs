@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::header::RETRY_AFTER;
 use http::{HeaderValue, Response, StatusCode};
 
-use crate::http::fields::whole_seconds;
+use crate::http::header_fields::whole_seconds;
 use crate::{Decision, Quota};
 
 /// Asserts that the decision allows the request.

@@ -55,7 +55,7 @@ pub enum Fault {
 pub struct Faulty(Arc<Inner>);
 
 #[derive(Debug)]
-struct Inner {
+pub(crate) struct Inner {
     backend: Arc<dyn Backend>,
     /// The fault of the next decisions, and the number of decisions that still have it.
     fault: Mutex<Option<(Fault, usize)>>,

@@ -26,7 +26,7 @@
 
 mod assertions;
 pub mod backend;
-mod crowd;
+mod concurrent;
 mod faulty;
 pub mod store;
 mod subject;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::backend::{Store, Stored};
-use crate::random;
+use crate::util::random;
 use crate::{Clock, ManualClock};
 
 /// A store or a backend under test.

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
-use crate::error_chain::chain;
+use crate::util::error_chain::chain;
 
 /// A sentence that describes what is wrong with a subject.
 #[derive(Clone, PartialEq, Eq)]

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use super::Throttle;
 use crate::Settings;
-use crate::effective::{Listing, Origin, Setting};
-use crate::policy::Policy;
+use crate::config::effective::{Listing, Origin, Setting};
+use crate::config::policy::Policy;
 
 impl Throttle {
     /// Returns the effective settings of this throttle, with the origin of each; see
-    /// [`effective`](crate::effective).
+    /// [`effective`](crate::config::effective).
     pub fn effective(&self) -> Listing {
         let mut settings = self.settled(&self.policy());
         let added = self.0.added.iter().map(|rules| Settings {

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::Throttle;
-use crate::policy::Policy;
-use crate::{ConfigError, Settings, audit};
+use crate::config::policy::Policy;
+use crate::registry::audit;
+use crate::{ConfigError, Settings};
 
 impl Throttle {
     /// Changes the settings from the next decision on, for all users of this throttle. These settings take
@@ -53,8 +54,8 @@ mod tests {
     use std::sync::Arc;
 
     use crate::backend::Memory;
-    use crate::failure::{CircuitBreaker, failover, fallback};
-    use crate::policy::Policy;
+    use crate::config::policy::Policy;
+    use crate::resilience::{CircuitBreaker, failover, fallback};
     use crate::strategy::{Gcra, TokenBucket};
     use crate::{Rate, Settings, Throttle, registry};
 

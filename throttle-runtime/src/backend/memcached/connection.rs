@@ -9,8 +9,8 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::AbortHandle;
 
+use super::driver::keep_up;
 use super::protocol::{Command, Reply};
-use super::upkeep::keep_up;
 use crate::{BackendError, ErrorKind};
 
 /// A handle that sends requests through a connection.

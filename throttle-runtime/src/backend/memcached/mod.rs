@@ -1,25 +1,25 @@
 //! A backend with state in Memcached, for services that run Memcached and no Redis.
 
+mod cas_cache;
 mod connection;
-mod nodes;
+mod driver;
+mod entries;
+mod entry;
 mod probe;
 mod protocol;
-mod seen;
-mod servers;
+mod routing;
 mod store;
 #[cfg(all(test, feature = "testkit"))]
 mod tests;
-mod upkeep;
-mod value;
 
 use std::fmt;
 use std::sync::Arc;
 
-use self::nodes::Nodes;
-use self::servers::Servers;
 use super::{Backend, Board, Charge, Mode, Reply, Resets, Stored, Verdict};
 use crate::strategy::Strategy;
 use crate::{Clock, SystemClock};
+use entries::Servers;
+use routing::Nodes;
 
 /// A backend whose state is in one or more Memcached servers (1.6 or later). All processes that use the same
 /// servers share the state.

@@ -5,12 +5,13 @@ use std::pin::Pin;
 use std::task::Poll;
 use std::time::Duration;
 
+use super::cas_cache::Read;
+use super::entries::{Found, Servers, generation_of, unchanged};
+use super::entry::Value;
 use super::protocol::{Command, Reply, When};
-use super::seen::Read;
-use super::servers::{Found, Servers, generation_of, unchanged};
-use super::value::Value;
 use crate::backend::Store;
-use crate::{BackendError, ErrorKind, random};
+use crate::util::random;
+use crate::{BackendError, ErrorKind};
 
 impl Store for Servers {
     type Error = BackendError;

@@ -7,9 +7,9 @@ use tokio::net::TcpListener;
 
 use self::server::Server;
 use super::connection::Connection;
-use super::nodes::Nodes;
+use super::entries::Servers;
 use super::protocol::Command;
-use super::servers::Servers;
+use super::routing::Nodes;
 use crate::ManualClock;
 use crate::testkit::{Subject, store};
 

@@ -15,8 +15,8 @@ use super::class::Class;
 use super::exceptions::Exceptions;
 use super::slice::Budget;
 use crate::Rate;
-use crate::fingerprint::Domain;
 use crate::strategy::{State, Summary, Usages};
+use crate::util::fingerprint::Domain;
 
 #[derive(Debug)]
 pub(super) struct Evicted {
@@ -42,7 +42,7 @@ pub(super) enum Begin {
 }
 
 #[derive(Debug)]
-pub(super) struct Inner {
+pub(crate) struct Inner {
     numbers: HashMap<Limit, u16>,
     classes: Vec<Class>,
     /// The classes that have slices.

@@ -1,7 +1,7 @@
 //! Deletes the states of some identities.
 
 use super::Engine;
-use super::exact::page_of;
+use super::locked::page_of;
 use super::page::Locked;
 use super::table::{Id, Moved};
 use crate::backend::{Charge, Mark};

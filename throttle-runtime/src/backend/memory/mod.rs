@@ -2,38 +2,38 @@
 
 mod bounds;
 mod class;
+mod coarse_time;
+mod concurrency;
 mod directory;
 mod evicted;
-mod exact;
 mod exceptions;
-mod fast;
+mod fast_path;
 mod forget;
-mod in_flight;
 mod index;
+mod locked;
+mod overflow;
 mod page;
 mod room;
 mod segment;
 mod sketch;
 mod slice;
-mod spilled;
 mod table;
 #[cfg(test)]
 mod tests;
-mod time;
 
 use std::fmt;
 use std::sync::Arc;
 
-use self::bounds::Bounds;
-pub(crate) use self::fast::Short;
-use self::in_flight::InFlight;
-pub(in crate::backend) use self::in_flight::Taken;
-use self::table::Table;
-use self::time::Time;
 use super::{Backend, Charge, Mode, Places, Reply, Resets, Verdict};
 use crate::Soon;
 use crate::clock::Clock;
-use crate::fingerprint::Secret;
+use crate::util::fingerprint::Secret;
+use bounds::Bounds;
+use coarse_time::Time;
+use concurrency::InFlight;
+pub(in crate::backend) use concurrency::Taken;
+pub(crate) use fast_path::Short;
+use table::Table;
 
 /// A backend that keeps states in this process: exact, without setup. The states are lost when the process
 /// ends.

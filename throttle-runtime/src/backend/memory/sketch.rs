@@ -39,7 +39,7 @@ struct Home {
 
 /// The position of an entry.
 #[derive(Clone, Copy)]
-struct Slot {
+pub(crate) struct Slot {
     bucket: usize,
     index: usize,
 }

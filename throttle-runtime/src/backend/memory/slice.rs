@@ -1,7 +1,8 @@
 //! Slices: the usage of evicted states that ends at about the same time. A slice has a few sketches, each
 //! larger than the previous one.
 
-use super::sketch::{self, BUCKET, Sketch, Widths};
+use super::sketch;
+use super::sketch::{BUCKET, Sketch, Widths};
 use crate::strategy::{Lane, Summary, Usage};
 
 /// The memory budget of the sketches. Each slice gets a minimum even if the budget is exhausted.

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, AtomicUsize};
 use super::bounds::Bounds;
 use super::directory::Directory;
 use super::evicted::Evicted;
+use super::overflow::Spilled;
 use super::page::{Entry, Locked, Page};
-use super::spilled::Spilled;
 use crate::strategy::State;
 
 /// Identifies one limit of one identity, by 63 bits of the fingerprint.

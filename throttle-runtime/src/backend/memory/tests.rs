@@ -13,8 +13,8 @@ use super::page::{Entry, PLACES, Page, Seen};
 use super::table::{Id, SPILLED, Table};
 use super::{Memory, Short};
 use crate::backend::{Backend, Charge, Mode};
-use crate::fingerprint::Domain;
 use crate::strategy::{FixedWindow, Gcra, SlidingWindowLog, State, Strategy};
+use crate::util::fingerprint::Domain;
 use crate::{Key, ManualClock, Quota, Rate, Settings, registry};
 
 /// The number of iterations of each thread.

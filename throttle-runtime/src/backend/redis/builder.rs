@@ -8,13 +8,13 @@ use std::time::Duration;
 use redis::ClientTlsConfig;
 
 use super::Redis;
-use super::connect::Place;
-use super::denied::Denied;
+use super::connection::Place;
+use super::deny_cache::Denied;
 use super::engine::Engine;
 use crate::ConfigError;
 use crate::backend::Resets;
 use crate::clock::Clock;
-use crate::under_way::UnderWay;
+use crate::util::task_tracker::UnderWay;
 
 /// Settings of a [`Redis`] backend.
 #[must_use = "a builder does nothing until `build()`"]

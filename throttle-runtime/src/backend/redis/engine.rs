@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use redis::Value;
 
-use super::denied::Denied;
-use super::question::{Question, States};
-use super::servers::Servers;
+use super::deny_cache::Denied;
+use super::request::{Question, States};
+use super::router::Servers;
 use crate::BackendError;
 use crate::backend::{Mode, Resets, Verdict};
 use crate::clock::Clock;
-use crate::soon::uncharged;
-use crate::under_way::UnderWay;
+use crate::util::now_or_later::uncharged;
+use crate::util::task_tracker::UnderWay;
 
 /// The parts of a [`Redis`](super::Redis) backend.
 pub(super) struct Engine {

@@ -1,33 +1,35 @@
 //! A backend with state in Redis: limits that any number of processes share.
 
-mod board;
+mod batch;
 mod builder;
 mod cluster;
-mod compare;
-mod connect;
-mod denied;
+mod codec;
+mod compare_and_set;
+mod concurrency;
+mod connection;
+mod coordination;
+mod deny_cache;
 mod engine;
-mod failure;
-mod names;
-mod places;
-mod question;
+mod errors;
+mod keys;
+pub(crate) mod partition;
+mod request;
 mod reset;
-mod scripted;
+mod router;
 mod scripts;
-mod servers;
-mod stored;
+pub(crate) mod target;
 mod token;
 
 use std::fmt;
 use std::time::Duration;
 
-pub use self::builder::RedisBuilder;
-use self::connect::Place;
-use self::engine::Engine;
-use self::question::Question;
 use super::{Backend, Board, Charge, Mode, Places, Reply, Resets, Verdict};
 use crate::strategy::Strategy;
 use crate::{ConfigError, Soon};
+pub use builder::RedisBuilder;
+use connection::Place;
+use engine::Engine;
+use request::Question;
 
 /// How long closing a backend waits for requests that are about to release their permits.
 const AT_THE_END: Duration = Duration::from_millis(500);

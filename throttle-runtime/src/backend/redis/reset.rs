@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use redis::{Cmd, Value};
 
-use super::connect::Slot;
+use super::connection::Slot;
 use super::engine::Engine;
-use super::failure::nonsense;
-use super::names;
+use super::errors::nonsense;
+use super::keys;
 use crate::BackendError;
 
 /// The number of keys that the server scans in one step, during which it serves no other client.
@@ -34,7 +34,7 @@ impl Engine {
     }
 
     async fn reset_one(&self, slot: &Arc<Slot>) -> Result<(), BackendError> {
-        let pattern = names::pattern(&self.namespace);
+        let pattern = keys::pattern(&self.namespace);
         let mut cursor = b"0".to_vec();
         loop {
             let mut scan = redis::cmd("SCAN");

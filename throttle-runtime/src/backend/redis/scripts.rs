@@ -6,8 +6,8 @@ use std::sync::LazyLock;
 use redis::Value;
 use sha1::{Digest, Sha1};
 
-use super::failure::Refusal;
-use super::names::hex;
+use super::errors::Refusal;
+use super::keys::hex;
 use crate::BackendError;
 use crate::strategy::{IN_LUA, Lua};
 

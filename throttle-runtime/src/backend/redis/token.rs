@@ -6,7 +6,7 @@
 
 use smallvec::SmallVec;
 
-use super::question::{Question, States};
+use super::request::{Question, States};
 use crate::backend::{Attempt, Verdict};
 use crate::strategy::State;
 use crate::{BackendError, ErrorKind};

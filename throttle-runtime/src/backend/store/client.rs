@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Store;
-use super::turns::Turns;
-use crate::{BackendError, Clock, deadline};
+use super::keyed_mutex::Turns;
+use crate::util::deadline;
+use crate::{BackendError, Clock};
 
 pub(super) struct Client<S> {
     pub(super) store: Arc<S>,

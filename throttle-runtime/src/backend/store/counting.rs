@@ -3,17 +3,17 @@
 use std::pin::pin;
 use std::sync::Arc;
 
+use super::backoff::Patience;
 use super::client::Client;
-use super::held::{interrupted, spawn};
-use super::holding::Holding;
+use super::evaluate::Case;
 use super::increment::Increment;
-use super::judge::Case;
-use super::patience::Patience;
+use super::record_guard::{interrupted, spawn};
+use super::record_lock::Holding;
 use super::slot::Slot;
 use super::transaction::A_WHILE;
-use super::{Store, counter, name};
+use super::{Store, counter, keys};
 use crate::backend::{Mode, Verdict};
-use crate::soon::uncharged;
+use crate::util::now_or_later::uncharged;
 use crate::{BackendError, ErrorKind};
 
 impl<S: Store> Client<S> {
@@ -119,7 +119,7 @@ impl<S: Store> Client<S> {
             }
             return Ok(());
         }
-        let lock = name::lock(&slot.name);
+        let lock = keys::lock(&slot.name);
         let lock = self.store.get_lock(&lock, self.lock_ttl, A_WHILE);
         let Some(token) = self.call(lock).await? else { return Ok(()) };
         let mut holding = Holding::locked(slot.clone(), token);

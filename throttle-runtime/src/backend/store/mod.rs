@@ -1,28 +1,28 @@
 //! The `Store` trait for custom storage, and the backend that is built from it.
 
-mod board;
+mod backoff;
 mod client;
+mod coordination;
 mod counter;
 mod counting;
-mod digits;
-mod held;
-mod holding;
+mod defaults;
+mod evaluate;
 mod increment;
-mod judge;
-mod name;
-mod native;
-mod patience;
+mod keyed_mutex;
+mod keys;
 mod recent;
 mod record;
+mod record_guard;
+mod record_lock;
 mod slot;
-mod stored;
+mod store_backend;
 mod transaction;
-mod turns;
+mod varint;
 
 use std::time::Duration;
 
 pub use increment::{Increment, increment_or_take_back};
-pub use stored::Stored;
+pub use store_backend::Stored;
 
 use crate::ErrorKind;
 
@@ -184,7 +184,7 @@ pub trait Store: Send + Sync + 'static {
         limit: i64,
         ttl: Duration,
     ) -> impl Future<Output = Result<Increment, Self::Error>> + Send {
-        native::increment_within(self, key, by, limit, ttl)
+        defaults::increment_within(self, key, by, limit, ttl)
     }
 
     /// Adds `by`, which may be negative, to the number at a key, and returns the sum. The operation is
@@ -202,7 +202,7 @@ pub trait Store: Send + Sync + 'static {
         by: i64,
         ttl: Duration,
     ) -> impl Future<Output = Result<i64, Self::Error>> + Send {
-        native::increment_with_ttl(self, key, by, Some(ttl))
+        defaults::increment_with_ttl(self, key, by, Some(ttl))
     }
 
     /// Adds `by` to the number at a key like [`increment_with_ttl`](Self::increment_with_ttl), but without a
@@ -214,7 +214,7 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// Uses [`compare_and_set`](Self::compare_and_set). The number does not expire afterwards.
     fn increment(&self, key: &str, by: i64) -> impl Future<Output = Result<i64, Self::Error>> + Send {
-        native::increment_with_ttl(self, key, by, None)
+        defaults::increment_with_ttl(self, key, by, None)
     }
 
     /// Subtracts `by`, like [`increment`](Self::increment) with the negative number. Decisions do not call
@@ -231,7 +231,7 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// Uses [`compare_and_set`](Self::compare_and_set).
     fn expire(&self, key: &str, ttl: Duration) -> impl Future<Output = Result<(), Self::Error>> + Send {
-        native::expire(self, key, ttl)
+        defaults::expire(self, key, ttl)
     }
 
     /// Takes a lock if it is free, without waiting. The lock is free again when it is
@@ -249,7 +249,7 @@ pub trait Store: Send + Sync + 'static {
         key: &str,
         ttl: Duration,
     ) -> impl Future<Output = Result<Option<u64>, Self::Error>> + Send {
-        native::try_lock(self, key, ttl)
+        defaults::try_lock(self, key, ttl)
     }
 
     /// Releases a lock if the holder with this token still has it. Otherwise, returns `false`, and the
@@ -260,7 +260,7 @@ pub trait Store: Send + Sync + 'static {
     /// Uses [`compare_and_set`](Self::compare_and_set). A store without
     /// [`COMPARE_AND_SET`](Self::COMPARE_AND_SET) must implement this method.
     fn unlock(&self, key: &str, token: u64) -> impl Future<Output = Result<bool, Self::Error>> + Send {
-        native::unlock(self, key, token)
+        defaults::unlock(self, key, token)
     }
 
     /// Takes a lock like [`try_lock`](Self::try_lock), and waits up to `timeout` if the lock is not free.
@@ -274,7 +274,7 @@ pub trait Store: Send + Sync + 'static {
         ttl: Duration,
         timeout: Duration,
     ) -> impl Future<Output = Result<Option<u64>, Self::Error>> + Send {
-        patience::get_lock(self, key, ttl, timeout)
+        backoff::get_lock(self, key, ttl, timeout)
     }
 
     /// Returns the values of these keys, in the order of the keys.
@@ -286,7 +286,7 @@ pub trait Store: Send + Sync + 'static {
         &self,
         keys: &[&str],
     ) -> impl Future<Output = Result<Vec<Option<String>>, Self::Error>> + Send {
-        native::multi_get(self, keys)
+        defaults::multi_get(self, keys)
     }
 
     /// Stores these pairs of key and value, all with the same time to live. With `ttl` of `None`, the values
@@ -300,7 +300,7 @@ pub trait Store: Send + Sync + 'static {
         items: &[(&str, &str)],
         ttl: Option<Duration>,
     ) -> impl Future<Output = Result<(), Self::Error>> + Send {
-        native::multi_set(self, items, ttl)
+        defaults::multi_set(self, items, ttl)
     }
 
     /// Stores a value if the present value is `expected`. `None` means that there is no value. The operation
@@ -318,6 +318,6 @@ pub trait Store: Send + Sync + 'static {
         value: &str,
         ttl: Option<Duration>,
     ) -> impl Future<Output = Result<bool, Self::Error>> + Send {
-        native::compare_and_set(self, key, expected, value, ttl)
+        defaults::compare_and_set(self, key, expected, value, ttl)
     }
 }

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::digits;
+use super::varint;
 use crate::backend::Mark;
-use crate::log_limit::LogLimit;
 use crate::strategy::State;
+use crate::util::log_limit::LogLimit;
 
 /// The states of all limits of one identity, and the hold of a decision that is about to change them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -86,20 +86,20 @@ impl Record {
 
     pub(super) fn encode(&self) -> String {
         let mut text = String::from(VERSION);
-        digits::push(&mut text, self.hold.is_some().into());
+        varint::push(&mut text, self.hold.is_some().into());
         if let Some(Hold { token, until }) = self.hold {
-            digits::push(&mut text, token);
-            digits::push(&mut text, until);
+            varint::push(&mut text, token);
+            varint::push(&mut text, until);
         }
         for state in &self.states {
-            digits::push(&mut text, state.until());
-            digits::push(&mut text, state.word());
-            digits::push(&mut text, state.list().len() as u64);
+            varint::push(&mut text, state.until());
+            varint::push(&mut text, state.word());
+            varint::push(&mut text, state.list().len() as u64);
             let mut before = [state.until(); 2];
             for &word in state.list() {
                 // Each word is encoded relative to the word before the previous one, because most lists are
                 // pairs of a time and a number.
-                digits::push(&mut text, zigzag(word.wrapping_sub(before[0])));
+                varint::push(&mut text, zigzag(word.wrapping_sub(before[0])));
                 before = [before[1], word];
             }
         }
@@ -108,9 +108,9 @@ impl Record {
 
     fn decode(text: &str) -> Option<Self> {
         let mut rest = text.strip_prefix(VERSION)?.as_bytes();
-        let hold = match digits::next(&mut rest)? {
+        let hold = match varint::next(&mut rest)? {
             0 => None,
-            1 => Some(Hold { token: digits::next(&mut rest)?, until: digits::next(&mut rest)? }),
+            1 => Some(Hold { token: varint::next(&mut rest)?, until: varint::next(&mut rest)? }),
             _ => return None,
         };
         let mut states = Vec::new();
@@ -125,8 +125,8 @@ impl Record {
 pub(super) const LONGEST: Duration = Duration::from_secs(4 * 366 * 24 * 3600);
 
 fn decode_state(rest: &mut &[u8]) -> Option<State> {
-    let (until, word) = (digits::next(rest)?, digits::next(rest)?);
-    let length = usize::try_from(digits::next(rest)?).ok()?;
+    let (until, word) = (varint::next(rest)?, varint::next(rest)?);
+    let length = usize::try_from(varint::next(rest)?).ok()?;
     // Each word takes at least one character, so a short text cannot make this function reserve much memory.
     if length > rest.len() {
         return None;
@@ -134,7 +134,7 @@ fn decode_state(rest: &mut &[u8]) -> Option<State> {
     let mut list = Vec::with_capacity(length);
     let mut before = [until; 2];
     for _ in 0..length {
-        let word = before[0].wrapping_add(unzigzag(digits::next(rest)?));
+        let word = before[0].wrapping_add(unzigzag(varint::next(rest)?));
         list.push(word);
         before = [before[1], word];
     }

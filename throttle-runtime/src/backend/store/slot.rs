@@ -8,7 +8,7 @@ use crate::strategy::State;
 
 /// The key under which the states of an identity are stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Slot {
+pub(crate) struct Slot {
     /// The name of the identity, which its lock is named after.
     pub(super) name: String,
     pub(super) key: String,

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Store;
+use super::backoff::Patience;
 use super::client::Client;
-use super::held::Held;
-use super::judge::{Case, Judgement};
-use super::patience::Patience;
+use super::evaluate::{Case, Judgement};
 use super::record::Record;
+use super::record_guard::Held;
 use super::slot::Slot;
 use crate::BackendError;
-use crate::soon::uncharged;
+use crate::util::now_or_later::uncharged;
 
 /// Evaluates records at a given time, and returns the new records.
 pub(super) type Judge<'a, T> = &'a (dyn Fn(&[Record], u64) -> Judgement<T> + Send + Sync);

@@ -2,12 +2,12 @@
 
 mod window;
 
-pub(super) use self::window::usages;
-use self::window::{LOADED, LOST, Last, USED, WHOLE, level_of, locate, share, units};
 #[cfg(feature = "redis")]
-use super::script;
+use super::lua;
 use super::{Arrival, Lane, State, Step, Strategy, Summary, Usage};
 use crate::Quota;
+pub(super) use window::usages;
+use window::{LOADED, LOST, Last, USED, WHOLE, level_of, locate, share, units};
 
 /// A [`FixedWindow`](super::FixedWindow) whose limit shrinks from window to window while the load is high,
 /// and grows back while it is not.
@@ -274,7 +274,7 @@ impl Strategy for Adaptive {
         let load = self.load.map_or(0, |_| 1 + u64::from(arrival.load > threshold));
         let arguments = [rate.period_micros(), rate.limit(), cost, threshold, factor, recovery, min, load];
         // Units are counted in thousandths.
-        let script = super::Script::new(&LUA, arguments).filter(|_| rate.limit() < script::MOST / WHOLE)?;
+        let script = super::Script::new(&LUA, arguments).filter(|_| rate.limit() < lua::MOST / WHOLE)?;
         Some(if load == 0 { script } else { script.passing() })
     }
 

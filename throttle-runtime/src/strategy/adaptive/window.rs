@@ -1,6 +1,6 @@
 //! The state of the last window with a request, and shares of the limit.
 
-use crate::strategy::two_windows::{counts, store};
+use crate::strategy::window_pair::{counts, store};
 use crate::strategy::{Arrival, State, Usage, Usages};
 
 #[track_caller]

@@ -4,8 +4,8 @@ use jiff::ToSpan;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use super::super::zone::{micros, timestamp};
 use crate::rate::DAY;
+use crate::strategy::zone::{micros, timestamp};
 
 const WEEK: u64 = 7 * DAY;
 const MONTH: u64 = 30 * DAY;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Limit;
 use crate::backend::{Backend, Mode};
-use crate::testkit::crowd::crowd;
+use crate::testkit::concurrent::crowd;
 use crate::testkit::violation::ensure;
 use crate::testkit::{Outcome, Subject};
 use crate::{Key, Quota};

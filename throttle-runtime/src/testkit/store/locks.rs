@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::backend::Store;
-use crate::testkit::crowd::crowd;
+use crate::testkit::concurrent::crowd;
 use crate::testkit::violation::ensure;
 use crate::testkit::{Outcome, Subject, Violation};
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::backend::{Mode, Store};
 use crate::testkit::backend::{Limit, are_exact};
-use crate::testkit::crowd::crowd;
+use crate::testkit::concurrent::crowd;
 use crate::testkit::violation::ensure;
 use crate::testkit::{Outcome, Subject};
 

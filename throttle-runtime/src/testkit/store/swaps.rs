@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::backend::Store;
-use crate::testkit::crowd::crowd;
+use crate::testkit::concurrent::crowd;
 use crate::testkit::violation::ensure;
 use crate::testkit::{Outcome, Subject};
 

@@ -5,7 +5,7 @@ const SLOTS: u16 = 16_384;
 
 /// Returns the hash slot of a key. It is computed from the text between the first braces, or else from the
 /// whole key.
-pub(super) fn of(name: &str) -> u16 {
+pub(crate) fn of(name: &str) -> u16 {
     let tag = name.split_once('{').and_then(|(_, rest)| Some(rest.split_once('}')?.0));
     crc16(tag.filter(|tag| !tag.is_empty()).unwrap_or(name)) % SLOTS
 }

@@ -3,15 +3,14 @@
 //! Each node is a [`Slot`], as a single server is. A node that is lost or hangs does not affect the others. The
 //! slot map is refreshed whenever a node reports a change or is lost, from the first node that responds.
 
-mod across;
-mod hash_slot;
-mod held;
-mod learning;
-mod map;
-mod part;
+mod commit;
+mod cross_slot;
+pub(crate) mod hash_slot;
+mod hold;
 mod redirect;
+mod refresh;
+mod slot_map;
 mod topology;
-mod writing;
 
 use std::fmt;
 use std::sync::atomic::AtomicBool;
@@ -20,15 +19,15 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
 use redis::{Client, ConnectionInfo};
 use tokio::sync::Mutex;
 
-pub(super) use self::hash_slot::probe_key_in;
-use self::map::Map;
-pub(super) use self::part::{Part, lane};
-pub(super) use self::redirect::{Redirect, speaks_against_map};
-pub(super) use self::topology::Address;
-use super::connect::{Options, Server, Slot, closed, connector};
+use super::connection::{Options, Server, Slot, closed, connector};
+pub(super) use super::partition::{Part, lane};
 use crate::{BackendError, ErrorKind};
+pub(super) use hash_slot::probe_key_in;
+pub(super) use redirect::{Redirect, speaks_against_map};
+use slot_map::Map;
+pub(super) use topology::Address;
 
-pub(super) struct Cluster {
+pub(crate) struct Cluster {
     /// How to connect to nodes. The address in it is that of one of the seeds.
     how: ConnectionInfo,
     /// The nodes that the application configured.

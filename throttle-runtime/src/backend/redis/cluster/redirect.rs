@@ -6,9 +6,11 @@ use std::time::Duration;
 use redis::{Cmd, ErrorKind as Kind, RedisError, ServerErrorKind, Value};
 
 use super::{Address, Cluster};
-use crate::backend::redis::connect::{Connection, Options, Slot, closed};
-use crate::backend::redis::failure::{self, Refusal};
-use crate::{BackendError, ErrorKind, deadline};
+use crate::backend::redis::connection::{Connection, Options, Slot, closed};
+use crate::backend::redis::errors;
+use crate::backend::redis::errors::Refusal;
+use crate::util::deadline;
+use crate::{BackendError, ErrorKind};
 
 /// The timeout of a redirected request. The caller has a timeout, but the task that redirects requests of a
 /// batch has none.
@@ -56,7 +58,7 @@ impl Cluster {
             Ok(answer) => {
                 let connection = Arc::clone(&visit.connection);
                 visit.over();
-                answer.map_err(|error| failure::refusal(&node.heed(&connection, error)))
+                answer.map_err(|error| errors::refusal(&node.heed(&connection, error)))
             }
         }
     }

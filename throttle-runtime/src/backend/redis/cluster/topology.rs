@@ -4,9 +4,10 @@ use std::fmt;
 
 use redis::{Client, ConnectionAddr, ConnectionInfo, Pipeline, RedisError, Value};
 
-use crate::backend::redis::connect::progress::Progress;
-use crate::backend::redis::connect::{Options, address, around, open};
-use crate::backend::redis::failure::{self, nonsense};
+use crate::backend::redis::connection::progress::Progress;
+use crate::backend::redis::connection::{Options, hedged, open, url};
+use crate::backend::redis::errors;
+use crate::backend::redis::errors::nonsense;
 use crate::{BackendError, ErrorKind};
 
 /// The address of a node.
@@ -37,8 +38,8 @@ impl Address {
 
     /// Creates a client for this node, with the settings in `how`.
     pub(in crate::backend::redis) fn client(&self, how: &ConnectionInfo) -> Result<Client, BackendError> {
-        let failed = |error| failure::backend_error("the address of a node makes no sense", &error);
-        Client::open(address::moved(how, self.host.clone(), self.port)).map_err(failed)
+        let failed = |error| errors::backend_error("the address of a node makes no sense", &error);
+        Client::open(url::moved(how, self.host.clone(), self.port)).map_err(failed)
     }
 }
 
@@ -58,14 +59,14 @@ pub(super) struct Range {
 /// Returns all ranges, from the node that responds first.
 pub(super) async fn ask(nodes: &[Client], options: &Options) -> Result<Vec<Range>, BackendError> {
     let limit = options.for_others();
-    around::first_answer(nodes, limit, |node| ask_one(node, options.clone())).await.map_err(|why| {
+    hedged::first_answer(nodes, limit, |node| ask_one(node, options.clone())).await.map_err(|why| {
         let silent = || BackendError::new(ErrorKind::Timeout, format!("no node answered within {limit:?}"));
         why.unwrap_or_else(silent)
     })
 }
 
 async fn ask_one(node: Client, options: Options) -> Result<Vec<Range>, BackendError> {
-    let failed = |error: RedisError| failure::backend_error("cannot ask a node of the cluster", &error);
+    let failed = |error: RedisError| errors::backend_error("cannot ask a node of the cluster", &error);
     let mut link = open::open(&node, &options, &Progress::default()).await?;
     let mut both = Pipeline::with_capacity(2);
     both.cmd("CLUSTER").arg("INFO").cmd("CLUSTER").arg("SLOTS");

@@ -1,0 +1,35 @@
+//! Concurrency limits: a sorted set for each identity, which contains the holders of permits and the ends of
+//! their leases.
+
+mod lease;
+
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use super::connection::closed;
+use super::{Redis, Reply, keys};
+use crate::backend::{Held, Place, Places};
+use crate::{BackendError, ErrorKind, Soon};
+use lease::Lease;
+
+impl Places for Redis {
+    /// Acquires a permit in one round trip. A task for each request in flight renews the permit every half
+    /// lease and releases it at the end. The task runs as long as the runtime of the request.
+    fn take<'a>(&'a self, place: &'a Place<'a>) -> Reply<'a, Option<Held>> {
+        Soon::later(async move {
+            let engine = &self.engine;
+            let name: Arc<str> = keys::of_places(&engine.namespace, place).into();
+            let lease = Lease::new(engine.servers.clone(), engine.clock.clone(), name, place.lease);
+            let open = engine.leases.begin().ok_or_else(closed)?;
+            let (limit, (reply, answer)) = (place.limit, oneshot::channel());
+            tokio::spawn(async move {
+                lease.run(limit, reply).await;
+                drop(open);
+            });
+            let ended =
+                || BackendError::new(ErrorKind::Connection, "the runtime that was to ask Redis ended");
+            answer.await.unwrap_or_else(|_| Err(ended()))
+        })
+    }
+}

@@ -1,0 +1,71 @@
+//! Queries sentinels for the current master.
+//!
+//! The sentinel client of the client crate is not used, because its duration cannot be bounded. It keeps
+//! connections to sentinels, which may hang. It also verifies the role of a server on a separate connection
+//! with its own timeouts.
+
+use std::time::Duration;
+
+use redis::{Client, ConnectionInfo};
+
+use super::options::Options;
+use super::progress::Progress;
+use super::{hedged, open, url};
+use crate::backend::redis::errors;
+use crate::{BackendError, ErrorKind};
+
+/// The sentinels of a master.
+pub(in crate::backend::redis) struct Sentinels {
+    clients: Vec<Client>,
+    /// The name of the master.
+    name: String,
+    /// How to connect to the master. The address in it is unused.
+    how: ConnectionInfo,
+}
+
+impl Sentinels {
+    pub(crate) const fn new(clients: Vec<Client>, name: String, how: ConnectionInfo) -> Self {
+        Self { clients, name, how }
+    }
+
+    /// Returns a client for the master, from the first reply. The sentinels are queried each time, because a
+    /// lost connection often means that the master has changed.
+    pub(super) async fn master(
+        &self,
+        options: &Options,
+        progress: &Progress,
+    ) -> Result<Client, BackendError> {
+        progress.begin("asking the sentinels for the master");
+        let limit = options.for_others();
+        let ask = |sentinel| ask(sentinel, self.name.clone(), options.clone());
+        match hedged::first_answer(&self.clients, limit, ask).await {
+            Ok((host, port)) => self.client(options.map(host, port)),
+            Err(why) => Err(why.unwrap_or_else(|| silent(limit))),
+        }
+    }
+
+    fn client(&self, (host, port): (String, u16)) -> Result<Client, BackendError> {
+        let failed = |error| errors::backend_error("the address of the master makes no sense", &error);
+        Client::open(url::moved(&self.how, host, port)).map_err(failed)
+    }
+}
+
+/// Queries one sentinel.
+async fn ask(sentinel: Client, name: String, options: Options) -> Result<(String, u16), BackendError> {
+    let failed = |error| errors::backend_error("cannot ask a sentinel", &error);
+    let options =
+        Options { protocol: Some(sentinel.get_connection_info().redis_settings().protocol()), ..options };
+    let unreachable =
+        |error: BackendError| BackendError::with_source(error.kind(), "cannot ask a sentinel", error);
+    let mut link = open::open(&sentinel, &options, &Progress::default()).await.map_err(unreachable)?;
+    let mut command = redis::cmd("SENTINEL");
+    let command = command.arg("GET-MASTER-ADDR-BY-NAME").arg(&name);
+    let address: Option<(String, u16)> = command.query_async(&mut link.multiplexed).await.map_err(failed)?;
+    address.ok_or_else(|| {
+        BackendError::new(ErrorKind::Store, format!("a sentinel knows no master of the name {name:?}"))
+    })
+}
+
+fn silent(limit: Duration) -> BackendError {
+    BackendError::new(ErrorKind::Timeout, format!("no sentinel answered within {limit:?}"))
+}

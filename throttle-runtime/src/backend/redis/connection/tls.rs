@@ -1,0 +1,86 @@
+//! TLS settings: trusted certificates, client certificates, and the cryptography provider.
+
+use redis::{Client, ClientTlsConfig, ConnectionAddr, ConnectionInfo, TlsCertificates};
+use rustls::crypto::{CryptoProvider, ring};
+use rustls::pki_types::{CertificateDer, pem::PemObject};
+
+use crate::ConfigError;
+
+/// TLS settings that are not part of URLs.
+#[derive(Default)]
+pub(crate) struct Tls {
+    /// Whether connections to the server use TLS, which overrides the URLs.
+    pub(in crate::backend::redis) on: Option<bool>,
+    pub(in crate::backend::redis) root: Option<Vec<u8>>,
+    pub(in crate::backend::redis) client: Option<ClientTlsConfig>,
+}
+
+impl Tls {
+    /// Applies the settings to the server and its sentinels.
+    pub(crate) fn apply(
+        &self,
+        server: ConnectionInfo,
+        sentinels: Vec<ConnectionInfo>,
+    ) -> Result<(ConnectionInfo, Vec<ConnectionInfo>), ConfigError> {
+        self.check()?;
+        let usually = sentinels.iter().chain([&server]).any(is_encrypted);
+        let server = switch(server, self.on.unwrap_or(usually));
+        let is_meant = self.on == Some(true) || self.root.is_some() || self.client.is_some();
+        if is_meant && !is_encrypted(&server) {
+            let text = "the server is not reached by TLS, for which there are settings: its URL begins with `rediss://`";
+            return Err(ConfigError::one(text));
+        }
+        let sentinels =
+            sentinels.into_iter().map(|sentinel| self.certify(sentinel)).collect::<Result<_, _>>()?;
+        Ok((self.certify(server)?, sentinels))
+    }
+
+    /// Checks that each configured certificate contains a certificate. The client crate accepts PEM without
+    /// any.
+    fn check(&self) -> Result<(), ConfigError> {
+        let client = self.client.as_ref().map(|client| &client.client_cert);
+        for (what, pem) in [("root", self.root.as_ref()), ("client", client)] {
+            let first = pem.map(|pem| CertificateDer::pem_slice_iter(pem).next());
+            if matches!(first, Some(None | Some(Err(_)))) {
+                return Err(ConfigError::one(format!("the {what} certificate is no PEM")));
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds the certificates to the settings of a server, if it uses TLS.
+    fn certify(&self, server: ConnectionInfo) -> Result<ConnectionInfo, ConfigError> {
+        if !is_encrypted(&server) || (self.root.is_none() && self.client.is_none()) {
+            return Ok(server);
+        }
+        let certificates = TlsCertificates { client_tls: self.client.clone(), root_cert: self.root.clone() };
+        // The message of the parser is omitted, because it may contain a line of its input.
+        let wrong = |_| ConfigError::one("a certificate or the key of the client's is no PEM");
+        Ok(Client::build_with_tls(server, certificates).map_err(wrong)?.get_connection_info().clone())
+    }
+}
+
+/// Turns TLS on or off in the settings of a server.
+fn switch(server: ConnectionInfo, on: bool) -> ConnectionInfo {
+    let address = match (server.addr(), on) {
+        (ConnectionAddr::Tcp(host, port), true) => {
+            ConnectionAddr::TcpTls { host: host.clone(), port: *port, insecure: false, tls_params: None }
+        }
+        (ConnectionAddr::TcpTls { host, port, .. }, false) => ConnectionAddr::Tcp(host.clone(), *port),
+        _ => return server,
+    };
+    server.set_addr(address)
+}
+
+fn is_encrypted(server: &ConnectionInfo) -> bool {
+    matches!(server.addr(), ConnectionAddr::TcpTls { .. })
+}
+
+/// Installs a cryptography provider if a connection needs one. rustls panics if it cannot choose one, for
+/// example if several crates have enabled different ones.
+pub(super) fn provide(client: &Client) {
+    if is_encrypted(client.get_connection_info()) && CryptoProvider::get_default().is_none() {
+        // If another thread has installed a provider meanwhile, that one is used.
+        let _ = ring::default_provider().install_default();
+    }
+}

@@ -1,0 +1,211 @@
+//! A cache of denials: for a short time, Redis is not called again.
+
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
+use std::sync::atomic::{AtomicU32, AtomicU64};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use smallvec::SmallVec;
+
+use super::request::{Question, States};
+use crate::backend::Verdict;
+use crate::util::fingerprint::Map;
+
+/// The states by which Redis has denied requests.
+///
+/// Every charge, refund or reset by this process invalidates the cached denials of the identity. Charges by
+/// other processes only add usage: a request that did not fit still does not fit, though it may have to wait
+/// longer. Refunds and resets by other processes are not visible here. Therefore, Redis is called again after
+/// one second.
+pub(super) struct Denied {
+    shards: [Shard; SHARDS],
+    /// The number of changes of states by this process, by a hash of the identity.
+    changes: Box<[AtomicU32]>,
+    /// The time of the last denial, in microseconds after `start`; 0 if no denial is cached.
+    last: AtomicU64,
+    start: Instant,
+}
+
+#[derive(Default)]
+struct Shard {
+    entries: Mutex<Map<Entry>>,
+}
+
+struct Entry {
+    payers: SmallVec<[u128; 2]>,
+    states: States,
+    /// The server's time of the denial.
+    at: u64,
+    /// The number of changes by this process before Redis was called.
+    changes: u32,
+    /// When Redis was called, and when its reply arrived, by the clock of this process. The server read its
+    /// time in between.
+    asked: Instant,
+    answered: Instant,
+}
+
+/// When Redis was called, and the number of [changes](Denied::changes) before.
+pub(super) type Asked = (Instant, u32);
+
+/// The lifetime of a cached denial.
+const KEPT: Duration = Duration::from_secs(1);
+
+const SHARDS: usize = 16;
+
+/// The number of counters of changes. Identities with the same counter invalidate each other's denials.
+const COUNTERS: usize = 4_096;
+
+/// The maximum number of denials in a shard.
+const ROOM: usize = 4_096;
+
+/// The number of denials that are examined to find one to evict.
+const CANDIDATES: usize = 8;
+
+impl Denied {
+    pub(super) fn new() -> Self {
+        let shards = std::array::from_fn(|_| Shard::default());
+        let changes = (0..COUNTERS).map(|_| AtomicU32::new(0)).collect();
+        Self { shards, changes, last: AtomicU64::new(0), start: Instant::now() }
+    }
+
+    /// Whether no denial is cached. It takes no lock.
+    pub(super) fn is_empty(&self) -> bool {
+        let last = self.last.load(Relaxed);
+        if last == 0 {
+            return true;
+        }
+        let is_over = self.start.elapsed().saturating_sub(Duration::from_micros(last)) >= KEPT;
+        if is_over {
+            // Another request may be denied in between.
+            let _ = self.last.compare_exchange(last, 0, Relaxed, Relaxed);
+        }
+        is_over
+    }
+
+    /// Returns the number of changes by this process of states of these identities, or of others with the same
+    /// counters. Read it before Redis is called.
+    pub(super) fn changes(&self, payers: &[u128]) -> u32 {
+        payers.iter().map(|payer| self.counter(*payer).load(Acquire)).fold(0, u32::wrapping_add)
+    }
+
+    /// Invalidates the cached denials of these identities, because this process changed their states or may
+    /// have changed them.
+    pub(super) fn changed(&self, payers: &[u128]) {
+        for payer in payers {
+            self.counter(*payer).fetch_add(1, AcqRel);
+        }
+    }
+
+    /// Returns the cached denial of a request. The time is that of `clock`, or else the latest possible time of
+    /// the server.
+    pub(super) fn recall(&self, question: &Question<'_>, clock: Option<u64>) -> Option<Verdict> {
+        let &id = question.payers.first()?;
+        let mut entries = self.shard(id).lock();
+        let entry = entries.get(&id)?;
+        let age = entry.asked.elapsed();
+        let is_old = entry.changes != self.changes(&entry.payers);
+        if age >= KEPT || is_old || entry.payers != question.payers {
+            entries.remove(&id);
+            return None;
+        }
+        let time = |passed: Duration| {
+            let passed = u64::try_from(passed.as_micros()).unwrap_or(u64::MAX);
+            clock.unwrap_or_else(|| entry.at.saturating_add(passed))
+        };
+        // A request that does not fit at the latest possible time is denied. Its wait is computed from the
+        // earliest possible time, so that the wait is never too short.
+        let (latest, earliest) = (time(age), time(entry.answered.elapsed()));
+        let (quotas, None) = question.answer(&entry.states, latest) else { return None };
+        match question.answer(&entry.states, earliest) {
+            (quotas, None) => Some(Verdict::new(quotas, earliest).cached()),
+            _ => Some(Verdict::new(quotas, latest).cached()),
+        }
+    }
+
+    /// Caches a denial by Redis, with the states that caused it.
+    pub(super) fn remember(&self, question: &Question<'_>, states: States, at: u64, (asked, changes): Asked) {
+        let Some(&id) = question.payers.first() else { return };
+        if changes != self.changes(&question.payers) {
+            return;
+        }
+        let mut entries = self.shard(id).lock();
+        if entries.len() >= ROOM && !entries.contains_key(&id) {
+            let oldest = entries.iter().take(CANDIDATES).min_by_key(|(_, entry)| entry.asked);
+            if let Some(oldest) = oldest.map(|(id, _)| *id) {
+                entries.remove(&oldest);
+            }
+        }
+        let (payers, answered) = (question.payers.clone(), Instant::now());
+        entries.insert(id, Entry { payers, states, at, changes, asked, answered });
+        let now = u64::try_from(self.start.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.last.fetch_max(now.max(1), Relaxed);
+    }
+
+    /// Invalidates all cached denials.
+    pub(super) fn clear(&self) {
+        for counter in &self.changes {
+            counter.fetch_add(1, AcqRel);
+        }
+        for shard in &self.shards {
+            shard.lock().clear();
+        }
+    }
+
+    fn counter(&self, id: u128) -> &AtomicU32 {
+        // Uses other bits than the choice of the shard.
+        &self.changes[usize::try_from((id >> 64) % COUNTERS as u128).unwrap_or_default()]
+    }
+
+    fn shard(&self, id: u128) -> &Shard {
+        &self.shards[usize::try_from(id % SHARDS as u128).unwrap_or_default()]
+    }
+}
+
+impl Shard {
+    fn lock(&self) -> MutexGuard<'_, Map<Entry>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Denied, Instant, Question, States};
+    use crate::backend::{Charge, Mode};
+    use crate::strategy::{Arrival, FixedWindow, Strategy};
+    use crate::{Key, Rate};
+
+    const NOW: u64 = 1_000_000_000;
+
+    fn used_up(rate: Rate) -> States {
+        let arrival = Arrival::new(rate, 1, NOW);
+        States::from_iter([FixedWindow.step(&crate::strategy::State::EMPTY, &arrival).state])
+    }
+
+    #[test]
+    fn a_denial_is_known_until_something_is_given_back() {
+        let (denied, rate, key) = (Denied::new(), [Rate::per_hour(1)], Key::from("a"));
+        let charges = [Charge::new("t", &key, &FixedWindow, &rate, 1)];
+        let question = Question::new(&charges, Mode::Take);
+        assert!(denied.is_empty());
+        let asked = (Instant::now(), denied.changes(&question.payers));
+        denied.remember(&question, used_up(rate[0]), NOW, asked);
+        assert!(!denied.is_empty() && denied.recall(&question, Some(NOW)).is_some());
+        denied.changed(&question.payers);
+        assert!(denied.recall(&question, Some(NOW)).is_none());
+    }
+
+    #[test]
+    fn a_denial_from_before_something_was_given_back_is_not_remembered() {
+        let (denied, rate, key) = (Denied::new(), [Rate::per_hour(1)], Key::from("a"));
+        let charges = [Charge::new("t", &key, &FixedWindow, &rate, 1)];
+        let question = Question::new(&charges, Mode::Take);
+        let give_back: [fn(&Denied, &Question<'_>); 2] =
+            [|denied, question| denied.changed(&question.payers), |denied, _| denied.clear()];
+        for give_back in give_back {
+            let asked = (Instant::now(), denied.changes(&question.payers));
+            give_back(&denied, &question);
+            denied.remember(&question, used_up(rate[0]), NOW, asked);
+            assert!(denied.recall(&question, Some(NOW)).is_none(), "it may fit by now");
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! The target of a backend: one server, sentinels or a cluster. It is configured by the builder and then
+//! settled.
+
+use std::fmt;
+use std::mem::discriminant;
+use std::sync::Arc;
+
+use redis::{Client, ConnectionInfo, RedisConnectionInfo};
+
+use super::cluster::{Address, Cluster};
+use super::connection::handle::Slot;
+use super::connection::locator::Server;
+use super::connection::options::Options;
+use super::connection::sentinels::Sentinels;
+#[cfg(feature = "redis-tls")]
+use super::connection::tls::Tls;
+use super::connection::url;
+use super::router::Servers;
+use crate::ConfigError;
+
+pub(crate) struct Place {
+    /// How to connect to the server. The address in it is unused if there are sentinels.
+    server: Result<ConnectionInfo, ConfigError>,
+    /// The sentinels, and the name of the master.
+    watched: Option<(Vec<Result<ConnectionInfo, ConfigError>>, String)>,
+    /// The configured nodes of the cluster.
+    nodes: Option<Vec<Result<ConnectionInfo, ConfigError>>>,
+    pub(crate) options: Options,
+    #[cfg(feature = "redis-tls")]
+    pub(crate) tls: Tls,
+}
+
+impl Place {
+    pub(crate) fn at(url: &str) -> Self {
+        Self {
+            server: url::parse(url, url::USUAL),
+            watched: None,
+            nodes: None,
+            options: Options::new(url::protocol(url)),
+            #[cfg(feature = "redis-tls")]
+            tls: Tls::default(),
+        }
+    }
+
+    pub(crate) fn watched<U: AsRef<str>>(urls: impl IntoIterator<Item = U>, name: String) -> Self {
+        let sentinel = |url: U| url::parse(url.as_ref(), url::OF_SENTINELS);
+        Self {
+            server: url::unknown(),
+            watched: Some((urls.into_iter().map(sentinel).collect(), name)),
+            nodes: None,
+            options: Options::new(None),
+            #[cfg(feature = "redis-tls")]
+            tls: Tls::default(),
+        }
+    }
+
+    /// A cluster. The URLs are those of some of its nodes.
+    pub(crate) fn spread<U: AsRef<str>>(urls: impl IntoIterator<Item = U>) -> Self {
+        let mut protocol = None;
+        let node = |url: U| {
+            protocol = protocol.or_else(|| url::protocol(url.as_ref()));
+            url::parse(url.as_ref(), url::USUAL)
+        };
+        let nodes: Vec<_> = urls.into_iter().map(node).collect();
+        let none = || Err(ConfigError::one("the cluster has no nodes: name one or more"));
+        Self {
+            server: nodes.first().cloned().unwrap_or_else(none),
+            watched: None,
+            nodes: Some(nodes),
+            options: Options::new(protocol),
+            #[cfg(feature = "redis-tls")]
+            tls: Tls::default(),
+        }
+    }
+
+    /// Changes the login settings of the server.
+    pub(crate) fn with(self, change: impl FnOnce(RedisConnectionInfo) -> RedisConnectionInfo) -> Self {
+        let changed = |server: ConnectionInfo| {
+            let settings = change(server.redis_settings().clone());
+            server.set_redis_settings(settings)
+        };
+        Self { server: self.server.map(changed), ..self }
+    }
+
+    pub(crate) fn settle(self, namespace: &str, max_in_flight: usize) -> Result<Servers, ConfigError> {
+        let server = self.server?;
+        let nodes = self.nodes.map(|nodes| nodes.into_iter().collect::<Result<Vec<_>, _>>()).transpose()?;
+        if let Some(nodes) = &nodes {
+            check_cluster(&server, nodes, namespace)?;
+        }
+        let options = Options { namespace: namespace.into(), ..self.options };
+        let (sentinels, name) = self.watched.unzip();
+        let sentinels = sentinels.unwrap_or_default().into_iter().collect::<Result<Vec<_>, _>>()?;
+        #[cfg(feature = "redis-tls")]
+        let (server, sentinels) = self.tls.apply(server, sentinels)?;
+        if let Some(nodes) = nodes {
+            let seed =
+                |node| Address::of(node).ok_or_else(url::wrong)?.client(&server).map_err(|_| url::wrong());
+            let seeds = nodes.iter().map(seed).collect::<Result<_, _>>()?;
+            return Ok(Servers::Cluster(Arc::new(Cluster::new(server, seeds, options, max_in_flight))));
+        }
+        let server = match name {
+            None => Server::At(client(server)?),
+            Some(name) if sentinels.is_empty() => {
+                let text = format!("the master {name:?} has no sentinels: name one or more");
+                return Err(ConfigError::one(text));
+            }
+            Some(name) => {
+                let sentinels = sentinels.into_iter().map(client).collect::<Result<_, _>>()?;
+                Server::Watched(Sentinels::new(sentinels, name, server))
+            }
+        };
+        Ok(Servers::One(Arc::new(Slot::new(server, options, max_in_flight))))
+    }
+}
+
+fn client(server: ConnectionInfo) -> Result<Client, ConfigError> {
+    Client::open(server).map_err(|_| url::wrong())
+}
+
+/// Rejects settings of a cluster that could not be reported clearly later.
+fn check_cluster(
+    server: &ConnectionInfo,
+    nodes: &[ConnectionInfo],
+    namespace: &str,
+) -> Result<(), ConfigError> {
+    let login = |node: &ConnectionInfo| {
+        let settings = node.redis_settings();
+        (settings.username().map(str::to_owned), settings.password().map(str::to_owned))
+    };
+    let first = nodes.first().map(login);
+    let differs = |node: &ConnectionInfo| login(node) != (None, None) && Some(login(node)) != first;
+    let problem = if nodes.iter().any(|node| Address::of(node).is_none()) {
+        "the nodes of a cluster are reached by TCP, not by the path of a socket"
+    } else if nodes.iter().chain([server]).any(|node| node.redis_settings().db() != 0) {
+        "a cluster has no databases but that of the number 0"
+    } else if nodes.iter().any(differs) {
+        "the URLs of a cluster's nodes log in differently: say it once, by the first URL or the builder"
+    } else if nodes.iter().any(|node| discriminant(node.addr()) != discriminant(server.addr())) {
+        "some URLs of a cluster's nodes begin with `rediss://` and others do not"
+    } else if namespace.split_once('{').is_some_and(|(_, rest)| rest.starts_with('}')) {
+        "a namespace with `{}` would scatter the limits of one client over a cluster"
+    } else {
+        return Ok(());
+    };
+    Err(ConfigError::one(problem))
+}
+
+/// The addresses, without passwords.
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.watched, &self.server) {
+            (Some((sentinels, name)), _) => {
+                write!(f, "{name} by")?;
+                sentinels.iter().flatten().try_for_each(|sentinel| write!(f, " {}", sentinel.addr()))
+            }
+            (None, _) if self.nodes.is_some() => {
+                f.write_str("a cluster with")?;
+                self.nodes.iter().flatten().flatten().try_for_each(|node| write!(f, " {}", node.addr()))
+            }
+            (None, Ok(server)) => server.addr().fmt(f),
+            (None, Err(_)) => f.write_str("nowhere"),
+        }
+    }
+}

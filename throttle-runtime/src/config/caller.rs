@@ -1,0 +1,109 @@
+//! The result of a `caller` function, which all throttles of a request share.
+
+use std::any::TypeId;
+use std::fmt;
+
+use smallvec::SmallVec;
+
+use super::resolver::{Ask, Head, Refusal, role};
+use crate::strategy::Class;
+use crate::{Identity, Key, Rates};
+
+/// The result of a `caller` function: the key of the client, and the limits that apply to it.
+///
+/// The function runs once per request, however many attributes, statics and layers use it. So an account is
+/// looked up once for its key, its rate and its class together.
+///
+/// ```
+/// use axum::Extension;
+/// use axum::http::{HeaderMap, StatusCode};
+/// use throttle::{Caller, Rate, Static, throttle};
+///
+/// #[derive(Clone)]
+/// struct Accounts;
+/// # impl Accounts {
+/// #     fn find(&self, _: &HeaderMap) -> Option<(u64, bool)> { None }
+/// # }
+///
+/// async fn account(accounts: Extension<Accounts>, headers: HeaderMap) -> Result<Caller, StatusCode> {
+///     let (id, paid) = accounts.find(&headers).ok_or(StatusCode::UNAUTHORIZED)?;
+///     let caller = Caller::new(id);
+///     Ok(if paid { caller.rate(Rate::per_minute(600)) } else { caller })
+/// }
+///
+/// /// 60 a minute, unless the account has a rate of its own.
+/// #[throttle(rate = "60/min", caller = account)]
+/// static API: Static;
+///
+/// #[throttle(API)]
+/// #[throttle(uid = "writes", rate = "10/s", caller = account)]
+/// async fn write() {}
+/// ```
+///
+/// A function that several routers share, or that a static or a layer uses, takes an `Extension` and no
+/// `State`.
+#[derive(Clone)]
+pub struct Caller {
+    pub(crate) identity: Identity,
+    pub(crate) rates: Option<Rates>,
+    pub(crate) class: Option<Class>,
+}
+
+impl Caller {
+    /// Creates a client that is counted under this key. The throttle's own rate and class apply to it.
+    pub fn new(key: impl Into<Key>) -> Self {
+        Self { identity: Identity::Key(key.into()), rates: None, class: None }
+    }
+
+    /// Creates a client that is not limited.
+    pub const fn exempt() -> Self {
+        Self { identity: Identity::Exempt, rates: None, class: None }
+    }
+
+    /// Sets the limits of this client, which replace the throttle's `rate`.
+    #[must_use]
+    pub fn rate(mut self, rates: impl Into<Rates>) -> Self {
+        self.rates = Some(rates.into());
+        self
+    }
+
+    /// Sets the class of this client, which replaces the throttle's `class`. Strategies that distinguish
+    /// clients use it.
+    #[must_use]
+    pub fn class(mut self, class: impl Into<Class>) -> Self {
+        self.class = Some(class.into());
+        self
+    }
+}
+
+impl fmt::Debug for Caller {
+    /// Omits the key, because keys identify people.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Caller")
+            .field("rates", &self.rates)
+            .field("class", &self.class)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The callers of a request, by the function that returned them. They are an extension of the request, which a
+/// layer passes on to the handler.
+#[derive(Clone, Default)]
+struct Callers(SmallVec<[(TypeId, Caller); 1]>);
+
+/// Returns the caller of the request. Calls the function only if it was not called for this request before.
+pub(crate) async fn resolve(
+    function: &dyn Ask<role::caller>,
+    head: &mut Head<'_>,
+) -> Result<Caller, Refusal> {
+    let Some(id) = function.function() else { return function.ask(head).await };
+    let known = head.parts.extensions.get::<Callers>();
+    if let Some((_, caller)) = known.and_then(|known| known.0.iter().find(|(known, _)| *known == id)) {
+        return Ok(caller.clone());
+    }
+    let caller = function.ask(head).await?;
+    let mut known = head.parts.extensions.remove::<Callers>().unwrap_or_default();
+    known.0.push((id, caller.clone()));
+    head.parts.extensions.insert(known);
+    Ok(caller)
+}

@@ -1,0 +1,120 @@
+//! Key sources: where the key of a request is read from, if it is not the result of a function.
+
+use std::fmt;
+
+use http::request::Parts;
+
+use super::resolver::Head;
+use crate::Key;
+use crate::http::client::Client;
+use crate::http::credential;
+use crate::http::credential::Value;
+use crate::http::peer::peer;
+use crate::registry::Common;
+
+/// Counts per client address: `key = ip`, the default.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ip;
+
+/// Counts all requests together: `key = global`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Global;
+
+/// Counts per value of a request header: `key = header("x-api-key")`.
+///
+/// **Security:** a client that can send arbitrary values gets a fresh bucket for each. Use a header only if its value was
+/// verified before the throttle runs, or key on the result of the authentication: see the guide.
+///
+/// Blanks around the value are ignored. In `Authorization`, the scheme is case-insensitive, and several
+/// blanks count as one. A request is counted per client address if the header is missing or empty, or has
+/// lines with different values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Header(pub &'static str);
+
+/// Counts per value of a cookie: `key = cookie("session")`.
+///
+/// **Security:** a client that can send arbitrary values gets a fresh bucket for each. Use a cookie only if its value was
+/// verified before the throttle runs, or key on the result of the authentication: see the guide.
+///
+/// The value is trimmed, percent-decoded and stripped of quotes, as the crate `cookie` reads it. A request is
+/// counted per client address if the cookie is missing or empty, or occurs with different values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cookie(pub &'static str);
+
+/// The key of all clients without an address.
+pub(crate) const ANONYMOUS: &str = "__anonymous__";
+
+/// Reads a key from the request parts.
+pub(crate) trait KeySource: fmt::Display {
+    fn key(&self, head: &Head<'_>) -> Key;
+}
+
+impl KeySource for Global {
+    fn key(&self, _: &Head<'_>) -> Key {
+        Key::global()
+    }
+}
+
+impl KeySource for Ip {
+    fn key(&self, head: &Head<'_>) -> Key {
+        match client(head.parts, head.common).or_peer() {
+            Some(client) => Key::from(head.common.clients.group(client)),
+            None => {
+                head.common.notices.of_missing_peer(head.parts);
+                Key::new(ANONYMOUS)
+            }
+        }
+    }
+}
+
+impl KeySource for Header {
+    fn key(&self, head: &Head<'_>) -> Key {
+        found_or_ip(head, credential::header(&head.parts.headers, self.0))
+    }
+}
+
+impl KeySource for Cookie {
+    fn key(&self, head: &Head<'_>) -> Key {
+        found_or_ip(head, credential::cookie(&head.parts.headers, self.0))
+    }
+}
+
+/// Returns the client: the peer, unless the peer is a trusted proxy that names another address.
+pub(crate) fn client(parts: &Parts, common: &Common) -> Client {
+    if common.notices.is_searching() {
+        common.notices.search(parts, &common.clients);
+    }
+    common.clients.client(peer(&parts.extensions, &common.clients.peers), &parts.headers)
+}
+
+/// Tags the key with its source, so that no value can imitate an address.
+fn found_or_ip(head: &Head<'_>, found: Option<Value<'_>>) -> Key {
+    match found {
+        Some(value) => Key::from(("value", Key::new(&*value))),
+        None => Key::from(("ip", Ip.key(head))),
+    }
+}
+
+impl fmt::Display for Ip {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ip")
+    }
+}
+
+impl fmt::Display for Global {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("global")
+    }
+}
+
+impl fmt::Display for Header {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "header({:?})", self.0)
+    }
+}
+
+impl fmt::Display for Cookie {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cookie({:?})", self.0)
+    }
+}

@@ -1,0 +1,232 @@
+//! Values, and functions without extractors, as settings.
+
+use super::{Answer, Answered, Arg, Call, Head, Refusal, Role, role};
+use crate::config::key_source::{Cookie, Global, Header, Ip, KeySource};
+use crate::resilience::{Failure, OnError, Reaction};
+use crate::strategy::{Class, Priority};
+use crate::{ConfigError, Identity, Rate, Rates, Recovery, Soon};
+
+/// Marks an argument that is a value.
+#[derive(Debug)]
+pub struct Value;
+
+macro_rules! values {
+    ($($role:ident: $($value:ty),*;)*) => { $( $(
+        impl<E> Arg<role::$role, Value, E> for $value {
+            fn ask<'a>(
+                &'a self,
+                _: &'a mut Head<'_>,
+            ) -> Soon<'a, Result<<role::$role as Role>::Output, Refusal>> {
+                Soon::now(Ok((*self).into()))
+            }
+
+            fn value(&self) -> Option<Result<<role::$role as Role>::Output, ConfigError>> {
+                Some(Ok((*self).into()))
+            }
+
+            fn describe(&self) -> String {
+                self.to_string()
+            }
+        }
+    )* )* };
+}
+
+values! {
+    rate: Rate, Rates;
+    class: Class, Priority;
+}
+
+macro_rules! costs {
+    ($($integer:ty),*) => { $(
+        /// A cost. A negative cost is reported by the registry. In an attribute, a negative literal is a
+        /// compile error.
+        impl<E> Arg<role::cost, Value, E> for $integer {
+            fn ask<'a>(&'a self, _: &'a mut Head<'_>) -> Soon<'a, Result<u64, Refusal>> {
+                // A policy with a negative cost is never built.
+                Soon::now(Ok(u64::try_from(*self).unwrap_or(u64::MAX)))
+            }
+
+            fn value(&self) -> Option<Result<u64, ConfigError>> {
+                let negative = |_| ConfigError::one(format!("the cost is {self}, and a cost cannot be negative: write 1 or more"));
+                Some(u64::try_from(*self).map_err(negative))
+            }
+
+            fn describe(&self) -> String {
+                self.to_string()
+            }
+        }
+    )* };
+}
+
+// An integer literal without a suffix is an `i32` if several types fit.
+costs!(u8, u16, u32, u64, usize, i8, i16, i32, i64, isize);
+
+/// A setting that is written as text.
+trait Text: Role {
+    /// Parses the text, or returns the problem with it.
+    fn parse(text: &str) -> Result<Self::Output, ConfigError>;
+
+    /// Returns a placeholder until the problem is reported: a policy with a text that does not parse is never
+    /// built.
+    fn otherwise() -> Self::Output;
+
+    /// Returns the text for listings.
+    fn shown(text: &str) -> String {
+        format!("\"{text}\"")
+    }
+}
+
+impl Text for role::rate {
+    fn parse(text: &str) -> Result<Rates, ConfigError> {
+        text.parse().map_err(|error| ConfigError::one(format!("the rate \"{text}\": {error}")))
+    }
+
+    fn otherwise() -> Rates {
+        Rates::of(Rate::UNLIMITED)
+    }
+
+    fn shown(text: &str) -> String {
+        text.parse::<Rates>().map_or_else(|_| text.to_owned(), |rates| rates.to_string())
+    }
+}
+
+impl Text for role::class {
+    fn parse(text: &str) -> Result<Class, ConfigError> {
+        let longest = Class::MAX;
+        let long = || ConfigError::one(format!("the class \"{text}\" has more than {longest} bytes"));
+        if text.len() > longest { Err(long()) } else { Ok(text.into()) }
+    }
+
+    fn otherwise() -> Class {
+        Class::NONE
+    }
+}
+
+impl Text for role::on_error {
+    fn parse(text: &str) -> Result<Reaction, ConfigError> {
+        let unknown = || {
+            ConfigError::one(format!(
+                "unknown on_error \"{text}\": write \"allow\", \"throttle\" or \"raise\""
+            ))
+        };
+        OnError::named(text).map(OnError::reaction).ok_or_else(unknown)
+    }
+
+    fn otherwise() -> Reaction {
+        OnError::default().reaction()
+    }
+}
+
+macro_rules! texts {
+    ($($role:ident: $($text:ty),*;)*) => { $( $(
+        /// A text, for example from a configuration file. Its mistakes are reported when the registry is
+        /// built.
+        impl<E> Arg<role::$role, Value, E> for $text {
+            fn ask<'a>(
+                &'a self,
+                _: &'a mut Head<'_>,
+            ) -> Soon<'a, Result<<role::$role as Role>::Output, Refusal>> {
+                let parsed = <role::$role as Text>::parse(self);
+                Soon::now(Ok(parsed.unwrap_or_else(|_| <role::$role as Text>::otherwise())))
+            }
+
+            fn value(&self) -> Option<Result<<role::$role as Role>::Output, ConfigError>> {
+                Some(<role::$role as Text>::parse(self))
+            }
+
+            fn describe(&self) -> String {
+                <role::$role as Text>::shown(self)
+            }
+        }
+    )* )* };
+}
+
+texts! {
+    rate: &'static str, String;
+    class: &'static str, String;
+    on_error: &'static str, String;
+}
+
+impl<E> Arg<role::on_error, Value, E> for OnError {
+    fn ask<'a>(&'a self, _: &'a mut Head<'_>) -> Soon<'a, Result<Reaction, Refusal>> {
+        Soon::now(Ok(self.reaction()))
+    }
+
+    fn value(&self) -> Option<Result<Reaction, ConfigError>> {
+        Some(Ok(self.reaction()))
+    }
+
+    fn describe(&self) -> String {
+        self.to_string()
+    }
+}
+
+/// The recovery is tried first. As a setting, it evaluates to the reaction for the case that the recovery
+/// fails.
+impl<E> Arg<role::on_error, Value, E> for Recovery {
+    fn ask<'a>(&'a self, _: &'a mut Head<'_>) -> Soon<'a, Result<Reaction, Refusal>> {
+        Soon::now(Ok(self.otherwise.reaction()))
+    }
+
+    fn value(&self) -> Option<Result<Reaction, ConfigError>> {
+        Some(Ok(self.otherwise.reaction()))
+    }
+
+    fn describe(&self) -> String {
+        self.to_string()
+    }
+
+    fn recovery(&self) -> Option<Recovery> {
+        Some(*self)
+    }
+}
+
+macro_rules! key_sources {
+    ($($source:ty),*) => { $(
+        impl<E> Arg<role::key, Value, E> for $source {
+            fn ask<'a>(&'a self, head: &'a mut Head<'_>) -> Soon<'a, Result<Identity, Refusal>> {
+                Soon::now(Ok(Identity::Key(self.key(head))))
+            }
+
+            fn read(&self, head: &Head<'_>) -> Option<Identity> {
+                Some(Identity::Key(self.key(head)))
+            }
+
+            fn describe(&self) -> String {
+                self.to_string()
+            }
+        }
+    )* };
+}
+
+key_sources!(Ip, Global, Header, Cookie);
+
+/// A plain async function without arguments, for calls without a request.
+impl<R, F, Fut> Arg<R, (), Call> for F
+where
+    R: Role,
+    F: Fn() -> Fut + Send + Sync + 'static,
+    Fut: Answered<Output: Answer<R>, Future: Send>,
+{
+    fn ask<'a>(&'a self, _: &'a mut Head<'_>) -> Soon<'a, Result<R::Output, Refusal>> {
+        Soon::later(async move { self().future().await.answer() })
+    }
+}
+
+/// A plain async function of the [`Failure`], for calls without a request.
+impl<F, Fut> Arg<role::on_error, (Failure,), Call> for F
+where
+    F: Fn(Failure) -> Fut + Send + Sync + 'static,
+    Fut: Answered<Output: Answer<role::on_error>, Future: Send>,
+{
+    fn ask<'a>(&'a self, head: &'a mut Head<'_>) -> Soon<'a, Result<Reaction, Refusal>> {
+        let failure = head.parts.extensions.get::<Failure>().cloned();
+        Soon::later(async move {
+            match failure {
+                Some(failure) => self(failure).future().await.answer(),
+                // The failure is always set when this role is evaluated.
+                None => Ok(OnError::default().reaction()),
+            }
+        })
+    }
+}

@@ -1,0 +1,149 @@
+//! The settings that functions can plug into, and the types that these functions may return.
+
+use crate::resilience::Reaction;
+use crate::strategy::{Class, Priority};
+use crate::{BackendError, Caller, Identity, Key, Rate, Rates};
+
+use super::constant::Value;
+use super::{Arg, Ask, Refusal};
+
+/// The purpose of a setting.
+pub trait Role: 'static {
+    /// The type of the resolved setting for one request.
+    type Output: Send;
+}
+
+macro_rules! roles {
+    ($($role:ident => $output:ty),* $(,)?) => { $(
+        // These names appear in compiler errors, so they are written like the arguments of an attribute.
+        #[allow(non_camel_case_types, missing_debug_implementations, missing_docs)]
+        pub struct $role;
+
+        impl Role for $role {
+            type Output = $output;
+        }
+    )* };
+}
+
+roles! {
+    rate => Rates,
+    cost => u64,
+    key => Identity,
+    class => Class,
+    caller => Caller,
+    exempt => bool,
+    rule => bool,
+    on_error => Reaction,
+    handler => Refusal,
+}
+
+/// The shape of an argument: a value, or a function with a number of arguments. The compiler uses it to
+/// determine `M` before it checks [`Arg`], so that it reports the actual mistake: an argument that is not an
+/// extractor, a wrong return type, or a function that is not async.
+pub trait Shape<R, M, E> {}
+
+#[diagnostic::do_not_recommend]
+impl<R: Role, E, A: Arg<R, Value, E>> Shape<R, Value, E> for A {}
+
+macro_rules! shapes {
+    ($(($($argument:ident)*))*) => { $(
+        #[diagnostic::do_not_recommend]
+        impl<R, E, F: Fn($($argument),*) -> Output, Output, $($argument),*> Shape<R, ($($argument,)*), E> for F {}
+    )* };
+}
+
+shapes! {
+    () (A) (A B) (A B C) (A B C D) (A B C D G) (A B C D G H) (A B C D G H I) (A B C D G H I J)
+}
+
+/// Converts an argument of an attribute into a setting. The return type is the same for every argument, so
+/// that a wrong argument causes one error and not two.
+pub const fn setting<R: Role, A, M: 'static, E: 'static>(arg: A) -> impl Ask<R>
+where
+    A: Shape<R, M, E> + Arg<R, M, E>,
+{
+    super::wrap(arg)
+}
+
+/// A type that a plug-in function of the role `R` may return.
+#[diagnostic::on_unimplemented(
+    message = "a function that returns `{Self}` does not fit this setting of a throttle",
+    label = "this function's return type does not fit",
+    note = "`key` functions return an `Identity`, a `Key`, a text, a number, an address or a tuple of these; `rate` functions a `Rate` or `Rates`; `cost` functions a whole number without a sign, such as `u64`; `class` functions a `Class`, a `Priority` or a text; `caller` functions a `Caller`; `exempt` functions and those of rules a `bool`; each of them also a `Result` of that with a response as the error",
+    note = "`on_error` functions return a `Reaction`, `handler` functions any response"
+)]
+pub trait Answer<R: Role> {
+    /// Returns the resolved setting, or the response that ends the request.
+    fn answer(self) -> Result<R::Output, Refusal>;
+}
+
+macro_rules! answers {
+    ($($role:ident: $($answer:ty),*;)*) => { $( $(
+        impl Answer<$role> for $answer {
+            fn answer(self) -> Result<<$role as Role>::Output, Refusal> {
+                Ok(self.into())
+            }
+        }
+    )* )* };
+}
+
+answers! {
+    rate: Rate, Rates;
+    cost: u8, u16, u32, u64;
+    key: Identity, Key, String, &'static str, std::net::IpAddr, u8, u16, u32, u64, u128, usize, i8, i16, i32, i64, i128, isize, std::borrow::Cow<'static, str>, crate::ClientIp;
+    class: Class, Priority, String, &'static str;
+    caller: Caller;
+    exempt: bool;
+    rule: bool;
+    on_error: Reaction;
+}
+
+impl Answer<cost> for usize {
+    fn answer(self) -> Result<u64, Refusal> {
+        Ok(self as u64)
+    }
+}
+
+impl Answer<on_error> for Result<Reaction, BackendError> {
+    fn answer(self) -> Result<Reaction, Refusal> {
+        Ok(self.unwrap_or_else(Reaction::Raise))
+    }
+}
+
+macro_rules! tuple_keys {
+    ($(($($part:ident)*))*) => { $(
+        impl<$($part: Into<Key>),*> Answer<key> for ($($part,)*) {
+            fn answer(self) -> Result<Identity, Refusal> {
+                Ok(Identity::Key(self.into()))
+            }
+        }
+    )* };
+}
+
+tuple_keys! { (A B) (A B C) (A B C D) }
+
+#[cfg(feature = "axum")]
+mod responses {
+    use axum::response::IntoResponse;
+
+    use super::{Answer, Refusal, Role, caller, class, cost, exempt, handler, key, rate, rule};
+
+    impl<T: IntoResponse> Answer<handler> for T {
+        fn answer(self) -> Result<Refusal, Refusal> {
+            Ok(self.into_response())
+        }
+    }
+
+    macro_rules! fallible {
+        ($($role:ident),*) => { $(
+            /// `Err` ends the request with its response.
+            impl<T: Answer<$role>, E: IntoResponse> Answer<$role> for Result<T, E> {
+                fn answer(self) -> Result<<$role as Role>::Output, Refusal> {
+                    self.map_err(IntoResponse::into_response)?.answer()
+                }
+            }
+        )* };
+    }
+
+    fallible!(rate, cost, key, class, caller, exempt, rule);
+}

@@ -1,0 +1,65 @@
+//! An admitted request, until its response is complete.
+
+use std::fmt;
+
+use axum::response::Response;
+
+use super::own::reshaped;
+use crate::edge::passed;
+use crate::edge::permit_body::until_end;
+use crate::pipeline::admission::{Admission, settled};
+use crate::throttle::policy_history::InForce;
+use crate::{Quota, Registry};
+
+/// The admission of a request, which completes the response.
+pub struct Permit(By);
+
+/// The throttles that admitted the request. The last variant is boxed, because a permit is part of the future
+/// of every handler: unboxed, its size cost run time and, above all, compile time.
+enum By {
+    Nobody,
+    One(InForce<'static>, Quota),
+    /// With the registry, if its default handler makes the response to a denial of the program.
+    Several(Box<(Admission<'static>, Option<Registry>)>),
+}
+
+impl Permit {
+    /// For a request that the rules of a handler's only throttle exclude.
+    pub(super) const fn by_nobody() -> Self {
+        Self(By::Nobody)
+    }
+
+    /// For a request that a handler's only throttle admitted.
+    pub(super) const fn by_one(policy: InForce<'static>, quota: Quota) -> Self {
+        Self(By::One(policy, quota))
+    }
+
+    pub(super) fn by_several(admission: Admission<'static>, registry: &Registry) -> Self {
+        let shapes = registry.default_handler().map(|_| registry.clone());
+        Self(By::Several(Box::new((admission, shapes))))
+    }
+
+    /// Adds the headers of the decisions to the handler's response, and applies `charge_when`.
+    pub fn respond(self, mut response: Response) -> Response {
+        match self.0 {
+            By::Nobody => {}
+            By::One(policy, quota) => passed::by_one(&mut response, &policy, &quota),
+            By::Several(several) => {
+                let (mut admission, registry) = *several;
+                let held = std::mem::take(&mut admission.held);
+                if let Some(registry) = registry {
+                    response = reshaped(response, &registry);
+                }
+                response = settled(admission, response);
+                until_end(&mut response, held);
+            }
+        }
+        response
+    }
+}
+
+impl fmt::Debug for Permit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Permit")
+    }
+}

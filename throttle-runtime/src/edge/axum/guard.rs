@@ -1,0 +1,326 @@
+//! The hidden first parameter of a handler, which decides before any other extractor runs.
+
+use std::any::Any;
+use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
+
+use axum::extract::{FromRef, FromRequestParts};
+use axum::response::Response;
+use http::request::Parts;
+
+use super::admitted::Permit;
+use crate::config::resolver::Head;
+use crate::edge::responses::too_many;
+use crate::http::header_fields::Report;
+use crate::pipeline::admission;
+use crate::pipeline::admission::{Admission, AtOnce, Drawn, KnownKeys, Pending, Reach, Rejection, Told};
+use crate::registry::site::Site;
+use crate::registry::site_index::linked;
+use crate::throttle::policy_history::InForce;
+use crate::{ClientIp, Decision, Key, Quota, Registry, Soon, Throttle};
+
+/// The hidden first parameter of a handler with `#[throttle]`.
+///
+/// `SITE` identifies the function among the linked ones, so that the decision is made here, before any other
+/// extractor has run. In two cases this is impossible: the key is made of the handler's arguments, or the
+/// platform has no link-time collection. Then [`enter`](Self::enter) decides at the start of the handler. `C`
+/// selects the state that plug-in functions see. `H` is the type that crates which read a handler's signature
+/// find in place of this argument.
+///
+/// The name appears in compiler errors about code that calls a throttled handler without this argument.
+pub struct OnlyAxumCallsThrottledHandlers<const SITE: u64, C, H = ()> {
+    progress: Progress,
+    carrier: PhantomData<fn() -> (C, H)>,
+}
+
+/// The type of a handler's first argument and its return type, as they are written.
+#[derive(Debug)]
+pub struct Handles<P, R>(PhantomData<fn() -> (P, R)>);
+
+enum Progress {
+    Admitted(Permit),
+    /// A copy of the request parts, because the other extractors need the original, and the state. The type
+    /// of the state is erased, so that the handler's future is `Send` by this declaration. Otherwise the
+    /// compiler would have to derive that from a state type that may contain lifetimes.
+    Undecided(Box<Undecided>),
+}
+
+struct Undecided {
+    parts: Parts,
+    state: Box<dyn Any + Send + Sync>,
+    /// Where the decision is stored if the request is passed on.
+    passes: Option<Pending>,
+}
+
+/// Derives the state for plug-in functions from the state of the router.
+pub trait Carry<S> {
+    /// The type of the state for plug-in functions.
+    type State: Send + Sync + 'static;
+
+    /// Whether the handler takes the decision that admitted the request as an argument.
+    const TELLS: bool = false;
+
+    /// Whether the handler may pass its request on, as a middleware does.
+    const PASSES: bool = false;
+
+    /// Returns the state for plug-in functions.
+    fn carry(state: &S) -> Self::State;
+}
+
+/// Plug-in functions see the state `T`.
+#[derive(Debug)]
+pub struct With<T>(PhantomData<fn() -> T>);
+
+/// Plug-in functions see no state.
+#[derive(Debug)]
+pub struct Without;
+
+impl<S, T: FromRef<S> + Send + Sync + 'static> Carry<S> for With<T> {
+    type State = T;
+
+    fn carry(state: &S) -> T {
+        T::from_ref(state)
+    }
+}
+
+impl<S> Carry<S> for Without {
+    type State = ();
+
+    fn carry(_: &S) {}
+}
+
+/// Like `C`, for a handler that takes a [`Decision`].
+#[derive(Debug)]
+pub struct Telling<C>(PhantomData<fn() -> C>);
+
+impl<S, C: Carry<S>> Carry<S> for Telling<C> {
+    type State = C::State;
+
+    const TELLS: bool = true;
+
+    const PASSES: bool = C::PASSES;
+
+    fn carry(state: &S) -> C::State {
+        C::carry(state)
+    }
+}
+
+/// Like `C`, for a handler that may pass its request on.
+#[derive(Debug)]
+pub struct Passing<C>(PhantomData<fn() -> C>);
+
+impl<S, C: Carry<S>> Carry<S> for Passing<C> {
+    type State = C::State;
+
+    const TELLS: bool = C::TELLS;
+
+    const PASSES: bool = true;
+
+    fn carry(state: &S) -> C::State {
+        C::carry(state)
+    }
+}
+
+impl<const SITE: u64, S: Sync, C: Carry<S>, H> FromRequestParts<S>
+    for OnlyAxumCallsThrottledHandlers<SITE, C, H>
+{
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
+        // Code that depends on `SITE` is compiled once per handler, so it is kept as small as this.
+        let progress = if C::TELLS {
+            Progress::slow(linked(SITE), parts, C::carry(state), Asks { told: true, passes: C::PASSES })
+        } else if C::PASSES {
+            Progress::first::<true, _>(linked(SITE), parts, C::carry(state))
+        } else {
+            Progress::first::<false, _>(linked(SITE), parts, C::carry(state))
+        };
+        match progress.await {
+            Ok(progress) => Ok(Self { progress, carrier: PhantomData }),
+            Err(response) => Err(response),
+        }
+    }
+}
+
+impl<const SITE: u64, C, H> OnlyAxumCallsThrottledHandlers<SITE, C, H> {
+    /// Decides now, if the decision was not made before. `keys` are the keys that are made of the handler's
+    /// arguments.
+    pub fn enter<const N: usize>(
+        self,
+        sites: &'static [Site; N],
+        keys: [Option<Key>; N],
+    ) -> Soon<'static, Result<Permit, Response>> {
+        self.progress.last(sites, keys)
+    }
+
+    /// Returns the client address, for keys that are made of the handler's arguments.
+    pub fn client_ip(&self) -> ClientIp {
+        match &self.progress {
+            // Such a key does not exist then.
+            Progress::Admitted(_) => ClientIp::UNKNOWN,
+            Progress::Undecided(undecided) => {
+                Registry::of_request(&undecided.parts).client_ip(&undecided.parts)
+            }
+        }
+    }
+}
+
+impl Progress {
+    /// Decides, if the sites are known and none of their keys is made of the handler's arguments.
+    ///
+    /// Everything that takes more than a look at the request parts is boxed, here and below, so that it is
+    /// not part of every handler's future. Unboxed, it cost 300 ns per request, to move, and 20 ms per
+    /// handler, to compile.
+    fn first<'a, const PASSES: bool, T: Send + Sync + 'static>(
+        sites: Option<&'static [Site]>,
+        parts: &'a mut Parts,
+        state: T,
+    ) -> Soon<'a, Result<Self, Response>> {
+        let Some(sites) = sites.filter(|sites| sites.iter().all(Site::is_plain)) else {
+            return Self::slow(sites, parts, state, Asks { told: false, passes: PASSES });
+        };
+        match at_once::<PASSES>(sites, parts) {
+            Some(Ok(permit)) => Soon::now(Ok(Self::Admitted(permit))),
+            Some(Err(Denied { policy, quota, .. })) if policy.handler.is_none() => {
+                Soon::now(Err(too_many(&Report::denied(&policy, &quota))))
+            }
+            Some(Err(Denied { throttle, policy, quota })) => Soon::later(async move {
+                let rejection = Rejection::throttled(throttle, &policy, Decision::by_one(quota), None, parts);
+                let registry = Registry::in_charge();
+                let mut head = Head { parts, state: &state, common: registry.common(), is_request: true };
+                Err(rejection.into_response(&mut head).await)
+            }),
+            None => Self::later(sites, parts, state, Asks { told: false, passes: PASSES }),
+        }
+    }
+
+    /// For sites that are unknown, have a key made of the handler's arguments, or have a cost of their own.
+    /// Also for handlers that need more than a decision.
+    #[cold]
+    fn slow<'a, T: Send + Sync + 'static>(
+        sites: Option<&'static [Site]>,
+        parts: &'a mut Parts,
+        state: T,
+        asks: Asks,
+    ) -> Soon<'a, Result<Self, Response>> {
+        match sites.filter(|sites| !sites.iter().any(Site::has_template)) {
+            Some(sites) => Self::later(sites, parts, state, asks),
+            None => {
+                let passes = asks.passes.then(|| Pending::leave(&mut parts.extensions));
+                let (parts, state) = (parts.clone(), Box::new(state));
+                Soon::now(Ok(Self::Undecided(Box::new(Undecided { parts, state, passes }))))
+            }
+        }
+    }
+
+    /// Decides with functions, or with a backend that takes time.
+    fn later<'a, T: Send + Sync + 'static>(
+        sites: &'static [Site],
+        parts: &'a mut Parts,
+        state: T,
+        asks: Asks,
+    ) -> Soon<'a, Result<Self, Response>> {
+        Soon::later(async move {
+            let told = if asks.told { Told::admitted() } else { Told::handler() };
+            let admission = decide(sites, std::iter::repeat(None), parts, &state, told).await?;
+            if asks.passes {
+                admission.mark(&mut parts.extensions);
+            }
+            Ok(Self::Admitted(Permit::by_several(admission, &Registry::of_request(parts))))
+        })
+    }
+
+    /// Decides, if the decision was not made before.
+    fn last<const N: usize>(
+        self,
+        sites: &'static [Site; N],
+        keys: [Option<Key>; N],
+    ) -> Soon<'static, Result<Permit, Response>> {
+        match self {
+            Self::Admitted(permit) => Soon::now(Ok(permit)),
+            Self::Undecided(undecided) => Soon::later(async move {
+                let Undecided { mut parts, state, passes } = *undecided;
+                // The handler already has its arguments, so they cannot receive the decision.
+                let admission = decide(sites, keys, &mut parts, &*state, Told::Nobody).await?;
+                if let Some(passes) = passes {
+                    admission.fill(&passes);
+                }
+                Ok(Permit::by_several(admission, &Registry::of_request(&parts)))
+            }),
+        }
+    }
+}
+
+/// Further things that a handler needs.
+#[derive(Clone, Copy)]
+struct Asks {
+    /// The handler takes the decision as an argument.
+    told: bool,
+    /// The handler may pass the request on, so the decision is stored in the request.
+    passes: bool,
+}
+
+/// A denial by the only throttle of a handler.
+struct Denied {
+    throttle: &'static Throttle,
+    policy: InForce<'static>,
+    quota: Quota,
+}
+
+/// Returns the decision of a handler's only throttle, if it belongs to the global registry and needs neither
+/// a function nor time. The decision is stored in a request that is passed on.
+fn at_once<const PASSES: bool>(sites: &'static [Site], parts: &mut Parts) -> Option<Result<Permit, Denied>> {
+    let [site] = sites else { return None };
+    if parts.extensions.get::<Registry>().is_some() {
+        return None;
+    }
+    let registry = Registry::in_charge();
+    let Ok(Cow::Borrowed(throttle)) = site.throttle(&registry) else { return None };
+    let head = Head { parts, state: &(), common: registry.common(), is_request: true };
+    let mut key = None;
+    let keep = |known| {
+        if PASSES {
+            key = Some(known);
+        }
+    };
+    Some(match admission::at_once(throttle, &head, keep)? {
+        AtOnce::Excluded => Ok(Permit::by_nobody()),
+        AtOnce::Decided(policy, quota) if quota.fits() => {
+            if let (true, Some(key), Some(cost)) = (policy.once_per_request, key, policy.units) {
+                Reach::by_one(throttle.clone(), key, cost, quota).mark(&mut parts.extensions);
+            }
+            Ok(Permit::by_one(policy, quota))
+        }
+        AtOnce::Decided(policy, quota) => Err(Denied { throttle, policy, quota }),
+    })
+}
+
+#[expect(clippy::manual_async_fn, reason = "the signature has to say that the future is `Send`")]
+fn decide<'a>(
+    sites: &'static [Site],
+    keys: impl IntoIterator<Item = Option<Key>, IntoIter: Send> + Send + 'a,
+    parts: &'a mut Parts,
+    state: &'a (dyn Any + Send + Sync),
+    told: Told,
+) -> impl Future<Output = Result<Admission<'static>, Response>> + Send + 'a {
+    async move {
+        let registry = Registry::of_request(parts);
+        let mut head = Head { parts, state, common: registry.common(), is_request: true };
+        let mut known = KnownKeys::default();
+        match admission::admit(sites, keys, Drawn::new(&mut known, told), &mut head, &registry).await {
+            Ok(mut admission) => {
+                admission.tell(&mut head.parts.extensions);
+                Ok(admission)
+            }
+            Err(rejection) => Err(rejection.into_response(&mut head).await),
+        }
+    }
+}
+
+impl<const SITE: u64, C, H> fmt::Debug for OnlyAxumCallsThrottledHandlers<SITE, C, H> {
+    /// Writes no client data, because `#[tracing::instrument]` records every parameter.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("throttle")
+    }
+}

@@ -1,0 +1,48 @@
+//! Denials of the program itself, answered by the default handler of the registry.
+
+use std::future::Future;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+use axum::response::Response;
+use http::Request;
+
+use super::rejection::shaped;
+use crate::config::resolver::Head;
+use crate::edge::responses::denied;
+use crate::{Registry, Throttled};
+
+/// Returns the response to a denial of the program. Until a handler has seen the denial, the response carries
+/// it as an extension, so that the throttle around the function can pass it to the handler of the request's
+/// own registry.
+pub(super) fn response(throttled: Throttled) -> Response {
+    if let Some(registry) = Registry::installed()
+        && let Some(response) = by(&registry, &throttled)
+    {
+        return response;
+    }
+    let mut response = denied(&throttled);
+    response.extensions_mut().insert(throttled);
+    response
+}
+
+/// Returns the response unchanged, or the response of the registry's handler if it is a denial of the
+/// program.
+pub(crate) fn reshaped(response: Response, registry: &Registry) -> Response {
+    let Some(throttled) = response.extensions().get::<Throttled>().filter(|it| it.awaits_handler()) else {
+        return response;
+    };
+    by(registry, throttled).unwrap_or(response)
+}
+
+/// Returns the response of the registry's default handler, if there is one and it does not wait.
+fn by(registry: &Registry, throttled: &Throttled) -> Option<Response> {
+    let handler = registry.default_handler()?;
+    let (mut parts, ()) = Request::new(()).into_parts();
+    let mut head = Head { parts: &mut parts, state: &(), common: registry.common(), is_request: true };
+    let shaping = pin!(shaped(throttled.clone(), handler, &mut head));
+    match shaping.poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(response) => Some(response),
+        Poll::Pending => None,
+    }
+}

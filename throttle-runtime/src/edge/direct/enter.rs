@@ -1,0 +1,96 @@
+//! Uses that are in flight until the program ends them.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use crate::backend::Held;
+use crate::pipeline::admission::{Drawn, KnownKeys, Told};
+use crate::throttle::counters::Event;
+use crate::{Decision, Hit, Refused, Source, Throttle};
+
+/// A use that is in flight until this value is dropped. See [`Throttle::enter`].
+#[must_use = "the use is over when this is dropped"]
+pub struct InFlight {
+    decision: Decision,
+    _held: Vec<Held>,
+}
+
+impl InFlight {
+    /// Returns the decision, with the remaining quota if the throttle has a rate.
+    ///
+    /// ```
+    /// use throttle::{Registry, Settings, Source};
+    ///
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let settings = Settings::new().concurrent(2);
+    /// let exports = Registry::current().create("exports", settings.clone().rate("10/hour"))?;
+    /// assert_eq!(exports.enter("alice").await?.decision().remaining(), Some(9));
+    /// let imports = Registry::current().create("imports", settings)?;
+    /// assert_eq!(imports.enter("alice").await?.decision().source(), Source::Concurrency);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub const fn decision(&self) -> &Decision {
+        &self.decision
+    }
+}
+
+impl fmt::Debug for InFlight {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("InFlight").field("decision", &self.decision).finish_non_exhaustive()
+    }
+}
+
+impl Throttle {
+    /// Decides one use, as [`hit`](Self::hit) does, and acquires a permit of the [concurrency
+    /// limit](crate::Settings::concurrent). The permit is released when the returned value is dropped.
+    ///
+    /// Use it for work that outlasts a request, such as a connection.
+    ///
+    /// ```
+    /// use std::net::IpAddr;
+    ///
+    /// use axum::extract::ws::{WebSocket, WebSocketUpgrade};
+    /// use axum::response::{IntoResponse, Response};
+    /// use throttle::{Refused, Throttle};
+    ///
+    /// /// At most so many connections of one address.
+    /// async fn connect(upgrade: WebSocketUpgrade, client: IpAddr, connections: &Throttle) -> Response {
+    ///     let in_flight = match connections.enter(client).await {
+    ///         Ok(in_flight) => in_flight,
+    ///         Err(Refused::Throttled(throttled)) => return throttled.into_response(),
+    ///         Err(failed) => return (axum::http::StatusCode::INTERNAL_SERVER_ERROR, failed.to_string()).into_response(),
+    ///     };
+    ///     upgrade.on_upgrade(async move |mut socket: WebSocket| {
+    ///         let _in_flight = in_flight; // until the connection ends
+    ///         while let Some(Ok(message)) = socket.recv().await {
+    ///             let _ = socket.send(message).await;
+    ///         }
+    ///     })
+    /// }
+    /// # let _ = connect;
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the use is denied, by a rate or by the concurrency limit; or if the backend failed and the `on_error`
+    /// policy returns its error.
+    pub async fn enter<'h>(&self, hit: impl Into<Hit<'h>>) -> Result<InFlight, Refused> {
+        let mut parts = None;
+        let mut head = self.empty_head(&mut parts);
+        let ticket = match Self::ticket(Cow::Borrowed(self), hit.into(), &mut head).await? {
+            Ok(ticket) => ticket,
+            Err(source) => {
+                self.count(Event::Skipped);
+                return Ok(InFlight { decision: Decision::passed(source), _held: Vec::new() });
+            }
+        };
+        let mut known = KnownKeys::default();
+        let mut drawn = Drawn::new(&mut known, Told::Nobody);
+        drawn.add(ticket);
+        let mut admission = Box::pin(drawn.decide(&mut head)).await?;
+        let decided = admission.decided.pop().flatten();
+        let decision = decided.map_or(Decision::passed(Source::Disabled), |decided| decided.decision);
+        Ok(InFlight { decision, _held: admission.held })
+    }
+}

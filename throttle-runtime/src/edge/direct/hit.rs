@@ -1,0 +1,181 @@
+//! The fast path and the slow paths of decisions that a program requests from code.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use http::request::Parts;
+
+use crate::backend::{Mode, Short};
+use crate::config::policy::Policy;
+use crate::config::resolver::Head;
+use crate::hit::Brief;
+use crate::pipeline::admission;
+use crate::pipeline::admission::{Plain, Terms, Ticket};
+use crate::registry::Force;
+use crate::strategy::Class;
+use crate::throttle::Throttle;
+use crate::throttle::counters::Event;
+use crate::{BackendError, Decision, ErrorKind, Hit, Quota, Source};
+
+impl Throttle {
+    /// Fast path: returns the decision if nothing has to be resolved and no other thread interferes. Most
+    /// decisions in memory are made here, so it does only what they need.
+    #[expect(clippy::inline_always, reason = "a call costs a fifth of a decision")]
+    #[inline(always)]
+    pub(crate) fn attempt(&self, policy: &Policy, hit: Brief<'_>, mode: Mode) -> Option<Quota> {
+        let (short, cost) = self.short(policy, hit, mode)?;
+        let quota = short.attempt(hit.key, cost, mode)?;
+        self.count_at_once(&quota, mode);
+        Some(quota)
+    }
+
+    /// Like [`attempt`](Self::attempt), with the active policy.
+    #[expect(clippy::inline_always, reason = "a call costs a fifth of a decision")]
+    #[inline(always)]
+    pub(crate) fn attempt_now(&self, hit: Brief<'_>, mode: Mode) -> Option<Quota> {
+        match self.versions().first() {
+            Some(policy) => self.attempt(policy, hit, mode),
+            None => self.attempt_later(hit, mode),
+        }
+    }
+
+    /// Like [`attempt_now`](Self::attempt_now), after an update. It takes no lock and counts no readers.
+    #[inline(never)]
+    fn attempt_later(&self, hit: Brief<'_>, mode: Mode) -> Option<Quota> {
+        self.attempt(&self.versions().later(), hit, mode)
+    }
+
+    /// Decides after an [attempt](Self::attempt) failed, if need be after other threads are done.
+    pub(crate) fn at_once(&self, policy: &Policy, hit: Brief<'_>, mode: Mode) -> Option<Quota> {
+        let (short, cost) = self.short(policy, hit, mode)?;
+        let quota = short.decide(hit.key, cost, mode)?;
+        self.count_at_once(&quota, mode);
+        Some(quota)
+    }
+
+    #[inline]
+    fn short<'p>(&self, policy: &'p Policy, hit: Brief<'_>, mode: Mode) -> Option<(&'p Short, u64)> {
+        let short = policy.short.as_ref().filter(|_| self.is_in_force())?;
+        Some((short, hit.cost.or(policy.units).filter(|&cost| cost > 0 || mode == Mode::Peek)?))
+    }
+
+    #[expect(clippy::inline_always, reason = "a call costs a tenth of a decision")]
+    #[inline(always)]
+    fn count_at_once(&self, quota: &Quota, mode: Mode) {
+        if mode == Mode::Take {
+            self.0.counters.count(if quota.fits() { Event::Allowed } else { Event::Denied });
+        }
+    }
+
+    /// Returns the cost of a use, if the policy charges all uses alike and is fully in force.
+    fn cost_alike(&self, policy: &Policy, hit: &Hit<'_>, mode: Mode) -> Option<u64> {
+        let asks = hit.rates.is_some() || hit.class.is_some();
+        let alike = policy.charges_alike && self.is_in_force() && !asks;
+        hit.cost.or(policy.units).filter(|&cost| alike && (cost > 0 || mode == Mode::Peek))
+    }
+
+    /// Returns the decision if it needs no future: it is made in memory, or known from an earlier answer.
+    pub(crate) fn without_waiting(&self, hit: &Hit<'_>, mode: Mode) -> Option<Decision> {
+        let policy = self.policy();
+        if let Some(quota) = hit.brief().and_then(|hit| self.at_once(&policy, hit, mode)) {
+            return Some(Decision::by_one(quota));
+        }
+        let cost = self.cost_alike(&policy, hit, mode)?;
+        let decision = Plain::new(self, &policy, (&hit.payer.to_key(), cost), mode)?.at_once()?;
+        if mode == Mode::Take {
+            self.count(Event::of(Ok(&decision)));
+        }
+        Some(decision)
+    }
+
+    #[expect(clippy::manual_async_fn, reason = "an `async fn` would have room for the hit twice")]
+    pub(crate) fn decide(
+        &self,
+        hit: Hit<'_>,
+        mode: Mode,
+    ) -> impl Future<Output = Result<Decision, BackendError>> {
+        async move {
+            let decision = match self.plain(&hit, mode).await {
+                Some(decision) => decision,
+                // Boxed, because otherwise this future would be part of the future of every decision.
+                None => Box::pin(self.decision(hit, mode)).await,
+            };
+            if mode == Mode::Take {
+                self.count(Event::of(decision.as_ref()));
+            }
+            decision
+        }
+    }
+
+    /// Returns the decision, if calling the backend is all that has to be done.
+    async fn plain(&self, hit: &Hit<'_>, mode: Mode) -> Option<Result<Decision, BackendError>> {
+        let policy = self.policy();
+        let cost = self.cost_alike(&policy, hit, mode)?;
+        Plain::new(self, &policy, (&hit.payer.to_key(), cost), mode)?.ask().await
+    }
+
+    async fn decision(&self, hit: Hit<'_>, mode: Mode) -> Result<Decision, BackendError> {
+        let mut parts = None;
+        let mut head = self.empty_head(&mut parts);
+        let ticket = match Self::ticket(Cow::Borrowed(self), hit, &mut head).await? {
+            Ok(ticket) => ticket,
+            Err(source) => return Ok(Decision::passed(source)),
+        };
+        if ticket.rates.is_unlimited() || mode == Mode::Take && !ticket.is_charged() {
+            // The end of the use is not known, so it acquires no concurrency permit.
+            return Ok(Decision::passed(ticket.uncharged()));
+        }
+        admission::decide_one(&ticket, mode, &mut head).await.map(|decided| decided.decision)
+    }
+
+    /// Returns the ticket of a use by the program, or the reason why the throttle does not apply.
+    pub(crate) async fn ticket<'t>(
+        throttle: Cow<'t, Self>,
+        hit: Hit<'_>,
+        head: &mut Head<'_>,
+    ) -> Result<Result<Ticket<'t>, Source>, BackendError> {
+        let policy = throttle.policy().into_owned();
+        match throttle.force(&policy) {
+            Force::Off => Ok(Err(Source::Disabled)),
+            force => Self::ticket_by((policy, force == Force::Dry), throttle, hit, head).await,
+        }
+    }
+
+    /// Returns the ticket with this policy, in dry-run mode or not, even if the throttle is switched off.
+    pub(crate) async fn ticket_by<'t>(
+        (policy, dry): (Arc<Policy>, bool),
+        throttle: Cow<'t, Self>,
+        hit: Hit<'_>,
+        head: &mut Head<'_>,
+    ) -> Result<Result<Ticket<'t>, Source>, BackendError> {
+        let rates = match hit.rates.map(|rates| *rates).or(policy.rates) {
+            Some(rates) => rates,
+            None => policy.rate.ask(head).await.map_err(|_| no_request())?,
+        };
+        // A throttle with a concurrency limit limits all uses, at any rate and cost.
+        if policy.concurrency.is_none() && rates.is_unlimited() {
+            return Ok(Err(Source::Unlimited));
+        }
+        let cost = match hit.cost {
+            Some(cost) => cost,
+            None => policy.cost.ask(head).await.map_err(|_| no_request())?,
+        };
+        let class = match (hit.class, &policy.class) {
+            (Some(class), _) => class,
+            (None, Some(class)) => class.ask(head).await.map_err(|_| no_request())?,
+            (None, None) => Class::NONE,
+        };
+        let terms = Terms { key: hit.payer.into_key(), rates, cost, class };
+        Ok(Ok(Ticket::new(throttle, policy, dry, terms)))
+    }
+
+    pub(crate) fn empty_head<'a>(&'a self, parts: &'a mut Option<Parts>) -> Head<'a> {
+        let parts = parts.get_or_insert_with(|| http::Request::new(()).into_parts().0);
+        Head { parts, state: &(), common: &self.0.common, is_request: false }
+    }
+}
+
+/// The error for a function that was called without a request, and that tried to end the request.
+pub(crate) fn no_request() -> BackendError {
+    BackendError::new(ErrorKind::Plugin, "a function that is a setting refused an empty request")
+}

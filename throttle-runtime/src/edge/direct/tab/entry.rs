@@ -1,0 +1,89 @@
+//! One throttle's part of a tab.
+
+use std::borrow::Cow;
+
+use smallvec::SmallVec;
+
+use crate::config::resolver::Head;
+use crate::pipeline::admission;
+use crate::pipeline::admission::Ticket;
+use crate::throttle::counters::Event;
+use crate::{BackendError, Decision, Hit, Source, Throttle};
+
+/// A throttle of a tab, with the hit and the initial cost.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) throttle: Throttle,
+    hit: Hit<'static>,
+    initial: u64,
+}
+
+impl Entry {
+    pub(super) fn new(throttle: &Throttle, hit: Hit<'_>) -> Self {
+        let initial = hit.cost.unwrap_or(0);
+        Self { throttle: throttle.clone(), hit: hit.into_owned(), initial }
+    }
+
+    /// Returns the ticket of this entry, or the reason why it charges nothing.
+    async fn ticket(
+        &self,
+        charged: u64,
+        head: &mut Head<'_>,
+    ) -> Result<Result<Ticket<'_>, Source>, BackendError> {
+        match self.initial.saturating_add(charged) {
+            0 => Ok(Err(Source::Free)),
+            cost => Throttle::ticket(Cow::Borrowed(&self.throttle), self.hit.clone().cost(cost), head).await,
+        }
+    }
+}
+
+/// The tickets of all entries, if `charged` units are charged to each.
+struct Bill<'e> {
+    tickets: SmallVec<[Ticket<'e>; 1]>,
+    /// The throttles that charge nothing, with the reason.
+    free: SmallVec<[(&'e Throttle, Source); 1]>,
+}
+
+impl<'e> Bill<'e> {
+    async fn of(entries: &'e [Entry], charged: u64, head: &mut Head<'_>) -> Result<Self, BackendError> {
+        let mut bill = Self { tickets: SmallVec::new(), free: SmallVec::new() };
+        for entry in entries {
+            match entry.ticket(charged, head).await? {
+                Ok(ticket) if ticket.is_charged() => bill.tickets.push(ticket),
+                Ok(ticket) => bill.free.push((&entry.throttle, ticket.uncharged())),
+                Err(source) => bill.free.push((&entry.throttle, source)),
+            }
+        }
+        Ok(bill)
+    }
+
+    /// Returns the decision, if no throttle charges anything.
+    fn nothing(&self) -> Option<Decision> {
+        let source = self.free.first().map_or(Source::Free, |(_, source)| *source);
+        self.tickets.is_empty().then(|| Decision::passed(source))
+    }
+}
+
+/// Returns the decision that a [`commit`] would receive now.
+pub(super) async fn check(entries: &[Entry], charged: u64) -> Result<Decision, BackendError> {
+    // A tab always has a first entry.
+    let (first, mut parts) = (&entries[0].throttle, None);
+    let mut head = first.empty_head(&mut parts);
+    let bill = Bill::of(entries, charged, &mut head).await?;
+    match bill.nothing() {
+        Some(decision) => Ok(decision),
+        None => admission::check(&bill.tickets, &mut head).await,
+    }
+}
+
+/// Charges all entries or none, as far as their throttles share a backend.
+pub(super) async fn commit(entries: &[Entry], charged: u64) -> Result<Decision, BackendError> {
+    let (first, mut parts) = (&entries[0].throttle, None);
+    let mut head = first.empty_head(&mut parts);
+    let bill = Bill::of(entries, charged, &mut head).await?;
+    bill.free.iter().for_each(|(throttle, _)| throttle.count(Event::Skipped));
+    match bill.nothing() {
+        Some(decision) => Ok(decision),
+        None => admission::commit(bill.tickets, &mut head).await,
+    }
+}

@@ -1,0 +1,165 @@
+//! Transactions: charges that are collected during the work, and committed together when it has succeeded.
+
+mod entry;
+mod nested;
+
+use smallvec::{SmallVec, smallvec};
+
+use crate::pipeline::admission::share_a_backend;
+use crate::{BackendError, Decision, Hit, Throttle};
+use entry::{Entry, check, commit};
+pub use nested::Nested;
+
+impl Throttle {
+    /// Opens a tab. Charges to the tab are charged to this throttle when it is [committed](Tab::commit). If
+    /// the hit has a cost, it is the initial charge of the tab.
+    ///
+    /// ```
+    /// use throttle::{Registry, Settings};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let reports = Registry::default().create("reports", Settings::new().rate("3/hour"))?;
+    /// let mut tab = reports.tab("alice");
+    /// tab.charge(2);
+    /// tab.charge(1);
+    /// assert_eq!(reports.stat("alice").await?.remaining(), Some(3));
+    /// assert!(tab.commit().await?.is_allowed());
+    /// assert_eq!(reports.stat("alice").await?.remaining(), Some(0));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn tab<'h>(&self, hit: impl Into<Hit<'h>>) -> Tab {
+        Tab { entries: smallvec![Entry::new(self, hit.into())], charged: 0 }
+    }
+}
+
+/// A transaction: charges that are collected while work goes on. No backend is called until the tab is
+/// [committed](Self::commit), which makes all charges together. A tab that is dropped, for example after an
+/// error, charges nothing.
+///
+/// `commit` and `cancel` consume the tab, so a later use does not compile.
+///
+/// ```compile_fail,E0382
+/// # async fn late(mut tab: throttle::Tab) -> Result<(), throttle::BackendError> {
+/// tab.commit().await?;
+/// tab.charge(1);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+#[must_use = "a tab that is dropped charges nothing: `commit` it"]
+pub struct Tab {
+    entries: SmallVec<[Entry; 1]>,
+    charged: u64,
+}
+
+/// Whether the charges of a tab are atomic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Atomicity {
+    /// All throttles share a backend, and one decision charges all of them or none.
+    ///
+    /// If the backend consists of several nodes or servers, and one of them fails in between, a part may be
+    /// charged. If the backend fails, throttles with different `on_error` settings are decided separately.
+    Together,
+    /// The throttles have several backends, which are called in sequence. If a later backend denies or fails,
+    /// the earlier charges are refunded, as far as their strategies allow. Other requests may have been
+    /// denied meanwhile. If the commit future is dropped in between, the earlier charges stay.
+    InTurn,
+}
+
+impl Tab {
+    /// Adds a throttle, to which the tab is charged too. A cost of the hit applies to that throttle alone.
+    ///
+    /// ```
+    /// use throttle::{Atomicity, Registry, Settings};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let registry = Registry::default();
+    /// let users = registry.create("users", Settings::new().rate("10/hour"))?;
+    /// let teams = registry.create("teams", Settings::new().rate("15/hour"))?;
+    /// let mut tab = users.tab("alice").and(&teams, "red");
+    /// tab.charge(10);
+    /// assert_eq!(tab.atomicity(), Atomicity::Together);
+    /// assert!(tab.commit().await?.is_allowed());
+    ///
+    /// let mut tab = users.tab("bob").and(&teams, "red");
+    /// tab.charge(6);
+    /// assert!(tab.commit().await?.is_throttled());
+    /// assert_eq!(users.stat("bob").await?.remaining(), Some(10));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn and<'h>(mut self, throttle: &Throttle, hit: impl Into<Hit<'h>>) -> Self {
+        self.entries.push(Entry::new(throttle, hit.into()));
+        self
+    }
+
+    /// Adds a charge, to be made by the commit. The sum saturates at `u64::MAX`.
+    pub const fn charge(&mut self, cost: u64) {
+        self.charged = self.charged.saturating_add(cost);
+    }
+
+    /// Returns the units that were charged to the tab, without the initial costs of the hits.
+    pub const fn charged(&self) -> u64 {
+        self.charged
+    }
+
+    /// Returns how the charges of several throttles will be made, as long as their settings do not change.
+    pub fn atomicity(&self) -> Atomicity {
+        let policies: Vec<_> = self.entries.iter().map(|entry| entry.throttle.policy_and_dry()).collect();
+        let apart = policies.iter().any(|(policy, dry)| {
+            !policies.iter().all(|(other, other_dry)| share_a_backend((policy, *dry), (other, *other_dry)))
+        });
+        if apart && self.entries.len() > 1 { Atomicity::InTurn } else { Atomicity::Together }
+    }
+
+    /// Returns the decision that a [`commit`](Self::commit) would receive now. Charges nothing, and is not
+    /// counted.
+    ///
+    /// # Errors
+    ///
+    /// Like [`Throttle::hit`].
+    pub async fn check(&self) -> Result<Decision, BackendError> {
+        check(&self.entries, self.charged).await
+    }
+
+    /// Charges everything, if it fits all limits of all throttles. Otherwise, it charges nothing.
+    ///
+    /// An allowed decision contains the quotas of all throttles, in their order. A denial is the decision of
+    /// the throttle with the longest wait.
+    ///
+    /// # Errors
+    ///
+    /// Like [`Throttle::hit`]. Earlier charges of this commit are refunded. The failed call itself may have
+    /// charged something unless [`BackendError::is_nothing_charged`] returns `true`.
+    pub async fn commit(self) -> Result<Decision, BackendError> {
+        commit(&self.entries, self.charged).await
+    }
+
+    /// Discards the tab. It charges nothing, as if it were dropped.
+    pub fn cancel(self) {}
+
+    /// Opens a part of the work that may fail by itself. Its charges are added to this tab if the part is
+    /// [committed](Nested::commit).
+    ///
+    /// ```
+    /// use throttle::{Registry, Settings};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let reports = Registry::default().create("reports", Settings::new().rate("3/hour"))?;
+    /// let mut tab = reports.tab("alice");
+    /// tab.charge(1);
+    /// let mut chart = tab.nested();
+    /// chart.charge(2);
+    /// chart.cancel(); // it could not be drawn
+    /// assert_eq!(tab.charged(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn nested(&mut self) -> Nested<'_> {
+        Nested::new(&self.entries, 0, &mut self.charged)
+    }
+}

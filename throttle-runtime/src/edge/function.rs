@@ -1,0 +1,48 @@
+//! Throttling of functions that are not handlers.
+
+use crate::backend::Held;
+use crate::config::resolver::Head;
+use crate::pipeline::admission;
+use crate::pipeline::admission::{Drawn, KnownKeys, Told};
+use crate::{Key, Refused, Registry, Site};
+
+/// A return type that can express that the function did not run: `Result<_, E>` where `E` is created from
+/// [`Refused`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no error for a call that was throttled",
+    label = "not a `Result` whose error implements `From<throttle::Refused>`",
+    note = "for an error type of your own, implement `From<throttle::Refused>`",
+    note = "for an error type of another crate, write `error = busy` in the attribute, where `busy` is a `fn(throttle::Refused) -> E`; the feature `tonic` has `From<throttle::Refused> for tonic::Status`",
+    note = "on an axum handler use `#[throttle]` instead of `#[throttle_fn]`"
+)]
+pub trait Outcome {
+    /// Returns the outcome of a call that did not run.
+    fn refused(refused: Refused) -> Self;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T, E: From<Refused>> Outcome for Result<T, E> {
+    fn refused(refused: Refused) -> Self {
+        Err(refused.into())
+    }
+}
+
+/// Returns the error of a call that did not run, created by the function in the argument `error`.
+pub fn made_by<T, E>(make: impl FnOnce(Refused) -> E, refused: Refused) -> Result<T, E> {
+    Err(make(refused))
+}
+
+/// Decides a call against all sites of its function. The call is in flight until the returned permits are
+/// dropped.
+pub async fn enter<const N: usize>(
+    sites: &'static [Site; N],
+    keys: [Option<Key>; N],
+) -> Result<Vec<Held>, Refused> {
+    let registry = Registry::in_charge();
+    let mut parts = ::http::Request::new(()).into_parts().0;
+    let mut head = Head { parts: &mut parts, state: &(), common: registry.common(), is_request: false };
+    let mut known = KnownKeys::default();
+    let drawn = Drawn::new(&mut known, Told::Nobody);
+    let admission = admission::admit(sites, keys, drawn, &mut head, &registry).await?;
+    Ok(admission.held)
+}

@@ -1,0 +1,100 @@
+//! Charging by outcome: a charge that was made before the handler ran is refunded if `charge_when` rejects
+//! the response.
+
+use http::Response;
+use http::response::Parts;
+use smallvec::SmallVec;
+use tokio::runtime::Handle;
+
+use super::passed;
+use crate::backend::{Charge, Mode};
+use crate::pipeline::admission::{Admission, Charged, Decided, Ticket};
+use crate::pipeline::backend_call::refund;
+use crate::throttle::counters::Event;
+use crate::util::log_limit::LogLimit;
+use crate::{Decision, Quotas};
+
+/// Applies `charge_when` to the response, and adds the headers of the decisions to it.
+///
+/// The memory backend refunds immediately, so that the headers report the quota after the refund. Refunds
+/// that take time run in a task of their own. The response does not wait for them, and its headers report the
+/// original decision.
+pub(crate) fn settled<B>(mut admission: Admission<'static>, response: Response<B>) -> Response<B> {
+    let (mut response, waived) = if admission.is_settled_by_response() {
+        let (head, body) = response.into_parts();
+        let waived = admission.waive(&head);
+        (Response::from_parts(head, body), waived)
+    } else {
+        (response, SmallVec::new())
+    };
+    passed::by_several(&mut response, &admission);
+    if !waived.is_empty() {
+        admission.give_back_later(waived);
+    }
+    response
+}
+
+/// Tickets, by index, with the charges to refund.
+type Waived = SmallVec<[(usize, Charged); 2]>;
+
+impl Admission<'static> {
+    fn is_settled_by_response(&self) -> bool {
+        self.tickets.iter().any(|ticket| ticket.policy.charge_when.is_some())
+    }
+
+    /// Refunds the charges that do not apply to a response with these parts, as far as the refund takes no
+    /// time. Returns the other charges.
+    fn waive(&mut self, head: &Parts) -> Waived {
+        let mut waived = Waived::new();
+        for (index, (ticket, decided)) in self.tickets.iter().zip(&mut self.decided).enumerate() {
+            let Some(decided) = decided else { continue };
+            let Some(charged) = decided.charged else { continue };
+            if ticket.policy.charge_when.as_ref().is_none_or(|judge| judge.charges(head)) {
+                continue;
+            }
+            match refund_at_once(ticket, charged) {
+                Some(left) => {
+                    let decision = Decision::by_backend(left).by(decided.decision.source());
+                    *decided = Decided { decision, charged: None };
+                    ticket.throttle.count(Event::Refunded);
+                }
+                None => waived.push((index, charged)),
+            }
+        }
+        waived
+    }
+
+    fn give_back_later(self, waived: Waived) {
+        let Ok(runtime) = Handle::try_current() else {
+            static NO_RUNTIME: LogLimit = LogLimit::new();
+            if let Some(omitted) = NO_RUNTIME.admit_now() {
+                let omitted = omitted.field();
+                tracing::warn!(target: "throttle", omitted, "charges are not refunded: the response was made outside of a tokio runtime");
+            }
+            return;
+        };
+        let under_way = self.tickets.first().and_then(|ticket| ticket.throttle.common().under_way.begin());
+        runtime.spawn(async move {
+            let _under_way = under_way;
+            for (index, charged) in waived {
+                let ticket = &self.tickets[index];
+                if refund(ticket, charged).await {
+                    ticket.throttle.count(Event::Refunded);
+                }
+            }
+        });
+    }
+}
+
+/// Refunds a charge of the memory backend, and returns the quotas after the refund.
+fn refund_at_once(ticket: &Ticket<'_>, charged: Charged) -> Option<Quotas> {
+    let backend = &ticket.policy.primary.backend;
+    // Other backends may begin the work as soon as they are called, even if the future is not awaited.
+    if charged.by_standby.is_some() || backend.engine().is_none() {
+        return None;
+    }
+    let charge = Charge { taken: charged.taken, ..ticket.charge() };
+    backend.refund(std::slice::from_ref(&charge), charged.at).ready().ok()?.ok()?;
+    let question = [Charge { cost: 0, ..charge }];
+    Some(backend.decide(&question, Mode::Peek).ready().ok()?.ok()?.quotas)
+}

@@ -1,0 +1,132 @@
+//! The decision about a request, and the headers of its response.
+
+use std::borrow::Cow;
+use std::iter;
+use std::sync::Arc;
+
+use axum_core::body::Body;
+use http::Response;
+use http::request::Parts;
+
+use super::body::ResponseBody;
+use super::layer::Plan;
+use crate::config::policy::Policy;
+use crate::config::resolver::Head;
+use crate::config::rule;
+use crate::edge::passed;
+use crate::edge::permit_body::until_end;
+use crate::pipeline::admission;
+use crate::pipeline::admission::{
+    Admission, AtOnce, Drawn, Given, KnownKeys, Reach, Rejection, Stop, Told, settled,
+};
+use crate::throttle::counters::Event;
+use crate::{ConfigError, Decision, Quota, Registry};
+
+/// The admission of a request, which completes the response.
+pub(super) enum Permit {
+    /// A rule bypassed the request.
+    Bypassed,
+    One(Arc<Policy>, Quota),
+    Several(Box<Admission<'static>>),
+    /// The inner permit, in a registry whose default handler makes the response to a denial of the program.
+    #[cfg(feature = "axum")]
+    Shaping(Box<(Self, Registry)>),
+}
+
+impl Permit {
+    /// Adds the headers of the decisions to the response, and applies `charge_when`. The request holds its
+    /// concurrency permits until the body ends, if the body is awaited.
+    pub(super) fn respond<B: ResponseBody>(self, response: Response<B>) -> Response<Body> {
+        let is_awaited = response.body().is_awaited();
+        self.complete(response.map(ResponseBody::into_body), is_awaited)
+    }
+
+    fn complete(self, mut response: Response<Body>, is_awaited: bool) -> Response<Body> {
+        match self {
+            Self::Bypassed => {}
+            Self::One(policy, quota) => passed::by_one(&mut response, &policy, &quota),
+            Self::Several(mut admission) => {
+                let held = std::mem::take(&mut admission.held);
+                response = settled(*admission, response);
+                if is_awaited {
+                    until_end(&mut response, held);
+                }
+            }
+            #[cfg(feature = "axum")]
+            Self::Shaping(shaping) => {
+                let (permit, registry) = *shaping;
+                response = permit.complete(crate::edge::axum::reshaped(response, &registry), is_awaited);
+            }
+        }
+        response
+    }
+
+    /// Returns this permit for a request in that registry.
+    #[cfg(feature = "axum")]
+    fn within(self, registry: &Registry) -> Self {
+        if registry.default_handler().is_some() {
+            return Self::Shaping(Box::new((self, registry.clone())));
+        }
+        self
+    }
+
+    /// Returns this permit unchanged: without axum there are no handlers.
+    #[cfg(not(feature = "axum"))]
+    const fn within(self, _: &Registry) -> Self {
+        self
+    }
+}
+
+/// Returns the decision, if it needs neither a function nor time.
+pub(super) fn at_once(plan: &Plan, parts: &mut Parts) -> Option<Result<Permit, Rejection>> {
+    let registry = Registry::of_request(parts);
+    #[cfg(feature = "tonic")]
+    super::grpc::find_peer(parts);
+    let head = Head { parts, state: &(), common: registry.common(), is_request: true };
+    if !rule::read(iter::once(&plan.rules), &head)? {
+        return Some(pass_by(plan, &registry).map_err(Rejection::Misconfigured));
+    }
+    let throttle = plan.single()?.throttle(&registry).ok()?;
+    let mut key = None;
+    Some(match admission::at_once(&throttle, &head, |known| key = Some(known))? {
+        AtOnce::Excluded => Ok(Permit::Bypassed),
+        AtOnce::Decided(policy, quota) if quota.fits() => {
+            let policy = policy.into_owned();
+            if let (true, Some(key), Some(cost)) = (policy.once_per_request, key, policy.units) {
+                Reach::by_one(throttle, key, cost, quota).mark(&mut parts.extensions);
+            }
+            Ok(Permit::One(policy, quota).within(&registry))
+        }
+        AtOnce::Decided(policy, quota) => {
+            let decision = Decision::by_one(quota);
+            Err(Rejection::throttled(&throttle, &policy, decision, None, head.parts))
+        }
+    })
+}
+
+/// Returns the decision, however long it takes.
+pub(super) async fn decide(plan: &Plan, parts: &mut Parts) -> Result<Permit, Rejection> {
+    let registry = Registry::of_request(parts);
+    let mut head = Head { parts, state: &(), common: registry.common(), is_request: true };
+    let included = rule::ask(iter::once(&plan.rules), &mut head).await;
+    if !included.map_err(|refusal| Rejection::Stopped(Stop::Answered(refusal)))? {
+        return pass_by(plan, &registry).map_err(Rejection::Misconfigured);
+    }
+    let mut known = KnownKeys::default();
+    let mut drawn = Drawn::new(&mut known, Told::handler());
+    for throttle in plan.throttles(&registry).map_err(Rejection::Misconfigured)? {
+        drawn.draw(Cow::Owned(throttle), Given::default(), &mut head).await?;
+    }
+    let mut admission = drawn.decide(&mut head).await?;
+    admission.tell(&mut head.parts.extensions);
+    admission.mark(&mut head.parts.extensions);
+    Ok(Permit::Several(Box::new(admission)).within(&registry))
+}
+
+/// Lets a request pass that a rule of the layer excludes from all its throttles.
+fn pass_by(plan: &Plan, registry: &Registry) -> Result<Permit, ConfigError> {
+    for throttle in plan.throttles(registry)? {
+        throttle.count(Event::Skipped);
+    }
+    Ok(Permit::Bypassed.within(registry))
+}

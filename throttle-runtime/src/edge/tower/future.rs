@@ -1,0 +1,81 @@
+//! The response future of a limited service.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::{fmt, mem};
+
+use axum_core::body::Body;
+use http::Response;
+use pin_project_lite::pin_project;
+
+use super::body::ResponseBody;
+use super::decide::Permit;
+use super::response::Answer;
+use crate::BoxFuture;
+
+pin_project! {
+    /// The response of a [`ThrottleService`](super::ThrottleService), whose service answers with a future `F`.
+    pub struct ResponseFuture<F> {
+        // Decisions that take a function or time are boxed together with the request. Other decisions do not
+        // allocate.
+        deciding: Option<BoxFuture<'static, Result<(F, Permit), Answer>>>,
+        #[pin]
+        inner: Option<F>,
+        permit: Permit,
+    }
+}
+
+impl<F> ResponseFuture<F> {
+    /// For an admitted request.
+    pub(super) const fn passed(inner: F, permit: Permit) -> Self {
+        Self { deciding: None, inner: Some(inner), permit }
+    }
+
+    /// For a request whose decision takes time.
+    pub(super) fn deciding(
+        deciding: impl Future<Output = Result<(F, Permit), Answer>> + Send + 'static,
+    ) -> Self {
+        Self { deciding: Some(Box::pin(deciding)), inner: None, permit: Permit::Bypassed }
+    }
+}
+
+impl<F, B, E> Future for ResponseFuture<F>
+where
+    F: Future<Output = Result<Response<B>, E>>,
+    B: ResponseBody,
+{
+    type Output = Result<Response<Body>, E>;
+
+    /// # Panics
+    ///
+    /// Panics if it is polled again after it was ready.
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        if let Some(deciding) = this.deciding {
+            let decided = ready!(deciding.as_mut().poll(context));
+            *this.deciding = None;
+            match decided {
+                Ok((inner, permit)) => {
+                    this.inner.set(Some(inner));
+                    *this.permit = permit;
+                }
+                Err(answer) => return Poll::Ready(Ok(answer.into_response())),
+            }
+        }
+        let Some(inner) = this.inner.as_mut().as_pin_mut() else {
+            panic!("`ResponseFuture` polled after it was ready")
+        };
+        let answer = ready!(inner.poll(context));
+        this.inner.set(None);
+        // The permit is moved out of this future, which may be kept for a while.
+        let permit = mem::replace(this.permit, Permit::Bypassed);
+        Poll::Ready(answer.map(|response| permit.respond(response)))
+    }
+}
+
+impl<F> fmt::Debug for ResponseFuture<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ResponseFuture")
+    }
+}

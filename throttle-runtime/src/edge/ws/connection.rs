@@ -1,0 +1,161 @@
+//! The caller at the other end of a connection.
+
+use std::convert::Infallible;
+use std::fmt;
+
+use axum::extract::ws::WebSocket;
+use axum::extract::{FromRef, FromRequestParts};
+use http::request::Parts;
+
+use super::Socket;
+use super::decide::refused;
+use crate::config::resolver::Head;
+use crate::pipeline::admission;
+use crate::pipeline::admission::{KnownKeys, Reached};
+use crate::{BackendError, ClientIp, Decision, Identity, Registry, Throttle};
+
+/// The caller at the other end of a connection: an extractor for the handler that upgrades. It never rejects.
+///
+/// It stores what decisions about messages need: the request parts of the handshake, the active registry, and
+/// the caller's identity, which is resolved once per connection and throttle.
+///
+/// `S` is the state that plug-in functions see, as in `Caller<App>`: the router's state, or a part of it.
+///
+/// ```
+/// use axum::extract::ws::WebSocketUpgrade;
+/// use axum::response::Response;
+/// use throttle::ws::Caller;
+///
+/// async fn connect(upgrade: WebSocketUpgrade, caller: Caller) -> Response {
+///     upgrade.on_upgrade(async move |socket| {
+///         let mut socket = caller.socket(socket);
+///         let _ = socket.recv().await;
+///     })
+/// }
+/// # let _: axum::Router = axum::Router::new().route("/", axum::routing::any(connect));
+/// ```
+pub struct Caller<S = NoState> {
+    head: Parts,
+    state: S,
+    registry: Registry,
+    known: KnownKeys,
+}
+
+/// Plug-in functions see no state.
+// Not `Clone`: axum implements `FromRef` of a type from itself for every `Clone` type, and this type is made
+// from any state.
+#[derive(Debug)]
+pub struct NoState;
+
+#[diagnostic::do_not_recommend]
+impl<S> FromRef<S> for NoState {
+    fn from_ref(_: &S) -> Self {
+        Self
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<R: Sync, S: FromRef<R>> FromRequestParts<R> for Caller<S> {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &R) -> Result<Self, Infallible> {
+        // Messages are handled in a task of their own, where the registry of the request is unknown.
+        let registry = parts.extensions.get::<Registry>().cloned().unwrap_or_else(Registry::current);
+        let (state, mut head) = (S::from_ref(state), parts.clone());
+        // For the extractors of plug-in functions.
+        head.extensions.insert(registry.clone());
+        // A message is not part of the request that opened the connection.
+        Reached::forget(&mut head.extensions);
+        Ok(Self { head, state, registry, known: KnownKeys::of_connection() })
+    }
+}
+
+impl<S> Caller<S> {
+    /// Returns the request parts of the handshake.
+    pub const fn head(&self) -> &Parts {
+        &self.head
+    }
+
+    /// Returns the registry that was active for the handshake, and is used for the messages.
+    pub const fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// Returns the address of the client that sent the handshake.
+    pub fn client_ip(&self) -> ClientIp {
+        self.registry.client_ip(&self.head)
+    }
+
+    /// Combines the connection with its caller.
+    pub const fn socket(self, socket: WebSocket) -> Socket<S> {
+        Socket::new(socket, self)
+    }
+}
+
+impl<S: Send + Sync + 'static> Caller<S> {
+    /// Decides one message by a throttle, and charges it if it fits. Nothing is sent: the program answers the
+    /// message itself. [`Socket::hit`] also sends a notice.
+    ///
+    /// The settings of the throttle are evaluated with the request parts of the handshake. The identity is
+    /// resolved once.
+    ///
+    /// ```
+    /// use throttle::ws::Caller;
+    /// use throttle::{BackendError, Throttle};
+    ///
+    /// /// How many of the results this message is answered with.
+    /// async fn results(caller: &mut Caller, searches: &Throttle) -> Result<usize, BackendError> {
+    ///     Ok(if caller.hit(searches).await?.is_allowed() { 50 } else { 5 })
+    /// }
+    /// # let _ = results;
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the backend fails and `on_error` propagates its error, or if a plug-in function
+    /// answers the message itself.
+    pub async fn hit(&mut self, throttle: &Throttle) -> Result<Decision, BackendError> {
+        let (mut head, known, _) = self.split();
+        admission::hit(throttle, known, &mut head).await.map_err(refused)
+    }
+
+    /// Returns the identity of this caller for a throttle, for a [`Hit`](crate::Hit) with another cost, such
+    /// as the size of a message.
+    ///
+    /// ```
+    /// use throttle::ws::Socket;
+    /// use throttle::{BackendError, Hit, Identity, Throttle};
+    ///
+    /// async fn fits(socket: &mut Socket, bytes: &Throttle, text: &str) -> Result<bool, BackendError> {
+    ///     let Identity::Key(key) = socket.caller_mut().identity(bytes).await? else { return Ok(true) };
+    ///     let decision = bytes.hit(Hit::new(key).cost(text.len() as u64)).await?;
+    ///     if decision.is_throttled() {
+    ///         socket.notify(decision.retry_after()).await;
+    ///     }
+    ///     Ok(decision.is_allowed())
+    /// }
+    /// # let _ = fits;
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the function that is the throttle's key answers the message itself.
+    pub async fn identity(&mut self, throttle: &Throttle) -> Result<Identity, BackendError> {
+        let (mut head, known, _) = self.split();
+        let identity = known.ask(throttle, &throttle.policy(), &mut head).await;
+        identity.map_err(|response| refused(admission::Stop::Answered(response)))
+    }
+
+    /// Returns the parts that a decision needs.
+    pub(super) fn split(&mut self) -> (Head<'_>, &mut KnownKeys, &Registry) {
+        let Self { head, state, registry, known } = self;
+        (Head { parts: head, state, common: registry.common(), is_request: true }, known, registry)
+    }
+}
+
+impl<S> fmt::Debug for Caller<S> {
+    /// Writes no client data.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Caller")
+    }
+}

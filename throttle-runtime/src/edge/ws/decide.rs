@@ -1,0 +1,97 @@
+//! Decisions about messages: the code that `#[throttle_message]` runs before the function's body.
+
+use axum::extract::ws::close_code;
+
+use super::{Handled, Returned, Socket};
+use crate::edge::responses::log_misconfigured;
+use crate::pipeline::admission;
+use crate::pipeline::admission::{Drawn, Rejection, Stop, Told};
+use crate::{BackendError, ErrorKind, Key, Refused, Site, Throttled};
+
+/// The reason why a message does not reach the body of its function.
+#[derive(Debug)]
+pub enum Denial {
+    /// The attribute with this index denied the message. If the attribute has a handler, the handler answers.
+    Throttled(Throttled, usize),
+    /// There is no decision.
+    Undecided(Refused),
+}
+
+/// Decides a message against all sites of its function.
+pub async fn decide<S: Send + Sync + 'static, const N: usize>(
+    socket: &mut Socket<S>,
+    sites: &'static [Site; N],
+    keys: [Option<Key>; N],
+) -> Result<(), Denial> {
+    let (mut head, known, registry) = socket.caller_mut().split();
+    let Err(rejection) =
+        admission::admit(sites, keys, Drawn::new(known, Told::Nobody), &mut head, registry).await
+    else {
+        return Ok(());
+    };
+    Err(match rejection {
+        Rejection::Throttled(throttled, _) => {
+            // The sites of one function have different uids.
+            let denied = |site: &Site| site.throttle(registry).is_ok_and(|it| it.uid() == throttled.uid());
+            let number = sites.iter().position(denied).unwrap_or(N);
+            Denial::Throttled(throttled, number)
+        }
+        Rejection::Stopped(stop) => Denial::Undecided(refused(stop).into()),
+        Rejection::Misconfigured(error) => {
+            log_misconfigured(&error, "messages have no working throttle");
+            Denial::Undecided(error.into())
+        }
+    })
+}
+
+/// Returns the error for a rejection that cannot be answered with a response.
+pub(super) fn refused(stop: Stop) -> BackendError {
+    match stop {
+        Stop::Failed(error) => error,
+        Stop::Forbidden(_) => BackendError::new(ErrorKind::Plugin, "a list does not let the client in"),
+        Stop::Answered(response) => {
+            let status = response.status();
+            BackendError::new(
+                ErrorKind::Plugin,
+                format!("a function that is a setting refused the message with the status {status}"),
+            )
+        }
+    }
+}
+
+/// Returns the outcome of a message after its handler returned `answer`. An answer that ends the connection
+/// closes it with a close frame, so that the client sees the reason.
+pub async fn handled<R: Handled<H>, H, S>(socket: &mut Socket<S>, answer: H) -> R {
+    if R::ends(&answer) {
+        socket.end("rate limit exceeded").await;
+    }
+    R::handled(answer)
+}
+
+impl Denial {
+    /// Answers a message that no handler of its function answered.
+    pub async fn finish<R: Returned, S: Send + Sync + 'static>(self, socket: &mut Socket<S>) -> R {
+        let refused = match self {
+            Self::Throttled(throttled, _) => {
+                socket.deny(throttled).await;
+                return R::skipped();
+            }
+            Self::Undecided(refused) => refused,
+        };
+        let is_rejected = matches!(&refused, Refused::Failed(error) if error.kind() == ErrorKind::Plugin);
+        if is_rejected {
+            socket.end("refused").await;
+        }
+        let outcome = R::refused(refused);
+        if outcome.is_none() && !is_rejected {
+            socket.close(close_code::ERROR, "the rate limiter failed").await;
+        }
+        outcome.unwrap_or_else(R::skipped)
+    }
+}
+
+/// Returns the same connection. It makes the compiler check that the connection has the state that the
+/// settings need.
+pub const fn same<S>(socket: &mut Socket<S>) -> &mut Socket<S> {
+    socket
+}

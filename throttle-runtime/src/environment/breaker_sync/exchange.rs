@@ -1,0 +1,62 @@
+//! The breakers that are shared through one board.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tracing::field::display;
+
+use super::shared_breaker::{DEADLINE, Shared};
+use crate::registry::Member;
+use crate::util::error_chain::chain;
+use crate::{BackendError, Breaker};
+
+pub(super) struct Exchange {
+    member: Member,
+    shared: Mutex<Vec<Arc<Shared>>>,
+    /// Whether the last exchange with the board failed.
+    is_lost: AtomicBool,
+}
+
+impl Exchange {
+    pub(super) fn new(member: Member) -> Self {
+        Self { member, shared: Mutex::default(), is_lost: AtomicBool::new(false) }
+    }
+
+    pub(super) fn is_on(&self, member: &Member) -> bool {
+        self.member.is(member)
+    }
+
+    pub(super) fn add(&self, name: Arc<str>, breaker: Breaker) {
+        self.shared().push(Arc::new(Shared::new(name, breaker)));
+    }
+
+    /// Lets each breaker exchange its state with the board, until one exchange fails.
+    pub(super) async fn look(&self) -> Result<(), BackendError> {
+        self.member.prepare_or_wait(DEADLINE).await?;
+        let Some(board) = self.member.backend.board() else { return Ok(()) };
+        let shared = self.shared().clone();
+        for shared in shared {
+            shared.look(board).await?;
+        }
+        Ok(())
+    }
+
+    /// Logs once that the board is unreachable, and once that it responds again.
+    pub(super) fn tell(&self, answer: Result<(), BackendError>) {
+        let board = &*self.member.name;
+        match answer {
+            Err(error) if !self.is_lost.swap(true, Ordering::Relaxed) => {
+                let error = display(chain(&error));
+                tracing::warn!(target: "throttle", board, error, "circuit breakers are not shared any more: each instance goes on by itself");
+            }
+            Ok(()) if self.is_lost.swap(false, Ordering::Relaxed) => {
+                tracing::info!(target: "throttle", board, "circuit breakers are shared again");
+            }
+            _ => {}
+        }
+    }
+
+    fn shared(&self) -> MutexGuard<'_, Vec<Arc<Shared>>> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,57 @@
+//! Resolves the names in a recovery to the backends of a registry.
+
+use std::sync::Arc;
+
+use crate::registry::{Common, Member, check};
+use crate::{CircuitBreaker, Recovery};
+
+impl Common {
+    /// Returns the fallback backend that a recovery names. A recovery in the defaults may name the backend on
+    /// which some throttles run anyway. Those throttles have no fallback.
+    pub(crate) fn standby(
+        &self,
+        uid: &str,
+        recovery: &Recovery,
+        primary: &Member,
+        by_default: bool,
+    ) -> Result<Option<Member>, String> {
+        let backends = &self.declared.backends;
+        let Some(name) = recovery.fallback.map(|fallback| fallback.name) else { return Ok(None) };
+        match backends.get(name) {
+            None => Err(check::unknown_fallback(uid, name, backends.keys())),
+            Some((standby, _)) if standby.is(primary) && by_default => Ok(None),
+            Some((standby, _)) if standby.is(primary) => Err(format!(
+                "`{uid}` runs on \"{}\" and falls back to the same: name another backend",
+                primary.name
+            )),
+            Some((standby, _)) => Ok(Some(standby.clone())),
+        }
+    }
+
+    /// Returns the backend through which a breaker with these settings is shared, and the breaker's name
+    /// there. `None` if the breaker is not shared.
+    pub(crate) fn board(
+        &self,
+        uid: &str,
+        settings: CircuitBreaker,
+    ) -> Result<Option<(&Member, Arc<str>)>, String> {
+        let backends = &self.declared.backends;
+        let Some(board) = settings.board else { return Ok(None) };
+        let Some(name) = settings.chosen_name() else {
+            return Err(format!(
+                "`{uid}` has a breaker without a name that is shared through \"{board}\": write `.named(..)`, as the \
+                 other instances know it by its name"
+            ));
+        };
+        let Some((member, _)) = backends.get(board) else {
+            return Err(check::unknown_board(uid, board, backends.keys()));
+        };
+        if member.backend.board().is_none() {
+            return Err(format!(
+                "`{uid}` shares the breaker \"{name}\" through \"{board}\", which has no board that other instances \
+                 read: name a backend that has, such as `Redis`"
+            ));
+        }
+        Ok(Some((member, self.scope(name))))
+    }
+}

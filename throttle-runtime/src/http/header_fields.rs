@@ -1,0 +1,290 @@
+//! Writes the headers about the limits.
+
+use std::borrow::Cow;
+#[cfg(feature = "axum")]
+use std::slice;
+use std::time::Duration;
+
+use http::header::RETRY_AFTER;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use smallvec::SmallVec;
+
+use super::headers::{Generation, Headers, When};
+use super::members;
+#[cfg(any(feature = "axum", feature = "tower"))]
+use crate::config::policy::Policy;
+use crate::{Quota, Rate};
+
+const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+const LEGACY_LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
+const LEGACY_REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
+const LEGACY_RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
+
+/// The largest integer of a structured field (RFC 9651 section 3.3.1).
+const MAX_INTEGER: u64 = 999_999_999_999_999;
+
+/// The buffer for a header value. Most values fit inline, so that only the finished value allocates.
+pub(super) type Line = SmallVec<[u8; 96]>;
+
+/// The content of the headers of one throttle.
+pub(crate) struct Report<'a> {
+    /// The throttle's name in headers.
+    pub(crate) name: &'a str,
+    /// The constant part of the headers, if the limits are always the same.
+    pub(crate) advertised: Option<&'a Advertised>,
+    pub(crate) quotas: &'a [Quota],
+    /// The wait, if the response is a denial and a wait helps.
+    pub(crate) retry_after: Option<Duration>,
+    pub(crate) denied: bool,
+    pub(crate) headers: Headers,
+}
+
+#[cfg(any(feature = "axum", feature = "tower"))]
+impl<'a> Report<'a> {
+    /// The report for an admitted request.
+    pub(crate) fn allowed(policy: &'a Policy, quotas: &'a [Quota]) -> Self {
+        Self {
+            name: &policy.name,
+            advertised: policy.advertised.as_ref(),
+            quotas,
+            retry_after: None,
+            denied: false,
+            headers: policy.headers,
+        }
+    }
+
+    /// The report for a request that the only limit denied.
+    #[cfg(feature = "axum")]
+    pub(crate) fn denied(policy: &'a Policy, quota: &'a Quota) -> Self {
+        let quotas = slice::from_ref(quota);
+        Self { retry_after: quota.retry_after(), denied: true, ..Self::allowed(policy, quotas) }
+    }
+}
+
+impl Report<'_> {
+    /// Adds the headers. Lists are extended if another throttle has written to them. Of single values, the
+    /// strictest stays.
+    pub(crate) fn write(&self, map: &mut HeaderMap) {
+        if let Some(seconds) = self.retry_after_seconds().filter(|_| self.headers.retry_after) {
+            keep_largest(map, RETRY_AFTER, seconds);
+        }
+        if self.quotas.is_empty() || (self.headers.when == When::Denied && !self.denied) {
+            return;
+        }
+        match self.headers.generation {
+            None => {}
+            Some(Generation::Draft11) => self.write_draft_11(map),
+        }
+        if self.headers.legacy {
+            self.write_legacy(map);
+        }
+    }
+
+    /// Returns the wait in whole seconds: rounded up, at least 1.
+    pub(crate) fn retry_after_seconds(&self) -> Option<u64> {
+        self.retry_after.map(|wait| whole_seconds(wait).max(1))
+    }
+
+    fn write_draft_11(&self, map: &mut HeaderMap) {
+        let advertised = self.advertised();
+        if self.headers.policy {
+            append(map, POLICY, self.policy(&advertised));
+        }
+        if append(map, LIMIT, self.state(&advertised.labels)) {
+            members::unite(map, [&POLICY, &LIMIT], self.name);
+        }
+    }
+
+    /// Returns the value of `RateLimit-Policy`. Its `q` is the limit that applies to this client, so `r` is
+    /// never above it.
+    fn policy(&self, advertised: &Advertised) -> Option<HeaderValue> {
+        let mut limits = self.quotas.iter().zip(&advertised.limits);
+        if limits.all(|(quota, limit)| quota.is_limited_to(*limit)) {
+            return advertised.policy.clone();
+        }
+        policy(&advertised.labels, self.quotas.iter().map(Quota::rate))
+    }
+
+    fn advertised(&self) -> Cow<'_, Advertised> {
+        self.advertised.map_or_else(
+            || Cow::Owned(Advertised::new(self.name, self.quotas.iter().map(Quota::rate))),
+            Cow::Borrowed,
+        )
+    }
+
+    /// Returns the value of `RateLimit`.
+    fn state(&self, labels: &[Label]) -> Option<HeaderValue> {
+        let mut line = Line::new();
+        for (label, quota) in labels.iter().zip(self.quotas).filter(|(_, quota)| limits(quota)) {
+            // The draft does not allow a `Retry-After` that ends before the effective window. So the window
+            // of a limit that denies ends no later than its wait.
+            let window = quota.retry_after().map_or(quota.next_after(), |wait| wait.min(quota.next_after()));
+            separate(&mut line, b", ");
+            line.extend_from_slice(label);
+            push(&mut line, ";r=", quota.remaining().min(MAX_INTEGER));
+            push(&mut line, ";t=", whole_seconds(window));
+        }
+        HeaderValue::from_bytes(&line).ok()
+    }
+
+    /// Returns the names of the limits that the request does not fit, as the members of a JSON list.
+    pub(crate) fn violated(&self) -> String {
+        let mut line = Line::new();
+        let advertised = self.advertised();
+        let limits = advertised.labels.iter().zip(self.quotas).filter(|(_, quota)| limits(quota));
+        for (label, _) in limits.filter(|(_, quota)| !quota.fits()) {
+            separate(&mut line, b",");
+            line.extend_from_slice(label);
+        }
+        // All bytes are ASCII.
+        String::from_utf8_lossy(&line).into_owned()
+    }
+
+    fn write_legacy(&self, map: &mut HeaderMap) {
+        let limits = self.quotas.iter().filter(|quota| limits(quota));
+        let Some(tightest) = limits.min_by_key(|quota| (quota.fits(), quota.remaining())) else { return };
+        let stricter =
+            map.get(&LEGACY_REMAINING).and_then(number).is_some_and(|left| left < tightest.remaining());
+        if !stricter {
+            map.insert(LEGACY_LIMIT, tightest.rate().limit().into());
+            map.insert(LEGACY_REMAINING, tightest.remaining().into());
+            map.insert(LEGACY_RESET, whole_seconds(tightest.reset_after()).into());
+        }
+    }
+}
+
+/// The part of the headers that stays the same as long as the limits do.
+#[derive(Clone)]
+pub(crate) struct Advertised {
+    labels: SmallVec<[Label; 1]>,
+    /// The limits in `policy`.
+    limits: SmallVec<[u64; 1]>,
+    /// The value of `RateLimit-Policy`.
+    policy: Option<HeaderValue>,
+}
+
+/// The name of one limit: the name of the throttle and, if the throttle has several limits, the period. A
+/// second limit with the same period has a number as well.
+///
+/// The name is a string that structured fields and JSON read alike: printable ASCII in quotes, with quotes
+/// and backslashes escaped (RFC 9651 section 3.3.3, RFC 8259 section 7).
+type Label = Box<[u8]>;
+
+impl Advertised {
+    pub(crate) fn new(throttle: &str, rates: impl Iterator<Item = Rate> + Clone) -> Self {
+        let several = rates.clone().filter(|rate| !rate.is_unlimited()).count() > 1;
+        let label = |(index, rate): (usize, Rate)| {
+            let same = |before: &Rate| before.period() == rate.period() && !before.is_unlimited();
+            let number = 1 + rates.clone().take(index).filter(same).count();
+            label(throttle, several.then_some((rate, number)))
+        };
+        let labels: SmallVec<[Label; 1]> = rates.clone().enumerate().map(label).collect();
+        let limits = rates.clone().map(|rate| rate.limit()).collect();
+        let policy = policy(&labels, rates);
+        Self { labels, limits, policy }
+    }
+}
+
+fn policy(labels: &[Label], rates: impl Iterator<Item = Rate>) -> Option<HeaderValue> {
+    let mut line = Line::new();
+    for (label, rate) in labels.iter().zip(rates).filter(|(_, rate)| !rate.is_unlimited()) {
+        separate(&mut line, b", ");
+        line.extend_from_slice(label);
+        push(&mut line, ";q=", rate.limit().min(MAX_INTEGER));
+        if let Some(seconds) = window(rate) {
+            push(&mut line, ";w=", seconds);
+        }
+    }
+    HeaderValue::from_bytes(&line).ok().filter(|value| !value.is_empty())
+}
+
+fn label(throttle: &str, period: Option<(Rate, usize)>) -> Label {
+    let mut label = Line::new();
+    label.push(b'"');
+    escape(&mut label, throttle);
+    if let Some((rate, number)) = period {
+        let rate = rate.to_string();
+        label.extend_from_slice(rate.find('/').map_or(b"", |slash| &rate.as_bytes()[slash..]));
+        if number > 1 {
+            label.extend_from_slice(format!("/{number}").as_bytes());
+        }
+    }
+    label.push(b'"');
+    label.into_vec().into()
+}
+
+/// Returns the index where the part of a name begins that distinguishes the limits of a throttle: a period,
+/// or a period and a number.
+pub(super) fn period_at(name: &str) -> Option<usize> {
+    let numbered =
+        name.rsplit_once('/').filter(|(_, number)| number.bytes().all(|byte| byte.is_ascii_digit()));
+    let name = numbered.map_or(name, |(name, _)| name);
+    name.rfind('/').filter(|at| ["1", &name[*at..]].concat().parse::<Rate>().is_ok())
+}
+
+/// Appends the name of a throttle, escaped for a quoted string.
+pub(super) fn escape(line: &mut Line, throttle: &str) {
+    // A throttle named `search/min` must not have the same name as a limit of `search`.
+    let period_at = period_at(throttle);
+    for (at, character) in throttle.char_indices() {
+        if period_at == Some(at) {
+            encode(line, character);
+            continue;
+        }
+        match character {
+            '"' | '\\' => line.extend([b'\\', character as u8]),
+            ' '..='~' if character != '%' => line.push(character as u8),
+            other => encode(line, other),
+        }
+    }
+}
+
+/// Percent-encodes the bytes of a character, so that different names stay different.
+fn encode(label: &mut Line, character: char) {
+    for byte in character.encode_utf8(&mut [0; 4]).bytes() {
+        label.extend_from_slice(format!("%{byte:02X}").as_bytes());
+    }
+}
+
+fn separate(line: &mut Line, separator: &[u8]) {
+    if !line.is_empty() {
+        line.extend_from_slice(separator);
+    }
+}
+
+const fn limits(quota: &Quota) -> bool {
+    !quota.rate().is_unlimited()
+}
+
+fn push(line: &mut Line, parameter: &str, value: u64) {
+    line.extend_from_slice(parameter.as_bytes());
+    line.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+}
+
+/// Returns seconds, rounded up, so that a client that waits for them has waited long enough.
+pub(crate) fn whole_seconds(wait: Duration) -> u64 {
+    wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0)).min(MAX_INTEGER)
+}
+
+/// Returns the window in whole seconds. The draft cannot express any other window.
+fn window(rate: Rate) -> Option<u64> {
+    let period = rate.period();
+    (period.subsec_nanos() == 0).then(|| period.as_secs().min(MAX_INTEGER))
+}
+
+/// Adds a line. Returns whether there was a line with that name before.
+fn append(map: &mut HeaderMap, name: HeaderName, value: Option<HeaderValue>) -> bool {
+    // If the header map is full, the line is not added: the headers are only advice.
+    value.and_then(|value| map.try_append(name, value).ok()).unwrap_or(false)
+}
+
+fn keep_largest(map: &mut HeaderMap, name: HeaderName, value: u64) {
+    if map.get(&name).and_then(number).is_none_or(|present| present < value) {
+        map.insert(name, value.into());
+    }
+}
+
+fn number(value: &HeaderValue) -> Option<u64> {
+    value.to_str().ok()?.parse().ok()
+}

@@ -1,0 +1,300 @@
+//! Decides one request against its throttles. This is what an attribute does, on any kind of function.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use http::request::Parts;
+use smallvec::SmallVec;
+
+pub(crate) use super::backend_call::{give_back, within};
+pub(crate) use super::decide::{decide, decide_one};
+pub(crate) use super::degrade::Told;
+#[cfg(any(feature = "axum", feature = "tower"))]
+pub(crate) use super::fast_path::AtOnce;
+#[cfg(any(feature = "axum", feature = "tower"))]
+pub(crate) use super::fast_path::at_once;
+pub(crate) use super::key_cache::KnownKeys;
+#[cfg(feature = "axum")]
+pub(crate) use super::once_per_request::Pending;
+#[cfg(any(feature = "axum", feature = "tower"))]
+pub(crate) use super::once_per_request::Reach;
+#[cfg(any(feature = "axum", feature = "tower"))]
+pub(crate) use super::once_per_request::Reached;
+#[cfg(feature = "ws")]
+pub(crate) use super::one::hit;
+pub(crate) use super::rejection::Rejection;
+pub(crate) use super::reset::reset;
+pub(crate) use super::several::{check, commit, share_a_backend};
+pub(crate) use super::single_throttle::Plain;
+pub(crate) use super::ticket::{Given, Stop, Terms, Ticket};
+#[cfg(any(feature = "axum", feature = "tower"))]
+pub(crate) use crate::edge::respond::settled;
+
+use crate::backend::{Held, Mode};
+use crate::config::resolver::Head;
+use crate::registry::Registry;
+use crate::throttle::counters::Event;
+use crate::{BackendError, Decision, Key, Site, Source, Throttle};
+
+/// The decision of a throttle, and its charge.
+pub(crate) struct Decided {
+    pub(crate) decision: Decision,
+    /// `None` if nothing was charged.
+    pub(crate) charged: Option<Charged>,
+}
+
+impl Decided {
+    /// A decision that no backend was called for.
+    pub(crate) const fn by_nobody(source: Source) -> Self {
+        Self { decision: Decision::passed(source), charged: None }
+    }
+}
+
+/// A charge that a backend made.
+#[derive(Clone, Copy)]
+pub(crate) struct Charged {
+    /// The time of the charge by the backend's clock, in microseconds.
+    pub(crate) at: u64,
+    /// The time of the charge by the clock of this process, in microseconds, if the fallback made the charge
+    /// and its usage is reconciled with the primary.
+    pub(crate) by_standby: Option<u64>,
+    /// The number of the backend's last reset before the charge, if the backend numbers its resets.
+    pub(crate) taken: Option<u64>,
+}
+
+/// The tickets of one request, the decisions made so far, and the concurrency permits of the request.
+pub(crate) struct Admission<'a> {
+    pub(crate) tickets: SmallVec<[Ticket<'a>; 1]>,
+    pub(crate) decided: SmallVec<[Option<Decided>; 1]>,
+    pub(crate) told: Told,
+    /// The concurrency permits of the request.
+    pub(crate) held: Vec<Held>,
+}
+
+/// Decides a request against all sites of a function, in reading order. `keys` contains a key for each site
+/// whose key is made of the function's arguments.
+pub(crate) async fn admit<'s>(
+    sites: &'s [Site],
+    keys: impl IntoIterator<Item = Option<Key>>,
+    mut drawn: Drawn<'s, '_>,
+    head: &mut Head<'_>,
+    registry: &Registry,
+) -> Result<Admission<'s>, Rejection> {
+    for (site, key) in sites.iter().zip(keys) {
+        let throttle = site.throttle(registry).map_err(Rejection::Misconfigured)?;
+        drawn.draw(throttle, Given { key, cost: site.cost() }, head).await?;
+    }
+    drawn.decide(head).await
+}
+
+/// Collects the tickets of a request, throttle by throttle.
+pub(crate) struct Drawn<'a, 'k> {
+    tickets: SmallVec<[Ticket<'a>; 1]>,
+    known: &'k mut KnownKeys,
+    told: Told,
+}
+
+impl<'a, 'k> Drawn<'a, 'k> {
+    pub(crate) const fn new(known: &'k mut KnownKeys, told: Told) -> Self {
+        Self { tickets: SmallVec::new_const(), known, told }
+    }
+
+    /// Adds a finished ticket.
+    pub(crate) fn add(&mut self, ticket: Ticket<'a>) {
+        self.tickets.push(ticket);
+    }
+
+    /// Adds the ticket of the next throttle, if the throttle applies to the request.
+    pub(crate) async fn draw(
+        &mut self,
+        throttle: Cow<'a, Throttle>,
+        given: Given,
+        head: &mut Head<'_>,
+    ) -> Result<(), Rejection> {
+        let policy = throttle.policy().into_owned();
+        let degrades = policy.degrade.then(|| Arc::clone(throttle.uid_shared()));
+        match Ticket::draw((throttle, policy), given, self.known, head).await {
+            Ok(Ok(ticket)) => self.take(ticket, head),
+            Ok(Err(source)) => self.told.of_passed(degrades, source),
+            Err(stop) => return Err(Rejection::Stopped(stop)),
+        }
+        Ok(())
+    }
+
+    /// Adds a ticket. If its throttle decides about the request already, and charges once per request, the
+    /// request is charged once, at the highest of its costs.
+    #[cfg_attr(
+        not(any(feature = "axum", feature = "tower")),
+        expect(
+            unused_mut,
+            unused_variables,
+            reason = "only layers and handlers leave decisions with a request"
+        )
+    )]
+    fn take(&mut self, mut ticket: Ticket<'a>, head: &Head<'_>) {
+        if !ticket.policy.once_per_request {
+            self.tickets.push(ticket);
+            return;
+        }
+        let same = |known: &&mut Ticket<'_>| known.throttle.is(&ticket.throttle) && known.key == ticket.key;
+        if let Some(known) = self.tickets.iter_mut().find(same) {
+            known.cost = known.cost.max(ticket.cost);
+            return;
+        }
+        #[cfg(any(feature = "axum", feature = "tower"))]
+        if ticket.throttle.is_marked()
+            && let Some(reach) = Reached::find(&head.parts.extensions, &ticket)
+        {
+            if ticket.cost <= reach.cost {
+                self.told.of_earlier(&ticket.policy, reach.decision);
+                return;
+            }
+            ticket.cost -= reach.cost;
+            ticket.charged_before = Some(reach.cost);
+        }
+        self.tickets.push(ticket);
+    }
+
+    /// Decides the request.
+    pub(crate) async fn decide(self, head: &mut Head<'_>) -> Result<Admission<'a>, Rejection> {
+        let mut admission = Admission::of(self.tickets, self.told);
+        let outcome = admission.enter(head).await;
+        admission.settled(outcome).await
+    }
+}
+
+impl<'a> Admission<'a> {
+    pub(crate) fn of(tickets: SmallVec<[Ticket<'a>; 1]>, told: Told) -> Self {
+        let decided = tickets.iter().map(|_| None).collect();
+        Self { tickets, decided, told, held: Vec::new() }
+    }
+
+    /// Counts the charges. If the request is rejected, the charges are refunded first.
+    pub(crate) async fn settled(mut self, outcome: Result<(), Rejection>) -> Result<Self, Rejection> {
+        match outcome {
+            Ok(()) => {
+                self.count_charges(Event::Allowed);
+                Ok(self)
+            }
+            Err(rejection) => {
+                self.held.clear();
+                self.give_back().await;
+                self.count_charges(Event::GivenBack);
+                Err(rejection)
+            }
+        }
+    }
+
+    /// Acquires the concurrency permits of these tickets, and decides the tickets.
+    async fn enter(&mut self, head: &mut Head<'_>) -> Result<(), Rejection> {
+        if self.tickets.iter().any(|ticket| ticket.policy.concurrency.is_some()) {
+            // Boxed, because otherwise this future would be part of the future of every decision.
+            Box::pin(self.take_places(head)).await?;
+        }
+        self.decide(head).await
+    }
+
+    /// Decides the tickets in reading order, until a denial or an error ends the request. Tickets on one
+    /// backend are decided together.
+    pub(crate) async fn decide(&mut self, head: &mut Head<'_>) -> Result<(), Rejection> {
+        for first in 0..self.tickets.len() {
+            if self.decided[first].is_none() {
+                let group = self.together_with(first);
+                self.decide_group(&group, head).await?;
+                self.enforce(&group, head.parts)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The undecided tickets on the backend of this ticket. They are charged all or nothing. A ticket whose
+    /// denial does not end the request is decided alone, because its denial must not keep the other throttles
+    /// from charging.
+    fn together_with(&self, first: usize) -> SmallVec<[usize; 2]> {
+        let alone = |ticket: &Ticket<'_>| ticket.dry || self.told.of_denials_by(&ticket.policy);
+        let shares = |index: &usize| {
+            let (a, b) = (&self.tickets[first], &self.tickets[*index]);
+            self.decided[*index].is_none() && share_a_backend((&a.policy, alone(a)), (&b.policy, alone(b)))
+        };
+        std::iter::once(first).chain((first + 1..self.tickets.len()).filter(shares)).collect()
+    }
+
+    async fn decide_group(&mut self, group: &[usize], head: &mut Head<'_>) -> Result<(), Rejection> {
+        let answers = {
+            let tickets: SmallVec<[&Ticket<'_>; 2]> =
+                group.iter().map(|&index| &self.tickets[index]).collect();
+            decide(&tickets, Mode::Take, head).await
+        };
+        // All decisions are recorded before one of them ends the request, so that all charges are refunded.
+        let mut kept = Ok(());
+        for (&index, answer) in group.iter().zip(answers) {
+            if let Some(answer) = answer {
+                kept = self.record(index, answer).and(kept);
+            }
+        }
+        kept
+    }
+
+    /// Counts and stores a decision. A charge is counted later, when it is known whether the charge is
+    /// refunded.
+    pub(crate) fn record(
+        &mut self,
+        index: usize,
+        answer: Result<Decided, BackendError>,
+    ) -> Result<(), Rejection> {
+        let event = Event::of(answer.as_ref().map(|decided| &decided.decision));
+        if !matches!(event, Event::Allowed) {
+            self.tickets[index].throttle.count(event);
+        }
+        let decided = answer.map_err(|error| Rejection::Stopped(Stop::Failed(error)))?;
+        self.decided[index] = Some(decided);
+        Ok(())
+    }
+
+    /// Ends the request if a decision of this group is an enforced denial. If there are several, the denial
+    /// with the longest wait is returned, so that the request fits all limits after that wait.
+    pub(crate) fn enforce(&self, group: &[usize], head: &Parts) -> Result<(), Rejection> {
+        let denials = group.iter().filter_map(|&index| {
+            let (ticket, decision) = (&self.tickets[index], &self.decided[index].as_ref()?.decision);
+            let counts = decision.is_throttled() && !self.told.of_denials_by(&ticket.policy);
+            counts.then_some((ticket, decision))
+        });
+        let worst = denials.max_by_key(|(_, decision)| decision.strictness());
+        let Some((ticket, decision)) = worst else { return Ok(()) };
+        let common = ticket.throttle.common();
+        common.notices.of_undeclared_proxy(head, &common.clients);
+        tracing::debug!(target: "throttle", uid = ticket.throttle.uid(), retry_after = ?decision.retry_after(), "throttled");
+        let error = ticket.error.get().cloned();
+        Err(Rejection::throttled(&ticket.throttle, &ticket.policy, decision.clone(), error, head))
+    }
+
+    /// The decided tickets, each with its own decision. Undecided tickets may stand between them.
+    pub(crate) fn decided(&self) -> impl Iterator<Item = (&Ticket<'_>, &Decided)> {
+        self.tickets
+            .iter()
+            .zip(&self.decided)
+            .filter_map(|(ticket, decided)| Some((ticket, decided.as_ref()?)))
+    }
+
+    /// Counts the charges: as allowed, or as `event` if they were refunded.
+    fn count_charges(&self, event: Event) {
+        for (ticket, decided) in self.decided() {
+            // All other decisions were counted when they were made. If throttles are charged all or nothing
+            // and one of them denies, the throttles whose limits the request fits have charged nothing.
+            let is_counted_before = ticket.charged_before.is_some() && matches!(event, Event::Allowed);
+            if !is_counted_before && matches!(Event::of(Ok(&decided.decision)), Event::Allowed) {
+                ticket.throttle.count(if ticket.dry { Event::Allowed } else { event });
+            }
+        }
+    }
+
+    /// Refunds the charges of a request that was rejected. A throttle in dry-run mode keeps its charge,
+    /// because it counts the requests that arrive and not those that pass.
+    async fn give_back(&self) {
+        for (ticket, decided) in self.decided() {
+            if let Some(charged) = decided.charged.filter(|_| !ticket.dry) {
+                super::backend_call::refund(ticket, charged).await;
+            }
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! Groups of tickets that share retries, fallback and circuit breaker, and whether the breaker lets them call
+//! the backend.
+
+use smallvec::SmallVec;
+
+use super::admission::Ticket;
+use super::probe;
+use super::time_budget::Budget;
+use crate::resilience::{Entry, Permit, Rescue};
+use crate::{BackendError, Breaker, Source};
+
+/// Tickets that share retries, fallback and circuit breaker, by index.
+pub(crate) struct Part<'s> {
+    pub(crate) tickets: SmallVec<[usize; 1]>,
+    pub(crate) rescue: Option<&'s Rescue>,
+    pub(crate) permit: Option<Permit<'s>>,
+    /// Whether the tickets probe a backend whose breaker is half-open. A probe is not retried, because other
+    /// requests depend on its result.
+    pub(crate) probes: bool,
+}
+
+pub(crate) type Parts<'s> = SmallVec<[Part<'s>; 1]>;
+
+/// Groups that the fallback decides, with the reason.
+pub(crate) type Refused<'s> = SmallVec<[(Part<'s>, Source); 1]>;
+
+impl<'s> Part<'s> {
+    /// The group of one ticket, by index.
+    pub(crate) fn of(index: usize, ticket: &'s Ticket<'_>) -> Self {
+        let rescue = ticket.policy.rescue.as_deref();
+        Self { tickets: SmallVec::from([index]), rescue, permit: None, probes: false }
+    }
+
+    /// Groups the tickets by retries, fallback and circuit breaker.
+    pub(crate) fn all(tickets: &'s [&'s Ticket<'_>]) -> Parts<'s> {
+        let mut parts = Parts::new();
+        for (index, ticket) in tickets.iter().enumerate() {
+            let rescue = ticket.policy.rescue.as_deref();
+            let same = |part: &&mut Part<'_>| match (part.rescue, rescue) {
+                (Some(one), Some(other)) => one.goes_with(other),
+                (one, other) => one.is_none() && other.is_none(),
+            };
+            if let Some(part) = parts.iter_mut().find(same) {
+                part.tickets.push(index);
+            } else {
+                parts.push(Self::of(index, ticket));
+            }
+        }
+        parts
+    }
+
+    /// Waits until the backend may be called again. `error` is the error of the last attempt, and `attempts`
+    /// is the number of attempts so far. `is_recognised` tells whether the backend recognises a charge that
+    /// it has already made.
+    ///
+    /// Returns `false` without a retry if a client could be charged twice, if no time is left, or if the
+    /// breaker has changed meanwhile.
+    pub(crate) async fn tries_again(
+        &self,
+        attempts: u32,
+        (error, is_recognised): (&BackendError, bool),
+        budget: Budget,
+    ) -> bool {
+        let retry = self.rescue.and_then(|rescue| rescue.retry.as_ref()).filter(|_| !self.probes);
+        let Some(retry) = retry.filter(|retry| attempts <= retry.max && retry.applies(error, is_recognised))
+        else {
+            return false;
+        };
+        let wait = retry.wait(attempts - 1);
+        if wait >= budget.left() {
+            return false;
+        }
+        tokio::time::sleep(wait).await;
+        !self.permit.as_ref().is_some_and(Permit::is_stale)
+    }
+
+    /// The groups that may call the backend, and the groups that may not.
+    pub(crate) fn entered(tickets: &'s [&'s Ticket<'_>]) -> (Parts<'s>, Refused<'s>) {
+        let (mut asked, mut refused) = (Parts::new(), Refused::new());
+        for part in Self::all(tickets) {
+            let (first, breaker) =
+                (tickets[part.tickets[0]], part.rescue.and_then(|rescue| rescue.breaker.as_ref()));
+            if breaker.is_some() {
+                first.throttle.common().share_breakers();
+            }
+            match breaker.map(Breaker::enter) {
+                Some(Entry::Refused) => refused.push((part, Source::BreakerOpen)),
+                Some(Entry::Probe(permit)) if first.throttle.common().probes_in_background => {
+                    probe::in_background(first, permit);
+                    refused.push((part, Source::BreakerOpen));
+                }
+                Some(Entry::Probe(permit)) => asked.push(Part { permit: Some(permit), probes: true, ..part }),
+                Some(Entry::Pass(permit)) => asked.push(Part { permit: Some(permit), ..part }),
+                None => asked.push(part),
+            }
+        }
+        (asked, refused)
+    }
+}

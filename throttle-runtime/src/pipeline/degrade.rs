@@ -1,0 +1,104 @@
+//! Denials that do not end the request: the handler receives the decision and can degrade its response.
+
+use std::sync::Arc;
+
+#[cfg(any(feature = "axum", feature = "tower"))]
+use super::admission::Admission;
+use crate::config::policy::Policy;
+use crate::{Decision, Source};
+
+/// The receiver of the decisions of throttles that degrade. Without a receiver, their denials end the request
+/// like all other denials, because otherwise the limit would have no effect.
+pub(crate) enum Told {
+    Nobody,
+    /// The handler. Contains, by uid, the decisions of the degrading throttles that did not apply.
+    #[cfg_attr(
+        not(any(feature = "axum", feature = "tower")),
+        expect(dead_code, reason = "no handlers without requests")
+    )]
+    Handler(Vec<(Arc<str>, Decision)>),
+    /// The handler, which also takes the decision that admits its request. `Others` holds the results of the
+    /// throttles that do not degrade.
+    #[cfg_attr(not(feature = "axum"), expect(dead_code, reason = "only attributes know the arguments"))]
+    Admitted(Vec<(Arc<str>, Decision)>, Others),
+}
+
+/// The results of throttles that do not degrade and that do not decide here.
+#[derive(Default)]
+pub(crate) struct Others {
+    /// The reason why the first such throttle did not apply.
+    passed: Option<Source>,
+    /// Earlier decisions about the request.
+    #[cfg(any(feature = "axum", feature = "tower"))]
+    earlier: Vec<Decision>,
+}
+
+impl Told {
+    /// For a handler whose arguments are extracted after the decision.
+    #[cfg(any(feature = "axum", feature = "tower"))]
+    pub(crate) const fn handler() -> Self {
+        Self::Handler(Vec::new())
+    }
+
+    /// For a handler that also takes the decision that admits its request.
+    #[cfg(feature = "axum")]
+    pub(crate) const fn admitted() -> Self {
+        Self::Admitted(Vec::new(), Others { passed: None, earlier: Vec::new() })
+    }
+
+    /// Whether a denial by this policy lets the request continue.
+    pub(crate) const fn of_denials_by(&self, policy: &Policy) -> bool {
+        policy.degrade && matches!(self, Self::Handler(_) | Self::Admitted(..))
+    }
+
+    /// Records that a throttle did not apply. `uid` is set if the throttle degrades.
+    pub(crate) fn of_passed(&mut self, uid: Option<Arc<str>>, source: Source) {
+        match (self, uid) {
+            (Self::Handler(passed) | Self::Admitted(passed, _), Some(uid)) => {
+                passed.push((uid, Decision::passed(source)));
+            }
+            (Self::Admitted(_, others), None) => others.passed = others.passed.or(Some(source)),
+            _ => {}
+        }
+    }
+
+    /// Records that a throttle decided about the request earlier. Decisions of throttles that degrade are
+    /// already stored in the request.
+    #[cfg(any(feature = "axum", feature = "tower"))]
+    pub(crate) fn of_earlier(&mut self, policy: &Policy, decision: Decision) {
+        if let Self::Admitted(_, others) = self
+            && !policy.degrade
+        {
+            others.earlier.push(decision);
+        }
+    }
+}
+
+#[cfg(any(feature = "axum", feature = "tower"))]
+impl Admission<'_> {
+    /// Stores in the request the decisions of the throttles that degrade. If the handler takes the decision
+    /// that admitted the request, stores that too.
+    pub(crate) fn tell(&mut self, request: &mut http::Extensions) {
+        let (Told::Handler(passed) | Told::Admitted(passed, _)) = &mut self.told else { return };
+        let mut told = std::mem::take(passed);
+        for (ticket, decided) in self.decided() {
+            if ticket.policy.degrade {
+                let (uid, decision) = (ticket.throttle.uid_shared(), &decided.decision);
+                if decision.is_throttled() {
+                    tracing::debug!(target: "throttle", uid = &**uid, retry_after = ?decision.retry_after(), "degraded");
+                }
+                told.push((Arc::clone(uid), decision.clone()));
+            }
+        }
+        crate::Decisions::add(request, told);
+        #[cfg(feature = "axum")]
+        if let Told::Admitted(_, Others { passed, earlier }) = &self.told {
+            let others = self.decided().filter(|(ticket, _)| !ticket.policy.degrade);
+            let decisions = others.map(|(_, decided)| &decided.decision).chain(earlier);
+            let strictest = crate::Decisions::strictest_of(decisions).cloned();
+            if let Some(decision) = strictest.or_else(|| passed.map(Decision::passed)) {
+                request.insert(crate::decision::Admitted(decision));
+            }
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! Decisions that need neither a function nor time.
+
+use super::once_per_request::Reached;
+use crate::backend::Mode;
+use crate::config::resolver::Head;
+use crate::config::rule;
+use crate::throttle::counters::Event;
+use crate::throttle::policy_history::InForce;
+use crate::{Hit, Identity, Key, Quota, Throttle};
+
+/// The result of a decision that called no function and did not wait.
+pub(crate) enum AtOnce<'t> {
+    /// A rule excludes the request.
+    Excluded,
+    /// The decision, with the policy that made it.
+    Decided(InForce<'t>, Quota),
+}
+
+/// Returns the decision of a function's only throttle, if the decision needs neither a function nor time; see
+/// [`Short`](crate::backend::Short).
+///
+/// `keep` receives the key that the request was counted under.
+pub(crate) fn at_once<'t>(
+    throttle: &'t Throttle,
+    head: &Head<'_>,
+    keep: impl FnOnce(Key),
+) -> Option<AtOnce<'t>> {
+    let policy = throttle.policy();
+    // Rules and key are read here only if the throttle can use this path, and only if it limits at all.
+    let asks = policy.exempt.is_some() || policy.lists.is_some() || policy.charge_when.is_some();
+    let goes = policy.short.is_some() && !asks && policy.units.is_some_and(|units| units > 0);
+    // A throttle that has decided about the request before uses the general path.
+    let decides = throttle.is_in_force_and_unmarked()
+        || throttle.is_in_force()
+            && !(policy.once_per_request && Reached::has(&head.parts.extensions, throttle));
+    if !(goes && decides) {
+        return None;
+    }
+    if !rule::read(throttle.rules(&policy), head)? {
+        throttle.count(Event::Skipped);
+        return Some(AtOnce::Excluded);
+    }
+    let Identity::Key(key) = policy.key.read(head)? else { return None };
+    let hit = Hit::from(&key);
+    let hit = hit.brief()?;
+    let attempt = throttle.attempt(&policy, hit, Mode::Take);
+    let quota = attempt.or_else(|| throttle.at_once(&policy, hit, Mode::Take))?;
+    if !quota.fits() {
+        head.common.notices.of_undeclared_proxy(head.parts, &head.common.clients);
+        tracing::debug!(target: "throttle", uid = throttle.uid(), retry_after = ?quota.retry_after(), "throttled");
+    }
+    keep(key);
+    Some(AtOnce::Decided(policy, quota))
+}

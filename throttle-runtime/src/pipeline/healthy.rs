@@ -1,0 +1,57 @@
+//! The normal case: all breakers are closed, and no usage has to be reconciled.
+
+use smallvec::SmallVec;
+
+use super::admission::Ticket;
+use super::breaker_gate::{Part, Parts};
+use crate::Throttle;
+use crate::backend::Verdict;
+use crate::config::policy::Policy;
+use crate::resilience::Permit;
+
+/// The permits of the tickets' breakers, ticket by ticket. This is all that has to be stored until the
+/// backend answers. Tickets are only grouped into parts if the call fails.
+pub(crate) struct Healthy<'s>(SmallVec<[Option<Permit<'s>>; 1]>);
+
+impl<'s> Healthy<'s> {
+    /// Returns `None` if calling the backend is not all that has to be done.
+    #[inline]
+    pub(crate) fn find(tickets: &[&'s Ticket<'_>]) -> Option<Self> {
+        let mut permits = SmallVec::new();
+        for ticket in tickets {
+            permits.push(pass(&ticket.throttle, &ticket.policy).ok()?);
+        }
+        Some(Self(permits))
+    }
+
+    /// Records that the backend has answered.
+    #[inline]
+    pub(crate) fn answered(self, verdict: &Verdict) {
+        self.0.into_iter().flatten().for_each(|permit| permit.answered(verdict));
+    }
+
+    /// Groups the tickets after the backend failed, with their permits.
+    pub(crate) fn into_parts(mut self, tickets: &'s [&'s Ticket<'_>]) -> Parts<'s> {
+        let mut parts = Part::all(tickets);
+        for part in &mut parts {
+            part.permit = self.0[part.tickets[0]].take();
+        }
+        parts
+    }
+}
+
+/// Calling the backend is not all that has to be done.
+pub(crate) struct Unwell;
+
+/// Returns the breaker's permit for one request, or `None` if there is no breaker.
+#[inline]
+pub(crate) fn pass<'p>(throttle: &Throttle, policy: &'p Policy) -> Result<Option<Permit<'p>>, Unwell> {
+    let breaker = policy.rescue.as_ref().and_then(|rescue| rescue.breaker.as_ref());
+    if breaker.is_some() {
+        throttle.common().share_breakers();
+    }
+    if policy.carry.as_ref().is_some_and(|carry| carry.is_owed()) {
+        return Err(Unwell);
+    }
+    breaker.map(|breaker| breaker.pass().ok_or(Unwell)).transpose()
+}

@@ -1,0 +1,27 @@
+//! One request through its throttles: tickets, the backend call, failures and rejections.
+
+pub(crate) mod admission;
+pub(crate) mod backend_call;
+pub(crate) mod breaker_gate;
+pub(crate) mod concurrency;
+pub(crate) mod decide;
+pub(crate) mod degrade;
+#[cfg(any(feature = "axum", feature = "tower"))]
+pub(crate) mod fast_path;
+pub(crate) mod healthy;
+pub(crate) mod heard;
+pub(crate) mod key_cache;
+pub(crate) mod on_error;
+#[cfg(any(feature = "axum", feature = "tower"))]
+pub(crate) mod once_per_request;
+#[cfg(feature = "ws")]
+pub(crate) mod one;
+pub(crate) mod probe;
+pub(crate) mod reconcile;
+pub(crate) mod rejection;
+pub(crate) mod reset;
+pub(crate) mod several;
+pub(crate) mod single_throttle;
+pub(crate) mod throttled;
+pub(crate) mod ticket;
+pub(crate) mod time_budget;

@@ -1,0 +1,50 @@
+//! Applies `on_error` to the error of a backend.
+
+use tracing::field::display;
+
+use super::admission::Ticket;
+use crate::config::resolver::Head;
+use crate::resilience::{Details, Failure, OnError, Reaction};
+use crate::util::error_chain::chain;
+use crate::{BackendError, Decision, Source};
+
+/// Calls `on_error` with the error and the number of attempts, and logs one event with the reaction.
+pub(crate) async fn react(
+    ticket: &Ticket<'_>,
+    error: BackendError,
+    attempt: u32,
+    head: &mut Head<'_>,
+) -> Result<Decision, BackendError> {
+    let failure = Failure::new(Details {
+        error: error.clone(),
+        uid: ticket.throttle.uid_shared().clone(),
+        key: ticket.key.clone(),
+        cost: ticket.cost,
+        rates: ticket.rates,
+        backend: ticket.policy.primary.name.clone(),
+        attempt,
+    });
+    let _ = ticket.error.set(error.clone());
+    head.parts.extensions.insert(failure);
+    let reaction = ticket.policy.on_error.ask(head).await;
+    head.parts.extensions.remove::<Failure>();
+    // If an extractor of the `on_error` function fails, the default reaction applies.
+    let reaction = reaction.unwrap_or_else(|_| OnError::default().reaction());
+    warn(ticket, &error, reaction.name());
+    ticket.enforced(match reaction {
+        Reaction::Allow => Ok(Decision::passed(Source::AllowedOnError)),
+        Reaction::Throttle(wait) => Ok(Decision::denied(wait, Source::ThrottledOnError)),
+        Reaction::Propagate => Err(error),
+        Reaction::Raise(error) => Err(error),
+    })
+}
+
+/// Logs a failed decision with all its causes and the reaction, at most once per second for each kind of
+/// error.
+pub(crate) fn warn(ticket: &Ticket<'_>, error: &BackendError, reaction: &'static str) {
+    let primary = &ticket.policy.primary;
+    let Some(omitted) = primary.logs.failures.admit(error.kind(), ticket.now()) else { return };
+    let (uid, backend, error, omitted) =
+        (ticket.throttle.uid(), &*primary.name, display(chain(error)), omitted.field());
+    tracing::warn!(target: "throttle", uid, backend, error, reaction, omitted, "the backend failed");
+}

@@ -1,0 +1,50 @@
+//! Reconciliation: charges the primary, once it is back, with what the fallback admitted.
+
+use std::sync::Arc;
+
+use tokio::runtime::Handle;
+
+use super::admission::Ticket;
+use super::time_budget::Budget;
+use crate::backend::Mode;
+use crate::config::policy::Policy;
+use crate::{BackendError, Throttle};
+
+/// Charges the primary with the unreconciled usage of these tickets' identities. Returns `false` if another
+/// request is reconciling that usage: until it is done the fallback decides, because only the fallback has
+/// counted that usage. A call in the mode `Peek` charges nothing, and returns `false` too.
+pub(crate) async fn pay(tickets: &[&Ticket<'_>], mode: Mode, budget: Budget) -> Result<bool, BackendError> {
+    for ticket in tickets {
+        // In most cases there is no unreconciled usage at all, and nothing has to be looked up.
+        let Some(carry) = ticket.policy.carry.as_ref().filter(|carry| carry.is_owed()) else { continue };
+        let charge = ticket.charge();
+        if carry.owes(&charge) {
+            if mode == Mode::Peek {
+                return Ok(false);
+            }
+            let (backend, deadline) =
+                (&*ticket.policy.primary.backend, ticket.policy.deadline.min(budget.left()));
+            carry.pay(&charge, backend, deadline, ticket.now()).await?;
+            if carry.owes(&charge) {
+                return Ok(false);
+            }
+        }
+    }
+    Ok(true)
+}
+
+/// Reconciles, in a task of its own, the usage of all identities whose requests the fallback decided,
+/// including those that send no further request. Call it when the backend has answered.
+pub(crate) fn pay_others(throttle: &Throttle, policy: &Arc<Policy>) {
+    let Some(carry) = policy.carry.as_ref().filter(|carry| carry.is_owed()) else { return };
+    let Some(turn) = carry.turn() else { return };
+    let Ok(runtime) = Handle::try_current() else { return };
+    let (policy, clock) = (Arc::clone(policy), Arc::clone(&throttle.common().clock));
+    runtime.spawn(async move {
+        let _turn = turn;
+        if let Some(carry) = &policy.carry {
+            // Usage that fails to be reconciled now is reconciled after the next answer.
+            let _ = carry.pay_all(&*policy.primary.backend, policy.deadline, &*clock).await;
+        }
+    });
+}

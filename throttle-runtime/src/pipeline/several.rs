@@ -1,0 +1,68 @@
+//! Decisions about several throttles that the program calls together.
+
+use smallvec::SmallVec;
+
+use super::admission::{Admission, Rejection, Stop, Ticket, Told, decide};
+use crate::backend::Mode;
+use crate::config::policy::Policy;
+use crate::config::resolver::Head;
+use crate::throttle::no_request;
+use crate::{BackendError, Decision};
+
+type Tickets<'a> = SmallVec<[Ticket<'a>; 1]>;
+
+/// Whether throttles with these policies decide together. A throttle whose denials are not enforced, as in
+/// dry-run mode, decides alone, because its denials must not keep the others from charging. The `bool`s tell
+/// whether a throttle decides alone.
+pub(crate) fn share_a_backend(one: (&Policy, bool), other: (&Policy, bool)) -> bool {
+    let ((one, one_is_alone), (other, other_is_alone)) = (one, other);
+    !one_is_alone && !other_is_alone && one.primary.is(&other.primary)
+}
+
+/// Charges all tickets or none, as far as they share a backend. On different backends, earlier charges are
+/// refunded. Returns the combined decision, or the denial of one throttle.
+pub(crate) async fn commit(tickets: Tickets<'_>, head: &mut Head<'_>) -> Result<Decision, BackendError> {
+    // The end of such a use is not known, so it acquires no concurrency permit.
+    let mut admission = Admission::of(tickets, Told::Nobody);
+    let outcome = admission.decide(head).await;
+    match admission.settled(outcome).await {
+        Ok(admission) => {
+            let decided = admission.decided.into_iter().flatten();
+            Ok(Decision::of_all(decided.map(|decided| decided.decision)))
+        }
+        Err(Rejection::Throttled(throttled, _)) => Ok(throttled.decision().clone()),
+        Err(Rejection::Stopped(Stop::Failed(error))) => Err(error),
+        // Calls with an explicit key evaluate no setting that can answer like this.
+        Err(Rejection::Stopped(Stop::Answered(_) | Stop::Forbidden(_)) | Rejection::Misconfigured(_)) => {
+            Err(no_request())
+        }
+    }
+}
+
+/// Returns what [`commit`] would return now. Charges nothing.
+pub(crate) async fn check(tickets: &[Ticket<'_>], head: &mut Head<'_>) -> Result<Decision, BackendError> {
+    let mut decisions = Vec::new();
+    let mut rest: SmallVec<[&Ticket<'_>; 1]> = tickets.iter().collect();
+    while let Some(first) = rest.first() {
+        let (policy, dry) = (first.policy.clone(), first.dry);
+        let asked: SmallVec<[&Ticket<'_>; 1]> = rest
+            .iter()
+            .enumerate()
+            .filter(|(index, ticket)| {
+                *index == 0 || share_a_backend((&policy, dry), (&ticket.policy, ticket.dry))
+            })
+            .map(|(_, ticket)| *ticket)
+            .collect();
+        rest.retain(|ticket| !asked.iter().any(|asked| std::ptr::eq(*asked, *ticket)));
+        let answers = decide(&asked, Mode::Peek, head).await.into_iter().flatten();
+        let answers = answers.map(|answer| answer.map(|decided| decided.decision));
+        let answers = answers.collect::<Result<Vec<_>, _>>()?;
+        // The longest wait, after which the request fits all limits.
+        let denials = answers.iter().filter(|answer| answer.is_throttled());
+        if let Some(worst) = denials.max_by_key(|denial| denial.strictness()) {
+            return Ok(worst.clone());
+        }
+        decisions.extend(answers);
+    }
+    Ok(Decision::of_all(decisions))
+}

@@ -1,0 +1,197 @@
+//! Decisions of one throttle that charges all requests alike, so that nothing has to be resolved before its
+//! backend is called.
+//!
+//! This is the most frequent case: the backend answers, or memory is its fallback while the breaker is open.
+//! All other cases are left to the [stages](super::decide).
+
+use std::borrow::Cow;
+use std::slice;
+use std::sync::Arc;
+
+use super::admission::{Terms, Ticket};
+use super::backend_call::{checked, later_within};
+use super::decide;
+use super::healthy::pass;
+use super::heard::{admissions, hear};
+use super::time_budget::Budget;
+use crate::backend::{Charge, Mode, Verdict};
+use crate::config::policy::Policy;
+use crate::resilience::Permit;
+use crate::strategy::Class;
+use crate::throttle::counters::Event;
+use crate::util::fingerprint::Domain;
+use crate::{BackendError, Decision, Key, Rates, Source, Throttle};
+
+/// A use of a throttle whose policy charges all requests alike.
+#[derive(Clone, Copy)]
+pub(crate) struct Plain<'a> {
+    throttle: &'a Throttle,
+    policy: &'a Arc<Policy>,
+    rates: &'a Rates,
+    domain: Domain,
+    key: &'a Key,
+    cost: u64,
+    mode: Mode,
+}
+
+impl<'a> Plain<'a> {
+    pub(crate) fn new(
+        throttle: &'a Throttle,
+        policy: &'a Arc<Policy>,
+        (key, cost): (&'a Key, u64),
+        mode: Mode,
+    ) -> Option<Self> {
+        let (rates, domain) = policy.rates.as_ref().zip(policy.domain)?;
+        Some(Self { throttle, policy, rates, domain, key, cost, mode })
+    }
+
+    fn charge(&self) -> Charge<'a> {
+        let (scope, strategy) = (self.throttle.scope(), &*self.policy.strategy);
+        Charge {
+            scope,
+            key: self.key,
+            strategy,
+            rates: self.rates,
+            cost: self.cost,
+            class: Class::NONE,
+            load: strategy.load(),
+            domain: self.domain,
+            taken: None,
+            attempt: None,
+        }
+    }
+
+    /// Returns the decision, if it can be made immediately.
+    pub(crate) fn at_once(&self) -> Option<Decision> {
+        let Ok(permit) = pass(self.throttle, self.policy) else { return self.stand_in() };
+        let member = Some(&self.policy.primary).filter(|member| member.is_ready())?;
+        let charge = self.charge();
+        let verdict = member.backend.decide_at_once(slice::from_ref(&charge), self.mode)?;
+        // If the backend answered for other limits, it is called again on the slow path, which reports the
+        // failure.
+        let verdict = checked(slice::from_ref(&charge), verdict).ok()?;
+        // No other admission can happen between this call and its answer.
+        self.decided(permit, &charge, verdict, u64::MAX).ok()
+    }
+
+    /// Returns the decision of the fallback while the breaker is open, if the fallback has started already.
+    fn stand_in(&self) -> Option<Decision> {
+        let rescue = self.policy.rescue.as_ref()?;
+        let (breaker, standby) = rescue.breaker.as_ref().zip(rescue.standby.as_ref())?;
+        let refuses = standby.member.is_ready() && breaker.refuses();
+        let carry = self.policy.carry.as_ref().filter(|_| refuses)?;
+        let charge = self.charge();
+        if carry.has_news(&charge) {
+            return None;
+        }
+        let shared = standby.share.of(self.rates);
+        let asked = Charge { rates: &shared, ..charge.clone() };
+        let verdict = standby.member.backend.decide_at_once(slice::from_ref(&asked), self.mode)?;
+        let verdict = checked(slice::from_ref(&asked), verdict).ok()?;
+        if self.mode == Mode::Take {
+            if verdict.quotas.fit() && !carry.admitted(&charge, self.throttle.common().clock.now()) {
+                // The backend has answered other requests meanwhile: the fallback starts again from that
+                // answer.
+                let _ = standby.member.backend.refund(slice::from_ref(&asked), verdict.at).ready();
+                return None;
+            }
+            self.count(Source::BreakerOpen);
+        }
+        Some(Decision::by_backend(verdict.quotas).by(Source::BreakerOpen))
+    }
+
+    /// Returns the decision of the backend, if calling the backend is all that has to be done. Attempts that
+    /// the backend has to recognise are left to the stages.
+    pub(crate) async fn ask(&self) -> Option<Result<Decision, BackendError>> {
+        if self.policy.recognises() {
+            return None;
+        }
+        let permit = pass(self.throttle, self.policy).ok().filter(|_| self.policy.primary.is_ready())?;
+        let (charge, sent) = (self.charge(), admissions(self.policy));
+        let reply = self.policy.primary.backend.decide(slice::from_ref(&charge), self.mode);
+        let (answer, budget) = match reply.ready() {
+            Ok(answer) => (answer, None),
+            Err(later) => {
+                let budget = self.budget();
+                let limit = self.policy.deadline.min(budget.left());
+                (later_within(limit, later).await, Some(budget))
+            }
+        };
+        Some(match answer.and_then(|verdict| checked(slice::from_ref(&charge), verdict)) {
+            Ok(verdict) => match self.decided(permit, &charge, verdict, sent) {
+                Ok(decision) => Ok(decision),
+                Err(late) => Box::pin(self.leave_to_fallback(late)).await,
+            },
+            Err(error) => {
+                let budget = budget.unwrap_or_else(|| self.budget());
+                Box::pin(self.recover(permit, error, budget)).await
+            }
+        })
+    }
+
+    fn budget(&self) -> Budget {
+        Budget::of([&**self.policy])
+    }
+
+    /// Returns the decision that the backend made. If the answer came too late, returns the units to refund
+    /// and the time of the charge.
+    fn decided(
+        &self,
+        permit: Option<Permit<'_>>,
+        charge: &Charge<'_>,
+        verdict: Verdict,
+        sent: u64,
+    ) -> Result<Decision, (u64, u64)> {
+        if let Some(permit) = permit {
+            permit.answered(&verdict);
+        }
+        let source = verdict.source();
+        if self.mode == Mode::Take {
+            // A denial charges nothing, so it is never too late.
+            let sent = if verdict.quotas.fit() { sent } else { u64::MAX };
+            if !verdict.is_cached()
+                && let Some(units) =
+                    hear(self.throttle, self.policy, charge, &verdict.quotas, (verdict.at, sent))
+            {
+                return Err((units, verdict.at));
+            }
+            self.count(source);
+        }
+        Ok(Decision::by_backend(verdict.quotas).by(source))
+    }
+
+    fn count(&self, source: Source) {
+        if let Some(event) = Event::of_source(source) {
+            self.throttle.count(event);
+        }
+    }
+
+    /// Continues with retries, the fallback and `on_error` after the backend failed.
+    async fn recover(
+        &self,
+        permit: Option<Permit<'a>>,
+        error: BackendError,
+        budget: Budget,
+    ) -> Result<Decision, BackendError> {
+        let ticket = self.ticket();
+        let mut parts = None;
+        let mut head = self.throttle.empty_head(&mut parts);
+        let decided = decide::recover_one(&ticket, self.mode, (permit, error), budget, &mut head).await;
+        decided.map(|decided| decided.decision)
+    }
+
+    /// Lets the fallback decide, because the backend admitted the request, at the time `at`, after the
+    /// fallback had admitted the remaining quota.
+    async fn leave_to_fallback(&self, (units, at): (u64, u64)) -> Result<Decision, BackendError> {
+        let ticket = self.ticket();
+        let mut parts = None;
+        let mut head = self.throttle.empty_head(&mut parts);
+        decide::leave_one_to_fallback(&ticket, (units, at), &mut head).await.map(|decided| decided.decision)
+    }
+
+    fn ticket(&self) -> Ticket<'a> {
+        let (key, rates) = (self.key.clone(), *self.rates);
+        let terms = Terms { key, rates, cost: self.cost, class: Class::NONE };
+        Ticket::new(Cow::Borrowed(self.throttle), Arc::clone(self.policy), false, terms)
+    }
+}

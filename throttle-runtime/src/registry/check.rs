@@ -1,0 +1,207 @@
+//! Checks a whole program against its registry, and reports the active limits.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tracing::level_filters::LevelFilter;
+
+use super::{Declared, Member, Registry, place};
+use crate::config::declaration::Said;
+use crate::config::policy::Policy;
+use crate::util::notice;
+use crate::{Settings, Site};
+
+impl Registry {
+    /// Returns every problem of the program's attributes in this registry.
+    pub(super) fn verify(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        let mut seen: BTreeMap<&str, &Site> = BTreeMap::new();
+        let Declared { backends, defaults, overrides } = self.declared();
+        let misled = defaults.backend.as_ref().is_some_and(|name| !backends.contains_key(&**name));
+        for site in crate::sites() {
+            let own = overrides.get(site.uid()).cloned().unwrap_or_default().or(site.settings());
+            // If the defaults name an unknown backend, that is reported once, and not for each attribute that
+            // uses them.
+            let innocent = misled && own.backend.is_none();
+            if let Err(found) = self.common().settle(&Said::by(site), Settings::NONE)
+                && !innocent
+            {
+                problems.extend(found.into_iter().map(|problem| format!("{}: {problem}", place(site))));
+            }
+            let first = *seen.entry(site.uid()).or_insert(site);
+            if !std::ptr::eq(first, site) {
+                problems.extend(clash(first, site));
+            }
+        }
+        problems.extend(self.costs());
+        problems
+    }
+
+    /// Returns the costs of uses of a static that its limits never admit.
+    fn costs(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        for (site, cost, at) in super::site::costs() {
+            let place = format!("{}:{}", at.file(), at.line());
+            // Problems of the static itself are reported where it is declared.
+            let policy = || self.common().settle(&Said::by(site), Settings::NONE).ok();
+            match cost {
+                Err(error) => {
+                    problems.extend(error.problems().iter().map(|problem| format!("{place}: {problem}")));
+                }
+                Ok(cost) => {
+                    let rate = policy().and_then(|policy| policy.never_fits(cost));
+                    problems.extend(rate.map(|rate| {
+                        format!("{place}: this use of `{}` costs {cost}, which never fits {rate}", site.uid())
+                    }));
+                }
+            }
+        }
+        problems
+    }
+}
+
+impl Registry {
+    /// Logs one event per attribute, with its backend and the time budget of a decision.
+    ///
+    /// If no subscriber listens to events, the same report is written to stderr.
+    pub(super) fn announce(&self) {
+        let mut lines = vec!["throttle: these limits are active:".to_owned()];
+        for site in crate::sites() {
+            let Ok(policy) = self.common().settle(&Said::by(site), Settings::NONE) else { continue };
+            let (uid, backend, on_error) = (site.uid(), &*policy.primary.name, policy.on_error.describe());
+            let (rate, concurrent) = (policy.rate.describe(), policy.settings.concurrent);
+            tracing::info!(target: "throttle", uid, rate, concurrent, backend, on_error, budget = ?policy.budget, "a limit");
+            let concurrent = concurrent.map(|most| format!(", {most} concurrently")).unwrap_or_default();
+            warn_of_timeouts(uid, &policy);
+            lines.push(format!("  - {uid}: {rate}{concurrent} on \"{backend}\", on_error {on_error}"));
+        }
+        if lines.len() > 1 {
+            notice::unheard(LevelFilter::INFO, || lines.join("\n"));
+        }
+    }
+}
+
+/// Warns of settings that retry timeouts, if timeouts can only be retried when nothing was sent.
+pub(super) fn warn_of_timeouts(uid: &str, policy: &Policy) {
+    if policy.retries_unrecognised() {
+        let backend = &*policy.primary.name;
+        tracing::warn!(
+            target: "throttle",
+            uid,
+            backend,
+            "`retry_on` names timeouts, but with this strategy the backend cannot recognise a request that it has charged: a \
+             request that timed out after it was sent is not retried, and goes to the fallback or to `otherwise`"
+        );
+    }
+}
+
+impl Declared {
+    /// Returns every problem of the declaration, with the place of the problem.
+    pub(super) fn problems(&self) -> Vec<String> {
+        let mut problems: Vec<_> = said("the defaults", &self.defaults);
+        let overrides = self.overrides.iter();
+        problems.extend(
+            overrides.flat_map(|(uid, settings)| said(&format!("the override for `{uid}`"), settings)),
+        );
+        for (name, (_, settings)) in &self.backends {
+            let place = format!("the settings of the backend \"{name}\"");
+            problems.extend(said(&place, settings));
+            if settings.backend.is_some() {
+                problems.push(format!(
+                    "{place}: they hold for throttles on this backend, so they cannot name one"
+                ));
+            }
+        }
+        if let Some(name) =
+            self.defaults.backend.as_ref().filter(|name| !self.backends.contains_key(&***name))
+        {
+            problems.push(format!("the defaults: {}", undeclared(name, self.backends.keys())));
+        }
+        problems.sort_unstable();
+        problems
+    }
+}
+
+fn said(place: &str, settings: &Settings) -> Vec<String> {
+    settings.problems().into_iter().map(|problem| format!("{place}: {problem}")).collect()
+}
+
+/// Two attributes may share a uid if both set it, and if their settings are equal.
+fn clash(first: &Site, second: &Site) -> Option<String> {
+    let shared = first.is_named() && second.is_named();
+    let same = shared && first.settings().describe() == second.settings().describe();
+    (!same).then(|| {
+        let (here, there, uid) = (place(second), place(first), second.uid());
+        if shared {
+            format!("{here}: the uid `{uid}` also stands at {there} with different settings: make them the same or choose another uid")
+        } else {
+            format!("{here}: another function at {there} is called `{uid}` too: give this one a `uid`")
+        }
+    })
+}
+
+pub(crate) fn unknown_backend<'n>(
+    uid: &str,
+    name: &str,
+    declared: impl Iterator<Item = &'n Arc<str>>,
+) -> String {
+    format!("`{uid}` runs on {}", undeclared(name, declared))
+}
+
+/// Returns a problem for each backend that has no concurrency limits.
+pub(crate) fn without_places(uid: &str, primary: &Member, standby: Option<&Member>) -> Vec<String> {
+    let members = [Some(primary), standby].into_iter().flatten();
+    let without = members.filter(|member| member.backend.places().is_none());
+    let problem = |member: &Member| {
+        format!(
+            "`{uid}` on \"{}\": limits on what is in flight need memory or Redis, or a backend that has `places`",
+            member.name
+        )
+    };
+    without.map(problem).collect()
+}
+
+pub(crate) fn unknown_fallback<'n>(
+    uid: &str,
+    name: &str,
+    declared: impl Iterator<Item = &'n Arc<str>>,
+) -> String {
+    format!("`{uid}` falls back to {}", undeclared(name, declared))
+}
+
+pub(crate) fn unknown_board<'n>(
+    uid: &str,
+    name: &str,
+    declared: impl Iterator<Item = &'n Arc<str>>,
+) -> String {
+    format!("`{uid}` shares its breaker through {}", undeclared(name, declared))
+}
+
+fn undeclared<'n>(name: &str, declared: impl Iterator<Item = &'n Arc<str>>) -> String {
+    let mut declared: Vec<_> = declared.map(|name| format!("\"{name}\"")).collect();
+    declared.sort_unstable();
+    format!("the backend \"{name}\", which is not declared: declared are {}", declared.join(", "))
+}
+
+/// An override for an unknown uid is a typo. If no site is linked, unknown uids cannot be detected.
+pub(super) fn unknown_overrides<'u>(uids: impl Iterator<Item = &'u String>) -> Vec<String> {
+    let sites = crate::sites();
+    if sites.is_empty() {
+        return Vec::new();
+    }
+    let unknown = uids.filter(|uid| !sites.iter().any(|site| site.uid() == uid.as_str()));
+    let mut problems: Vec<_> = unknown
+        .map(|uid| {
+            let near = sites.iter().map(|site| site.uid()).max_by_key(|known| common_prefix(known, uid));
+            let guess = near.filter(|near| common_prefix(near, uid) * 2 >= uid.len());
+            let guess = guess.map_or(String::new(), |near| format!(", did you mean `{near}`?"));
+            format!("an override is declared for `{uid}`, but no attribute has that uid{guess}")
+        })
+        .collect();
+    problems.sort_unstable();
+    problems
+}
+
+fn common_prefix(a: &str, b: &str) -> usize {
+    a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count()
+}

@@ -1,0 +1,277 @@
+//! Sites, which are places in the code that carry an attribute, and the list of all sites.
+
+use std::borrow::Cow;
+use std::panic::Location;
+use std::{fmt, slice};
+
+use once_cell::sync::OnceCell;
+
+use super::{Registry, names};
+use crate::config::resolver::{Ask, role};
+use crate::config::settings::Constant;
+use crate::strategy::Strategy;
+use crate::{ConfigError, Rates, Settings, Static, Throttle};
+
+/// A place in the code that carries an attribute, with the settings of the attribute as a constant.
+pub struct Site {
+    uid: &'static str,
+    /// The number of the function. Copies of the function share it.
+    function: u64,
+    /// The number of the throttle's declaration: the function's number, or that of a static.
+    declaration: u64,
+    explicit: bool,
+    /// Whether it has neither a key template nor a cost of its own.
+    plain: bool,
+    template: bool,
+    settings: Of,
+    /// The cost of one use of a static's throttle, and the location of that cost.
+    cost: Option<(&'static dyn Ask<role::cost>, &'static Location<'static>)>,
+    location: &'static Location<'static>,
+    /// The throttle in the global registry, after its first use.
+    throttle: OnceCell<Throttle>,
+}
+
+/// The origin of a site's settings.
+#[cfg_attr(feature = "tower", expect(clippy::large_enum_variant, reason = "a constant cannot be boxed"))]
+enum Of {
+    Constant(Constant),
+    /// The settings of a layer, which makes its sites at run time.
+    #[cfg(feature = "tower")]
+    Layer(Box<Settings>),
+}
+
+impl Site {
+    /// Creates a site whose uid is the path of the function.
+    #[track_caller]
+    pub const fn new(path: &'static str, function: u64, settings: Constant) -> Self {
+        Self {
+            uid: path,
+            function,
+            declaration: function,
+            explicit: false,
+            plain: true,
+            template: false,
+            settings: Of::Constant(settings),
+            cost: None,
+            location: Location::caller(),
+            throttle: OnceCell::new(),
+        }
+    }
+
+    /// Creates a site with an explicit uid.
+    #[track_caller]
+    pub const fn named(uid: &'static str, function: u64, settings: Constant) -> Self {
+        Self {
+            uid,
+            function,
+            declaration: function,
+            explicit: true,
+            plain: true,
+            template: false,
+            settings: Of::Constant(settings),
+            cost: None,
+            location: Location::caller(),
+            throttle: OnceCell::new(),
+        }
+    }
+
+    /// Creates the site of a layer's throttle.
+    #[cfg(feature = "tower")]
+    #[track_caller]
+    pub(crate) fn of_layer(uid: &'static str, number: u64, settings: Settings) -> Self {
+        let settings = Of::Layer(Box::new(settings));
+        Self { settings, ..Self::named(uid, number, Constant::NONE) }
+    }
+
+    /// Creates the site of a function that uses the throttle of a static.
+    #[doc(hidden)]
+    pub const fn shared(declared: &'static Static, function: u64) -> Self {
+        let declared = declared.site();
+        Self {
+            uid: declared.uid,
+            function,
+            declaration: declared.declaration,
+            explicit: declared.explicit,
+            plain: true,
+            template: false,
+            settings: match &declared.settings {
+                Of::Constant(settings) => Of::Constant(*settings),
+                #[cfg(feature = "tower")]
+                Of::Layer(_) => Of::Constant(Constant::NONE),
+            },
+            cost: None,
+            location: declared.location,
+            throttle: OnceCell::new(),
+        }
+    }
+
+    /// Returns the number of the function that carries the attribute.
+    #[doc(hidden)]
+    pub const fn function(&self) -> u64 {
+        self.function
+    }
+
+    /// Returns the number of the throttle's declaration.
+    pub(crate) const fn declaration(&self) -> u64 {
+        self.declaration
+    }
+
+    /// Returns whether both are the same place in the code. Macros such as `debug_handler` copy functions with
+    /// their attributes, and several functions may use the throttle of a static.
+    pub(crate) fn is_copy_of(&self, other: &Self) -> bool {
+        (self.declaration, self.uid, self.location) == (other.declaration, other.uid, other.location)
+    }
+
+    /// Marks that the key is made of the function's arguments.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn with_template(mut self) -> Self {
+        self.template = true;
+        self.plain = false;
+        self
+    }
+
+    /// Sets the cost of this use. The limits are those of the static.
+    #[doc(hidden)]
+    #[must_use]
+    #[track_caller]
+    pub const fn with_cost(mut self, cost: &'static dyn Ask<role::cost>) -> Self {
+        self.cost = Some((cost, Location::caller()));
+        self.plain = false;
+        self
+    }
+
+    /// Returns the cost of this use, if it has one of its own.
+    pub(crate) fn cost(&self) -> Option<&'static dyn Ask<role::cost>> {
+        self.cost.map(|(cost, _)| cost)
+    }
+
+    /// Returns whether it has neither a key template nor a cost of its own.
+    #[cfg(feature = "axum")]
+    pub(crate) const fn is_plain(&self) -> bool {
+        self.plain
+    }
+
+    /// Returns whether the key is made of the function's arguments. Such a key does not exist before they are
+    /// extracted.
+    #[cfg(feature = "axum")]
+    pub(crate) const fn has_template(&self) -> bool {
+        self.template
+    }
+
+    /// Returns the uid of the throttle: the explicit uid, or the path of the function.
+    pub const fn uid(&self) -> &'static str {
+        self.uid
+    }
+
+    /// Returns the name in headers, which no other throttle of the program has: the explicit uid, or otherwise
+    /// the function's name.
+    ///
+    /// If several functions have that name, it is the shortest end of the path that is unique: `v1::search` and
+    /// `v2::search`.
+    pub fn name(&self) -> &'static str {
+        names::of(self)
+    }
+
+    /// Returns whether the uid is explicit.
+    pub const fn is_named(&self) -> bool {
+        self.explicit
+    }
+
+    /// Returns the settings of the attribute.
+    pub fn settings(&self) -> Settings {
+        match &self.settings {
+            Of::Constant(settings) => (*settings).into(),
+            #[cfg(feature = "tower")]
+            Of::Layer(settings) => (**settings).clone(),
+        }
+    }
+
+    /// Returns the file and line of the attribute.
+    pub const fn location(&self) -> &'static Location<'static> {
+        self.location
+    }
+
+    /// Returns the limits, if they are the same for every request.
+    pub fn limits(&self) -> Option<Rates> {
+        self.settings().rate?.value()?.ok()
+    }
+
+    /// Returns the strategy, if the attribute names one.
+    pub const fn strategy(&self) -> Option<&'static dyn Strategy> {
+        match &self.settings {
+            Of::Constant(settings) => settings.strategy,
+            #[cfg(feature = "tower")]
+            Of::Layer(_) => None,
+        }
+    }
+
+    /// Returns the backend, if the attribute names one.
+    pub const fn backend(&self) -> Option<&'static str> {
+        match &self.settings {
+            Of::Constant(settings) => settings.backend,
+            #[cfg(feature = "tower")]
+            Of::Layer(_) => None,
+        }
+    }
+
+    /// Returns the `on_error` policy as text, if the attribute names one.
+    pub fn on_error(&self) -> Option<String> {
+        self.settings().on_error.map(|policy| policy.describe())
+    }
+
+    /// Returns the throttle of this site in a registry. The throttle in the global registry is cached.
+    pub(crate) fn throttle(&self, registry: &Registry) -> Result<Cow<'_, Throttle>, ConfigError> {
+        if registry.is_global() {
+            self.throttle.get_or_try_init(|| registry.resolve(self)).map(Cow::Borrowed)
+        } else {
+            registry.resolve(self).map(Cow::Owned)
+        }
+    }
+}
+
+impl fmt::Debug for Site {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Site")
+            .field("uid", &self.uid)
+            .field("at", &format_args!("{}:{}", self.location.file(), self.location.line()))
+            .field("settings", &self.settings())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The attributes of one function, collected at link time.
+#[derive(Debug)]
+pub struct Linked(
+    /// One site per attribute.
+    pub &'static [Site],
+);
+
+impl Linked {
+    /// Creates the entry of a static.
+    pub const fn of(declared: &'static Static) -> Self {
+        Self(slice::from_ref(declared.site()))
+    }
+}
+
+inventory::collect!(Linked);
+
+/// Returns every `#[throttle]`, `#[throttle_fn]` and `#[throttle_message]` that is linked into this program, in
+/// the order of file and line.
+///
+/// On platforms without link-time collection, the list is empty, but the limits still apply.
+pub fn sites() -> Vec<&'static Site> {
+    let mut sites: Vec<_> = inventory::iter::<Linked>().flat_map(|linked| linked.0).collect();
+    sites.sort_by_key(|site| {
+        (site.location.file(), site.location.line(), site.location.column(), site.uid, site.function)
+    });
+    sites.dedup_by(|a, b| a.is_copy_of(b));
+    sites
+}
+
+/// Returns the constant costs of uses of a static's throttle, and their locations.
+pub(crate) fn costs()
+-> impl Iterator<Item = (&'static Site, Result<u64, ConfigError>, &'static Location<'static>)> {
+    let sites = inventory::iter::<Linked>().flat_map(|linked| linked.0);
+    sites.filter_map(|site| site.cost.and_then(|(cost, at)| Some((site, cost.value()?, at))))
+}

@@ -1,0 +1,31 @@
+//! A circuit breaker: keeps requests away from a backend that has failed several times in a row.
+//!
+//! [`CircuitBreaker`] contains the settings. [`Breaker`] is a live breaker.
+
+mod breaker;
+mod circuit;
+mod closed;
+mod config;
+mod identity;
+mod info;
+mod open;
+mod packed_state;
+mod permit;
+mod remote_opening;
+mod state;
+#[cfg(test)]
+mod tests;
+mod thresholds;
+
+pub use breaker::Breaker;
+pub use config::CircuitBreaker;
+pub(crate) use identity::Identity;
+pub use info::{Info, State};
+pub(crate) use permit::{Entry, Permit};
+pub use state::Change;
+
+/// Converts a time of the clock, in microseconds since the Unix epoch. Returns `None` if the system cannot
+/// represent it.
+fn time(micros: u64) -> Option<std::time::SystemTime> {
+    std::time::UNIX_EPOCH.checked_add(std::time::Duration::from_micros(micros))
+}

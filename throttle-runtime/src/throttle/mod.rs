@@ -1,0 +1,309 @@
+//! A throttle: one named limiter.
+
+pub(crate) mod counters;
+mod effective;
+pub(crate) mod policy_history;
+mod update;
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use crate::backend::Mode;
+use crate::config::declaration::Said;
+use crate::config::policy::Policy;
+use crate::config::rule::{Added, Rules};
+pub(crate) use crate::edge::direct::hit::no_request;
+use crate::edge::direct::hit_future::Asked;
+use crate::registry::{Common, Force};
+use crate::{BackendError, Breaker, Decision, Hit, Settings, Site};
+use counters::{Counters, Counts, Event};
+use policy_history::{InForce, Versions};
+
+/// A named limiter.
+///
+/// Attributes make their throttle at its first use. To call a throttle from code, see
+/// [`Registry::create`](crate::Registry::create). A clone refers to the same throttle.
+#[derive(Clone)]
+pub struct Throttle(pub(crate) Arc<Inner>);
+
+/// The throttle is switched off.
+const OFF: u8 = 1;
+
+/// The throttle's decisions are stored in requests that are passed on.
+#[cfg(any(feature = "axum", feature = "tower"))]
+const MARKED: u8 = 2;
+
+pub(crate) struct Inner {
+    uid: Arc<str>,
+    scope: Arc<str>,
+    versions: Versions,
+    flags: AtomicU8,
+    added: Added,
+    pub(crate) counters: Counters,
+    pub(crate) common: Arc<Common>,
+    said: Said,
+}
+
+impl Throttle {
+    pub(crate) fn new(uid: Arc<str>, said: Said, policy: Policy, common: Arc<Common>) -> Self {
+        let scope = common.scope(&uid);
+        Self(Arc::new(Inner {
+            versions: Versions::new(policy.in_scope(&scope, [])),
+            scope,
+            uid,
+            flags: AtomicU8::new(0),
+            added: Added::default(),
+            counters: Counters::new(),
+            common,
+            said,
+        }))
+    }
+
+    /// Returns the uid, which is the name of the throttle in its registry.
+    pub fn uid(&self) -> &str {
+        &self.0.uid
+    }
+
+    /// Returns the effective settings of this throttle. See [`effective`](Self::effective) for a listing with
+    /// their origins.
+    pub fn settings(&self) -> Settings {
+        self.policy().settings.clone()
+    }
+
+    /// Returns how often the throttle made each kind of decision.
+    pub fn counts(&self) -> Counts {
+        self.0.counters.read()
+    }
+
+    /// Returns the circuit breaker of the throttle's backend, if its `on_error` has one.
+    ///
+    /// ```
+    /// use throttle::{CircuitBreaker, Settings, breaker::State, failover, registry};
+    ///
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let redis = throttle::backend::Memory::new();
+    /// let registry = registry().backend("redis", redis).build().await?;
+    /// let settings = Settings::new().rate("10/min").backend("redis");
+    /// let throttle = registry.create("a", settings.on_error(failover("memory", CircuitBreaker::new())))?;
+    /// let breaker = throttle.breaker().expect("there is one");
+    /// assert_eq!(breaker.info().state, State::Closed);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn breaker(&self) -> Option<Breaker> {
+        self.policy().rescue.as_ref()?.breaker.clone()
+    }
+
+    /// Whether the throttle is in effect: neither the throttle nor its whole registry is switched off.
+    pub fn is_enabled(&self) -> bool {
+        self.is_on() && self.0.common.switches.force() != Force::Off
+    }
+
+    /// Decides one use, and charges it if it fits.
+    ///
+    /// Functions for the rate, the cost, the class and `on_error` are called with empty request parts. The
+    /// settings for the key, the caller, exemptions, lists, rules and concurrency do not apply: the hit
+    /// contains the key.
+    ///
+    /// ```
+    /// use throttle::{Hit, Registry, Settings};
+    ///
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let exports = Registry::current().create("exports", Settings::new().rate("10/hour"))?;
+    /// let decision = exports.hit(Hit::new("alice").cost(4)).await?;
+    /// assert_eq!((decision.is_allowed(), decision.remaining()), (true, Some(6)));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the backend, if it fails and `on_error` propagates its error.
+    #[inline]
+    pub fn hit<'h>(&self, hit: impl Into<Hit<'h>>) -> impl Future<Output = Result<Decision, BackendError>> {
+        Asked::new(self, hit, Mode::Take, Self::decide)
+    }
+
+    /// Returns the decision that a use would receive now. `remaining` is the quota that would be left after
+    /// the use. Charges nothing, and is not counted.
+    ///
+    /// ```
+    /// use throttle::{Hit, Registry, Settings};
+    ///
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let exports = Registry::current().create("exports", Settings::new().rate("10/hour"))?;
+    /// assert!(exports.check(Hit::new("alice").cost(10)).await?.is_allowed());
+    /// assert!(exports.check(Hit::new("alice").cost(11)).await?.is_throttled());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Like [`hit`](Self::hit).
+    #[inline]
+    pub fn check<'h>(&self, hit: impl Into<Hit<'h>>) -> impl Future<Output = Result<Decision, BackendError>> {
+        Asked::new(self, hit, Mode::Peek, Self::decide)
+    }
+
+    /// Returns the current quota of each limit, in the order in which the limits are written. Charges
+    /// nothing, and is not counted.
+    ///
+    /// For its limit, a [`Quota`](crate::Quota) contains the units that [remain](crate::Quota::remaining),
+    /// the time until there are [more](crate::Quota::next_after), and the time until
+    /// [all](crate::Quota::reset_after) are available again. If nothing remains, `next_after` is the time to
+    /// wait. There are no quotas if the backend is not called: see [`Source`](crate::Source).
+    ///
+    /// ```
+    /// use throttle::{Rate, Registry, Settings};
+    ///
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let exports = Registry::current().create("exports", Settings::new().rate("2/min, 100/day"))?;
+    /// exports.hit("alice").await?;
+    /// exports.hit("alice").await?;
+    /// let stat = exports.stat("alice").await?;
+    /// let [minute, day] = stat.quotas() else { panic!("one for each limit") };
+    /// assert_eq!((minute.rate(), minute.remaining()), (Rate::per_minute(2), 0));
+    /// assert_eq!((day.rate(), day.remaining()), (Rate::per_day(100), 98));
+    /// println!("one more in {:?}, all in {:?}", minute.next_after(), minute.reset_after());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// If the rate is a function, it is called with empty request parts, unless the hit sets the limits with
+    /// [`Hit::rate`]. The cost of the hit is ignored.
+    ///
+    /// # Errors
+    ///
+    /// Like [`hit`](Self::hit).
+    pub async fn stat<'h>(&self, hit: impl Into<Hit<'h>>) -> Result<Decision, BackendError> {
+        self.check(hit.into().cost(0)).await
+    }
+
+    /// Returns the active policy. Read it once for each decision.
+    #[inline]
+    pub(crate) fn policy(&self) -> InForce<'_> {
+        self.0.versions.current()
+    }
+
+    pub(crate) fn versions(&self) -> &Versions {
+        &self.0.versions
+    }
+
+    /// Whether no switch is set, so that decisions are enforced as the policy requires.
+    #[inline]
+    pub(crate) fn is_in_force(&self) -> bool {
+        self.is_on() && self.0.common.switches.force() == Force::Full
+    }
+
+    /// Like [`is_in_force`](Self::is_in_force), for a throttle that no layer and no middleware has
+    /// [marked](Self::mark).
+    #[cfg(any(feature = "axum", feature = "tower"))]
+    #[inline]
+    pub(crate) fn is_in_force_and_unmarked(&self) -> bool {
+        self.0.flags.load(Ordering::Relaxed) == 0 && self.0.common.switches.force() == Force::Full
+    }
+
+    /// Whether requests may arrive that this throttle has decided about before.
+    #[cfg(any(feature = "axum", feature = "tower"))]
+    pub(crate) fn is_marked(&self) -> bool {
+        self.0.flags.load(Ordering::Relaxed) & MARKED != 0
+    }
+
+    /// Makes all later decisions of this throttle look for an earlier decision about the same request. Layers
+    /// and middleware call this before they pass on such a request.
+    #[cfg(any(feature = "axum", feature = "tower"))]
+    pub(crate) fn mark(&self) {
+        if !self.is_marked() {
+            self.0.flags.fetch_or(MARKED, Ordering::Relaxed);
+        }
+    }
+
+    #[inline]
+    fn is_on(&self) -> bool {
+        self.0.flags.load(Ordering::Relaxed) & OFF == 0
+    }
+
+    /// Returns how decisions by this policy are enforced. Read it once for each decision.
+    pub(crate) fn force(&self, policy: &Policy) -> Force {
+        match self.0.common.switches.force() {
+            _ if !self.is_on() => Force::Off,
+            Force::Full if policy.dry_run => Force::Dry,
+            force => force,
+        }
+    }
+
+    /// Returns the active policy, and whether its decisions are in dry-run mode.
+    pub(crate) fn policy_and_dry(&self) -> (InForce<'_>, bool) {
+        let policy = self.policy();
+        let is_dry = self.force(&policy) == Force::Dry;
+        (policy, is_dry)
+    }
+
+    /// Returns the rules that apply to requests: the rules of the policy, and the rules that were added
+    /// later.
+    pub(crate) fn rules<'r>(&'r self, policy: &'r Policy) -> impl Iterator<Item = &'r Rules> + Clone + Send {
+        std::iter::once(&policy.rules).chain(self.0.added.iter())
+    }
+
+    /// Adds rules. Returns `false` if the list is full.
+    pub(crate) fn add_rules(&self, rules: Rules) -> bool {
+        self.0.added.add(rules)
+    }
+
+    /// Whether the program made the throttle with [`create`](crate::Registry::create).
+    pub(crate) fn is_created(&self) -> bool {
+        self.0.said.is_created()
+    }
+
+    pub(crate) fn count(&self, event: Event) {
+        self.0.counters.count(event);
+    }
+
+    pub(crate) fn uid_shared(&self) -> &Arc<str> {
+        &self.0.uid
+    }
+
+    pub(crate) fn scope(&self) -> &str {
+        &self.0.scope
+    }
+
+    pub(crate) fn scope_shared(&self) -> &Arc<str> {
+        &self.0.scope
+    }
+
+    pub(crate) fn common(&self) -> &Common {
+        &self.0.common
+    }
+
+    /// Whether both are the same throttle of the same registry.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    pub(crate) fn switch(&self, on: bool) {
+        if on {
+            self.0.flags.fetch_and(!OFF, Ordering::Relaxed);
+        } else {
+            self.0.flags.fetch_or(OFF, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether this throttle belongs to the site: it was made for the site, for a copy of it, or for a site
+    /// with the same chosen uid and equal settings.
+    pub(crate) fn belongs_to(&self, site: &Site) -> bool {
+        self.0.said.is_by(site)
+    }
+}
+
+impl fmt::Debug for Throttle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Throttle")
+            .field("uid", &self.uid())
+            .field("enabled", &self.is_enabled())
+            .field("settings", &self.settings())
+            .finish_non_exhaustive()
+    }
+}

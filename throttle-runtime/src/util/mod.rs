@@ -1,0 +1,10 @@
+//! Helpers that know nothing of rate limiting.
+
+pub(crate) mod deadline;
+pub(crate) mod error_chain;
+pub(crate) mod fingerprint;
+pub(crate) mod log_limit;
+pub(crate) mod notice;
+pub(crate) mod now_or_later;
+pub(crate) mod random;
+pub(crate) mod task_tracker;
