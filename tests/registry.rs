@@ -318,7 +318,7 @@ async fn f24_an_unreachable_server_is_named_once_and_not_called_misconfigured() 
         std::net::TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a port").port();
     let address = format!("127.0.0.1:{port}");
     let redis = throttle::backend::Redis::new(&format!("redis://{address}")).expect("an address");
-    let memcached = throttle::backend::Memcached::new(&address).expect("an address");
+    let memcached = throttle::backend::Memcached::new([&address]);
     for registry in [registry().backend("store", redis), registry().backend("store", memcached)] {
         let error = registry.build().await.expect_err("nothing listens there");
         let report = format!("{error:?}");

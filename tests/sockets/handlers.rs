@@ -259,7 +259,7 @@ async fn nobody() -> Result<throttle::Key, axum::http::StatusCode> {
 }
 
 #[throttle_message(uid = "rejected", rate = "1/min", key = nobody)]
-async fn rejected(_: &mut Socket, _text: &str) -> Result<(), throttle::Refused> {
+async fn rejected(_socket: &mut Socket, _text: &str) -> Result<(), Refused> {
     Ok(())
 }
 

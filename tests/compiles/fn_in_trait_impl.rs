@@ -1,0 +1,25 @@
+use throttle::{Refused, throttle_fn};
+
+trait Sender {
+    async fn send(&self, to: &str) -> Result<usize, Refused>;
+
+    #[throttle_fn(rate = "1/s")]
+    async fn send_all(&self) -> Result<usize, Refused> {
+        self.send("all").await
+    }
+}
+
+struct Mail;
+
+impl Sender for Mail {
+    #[throttle_fn(rate = "5/s", key = "{to}")]
+    async fn send(&self, to: &str) -> Result<usize, Refused> {
+        Ok(to.len())
+    }
+}
+
+#[test]
+fn compiles() {
+    drop(Mail.send("a"));
+    drop(Mail.send_all());
+}
