@@ -79,7 +79,8 @@ const AT_THE_END: Duration = Duration::from_millis(500);
 ///   requests may be admitted until half a lease later. A reset keeps all permits.
 /// - **Keys and values**: Redis keys contain digests, not the keys of the throttles. A state is kept for longer
 ///   than it is needed: for up to eight of its periods, bounded to 1–60 seconds, or for 60 seconds if it was
-///   written by compare-and-set. Values are the words of a [`State`](crate::strategy::State).
+///   written by compare-and-set. Values are the words of a [`State`](crate::strategy::State). A reset of everything
+///   leaves one key without expiry, `<namespace>:reset`, so that refunds of earlier charges have no effect.
 ///
 /// With the feature `redis-tls`, a URL that begins with `rediss://` is connected with TLS. The cryptography is
 /// the `CryptoProvider` of rustls that the application has installed, or else that of `ring`.
