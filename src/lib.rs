@@ -10,9 +10,13 @@
 #![doc = "[layers]: guide::layers"]
 #![doc = "[failures]: guide::failures"]
 #![doc = "[registry]: guide::registry"]
+#![doc = "[testing]: guide::testing"]
+#![doc = "[observability]: guide::observability"]
+#![cfg_attr(feature = "ws", doc = "[sockets]: guide::sockets")]
 #![doc = "[backend]: backend::Backend"]
 #![doc = ""]
-#![doc = include_str!("../README.md")]
+// Its examples use Redis.
+#![cfg_attr(any(not(doctest), feature = "redis"), doc = include_str!("../README.md"))]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(feature = "axum")]

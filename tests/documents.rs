@@ -118,6 +118,12 @@ fn the_table_of_failures_names_tests_that_there_are() {
     names_tests("docs/failures.md", 60);
 }
 
+#[test]
+fn the_table_of_guarantees_names_tests_that_there_are() {
+    names_tests("docs/guarantees.md", 60);
+    leads_somewhere("docs/guarantees.md");
+}
+
 /// Returns the numbers in the names of tests that begin with `f` and two digits, `f40_` for example.
 fn numbers_of_faults(code: &str) -> BTreeSet<u32> {
     let names = code.split("fn f").skip(1);

@@ -4,6 +4,7 @@
 
 #![deny(future_incompatible, rust_2024_compatibility)]
 #![allow(
+    clippy::all,
     clippy::pedantic,
     clippy::missing_const_for_fn,
     missing_debug_implementations,

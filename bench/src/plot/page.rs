@@ -14,33 +14,47 @@ const HEAD: &str = "\
 
 # Benchmarks
 
-Ratios are the result, nanoseconds only context: everybody runs in the same process and run, in turns, and a ratio
-is the median of those within each repetition. The noise is how far apart the middle half of the times of a fixed
-loop was that ran in between; the spread is the same for what was measured.
+Compare the ratios, not the nanoseconds. All libraries run in the same process and in the same run, in turns. A ratio is
+computed within each repetition, and the median over all repetitions is shown.
+
+- **spread**: the interquartile range of the measured times, divided by their median.
+- **machine's noise**: the same number for a fixed loop that runs between the measurements.
+- **throttle**: this library. **floor**: see below. The other subjects are other libraries.
 ";
 
 const MEMORY: &str = "\
 ## A decision
 
-Keys are 20 bytes of text (`governor-ip`: addresses), all seen before, read in the order in which they come. `hot` is
-one key, `1k` a thousand in even shares, `1m` a million, `zipf` a million of which a few make most of the traffic.
-`1t` and `2t` are threads, each kept on one processor; times are per decision and thread. Allowed is a quota that
-nobody uses up, denied one that everybody has used up, and every run checks that it is so. `stale` is allowed too,
-but all counts have expired since they were made, so that ours was free to forget them. Ours is measured through
-`Throttle::hit`, the others through what they offer for a key.
+Keys are 20 bytes of text (`governor-ip`: IP addresses). All keys are known before the measurement, and are read in the
+order of a prepared list. The names of the cells:
 
-The floor is the least that a keyed decision can cost: a table of 64-bit fingerprints by foldhash, a coarse clock and
-one compare-and-swap. Nobody should limit with it: anybody can make its keys collide, and it neither grows nor
-forgets. The target is at least 2.5 times faster than governor and at most 2 times slower than the floor, in every
-cell, without allocations.
+| part | meaning |
+|---|---|
+| `hot` | one key |
+| `1k`, `1m` | a thousand keys, a million keys, with equal shares of the requests |
+| `zipf` | a million keys, a few of which make most of the requests |
+| `allowed`, `denied` | a quota that is never exhausted, a quota that is exhausted for every key; each run checks this |
+| `stale` | allowed, but all states have expired since they were made, so this library may drop them |
+| `1t`, `2t` | one thread, two threads, each pinned to one processor; times are per decision and thread |
 
-What ours does and the floor does not: a hash under a secret, exact waits, settings and switches that may change at any
-time, counts, and a version of each page of the table by which readers need no lock. A denial by GCRA takes 247
-instructions (an admission 272; with fixed windows 237 and 252), and with one key none of them waits for memory, which is
-why `hot/denied` is furthest from the floor. With a million keys three lines of memory are read where the floor reads
-one: of the index, of the page's version and of the place itself, which take 17, 37 and 28 % of the time. One version for
-42 places is what keeps a key at 34 bytes. How far it is also depends on who has the other half of a shared core: then
-ours takes about 1.9 times as long, the floor 1.7 and governor, which waits more than it computes, 1.4.
+This library is measured through `Throttle::hit`, the other libraries through their function for a key.
+
+The floor is the lowest cost of a decision with a key: a table of 64-bit fingerprints by foldhash, a coarse clock, and one
+compare-and-swap. It is not a usable limiter: clients can make its keys collide, and its table neither grows nor evicts. The
+target is at least 2.5 times faster than governor and at most 2 times slower than the floor, in every cell, without
+allocations.
+
+This library does more than the floor: it hashes with a secret, computes exact waits, allows settings and switches to change
+at any time, and counts decisions. Each page of the table has a version, so that readers need no lock.
+
+A denial by GCRA takes 247 instructions, and an admission 272. With fixed windows these are 237 and 252 instructions. With one
+key, no instruction waits for memory, so `hot/denied` is furthest from the floor.
+
+With a million keys, a decision reads three cache lines, and the floor reads one. The three are the index, the version of the
+page, and the state itself. They take 17 %, 37 % and 28 % of the time. One version for 42 states keeps a key at 34 bytes.
+
+The ratios also depend on the load of the other hardware thread of the core. Under load there, this library takes about 1.9
+times as long, the floor 1.7 times, and governor, which waits for memory more than it computes, 1.4 times.
 
 ![Times of a decision in one thread, GCRA](benchmarks/memory-1t.svg)
 
@@ -50,14 +64,14 @@ ours takes about 1.9 times as long, the floor 1.7 and governor, which waits more
 const HASH: &str = "\
 ## A fingerprint
 
-What the hash of a key costs. foldhash and ahash are fast, and not made to withstand clients who choose their keys.
+The time of hashing one key. foldhash and ahash are fast, but do not withstand clients that choose their keys.
 ";
 
 const FOOTPRINT: &str = "\
 ## Memory
 
-Growth of the resident memory of a process, divided by the keys that it used once each, with nothing called to tidy
-up. The target is at most 40 bytes per key.
+The growth of the resident memory of a process, divided by the number of keys, each of which is used once. No cleanup function
+is called. The target is at most 40 bytes per key.
 
 ![Bytes per key](benchmarks/footprint.svg)
 ";
@@ -65,9 +79,9 @@ up. The target is at most 40 bytes per key.
 const FLOOD: &str = "\
 ### Under a flood
 
-Ten million clients come once each, against a limit of a million keys. Every thousandth request is one of a client
-that is at its limit and must not pass. The target is a p99.9 within 20 times the median, and memory of at most 40 bytes
-per key for the table and 48 for the sketches of evicted states.
+Ten million clients send one request each, with `max_keys` of one million. Every thousandth request is sent by a client that
+is at its limit and must be denied (`hot passed` counts the ones that were admitted). The target is a p99.9 of at most 20
+times the median, and at most 40 bytes per key for the table and 48 bytes for the sketches of evicted states.
 
 ![Memory over a flood](benchmarks/flood.svg)
 ";
@@ -75,24 +89,27 @@ per key for the table and 48 for the sketches of evicted states.
 const HONEST: &str = "\
 ### Honest clients beyond the bound
 
-Requests of clients that stay within their limits, where there are more clients than the table keeps. The guarantee has
-two numbers. A client that was evicted is never admitted more than its limit. At most 1 of 1000 requests of honest clients is
-denied while no more than eight times `max_keys` evicted states of fixed windows are alive, or five times as many of token
-buckets.
+These are requests of clients that stay within their limits, with more clients than the table holds. There are two guarantees:
+
+- An evicted client is never admitted more than its limit.
+- At most 1 of 1000 requests of honest clients is denied, while at most 8 × `max_keys` evicted states of fixed windows are
+  alive, or 5 × `max_keys` of token buckets.
+
+The cells:
 
 - `mixed-periods`: the table is full of `10000/day` states of another throttle. Then five times as many new clients
-  come within a minute, once each, with the limits `5/min, 500/hour`.
-- `flood`: nine of ten requests are those of an attacker with ever new keys. The others are those of honest clients of
-  `10/day`, three requests each.
-- `day`: ten times as many clients as the table keeps, each of which sends three of `10/day` requests in one day.
+  send one request each within a minute, with the limits `5/min, 500/hour`.
+- `flood`: nine of ten requests come from an attacker that uses a new key each time. The others come from honest clients with
+  the limit `10/day`, three requests each.
+- `day`: there are ten times as many clients as the table holds. Each sends three requests in one day, with the limit `10/day`.
 ";
 
 const HTTP: &str = "\
 ## A request
 
-A hello-world service of axum on one processor, load with 32 connections from another. The target is 0.97 of the rate
-of the bare service without header fields, 0.93 with them, and 0.90 where every request is denied, and never less than
-tower_governor reaches.
+A hello-world service of axum on one processor, with load from 32 connections on another processor. `of bare` is the rate
+divided by that of the service without a limit. The target is 0.97 without headers, 0.93 with headers, and 0.90 if every
+request is denied, and in each case at least the rate of tower_governor.
 
 ![Requests per second as a part of the bare service's](benchmarks/http.svg)
 ";
@@ -100,36 +117,46 @@ tower_governor reaches.
 const INSTRUCTIONS: &str = "\
 ## Instructions
 
-The number of instructions that one decision and one HTTP request take, counted by callgrind between two
-marks in the same process, so that startup is not part of it. A count does not depend on the load of the machine: two
-runs differ by less than 0.1 %. It does depend on the compiler.
+The number of instructions of one decision and of one HTTP request. Callgrind counts them between two marks in the same
+process, so startup is not included. A count does not depend on the load of the machine: two runs differ by less than 0.1 %.
+It depends on the compiler.
 
 A decision is `Throttle::hit` with one key of 20 bytes in the memory backend. `fast` is the path without locks, which
-five strategies have. `general` is the path that every other backend takes, too: the strategy decides under a lock of the
-memory backend. The states of the last three strategies are lists, with ten entries here.
+exists for five strategies. `general` is the path that every other backend also uses: the strategy decides under a lock of
+the memory backend. The states of the last three strategies are lists, here with ten entries.
 
-A request is one of a keep-alive connection to the services of the section before, in a server with one thread. The
-count covers the whole server process: axum, hyper, tokio and what is compared. It does not cover the kernel.
+A request is sent over a keep-alive connection to one of the services of the previous section, in a server with one thread.
+The count includes the whole server process: axum, hyper, tokio and the compared library. It does not include the kernel.
 ";
 
 const REDIS: &str = "\
 ## Redis
 
-Limits in one Redis server, which has a processor to itself. The client has another one, and a single connection;
-1, 64 or 512 callers each wait for a decision before they ask for the next one. `many` are ten thousand keys in even
-shares, `hot` is one key, both with more quota than they use; `denied` is one key without any left.
+Limits in one Redis server on one processor. The client runs on another processor and has a single connection. 1, 64 or 512
+callers each wait for a decision before they request the next one. `many` is ten thousand keys with equal shares of the
+requests, and `hot` is one key, both with more quota than is used. `denied` is one key with an exhausted quota.
 
-`incr` decides nothing: redis-rs pipelines `INCR`s through one connection for as many callers, and `vs incr` is the
-rate as a part of theirs. `script-fixed-window` and `script-gcra` are one script for each decision, with as little in
-it as there can be; `vs script` is the rate as a multiple of that, and so is what stands behind the p99. The peers that
-keep their limits in a server have one algorithm each, the same in the cells of both, and are there if they were
-installed. Ours is `Throttle::hit`. `throttle-plain` is the same without a memory of denials, so that it asks about each
-of them; `vs plain` is the rate as a multiple of its.
+| subject | measured |
+|---|---|
+| `throttle` | `Throttle::hit` |
+| `throttle-plain` | `Throttle::hit` without cached denials, so each denial is a call to Redis |
+| `incr` | no decision: redis-rs pipelines `INCR` commands of the same number of callers over one connection |
+| `script-fixed-window`, `script-gcra` | one minimal script for each decision |
+| other libraries and servers | one algorithm each, which is the same in the cells of both algorithms; measured if they are installed |
 
-The target is 0.7 of the rate of `INCR`s with many callers and many keys, more than any peer, with a p99 for 64
-callers that is no worse than by one script per decision; for one caller no less than by such a script; and 20 times
-the rate of `throttle-plain` where all is denied. Peers that are not there count with what they reached for 64 callers
-on another day: redis-cell 0.66, throttlecrab-server 0.26, limitador 0.23, trypema 0.12.
+`vs incr`, `vs script` and `vs plain` are the rate divided by the rate of `incr`, of the script and of `throttle-plain`. The
+number in brackets after the p99 is the p99 divided by that of the script.
+
+The targets:
+
+- many keys, many callers: 0.7 of the rate of `incr`
+- many keys, 64 callers: more than any other library
+- 64 callers: a p99 of at most that of the script
+- one caller: at least the rate of the script
+- all requests denied: 20 times the rate of `throttle-plain`
+
+A library that is not installed counts with the share of `incr` that it reached for 64 callers on another day: redis-cell
+0.66, throttlecrab-server 0.26, limitador 0.23, trypema 0.12.
 
 ![Decisions per second as a part of INCRs, by 64 callers](benchmarks/redis.svg)
 ";
@@ -137,20 +164,26 @@ on another day: redis-cell 0.66, throttlecrab-server 0.26, limitador 0.23, trype
 const FAILOVER: &str = "\
 ## A failover
 
-Backends that answer at once, so that nothing but what stands around them is measured, in one thread. `healthy` are
-decisions of a backend that works, without a policy, with a fallback, and with a breaker before that; `outage` those of
-a backend that is down and whose breaker is open, so that memory decides, and of memory by itself: as what it is, and
-as a backend of which nothing is known. Each is compared with the one that it is a part more than.
+The backends return immediately, so that only the code around them is measured, in one thread.
 
-The target is less than 5 ns for the breaker while it is closed, and less than twice a decision in memory while it is
-open.
+| decisions | backend | compared with |
+|---|---|---|
+| `healthy: no policy` | works, without `on_error` | – |
+| `healthy: fallback` | works, with a fallback | `healthy: no policy` |
+| `healthy: throttle` | works, with a fallback and a closed circuit breaker | `healthy: fallback` |
+| `outage: memory, the short way` | the memory backend itself, on its fast path | `outage: memory, as a store` |
+| `outage: memory, as a store` | the memory backend inside another backend, which has no fast path | – |
+| `outage: throttle` | is down, and its circuit breaker is open, so the fallback in memory decides | `outage: memory, as a store` |
+
+The target is less than 5 ns for a closed circuit breaker, and less than twice the time of a decision in memory for an open
+one.
 ";
 
 const COMPILE: &str = "\
 ## A build
 
-A clean `cargo build` of the same service, and what one attribute adds, from a crate of 200 functions. Crates are the
-lines of `cargo tree`. The target is at most 1.3 times the bare build, and 80 crates.
+A clean `cargo build` of the same service, and the time that one attribute adds, measured with a crate of 200 functions. Crates
+are the lines of `cargo tree`. The target is at most 1.3 times the build without a limit, and at most 80 crates.
 
 ![Time of a clean build, and its crates](benchmarks/compile.svg)
 ";

@@ -12,10 +12,10 @@ use tokio::sync::Semaphore;
 use tokio::time::sleep;
 use tracing::field::display;
 
-use super::connection::Connection;
 use super::connector;
 use super::locator::Server;
 use super::options::Options;
+use super::shared::Connection;
 use crate::backend::redis::errors;
 use crate::backend::redis::errors::Refusal;
 use crate::util::error_chain::chain;

@@ -5,11 +5,11 @@ use std::time::Instant;
 use redis::{Pipeline, Value};
 use tokio::sync::oneshot;
 
-use super::connection::Connection;
 use super::handle::Slot;
 use super::open::open;
 use super::probe::Probe;
 use super::progress::Progress;
+use super::shared::Connection;
 use super::stranger;
 use crate::backend::redis::scripts;
 use crate::{BackendError, ErrorKind};

@@ -11,8 +11,8 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::SemaphorePermit;
 
-use super::connection::Connection;
 use super::handle::Slot;
+use super::shared::Connection;
 use crate::util::deadline;
 use crate::{BackendError, ErrorKind};
 

@@ -1,6 +1,5 @@
 //! Opens connections, and holds the connection in use.
 
-mod connection;
 pub(super) mod connector;
 pub(crate) mod handle;
 mod handshake;
@@ -13,13 +12,14 @@ mod probe;
 pub(super) mod progress;
 mod recorded;
 pub(crate) mod sentinels;
+mod shared;
 mod stranger;
 #[cfg(feature = "redis-tls")]
 pub(crate) mod tls;
 pub(super) mod url;
 
 pub(super) use super::target::Place;
-pub(super) use connection::Connection;
 pub(super) use handle::{Slot, closed};
 pub(super) use locator::Server;
 pub(super) use options::Options;
+pub(super) use shared::Connection;

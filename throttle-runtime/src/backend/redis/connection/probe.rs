@@ -2,7 +2,7 @@
 
 use redis::{ConnectionAddr, ErrorKind as Kind, Pipeline, RedisError, ServerErrorKind, Value};
 
-use super::connection::Connection;
+use super::shared::Connection;
 use crate::backend::redis::scripts::{PROBE, READ};
 use crate::{BackendError, ErrorKind};
 
