@@ -259,7 +259,8 @@ async fn nobody() -> Result<throttle::Key, axum::http::StatusCode> {
 }
 
 #[throttle_message(uid = "rejected", rate = "1/min", key = nobody)]
-async fn rejected(_socket: &mut Socket, _text: &str) -> Result<(), Refused> {
+async fn rejected(socket: &mut Socket, text: &str) -> Result<(), Refused> {
+    let _ = socket.send(Message::text(text)).await;
     Ok(())
 }
 
