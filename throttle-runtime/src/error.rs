@@ -51,6 +51,11 @@ pub enum ErrorKind {
     Misconfigured,
 }
 
+/// The error for a function that was called without a request, and that tried to end the request.
+pub(crate) fn no_request() -> BackendError {
+    BackendError::new(ErrorKind::Plugin, "a function that is a setting refused an empty request")
+}
+
 impl ErrorKind {
     /// All kinds, in the order of their declaration.
     #[cfg(test)]

@@ -27,6 +27,9 @@ pub use crate::config::key_source::{Cookie, Global, Header, Ip};
 pub struct Key(SmallVec<[u8; INLINE]>);
 
 impl Key {
+    /// The key of all clients without an address.
+    pub(crate) const ANONYMOUS: &str = "__anonymous__";
+
     /// Creates a key of one part.
     pub fn new(part: impl AsRef<[u8]>) -> Self {
         Self::default().with(part)

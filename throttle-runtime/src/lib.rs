@@ -58,7 +58,6 @@ pub use crate::http::{ClientIp, Generation, Headers, ProxyHeader, When};
 pub use crate::key::{Identity, Key};
 pub use crate::pipeline::throttled::{Refused, Throttled};
 pub use crate::rate::{Rate, RateError, Rates};
-pub use crate::registry::audit::{Audit, Audited};
 pub use crate::registry::site::{Site, sites};
 pub use crate::registry::{Registry, RegistryBuilder, Scoped, registry};
 pub use crate::resilience::{
@@ -67,4 +66,5 @@ pub use crate::resilience::{
 };
 pub use crate::throttle::Throttle;
 pub use crate::throttle::counters::Counts;
+pub use crate::util::audit::{Audit, Audited};
 pub use crate::util::now_or_later::{BoxFuture, Soon};

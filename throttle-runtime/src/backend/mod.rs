@@ -3,6 +3,7 @@
 mod attempt;
 mod concurrency;
 mod coordination;
+pub(crate) mod deadline;
 #[cfg(feature = "memcached")]
 mod memcached;
 mod memory;

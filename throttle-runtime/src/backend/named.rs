@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::Backend;
-use crate::pipeline::admission::within;
+use super::deadline::within;
 use crate::util::deadline;
 use crate::util::log_limit::LogLimits;
 use crate::{BackendError, ErrorKind};

@@ -3,7 +3,7 @@
 use std::panic::Location;
 use std::sync::Arc;
 
-use crate::{Settings, Site};
+use crate::Settings;
 
 /// The declaration of a throttle.
 #[derive(Clone)]
@@ -15,7 +15,7 @@ pub(crate) struct Said {
     pub(crate) settings: Settings,
     pub(crate) location: &'static Location<'static>,
     /// The number of the declaration. `None` if the throttle was created in code.
-    declaration: Option<u64>,
+    pub(crate) declaration: Option<u64>,
 }
 
 impl Said {
@@ -25,27 +25,8 @@ impl Said {
         Self { name: Arc::clone(&uid), uid, settings, location, declaration: None }
     }
 
-    pub(crate) fn by(site: &Site) -> Self {
-        Self {
-            uid: Arc::from(site.uid()),
-            name: Arc::from(site.name()),
-            settings: site.settings(),
-            location: site.location(),
-            declaration: Some(site.declaration()),
-        }
-    }
-
     /// Returns whether the program created the throttle with [`create`](crate::Registry::create).
     pub(crate) const fn is_created(&self) -> bool {
         self.declaration.is_none()
-    }
-
-    /// Returns whether the site is the origin of the declaration: the same site, a copy of it, or one with the
-    /// same explicit uid and the same settings.
-    pub(crate) fn is_by(&self, site: &Site) -> bool {
-        self.declaration.is_some_and(|declaration| {
-            (declaration, self.location) == (site.declaration(), site.location())
-                || (site.is_named() && self.settings.describe() == site.settings().describe())
-        })
     }
 }

@@ -2,15 +2,10 @@
 
 use std::fmt;
 
-use http::request::Parts;
-
 use super::resolver::Head;
 use crate::Key;
-use crate::http::client::Client;
 use crate::http::credential;
 use crate::http::credential::Value;
-use crate::http::peer::peer;
-use crate::registry::Common;
 
 /// Counts per client address: `key = ip`, the default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,9 +36,6 @@ pub struct Header(pub &'static str);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cookie(pub &'static str);
 
-/// The key of all clients without an address.
-pub(crate) const ANONYMOUS: &str = "__anonymous__";
-
 /// Reads a key from the request parts.
 pub(crate) trait KeySource: fmt::Display {
     fn key(&self, head: &Head<'_>) -> Key;
@@ -57,11 +49,11 @@ impl KeySource for Global {
 
 impl KeySource for Ip {
     fn key(&self, head: &Head<'_>) -> Key {
-        match client(head.parts, head.common).or_peer() {
-            Some(client) => Key::from(head.common.clients.group(client)),
+        match head.lookup.client(head.parts).or_peer() {
+            Some(client) => Key::from(head.lookup.clients.group(client)),
             None => {
-                head.common.notices.of_missing_peer(head.parts);
-                Key::new(ANONYMOUS)
+                head.lookup.notices.of_missing_peer(head.parts);
+                Key::new(Key::ANONYMOUS)
             }
         }
     }
@@ -77,14 +69,6 @@ impl KeySource for Cookie {
     fn key(&self, head: &Head<'_>) -> Key {
         found_or_ip(head, credential::cookie(&head.parts.headers, self.0))
     }
-}
-
-/// Returns the client: the peer, unless the peer is a trusted proxy that names another address.
-pub(crate) fn client(parts: &Parts, common: &Common) -> Client {
-    if common.notices.is_searching() {
-        common.notices.search(parts, &common.clients);
-    }
-    common.clients.client(peer(&parts.extensions, &common.clients.peers), &parts.headers)
 }
 
 /// Tags the key with its source, so that no value can imitate an address.

@@ -2,8 +2,10 @@
 
 use crate::backend::Held;
 use crate::config::resolver::Head;
-use crate::pipeline::admission;
-use crate::pipeline::admission::{Drawn, KnownKeys, Told};
+use crate::edge::admit;
+use crate::pipeline::admission::Drawn;
+use crate::pipeline::degrade::Told;
+use crate::pipeline::key_cache::KnownKeys;
 use crate::{Key, Refused, Registry, Site};
 
 /// A return type that can express that the function did not run: `Result<_, E>` where `E` is created from
@@ -40,9 +42,10 @@ pub async fn enter<const N: usize>(
 ) -> Result<Vec<Held>, Refused> {
     let registry = Registry::in_charge();
     let mut parts = ::http::Request::new(()).into_parts().0;
-    let mut head = Head { parts: &mut parts, state: &(), common: registry.common(), is_request: false };
+    let mut head =
+        Head { parts: &mut parts, state: &(), lookup: &registry.common().lookup, is_request: false };
     let mut known = KnownKeys::default();
     let drawn = Drawn::new(&mut known, Told::Nobody);
-    let admission = admission::admit(sites, keys, drawn, &mut head, &registry).await?;
+    let admission = admit::admit(sites, keys, drawn, &mut head, &registry).await?;
     Ok(admission.held)
 }

@@ -1,5 +1,6 @@
 //! Edges: where requests, messages and calls from code enter the pipeline.
 
+pub(crate) mod admit;
 #[cfg(feature = "axum")]
 pub(crate) mod axum;
 pub(crate) mod direct;

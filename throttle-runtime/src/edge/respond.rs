@@ -8,8 +8,11 @@ use tokio::runtime::Handle;
 
 use super::passed;
 use crate::backend::{Charge, Mode};
-use crate::pipeline::admission::{Admission, Charged, Decided, Ticket};
+use crate::pipeline::admission::Admission;
 use crate::pipeline::backend_call::refund;
+use crate::pipeline::outcome::Charged;
+use crate::pipeline::outcome::Decided;
+use crate::pipeline::ticket::Ticket;
 use crate::throttle::counters::Event;
 use crate::util::log_limit::LogLimit;
 use crate::{Decision, Quotas};

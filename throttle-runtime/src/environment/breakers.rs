@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::breaker_sync::Sharing;
 use crate::Clock;
-use crate::registry::Member;
+use crate::backend::named::Member;
 use crate::resilience::{Breaker, CircuitBreaker, Identity};
 
 /// One breaker for all throttles whose settings name the same breaker, or come from the same place in the

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::registry::{Common, Member, check};
+use crate::backend::named::Member;
+use crate::environment::Common;
+use crate::environment::problems;
+
 use crate::{CircuitBreaker, Recovery};
 
 impl Common {
@@ -18,7 +21,7 @@ impl Common {
         let backends = &self.declared.backends;
         let Some(name) = recovery.fallback.map(|fallback| fallback.name) else { return Ok(None) };
         match backends.get(name) {
-            None => Err(check::unknown_fallback(uid, name, backends.keys())),
+            None => Err(problems::unknown_fallback(uid, name, backends.keys())),
             Some((standby, _)) if standby.is(primary) && by_default => Ok(None),
             Some((standby, _)) if standby.is(primary) => Err(format!(
                 "`{uid}` runs on \"{}\" and falls back to the same: name another backend",
@@ -44,7 +47,7 @@ impl Common {
             ));
         };
         let Some((member, _)) = backends.get(board) else {
-            return Err(check::unknown_board(uid, board, backends.keys()));
+            return Err(problems::unknown_board(uid, board, backends.keys()));
         };
         if member.backend.board().is_none() {
             return Err(format!(

@@ -1,11 +1,14 @@
 //! Resolves the settings of a throttle, from all places where they can be set, to a policy.
 
+use crate::backend::named::Member;
 use crate::config::declaration::Said;
 use crate::config::effective::Origin;
 use crate::config::network::Lists;
 use crate::config::policy::Policy;
 use crate::config::settings::MEMORY;
-use crate::registry::{Common, Member, check};
+use crate::environment::Common;
+use crate::environment::problems;
+
 use crate::resilience::Rescue;
 use crate::{Recovery, Settings};
 
@@ -41,9 +44,9 @@ impl Common {
         let board = breaker.map(|breaker| self.board(uid, breaker)).transpose();
         let board = board.map_err(|problem| problems.push(problem)).ok().flatten().flatten();
         if settings.concurrent.is_some() {
-            problems.extend(check::without_places(uid, primary, standby.as_ref()));
+            problems.extend(problems::without_places(uid, primary, standby.as_ref()));
         }
-        let lists = Lists::open(uid, &settings, self.clock.now());
+        let lists = Lists::open(uid, &settings, self.lookup.clock.now());
         let lists = lists.map_err(|problem| problems.push(problem)).ok().flatten();
         let Some(policy) = policy.filter(|_| problems.is_empty()) else { return Err(problems) };
         // This creates a breaker, so no step after it may fail.
@@ -61,7 +64,7 @@ impl Common {
         let backend = [updates, &over, &said.settings, &declared.defaults].map(|settings| &settings.backend);
         let wanted = backend.into_iter().flatten().next().map_or(MEMORY, |name| &**name);
         let Some((primary, theirs)) = declared.backends.get(wanted) else {
-            return Err(check::unknown_backend(&said.uid, wanted, declared.backends.keys()));
+            return Err(problems::unknown_backend(&said.uid, wanted, declared.backends.keys()));
         };
         let places = [
             (Origin::RunTime, updates.clone()),

@@ -5,9 +5,8 @@ use std::net::IpAddr;
 
 use http::request::Parts;
 
+use super::client_lookup::ClientLookup;
 use crate::Key;
-use crate::config::key_source;
-use crate::registry::Common;
 
 /// The address of a client, as `key = ip` resolves it: behind the [trusted
 /// proxies](crate::RegistryBuilder::trusted_proxies) of the active registry, with IPv6 addresses cut to the
@@ -40,9 +39,9 @@ impl ClientIp {
     #[cfg(feature = "axum")]
     pub(crate) const UNKNOWN: Self = Self { address: None, group: None };
 
-    pub(crate) fn of(parts: &Parts, common: &Common) -> Self {
-        let client = key_source::client(parts, common);
-        Self { address: client.known(), group: client.or_peer().map(|address| common.clients.group(address)) }
+    pub(crate) fn of(parts: &Parts, lookup: &ClientLookup) -> Self {
+        let client = lookup.client(parts);
+        Self { address: client.known(), group: client.or_peer().map(|address| lookup.clients.group(address)) }
     }
 
     /// Returns the whole address of the client. Returns `None` if the address is unknown: the server passes
@@ -64,7 +63,7 @@ impl ClientIp {
 
 impl From<ClientIp> for Key {
     fn from(client: ClientIp) -> Self {
-        client.group.map_or_else(|| Self::new(key_source::ANONYMOUS), Self::from)
+        client.group.map_or_else(|| Self::new(Self::ANONYMOUS), Self::from)
     }
 }
 

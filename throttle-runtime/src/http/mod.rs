@@ -3,6 +3,7 @@
 
 pub(crate) mod client;
 mod client_ip;
+pub(crate) mod client_lookup;
 pub(crate) mod credential;
 mod embedded;
 mod forwarded;

@@ -6,61 +6,19 @@ use std::sync::Arc;
 use http::request::Parts;
 use smallvec::SmallVec;
 
-pub(crate) use super::backend_call::{give_back, within};
-pub(crate) use super::decide::{decide, decide_one};
-pub(crate) use super::degrade::Told;
+use super::decide::decide;
+use super::degrade::Told;
+use super::key_cache::KnownKeys;
 #[cfg(any(feature = "axum", feature = "tower"))]
-pub(crate) use super::fast_path::AtOnce;
-#[cfg(any(feature = "axum", feature = "tower"))]
-pub(crate) use super::fast_path::at_once;
-pub(crate) use super::key_cache::KnownKeys;
-#[cfg(feature = "axum")]
-pub(crate) use super::once_per_request::Pending;
-#[cfg(any(feature = "axum", feature = "tower"))]
-pub(crate) use super::once_per_request::Reach;
-#[cfg(any(feature = "axum", feature = "tower"))]
-pub(crate) use super::once_per_request::Reached;
-#[cfg(feature = "ws")]
-pub(crate) use super::one::hit;
-pub(crate) use super::rejection::Rejection;
-pub(crate) use super::reset::reset;
-pub(crate) use super::several::{check, commit, share_a_backend};
-pub(crate) use super::single_throttle::Plain;
-pub(crate) use super::ticket::{Given, Stop, Terms, Ticket};
-#[cfg(any(feature = "axum", feature = "tower"))]
-pub(crate) use crate::edge::respond::settled;
-
+use super::once_per_request::Reached;
+pub(crate) use super::outcome::Decided;
+use super::rejection::Rejection;
+use super::ticket::{Given, Stop, Ticket};
 use crate::backend::{Held, Mode};
+use crate::config::policy::Policy;
 use crate::config::resolver::Head;
-use crate::registry::Registry;
 use crate::throttle::counters::Event;
-use crate::{BackendError, Decision, Key, Site, Source, Throttle};
-
-/// The decision of a throttle, and its charge.
-pub(crate) struct Decided {
-    pub(crate) decision: Decision,
-    /// `None` if nothing was charged.
-    pub(crate) charged: Option<Charged>,
-}
-
-impl Decided {
-    /// A decision that no backend was called for.
-    pub(crate) const fn by_nobody(source: Source) -> Self {
-        Self { decision: Decision::passed(source), charged: None }
-    }
-}
-
-/// A charge that a backend made.
-#[derive(Clone, Copy)]
-pub(crate) struct Charged {
-    /// The time of the charge by the backend's clock, in microseconds.
-    pub(crate) at: u64,
-    /// The time of the charge by the clock of this process, in microseconds, if the fallback made the charge
-    /// and its usage is reconciled with the primary.
-    pub(crate) by_standby: Option<u64>,
-    /// The number of the backend's last reset before the charge, if the backend numbers its resets.
-    pub(crate) taken: Option<u64>,
-}
+use crate::{BackendError, Throttle};
 
 /// The tickets of one request, the decisions made so far, and the concurrency permits of the request.
 pub(crate) struct Admission<'a> {
@@ -69,22 +27,6 @@ pub(crate) struct Admission<'a> {
     pub(crate) told: Told,
     /// The concurrency permits of the request.
     pub(crate) held: Vec<Held>,
-}
-
-/// Decides a request against all sites of a function, in reading order. `keys` contains a key for each site
-/// whose key is made of the function's arguments.
-pub(crate) async fn admit<'s>(
-    sites: &'s [Site],
-    keys: impl IntoIterator<Item = Option<Key>>,
-    mut drawn: Drawn<'s, '_>,
-    head: &mut Head<'_>,
-    registry: &Registry,
-) -> Result<Admission<'s>, Rejection> {
-    for (site, key) in sites.iter().zip(keys) {
-        let throttle = site.throttle(registry).map_err(Rejection::Misconfigured)?;
-        drawn.draw(throttle, Given { key, cost: site.cost() }, head).await?;
-    }
-    drawn.decide(head).await
 }
 
 /// Collects the tickets of a request, throttle by throttle.
@@ -262,7 +204,7 @@ impl<'a> Admission<'a> {
         let worst = denials.max_by_key(|(_, decision)| decision.strictness());
         let Some((ticket, decision)) = worst else { return Ok(()) };
         let common = ticket.throttle.common();
-        common.notices.of_undeclared_proxy(head, &common.clients);
+        common.lookup.notices.of_undeclared_proxy(head, &common.lookup.clients);
         tracing::debug!(target: "throttle", uid = ticket.throttle.uid(), retry_after = ?decision.retry_after(), "throttled");
         let error = ticket.error.get().cloned();
         Err(Rejection::throttled(&ticket.throttle, &ticket.policy, decision.clone(), error, head))
@@ -297,4 +239,12 @@ impl<'a> Admission<'a> {
             }
         }
     }
+}
+
+/// Whether throttles with these policies decide together. A throttle whose denials are not enforced, as in
+/// dry-run mode, decides alone, because its denials must not keep the others from charging. The `bool`s tell
+/// whether a throttle decides alone.
+pub(crate) fn share_a_backend(one: (&Policy, bool), other: (&Policy, bool)) -> bool {
+    let ((one, one_is_alone), (other, other_is_alone)) = (one, other);
+    !one_is_alone && !other_is_alone && one.primary.is(&other.primary)
 }

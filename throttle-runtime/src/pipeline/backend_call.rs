@@ -1,18 +1,17 @@
 //! Calls of a backend.
 
-use std::future::poll_fn;
-use std::pin::Pin;
 use std::time::Duration;
 
 use smallvec::SmallVec;
 use tracing::field::display;
 
-use super::admission::{Charged, Ticket};
+use super::outcome::Charged;
+use super::ticket::Ticket;
+use crate::backend::deadline::within;
 use crate::backend::{Attempt, Backend, Charge, Mode, Resets, Verdict};
 use crate::resilience::Standby;
-use crate::util::deadline;
 use crate::util::error_chain::chain;
-use crate::{BackendError, ErrorKind, Quotas, Rate, Soon};
+use crate::{BackendError, ErrorKind, Quotas, Rate};
 
 /// Calls the backend that all these tickets share, with the shortest of their timeouts and at most `left`.
 /// `attempt` is `None` unless the call may be retried after a timeout.
@@ -134,38 +133,4 @@ pub(crate) async fn refund_standby(
     let shares = ticket.share();
     let charge = [ticket.charge_to(&shares)];
     within(ticket.policy.deadline, standby.member.backend.refund(&charge, at)).await
-}
-
-/// Waits for a reply, at most for `limit`. A reply that is ready needs no timer, and so no runtime with
-/// timers.
-pub(crate) async fn within<T>(
-    limit: Duration,
-    reply: Soon<'_, Result<T, BackendError>>,
-) -> Result<T, BackendError> {
-    match reply.ready() {
-        Ok(answer) => answer,
-        Err(later) => later_within(limit, later).await,
-    }
-}
-
-/// Waits for a reply that is not ready. If the backend was still waiting to send at the timeout, the error
-/// tells that nothing was charged.
-pub(crate) async fn later_within<T>(
-    limit: Duration,
-    mut reply: Soon<'_, Result<T, BackendError>>,
-) -> Result<T, BackendError> {
-    let mut is_uncharged = false;
-    let note = &mut is_uncharged;
-    // The future owns the reply, so that the reply is dropped inside `timeout`, which marks the drop as
-    // expired.
-    let noted = poll_fn(move |context| {
-        let polled = Pin::new(&mut reply).poll(context);
-        *note = reply.is_uncharged();
-        polled
-    });
-    let answer = deadline::timeout(limit, noted).await;
-    answer.unwrap_or_else(|elapsed| {
-        let error = BackendError::from(elapsed);
-        Err(if is_uncharged { error.nothing_charged() } else { error })
-    })
 }

@@ -3,8 +3,8 @@
 
 use smallvec::SmallVec;
 
-use super::admission::Ticket;
 use super::probe;
+use super::ticket::Ticket;
 use super::time_budget::Budget;
 use crate::resilience::{Entry, Permit, Rescue};
 use crate::{BackendError, Breaker, Source};

@@ -3,12 +3,15 @@
 
 use std::time::Duration;
 
-use super::admission::{Admission, Decided, Rejection, Ticket};
-use super::backend_call::within;
+use super::admission::Admission;
 use super::breaker_gate::Part;
 use super::decide::is_open;
 use super::on_error::{react, warn};
+use super::outcome::Decided;
+use super::rejection::Rejection;
+use super::ticket::Ticket;
 use super::time_budget::Budget;
+use crate::backend::deadline::within;
 use crate::backend::{Held, Place};
 use crate::config::policy::Concurrency;
 use crate::config::resolver::Head;

@@ -2,13 +2,15 @@
 
 use smallvec::SmallVec;
 
-use super::admission::{Charged, Decided, Ticket};
 use super::backend_call::{ask, ask_standby, refund_standby, refund_units};
 use super::breaker_gate::{Part, Parts};
 use super::healthy::Healthy;
 use super::heard::{admissions, hear};
 use super::on_error::{react, warn};
+use super::outcome::Charged;
+use super::outcome::Decided;
 use super::reconcile;
+use super::ticket::Ticket;
 use super::time_budget::Budget;
 use crate::backend::{Attempt, Mode, Resets, Verdict};
 use crate::config::resolver::Head;

@@ -46,7 +46,7 @@ pub(crate) fn at_once<'t>(
     let attempt = throttle.attempt(&policy, hit, Mode::Take);
     let quota = attempt.or_else(|| throttle.at_once(&policy, hit, Mode::Take))?;
     if !quota.fits() {
-        head.common.notices.of_undeclared_proxy(head.parts, &head.common.clients);
+        head.lookup.notices.of_undeclared_proxy(head.parts, &head.lookup.clients);
         tracing::debug!(target: "throttle", uid = throttle.uid(), retry_after = ?quota.retry_after(), "throttled");
     }
     keep(key);

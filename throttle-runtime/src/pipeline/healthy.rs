@@ -2,8 +2,8 @@
 
 use smallvec::SmallVec;
 
-use super::admission::Ticket;
 use super::breaker_gate::{Part, Parts};
+use super::ticket::Ticket;
 use crate::Throttle;
 use crate::backend::Verdict;
 use crate::config::policy::Policy;

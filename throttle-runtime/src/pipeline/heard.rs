@@ -20,7 +20,7 @@ pub(crate) fn hear(
     (at, sent): (u64, u64),
 ) -> Option<u64> {
     let carry = policy.carry.as_ref()?;
-    let late = carry.heard(charge, (quotas, at), throttle.common().clock.now(), sent);
+    let late = carry.heard(charge, (quotas, at), throttle.common().lookup.clock.now(), sent);
     reconcile::pay_others(throttle, policy);
     late
 }

@@ -16,6 +16,7 @@ pub(crate) mod on_error;
 pub(crate) mod once_per_request;
 #[cfg(feature = "ws")]
 pub(crate) mod one;
+pub(crate) mod outcome;
 pub(crate) mod probe;
 pub(crate) mod reconcile;
 pub(crate) mod rejection;

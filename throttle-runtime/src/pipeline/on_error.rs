@@ -2,7 +2,7 @@
 
 use tracing::field::display;
 
-use super::admission::Ticket;
+use super::ticket::Ticket;
 use crate::config::resolver::Head;
 use crate::resilience::{Details, Failure, OnError, Reaction};
 use crate::util::error_chain::chain;

@@ -7,7 +7,8 @@ use http::Extensions;
 use once_cell::sync::OnceCell;
 use smallvec::SmallVec;
 
-use super::admission::{Admission, Ticket};
+use super::admission::Admission;
+use super::ticket::Ticket;
 use crate::{Decision, Key, Quota, Throttle};
 
 /// One decision about a request.

@@ -2,7 +2,11 @@
 
 use std::borrow::Cow;
 
-use super::admission::{Given, KnownKeys, Stop, Ticket, decide_one};
+use super::decide::decide_one;
+use super::key_cache::KnownKeys;
+use super::ticket::Given;
+use super::ticket::Stop;
+use super::ticket::Ticket;
 use crate::backend::Mode;
 use crate::config::resolver::Head;
 use crate::throttle::counters::Event;

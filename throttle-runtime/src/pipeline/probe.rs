@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use tokio::runtime::Handle;
 
-use super::admission::{Ticket, within};
+use super::ticket::Ticket;
+use crate::backend::deadline::within;
 use crate::backend::{Charge, Mode, Place};
 use crate::config::policy::Concurrency;
 use crate::resilience::Permit;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::runtime::Handle;
 
-use super::admission::Ticket;
+use super::ticket::Ticket;
 use super::time_budget::Budget;
 use crate::backend::Mode;
 use crate::config::policy::Policy;
@@ -39,7 +39,7 @@ pub(crate) fn pay_others(throttle: &Throttle, policy: &Arc<Policy>) {
     let Some(carry) = policy.carry.as_ref().filter(|carry| carry.is_owed()) else { return };
     let Some(turn) = carry.turn() else { return };
     let Ok(runtime) = Handle::try_current() else { return };
-    let (policy, clock) = (Arc::clone(policy), Arc::clone(&throttle.common().clock));
+    let (policy, clock) = (Arc::clone(policy), Arc::clone(&throttle.common().lookup.clock));
     runtime.spawn(async move {
         let _turn = turn;
         if let Some(carry) = &policy.carry {

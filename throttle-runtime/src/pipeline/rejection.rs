@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use http::request::Parts;
 
-use super::admission::Stop;
 use super::throttled::{Denial, Throttled};
+use super::ticket::Stop;
 use crate::config::policy::Policy;
 use crate::config::resolver::{Ask, role};
 use crate::config::settings::Shared;
-use crate::throttle::no_request;
+use crate::error::no_request;
 use crate::{BackendError, ClientIp, ConfigError, Decision, Refused, Throttle};
 
 /// The reason why a request is rejected.
@@ -48,7 +48,7 @@ impl Rejection {
         head: &Parts,
     ) -> Self {
         let (uid, handler) = (throttle.uid_shared().clone(), policy.handler.clone());
-        let client = handler.is_some().then(|| ClientIp::of(head, throttle.common()));
+        let client = handler.is_some().then(|| ClientIp::of(head, &throttle.common().lookup));
         let head = handler.is_some().then(|| head.clone());
         Self::Throttled(
             Throttled::from_denial(Denial {

@@ -1,8 +1,9 @@
 //! Resets the usage of one identity.
 
-use super::admission::{Ticket, within};
+use super::ticket::Ticket;
 use crate::BackendError;
 use crate::backend::Charge;
+use crate::backend::deadline::within;
 use crate::registry::Member;
 
 /// Resets the usage of the identity wherever this ticket's limits are counted: in the backend, in its

@@ -2,22 +2,18 @@
 
 use smallvec::SmallVec;
 
-use super::admission::{Admission, Rejection, Stop, Ticket, Told, decide};
+use super::admission::{Admission, share_a_backend};
+use super::decide::decide;
+use super::degrade::Told;
+use super::rejection::Rejection;
+use super::ticket::Stop;
+use super::ticket::Ticket;
 use crate::backend::Mode;
-use crate::config::policy::Policy;
 use crate::config::resolver::Head;
-use crate::throttle::no_request;
+use crate::error::no_request;
 use crate::{BackendError, Decision};
 
 type Tickets<'a> = SmallVec<[Ticket<'a>; 1]>;
-
-/// Whether throttles with these policies decide together. A throttle whose denials are not enforced, as in
-/// dry-run mode, decides alone, because its denials must not keep the others from charging. The `bool`s tell
-/// whether a throttle decides alone.
-pub(crate) fn share_a_backend(one: (&Policy, bool), other: (&Policy, bool)) -> bool {
-    let ((one, one_is_alone), (other, other_is_alone)) = (one, other);
-    !one_is_alone && !other_is_alone && one.primary.is(&other.primary)
-}
 
 /// Charges all tickets or none, as far as they share a backend. On different backends, earlier charges are
 /// refunded. Returns the combined decision, or the denial of one throttle.

@@ -8,12 +8,14 @@ use std::borrow::Cow;
 use std::slice;
 use std::sync::Arc;
 
-use super::admission::{Terms, Ticket};
-use super::backend_call::{checked, later_within};
+use super::backend_call::checked;
 use super::decide;
 use super::healthy::pass;
 use super::heard::{admissions, hear};
+use super::ticket::Terms;
+use super::ticket::Ticket;
 use super::time_budget::Budget;
+use crate::backend::deadline::later_within;
 use crate::backend::{Charge, Mode, Verdict};
 use crate::config::policy::Policy;
 use crate::resilience::Permit;
@@ -89,7 +91,7 @@ impl<'a> Plain<'a> {
         let verdict = standby.member.backend.decide_at_once(slice::from_ref(&asked), self.mode)?;
         let verdict = checked(slice::from_ref(&asked), verdict).ok()?;
         if self.mode == Mode::Take {
-            if verdict.quotas.fit() && !carry.admitted(&charge, self.throttle.common().clock.now()) {
+            if verdict.quotas.fit() && !carry.admitted(&charge, self.throttle.common().lookup.clock.now()) {
                 // The backend has answered other requests meanwhile: the fallback starts again from that
                 // answer.
                 let _ = standby.member.backend.refund(slice::from_ref(&asked), verdict.at).ready();

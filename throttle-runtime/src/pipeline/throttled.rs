@@ -113,7 +113,7 @@ impl Throttled {
         Self::from_denial(Denial {
             uid: throttle.uid_shared().clone(),
             head: policy.handler.is_some().then(|| handshake.clone()),
-            client: policy.handler.is_some().then(|| ClientIp::of(handshake, throttle.common())),
+            client: policy.handler.is_some().then(|| ClientIp::of(handshake, &throttle.common().lookup)),
             policy: Some(policy.into_owned()),
             decision,
             error: None,
@@ -130,7 +130,7 @@ impl Throttled {
             decision: Decision::refused(Source::Forbidden),
             error: None,
             head: policy.handler.is_some().then(|| head.clone()),
-            client: policy.handler.is_some().then(|| ClientIp::of(head, throttle.common())),
+            client: policy.handler.is_some().then(|| ClientIp::of(head, &throttle.common().lookup)),
             detail: None,
             is_handled: false,
         })

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use once_cell::sync::OnceCell;
 use smallvec::SmallVec;
 
-use super::admission::KnownKeys;
+use super::key_cache::KnownKeys;
 use crate::backend::Charge;
 use crate::config::network::Access;
 use crate::config::policy::Policy;
 use crate::config::resolver::{Ask, Head, Refusal, role};
 use crate::config::{caller, rule};
-use crate::registry::Force;
+use crate::environment::enforcement::Force;
 use crate::resilience::Share;
 use crate::strategy::Class;
 use crate::throttle::counters::Event;
@@ -190,7 +190,7 @@ impl<'a> Ticket<'a> {
 
     /// The time of this process, in microseconds. The usage of the fallback is recorded by this clock.
     pub(crate) fn now(&self) -> u64 {
-        self.throttle.common().clock.now()
+        self.throttle.common().lookup.clock.now()
     }
 
     /// Replaces a decision in dry-run mode by one that lets the request pass.

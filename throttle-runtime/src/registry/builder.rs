@@ -5,9 +5,11 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::{Common, Declared, LIFECYCLE, Member, Registry, check};
+use super::{LIFECYCLE, Registry, check};
+use crate::backend::named::Member;
 use crate::backend::{Backend, Memory};
 use crate::config::settings::MEMORY;
+use crate::environment::{Common, Declared};
 use crate::http::ProxyHeader;
 use crate::http::client::Clients;
 use crate::http::peer::PeerAddress;

@@ -1,13 +1,14 @@
 //! Checks a whole program against its registry, and reports the active limits.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use tracing::level_filters::LevelFilter;
 
-use super::{Declared, Member, Registry, place};
+use super::{Registry, place};
 use crate::config::declaration::Said;
 use crate::config::policy::Policy;
+use crate::environment::Declared;
+use crate::environment::problems::{said, undeclared};
 use crate::util::notice;
 use crate::{Settings, Site};
 
@@ -122,10 +123,6 @@ impl Declared {
     }
 }
 
-fn said(place: &str, settings: &Settings) -> Vec<String> {
-    settings.problems().into_iter().map(|problem| format!("{place}: {problem}")).collect()
-}
-
 /// Two attributes may share a uid if both set it, and if their settings are equal.
 fn clash(first: &Site, second: &Site) -> Option<String> {
     let shared = first.is_named() && second.is_named();
@@ -138,49 +135,6 @@ fn clash(first: &Site, second: &Site) -> Option<String> {
             format!("{here}: another function at {there} is called `{uid}` too: give this one a `uid`")
         }
     })
-}
-
-pub(crate) fn unknown_backend<'n>(
-    uid: &str,
-    name: &str,
-    declared: impl Iterator<Item = &'n Arc<str>>,
-) -> String {
-    format!("`{uid}` runs on {}", undeclared(name, declared))
-}
-
-/// Returns a problem for each backend that has no concurrency limits.
-pub(crate) fn without_places(uid: &str, primary: &Member, standby: Option<&Member>) -> Vec<String> {
-    let members = [Some(primary), standby].into_iter().flatten();
-    let without = members.filter(|member| member.backend.places().is_none());
-    let problem = |member: &Member| {
-        format!(
-            "`{uid}` on \"{}\": limits on what is in flight need memory or Redis, or a backend that has `places`",
-            member.name
-        )
-    };
-    without.map(problem).collect()
-}
-
-pub(crate) fn unknown_fallback<'n>(
-    uid: &str,
-    name: &str,
-    declared: impl Iterator<Item = &'n Arc<str>>,
-) -> String {
-    format!("`{uid}` falls back to {}", undeclared(name, declared))
-}
-
-pub(crate) fn unknown_board<'n>(
-    uid: &str,
-    name: &str,
-    declared: impl Iterator<Item = &'n Arc<str>>,
-) -> String {
-    format!("`{uid}` shares its breaker through {}", undeclared(name, declared))
-}
-
-fn undeclared<'n>(name: &str, declared: impl Iterator<Item = &'n Arc<str>>) -> String {
-    let mut declared: Vec<_> = declared.map(|name| format!("\"{name}\"")).collect();
-    declared.sort_unstable();
-    format!("the backend \"{name}\", which is not declared: declared are {}", declared.join(", "))
 }
 
 /// An override for an unknown uid is a typo. If no site is linked, unknown uids cannot be detected.

@@ -1,7 +1,8 @@
 //! Changes of throttles that are in use, and their effective settings.
 
-use super::{Registry, audit};
+use super::Registry;
 use crate::config::effective::Listing;
+use crate::util::audit;
 use crate::{ConfigError, Settings, Throttle};
 
 impl Registry {

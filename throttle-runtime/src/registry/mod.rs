@@ -1,6 +1,5 @@
 //! The registry: the throttles of a program, and the backends, defaults and overrides that they use.
 
-pub(crate) mod audit;
 mod builder;
 pub(crate) mod check;
 mod control;
@@ -16,15 +15,13 @@ use std::panic::Location;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-pub(crate) use crate::backend::named::Member;
-use crate::environment::breakers::Breakers;
-pub(crate) use crate::environment::enforcement::Force;
-use crate::environment::enforcement::Switches;
 pub use builder::{RegistryBuilder, registry};
 pub use current::Scoped;
 use http::request::Parts;
 
 use crate::backend::Memory;
+use crate::backend::deadline::within;
+pub(crate) use crate::backend::named::Member;
 use crate::config::declaration::Said;
 #[cfg(feature = "axum")]
 use crate::config::resolver::Ask;
@@ -34,12 +31,11 @@ use crate::config::rule::{Added, Rules};
 use crate::config::settings::MEMORY;
 #[cfg(feature = "axum")]
 use crate::config::settings::Shared;
+use crate::environment::{Common, Declared};
 use crate::http::client::Clients;
-use crate::http::notices::Notices;
-use crate::pipeline::admission::within;
+use crate::util::audit;
 use crate::util::error_chain::chain;
-use crate::util::task_tracker::UnderWay;
-use crate::{BackendError, Breaker, ClientIp, Clock, ConfigError, Settings, Site, SystemClock, Throttle};
+use crate::{BackendError, Breaker, ClientIp, ConfigError, Settings, Site, SystemClock, Throttle};
 use names::Names;
 
 /// The throttles of a program, and what they run on: backends by name, defaults and overrides.
@@ -61,45 +57,11 @@ pub(crate) struct Inner {
     open: tokio::sync::Mutex<Vec<Member>>,
 }
 
-/// The declared backends, defaults and overrides.
-pub(crate) struct Declared {
-    pub(crate) backends: HashMap<Arc<str>, (Member, Settings)>,
-    pub(crate) defaults: Settings,
-    pub(crate) overrides: HashMap<String, Settings>,
-}
-
-impl Declared {
-    /// The declared backends without duplicates: one backend may be declared under several names.
-    fn distinct_backends(&self) -> Vec<Member> {
-        let mut distinct: Vec<Member> = Vec::new();
-        for (member, _) in self.backends.values() {
-            if !distinct.iter().any(|known| known.is(member)) {
-                distinct.push(member.clone());
-            }
-        }
-        distinct
-    }
-}
-
 /// The maximum number of throttles in a registry, for [`Registry::create`]. Each takes a few kilobytes.
 const MOST: usize = 10_000;
 
 /// The timeout of a backend for initialisation, for a reset and for closing.
 const LIFECYCLE: Duration = Duration::from_secs(5);
-
-/// The parts of a registry that its throttles share.
-pub(crate) struct Common {
-    pub(crate) declared: Declared,
-    namespace: String,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) breakers: Breakers,
-    pub(crate) probes_in_background: bool,
-    pub(crate) clients: Clients,
-    pub(crate) switches: Switches,
-    /// Background tasks that still have to call a backend. The backend is not closed before they are done.
-    pub(crate) under_way: UnderWay,
-    pub(crate) notices: Notices,
-}
 
 impl Registry {
     fn new(common: Common) -> Self {
@@ -371,7 +333,7 @@ impl Registry {
     /// assert_eq!(Registry::current().client_ip(&parts).address(), None);
     /// ```
     pub fn client_ip(&self, parts: &Parts) -> ClientIp {
-        ClientIp::of(parts, self.common())
+        ClientIp::of(parts, &self.common().lookup)
     }
 
     pub(crate) fn common(&self) -> &Common {
@@ -422,35 +384,6 @@ impl Registry {
 /// Returns the file and line of an attribute.
 fn place(site: &Site) -> String {
     format!("{}:{}", site.location().file(), site.location().line())
-}
-
-impl Common {
-    fn new(declared: Declared, namespace: String, clients: Clients, clock: Arc<dyn Clock>) -> Self {
-        Self {
-            declared,
-            namespace,
-            clients,
-            breakers: Breakers::new(Arc::clone(&clock)),
-            clock,
-            probes_in_background: false,
-            switches: Switches::default(),
-            under_way: UnderWay::default(),
-            notices: Notices::new(),
-        }
-    }
-
-    /// Starts the exchange of shared breakers with other instances, if it is not running. Called by the first
-    /// request that uses a breaker.
-    #[inline]
-    pub(crate) fn share_breakers(&self) {
-        self.breakers.share();
-    }
-
-    /// Returns the scope of a uid's state. The scope begins with the length of the namespace, so that a
-    /// namespace and a uid cannot imitate another pair.
-    pub(crate) fn scope(&self, uid: &str) -> Arc<str> {
-        format!("{}:{}:{uid}", self.namespace.len(), self.namespace).into()
-    }
 }
 
 impl Default for Registry {

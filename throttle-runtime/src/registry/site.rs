@@ -7,6 +7,9 @@ use std::{fmt, slice};
 use once_cell::sync::OnceCell;
 
 use super::{Registry, names};
+use std::sync::Arc;
+
+use crate::config::declaration::Said;
 use crate::config::resolver::{Ask, role};
 use crate::config::settings::Constant;
 use crate::strategy::Strategy;
@@ -274,4 +277,26 @@ pub(crate) fn costs()
 -> impl Iterator<Item = (&'static Site, Result<u64, ConfigError>, &'static Location<'static>)> {
     let sites = inventory::iter::<Linked>().flat_map(|linked| linked.0);
     sites.filter_map(|site| site.cost.and_then(|(cost, at)| Some((site, cost.value()?, at))))
+}
+
+impl Said {
+    /// Creates the declaration of a throttle of a site.
+    pub(crate) fn by(site: &Site) -> Self {
+        Self {
+            uid: Arc::from(site.uid()),
+            name: Arc::from(site.name()),
+            settings: site.settings(),
+            location: site.location(),
+            declaration: Some(site.declaration()),
+        }
+    }
+
+    /// Returns whether the site is the origin of the declaration: the same site, a copy of it, or one with the
+    /// same explicit uid and the same settings.
+    pub(crate) fn is_by(&self, site: &Site) -> bool {
+        self.declaration.is_some_and(|declaration| {
+            (declaration, self.location) == (site.declaration(), site.location())
+                || (site.is_named() && self.settings.describe() == site.settings().describe())
+        })
+    }
 }

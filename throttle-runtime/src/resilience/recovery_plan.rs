@@ -7,7 +7,7 @@ use super::circuit_breaker::Breaker;
 use super::recovery::Fallback;
 use super::retry::Retry;
 use super::{Kinds, Recovery, Share};
-use crate::registry::Member;
+use crate::backend::named::Member;
 
 /// A [`Recovery`] whose names are resolved in a registry.
 #[derive(Debug)]

@@ -6,18 +6,15 @@ pub(crate) mod policy_history;
 mod update;
 
 use std::fmt;
-use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use crate::backend::Mode;
 use crate::config::declaration::Said;
 use crate::config::policy::Policy;
 use crate::config::rule::{Added, Rules};
-pub(crate) use crate::edge::direct::hit::no_request;
-use crate::edge::direct::hit_future::Asked;
-use crate::registry::{Common, Force};
-use crate::{BackendError, Breaker, Decision, Hit, Settings, Site};
+use crate::environment::Common;
+use crate::environment::enforcement::Force;
+use crate::{Breaker, Settings, Site};
 use counters::{Counters, Counts, Event};
 use policy_history::{InForce, Versions};
 
@@ -99,87 +96,6 @@ impl Throttle {
     /// Whether the throttle is in effect: neither the throttle nor its whole registry is switched off.
     pub fn is_enabled(&self) -> bool {
         self.is_on() && self.0.common.switches.force() != Force::Off
-    }
-
-    /// Decides one use, and charges it if it fits.
-    ///
-    /// Functions for the rate, the cost, the class and `on_error` are called with empty request parts. The
-    /// settings for the key, the caller, exemptions, lists, rules and concurrency do not apply: the hit
-    /// contains the key.
-    ///
-    /// ```
-    /// use throttle::{Hit, Registry, Settings};
-    ///
-    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-    /// let exports = Registry::current().create("exports", Settings::new().rate("10/hour"))?;
-    /// let decision = exports.hit(Hit::new("alice").cost(4)).await?;
-    /// assert_eq!((decision.is_allowed(), decision.remaining()), (true, Some(6)));
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// Returns the error of the backend, if it fails and `on_error` propagates its error.
-    #[inline]
-    pub fn hit<'h>(&self, hit: impl Into<Hit<'h>>) -> impl Future<Output = Result<Decision, BackendError>> {
-        Asked::new(self, hit, Mode::Take, Self::decide)
-    }
-
-    /// Returns the decision that a use would receive now. `remaining` is the quota that would be left after
-    /// the use. Charges nothing, and is not counted.
-    ///
-    /// ```
-    /// use throttle::{Hit, Registry, Settings};
-    ///
-    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-    /// let exports = Registry::current().create("exports", Settings::new().rate("10/hour"))?;
-    /// assert!(exports.check(Hit::new("alice").cost(10)).await?.is_allowed());
-    /// assert!(exports.check(Hit::new("alice").cost(11)).await?.is_throttled());
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// Like [`hit`](Self::hit).
-    #[inline]
-    pub fn check<'h>(&self, hit: impl Into<Hit<'h>>) -> impl Future<Output = Result<Decision, BackendError>> {
-        Asked::new(self, hit, Mode::Peek, Self::decide)
-    }
-
-    /// Returns the current quota of each limit, in the order in which the limits are written. Charges
-    /// nothing, and is not counted.
-    ///
-    /// For its limit, a [`Quota`](crate::Quota) contains the units that [remain](crate::Quota::remaining),
-    /// the time until there are [more](crate::Quota::next_after), and the time until
-    /// [all](crate::Quota::reset_after) are available again. If nothing remains, `next_after` is the time to
-    /// wait. There are no quotas if the backend is not called: see [`Source`](crate::Source).
-    ///
-    /// ```
-    /// use throttle::{Rate, Registry, Settings};
-    ///
-    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-    /// let exports = Registry::current().create("exports", Settings::new().rate("2/min, 100/day"))?;
-    /// exports.hit("alice").await?;
-    /// exports.hit("alice").await?;
-    /// let stat = exports.stat("alice").await?;
-    /// let [minute, day] = stat.quotas() else { panic!("one for each limit") };
-    /// assert_eq!((minute.rate(), minute.remaining()), (Rate::per_minute(2), 0));
-    /// assert_eq!((day.rate(), day.remaining()), (Rate::per_day(100), 98));
-    /// println!("one more in {:?}, all in {:?}", minute.next_after(), minute.reset_after());
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// If the rate is a function, it is called with empty request parts, unless the hit sets the limits with
-    /// [`Hit::rate`]. The cost of the hit is ignored.
-    ///
-    /// # Errors
-    ///
-    /// Like [`hit`](Self::hit).
-    pub async fn stat<'h>(&self, hit: impl Into<Hit<'h>>) -> Result<Decision, BackendError> {
-        self.check(hit.into().cost(0)).await
     }
 
     /// Returns the active policy. Read it once for each decision.

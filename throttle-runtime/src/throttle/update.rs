@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Throttle;
 use crate::config::policy::Policy;
-use crate::registry::audit;
+use crate::util::audit;
 use crate::{ConfigError, Settings};
 
 impl Throttle {

@@ -1,5 +1,6 @@
 //! Helpers that know nothing of rate limiting.
 
+pub(crate) mod audit;
 pub(crate) mod deadline;
 pub(crate) mod error_chain;
 pub(crate) mod fingerprint;

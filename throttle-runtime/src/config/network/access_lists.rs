@@ -2,7 +2,6 @@
 
 use super::List;
 use crate::Settings;
-use crate::config::key_source;
 use crate::config::resolver::Head;
 use crate::http::client::{Client, plain};
 
@@ -46,10 +45,10 @@ impl Lists {
     /// unknown is in no `allow` list, and is denied if there is a `deny` list that does not admit unknown
     /// clients.
     pub(crate) fn access(&self, head: &Head<'_>) -> Access {
-        let sent = match key_source::client(head.parts, head.common) {
+        let sent = match head.lookup.client(head.parts) {
             Client::Known(address) => address,
             Client::Unknown(_) => {
-                head.common.notices.of_unknown(head.parts, &head.common.clients);
+                head.lookup.notices.of_unknown(head.parts, &head.lookup.clients);
                 return self.of_unknown;
             }
         };
@@ -57,7 +56,7 @@ impl Lists {
         let inside = Some(plain(sent)).filter(|inside| *inside != sent);
         let has = |list: &Option<List>| {
             let contains = |address| {
-                list.as_ref().is_some_and(|list| list.contains(address, || head.common.clock.now()))
+                list.as_ref().is_some_and(|list| list.contains(address, || head.lookup.clock.now()))
             };
             contains(sent) || inside.is_some_and(contains)
         };

@@ -4,7 +4,7 @@ use std::any::Any;
 
 use http::request::Parts;
 
-use crate::registry::Common;
+use crate::http::client_lookup::ClientLookup;
 
 /// The parts of the request that is decided, the state of its router, and the shared parts of the active
 /// registry.
@@ -12,7 +12,7 @@ pub struct Head<'a> {
     pub(crate) parts: &'a mut Parts,
     #[cfg_attr(not(feature = "axum"), expect(dead_code, reason = "functions see state through extractors"))]
     pub(crate) state: &'a (dyn Any + Send + Sync),
-    pub(crate) common: &'a Common,
+    pub(crate) lookup: &'a ClientLookup,
     /// Whether there is a request at all. Rules and lists only apply to requests.
     pub(crate) is_request: bool,
 }

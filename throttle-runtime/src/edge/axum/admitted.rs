@@ -7,7 +7,8 @@ use axum::response::Response;
 use super::own::reshaped;
 use crate::edge::passed;
 use crate::edge::permit_body::until_end;
-use crate::pipeline::admission::{Admission, settled};
+use crate::edge::respond::settled;
+use crate::pipeline::admission::Admission;
 use crate::throttle::policy_history::InForce;
 use crate::{Quota, Registry};
 

@@ -11,10 +11,18 @@ use http::request::Parts;
 
 use super::admitted::Permit;
 use crate::config::resolver::Head;
+use crate::edge::admit;
 use crate::edge::responses::too_many;
 use crate::http::header_fields::Report;
-use crate::pipeline::admission;
-use crate::pipeline::admission::{Admission, AtOnce, Drawn, KnownKeys, Pending, Reach, Rejection, Told};
+use crate::pipeline::admission::Admission;
+use crate::pipeline::admission::Drawn;
+use crate::pipeline::degrade::Told;
+use crate::pipeline::fast_path;
+use crate::pipeline::fast_path::AtOnce;
+use crate::pipeline::key_cache::KnownKeys;
+use crate::pipeline::once_per_request::Pending;
+use crate::pipeline::once_per_request::Reach;
+use crate::pipeline::rejection::Rejection;
 use crate::registry::site::Site;
 use crate::registry::site_index::linked;
 use crate::throttle::policy_history::InForce;
@@ -188,7 +196,8 @@ impl Progress {
             Some(Err(Denied { throttle, policy, quota })) => Soon::later(async move {
                 let rejection = Rejection::throttled(throttle, &policy, Decision::by_one(quota), None, parts);
                 let registry = Registry::in_charge();
-                let mut head = Head { parts, state: &state, common: registry.common(), is_request: true };
+                let mut head =
+                    Head { parts, state: &state, lookup: &registry.common().lookup, is_request: true };
                 Err(rejection.into_response(&mut head).await)
             }),
             None => Self::later(sites, parts, state, Asks { told: false, passes: PASSES }),
@@ -277,14 +286,14 @@ fn at_once<const PASSES: bool>(sites: &'static [Site], parts: &mut Parts) -> Opt
     }
     let registry = Registry::in_charge();
     let Ok(Cow::Borrowed(throttle)) = site.throttle(&registry) else { return None };
-    let head = Head { parts, state: &(), common: registry.common(), is_request: true };
+    let head = Head { parts, state: &(), lookup: &registry.common().lookup, is_request: true };
     let mut key = None;
     let keep = |known| {
         if PASSES {
             key = Some(known);
         }
     };
-    Some(match admission::at_once(throttle, &head, keep)? {
+    Some(match fast_path::at_once(throttle, &head, keep)? {
         AtOnce::Excluded => Ok(Permit::by_nobody()),
         AtOnce::Decided(policy, quota) if quota.fits() => {
             if let (true, Some(key), Some(cost)) = (policy.once_per_request, key, policy.units) {
@@ -306,9 +315,9 @@ fn decide<'a>(
 ) -> impl Future<Output = Result<Admission<'static>, Response>> + Send + 'a {
     async move {
         let registry = Registry::of_request(parts);
-        let mut head = Head { parts, state, common: registry.common(), is_request: true };
+        let mut head = Head { parts, state, lookup: &registry.common().lookup, is_request: true };
         let mut known = KnownKeys::default();
-        match admission::admit(sites, keys, Drawn::new(&mut known, told), &mut head, &registry).await {
+        match admit::admit(sites, keys, Drawn::new(&mut known, told), &mut head, &registry).await {
             Ok(mut admission) => {
                 admission.tell(&mut head.parts.extensions);
                 Ok(admission)

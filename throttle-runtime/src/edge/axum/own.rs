@@ -39,7 +39,8 @@ pub(crate) fn reshaped(response: Response, registry: &Registry) -> Response {
 fn by(registry: &Registry, throttled: &Throttled) -> Option<Response> {
     let handler = registry.default_handler()?;
     let (mut parts, ()) = Request::new(()).into_parts();
-    let mut head = Head { parts: &mut parts, state: &(), common: registry.common(), is_request: true };
+    let mut head =
+        Head { parts: &mut parts, state: &(), lookup: &registry.common().lookup, is_request: true };
     let shaping = pin!(shaped(throttled.clone(), handler, &mut head));
     match shaping.poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(response) => Some(response),

@@ -9,7 +9,8 @@ use super::own;
 use crate::config::resolver::{Ask, Head, role};
 use crate::config::settings::Shared;
 use crate::edge::responses::{denied, failed, misconfigured};
-use crate::pipeline::admission::{Rejection, Stop};
+use crate::pipeline::rejection::Rejection;
+use crate::pipeline::ticket::Stop;
 use crate::{BackendError, Throttled};
 
 impl Rejection {

@@ -4,7 +4,9 @@ use std::borrow::Cow;
 use std::fmt;
 
 use crate::backend::Held;
-use crate::pipeline::admission::{Drawn, KnownKeys, Told};
+use crate::pipeline::admission::Drawn;
+use crate::pipeline::degrade::Told;
+use crate::pipeline::key_cache::KnownKeys;
 use crate::throttle::counters::Event;
 use crate::{Decision, Hit, Refused, Source, Throttle};
 

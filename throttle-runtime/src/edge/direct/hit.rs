@@ -5,17 +5,104 @@ use std::sync::Arc;
 
 use http::request::Parts;
 
+use super::hit_future::Asked;
 use crate::backend::{Mode, Short};
 use crate::config::policy::Policy;
 use crate::config::resolver::Head;
+use crate::environment::enforcement::Force;
+use crate::error::no_request;
 use crate::hit::Brief;
-use crate::pipeline::admission;
-use crate::pipeline::admission::{Plain, Terms, Ticket};
-use crate::registry::Force;
+use crate::pipeline::decide;
+use crate::pipeline::single_throttle::Plain;
+use crate::pipeline::ticket::Terms;
+use crate::pipeline::ticket::Ticket;
 use crate::strategy::Class;
 use crate::throttle::Throttle;
 use crate::throttle::counters::Event;
-use crate::{BackendError, Decision, ErrorKind, Hit, Quota, Source};
+use crate::{BackendError, Decision, Hit, Quota, Source};
+
+impl Throttle {
+    /// Decides one use, and charges it if it fits.
+    ///
+    /// Functions for the rate, the cost, the class and `on_error` are called with empty request parts. The
+    /// settings for the key, the caller, exemptions, lists, rules and concurrency do not apply: the hit
+    /// contains the key.
+    ///
+    /// ```
+    /// use throttle::{Hit, Registry, Settings};
+    ///
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let exports = Registry::current().create("exports", Settings::new().rate("10/hour"))?;
+    /// let decision = exports.hit(Hit::new("alice").cost(4)).await?;
+    /// assert_eq!((decision.is_allowed(), decision.remaining()), (true, Some(6)));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the backend, if it fails and `on_error` propagates its error.
+    #[inline]
+    pub fn hit<'h>(&self, hit: impl Into<Hit<'h>>) -> impl Future<Output = Result<Decision, BackendError>> {
+        Asked::new(self, hit, Mode::Take, Self::decide)
+    }
+
+    /// Returns the decision that a use would receive now. `remaining` is the quota that would be left after
+    /// the use. Charges nothing, and is not counted.
+    ///
+    /// ```
+    /// use throttle::{Hit, Registry, Settings};
+    ///
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let exports = Registry::current().create("exports", Settings::new().rate("10/hour"))?;
+    /// assert!(exports.check(Hit::new("alice").cost(10)).await?.is_allowed());
+    /// assert!(exports.check(Hit::new("alice").cost(11)).await?.is_throttled());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Like [`hit`](Self::hit).
+    #[inline]
+    pub fn check<'h>(&self, hit: impl Into<Hit<'h>>) -> impl Future<Output = Result<Decision, BackendError>> {
+        Asked::new(self, hit, Mode::Peek, Self::decide)
+    }
+
+    /// Returns the current quota of each limit, in the order in which the limits are written. Charges
+    /// nothing, and is not counted.
+    ///
+    /// For its limit, a [`Quota`](crate::Quota) contains the units that [remain](crate::Quota::remaining),
+    /// the time until there are [more](crate::Quota::next_after), and the time until
+    /// [all](crate::Quota::reset_after) are available again. If nothing remains, `next_after` is the time to
+    /// wait. There are no quotas if the backend is not called: see [`Source`](crate::Source).
+    ///
+    /// ```
+    /// use throttle::{Rate, Registry, Settings};
+    ///
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let exports = Registry::current().create("exports", Settings::new().rate("2/min, 100/day"))?;
+    /// exports.hit("alice").await?;
+    /// exports.hit("alice").await?;
+    /// let stat = exports.stat("alice").await?;
+    /// let [minute, day] = stat.quotas() else { panic!("one for each limit") };
+    /// assert_eq!((minute.rate(), minute.remaining()), (Rate::per_minute(2), 0));
+    /// assert_eq!((day.rate(), day.remaining()), (Rate::per_day(100), 98));
+    /// println!("one more in {:?}, all in {:?}", minute.next_after(), minute.reset_after());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// If the rate is a function, it is called with empty request parts, unless the hit sets the limits with
+    /// [`Hit::rate`]. The cost of the hit is ignored.
+    ///
+    /// # Errors
+    ///
+    /// Like [`hit`](Self::hit).
+    pub async fn stat<'h>(&self, hit: impl Into<Hit<'h>>) -> Result<Decision, BackendError> {
+        self.check(hit.into().cost(0)).await
+    }
+}
 
 impl Throttle {
     /// Fast path: returns the decision if nothing has to be resolved and no other thread interferes. Most
@@ -125,7 +212,7 @@ impl Throttle {
             // The end of the use is not known, so it acquires no concurrency permit.
             return Ok(Decision::passed(ticket.uncharged()));
         }
-        admission::decide_one(&ticket, mode, &mut head).await.map(|decided| decided.decision)
+        decide::decide_one(&ticket, mode, &mut head).await.map(|decided| decided.decision)
     }
 
     /// Returns the ticket of a use by the program, or the reason why the throttle does not apply.
@@ -171,11 +258,6 @@ impl Throttle {
 
     pub(crate) fn empty_head<'a>(&'a self, parts: &'a mut Option<Parts>) -> Head<'a> {
         let parts = parts.get_or_insert_with(|| http::Request::new(()).into_parts().0);
-        Head { parts, state: &(), common: &self.0.common, is_request: false }
+        Head { parts, state: &(), lookup: &self.0.common.lookup, is_request: false }
     }
-}
-
-/// The error for a function that was called without a request, and that tried to end the request.
-pub(crate) fn no_request() -> BackendError {
-    BackendError::new(ErrorKind::Plugin, "a function that is a setting refused an empty request")
 }

@@ -5,8 +5,10 @@ use std::cmp::Ordering;
 use std::fmt;
 
 use crate::backend::Mode;
-use crate::pipeline::admission;
-use crate::pipeline::admission::{Decided, Ticket};
+use crate::pipeline::backend_call;
+use crate::pipeline::decide;
+use crate::pipeline::outcome::Decided;
+use crate::pipeline::ticket::Ticket;
 use crate::throttle::counters::Event;
 use crate::{BackendError, Decision, Hit, Throttle};
 
@@ -50,7 +52,7 @@ impl Throttle {
             Err(source) => return Ok(Reservation { ticket: None, decided: Decided::by_nobody(source) }),
         };
         let decided = if ticket.is_charged() {
-            admission::decide_one(&ticket, Mode::Take, &mut head).await?
+            decide::decide_one(&ticket, Mode::Take, &mut head).await?
         } else {
             Decided::by_nobody(ticket.uncharged())
         };
@@ -158,7 +160,7 @@ impl Reservation {
             return Ok(());
         };
         ticket.cost = units;
-        admission::give_back(ticket, charged).await?;
+        backend_call::give_back(ticket, charged).await?;
         if whole {
             ticket.throttle.count(Event::Refunded);
         }
@@ -176,7 +178,7 @@ impl Reservation {
         let mut head = throttle.empty_head(&mut parts);
         for _ in 0..ATTEMPTS {
             ticket.cost = fitting;
-            let decided = admission::decide_one(ticket, Mode::Take, &mut head).await?;
+            let decided = decide::decide_one(ticket, Mode::Take, &mut head).await?;
             if decided.charged.is_some() {
                 return Ok(Settlement { taken: fitting, missing: units - fitting });
             }

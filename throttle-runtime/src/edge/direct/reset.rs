@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use crate::pipeline::admission;
-use crate::registry::audit;
+use crate::pipeline::reset;
+use crate::util::audit;
 use crate::{BackendError, Hit, Throttle};
 
 impl Throttle {
@@ -45,7 +45,7 @@ impl Throttle {
         let (policy, mut head) = (self.policy().into_owned(), self.empty_head(&mut parts));
         // A throttle without limits has no usage to reset.
         if let Ok(ticket) = Self::ticket_by((policy, false), Cow::Borrowed(self), hit, &mut head).await? {
-            admission::reset(&ticket).await?;
+            reset::reset(&ticket).await?;
         }
         let uid = self.uid();
         audit::event(

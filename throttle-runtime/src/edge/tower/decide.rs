@@ -15,10 +15,17 @@ use crate::config::resolver::Head;
 use crate::config::rule;
 use crate::edge::passed;
 use crate::edge::permit_body::until_end;
-use crate::pipeline::admission;
-use crate::pipeline::admission::{
-    Admission, AtOnce, Drawn, Given, KnownKeys, Reach, Rejection, Stop, Told, settled,
-};
+use crate::edge::respond::settled;
+use crate::pipeline::admission::Admission;
+use crate::pipeline::admission::Drawn;
+use crate::pipeline::degrade::Told;
+use crate::pipeline::fast_path;
+use crate::pipeline::fast_path::AtOnce;
+use crate::pipeline::key_cache::KnownKeys;
+use crate::pipeline::once_per_request::Reach;
+use crate::pipeline::rejection::Rejection;
+use crate::pipeline::ticket::Given;
+use crate::pipeline::ticket::Stop;
 use crate::throttle::counters::Event;
 use crate::{ConfigError, Decision, Quota, Registry};
 
@@ -82,13 +89,13 @@ pub(super) fn at_once(plan: &Plan, parts: &mut Parts) -> Option<Result<Permit, R
     let registry = Registry::of_request(parts);
     #[cfg(feature = "tonic")]
     super::grpc::find_peer(parts);
-    let head = Head { parts, state: &(), common: registry.common(), is_request: true };
+    let head = Head { parts, state: &(), lookup: &registry.common().lookup, is_request: true };
     if !rule::read(iter::once(&plan.rules), &head)? {
         return Some(pass_by(plan, &registry).map_err(Rejection::Misconfigured));
     }
     let throttle = plan.single()?.throttle(&registry).ok()?;
     let mut key = None;
-    Some(match admission::at_once(&throttle, &head, |known| key = Some(known))? {
+    Some(match fast_path::at_once(&throttle, &head, |known| key = Some(known))? {
         AtOnce::Excluded => Ok(Permit::Bypassed),
         AtOnce::Decided(policy, quota) if quota.fits() => {
             let policy = policy.into_owned();
@@ -107,7 +114,7 @@ pub(super) fn at_once(plan: &Plan, parts: &mut Parts) -> Option<Result<Permit, R
 /// Returns the decision, however long it takes.
 pub(super) async fn decide(plan: &Plan, parts: &mut Parts) -> Result<Permit, Rejection> {
     let registry = Registry::of_request(parts);
-    let mut head = Head { parts, state: &(), common: registry.common(), is_request: true };
+    let mut head = Head { parts, state: &(), lookup: &registry.common().lookup, is_request: true };
     let included = rule::ask(iter::once(&plan.rules), &mut head).await;
     if !included.map_err(|refusal| Rejection::Stopped(Stop::Answered(refusal)))? {
         return pass_by(plan, &registry).map_err(Rejection::Misconfigured);

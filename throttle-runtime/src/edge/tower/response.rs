@@ -5,7 +5,7 @@ use http::Response;
 use http::request::Parts;
 
 use super::grpc;
-use crate::pipeline::admission::Rejection;
+use crate::pipeline::rejection::Rejection;
 
 /// A response that was not made by the service.
 pub(super) enum Answer {
@@ -36,14 +36,14 @@ async fn web(rejection: Rejection, parts: &mut Parts) -> Response<Body> {
     use crate::config::resolver::Head;
 
     let registry = Registry::of_request(parts);
-    let mut head = Head { parts, state: &(), common: registry.common(), is_request: true };
+    let mut head = Head { parts, state: &(), lookup: &registry.common().lookup, is_request: true };
     rejection.into_response(&mut head).await
 }
 
 #[cfg(not(feature = "axum"))]
 async fn web(rejection: Rejection, _: &mut Parts) -> Response<Body> {
     use crate::edge::responses::{denied, failed, misconfigured};
-    use crate::pipeline::admission::Stop;
+    use crate::pipeline::ticket::Stop;
 
     match rejection {
         Rejection::Throttled(throttled, _) | Rejection::Stopped(Stop::Forbidden(throttled)) => {

@@ -10,8 +10,10 @@ use http::request::Parts;
 use super::Socket;
 use super::decide::refused;
 use crate::config::resolver::Head;
-use crate::pipeline::admission;
-use crate::pipeline::admission::{KnownKeys, Reached};
+use crate::pipeline::key_cache::KnownKeys;
+use crate::pipeline::once_per_request::Reached;
+use crate::pipeline::one;
+use crate::pipeline::ticket::Stop;
 use crate::{BackendError, ClientIp, Decision, Identity, Registry, Throttle};
 
 /// The caller at the other end of a connection: an extractor for the handler that upgrades. It never rejects.
@@ -116,7 +118,7 @@ impl<S: Send + Sync + 'static> Caller<S> {
     /// answers the message itself.
     pub async fn hit(&mut self, throttle: &Throttle) -> Result<Decision, BackendError> {
         let (mut head, known, _) = self.split();
-        admission::hit(throttle, known, &mut head).await.map_err(refused)
+        one::hit(throttle, known, &mut head).await.map_err(refused)
     }
 
     /// Returns the identity of this caller for a throttle, for a [`Hit`](crate::Hit) with another cost, such
@@ -143,13 +145,13 @@ impl<S: Send + Sync + 'static> Caller<S> {
     pub async fn identity(&mut self, throttle: &Throttle) -> Result<Identity, BackendError> {
         let (mut head, known, _) = self.split();
         let identity = known.ask(throttle, &throttle.policy(), &mut head).await;
-        identity.map_err(|response| refused(admission::Stop::Answered(response)))
+        identity.map_err(|response| refused(Stop::Answered(response)))
     }
 
     /// Returns the parts that a decision needs.
     pub(super) fn split(&mut self) -> (Head<'_>, &mut KnownKeys, &Registry) {
         let Self { head, state, registry, known } = self;
-        (Head { parts: head, state, common: registry.common(), is_request: true }, known, registry)
+        (Head { parts: head, state, lookup: &registry.common().lookup, is_request: true }, known, registry)
     }
 }
 

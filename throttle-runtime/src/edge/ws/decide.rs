@@ -3,9 +3,12 @@
 use axum::extract::ws::close_code;
 
 use super::{Handled, Returned, Socket};
+use crate::edge::admit;
 use crate::edge::responses::log_misconfigured;
-use crate::pipeline::admission;
-use crate::pipeline::admission::{Drawn, Rejection, Stop, Told};
+use crate::pipeline::admission::Drawn;
+use crate::pipeline::degrade::Told;
+use crate::pipeline::rejection::Rejection;
+use crate::pipeline::ticket::Stop;
 use crate::{BackendError, ErrorKind, Key, Refused, Site, Throttled};
 
 /// The reason why a message does not reach the body of its function.
@@ -25,7 +28,7 @@ pub async fn decide<S: Send + Sync + 'static, const N: usize>(
 ) -> Result<(), Denial> {
     let (mut head, known, registry) = socket.caller_mut().split();
     let Err(rejection) =
-        admission::admit(sites, keys, Drawn::new(known, Told::Nobody), &mut head, registry).await
+        admit::admit(sites, keys, Drawn::new(known, Told::Nobody), &mut head, registry).await
     else {
         return Ok(());
     };

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tracing::field::display;
 
 use super::shared_breaker::{DEADLINE, Shared};
-use crate::registry::Member;
+use crate::backend::named::Member;
 use crate::util::error_chain::chain;
 use crate::{BackendError, Breaker};
 

@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use crate::Breaker;
-use crate::registry::Member;
+use crate::backend::named::Member;
 use exchange::Exchange;
 
 /// The interval at which boards are read.

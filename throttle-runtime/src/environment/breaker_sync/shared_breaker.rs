@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::message::Word;
 use crate::backend::Board;
-use crate::pipeline::admission::within;
+use crate::backend::deadline::within;
 use crate::{BackendError, Breaker};
 
 /// The timeout of each call to a board.

@@ -12,7 +12,7 @@ use super::permit::{Entry, Permit};
 use super::remote_opening::Opening;
 use super::{Change, CircuitBreaker, Info};
 use crate::Clock;
-use crate::registry::audit;
+use crate::util::audit;
 
 /// A live circuit breaker. Clones share the same state.
 ///

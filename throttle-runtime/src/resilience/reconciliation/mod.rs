@@ -68,10 +68,10 @@ use std::time::Duration;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 pub(crate) use super::share::Share;
+use crate::backend::deadline::within;
 use crate::backend::{Backend, Charge, Mode};
 use crate::clock::Clock;
 use crate::config::settings::Shared;
-use crate::pipeline::admission::within;
 use crate::strategy::{Arrival, Strategy};
 use crate::util::fingerprint::Secret;
 use crate::util::log_limit::LogLimit;

@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use smallvec::SmallVec;
 
 use crate::config::resolver::Head;
-use crate::pipeline::admission;
-use crate::pipeline::admission::Ticket;
+use crate::pipeline::several;
+use crate::pipeline::ticket::Ticket;
 use crate::throttle::counters::Event;
 use crate::{BackendError, Decision, Hit, Source, Throttle};
 
@@ -72,7 +72,7 @@ pub(super) async fn check(entries: &[Entry], charged: u64) -> Result<Decision, B
     let bill = Bill::of(entries, charged, &mut head).await?;
     match bill.nothing() {
         Some(decision) => Ok(decision),
-        None => admission::check(&bill.tickets, &mut head).await,
+        None => several::check(&bill.tickets, &mut head).await,
     }
 }
 
@@ -84,6 +84,6 @@ pub(super) async fn commit(entries: &[Entry], charged: u64) -> Result<Decision, 
     bill.free.iter().for_each(|(throttle, _)| throttle.count(Event::Skipped));
     match bill.nothing() {
         Some(decision) => Ok(decision),
-        None => admission::commit(bill.tickets, &mut head).await,
+        None => several::commit(bill.tickets, &mut head).await,
     }
 }

@@ -1,0 +1,53 @@
+//! The texts of problems with declared backends and settings.
+
+use std::sync::Arc;
+
+use crate::Settings;
+use crate::backend::named::Member;
+
+pub(crate) fn said(place: &str, settings: &Settings) -> Vec<String> {
+    settings.problems().into_iter().map(|problem| format!("{place}: {problem}")).collect()
+}
+
+pub(crate) fn unknown_backend<'n>(
+    uid: &str,
+    name: &str,
+    declared: impl Iterator<Item = &'n Arc<str>>,
+) -> String {
+    format!("`{uid}` runs on {}", undeclared(name, declared))
+}
+
+/// Returns a problem for each backend that has no concurrency limits.
+pub(crate) fn without_places(uid: &str, primary: &Member, standby: Option<&Member>) -> Vec<String> {
+    let members = [Some(primary), standby].into_iter().flatten();
+    let without = members.filter(|member| member.backend.places().is_none());
+    let problem = |member: &Member| {
+        format!(
+            "`{uid}` on \"{}\": limits on what is in flight need memory or Redis, or a backend that has `places`",
+            member.name
+        )
+    };
+    without.map(problem).collect()
+}
+
+pub(crate) fn unknown_fallback<'n>(
+    uid: &str,
+    name: &str,
+    declared: impl Iterator<Item = &'n Arc<str>>,
+) -> String {
+    format!("`{uid}` falls back to {}", undeclared(name, declared))
+}
+
+pub(crate) fn unknown_board<'n>(
+    uid: &str,
+    name: &str,
+    declared: impl Iterator<Item = &'n Arc<str>>,
+) -> String {
+    format!("`{uid}` shares its breaker through {}", undeclared(name, declared))
+}
+
+pub(crate) fn undeclared<'n>(name: &str, declared: impl Iterator<Item = &'n Arc<str>>) -> String {
+    let mut declared: Vec<_> = declared.map(|name| format!("\"{name}\"")).collect();
+    declared.sort_unstable();
+    format!("the backend \"{name}\", which is not declared: declared are {}", declared.join(", "))
+}

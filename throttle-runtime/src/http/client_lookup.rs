@@ -1,0 +1,31 @@
+//! Finds out which client sent a request.
+
+use std::sync::Arc;
+
+use http::request::Parts;
+
+use super::client::{Client, Clients};
+use super::notices::Notices;
+use super::peer::peer;
+use crate::Clock;
+
+/// The parts of a registry that resolve the client of a request.
+pub(crate) struct ClientLookup {
+    pub(crate) clients: Clients,
+    pub(crate) notices: Notices,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+impl ClientLookup {
+    pub(crate) fn new(clients: Clients, clock: Arc<dyn Clock>) -> Self {
+        Self { clients, notices: Notices::new(), clock }
+    }
+
+    /// Returns the client: the peer, unless the peer is a trusted proxy that names another address.
+    pub(crate) fn client(&self, parts: &Parts) -> Client {
+        if self.notices.is_searching() {
+            self.notices.search(parts, &self.clients);
+        }
+        self.clients.client(peer(&parts.extensions, &self.clients.peers), &parts.headers)
+    }
+}
