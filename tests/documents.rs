@@ -37,20 +37,25 @@ fn names_tests(document: &str, fewest: usize) {
     }
 }
 
-/// Checks that the targets of links exist.
+/// Checks that the targets of links exist: files, and headings.
 fn leads_somewhere(document: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(document);
     let text = fs::read_to_string(&path).expect("the document");
-    let headings: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("## ")).map(anchor).collect();
     let links: Vec<_> = text.split("](").skip(1).filter_map(|rest| rest.split(')').next()).collect();
     assert!(!links.is_empty());
     for link in links.into_iter().filter(|link| !link.starts_with("https://")) {
-        let there = match link.strip_prefix('#') {
-            Some(heading) => headings.iter().any(|known| known == heading),
-            None => path.parent().expect("a directory").join(link).exists(),
-        };
-        assert!(there, "{document}: nothing is at {link}");
+        let (file, heading) = link.split_once('#').unwrap_or((link, ""));
+        let target = if file.is_empty() { path.clone() } else { path.with_file_name(file) };
+        assert!(target.exists(), "{document}: nothing is at {link}");
+        let has = |text: String| headings(&text).any(|known| known == heading);
+        let is_there = heading.is_empty() || fs::read_to_string(&target).is_ok_and(has);
+        assert!(is_there, "{document}: no heading is at {link}");
     }
+}
+
+/// Returns the anchors of the headings of a document.
+fn headings(text: &str) -> impl Iterator<Item = String> {
+    text.lines().filter(|line| line.starts_with("##")).map(|line| anchor(line.trim_start_matches(['#', ' '])))
 }
 
 /// Returns the anchor of a heading.
