@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
+use crate::class::Class;
 use crate::key::{Parts, Payer};
-use crate::strategy::Class;
 use crate::{Key, Rates};
 
 /// One use of a throttle: the key that is charged, and the cost.

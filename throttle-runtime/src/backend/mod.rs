@@ -74,7 +74,7 @@ impl<'a> Charge<'a> {
         rates: &'a [Rate],
         cost: u64,
     ) -> Self {
-        let domain = Domain::new(scope, strategy, rates);
+        let domain = Domain::new(scope, strategy.name(), rates);
         let class = Class::NONE;
         Self { scope, key, strategy, rates, cost, class, load: 0, domain, taken: None, attempt: None }
     }

@@ -1,5 +1,7 @@
 //! The resolved settings of one throttle, which its decisions use.
 
+#[cfg(feature = "axum")]
+use std::slice;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,10 +9,14 @@ use super::network::Lists;
 use super::resolver::{Ask, Call, Judge, role, wrap};
 use super::rule::Rules;
 use super::settings::{Same, Shared};
+#[cfg(any(feature = "axum", feature = "tower"))]
+use crate::Quota;
 use crate::backend::Short;
 use crate::backend::named::Member;
 use crate::http::Headers;
 use crate::http::header_fields::Advertised;
+#[cfg(any(feature = "axum", feature = "tower"))]
+use crate::http::header_fields::Report;
 use crate::resilience::{Carry, Rescue};
 use crate::strategy::{Arrival, State, Strategy};
 use crate::util::fingerprint::Domain;
@@ -215,7 +221,7 @@ impl Policy {
             known.and_then(|known| known.carry.clone()).unwrap_or_else(carry)
         });
         let limited = self.rates.as_ref().filter(|rates| !rates.is_unlimited());
-        self.domain = limited.map(|rates| Domain::new(scope, &*self.strategy, rates));
+        self.domain = limited.map(|rates| Domain::new(scope, self.strategy.name(), rates));
         self.charges_alike = self.domain.is_some() && !self.dry_run && self.class.is_none();
         // A decision that is passed to a handler needs memory in any case.
         let asks = self.dry_run || self.degrade || self.class.is_some() || self.concurrency.is_some();
@@ -257,4 +263,26 @@ fn advertised(name: &str, strategy: &dyn Strategy, rates: &Rates) -> Advertised 
         strategy.step(&State::EMPTY, &Arrival::new(*rate, 0, 0)).quota.rate()
     };
     Advertised::new(name, rates.iter().map(usual))
+}
+
+#[cfg(any(feature = "axum", feature = "tower"))]
+impl<'a> Report<'a> {
+    /// The report for an admitted request.
+    pub(crate) fn allowed(policy: &'a Policy, quotas: &'a [Quota]) -> Self {
+        Self {
+            name: &policy.name,
+            advertised: policy.advertised.as_ref(),
+            quotas,
+            retry_after: None,
+            denied: false,
+            headers: policy.headers,
+        }
+    }
+
+    /// The report for a request that the only limit denied.
+    #[cfg(feature = "axum")]
+    pub(crate) fn denied(policy: &'a Policy, quota: &'a Quota) -> Self {
+        let quotas = slice::from_ref(quota);
+        Self { retry_after: quota.retry_after(), denied: true, ..Self::allowed(policy, quotas) }
+    }
 }

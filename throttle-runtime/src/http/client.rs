@@ -10,6 +10,7 @@ use ipnet::{IpNet, Ipv6Net};
 
 use super::embedded;
 use super::forwarded::{MOST_HOPS, forwarded, node, node_and_port, only, x_forwarded_for};
+use super::network::network as parse_network;
 use super::peer::PeerAddress;
 use super::proxy_header::ProxyHeader;
 
@@ -85,7 +86,7 @@ impl Default for Clients {
 impl Clients {
     /// Trusts the proxies of a network such as `10.0.0.0/8`, or one proxy such as `192.168.1.1`.
     pub(crate) fn trust(&mut self, network: &str) -> Result<(), String> {
-        let trusted = crate::config::network::network(network).ok_or_else(|| {
+        let trusted = parse_network(network).ok_or_else(|| {
             format!(
                 "the trusted proxy {network:?} is neither a network nor an address: \
                  write one such as \"10.0.0.0/8\" or \"192.168.1.1\""

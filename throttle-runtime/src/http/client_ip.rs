@@ -81,12 +81,3 @@ impl fmt::Debug for ClientIp {
         f.write_str(if self.address.is_some() { "ClientIp(known)" } else { "ClientIp(unknown)" })
     }
 }
-
-#[cfg(feature = "axum")]
-impl<S: Sync> axum::extract::FromRequestParts<S> for ClientIp {
-    type Rejection = std::convert::Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
-        Ok(crate::Registry::of_request(parts).client_ip(parts))
-    }
-}

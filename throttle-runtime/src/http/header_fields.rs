@@ -1,8 +1,6 @@
 //! Writes the headers about the limits.
 
 use std::borrow::Cow;
-#[cfg(feature = "axum")]
-use std::slice;
 use std::time::Duration;
 
 use http::header::RETRY_AFTER;
@@ -11,8 +9,6 @@ use smallvec::SmallVec;
 
 use super::headers::{Generation, Headers, When};
 use super::members;
-#[cfg(any(feature = "axum", feature = "tower"))]
-use crate::config::policy::Policy;
 use crate::{Quota, Rate};
 
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
@@ -38,28 +34,6 @@ pub(crate) struct Report<'a> {
     pub(crate) retry_after: Option<Duration>,
     pub(crate) denied: bool,
     pub(crate) headers: Headers,
-}
-
-#[cfg(any(feature = "axum", feature = "tower"))]
-impl<'a> Report<'a> {
-    /// The report for an admitted request.
-    pub(crate) fn allowed(policy: &'a Policy, quotas: &'a [Quota]) -> Self {
-        Self {
-            name: &policy.name,
-            advertised: policy.advertised.as_ref(),
-            quotas,
-            retry_after: None,
-            denied: false,
-            headers: policy.headers,
-        }
-    }
-
-    /// The report for a request that the only limit denied.
-    #[cfg(feature = "axum")]
-    pub(crate) fn denied(policy: &'a Policy, quota: &'a Quota) -> Self {
-        let quotas = slice::from_ref(quota);
-        Self { retry_after: quota.retry_after(), denied: true, ..Self::allowed(policy, quotas) }
-    }
 }
 
 impl Report<'_> {

@@ -10,6 +10,7 @@ mod forwarded;
 pub(crate) mod header_fields;
 pub(crate) mod headers;
 mod members;
+pub(crate) mod network;
 pub(crate) mod notices;
 pub(crate) mod peer;
 mod proxy_header;

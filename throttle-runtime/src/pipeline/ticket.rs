@@ -219,7 +219,7 @@ impl<'a> Ticket<'a> {
     pub(crate) fn charge_to<'c>(&'c self, rates: &'c [Rate]) -> Charge<'c> {
         let (scope, strategy) = (self.throttle.scope(), &*self.policy.strategy);
         let settled = self.policy.domain.filter(|_| self.policy.rates == Some(self.rates));
-        let domain = settled.unwrap_or_else(|| Domain::new(scope, strategy, rates));
+        let domain = settled.unwrap_or_else(|| Domain::new(scope, strategy.name(), rates));
         Charge {
             scope,
             key: &self.key,

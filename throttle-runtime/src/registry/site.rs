@@ -1,8 +1,8 @@
 //! Sites, which are places in the code that carry an attribute, and the list of all sites.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::panic::Location;
-use std::{fmt, slice};
 
 use once_cell::sync::OnceCell;
 
@@ -13,7 +13,7 @@ use crate::config::declaration::Said;
 use crate::config::resolver::{Ask, role};
 use crate::config::settings::Constant;
 use crate::strategy::Strategy;
-use crate::{ConfigError, Rates, Settings, Static, Throttle};
+use crate::{ConfigError, Rates, Settings, Throttle};
 
 /// A place in the code that carries an attribute, with the settings of the attribute as a constant.
 pub struct Site {
@@ -86,10 +86,8 @@ impl Site {
         Self { settings, ..Self::named(uid, number, Constant::NONE) }
     }
 
-    /// Creates the site of a function that uses the throttle of a static.
-    #[doc(hidden)]
-    pub const fn shared(declared: &'static Static, function: u64) -> Self {
-        let declared = declared.site();
+    /// Creates the site of a function that uses the throttle of another site.
+    pub(crate) const fn sharing(declared: &'static Self, function: u64) -> Self {
         Self {
             uid: declared.uid,
             function,
@@ -249,13 +247,6 @@ pub struct Linked(
     /// One site per attribute.
     pub &'static [Site],
 );
-
-impl Linked {
-    /// Creates the entry of a static.
-    pub const fn of(declared: &'static Static) -> Self {
-        Self(slice::from_ref(declared.site()))
-    }
-}
 
 inventory::collect!(Linked);
 

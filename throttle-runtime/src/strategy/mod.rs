@@ -25,7 +25,6 @@ mod adaptive;
 mod backlog;
 #[cfg(feature = "time-zones")]
 mod calendar;
-mod class;
 mod cost_based_token_bucket;
 mod divisor;
 mod fixed_window;
@@ -54,11 +53,11 @@ mod zone;
 use std::any::TypeId;
 use std::fmt::Debug;
 
+pub use crate::class::Class;
 pub use adaptive::Adaptive;
 pub(crate) use backlog::Backlog;
 #[cfg(feature = "time-zones")]
 pub use calendar::Calendar;
-pub use class::Class;
 pub use cost_based_token_bucket::CostBasedTokenBucket;
 pub use fixed_window::FixedWindow;
 pub use gcra::Gcra;

@@ -8,4 +8,5 @@ pub(crate) mod log_limit;
 pub(crate) mod notice;
 pub(crate) mod now_or_later;
 pub(crate) mod random;
+pub(crate) mod shared;
 pub(crate) mod task_tracker;

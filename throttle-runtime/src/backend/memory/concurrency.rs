@@ -9,7 +9,7 @@ use hashbrown::hash_table::Entry::{Occupied, Vacant};
 use super::{Engine, Memory};
 use crate::Soon;
 use crate::backend::{Held, Place, Places, Reply};
-use crate::strategy::FixedWindow;
+use crate::strategy::{FixedWindow, Strategy};
 use crate::util::fingerprint::Domain;
 
 /// The number of requests in flight by identity. Identities in different shards do not wait for each other.
@@ -101,7 +101,7 @@ impl Places for Memory {
     fn take<'a>(&'a self, place: &'a Place<'a>) -> Reply<'a, Option<Held>> {
         let engine = &self.0;
         // Permits are separate from all states, so any domain of the scope works.
-        let id = engine.secret.fingerprint(Domain::new(place.scope, &FixedWindow, &[]), place.key);
+        let id = engine.secret.fingerprint(Domain::new(place.scope, FixedWindow.name(), &[]), place.key);
         let taken = engine.in_flight.take(id, place.limit);
         Soon::now(Ok(taken.then(|| Held::in_memory(Taken { engine: Arc::clone(engine), id }))))
     }

@@ -39,7 +39,7 @@ fn take_short(short: &Short, key: &Key) -> Option<bool> {
 }
 
 fn short(memory: &Memory, strategy: &dyn Strategy, rate: Rate) -> Short {
-    Short::new(memory, Domain::new("t", strategy, &[rate]), strategy, &[rate]).expect("a short way")
+    Short::new(memory, Domain::new("t", strategy.name(), &[rate]), strategy, &[rate]).expect("a short way")
 }
 
 /// Returns numbers that are spread over all pages (G. Steele, D. Lea, C. Flood: Fast splittable pseudorandom
@@ -219,7 +219,7 @@ fn spilled_states_go_with_their_places() {
     let now = 1_000_000;
     let table = Table::new(Bounds::new(Some(64), None), now);
     let limit = Limit {
-        domain: Domain::new("t", &SlidingWindowLog, &[]),
+        domain: Domain::new("t", SlidingWindowLog.name(), &[]),
         index: 0,
         summary: SlidingWindowLog.summary(),
     };

@@ -2,7 +2,6 @@
 
 mod diff;
 mod equality;
-mod shared;
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,9 +13,9 @@ use super::resolver::{Arg, Ask, Call, ChargeWhen, Judge, Role, Web, judge, role,
 use super::rule::{Asked, and};
 use crate::http::Headers;
 use crate::strategy::{FixedWindow, Strategy};
+pub(crate) use crate::util::shared::Shared;
 use crate::{ConfigError, Networks, OnError};
 pub(crate) use equality::Same;
-pub(crate) use shared::Shared;
 
 macro_rules! settings {
     ($(#[$docs:meta])* pub struct Settings { $($name:ident: $constant:ty => $type:ty,)* }) => {

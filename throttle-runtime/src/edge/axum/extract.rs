@@ -6,7 +6,7 @@ use axum::extract::FromRequestParts;
 use http::request::Parts;
 
 use crate::decision::Admitted;
-use crate::{Decision, Decisions, Source};
+use crate::{ClientIp, Decision, Decisions, Registry, Source};
 
 /// The decisions of the throttles that degrade. Empty if no such throttle decided.
 impl<S: Sync> FromRequestParts<S> for Decisions {
@@ -27,5 +27,13 @@ impl<S: Sync> FromRequestParts<S> for Decision {
         let strictest = parts.extensions.get::<Decisions>().and_then(Decisions::strictest);
         let admitted = || parts.extensions.get::<Admitted>().map(|admitted| &admitted.0);
         Ok(strictest.or_else(admitted).cloned().unwrap_or_else(|| Self::passed(Source::Bypassed)))
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for ClientIp {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        Ok(Registry::of_request(parts).client_ip(parts))
     }
 }

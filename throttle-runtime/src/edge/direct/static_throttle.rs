@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::slice;
 
+use crate::registry::site::Linked;
 use crate::{
     BackendError, ConfigError, Decision, ErrorKind, Hit, InFlight, Refused, Registry, Reservation, Site,
     Throttle,
@@ -182,5 +184,20 @@ impl Static {
 impl fmt::Debug for Static {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
+    }
+}
+
+impl Site {
+    /// Creates the site of a function that uses the throttle of a static.
+    #[doc(hidden)]
+    pub const fn shared(declared: &'static Static, function: u64) -> Self {
+        Self::sharing(declared.site(), function)
+    }
+}
+
+impl Linked {
+    /// Creates the entry of a static.
+    pub const fn of(declared: &'static Static) -> Self {
+        Self(slice::from_ref(declared.site()))
     }
 }

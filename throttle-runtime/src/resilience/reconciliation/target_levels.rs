@@ -7,8 +7,8 @@ use smallvec::SmallVec;
 
 use super::gauge::{ask, at_most, charged, left};
 use crate::Rate;
-use crate::config::settings::Shared;
 use crate::strategy::{Arrival, State, Step, Strategy, Summary, Usage};
+use crate::util::shared::Shared;
 
 /// The target of one limit.
 #[derive(Debug, Clone, PartialEq, Eq)]
