@@ -267,7 +267,7 @@ async fn settings_say_it_for_throttles_that_do_not() {
     }
     assert_eq!(status(&app, "/200").await, DENIED);
     let said = Settings::new().charge_when(outcome::failed).describe();
-    assert_eq!(said, [("charge_when", "throttle_runtime::outcome::failed".to_owned())]);
+    assert_eq!(said, [("charge_when", "outcome::failed".to_owned())]);
 }
 
 /// In the global registry, where a throttle without functions is decided without a future.

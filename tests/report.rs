@@ -1,5 +1,4 @@
-//! A program with every mistake that startup finds: behaviours 10, 21, 37, 77 and 105. One report contains all
-//! of them.
+//! A program with every mistake that startup finds: behaviours 10, 21, 37, 77 and 105. One report names all.
 
 use throttle::strategy::Gcra;
 use throttle::{BackendError, ErrorKind, Settings, Static, registry, throttle, throttle_fn};

@@ -64,6 +64,8 @@ impl<F: ChargeWhen<M>, M: 'static> Judge for Judging<F, M> {
     }
 
     fn describe(&self) -> &'static str {
-        any::type_name::<F>()
+        // The built-in functions are written `outcome::failed` in programs.
+        let name = any::type_name::<F>();
+        name.strip_prefix("throttle_runtime::config::").unwrap_or(name)
     }
 }
