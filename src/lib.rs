@@ -33,7 +33,7 @@ pub use throttle_macros::throttle_message;
 pub use throttle_runtime::ws;
 
 #[doc(inline)]
-pub use throttle_runtime::{backend, effective, key, outcome, plug, rule, strategy};
+pub use throttle_runtime::{backend, effective, key_source as key, outcome, plug, rule, strategy};
 
 // Rates, keys and costs.
 #[doc(inline)]

@@ -7,8 +7,6 @@ use std::net::IpAddr;
 use sha2::{Digest, Sha256};
 use smallvec::SmallVec;
 
-pub use crate::config::key_source::{Cookie, Global, Header, Ip};
-
 /// The identity that a request is counted under: one or more parts, encoded so that different parts never make
 /// the same key.
 ///

@@ -16,7 +16,7 @@ mod error;
 mod events;
 mod hit;
 mod http;
-pub mod key;
+mod key;
 mod pipeline;
 mod rate;
 mod registry;
@@ -36,7 +36,7 @@ pub use crate::config::caller::Caller;
 pub use crate::config::network::Networks;
 pub use crate::config::rule::Rule;
 pub use crate::config::settings::Settings;
-pub use crate::config::{effective, outcome, resolver as plug, rule};
+pub use crate::config::{effective, key_source, outcome, resolver as plug, rule};
 pub use crate::decision::{Decision, Decisions, Quota, Quotas, Source};
 #[cfg(feature = "axum")]
 pub use crate::edge::axum::problem_json;

@@ -3,7 +3,7 @@
 pub(crate) mod caller;
 pub(crate) mod declaration;
 pub mod effective;
-pub(crate) mod key_source;
+pub mod key_source;
 pub(crate) mod network;
 pub mod outcome;
 pub(crate) mod policy;
