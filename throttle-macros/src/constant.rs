@@ -3,8 +3,8 @@
 
 use syn::{Error, Expr, ExprCall, ExprMethodCall, Lit, LitStr, Path, Result};
 
+use crate::literal::literal;
 use crate::rate;
-use crate::values::literal;
 
 /// Searches the expression of an argument for constructors of this library with a literal that they reject.
 pub(crate) fn check(value: &Expr) -> Result<()> {

@@ -9,13 +9,14 @@ use syn::spanned::Spanned;
 use syn::{Error, Path, Result, ReturnType, Type};
 
 use crate::args::Args;
+use crate::context::Context;
 use crate::declare::{self, Declared};
 use crate::item::{Func, Kind, sibling_args};
 use crate::message::message;
 use crate::opaque::opaque;
 use crate::returned::returned;
 use crate::template::respan;
-use crate::values::{Place, Site};
+use crate::values::Site;
 use crate::{arguments, boxed, check, signature};
 
 /// The context of an attribute: its position, and what the crate's features require.
@@ -92,7 +93,7 @@ fn expand(kind: Kind, func: &mut Func, all: &[Args], here: &Here) -> Result<Toke
         // The order distinguishes attributes without a `uid` on one function.
         let name = if index == 0 { name.clone() } else { format!("{name}#{}", index + 1) };
         let path = quote!(::core::concat!(::core::module_path!(), "::", #name));
-        Place { kind, private: &private, env: &env, path: &path, id, arguments: names.as_deref(), client }
+        Context { kind, private: &private, env: &env, path: &path, id, arguments: names.as_deref(), client }
             .site(args)
     });
     let sites = collect(sites)?;
