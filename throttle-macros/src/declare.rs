@@ -10,8 +10,8 @@ use syn::{Attribute, Error, Expr, Ident, Result, StaticMutability, Token, Type, 
 use crate::args::Args;
 use crate::context::Context;
 use crate::degrade::without_handler;
-use crate::expand::{id, private_path};
 use crate::item::Kind;
+use crate::paths::{id, private_path};
 use crate::template::respan;
 
 /// A static as written. It has no value, because the attribute generates the value.

@@ -1,12 +1,10 @@
 //! Generates the tokens from attributes and a function.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
-
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
-use syn::{Error, Path, Result, ReturnType, Type};
+use syn::{Error, Result, ReturnType, Type};
 
 use crate::args::Args;
 use crate::context::Context;
@@ -14,6 +12,7 @@ use crate::declare::{self, Declared};
 use crate::item::{Func, Kind, sibling_args};
 use crate::message::message;
 use crate::opaque::opaque;
+use crate::paths::{id, private_path};
 use crate::returned::returned;
 use crate::template::respan;
 use crate::values::Site;
@@ -259,25 +258,4 @@ fn state<'t>(kind: Kind, func: &'t Func, all: &'t [Args]) -> Result<Option<&'t T
         None if kind.has_request() && all.iter().any(asks) => func.state(kind),
         None => Ok(None),
     }
-}
-
-/// Returns the path of the facade's private module, from the `crate` argument or `::throttle`.
-pub(crate) fn private_path(all: &[Args]) -> Result<TokenStream> {
-    let Some(path) = all.iter().find_map(|args| args.krate.as_ref()) else {
-        return Ok(quote!(::throttle::__private));
-    };
-    let in_crate = |path: &Path| path.segments.first().is_some_and(|segment| segment.ident == "crate");
-    if path.leading_colon.is_none() && !in_crate(path) {
-        let message =
-            format!("the path is absolute: write `crate = ::{}`", quote!(#path).to_string().replace(' ', ""));
-        return Err(Error::new(path.span(), message));
-    }
-    Ok(quote!(#path::__private))
-}
-
-/// Returns a number that identifies this function in the program.
-pub(crate) fn id(place: &str, name: &str) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    (place, name).hash(&mut hasher);
-    hasher.finish()
 }

@@ -18,6 +18,7 @@ mod literal;
 mod message;
 mod network;
 mod opaque;
+mod paths;
 mod quantity;
 mod rate;
 mod returned;
