@@ -14,9 +14,9 @@ use crate::message::message;
 use crate::opaque::opaque;
 use crate::paths::{id, private_path};
 use crate::returned::returned;
-use crate::template::respan;
+use crate::template::{argument_names, respan};
 use crate::values::Site;
-use crate::{arguments, boxed, check, signature};
+use crate::{boxed, check, signature};
 
 /// The context of an attribute: its position, and what the crate's features require.
 #[derive(Clone, Default)]
@@ -85,7 +85,7 @@ fn expand(kind: Kind, func: &mut Func, all: &[Args], here: &Here) -> Result<Toke
     };
     let name = func.sig.ident.unraw().to_string();
     let id = id(&here.place, &name);
-    let names = arguments::names(&func.sig);
+    let names = argument_names(&func.sig);
     let client = if func.binds("client") { None } else { client(kind) };
     let client = client.as_ref();
     let sites = all.iter().enumerate().map(|(index, args)| {

@@ -3,7 +3,6 @@
 
 mod above;
 mod args;
-mod arguments;
 mod boxed;
 mod check;
 mod constant;
@@ -16,7 +15,6 @@ mod item;
 mod key;
 mod literal;
 mod message;
-mod network;
 mod opaque;
 mod paths;
 mod quantity;

@@ -10,7 +10,7 @@ use crate::context::Context;
 use crate::item::Kind;
 use crate::literal::{filled, literal, not_called, policy_in_words, unquoted};
 use crate::template::respan;
-use crate::{above, constant, hint, network};
+use crate::{above, constant, hint};
 
 /// The generated static's part for one attribute, and the expression of a key that is made in the function.
 pub(crate) struct Site {
@@ -167,7 +167,7 @@ impl Context<'_> {
         let field = Ident::new(name, list.span());
         match literal(list) {
             Some(Lit::Str(text)) => {
-                network::check(text)?;
+                constant::networks(text)?;
                 Ok(quote_spanned!(text.span()=> #field: #private::Networks::new(#text)))
             }
             Some(other) => Err(Error::new(
