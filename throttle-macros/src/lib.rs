@@ -10,6 +10,8 @@ mod context;
 mod declare;
 mod degrade;
 mod expand;
+mod function;
+mod handler;
 mod hint;
 mod item;
 mod key;

@@ -1,5 +1,5 @@
-//! What generated code uses to refer to the runtime and to a function: the path of the private module, and the
-//! number of the function.
+//! The path of the private module and the number of a function, shared by the expansions of functions and
+//! statics.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
