@@ -8,14 +8,13 @@
 //! The backlog is counted in ticks of 1/limit microsecond. A unit takes a whole number of ticks: the period
 //! in microseconds. Therefore, rounding never changes a decision.
 
-use super::divisor::Divisor;
 #[cfg(feature = "redis")]
 use super::lua::Lua;
 #[cfg(feature = "redis")]
 use super::lua::MOST;
 #[cfg(feature = "redis")]
 use super::lua::Script;
-use super::plan::{Outcome, Plan, Words};
+use super::words::{Outcome, Words};
 use super::{Arrival, State, Step};
 use crate::{Quota, Rate};
 
@@ -27,11 +26,6 @@ pub(super) fn step(state: &State, arrival: &Arrival, capacity: u128) -> Step {
             decide(Words::new(state, arrival), capacity, |ticks| divide(ticks, arrival.rate))
         })
         .map_or_else(|| wide(state, arrival, capacity), Step::from)
-}
-
-/// Returns the plan for a capacity, if its numbers are small enough.
-pub(super) fn plan(capacity: u128, rate: Rate) -> Option<Plan> {
-    Some(Plan::Backlog(narrow(capacity)?, Divisor::new(rate.limit())?))
 }
 
 #[cfg(feature = "redis")]
@@ -68,7 +62,8 @@ const fn divide(ticks: u64, rate: Rate) -> (u64, u64) {
     (ticks / rate.limit(), ticks % rate.limit())
 }
 
-fn narrow(capacity: u128) -> Option<u64> {
+/// Returns the capacity if it is small enough for arithmetic in 64 bits.
+pub(super) fn narrow(capacity: u128) -> Option<u64> {
     u64::try_from(capacity).ok().filter(|ticks| ticks >> 62 == 0)
 }
 

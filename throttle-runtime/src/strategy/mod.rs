@@ -22,6 +22,7 @@
 //! decision and the new state. Every backend runs the same function.
 
 mod adaptive;
+mod aligned_window;
 mod backlog;
 #[cfg(feature = "time-zones")]
 mod calendar;
@@ -48,6 +49,7 @@ mod time_of_day;
 mod token_bucket;
 mod token_bucket_with_debt;
 mod window_pair;
+mod words;
 #[cfg(feature = "time-zones")]
 mod zone;
 
@@ -72,7 +74,6 @@ pub use lua::Script;
 pub use multiplier::Times;
 #[doc(hidden)]
 pub use plan::Plan;
-pub(crate) use plan::Words;
 pub use priority_queue::{Priority, PriorityQueue};
 pub use quota_with_rollover::QuotaWithRollover;
 pub use sliding_window_counter::SlidingWindowCounter;
@@ -90,6 +91,7 @@ pub use tiered_rate::TieredRate;
 pub use time_of_day::TimeOfDay;
 pub use token_bucket::TokenBucket;
 pub use token_bucket_with_debt::TokenBucketWithDebt;
+pub(crate) use words::Words;
 
 use crate::{Quota, Rate};
 
@@ -101,7 +103,7 @@ pub(crate) static IN_LUA: &[&Lua] = &[
     #[cfg(feature = "time-zones")]
     &calendar::LUA,
     &cost_based_token_bucket::LUA,
-    &fixed_window::LUA,
+    &aligned_window::LUA,
     &leaky_bucket_queue::LUA,
     &priority_queue::LUA,
     &quota_with_rollover::LUA,

@@ -3,7 +3,7 @@
 mod window;
 
 use super::zone::Zone;
-use super::{Arrival, State, Step, Strategy, Summary, Usage, fixed_window, summary};
+use super::{Arrival, State, Step, Strategy, Summary, Usage, aligned_window, summary};
 use crate::rate::DAY;
 use crate::{Quota, Rate};
 pub(super) use window::{Unit, Window};
@@ -112,7 +112,7 @@ impl Strategy for Calendar {
     fn step(&self, state: &State, arrival: &Arrival) -> Step {
         let Arrival { rate, cost, now, .. } = *arrival;
         let limit = rate.limit();
-        let Some(window) = self.window(rate, now) else { return fixed_window::step(state, arrival, limit) };
+        let Some(window) = self.window(rate, now) else { return aligned_window::step(state, arrival, limit) };
         let (end, used) = self.current(state, window, rate, now);
         let (rest, left) = (end - now, limit.saturating_sub(used));
         let quota = match left.checked_sub(cost) {
@@ -127,7 +127,7 @@ impl Strategy for Calendar {
     fn script(&self, arrival: &Arrival) -> Option<super::Script> {
         let Arrival { rate, cost, now, .. } = *arrival;
         if Unit::of(rate.period_micros()).is_none() {
-            return fixed_window::script(arrival, rate.limit());
+            return aligned_window::script(arrival, rate.limit());
         }
         let first = self.window(rate, now.saturating_sub(APART))?;
         let second = self.window(rate, first.end)?;
@@ -144,7 +144,7 @@ impl Strategy for Calendar {
                 State::new(state.until(), state.word().saturating_sub(arrival.cost))
             }
             Some(_) => state.clone(),
-            None => fixed_window::refund(state, arrival, elapsed),
+            None => aligned_window::refund(state, arrival, elapsed),
         }
     }
 
