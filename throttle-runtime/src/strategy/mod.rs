@@ -26,6 +26,8 @@ mod aligned_window;
 mod backlog;
 #[cfg(feature = "time-zones")]
 mod calendar;
+#[cfg(feature = "time-zones")]
+mod calendar_window;
 mod class;
 mod cost_based_token_bucket;
 mod divisor;

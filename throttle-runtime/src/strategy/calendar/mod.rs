@@ -1,12 +1,10 @@
 //! Windows that follow a calendar.
 
-mod window;
-
+use super::calendar_window::{Unit, Window};
 use super::zone::Zone;
 use super::{Arrival, State, Step, Strategy, Summary, Usage, aligned_window, summary};
 use crate::rate::DAY;
 use crate::{Quota, Rate};
-pub(super) use window::{Unit, Window};
 
 /// Admits the limit in every day, week, month or year of a time zone, as contracts state it: `10000/30days`
 /// is ten thousand from the first to the last day of a month, whatever its length.
