@@ -59,7 +59,6 @@ use std::any::TypeId;
 use std::fmt::Debug;
 
 pub use adaptive::Adaptive;
-pub(crate) use backlog::Backlog;
 #[cfg(feature = "time-zones")]
 pub use calendar::Calendar;
 pub use class::Class;
