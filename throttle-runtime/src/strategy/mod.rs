@@ -22,6 +22,7 @@
 //! decision and the new state. Every backend runs the same function.
 
 mod adaptive;
+mod adaptive_window;
 mod aligned_window;
 mod backlog;
 #[cfg(feature = "time-zones")]
@@ -50,6 +51,7 @@ mod tiered_rate;
 mod time_of_day;
 mod token_bucket;
 mod token_bucket_with_debt;
+mod usage;
 mod window_pair;
 mod words;
 #[cfg(feature = "time-zones")]
@@ -81,17 +83,15 @@ pub use sliding_window_counter::SlidingWindowCounter;
 pub use sliding_window_log::SlidingWindowLog;
 pub use state::State;
 #[doc(hidden)]
-pub use summary::Lane;
-#[doc(hidden)]
 pub use summary::Summary;
-#[doc(hidden)]
-pub use summary::Usage;
-pub(crate) use summary::Usages;
 pub use tiered_rate::TieredRate;
 #[cfg(feature = "time-zones")]
 pub use time_of_day::TimeOfDay;
 pub use token_bucket::TokenBucket;
 pub use token_bucket_with_debt::TokenBucketWithDebt;
+pub(crate) use usage::Usages;
+#[doc(hidden)]
+pub use usage::{Lane, Usage};
 pub(crate) use words::Words;
 
 use crate::{Quota, Rate};
