@@ -16,6 +16,7 @@ mod hash;
 mod http;
 mod instructions;
 mod machine;
+mod mark;
 mod memory;
 mod plot;
 mod poll;
@@ -31,11 +32,12 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use cli::{Asked, Command, Options};
+use serde::Serialize;
 
 fn main() -> ExitCode {
     let met = match cli::parse() {
         Ok(Asked::Command(command, options)) => run(command, &options).map(|met| met || !options.check),
-        Ok(Asked::Child(part)) => child::run(&part).map(|()| true),
+        Ok(Asked::Child(part)) => run_part(&part).map(|()| true),
         Ok(Asked::Help) => {
             print!("{}", cli::HELP);
             Ok(true)
@@ -69,6 +71,27 @@ fn run(command: Command, options: &Options) -> Result<bool, Box<dyn Error>> {
         Command::Compile => compile::run(options),
         Command::Plot => plot::run().map(|()| true),
     }
+}
+
+/// Runs one part of a measurement, in the process that [`child::command`] started.
+fn run_part(part: &[String]) -> Result<(), Box<dyn Error>> {
+    let part: Vec<_> = part.iter().map(String::as_str).collect();
+    match *part {
+        ["growth", subject, keys] => print_json(&footprint::growth(subject, keys.parse()?)?),
+        ["honest", scenario, keys] => print_json(&footprint::honest(scenario, keys.parse()?)?),
+        ["flood", subject, keys] => print_json(&footprint::flood(subject, keys.parse()?)?),
+        ["serve", mode] => http::serve(mode),
+        ["serve-counted", mode] => http::serve_counted(mode),
+        ["decide", strategy, outcome, way, decisions] => {
+            instructions::decide(strategy, outcome, way, decisions.parse()?)
+        }
+        _ => Err("no such part of a measurement".into()),
+    }
+}
+
+fn print_json(value: &impl Serialize) -> Result<(), Box<dyn Error>> {
+    println!("{}", serde_json::to_string(value)?);
+    Ok(())
 }
 
 /// Runs the soak test. Problems are always errors, with and without `--check`.

@@ -1,10 +1,12 @@
 //! Reports mistakes in literals at the literal's token, in plain words. The compiler's error for a failed
 //! `const` evaluation is harder to read.
 
+use std::net::IpAddr;
+
 use syn::{Error, Expr, ExprCall, ExprMethodCall, Lit, LitStr, Path, Result};
 
+use crate::literal::literal;
 use crate::rate;
-use crate::values::literal;
 
 /// Searches the expression of an argument for constructors of this library with a literal that they reject.
 pub(crate) fn check(value: &Expr) -> Result<()> {
@@ -143,4 +145,31 @@ pub(crate) fn pattern(text: &LitStr) -> Result<()> {
         return Ok(());
     };
     Err(Error::new(text.span(), problem))
+}
+
+/// Checks that each word of a list is a network or an address, by the same rules as the runtime.
+pub(crate) fn networks(list: &LitStr) -> Result<()> {
+    let text = list.value();
+    let mut words =
+        text.split(|c: char| c == ',' || c.is_whitespace()).filter(|word| !word.is_empty()).peekable();
+    if words.peek().is_none() {
+        return Err(Error::new(list.span(), "the list is empty: write networks such as \"10.0.0.0/8\""));
+    }
+    match words.find(|word| !is_network(word)) {
+        None => Ok(()),
+        Some(word) => Err(Error::new(
+            list.span(),
+            format!(
+                "`{word}` is neither a network nor an address: write one such as \"10.0.0.0/8\" or \"192.168.1.1\""
+            ),
+        )),
+    }
+}
+
+fn is_network(word: &str) -> bool {
+    let (address, prefix) =
+        word.split_once('/').map_or((word, None), |(address, prefix)| (address, Some(prefix)));
+    let Ok(address) = address.parse::<IpAddr>() else { return false };
+    let most = if address.is_ipv4() { 32 } else { 128 };
+    prefix.is_none_or(|prefix| prefix.parse::<u8>().is_ok_and(|prefix| prefix <= most))
 }

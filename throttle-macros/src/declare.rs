@@ -8,11 +8,11 @@ use syn::spanned::Spanned;
 use syn::{Attribute, Error, Expr, Ident, Result, StaticMutability, Token, Type, Visibility};
 
 use crate::args::Args;
+use crate::context::Context;
 use crate::degrade::without_handler;
-use crate::expand::{id, private_path};
 use crate::item::Kind;
+use crate::paths::{id, private_path};
 use crate::template::respan;
-use crate::values::Place;
 
 /// A static as written. It has no value, because the attribute generates the value.
 pub(crate) struct Declared {
@@ -126,7 +126,7 @@ fn expand(declared: &Declared, args: &Args, place: &str) -> Result<TokenStream> 
     let env = quote!(#private::Web<()>);
     let path = quote!(::core::concat!(::core::module_path!(), "::", #name));
     let id = id(place, &name);
-    let site = Place {
+    let site = Context {
         kind: Kind::Handler,
         private: &private,
         env: &env,

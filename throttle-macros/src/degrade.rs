@@ -5,7 +5,7 @@ use syn::{Error, Expr, Lit, LitBool, Result};
 
 use crate::args::Args;
 use crate::item::Kind;
-use crate::values::literal;
+use crate::literal::literal;
 
 /// Checks that `degrade` is on a handler, and that the decision is made before the handler's arguments: one
 /// of them receives it.

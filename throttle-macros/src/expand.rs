@@ -1,22 +1,22 @@
 //! Generates the tokens from attributes and a function.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
-
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
-use syn::{Error, Path, Result, ReturnType, Type};
+use syn::{Error, Result, Type};
 
 use crate::args::Args;
+use crate::context::Context;
 use crate::declare::{self, Declared};
+use crate::function::function;
+use crate::handler::handler;
 use crate::item::{Func, Kind, sibling_args};
 use crate::message::message;
-use crate::opaque::opaque;
-use crate::returned::returned;
-use crate::template::respan;
-use crate::values::{Place, Site};
-use crate::{arguments, boxed, check, signature};
+use crate::paths::{id, private_path};
+use crate::template::argument_names;
+use crate::values::Site;
+use crate::{check, signature};
 
 /// The context of an attribute: its position, and what the crate's features require.
 #[derive(Clone, Default)]
@@ -85,14 +85,14 @@ fn expand(kind: Kind, func: &mut Func, all: &[Args], here: &Here) -> Result<Toke
     };
     let name = func.sig.ident.unraw().to_string();
     let id = id(&here.place, &name);
-    let names = arguments::names(&func.sig);
+    let names = argument_names(&func.sig);
     let client = if func.binds("client") { None } else { client(kind) };
     let client = client.as_ref();
     let sites = all.iter().enumerate().map(|(index, args)| {
         // The order distinguishes attributes without a `uid` on one function.
         let name = if index == 0 { name.clone() } else { format!("{name}#{}", index + 1) };
         let path = quote!(::core::concat!(::core::module_path!(), "::", #name));
-        Place { kind, private: &private, env: &env, path: &path, id, arguments: names.as_deref(), client }
+        Context { kind, private: &private, env: &env, path: &path, id, arguments: names.as_deref(), client }
             .site(args)
     });
     let sites = collect(sites)?;
@@ -133,110 +133,6 @@ fn client(kind: Kind) -> Option<TokenStream> {
     }
 }
 
-// Input:
-//     async fn read(State(db): State<Db>) -> Json<Data> { BODY }
-//
-// Output:
-//     async fn read(__throttle: OnlyAxumCallsThrottledHandlers<ID, Without>, State(db): State<Db>) -> Response {
-//         match { GUARD; __throttle.enter(&SITES, keys) }.await {
-//             Ok(permit) => permit.respond(<Json<Data> as IntoResponse>::into_response(async move { EDGE BODY }.await)),
-//             Err(response) => response,
-//         }
-//     }
-fn handler(
-    func: &mut Func,
-    private: &TokenStream,
-    (id, state, handles): (u64, Option<&TokenStream>, Option<&TokenStream>),
-    guard: &TokenStream,
-) -> TokenStream {
-    let handles = handles.map(|handles| quote!(, #handles));
-    let carry = match state {
-        Some(state) => quote!(#private::With<#state>),
-        None => quote!(#private::Without),
-    };
-    let carry = if func.takes_decision() { quote!(#private::Telling<#carry>) } else { carry };
-    let carry = if func.passes_request() { quote!(#private::Passing<#carry>) } else { carry };
-    let hidden = quote_spanned!(Span::mixed_site()=> __throttle);
-    let returned = returned(&func.sig.output);
-    let convert = quote_spanned!(returned.span()=> <#returned as #private::IntoResponse>::into_response);
-    let edge = edge(&returned, &func.sig.output);
-    func.sig.inputs.insert(
-        0,
-        syn::parse_quote!(#hidden: #private::OnlyAxumCallsThrottledHandlers<#id, #carry #handles>),
-    );
-    func.sig.output = syn::parse_quote!(-> #private::Response);
-    let body = func.body_of(|statements| quote!(#edge #statements));
-    func.with_body(|_| {
-        quote! {
-            match { #guard #hidden.enter(&__THROTTLE_SITES, __throttle_keys) }.await {
-                ::core::result::Result::Ok(__throttle) => __throttle.respond(#convert(async move #body.await)),
-                ::core::result::Result::Err(__throttle) => __throttle,
-            }
-        }
-    })
-}
-
-// Input:
-//     async fn send(to: &str) -> Result<u32, AppError> { BODY }
-//
-// Output:
-//     async fn send(to: &str) -> Result<u32, AppError> {
-//         let __throttle = match { GUARD; enter(&SITES, keys) }.await {
-//             Ok(held) => held,
-//             Err(refused) => return <Result<u32, AppError> as Outcome>::refused(refused),
-//         };
-//         BODY
-//     }
-//
-// `__throttle` is declared first and so dropped last: the call counts as in flight for as long as the body
-// runs. With `error = busy`, the denied branch is `return Err(busy(refused))`.
-fn function(func: &Func, all: &[Args], private: &TokenStream, guard: &TokenStream) -> Result<TokenStream> {
-    let sig = &func.sig;
-    let output = sig.asyncness.is_none().then(|| boxed::output(&sig.output)).flatten();
-    let returned = output.map_or_else(|| returned(&sig.output), ToTokens::to_token_stream);
-    let refused = match all.iter().find_map(|args| args.error.as_ref()) {
-        Some(error) => {
-            let here = Span::call_site().located_at(error.span());
-            let made_by = respan(quote!(#private::made_by), here);
-            quote_spanned!(here=> #made_by(#error, __throttle))
-        }
-        None => {
-            let refused = quote_spanned!(returned.span()=> <#returned as #private::Outcome>::refused);
-            quote!(#refused(__throttle))
-        }
-    };
-    let first = quote! {
-        let __throttle = match { #guard #private::enter(&__THROTTLE_SITES, __throttle_keys) }.await {
-            ::core::result::Result::Ok(__throttle) => __throttle,
-            ::core::result::Result::Err(__throttle) => return #refused,
-        };
-    };
-    if sig.asyncness.is_some() {
-        return Ok(func.with_body(|statements| quote!(#first #statements)));
-    }
-    let body = boxed::in_front(func.statements(), &first)
-        .ok_or_else(|| Error::new(sig.fn_token.span, check::NO_ASYNC_BLOCK))?;
-    Ok(func.with_body(|_| body))
-}
-
-/// Generates a branch of the body that is never taken. It returns a value of the function's return type, so
-/// the compiler infers the body from that type. Errors about `?` and wrong types are then reported in the
-/// body instead of at the attribute.
-fn edge(returned: &TokenStream, output: &ReturnType) -> TokenStream {
-    let span = Span::call_site().located_at(returned.span());
-    let value = quote_spanned!(span=> __throttle);
-    let (define, call) = opaque(output, &value).unzip();
-    quote_spanned! {span=>
-        #[allow(unreachable_code)]
-        if false {
-            #define
-            let __throttle: #returned = loop {};
-            #call
-            return __throttle;
-        }
-    }
-}
-
 /// Returns the type of the state that the throttle's functions receive: the `state` argument, or else the
 /// state that the function itself takes.
 fn state<'t>(kind: Kind, func: &'t Func, all: &'t [Args]) -> Result<Option<&'t Type>> {
@@ -258,25 +154,4 @@ fn state<'t>(kind: Kind, func: &'t Func, all: &'t [Args]) -> Result<Option<&'t T
         None if kind.has_request() && all.iter().any(asks) => func.state(kind),
         None => Ok(None),
     }
-}
-
-/// Returns the path of the facade's private module, from the `crate` argument or `::throttle`.
-pub(crate) fn private_path(all: &[Args]) -> Result<TokenStream> {
-    let Some(path) = all.iter().find_map(|args| args.krate.as_ref()) else {
-        return Ok(quote!(::throttle::__private));
-    };
-    let in_crate = |path: &Path| path.segments.first().is_some_and(|segment| segment.ident == "crate");
-    if path.leading_colon.is_none() && !in_crate(path) {
-        let message =
-            format!("the path is absolute: write `crate = ::{}`", quote!(#path).to_string().replace(' ', ""));
-        return Err(Error::new(path.span(), message));
-    }
-    Ok(quote!(#path::__private))
-}
-
-/// Returns a number that identifies this function in the program.
-pub(crate) fn id(place: &str, name: &str) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    (place, name).hash(&mut hasher);
-    hasher.finish()
 }

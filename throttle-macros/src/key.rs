@@ -6,10 +6,11 @@ use syn::spanned::Spanned;
 use syn::{Error, Expr, ExprCall, Ident, Lit, Result};
 
 use crate::constant;
+use crate::context::Context;
+use crate::literal::{literal, not_called};
 use crate::template::{self, respan};
-use crate::values::{Place, literal, not_called};
 
-impl Place<'_> {
+impl Context<'_> {
     /// Returns the key as a setting, or else, for a template, the expression that makes the key from the
     /// function's arguments.
     pub(crate) fn key(&self, key: Option<&Expr>) -> Result<(Option<TokenStream>, Option<TokenStream>)> {

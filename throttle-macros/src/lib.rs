@@ -3,19 +3,23 @@
 
 mod above;
 mod args;
-mod arguments;
 mod boxed;
 mod check;
 mod constant;
+mod context;
 mod declare;
 mod degrade;
 mod expand;
+mod function;
+mod handler;
 mod hint;
 mod item;
 mod key;
+mod literal;
 mod message;
-mod network;
 mod opaque;
+mod paths;
+mod quantity;
 mod rate;
 mod returned;
 mod signature;

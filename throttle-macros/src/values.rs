@@ -3,12 +3,14 @@
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{Error, Expr, ExprLit, Ident, Lit, LitStr, Result, UnOp};
+use syn::{Error, Expr, Ident, Lit, Result};
 
 use crate::args::Args;
+use crate::context::Context;
 use crate::item::Kind;
+use crate::literal::{filled, literal, not_called, policy_in_words, unquoted};
 use crate::template::respan;
-use crate::{above, constant, hint, network, rate};
+use crate::{above, constant, hint};
 
 /// The generated static's part for one attribute, and the expression of a key that is made in the function.
 pub(crate) struct Site {
@@ -16,23 +18,7 @@ pub(crate) struct Site {
     pub(crate) key: Option<TokenStream>,
 }
 
-/// The context of the generated expressions: the path of the private module, and the environment type of the
-/// throttle's functions.
-pub(crate) struct Place<'a> {
-    pub(crate) kind: Kind,
-    pub(crate) private: &'a TokenStream,
-    pub(crate) env: &'a TokenStream,
-    /// The uid of a site without a `uid`: the path of the function.
-    pub(crate) path: &'a TokenStream,
-    /// The number that identifies the function.
-    pub(crate) id: u64,
-    /// The names of the function's arguments, or `None` if a macro may hide some.
-    pub(crate) arguments: Option<&'a [String]>,
-    /// The expression for `{client}` in a key: the client's address. `None` if an argument has that name.
-    pub(crate) client: Option<&'a TokenStream>,
-}
-
-impl Place<'_> {
+impl Context<'_> {
     pub(crate) fn site(&self, args: &Args) -> Result<Site> {
         let (private, id) = (self.private, self.id);
         if let Some(path) = &args.shared {
@@ -94,107 +80,6 @@ impl Place<'_> {
         };
         let template = key.is_some().then(|| quote!(.with_template()));
         Ok(Site { site: quote!(#site #template), key })
-    }
-
-    /// Returns a setting whose value is a `dyn Ask`.
-    pub(crate) fn wrapped(&self, role: &str, value: &TokenStream) -> TokenStream {
-        let asked = self.asked(role, value);
-        let role = Ident::new(role, value.span());
-        quote_spanned!(value.span()=> #role: #asked)
-    }
-
-    /// Returns a value as `dyn Ask`. The call has the span of the argument, so that errors point there.
-    fn asked(&self, role: &str, value: &TokenStream) -> TokenStream {
-        let (private, env, role) = (self.private, self.env, Ident::new(role, value.span()));
-        let setting = quote!(#private::role::setting::<#private::role::#role, _, _, #env>);
-        let setting = respan(setting, value.span());
-        quote_spanned!(value.span()=> const { &#setting(#value) })
-    }
-
-    fn rate(&self, rate: &Expr) -> Result<TokenStream> {
-        match literal(rate) {
-            Some(Lit::Str(text)) => {
-                constant::rates(text)?;
-                Ok(self.wrapped("rate", &self.checked("rates", text)))
-            }
-            Some(Lit::Int(limit)) => Err(Error::new(
-                limit.span(),
-                format!("a rate is a text with a period: write `rate = \"{}/min\"`", limit.base10_digits()),
-            )),
-            Some(other) => Err(Error::new(other.span(), "a rate is a text such as \"100/min\"")),
-            None => Ok(self.wrapped("rate", &quote!(#rate))),
-        }
-    }
-
-    fn concurrent(&self, limit: &Expr) -> Result<TokenStream> {
-        let negative = matches!(limit, Expr::Unary(unary) if matches!(unary.op, UnOp::Neg(_)));
-        let wanted = || {
-            Error::new(limit.span(), "`concurrent` is a whole number from 1: how many are in flight at once")
-        };
-        match literal(limit) {
-            _ if negative => Err(wanted()),
-            Some(Lit::Int(number)) => match number.base10_parse::<u32>() {
-                Ok(0) => {
-                    Err(Error::new(number.span(), "a limit of 0 at once lets nobody in: write 1 or more"))
-                }
-                Ok(value) => Ok(quote!(concurrent: #value)),
-                Err(_) => Err(Error::new(number.span(), "`concurrent` fits into 32 bits")),
-            },
-            Some(_) => Err(wanted()),
-            None => {
-                let private = self.private;
-                let checked = respan(quote!(#private::concurrent::<{ __THROTTLE_LIMIT > 0 }>), limit.span());
-                Ok(quote_spanned! {limit.span()=>
-                    concurrent: const { const __THROTTLE_LIMIT: u32 = #limit; #checked(__THROTTLE_LIMIT) }
-                })
-            }
-        }
-    }
-
-    /// Passes a literal to a `const fn` of the runtime, which checks it at compile time, so that there is
-    /// only one grammar.
-    pub(crate) fn checked(&self, function: &str, text: &LitStr) -> TokenStream {
-        let (private, function) = (self.private, Ident::new(function, text.span()));
-        respan(quote!(#private::#function(#text)), text.span())
-    }
-
-    fn cost(&self, cost: &Expr, args: &Args) -> Result<TokenStream> {
-        let negative = matches!(cost, Expr::Unary(unary) if matches!(unary.op, UnOp::Neg(_)));
-        match literal(cost) {
-            _ if negative => Err(Error::new(cost.span(), "a cost cannot be negative: write 1 or more")),
-            Some(Lit::Int(number)) => match number.base10_parse::<u64>() {
-                Ok(0) => Err(Error::new(number.span(), "a cost of 0 charges nobody: write 1 or more")),
-                Ok(value) if never_fits(value, args) => Err(Error::new(
-                    number.span(),
-                    "this cost is above the limit, so it never fits: lower it, or name a `strategy` that lets more through at once",
-                )),
-                Ok(value) => {
-                    let value = respan(quote!(#value), number.span());
-                    Ok(self.wrapped("cost", &self.fitting(&value, args)))
-                }
-                Err(_) => Err(Error::new(number.span(), "a cost fits into 64 bits")),
-            },
-            Some(Lit::Str(text)) => Err(Error::new(
-                text.span(),
-                unquoted("a cost is a whole number or the path of an async fn", "cost", text),
-            )),
-            Some(other) => {
-                Err(Error::new(other.span(), "a cost is a whole number or an async fn that returns one"))
-            }
-            None => Ok(self.wrapped("cost", &quote!(#cost))),
-        }
-    }
-
-    /// Returns a constant cost that the compiler compares with constant limits. A strategy may admit more
-    /// than the limit at once, so with a `strategy` the registry compares them.
-    fn fitting(&self, cost: &TokenStream, args: &Args) -> TokenStream {
-        match (args.rate.as_ref().and_then(literal), &args.strategy) {
-            (Some(Lit::Str(rates)), None) => {
-                let private = self.private;
-                respan(quote!(#private::cost(#cost, #rates)), cost.span())
-            }
-            _ => cost.clone(),
-        }
     }
 
     fn class(&self, class: &Expr) -> Result<TokenStream> {
@@ -282,7 +167,7 @@ impl Place<'_> {
         let field = Ident::new(name, list.span());
         match literal(list) {
             Some(Lit::Str(text)) => {
-                network::check(text)?;
+                constant::networks(text)?;
                 Ok(quote_spanned!(text.span()=> #field: #private::Networks::new(#text)))
             }
             Some(other) => Err(Error::new(
@@ -360,62 +245,4 @@ fn some(setting: TokenStream) -> TokenStream {
     let name: TokenStream = tokens.by_ref().take(2).collect();
     let value: TokenStream = tokens.collect();
     quote!(#name ::core::option::Option::Some(#value))
-}
-
-/// Returns whether a literal cost is above a literal limit. A strategy may admit more than the limit at once,
-/// so with a `strategy` the registry compares them.
-fn never_fits(cost: u64, args: &Args) -> bool {
-    match (args.rate.as_ref().and_then(literal), &args.strategy) {
-        (Some(Lit::Str(text)), None) => rate::least(&text.value()).is_ok_and(|least| cost > least),
-        _ => false,
-    }
-}
-
-/// Returns the error for a number or a path in quotes.
-fn unquoted(wanted: &str, name: &str, text: &LitStr) -> String {
-    let value = text.value();
-    let is_path = !value.is_empty() && value.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | ':'));
-    if is_path { format!("{wanted}: write `{name} = {value}`, without quotes") } else { wanted.to_owned() }
-}
-
-/// Returns the name of a policy that is written without quotes.
-fn policy_in_words(value: &Expr) -> Option<&'static str> {
-    let Expr::Path(path) = value else { return None };
-    ["allow", "throttle", "raise"].into_iter().find(|name| path.path.is_ident(name))
-}
-
-/// Rejects a function that is called instead of named. Only a call without arguments is certainly meant as a
-/// name.
-pub(crate) fn not_called(role: &str, value: &Expr) -> Result<()> {
-    let Expr::Call(call) = value else { return Ok(()) };
-    let Expr::Path(path) = &*call.func else { return Ok(()) };
-    // A value for one of these arguments may come from a `const fn`.
-    let is_value = matches!(role, "on_error" | "class" | "cost" | "rate");
-    let lowercase = |name: &Ident| name.to_string().starts_with(char::is_lowercase);
-    if is_value
-        || !call.args.is_empty()
-        || !path.path.segments.iter().all(|segment| lowercase(&segment.ident))
-    {
-        return Ok(());
-    }
-    let function = quote!(#path).to_string().replace(' ', "");
-    let message = format!("a function is named and not called: write `{role} = {function}`");
-    Err(Error::new(value.span(), message))
-}
-
-fn filled<'t>(text: &'t LitStr, name: &str) -> Result<&'t LitStr> {
-    if text.value().trim().is_empty() {
-        return Err(Error::new(
-            text.span(),
-            format!("the `{name}` is blank: write a name, or leave the argument out"),
-        ));
-    }
-    Ok(text)
-}
-
-pub(crate) const fn literal(value: &Expr) -> Option<&Lit> {
-    match value {
-        Expr::Lit(ExprLit { lit, .. }) => Some(lit),
-        _ => None,
-    }
 }

@@ -6,22 +6,8 @@ use std::thread;
 use std::time::Duration;
 
 use super::built_in;
+use super::observed::{CONNECTIONS, Seen};
 use crate::machine;
-
-/// The number of open connections. Each has one request in flight at a time.
-pub(super) const CONNECTIONS: usize = 32;
-
-/// The results of one run against a service.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Seen {
-    pub(super) requests: u64,
-    /// Responses without a success status.
-    pub(super) refused: u64,
-    pub(super) per_second: f64,
-    /// Microseconds.
-    pub(super) p50: f64,
-    pub(super) p99: f64,
-}
 
 /// A load generator.
 #[derive(Debug, Clone, Copy)]

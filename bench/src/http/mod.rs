@@ -6,6 +6,7 @@
 mod built_in;
 mod load;
 mod modes;
+mod observed;
 
 use std::error::Error;
 use std::io::{BufRead, BufReader};
@@ -15,8 +16,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::built_in::content_length;
-use self::load::{Load, Seen};
+use self::load::Load;
 pub(crate) use self::modes::{BARE, LAYER, MODES, Mode, serve, serve_counted};
+use self::observed::Seen;
 use crate::child;
 use crate::cli::Options;
 use crate::machine::{self, Noise};

@@ -13,7 +13,8 @@ use throttle::throttle;
 use tower_governor::GovernorLayer;
 use tower_governor::governor::GovernorConfigBuilder;
 
-use crate::{instructions, machine};
+use crate::machine;
+use crate::mark::mark;
 
 /// A service: its name, and its cell and subject in the results.
 pub(crate) struct Mode {
@@ -95,13 +96,13 @@ pub(crate) fn serve(mode: &str) -> Result<(), Box<dyn Error>> {
 }
 
 /// Runs a service in one thread for [`instructions`](crate::instructions), until its input is closed. For
-/// each line of input, it calls [`mark`](instructions::mark) and prints a line.
+/// each line of input, it calls [`mark`] and prints a line.
 pub(crate) fn serve_counted(mode: &str) -> Result<(), Box<dyn Error>> {
     let app = app(mode).ok_or("no such service")?;
     thread::spawn(|| {
         // This thread is not part of the runtime, which serves until the process ends.
         for _ in io::stdin().lines() {
-            instructions::mark();
+            mark();
             println!();
         }
         process::exit(0);

@@ -1,22 +1,11 @@
 //! Runs a child process under callgrind, and counts the instructions between two marks.
 
 use std::error::Error;
-use std::hint::black_box;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::{env, fs, io, process};
 
-use crate::child;
-
-/// Makes callgrind write a profile of everything since the previous call.
-#[inline(never)]
-#[expect(
-    clippy::missing_const_for_fn,
-    reason = "callgrind looks for a call that happens while the program runs"
-)]
-pub(crate) fn mark() {
-    black_box("mark");
-}
+use crate::{child, mark};
 
 /// Proof that `valgrind` is installed.
 pub(super) struct Callgrind(());
@@ -45,7 +34,7 @@ impl Callgrind {
         let child = child::command(part)?;
         let process = Command::new("valgrind")
             .args(["--quiet", "--tool=callgrind", &out])
-            .arg(format!("--dump-before={}::mark", module_path!()))
+            .arg(format!("--dump-before={}", mark::NAME))
             .arg(child.get_program())
             .args(child.get_args())
             .stdin(Stdio::piped())

@@ -12,7 +12,8 @@ use throttle::strategy::{
 };
 use throttle::{Hit, ManualClock, Rate, Settings, Throttle};
 
-use super::{Callgrind, FIRST, Instructions, counted, mark};
+use super::{Callgrind, FIRST, Instructions, counted};
+use crate::mark::mark;
 use crate::memory;
 use crate::poll::at_once;
 use crate::report::{OURS, Record};

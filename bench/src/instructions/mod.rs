@@ -13,7 +13,6 @@ use std::error::Error;
 use serde::{Deserialize, Serialize};
 
 use self::callgrind::Callgrind;
-pub(crate) use self::callgrind::mark;
 pub(crate) use self::decision::decide;
 use crate::cli::Options;
 use crate::http::{BARE, LAYER};

@@ -7,7 +7,7 @@ use hdrhistogram::Histogram;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
 
-use super::subject::{Decide, Failure};
+use super::decide::{Decide, Failure};
 use crate::machine;
 
 /// The parameters of a run.

@@ -10,6 +10,7 @@
 //! - the Redis module redis-cell, if its file is in the usual directories or `REDIS_CELL` names it
 
 mod cell;
+mod decide;
 mod load;
 mod server;
 mod subject;
@@ -23,10 +24,11 @@ use serde::{Deserialize, Serialize};
 use tokio::runtime::Runtime;
 
 pub(crate) use self::cell::{Cell, Traffic};
+use self::decide::Failure;
 use self::load::{Load, Seen};
 use self::server::Servers;
 pub(crate) use self::subject::INCR;
-use self::subject::{Failure, PLAIN, Subject, names, script};
+use self::subject::{PLAIN, Subject, names, script};
 pub(crate) use self::table::tables;
 pub(crate) use self::targets::SHARE;
 use crate::cli::Options;

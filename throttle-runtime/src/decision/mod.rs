@@ -1,5 +1,6 @@
 //! Decisions: the results of throttles, with the remaining quotas.
 
+pub(crate) mod backlog;
 mod decisions;
 mod quotas;
 
@@ -7,7 +8,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::Rate;
-use crate::strategy::Backlog;
+use backlog::Backlog;
 #[cfg(feature = "axum")]
 pub(crate) use decisions::Admitted;
 pub use decisions::Decisions;

@@ -8,15 +8,15 @@
 //! The backlog is counted in ticks of 1/limit microsecond. A unit takes a whole number of ticks: the period
 //! in microseconds. Therefore, rounding never changes a decision.
 
-use super::divisor::Divisor;
 #[cfg(feature = "redis")]
 use super::lua::Lua;
 #[cfg(feature = "redis")]
 use super::lua::MOST;
 #[cfg(feature = "redis")]
 use super::lua::Script;
-use super::plan::{Outcome, Plan, Words};
+use super::words::{Outcome, Words};
 use super::{Arrival, State, Step};
+use crate::decision::backlog::{Backlog, micros, next_after, units};
 use crate::{Quota, Rate};
 
 /// Decides an arrival against a capacity in ticks.
@@ -27,11 +27,6 @@ pub(super) fn step(state: &State, arrival: &Arrival, capacity: u128) -> Step {
             decide(Words::new(state, arrival), capacity, |ticks| divide(ticks, arrival.rate))
         })
         .map_or_else(|| wide(state, arrival, capacity), Step::from)
-}
-
-/// Returns the plan for a capacity, if its numbers are small enough.
-pub(super) fn plan(capacity: u128, rate: Rate) -> Option<Plan> {
-    Some(Plan::Backlog(narrow(capacity)?, Divisor::new(rate.limit())?))
 }
 
 #[cfg(feature = "redis")]
@@ -68,7 +63,8 @@ const fn divide(ticks: u64, rate: Rate) -> (u64, u64) {
     (ticks / rate.limit(), ticks % rate.limit())
 }
 
-fn narrow(capacity: u128) -> Option<u64> {
+/// Returns the capacity if it is small enough for arithmetic in 64 bits.
+pub(super) fn narrow(capacity: u128) -> Option<u64> {
     u64::try_from(capacity).ok().filter(|ticks| ticks >> 62 == 0)
 }
 
@@ -171,60 +167,4 @@ pub(super) fn store(backlog: u128, arrival: &Arrival) -> State {
     let ahead = u64::try_from(rest / limit).unwrap_or(u64::MAX).saturating_add(1);
     #[expect(clippy::cast_possible_truncation, reason = "a remainder of a division by a u64")]
     State::new(arrival.now.saturating_add(ahead), (rest % limit) as u64)
-}
-
-/// A backlog and its capacity, in ticks. The numbers of a [`Quota`] are computed from it only when they are
-/// read, because each number takes a division and few callers read all of them.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Backlog {
-    pub(crate) ticks: u64,
-    pub(crate) capacity: u64,
-}
-
-impl Backlog {
-    /// Returns the units of the capacity.
-    pub(crate) const fn most(self, rate: Rate) -> u64 {
-        self.capacity / rate.period_micros()
-    }
-
-    /// Returns whether `units` is the greater of the capacity's units and the rate's limit, without a
-    /// division.
-    pub(crate) const fn holds(self, units: u64, rate: Rate) -> bool {
-        let (capacity, period) = (self.capacity as u128, rate.period_micros() as u128);
-        let least = units as u128 * period;
-        capacity < least + period && (units == rate.limit() || (units > rate.limit() && capacity >= least))
-    }
-
-    pub(crate) const fn remaining(self, rate: Rate) -> u64 {
-        self.capacity.saturating_sub(self.ticks) / rate.period_micros()
-    }
-
-    pub(crate) fn next_after(self, rate: Rate) -> u64 {
-        next_after(self.ticks.into(), self.capacity.into(), rate)
-    }
-
-    pub(crate) const fn reset_after(self, rate: Rate) -> u64 {
-        Self::wait(self.ticks, rate)
-    }
-
-    /// Returns how long these ticks take to drain, rounded up so that a wait is long enough.
-    pub(crate) const fn wait(ticks: u64, rate: Rate) -> u64 {
-        ticks.div_ceil(rate.limit())
-    }
-}
-
-/// One more unit fits as soon as the free capacity has grown to the next whole unit.
-fn next_after(ticks: u128, capacity: u128, rate: Rate) -> u64 {
-    let remaining = units(capacity.saturating_sub(ticks), rate);
-    let next = (u128::from(remaining) + 1).saturating_mul(u128::from(rate.period_micros()));
-    micros(ticks.saturating_sub(capacity.saturating_sub(next)).min(ticks), rate)
-}
-
-pub(super) fn units(ticks: u128, rate: Rate) -> u64 {
-    u64::try_from(ticks / u128::from(rate.period_micros())).unwrap_or(u64::MAX)
-}
-
-/// Converts ticks to microseconds, rounded up so that a wait is long enough.
-pub(super) fn micros(ticks: u128, rate: Rate) -> u64 {
-    u64::try_from(ticks.div_ceil(u128::from(rate.limit()))).unwrap_or(u64::MAX - 1)
 }

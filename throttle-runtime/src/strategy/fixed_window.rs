@@ -1,12 +1,10 @@
 //! Windows aligned to the clock, each with the whole limit.
 
 #[cfg(feature = "redis")]
-use super::lua::Lua;
-#[cfg(feature = "redis")]
 use super::lua::Script;
-use super::plan::{Outcome, Plan, Words};
-use super::{Arrival, State, Step, Strategy, Summary, Usage, summary};
-use crate::{Quota, Rate};
+use super::plan::Plan;
+use super::{Arrival, State, Step, Strategy, Summary, Usage, aligned_window, summary};
+use crate::Rate;
 
 /// Admits the limit in every window. Windows are aligned to the clock: `100/min` is 100 from each full minute
 /// to the next.
@@ -39,7 +37,7 @@ impl Strategy for FixedWindow {
     }
 
     fn step(&self, state: &State, arrival: &Arrival) -> Step {
-        step(state, arrival, arrival.rate.limit())
+        aligned_window::step(state, arrival, arrival.rate.limit())
     }
 
     fn counter_limit(&self, rate: Rate) -> Option<u64> {
@@ -56,11 +54,11 @@ impl Strategy for FixedWindow {
 
     #[cfg(feature = "redis")]
     fn script(&self, arrival: &Arrival) -> Option<Script> {
-        script(arrival, arrival.rate.limit())
+        aligned_window::script(arrival, arrival.rate.limit())
     }
 
     fn refund(&self, state: &State, arrival: &Arrival, elapsed: u64) -> State {
-        refund(state, arrival, elapsed)
+        aligned_window::refund(state, arrival, elapsed)
     }
 
     fn summary(&self) -> Summary {
@@ -69,66 +67,5 @@ impl Strategy for FixedWindow {
 
     fn inherit(&self, usages: &[Usage], arrival: &Arrival) -> State {
         summary::window(self, usages, arrival)
-    }
-}
-
-/// Decides against a limit that may differ from the rate's. Usage from before a change of the limit stays
-/// counted.
-pub(super) fn step(state: &State, arrival: &Arrival, limit: u64) -> Step {
-    let step: Step = decide(Words::new(state, arrival), limit).into();
-    Step { quota: step.quota.with_limit(limit), ..step }
-}
-
-#[cfg(feature = "redis")]
-pub(super) static LUA: Lua =
-    Lua(concat!(include_str!("constant_limit.lua"), include_str!("fixed_window.lua")));
-
-/// Returns the same step in Lua.
-#[cfg(feature = "redis")]
-pub(super) fn script(arrival: &Arrival, limit: u64) -> Option<Script> {
-    let arguments = [limit, arrival.rate.period_micros(), arrival.cost];
-    Script::new(&LUA, arguments)
-}
-
-#[expect(clippy::inline_always, reason = "a call costs a fifth of a decision")]
-#[inline(always)]
-pub(super) const fn decide(words: Words, limit: u64) -> Outcome {
-    let Words { rate, cost, now, .. } = words;
-    let (rest, used) = current(words);
-    let left = limit.saturating_sub(used);
-    let quota = if cost > limit {
-        Quota::never(rate, left)
-    } else if cost > left {
-        Quota::denied(rate, left, rest)
-    } else {
-        Quota::allowed(rate, left - cost)
-    };
-    let until = now.saturating_add(rest);
-    Outcome { quota: quota.with_times(rest, rest), until, word: used.saturating_add(cost) }
-}
-
-#[cfg(feature = "time-zones")]
-pub(super) const fn window(state: &State, arrival: &Arrival) -> (u64, u64) {
-    current(Words::new(state, arrival))
-}
-
-/// Returns the remaining time of the window, and the units used in it.
-#[inline]
-const fn current(Words { until, word, rate, now, .. }: Words) -> (u64, u64) {
-    let period = rate.period_micros();
-    match until.saturating_sub(now) {
-        rest if rest == 0 || rest / 2 > period => (period - now % period, 0),
-        rest => (rest, word),
-    }
-}
-
-/// Refunds only into the window of the charge, because the charge did not change any other window.
-pub(super) fn refund(state: &State, arrival: &Arrival, elapsed: u64) -> State {
-    let period = arrival.rate.period_micros();
-    let charged = arrival.now.saturating_sub(elapsed);
-    if state.until() == (charged - charged % period).saturating_add(period) {
-        State::new(state.until(), state.word().saturating_sub(arrival.cost))
-    } else {
-        state.clone()
     }
 }

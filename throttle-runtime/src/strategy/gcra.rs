@@ -106,7 +106,7 @@ impl Strategy for Gcra {
     }
 
     fn plan(&self, rate: Rate) -> Option<Plan> {
-        backlog::plan(self.capacity(rate), rate)
+        Plan::backlog(self.capacity(rate), rate)
     }
 
     #[cfg(feature = "redis")]

@@ -36,7 +36,7 @@ impl Strategy for LeakyBucket {
     }
 
     fn plan(&self, rate: Rate) -> Option<Plan> {
-        backlog::plan(backlog::capacity(rate.limit(), rate), rate)
+        Plan::backlog(backlog::capacity(rate.limit(), rate), rate)
     }
 
     #[cfg(feature = "redis")]

@@ -1,6 +1,7 @@
 //! A leaky bucket that requests leave one by one, each as a whole.
 
 use super::{Arrival, State, Step, Strategy, Summary, Usage, backlog, summary};
+use crate::decision::backlog::{micros, units};
 use crate::{Quota, Rate};
 
 /// A queue of requests that is processed at the rate, first in, first out. A request frees its space only
@@ -160,7 +161,7 @@ impl Strategy for LeakyBucketQueue {
         let queue = Queue::read(state, arrival, size);
         let held = queue.held();
         // Work that is finished after the end of 64-bit time cannot be stored. Waiting does not change that.
-        let storable = backlog::units(backlog::storable(arrival).saturating_sub(queue.ticks), rate);
+        let storable = units(backlog::storable(arrival).saturating_sub(queue.ticks), rate);
         let left = size.saturating_sub(held).min(storable);
         let fits = cost <= left;
         let request = (fits && cost > 0).then_some([now, cost]);
@@ -172,11 +173,11 @@ impl Strategy for LeakyBucketQueue {
         } else if cost > size || cost > storable {
             Quota::never(rate, left)
         } else {
-            Quota::denied(rate, left, backlog::micros(queue.ticks_to(size - cost), rate))
+            Quota::denied(rate, left, micros(queue.ticks_to(size - cost), rate))
         };
         let after = Queue::read(&state, arrival, size);
         let next = after.ticks_to(size.saturating_sub(quota.remaining()).saturating_sub(1));
-        let times = (backlog::micros(next, rate), backlog::micros(ticks, rate));
+        let times = (micros(next, rate), micros(ticks, rate));
         Step { quota: quota.with_limit(rate.limit().max(size)).with_times(times.0, times.1), state }
     }
 

@@ -22,9 +22,13 @@
 //! decision and the new state. Every backend runs the same function.
 
 mod adaptive;
+mod adaptive_window;
+mod aligned_window;
 mod backlog;
 #[cfg(feature = "time-zones")]
 mod calendar;
+#[cfg(feature = "time-zones")]
+mod calendar_window;
 mod cost_based_token_bucket;
 mod divisor;
 mod fixed_window;
@@ -46,7 +50,9 @@ mod tiered_rate;
 mod time_of_day;
 mod token_bucket;
 mod token_bucket_with_debt;
+mod usage;
 mod window_pair;
+mod words;
 #[cfg(feature = "time-zones")]
 mod zone;
 
@@ -55,7 +61,6 @@ use std::fmt::Debug;
 
 pub use crate::class::Class;
 pub use adaptive::Adaptive;
-pub(crate) use backlog::Backlog;
 #[cfg(feature = "time-zones")]
 pub use calendar::Calendar;
 pub use cost_based_token_bucket::CostBasedTokenBucket;
@@ -71,24 +76,22 @@ pub use lua::Script;
 pub use multiplier::Times;
 #[doc(hidden)]
 pub use plan::Plan;
-pub(crate) use plan::Words;
 pub use priority_queue::{Priority, PriorityQueue};
 pub use quota_with_rollover::QuotaWithRollover;
 pub use sliding_window_counter::SlidingWindowCounter;
 pub use sliding_window_log::SlidingWindowLog;
 pub use state::State;
 #[doc(hidden)]
-pub use summary::Lane;
-#[doc(hidden)]
 pub use summary::Summary;
-#[doc(hidden)]
-pub use summary::Usage;
-pub(crate) use summary::Usages;
 pub use tiered_rate::TieredRate;
 #[cfg(feature = "time-zones")]
 pub use time_of_day::TimeOfDay;
 pub use token_bucket::TokenBucket;
 pub use token_bucket_with_debt::TokenBucketWithDebt;
+pub(crate) use usage::Usages;
+#[doc(hidden)]
+pub use usage::{Lane, Usage};
+pub(crate) use words::Words;
 
 use crate::{Quota, Rate};
 
@@ -100,7 +103,7 @@ pub(crate) static IN_LUA: &[&Lua] = &[
     #[cfg(feature = "time-zones")]
     &calendar::LUA,
     &cost_based_token_bucket::LUA,
-    &fixed_window::LUA,
+    &aligned_window::LUA,
     &leaky_bucket_queue::LUA,
     &priority_queue::LUA,
     &quota_with_rollover::LUA,

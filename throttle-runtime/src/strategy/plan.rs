@@ -1,8 +1,9 @@
 //! The fast path of the most common strategies: arithmetic on two words, without a dynamic call.
 
 use super::divisor::Divisor;
-use super::{Arrival, State, Step, backlog, fixed_window};
-use crate::{Quota, Rate};
+use super::words::{Outcome, Words};
+use super::{aligned_window, backlog};
+use crate::Rate;
 
 /// A strategy for one rate, in a form that is run directly. Only strategies whose states are always two
 /// words, and which ignore class and load, have a plan. Their `step` uses the same functions.
@@ -14,31 +15,18 @@ pub enum Plan {
     Backlog(u64, Divisor),
 }
 
-/// A [`Step`] in words.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Outcome {
-    pub(crate) quota: Quota,
-    pub(crate) until: u64,
-    pub(crate) word: u64,
-}
-
-/// A state and an arrival in words.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Words {
-    pub(crate) until: u64,
-    pub(crate) word: u64,
-    pub(crate) rate: Rate,
-    pub(crate) cost: u64,
-    pub(crate) now: u64,
-}
-
 impl Plan {
+    /// Returns the plan for a backlog with this capacity, if its numbers are small enough.
+    pub(super) fn backlog(capacity: u128, rate: Rate) -> Option<Self> {
+        Some(Self::Backlog(backlog::narrow(capacity)?, Divisor::new(rate.limit())?))
+    }
+
     /// Returns the step, or `None` if its numbers are too large for the fast path.
     #[expect(clippy::inline_always, reason = "a call costs a fifth of a decision")]
     #[inline(always)]
     pub(crate) fn step(self, words: Words) -> Option<Outcome> {
         match self {
-            Self::Window => Some(fixed_window::decide(words, words.rate.limit())),
+            Self::Window => Some(aligned_window::decide(words, words.rate.limit())),
             Self::Backlog(capacity, limit) => backlog::decide(words, capacity, |ticks| limit.divide(ticks)),
         }
     }
@@ -57,20 +45,5 @@ impl Plan {
             Self::Window => micros,
             Self::Backlog(..) => micros.saturating_mul(rate.limit()),
         }
-    }
-}
-
-impl Words {
-    #[inline]
-    pub(crate) const fn new(state: &State, arrival: &Arrival) -> Self {
-        let Arrival { rate, cost, now, .. } = *arrival;
-        Self { until: state.until(), word: state.word(), rate, cost, now }
-    }
-}
-
-impl From<Outcome> for Step {
-    #[inline]
-    fn from(outcome: Outcome) -> Self {
-        Self { quota: outcome.quota, state: State::new(outcome.until, outcome.word) }
     }
 }

@@ -4,9 +4,8 @@
 //! [inherits](Strategy::inherit) from a summary is admitted nothing that the summarised state would not
 //! admit. The greatest numbers of several states are a bound for each of these states.
 
-use smallvec::SmallVec;
-
-use super::{Arrival, State, Strategy, adaptive, window_pair};
+use super::usage::{Lane, Usage, Usages};
+use super::{Arrival, State, Strategy, adaptive_window, window_pair};
 
 /// How the states of a strategy are summarised.
 #[doc(hidden)]
@@ -31,46 +30,8 @@ pub enum Summary {
     Priorities,
 }
 
-/// A part of the usage of a client.
-#[doc(hidden)]
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Usage {
-    /// The kind of usage. Kinds are never mixed.
-    pub lane: Lane,
-    /// The time until which the usage counts, in microseconds since the Unix epoch.
-    pub until: u64,
-    /// The number of units. It is 0 in lanes of times.
-    pub units: u64,
-}
-
-/// A kind of usage.
-#[doc(hidden)]
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Lane {
-    /// Units. The number distinguishes several kinds of units of one strategy.
-    Units(u8),
-    /// A backlog until that time.
-    Until,
-    /// All units of any limit until that time.
-    Spent,
-}
-
-/// The usage of a client.
-pub(crate) type Usages = SmallVec<[Usage; 4]>;
-
 /// The number of parts per period in the summary of a log.
 const PARTS: u64 = 8;
-
-impl Usage {
-    pub(super) const fn units(lane: u8, until: u64, units: u64) -> Self {
-        Self { lane: Lane::Units(lane), until, units }
-    }
-
-    pub(crate) const fn spent(until: u64) -> Self {
-        Self { lane: Lane::Spent, until, units: 0 }
-    }
-}
 
 impl Summary {
     /// Returns the summary of a state of a limit with that period.
@@ -88,7 +49,7 @@ impl Summary {
                 usages.extend([window(current), Usage::units(0, until.saturating_sub(period), previous)]);
             }
             Self::Rollover => usages.push(window(window_pair::counts(state).0)),
-            Self::Adaptive => usages.extend(adaptive::usages(state, period)),
+            Self::Adaptive => usages.extend(adaptive_window::usages(state, period)),
             Self::Log | Self::Priorities => self.parts(state, period, &mut usages),
             _ => usages.push(Usage::spent(until)),
         }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Arrival, Class, State, Step, Strategy, Summary, Times, Usage, fixed_window, summary};
+use super::{Arrival, Class, State, Step, Strategy, Summary, Times, Usage, aligned_window, summary};
 use crate::Rate;
 
 /// A [`FixedWindow`](super::FixedWindow) in which each tier of callers has a multiple of the limit. With
@@ -121,7 +121,7 @@ impl Strategy for TieredRate {
     }
 
     fn step(&self, state: &State, arrival: &Arrival) -> Step {
-        fixed_window::step(state, arrival, self.limit(arrival))
+        aligned_window::step(state, arrival, self.limit(arrival))
     }
 
     fn counter_limit(&self, rate: Rate) -> Option<u64> {
@@ -134,11 +134,11 @@ impl Strategy for TieredRate {
 
     #[cfg(feature = "redis")]
     fn script(&self, arrival: &Arrival) -> Option<super::Script> {
-        fixed_window::script(arrival, self.limit(arrival))
+        aligned_window::script(arrival, self.limit(arrival))
     }
 
     fn refund(&self, state: &State, arrival: &Arrival, elapsed: u64) -> State {
-        fixed_window::refund(state, arrival, elapsed)
+        aligned_window::refund(state, arrival, elapsed)
     }
 
     fn summary(&self) -> Summary {

@@ -65,7 +65,7 @@ impl Strategy for TokenBucket {
     }
 
     fn plan(&self, rate: Rate) -> Option<Plan> {
-        backlog::plan(backlog::capacity(self.size(rate), rate), rate)
+        Plan::backlog(backlog::capacity(self.size(rate), rate), rate)
     }
 
     #[cfg(feature = "redis")]

@@ -77,7 +77,7 @@ impl Strategy for TokenBucketWithDebt {
     }
 
     fn plan(&self, rate: Rate) -> Option<Plan> {
-        backlog::plan(self.capacity(rate), rate)
+        Plan::backlog(self.capacity(rate), rate)
     }
 
     #[cfg(feature = "redis")]

@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use jiff::Timestamp;
 use jiff::fmt::temporal::DateTimeParser;
 use jiff::tz::TimeZone;
 
-use super::calendar::{Unit, Window};
+use super::calendar_window::{Unit, Window, micros, timestamp};
 use crate::rate::{DAY, HOUR, SECOND};
 
 /// A time zone by its name.
@@ -90,15 +89,6 @@ impl Zone {
         });
         Some(found)
     }
-}
-
-pub(super) fn timestamp(micros: u64) -> Timestamp {
-    let micros = i64::try_from(micros).unwrap_or(i64::MAX);
-    Timestamp::from_microsecond(micros).unwrap_or(Timestamp::MAX)
-}
-
-pub(super) fn micros(at: Timestamp) -> u64 {
-    u64::try_from(at.as_microsecond()).unwrap_or(0)
 }
 
 impl Span {

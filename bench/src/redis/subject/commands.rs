@@ -3,9 +3,9 @@
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, Cmd, Value};
 
-use super::{Decide, Failure, PATIENCE};
 use crate::memory::Algorithm;
 use crate::redis::cell::Limit;
+use crate::redis::decide::{Decide, Failure, TIMEOUT};
 
 /// A command with arguments before and after the key.
 pub(super) struct Command {
@@ -54,7 +54,7 @@ pub(crate) async fn forget(url: &str) -> Result<(), Failure> {
 
 /// Opens a connection with the defaults of redis-rs, but with the same timeout as this library's.
 async fn connection(url: &str) -> Result<MultiplexedConnection, Failure> {
-    let config = AsyncConnectionConfig::new().set_response_timeout(Some(PATIENCE));
+    let config = AsyncConnectionConfig::new().set_response_timeout(Some(TIMEOUT));
     Ok(Client::open(url)?.get_multiplexed_async_connection_with_config(&config).await?)
 }
 

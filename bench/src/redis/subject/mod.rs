@@ -4,30 +4,17 @@ mod commands;
 mod throttle;
 mod trypema;
 
-use std::error::Error;
-use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::runtime::Runtime;
 
 pub(crate) use self::commands::forget;
 use super::cell::{Cell, Traffic};
+use super::decide::{Decide, Failure};
 use super::load::{self, Load, Seen};
 use super::server::Servers;
 use crate::memory::Algorithm;
 use crate::report::OURS;
-
-pub(super) type Failure = Box<dyn Error + Send + Sync>;
-
-/// The timeout of all subjects. It is long, so that a busy machine causes no errors.
-const PATIENCE: Duration = Duration::from_secs(5);
-
-/// A limiter for any number of concurrent callers.
-pub(super) trait Decide: Send + Sync + 'static {
-    /// Returns whether this key is admitted now.
-    fn decide(&self, key: &str) -> impl Future<Output = Result<bool, Failure>> + Send;
-}
 
 /// A [`Decide`], with a load generator that is compiled for it.
 pub(super) struct Subject {

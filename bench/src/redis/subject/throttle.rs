@@ -4,9 +4,9 @@ use throttle::backend::Redis;
 use throttle::strategy::{FixedWindow, Gcra};
 use throttle::{Rate, Settings, Throttle, registry};
 
-use super::{Decide, Failure, PATIENCE};
 use crate::memory::Algorithm;
 use crate::redis::cell::Cell;
+use crate::redis::decide::{Decide, Failure, TIMEOUT};
 
 impl Decide for Throttle {
     async fn decide(&self, key: &str) -> Result<bool, Failure> {
@@ -21,7 +21,7 @@ pub(super) async fn make(url: &str, cell: Cell, remember_denied: bool) -> Result
     let settings = Settings::new()
         .rate(Rate::new(limit.count, limit.period)?)
         .backend("redis")
-        .deadline(PATIENCE)
+        .deadline(TIMEOUT)
         // A request without a reply must not count as denied.
         .on_error("raise");
     let settings = match cell.algorithm {

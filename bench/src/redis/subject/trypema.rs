@@ -7,7 +7,7 @@ use redis::aio::ConnectionManagerConfig;
 use trypema::redis::{RedisKey, RedisRateLimiterProvider};
 use trypema::{RateLimit, RateLimitDecision, RateLimiterBuilder, WindowSize};
 
-use super::{Decide, Failure, PATIENCE};
+use crate::redis::decide::{Decide, Failure, TIMEOUT};
 
 pub(super) struct Trypema {
     provider: Arc<RedisRateLimiterProvider>,
@@ -26,7 +26,7 @@ impl Decide for Trypema {
 /// The script sums up the whole window, so the window has to be short. The rate is high, whatever the limit
 /// is.
 pub(super) async fn make(url: &str) -> Result<Trypema, Failure> {
-    let config = ConnectionManagerConfig::new().set_response_timeout(Some(PATIENCE));
+    let config = ConnectionManagerConfig::new().set_response_timeout(Some(TIMEOUT));
     let connection = Client::open(url)?.get_connection_manager_with_config(config).await?;
     let provider = RedisRateLimiterProvider::builder(connection).window_size(WindowSize::minutes_or_panic(1));
     Ok(Trypema { provider: provider.build()?, rate: RateLimit::per_minute_or_panic(1e9) })

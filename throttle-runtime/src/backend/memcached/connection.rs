@@ -11,6 +11,7 @@ use tokio::task::AbortHandle;
 
 use super::driver::keep_up;
 use super::protocol::{Command, Reply};
+use super::request::{IN_FLIGHT, Request, Up, lost};
 use crate::{BackendError, ErrorKind};
 
 /// A handle that sends requests through a connection.
@@ -23,38 +24,6 @@ pub(super) struct Connection {
     task: AbortHandle,
     is_closed: AtomicBool,
 }
-
-/// The result of a request.
-pub(super) type Answer = Result<Reply, BackendError>;
-
-#[derive(Debug)]
-pub(super) struct Request {
-    pub(super) bytes: Vec<u8>,
-    /// The receiver is gone if the caller gave up; the reply is then read and dropped. `None` after the request
-    /// was sent.
-    pub(super) reply: Option<oneshot::Sender<Answer>>,
-}
-
-impl Drop for Request {
-    /// Reports to the caller of a request that was never sent that nothing was charged.
-    fn drop(&mut self) {
-        if let Some(reply) = self.reply.take() {
-            let _ = reply.send(Err(lost().nothing_charged()));
-        }
-    }
-}
-
-/// Whether the server is reachable; unknown before the first attempt.
-#[derive(Debug, Clone)]
-pub(super) enum Up {
-    Unknown,
-    Yes,
-    No(Arc<io::Error>),
-}
-
-/// The maximum number of requests that wait for their replies. If a server hangs, these requests time out, and
-/// all others fail immediately.
-pub(super) const IN_FLIGHT: usize = 1_024;
 
 impl Connection {
     /// Starts to connect, in a task that ends with the last use of this handle.
@@ -124,8 +93,4 @@ impl Connection {
         let text = format!("Memcached at {} cannot be reached", self.address);
         BackendError::with_source(ErrorKind::Connection, text, Arc::clone(error))
     }
-}
-
-fn lost() -> BackendError {
-    BackendError::new(ErrorKind::Connection, "the connection to Memcached was lost")
 }

@@ -12,9 +12,9 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use tracing::field::display;
 
-use super::connection::{Answer, IN_FLIGHT, Request, Up};
 use super::probe::probe;
 use super::protocol::Reply;
+use super::request::{Answer, IN_FLIGHT, Request, Up};
 use crate::util::error_chain::chain;
 use crate::util::log_limit::LogLimit;
 use crate::util::{deadline, random};

@@ -7,6 +7,7 @@ mod entries;
 mod entry;
 mod probe;
 mod protocol;
+mod request;
 mod routing;
 mod store;
 #[cfg(all(test, feature = "testkit"))]

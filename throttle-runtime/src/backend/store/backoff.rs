@@ -11,8 +11,11 @@ use crate::util::random;
 #[derive(Debug)]
 pub(super) struct Patience(u32);
 
-/// The longest pause, in microseconds.
+/// The longest random pause, in microseconds.
 const LONGEST: u64 = 32_000;
+
+/// The longest wait between two attempts, while another decision stores its result.
+pub(super) const MAX_WAIT: Duration = Duration::from_millis(50);
 
 impl Patience {
     pub(super) const fn new() -> Self {

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use super::Store;
 use super::keyed_mutex::Turns;
+use super::record::Record;
+use super::slot::Slot;
 use crate::util::deadline;
 use crate::{BackendError, Clock};
 
@@ -37,6 +39,14 @@ impl<S: Store> Client<S> {
             deadline::timeout_by_clock(limit, answer).await?
         };
         answer.map_err(wrap::<S>)
+    }
+
+    /// Reads the records of these slots, whether they are held or not.
+    pub(super) async fn read(&self, slots: &[Slot]) -> Result<Vec<Record>, BackendError> {
+        let keys: Vec<&str> = slots.iter().map(|slot| slot.key.as_str()).collect();
+        let values = self.call(self.store.multi_get(&keys)).await.map_err(BackendError::nothing_charged)?;
+        let (mut values, now) = (values.into_iter(), self.clock.now());
+        Ok(slots.iter().map(|slot| slot.read(values.next().flatten().as_deref(), now).0).collect())
     }
 
     pub(super) fn half_life(&self) -> Duration {

@@ -3,18 +3,17 @@
 use std::pin::pin;
 use std::sync::Arc;
 
-use super::backoff::Patience;
+use super::backoff::{MAX_WAIT, Patience};
 use super::client::Client;
 use super::evaluate::Case;
 use super::increment::Increment;
 use super::record_guard::{interrupted, spawn};
-use super::record_lock::Holding;
+use super::record_lock::{Holding, contradiction};
 use super::slot::Slot;
-use super::transaction::A_WHILE;
 use super::{Store, counter, keys};
+use crate::BackendError;
 use crate::backend::{Mode, Verdict};
 use crate::util::now_or_later::uncharged;
-use crate::{BackendError, ErrorKind};
 
 impl<S: Store> Client<S> {
     /// Adds to the only counter of a case, up to its limit.
@@ -45,7 +44,7 @@ impl<S: Store> Client<S> {
                     }
                 },
             }
-            uncharged(pin!(patience.wait(A_WHILE))).await;
+            uncharged(pin!(patience.wait(MAX_WAIT))).await;
         }
     }
 
@@ -65,38 +64,6 @@ impl<S: Store> Client<S> {
         });
         let done = done.map_err(BackendError::nothing_charged)?;
         done.await.unwrap_or_else(|_| Err(interrupted()))
-    }
-
-    /// Adds to a counter without a limit.
-    async fn add(&self, slot: &Slot, by: i64) -> Result<i64, BackendError> {
-        let ttl = slot.ttl(&slot.counted(0), self.clock.now());
-        match self.call(self.store.increment_within(&slot.key, by, i64::MAX, ttl)).await? {
-            Increment::Added(sum) => Ok(sum),
-            Increment::Exceeded(_) => Err(contradiction()),
-        }
-    }
-
-    /// Closes a counter whose lock is held: until it is opened, no other decision can add to it.
-    pub(super) async fn close_counter(&self, holding: &mut Holding) -> Result<(), BackendError> {
-        let lasts = u64::try_from(self.lock_ttl.as_micros()).unwrap_or(u64::MAX);
-        let gate = counter::gate(self.clock.now().saturating_add(lasts));
-        let mut before = self.add(&holding.slot, gate).await?.saturating_sub(gate);
-        // This is the gate of a holder that has died: its lock has expired.
-        let dead = counter::gate_of(before);
-        if dead > 0 {
-            before = self.add(&holding.slot, -dead).await?.saturating_sub(gate);
-        }
-        (holding.gate, holding.before) = (gate, before);
-        holding.record = holding.slot.counted(before);
-        Ok(())
-    }
-
-    /// Opens a counter, and sets it to the units of the record. It makes one attempt only: a gate that stays
-    /// expires by itself, but a gate that is removed twice would not be noticed.
-    pub(super) async fn open_counter(&self, holding: &mut Holding) -> Result<(), BackendError> {
-        let gate = std::mem::take(&mut holding.gate);
-        let changed = holding.slot.units(&holding.record).saturating_sub(holding.before);
-        self.add(&holding.slot, changed - gate).await.map(drop)
     }
 
     /// Opens a counter whose holder has died. This runs in its own task, so that a decision that is dropped
@@ -120,15 +87,11 @@ impl<S: Store> Client<S> {
             return Ok(());
         }
         let lock = keys::lock(&slot.name);
-        let lock = self.store.get_lock(&lock, self.lock_ttl, A_WHILE);
+        let lock = self.store.get_lock(&lock, self.lock_ttl, MAX_WAIT);
         let Some(token) = self.call(lock).await? else { return Ok(()) };
         let mut holding = Holding::locked(slot.clone(), token);
         let closed = self.close_counter(&mut holding).await;
         self.free(holding).await;
         closed
     }
-}
-
-fn contradiction() -> BackendError {
-    BackendError::new(ErrorKind::Store, "the store did not add to a counter that has no limit")
 }

@@ -1,12 +1,12 @@
 //! A record that is held against changes: by a lock of the store, by a mark in the record, or by the gate of
 //! a counter.
 
-use super::backoff::Patience;
+use super::backoff::{MAX_WAIT, Patience};
 use super::client::Client;
+use super::increment::Increment;
 use super::record::{Hold, Record};
 use super::slot::Slot;
-use super::transaction::A_WHILE;
-use super::{Store, keys};
+use super::{Store, counter, keys};
 use crate::util::log_limit::LogLimit;
 use crate::util::random;
 use crate::{BackendError, ErrorKind};
@@ -39,7 +39,7 @@ impl<S: Store> Client<S> {
     ) -> Result<Holding, BackendError> {
         let lock = keys::lock(&slot.name);
         while is_wanted() {
-            let token = self.store.get_lock(&lock, self.lock_ttl, A_WHILE);
+            let token = self.store.get_lock(&lock, self.lock_ttl, MAX_WAIT);
             if let Some(token) = self.call(token).await? {
                 return Ok(Holding::locked(slot.clone(), token));
             }
@@ -69,9 +69,41 @@ impl<S: Store> Client<S> {
                     return Ok(Holding { record, mark, ..Holding::locked(slot.clone(), token) });
                 }
             }
-            patience.wait(A_WHILE).await;
+            patience.wait(MAX_WAIT).await;
         }
         Err(unwanted())
+    }
+
+    /// Adds to a counter without a limit.
+    async fn add(&self, slot: &Slot, by: i64) -> Result<i64, BackendError> {
+        let ttl = slot.ttl(&slot.counted(0), self.clock.now());
+        match self.call(self.store.increment_within(&slot.key, by, i64::MAX, ttl)).await? {
+            Increment::Added(sum) => Ok(sum),
+            Increment::Exceeded(_) => Err(contradiction()),
+        }
+    }
+
+    /// Closes a counter whose lock is held: until it is opened, no other decision can add to it.
+    pub(super) async fn close_counter(&self, holding: &mut Holding) -> Result<(), BackendError> {
+        let lasts = u64::try_from(self.lock_ttl.as_micros()).unwrap_or(u64::MAX);
+        let gate = counter::gate(self.clock.now().saturating_add(lasts));
+        let mut before = self.add(&holding.slot, gate).await?.saturating_sub(gate);
+        // This is the gate of a holder that has died: its lock has expired.
+        let dead = counter::gate_of(before);
+        if dead > 0 {
+            before = self.add(&holding.slot, -dead).await?.saturating_sub(gate);
+        }
+        (holding.gate, holding.before) = (gate, before);
+        holding.record = holding.slot.counted(before);
+        Ok(())
+    }
+
+    /// Opens a counter, and sets it to the units of the record. It makes one attempt only: a gate that stays
+    /// expires by itself, but a gate that is removed twice would not be noticed.
+    pub(super) async fn open_counter(&self, holding: &mut Holding) -> Result<(), BackendError> {
+        let gate = std::mem::take(&mut holding.gate);
+        let changed = holding.slot.units(&holding.record).saturating_sub(holding.before);
+        self.add(&holding.slot, changed - gate).await.map(drop)
     }
 
     /// Releases the record. If this fails, the record is released when the lock expires.
@@ -111,4 +143,9 @@ impl<S: Store> Client<S> {
 /// Returns the error of a decision that was dropped. No caller receives it.
 fn unwanted() -> BackendError {
     BackendError::new(ErrorKind::Timeout, "the decision was dropped")
+}
+
+/// Returns the error for a store whose replies contradict each other.
+pub(super) fn contradiction() -> BackendError {
+    BackendError::new(ErrorKind::Store, "the store did not add to a counter that has no limit")
 }

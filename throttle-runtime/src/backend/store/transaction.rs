@@ -3,23 +3,18 @@
 use std::pin::pin;
 use std::slice;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::Store;
-use super::backoff::Patience;
+use super::backoff::{MAX_WAIT, Patience};
 use super::client::Client;
 use super::evaluate::{Case, Judgement};
 use super::record::Record;
 use super::record_guard::Held;
-use super::slot::Slot;
 use crate::BackendError;
 use crate::util::now_or_later::uncharged;
 
 /// Evaluates records at a given time, and returns the new records.
 pub(super) type Judge<'a, T> = &'a (dyn Fn(&[Record], u64) -> Judgement<T> + Send + Sync);
-
-/// The longest pause between two attempts, while another decision stores its result.
-pub(super) const A_WHILE: Duration = Duration::from_millis(50);
 
 impl<S: Store> Client<S> {
     /// Evaluates the records of a case, and stores the changes.
@@ -58,7 +53,7 @@ impl<S: Store> Client<S> {
             let judged = judge(slice::from_ref(&record), now);
             let Some([changed]) = judged.changed.as_deref() else { return Ok(judged.answer) };
             if hold.is_some_and(|hold| hold.is_live(now)) {
-                uncharged(pin!(patience.wait(A_WHILE))).await;
+                uncharged(pin!(patience.wait(MAX_WAIT))).await;
                 continue;
             }
             let (value, ttl) = (slot.write(changed), slot.ttl(changed, now));
@@ -70,7 +65,7 @@ impl<S: Store> Client<S> {
             // behind them.
             match turn {
                 None => turn = Some(uncharged(pin!(self.turns.wait(slice::from_ref(name)))).await),
-                Some(_) => uncharged(pin!(patience.wait(A_WHILE))).await,
+                Some(_) => uncharged(pin!(patience.wait(MAX_WAIT))).await,
             }
         }
     }
@@ -103,13 +98,5 @@ impl<S: Store> Client<S> {
             }
             return Ok(judged.answer);
         }
-    }
-
-    /// Reads the records of these slots, whether they are held or not.
-    pub(super) async fn read(&self, slots: &[Slot]) -> Result<Vec<Record>, BackendError> {
-        let keys: Vec<&str> = slots.iter().map(|slot| slot.key.as_str()).collect();
-        let values = self.call(self.store.multi_get(&keys)).await.map_err(BackendError::nothing_charged)?;
-        let (mut values, now) = (values.into_iter(), self.clock.now());
-        Ok(slots.iter().map(|slot| slot.read(values.next().flatten().as_deref(), now).0).collect())
     }
 }

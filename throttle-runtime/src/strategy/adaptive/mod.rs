@@ -1,13 +1,10 @@
 //! Windows aligned to the clock, with a limit that shrinks under load and grows back.
 
-mod window;
-
+use super::adaptive_window::{LOADED, LOST, Last, USED, WHOLE, level_of, locate, share, units};
 #[cfg(feature = "redis")]
 use super::lua;
 use super::{Arrival, Lane, State, Step, Strategy, Summary, Usage};
 use crate::Quota;
-pub(super) use window::usages;
-use window::{LOADED, LOST, Last, USED, WHOLE, level_of, locate, share, units};
 
 /// A [`FixedWindow`](super::FixedWindow) whose limit shrinks from window to window while the load is high,
 /// and grows back while it is not.

@@ -1,12 +1,10 @@
 //! Windows that follow a calendar.
 
-mod window;
-
+use super::calendar_window::{Unit, Window};
 use super::zone::Zone;
-use super::{Arrival, State, Step, Strategy, Summary, Usage, fixed_window, summary};
+use super::{Arrival, State, Step, Strategy, Summary, Usage, aligned_window, summary};
 use crate::rate::DAY;
 use crate::{Quota, Rate};
-pub(super) use window::{Unit, Window};
 
 /// Admits the limit in every day, week, month or year of a time zone, as contracts state it: `10000/30days`
 /// is ten thousand from the first to the last day of a month, whatever its length.
@@ -112,7 +110,7 @@ impl Strategy for Calendar {
     fn step(&self, state: &State, arrival: &Arrival) -> Step {
         let Arrival { rate, cost, now, .. } = *arrival;
         let limit = rate.limit();
-        let Some(window) = self.window(rate, now) else { return fixed_window::step(state, arrival, limit) };
+        let Some(window) = self.window(rate, now) else { return aligned_window::step(state, arrival, limit) };
         let (end, used) = self.current(state, window, rate, now);
         let (rest, left) = (end - now, limit.saturating_sub(used));
         let quota = match left.checked_sub(cost) {
@@ -127,7 +125,7 @@ impl Strategy for Calendar {
     fn script(&self, arrival: &Arrival) -> Option<super::Script> {
         let Arrival { rate, cost, now, .. } = *arrival;
         if Unit::of(rate.period_micros()).is_none() {
-            return fixed_window::script(arrival, rate.limit());
+            return aligned_window::script(arrival, rate.limit());
         }
         let first = self.window(rate, now.saturating_sub(APART))?;
         let second = self.window(rate, first.end)?;
@@ -144,7 +142,7 @@ impl Strategy for Calendar {
                 State::new(state.until(), state.word().saturating_sub(arrival.cost))
             }
             Some(_) => state.clone(),
-            None => fixed_window::refund(state, arrival, elapsed),
+            None => aligned_window::refund(state, arrival, elapsed),
         }
     }
 

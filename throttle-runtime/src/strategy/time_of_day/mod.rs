@@ -4,7 +4,7 @@
 use smallvec::SmallVec;
 
 use super::zone::{Span, Zone};
-use super::{Arrival, State, Step, Strategy, Summary, Times, Usage, fixed_window, summary};
+use super::{Arrival, State, Step, Strategy, Summary, Times, Usage, aligned_window, summary};
 use crate::Quota;
 #[cfg(feature = "redis")]
 use crate::rate::HOUR;
@@ -168,7 +168,7 @@ impl Strategy for TimeOfDay {
 
     fn step(&self, state: &State, arrival: &Arrival) -> Step {
         let Arrival { rate, cost, now, .. } = *arrival;
-        let (rest, used) = fixed_window::window(state, arrival);
+        let (rest, used) = aligned_window::window(state, arrival);
         let end = now.saturating_add(rest);
         let (span, limit) = (self.zone.span(now), rate.limit());
         let applies = self.limit(span, now, limit);
@@ -210,7 +210,7 @@ impl Strategy for TimeOfDay {
 
     /// Refunds only into the window of the charge, because the charge did not change any other window.
     fn refund(&self, state: &State, arrival: &Arrival, elapsed: u64) -> State {
-        fixed_window::refund(state, arrival, elapsed)
+        aligned_window::refund(state, arrival, elapsed)
     }
 
     fn summary(&self) -> Summary {

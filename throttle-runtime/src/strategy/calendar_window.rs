@@ -1,11 +1,10 @@
 //! Days, weeks, months and years of a time zone.
 
-use jiff::ToSpan;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
 
 use crate::rate::DAY;
-use crate::strategy::zone::{micros, timestamp};
 
 const WEEK: u64 = 7 * DAY;
 const MONTH: u64 = 30 * DAY;
@@ -13,7 +12,7 @@ const YEAR: u64 = 365 * DAY;
 
 /// A unit of the calendar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::strategy) enum Unit {
+pub(super) enum Unit {
     Day,
     Week,
     Month,
@@ -22,7 +21,7 @@ pub(in crate::strategy) enum Unit {
 
 impl Unit {
     /// The number of units.
-    pub(in crate::strategy) const ALL: usize = 4;
+    pub(super) const ALL: usize = 4;
 
     /// Returns the unit that a period in microseconds stands for.
     pub(super) const fn of(period: u64) -> Option<Self> {
@@ -57,16 +56,16 @@ impl Unit {
 
 /// A window, from `start` until just before `end`, in microseconds since the Unix epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::strategy) struct Window {
+pub(super) struct Window {
     pub(super) start: u64,
     pub(super) end: u64,
 }
 
 impl Window {
-    pub(in crate::strategy) const NONE: Self = Self { start: 0, end: 0 };
+    pub(super) const NONE: Self = Self { start: 0, end: 0 };
 
     /// Returns the window that contains `at`, or `None` after the end of the calendar, the year 9999.
-    pub(in crate::strategy) fn find(zone: &TimeZone, unit: Unit, at: u64) -> Option<Self> {
+    pub(super) fn find(zone: &TimeZone, unit: Unit, at: u64) -> Option<Self> {
         let begin = unit.begin(zone.to_datetime(timestamp(at)).date())?;
         // If clocks are put forward at midnight, the day begins right after that change.
         let midnight = |date: Date| date.to_zoned(zone.clone()).ok().map(|it| micros(it.timestamp()));
@@ -74,7 +73,16 @@ impl Window {
         Some(found).filter(|window| window.contains(at))
     }
 
-    pub(in crate::strategy) const fn contains(self, at: u64) -> bool {
+    pub(super) const fn contains(self, at: u64) -> bool {
         self.start <= at && at < self.end
     }
+}
+
+pub(super) fn timestamp(micros: u64) -> Timestamp {
+    let micros = i64::try_from(micros).unwrap_or(i64::MAX);
+    Timestamp::from_microsecond(micros).unwrap_or(Timestamp::MAX)
+}
+
+pub(super) fn micros(at: Timestamp) -> u64 {
+    u64::try_from(at.as_microsecond()).unwrap_or(0)
 }

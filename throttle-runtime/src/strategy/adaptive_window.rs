@@ -1,7 +1,8 @@
-//! The state of the last window with a request, and shares of the limit.
+//! The state of `Adaptive`: the last window with a request, and shares of the limit.
 
-use crate::strategy::window_pair::{counts, store};
-use crate::strategy::{Arrival, State, Usage, Usages};
+use super::usage::{Usage, Usages};
+use super::window_pair::{counts, store};
+use super::{Arrival, State};
 
 #[track_caller]
 pub(super) const fn share(thousandths: u16) -> u16 {
@@ -81,7 +82,7 @@ pub(super) const LOST: u8 = 1;
 pub(super) const LOADED: u8 = 2;
 
 /// Returns the summary of a state.
-pub(in crate::strategy) fn usages(state: &State, period: u64) -> Usages {
+pub(super) fn usages(state: &State, period: u64) -> Usages {
     let until = state.until();
     let Some((end, last)) = Last::read(state, period) else {
         return [Usage::spent(until)].into_iter().collect();

@@ -1,0 +1,16 @@
+//! One run of a load generator: the number of its connections, and its results.
+
+/// The number of open connections. Each has one request in flight at a time.
+pub(super) const CONNECTIONS: usize = 32;
+
+/// The results of one run against a service.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Seen {
+    pub(super) requests: u64,
+    /// Responses without a success status.
+    pub(super) refused: u64,
+    pub(super) per_second: f64,
+    /// Microseconds.
+    pub(super) p50: f64,
+    pub(super) p99: f64,
+}

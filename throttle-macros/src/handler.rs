@@ -1,0 +1,71 @@
+//! The expansion of `#[throttle]` on an axum handler.
+
+use proc_macro2::{Span, TokenStream};
+use quote::{quote, quote_spanned};
+use syn::ReturnType;
+use syn::spanned::Spanned;
+
+use crate::item::Func;
+use crate::opaque::opaque;
+use crate::returned::returned;
+
+// Input:
+//     async fn read(State(db): State<Db>) -> Json<Data> { BODY }
+//
+// Output:
+//     async fn read(__throttle: OnlyAxumCallsThrottledHandlers<ID, Without>, State(db): State<Db>) -> Response {
+//         match { GUARD; __throttle.enter(&SITES, keys) }.await {
+//             Ok(permit) => permit.respond(<Json<Data> as IntoResponse>::into_response(async move { EDGE BODY }.await)),
+//             Err(response) => response,
+//         }
+//     }
+pub(crate) fn handler(
+    func: &mut Func,
+    private: &TokenStream,
+    (id, state, handles): (u64, Option<&TokenStream>, Option<&TokenStream>),
+    guard: &TokenStream,
+) -> TokenStream {
+    let handles = handles.map(|handles| quote!(, #handles));
+    let carry = match state {
+        Some(state) => quote!(#private::With<#state>),
+        None => quote!(#private::Without),
+    };
+    let carry = if func.takes_decision() { quote!(#private::Telling<#carry>) } else { carry };
+    let carry = if func.passes_request() { quote!(#private::Passing<#carry>) } else { carry };
+    let hidden = quote_spanned!(Span::mixed_site()=> __throttle);
+    let returned = returned(&func.sig.output);
+    let convert = quote_spanned!(returned.span()=> <#returned as #private::IntoResponse>::into_response);
+    let edge = edge(&returned, &func.sig.output);
+    func.sig.inputs.insert(
+        0,
+        syn::parse_quote!(#hidden: #private::OnlyAxumCallsThrottledHandlers<#id, #carry #handles>),
+    );
+    func.sig.output = syn::parse_quote!(-> #private::Response);
+    let body = func.body_of(|statements| quote!(#edge #statements));
+    func.with_body(|_| {
+        quote! {
+            match { #guard #hidden.enter(&__THROTTLE_SITES, __throttle_keys) }.await {
+                ::core::result::Result::Ok(__throttle) => __throttle.respond(#convert(async move #body.await)),
+                ::core::result::Result::Err(__throttle) => __throttle,
+            }
+        }
+    })
+}
+
+/// Generates a branch of the body that is never taken. It returns a value of the function's return type, so
+/// the compiler infers the body from that type. Errors about `?` and wrong types are then reported in the
+/// body instead of at the attribute.
+fn edge(returned: &TokenStream, output: &ReturnType) -> TokenStream {
+    let span = Span::call_site().located_at(returned.span());
+    let value = quote_spanned!(span=> __throttle);
+    let (define, call) = opaque(output, &value).unzip();
+    quote_spanned! {span=>
+        #[allow(unreachable_code)]
+        if false {
+            #define
+            let __throttle: #returned = loop {};
+            #call
+            return __throttle;
+        }
+    }
+}
