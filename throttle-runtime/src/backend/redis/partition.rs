@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::cluster::hash_slot;
+use super::hash_slot;
 
 /// The names of a decision request that are in one hash slot.
 #[derive(Clone)]

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use redis::{Cmd, Value};
 
-use super::cluster;
-use super::cluster::{Cluster, Part};
+use super::cluster::Cluster;
 use super::connection::{Slot, connector};
+use super::partition;
+use super::partition::Part;
 use super::scripts::Loaded;
 use crate::BackendError;
 
@@ -40,7 +41,7 @@ impl Servers {
     pub(super) fn lane(&self, names: &[Arc<str>]) -> Option<u16> {
         match self {
             Self::One(_) => Some(0),
-            Self::Cluster(_) => cluster::lane(names),
+            Self::Cluster(_) => partition::lane(names),
         }
     }
 

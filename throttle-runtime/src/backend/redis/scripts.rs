@@ -50,7 +50,7 @@ pub(super) static WRITE: LazyLock<Loaded> =
 
 /// Holds states for a decision over several hash slots.
 pub(super) static HOLD: LazyLock<Loaded> =
-    LazyLock::new(|| Loaded::new(include_str!("cluster/hold.lua").to_owned()));
+    LazyLock::new(|| Loaded::new(include_str!("decide/hold.lua").to_owned()));
 
 /// Acquires a concurrency permit.
 pub(super) static TAKE: LazyLock<Loaded> =

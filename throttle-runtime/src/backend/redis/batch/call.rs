@@ -14,7 +14,7 @@ use crate::backend::{Attempt, Mode};
 use crate::strategy::Script;
 
 /// One request of a batch.
-pub(super) struct Job {
+pub(in crate::backend::redis) struct Job {
     /// The Redis keys of its states.
     names: SmallVec<[Arc<str>; 2]>,
     steps: SmallVec<[Step; 2]>,
@@ -40,7 +40,7 @@ impl Step {
 
 impl Job {
     /// Returns `None` if one of the steps is not in the script.
-    pub(super) fn new(question: &Question<'_>, scripts: &[Script]) -> Option<Self> {
+    pub(in crate::backend::redis) fn new(question: &Question<'_>, scripts: &[Script]) -> Option<Self> {
         let step = |(script, limit): (&Script, &Limit)| {
             let mut bytes = SmallVec::new();
             bytes.push(scripts::number(script.lua)?);
@@ -54,22 +54,22 @@ impl Job {
     }
 
     /// Returns the Redis keys of the states.
-    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+    pub(in crate::backend::redis) fn names(&self) -> impl Iterator<Item = &str> {
         self.names.iter().map(|name| &**name)
     }
 
     /// Returns the index in the names, for each limit.
-    pub(super) fn names_of_limits(&self) -> impl Iterator<Item = usize> {
+    pub(in crate::backend::redis) fn names_of_limits(&self) -> impl Iterator<Item = usize> {
         self.steps.iter().map(|step| step.name)
     }
 
     /// Whether the request charges its limits.
-    pub(super) const fn takes(&self) -> bool {
+    pub(in crate::backend::redis) const fn takes(&self) -> bool {
         self.take
     }
 
     /// Returns the number of limits.
-    pub(super) fn len(&self) -> usize {
+    pub(in crate::backend::redis) fn len(&self) -> usize {
         self.steps.len()
     }
 }
@@ -87,7 +87,7 @@ const LONE: u8 = 15;
 
 /// A call that decides several requests.
 #[derive(Default)]
-pub(super) struct Call<'a> {
+pub(in crate::backend::redis) struct Call<'a> {
     names: Numbered<&'a str>,
     steps: Numbered<&'a [u8]>,
     layout: Vec<u8>,
@@ -101,7 +101,7 @@ struct Numbered<T> {
 }
 
 impl<'a> Call<'a> {
-    pub(super) fn new(jobs: &'a [Job]) -> Self {
+    pub(in crate::backend::redis) fn new(jobs: &'a [Job]) -> Self {
         let mut call = Self::default();
         for job in jobs {
             call.add(job);
@@ -140,17 +140,17 @@ impl<'a> Call<'a> {
     }
 
     /// Returns the index of the key of each limit.
-    pub(super) fn keys(&self) -> &[usize] {
+    pub(in crate::backend::redis) fn keys(&self) -> &[usize] {
         &self.keys
     }
 
     /// Returns the number of keys.
-    pub(super) const fn names(&self) -> usize {
+    pub(in crate::backend::redis) const fn names(&self) -> usize {
         self.names.all.len()
     }
 
     /// Returns the command that runs the script, at the given time or else at the server's time.
-    pub(super) fn command(&self, verb: &str, script: &str, time: Option<u64>) -> Cmd {
+    pub(in crate::backend::redis) fn command(&self, verb: &str, script: &str, time: Option<u64>) -> Cmd {
         let mut command = redis::cmd(verb);
         command.arg(script).arg(self.names.all.len()).arg(&self.names.all);
         if let Some(time) = time {

@@ -13,8 +13,8 @@ use tokio::task::JoinSet;
 
 use super::call::Job;
 use super::reply::Answer;
-use super::worker::Caller;
 use crate::backend::redis::connection::{Connection, Slot};
+use crate::backend::redis::decide::worker::Caller;
 use crate::clock::Clock;
 use crate::{BackendError, ErrorKind};
 
@@ -51,13 +51,13 @@ struct Lane {
 }
 
 /// A request that waits for its result.
-pub(super) struct Seat {
-    pub(super) job: Job,
-    pub(super) reply: oneshot::Sender<Result<Answer, BackendError>>,
+pub(in crate::backend::redis) struct Seat {
+    pub(in crate::backend::redis) job: Job,
+    pub(in crate::backend::redis) reply: oneshot::Sender<Result<Answer, BackendError>>,
 }
 
 /// Decides a request in one of the next calls on a connection.
-pub(super) async fn decide(
+pub(in crate::backend::redis) async fn decide(
     slot: &Arc<Slot>,
     connection: &Arc<Connection>,
     lane: u16,
@@ -90,7 +90,7 @@ impl Lanes {
 
     /// Takes the requests that have waited longest, as many as fit into a call. If no request waits, the
     /// calling task is counted as ended.
-    pub(super) fn take(&self, lane: u16) -> Vec<Seat> {
+    pub(in crate::backend::redis) fn take(&self, lane: u16) -> Vec<Seat> {
         let mut inner = lock(&self.inner);
         let lane = inner.lanes.entry(lane).or_default();
         lane.waiting.retain(|seat| !seat.reply.is_closed());
@@ -107,13 +107,13 @@ impl Lanes {
         seats
     }
 
-    pub(super) fn is_busy(&self, lane: u16) -> bool {
+    pub(in crate::backend::redis) fn is_busy(&self, lane: u16) -> bool {
         lock(&self.inner).lanes.get(&lane).is_some_and(|lane| lane.is_busy)
     }
 
     /// Counts a task that makes calls as ended before its time: with its runtime, or with the connection. The
     /// next request starts another task.
-    pub(super) fn leave(&self, lane: u16) {
+    pub(in crate::backend::redis) fn leave(&self, lane: u16) {
         if let Some(lane) = lock(&self.inner).lanes.get_mut(&lane) {
             lane.callers -= 1;
             if lane.callers == 0 {
@@ -125,7 +125,7 @@ impl Lanes {
         }
     }
 
-    pub(super) fn spawn(&self, caller: impl Future<Output = ()> + Send + 'static) {
+    pub(in crate::backend::redis) fn spawn(&self, caller: impl Future<Output = ()> + Send + 'static) {
         let mut callers = lock(&self.callers);
         while callers.try_join_next().is_some() {}
         callers.spawn(caller);

@@ -12,18 +12,18 @@ use crate::backend::redis::request::States;
 use crate::strategy::State;
 
 /// The result for one request.
-pub(super) struct Answer {
-    pub(super) ruling: Ruling,
+pub(in crate::backend::redis) struct Answer {
+    pub(in crate::backend::redis) ruling: Ruling,
     /// The states that the request found, one for each of its names.
-    pub(super) states: States,
+    pub(in crate::backend::redis) states: States,
     /// The time of the decision.
-    pub(super) at: u64,
+    pub(in crate::backend::redis) at: u64,
     /// When the server was called, by the clock of this process.
-    pub(super) asked: Instant,
+    pub(in crate::backend::redis) asked: Instant,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ruling {
+pub(in crate::backend::redis) enum Ruling {
     Fits,
     DoesNotFit,
     /// A number was too large.
@@ -33,7 +33,12 @@ pub(super) enum Ruling {
 }
 
 /// Parses the reply to a call into one result for each request. Returns `None` if the reply is malformed.
-pub(super) fn read(said: &Value, jobs: &[Job], call: &Call<'_>, asked: Instant) -> Option<Vec<Answer>> {
+pub(in crate::backend::redis) fn read(
+    said: &Value,
+    jobs: &[Job],
+    call: &Call<'_>,
+    asked: Instant,
+) -> Option<Vec<Answer>> {
     let (said, each) = match said {
         Value::BulkString(said) => (said, None),
         Value::Array(said) => match said.split_first()? {

@@ -3,10 +3,6 @@
 //! Each node is a [`Slot`], as a single server is. A node that is lost or hangs does not affect the others. The
 //! slot map is refreshed whenever a node reports a change or is lost, from the first node that responds.
 
-mod commit;
-mod cross_slot;
-pub(crate) mod hash_slot;
-mod hold;
 mod redirect;
 mod refresh;
 mod slot_map;
@@ -20,9 +16,7 @@ use redis::{Client, ConnectionInfo};
 use tokio::sync::Mutex;
 
 use super::connection::{Options, Server, Slot, closed, connector};
-pub(super) use super::partition::{Part, lane};
 use crate::{BackendError, ErrorKind};
-pub(super) use hash_slot::probe_key_in;
 pub(super) use redirect::{Redirect, speaks_against_map};
 use slot_map::Map;
 pub(super) use topology::Address;

@@ -12,8 +12,8 @@ use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 
 use crate::backend::Held;
-use crate::backend::redis::cluster::Part;
 use crate::backend::redis::errors::nonsense;
+use crate::backend::redis::partition::Part;
 use crate::backend::redis::router::Servers;
 use crate::backend::redis::scripts::TAKE;
 use crate::clock::Clock;

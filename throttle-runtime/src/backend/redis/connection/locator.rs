@@ -8,7 +8,8 @@ use super::options::Options;
 use super::progress::Progress;
 use super::sentinels::Sentinels;
 use crate::BackendError;
-use crate::backend::redis::cluster::{Address, Cluster, Redirect, probe_key_in, speaks_against_map};
+use crate::backend::redis::cluster::{Address, Cluster, Redirect, speaks_against_map};
+use crate::backend::redis::hash_slot::probe_key_in;
 
 pub(in crate::backend::redis) enum Server {
     /// A server at a fixed address.

@@ -8,7 +8,7 @@ use redis::aio::MultiplexedConnection;
 use redis::{Cmd, Pipeline, RedisError, Value};
 
 use super::open::Driver;
-use crate::backend::redis::batch::Lanes;
+use crate::backend::redis::batch::queue::Lanes;
 
 /// A shared connection, and how long its server has not replied.
 pub(in crate::backend::redis) struct Connection {

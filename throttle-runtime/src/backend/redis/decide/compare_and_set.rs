@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use redis::Value;
 
-use super::cluster::Part;
-use super::engine::{Engine, bytes};
-use super::errors::nonsense;
-use super::request::{Question, States};
-use super::router::Servers;
-use super::scripts::{READ, WRITE};
-use super::{codec, keys};
+use crate::backend::redis::engine::{Engine, bytes};
+use crate::backend::redis::errors::nonsense;
+use crate::backend::redis::partition::Part;
+use crate::backend::redis::request::{Question, States};
+use crate::backend::redis::router::Servers;
+use crate::backend::redis::scripts::{READ, WRITE};
+use crate::backend::redis::{codec, keys};
 use crate::backend::{Mark, Mode, Verdict};
 use crate::strategy::State;
 use crate::util::now_or_later::uncharged;
@@ -22,7 +22,7 @@ use crate::{BackendError, ErrorKind};
 impl Engine {
     /// The strategies decide in this process, from the states of one hash slot. Then the new states are written
     /// by compare-and-set.
-    pub(super) async fn decide_here(
+    pub(in crate::backend::redis) async fn decide_here(
         &self,
         question: &Question<'_>,
         lane: u16,
@@ -46,11 +46,18 @@ impl Engine {
         Err(contended())
     }
 
-    pub(super) async fn refund(&self, question: &Question<'_>, charged: u64) -> Result<(), BackendError> {
+    pub(in crate::backend::redis) async fn refund(
+        &self,
+        question: &Question<'_>,
+        charged: u64,
+    ) -> Result<(), BackendError> {
         self.amend(question, &|states, at| question.refund(states, at, charged, &self.resets)).await
     }
 
-    pub(super) async fn forget(&self, question: &Question<'_>) -> Result<(), BackendError> {
+    pub(in crate::backend::redis) async fn forget(
+        &self,
+        question: &Question<'_>,
+    ) -> Result<(), BackendError> {
         // Only the marks of the last attempt count.
         let marks = Mutex::new(vec![Mark::default(); question.charges().len()]);
         let change = |states: &States, at: u64| {
@@ -114,7 +121,7 @@ impl Engine {
     }
 
     /// Reads the time and the stored states of one hash slot.
-    pub(super) async fn read(&self, part: &Part) -> Result<Found, BackendError> {
+    pub(in crate::backend::redis) async fn read(&self, part: &Part) -> Result<Found, BackendError> {
         uncharged(pin!(self.try_read(part))).await.map_err(BackendError::nothing_charged)
     }
 
@@ -130,7 +137,7 @@ impl Engine {
     }
 
     /// Writes the mark of a reset of all identities, so that charges from before the reset are not refunded.
-    pub(super) async fn mark_reset(&self) -> Result<(), BackendError> {
+    pub(in crate::backend::redis) async fn mark_reset(&self) -> Result<(), BackendError> {
         let part = self.alone(&keys::of_reset(&self.namespace));
         for attempt in 0..ATTEMPTS {
             let Found { at, stored, .. } = self.read(&part).await?;
@@ -175,26 +182,26 @@ impl Engine {
 type Change<'a> = &'a (dyn Fn(&States, u64) -> States + Send + Sync);
 
 /// The stored states of one hash slot.
-pub(super) struct Found {
-    pub(super) at: u64,
-    pub(super) stored: Vec<Vec<u8>>,
+pub(in crate::backend::redis) struct Found {
+    pub(in crate::backend::redis) at: u64,
+    pub(in crate::backend::redis) stored: Vec<Vec<u8>>,
     /// Whether another decision holds any of the states.
     is_held: bool,
 }
 
 /// New states in one hash slot. They are written if the stored states are unchanged.
-pub(super) struct Swap<'a> {
-    pub(super) part: &'a Part,
-    pub(super) before: &'a [Vec<u8>],
-    pub(super) after: &'a [State],
-    pub(super) at: u64,
+pub(in crate::backend::redis) struct Swap<'a> {
+    pub(in crate::backend::redis) part: &'a Part,
+    pub(in crate::backend::redis) before: &'a [Vec<u8>],
+    pub(in crate::backend::redis) after: &'a [State],
+    pub(in crate::backend::redis) at: u64,
     /// Whether the time comes from a clock other than the server's.
-    pub(super) is_forced: bool,
+    pub(in crate::backend::redis) is_forced: bool,
 }
 
 impl Swap<'_> {
     /// Writes the states. Returns `false` if a stored state has changed meanwhile; then nothing is written.
-    pub(super) async fn run(&self, servers: &Servers) -> Result<bool, BackendError> {
+    pub(in crate::backend::redis) async fn run(&self, servers: &Servers) -> Result<bool, BackendError> {
         let answer = servers.run(&WRITE, self.part, |command| {
             for (before, after) in self.before.iter().zip(self.after) {
                 let bytes = if after.until() > self.at { codec::encode(after) } else { Vec::new() };
@@ -223,7 +230,7 @@ const ATTEMPTS: u32 = 256;
 const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Waits for a random time before the next attempt, because other processes write the same states.
-pub(super) async fn step_aside(attempt: u32) {
+pub(in crate::backend::redis) async fn step_aside(attempt: u32) {
     let most = Duration::from_micros(200 << attempt.min(6));
     uncharged(pin!(tokio::time::sleep(random::part(most)))).await;
 }

@@ -5,10 +5,10 @@ use std::time::Instant;
 
 use tokio::task::yield_now;
 
-use super::call::{Call, Job};
-use super::reply;
-use super::reply::Answer;
 use crate::BackendError;
+use crate::backend::redis::batch::call::{Call, Job};
+use crate::backend::redis::batch::reply;
+use crate::backend::redis::batch::reply::Answer;
 use crate::backend::redis::connection::{Connection, Slot};
 use crate::backend::redis::errors;
 use crate::backend::redis::errors::nonsense;
@@ -16,7 +16,7 @@ use crate::backend::redis::scripts::DECIDE;
 use crate::clock::Clock;
 
 /// A task that makes calls, as long as requests wait.
-pub(super) struct Caller {
+pub(in crate::backend::redis) struct Caller {
     slot: Arc<Slot>,
     connection: Arc<Connection>,
     lane: u16,
@@ -26,7 +26,7 @@ pub(super) struct Caller {
 }
 
 impl Caller {
-    pub(super) const fn new(
+    pub(in crate::backend::redis) const fn new(
         slot: Arc<Slot>,
         connection: Arc<Connection>,
         lane: u16,
@@ -35,7 +35,7 @@ impl Caller {
         Self { slot, connection, lane, clock, over: false }
     }
 
-    pub(super) fn start(self) {
+    pub(in crate::backend::redis) fn start(self) {
         let connection = Arc::clone(&self.connection);
         connection.lanes.spawn(self.run());
     }

@@ -13,8 +13,8 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::commit::{Place, lost, store_all};
+use super::compare_and_set::step_aside;
 use crate::backend::redis::codec;
-use crate::backend::redis::compare_and_set::step_aside;
 use crate::backend::redis::engine::bytes;
 use crate::backend::redis::errors::nonsense;
 use crate::backend::redis::partition::Part;
