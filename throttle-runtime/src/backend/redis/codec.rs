@@ -6,6 +6,8 @@
 
 use std::time::Duration;
 
+use redis::Value;
+
 use crate::Rate;
 use crate::strategy::State;
 
@@ -28,6 +30,15 @@ pub(super) fn span(rate: Rate) -> u8 {
 
 /// The length of a hold, in bytes.
 const MARK: usize = 17;
+
+/// Returns the stored bytes; a missing key has none.
+pub(super) fn bytes(value: &Value) -> Option<&[u8]> {
+    match value {
+        Value::BulkString(bytes) => Some(bytes),
+        Value::Nil | Value::Boolean(false) => Some(&[]),
+        _ => None,
+    }
+}
 
 /// Decodes a stored state. Bytes that are not a state count as empty.
 pub(super) fn decode(bytes: &[u8]) -> State {

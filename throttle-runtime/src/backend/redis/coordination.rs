@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use redis::{Cmd, Value};
 
-use super::engine::{Engine, bytes};
+use super::codec::bytes;
+use super::engine::Engine;
 use super::errors::nonsense;
 use super::{Redis, Reply};
 use crate::backend::Board;

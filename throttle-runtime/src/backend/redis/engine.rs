@@ -3,8 +3,6 @@
 use std::pin::pin;
 use std::sync::Arc;
 
-use redis::Value;
-
 use super::deny_cache::Denied;
 use super::request::{Question, States};
 use super::router::Servers;
@@ -105,14 +103,5 @@ impl Drop for Change<'_> {
         if !self.is_certain {
             self.denied.changed(self.payers);
         }
-    }
-}
-
-/// Returns the stored bytes; a missing key has none.
-pub(super) fn bytes(value: &Value) -> Option<&[u8]> {
-    match value {
-        Value::BulkString(bytes) => Some(bytes),
-        Value::Nil | Value::Boolean(false) => Some(&[]),
-        _ => None,
     }
 }

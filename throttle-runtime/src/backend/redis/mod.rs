@@ -1,5 +1,6 @@
 //! A backend with state in Redis: limits that any number of processes share.
 
+mod backoff;
 mod batch;
 mod builder;
 mod cluster;

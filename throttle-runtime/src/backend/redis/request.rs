@@ -6,10 +6,10 @@ use smallvec::SmallVec;
 
 use super::keys::{Names, of_reset};
 use super::token::Tokens;
-use crate::backend::{Charge, Mark, Marks, Mode, Resets};
+use crate::backend::{Charge, Mark, Marks, Mode, Resets, Verdict};
 use crate::strategy::{Arrival, State};
 use crate::util::fingerprint::Secret;
-use crate::{Quota, Quotas, Rate};
+use crate::{BackendError, Quota, Quotas, Rate};
 
 pub(super) type States = SmallVec<[State; 2]>;
 
@@ -138,6 +138,12 @@ impl<'a> Question<'a> {
         }
         quotas.uncharge(|| self.uncharged(states, now));
         (quotas, None)
+    }
+
+    /// Returns the decision of an earlier attempt that has charged, with the quotas that remain now.
+    pub(super) fn recognised(&self, states: &States, now: u64) -> Result<Option<Verdict>, BackendError> {
+        let charged = self.tokens.charged(states, now)?;
+        Ok(charged.map(|at| Verdict::new(self.uncharged(states, now), at)))
     }
 
     /// Returns the remaining quotas of all limits, without a charge.

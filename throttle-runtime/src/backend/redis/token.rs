@@ -6,8 +6,7 @@
 
 use smallvec::SmallVec;
 
-use super::request::{Question, States};
-use crate::backend::{Attempt, Verdict};
+use crate::backend::Attempt;
 use crate::strategy::State;
 use crate::{BackendError, ErrorKind};
 
@@ -26,7 +25,7 @@ impl Tokens<'_> {
     }
 
     /// Stores the tokens in the states that a charge at the time `at` leaves.
-    pub(super) fn remember(&self, after: &mut States, at: u64) {
+    pub(super) fn remember(&self, after: &mut [State], at: u64) {
         let lasts = self.attempt.map_or(0, Attempt::lasts);
         for &name in &self.names {
             if let Some(state) = after.get_mut(name) {
@@ -36,7 +35,7 @@ impl Tokens<'_> {
     }
 
     /// Returns the time of the charge if all tokens are stored. Fails if only some of them are stored.
-    fn charged(&self, states: &States, now: u64) -> Result<Option<u64>, BackendError> {
+    pub(super) fn charged(&self, states: &[State], now: u64) -> Result<Option<u64>, BackendError> {
         let known =
             self.names.iter().filter_map(|name| states.get(*name)).filter(|state| state.until() > now);
         let times: SmallVec<[u64; 2]> = known.map(State::word).collect();
@@ -48,13 +47,5 @@ impl Tokens<'_> {
                 "an earlier attempt of this decision has charged a part of its limits",
             )),
         }
-    }
-}
-
-impl Question<'_> {
-    /// Returns the decision of an earlier attempt that has charged, with the quotas that remain now.
-    pub(super) fn recognised(&self, states: &States, now: u64) -> Result<Option<Verdict>, BackendError> {
-        let charged = self.tokens.charged(states, now)?;
-        Ok(charged.map(|at| Verdict::new(self.uncharged(states, now), at)))
     }
 }

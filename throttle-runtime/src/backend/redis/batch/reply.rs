@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 
 use super::call::{Call, Job};
 use crate::backend::redis::codec;
-use crate::backend::redis::engine::bytes;
+use crate::backend::redis::codec::bytes;
 use crate::backend::redis::request::States;
 use crate::strategy::State;
 

@@ -11,6 +11,7 @@ use super::slot_map::Nodes;
 use super::topology::Address;
 use super::{Cluster, topology};
 use crate::BackendError;
+use crate::backend::redis::backoff;
 use crate::backend::redis::connection::{closed, connector};
 
 impl Cluster {
@@ -33,7 +34,7 @@ impl Cluster {
                 drop(cluster);
                 // The task also looks again after a success, because the node that replied may not know the
                 // change yet.
-                sleep(connector::pause(attempts)).await;
+                sleep(backoff::pause(attempts)).await;
                 attempts += 1;
                 let is_over = |it: Arc<Self>| it.map().closed || !it.in_doubt.load(Ordering::SeqCst);
                 if at_work.0.upgrade().is_none_or(is_over) {

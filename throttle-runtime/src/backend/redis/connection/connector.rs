@@ -2,7 +2,6 @@
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
-use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::time::sleep;
@@ -10,11 +9,9 @@ use tokio::time::sleep;
 use super::handle::Slot;
 use super::handshake::ready;
 use super::progress::Progress;
-use crate::util::{deadline, random};
+use crate::backend::redis::backoff::pause;
+use crate::util::deadline;
 use crate::{BackendError, ErrorKind};
-
-/// The maximum pause after the first failed attempt, and after many failed attempts.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 
 /// Starts a connector, unless one is running.
 pub(super) fn start(slot: &Arc<Slot>) {
@@ -84,12 +81,4 @@ pub(in crate::backend::redis) async fn connect_or_go_on(slot: Arc<Slot>) {
     if connect(&slot).await.is_err() {
         start(&slot);
     }
-}
-
-/// Returns a random part of a pause that doubles with each failure. Processes that lost a server together do
-/// not reconnect together, because each has its own random numbers.
-pub(in crate::backend::redis) fn pause(failures: u32) -> Duration {
-    let (first, longest) = PAUSES;
-    let most = first.saturating_mul(1 << failures.min(16)).min(longest);
-    random::part(most)
 }

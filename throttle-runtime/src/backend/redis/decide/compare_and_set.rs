@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use redis::Value;
 
-use crate::backend::redis::engine::{Engine, bytes};
+use crate::backend::redis::backoff::step_aside;
+use crate::backend::redis::codec::bytes;
+use crate::backend::redis::engine::Engine;
 use crate::backend::redis::errors::nonsense;
 use crate::backend::redis::partition::Part;
 use crate::backend::redis::request::{Question, States};
@@ -16,7 +18,6 @@ use crate::backend::redis::{codec, keys};
 use crate::backend::{Mark, Mode, Verdict};
 use crate::strategy::State;
 use crate::util::now_or_later::uncharged;
-use crate::util::random;
 use crate::{BackendError, ErrorKind};
 
 impl Engine {
@@ -228,12 +229,6 @@ const ATTEMPTS: u32 = 256;
 
 /// With a clock other than the server's, states do not expire at the right time, so they are kept for a day.
 const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// Waits for a random time before the next attempt, because other processes write the same states.
-pub(in crate::backend::redis) async fn step_aside(attempt: u32) {
-    let most = Duration::from_micros(200 << attempt.min(6));
-    uncharged(pin!(tokio::time::sleep(random::part(most)))).await;
-}
 
 fn contended() -> BackendError {
     let text = format!("others changed the same states {ATTEMPTS} times in a row");

@@ -13,9 +13,9 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::commit::{Place, lost, store_all};
-use super::compare_and_set::step_aside;
+use crate::backend::redis::backoff::step_aside;
 use crate::backend::redis::codec;
-use crate::backend::redis::engine::bytes;
+use crate::backend::redis::codec::bytes;
 use crate::backend::redis::errors::nonsense;
 use crate::backend::redis::partition::Part;
 use crate::backend::redis::request::States;

@@ -2,8 +2,8 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::compare_and_set::step_aside;
 use crate::backend::Verdict;
+use crate::backend::redis::backoff::step_aside;
 use crate::backend::redis::batch::call::Job;
 use crate::backend::redis::batch::queue;
 use crate::backend::redis::batch::reply::{Answer, Ruling};
