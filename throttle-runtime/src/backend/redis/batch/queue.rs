@@ -6,16 +6,13 @@
 //! before it is sent is left out.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 use super::call::Job;
 use super::reply::Answer;
-use crate::backend::redis::connection::{Connection, Slot};
-use crate::backend::redis::decide::worker::Caller;
-use crate::clock::Clock;
 use crate::{BackendError, ErrorKind};
 
 /// The maximum number of concurrent calls: while the server works on one, the reply to another is read.
@@ -36,7 +33,7 @@ pub(in crate::backend::redis) struct Lanes {
 }
 
 #[derive(Default)]
-pub(crate) struct Inner {
+struct Inner {
     lanes: HashMap<u16, Lane>,
     closed: bool,
 }
@@ -56,26 +53,9 @@ pub(in crate::backend::redis) struct Seat {
     pub(in crate::backend::redis) reply: oneshot::Sender<Result<Answer, BackendError>>,
 }
 
-/// Decides a request in one of the next calls on a connection.
-pub(in crate::backend::redis) async fn decide(
-    slot: &Arc<Slot>,
-    connection: &Arc<Connection>,
-    lane: u16,
-    job: Job,
-    clock: Option<&Arc<dyn Clock>>,
-) -> Result<Answer, BackendError> {
-    let (reply, answer) = oneshot::channel();
-    if connection.lanes.wait(lane, Seat { job, reply }) {
-        let (slot, connection) = (Arc::clone(slot), Arc::clone(connection));
-        Caller::new(slot, connection, lane, clock.cloned()).start();
-    }
-    // A request that was sent and received no reply may have been charged.
-    answer.await.unwrap_or_else(|_| Err(BackendError::new(ErrorKind::Connection, "Redis did not decide")))
-}
-
 impl Lanes {
     /// Adds a request to its queue. Returns whether another task has to be started to make calls.
-    fn wait(&self, lane: u16, seat: Seat) -> bool {
+    pub(in crate::backend::redis) fn wait(&self, lane: u16, seat: Seat) -> bool {
         let mut inner = lock(&self.inner);
         if inner.closed {
             seat.turn_away(LOST);

@@ -5,4 +5,4 @@ pub(super) mod compare_and_set;
 mod cross_slot;
 mod hold;
 mod scripted;
-pub(super) mod worker;
+mod worker;

@@ -2,10 +2,10 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use super::worker;
 use crate::backend::Verdict;
 use crate::backend::redis::backoff::step_aside;
 use crate::backend::redis::batch::call::Job;
-use crate::backend::redis::batch::queue;
 use crate::backend::redis::batch::reply::{Answer, Ruling};
 use crate::backend::redis::engine::Engine;
 use crate::backend::redis::request::Question;
@@ -63,7 +63,7 @@ impl Engine {
     async fn together(&self, lane: u16, job: Job) -> Result<Answer, BackendError> {
         let slot = self.servers.of(lane)?;
         let visit = slot.enter()?;
-        let answer = queue::decide(&slot, &visit.connection, lane, job, self.clock.as_ref()).await;
+        let answer = worker::decide(&slot, &visit.connection, lane, job, self.clock.as_ref()).await;
         visit.over();
         answer
     }

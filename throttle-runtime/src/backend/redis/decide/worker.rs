@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use tokio::sync::oneshot;
 use tokio::task::yield_now;
 
-use crate::BackendError;
 use crate::backend::redis::batch::call::{Call, Job};
+use crate::backend::redis::batch::queue::Seat;
 use crate::backend::redis::batch::reply;
 use crate::backend::redis::batch::reply::Answer;
 use crate::backend::redis::connection::{Connection, Slot};
@@ -14,9 +15,27 @@ use crate::backend::redis::errors;
 use crate::backend::redis::errors::nonsense;
 use crate::backend::redis::scripts::DECIDE;
 use crate::clock::Clock;
+use crate::{BackendError, ErrorKind};
+
+/// Decides a request in one of the next calls on a connection.
+pub(super) async fn decide(
+    slot: &Arc<Slot>,
+    connection: &Arc<Connection>,
+    lane: u16,
+    job: Job,
+    clock: Option<&Arc<dyn Clock>>,
+) -> Result<Answer, BackendError> {
+    let (reply, answer) = oneshot::channel();
+    if connection.lanes.wait(lane, Seat { job, reply }) {
+        let (slot, connection) = (Arc::clone(slot), Arc::clone(connection));
+        Caller::new(slot, connection, lane, clock.cloned()).start();
+    }
+    // A request that was sent and received no reply may have been charged.
+    answer.await.unwrap_or_else(|_| Err(BackendError::new(ErrorKind::Connection, "Redis did not decide")))
+}
 
 /// A task that makes calls, as long as requests wait.
-pub(in crate::backend::redis) struct Caller {
+struct Caller {
     slot: Arc<Slot>,
     connection: Arc<Connection>,
     lane: u16,
@@ -26,7 +45,7 @@ pub(in crate::backend::redis) struct Caller {
 }
 
 impl Caller {
-    pub(in crate::backend::redis) const fn new(
+    const fn new(
         slot: Arc<Slot>,
         connection: Arc<Connection>,
         lane: u16,
@@ -35,7 +54,7 @@ impl Caller {
         Self { slot, connection, lane, clock, over: false }
     }
 
-    pub(in crate::backend::redis) fn start(self) {
+    fn start(self) {
         let connection = Arc::clone(&self.connection);
         connection.lanes.spawn(self.run());
     }
