@@ -8,9 +8,9 @@ use std::time::Duration;
 use redis::ClientTlsConfig;
 
 use super::Redis;
-use super::connection::Place;
 use super::deny_cache::Denied;
 use super::engine::Engine;
+use super::target::Place;
 use crate::ConfigError;
 use crate::backend::Resets;
 use crate::clock::Clock;

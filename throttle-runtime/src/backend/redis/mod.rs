@@ -29,9 +29,9 @@ use super::{Backend, Board, Charge, Mode, Places, Reply, Resets, Verdict};
 use crate::strategy::Strategy;
 use crate::{ConfigError, Soon};
 pub use builder::RedisBuilder;
-use connection::Place;
 use engine::Engine;
 use request::Question;
+use target::Place;
 
 /// How long closing a backend waits for requests that are about to release their permits.
 const AT_THE_END: Duration = Duration::from_millis(500);

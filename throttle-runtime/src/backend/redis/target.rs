@@ -7,14 +7,14 @@ use std::sync::Arc;
 
 use redis::{Client, ConnectionInfo, RedisConnectionInfo};
 
-use super::cluster::{Address, Cluster};
+use super::cluster::Cluster;
 use super::connection::handle::Slot;
 use super::connection::locator::Server;
 use super::connection::options::Options;
 use super::connection::sentinels::Sentinels;
 #[cfg(feature = "redis-tls")]
 use super::connection::tls::Tls;
-use super::connection::url;
+use super::connection::{Address, url};
 use super::router::Servers;
 use crate::ConfigError;
 

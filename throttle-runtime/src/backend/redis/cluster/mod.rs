@@ -10,16 +10,16 @@ mod topology;
 
 use std::fmt;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
+use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard, Weak};
 
-use redis::{Client, ConnectionInfo};
+use redis::{Client, Cmd, ConnectionInfo};
 use tokio::sync::Mutex;
 
-use super::connection::{Options, Server, Slot, closed, connector};
+use super::connection::{
+    Address, NodeEvents, Options, Redirect, Redirected, Server, Slot, closed, connector,
+};
 use crate::{BackendError, ErrorKind};
-pub(super) use redirect::{Redirect, speaks_against_map};
 use slot_map::Map;
-pub(super) use topology::Address;
 
 pub(crate) struct Cluster {
     /// How to connect to nodes. The address in it is that of one of the seeds.
@@ -116,8 +116,9 @@ impl Cluster {
         hash_slots: Option<(u16, u16)>,
     ) -> Result<Arc<Slot>, BackendError> {
         let client = address.client(&self.how)?;
-        let server =
-            Server::Node { client, address: address.clone(), hash_slots, cluster: Arc::downgrade(self) };
+        // A node must not keep its cluster alive.
+        let cluster: Weak<Self> = Arc::downgrade(self);
+        let server = Server::Node { client, address: address.clone(), hash_slots, cluster };
         Ok(Arc::new(Slot::new(server, self.options.clone(), self.max_in_flight)))
     }
 
@@ -127,6 +128,20 @@ impl Cluster {
 
     fn write(&self) -> RwLockWriteGuard<'_, Arc<Map>> {
         self.map.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl NodeEvents for Cluster {
+    fn lost(self: Arc<Self>, address: &Address) {
+        self.leave(address);
+    }
+
+    fn mark_stale(self: Arc<Self>) {
+        self.doubt();
+    }
+
+    fn follow(self: Arc<Self>, redirect: Redirect, command: Cmd) -> Redirected {
+        Box::pin(async move { self.send_redirected(redirect, command).await })
     }
 }
 

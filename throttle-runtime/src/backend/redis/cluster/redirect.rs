@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use redis::{Cmd, ErrorKind as Kind, RedisError, ServerErrorKind, Value};
+use redis::{Cmd, Value};
 
-use super::{Address, Cluster};
-use crate::backend::redis::connection::{Connection, Options, Slot, closed};
+use super::Cluster;
+use crate::backend::redis::connection::{Address, Redirect, Slot, closed};
 use crate::backend::redis::errors;
 use crate::backend::redis::errors::Refusal;
 use crate::util::deadline;
@@ -16,34 +16,9 @@ use crate::{BackendError, ErrorKind};
 /// batch has none.
 const SENT_ON: Duration = Duration::from_secs(1);
 
-/// The node that a request belongs to.
-pub(in crate::backend::redis) struct Redirect {
-    pub(super) to: Address,
-    /// Whether the redirect is for this request only, because its hash slot is migrating.
-    pub(super) asking: bool,
-}
-
-impl Redirect {
-    pub(in crate::backend::redis) fn of(
-        error: &RedisError,
-        from: &Address,
-        options: &Options,
-    ) -> Option<Self> {
-        let (to, _) = error.redirect_node()?;
-        let (host, port) = to.rsplit_once(':')?;
-        let to = from.named(host.to_owned(), port.parse().ok()?, options);
-        Some(Self { to, asking: error.kind() == Kind::Server(ServerErrorKind::Ask) })
-    }
-
-    /// Sends a request to the node that it belongs to.
-    pub(super) async fn send(&self, connection: &Connection, command: Cmd) -> Result<Value, RedisError> {
-        if self.asking { connection.send_asking(command).await } else { connection.send(&command).await }
-    }
-}
-
 impl Cluster {
     /// Sends a redirected request to the node that it belongs to, once.
-    pub(in crate::backend::redis) async fn follow(
+    pub(super) async fn send_redirected(
         self: &Arc<Self>,
         redirect: Redirect,
         command: Cmd,
@@ -76,10 +51,4 @@ impl Cluster {
         }
         Ok(Arc::clone(Arc::make_mut(&mut map).guests.entry(address.clone()).or_insert(node)))
     }
-}
-
-/// Whether an error indicates that the slot map is outdated.
-pub(in crate::backend::redis) fn speaks_against_map(error: &RedisError) -> bool {
-    use ServerErrorKind::{ClusterDown, Moved, TryAgain};
-    [Moved, ClusterDown, TryAgain].into_iter().any(|kind| error.kind() == Kind::Server(kind))
 }

@@ -8,15 +8,14 @@ use tokio::runtime::Handle;
 use tokio::time::sleep;
 
 use super::slot_map::Nodes;
-use super::topology::Address;
 use super::{Cluster, topology};
 use crate::BackendError;
 use crate::backend::redis::backoff;
-use crate::backend::redis::connection::{closed, connector};
+use crate::backend::redis::connection::{Address, closed, connector};
 
 impl Cluster {
     /// Starts a refresh of the slot map in the background.
-    pub(in crate::backend::redis) fn doubt(self: &Arc<Self>) {
+    pub(super) fn doubt(self: &Arc<Self>) {
         self.in_doubt.store(true, Ordering::SeqCst);
         let Ok(runtime) = Handle::try_current() else { return };
         if self.map().closed || self.learning.swap(true, Ordering::SeqCst) {
@@ -92,7 +91,7 @@ impl Cluster {
     }
 
     /// Handles a node whose connection was lost, or that cannot be connected to.
-    pub(in crate::backend::redis) fn lost(self: &Arc<Self>, address: &Address) {
+    pub(super) fn leave(self: &Arc<Self>, address: &Address) {
         let mut map = self.write();
         if map.guests.contains_key(address)
             && let Some(guest) = Arc::make_mut(&mut map).guests.remove(address)

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::topology::{Address, Range};
+use super::topology::Range;
 use crate::BackendError;
-use crate::backend::redis::connection::Slot;
+use crate::backend::redis::connection::{Address, Slot};
 
 pub(super) type Nodes = BTreeMap<Address, Arc<Slot>>;
 

@@ -1,53 +1,12 @@
 //! Reads the topology of a cluster from its nodes.
 
-use std::fmt;
-
-use redis::{Client, ConnectionAddr, ConnectionInfo, Pipeline, RedisError, Value};
+use redis::{Client, Pipeline, RedisError, Value};
 
 use crate::backend::redis::connection::progress::Progress;
-use crate::backend::redis::connection::{Options, hedged, open, url};
+use crate::backend::redis::connection::{Address, Options, hedged, open};
 use crate::backend::redis::errors;
 use crate::backend::redis::errors::nonsense;
 use crate::{BackendError, ErrorKind};
-
-/// The address of a node.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(in crate::backend::redis) struct Address {
-    pub(super) host: String,
-    pub(super) port: u16,
-}
-
-impl Address {
-    /// Returns the address of a server, unless it is the path of a socket.
-    pub(in crate::backend::redis) fn of(server: &ConnectionInfo) -> Option<Self> {
-        match server.addr() {
-            ConnectionAddr::Tcp(host, port) | ConnectionAddr::TcpTls { host, port, .. } => {
-                Some(Self { host: host.clone(), port: *port })
-            }
-            _ => None,
-        }
-    }
-
-    /// Returns the address of a node that this node reports. A reported node without a known address has the
-    /// host of this node.
-    pub(super) fn named(&self, host: String, port: u16, options: &Options) -> Self {
-        let host = if host.is_empty() || host == "?" { self.host.clone() } else { host };
-        let (host, port) = options.map(host, port);
-        Self { host, port }
-    }
-
-    /// Creates a client for this node, with the settings in `how`.
-    pub(in crate::backend::redis) fn client(&self, how: &ConnectionInfo) -> Result<Client, BackendError> {
-        let failed = |error| errors::backend_error("the address of a node makes no sense", &error);
-        Client::open(url::moved(how, self.host.clone(), self.port)).map_err(failed)
-    }
-}
-
-impl fmt::Display for Address {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.host, self.port)
-    }
-}
 
 /// A range of hash slots, from the first to the last, and its master.
 pub(super) struct Range {

@@ -80,10 +80,10 @@ impl Slot {
             Ok(answer) => return Ok(answer),
             Err(error) => self.heed(connection, error),
         };
-        match self.server.redirect(&error, &self.options) {
-            Some((cluster, redirect)) => {
+        match self.server.follow(&error, command, &self.options) {
+            Some(redirected) => {
                 connection.hear();
-                cluster.follow(redirect, command).await
+                redirected.await
             }
             None => Err(errors::refusal(&error)),
         }

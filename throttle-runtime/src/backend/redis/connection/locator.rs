@@ -1,14 +1,16 @@
 //! Locates the server: at a fixed address, or queried before each connection.
 
-use std::sync::{Arc, Weak};
+use std::sync::Weak;
 
-use redis::{Client, RedisError};
+use redis::{Client, Cmd, RedisError};
 
+use super::address::Address;
+use super::node_events::{NodeEvents, Redirected};
 use super::options::Options;
 use super::progress::Progress;
+use super::redirect::{Redirect, speaks_against_map};
 use super::sentinels::Sentinels;
 use crate::BackendError;
-use crate::backend::redis::cluster::{Address, Cluster, Redirect, speaks_against_map};
 use crate::backend::redis::hash_slot::probe_key_in;
 
 pub(in crate::backend::redis) enum Server {
@@ -23,7 +25,7 @@ pub(in crate::backend::redis) enum Server {
         /// The first and the last hash slot of a range that the node has, as far as known. The node rejects
         /// keys in other hash slots.
         hash_slots: Option<(u16, u16)>,
-        cluster: Weak<Cluster>,
+        cluster: Weak<dyn NodeEvents>,
     },
 }
 
@@ -64,13 +66,14 @@ impl Server {
             && speaks_against_map(error)
             && let Some(cluster) = cluster.upgrade()
         {
-            cluster.doubt();
+            cluster.mark_stale();
         }
     }
 
-    /// Returns the redirect in an error, if there is one.
-    pub(super) fn redirect(&self, error: &RedisError, options: &Options) -> Option<(Arc<Cluster>, Redirect)> {
+    /// Sends a request to another node, if the error of this server is a redirect.
+    pub(super) fn follow(&self, error: &RedisError, command: Cmd, options: &Options) -> Option<Redirected> {
         let Self::Node { address, cluster, .. } = self else { return None };
-        Some((cluster.upgrade()?, Redirect::of(error, address, options)?))
+        let cluster = cluster.upgrade()?;
+        Some(cluster.follow(Redirect::of(error, address, options)?, command))
     }
 }
