@@ -8,13 +8,12 @@ use std::sync::Arc;
 use redis::{Client, ConnectionInfo, RedisConnectionInfo};
 
 use super::cluster::Cluster;
-use super::connection::handle::Slot;
 use super::connection::locator::Server;
 use super::connection::options::Options;
 use super::connection::sentinels::Sentinels;
 #[cfg(feature = "redis-tls")]
 use super::connection::tls::Tls;
-use super::connection::{Address, url};
+use super::connection::{Address, connector, url};
 use super::router::Servers;
 use crate::ConfigError;
 
@@ -110,7 +109,7 @@ impl Place {
                 Server::Watched(Sentinels::new(sentinels, name, server))
             }
         };
-        Ok(Servers::One(Arc::new(Slot::new(server, options, max_in_flight))))
+        Ok(Servers::One(connector::handle(server, options, max_in_flight)))
     }
 }
 

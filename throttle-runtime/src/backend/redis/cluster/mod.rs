@@ -119,7 +119,7 @@ impl Cluster {
         // A node must not keep its cluster alive.
         let cluster: Weak<Self> = Arc::downgrade(self);
         let server = Server::Node { client, address: address.clone(), hash_slots, cluster };
-        Ok(Arc::new(Slot::new(server, self.options.clone(), self.max_in_flight)))
+        Ok(connector::handle(server, self.options.clone(), self.max_in_flight))
     }
 
     fn map(&self) -> Arc<Map> {

@@ -8,13 +8,20 @@ use tokio::time::sleep;
 
 use super::handle::Slot;
 use super::handshake::ready;
+use super::locator::Server;
+use super::options::Options;
 use super::progress::Progress;
 use crate::backend::redis::backoff::pause;
 use crate::util::deadline;
 use crate::{BackendError, ErrorKind};
 
+/// Creates a handle whose connections are opened here.
+pub(in crate::backend::redis) fn handle(server: Server, options: Options, max_in_flight: usize) -> Arc<Slot> {
+    Arc::new(Slot::new(server, options, max_in_flight, start))
+}
+
 /// Starts a connector, unless one is running.
-pub(super) fn start(slot: &Arc<Slot>) {
+fn start(slot: &Arc<Slot>) {
     // Without a runtime, there is no task to connect, and no caller can wait for a reply.
     let Ok(runtime) = Handle::try_current() else { return };
     if slot.is_closed() || slot.connecting.swap(true, Ordering::AcqRel) {

@@ -6,18 +6,16 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
 use std::time::Duration;
 
-use redis::{Cmd, RedisError, Value};
+use redis::RedisError;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::time::sleep;
 use tracing::field::display;
 
-use super::connector;
 use super::locator::Server;
 use super::options::Options;
 use super::shared::Connection;
 use crate::backend::redis::errors;
-use crate::backend::redis::errors::Refusal;
 use crate::util::error_chain::chain;
 use crate::util::log_limit::LogLimit;
 use crate::{BackendError, ErrorKind};
@@ -29,6 +27,8 @@ const LAST_ANSWERS: Duration = Duration::from_secs(1);
 pub(crate) struct Slot {
     pub(super) server: Server,
     pub(super) options: Options,
+    /// Starts to open a connection in the background. It returns immediately.
+    connect: fn(&Arc<Self>),
     live: RwLock<Live>,
     /// Whether a connector is running.
     pub(super) connecting: AtomicBool,
@@ -48,44 +48,22 @@ struct Live {
 }
 
 impl Slot {
-    pub(in crate::backend::redis) fn new(server: Server, options: Options, max_in_flight: usize) -> Self {
+    pub(super) fn new(
+        server: Server,
+        options: Options,
+        max_in_flight: usize,
+        connect: fn(&Arc<Self>),
+    ) -> Self {
         Self {
             server,
             options,
+            connect,
             live: RwLock::default(),
             connecting: AtomicBool::new(false),
             in_flight: Semaphore::new(max_in_flight),
             max_in_flight,
             lost: LogLimit::new(),
             connected: LogLimit::new(),
-        }
-    }
-
-    /// Sends one request.
-    pub(in crate::backend::redis) async fn send(self: &Arc<Self>, command: Cmd) -> Result<Value, Refusal> {
-        let visit = self.enter()?;
-        let answer = self.ask(&visit.connection, command).await;
-        visit.over();
-        answer
-    }
-
-    /// Sends one command on a connection. If a cluster node redirects it, the node has not executed it, so it
-    /// is sent to the other node, once.
-    pub(in crate::backend::redis) async fn ask(
-        self: &Arc<Self>,
-        connection: &Arc<Connection>,
-        command: Cmd,
-    ) -> Result<Value, Refusal> {
-        let error = match connection.send(&command).await {
-            Ok(answer) => return Ok(answer),
-            Err(error) => self.heed(connection, error),
-        };
-        match self.server.follow(&error, command, &self.options) {
-            Some(redirected) => {
-                connection.hear();
-                redirected.await
-            }
-            None => Err(errors::refusal(&error)),
         }
     }
 
@@ -111,7 +89,7 @@ impl Slot {
             Live { why, .. } => why.clone(),
         };
         drop(live);
-        connector::start(self);
+        (self.connect)(self);
         let unknown = || BackendError::new(ErrorKind::Connection, "not connected to Redis yet");
         Err(why.unwrap_or_else(unknown).nothing_charged())
     }
@@ -150,7 +128,7 @@ impl Slot {
         *live = Live { connection: None, why: Some(why), closed: false };
         drop(live);
         connection.lanes.close();
-        connector::start(self);
+        (self.connect)(self);
         self.server.lost();
     }
 

@@ -14,6 +14,7 @@ mod probe;
 pub(super) mod progress;
 mod recorded;
 mod redirect;
+mod send;
 pub(crate) mod sentinels;
 mod shared;
 mod stranger;
