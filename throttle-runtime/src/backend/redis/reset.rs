@@ -5,11 +5,14 @@ use std::sync::Arc;
 
 use redis::{Cmd, Value};
 
+use super::backoff::step_aside;
+use super::compare_and_set::{ATTEMPTS, Found, contended};
 use super::connection::Slot;
 use super::engine::Engine;
 use super::errors::nonsense;
 use super::keys;
 use crate::BackendError;
+use crate::backend::Mark;
 
 /// The number of keys that the server scans in one step, during which it serves no other client.
 const STEP: usize = 1_000;
@@ -24,6 +27,22 @@ impl Engine {
         reset.and(marked)?;
         self.forget_denied();
         Ok(())
+    }
+
+    /// Writes the mark of a reset of all identities, so that charges from before the reset are not refunded.
+    async fn mark_reset(&self) -> Result<(), BackendError> {
+        let part = self.alone(&keys::of_reset(&self.namespace));
+        for attempt in 0..ATTEMPTS {
+            let Found { at, stored, .. } = self.read(&part).await?;
+            let mark = Mark::of_all(at);
+            let is_written = self.write(&part, &stored, &[mark.state()], at).await;
+            self.resets.record_all(Some(mark));
+            if is_written? {
+                return Ok(());
+            }
+            step_aside(attempt).await;
+        }
+        Err(contended())
     }
 
     async fn reset_all(&self) -> Result<(), BackendError> {

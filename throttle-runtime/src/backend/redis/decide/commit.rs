@@ -2,8 +2,8 @@
 
 use tokio::time::timeout;
 
-use super::compare_and_set::Swap;
 use crate::backend::redis::codec;
+use crate::backend::redis::compare_and_set::Swap;
 use crate::backend::redis::partition::Part;
 use crate::backend::redis::router::Servers;
 use crate::strategy::State;

@@ -16,7 +16,7 @@ use crate::strategy::State;
 use crate::util::now_or_later::uncharged;
 
 impl Engine {
-    pub(in crate::backend::redis) async fn decide_across(
+    pub(super) async fn decide_across(
         &self,
         question: &Question<'_>,
         denials_last: bool,

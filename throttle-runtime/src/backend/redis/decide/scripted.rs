@@ -14,7 +14,7 @@ use crate::{BackendError, ErrorKind};
 
 impl Engine {
     /// Returns the script step of each limit, if all strategies have one.
-    pub(in crate::backend::redis) fn scripts(&self, question: &Question<'_>) -> Option<Vec<Script>> {
+    pub(super) fn scripts(&self, question: &Question<'_>) -> Option<Vec<Script>> {
         if self.time().is_some_and(|time| time >= 1 << 51) {
             return None;
         }
@@ -25,7 +25,7 @@ impl Engine {
     }
 
     /// Decides in a batch with other requests. Returns `None` if a number is too large for the script.
-    pub(in crate::backend::redis) async fn decide_there(
+    pub(super) async fn decide_there(
         &self,
         question: &Question<'_>,
         lane: u16,

@@ -1,0 +1,109 @@
+//! Reads stored states, and writes new ones if the stored ones are unchanged.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use redis::Value;
+
+use super::codec;
+use super::codec::bytes;
+use super::engine::Engine;
+use super::errors::nonsense;
+use super::partition::Part;
+use super::router::Servers;
+use super::scripts::{READ, WRITE};
+use crate::strategy::State;
+use crate::util::now_or_later::uncharged;
+use crate::{BackendError, ErrorKind};
+
+impl Engine {
+    /// Reads the time and the stored states of one hash slot.
+    pub(super) async fn read(&self, part: &Part) -> Result<Found, BackendError> {
+        uncharged(pin!(self.try_read(part))).await.map_err(BackendError::nothing_charged)
+    }
+
+    /// Returns a part with one name.
+    pub(super) fn alone(&self, name: &Arc<str>) -> Part {
+        let names = std::slice::from_ref(name);
+        Part::whole(self.servers.lane(names).unwrap_or_default(), names)
+    }
+
+    async fn try_read(&self, part: &Part) -> Result<Found, BackendError> {
+        let answer = self.servers.run(&READ, part, |_| ()).await?;
+        let Value::Array(answer) = answer else { return Err(nonsense()) };
+        match answer.as_slice() {
+            [Value::Int(now), stored @ ..] if stored.len() == part.names.len() => {
+                let now = u64::try_from(*now).map_err(|_| nonsense())?;
+                let stored = stored.iter().map(|value| bytes(value).map(<[u8]>::to_vec));
+                let stored: Vec<_> = stored.collect::<Option<_>>().ok_or_else(nonsense)?;
+                let is_held = stored.iter().any(|bytes| codec::is_held(bytes, now));
+                Ok(Found { at: self.time().unwrap_or(now), stored, is_held })
+            }
+            _ => Err(nonsense()),
+        }
+    }
+
+    pub(super) async fn write(
+        &self,
+        part: &Part,
+        before: &[Vec<u8>],
+        after: &[State],
+        at: u64,
+    ) -> Result<bool, BackendError> {
+        Swap { part, before, after, at, is_forced: self.clock.is_some() }.run(&self.servers).await
+    }
+}
+
+/// The stored states of one hash slot.
+pub(super) struct Found {
+    pub(super) at: u64,
+    pub(super) stored: Vec<Vec<u8>>,
+    /// Whether another decision holds any of the states.
+    pub(super) is_held: bool,
+}
+
+/// New states in one hash slot. They are written if the stored states are unchanged.
+pub(super) struct Swap<'a> {
+    pub(super) part: &'a Part,
+    pub(super) before: &'a [Vec<u8>],
+    pub(super) after: &'a [State],
+    pub(super) at: u64,
+    /// Whether the time comes from a clock other than the server's.
+    pub(super) is_forced: bool,
+}
+
+impl Swap<'_> {
+    /// Writes the states. Returns `false` if a stored state has changed meanwhile; then nothing is written.
+    pub(super) async fn run(&self, servers: &Servers) -> Result<bool, BackendError> {
+        let answer = servers.run(&WRITE, self.part, |command| {
+            for (before, after) in self.before.iter().zip(self.after) {
+                let bytes = if after.until() > self.at { codec::encode(after) } else { Vec::new() };
+                command.arg(before).arg(bytes);
+                if self.is_forced {
+                    command.arg("PX").arg(A_DAY.as_millis().to_string());
+                } else {
+                    // The script that decides assumes that states are kept at least this long.
+                    let end = after.until().div_ceil(1_000_000).saturating_add(codec::LONGEST_SPAN);
+                    command.arg("EXAT").arg(end);
+                }
+            }
+        });
+        match answer.await? {
+            Value::Int(written) => Ok(written == 1),
+            _ => Err(nonsense()),
+        }
+    }
+}
+
+/// The maximum number of attempts of a compare-and-set. Timeouts end earlier; this bound only guarantees that
+/// the loop ends.
+pub(super) const ATTEMPTS: u32 = 256;
+
+/// With a clock other than the server's, states do not expire at the right time, so they are kept for a day.
+const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+pub(super) fn contended() -> BackendError {
+    let text = format!("others changed the same states {ATTEMPTS} times in a row");
+    BackendError::new(ErrorKind::Store, text).nothing_charged()
+}
