@@ -10,7 +10,7 @@ use super::codec;
 use super::codec::bytes;
 use super::engine::Engine;
 use super::errors::nonsense;
-use super::partition::Part;
+use super::partition::Partition;
 use super::router::Servers;
 use super::scripts::{READ, WRITE};
 use crate::strategy::State;
@@ -19,21 +19,21 @@ use crate::{BackendError, ErrorKind};
 
 impl Engine {
     /// Reads the time and the stored states of one hash slot.
-    pub(super) async fn read(&self, part: &Part) -> Result<Found, BackendError> {
-        uncharged(pin!(self.try_read(part))).await.map_err(BackendError::nothing_charged)
+    pub(super) async fn read(&self, partition: &Partition) -> Result<Found, BackendError> {
+        uncharged(pin!(self.try_read(partition))).await.map_err(BackendError::nothing_charged)
     }
 
-    /// Returns a part with one name.
-    pub(super) fn alone(&self, name: &Arc<str>) -> Part {
-        let names = std::slice::from_ref(name);
-        Part::whole(self.servers.lane(names).unwrap_or_default(), names)
+    /// Returns a partition with one key.
+    pub(super) fn partition_of(&self, key: &Arc<str>) -> Partition {
+        let keys = std::slice::from_ref(key);
+        Partition::single(self.servers.common_hash_slot(keys).unwrap_or_default(), keys)
     }
 
-    async fn try_read(&self, part: &Part) -> Result<Found, BackendError> {
-        let answer = self.servers.run(&READ, part, |_| ()).await?;
+    async fn try_read(&self, partition: &Partition) -> Result<Found, BackendError> {
+        let answer = self.servers.run(&READ, partition, |_| ()).await?;
         let Value::Array(answer) = answer else { return Err(nonsense()) };
         match answer.as_slice() {
-            [Value::Int(now), stored @ ..] if stored.len() == part.names.len() => {
+            [Value::Int(now), stored @ ..] if stored.len() == partition.keys.len() => {
                 let now = u64::try_from(*now).map_err(|_| nonsense())?;
                 let stored = stored.iter().map(|value| bytes(value).map(<[u8]>::to_vec));
                 let stored: Vec<_> = stored.collect::<Option<_>>().ok_or_else(nonsense)?;
@@ -46,12 +46,12 @@ impl Engine {
 
     pub(super) async fn write(
         &self,
-        part: &Part,
+        partition: &Partition,
         before: &[Vec<u8>],
         after: &[State],
         at: u64,
     ) -> Result<bool, BackendError> {
-        Swap { part, before, after, at, is_forced: self.clock.is_some() }.run(&self.servers).await
+        Swap { partition, before, after, at, is_forced: self.clock.is_some() }.run(&self.servers).await
     }
 }
 
@@ -65,7 +65,7 @@ pub(super) struct Found {
 
 /// New states in one hash slot. They are written if the stored states are unchanged.
 pub(super) struct Swap<'a> {
-    pub(super) part: &'a Part,
+    pub(super) partition: &'a Partition,
     pub(super) before: &'a [Vec<u8>],
     pub(super) after: &'a [State],
     pub(super) at: u64,
@@ -76,7 +76,7 @@ pub(super) struct Swap<'a> {
 impl Swap<'_> {
     /// Writes the states. Returns `false` if a stored state has changed meanwhile; then nothing is written.
     pub(super) async fn run(&self, servers: &Servers) -> Result<bool, BackendError> {
-        let answer = servers.run(&WRITE, self.part, |command| {
+        let answer = servers.run(&WRITE, self.partition, |command| {
             for (before, after) in self.before.iter().zip(self.after) {
                 let bytes = if after.until() > self.at { codec::encode(after) } else { Vec::new() };
                 command.arg(before).arg(bytes);

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use smallvec::SmallVec;
 
-use super::request::{Question, States};
+use super::request::{Request, States};
 use crate::backend::Verdict;
 use crate::util::fingerprint::Map;
 
@@ -32,7 +32,7 @@ struct Shard {
 }
 
 struct Entry {
-    payers: SmallVec<[u128; 2]>,
+    fingerprints: SmallVec<[u128; 2]>,
     states: States,
     /// The server's time of the denial.
     at: u64,
@@ -84,27 +84,30 @@ impl Denied {
 
     /// Returns the number of changes by this process of states of these identities, or of others with the same
     /// counters. Read it before Redis is called.
-    pub(super) fn changes(&self, payers: &[u128]) -> u32 {
-        payers.iter().map(|payer| self.counter(*payer).load(Acquire)).fold(0, u32::wrapping_add)
+    pub(super) fn changes(&self, fingerprints: &[u128]) -> u32 {
+        fingerprints
+            .iter()
+            .map(|fingerprint| self.counter(*fingerprint).load(Acquire))
+            .fold(0, u32::wrapping_add)
     }
 
     /// Invalidates the cached denials of these identities, because this process changed their states or may
     /// have changed them.
-    pub(super) fn changed(&self, payers: &[u128]) {
-        for payer in payers {
-            self.counter(*payer).fetch_add(1, AcqRel);
+    pub(super) fn changed(&self, fingerprints: &[u128]) {
+        for fingerprint in fingerprints {
+            self.counter(*fingerprint).fetch_add(1, AcqRel);
         }
     }
 
     /// Returns the cached denial of a request. The time is that of `clock`, or else the latest possible time of
     /// the server.
-    pub(super) fn recall(&self, question: &Question<'_>, clock: Option<u64>) -> Option<Verdict> {
-        let &id = question.payers.first()?;
+    pub(super) fn recall(&self, request: &Request<'_>, clock: Option<u64>) -> Option<Verdict> {
+        let &id = request.fingerprints.first()?;
         let mut entries = self.shard(id).lock();
         let entry = entries.get(&id)?;
         let age = entry.asked.elapsed();
-        let is_old = entry.changes != self.changes(&entry.payers);
-        if age >= KEPT || is_old || entry.payers != question.payers {
+        let is_old = entry.changes != self.changes(&entry.fingerprints);
+        if age >= KEPT || is_old || entry.fingerprints != request.fingerprints {
             entries.remove(&id);
             return None;
         }
@@ -115,17 +118,17 @@ impl Denied {
         // A request that does not fit at the latest possible time is denied. Its wait is computed from the
         // earliest possible time, so that the wait is never too short.
         let (latest, earliest) = (time(age), time(entry.answered.elapsed()));
-        let (quotas, None) = question.answer(&entry.states, latest) else { return None };
-        match question.answer(&entry.states, earliest) {
+        let (quotas, None) = request.evaluate(&entry.states, latest) else { return None };
+        match request.evaluate(&entry.states, earliest) {
             (quotas, None) => Some(Verdict::new(quotas, earliest).cached()),
             _ => Some(Verdict::new(quotas, latest).cached()),
         }
     }
 
     /// Caches a denial by Redis, with the states that caused it.
-    pub(super) fn remember(&self, question: &Question<'_>, states: States, at: u64, (asked, changes): Asked) {
-        let Some(&id) = question.payers.first() else { return };
-        if changes != self.changes(&question.payers) {
+    pub(super) fn remember(&self, request: &Request<'_>, states: States, at: u64, (asked, changes): Asked) {
+        let Some(&id) = request.fingerprints.first() else { return };
+        if changes != self.changes(&request.fingerprints) {
             return;
         }
         let mut entries = self.shard(id).lock();
@@ -135,8 +138,8 @@ impl Denied {
                 entries.remove(&oldest);
             }
         }
-        let (payers, answered) = (question.payers.clone(), Instant::now());
-        entries.insert(id, Entry { payers, states, at, changes, asked, answered });
+        let (fingerprints, answered) = (request.fingerprints.clone(), Instant::now());
+        entries.insert(id, Entry { fingerprints, states, at, changes, asked, answered });
         let now = u64::try_from(self.start.elapsed().as_micros()).unwrap_or(u64::MAX);
         self.last.fetch_max(now.max(1), Relaxed);
     }
@@ -169,7 +172,7 @@ impl Shard {
 
 #[cfg(test)]
 mod tests {
-    use super::{Denied, Instant, Question, States};
+    use super::{Denied, Instant, Request, States};
     use crate::backend::{Charge, Mode};
     use crate::strategy::{Arrival, FixedWindow, Strategy};
     use crate::{Key, Rate};
@@ -185,27 +188,27 @@ mod tests {
     fn a_denial_is_known_until_something_is_given_back() {
         let (denied, rate, key) = (Denied::new(), [Rate::per_hour(1)], Key::from("a"));
         let charges = [Charge::new("t", &key, &FixedWindow, &rate, 1)];
-        let question = Question::new(&charges, Mode::Take);
+        let request = Request::new(&charges, Mode::Take);
         assert!(denied.is_empty());
-        let asked = (Instant::now(), denied.changes(&question.payers));
-        denied.remember(&question, used_up(rate[0]), NOW, asked);
-        assert!(!denied.is_empty() && denied.recall(&question, Some(NOW)).is_some());
-        denied.changed(&question.payers);
-        assert!(denied.recall(&question, Some(NOW)).is_none());
+        let asked = (Instant::now(), denied.changes(&request.fingerprints));
+        denied.remember(&request, used_up(rate[0]), NOW, asked);
+        assert!(!denied.is_empty() && denied.recall(&request, Some(NOW)).is_some());
+        denied.changed(&request.fingerprints);
+        assert!(denied.recall(&request, Some(NOW)).is_none());
     }
 
     #[test]
     fn a_denial_from_before_something_was_given_back_is_not_remembered() {
         let (denied, rate, key) = (Denied::new(), [Rate::per_hour(1)], Key::from("a"));
         let charges = [Charge::new("t", &key, &FixedWindow, &rate, 1)];
-        let question = Question::new(&charges, Mode::Take);
-        let give_back: [fn(&Denied, &Question<'_>); 2] =
-            [|denied, question| denied.changed(&question.payers), |denied, _| denied.clear()];
+        let request = Request::new(&charges, Mode::Take);
+        let give_back: [fn(&Denied, &Request<'_>); 2] =
+            [|denied, request| denied.changed(&request.fingerprints), |denied, _| denied.clear()];
         for give_back in give_back {
-            let asked = (Instant::now(), denied.changes(&question.payers));
-            give_back(&denied, &question);
-            denied.remember(&question, used_up(rate[0]), NOW, asked);
-            assert!(denied.recall(&question, Some(NOW)).is_none(), "it may fit by now");
+            let asked = (Instant::now(), denied.changes(&request.fingerprints));
+            give_back(&denied, &request);
+            denied.remember(&request, used_up(rate[0]), NOW, asked);
+            assert!(denied.recall(&request, Some(NOW)).is_none(), "it may fit by now");
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::deny_cache::Denied;
-use super::request::Question;
+use super::request::Request;
 use super::router::Servers;
 use crate::backend::{Mode, Resets, Verdict};
 use crate::clock::Clock;
@@ -27,14 +27,14 @@ impl Engine {
     }
 
     /// Returns the decision, if it is known without calling Redis.
-    pub(super) fn recall(&self, question: &Question<'_>) -> Option<Verdict> {
-        self.denied.as_ref().filter(|_| self.knows_any(question.mode))?.recall(question, self.time())
+    pub(super) fn recall(&self, request: &Request<'_>) -> Option<Verdict> {
+        self.denied.as_ref().filter(|_| self.knows_any(request.mode))?.recall(request, self.time())
     }
 
     /// Returns the number of changes by this process of states of the identities. Read it before Redis is
     /// called.
-    pub(super) fn changes(&self, question: &Question<'_>) -> u32 {
-        self.denied.as_ref().map_or(0, |denied| denied.changes(&question.payers))
+    pub(super) fn changes(&self, request: &Request<'_>) -> u32 {
+        self.denied.as_ref().map_or(0, |denied| denied.changes(&request.fingerprints))
     }
 
     /// Invalidates all cached denials after a reset, because denied requests may fit now.

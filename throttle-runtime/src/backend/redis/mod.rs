@@ -16,7 +16,7 @@ mod engine;
 mod errors;
 mod hash_slot;
 mod keys;
-pub(crate) mod partition;
+mod partition;
 mod refund;
 mod request;
 mod reset;
@@ -33,7 +33,7 @@ use crate::Soon;
 use crate::strategy::Strategy;
 pub use builder::RedisBuilder;
 use engine::Engine;
-use request::Question;
+use request::Request;
 
 /// How long closing a backend waits for requests that are about to release their permits.
 const AT_THE_END: Duration = Duration::from_millis(500);
@@ -123,36 +123,39 @@ impl Redis {
 
 impl Backend for Redis {
     fn decide<'a>(&'a self, charges: &'a [Charge<'a>], mode: Mode) -> Reply<'a, Verdict> {
-        let question = Question::new(charges, mode);
+        let request = Request::new(charges, mode);
         // A cached denial does not tell whether an earlier attempt was charged.
-        let known = if question.tokens.is_retry() { None } else { self.engine.recall(&question) };
+        let known = if request.tokens.is_retry() { None } else { self.engine.recall(&request) };
         match known {
             Some(verdict) => Soon::now(Ok(verdict)),
             None => Soon::watched(async move {
-                let question = question.named(&self.engine.namespace);
-                self.engine.decide(&question).await
+                let request = request.with_keys(&self.engine.namespace);
+                self.engine.decide(&request).await
             }),
         }
     }
 
     /// Returns a cached denial.
     fn decide_at_once(&self, charges: &[Charge<'_>], mode: Mode) -> Option<Verdict> {
-        if self.engine.knows_any(mode) { self.engine.recall(&Question::new(charges, mode)) } else { None }
+        if self.engine.knows_any(mode) { self.engine.recall(&Request::new(charges, mode)) } else { None }
     }
 
     fn refund<'a>(&'a self, charges: &'a [Charge<'a>], at: u64) -> Reply<'a, ()> {
         Soon::later(async move {
             let namespace = &self.engine.namespace;
-            let question =
-                Question::new(charges, Mode::Take).with_marks().named(namespace).with_reset(namespace);
-            self.engine.refund(&question, at).await
+            let request = Request::new(charges, Mode::Take)
+                .with_reset_marks()
+                .with_keys(namespace)
+                .with_global_reset_mark(namespace);
+            self.engine.refund(&request, at).await
         })
     }
 
     fn forget<'a>(&'a self, charges: &'a [Charge<'a>]) -> Reply<'a, ()> {
         Soon::later(async move {
-            let question = Question::new(charges, Mode::Take).with_marks().named(&self.engine.namespace);
-            self.engine.forget(&question).await
+            let request =
+                Request::new(charges, Mode::Take).with_reset_marks().with_keys(&self.engine.namespace);
+            self.engine.forget(&request).await
         })
     }
 

@@ -31,11 +31,11 @@ impl Engine {
 
     /// Writes the mark of a reset of all identities, so that charges from before the reset are not refunded.
     async fn mark_reset(&self) -> Result<(), BackendError> {
-        let part = self.alone(&keys::of_reset(&self.namespace));
+        let partition = self.partition_of(&keys::global_reset_mark(&self.namespace));
         for attempt in 0..ATTEMPTS {
-            let Found { at, stored, .. } = self.read(&part).await?;
+            let Found { at, stored, .. } = self.read(&partition).await?;
             let mark = Mark::of_all(at);
-            let is_written = self.write(&part, &stored, &[mark.state()], at).await;
+            let is_written = self.write(&partition, &stored, &[mark.state()], at).await;
             self.resets.record_all(Some(mark));
             if is_written? {
                 return Ok(());
@@ -53,7 +53,7 @@ impl Engine {
     }
 
     async fn reset_one(&self, slot: &Arc<Slot>) -> Result<(), BackendError> {
-        let pattern = keys::pattern(&self.namespace);
+        let pattern = keys::scan_pattern(&self.namespace);
         let mut cursor = b"0".to_vec();
         loop {
             let mut scan = redis::cmd("SCAN");
@@ -65,15 +65,15 @@ impl Engine {
                 },
                 _ => return Err(nonsense()),
             };
-            // One command may use only one hash slot. Without a cluster, all keys have the same lane.
-            let mut lanes: BTreeMap<u16, Cmd> = BTreeMap::new();
-            for name in found {
-                let Value::BulkString(name) = name else { return Err(nonsense()) };
-                let name = String::from_utf8(name).map_err(|_| nonsense())?;
-                let lane = self.servers.lane(&[name.as_str().into()]).unwrap_or_default();
-                lanes.entry(lane).or_insert_with(|| redis::cmd("UNLINK")).arg(name);
+            // One command may use only one hash slot. A single server has only the hash slot 0.
+            let mut unlinks: BTreeMap<u16, Cmd> = BTreeMap::new();
+            for key in found {
+                let Value::BulkString(key) = key else { return Err(nonsense()) };
+                let key = String::from_utf8(key).map_err(|_| nonsense())?;
+                let hash_slot = self.servers.common_hash_slot(&[key.as_str().into()]).unwrap_or_default();
+                unlinks.entry(hash_slot).or_insert_with(|| redis::cmd("UNLINK")).arg(key);
             }
-            for unlink in lanes.into_values() {
+            for unlink in unlinks.into_values() {
                 slot.send(unlink).await?;
             }
             if next == b"0" {

@@ -8,7 +8,7 @@ use redis::{Cmd, Value};
 use super::cluster::Cluster;
 use super::connection::{Slot, connector};
 use super::partition;
-use super::partition::Part;
+use super::partition::Partition;
 use super::scripts::Loaded;
 use crate::BackendError;
 
@@ -20,11 +20,11 @@ pub(crate) enum Servers {
 }
 
 impl Servers {
-    /// Returns the connection to the server with the states of a lane.
-    pub(super) fn of(&self, lane: u16) -> Result<Arc<Slot>, BackendError> {
+    /// Returns the connection to the server with the states of a hash slot.
+    pub(super) fn of(&self, hash_slot: u16) -> Result<Arc<Slot>, BackendError> {
         match self {
             Self::One(slot) => Ok(Arc::clone(slot)),
-            Self::Cluster(cluster) => cluster.of(lane),
+            Self::Cluster(cluster) => cluster.of(hash_slot),
         }
     }
 
@@ -36,20 +36,20 @@ impl Servers {
         }
     }
 
-    /// Returns the common lane of these names, if there is one. A lane is a hash slot, because a script may use
-    /// only one.
-    pub(super) fn lane(&self, names: &[Arc<str>]) -> Option<u16> {
+    /// Returns the common hash slot of these keys, if there is one. A script may use only one. A single server
+    /// has the hash slot 0.
+    pub(super) fn common_hash_slot(&self, keys: &[Arc<str>]) -> Option<u16> {
         match self {
             Self::One(_) => Some(0),
-            Self::Cluster(_) => partition::lane(names),
+            Self::Cluster(_) => partition::common_hash_slot(keys),
         }
     }
 
-    /// Groups these names by their lanes, in ascending order of the lanes.
-    pub(super) fn parts(&self, names: &[Arc<str>]) -> Vec<Part> {
+    /// Groups these keys by their hash slots, in ascending order.
+    pub(super) fn partitions(&self, keys: &[Arc<str>]) -> Vec<Partition> {
         match self {
-            Self::One(_) => vec![Part::whole(0, names)],
-            Self::Cluster(_) => Part::of(names),
+            Self::One(_) => vec![Partition::single(0, keys)],
+            Self::Cluster(_) => Partition::split(keys),
         }
     }
 
@@ -75,23 +75,23 @@ impl Servers {
         }
     }
 
-    /// Runs a script on the states of one lane.
+    /// Runs a script on the states of one hash slot.
     pub(super) async fn run(
         &self,
         script: &Loaded,
-        part: &Part,
+        partition: &Partition,
         arguments: impl Fn(&mut Cmd),
     ) -> Result<Value, BackendError> {
         let command = |verb, script: &str| {
             let mut command = redis::cmd(verb);
-            command.arg(script).arg(part.names.len());
-            part.names.iter().for_each(|name| {
-                command.arg(&**name);
+            command.arg(script).arg(partition.keys.len());
+            partition.keys.iter().for_each(|key| {
+                command.arg(&**key);
             });
             arguments(&mut command);
             command
         };
-        let slot = self.of(part.lane)?;
+        let slot = self.of(partition.hash_slot)?;
         script.run(|verb, script| slot.send(command(verb, script))).await
     }
 }

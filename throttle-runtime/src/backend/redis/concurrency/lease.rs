@@ -13,7 +13,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::backend::Held;
 use crate::backend::redis::errors::nonsense;
-use crate::backend::redis::partition::Part;
+use crate::backend::redis::partition::Partition;
 use crate::backend::redis::router::Servers;
 use crate::backend::redis::scripts::TAKE;
 use crate::clock::Clock;
@@ -27,7 +27,7 @@ pub(super) type Asker = oneshot::Sender<Result<Option<Held>, BackendError>>;
 pub(super) struct Lease {
     servers: Servers,
     clock: Option<Arc<dyn Clock>>,
-    part: Part,
+    partition: Partition,
     /// The unique name of the holder, followed by the length of the lease in microseconds.
     holder: String,
     length: Duration,
@@ -46,15 +46,15 @@ impl Lease {
     pub(super) fn new(
         servers: Servers,
         clock: Option<Arc<dyn Clock>>,
-        name: Arc<str>,
+        key: Arc<str>,
         length: Duration,
     ) -> Self {
         let length = length.max(Duration::from_millis(1));
         let micros = length.as_micros();
         let holder = format!("{:016x}{:016x}:{micros}", random::number(), random::number());
-        let names = [name];
-        let lane = servers.lane(&names).unwrap_or_default();
-        Self { part: Part::whole(lane, &names), servers, clock, holder, length }
+        let keys = [key];
+        let hash_slot = servers.common_hash_slot(&keys).unwrap_or_default();
+        Self { partition: Partition::single(hash_slot, &keys), servers, clock, holder, length }
     }
 
     /// Acquires the permit, and keeps it until the caller drops it.
@@ -94,7 +94,7 @@ impl Lease {
         let arguments = |command: &mut redis::Cmd| {
             command.arg(&time).arg(limit).arg(&self.holder).arg(&kept);
         };
-        match self.servers.run(&TAKE, &self.part, arguments).await? {
+        match self.servers.run(&TAKE, &self.partition, arguments).await? {
             Value::Int(taken) => Ok(taken == 1),
             _ => Err(nonsense()),
         }
@@ -131,11 +131,11 @@ impl Lease {
 
     async fn free(&self) -> Result<(), BackendError> {
         let mut command = redis::cmd("ZREM");
-        self.part.names.iter().for_each(|name| {
-            command.arg(&**name);
+        self.partition.keys.iter().for_each(|key| {
+            command.arg(&**key);
         });
         command.arg(&self.holder);
-        self.servers.of(self.part.lane)?.send(command).await?;
+        self.servers.of(self.partition.hash_slot)?.send(command).await?;
         Ok(())
     }
 }

@@ -19,8 +19,8 @@ impl Places for Redis {
     fn take<'a>(&'a self, place: &'a Place<'a>) -> Reply<'a, Option<Held>> {
         Soon::later(async move {
             let engine = &self.engine;
-            let name: Arc<str> = keys::of_places(&engine.namespace, place).into();
-            let lease = Lease::new(engine.servers.clone(), engine.clock.clone(), name, place.lease);
+            let key: Arc<str> = keys::concurrency(&engine.namespace, place).into();
+            let lease = Lease::new(engine.servers.clone(), engine.clock.clone(), key, place.lease);
             let open = engine.leases.begin().ok_or_else(closed)?;
             let (limit, (reply, answer)) = (place.limit, oneshot::channel());
             tokio::spawn(async move {

@@ -127,7 +127,7 @@ impl Slot {
         }
         *live = Live { connection: None, why: Some(why), closed: false };
         drop(live);
-        connection.lanes.close();
+        connection.queues.close();
         (self.connect)(self);
         self.server.lost();
     }
@@ -145,7 +145,7 @@ impl Slot {
         {
             runtime.spawn(async move {
                 sleep(LAST_ANSWERS).await;
-                connection.lanes.close();
+                connection.queues.close();
             });
         }
     }

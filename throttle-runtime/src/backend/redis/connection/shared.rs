@@ -8,7 +8,7 @@ use redis::aio::MultiplexedConnection;
 use redis::{Cmd, Pipeline, RedisError, Value};
 
 use super::open::Driver;
-use crate::backend::redis::batch::queue::Lanes;
+use crate::backend::redis::batch::queue::BatchQueues;
 
 /// A shared connection, and how long its server has not replied.
 pub(in crate::backend::redis) struct Connection {
@@ -23,7 +23,7 @@ pub(in crate::backend::redis) struct Connection {
     /// The duration of the last step of the handshake.
     round_trip: Duration,
     /// The queues of requests that are decided in batches.
-    pub(in crate::backend::redis) lanes: Lanes,
+    pub(in crate::backend::redis) queues: BatchQueues,
 }
 
 impl Connection {
@@ -36,7 +36,7 @@ impl Connection {
             silent: AtomicU32::new(0),
             checking: Arc::default(),
             round_trip: Duration::ZERO,
-            lanes: Lanes::default(),
+            queues: BatchQueues::default(),
         }
     }
 

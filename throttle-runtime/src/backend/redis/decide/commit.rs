@@ -4,14 +4,14 @@ use tokio::time::timeout;
 
 use crate::backend::redis::codec;
 use crate::backend::redis::compare_and_set::Swap;
-use crate::backend::redis::partition::Part;
+use crate::backend::redis::partition::Partition;
 use crate::backend::redis::router::Servers;
 use crate::strategy::State;
 use crate::{BackendError, ErrorKind};
 
 /// The held states of one hash slot, with the stored bytes.
 pub(super) struct Place {
-    pub(super) part: Part,
+    pub(super) partition: Partition,
     pub(super) stored: Vec<Vec<u8>>,
 }
 
@@ -36,7 +36,7 @@ pub(super) async fn store_all(
     let (mut outcome, mut begun) = (Ok(()), None);
     for (after, place) in changes {
         let after = if begun == Some(false) { place.before() } else { after };
-        let swap = Swap { part: &place.part, before: &place.stored, after: &after, at, is_forced };
+        let swap = Swap { partition: &place.partition, before: &place.stored, after: &after, at, is_forced };
         let written = match timeout(codec::HOLD / 2, swap.run(servers)).await {
             Ok(Ok(true)) => Ok(()),
             Ok(Ok(false)) => Err(lost().nothing_charged()),

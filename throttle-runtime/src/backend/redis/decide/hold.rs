@@ -17,7 +17,7 @@ use crate::backend::redis::backoff::step_aside;
 use crate::backend::redis::codec;
 use crate::backend::redis::codec::bytes;
 use crate::backend::redis::errors::nonsense;
-use crate::backend::redis::partition::Part;
+use crate::backend::redis::partition::Partition;
 use crate::backend::redis::request::States;
 use crate::backend::redis::router::Servers;
 use crate::backend::redis::scripts::HOLD;
@@ -41,23 +41,23 @@ impl Held {
     pub(super) async fn take(
         servers: &Servers,
         clock: Option<&Arc<dyn Clock>>,
-        parts: Vec<Part>,
+        partitions: Vec<Partition>,
     ) -> Result<Self, BackendError> {
         // A hold charges nothing.
-        Self::try_take(servers, clock, parts).await.map_err(BackendError::nothing_charged)
+        Self::try_take(servers, clock, partitions).await.map_err(BackendError::nothing_charged)
     }
 
     async fn try_take(
         servers: &Servers,
         clock: Option<&Arc<dyn Clock>>,
-        parts: Vec<Part>,
+        partitions: Vec<Partition>,
     ) -> Result<Self, BackendError> {
         let (caller, answer) = oneshot::channel();
         let (since, places) = (Instant::now(), Vec::new());
         let mut held = Self { servers: servers.clone(), clock: clock.cloned(), since, at: 0, places };
         spawn(async move {
-            for part in parts {
-                if let Err(error) = held.take_one(part, || caller.is_closed()).await {
+            for partition in partitions {
+                if let Err(error) = held.take_one(partition, || caller.is_closed()).await {
                     // The caller receives the error. The holds that were taken end when `held` is dropped here.
                     drop(caller.send(Err(error)));
                     return;
@@ -69,24 +69,28 @@ impl Held {
         answer.await.unwrap_or_else(|_| Err(interrupted()))
     }
 
-    async fn take_one(&mut self, part: Part, is_dropped: impl Fn() -> bool) -> Result<(), BackendError> {
+    async fn take_one(
+        &mut self,
+        partition: Partition,
+        is_dropped: impl Fn() -> bool,
+    ) -> Result<(), BackendError> {
         let token = random::number().to_be_bytes();
         for attempt in 0.. {
             if is_dropped() || self.is_late() {
                 break;
             }
-            let run = self.servers.run(&HOLD, &part, |command| {
+            let run = self.servers.run(&HOLD, &partition, |command| {
                 command.arg(&token[..]);
             });
             let answer = timeout(codec::HOLD / 2, run).await.map_err(|_| lost())??;
             let Value::Array(answer) = answer else { return Err(nonsense()) };
             match answer.as_slice() {
                 [Value::Int(_)] => step_aside(attempt).await,
-                [Value::Int(at), stored @ ..] if stored.len() == part.names.len() => {
+                [Value::Int(at), stored @ ..] if stored.len() == partition.keys.len() => {
                     let stored = stored.iter().map(|value| bytes(value).map(<[u8]>::to_vec));
                     let stored = stored.collect::<Option<_>>().ok_or_else(nonsense)?;
                     self.at = self.at.max(u64::try_from(*at).map_err(|_| nonsense())?);
-                    self.places.push(Place { part, stored });
+                    self.places.push(Place { partition, stored });
                     return Ok(());
                 }
                 _ => return Err(nonsense()),
@@ -102,7 +106,7 @@ impl Held {
 
     /// Returns the states in the order of the request's names.
     pub(super) fn states(&self) -> States {
-        let places = self.places.iter().flat_map(|place| place.part.indexes.iter().zip(&place.stored));
+        let places = self.places.iter().flat_map(|place| place.partition.indexes.iter().zip(&place.stored));
         let mut states: Vec<_> = places.map(|(index, stored)| (*index, codec::decode(stored))).collect();
         states.sort_unstable_by_key(|(index, _)| *index);
         states.into_iter().map(|(_, state)| state).collect()
@@ -114,8 +118,10 @@ impl Held {
         if self.is_late() {
             return Err(lost().nothing_charged());
         }
-        let of = |part: &Part| part.indexes.iter().filter_map(|index| after.get(*index).cloned()).collect();
-        let changes = self.places.drain(..).map(|place| (of(&place.part), place)).collect();
+        let of = |partition: &Partition| {
+            partition.indexes.iter().filter_map(|index| after.get(*index).cloned()).collect()
+        };
+        let changes = self.places.drain(..).map(|place| (of(&place.partition), place)).collect();
         let (servers, is_forced) = (self.servers.clone(), self.clock.is_some());
         let stored = spawn(async move { store_all(&servers, changes, at, is_forced).await });
         let stored = stored.map_err(BackendError::nothing_charged)?;

@@ -5,29 +5,29 @@ use crate::backend::redis::backoff::step_aside;
 use crate::backend::redis::codec;
 use crate::backend::redis::compare_and_set::{ATTEMPTS, Found, contended};
 use crate::backend::redis::engine::Engine;
-use crate::backend::redis::partition::Part;
-use crate::backend::redis::request::{Question, States};
+use crate::backend::redis::partition::Partition;
+use crate::backend::redis::request::{Request, States};
 use crate::backend::{Mode, Verdict};
 
 impl Engine {
     /// The strategies decide in this process, from the states of one hash slot. Then the new states are written
     /// by compare-and-set.
-    pub(super) async fn decide_here(
+    pub(super) async fn decide_in_process(
         &self,
-        question: &Question<'_>,
-        lane: u16,
+        request: &Request<'_>,
+        hash_slot: u16,
     ) -> Result<Verdict, BackendError> {
-        let part = Part::whole(lane, &question.names);
+        let partition = Partition::single(hash_slot, &request.keys);
         for attempt in 0..ATTEMPTS {
-            let Found { at, stored, is_held } = self.read(&part).await?;
+            let Found { at, stored, is_held } = self.read(&partition).await?;
             let states: States = stored.iter().map(|bytes| codec::decode(bytes)).collect();
-            if let Some(verdict) = question.recognised(&states, at)? {
+            if let Some(verdict) = request.earlier_verdict(&states, at)? {
                 return Ok(verdict);
             }
-            let (quotas, after) = question.answer(&states, at);
+            let (quotas, after) = request.evaluate(&states, at);
             let verdict = Verdict::new(quotas, at);
-            match after.filter(|_| question.mode == Mode::Take) {
-                Some(after) if is_held || !self.write(&part, &stored, &after, at).await? => {
+            match after.filter(|_| request.mode == Mode::Take) {
+                Some(after) if is_held || !self.write(&partition, &stored, &after, at).await? => {
                     step_aside(attempt).await;
                 }
                 _ => return Ok(verdict),

@@ -6,10 +6,10 @@ use std::time::Instant;
 use tokio::sync::oneshot;
 use tokio::task::yield_now;
 
-use crate::backend::redis::batch::call::{Call, Job};
-use crate::backend::redis::batch::queue::Seat;
+use crate::backend::redis::batch::call::{BatchCall, BatchEntry};
+use crate::backend::redis::batch::queue::QueuedRequest;
 use crate::backend::redis::batch::reply;
-use crate::backend::redis::batch::reply::Answer;
+use crate::backend::redis::batch::reply::EntryReply;
 use crate::backend::redis::connection::{Connection, Slot};
 use crate::backend::redis::errors;
 use crate::backend::redis::errors::nonsense;
@@ -21,91 +21,91 @@ use crate::{BackendError, ErrorKind};
 pub(super) async fn decide(
     slot: &Arc<Slot>,
     connection: &Arc<Connection>,
-    lane: u16,
-    job: Job,
+    hash_slot: u16,
+    entry: BatchEntry,
     clock: Option<&Arc<dyn Clock>>,
-) -> Result<Answer, BackendError> {
-    let (reply, answer) = oneshot::channel();
-    if connection.lanes.wait(lane, Seat { job, reply }) {
+) -> Result<EntryReply, BackendError> {
+    let (reply, receiver) = oneshot::channel();
+    if connection.queues.push(hash_slot, QueuedRequest { entry, reply }) {
         let (slot, connection) = (Arc::clone(slot), Arc::clone(connection));
-        Caller::new(slot, connection, lane, clock.cloned()).start();
+        BatchWorker::new(slot, connection, hash_slot, clock.cloned()).start();
     }
     // A request that was sent and received no reply may have been charged.
-    answer.await.unwrap_or_else(|_| Err(BackendError::new(ErrorKind::Connection, "Redis did not decide")))
+    receiver.await.unwrap_or_else(|_| Err(BackendError::new(ErrorKind::Connection, "Redis did not decide")))
 }
 
 /// A task that makes calls, as long as requests wait.
-struct Caller {
+struct BatchWorker {
     slot: Arc<Slot>,
     connection: Arc<Connection>,
-    lane: u16,
+    hash_slot: u16,
     clock: Option<Arc<dyn Clock>>,
     /// Whether the task is already counted as ended.
-    over: bool,
+    has_ended: bool,
 }
 
-impl Caller {
+impl BatchWorker {
     const fn new(
         slot: Arc<Slot>,
         connection: Arc<Connection>,
-        lane: u16,
+        hash_slot: u16,
         clock: Option<Arc<dyn Clock>>,
     ) -> Self {
-        Self { slot, connection, lane, clock, over: false }
+        Self { slot, connection, hash_slot, clock, has_ended: false }
     }
 
     fn start(self) {
         let connection = Arc::clone(&self.connection);
-        connection.lanes.spawn(self.run());
+        connection.queues.spawn(self.run());
     }
 
     async fn run(mut self) {
         loop {
-            if self.connection.lanes.is_busy(self.lane) {
+            if self.connection.queues.is_busy(self.hash_slot) {
                 yield_now().await;
             }
-            let seats = self.connection.lanes.take(self.lane);
-            if seats.is_empty() {
-                self.over = true;
+            let requests = self.connection.queues.pop_batch(self.hash_slot);
+            if requests.is_empty() {
+                self.has_ended = true;
                 return;
             }
-            let (jobs, replies): (Vec<_>, Vec<_>) =
-                seats.into_iter().map(|seat| (seat.job, seat.reply)).unzip();
-            for (answer, reply) in self.answers(&jobs).await.into_iter().zip(replies) {
+            let (entries, replies): (Vec<_>, Vec<_>) =
+                requests.into_iter().map(|request| (request.entry, request.reply)).unzip();
+            for (result, reply) in self.decide_all(&entries).await.into_iter().zip(replies) {
                 // If the caller has given up meanwhile, the result is dropped.
-                let _ = reply.send(answer);
+                let _ = reply.send(result);
             }
         }
     }
 
-    async fn answers(&self, jobs: &[Job]) -> Vec<Result<Answer, BackendError>> {
-        match self.call(jobs).await {
-            Ok(answers) => answers.into_iter().map(Ok).collect(),
+    async fn decide_all(&self, entries: &[BatchEntry]) -> Vec<Result<EntryReply, BackendError>> {
+        match self.call(entries).await {
+            Ok(replies) => replies.into_iter().map(Ok).collect(),
             // Requests that do not fit need no memory, and must not fail because of requests that do.
-            Err(error) if jobs.len() > 1 && errors::is_of_memory(&error) => {
-                let mut answers = Vec::with_capacity(jobs.len());
-                for job in jobs.chunks(1) {
-                    let answer = self.call(job).await;
-                    answers.push(answer.and_then(|mut answers| answers.pop().ok_or_else(nonsense)));
+            Err(error) if entries.len() > 1 && errors::is_of_memory(&error) => {
+                let mut results = Vec::with_capacity(entries.len());
+                for entry in entries.chunks(1) {
+                    let replies = self.call(entry).await;
+                    results.push(replies.and_then(|mut replies| replies.pop().ok_or_else(nonsense)));
                 }
-                answers
+                results
             }
-            Err(error) => jobs.iter().map(|_| Err(error.clone())).collect(),
+            Err(error) => entries.iter().map(|_| Err(error.clone())).collect(),
         }
     }
 
-    async fn call(&self, jobs: &[Job]) -> Result<Vec<Answer>, BackendError> {
-        let call = Call::new(jobs);
-        let (asked, time) = (Instant::now(), self.clock.as_ref().map(Clock::now));
-        let ask = |verb, script: &str| self.slot.ask(&self.connection, call.command(verb, script, time));
-        reply::read(&DECIDE.run(ask).await?, jobs, &call, asked).ok_or_else(nonsense)
+    async fn call(&self, entries: &[BatchEntry]) -> Result<Vec<EntryReply>, BackendError> {
+        let call = BatchCall::new(entries);
+        let (sent_at, time) = (Instant::now(), self.clock.as_ref().map(Clock::now));
+        let send = |verb, script: &str| self.slot.ask(&self.connection, call.command(verb, script, time));
+        reply::read(&DECIDE.run(send).await?, entries, &call, sent_at).ok_or_else(nonsense)
     }
 }
 
-impl Drop for Caller {
+impl Drop for BatchWorker {
     fn drop(&mut self) {
-        if !self.over {
-            self.connection.lanes.leave(self.lane);
+        if !self.has_ended {
+            self.connection.queues.worker_ended(self.hash_slot);
         }
     }
 }
