@@ -7,7 +7,7 @@ use redis::{Cmd, Value};
 
 use super::backoff::step_aside;
 use super::compare_and_set::{ATTEMPTS, Found, contended};
-use super::connection::Slot;
+use super::connection::ConnectionHandle;
 use super::engine::Engine;
 use super::errors::nonsense;
 use super::keys;
@@ -46,19 +46,19 @@ impl Engine {
     }
 
     async fn reset_all(&self) -> Result<(), BackendError> {
-        for slot in self.servers.all()? {
-            self.reset_one(&slot).await?;
+        for handle in self.servers.all()? {
+            self.reset_one(&handle).await?;
         }
         Ok(())
     }
 
-    async fn reset_one(&self, slot: &Arc<Slot>) -> Result<(), BackendError> {
+    async fn reset_one(&self, handle: &Arc<ConnectionHandle>) -> Result<(), BackendError> {
         let pattern = keys::scan_pattern(&self.namespace);
         let mut cursor = b"0".to_vec();
         loop {
             let mut scan = redis::cmd("SCAN");
             scan.arg(&cursor).arg("MATCH").arg(&pattern).arg("COUNT").arg(STEP);
-            let (next, found) = match slot.send(scan).await? {
+            let (next, found) = match handle.send(scan).await? {
                 Value::Array(mut answer) => match (answer.pop(), answer.pop()) {
                     (Some(Value::Array(found)), Some(Value::BulkString(next))) => (next, found),
                     _ => return Err(nonsense()),
@@ -74,7 +74,7 @@ impl Engine {
                 unlinks.entry(hash_slot).or_insert_with(|| redis::cmd("UNLINK")).arg(key);
             }
             for unlink in unlinks.into_values() {
-                slot.send(unlink).await?;
+                handle.send(unlink).await?;
             }
             if next == b"0" {
                 return Ok(());

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use redis::{Cmd, Value};
 
 use super::cluster::Cluster;
-use super::connection::{Slot, connector};
+use super::connection::{ConnectionHandle, connector};
 use super::partition;
 use super::partition::Partition;
 use super::scripts::Loaded;
@@ -15,23 +15,23 @@ use crate::BackendError;
 /// All servers of a backend.
 #[derive(Clone)]
 pub(crate) enum Servers {
-    One(Arc<Slot>),
+    One(Arc<ConnectionHandle>),
     Cluster(Arc<Cluster>),
 }
 
 impl Servers {
     /// Returns the connection to the server with the states of a hash slot.
-    pub(super) fn of(&self, hash_slot: u16) -> Result<Arc<Slot>, BackendError> {
+    pub(super) fn of(&self, hash_slot: u16) -> Result<Arc<ConnectionHandle>, BackendError> {
         match self {
-            Self::One(slot) => Ok(Arc::clone(slot)),
+            Self::One(handle) => Ok(Arc::clone(handle)),
             Self::Cluster(cluster) => cluster.of(hash_slot),
         }
     }
 
     /// Returns the connections to all servers.
-    pub(super) fn all(&self) -> Result<Vec<Arc<Slot>>, BackendError> {
+    pub(super) fn all(&self) -> Result<Vec<Arc<ConnectionHandle>>, BackendError> {
         match self {
-            Self::One(slot) => Ok(vec![Arc::clone(slot)]),
+            Self::One(handle) => Ok(vec![Arc::clone(handle)]),
             Self::Cluster(cluster) => cluster.all(),
         }
     }
@@ -55,22 +55,22 @@ impl Servers {
 
     pub(super) async fn connect(&self) -> Result<(), BackendError> {
         match self {
-            Self::One(slot) if slot.is_connected() => Ok(()),
-            Self::One(slot) => connector::connect(slot).await,
+            Self::One(handle) if handle.is_connected() => Ok(()),
+            Self::One(handle) => connector::connect(handle).await,
             Self::Cluster(cluster) => cluster.connect().await,
         }
     }
 
     pub(super) fn is_connected(&self) -> bool {
         match self {
-            Self::One(slot) => slot.is_connected(),
+            Self::One(handle) => handle.is_connected(),
             Self::Cluster(cluster) => cluster.is_connected(),
         }
     }
 
     pub(super) fn close(&self) {
         match self {
-            Self::One(slot) => slot.close(),
+            Self::One(handle) => handle.close(),
             Self::Cluster(cluster) => cluster.close(),
         }
     }
@@ -91,15 +91,15 @@ impl Servers {
             arguments(&mut command);
             command
         };
-        let slot = self.of(partition.hash_slot)?;
-        script.run(|verb, script| slot.send(command(verb, script))).await
+        let handle = self.of(partition.hash_slot)?;
+        script.run(|verb, script| handle.send(command(verb, script))).await
     }
 }
 
 impl fmt::Debug for Servers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::One(slot) => slot.fmt(f),
+            Self::One(handle) => handle.fmt(f),
             Self::Cluster(cluster) => cluster.fmt(f),
         }
     }

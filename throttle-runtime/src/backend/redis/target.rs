@@ -109,7 +109,7 @@ impl Place {
                 Server::Watched(Sentinels::new(sentinels, name, server))
             }
         };
-        Ok(Servers::One(connector::handle(server, options, max_in_flight)))
+        Ok(Servers::One(connector::new_handle(server, options, max_in_flight)))
     }
 }
 

@@ -1,6 +1,6 @@
 //! The nodes of a cluster, and their hash slots.
 //!
-//! Each node is a [`Slot`], as a single server is. A node that is lost or hangs does not affect the others. The
+//! Each node is a [`ConnectionHandle`], as a single server is. A node that is lost or hangs does not affect the others. The
 //! slot map is refreshed whenever a node reports a change or is lost, from the first node that responds.
 
 mod redirect;
@@ -16,7 +16,7 @@ use redis::{Client, Cmd, ConnectionInfo};
 use tokio::sync::Mutex;
 
 use super::connection::{
-    Address, NodeEvents, Options, Redirect, Redirected, Server, Slot, closed, connector,
+    Address, ConnectionHandle, NodeEvents, Options, Redirect, Redirected, Server, closed, connector,
 };
 use crate::{BackendError, ErrorKind};
 use slot_map::Map;
@@ -56,13 +56,13 @@ impl Cluster {
     }
 
     /// Returns the connection to the master of a hash slot.
-    pub(super) fn of(self: &Arc<Self>, hash_slot: u16) -> Result<Arc<Slot>, BackendError> {
+    pub(super) fn of(self: &Arc<Self>, hash_slot: u16) -> Result<Arc<ConnectionHandle>, BackendError> {
         let map = self.map();
         map.master(hash_slot).map_or_else(|| Err(self.unknown(&map, hash_slot)), |node| Ok(Arc::clone(node)))
     }
 
     /// Returns the connections to all masters.
-    pub(super) fn all(self: &Arc<Self>) -> Result<Vec<Arc<Slot>>, BackendError> {
+    pub(super) fn all(self: &Arc<Self>) -> Result<Vec<Arc<ConnectionHandle>>, BackendError> {
         let map = self.map();
         if map.masters.is_empty() {
             return Err(self.unknown(&map, 0));
@@ -90,9 +90,9 @@ impl Cluster {
         }
         for node in self.all()? {
             // A connection to a node that was learned just now has been tried already.
-            match node.why() {
+            match node.last_error() {
                 _ if node.is_connected() => {}
-                Some(why) => return Err(why),
+                Some(error) => return Err(error),
                 None => connector::connect(&node).await?,
             }
         }
@@ -114,12 +114,12 @@ impl Cluster {
         self: &Arc<Self>,
         address: &Address,
         hash_slots: Option<(u16, u16)>,
-    ) -> Result<Arc<Slot>, BackendError> {
+    ) -> Result<Arc<ConnectionHandle>, BackendError> {
         let client = address.client(&self.how)?;
         // A node must not keep its cluster alive.
         let cluster: Weak<Self> = Arc::downgrade(self);
         let server = Server::Node { client, address: address.clone(), hash_slots, cluster };
-        Ok(connector::handle(server, self.options.clone(), self.max_in_flight))
+        Ok(connector::new_handle(server, self.options.clone(), self.max_in_flight))
     }
 
     fn map(&self) -> Arc<Map> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use redis::{Cmd, Value};
 
 use super::Cluster;
-use crate::backend::redis::connection::{Address, Redirect, Slot, closed};
+use crate::backend::redis::connection::{Address, ConnectionHandle, Redirect, closed};
 use crate::backend::redis::errors;
 use crate::backend::redis::errors::Refusal;
 use crate::util::deadline;
@@ -24,23 +24,23 @@ impl Cluster {
         command: Cmd,
     ) -> Result<Value, Refusal> {
         let node = self.guest(&redirect.to).map_err(BackendError::nothing_charged)?;
-        let visit = node.enter()?;
-        match deadline::timeout(SENT_ON, redirect.send(&visit.connection, command)).await {
+        let in_flight = node.begin_request()?;
+        match deadline::timeout(SENT_ON, redirect.send(&in_flight.connection, command)).await {
             Err(_) => {
                 let text = format!("a node that a request was sent on to did not answer within {SENT_ON:?}");
                 Err(BackendError::new(ErrorKind::Timeout, text).into())
             }
-            Ok(answer) => {
-                let connection = Arc::clone(&visit.connection);
-                visit.over();
-                answer.map_err(|error| errors::refusal(&node.heed(&connection, error)))
+            Ok(reply) => {
+                let connection = Arc::clone(&in_flight.connection);
+                in_flight.complete();
+                reply.map_err(|error| errors::refusal(&node.handle_error(&connection, error)))
             }
         }
     }
 
     /// Returns the node at an address. Hash slots may migrate to nodes that had none, which the slot map does
     /// not list yet.
-    fn guest(self: &Arc<Self>, address: &Address) -> Result<Arc<Slot>, BackendError> {
+    fn guest(self: &Arc<Self>, address: &Address) -> Result<Arc<ConnectionHandle>, BackendError> {
         if let Some(node) = self.map().find(address) {
             return Ok(Arc::clone(node));
         }

@@ -67,7 +67,7 @@ impl Cluster {
                 None => {
                     let node = self.node(&range.master, Some((range.first, range.last)))?;
                     // Reachable nodes are connected before the new slot map is used.
-                    connecting.spawn(connector::connect_or_go_on(Arc::clone(&node)));
+                    connecting.spawn(connector::connect_or_retry(Arc::clone(&node)));
                     node
                 }
             };

@@ -5,7 +5,7 @@ use std::time::Instant;
 use redis::{Pipeline, Value};
 use tokio::sync::oneshot;
 
-use super::handle::Slot;
+use super::handle::ConnectionHandle;
 use super::open::open;
 use super::probe::Probe;
 use super::progress::Progress;
@@ -17,16 +17,16 @@ use crate::{BackendError, ErrorKind};
 /// Connects to a master, loads all scripts, and probes it. Returns the connection, and a receiver that
 /// completes when the connection is lost.
 pub(super) async fn ready(
-    slot: &Slot,
+    handle: &ConnectionHandle,
     progress: &Progress,
 ) -> Result<(Connection, oneshot::Receiver<()>), BackendError> {
-    let options = &slot.options;
-    let client = slot.server.locate(options, progress).await?;
+    let options = &handle.options;
+    let client = handle.server.locate(options, progress).await?;
     let link = open(&client, options, progress).await?;
     let address = client.get_connection_info().addr();
     progress.begin(format!("checking {address} and loading scripts"));
     let (greeting, lost) = (link.greeting, link.lost);
-    let key = slot.server.probe_key(&options.namespace);
+    let key = handle.server.probe_key(&options.namespace);
     let probe = key.as_deref().map(|key| Probe { address, key });
     let begun = Instant::now();
     let connection = Connection::new(link.multiplexed, link.driver);

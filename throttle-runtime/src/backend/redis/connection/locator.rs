@@ -61,7 +61,7 @@ impl Server {
     }
 
     /// Refreshes the slot map of the cluster, if the error indicates that it is outdated.
-    pub(super) fn heed(&self, error: &RedisError) {
+    pub(super) fn handle_error(&self, error: &RedisError) {
         if let Self::Node { cluster, .. } = self
             && speaks_against_map(error)
             && let Some(cluster) = cluster.upgrade()

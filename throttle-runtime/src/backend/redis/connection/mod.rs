@@ -23,7 +23,7 @@ pub(crate) mod tls;
 pub(super) mod url;
 
 pub(super) use address::Address;
-pub(super) use handle::{Slot, closed};
+pub(super) use handle::{ConnectionHandle, closed};
 pub(super) use locator::Server;
 pub(super) use node_events::{NodeEvents, Redirected};
 pub(super) use options::Options;

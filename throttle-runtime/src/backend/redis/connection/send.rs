@@ -4,34 +4,34 @@ use std::sync::Arc;
 
 use redis::{Cmd, Value};
 
-use super::handle::Slot;
+use super::handle::ConnectionHandle;
 use super::shared::Connection;
 use crate::backend::redis::errors;
 use crate::backend::redis::errors::Refusal;
 
-impl Slot {
+impl ConnectionHandle {
     /// Sends one request.
     pub(in crate::backend::redis) async fn send(self: &Arc<Self>, command: Cmd) -> Result<Value, Refusal> {
-        let visit = self.enter()?;
-        let answer = self.ask(&visit.connection, command).await;
-        visit.over();
-        answer
+        let in_flight = self.begin_request()?;
+        let reply = self.send_on(&in_flight.connection, command).await;
+        in_flight.complete();
+        reply
     }
 
     /// Sends one command on a connection. If a cluster node redirects it, the node has not executed it, so it
     /// is sent to the other node, once.
-    pub(in crate::backend::redis) async fn ask(
+    pub(in crate::backend::redis) async fn send_on(
         self: &Arc<Self>,
         connection: &Arc<Connection>,
         command: Cmd,
     ) -> Result<Value, Refusal> {
         let error = match connection.send(&command).await {
-            Ok(answer) => return Ok(answer),
-            Err(error) => self.heed(connection, error),
+            Ok(reply) => return Ok(reply),
+            Err(error) => self.handle_error(connection, error),
         };
         match self.server.follow(&error, command, &self.options) {
             Some(redirected) => {
-                connection.hear();
+                connection.record_reply();
                 redirected.await
             }
             None => Err(errors::refusal(&error)),

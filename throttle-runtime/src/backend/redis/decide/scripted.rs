@@ -61,10 +61,11 @@ impl Engine {
     }
 
     async fn decide_in_batch(&self, hash_slot: u16, entry: BatchEntry) -> Result<EntryReply, BackendError> {
-        let slot = self.servers.of(hash_slot)?;
-        let visit = slot.enter()?;
-        let reply = worker::decide(&slot, &visit.connection, hash_slot, entry, self.clock.as_ref()).await;
-        visit.over();
+        let handle = self.servers.of(hash_slot)?;
+        let in_flight = handle.begin_request()?;
+        let reply =
+            worker::decide(&handle, &in_flight.connection, hash_slot, entry, self.clock.as_ref()).await;
+        in_flight.complete();
         reply
     }
 }

@@ -10,7 +10,7 @@ use crate::backend::redis::batch::call::{BatchCall, BatchEntry};
 use crate::backend::redis::batch::queue::QueuedRequest;
 use crate::backend::redis::batch::reply;
 use crate::backend::redis::batch::reply::EntryReply;
-use crate::backend::redis::connection::{Connection, Slot};
+use crate::backend::redis::connection::{Connection, ConnectionHandle};
 use crate::backend::redis::errors;
 use crate::backend::redis::errors::nonsense;
 use crate::backend::redis::scripts::DECIDE;
@@ -19,7 +19,7 @@ use crate::{BackendError, ErrorKind};
 
 /// Decides a request in one of the next calls on a connection.
 pub(super) async fn decide(
-    slot: &Arc<Slot>,
+    handle: &Arc<ConnectionHandle>,
     connection: &Arc<Connection>,
     hash_slot: u16,
     entry: BatchEntry,
@@ -27,8 +27,8 @@ pub(super) async fn decide(
 ) -> Result<EntryReply, BackendError> {
     let (reply, receiver) = oneshot::channel();
     if connection.queues.push(hash_slot, QueuedRequest { entry, reply }) {
-        let (slot, connection) = (Arc::clone(slot), Arc::clone(connection));
-        BatchWorker::new(slot, connection, hash_slot, clock.cloned()).start();
+        let (handle, connection) = (Arc::clone(handle), Arc::clone(connection));
+        BatchWorker::new(handle, connection, hash_slot, clock.cloned()).start();
     }
     // A request that was sent and received no reply may have been charged.
     receiver.await.unwrap_or_else(|_| Err(BackendError::new(ErrorKind::Connection, "Redis did not decide")))
@@ -36,7 +36,7 @@ pub(super) async fn decide(
 
 /// A task that makes calls, as long as requests wait.
 struct BatchWorker {
-    slot: Arc<Slot>,
+    handle: Arc<ConnectionHandle>,
     connection: Arc<Connection>,
     hash_slot: u16,
     clock: Option<Arc<dyn Clock>>,
@@ -46,12 +46,12 @@ struct BatchWorker {
 
 impl BatchWorker {
     const fn new(
-        slot: Arc<Slot>,
+        handle: Arc<ConnectionHandle>,
         connection: Arc<Connection>,
         hash_slot: u16,
         clock: Option<Arc<dyn Clock>>,
     ) -> Self {
-        Self { slot, connection, hash_slot, clock, has_ended: false }
+        Self { handle, connection, hash_slot, clock, has_ended: false }
     }
 
     fn start(self) {
@@ -97,7 +97,8 @@ impl BatchWorker {
     async fn call(&self, entries: &[BatchEntry]) -> Result<Vec<EntryReply>, BackendError> {
         let call = BatchCall::new(entries);
         let (sent_at, time) = (Instant::now(), self.clock.as_ref().map(Clock::now));
-        let send = |verb, script: &str| self.slot.ask(&self.connection, call.command(verb, script, time));
+        let send =
+            |verb, script: &str| self.handle.send_on(&self.connection, call.command(verb, script, time));
         reply::read(&DECIDE.run(send).await?, entries, &call, sent_at).ok_or_else(nonsense)
     }
 }
