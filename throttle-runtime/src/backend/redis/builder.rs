@@ -118,7 +118,7 @@ impl RedisBuilder {
     /// Reported addresses are used unchanged.
     #[doc(alias("natMap", "nat_map"))]
     pub fn address_map(mut self, map: impl Fn(&str, u16) -> (String, u16) + Send + Sync + 'static) -> Self {
-        self.place.options.addresses = Some(Arc::new(map));
+        self.place.options.address_map = Some(Arc::new(map));
         self
     }
 

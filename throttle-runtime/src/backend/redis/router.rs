@@ -24,7 +24,7 @@ impl Servers {
     pub(super) fn of(&self, hash_slot: u16) -> Result<Arc<ConnectionHandle>, BackendError> {
         match self {
             Self::One(handle) => Ok(Arc::clone(handle)),
-            Self::Cluster(cluster) => cluster.of(hash_slot),
+            Self::Cluster(cluster) => cluster.master(hash_slot),
         }
     }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use redis::{Client, ConnectionInfo, RedisConnectionInfo};
 
 use super::cluster::Cluster;
-use super::connection::locator::Server;
+use super::connection::locator::Locator;
 use super::connection::options::Options;
 use super::connection::sentinels::Sentinels;
 #[cfg(feature = "redis-tls")]
@@ -99,14 +99,14 @@ impl Place {
             return Ok(Servers::Cluster(Arc::new(Cluster::new(server, seeds, options, max_in_flight))));
         }
         let server = match name {
-            None => Server::At(client(server)?),
+            None => Locator::Fixed(client(server)?),
             Some(name) if sentinels.is_empty() => {
                 let text = format!("the master {name:?} has no sentinels: name one or more");
                 return Err(ConfigError::one(text));
             }
             Some(name) => {
                 let sentinels = sentinels.into_iter().map(client).collect::<Result<_, _>>()?;
-                Server::Watched(Sentinels::new(sentinels, name, server))
+                Locator::Sentinels(Sentinels::new(sentinels, name, server))
             }
         };
         Ok(Servers::One(connector::new_handle(server, options, max_in_flight)))

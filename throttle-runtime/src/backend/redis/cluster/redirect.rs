@@ -14,7 +14,7 @@ use crate::{BackendError, ErrorKind};
 
 /// The timeout of a redirected request. The caller has a timeout, but the task that redirects requests of a
 /// batch has none.
-const SENT_ON: Duration = Duration::from_secs(1);
+const REDIRECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 impl Cluster {
     /// Sends a redirected request to the node that it belongs to, once.
@@ -23,11 +23,13 @@ impl Cluster {
         redirect: Redirect,
         command: Cmd,
     ) -> Result<Value, Refusal> {
-        let node = self.guest(&redirect.to).map_err(BackendError::nothing_charged)?;
+        let node = self.node_at(&redirect.to).map_err(BackendError::nothing_charged)?;
         let in_flight = node.begin_request()?;
-        match deadline::timeout(SENT_ON, redirect.send(&in_flight.connection, command)).await {
+        match deadline::timeout(REDIRECT_TIMEOUT, redirect.send(&in_flight.connection, command)).await {
             Err(_) => {
-                let text = format!("a node that a request was sent on to did not answer within {SENT_ON:?}");
+                let text = format!(
+                    "a node that a request was sent on to did not answer within {REDIRECT_TIMEOUT:?}"
+                );
                 Err(BackendError::new(ErrorKind::Timeout, text).into())
             }
             Ok(reply) => {
@@ -40,15 +42,15 @@ impl Cluster {
 
     /// Returns the node at an address. Hash slots may migrate to nodes that had none, which the slot map does
     /// not list yet.
-    fn guest(self: &Arc<Self>, address: &Address) -> Result<Arc<ConnectionHandle>, BackendError> {
+    fn node_at(self: &Arc<Self>, address: &Address) -> Result<Arc<ConnectionHandle>, BackendError> {
         if let Some(node) = self.map().find(address) {
             return Ok(Arc::clone(node));
         }
-        let node = self.node(address, None)?;
+        let node = self.new_node(address, None)?;
         let mut map = self.write();
         if map.closed {
             return Err(closed());
         }
-        Ok(Arc::clone(Arc::make_mut(&mut map).guests.entry(address.clone()).or_insert(node)))
+        Ok(Arc::clone(Arc::make_mut(&mut map).unlisted.entry(address.clone()).or_insert(node)))
     }
 }

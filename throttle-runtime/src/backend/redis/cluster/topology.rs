@@ -16,33 +16,38 @@ pub(super) struct Range {
 }
 
 /// Returns all ranges, from the node that responds first.
-pub(super) async fn ask(nodes: &[Client], options: &Options) -> Result<Vec<Range>, BackendError> {
-    let limit = options.for_others();
-    hedged::first_answer(nodes, limit, |node| ask_one(node, options.clone())).await.map_err(|why| {
-        let silent = || BackendError::new(ErrorKind::Timeout, format!("no node answered within {limit:?}"));
-        why.unwrap_or_else(silent)
+pub(super) async fn read_slots(nodes: &[Client], options: &Options) -> Result<Vec<Range>, BackendError> {
+    let limit = options.discovery_timeout();
+    hedged::first_reply(nodes, limit, |node| read_slots_of(node, options.clone())).await.map_err(|error| {
+        let timed_out =
+            || BackendError::new(ErrorKind::Timeout, format!("no node answered within {limit:?}"));
+        error.unwrap_or_else(timed_out)
     })
 }
 
-async fn ask_one(node: Client, options: Options) -> Result<Vec<Range>, BackendError> {
+async fn read_slots_of(node: Client, options: Options) -> Result<Vec<Range>, BackendError> {
     let failed = |error: RedisError| errors::backend_error("cannot ask a node of the cluster", &error);
     let mut link = open::open(&node, &options, &Progress::default()).await?;
     let mut both = Pipeline::with_capacity(2);
     both.cmd("CLUSTER").arg("INFO").cmd("CLUSTER").arg("SLOTS");
-    let answers = link.multiplexed.send_packed_commands(&both, 0, 2).await.map_err(failed)?;
-    let [state, slots] = <[Value; 2]>::try_from(answers).map_err(|_| nonsense())?;
+    let replies = link.multiplexed.send_packed_commands(&both, 0, 2).await.map_err(failed)?;
+    let [state, slots] = <[Value; 2]>::try_from(replies).map_err(|_| nonsense())?;
     // A node that is cut off from the other nodes does not know their latest agreement.
     let state = redis::from_redis_value::<String>(state);
     if state.is_ok_and(|state| state.contains("cluster_state:fail")) {
         return Err(BackendError::new(ErrorKind::Store, "a node says that the cluster is down"));
     }
     let slots = slots.extract_error().map_err(failed)?;
-    let asked = Address::of(node.get_connection_info()).ok_or_else(nonsense)?;
+    let address = Address::of(node.get_connection_info()).ok_or_else(nonsense)?;
     let Value::Array(slots) = slots else { return Err(nonsense()) };
-    slots.iter().map(|range| read(range, &asked, &options)).collect::<Option<_>>().ok_or_else(nonsense)
+    slots
+        .iter()
+        .map(|range| parse_range(range, &address, &options))
+        .collect::<Option<_>>()
+        .ok_or_else(nonsense)
 }
 
-fn read(range: &Value, asked: &Address, options: &Options) -> Option<Range> {
+fn parse_range(range: &Value, node: &Address, options: &Options) -> Option<Range> {
     let Value::Array(range) = range else { return None };
     let [Value::Int(first), Value::Int(last), Value::Array(master), ..] = &range[..] else { return None };
     let [host, Value::Int(port), ..] = &master[..] else { return None };
@@ -52,6 +57,6 @@ fn read(range: &Value, asked: &Address, options: &Options) -> Option<Range> {
         Value::SimpleString(host) => host.clone(),
         _ => return None,
     };
-    let master = asked.named(host, u16::try_from(*port).ok()?, options);
+    let master = node.reported(host, u16::try_from(*port).ok()?, options);
     Some(Range { first: u16::try_from(*first).ok()?, last: u16::try_from(*last).ok()?, master })
 }

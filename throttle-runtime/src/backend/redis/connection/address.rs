@@ -29,16 +29,19 @@ impl Address {
 
     /// Returns the address of a node that this node reports. A reported node without a known address has the
     /// host of this node.
-    pub(in crate::backend::redis) fn named(&self, host: String, port: u16, options: &Options) -> Self {
+    pub(in crate::backend::redis) fn reported(&self, host: String, port: u16, options: &Options) -> Self {
         let host = if host.is_empty() || host == "?" { self.host.clone() } else { host };
         let (host, port) = options.map(host, port);
         Self { host, port }
     }
 
-    /// Creates a client for this node, with the settings in `how`.
-    pub(in crate::backend::redis) fn client(&self, how: &ConnectionInfo) -> Result<Client, BackendError> {
+    /// Creates a client for this node, with the settings in `settings`.
+    pub(in crate::backend::redis) fn client(
+        &self,
+        settings: &ConnectionInfo,
+    ) -> Result<Client, BackendError> {
         let failed = |error| errors::backend_error("the address of a node makes no sense", &error);
-        Client::open(url::moved(how, self.host.clone(), self.port)).map_err(failed)
+        Client::open(url::with_address(settings, self.host.clone(), self.port)).map_err(failed)
     }
 }
 

@@ -8,7 +8,7 @@ use tokio::time::sleep;
 
 use super::handle::ConnectionHandle;
 use super::handshake::ready;
-use super::locator::Server;
+use super::locator::Locator;
 use super::options::Options;
 use super::progress::Progress;
 use crate::backend::redis::backoff::pause;
@@ -17,11 +17,11 @@ use crate::{BackendError, ErrorKind};
 
 /// Creates a handle whose connections are opened here.
 pub(in crate::backend::redis) fn new_handle(
-    server: Server,
+    locator: Locator,
     options: Options,
     max_in_flight: usize,
 ) -> Arc<ConnectionHandle> {
-    Arc::new(ConnectionHandle::new(server, options, max_in_flight, start))
+    Arc::new(ConnectionHandle::new(locator, options, max_in_flight, start))
 }
 
 /// Starts a connector, unless one is running.
@@ -44,7 +44,7 @@ fn start(handle: &Arc<ConnectionHandle>) {
                         tracing::info!(target: "throttle", omitted = omitted.field(), "Redis is available");
                     }
                 }
-                Err(_) => handle.server.lost(),
+                Err(_) => handle.locator.lost(),
             }
             if !handle.is_connected() {
                 // If the backend was dropped meanwhile, no connection is needed.

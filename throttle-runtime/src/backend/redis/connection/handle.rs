@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 use tokio::time::sleep;
 use tracing::field::display;
 
-use super::locator::Server;
+use super::locator::Locator;
 use super::options::Options;
 use super::shared::Connection;
 use crate::backend::redis::errors;
@@ -25,7 +25,7 @@ const LAST_REPLIES: Duration = Duration::from_secs(1);
 
 /// The connection in use, if there is one, and the means to open the next one.
 pub(crate) struct ConnectionHandle {
-    pub(super) server: Server,
+    pub(super) locator: Locator,
     pub(super) options: Options,
     /// Starts to open a connection in the background. It returns immediately.
     connect: fn(&Arc<Self>),
@@ -49,13 +49,13 @@ struct State {
 
 impl ConnectionHandle {
     pub(super) fn new(
-        server: Server,
+        locator: Locator,
         options: Options,
         max_in_flight: usize,
         connect: fn(&Arc<Self>),
     ) -> Self {
         Self {
-            server,
+            locator,
             options,
             connect,
             state: RwLock::default(),
@@ -77,7 +77,7 @@ impl ConnectionHandle {
             let reason = errors::backend_error("the connection to Redis was lost", &error);
             self.disconnect(connection, reason);
         }
-        self.server.handle_error(&error);
+        self.locator.handle_error(&error);
         error
     }
 
@@ -129,7 +129,7 @@ impl ConnectionHandle {
         drop(state);
         connection.queues.close();
         (self.connect)(self);
-        self.server.lost();
+        self.locator.lost();
     }
 
     pub(in crate::backend::redis) fn close(&self) {

@@ -21,12 +21,12 @@ pub(super) async fn ready(
     progress: &Progress,
 ) -> Result<(Connection, oneshot::Receiver<()>), BackendError> {
     let options = &handle.options;
-    let client = handle.server.locate(options, progress).await?;
+    let client = handle.locator.locate(options, progress).await?;
     let link = open(&client, options, progress).await?;
     let address = client.get_connection_info().addr();
     progress.begin(format!("checking {address} and loading scripts"));
     let (greeting, lost) = (link.greeting, link.lost);
-    let key = handle.server.probe_key(&options.namespace);
+    let key = handle.locator.probe_key(&options.namespace);
     let probe = key.as_deref().map(|key| Probe { address, key });
     let begun = Instant::now();
     let connection = Connection::new(link.multiplexed, link.driver);

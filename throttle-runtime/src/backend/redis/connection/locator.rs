@@ -8,16 +8,16 @@ use super::address::Address;
 use super::node_events::{NodeEvents, Redirected};
 use super::options::Options;
 use super::progress::Progress;
-use super::redirect::{Redirect, speaks_against_map};
+use super::redirect::{Redirect, indicates_stale_map};
 use super::sentinels::Sentinels;
 use crate::BackendError;
 use crate::backend::redis::hash_slot::probe_key_in;
 
-pub(in crate::backend::redis) enum Server {
+pub(in crate::backend::redis) enum Locator {
     /// A server at a fixed address.
-    At(Client),
+    Fixed(Client),
     /// The master that sentinels report.
-    Watched(Sentinels),
+    Sentinels(Sentinels),
     /// A node of a cluster.
     Node {
         client: Client,
@@ -29,7 +29,7 @@ pub(in crate::backend::redis) enum Server {
     },
 }
 
-impl Server {
+impl Locator {
     /// Returns the client to connect with now.
     pub(super) async fn locate(
         &self,
@@ -37,8 +37,8 @@ impl Server {
         progress: &Progress,
     ) -> Result<Client, BackendError> {
         match self {
-            Self::At(client) | Self::Node { client, .. } => Ok(client.clone()),
-            Self::Watched(sentinels) => sentinels.master(options, progress).await,
+            Self::Fixed(client) | Self::Node { client, .. } => Ok(client.clone()),
+            Self::Sentinels(sentinels) => sentinels.master(options, progress).await,
         }
     }
 
@@ -63,7 +63,7 @@ impl Server {
     /// Refreshes the slot map of the cluster, if the error indicates that it is outdated.
     pub(super) fn handle_error(&self, error: &RedisError) {
         if let Self::Node { cluster, .. } = self
-            && speaks_against_map(error)
+            && indicates_stale_map(error)
             && let Some(cluster) = cluster.upgrade()
         {
             cluster.mark_stale();

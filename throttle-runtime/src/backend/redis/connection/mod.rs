@@ -24,7 +24,7 @@ pub(super) mod url;
 
 pub(super) use address::Address;
 pub(super) use handle::{ConnectionHandle, closed};
-pub(super) use locator::Server;
+pub(super) use locator::Locator;
 pub(super) use node_events::{NodeEvents, Redirected};
 pub(super) use options::Options;
 pub(super) use redirect::Redirect;

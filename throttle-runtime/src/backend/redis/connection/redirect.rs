@@ -17,7 +17,7 @@ impl Redirect {
     pub(super) fn of(error: &RedisError, from: &Address, options: &Options) -> Option<Self> {
         let (to, _) = error.redirect_node()?;
         let (host, port) = to.rsplit_once(':')?;
-        let to = from.named(host.to_owned(), port.parse().ok()?, options);
+        let to = from.reported(host.to_owned(), port.parse().ok()?, options);
         Some(Self { to, asking: error.kind() == Kind::Server(ServerErrorKind::Ask) })
     }
 
@@ -32,7 +32,7 @@ impl Redirect {
 }
 
 /// Whether an error indicates that the slot map is outdated.
-pub(super) fn speaks_against_map(error: &RedisError) -> bool {
+pub(super) fn indicates_stale_map(error: &RedisError) -> bool {
     use ServerErrorKind::{ClusterDown, Moved, TryAgain};
     [Moved, ClusterDown, TryAgain].into_iter().any(|kind| error.kind() == Kind::Server(kind))
 }

@@ -29,7 +29,7 @@ impl ConnectionHandle {
             Ok(reply) => return Ok(reply),
             Err(error) => self.handle_error(connection, error),
         };
-        match self.server.follow(&error, command, &self.options) {
+        match self.locator.follow(&error, command, &self.options) {
             Some(redirected) => {
                 connection.record_reply();
                 redirected.await

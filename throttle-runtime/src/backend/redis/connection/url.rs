@@ -65,7 +65,11 @@ pub(crate) fn unknown() -> Result<ConnectionInfo, ConfigError> {
 }
 
 /// Returns the same settings with another address.
-pub(in crate::backend::redis) fn moved(server: &ConnectionInfo, host: String, port: u16) -> ConnectionInfo {
+pub(in crate::backend::redis) fn with_address(
+    server: &ConnectionInfo,
+    host: String,
+    port: u16,
+) -> ConnectionInfo {
     let address = match server.addr() {
         ConnectionAddr::TcpTls { insecure, tls_params, .. } => {
             ConnectionAddr::TcpTls { host, port, insecure: *insecure, tls_params: tls_params.clone() }
