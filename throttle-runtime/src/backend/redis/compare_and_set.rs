@@ -11,7 +11,7 @@ use super::codec::bytes;
 use super::engine::Engine;
 use super::errors::nonsense;
 use super::partition::Partition;
-use super::router::Servers;
+use super::router::Router;
 use super::scripts::{READ, WRITE};
 use crate::strategy::State;
 use crate::util::now_or_later::uncharged;
@@ -26,11 +26,11 @@ impl Engine {
     /// Returns a partition with one key.
     pub(super) fn partition_of(&self, key: &Arc<str>) -> Partition {
         let keys = std::slice::from_ref(key);
-        Partition::single(self.servers.common_hash_slot(keys).unwrap_or_default(), keys)
+        Partition::single(self.router.common_hash_slot(keys).unwrap_or_default(), keys)
     }
 
     async fn try_read(&self, partition: &Partition) -> Result<Found, BackendError> {
-        let answer = self.servers.run(&READ, partition, |_| ()).await?;
+        let answer = self.router.run(&READ, partition, |_| ()).await?;
         let Value::Array(answer) = answer else { return Err(nonsense()) };
         match answer.as_slice() {
             [Value::Int(now), stored @ ..] if stored.len() == partition.keys.len() => {
@@ -51,7 +51,7 @@ impl Engine {
         after: &[State],
         at: u64,
     ) -> Result<bool, BackendError> {
-        Swap { partition, before, after, at, is_forced: self.clock.is_some() }.run(&self.servers).await
+        Swap { partition, before, after, at, is_forced: self.clock.is_some() }.run(&self.router).await
     }
 }
 
@@ -75,8 +75,8 @@ pub(super) struct Swap<'a> {
 
 impl Swap<'_> {
     /// Writes the states. Returns `false` if a stored state has changed meanwhile; then nothing is written.
-    pub(super) async fn run(&self, servers: &Servers) -> Result<bool, BackendError> {
-        let answer = servers.run(&WRITE, self.partition, |command| {
+    pub(super) async fn run(&self, router: &Router) -> Result<bool, BackendError> {
+        let answer = router.run(&WRITE, self.partition, |command| {
             for (before, after) in self.before.iter().zip(self.after) {
                 let bytes = if after.until() > self.at { codec::encode(after) } else { Vec::new() };
                 command.arg(before).arg(bytes);

@@ -2,7 +2,7 @@
 
 use super::Redis;
 use super::builder::RedisBuilder;
-use super::target::Place;
+use super::target::Target;
 use crate::ConfigError;
 
 impl Redis {
@@ -21,7 +21,7 @@ impl Redis {
     /// - the same with `rediss://`, for TLS
     /// - `unix:///path?db=database`
     pub fn builder(url: &str) -> RedisBuilder {
-        RedisBuilder::new(Place::at(url))
+        RedisBuilder::new(Target::server(url))
     }
 
     /// Returns a builder for a backend on the master with this name, at the address that the sentinels report.
@@ -51,7 +51,7 @@ impl Redis {
         urls: impl IntoIterator<Item = U>,
         master: impl Into<String>,
     ) -> RedisBuilder {
-        RedisBuilder::new(Place::watched(urls, master.into()))
+        RedisBuilder::new(Target::sentinels(urls, master.into()))
     }
 
     /// Returns a builder for a backend on a cluster. The URLs are those of some of its nodes. The backend
@@ -84,6 +84,6 @@ impl Redis {
     ///   only some.
     /// - Replication is not waited for, so charges from the last moment before a failover may be lost.
     pub fn cluster<U: AsRef<str>>(urls: impl IntoIterator<Item = U>) -> RedisBuilder {
-        RedisBuilder::new(Place::spread(urls))
+        RedisBuilder::new(Target::cluster(urls))
     }
 }

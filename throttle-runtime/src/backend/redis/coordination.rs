@@ -57,7 +57,7 @@ impl Engine {
         let name: Arc<str> = format!("{}:board:{name}", self.namespace).into();
         let mut command = redis::cmd(verb);
         arguments(&mut command, &name);
-        let hash_slot = self.servers.common_hash_slot(&[name]).unwrap_or_default();
-        Ok(self.servers.of(hash_slot)?.send(command).await?)
+        let hash_slot = self.router.common_hash_slot(&[name]).unwrap_or_default();
+        Ok(self.router.handle(hash_slot)?.send(command).await?)
     }
 }

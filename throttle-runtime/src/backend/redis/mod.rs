@@ -117,7 +117,7 @@ pub struct Redis {
 impl Redis {
     /// Returns whether the backend is connected; on a cluster, to each master.
     pub fn is_connected(&self) -> bool {
-        self.engine.servers.is_connected()
+        self.engine.router.is_connected()
     }
 }
 
@@ -125,8 +125,8 @@ impl Backend for Redis {
     fn decide<'a>(&'a self, charges: &'a [Charge<'a>], mode: Mode) -> Reply<'a, Verdict> {
         let request = Request::new(charges, mode);
         // A cached denial does not tell whether an earlier attempt was charged.
-        let known = if request.tokens.is_retry() { None } else { self.engine.recall(&request) };
-        match known {
+        let cached = if request.tokens.is_retry() { None } else { self.engine.cached_denial(&request) };
+        match cached {
             Some(verdict) => Soon::now(Ok(verdict)),
             None => Soon::watched(async move {
                 let request = request.with_keys(&self.engine.namespace);
@@ -137,7 +137,11 @@ impl Backend for Redis {
 
     /// Returns a cached denial.
     fn decide_at_once(&self, charges: &[Charge<'_>], mode: Mode) -> Option<Verdict> {
-        if self.engine.knows_any(mode) { self.engine.recall(&Request::new(charges, mode)) } else { None }
+        if self.engine.may_be_cached(mode) {
+            self.engine.cached_denial(&Request::new(charges, mode))
+        } else {
+            None
+        }
     }
 
     fn refund<'a>(&'a self, charges: &'a [Charge<'a>], at: u64) -> Reply<'a, ()> {
@@ -161,7 +165,7 @@ impl Backend for Redis {
 
     /// Connects, and loads all scripts into the server.
     fn initialize(&self) -> Reply<'_, ()> {
-        Soon::later(self.engine.servers.connect())
+        Soon::later(self.engine.router.connect())
     }
 
     /// Deletes the states of this namespace. Nothing else in the database is changed.
@@ -172,12 +176,12 @@ impl Backend for Redis {
     /// Waits for permits that are about to be released, for at most 500 milliseconds.
     fn close(&self) -> Reply<'_, ()> {
         if self.engine.leases.is_over() {
-            self.engine.servers.close();
+            self.engine.router.close();
             return Soon::now(Ok(()));
         }
         Soon::later(async {
             self.engine.leases.end(AT_THE_END).await;
-            self.engine.servers.close();
+            self.engine.router.close();
             Ok(())
         })
     }
@@ -204,7 +208,7 @@ impl fmt::Debug for Redis {
         f.debug_struct("Redis")
             .field("address", &self.address)
             .field("namespace", &self.engine.namespace)
-            .field("servers", &self.engine.servers)
+            .field("servers", &self.engine.router)
             .finish_non_exhaustive()
     }
 }

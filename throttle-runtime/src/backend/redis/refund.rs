@@ -39,15 +39,15 @@ impl Engine {
         if request.limits.is_empty() {
             return Ok(());
         }
-        for partition in self.servers.partitions(&request.keys) {
+        for partition in self.router.split(&request.keys) {
             if partition.indexes.iter().all(|index| Some(*index) == request.global_mark) {
                 continue;
             }
             // The states of another hash slot may have been changed already.
             self.amend_there(request, &partition, change).await.map_err(BackendError::in_doubt)?;
         }
-        if let Some(denied) = &self.denied {
-            denied.changed(&request.fingerprints);
+        if let Some(deny_cache) = &self.deny_cache {
+            deny_cache.invalidate(&request.fingerprints);
         }
         Ok(())
     }

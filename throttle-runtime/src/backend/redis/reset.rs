@@ -25,7 +25,7 @@ impl Engine {
         // Charges that were made meanwhile may have been deleted.
         let marked = self.mark_reset().await;
         reset.and(marked)?;
-        self.forget_denied();
+        self.clear_deny_cache();
         Ok(())
     }
 
@@ -46,7 +46,7 @@ impl Engine {
     }
 
     async fn reset_all(&self) -> Result<(), BackendError> {
-        for handle in self.servers.all()? {
+        for handle in self.router.handles()? {
             self.reset_one(&handle).await?;
         }
         Ok(())
@@ -70,7 +70,7 @@ impl Engine {
             for key in found {
                 let Value::BulkString(key) = key else { return Err(nonsense()) };
                 let key = String::from_utf8(key).map_err(|_| nonsense())?;
-                let hash_slot = self.servers.common_hash_slot(&[key.as_str().into()]).unwrap_or_default();
+                let hash_slot = self.router.common_hash_slot(&[key.as_str().into()]).unwrap_or_default();
                 unlinks.entry(hash_slot).or_insert_with(|| redis::cmd("UNLINK")).arg(key);
             }
             for unlink in unlinks.into_values() {

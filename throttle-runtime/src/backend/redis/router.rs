@@ -12,26 +12,26 @@ use super::partition::Partition;
 use super::scripts::Loaded;
 use crate::BackendError;
 
-/// All servers of a backend.
+/// All servers of a backend, and which of them has a hash slot.
 #[derive(Clone)]
-pub(crate) enum Servers {
-    One(Arc<ConnectionHandle>),
+pub(crate) enum Router {
+    Single(Arc<ConnectionHandle>),
     Cluster(Arc<Cluster>),
 }
 
-impl Servers {
+impl Router {
     /// Returns the connection to the server with the states of a hash slot.
-    pub(super) fn of(&self, hash_slot: u16) -> Result<Arc<ConnectionHandle>, BackendError> {
+    pub(super) fn handle(&self, hash_slot: u16) -> Result<Arc<ConnectionHandle>, BackendError> {
         match self {
-            Self::One(handle) => Ok(Arc::clone(handle)),
+            Self::Single(handle) => Ok(Arc::clone(handle)),
             Self::Cluster(cluster) => cluster.master(hash_slot),
         }
     }
 
     /// Returns the connections to all servers.
-    pub(super) fn all(&self) -> Result<Vec<Arc<ConnectionHandle>>, BackendError> {
+    pub(super) fn handles(&self) -> Result<Vec<Arc<ConnectionHandle>>, BackendError> {
         match self {
-            Self::One(handle) => Ok(vec![Arc::clone(handle)]),
+            Self::Single(handle) => Ok(vec![Arc::clone(handle)]),
             Self::Cluster(cluster) => cluster.all(),
         }
     }
@@ -40,37 +40,37 @@ impl Servers {
     /// has the hash slot 0.
     pub(super) fn common_hash_slot(&self, keys: &[Arc<str>]) -> Option<u16> {
         match self {
-            Self::One(_) => Some(0),
+            Self::Single(_) => Some(0),
             Self::Cluster(_) => partition::common_hash_slot(keys),
         }
     }
 
     /// Groups these keys by their hash slots, in ascending order.
-    pub(super) fn partitions(&self, keys: &[Arc<str>]) -> Vec<Partition> {
+    pub(super) fn split(&self, keys: &[Arc<str>]) -> Vec<Partition> {
         match self {
-            Self::One(_) => vec![Partition::single(0, keys)],
+            Self::Single(_) => vec![Partition::single(0, keys)],
             Self::Cluster(_) => Partition::split(keys),
         }
     }
 
     pub(super) async fn connect(&self) -> Result<(), BackendError> {
         match self {
-            Self::One(handle) if handle.is_connected() => Ok(()),
-            Self::One(handle) => connector::connect(handle).await,
+            Self::Single(handle) if handle.is_connected() => Ok(()),
+            Self::Single(handle) => connector::connect(handle).await,
             Self::Cluster(cluster) => cluster.connect().await,
         }
     }
 
     pub(super) fn is_connected(&self) -> bool {
         match self {
-            Self::One(handle) => handle.is_connected(),
+            Self::Single(handle) => handle.is_connected(),
             Self::Cluster(cluster) => cluster.is_connected(),
         }
     }
 
     pub(super) fn close(&self) {
         match self {
-            Self::One(handle) => handle.close(),
+            Self::Single(handle) => handle.close(),
             Self::Cluster(cluster) => cluster.close(),
         }
     }
@@ -91,15 +91,15 @@ impl Servers {
             arguments(&mut command);
             command
         };
-        let handle = self.of(partition.hash_slot)?;
+        let handle = self.handle(partition.hash_slot)?;
         script.run(|verb, script| handle.send(command(verb, script))).await
     }
 }
 
-impl fmt::Debug for Servers {
+impl fmt::Debug for Router {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::One(handle) => handle.fmt(f),
+            Self::Single(handle) => handle.fmt(f),
             Self::Cluster(cluster) => cluster.fmt(f),
         }
     }

@@ -14,7 +14,7 @@ use tokio::time::{sleep, timeout};
 use crate::backend::Held;
 use crate::backend::redis::errors::nonsense;
 use crate::backend::redis::partition::Partition;
-use crate::backend::redis::router::Servers;
+use crate::backend::redis::router::Router;
 use crate::backend::redis::scripts::TAKE;
 use crate::clock::Clock;
 use crate::util::{deadline, random};
@@ -25,7 +25,7 @@ pub(super) type Asker = oneshot::Sender<Result<Option<Held>, BackendError>>;
 
 /// The concurrency permit of one request.
 pub(super) struct Lease {
-    servers: Servers,
+    router: Router,
     clock: Option<Arc<dyn Clock>>,
     partition: Partition,
     /// The unique name of the holder, followed by the length of the lease in microseconds.
@@ -44,7 +44,7 @@ const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl Lease {
     pub(super) fn new(
-        servers: Servers,
+        router: Router,
         clock: Option<Arc<dyn Clock>>,
         key: Arc<str>,
         length: Duration,
@@ -53,8 +53,8 @@ impl Lease {
         let micros = length.as_micros();
         let holder = format!("{:016x}{:016x}:{micros}", random::number(), random::number());
         let keys = [key];
-        let hash_slot = servers.common_hash_slot(&keys).unwrap_or_default();
-        Self { partition: Partition::single(hash_slot, &keys), servers, clock, holder, length }
+        let hash_slot = router.common_hash_slot(&keys).unwrap_or_default();
+        Self { partition: Partition::single(hash_slot, &keys), router, clock, holder, length }
     }
 
     /// Acquires the permit, and keeps it until the caller drops it.
@@ -94,7 +94,7 @@ impl Lease {
         let arguments = |command: &mut redis::Cmd| {
             command.arg(&time).arg(limit).arg(&self.holder).arg(&kept);
         };
-        match self.servers.run(&TAKE, &self.partition, arguments).await? {
+        match self.router.run(&TAKE, &self.partition, arguments).await? {
             Value::Int(taken) => Ok(taken == 1),
             _ => Err(nonsense()),
         }
@@ -135,7 +135,7 @@ impl Lease {
             command.arg(&**key);
         });
         command.arg(&self.holder);
-        self.servers.of(self.partition.hash_slot)?.send(command).await?;
+        self.router.handle(self.partition.hash_slot)?.send(command).await?;
         Ok(())
     }
 }

@@ -20,7 +20,7 @@ impl Places for Redis {
         Soon::later(async move {
             let engine = &self.engine;
             let key: Arc<str> = keys::concurrency(&engine.namespace, place).into();
-            let lease = Lease::new(engine.servers.clone(), engine.clock.clone(), key, place.lease);
+            let lease = Lease::new(engine.router.clone(), engine.clock.clone(), key, place.lease);
             let open = engine.leases.begin().ok_or_else(closed)?;
             let (limit, (reply, answer)) = (place.limit, oneshot::channel());
             tokio::spawn(async move {

@@ -6,9 +6,10 @@
 use std::pin::pin;
 use std::time::Instant;
 
-use super::hold::Held;
+use super::hold::Hold;
 use crate::BackendError;
 use crate::backend::redis::codec;
+use crate::backend::redis::deny_cache::CallStart;
 use crate::backend::redis::engine::Engine;
 use crate::backend::redis::request::{Request, States};
 use crate::backend::{Mode, Verdict};
@@ -24,18 +25,18 @@ impl Engine {
         if request.mode == Mode::Peek {
             return self.peek_cross_slot(request).await;
         }
-        let asked = (Instant::now(), self.changes(request));
-        let partitions = self.servers.partitions(&request.keys);
-        let held = pin!(Held::take(&self.servers, self.clock.as_ref(), partitions));
-        let held = uncharged(held).await?;
-        let (states, at) = (held.states(), held.at());
+        let call = CallStart { sent_at: Instant::now(), changes: self.change_count(request) };
+        let partitions = self.router.split(&request.keys);
+        let hold = pin!(Hold::acquire(&self.router, self.clock.as_ref(), partitions));
+        let hold = uncharged(hold).await?;
+        let (states, at) = (hold.states(), hold.at());
         if let Some(verdict) = request.earlier_verdict(&states, at)? {
             return Ok(verdict);
         }
         let (quotas, after) = request.evaluate(&states, at);
-        match (after, &self.denied) {
-            (Some(after), _) => held.store(&after, at).await?,
-            (None, Some(denied)) if denials_last => denied.remember(request, states, at, asked),
+        match (after, &self.deny_cache) {
+            (Some(after), _) => hold.commit(&after, at).await?,
+            (None, Some(deny_cache)) if denials_last => deny_cache.store(request, states, at, call),
             (None, _) => {}
         }
         Ok(Verdict::new(quotas, at))
@@ -44,7 +45,7 @@ impl Engine {
     async fn peek_cross_slot(&self, request: &Request<'_>) -> Result<Verdict, BackendError> {
         let mut states: States = request.keys.iter().map(|_| State::EMPTY).collect();
         let mut at = 0;
-        for partition in self.servers.partitions(&request.keys) {
+        for partition in self.router.split(&request.keys) {
             let found = self.read(&partition).await?;
             at = at.max(found.at);
             for (&index, bytes) in partition.indexes.iter().zip(&found.stored) {

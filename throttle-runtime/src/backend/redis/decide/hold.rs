@@ -12,64 +12,64 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::commit::{Place, lost, store_all};
+use super::commit::{HeldPartition, expired, write_all};
 use crate::backend::redis::backoff::step_aside;
 use crate::backend::redis::codec;
 use crate::backend::redis::codec::bytes;
 use crate::backend::redis::errors::nonsense;
 use crate::backend::redis::partition::Partition;
 use crate::backend::redis::request::States;
-use crate::backend::redis::router::Servers;
+use crate::backend::redis::router::Router;
 use crate::backend::redis::scripts::HOLD;
 use crate::clock::Clock;
 use crate::util::random;
 use crate::{BackendError, ErrorKind};
 
 /// States that only this decision may change.
-pub(super) struct Held {
-    servers: Servers,
+pub(super) struct Hold {
+    router: Router,
     clock: Option<Arc<dyn Clock>>,
     since: Instant,
     /// The latest time that a server reported.
     at: u64,
-    places: Vec<Place>,
+    held: Vec<HeldPartition>,
 }
 
-impl Held {
+impl Hold {
     /// Holds all states, as soon as no other decision holds them. All decisions hold hash slots in the same
     /// order, so they cannot deadlock.
-    pub(super) async fn take(
-        servers: &Servers,
+    pub(super) async fn acquire(
+        router: &Router,
         clock: Option<&Arc<dyn Clock>>,
         partitions: Vec<Partition>,
     ) -> Result<Self, BackendError> {
         // A hold charges nothing.
-        Self::try_take(servers, clock, partitions).await.map_err(BackendError::nothing_charged)
+        Self::try_acquire(router, clock, partitions).await.map_err(BackendError::nothing_charged)
     }
 
-    async fn try_take(
-        servers: &Servers,
+    async fn try_acquire(
+        router: &Router,
         clock: Option<&Arc<dyn Clock>>,
         partitions: Vec<Partition>,
     ) -> Result<Self, BackendError> {
-        let (caller, answer) = oneshot::channel();
-        let (since, places) = (Instant::now(), Vec::new());
-        let mut held = Self { servers: servers.clone(), clock: clock.cloned(), since, at: 0, places };
+        let (caller, acquired) = oneshot::channel();
+        let (since, held) = (Instant::now(), Vec::new());
+        let mut hold = Self { router: router.clone(), clock: clock.cloned(), since, at: 0, held };
         spawn(async move {
             for partition in partitions {
-                if let Err(error) = held.take_one(partition, || caller.is_closed()).await {
-                    // The caller receives the error. The holds that were taken end when `held` is dropped here.
+                if let Err(error) = hold.acquire_one(partition, || caller.is_closed()).await {
+                    // The caller receives the error. The holds that were taken end when `hold` is dropped here.
                     drop(caller.send(Err(error)));
                     return;
                 }
             }
             // If the caller has given up, `send` returns the holds, and they end here.
-            drop(caller.send(Ok(held)));
+            drop(caller.send(Ok(hold)));
         })?;
-        answer.await.unwrap_or_else(|_| Err(interrupted()))
+        acquired.await.unwrap_or_else(|_| Err(interrupted()))
     }
 
-    async fn take_one(
+    async fn acquire_one(
         &mut self,
         partition: Partition,
         is_dropped: impl Fn() -> bool,
@@ -79,24 +79,24 @@ impl Held {
             if is_dropped() || self.is_late() {
                 break;
             }
-            let run = self.servers.run(&HOLD, &partition, |command| {
+            let run = self.router.run(&HOLD, &partition, |command| {
                 command.arg(&token[..]);
             });
-            let answer = timeout(codec::HOLD / 2, run).await.map_err(|_| lost())??;
-            let Value::Array(answer) = answer else { return Err(nonsense()) };
-            match answer.as_slice() {
+            let reply = timeout(codec::HOLD / 2, run).await.map_err(|_| expired())??;
+            let Value::Array(reply) = reply else { return Err(nonsense()) };
+            match reply.as_slice() {
                 [Value::Int(_)] => step_aside(attempt).await,
                 [Value::Int(at), stored @ ..] if stored.len() == partition.keys.len() => {
                     let stored = stored.iter().map(|value| bytes(value).map(<[u8]>::to_vec));
                     let stored = stored.collect::<Option<_>>().ok_or_else(nonsense)?;
                     self.at = self.at.max(u64::try_from(*at).map_err(|_| nonsense())?);
-                    self.places.push(Place { partition, stored });
+                    self.held.push(HeldPartition { partition, stored });
                     return Ok(());
                 }
                 _ => return Err(nonsense()),
             }
         }
-        Err(lost())
+        Err(expired())
     }
 
     /// Returns the time of the decision.
@@ -104,28 +104,28 @@ impl Held {
         self.clock.as_ref().map_or(self.at, Clock::now)
     }
 
-    /// Returns the states in the order of the request's names.
+    /// Returns the states in the order of the request's keys.
     pub(super) fn states(&self) -> States {
-        let places = self.places.iter().flat_map(|place| place.partition.indexes.iter().zip(&place.stored));
-        let mut states: Vec<_> = places.map(|(index, stored)| (*index, codec::decode(stored))).collect();
+        let stored = self.held.iter().flat_map(|held| held.partition.indexes.iter().zip(&held.stored));
+        let mut states: Vec<_> = stored.map(|(index, stored)| (*index, codec::decode(stored))).collect();
         states.sort_unstable_by_key(|(index, _)| *index);
         states.into_iter().map(|(_, state)| state).collect()
     }
 
     /// Writes the new states, in all hash slots or in none.
-    pub(super) async fn store(mut self, after: &States, at: u64) -> Result<(), BackendError> {
+    pub(super) async fn commit(mut self, after: &States, at: u64) -> Result<(), BackendError> {
         // If the write took longer, another decision could hold the states before it arrives.
         if self.is_late() {
-            return Err(lost().nothing_charged());
+            return Err(expired().nothing_charged());
         }
-        let of = |partition: &Partition| {
+        let states_of = |partition: &Partition| {
             partition.indexes.iter().filter_map(|index| after.get(*index).cloned()).collect()
         };
-        let changes = self.places.drain(..).map(|place| (of(&place.partition), place)).collect();
-        let (servers, is_forced) = (self.servers.clone(), self.clock.is_some());
-        let stored = spawn(async move { store_all(&servers, changes, at, is_forced).await });
-        let stored = stored.map_err(BackendError::nothing_charged)?;
-        stored.await.unwrap_or_else(|_| Err(interrupted()))
+        let changes = self.held.drain(..).map(|held| (states_of(&held.partition), held)).collect();
+        let (router, is_forced) = (self.router.clone(), self.clock.is_some());
+        let committed = spawn(async move { write_all(&router, changes, at, is_forced).await });
+        let committed = committed.map_err(BackendError::nothing_charged)?;
+        committed.await.unwrap_or_else(|_| Err(interrupted()))
     }
 
     fn is_late(&self) -> bool {
@@ -133,15 +133,15 @@ impl Held {
     }
 }
 
-impl Drop for Held {
+impl Drop for Hold {
     fn drop(&mut self) {
-        if self.places.is_empty() {
+        if self.held.is_empty() {
             return;
         }
-        let (at, is_forced, servers) = (self.at(), self.clock.is_some(), self.servers.clone());
-        let unchanged = self.places.drain(..).map(|place| (place.before(), place)).collect();
+        let (at, is_forced, router) = (self.at(), self.clock.is_some(), self.router.clone());
+        let unchanged = self.held.drain(..).map(|held| (held.unchanged(), held)).collect();
         // Without a runtime, or if the writes fail, the holds end by their timeout.
-        let _ = spawn(async move { store_all(&servers, unchanged, at, is_forced).await });
+        let _ = spawn(async move { write_all(&router, unchanged, at, is_forced).await });
     }
 }
 

@@ -9,7 +9,7 @@ mod worker;
 
 use std::pin::pin;
 
-use super::deny_cache::Denied;
+use super::deny_cache::DenyCache;
 use super::engine::Engine;
 use super::request::{Request, States};
 use crate::BackendError;
@@ -24,8 +24,8 @@ impl Engine {
             return uncharged(verdict).await.map_err(BackendError::nothing_charged);
         }
         // The guard also covers a caller that gives up: its request may or may not have been charged.
-        let mut change = self.denied.as_ref().map(|denied| Change {
-            denied,
+        let mut change = self.deny_cache.as_ref().map(|deny_cache| Change {
+            deny_cache,
             fingerprints: &request.fingerprints,
             is_certain: false,
         });
@@ -45,7 +45,7 @@ impl Engine {
             return Ok(Verdict::new(request.evaluate(&States::new(), at).0, at));
         }
         let steps = self.script_steps(request);
-        let Some(hash_slot) = self.servers.common_hash_slot(&request.keys) else {
+        let Some(hash_slot) = self.router.common_hash_slot(&request.keys) else {
             let denials_last = steps.is_some_and(|steps| steps.iter().all(|step| step.denials_last));
             return self.decide_cross_slot(request, denials_last).await;
         };
@@ -60,7 +60,7 @@ impl Engine {
 
 /// A decision that may change states.
 struct Change<'a> {
-    denied: &'a Denied,
+    deny_cache: &'a DenyCache,
     fingerprints: &'a [u128],
     /// Whether the decision certainly changed nothing.
     is_certain: bool,
@@ -69,7 +69,7 @@ struct Change<'a> {
 impl Drop for Change<'_> {
     fn drop(&mut self) {
         if !self.is_certain {
-            self.denied.changed(self.fingerprints);
+            self.deny_cache.invalidate(self.fingerprints);
         }
     }
 }

@@ -7,6 +7,7 @@ use crate::backend::Verdict;
 use crate::backend::redis::backoff::step_aside;
 use crate::backend::redis::batch::call::BatchEntry;
 use crate::backend::redis::batch::reply::{EntryReply, EntryStatus};
+use crate::backend::redis::deny_cache::CallStart;
 use crate::backend::redis::engine::Engine;
 use crate::backend::redis::request::Request;
 use crate::strategy::Script;
@@ -31,7 +32,8 @@ impl Engine {
         hash_slot: u16,
         steps: Vec<Script>,
     ) -> Result<Option<Verdict>, BackendError> {
-        let (denials_last, changes) = (steps.iter().all(|step| step.denials_last), self.changes(request));
+        let (denials_last, changes) =
+            (steps.iter().all(|step| step.denials_last), self.change_count(request));
         let mut attempt = 0;
         let EntryReply { status, states, at, sent_at } = loop {
             let Some(entry) = BatchEntry::new(request, &steps) else { return Ok(None) };
@@ -54,14 +56,14 @@ impl Engine {
             let error = BackendError::new(ErrorKind::Store, "a script decided otherwise than its strategy");
             return Err(if status == EntryStatus::Fits { error } else { error.nothing_charged() });
         }
-        if let Some(denied) = self.denied.as_ref().filter(|_| after.is_none() && denials_last) {
-            denied.remember(request, states, at, (sent_at, changes));
+        if let Some(deny_cache) = self.deny_cache.as_ref().filter(|_| after.is_none() && denials_last) {
+            deny_cache.store(request, states, at, CallStart { sent_at, changes });
         }
         Ok(Some(Verdict::new(quotas, at)))
     }
 
     async fn decide_in_batch(&self, hash_slot: u16, entry: BatchEntry) -> Result<EntryReply, BackendError> {
-        let handle = self.servers.of(hash_slot)?;
+        let handle = self.router.handle(hash_slot)?;
         let in_flight = handle.begin_request()?;
         let reply =
             worker::decide(&handle, &in_flight.connection, hash_slot, entry, self.clock.as_ref()).await;
