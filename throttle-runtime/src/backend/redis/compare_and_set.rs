@@ -7,9 +7,9 @@ use std::time::Duration;
 use redis::Value;
 
 use super::codec;
-use super::codec::bytes;
+use super::codec::stored_bytes;
 use super::engine::Engine;
-use super::errors::nonsense;
+use super::errors::unexpected_reply;
 use super::partition::Partition;
 use super::router::Router;
 use super::scripts::{READ, WRITE};
@@ -19,7 +19,7 @@ use crate::{BackendError, ErrorKind};
 
 impl Engine {
     /// Reads the time and the stored states of one hash slot.
-    pub(super) async fn read(&self, partition: &Partition) -> Result<Found, BackendError> {
+    pub(super) async fn read(&self, partition: &Partition) -> Result<StoredStates, BackendError> {
         uncharged(pin!(self.try_read(partition))).await.map_err(BackendError::nothing_charged)
     }
 
@@ -29,18 +29,18 @@ impl Engine {
         Partition::single(self.router.common_hash_slot(keys).unwrap_or_default(), keys)
     }
 
-    async fn try_read(&self, partition: &Partition) -> Result<Found, BackendError> {
-        let answer = self.router.run(&READ, partition, |_| ()).await?;
-        let Value::Array(answer) = answer else { return Err(nonsense()) };
-        match answer.as_slice() {
+    async fn try_read(&self, partition: &Partition) -> Result<StoredStates, BackendError> {
+        let reply = self.router.run(&READ, partition, |_| ()).await?;
+        let Value::Array(reply) = reply else { return Err(unexpected_reply()) };
+        match reply.as_slice() {
             [Value::Int(now), stored @ ..] if stored.len() == partition.keys.len() => {
-                let now = u64::try_from(*now).map_err(|_| nonsense())?;
-                let stored = stored.iter().map(|value| bytes(value).map(<[u8]>::to_vec));
-                let stored: Vec<_> = stored.collect::<Option<_>>().ok_or_else(nonsense)?;
+                let now = u64::try_from(*now).map_err(|_| unexpected_reply())?;
+                let stored = stored.iter().map(|value| stored_bytes(value).map(<[u8]>::to_vec));
+                let stored: Vec<_> = stored.collect::<Option<_>>().ok_or_else(unexpected_reply)?;
                 let is_held = stored.iter().any(|bytes| codec::is_held(bytes, now));
-                Ok(Found { at: self.time().unwrap_or(now), stored, is_held })
+                Ok(StoredStates { at: self.time().unwrap_or(now), stored, is_held })
             }
-            _ => Err(nonsense()),
+            _ => Err(unexpected_reply()),
         }
     }
 
@@ -56,7 +56,7 @@ impl Engine {
 }
 
 /// The stored states of one hash slot.
-pub(super) struct Found {
+pub(super) struct StoredStates {
     pub(super) at: u64,
     pub(super) stored: Vec<Vec<u8>>,
     /// Whether another decision holds any of the states.
@@ -76,34 +76,34 @@ pub(super) struct Swap<'a> {
 impl Swap<'_> {
     /// Writes the states. Returns `false` if a stored state has changed meanwhile; then nothing is written.
     pub(super) async fn run(&self, router: &Router) -> Result<bool, BackendError> {
-        let answer = router.run(&WRITE, self.partition, |command| {
+        let reply = router.run(&WRITE, self.partition, |command| {
             for (before, after) in self.before.iter().zip(self.after) {
                 let bytes = if after.until() > self.at { codec::encode(after) } else { Vec::new() };
                 command.arg(before).arg(bytes);
                 if self.is_forced {
-                    command.arg("PX").arg(A_DAY.as_millis().to_string());
+                    command.arg("PX").arg(ONE_DAY.as_millis().to_string());
                 } else {
                     // The script that decides assumes that states are kept at least this long.
-                    let end = after.until().div_ceil(1_000_000).saturating_add(codec::LONGEST_SPAN);
+                    let end = after.until().div_ceil(1_000_000).saturating_add(codec::MAX_GRANULARITY);
                     command.arg("EXAT").arg(end);
                 }
             }
         });
-        match answer.await? {
+        match reply.await? {
             Value::Int(written) => Ok(written == 1),
-            _ => Err(nonsense()),
+            _ => Err(unexpected_reply()),
         }
     }
 }
 
 /// The maximum number of attempts of a compare-and-set. Timeouts end earlier; this bound only guarantees that
 /// the loop ends.
-pub(super) const ATTEMPTS: u32 = 256;
+pub(super) const MAX_ATTEMPTS: u32 = 256;
 
 /// With a clock other than the server's, states do not expire at the right time, so they are kept for a day.
-const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
+const ONE_DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 pub(super) fn contended() -> BackendError {
-    let text = format!("others changed the same states {ATTEMPTS} times in a row");
+    let text = format!("others changed the same states {MAX_ATTEMPTS} times in a row");
     BackendError::new(ErrorKind::Store, text).nothing_charged()
 }

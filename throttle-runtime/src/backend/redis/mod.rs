@@ -36,7 +36,7 @@ use engine::Engine;
 use request::Request;
 
 /// How long closing a backend waits for requests that are about to release their permits.
-const AT_THE_END: Duration = Duration::from_millis(500);
+const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// A backend whose state is in a Redis server (6.2 or later, or Valkey). Any number of processes share it.
 ///
@@ -180,7 +180,7 @@ impl Backend for Redis {
             return Soon::now(Ok(()));
         }
         Soon::later(async {
-            self.engine.leases.end(AT_THE_END).await;
+            self.engine.leases.end(CLOSE_TIMEOUT).await;
             self.engine.router.close();
             Ok(())
         })

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::backoff::step_aside;
 use super::codec;
-use super::compare_and_set::{ATTEMPTS, Found, contended};
+use super::compare_and_set::{MAX_ATTEMPTS, StoredStates, contended};
 use super::engine::Engine;
 use super::partition::Partition;
 use super::request::{Request, States};
@@ -16,8 +16,8 @@ use crate::strategy::State;
 type Change<'a> = &'a (dyn Fn(&States, u64) -> States + Send + Sync);
 
 impl Engine {
-    pub(super) async fn refund(&self, request: &Request<'_>, charged: u64) -> Result<(), BackendError> {
-        self.amend(request, &|states, at| request.refund(states, at, charged, &self.resets)).await
+    pub(super) async fn refund(&self, request: &Request<'_>, charged_at: u64) -> Result<(), BackendError> {
+        self.amend(request, &|states, at| request.refund(states, at, charged_at, &self.resets)).await
     }
 
     pub(super) async fn forget(&self, request: &Request<'_>) -> Result<(), BackendError> {
@@ -44,7 +44,7 @@ impl Engine {
                 continue;
             }
             // The states of another hash slot may have been changed already.
-            self.amend_there(request, &partition, change).await.map_err(BackendError::in_doubt)?;
+            self.amend_partition(request, &partition, change).await.map_err(BackendError::in_doubt)?;
         }
         if let Some(deny_cache) = &self.deny_cache {
             deny_cache.invalidate(&request.fingerprints);
@@ -52,22 +52,22 @@ impl Engine {
         Ok(())
     }
 
-    async fn amend_there(
+    async fn amend_partition(
         &self,
         request: &Request<'_>,
         partition: &Partition,
         change: Change<'_>,
     ) -> Result<(), BackendError> {
-        for attempt in 0..ATTEMPTS {
-            let Found { at, stored, is_held } = self.read(partition).await?;
+        for attempt in 0..MAX_ATTEMPTS {
+            let StoredStates { at, stored, is_held } = self.read(partition).await?;
             let mut states: States = request.keys.iter().map(|_| State::EMPTY).collect();
             for (&index, bytes) in partition.indexes.iter().zip(&stored) {
                 states[index] = codec::decode(bytes);
             }
             // The reset mark is read after the states: states that a reset has ended meanwhile must not be
             // written.
-            if let Some(reset) = request.global_mark.filter(|reset| !partition.indexes.contains(reset)) {
-                states[reset] = self.read_one(&request.keys[reset]).await?;
+            if let Some(mark) = request.global_mark.filter(|mark| !partition.indexes.contains(mark)) {
+                states[mark] = self.read_one(&request.keys[mark]).await?;
             }
             let after = change(&states, at);
             // Unchanged states are not written. This includes identities without any usage.

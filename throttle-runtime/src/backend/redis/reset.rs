@@ -6,25 +6,25 @@ use std::sync::Arc;
 use redis::{Cmd, Value};
 
 use super::backoff::step_aside;
-use super::compare_and_set::{ATTEMPTS, Found, contended};
+use super::compare_and_set::{MAX_ATTEMPTS, StoredStates, contended};
 use super::connection::ConnectionHandle;
 use super::engine::Engine;
-use super::errors::nonsense;
+use super::errors::unexpected_reply;
 use super::keys;
 use crate::BackendError;
 use crate::backend::Mark;
 
 /// The number of keys that the server scans in one step, during which it serves no other client.
-const STEP: usize = 1_000;
+const KEYS_PER_SCAN: usize = 1_000;
 
 impl Engine {
     /// Deletes all states of the namespace that existed at the beginning of the call.
     pub(super) async fn reset(&self) -> Result<(), BackendError> {
         self.mark_reset().await?;
-        let reset = self.reset_all().await;
+        let deleted = self.delete_all().await;
         // Charges that were made meanwhile may have been deleted.
         let marked = self.mark_reset().await;
-        reset.and(marked)?;
+        deleted.and(marked)?;
         self.clear_deny_cache();
         Ok(())
     }
@@ -32,8 +32,8 @@ impl Engine {
     /// Writes the mark of a reset of all identities, so that charges from before the reset are not refunded.
     async fn mark_reset(&self) -> Result<(), BackendError> {
         let partition = self.partition_of(&keys::global_reset_mark(&self.namespace));
-        for attempt in 0..ATTEMPTS {
-            let Found { at, stored, .. } = self.read(&partition).await?;
+        for attempt in 0..MAX_ATTEMPTS {
+            let StoredStates { at, stored, .. } = self.read(&partition).await?;
             let mark = Mark::of_all(at);
             let is_written = self.write(&partition, &stored, &[mark.state()], at).await;
             self.resets.record_all(Some(mark));
@@ -45,31 +45,31 @@ impl Engine {
         Err(contended())
     }
 
-    async fn reset_all(&self) -> Result<(), BackendError> {
+    async fn delete_all(&self) -> Result<(), BackendError> {
         for handle in self.router.handles()? {
-            self.reset_one(&handle).await?;
+            self.delete_on(&handle).await?;
         }
         Ok(())
     }
 
-    async fn reset_one(&self, handle: &Arc<ConnectionHandle>) -> Result<(), BackendError> {
+    async fn delete_on(&self, handle: &Arc<ConnectionHandle>) -> Result<(), BackendError> {
         let pattern = keys::scan_pattern(&self.namespace);
         let mut cursor = b"0".to_vec();
         loop {
             let mut scan = redis::cmd("SCAN");
-            scan.arg(&cursor).arg("MATCH").arg(&pattern).arg("COUNT").arg(STEP);
+            scan.arg(&cursor).arg("MATCH").arg(&pattern).arg("COUNT").arg(KEYS_PER_SCAN);
             let (next, found) = match handle.send(scan).await? {
-                Value::Array(mut answer) => match (answer.pop(), answer.pop()) {
+                Value::Array(mut reply) => match (reply.pop(), reply.pop()) {
                     (Some(Value::Array(found)), Some(Value::BulkString(next))) => (next, found),
-                    _ => return Err(nonsense()),
+                    _ => return Err(unexpected_reply()),
                 },
-                _ => return Err(nonsense()),
+                _ => return Err(unexpected_reply()),
             };
             // One command may use only one hash slot. A single server has only the hash slot 0.
             let mut unlinks: BTreeMap<u16, Cmd> = BTreeMap::new();
             for key in found {
-                let Value::BulkString(key) = key else { return Err(nonsense()) };
-                let key = String::from_utf8(key).map_err(|_| nonsense())?;
+                let Value::BulkString(key) = key else { return Err(unexpected_reply()) };
+                let key = String::from_utf8(key).map_err(|_| unexpected_reply())?;
                 let hash_slot = self.router.common_hash_slot(&[key.as_str().into()]).unwrap_or_default();
                 unlinks.entry(hash_slot).or_insert_with(|| redis::cmd("UNLINK")).arg(key);
             }

@@ -9,7 +9,7 @@ use super::cluster::Cluster;
 use super::connection::{ConnectionHandle, connector};
 use super::partition;
 use super::partition::Partition;
-use super::scripts::Loaded;
+use super::scripts::LuaScript;
 use crate::BackendError;
 
 /// All servers of a backend, and which of them has a hash slot.
@@ -78,7 +78,7 @@ impl Router {
     /// Runs a script on the states of one hash slot.
     pub(super) async fn run(
         &self,
-        script: &Loaded,
+        script: &LuaScript,
         partition: &Partition,
         arguments: impl Fn(&mut Cmd),
     ) -> Result<Value, BackendError> {

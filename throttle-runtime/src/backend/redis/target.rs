@@ -32,7 +32,7 @@ pub(crate) struct Target {
 impl Target {
     pub(crate) fn server(url: &str) -> Self {
         Self {
-            server: url::parse(url, url::USUAL),
+            server: url::parse(url, url::DEFAULT_PORT),
             sentinels: None,
             nodes: None,
             options: Options::new(url::protocol(url)),
@@ -42,9 +42,9 @@ impl Target {
     }
 
     pub(crate) fn sentinels<U: AsRef<str>>(urls: impl IntoIterator<Item = U>, name: String) -> Self {
-        let sentinel = |url: U| url::parse(url.as_ref(), url::OF_SENTINELS);
+        let sentinel = |url: U| url::parse(url.as_ref(), url::DEFAULT_SENTINEL_PORT);
         Self {
-            server: url::unknown(),
+            server: url::without_address(),
             sentinels: Some((urls.into_iter().map(sentinel).collect(), name)),
             nodes: None,
             options: Options::new(None),
@@ -58,7 +58,7 @@ impl Target {
         let mut protocol = None;
         let node = |url: U| {
             protocol = protocol.or_else(|| url::protocol(url.as_ref()));
-            url::parse(url.as_ref(), url::USUAL)
+            url::parse(url.as_ref(), url::DEFAULT_PORT)
         };
         let nodes: Vec<_> = urls.into_iter().map(node).collect();
         let none = || Err(ConfigError::one("the cluster has no nodes: name one or more"));
@@ -94,8 +94,12 @@ impl Target {
         #[cfg(feature = "redis-tls")]
         let (server, sentinels) = self.tls.apply(server, sentinels)?;
         if let Some(nodes) = nodes {
-            let seed =
-                |node| Address::of(node).ok_or_else(url::wrong)?.client(&server).map_err(|_| url::wrong());
+            let seed = |node| {
+                Address::of(node)
+                    .ok_or_else(url::invalid_url)?
+                    .client(&server)
+                    .map_err(|_| url::invalid_url())
+            };
             let seeds = nodes.iter().map(seed).collect::<Result<_, _>>()?;
             return Ok(Router::Cluster(Arc::new(Cluster::new(server, seeds, options, max_in_flight))));
         }
@@ -115,7 +119,7 @@ impl Target {
 }
 
 fn client(server: ConnectionInfo) -> Result<Client, ConfigError> {
-    Client::open(server).map_err(|_| url::wrong())
+    Client::open(server).map_err(|_| url::invalid_url())
 }
 
 /// Rejects settings of a cluster that could not be reported clearly later.

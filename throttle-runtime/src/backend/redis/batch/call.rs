@@ -33,7 +33,7 @@ struct Step {
 impl Step {
     /// Creates the step of a token, which fits once.
     fn of_token(tokens: &Tokens<'_>, state: usize) -> Self {
-        let mut bytes: SmallVec<[u8; 64]> = SmallVec::from_slice(&[scripts::ONCE, 1]);
+        let mut bytes: SmallVec<[u8; 64]> = SmallVec::from_slice(&[scripts::TOKEN_STEP, 1]);
         bytes.extend(tokens.attempt.map_or(0, Attempt::lasts).to_be_bytes());
         Self { bytes, state }
     }
@@ -44,8 +44,8 @@ impl BatchEntry {
     pub(in crate::backend::redis) fn new(request: &Request<'_>, scripts: &[Script]) -> Option<Self> {
         let step = |(script, limit): (&Script, &Limit)| {
             let mut bytes = SmallVec::new();
-            bytes.push(scripts::number(script.lua)?);
-            bytes.push(codec::span(limit.rate));
+            bytes.push(scripts::step_number(script.lua)?);
+            bytes.push(codec::expiry_granularity(limit.rate));
             bytes.extend(script.arguments.iter().flat_map(|word| word.to_be_bytes()));
             Some(Step { bytes, state: limit.state })
         };

@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 
 use super::call::{BatchCall, BatchEntry};
 use crate::backend::redis::codec;
-use crate::backend::redis::codec::bytes;
+use crate::backend::redis::codec::stored_bytes;
 use crate::backend::redis::request::States;
 use crate::strategy::State;
 
@@ -107,7 +107,7 @@ impl StoredStates<'_> {
     fn get(&self, index: usize) -> Option<State> {
         match self {
             Self::Words(words) => words.get(index).map(|words| codec::decode(words)),
-            Self::Values(values) => values.get(index).and_then(bytes).map(codec::decode),
+            Self::Values(values) => values.get(index).and_then(stored_bytes).map(codec::decode),
         }
     }
 }

@@ -8,7 +8,7 @@ use redis::{Cmd, Value};
 use super::Cluster;
 use crate::backend::redis::connection::{Address, ConnectionHandle, Redirect, closed};
 use crate::backend::redis::errors;
-use crate::backend::redis::errors::Refusal;
+use crate::backend::redis::errors::RequestError;
 use crate::util::deadline;
 use crate::{BackendError, ErrorKind};
 
@@ -22,7 +22,7 @@ impl Cluster {
         self: &Arc<Self>,
         redirect: Redirect,
         command: Cmd,
-    ) -> Result<Value, Refusal> {
+    ) -> Result<Value, RequestError> {
         let node = self.node_at(&redirect.to).map_err(BackendError::nothing_charged)?;
         let in_flight = node.begin_request()?;
         match deadline::timeout(REDIRECT_TIMEOUT, redirect.send(&in_flight.connection, command)).await {
@@ -35,7 +35,7 @@ impl Cluster {
             Ok(reply) => {
                 let connection = Arc::clone(&in_flight.connection);
                 in_flight.complete();
-                reply.map_err(|error| errors::refusal(&node.handle_error(&connection, error)))
+                reply.map_err(|error| errors::request_error(&node.handle_error(&connection, error)))
             }
         }
     }

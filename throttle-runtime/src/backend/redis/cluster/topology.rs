@@ -5,7 +5,7 @@ use redis::{Client, Pipeline, RedisError, Value};
 use crate::backend::redis::connection::progress::Progress;
 use crate::backend::redis::connection::{Address, Options, hedged, open};
 use crate::backend::redis::errors;
-use crate::backend::redis::errors::nonsense;
+use crate::backend::redis::errors::unexpected_reply;
 use crate::{BackendError, ErrorKind};
 
 /// A range of hash slots, from the first to the last, and its master.
@@ -31,20 +31,20 @@ async fn read_slots_of(node: Client, options: Options) -> Result<Vec<Range>, Bac
     let mut both = Pipeline::with_capacity(2);
     both.cmd("CLUSTER").arg("INFO").cmd("CLUSTER").arg("SLOTS");
     let replies = link.multiplexed.send_packed_commands(&both, 0, 2).await.map_err(failed)?;
-    let [state, slots] = <[Value; 2]>::try_from(replies).map_err(|_| nonsense())?;
+    let [state, slots] = <[Value; 2]>::try_from(replies).map_err(|_| unexpected_reply())?;
     // A node that is cut off from the other nodes does not know their latest agreement.
     let state = redis::from_redis_value::<String>(state);
     if state.is_ok_and(|state| state.contains("cluster_state:fail")) {
         return Err(BackendError::new(ErrorKind::Store, "a node says that the cluster is down"));
     }
     let slots = slots.extract_error().map_err(failed)?;
-    let address = Address::of(node.get_connection_info()).ok_or_else(nonsense)?;
-    let Value::Array(slots) = slots else { return Err(nonsense()) };
+    let address = Address::of(node.get_connection_info()).ok_or_else(unexpected_reply)?;
+    let Value::Array(slots) = slots else { return Err(unexpected_reply()) };
     slots
         .iter()
         .map(|range| parse_range(range, &address, &options))
         .collect::<Option<_>>()
-        .ok_or_else(nonsense)
+        .ok_or_else(unexpected_reply)
 }
 
 fn parse_range(range: &Value, node: &Address, options: &Options) -> Option<Range> {

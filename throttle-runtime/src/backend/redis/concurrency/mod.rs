@@ -21,15 +21,15 @@ impl Places for Redis {
             let engine = &self.engine;
             let key: Arc<str> = keys::concurrency(&engine.namespace, place).into();
             let lease = Lease::new(engine.router.clone(), engine.clock.clone(), key, place.lease);
-            let open = engine.leases.begin().ok_or_else(closed)?;
-            let (limit, (reply, answer)) = (place.limit, oneshot::channel());
+            let task = engine.leases.begin().ok_or_else(closed)?;
+            let (limit, (sender, permit)) = (place.limit, oneshot::channel());
             tokio::spawn(async move {
-                lease.run(limit, reply).await;
-                drop(open);
+                lease.run(limit, sender).await;
+                drop(task);
             });
             let ended =
                 || BackendError::new(ErrorKind::Connection, "the runtime that was to ask Redis ended");
-            answer.await.unwrap_or_else(|_| Err(ended()))
+            permit.await.unwrap_or_else(|_| Err(ended()))
         })
     }
 }

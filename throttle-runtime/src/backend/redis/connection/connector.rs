@@ -7,7 +7,7 @@ use tokio::runtime::Handle;
 use tokio::time::sleep;
 
 use super::handle::ConnectionHandle;
-use super::handshake::ready;
+use super::handshake::open_ready;
 use super::locator::Locator;
 use super::options::Options;
 use super::progress::Progress;
@@ -70,7 +70,7 @@ impl Drop for Running {
 /// Connects and puts the connection to use.
 pub(in crate::backend::redis) async fn connect(handle: &Arc<ConnectionHandle>) -> Result<(), BackendError> {
     let (limit, progress) = (handle.options.timeout, Progress::default());
-    let ready = deadline::timeout(limit, ready(handle, &progress)).await;
+    let ready = deadline::timeout(limit, open_ready(handle, &progress)).await;
     let ready = ready.unwrap_or_else(|_| Err(progress.timed_out(limit)));
     // Requests that arrive meanwhile receive this error.
     let (connection, lost) = ready.inspect_err(|error| handle.record_failure(error.clone()))?;

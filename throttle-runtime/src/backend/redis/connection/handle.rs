@@ -73,7 +73,7 @@ impl ConnectionHandle {
         connection: &Arc<Connection>,
         error: RedisError,
     ) -> RedisError {
-        if errors::is_of_connection(&error) {
+        if errors::requires_reconnect(&error) {
             let reason = errors::backend_error("the connection to Redis was lost", &error);
             self.disconnect(connection, reason);
         }

@@ -7,10 +7,11 @@ use redis::{Cmd, Value};
 
 use super::address::Address;
 use super::redirect::Redirect;
-use crate::backend::redis::errors::Refusal;
+use crate::backend::redis::errors::RequestError;
 
 /// The reply to a redirected request. Boxed, because only requests to a node that has lost a hash slot need it.
-pub(in crate::backend::redis) type Redirected = Pin<Box<dyn Future<Output = Result<Value, Refusal>> + Send>>;
+pub(in crate::backend::redis) type Redirected =
+    Pin<Box<dyn Future<Output = Result<Value, RequestError>> + Send>>;
 
 /// Receives the events of the nodes of a cluster.
 pub(in crate::backend::redis) trait NodeEvents: Send + Sync {

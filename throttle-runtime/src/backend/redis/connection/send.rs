@@ -7,11 +7,14 @@ use redis::{Cmd, Value};
 use super::handle::ConnectionHandle;
 use super::shared::Connection;
 use crate::backend::redis::errors;
-use crate::backend::redis::errors::Refusal;
+use crate::backend::redis::errors::RequestError;
 
 impl ConnectionHandle {
     /// Sends one request.
-    pub(in crate::backend::redis) async fn send(self: &Arc<Self>, command: Cmd) -> Result<Value, Refusal> {
+    pub(in crate::backend::redis) async fn send(
+        self: &Arc<Self>,
+        command: Cmd,
+    ) -> Result<Value, RequestError> {
         let in_flight = self.begin_request()?;
         let reply = self.send_on(&in_flight.connection, command).await;
         in_flight.complete();
@@ -24,7 +27,7 @@ impl ConnectionHandle {
         self: &Arc<Self>,
         connection: &Arc<Connection>,
         command: Cmd,
-    ) -> Result<Value, Refusal> {
+    ) -> Result<Value, RequestError> {
         let error = match connection.send(&command).await {
             Ok(reply) => return Ok(reply),
             Err(error) => self.handle_error(connection, error),
@@ -34,7 +37,7 @@ impl ConnectionHandle {
                 connection.record_reply();
                 redirected.await
             }
-            None => Err(errors::refusal(&error)),
+            None => Err(errors::request_error(&error)),
         }
     }
 }

@@ -38,7 +38,7 @@ pub(super) async fn write_all(
     for (after, held) in changes {
         let after = if is_first_written == Some(false) { held.unchanged() } else { after };
         let swap = Swap { partition: &held.partition, before: &held.stored, after: &after, at, is_forced };
-        let written = match timeout(codec::HOLD / 2, swap.run(router)).await {
+        let written = match timeout(codec::HOLD_DURATION / 2, swap.run(router)).await {
             Ok(Ok(true)) => Ok(()),
             Ok(Ok(false)) => Err(expired().nothing_charged()),
             Ok(Err(error)) => Err(error),

@@ -15,8 +15,8 @@ use tokio::time::timeout;
 use super::commit::{HeldPartition, expired, write_all};
 use crate::backend::redis::backoff::step_aside;
 use crate::backend::redis::codec;
-use crate::backend::redis::codec::bytes;
-use crate::backend::redis::errors::nonsense;
+use crate::backend::redis::codec::stored_bytes;
+use crate::backend::redis::errors::unexpected_reply;
 use crate::backend::redis::partition::Partition;
 use crate::backend::redis::request::States;
 use crate::backend::redis::router::Router;
@@ -82,18 +82,18 @@ impl Hold {
             let run = self.router.run(&HOLD, &partition, |command| {
                 command.arg(&token[..]);
             });
-            let reply = timeout(codec::HOLD / 2, run).await.map_err(|_| expired())??;
-            let Value::Array(reply) = reply else { return Err(nonsense()) };
+            let reply = timeout(codec::HOLD_DURATION / 2, run).await.map_err(|_| expired())??;
+            let Value::Array(reply) = reply else { return Err(unexpected_reply()) };
             match reply.as_slice() {
                 [Value::Int(_)] => step_aside(attempt).await,
                 [Value::Int(at), stored @ ..] if stored.len() == partition.keys.len() => {
-                    let stored = stored.iter().map(|value| bytes(value).map(<[u8]>::to_vec));
-                    let stored = stored.collect::<Option<_>>().ok_or_else(nonsense)?;
-                    self.at = self.at.max(u64::try_from(*at).map_err(|_| nonsense())?);
+                    let stored = stored.iter().map(|value| stored_bytes(value).map(<[u8]>::to_vec));
+                    let stored = stored.collect::<Option<_>>().ok_or_else(unexpected_reply)?;
+                    self.at = self.at.max(u64::try_from(*at).map_err(|_| unexpected_reply())?);
                     self.held.push(HeldPartition { partition, stored });
                     return Ok(());
                 }
-                _ => return Err(nonsense()),
+                _ => return Err(unexpected_reply()),
             }
         }
         Err(expired())
@@ -129,7 +129,7 @@ impl Hold {
     }
 
     fn is_late(&self) -> bool {
-        self.since.elapsed() >= codec::HOLD / 2
+        self.since.elapsed() >= codec::HOLD_DURATION / 2
     }
 }
 

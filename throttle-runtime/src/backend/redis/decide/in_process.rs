@@ -3,7 +3,7 @@
 use crate::BackendError;
 use crate::backend::redis::backoff::step_aside;
 use crate::backend::redis::codec;
-use crate::backend::redis::compare_and_set::{ATTEMPTS, Found, contended};
+use crate::backend::redis::compare_and_set::{MAX_ATTEMPTS, StoredStates, contended};
 use crate::backend::redis::engine::Engine;
 use crate::backend::redis::partition::Partition;
 use crate::backend::redis::request::{Request, States};
@@ -18,8 +18,8 @@ impl Engine {
         hash_slot: u16,
     ) -> Result<Verdict, BackendError> {
         let partition = Partition::single(hash_slot, &request.keys);
-        for attempt in 0..ATTEMPTS {
-            let Found { at, stored, is_held } = self.read(&partition).await?;
+        for attempt in 0..MAX_ATTEMPTS {
+            let StoredStates { at, stored, is_held } = self.read(&partition).await?;
             let states: States = stored.iter().map(|bytes| codec::decode(bytes)).collect();
             if let Some(verdict) = request.earlier_verdict(&states, at)? {
                 return Ok(verdict);

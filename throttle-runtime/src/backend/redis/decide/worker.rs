@@ -12,7 +12,7 @@ use crate::backend::redis::batch::reply;
 use crate::backend::redis::batch::reply::EntryReply;
 use crate::backend::redis::connection::{Connection, ConnectionHandle};
 use crate::backend::redis::errors;
-use crate::backend::redis::errors::nonsense;
+use crate::backend::redis::errors::unexpected_reply;
 use crate::backend::redis::scripts::DECIDE;
 use crate::clock::Clock;
 use crate::{BackendError, ErrorKind};
@@ -82,11 +82,11 @@ impl BatchWorker {
         match self.call(entries).await {
             Ok(replies) => replies.into_iter().map(Ok).collect(),
             // Requests that do not fit need no memory, and must not fail because of requests that do.
-            Err(error) if entries.len() > 1 && errors::is_of_memory(&error) => {
+            Err(error) if entries.len() > 1 && errors::is_out_of_memory(&error) => {
                 let mut results = Vec::with_capacity(entries.len());
                 for entry in entries.chunks(1) {
                     let replies = self.call(entry).await;
-                    results.push(replies.and_then(|mut replies| replies.pop().ok_or_else(nonsense)));
+                    results.push(replies.and_then(|mut replies| replies.pop().ok_or_else(unexpected_reply)));
                 }
                 results
             }
@@ -99,7 +99,7 @@ impl BatchWorker {
         let (sent_at, time) = (Instant::now(), self.clock.as_ref().map(Clock::now));
         let send =
             |verb, script: &str| self.handle.send_on(&self.connection, call.command(verb, script, time));
-        reply::read(&DECIDE.run(send).await?, entries, &call, sent_at).ok_or_else(nonsense)
+        reply::read(&DECIDE.run(send).await?, entries, &call, sent_at).ok_or_else(unexpected_reply)
     }
 }
 
