@@ -182,7 +182,7 @@ async fn a_decision_over_two_nodes_is_certain_if_the_first_write_was_refused_and
         let node = &nodes.masters[refuses];
         // All scripts except the one that writes the result.
         let allowed = [
-            include_str!("../../src/backend/redis/cluster/hold.lua"),
+            include_str!("../../src/backend/redis/decide/hold.lua"),
             include_str!("../../src/backend/redis/read.lua"),
         ];
         let allowed = allowed.map(|script| {
@@ -223,7 +223,7 @@ async fn f36_those_who_wait_for_a_hold_are_charged_nothing() {
     let throttle = throttle(redis).await;
     assert_eq!(throttle.hit("a").await.expect("a decision").remaining(), Some(8));
     let name = server.ask::<Vec<String>>("KEYS *").remove(0);
-    let hold = include_str!("../../src/backend/redis/cluster/hold.lua");
+    let hold = include_str!("../../src/backend/redis/decide/hold.lua");
     let mut holds = redis::cmd("EVAL");
     holds.arg(hold).arg(1).arg(&name).arg(&[7_u8; 8]);
     let deadline = |limit| throttle.update(Settings::new().deadline(limit)).expect("an update");

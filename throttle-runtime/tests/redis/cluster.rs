@@ -215,7 +215,7 @@ async fn b072_a_hold_of_the_dead_ends() {
     for name in names.iter().filter(is_own) {
         for (token, answers) in [("12345678", 2), ("abcdefgh", 1)] {
             let mut hold = redis::cmd("EVAL");
-            hold.arg(include_str!("../../src/backend/redis/cluster/hold.lua")).arg(1).arg(name).arg(token);
+            hold.arg(include_str!("../../src/backend/redis/decide/hold.lua")).arg(1).arg(name).arg(token);
             let held: Vec<redis::Value> = hold.query(&mut nodes.masters[0].connect()).expect("an answer");
             assert_eq!(held.len(), answers, "one holds it, and no other one");
         }
@@ -278,7 +278,7 @@ async fn b072_who_waits_for_a_hold_gives_up_in_the_first_half_of_his_own() {
     let last = &nodes.masters[2];
     let names: Vec<String> = last.ask("KEYS *");
     let mut hold = redis::cmd("EVAL");
-    hold.arg(include_str!("../../src/backend/redis/cluster/hold.lua")).arg(1).arg(&names).arg("12345678");
+    hold.arg(include_str!("../../src/backend/redis/decide/hold.lua")).arg(1).arg(&names).arg("12345678");
     let held: Vec<redis::Value> = hold.query(&mut last.connect()).expect("an answer");
     assert_eq!(held.len(), 2, "somebody else holds it");
     let started = Instant::now();

@@ -8,9 +8,9 @@ use std::time::Duration;
 use redis::ClientTlsConfig;
 
 use super::Redis;
-use super::connection::Place;
-use super::deny_cache::Denied;
+use super::deny_cache::DenyCache;
 use super::engine::Engine;
+use super::target::Target;
 use crate::ConfigError;
 use crate::backend::Resets;
 use crate::clock::Clock;
@@ -19,7 +19,7 @@ use crate::util::task_tracker::UnderWay;
 /// Settings of a [`Redis`] backend.
 #[must_use = "a builder does nothing until `build()`"]
 pub struct RedisBuilder {
-    place: Place,
+    target: Target,
     namespace: String,
     max_in_flight: usize,
     remember_denied: bool,
@@ -27,9 +27,9 @@ pub struct RedisBuilder {
 }
 
 impl RedisBuilder {
-    pub(super) fn new(place: Place) -> Self {
+    pub(super) fn new(target: Target) -> Self {
         Self {
-            place,
+            target,
             namespace: "throttle".to_owned(),
             max_in_flight: 4_096,
             remember_denied: true,
@@ -56,7 +56,7 @@ impl RedisBuilder {
     ///
     /// The user name of the URL, if any.
     pub fn username(mut self, username: &str) -> Self {
-        self.place = self.place.with(|settings| settings.set_username(username));
+        self.target = self.target.with_login(|settings| settings.set_username(username));
         self
     }
 
@@ -67,7 +67,7 @@ impl RedisBuilder {
     ///
     /// The password of the URL, if any.
     pub fn password(mut self, password: &str) -> Self {
-        self.place = self.place.with(|settings| settings.set_password(password));
+        self.target = self.target.with_login(|settings| settings.set_password(password));
         self
     }
 
@@ -77,7 +77,7 @@ impl RedisBuilder {
     ///
     /// The number in the URL, or else 0.
     pub fn database(mut self, number: u32) -> Self {
-        self.place = self.place.with(|settings| settings.set_db(number.into()));
+        self.target = self.target.with_login(|settings| settings.set_db(number.into()));
         self
     }
 
@@ -91,7 +91,7 @@ impl RedisBuilder {
     ///
     /// 2 seconds
     pub const fn connect_timeout(mut self, timeout: Duration) -> Self {
-        self.place.options.timeout = timeout;
+        self.target.options.timeout = timeout;
         self
     }
 
@@ -118,7 +118,7 @@ impl RedisBuilder {
     /// Reported addresses are used unchanged.
     #[doc(alias("natMap", "nat_map"))]
     pub fn address_map(mut self, map: impl Fn(&str, u16) -> (String, u16) + Send + Sync + 'static) -> Self {
-        self.place.options.addresses = Some(Arc::new(map));
+        self.target.options.address_map = Some(Arc::new(map));
         self
     }
 
@@ -164,7 +164,7 @@ impl RedisBuilder {
     #[cfg(feature = "redis-tls")]
     #[cfg_attr(docsrs, doc(cfg(feature = "redis-tls")))]
     pub const fn tls(mut self, on: bool) -> Self {
-        self.place.tls.on = Some(on);
+        self.target.tls.on = Some(on);
         self
     }
 
@@ -188,7 +188,7 @@ impl RedisBuilder {
     #[cfg(feature = "redis-tls")]
     #[cfg_attr(docsrs, doc(cfg(feature = "redis-tls")))]
     pub fn root_certificate(mut self, pem: impl Into<Vec<u8>>) -> Self {
-        self.place.tls.root = Some(pem.into());
+        self.target.tls.root = Some(pem.into());
         self
     }
 
@@ -201,7 +201,7 @@ impl RedisBuilder {
     #[cfg(feature = "redis-tls")]
     #[cfg_attr(docsrs, doc(cfg(feature = "redis-tls")))]
     pub fn client_certificate(mut self, certificate: impl Into<Vec<u8>>, key: impl Into<Vec<u8>>) -> Self {
-        self.place.tls.client =
+        self.target.tls.client =
             Some(ClientTlsConfig { client_cert: certificate.into(), client_key: key.into() });
         self
     }
@@ -217,15 +217,15 @@ impl RedisBuilder {
     /// - The namespace on a cluster contains `{}`.
     /// - A certificate is not valid PEM, or TLS settings are given but the connection does not use TLS.
     pub fn build(self) -> Result<Redis, ConfigError> {
-        let address = self.place.to_string();
-        let servers = self.place.settle(&self.namespace, self.max_in_flight)?;
-        let denied = self.remember_denied.then(Denied::new);
+        let address = self.target.to_string();
+        let router = self.target.into_router(&self.namespace, self.max_in_flight)?;
+        let deny_cache = self.remember_denied.then(DenyCache::new);
         let (namespace, clock) = (self.namespace, self.clock);
         let engine = Engine {
-            servers,
+            router,
             namespace,
             clock,
-            denied,
+            deny_cache,
             resets: Resets::default(),
             leases: UnderWay::default(),
         };
@@ -236,7 +236,7 @@ impl RedisBuilder {
 impl fmt::Debug for RedisBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedisBuilder")
-            .field("address", &self.place.to_string())
+            .field("address", &self.target.to_string())
             .field("namespace", &self.namespace)
             .field("max_in_flight", &self.max_in_flight)
             .field("remember_denied", &self.remember_denied)

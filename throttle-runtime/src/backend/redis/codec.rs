@@ -6,14 +6,16 @@
 
 use std::time::Duration;
 
+use redis::Value;
+
 use crate::Rate;
 use crate::strategy::State;
 
 /// The maximum time for which a state is held. After that, the holder counts as gone.
-pub(super) const HOLD: Duration = Duration::from_secs(1);
+pub(super) const HOLD_DURATION: Duration = Duration::from_secs(1);
 
-/// The maximum of [`span`], in seconds.
-pub(super) const LONGEST_SPAN: u64 = 60;
+/// The maximum of [`expiry_granularity`], in seconds.
+pub(super) const MAX_GRANULARITY: u64 = 60;
 
 /// Returns the granularity of expiry times, in seconds: eight periods, at least one second and at most one
 /// minute. A state is kept until a multiple of it.
@@ -21,13 +23,22 @@ pub(super) const LONGEST_SPAN: u64 = 60;
 /// Changing an expiry time costs a server as much as writing a state. The granularity makes such changes rare,
 /// even if requests extend the state each time. The periods are part of the Redis key of a state, so every
 /// reader knows the granularity.
-pub(super) fn span(rate: Rate) -> u8 {
+pub(super) fn expiry_granularity(rate: Rate) -> u8 {
     let seconds = rate.period_micros().saturating_mul(8).div_ceil(1_000_000);
-    u8::try_from(seconds.clamp(1, LONGEST_SPAN)).unwrap_or(u8::MAX)
+    u8::try_from(seconds.clamp(1, MAX_GRANULARITY)).unwrap_or(u8::MAX)
 }
 
 /// The length of a hold, in bytes.
-const MARK: usize = 17;
+const HOLD_LENGTH: usize = 17;
+
+/// Returns the stored bytes; a missing key has none.
+pub(super) fn stored_bytes(value: &Value) -> Option<&[u8]> {
+    match value {
+        Value::BulkString(bytes) => Some(bytes),
+        Value::Nil | Value::Boolean(false) => Some(&[]),
+        _ => None,
+    }
+}
 
 /// Decodes a stored state. Bytes that are not a state count as empty.
 pub(super) fn decode(bytes: &[u8]) -> State {
@@ -48,14 +59,14 @@ pub(super) fn encode(state: &State) -> Vec<u8> {
 
 /// Whether a decision holds this value, at that time of the server.
 pub(super) fn is_held(bytes: &[u8], now: u64) -> bool {
-    let longest = u64::try_from(HOLD.as_micros()).unwrap_or(u64::MAX);
+    let longest = u64::try_from(HOLD_DURATION.as_micros()).unwrap_or(u64::MAX);
     // A hold from before the server's clock stepped back is ignored.
     split(bytes).is_some_and(|(_, until)| until > now && until - now <= longest)
 }
 
 /// Splits a value into its state and the end of its hold.
 fn split(bytes: &[u8]) -> Option<(&[u8], u64)> {
-    let (state, mark) = bytes.split_at_checked(bytes.len().checked_sub(MARK)?)?;
-    let until = u64::from_be_bytes(*mark.first_chunk()?);
+    let (state, hold) = bytes.split_at_checked(bytes.len().checked_sub(HOLD_LENGTH)?)?;
+    let until = u64::from_be_bytes(*hold.first_chunk()?);
     (state.len() >= 16 && state.len().is_multiple_of(8)).then_some((state, until))
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use smallvec::SmallVec;
 
-use super::request::{Question, States};
+use super::request::{Request, States};
 use crate::backend::Verdict;
 use crate::util::fingerprint::Map;
 
@@ -17,12 +17,12 @@ use crate::util::fingerprint::Map;
 /// other processes only add usage: a request that did not fit still does not fit, though it may have to wait
 /// longer. Refunds and resets by other processes are not visible here. Therefore, Redis is called again after
 /// one second.
-pub(super) struct Denied {
+pub(super) struct DenyCache {
     shards: [Shard; SHARDS],
     /// The number of changes of states by this process, by a hash of the identity.
-    changes: Box<[AtomicU32]>,
+    change_counters: Box<[AtomicU32]>,
     /// The time of the last denial, in microseconds after `start`; 0 if no denial is cached.
-    last: AtomicU64,
+    last_denial: AtomicU64,
     start: Instant,
 }
 
@@ -32,7 +32,7 @@ struct Shard {
 }
 
 struct Entry {
-    payers: SmallVec<[u128; 2]>,
+    fingerprints: SmallVec<[u128; 2]>,
     states: States,
     /// The server's time of the denial.
     at: u64,
@@ -40,15 +40,20 @@ struct Entry {
     changes: u32,
     /// When Redis was called, and when its reply arrived, by the clock of this process. The server read its
     /// time in between.
-    asked: Instant,
-    answered: Instant,
+    sent_at: Instant,
+    received_at: Instant,
 }
 
-/// When Redis was called, and the number of [changes](Denied::changes) before.
-pub(super) type Asked = (Instant, u32);
+/// When Redis was called, and the number of changes by this process before.
+#[derive(Clone, Copy)]
+pub(super) struct CallStart {
+    pub(super) sent_at: Instant,
+    /// See [`DenyCache::change_count`].
+    pub(super) changes: u32,
+}
 
 /// The lifetime of a cached denial.
-const KEPT: Duration = Duration::from_secs(1);
+const LIFETIME: Duration = Duration::from_secs(1);
 
 const SHARDS: usize = 16;
 
@@ -56,94 +61,98 @@ const SHARDS: usize = 16;
 const COUNTERS: usize = 4_096;
 
 /// The maximum number of denials in a shard.
-const ROOM: usize = 4_096;
+const MAX_PER_SHARD: usize = 4_096;
 
 /// The number of denials that are examined to find one to evict.
 const CANDIDATES: usize = 8;
 
-impl Denied {
+impl DenyCache {
     pub(super) fn new() -> Self {
         let shards = std::array::from_fn(|_| Shard::default());
-        let changes = (0..COUNTERS).map(|_| AtomicU32::new(0)).collect();
-        Self { shards, changes, last: AtomicU64::new(0), start: Instant::now() }
+        let change_counters = (0..COUNTERS).map(|_| AtomicU32::new(0)).collect();
+        Self { shards, change_counters, last_denial: AtomicU64::new(0), start: Instant::now() }
     }
 
     /// Whether no denial is cached. It takes no lock.
     pub(super) fn is_empty(&self) -> bool {
-        let last = self.last.load(Relaxed);
+        let last = self.last_denial.load(Relaxed);
         if last == 0 {
             return true;
         }
-        let is_over = self.start.elapsed().saturating_sub(Duration::from_micros(last)) >= KEPT;
-        if is_over {
+        let is_expired = self.start.elapsed().saturating_sub(Duration::from_micros(last)) >= LIFETIME;
+        if is_expired {
             // Another request may be denied in between.
-            let _ = self.last.compare_exchange(last, 0, Relaxed, Relaxed);
+            let _ = self.last_denial.compare_exchange(last, 0, Relaxed, Relaxed);
         }
-        is_over
+        is_expired
     }
 
     /// Returns the number of changes by this process of states of these identities, or of others with the same
     /// counters. Read it before Redis is called.
-    pub(super) fn changes(&self, payers: &[u128]) -> u32 {
-        payers.iter().map(|payer| self.counter(*payer).load(Acquire)).fold(0, u32::wrapping_add)
+    pub(super) fn change_count(&self, fingerprints: &[u128]) -> u32 {
+        fingerprints
+            .iter()
+            .map(|fingerprint| self.counter(*fingerprint).load(Acquire))
+            .fold(0, u32::wrapping_add)
     }
 
     /// Invalidates the cached denials of these identities, because this process changed their states or may
     /// have changed them.
-    pub(super) fn changed(&self, payers: &[u128]) {
-        for payer in payers {
-            self.counter(*payer).fetch_add(1, AcqRel);
+    pub(super) fn invalidate(&self, fingerprints: &[u128]) {
+        for fingerprint in fingerprints {
+            self.counter(*fingerprint).fetch_add(1, AcqRel);
         }
     }
 
     /// Returns the cached denial of a request. The time is that of `clock`, or else the latest possible time of
     /// the server.
-    pub(super) fn recall(&self, question: &Question<'_>, clock: Option<u64>) -> Option<Verdict> {
-        let &id = question.payers.first()?;
+    pub(super) fn lookup(&self, request: &Request<'_>, clock: Option<u64>) -> Option<Verdict> {
+        let &id = request.fingerprints.first()?;
         let mut entries = self.shard(id).lock();
         let entry = entries.get(&id)?;
-        let age = entry.asked.elapsed();
-        let is_old = entry.changes != self.changes(&entry.payers);
-        if age >= KEPT || is_old || entry.payers != question.payers {
+        let age = entry.sent_at.elapsed();
+        let is_old = entry.changes != self.change_count(&entry.fingerprints);
+        if age >= LIFETIME || is_old || entry.fingerprints != request.fingerprints {
             entries.remove(&id);
             return None;
         }
-        let time = |passed: Duration| {
-            let passed = u64::try_from(passed.as_micros()).unwrap_or(u64::MAX);
-            clock.unwrap_or_else(|| entry.at.saturating_add(passed))
+        let time = |elapsed: Duration| {
+            let elapsed = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
+            clock.unwrap_or_else(|| entry.at.saturating_add(elapsed))
         };
         // A request that does not fit at the latest possible time is denied. Its wait is computed from the
         // earliest possible time, so that the wait is never too short.
-        let (latest, earliest) = (time(age), time(entry.answered.elapsed()));
-        let (quotas, None) = question.answer(&entry.states, latest) else { return None };
-        match question.answer(&entry.states, earliest) {
+        let (latest, earliest) = (time(age), time(entry.received_at.elapsed()));
+        let (quotas, None) = request.evaluate(&entry.states, latest) else { return None };
+        match request.evaluate(&entry.states, earliest) {
             (quotas, None) => Some(Verdict::new(quotas, earliest).cached()),
             _ => Some(Verdict::new(quotas, latest).cached()),
         }
     }
 
     /// Caches a denial by Redis, with the states that caused it.
-    pub(super) fn remember(&self, question: &Question<'_>, states: States, at: u64, (asked, changes): Asked) {
-        let Some(&id) = question.payers.first() else { return };
-        if changes != self.changes(&question.payers) {
+    pub(super) fn store(&self, request: &Request<'_>, states: States, at: u64, call: CallStart) {
+        let Some(&id) = request.fingerprints.first() else { return };
+        let CallStart { sent_at, changes } = call;
+        if changes != self.change_count(&request.fingerprints) {
             return;
         }
         let mut entries = self.shard(id).lock();
-        if entries.len() >= ROOM && !entries.contains_key(&id) {
-            let oldest = entries.iter().take(CANDIDATES).min_by_key(|(_, entry)| entry.asked);
+        if entries.len() >= MAX_PER_SHARD && !entries.contains_key(&id) {
+            let oldest = entries.iter().take(CANDIDATES).min_by_key(|(_, entry)| entry.sent_at);
             if let Some(oldest) = oldest.map(|(id, _)| *id) {
                 entries.remove(&oldest);
             }
         }
-        let (payers, answered) = (question.payers.clone(), Instant::now());
-        entries.insert(id, Entry { payers, states, at, changes, asked, answered });
+        let (fingerprints, received_at) = (request.fingerprints.clone(), Instant::now());
+        entries.insert(id, Entry { fingerprints, states, at, changes, sent_at, received_at });
         let now = u64::try_from(self.start.elapsed().as_micros()).unwrap_or(u64::MAX);
-        self.last.fetch_max(now.max(1), Relaxed);
+        self.last_denial.fetch_max(now.max(1), Relaxed);
     }
 
     /// Invalidates all cached denials.
     pub(super) fn clear(&self) {
-        for counter in &self.changes {
+        for counter in &self.change_counters {
             counter.fetch_add(1, AcqRel);
         }
         for shard in &self.shards {
@@ -153,7 +162,7 @@ impl Denied {
 
     fn counter(&self, id: u128) -> &AtomicU32 {
         // Uses other bits than the choice of the shard.
-        &self.changes[usize::try_from((id >> 64) % COUNTERS as u128).unwrap_or_default()]
+        &self.change_counters[usize::try_from((id >> 64) % COUNTERS as u128).unwrap_or_default()]
     }
 
     fn shard(&self, id: u128) -> &Shard {
@@ -169,7 +178,7 @@ impl Shard {
 
 #[cfg(test)]
 mod tests {
-    use super::{Denied, Instant, Question, States};
+    use super::{CallStart, DenyCache, Instant, Request, States};
     use crate::backend::{Charge, Mode};
     use crate::strategy::{Arrival, FixedWindow, Strategy};
     use crate::{Key, Rate};
@@ -182,30 +191,34 @@ mod tests {
     }
 
     #[test]
-    fn a_denial_is_known_until_something_is_given_back() {
-        let (denied, rate, key) = (Denied::new(), [Rate::per_hour(1)], Key::from("a"));
+    fn a_denial_is_cached_until_something_is_refunded() {
+        let (deny_cache, rate, key) = (DenyCache::new(), [Rate::per_hour(1)], Key::from("a"));
         let charges = [Charge::new("t", &key, &FixedWindow, &rate, 1)];
-        let question = Question::new(&charges, Mode::Take);
-        assert!(denied.is_empty());
-        let asked = (Instant::now(), denied.changes(&question.payers));
-        denied.remember(&question, used_up(rate[0]), NOW, asked);
-        assert!(!denied.is_empty() && denied.recall(&question, Some(NOW)).is_some());
-        denied.changed(&question.payers);
-        assert!(denied.recall(&question, Some(NOW)).is_none());
+        let request = Request::new(&charges, Mode::Take);
+        assert!(deny_cache.is_empty());
+        let changes = deny_cache.change_count(&request.fingerprints);
+        let call = CallStart { sent_at: Instant::now(), changes };
+        deny_cache.store(&request, used_up(rate[0]), NOW, call);
+        assert!(!deny_cache.is_empty() && deny_cache.lookup(&request, Some(NOW)).is_some());
+        deny_cache.invalidate(&request.fingerprints);
+        assert!(deny_cache.lookup(&request, Some(NOW)).is_none());
     }
 
     #[test]
-    fn a_denial_from_before_something_was_given_back_is_not_remembered() {
-        let (denied, rate, key) = (Denied::new(), [Rate::per_hour(1)], Key::from("a"));
+    fn a_denial_from_before_a_refund_is_not_cached() {
+        let (deny_cache, rate, key) = (DenyCache::new(), [Rate::per_hour(1)], Key::from("a"));
         let charges = [Charge::new("t", &key, &FixedWindow, &rate, 1)];
-        let question = Question::new(&charges, Mode::Take);
-        let give_back: [fn(&Denied, &Question<'_>); 2] =
-            [|denied, question| denied.changed(&question.payers), |denied, _| denied.clear()];
-        for give_back in give_back {
-            let asked = (Instant::now(), denied.changes(&question.payers));
-            give_back(&denied, &question);
-            denied.remember(&question, used_up(rate[0]), NOW, asked);
-            assert!(denied.recall(&question, Some(NOW)).is_none(), "it may fit by now");
+        let request = Request::new(&charges, Mode::Take);
+        let invalidations: [fn(&DenyCache, &Request<'_>); 2] = [
+            |deny_cache, request| deny_cache.invalidate(&request.fingerprints),
+            |deny_cache, _| deny_cache.clear(),
+        ];
+        for invalidate in invalidations {
+            let changes = deny_cache.change_count(&request.fingerprints);
+            let call = CallStart { sent_at: Instant::now(), changes };
+            invalidate(&deny_cache, &request);
+            deny_cache.store(&request, used_up(rate[0]), NOW, call);
+            assert!(deny_cache.lookup(&request, Some(NOW)).is_none(), "it may fit by now");
         }
     }
 }

@@ -4,41 +4,41 @@ use redis::{RedisError, RetryMethod, ServerErrorKind};
 
 use crate::{BackendError, ErrorKind};
 
-/// Why a request received no reply.
-pub(super) enum Refusal {
+/// Why a request failed.
+pub(super) enum RequestError {
     /// The server does not have the script: nothing ran.
     NoScript,
     Failed(BackendError),
 }
 
-impl From<BackendError> for Refusal {
+impl From<BackendError> for RequestError {
     fn from(error: BackendError) -> Self {
         Self::Failed(error)
     }
 }
 
-impl From<Refusal> for BackendError {
+impl From<RequestError> for BackendError {
     /// Converts the error of a request that runs no script.
-    fn from(refusal: Refusal) -> Self {
-        match refusal {
-            Refusal::NoScript => nonsense(),
-            Refusal::Failed(error) => error,
+    fn from(error: RequestError) -> Self {
+        match error {
+            RequestError::NoScript => unexpected_reply(),
+            RequestError::Failed(error) => error,
         }
     }
 }
 
-pub(super) fn refusal(error: &RedisError) -> Refusal {
+pub(super) fn request_error(error: &RedisError) -> RequestError {
     if error.kind() == redis::ErrorKind::Server(ServerErrorKind::NoScript) {
-        Refusal::NoScript
+        RequestError::NoScript
     } else {
-        let is_certain = has_changed_nothing(error);
+        let is_certain = has_certainly_changed_nothing(error);
         let error = backend_error("Redis did not decide", error);
-        Refusal::Failed(if is_certain { error.nothing_charged() } else { error })
+        RequestError::Failed(if is_certain { error.nothing_charged() } else { error })
     }
 }
 
 /// Error codes that a server returns before it runs a script, or instead of running it.
-const BEFORE_A_SCRIPT: [&str; 12] = [
+const CODES_BEFORE_SCRIPT: [&str; 12] = [
     "LOADING",
     "BUSY",
     "CLUSTERDOWN",
@@ -54,47 +54,48 @@ const BEFORE_A_SCRIPT: [&str; 12] = [
 ];
 
 /// Errors of the same kind without a code of their own.
-const WITHOUT_A_CODE: [&str; 3] = ["unknown command", "wrong number of arguments", "max number of clients"];
+const TEXTS_BEFORE_SCRIPT: [&str; 3] =
+    ["unknown command", "wrong number of arguments", "max number of clients"];
 
 /// The message of a server that cannot compile a script.
-const NO_SCRIPT: &str = "Error compiling script";
+const COMPILE_ERROR: &str = "Error compiling script";
 
 /// Errors that a server returns at the first write of a script. They apply to all writes of the script, because
 /// only the script changes the server while it runs. A script that has written something is not stopped any
 /// more because of missing memory.
-const AT_THE_FIRST_WRITE: [&str; 5] = ["READONLY", "OOM", "NOREPLICAS", "MASTERDOWN", "MISCONF"];
+const CODES_AT_FIRST_WRITE: [&str; 5] = ["READONLY", "OOM", "NOREPLICAS", "MASTERDOWN", "MISCONF"];
 
 /// Returns whether a script certainly changed nothing.
-fn has_changed_nothing(error: &RedisError) -> bool {
+fn has_certainly_changed_nothing(error: &RedisError) -> bool {
     let detail = error.detail().unwrap_or_default();
     // A script that was stopped may have written before, for example if the user may not use all of its
     // commands.
-    let is_of_script = detail.contains("script:") || detail.contains("user_script");
-    let is = |code: &&str| error.code() == Some(code);
+    let is_from_script = detail.contains("script:") || detail.contains("user_script");
+    let has_code = |code: &&str| error.code() == Some(code);
     // Before Redis 7, the errors of commands in scripts are wrapped in a text.
     let is_wrapped = |code: &&str| detail.contains(&format!("-{code} "));
-    AT_THE_FIRST_WRITE.iter().any(|code| is(code) || is_wrapped(code))
-        || !is_of_script && BEFORE_A_SCRIPT.iter().any(is)
-        || detail.starts_with(NO_SCRIPT)
-        || !is_of_script && WITHOUT_A_CODE.iter().any(|text| detail.starts_with(text))
+    CODES_AT_FIRST_WRITE.iter().any(|code| has_code(code) || is_wrapped(code))
+        || !is_from_script && CODES_BEFORE_SCRIPT.iter().any(has_code)
+        || detail.starts_with(COMPILE_ERROR)
+        || !is_from_script && TEXTS_BEFORE_SCRIPT.iter().any(|text| detail.starts_with(text))
 }
 
 pub(super) fn backend_error(message: &str, error: &RedisError) -> BackendError {
     let kind = if error.is_timeout() {
         ErrorKind::Timeout
-    } else if is_lost(error) {
+    } else if is_connection_lost(error) {
         ErrorKind::Connection
     } else {
         ErrorKind::Store
     };
-    BackendError::with_source(kind, message, Cause(said(error)))
+    BackendError::with_source(kind, message, Cause(server_message(error)))
 }
 
 /// Creates the error of a server that rejected a connection with this message.
-pub(super) fn refused_connection(message: &str, said: String) -> BackendError {
-    let is_full = said.contains("max number of clients");
+pub(super) fn rejected_connection(message: &str, reason: String) -> BackendError {
+    let is_full = reason.contains("max number of clients");
     let kind = if is_full { ErrorKind::Connection } else { ErrorKind::Store };
-    BackendError::with_source(kind, message, Cause(said))
+    BackendError::with_source(kind, message, Cause(reason))
 }
 
 /// The message of an error of the client crate. Errors of that crate repeat their message as their own source.
@@ -102,11 +103,11 @@ pub(super) fn refused_connection(message: &str, said: String) -> BackendError {
 #[error("{0}")]
 struct Cause(String);
 
-fn said(error: &RedisError) -> String {
+fn server_message(error: &RedisError) -> String {
     let text = error.to_string();
-    let is_end = |known: &str| text.to_ascii_lowercase().starts_with(known);
+    let begins_with = |known: &str| text.to_ascii_lowercase().starts_with(known);
     // The messages of the client crate are less clear.
-    if is_lost(error) && ["broken pipe", "unexpected end of file"].into_iter().any(is_end) {
+    if is_connection_lost(error) && ["broken pipe", "unexpected end of file"].into_iter().any(begins_with) {
         "the server closed the connection".to_owned()
     } else {
         text
@@ -114,28 +115,28 @@ fn said(error: &RedisError) -> String {
 }
 
 /// Whether the connection failed, and not the request.
-pub(super) fn is_lost(error: &RedisError) -> bool {
+pub(super) fn is_connection_lost(error: &RedisError) -> bool {
     error.is_io_error() || error.is_connection_dropped()
 }
 
-pub(super) fn nonsense() -> BackendError {
+pub(super) fn unexpected_reply() -> BackendError {
     BackendError::new(ErrorKind::Store, "Redis answered with something that makes no sense")
 }
 
 /// Whether the server has no memory for writes. The server checks this before it runs a script, so nothing was
 /// written.
-pub(super) fn is_of_memory(error: &BackendError) -> bool {
-    let said = std::error::Error::source(error).map(ToString::to_string);
-    said.is_some_and(|said| said.contains("OOM"))
+pub(super) fn is_out_of_memory(error: &BackendError) -> bool {
+    let cause = std::error::Error::source(error).map(ToString::to_string);
+    cause.is_some_and(|cause| cause.contains("OOM"))
 }
 
 /// Whether the connection has to be replaced: it is lost, or its server is not the master any more.
-pub(super) fn is_of_connection(error: &RedisError) -> bool {
+pub(super) fn requires_reconnect(error: &RedisError) -> bool {
     // Before Redis 7, the errors of commands in scripts are wrapped in a text.
-    let demoted = error.kind() == redis::ErrorKind::Server(ServerErrorKind::ReadOnly)
+    let is_demoted = error.kind() == redis::ErrorKind::Server(ServerErrorKind::ReadOnly)
         || error.detail().is_some_and(|detail| detail.contains("-READONLY"));
-    let useless = matches!(error.retry_method(), RetryMethod::Reconnect);
-    demoted || useless || error.is_io_error() || error.code() == Some("NOAUTH")
+    let is_unusable = matches!(error.retry_method(), RetryMethod::Reconnect);
+    is_demoted || is_unusable || error.is_io_error() || error.code() == Some("NOAUTH")
 }
 
 #[cfg(test)]
@@ -144,19 +145,19 @@ mod tests {
 
     use super::*;
 
-    fn is_certain(said: &str) -> bool {
+    fn is_certain(reply: &str) -> bool {
         let error =
-            parse_redis_value(format!("-{said}\r\n").as_bytes()).and_then(redis::Value::extract_error);
-        match refusal(&error.expect_err("an error")) {
-            Refusal::Failed(error) => error.is_nothing_charged(),
-            Refusal::NoScript => panic!("there is a script"),
+            parse_redis_value(format!("-{reply}\r\n").as_bytes()).and_then(redis::Value::extract_error);
+        match request_error(&error.expect_err("an error")) {
+            RequestError::Failed(error) => error.is_nothing_charged(),
+            RequestError::NoScript => panic!("there is a script"),
         }
     }
 
     /// Messages of servers from version 6.2 to 8.
     #[test]
-    fn what_was_said_before_a_script_or_at_its_first_write_is_certain() {
-        for said in [
+    fn an_error_before_a_script_or_at_its_first_write_is_certain() {
+        for reply in [
             "LOADING Redis is loading the dataset in memory",
             "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.",
             "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
@@ -186,14 +187,14 @@ mod tests {
             "ERR Error running script (call to f_c0a78e18): @user_script:22: @user_script: 22: -OOM command not \
              allowed when used memory > 'maxmemory'.",
         ] {
-            assert!(is_certain(said), "{said}");
+            assert!(is_certain(reply), "{reply}");
         }
     }
 
     /// A script that was stopped may or may not have written before.
     #[test]
-    fn whatever_else_stops_a_script_is_in_doubt() {
-        for said in [
+    fn any_other_error_of_a_script_is_in_doubt() {
+        for reply in [
             "NOPERM User throttle has no permissions to run the 'del' command script: c0a78e18, on @user_script:503.",
             "ERR The user executing the script can't run this command or subcommand script: c0a78e18, on @user_script:5",
             "ERR Error running script (call to f_c0a78e18): @user_script:22: @user_script: 22: -NOPERM this user has \
@@ -201,7 +202,7 @@ mod tests {
             "ERR user_script:12: attempt to compare nil with number script: c0a78e18, on @user_script:12.",
             "ERR",
         ] {
-            assert!(!is_certain(said), "{said}");
+            assert!(!is_certain(reply), "{reply}");
         }
     }
 }

@@ -13,13 +13,13 @@ use crate::backend::{Charge, Place};
 /// Everything that clients can choose is in the identity, which is a digest: it is short, contains only
 /// harmless characters, and does not reveal the client. Only the identity determines the hash slot on a
 /// cluster, so the limits of all throttles of one client are in one hash slot.
-pub(super) struct Names {
-    /// The common prefix of the keys.
-    start: String,
-    common: usize,
+pub(super) struct Keys {
+    /// The common prefix of the keys, and the end of the last key.
+    buffer: String,
+    prefix_length: usize,
 }
 
-impl Names {
+impl Keys {
     pub(super) fn new(namespace: &str, charge: &Charge<'_>) -> Self {
         let mut domain = Sha256::new();
         for part in [charge.scope, charge.strategy.name()] {
@@ -30,44 +30,44 @@ impl Names {
         for rate in charge.rates {
             domain.update(rate.period_micros().to_be_bytes());
         }
-        let mut start = String::with_capacity(namespace.len() + 56);
-        start.push_str(namespace);
-        push_identity(&mut start, charge.key);
-        push_hex(&mut start, &domain.finalize()[..8]);
-        start.push(':');
-        Self { common: start.len(), start }
+        let mut buffer = String::with_capacity(namespace.len() + 56);
+        buffer.push_str(namespace);
+        push_identity(&mut buffer, charge.key);
+        push_hex(&mut buffer, &domain.finalize()[..8]);
+        buffer.push(':');
+        Self { prefix_length: buffer.len(), buffer }
     }
 
     /// Returns the Redis key of the state of a limit.
     pub(super) fn of_limit(&mut self, index: usize) -> Arc<str> {
-        self.start.truncate(self.common);
-        self.start.push_str(Buffer::new().format(index));
-        self.start.as_str().into()
+        self.buffer.truncate(self.prefix_length);
+        self.buffer.push_str(Buffer::new().format(index));
+        self.buffer.as_str().into()
     }
 
     /// Returns the Redis key of an idempotency token.
     pub(super) fn of_token(&mut self, token: u64) -> Arc<str> {
-        self.start.truncate(self.common);
-        self.start.push('t');
-        push_hex(&mut self.start, &token.to_be_bytes());
-        self.start.as_str().into()
+        self.buffer.truncate(self.prefix_length);
+        self.buffer.push('t');
+        push_hex(&mut self.buffer, &token.to_be_bytes());
+        self.buffer.as_str().into()
     }
 }
 
 /// Returns the Redis key of the mark of the last reset of all identities. Resets do not delete it.
-pub(super) fn of_reset(namespace: &str) -> Arc<str> {
+pub(super) fn global_reset_mark(namespace: &str) -> Arc<str> {
     format!("{namespace}:reset").into()
 }
 
 /// Returns the Redis key of the requests in flight: `namespace:places:{identity}:throttle`. It is on the same
 /// node of a cluster as the states. A reset does not delete it.
-pub(super) fn of_places(namespace: &str, place: &Place<'_>) -> String {
-    let mut name = String::with_capacity(namespace.len() + 64);
-    name.push_str(namespace);
-    name.push_str(":places");
-    push_identity(&mut name, place.key);
-    push_hex(&mut name, &Sha256::digest(place.scope)[..8]);
-    name
+pub(super) fn concurrency(namespace: &str, place: &Place<'_>) -> String {
+    let mut key = String::with_capacity(namespace.len() + 64);
+    key.push_str(namespace);
+    key.push_str(":places");
+    push_identity(&mut key, place.key);
+    push_hex(&mut key, &Sha256::digest(place.scope)[..8]);
+    key
 }
 
 fn push_identity(text: &mut String, key: &Key) {
@@ -77,7 +77,7 @@ fn push_identity(text: &mut String, key: &Key) {
 }
 
 /// Returns the pattern of the Redis keys of all states in a namespace.
-pub(super) fn pattern(namespace: &str) -> String {
+pub(super) fn scan_pattern(namespace: &str) -> String {
     let mut pattern = String::new();
     for letter in namespace.chars() {
         if matches!(letter, '*' | '?' | '[' | ']' | '^' | '-' | '\\') {

@@ -1,5 +1,6 @@
 //! A backend with state in Redis: limits that any number of processes share.
 
+mod backoff;
 mod batch;
 mod builder;
 mod cluster;
@@ -7,12 +8,16 @@ mod codec;
 mod compare_and_set;
 mod concurrency;
 mod connection;
+mod constructors;
 mod coordination;
+mod decide;
 mod deny_cache;
 mod engine;
 mod errors;
+mod hash_slot;
 mod keys;
-pub(crate) mod partition;
+mod partition;
+mod refund;
 mod request;
 mod reset;
 mod router;
@@ -24,15 +29,14 @@ use std::fmt;
 use std::time::Duration;
 
 use super::{Backend, Board, Charge, Mode, Places, Reply, Resets, Verdict};
+use crate::Soon;
 use crate::strategy::Strategy;
-use crate::{ConfigError, Soon};
 pub use builder::RedisBuilder;
-use connection::Place;
 use engine::Engine;
-use request::Question;
+use request::Request;
 
 /// How long closing a backend waits for requests that are about to release their permits.
-const AT_THE_END: Duration = Duration::from_millis(500);
+const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// A backend whose state is in a Redis server (6.2 or later, or Valkey). Any number of processes share it.
 ///
@@ -111,131 +115,57 @@ pub struct Redis {
 }
 
 impl Redis {
-    /// Creates a backend with the default settings: see [`builder`](Self::builder).
-    ///
-    /// # Errors
-    ///
-    /// If the URL is not a Redis URL.
-    pub fn new(url: &str) -> Result<Self, ConfigError> {
-        Self::builder(url).build()
-    }
-
-    /// Returns a builder for a backend on the server with this URL. The URL has one of these forms:
-    ///
-    /// - `redis://[[user]:password@]host[:port][/database]`
-    /// - the same with `rediss://`, for TLS
-    /// - `unix:///path?db=database`
-    pub fn builder(url: &str) -> RedisBuilder {
-        RedisBuilder::new(Place::at(url))
-    }
-
-    /// Returns a builder for a backend on the master with this name, at the address that the sentinels report.
-    /// The sentinels are queried before each connection. Therefore, after a failover the limits continue on the
-    /// new master, with the states that were replicated to it before.
-    ///
-    /// The user and password in a URL, `redis://[[user]:password@]host[:port]`, apply to that sentinel. Set the
-    /// credentials and the database of the master on the builder.
-    ///
-    /// ```no_run
-    /// use throttle::backend::Redis;
-    ///
-    /// # fn main() -> Result<(), throttle::ConfigError> {
-    /// let sentinels = ["redis://10.0.0.1:26379", "redis://10.0.0.2:26379", "redis://10.0.0.3:26379"];
-    /// let redis = Redis::sentinel(sentinels, "mymaster").username("throttle").password("secret").build()?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// - One reachable sentinel is enough. If a sentinel does not respond within 100 milliseconds, the next one
-    ///   is queried as well. The first one is chosen at random.
-    /// - A server that reports that it is not a master is not used.
-    /// - Replication is not waited for, so charges from the last moment before a failover may be lost. While a
-    ///   master that is cut off does not know it yet, it still decides for the clients that reach it. Redis
-    ///   bounds this by `min-replicas-to-write` and `min-replicas-max-lag`.
-    pub fn sentinel<U: AsRef<str>>(
-        urls: impl IntoIterator<Item = U>,
-        master: impl Into<String>,
-    ) -> RedisBuilder {
-        RedisBuilder::new(Place::watched(urls, master.into()))
-    }
-
-    /// Returns a builder for a backend on a cluster. The URLs are those of some of its nodes. The backend
-    /// learns the other nodes from the first node that responds. It learns them again whenever a node is lost
-    /// or reports a change.
-    ///
-    /// The settings in the first URL, `redis://[[user]:password@]host[:port]`, and the settings of the builder
-    /// apply to all nodes. The other URLs contain the same credentials or none. A cluster only has the database
-    /// 0.
-    ///
-    /// ```no_run
-    /// use throttle::backend::Redis;
-    ///
-    /// # fn main() -> Result<(), throttle::ConfigError> {
-    /// let nodes = ["redis://10.0.0.1:6379", "redis://10.0.0.2:6379", "redis://10.0.0.3:6379"];
-    /// let redis = Redis::cluster(nodes).username("throttle").password("secret").build()?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// - All limits of one client are in one hash slot, so a decision about them takes one round trip. Some
-    ///   decisions charge several clients, for example those of two throttles with different keys on one
-    ///   handler. Such a decision holds the states for two round trips to each hash slot. It is exact, and
-    ///   charges all clients or none, unless a node fails in between.
-    /// - Each node has its own connection. A node that is unreachable or hangs does not affect clients whose
-    ///   limits are on other nodes, unless the cluster itself rejects all requests meanwhile
-    ///   (`cluster-require-full-coverage`).
-    /// - A request that a node redirects was not executed there, so it is sent to the other node, once. While a
-    ///   hash slot migrates, Redis rejects a decision about several states of which the new node has none or
-    ///   only some.
-    /// - Replication is not waited for, so charges from the last moment before a failover may be lost.
-    pub fn cluster<U: AsRef<str>>(urls: impl IntoIterator<Item = U>) -> RedisBuilder {
-        RedisBuilder::new(Place::spread(urls))
-    }
-
     /// Returns whether the backend is connected; on a cluster, to each master.
     pub fn is_connected(&self) -> bool {
-        self.engine.servers.is_connected()
+        self.engine.router.is_connected()
     }
 }
 
 impl Backend for Redis {
     fn decide<'a>(&'a self, charges: &'a [Charge<'a>], mode: Mode) -> Reply<'a, Verdict> {
-        let question = Question::new(charges, mode);
+        let request = Request::new(charges, mode);
         // A cached denial does not tell whether an earlier attempt was charged.
-        let known = if question.tokens.is_retry() { None } else { self.engine.recall(&question) };
-        match known {
+        let cached = if request.tokens.is_retry() { None } else { self.engine.cached_denial(&request) };
+        match cached {
             Some(verdict) => Soon::now(Ok(verdict)),
             None => Soon::watched(async move {
-                let question = question.named(&self.engine.namespace);
-                self.engine.decide(&question).await
+                let request = request.with_keys(&self.engine.namespace);
+                self.engine.decide(&request).await
             }),
         }
     }
 
     /// Returns a cached denial.
     fn decide_at_once(&self, charges: &[Charge<'_>], mode: Mode) -> Option<Verdict> {
-        if self.engine.knows_any(mode) { self.engine.recall(&Question::new(charges, mode)) } else { None }
+        if self.engine.may_be_cached(mode) {
+            self.engine.cached_denial(&Request::new(charges, mode))
+        } else {
+            None
+        }
     }
 
     fn refund<'a>(&'a self, charges: &'a [Charge<'a>], at: u64) -> Reply<'a, ()> {
         Soon::later(async move {
             let namespace = &self.engine.namespace;
-            let question =
-                Question::new(charges, Mode::Take).with_marks().named(namespace).with_reset(namespace);
-            self.engine.refund(&question, at).await
+            let request = Request::new(charges, Mode::Take)
+                .with_reset_marks()
+                .with_keys(namespace)
+                .with_global_reset_mark(namespace);
+            self.engine.refund(&request, at).await
         })
     }
 
     fn forget<'a>(&'a self, charges: &'a [Charge<'a>]) -> Reply<'a, ()> {
         Soon::later(async move {
-            let question = Question::new(charges, Mode::Take).with_marks().named(&self.engine.namespace);
-            self.engine.forget(&question).await
+            let request =
+                Request::new(charges, Mode::Take).with_reset_marks().with_keys(&self.engine.namespace);
+            self.engine.forget(&request).await
         })
     }
 
     /// Connects, and loads all scripts into the server.
     fn initialize(&self) -> Reply<'_, ()> {
-        Soon::later(self.engine.servers.connect())
+        Soon::later(self.engine.router.connect())
     }
 
     /// Deletes the states of this namespace. Nothing else in the database is changed.
@@ -246,12 +176,12 @@ impl Backend for Redis {
     /// Waits for permits that are about to be released, for at most 500 milliseconds.
     fn close(&self) -> Reply<'_, ()> {
         if self.engine.leases.is_over() {
-            self.engine.servers.close();
+            self.engine.router.close();
             return Soon::now(Ok(()));
         }
         Soon::later(async {
-            self.engine.leases.end(AT_THE_END).await;
-            self.engine.servers.close();
+            self.engine.leases.end(CLOSE_TIMEOUT).await;
+            self.engine.router.close();
             Ok(())
         })
     }
@@ -278,7 +208,7 @@ impl fmt::Debug for Redis {
         f.debug_struct("Redis")
             .field("address", &self.address)
             .field("namespace", &self.engine.namespace)
-            .field("servers", &self.engine.servers)
+            .field("servers", &self.engine.router)
             .finish_non_exhaustive()
     }
 }

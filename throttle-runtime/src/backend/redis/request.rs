@@ -4,30 +4,30 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::keys::{Names, of_reset};
+use super::keys::{Keys, global_reset_mark};
 use super::token::Tokens;
-use crate::backend::{Charge, Mark, Marks, Mode, Resets};
+use crate::backend::{Charge, Mark, Marks, Mode, Resets, Verdict};
 use crate::strategy::{Arrival, State};
 use crate::util::fingerprint::Secret;
-use crate::{Quota, Quotas, Rate};
+use crate::{BackendError, Quota, Quotas, Rate};
 
 pub(super) type States = SmallVec<[State; 2]>;
 
 /// The charges of one request, and the states that they need.
-pub(super) struct Question<'a> {
+pub(super) struct Request<'a> {
     charges: &'a [Charge<'a>],
     pub(super) mode: Mode,
     /// The fingerprint of the identity and the throttle of each charge.
-    pub(super) payers: SmallVec<[u128; 2]>,
+    pub(super) fingerprints: SmallVec<[u128; 2]>,
     /// The charge and the limit of each state, without duplicates.
-    places: SmallVec<[(usize, usize); 2]>,
-    /// The Redis keys of the states, after [`named`](Self::named) was called.
-    pub(super) names: SmallVec<[Arc<str>; 2]>,
-    /// For each charge, the index of its reset mark in `names`; empty for a decision.
-    marks: SmallVec<[usize; 2]>,
-    /// The index in `names` of the mark of the last reset of all identities, if it is needed.
-    pub(super) reset: Option<usize>,
-    /// The tokens that identify attempts of the decision. Their names follow all others.
+    origins: SmallVec<[(usize, usize); 2]>,
+    /// The Redis keys of the states, after [`with_keys`](Self::with_keys) was called.
+    pub(super) keys: SmallVec<[Arc<str>; 2]>,
+    /// For each charge, the index of its reset mark in `keys`; empty for a decision.
+    reset_marks: SmallVec<[usize; 2]>,
+    /// The index in `keys` of the mark of the last reset of all identities, if it is needed.
+    pub(super) global_mark: Option<usize>,
+    /// The tokens that identify attempts of the decision. Their keys follow all others.
     pub(super) tokens: Tokens<'a>,
     /// The limits of all charges in order, without unlimited rates.
     pub(super) limits: SmallVec<[Limit; 2]>,
@@ -38,79 +38,83 @@ pub(super) struct Question<'a> {
 pub(super) struct Limit {
     charge: usize,
     pub(super) rate: Rate,
-    /// The index in `names`.
-    pub(super) name: usize,
+    /// The index of its state, and of the key of that state.
+    pub(super) state: usize,
 }
 
-impl<'a> Question<'a> {
+impl<'a> Request<'a> {
     pub(super) fn new(charges: &'a [Charge<'a>], mode: Mode) -> Self {
         let secret = Secret::of_process();
-        let mut question = Self {
+        let mut request = Self {
             charges,
             mode,
-            payers: charges.iter().map(|charge| secret.fingerprint(charge.domain, charge.key)).collect(),
-            places: SmallVec::new(),
-            names: SmallVec::new(),
-            marks: SmallVec::new(),
-            reset: None,
+            fingerprints: charges
+                .iter()
+                .map(|charge| secret.fingerprint(charge.domain, charge.key))
+                .collect(),
+            origins: SmallVec::new(),
+            keys: SmallVec::new(),
+            reset_marks: SmallVec::new(),
+            global_mark: None,
             tokens: Tokens::default(),
             limits: SmallVec::new(),
         };
-        for (charge, asked) in charges.iter().enumerate() {
-            for (index, &rate) in asked.rates.iter().enumerate().filter(|(_, rate)| !rate.is_unlimited()) {
-                let name = question.state_of(charge, index);
-                question.limits.push(Limit { charge, rate, name });
+        for (charge, Charge { rates, .. }) in charges.iter().enumerate() {
+            for (index, &rate) in rates.iter().enumerate().filter(|(_, rate)| !rate.is_unlimited()) {
+                let state = request.state_index(charge, index);
+                request.limits.push(Limit { charge, rate, state });
             }
         }
         if mode == Mode::Take {
-            question.tokens.attempt = charges.first().and_then(|charge| charge.attempt);
+            request.tokens.attempt = charges.first().and_then(|charge| charge.attempt);
         }
-        question
+        request
     }
 
     /// Adds the marks of resets, for resets and refunds.
-    pub(super) fn with_marks(mut self) -> Self {
-        for (charge, asked) in self.charges.iter().enumerate() {
-            let mark = self.state_of(charge, asked.rates.len());
-            self.marks.push(mark);
+    pub(super) fn with_reset_marks(mut self) -> Self {
+        for (charge, Charge { rates, .. }) in self.charges.iter().enumerate() {
+            let mark = self.state_index(charge, rates.len());
+            self.reset_marks.push(mark);
         }
         self
     }
 
-    /// Adds the mark of the last reset of all identities, for refunds. Call it after `named`.
-    pub(super) fn with_reset(mut self, namespace: &str) -> Self {
-        self.reset = Some(self.names.len());
-        self.names.push(of_reset(namespace));
+    /// Adds the mark of the last reset of all identities, for refunds. Call it after `with_keys`.
+    pub(super) fn with_global_reset_mark(mut self, namespace: &str) -> Self {
+        self.global_mark = Some(self.keys.len());
+        self.keys.push(global_reset_mark(namespace));
         self
     }
 
     /// Two charges of one identity to one throttle share one state.
-    fn state_of(&mut self, charge: usize, limit: usize) -> usize {
-        let payers = &self.payers;
-        let same = |place: &(usize, usize)| (payers[place.0], place.1) == (payers[charge], limit);
-        self.places.iter().position(same).unwrap_or_else(|| {
-            self.places.push((charge, limit));
-            self.places.len() - 1
+    fn state_index(&mut self, charge: usize, limit: usize) -> usize {
+        let fingerprints = &self.fingerprints;
+        let same =
+            |origin: &(usize, usize)| (fingerprints[origin.0], origin.1) == (fingerprints[charge], limit);
+        self.origins.iter().position(same).unwrap_or_else(|| {
+            self.origins.push((charge, limit));
+            self.origins.len() - 1
         })
     }
 
     /// Computes the Redis keys of the states. This is slow, and a decision from the cache does not need them.
-    pub(super) fn named(mut self, namespace: &str) -> Self {
+    pub(super) fn with_keys(mut self, namespace: &str) -> Self {
         let mut last = None;
-        for &(charge, limit) in &self.places {
-            let (of, mut names) = last
+        for &(charge, limit) in &self.origins {
+            let (of_charge, mut keys) = last
                 .take()
-                .filter(|(of, _)| *of == charge)
-                .unwrap_or_else(|| (charge, Names::new(namespace, &self.charges[charge])));
-            self.names.push(names.of_limit(limit));
-            last = Some((of, names));
+                .filter(|(last_charge, _)| *last_charge == charge)
+                .unwrap_or_else(|| (charge, Keys::new(namespace, &self.charges[charge])));
+            self.keys.push(keys.of_limit(limit));
+            last = Some((of_charge, keys));
         }
         if let Some(attempt) = self.tokens.attempt {
-            for (charge, payer) in self.payers.iter().enumerate() {
+            for (charge, fingerprint) in self.fingerprints.iter().enumerate() {
                 // Two charges of one identity to one throttle share one token.
-                if !self.payers[..charge].contains(payer) {
-                    self.tokens.names.push(self.names.len());
-                    self.names.push(Names::new(namespace, &self.charges[charge]).of_token(attempt.token));
+                if !self.fingerprints[..charge].contains(fingerprint) {
+                    self.tokens.states.push(self.keys.len());
+                    self.keys.push(Keys::new(namespace, &self.charges[charge]).of_token(attempt.token));
                 }
             }
         }
@@ -128,20 +132,26 @@ impl<'a> Question<'a> {
         charge.arrival(limit.rate, charge.cost, now)
     }
 
-    /// Decides by these states, one for each name. Returns the quotas, and the new states if the request fits.
-    pub(super) fn answer(&self, states: &States, now: u64) -> (Quotas, Option<States>) {
+    /// Decides by these states, one for each key. Returns the quotas, and the new states if the request fits.
+    pub(super) fn evaluate(&self, states: &States, now: u64) -> (Quotas, Option<States>) {
         let mut after = states.clone();
         let mut quotas = self.step_all(&mut after, now, |cost| cost);
         if quotas.fit() {
-            self.tokens.remember(&mut after, now);
+            self.tokens.store(&mut after, now);
             return (quotas, Some(after));
         }
-        quotas.uncharge(|| self.uncharged(states, now));
+        quotas.uncharge(|| self.remaining(states, now));
         (quotas, None)
     }
 
+    /// Returns the decision of an earlier attempt that has charged, with the quotas that remain now.
+    pub(super) fn earlier_verdict(&self, states: &States, now: u64) -> Result<Option<Verdict>, BackendError> {
+        let charged = self.tokens.charged_at(states, now)?;
+        Ok(charged.map(|at| Verdict::new(self.remaining(states, now), at)))
+    }
+
     /// Returns the remaining quotas of all limits, without a charge.
-    pub(super) fn uncharged(&self, states: &States, now: u64) -> Quotas {
+    pub(super) fn remaining(&self, states: &States, now: u64) -> Quotas {
         self.step_all(&mut states.clone(), now, |_| 0)
     }
 
@@ -153,8 +163,8 @@ impl<'a> Question<'a> {
             Some(limit) => {
                 let charge = self.charge(*limit);
                 let arrival = charge.arrival(limit.rate, cost(charge.cost), now);
-                let step = charge.strategy.step(&states[limit.name], &arrival);
-                states[limit.name] = step.state;
+                let step = charge.strategy.step(&states[limit.state], &arrival);
+                states[limit.state] = step.state;
                 step.quota
             }
         };
@@ -163,39 +173,43 @@ impl<'a> Question<'a> {
 
     /// Returns the states after a reset. A mark with the time of the reset remains as long as charges from
     /// before the reset may be refunded.
-    pub(super) fn forget(&self, states: &States, now: u64, marks: &mut [Mark]) -> States {
+    pub(super) fn forget(&self, states: &States, now: u64, reset_marks: &mut [Mark]) -> States {
         let mut after: States = states.iter().map(|_| State::EMPTY).collect();
-        for (charge, &mark) in self.marks.iter().enumerate() {
-            let last = self.last_of(charge, states);
+        for (charge, &mark) in self.reset_marks.iter().enumerate() {
+            let last = self.expiry_of(charge, states);
             if last > now {
-                marks[charge] = Mark::new(now, last);
-                after[mark] = marks[charge].state();
+                reset_marks[charge] = Mark::new(now, last);
+                after[mark] = reset_marks[charge].state();
             }
         }
         after
     }
 
     /// Returns until when the states of a charge, or its mark, exist.
-    fn last_of(&self, charge: usize, states: &States) -> u64 {
-        let own = self.limits.iter().filter(|limit| limit.charge == charge).map(|limit| limit.name);
-        own.chain(self.marks.get(charge).copied()).map(|name| states[name].until()).max().unwrap_or_default()
+    fn expiry_of(&self, charge: usize, states: &States) -> u64 {
+        let own = self.limits.iter().filter(|limit| limit.charge == charge).map(|limit| limit.state);
+        own.chain(self.reset_marks.get(charge).copied())
+            .map(|state| states[state].until())
+            .max()
+            .unwrap_or_default()
     }
 
     pub(super) const fn charges(&self) -> &'a [Charge<'a>] {
         self.charges
     }
 
-    /// Returns the states after a refund of the charges, which were made at the time `taken`. Charges from
+    /// Returns the states after a refund of the charges, which were made at the time `charged_at`. Charges from
     /// before a reset are not refunded.
-    pub(super) fn refund(&self, states: &States, now: u64, taken: u64, resets: &Resets) -> States {
-        let (mut after, elapsed) = (states.clone(), now.saturating_sub(taken));
+    pub(super) fn refund(&self, states: &States, now: u64, charged_at: u64, resets: &Resets) -> States {
+        let (mut after, elapsed) = (states.clone(), now.saturating_sub(charged_at));
         let is_void = |charge: usize| {
-            let mark = |name: Option<usize>| name.and_then(|name| Mark::of(&states[name], now));
-            let marks = Marks { of_one: mark(self.marks.get(charge).copied()), of_all: mark(self.reset) };
-            resets.is_void(&self.charges[charge], taken, marks)
+            let mark = |state: Option<usize>| state.and_then(|state| Mark::of(&states[state], now));
+            let reset_marks =
+                Marks { of_one: mark(self.reset_marks.get(charge).copied()), of_all: mark(self.global_mark) };
+            resets.is_void(&self.charges[charge], charged_at, reset_marks)
         };
         for &limit in self.limits.iter().filter(|limit| !is_void(limit.charge)) {
-            let state = &mut after[limit.name];
+            let state = &mut after[limit.state];
             if *state != State::EMPTY {
                 *state = self.charge(limit).strategy.refund(state, &self.arrival(limit, now), elapsed);
             }

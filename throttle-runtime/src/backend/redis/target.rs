@@ -1,5 +1,5 @@
-//! The target of a backend: one server, sentinels or a cluster. It is configured by the builder and then
-//! settled.
+//! The target of a backend: one server, sentinels or a cluster. The builder configures it, and turns
+//! it into a router.
 
 use std::fmt;
 use std::mem::discriminant;
@@ -7,22 +7,21 @@ use std::sync::Arc;
 
 use redis::{Client, ConnectionInfo, RedisConnectionInfo};
 
-use super::cluster::{Address, Cluster};
-use super::connection::handle::Slot;
-use super::connection::locator::Server;
+use super::cluster::Cluster;
+use super::connection::locator::Locator;
 use super::connection::options::Options;
 use super::connection::sentinels::Sentinels;
 #[cfg(feature = "redis-tls")]
 use super::connection::tls::Tls;
-use super::connection::url;
-use super::router::Servers;
+use super::connection::{Address, connector, url};
+use super::router::Router;
 use crate::ConfigError;
 
-pub(crate) struct Place {
+pub(crate) struct Target {
     /// How to connect to the server. The address in it is unused if there are sentinels.
     server: Result<ConnectionInfo, ConfigError>,
     /// The sentinels, and the name of the master.
-    watched: Option<(Vec<Result<ConnectionInfo, ConfigError>>, String)>,
+    sentinels: Option<(Vec<Result<ConnectionInfo, ConfigError>>, String)>,
     /// The configured nodes of the cluster.
     nodes: Option<Vec<Result<ConnectionInfo, ConfigError>>>,
     pub(crate) options: Options,
@@ -30,11 +29,11 @@ pub(crate) struct Place {
     pub(crate) tls: Tls,
 }
 
-impl Place {
-    pub(crate) fn at(url: &str) -> Self {
+impl Target {
+    pub(crate) fn server(url: &str) -> Self {
         Self {
-            server: url::parse(url, url::USUAL),
-            watched: None,
+            server: url::parse(url, url::DEFAULT_PORT),
+            sentinels: None,
             nodes: None,
             options: Options::new(url::protocol(url)),
             #[cfg(feature = "redis-tls")]
@@ -42,11 +41,11 @@ impl Place {
         }
     }
 
-    pub(crate) fn watched<U: AsRef<str>>(urls: impl IntoIterator<Item = U>, name: String) -> Self {
-        let sentinel = |url: U| url::parse(url.as_ref(), url::OF_SENTINELS);
+    pub(crate) fn sentinels<U: AsRef<str>>(urls: impl IntoIterator<Item = U>, name: String) -> Self {
+        let sentinel = |url: U| url::parse(url.as_ref(), url::DEFAULT_SENTINEL_PORT);
         Self {
-            server: url::unknown(),
-            watched: Some((urls.into_iter().map(sentinel).collect(), name)),
+            server: url::without_address(),
+            sentinels: Some((urls.into_iter().map(sentinel).collect(), name)),
             nodes: None,
             options: Options::new(None),
             #[cfg(feature = "redis-tls")]
@@ -55,17 +54,17 @@ impl Place {
     }
 
     /// A cluster. The URLs are those of some of its nodes.
-    pub(crate) fn spread<U: AsRef<str>>(urls: impl IntoIterator<Item = U>) -> Self {
+    pub(crate) fn cluster<U: AsRef<str>>(urls: impl IntoIterator<Item = U>) -> Self {
         let mut protocol = None;
         let node = |url: U| {
             protocol = protocol.or_else(|| url::protocol(url.as_ref()));
-            url::parse(url.as_ref(), url::USUAL)
+            url::parse(url.as_ref(), url::DEFAULT_PORT)
         };
         let nodes: Vec<_> = urls.into_iter().map(node).collect();
         let none = || Err(ConfigError::one("the cluster has no nodes: name one or more"));
         Self {
             server: nodes.first().cloned().unwrap_or_else(none),
-            watched: None,
+            sentinels: None,
             nodes: Some(nodes),
             options: Options::new(protocol),
             #[cfg(feature = "redis-tls")]
@@ -74,7 +73,7 @@ impl Place {
     }
 
     /// Changes the login settings of the server.
-    pub(crate) fn with(self, change: impl FnOnce(RedisConnectionInfo) -> RedisConnectionInfo) -> Self {
+    pub(crate) fn with_login(self, change: impl FnOnce(RedisConnectionInfo) -> RedisConnectionInfo) -> Self {
         let changed = |server: ConnectionInfo| {
             let settings = change(server.redis_settings().clone());
             server.set_redis_settings(settings)
@@ -82,40 +81,45 @@ impl Place {
         Self { server: self.server.map(changed), ..self }
     }
 
-    pub(crate) fn settle(self, namespace: &str, max_in_flight: usize) -> Result<Servers, ConfigError> {
+    /// Checks the settings, and creates the handles of the servers. Nothing is connected yet.
+    pub(crate) fn into_router(self, namespace: &str, max_in_flight: usize) -> Result<Router, ConfigError> {
         let server = self.server?;
         let nodes = self.nodes.map(|nodes| nodes.into_iter().collect::<Result<Vec<_>, _>>()).transpose()?;
         if let Some(nodes) = &nodes {
             check_cluster(&server, nodes, namespace)?;
         }
         let options = Options { namespace: namespace.into(), ..self.options };
-        let (sentinels, name) = self.watched.unzip();
+        let (sentinels, name) = self.sentinels.unzip();
         let sentinels = sentinels.unwrap_or_default().into_iter().collect::<Result<Vec<_>, _>>()?;
         #[cfg(feature = "redis-tls")]
         let (server, sentinels) = self.tls.apply(server, sentinels)?;
         if let Some(nodes) = nodes {
-            let seed =
-                |node| Address::of(node).ok_or_else(url::wrong)?.client(&server).map_err(|_| url::wrong());
+            let seed = |node| {
+                Address::of(node)
+                    .ok_or_else(url::invalid_url)?
+                    .client(&server)
+                    .map_err(|_| url::invalid_url())
+            };
             let seeds = nodes.iter().map(seed).collect::<Result<_, _>>()?;
-            return Ok(Servers::Cluster(Arc::new(Cluster::new(server, seeds, options, max_in_flight))));
+            return Ok(Router::Cluster(Arc::new(Cluster::new(server, seeds, options, max_in_flight))));
         }
-        let server = match name {
-            None => Server::At(client(server)?),
+        let locator = match name {
+            None => Locator::Fixed(client(server)?),
             Some(name) if sentinels.is_empty() => {
                 let text = format!("the master {name:?} has no sentinels: name one or more");
                 return Err(ConfigError::one(text));
             }
             Some(name) => {
                 let sentinels = sentinels.into_iter().map(client).collect::<Result<_, _>>()?;
-                Server::Watched(Sentinels::new(sentinels, name, server))
+                Locator::Sentinels(Sentinels::new(sentinels, name, server))
             }
         };
-        Ok(Servers::One(Arc::new(Slot::new(server, options, max_in_flight))))
+        Ok(Router::Single(connector::new_handle(locator, options, max_in_flight)))
     }
 }
 
 fn client(server: ConnectionInfo) -> Result<Client, ConfigError> {
-    Client::open(server).map_err(|_| url::wrong())
+    Client::open(server).map_err(|_| url::invalid_url())
 }
 
 /// Rejects settings of a cluster that could not be reported clearly later.
@@ -147,9 +151,9 @@ fn check_cluster(
 }
 
 /// The addresses, without passwords.
-impl fmt::Display for Place {
+impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (&self.watched, &self.server) {
+        match (&self.sentinels, &self.server) {
             (Some((sentinels, name)), _) => {
                 write!(f, "{name} by")?;
                 sentinels.iter().flatten().try_for_each(|sentinel| write!(f, " {}", sentinel.addr()))

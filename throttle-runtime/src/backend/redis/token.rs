@@ -6,8 +6,7 @@
 
 use smallvec::SmallVec;
 
-use super::request::{Question, States};
-use crate::backend::{Attempt, Verdict};
+use crate::backend::Attempt;
 use crate::strategy::State;
 use crate::{BackendError, ErrorKind};
 
@@ -15,8 +14,8 @@ use crate::{BackendError, ErrorKind};
 #[derive(Default)]
 pub(super) struct Tokens<'a> {
     pub(super) attempt: Option<&'a Attempt>,
-    /// The indexes of the tokens in the names of the request.
-    pub(super) names: SmallVec<[usize; 2]>,
+    /// The indexes of the tokens in the states of the request.
+    pub(super) states: SmallVec<[usize; 2]>,
 }
 
 impl Tokens<'_> {
@@ -26,35 +25,27 @@ impl Tokens<'_> {
     }
 
     /// Stores the tokens in the states that a charge at the time `at` leaves.
-    pub(super) fn remember(&self, after: &mut States, at: u64) {
+    pub(super) fn store(&self, after: &mut [State], at: u64) {
         let lasts = self.attempt.map_or(0, Attempt::lasts);
-        for &name in &self.names {
-            if let Some(state) = after.get_mut(name) {
+        for &index in &self.states {
+            if let Some(state) = after.get_mut(index) {
                 *state = State::new(at.saturating_add(lasts), at);
             }
         }
     }
 
     /// Returns the time of the charge if all tokens are stored. Fails if only some of them are stored.
-    fn charged(&self, states: &States, now: u64) -> Result<Option<u64>, BackendError> {
+    pub(super) fn charged_at(&self, states: &[State], now: u64) -> Result<Option<u64>, BackendError> {
         let known =
-            self.names.iter().filter_map(|name| states.get(*name)).filter(|state| state.until() > now);
+            self.states.iter().filter_map(|index| states.get(*index)).filter(|state| state.until() > now);
         let times: SmallVec<[u64; 2]> = known.map(State::word).collect();
         match times.iter().min() {
             None => Ok(None),
-            Some(at) if times.len() == self.names.len() => Ok(Some(*at)),
+            Some(at) if times.len() == self.states.len() => Ok(Some(*at)),
             Some(_) => Err(BackendError::new(
                 ErrorKind::Store,
                 "an earlier attempt of this decision has charged a part of its limits",
             )),
         }
-    }
-}
-
-impl Question<'_> {
-    /// Returns the decision of an earlier attempt that has charged, with the quotas that remain now.
-    pub(super) fn recognised(&self, states: &States, now: u64) -> Result<Option<Verdict>, BackendError> {
-        let charged = self.tokens.charged(states, now)?;
-        Ok(charged.map(|at| Verdict::new(self.uncharged(states, now), at)))
     }
 }

@@ -6,129 +6,110 @@
 //! before it is sent is left out.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
-use super::call::Job;
-use super::reply::Answer;
-use super::worker::Caller;
-use crate::backend::redis::connection::{Connection, Slot};
-use crate::clock::Clock;
+use super::call::BatchEntry;
+use super::reply::EntryReply;
 use crate::{BackendError, ErrorKind};
 
 /// The maximum number of concurrent calls: while the server works on one, the reply to another is read.
-const CALLS: usize = 3;
+const MAX_CALLS: usize = 3;
 
 /// The maximum number of limits in a call, during which the server serves no other client.
-const LIMITS: usize = 256;
+const MAX_LIMITS: usize = 256;
 
-const LOST: &str = "the connection to Redis was lost";
+const CONNECTION_LOST: &str = "the connection to Redis was lost";
 
 /// The request queues of one connection: one for each hash slot of a cluster, or one for all.
 #[derive(Default)]
-pub(in crate::backend::redis) struct Lanes {
+pub(in crate::backend::redis) struct BatchQueues {
     inner: Mutex<Inner>,
     /// Has its own lock: if a runtime has ended, starting a task drops it immediately, and its `drop` locks
     /// `inner`.
-    callers: Mutex<JoinSet<()>>,
+    workers: Mutex<JoinSet<()>>,
 }
 
 #[derive(Default)]
-pub(crate) struct Inner {
-    lanes: HashMap<u16, Lane>,
+struct Inner {
+    queues: HashMap<u16, BatchQueue>,
     closed: bool,
 }
 
 #[derive(Default)]
-struct Lane {
-    waiting: Vec<Seat>,
+struct BatchQueue {
+    waiting: Vec<QueuedRequest>,
     /// The number of tasks that make calls.
-    callers: usize,
+    workers: usize,
     /// Whether the last call was for several requests. If so, more are expected to arrive soon.
     is_busy: bool,
 }
 
 /// A request that waits for its result.
-pub(super) struct Seat {
-    pub(super) job: Job,
-    pub(super) reply: oneshot::Sender<Result<Answer, BackendError>>,
+pub(in crate::backend::redis) struct QueuedRequest {
+    pub(in crate::backend::redis) entry: BatchEntry,
+    pub(in crate::backend::redis) reply: oneshot::Sender<Result<EntryReply, BackendError>>,
 }
 
-/// Decides a request in one of the next calls on a connection.
-pub(super) async fn decide(
-    slot: &Arc<Slot>,
-    connection: &Arc<Connection>,
-    lane: u16,
-    job: Job,
-    clock: Option<&Arc<dyn Clock>>,
-) -> Result<Answer, BackendError> {
-    let (reply, answer) = oneshot::channel();
-    if connection.lanes.wait(lane, Seat { job, reply }) {
-        let (slot, connection) = (Arc::clone(slot), Arc::clone(connection));
-        Caller::new(slot, connection, lane, clock.cloned()).start();
-    }
-    // A request that was sent and received no reply may have been charged.
-    answer.await.unwrap_or_else(|_| Err(BackendError::new(ErrorKind::Connection, "Redis did not decide")))
-}
-
-impl Lanes {
+impl BatchQueues {
     /// Adds a request to its queue. Returns whether another task has to be started to make calls.
-    fn wait(&self, lane: u16, seat: Seat) -> bool {
+    pub(in crate::backend::redis) fn push(&self, hash_slot: u16, request: QueuedRequest) -> bool {
         let mut inner = lock(&self.inner);
         if inner.closed {
-            seat.turn_away(LOST);
+            request.reject(CONNECTION_LOST);
             return false;
         }
-        let lane = inner.lanes.entry(lane).or_default();
-        lane.waiting.push(seat);
-        let missing = lane.callers < CALLS;
-        lane.callers += usize::from(missing);
+        let queue = inner.queues.entry(hash_slot).or_default();
+        queue.waiting.push(request);
+        let missing = queue.workers < MAX_CALLS;
+        queue.workers += usize::from(missing);
         missing
     }
 
     /// Takes the requests that have waited longest, as many as fit into a call. If no request waits, the
     /// calling task is counted as ended.
-    pub(super) fn take(&self, lane: u16) -> Vec<Seat> {
+    pub(in crate::backend::redis) fn pop_batch(&self, hash_slot: u16) -> Vec<QueuedRequest> {
         let mut inner = lock(&self.inner);
-        let lane = inner.lanes.entry(lane).or_default();
-        lane.waiting.retain(|seat| !seat.reply.is_closed());
-        let mut room = LIMITS;
-        let fits = |seat: &&Seat| {
-            let first = room == LIMITS;
-            room = room.saturating_sub(seat.job.len());
+        let queue = inner.queues.entry(hash_slot).or_default();
+        queue.waiting.retain(|request| !request.reply.is_closed());
+        let mut room = MAX_LIMITS;
+        let fits = |request: &&QueuedRequest| {
+            let first = room == MAX_LIMITS;
+            room = room.saturating_sub(request.entry.limit_count());
             first || room > 0
         };
-        let seats = lane.waiting.iter().take_while(fits).count();
-        let seats: Vec<_> = lane.waiting.drain(..seats).collect();
-        lane.is_busy = seats.len() > 1;
-        lane.callers -= usize::from(seats.is_empty());
-        seats
+        let requests = queue.waiting.iter().take_while(fits).count();
+        let requests: Vec<_> = queue.waiting.drain(..requests).collect();
+        queue.is_busy = requests.len() > 1;
+        queue.workers -= usize::from(requests.is_empty());
+        requests
     }
 
-    pub(super) fn is_busy(&self, lane: u16) -> bool {
-        lock(&self.inner).lanes.get(&lane).is_some_and(|lane| lane.is_busy)
+    pub(in crate::backend::redis) fn is_busy(&self, hash_slot: u16) -> bool {
+        lock(&self.inner).queues.get(&hash_slot).is_some_and(|queue| queue.is_busy)
     }
 
     /// Counts a task that makes calls as ended before its time: with its runtime, or with the connection. The
     /// next request starts another task.
-    pub(super) fn leave(&self, lane: u16) {
-        if let Some(lane) = lock(&self.inner).lanes.get_mut(&lane) {
-            lane.callers -= 1;
-            if lane.callers == 0 {
+    pub(in crate::backend::redis) fn worker_ended(&self, hash_slot: u16) {
+        if let Some(queue) = lock(&self.inner).queues.get_mut(&hash_slot) {
+            queue.workers -= 1;
+            if queue.workers == 0 {
                 // Requests that were queued by tasks of another runtime: no task is left to send them.
-                lane.waiting
+                queue
+                    .waiting
                     .drain(..)
-                    .for_each(|seat| seat.turn_away("the runtime that was to ask Redis ended"));
+                    .for_each(|request| request.reject("the runtime that was to ask Redis ended"));
             }
         }
     }
 
-    pub(super) fn spawn(&self, caller: impl Future<Output = ()> + Send + 'static) {
-        let mut callers = lock(&self.callers);
-        while callers.try_join_next().is_some() {}
-        callers.spawn(caller);
+    pub(in crate::backend::redis) fn spawn(&self, worker: impl Future<Output = ()> + Send + 'static) {
+        let mut workers = lock(&self.workers);
+        while workers.try_join_next().is_some() {}
+        workers.spawn(worker);
     }
 
     /// Aborts all calls, and rejects the waiting requests.
@@ -136,18 +117,18 @@ impl Lanes {
         let mut inner = lock(&self.inner);
         inner.closed = true;
         inner
-            .lanes
+            .queues
             .values_mut()
-            .flat_map(|lane| lane.waiting.drain(..))
-            .for_each(|seat| seat.turn_away(LOST));
+            .flat_map(|queue| queue.waiting.drain(..))
+            .for_each(|request| request.reject(CONNECTION_LOST));
         drop(inner);
-        lock(&self.callers).abort_all();
+        lock(&self.workers).abort_all();
     }
 }
 
-impl Seat {
+impl QueuedRequest {
     /// Rejects the request, which cannot be part of any call.
-    fn turn_away(self, why: &str) {
+    fn reject(self, why: &str) {
         let error = BackendError::new(ErrorKind::Connection, why).nothing_charged();
         // If the caller has given up meanwhile, the error is dropped.
         let _ = self.reply.send(Err(error));

@@ -5,93 +5,98 @@ use std::time::Instant;
 use redis::Value;
 use smallvec::SmallVec;
 
-use super::call::{Call, Job};
+use super::call::{BatchCall, BatchEntry};
 use crate::backend::redis::codec;
-use crate::backend::redis::engine::bytes;
+use crate::backend::redis::codec::stored_bytes;
 use crate::backend::redis::request::States;
 use crate::strategy::State;
 
 /// The result for one request.
-pub(super) struct Answer {
-    pub(super) ruling: Ruling,
-    /// The states that the request found, one for each of its names.
-    pub(super) states: States,
+pub(in crate::backend::redis) struct EntryReply {
+    pub(in crate::backend::redis) status: EntryStatus,
+    /// The states that the request found, one for each of its keys.
+    pub(in crate::backend::redis) states: States,
     /// The time of the decision.
-    pub(super) at: u64,
+    pub(in crate::backend::redis) at: u64,
     /// When the server was called, by the clock of this process.
-    pub(super) asked: Instant,
+    pub(in crate::backend::redis) sent_at: Instant,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ruling {
+pub(in crate::backend::redis) enum EntryStatus {
     Fits,
     DoesNotFit,
     /// A number was too large.
-    Unknown,
+    TooLarge,
     /// A decision over several hash slots holds one of the states.
     Held,
 }
 
 /// Parses the reply to a call into one result for each request. Returns `None` if the reply is malformed.
-pub(super) fn read(said: &Value, jobs: &[Job], call: &Call<'_>, asked: Instant) -> Option<Vec<Answer>> {
-    let (said, each) = match said {
-        Value::BulkString(said) => (said, None),
-        Value::Array(said) => match said.split_first()? {
-            (Value::BulkString(said), each) => (said, Some(each)),
+pub(in crate::backend::redis) fn read(
+    reply: &Value,
+    entries: &[BatchEntry],
+    call: &BatchCall<'_>,
+    sent_at: Instant,
+) -> Option<Vec<EntryReply>> {
+    let (bytes, values) = match reply {
+        Value::BulkString(bytes) => (bytes, None),
+        Value::Array(parts) => match parts.split_first()? {
+            (Value::BulkString(bytes), values) => (bytes, Some(values)),
             _ => return None,
         },
         _ => return None,
     };
-    let (at, said) = said.split_first_chunk()?;
-    let (refusals, said) = said.split_first_chunk()?;
-    let (at, refusals) = (u64::from_be_bytes(*at), usize::from(u16::from_be_bytes(*refusals)));
-    let (refused, said) = said.split_at_checked(refusals * REFUSAL)?;
-    let found = match each {
-        None => Found::Words(said.as_chunks::<16>().0),
-        Some(each) => Found::Values(each),
+    let (at, rest) = bytes.split_first_chunk()?;
+    let (count, rest) = rest.split_first_chunk()?;
+    let (at, count) = (u64::from_be_bytes(*at), usize::from(u16::from_be_bytes(*count)));
+    let (exceptions, rest) = rest.split_at_checked(count * EXCEPTION_LENGTH)?;
+    let stored = match values {
+        None => StoredStates::Words(rest.as_chunks::<16>().0),
+        Some(values) => StoredStates::Values(values),
     };
-    let mut refused = refused.as_chunks::<REFUSAL>().0.iter().peekable();
-    let (mut keys, mut number) = (call.keys().iter().copied(), 0_u16);
+    let mut exceptions = exceptions.as_chunks::<EXCEPTION_LENGTH>().0.iter().peekable();
+    let (mut keys, mut number) = (call.limit_keys().iter().copied(), 0_u16);
     // Whether an earlier request has changed a state. If so, the state that this request found follows all
     // others.
-    let (mut changed, mut next) = (vec![false; call.names()], call.names());
-    let mut answers = Vec::with_capacity(jobs.len());
-    for job in jobs {
+    let (mut changed, mut next) = (vec![false; call.key_count()], call.key_count());
+    let mut replies = Vec::with_capacity(entries.len());
+    for entry in entries {
         number += 1;
-        let is_next = |refused: &&[u8; REFUSAL]| refused[1..] == number.to_be_bytes();
-        let ruling = match refused.next_if(is_next) {
-            None => Ruling::Fits,
-            Some([1, ..]) => Ruling::DoesNotFit,
-            Some([2, ..]) => Ruling::Unknown,
-            Some([3, ..]) => Ruling::Held,
+        let is_next = |exception: &&[u8; EXCEPTION_LENGTH]| exception[1..] == number.to_be_bytes();
+        let status = match exceptions.next_if(is_next) {
+            None => EntryStatus::Fits,
+            Some([1, ..]) => EntryStatus::DoesNotFit,
+            Some([2, ..]) => EntryStatus::TooLarge,
+            Some([3, ..]) => EntryStatus::Held,
             Some(_) => return None,
         };
-        let own: SmallVec<[usize; 8]> = keys.by_ref().take(job.len()).collect();
-        let mut states: States = job.names().map(|_| State::EMPTY).collect();
+        let own: SmallVec<[usize; 8]> = keys.by_ref().take(entry.limit_count()).collect();
+        let mut states: States = (0..entry.state_count()).map(|_| State::EMPTY).collect();
         // Two limits with one state have found the same state.
-        for (&key, name) in own.iter().zip(job.names_of_limits()) {
-            states[name] = found.get(if changed[key] { next } else { key })?;
+        for (&key, state) in own.iter().zip(entry.limit_states()) {
+            states[state] = stored.get(if changed[key] { next } else { key })?;
             next += usize::from(changed[key]);
         }
-        if ruling == Ruling::Fits && job.takes() {
+        if status == EntryStatus::Fits && entry.charges() {
             own.into_iter().for_each(|key| changed[key] = true);
         }
-        answers.push(Answer { ruling, states, at, asked });
+        replies.push(EntryReply { status, states, at, sent_at });
     }
-    (refused.next().is_none() && next == found.len()).then_some(answers)
+    (exceptions.next().is_none() && next == stored.len()).then_some(replies)
 }
 
-/// The length of the entry for a request that does not fit: one byte for the reason, two for the number of the
-/// request.
-const REFUSAL: usize = 3;
+/// The length of the entry for a request that does not fit, or is not decided: one byte for the reason, two for
+/// the number of the request.
+const EXCEPTION_LENGTH: usize = 3;
 
 /// The states of a reply. They are concatenated if all of them have two words.
-enum Found<'a> {
+enum StoredStates<'a> {
     Words(&'a [[u8; 16]]),
     Values(&'a [Value]),
 }
 
-impl Found<'_> {
+impl StoredStates<'_> {
     const fn len(&self) -> usize {
         match self {
             Self::Words(words) => words.len(),
@@ -102,7 +107,7 @@ impl Found<'_> {
     fn get(&self, index: usize) -> Option<State> {
         match self {
             Self::Words(words) => words.get(index).map(|words| codec::decode(words)),
-            Self::Values(values) => values.get(index).and_then(bytes).map(codec::decode),
+            Self::Values(values) => values.get(index).and_then(stored_bytes).map(codec::decode),
         }
     }
 }

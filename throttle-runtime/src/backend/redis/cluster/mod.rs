@@ -1,12 +1,8 @@
 //! The nodes of a cluster, and their hash slots.
 //!
-//! Each node is a [`Slot`], as a single server is. A node that is lost or hangs does not affect the others. The
+//! Each node is a [`ConnectionHandle`], as a single server is. A node that is lost or hangs does not affect the others. The
 //! slot map is refreshed whenever a node reports a change or is lost, from the first node that responds.
 
-mod commit;
-mod cross_slot;
-pub(crate) mod hash_slot;
-mod hold;
 mod redirect;
 mod refresh;
 mod slot_map;
@@ -14,91 +10,91 @@ mod topology;
 
 use std::fmt;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
+use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard, Weak};
 
-use redis::{Client, ConnectionInfo};
+use redis::{Client, Cmd, ConnectionInfo};
 use tokio::sync::Mutex;
 
-use super::connection::{Options, Server, Slot, closed, connector};
-pub(super) use super::partition::{Part, lane};
+use super::connection::{
+    Address, ConnectionHandle, Locator, NodeEvents, Options, Redirect, Redirected, closed, connector,
+};
 use crate::{BackendError, ErrorKind};
-pub(super) use hash_slot::probe_key_in;
-pub(super) use redirect::{Redirect, speaks_against_map};
-use slot_map::Map;
-pub(super) use topology::Address;
+use slot_map::SlotMap;
 
 pub(crate) struct Cluster {
     /// How to connect to nodes. The address in it is that of one of the seeds.
-    how: ConnectionInfo,
+    settings: ConnectionInfo,
     /// The nodes that the application configured.
     seeds: Vec<Client>,
     options: Options,
     max_in_flight: usize,
-    map: RwLock<Arc<Map>>,
-    /// Whether the slot map may be outdated. `learning` is whether a task refreshes it.
-    in_doubt: AtomicBool,
-    learning: AtomicBool,
+    map: RwLock<Arc<SlotMap>>,
+    /// Whether the slot map may be outdated. `is_refreshing` is whether a task refreshes it.
+    is_stale: AtomicBool,
+    is_refreshing: AtomicBool,
     /// Held by the task that refreshes the slot map.
-    turn: Mutex<()>,
+    refresh_lock: Mutex<()>,
 }
 
 impl Cluster {
     pub(super) fn new(
-        how: ConnectionInfo,
+        settings: ConnectionInfo,
         seeds: Vec<Client>,
         options: Options,
         max_in_flight: usize,
     ) -> Self {
         Self {
-            how,
+            settings,
             seeds,
             options,
             max_in_flight,
             map: RwLock::default(),
-            in_doubt: AtomicBool::new(false),
-            learning: AtomicBool::new(false),
-            turn: Mutex::default(),
+            is_stale: AtomicBool::new(false),
+            is_refreshing: AtomicBool::new(false),
+            refresh_lock: Mutex::default(),
         }
     }
 
     /// Returns the connection to the master of a hash slot.
-    pub(super) fn of(self: &Arc<Self>, hash_slot: u16) -> Result<Arc<Slot>, BackendError> {
+    pub(super) fn master(self: &Arc<Self>, hash_slot: u16) -> Result<Arc<ConnectionHandle>, BackendError> {
         let map = self.map();
-        map.master(hash_slot).map_or_else(|| Err(self.unknown(&map, hash_slot)), |node| Ok(Arc::clone(node)))
+        map.master(hash_slot)
+            .map_or_else(|| Err(self.unknown_slot(&map, hash_slot)), |node| Ok(Arc::clone(node)))
     }
 
     /// Returns the connections to all masters.
-    pub(super) fn all(self: &Arc<Self>) -> Result<Vec<Arc<Slot>>, BackendError> {
+    pub(super) fn all(self: &Arc<Self>) -> Result<Vec<Arc<ConnectionHandle>>, BackendError> {
         let map = self.map();
         if map.masters.is_empty() {
-            return Err(self.unknown(&map, 0));
+            return Err(self.unknown_slot(&map, 0));
         }
         Ok(map.masters.values().cloned().collect())
     }
 
-    fn unknown(self: &Arc<Self>, map: &Map, hash_slot: u16) -> BackendError {
+    fn unknown_slot(self: &Arc<Self>, map: &SlotMap, hash_slot: u16) -> BackendError {
         if map.closed {
             return closed();
         }
-        self.doubt();
+        self.start_refresh();
         if map.masters.is_empty() {
-            let none = || BackendError::new(ErrorKind::Connection, "not connected to the cluster yet");
-            return map.why.clone().unwrap_or_else(none).nothing_charged();
+            let not_connected =
+                || BackendError::new(ErrorKind::Connection, "not connected to the cluster yet");
+            return map.error.clone().unwrap_or_else(not_connected).nothing_charged();
         }
         let text = format!("no node of the cluster has the hash slot {hash_slot}");
         BackendError::new(ErrorKind::Store, text).nothing_charged()
     }
 
-    /// Learns all nodes, and connects to them.
+    /// Reads the slot map, and connects to all nodes in it.
     pub(super) async fn connect(self: &Arc<Self>) -> Result<(), BackendError> {
         if !self.is_connected() {
-            self.learn().await?;
+            self.refresh().await?;
         }
         for node in self.all()? {
-            // A connection to a node that was learned just now has been tried already.
-            match node.why() {
+            // A connection to a node that was found just now has been tried already.
+            match node.last_error() {
                 _ if node.is_connected() => {}
-                Some(why) => return Err(why),
+                Some(error) => return Err(error),
                 None => connector::connect(&node).await?,
             }
         }
@@ -113,26 +109,42 @@ impl Cluster {
     pub(super) fn close(&self) {
         let mut map = self.write();
         map.nodes().for_each(|node| node.close());
-        *map = Arc::new(Map::closed());
+        *map = Arc::new(SlotMap::closed());
     }
 
-    fn node(
+    /// Creates the handle of a node.
+    fn new_node(
         self: &Arc<Self>,
         address: &Address,
         hash_slots: Option<(u16, u16)>,
-    ) -> Result<Arc<Slot>, BackendError> {
-        let client = address.client(&self.how)?;
-        let server =
-            Server::Node { client, address: address.clone(), hash_slots, cluster: Arc::downgrade(self) };
-        Ok(Arc::new(Slot::new(server, self.options.clone(), self.max_in_flight)))
+    ) -> Result<Arc<ConnectionHandle>, BackendError> {
+        let client = address.client(&self.settings)?;
+        // A node must not keep its cluster alive.
+        let cluster: Weak<Self> = Arc::downgrade(self);
+        let locator = Locator::Node { client, address: address.clone(), hash_slots, cluster };
+        Ok(connector::new_handle(locator, self.options.clone(), self.max_in_flight))
     }
 
-    fn map(&self) -> Arc<Map> {
+    fn map(&self) -> Arc<SlotMap> {
         Arc::clone(&self.map.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn write(&self) -> RwLockWriteGuard<'_, Arc<Map>> {
+    fn write(&self) -> RwLockWriteGuard<'_, Arc<SlotMap>> {
         self.map.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl NodeEvents for Cluster {
+    fn lost(self: Arc<Self>, address: &Address) {
+        self.handle_lost_node(address);
+    }
+
+    fn mark_stale(self: Arc<Self>) {
+        self.start_refresh();
+    }
+
+    fn follow(self: Arc<Self>, redirect: Redirect, command: Cmd) -> Redirected {
+        Box::pin(async move { self.send_redirected(redirect, command).await })
     }
 }
 

@@ -1,53 +1,12 @@
 //! Reads the topology of a cluster from its nodes.
 
-use std::fmt;
-
-use redis::{Client, ConnectionAddr, ConnectionInfo, Pipeline, RedisError, Value};
+use redis::{Client, Pipeline, RedisError, Value};
 
 use crate::backend::redis::connection::progress::Progress;
-use crate::backend::redis::connection::{Options, hedged, open, url};
+use crate::backend::redis::connection::{Address, Options, hedged, open};
 use crate::backend::redis::errors;
-use crate::backend::redis::errors::nonsense;
+use crate::backend::redis::errors::unexpected_reply;
 use crate::{BackendError, ErrorKind};
-
-/// The address of a node.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(in crate::backend::redis) struct Address {
-    pub(super) host: String,
-    pub(super) port: u16,
-}
-
-impl Address {
-    /// Returns the address of a server, unless it is the path of a socket.
-    pub(in crate::backend::redis) fn of(server: &ConnectionInfo) -> Option<Self> {
-        match server.addr() {
-            ConnectionAddr::Tcp(host, port) | ConnectionAddr::TcpTls { host, port, .. } => {
-                Some(Self { host: host.clone(), port: *port })
-            }
-            _ => None,
-        }
-    }
-
-    /// Returns the address of a node that this node reports. A reported node without a known address has the
-    /// host of this node.
-    pub(super) fn named(&self, host: String, port: u16, options: &Options) -> Self {
-        let host = if host.is_empty() || host == "?" { self.host.clone() } else { host };
-        let (host, port) = options.map(host, port);
-        Self { host, port }
-    }
-
-    /// Creates a client for this node, with the settings in `how`.
-    pub(in crate::backend::redis) fn client(&self, how: &ConnectionInfo) -> Result<Client, BackendError> {
-        let failed = |error| errors::backend_error("the address of a node makes no sense", &error);
-        Client::open(url::moved(how, self.host.clone(), self.port)).map_err(failed)
-    }
-}
-
-impl fmt::Display for Address {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.host, self.port)
-    }
-}
 
 /// A range of hash slots, from the first to the last, and its master.
 pub(super) struct Range {
@@ -57,33 +16,38 @@ pub(super) struct Range {
 }
 
 /// Returns all ranges, from the node that responds first.
-pub(super) async fn ask(nodes: &[Client], options: &Options) -> Result<Vec<Range>, BackendError> {
-    let limit = options.for_others();
-    hedged::first_answer(nodes, limit, |node| ask_one(node, options.clone())).await.map_err(|why| {
-        let silent = || BackendError::new(ErrorKind::Timeout, format!("no node answered within {limit:?}"));
-        why.unwrap_or_else(silent)
+pub(super) async fn read_slots(nodes: &[Client], options: &Options) -> Result<Vec<Range>, BackendError> {
+    let limit = options.discovery_timeout();
+    hedged::first_reply(nodes, limit, |node| read_slots_of(node, options.clone())).await.map_err(|error| {
+        let timed_out =
+            || BackendError::new(ErrorKind::Timeout, format!("no node answered within {limit:?}"));
+        error.unwrap_or_else(timed_out)
     })
 }
 
-async fn ask_one(node: Client, options: Options) -> Result<Vec<Range>, BackendError> {
+async fn read_slots_of(node: Client, options: Options) -> Result<Vec<Range>, BackendError> {
     let failed = |error: RedisError| errors::backend_error("cannot ask a node of the cluster", &error);
     let mut link = open::open(&node, &options, &Progress::default()).await?;
     let mut both = Pipeline::with_capacity(2);
     both.cmd("CLUSTER").arg("INFO").cmd("CLUSTER").arg("SLOTS");
-    let answers = link.multiplexed.send_packed_commands(&both, 0, 2).await.map_err(failed)?;
-    let [state, slots] = <[Value; 2]>::try_from(answers).map_err(|_| nonsense())?;
+    let replies = link.multiplexed.send_packed_commands(&both, 0, 2).await.map_err(failed)?;
+    let [state, slots] = <[Value; 2]>::try_from(replies).map_err(|_| unexpected_reply())?;
     // A node that is cut off from the other nodes does not know their latest agreement.
     let state = redis::from_redis_value::<String>(state);
     if state.is_ok_and(|state| state.contains("cluster_state:fail")) {
         return Err(BackendError::new(ErrorKind::Store, "a node says that the cluster is down"));
     }
     let slots = slots.extract_error().map_err(failed)?;
-    let asked = Address::of(node.get_connection_info()).ok_or_else(nonsense)?;
-    let Value::Array(slots) = slots else { return Err(nonsense()) };
-    slots.iter().map(|range| read(range, &asked, &options)).collect::<Option<_>>().ok_or_else(nonsense)
+    let address = Address::of(node.get_connection_info()).ok_or_else(unexpected_reply)?;
+    let Value::Array(slots) = slots else { return Err(unexpected_reply()) };
+    slots
+        .iter()
+        .map(|range| parse_range(range, &address, &options))
+        .collect::<Option<_>>()
+        .ok_or_else(unexpected_reply)
 }
 
-fn read(range: &Value, asked: &Address, options: &Options) -> Option<Range> {
+fn parse_range(range: &Value, node: &Address, options: &Options) -> Option<Range> {
     let Value::Array(range) = range else { return None };
     let [Value::Int(first), Value::Int(last), Value::Array(master), ..] = &range[..] else { return None };
     let [host, Value::Int(port), ..] = &master[..] else { return None };
@@ -93,6 +57,6 @@ fn read(range: &Value, asked: &Address, options: &Options) -> Option<Range> {
         Value::SimpleString(host) => host.clone(),
         _ => return None,
     };
-    let master = asked.named(host, u16::try_from(*port).ok()?, options);
+    let master = node.reported(host, u16::try_from(*port).ok()?, options);
     Some(Range { first: u16::try_from(*first).ok()?, last: u16::try_from(*last).ok()?, master })
 }

@@ -12,111 +12,113 @@ use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 
 use crate::backend::Held;
-use crate::backend::redis::cluster::Part;
-use crate::backend::redis::errors::nonsense;
-use crate::backend::redis::router::Servers;
-use crate::backend::redis::scripts::TAKE;
+use crate::backend::redis::errors::unexpected_reply;
+use crate::backend::redis::partition::Partition;
+use crate::backend::redis::router::Router;
+use crate::backend::redis::scripts::ACQUIRE;
 use crate::clock::Clock;
 use crate::util::{deadline, random};
 use crate::{BackendError, ErrorKind};
 
 /// Receives the permit, or `None` if all permits are in use.
-pub(super) type Asker = oneshot::Sender<Result<Option<Held>, BackendError>>;
+pub(super) type PermitSender = oneshot::Sender<Result<Option<Held>, BackendError>>;
 
 /// The concurrency permit of one request.
 pub(super) struct Lease {
-    servers: Servers,
+    router: Router,
     clock: Option<Arc<dyn Clock>>,
-    part: Part,
+    partition: Partition,
     /// The unique name of the holder, followed by the length of the lease in microseconds.
     holder: String,
     length: Duration,
 }
 
 /// The timeout of commands that no request waits for.
-const PATIENCE: Duration = Duration::from_secs(1);
+const COMMAND_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The first pause before another attempt to release a permit. The pause doubles up to `PATIENCE`.
-const PAUSE: Duration = Duration::from_millis(50);
+/// The first pause before another attempt to release a permit. The pause doubles up to `COMMAND_TIMEOUT`.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
 
 /// With a clock other than the server's, keys do not expire at the right time, so they are kept for a day.
-const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
+const ONE_DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl Lease {
     pub(super) fn new(
-        servers: Servers,
+        router: Router,
         clock: Option<Arc<dyn Clock>>,
-        name: Arc<str>,
+        key: Arc<str>,
         length: Duration,
     ) -> Self {
         let length = length.max(Duration::from_millis(1));
         let micros = length.as_micros();
         let holder = format!("{:016x}{:016x}:{micros}", random::number(), random::number());
-        let names = [name];
-        let lane = servers.lane(&names).unwrap_or_default();
-        Self { part: Part::whole(lane, &names), servers, clock, holder, length }
+        let keys = [key];
+        let hash_slot = router.common_hash_slot(&keys).unwrap_or_default();
+        Self { partition: Partition::single(hash_slot, &keys), router, clock, holder, length }
     }
 
     /// Acquires the permit, and keeps it until the caller drops it.
-    pub(super) async fn run(self, limit: u32, mut asker: Asker) {
+    pub(super) async fn run(self, limit: u32, mut caller: PermitSender) {
         let (guard, mut dropped) = oneshot::channel::<Infallible>();
-        let answer = {
-            let mut answer = pin!(self.take(limit));
+        let result = {
+            let mut acquired = pin!(self.acquire(limit));
             // If the caller gives up, the command is dropped as well. Dropped commands reveal a server that
             // does not respond.
-            poll_fn(|context| match answer.as_mut().poll(context) {
-                Poll::Ready(answer) => Poll::Ready(Some(answer)),
-                Poll::Pending => asker.poll_closed(context).map(|()| None),
+            poll_fn(|context| match acquired.as_mut().poll(context) {
+                Poll::Ready(result) => Poll::Ready(Some(result)),
+                Poll::Pending => caller.poll_closed(context).map(|()| None),
             })
             .await
         };
-        let mut is_taken = true;
-        if let Some(answer) = answer {
+        let mut may_be_acquired = true;
+        if let Some(result) = result {
             // After some errors, it is unknown whether the permit was acquired.
-            is_taken = answer.as_ref().map_or_else(|error| !error.is_nothing_charged(), |taken| *taken);
+            may_be_acquired =
+                result.as_ref().map_or_else(|error| !error.is_nothing_charged(), |acquired| *acquired);
             // If the caller has given up meanwhile, `send` fails and drops the permit.
-            let _ = asker.send(answer.map(|taken| taken.then(|| Held::new(guard))));
+            let _ = caller.send(result.map(|acquired| acquired.then(|| Held::new(guard))));
         } else {
             drop(guard);
         }
-        if is_taken {
-            self.keep(&mut dropped).await;
-            self.leave().await;
+        if may_be_acquired {
+            self.renew_until(&mut dropped).await;
+            self.release().await;
         }
     }
 
     /// Returns whether a permit was acquired.
-    async fn take(&self, limit: u32) -> Result<bool, BackendError> {
-        let (time, kept) = match &self.clock {
+    async fn acquire(&self, limit: u32) -> Result<bool, BackendError> {
+        let (time, ttl) = match &self.clock {
             None => (String::new(), String::new()),
-            Some(clock) => (clock.now().to_string(), A_DAY.as_millis().to_string()),
+            Some(clock) => (clock.now().to_string(), ONE_DAY.as_millis().to_string()),
         };
         let arguments = |command: &mut redis::Cmd| {
-            command.arg(&time).arg(limit).arg(&self.holder).arg(&kept);
+            command.arg(&time).arg(limit).arg(&self.holder).arg(&ttl);
         };
-        match self.servers.run(&TAKE, &self.part, arguments).await? {
-            Value::Int(taken) => Ok(taken == 1),
-            _ => Err(nonsense()),
+        match self.router.run(&ACQUIRE, &self.partition, arguments).await? {
+            Value::Int(acquired) => Ok(acquired == 1),
+            _ => Err(unexpected_reply()),
         }
     }
 
     /// Renews the lease until the request ends. A failed renewal is repeated soon.
-    async fn keep(&self, dropped: &mut oneshot::Receiver<Infallible>) {
+    async fn renew_until(&self, dropped: &mut oneshot::Receiver<Infallible>) {
         let mut pause = self.length / 2;
         while timeout(pause, &mut *dropped).await.is_err() {
             // The holder already has its permit, and no other holder has it, so the limit does not matter.
-            let kept = deadline::timeout(PATIENCE.min(self.length / 8), self.take(u32::MAX)).await;
-            pause = if matches!(kept, Ok(Ok(_))) { self.length / 2 } else { self.length / 8 };
+            let renewed =
+                deadline::timeout(COMMAND_TIMEOUT.min(self.length / 8), self.acquire(u32::MAX)).await;
+            pause = if matches!(renewed, Ok(Ok(_))) { self.length / 2 } else { self.length / 8 };
         }
     }
 
     /// Releases the permit, now or as soon as the server is reachable again. If this fails, the permit is free
     /// when its lease ends.
-    async fn leave(&self) {
+    async fn release(&self) {
         let begun = Instant::now();
-        let mut pause = PAUSE;
+        let mut pause = FIRST_PAUSE;
         loop {
-            match deadline::timeout(PATIENCE, self.free()).await {
+            match deadline::timeout(COMMAND_TIMEOUT, self.try_release()).await {
                 Ok(Ok(())) => return,
                 Ok(Err(error)) if error.kind() == ErrorKind::Closed => return,
                 _ => {}
@@ -125,17 +127,17 @@ impl Lease {
                 return;
             }
             sleep(pause).await;
-            pause = PATIENCE.min(pause * 2);
+            pause = COMMAND_TIMEOUT.min(pause * 2);
         }
     }
 
-    async fn free(&self) -> Result<(), BackendError> {
+    async fn try_release(&self) -> Result<(), BackendError> {
         let mut command = redis::cmd("ZREM");
-        self.part.names.iter().for_each(|name| {
-            command.arg(&**name);
+        self.partition.keys.iter().for_each(|key| {
+            command.arg(&**key);
         });
         command.arg(&self.holder);
-        self.servers.of(self.part.lane)?.send(command).await?;
+        self.router.handle(self.partition.hash_slot)?.send(command).await?;
         Ok(())
     }
 }

@@ -19,17 +19,17 @@ impl Places for Redis {
     fn take<'a>(&'a self, place: &'a Place<'a>) -> Reply<'a, Option<Held>> {
         Soon::later(async move {
             let engine = &self.engine;
-            let name: Arc<str> = keys::of_places(&engine.namespace, place).into();
-            let lease = Lease::new(engine.servers.clone(), engine.clock.clone(), name, place.lease);
-            let open = engine.leases.begin().ok_or_else(closed)?;
-            let (limit, (reply, answer)) = (place.limit, oneshot::channel());
+            let key: Arc<str> = keys::concurrency(&engine.namespace, place).into();
+            let lease = Lease::new(engine.router.clone(), engine.clock.clone(), key, place.lease);
+            let task = engine.leases.begin().ok_or_else(closed)?;
+            let (limit, (sender, permit)) = (place.limit, oneshot::channel());
             tokio::spawn(async move {
-                lease.run(limit, reply).await;
-                drop(open);
+                lease.run(limit, sender).await;
+                drop(task);
             });
             let ended =
                 || BackendError::new(ErrorKind::Connection, "the runtime that was to ask Redis ended");
-            answer.await.unwrap_or_else(|_| Err(ended()))
+            permit.await.unwrap_or_else(|_| Err(ended()))
         })
     }
 }

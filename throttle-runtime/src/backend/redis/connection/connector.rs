@@ -2,45 +2,53 @@
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
-use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::time::sleep;
 
-use super::handle::Slot;
-use super::handshake::ready;
+use super::handle::ConnectionHandle;
+use super::handshake::open_ready;
+use super::locator::Locator;
+use super::options::Options;
 use super::progress::Progress;
-use crate::util::{deadline, random};
+use crate::backend::redis::backoff::pause;
+use crate::util::deadline;
 use crate::{BackendError, ErrorKind};
 
-/// The maximum pause after the first failed attempt, and after many failed attempts.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
+/// Creates a handle whose connections are opened here.
+pub(in crate::backend::redis) fn new_handle(
+    locator: Locator,
+    options: Options,
+    max_in_flight: usize,
+) -> Arc<ConnectionHandle> {
+    Arc::new(ConnectionHandle::new(locator, options, max_in_flight, start))
+}
 
 /// Starts a connector, unless one is running.
-pub(super) fn start(slot: &Arc<Slot>) {
+fn start(handle: &Arc<ConnectionHandle>) {
     // Without a runtime, there is no task to connect, and no caller can wait for a reply.
     let Ok(runtime) = Handle::try_current() else { return };
-    if slot.is_closed() || slot.connecting.swap(true, Ordering::AcqRel) {
+    if handle.is_closed() || handle.is_connecting.swap(true, Ordering::AcqRel) {
         return;
     }
-    let at_work = AtWork(Arc::downgrade(slot));
+    let running = Running(Arc::downgrade(handle));
     runtime.spawn(async move {
         let mut failures = 0;
-        while let Some(slot) = at_work.0.upgrade() {
-            if slot.is_closed() || slot.is_connected() {
+        while let Some(handle) = running.0.upgrade() {
+            if handle.is_closed() || handle.is_connected() {
                 break;
             }
-            match connect(&slot).await {
+            match connect(&handle).await {
                 Ok(()) => {
-                    if let Some(omitted) = slot.connected.admit_now() {
+                    if let Some(omitted) = handle.connected_events.admit_now() {
                         tracing::info!(target: "throttle", omitted = omitted.field(), "Redis is available");
                     }
                 }
-                Err(_) => slot.server.lost(),
+                Err(_) => handle.locator.lost(),
             }
-            if !slot.is_connected() {
+            if !handle.is_connected() {
                 // If the backend was dropped meanwhile, no connection is needed.
-                drop(slot);
+                drop(handle);
                 sleep(pause(failures)).await;
                 failures += 1;
             }
@@ -49,47 +57,42 @@ pub(super) fn start(slot: &Arc<Slot>) {
 }
 
 /// Marks the connector as ended when the task ends, also if the runtime shuts down.
-struct AtWork(Weak<Slot>);
+struct Running(Weak<ConnectionHandle>);
 
-impl Drop for AtWork {
+impl Drop for Running {
     fn drop(&mut self) {
-        if let Some(slot) = self.0.upgrade() {
-            slot.connecting.store(false, Ordering::Release);
+        if let Some(handle) = self.0.upgrade() {
+            handle.is_connecting.store(false, Ordering::Release);
         }
     }
 }
 
 /// Connects and puts the connection to use.
-pub(in crate::backend::redis) async fn connect(slot: &Arc<Slot>) -> Result<(), BackendError> {
-    let (limit, progress) = (slot.options.timeout, Progress::default());
-    let ready = deadline::timeout(limit, ready(slot, &progress)).await;
+pub(in crate::backend::redis) async fn connect(handle: &Arc<ConnectionHandle>) -> Result<(), BackendError> {
+    let (limit, progress) = (handle.options.timeout, Progress::default());
+    let ready = deadline::timeout(limit, open_ready(handle, &progress)).await;
     let ready = ready.unwrap_or_else(|_| Err(progress.timed_out(limit)));
     // Requests that arrive meanwhile receive this error.
-    let (connection, lost) = ready.inspect_err(|error| slot.explain(error.clone()))?;
-    let connection = slot.fill(connection)?;
+    let (connection, lost) = ready.inspect_err(|error| handle.record_failure(error.clone()))?;
+    let connection = handle.install(connection)?;
     // The loss of a connection is noticed here first, and not by a request, which would fail.
-    let (slot, connection) = (Arc::downgrade(slot), Arc::downgrade(&connection));
+    let (handle, connection) = (Arc::downgrade(handle), Arc::downgrade(&connection));
     tokio::spawn(async move {
         if lost.await.is_ok()
-            && let (Some(slot), Some(connection)) = (slot.upgrade(), connection.upgrade())
+            && let (Some(handle), Some(connection)) = (handle.upgrade(), connection.upgrade())
         {
-            slot.lose(&connection, BackendError::new(ErrorKind::Connection, "Redis closed the connection"));
+            handle.disconnect(
+                &connection,
+                BackendError::new(ErrorKind::Connection, "Redis closed the connection"),
+            );
         }
     });
     Ok(())
 }
 
 /// Connects, and keeps trying in the background if the first attempt fails.
-pub(in crate::backend::redis) async fn connect_or_go_on(slot: Arc<Slot>) {
-    if connect(&slot).await.is_err() {
-        start(&slot);
+pub(in crate::backend::redis) async fn connect_or_retry(handle: Arc<ConnectionHandle>) {
+    if connect(&handle).await.is_err() {
+        start(&handle);
     }
-}
-
-/// Returns a random part of a pause that doubles with each failure. Processes that lost a server together do
-/// not reconnect together, because each has its own random numbers.
-pub(in crate::backend::redis) fn pause(failures: u32) -> Duration {
-    let (first, longest) = PAUSES;
-    let most = first.saturating_mul(1 << failures.min(16)).min(longest);
-    random::part(most)
 }

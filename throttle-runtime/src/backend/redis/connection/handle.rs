@@ -6,182 +6,160 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
 use std::time::Duration;
 
-use redis::{Cmd, RedisError, Value};
+use redis::RedisError;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::time::sleep;
 use tracing::field::display;
 
-use super::connector;
-use super::locator::Server;
+use super::locator::Locator;
 use super::options::Options;
 use super::shared::Connection;
 use crate::backend::redis::errors;
-use crate::backend::redis::errors::Refusal;
 use crate::util::error_chain::chain;
 use crate::util::log_limit::LogLimit;
 use crate::{BackendError, ErrorKind};
 
 /// How long requests may still wait for replies of a node that is no longer needed.
-const LAST_ANSWERS: Duration = Duration::from_secs(1);
+const LAST_REPLIES: Duration = Duration::from_secs(1);
 
 /// The connection in use, if there is one, and the means to open the next one.
-pub(crate) struct Slot {
-    pub(super) server: Server,
+pub(crate) struct ConnectionHandle {
+    pub(super) locator: Locator,
     pub(super) options: Options,
-    live: RwLock<Live>,
+    /// Starts to open a connection in the background. It returns immediately.
+    connect: fn(&Arc<Self>),
+    state: RwLock<State>,
     /// Whether a connector is running.
-    pub(super) connecting: AtomicBool,
+    pub(super) is_connecting: AtomicBool,
     pub(super) in_flight: Semaphore,
     pub(super) max_in_flight: usize,
     /// Limits the log events about lost and new connections.
-    lost: LogLimit,
-    pub(super) connected: LogLimit,
+    lost_events: LogLimit,
+    pub(super) connected_events: LogLimit,
 }
 
 #[derive(Default)]
-struct Live {
+struct State {
     connection: Option<Arc<Connection>>,
     /// Why there is no connection.
-    why: Option<BackendError>,
+    error: Option<BackendError>,
     closed: bool,
 }
 
-impl Slot {
-    pub(in crate::backend::redis) fn new(server: Server, options: Options, max_in_flight: usize) -> Self {
+impl ConnectionHandle {
+    pub(super) fn new(
+        locator: Locator,
+        options: Options,
+        max_in_flight: usize,
+        connect: fn(&Arc<Self>),
+    ) -> Self {
         Self {
-            server,
+            locator,
             options,
-            live: RwLock::default(),
-            connecting: AtomicBool::new(false),
+            connect,
+            state: RwLock::default(),
+            is_connecting: AtomicBool::new(false),
             in_flight: Semaphore::new(max_in_flight),
             max_in_flight,
-            lost: LogLimit::new(),
-            connected: LogLimit::new(),
-        }
-    }
-
-    /// Sends one request.
-    pub(in crate::backend::redis) async fn send(self: &Arc<Self>, command: Cmd) -> Result<Value, Refusal> {
-        let visit = self.enter()?;
-        let answer = self.ask(&visit.connection, command).await;
-        visit.over();
-        answer
-    }
-
-    /// Sends one command on a connection. If a cluster node redirects it, the node has not executed it, so it
-    /// is sent to the other node, once.
-    pub(in crate::backend::redis) async fn ask(
-        self: &Arc<Self>,
-        connection: &Arc<Connection>,
-        command: Cmd,
-    ) -> Result<Value, Refusal> {
-        let error = match connection.send(&command).await {
-            Ok(answer) => return Ok(answer),
-            Err(error) => self.heed(connection, error),
-        };
-        match self.server.redirect(&error, &self.options) {
-            Some((cluster, redirect)) => {
-                connection.hear();
-                cluster.follow(redirect, command).await
-            }
-            None => Err(errors::refusal(&error)),
+            lost_events: LogLimit::new(),
+            connected_events: LogLimit::new(),
         }
     }
 
     /// Replaces the connection if the error requires it.
-    pub(in crate::backend::redis) fn heed(
+    pub(in crate::backend::redis) fn handle_error(
         self: &Arc<Self>,
         connection: &Arc<Connection>,
         error: RedisError,
     ) -> RedisError {
-        if errors::is_of_connection(&error) {
-            let why = errors::backend_error("the connection to Redis was lost", &error);
-            self.lose(connection, why);
+        if errors::requires_reconnect(&error) {
+            let reason = errors::backend_error("the connection to Redis was lost", &error);
+            self.disconnect(connection, reason);
         }
-        self.server.heed(&error);
+        self.locator.handle_error(&error);
         error
     }
 
     pub(super) fn connection(self: &Arc<Self>) -> Result<Arc<Connection>, BackendError> {
-        let live = self.live.read().unwrap_or_else(PoisonError::into_inner);
-        let why = match &*live {
-            Live { connection: Some(connection), .. } => return Ok(Arc::clone(connection)),
-            Live { closed: true, .. } => return Err(closed()),
-            Live { why, .. } => why.clone(),
+        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+        let error = match &*state {
+            State { connection: Some(connection), .. } => return Ok(Arc::clone(connection)),
+            State { closed: true, .. } => return Err(closed()),
+            State { error, .. } => error.clone(),
         };
-        drop(live);
-        connector::start(self);
-        let unknown = || BackendError::new(ErrorKind::Connection, "not connected to Redis yet");
-        Err(why.unwrap_or_else(unknown).nothing_charged())
+        drop(state);
+        (self.connect)(self);
+        let not_connected = || BackendError::new(ErrorKind::Connection, "not connected to Redis yet");
+        Err(error.unwrap_or_else(not_connected).nothing_charged())
     }
 
     /// Puts a connection to use.
-    pub(super) fn fill(&self, connection: Connection) -> Result<Arc<Connection>, BackendError> {
-        let mut live = self.write();
-        if live.closed {
+    pub(super) fn install(&self, connection: Connection) -> Result<Arc<Connection>, BackendError> {
+        let mut state = self.write();
+        if state.closed {
             return Err(closed());
         }
         let connection = Arc::new(connection);
-        *live = Live { connection: Some(Arc::clone(&connection)), why: None, closed: false };
+        *state = State { connection: Some(Arc::clone(&connection)), error: None, closed: false };
         Ok(connection)
     }
 
     /// Records why there is no connection.
-    pub(super) fn explain(&self, why: BackendError) {
-        self.write().why = Some(why);
+    pub(super) fn record_failure(&self, error: BackendError) {
+        self.write().error = Some(error);
     }
 
     /// Returns why there is no connection, if an attempt has failed.
-    pub(in crate::backend::redis) fn why(&self) -> Option<BackendError> {
-        self.live.read().unwrap_or_else(PoisonError::into_inner).why.clone()
+    pub(in crate::backend::redis) fn last_error(&self) -> Option<BackendError> {
+        self.state.read().unwrap_or_else(PoisonError::into_inner).error.clone()
     }
 
     /// Stops using a connection, if it is the one in use, and starts to replace it.
-    pub(super) fn lose(self: &Arc<Self>, connection: &Arc<Connection>, why: BackendError) {
-        let mut live = self.write();
-        if !live.connection.as_ref().is_some_and(|used| Arc::ptr_eq(used, connection)) {
+    pub(super) fn disconnect(self: &Arc<Self>, connection: &Arc<Connection>, error: BackendError) {
+        let mut state = self.write();
+        if !state.connection.as_ref().is_some_and(|used| Arc::ptr_eq(used, connection)) {
             return;
         }
-        if let Some(omitted) = self.lost.admit_now() {
-            let (error, omitted) = (display(chain(&why)), omitted.field());
+        if let Some(omitted) = self.lost_events.admit_now() {
+            let (error, omitted) = (display(chain(&error)), omitted.field());
             tracing::warn!(target: "throttle", error, omitted, "Redis is not available");
         }
-        *live = Live { connection: None, why: Some(why), closed: false };
-        drop(live);
-        connection.lanes.close();
-        connector::start(self);
-        self.server.lost();
+        *state = State { connection: None, error: Some(error), closed: false };
+        drop(state);
+        connection.queues.close();
+        (self.connect)(self);
+        self.locator.lost();
     }
 
     pub(in crate::backend::redis) fn close(&self) {
-        *self.write() = Live { closed: true, ..Live::default() };
+        *self.write() = State { closed: true, ..State::default() };
     }
 
     /// Accepts no further requests. Closes the connection after a time in which pending requests may receive
     /// their replies.
     pub(in crate::backend::redis) fn retire(&self) {
-        let connection = std::mem::replace(&mut *self.write(), Live { closed: true, ..Live::default() });
-        if let Some(connection) = connection.connection
+        let last = std::mem::replace(&mut *self.write(), State { closed: true, ..State::default() });
+        if let Some(connection) = last.connection
             && let Ok(runtime) = Handle::try_current()
         {
             runtime.spawn(async move {
-                sleep(LAST_ANSWERS).await;
-                connection.lanes.close();
+                sleep(LAST_REPLIES).await;
+                connection.queues.close();
             });
         }
     }
 
     pub(super) fn is_closed(&self) -> bool {
-        self.live.read().unwrap_or_else(PoisonError::into_inner).closed
+        self.state.read().unwrap_or_else(PoisonError::into_inner).closed
     }
 
     pub(in crate::backend::redis) fn is_connected(&self) -> bool {
-        self.live.read().unwrap_or_else(PoisonError::into_inner).connection.is_some()
+        self.state.read().unwrap_or_else(PoisonError::into_inner).connection.is_some()
     }
 
-    fn write(&self) -> RwLockWriteGuard<'_, Live> {
-        self.live.write().unwrap_or_else(PoisonError::into_inner)
+    fn write(&self) -> RwLockWriteGuard<'_, State> {
+        self.state.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -189,9 +167,9 @@ pub(in crate::backend::redis) fn closed() -> BackendError {
     BackendError::new(ErrorKind::Closed, "the backend is closed").nothing_charged()
 }
 
-impl fmt::Debug for Slot {
+impl fmt::Debug for ConnectionHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Slot")
+        f.debug_struct("ConnectionHandle")
             .field("connected", &self.is_connected())
             .field("in_flight", &(self.max_in_flight - self.in_flight.available_permits()))
             .finish_non_exhaustive()

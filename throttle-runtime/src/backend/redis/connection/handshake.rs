@@ -5,7 +5,7 @@ use std::time::Instant;
 use redis::{Pipeline, Value};
 use tokio::sync::oneshot;
 
-use super::handle::Slot;
+use super::handle::ConnectionHandle;
 use super::open::open;
 use super::probe::Probe;
 use super::progress::Progress;
@@ -16,32 +16,32 @@ use crate::{BackendError, ErrorKind};
 
 /// Connects to a master, loads all scripts, and probes it. Returns the connection, and a receiver that
 /// completes when the connection is lost.
-pub(super) async fn ready(
-    slot: &Slot,
+pub(super) async fn open_ready(
+    handle: &ConnectionHandle,
     progress: &Progress,
 ) -> Result<(Connection, oneshot::Receiver<()>), BackendError> {
-    let options = &slot.options;
-    let client = slot.server.locate(options, progress).await?;
+    let options = &handle.options;
+    let client = handle.locator.locate(options, progress).await?;
     let link = open(&client, options, progress).await?;
     let address = client.get_connection_info().addr();
     progress.begin(format!("checking {address} and loading scripts"));
     let (greeting, lost) = (link.greeting, link.lost);
-    let key = slot.server.probe_key(&options.namespace);
+    let key = handle.locator.probe_key(&options.namespace);
     let probe = key.as_deref().map(|key| Probe { address, key });
     let begun = Instant::now();
     let connection = Connection::new(link.multiplexed, link.driver);
-    let answers = connection.send_all(&commands(probe.as_ref())).await;
-    let mut answers = answers.map_err(|error| stranger::explain(address, &greeting, &error))?;
+    let replies = connection.send_all(&commands(probe.as_ref())).await;
+    let mut replies = replies.map_err(|error| stranger::explain(address, &greeting, &error))?;
     let connection = connection.with_round_trip(begun.elapsed());
     let probed =
-        answers.split_off(answers.len().saturating_sub(probe.as_ref().map_or(0, |_| Probe::COMMANDS)));
-    let mut answers = answers.into_iter();
+        replies.split_off(replies.len().saturating_sub(probe.as_ref().map_or(0, |_| Probe::COMMANDS)));
+    let mut replies = replies.into_iter();
     // A server that is loading, is busy or rejects the login reports it here.
-    let ping = answers.next().unwrap_or(Value::Nil).extract_error();
+    let ping = replies.next().unwrap_or(Value::Nil).extract_error();
     ping.map_err(|error| stranger::explain(address, &greeting, &error))?;
     // If only a failing request noticed the role, each reconnection would find the same server and fail the
     // next request.
-    if let Some(role) = answers.next().as_ref().and_then(other_role) {
+    if let Some(role) = replies.next().as_ref().and_then(other_role) {
         return Err(BackendError::new(ErrorKind::Store, format!("the server is no master but a {role}")));
     }
     if let Some(probe) = probe {
@@ -65,8 +65,8 @@ fn commands(probe: Option<&Probe<'_>>) -> Pipeline {
 }
 
 /// Returns the role of a server that is not a master.
-fn other_role(answer: &Value) -> Option<String> {
-    let Value::Array(role) = answer else { return None };
+fn other_role(reply: &Value) -> Option<String> {
+    let Value::Array(role) = reply else { return None };
     let Some(Value::BulkString(role)) = role.first() else { return None };
     (role != b"master").then(|| String::from_utf8_lossy(role).into_owned())
 }

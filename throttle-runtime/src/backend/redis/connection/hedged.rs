@@ -10,13 +10,13 @@ use crate::BackendError;
 use crate::util::{deadline, random};
 
 /// How long a server may take before the next one is queried as well.
-const PATIENCE: Duration = Duration::from_millis(100);
+const HEDGE_DELAY: Duration = Duration::from_millis(100);
 
 /// Returns the first reply, or else the last error, if there was one.
-pub(in crate::backend::redis) async fn first_answer<T, F>(
-    of: &[Client],
+pub(in crate::backend::redis) async fn first_reply<T, F>(
+    servers: &[Client],
     limit: Duration,
-    ask: impl Fn(Client) -> F,
+    query: impl Fn(Client) -> F,
 ) -> Result<T, Option<BackendError>>
 where
     T: Send + 'static,
@@ -24,32 +24,32 @@ where
 {
     let mut left = limit;
     // A random start, so that processes that lose a server together do not all query the same one.
-    let (before, from) = of.split_at(random::index(of.len()));
+    let (before, from) = servers.split_at(random::index(servers.len()));
     let mut others = from.iter().chain(before);
-    let mut asked = JoinSet::new();
-    let mut why = None;
-    let mut last = false;
+    let mut queries = JoinSet::new();
+    let mut last_error = None;
+    let mut all_queried = false;
     while !left.is_zero() {
-        let turn = match others.next() {
+        let wait = match others.next() {
             Some(other) => {
-                asked.spawn(ask(other.clone()));
-                left.min(PATIENCE)
+                queries.spawn(query(other.clone()));
+                left.min(HEDGE_DELAY)
             }
             None => {
-                last = true;
+                all_queried = true;
                 left
             }
         };
         let begun = Instant::now();
-        match deadline::timeout(turn, asked.join_next()).await {
-            Ok(Some(Ok(Ok(answer)))) => return Ok(answer),
-            Ok(Some(Ok(Err(error)))) => why = Some(error),
-            Ok(None) if last => break,
+        match deadline::timeout(wait, queries.join_next()).await {
+            Ok(Some(Ok(Ok(reply)))) => return Ok(reply),
+            Ok(Some(Ok(Err(error)))) => last_error = Some(error),
+            Ok(None) if all_queried => break,
             // A late server may still be the first to reply.
             Ok(Some(Err(_)) | None) | Err(_) => {}
         }
         // Time in which this process was paused does not count.
-        left = left.saturating_sub(begun.elapsed().min(turn));
+        left = left.saturating_sub(begun.elapsed().min(wait));
     }
-    Err(why)
+    Err(last_error)
 }

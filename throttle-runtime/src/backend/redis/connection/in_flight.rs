@@ -11,81 +11,86 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::SemaphorePermit;
 
-use super::handle::Slot;
+use super::handle::ConnectionHandle;
 use super::shared::Connection;
 use crate::util::deadline;
 use crate::{BackendError, ErrorKind};
 
 /// The number of requests in a row, given up without any reply, after which the server is sent a `PING`.
-const SILENT: u32 = 3;
+const MAX_ABANDONED: u32 = 3;
 
 /// A caller that gives up after this time has waited for the server, whatever its reason.
-const LONG: Duration = Duration::from_millis(10);
+const LONG_WAIT: Duration = Duration::from_millis(10);
 
 /// The minimum time to wait for the reply to a `PING`: after timeouts, and after callers that gave up early.
-const PATIENCE: Duration = Duration::from_millis(20);
-const PATIENCE_WITH_CALLERS: Duration = Duration::from_millis(250);
+const PING_TIMEOUT: Duration = Duration::from_millis(20);
+const PING_TIMEOUT_AFTER_EARLY_CALLERS: Duration = Duration::from_millis(250);
 
-impl Slot {
+impl ConnectionHandle {
     /// Admits a request. Fails immediately without a connection, or if too many requests wait already.
-    pub(in crate::backend::redis) fn enter(self: &Arc<Self>) -> Result<Visit<'_>, BackendError> {
+    pub(in crate::backend::redis) fn begin_request(
+        self: &Arc<Self>,
+    ) -> Result<InFlightGuard<'_>, BackendError> {
         let permit = self.in_flight.try_acquire().map_err(|_| {
             let text = format!("{} requests wait for Redis already", self.max_in_flight);
             BackendError::new(ErrorKind::Timeout, text).nothing_charged()
         })?;
         let connection = self.connection()?;
-        let since = connection.age();
-        Ok(Visit { slot: self, connection, since, over: false, _permit: permit })
+        let began_at = connection.age();
+        Ok(InFlightGuard { handle: self, connection, began_at, is_complete: false, _permit: permit })
     }
 
     /// Sends a `PING`, and replaces the connection if there is no reply.
-    fn check(self: &Arc<Self>, connection: &Arc<Connection>, patience: Duration) {
+    fn ping(self: &Arc<Self>, connection: &Arc<Connection>, timeout: Duration) {
         let Ok(runtime) = Handle::try_current() else { return };
         let Some(check) = connection.begin_check() else { return };
-        let (slot, connection) = (Arc::clone(self), Arc::clone(connection));
+        let (handle, connection) = (Arc::clone(self), Arc::clone(connection));
         runtime.spawn(async move {
             let _check = check;
             let ping = redis::cmd("PING");
-            match deadline::timeout(connection.patience(patience), connection.send(&ping)).await {
+            match deadline::timeout(connection.ping_timeout(timeout), connection.send(&ping)).await {
                 Ok(Ok(_)) => {}
                 // A server that rejects the command is reachable.
-                Ok(Err(error)) => drop(slot.heed(&connection, error)),
+                Ok(Err(error)) => drop(handle.handle_error(&connection, error)),
                 Err(_) => {
-                    let text = format!("Redis did not answer {SILENT} requests in a row, and then no PING");
-                    slot.lose(&connection, BackendError::new(ErrorKind::Timeout, text));
+                    let text =
+                        format!("Redis did not answer {MAX_ABANDONED} requests in a row, and then no PING");
+                    handle.disconnect(&connection, BackendError::new(ErrorKind::Timeout, text));
                 }
             }
         });
     }
 }
 
-/// A request that waits for its reply. If it is dropped before [`over`](Self::over), its caller gave up.
-pub(in crate::backend::redis) struct Visit<'a> {
-    slot: &'a Arc<Slot>,
+/// A request that waits for its reply. If it is dropped before [`complete`](Self::complete), its caller gave up.
+pub(in crate::backend::redis) struct InFlightGuard<'a> {
+    handle: &'a Arc<ConnectionHandle>,
     pub(in crate::backend::redis) connection: Arc<Connection>,
-    since: u64,
-    over: bool,
+    /// The age of the connection when the request began, in microseconds.
+    began_at: u64,
+    is_complete: bool,
     _permit: SemaphorePermit<'a>,
 }
 
-impl Visit<'_> {
+impl InFlightGuard<'_> {
     /// Records the reply.
-    pub(in crate::backend::redis) fn over(mut self) {
-        self.over = true;
-        self.connection.hear();
+    pub(in crate::backend::redis) fn complete(mut self) {
+        self.is_complete = true;
+        self.connection.record_reply();
     }
 }
 
-impl Drop for Visit<'_> {
+impl Drop for InFlightGuard<'_> {
     fn drop(&mut self) {
         let connection = &self.connection;
-        if self.over || connection.has_answered_since(self.since) {
+        if self.is_complete || connection.has_replied_since(self.began_at) {
             return;
         }
-        let waited = Duration::from_micros(connection.age().saturating_sub(self.since));
-        let is_evidence = deadline::is_expiring() || waited >= LONG;
-        if connection.give_up() >= SILENT {
-            self.slot.check(connection, if is_evidence { PATIENCE } else { PATIENCE_WITH_CALLERS });
+        let waited = Duration::from_micros(connection.age().saturating_sub(self.began_at));
+        let is_evidence = deadline::is_expiring() || waited >= LONG_WAIT;
+        if connection.record_abandoned() >= MAX_ABANDONED {
+            self.handle
+                .ping(connection, if is_evidence { PING_TIMEOUT } else { PING_TIMEOUT_AFTER_EARLY_CALLERS });
         }
     }
 }

@@ -1,20 +1,23 @@
 //! Locates the server: at a fixed address, or queried before each connection.
 
-use std::sync::{Arc, Weak};
+use std::sync::Weak;
 
-use redis::{Client, RedisError};
+use redis::{Client, Cmd, RedisError};
 
+use super::address::Address;
+use super::node_events::{NodeEvents, Redirected};
 use super::options::Options;
 use super::progress::Progress;
+use super::redirect::{Redirect, indicates_stale_map};
 use super::sentinels::Sentinels;
 use crate::BackendError;
-use crate::backend::redis::cluster::{Address, Cluster, Redirect, probe_key_in, speaks_against_map};
+use crate::backend::redis::hash_slot::probe_key_in;
 
-pub(in crate::backend::redis) enum Server {
+pub(in crate::backend::redis) enum Locator {
     /// A server at a fixed address.
-    At(Client),
+    Fixed(Client),
     /// The master that sentinels report.
-    Watched(Sentinels),
+    Sentinels(Sentinels),
     /// A node of a cluster.
     Node {
         client: Client,
@@ -22,11 +25,11 @@ pub(in crate::backend::redis) enum Server {
         /// The first and the last hash slot of a range that the node has, as far as known. The node rejects
         /// keys in other hash slots.
         hash_slots: Option<(u16, u16)>,
-        cluster: Weak<Cluster>,
+        cluster: Weak<dyn NodeEvents>,
     },
 }
 
-impl Server {
+impl Locator {
     /// Returns the client to connect with now.
     pub(super) async fn locate(
         &self,
@@ -34,8 +37,8 @@ impl Server {
         progress: &Progress,
     ) -> Result<Client, BackendError> {
         match self {
-            Self::At(client) | Self::Node { client, .. } => Ok(client.clone()),
-            Self::Watched(sentinels) => sentinels.master(options, progress).await,
+            Self::Fixed(client) | Self::Node { client, .. } => Ok(client.clone()),
+            Self::Sentinels(sentinels) => sentinels.master(options, progress).await,
         }
     }
 
@@ -58,18 +61,19 @@ impl Server {
     }
 
     /// Refreshes the slot map of the cluster, if the error indicates that it is outdated.
-    pub(super) fn heed(&self, error: &RedisError) {
+    pub(super) fn handle_error(&self, error: &RedisError) {
         if let Self::Node { cluster, .. } = self
-            && speaks_against_map(error)
+            && indicates_stale_map(error)
             && let Some(cluster) = cluster.upgrade()
         {
-            cluster.doubt();
+            cluster.mark_stale();
         }
     }
 
-    /// Returns the redirect in an error, if there is one.
-    pub(super) fn redirect(&self, error: &RedisError, options: &Options) -> Option<(Arc<Cluster>, Redirect)> {
+    /// Sends a request to another node, if the error of this server is a redirect.
+    pub(super) fn follow(&self, error: &RedisError, command: Cmd, options: &Options) -> Option<Redirected> {
         let Self::Node { address, cluster, .. } = self else { return None };
-        Some((cluster.upgrade()?, Redirect::of(error, address, options)?))
+        let cluster = cluster.upgrade()?;
+        Some(cluster.follow(Redirect::of(error, address, options)?, command))
     }
 }

@@ -62,24 +62,24 @@ pub(in crate::backend::redis) async fn open(
             let stream = tokio::net::UnixStream::connect(path).await.map_err(failed)?;
             login(stream, server, options, progress).await
         }
-        _ => by_tls(client, options).await,
+        _ => with_tls(client, options).await,
     }
 }
 
 /// Connects to the first address of a host that accepts.
 async fn tcp(host: &str, port: u16) -> io::Result<TcpStream> {
     let mut attempts: JoinSet<_> = lookup_host((host, port)).await?.map(TcpStream::connect).collect();
-    let mut why = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
+    let mut last_error = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
     while let Some(attempt) = attempts.join_next().await {
         match attempt.map_err(io::Error::other).and_then(|stream| stream) {
             Ok(stream) => {
                 url::configure(&stream)?;
                 return Ok(stream);
             }
-            Err(error) => why = error,
+            Err(error) => last_error = error,
         }
     }
-    Err(why)
+    Err(last_error)
 }
 
 async fn login<S>(
@@ -99,26 +99,30 @@ where
     let opened = MultiplexedConnection::new_with_config(&settings, stream, config()).await;
     let (multiplexed, driver) =
         opened.map_err(|error| stranger::explain(server.addr(), &greeting, &error))?;
-    let (loses, lost) = oneshot::channel();
+    let (notify_lost, lost) = oneshot::channel();
     let driver = tokio::spawn(async move {
         driver.await;
-        let _ = loses.send(());
+        let _ = notify_lost.send(());
     });
     Ok(Link { multiplexed, lost, driver: Some(Driver(driver.abort_handle())), greeting })
 }
 
 /// Connects with TLS, which only the client crate supports.
-async fn by_tls(client: &Client, options: &Options) -> Result<Link, BackendError> {
+async fn with_tls(client: &Client, options: &Options) -> Result<Link, BackendError> {
     #[cfg(feature = "redis-tls")]
-    super::tls::provide(client);
+    super::tls::install_provider(client);
     let address = client.get_connection_info().addr();
     let open = async |protocol| {
         let settings = client.get_connection_info().redis_settings().clone().set_protocol(protocol);
         let server = client.get_connection_info().clone();
         let client = Client::open(server.set_redis_settings(settings.set_skip_set_lib_name()))?;
-        let (loses, lost) = oneshot::channel();
+        let (notify_lost, lost) = oneshot::channel();
         // With RESP2, a lost connection is noticed by the request that fails.
-        let config = if protocol == ProtocolVersion::RESP2 { config() } else { told(config(), loses) };
+        let config = if protocol == ProtocolVersion::RESP2 {
+            config()
+        } else {
+            with_lost_notice(config(), notify_lost)
+        };
         let multiplexed = client.get_multiplexed_async_connection_with_config(&config).await?;
         Ok::<_, RedisError>(Link { multiplexed, lost, driver: None, greeting: Greeting::default() })
     };
@@ -128,7 +132,7 @@ async fn by_tls(client: &Client, options: &Options) -> Result<Link, BackendError
     }
     if !options.only_resp2.load(Ordering::Relaxed) {
         match open(ProtocolVersion::RESP3).await {
-            Err(error) if is_of_protocol(&error) => {}
+            Err(error) if is_resp3_unsupported(&error) => {}
             opened => return opened.map_err(failed),
         }
     }
@@ -138,11 +142,11 @@ async fn by_tls(client: &Client, options: &Options) -> Result<Link, BackendError
 }
 
 /// Whether a server may support only RESP2: it rejects `HELLO`, or closes the connection after it.
-fn is_of_protocol(error: &RedisError) -> bool {
-    let said = error.detail().unwrap_or_default();
+fn is_resp3_unsupported(error: &RedisError) -> bool {
+    let detail = error.detail().unwrap_or_default();
     error.kind() == redis::ErrorKind::RESP3NotSupported
         || error.code() == Some("NOPROTO")
-        || said.to_ascii_lowercase().contains("unknown command")
+        || detail.to_ascii_lowercase().contains("unknown command")
         || error.is_connection_dropped() && !error.is_connection_refusal()
 }
 
@@ -155,12 +159,15 @@ fn config() -> AsyncConnectionConfig {
 }
 
 /// Lets the client crate report that the connection is lost.
-fn told(config: AsyncConnectionConfig, loses: oneshot::Sender<()>) -> AsyncConnectionConfig {
-    let loses = Mutex::new(Some(loses));
+fn with_lost_notice(
+    config: AsyncConnectionConfig,
+    notify_lost: oneshot::Sender<()>,
+) -> AsyncConnectionConfig {
+    let sender = Mutex::new(Some(notify_lost));
     config.set_push_sender(move |push: PushInfo| {
-        let loses = || loses.lock().unwrap_or_else(PoisonError::into_inner).take();
-        match (push.kind == PushKind::Disconnection).then(loses).flatten() {
-            Some(loses) => loses.send(()),
+        let take = || sender.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match (push.kind == PushKind::Disconnection).then(take).flatten() {
+            Some(sender) => sender.send(()),
             None => Ok(()),
         }
     })

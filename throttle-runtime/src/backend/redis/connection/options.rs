@@ -17,7 +17,7 @@ type AddressMap = dyn Fn(&str, u16) -> (String, u16) + Send + Sync;
 #[derive(Clone)]
 pub(crate) struct Options {
     pub(in crate::backend::redis) timeout: Duration,
-    pub(in crate::backend::redis) addresses: Option<Arc<AddressMap>>,
+    pub(in crate::backend::redis) address_map: Option<Arc<AddressMap>>,
     /// The protocol version that a URL names.
     pub(in crate::backend::redis) protocol: Option<ProtocolVersion>,
     /// The prefix of the Redis keys of all states.
@@ -30,7 +30,7 @@ impl Options {
     pub(crate) fn new(protocol: Option<ProtocolVersion>) -> Self {
         Self {
             timeout: TIMEOUT,
-            addresses: None,
+            address_map: None,
             protocol,
             namespace: Arc::default(),
             only_resp2: Arc::default(),
@@ -39,14 +39,14 @@ impl Options {
 
     /// Returns where to connect to for a host and port that a sentinel or a cluster node reports.
     pub(in crate::backend::redis) fn map(&self, host: String, port: u16) -> (String, u16) {
-        match &self.addresses {
+        match &self.address_map {
             Some(map) => map(&host, port),
             None => (host, port),
         }
     }
 
     /// Returns how much of the timeout may be used to find the server. The rest is for the server itself.
-    pub(in crate::backend::redis) fn for_others(&self) -> Duration {
+    pub(in crate::backend::redis) fn discovery_timeout(&self) -> Duration {
         self.timeout.saturating_mul(3) / 5
     }
 }

@@ -7,7 +7,7 @@ use crate::backend::redis::scripts::{PROBE, READ};
 use crate::{BackendError, ErrorKind};
 
 /// The oldest version that has everything that the scripts use.
-const NEEDED: (u32, u32) = (6, 2);
+const MIN_VERSION: (u32, u32) = (6, 2);
 
 /// The probe of a server: its address, and a key that may be written there.
 pub(super) struct Probe<'a> {
@@ -28,27 +28,27 @@ impl Probe<'_> {
     /// Reads the replies of the server. Fails if no decision can ever succeed there.
     pub(super) async fn read(
         &self,
-        answers: Vec<Value>,
+        replies: Vec<Value>,
         connection: &Connection,
     ) -> Result<(), BackendError> {
-        let mut answers = answers.into_iter();
-        let (probe, read) = (answers.next().unwrap_or(Value::Nil), answers.next().unwrap_or(Value::Nil));
-        let found = match probe.extract_error() {
+        let mut replies = replies.into_iter();
+        let (probe, read) = (replies.next().unwrap_or(Value::Nil), replies.next().unwrap_or(Value::Nil));
+        let problem = match probe.extract_error() {
             Ok(Value::Array(failed)) => self.missing(&failed),
             // Any other reply comes from a proxy. Requests will find out more about it.
             Ok(_) => None,
-            Err(error) => self.refused("EVAL", &error),
+            Err(error) => self.rejected("EVAL", &error),
         };
-        let found =
-            found.or_else(|| read.extract_error().err().and_then(|error| self.refused("EVALSHA", &error)));
-        match found {
+        let problem =
+            problem.or_else(|| read.extract_error().err().and_then(|error| self.rejected("EVALSHA", &error)));
+        match problem {
             None => Ok(()),
-            Some(Found::ReadOnly) => Err(replica(self.address)),
-            Some(Found::Permission(text)) => Err(BackendError::new(ErrorKind::Store, text)),
-            Some(Found::Missing(text)) => {
+            Some(Problem::ReadOnly) => Err(read_only_replica(self.address)),
+            Some(Problem::Permission(text)) => Err(BackendError::new(ErrorKind::Store, text)),
+            Some(Problem::Missing(text)) => {
                 let text = match version(connection).await {
                     Some(version) if is_old(&version) => {
-                        let (major, minor) = NEEDED;
+                        let (major, minor) = MIN_VERSION;
                         format!("Redis {major}.{minor} or later is needed, {} is {version}", self.address)
                     }
                     Some(version) => format!("{text} (the version is {version})"),
@@ -60,7 +60,7 @@ impl Probe<'_> {
     }
 
     /// Returns the first command of the probe that failed permanently.
-    fn missing(&self, failed: &[Value]) -> Option<Found> {
+    fn missing(&self, failed: &[Value]) -> Option<Problem> {
         failed.chunks_exact(2).find_map(|pair| {
             let (Value::BulkString(command), Value::BulkString(error)) = (&pair[0], &pair[1]) else { return None };
             let (command, error) = (String::from_utf8_lossy(command), String::from_utf8_lossy(error));
@@ -68,42 +68,43 @@ impl Probe<'_> {
             if is_temporary(&error) {
                 None
             } else if error.contains("READONLY") {
-                Some(Found::ReadOnly)
-            } else if is_of_permission(&error) {
-                Some(Found::Permission(format!(
+                Some(Problem::ReadOnly)
+            } else if is_permission_error(&error) {
+                Some(Problem::Permission(format!(
                     "the user of Redis at {address} may not use {command} in scripts, which decisions need: {error}"
                 )))
             } else {
-                Some(Found::Missing(format!("Redis at {address} cannot decide: {command} in scripts fails: {error}")))
+                Some(Problem::Missing(format!("Redis at {address} cannot decide: {command} in scripts fails: {error}")))
             }
         })
     }
 
     /// Returns why `EVAL` or `EVALSHA` was rejected, if the reason is permanent.
-    fn refused(&self, command: &str, error: &RedisError) -> Option<Found> {
-        let said = said(error);
+    fn rejected(&self, command: &str, error: &RedisError) -> Option<Problem> {
+        let message = message(error);
         let address = self.address;
-        if error.kind() == Kind::Server(ServerErrorKind::NoScript) || is_temporary(&said) {
+        if error.kind() == Kind::Server(ServerErrorKind::NoScript) || is_temporary(&message) {
             None
-        } else if said.contains("READONLY") {
-            Some(Found::ReadOnly)
-        } else if said.starts_with("NOPERM") && said.contains("key") {
+        } else if message.contains("READONLY") {
+            Some(Problem::ReadOnly)
+        } else if message.starts_with("NOPERM") && message.contains("key") {
             let key = self.key;
-            Some(Found::Permission(format!(
-                "the user of Redis at {address} may not access keys such as {key:?}, which are those of the namespace: {said}"
+            Some(Problem::Permission(format!(
+                "the user of Redis at {address} may not access keys such as {key:?}, which are those of the namespace: {message}"
             )))
-        } else if is_of_permission(&said) {
-            let text =
-                format!("the user of Redis at {address} may not use {command}, which decisions need: {said}");
-            Some(Found::Permission(text))
+        } else if is_permission_error(&message) {
+            let text = format!(
+                "the user of Redis at {address} may not use {command}, which decisions need: {message}"
+            );
+            Some(Problem::Permission(text))
         } else {
-            Some(Found::Missing(format!("Redis at {address} cannot decide: {command} fails: {said}")))
+            Some(Problem::Missing(format!("Redis at {address} cannot decide: {command} fails: {message}")))
         }
     }
 }
 
 /// A permanent problem of a server.
-enum Found {
+enum Problem {
     ReadOnly,
     Permission(String),
     /// The problem may be caused by the version.
@@ -111,13 +112,13 @@ enum Found {
 }
 
 /// The error for a server that cannot write.
-fn replica(address: &ConnectionAddr) -> BackendError {
+fn read_only_replica(address: &ConnectionAddr) -> BackendError {
     let text = format!("Redis at {address} is no master but a read-only replica");
     BackendError::new(ErrorKind::Store, text)
 }
 
 /// Returns the error message of the server.
-fn said(error: &RedisError) -> String {
+fn message(error: &RedisError) -> String {
     match (error.code(), error.detail()) {
         (Some(code), Some(detail)) => format!("{code} {detail}"),
         _ => error.to_string(),
@@ -125,7 +126,7 @@ fn said(error: &RedisError) -> String {
 }
 
 /// Whether a decision may succeed later, or on another node, according to the error message.
-fn is_temporary(said: &str) -> bool {
+fn is_temporary(message: &str) -> bool {
     let codes = [
         "OOM",
         "MISCONF",
@@ -140,29 +141,31 @@ fn is_temporary(said: &str) -> bool {
         "WRONGTYPE",
     ];
     // Before Redis 7, the errors of commands in scripts are wrapped in a text.
-    codes.iter().any(|code| said.starts_with(code) || said.contains(&format!("-{code} ")))
+    codes.iter().any(|code| message.starts_with(code) || message.contains(&format!("-{code} ")))
 }
 
-fn is_of_permission(said: &str) -> bool {
-    said.contains("NOPERM") || said.contains("can't run this command") || said.contains("no permissions")
+fn is_permission_error(message: &str) -> bool {
+    message.contains("NOPERM")
+        || message.contains("can't run this command")
+        || message.contains("no permissions")
 }
 
 /// Returns the version of a server. Two commands report it, because some users may use only one of them.
 async fn version(connection: &Connection) -> Option<String> {
     let mut both = Pipeline::with_capacity(2);
     both.cmd("HELLO").cmd("INFO").arg("server");
-    let answers = connection.send_all(&both).await.ok()?;
-    answers.iter().find_map(version_in)
+    let replies = connection.send_all(&both).await.ok()?;
+    replies.iter().find_map(version_in)
 }
 
-fn version_in(answer: &Value) -> Option<String> {
+fn version_in(reply: &Value) -> Option<String> {
     let text = |value: &Value| match value {
         Value::BulkString(bytes) => String::from_utf8(bytes.clone()).ok(),
         Value::SimpleString(text) | Value::VerbatimString { text, .. } => Some(text.clone()),
         _ => None,
     };
     let is_version = |name: &Value| text(name).is_some_and(|name| name == "version");
-    match answer {
+    match reply {
         Value::Map(pairs) => {
             pairs.iter().find(|(name, _)| is_version(name)).and_then(|(_, version)| text(version))
         }
@@ -170,8 +173,8 @@ fn version_in(answer: &Value) -> Option<String> {
             all.chunks_exact(2).find(|pair| is_version(&pair[0])).and_then(|pair| text(&pair[1]))
         }
         other => {
-            let told = text(other)?;
-            let version = told.lines().find_map(|line| line.strip_prefix("redis_version:"))?;
+            let info = text(other)?;
+            let version = info.lines().find_map(|line| line.strip_prefix("redis_version:"))?;
             Some(version.trim().to_owned())
         }
     }
@@ -180,5 +183,5 @@ fn version_in(answer: &Value) -> Option<String> {
 fn is_old(version: &str) -> bool {
     let mut parts = version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
     let major_and_minor = (parts.next().unwrap_or(0), parts.next().unwrap_or(0));
-    major_and_minor < NEEDED
+    major_and_minor < MIN_VERSION
 }

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// The maximum number of recorded bytes.
-const MOST: usize = 256;
+const MAX_BYTES: usize = 256;
 
 /// The first bytes that a server has sent.
 #[derive(Clone, Default)]
@@ -21,9 +21,9 @@ impl Greeting {
 
     fn add(&self, bytes: &[u8]) -> usize {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let room = MOST - kept.len();
+        let room = MAX_BYTES - kept.len();
         kept.extend_from_slice(&bytes[..room.min(bytes.len())]);
-        MOST - kept.len()
+        MAX_BYTES - kept.len()
     }
 }
 
@@ -36,7 +36,7 @@ pub(super) struct Recorded<S> {
 
 impl<S> Recorded<S> {
     pub(super) const fn new(stream: S, greeting: Greeting) -> Self {
-        Self { stream, greeting, room: MOST }
+        Self { stream, greeting, room: MAX_BYTES }
     }
 }
 
@@ -44,7 +44,7 @@ impl<S: AsyncRead + Unpin> Recorded<S> {
     /// Reads the reason that a server sends before it closes a rejected connection. Writing may fail before the
     /// reason was read.
     fn read_rest(&mut self, context: &mut Context<'_>) {
-        let mut bytes = [0; MOST];
+        let mut bytes = [0; MAX_BYTES];
         let mut buffer = ReadBuf::new(&mut bytes);
         if self.room > 0
             && matches!(Pin::new(&mut self.stream).poll_read(context, &mut buffer), Poll::Ready(Ok(())))
@@ -53,11 +53,11 @@ impl<S: AsyncRead + Unpin> Recorded<S> {
         }
     }
 
-    fn checked<T>(&mut self, context: &mut Context<'_>, answer: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
-        if matches!(answer, Poll::Ready(Err(_))) {
+    fn checked<T>(&mut self, context: &mut Context<'_>, result: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if matches!(result, Poll::Ready(Err(_))) {
             self.read_rest(context);
         }
-        answer
+        result
     }
 }
 
@@ -69,25 +69,25 @@ impl<S: AsyncRead + Unpin> AsyncRead for Recorded<S> {
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let before = buffer.filled().len();
-        let answer = Pin::new(&mut this.stream).poll_read(context, buffer);
+        let result = Pin::new(&mut this.stream).poll_read(context, buffer);
         if this.room > 0 {
             this.room = this.greeting.add(&buffer.filled()[before..]);
         }
-        answer
+        result
     }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Recorded<S> {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        let answer = Pin::new(&mut this.stream).poll_write(context, bytes);
-        this.checked(context, answer)
+        let result = Pin::new(&mut this.stream).poll_write(context, bytes);
+        this.checked(context, result)
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        let answer = Pin::new(&mut this.stream).poll_flush(context);
-        this.checked(context, answer)
+        let result = Pin::new(&mut this.stream).poll_flush(context);
+        this.checked(context, result)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -20,12 +20,12 @@ pub(in crate::backend::redis) struct Sentinels {
     /// The name of the master.
     name: String,
     /// How to connect to the master. The address in it is unused.
-    how: ConnectionInfo,
+    settings: ConnectionInfo,
 }
 
 impl Sentinels {
-    pub(crate) const fn new(clients: Vec<Client>, name: String, how: ConnectionInfo) -> Self {
-        Self { clients, name, how }
+    pub(crate) const fn new(clients: Vec<Client>, name: String, settings: ConnectionInfo) -> Self {
+        Self { clients, name, settings }
     }
 
     /// Returns a client for the master, from the first reply. The sentinels are queried each time, because a
@@ -36,22 +36,22 @@ impl Sentinels {
         progress: &Progress,
     ) -> Result<Client, BackendError> {
         progress.begin("asking the sentinels for the master");
-        let limit = options.for_others();
-        let ask = |sentinel| ask(sentinel, self.name.clone(), options.clone());
-        match hedged::first_answer(&self.clients, limit, ask).await {
+        let limit = options.discovery_timeout();
+        let query = |sentinel| query(sentinel, self.name.clone(), options.clone());
+        match hedged::first_reply(&self.clients, limit, query).await {
             Ok((host, port)) => self.client(options.map(host, port)),
-            Err(why) => Err(why.unwrap_or_else(|| silent(limit))),
+            Err(error) => Err(error.unwrap_or_else(|| timed_out(limit))),
         }
     }
 
     fn client(&self, (host, port): (String, u16)) -> Result<Client, BackendError> {
         let failed = |error| errors::backend_error("the address of the master makes no sense", &error);
-        Client::open(url::moved(&self.how, host, port)).map_err(failed)
+        Client::open(url::with_address(&self.settings, host, port)).map_err(failed)
     }
 }
 
 /// Queries one sentinel.
-async fn ask(sentinel: Client, name: String, options: Options) -> Result<(String, u16), BackendError> {
+async fn query(sentinel: Client, name: String, options: Options) -> Result<(String, u16), BackendError> {
     let failed = |error| errors::backend_error("cannot ask a sentinel", &error);
     let options =
         Options { protocol: Some(sentinel.get_connection_info().redis_settings().protocol()), ..options };
@@ -66,6 +66,6 @@ async fn ask(sentinel: Client, name: String, options: Options) -> Result<(String
     })
 }
 
-fn silent(limit: Duration) -> BackendError {
+fn timed_out(limit: Duration) -> BackendError {
     BackendError::new(ErrorKind::Timeout, format!("no sentinel answered within {limit:?}"))
 }

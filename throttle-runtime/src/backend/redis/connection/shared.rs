@@ -8,22 +8,23 @@ use redis::aio::MultiplexedConnection;
 use redis::{Cmd, Pipeline, RedisError, Value};
 
 use super::open::Driver;
-use crate::backend::redis::batch::Lanes;
+use crate::backend::redis::batch::queue::BatchQueues;
 
 /// A shared connection, and how long its server has not replied.
 pub(in crate::backend::redis) struct Connection {
     multiplexed: MultiplexedConnection,
     _driver: Option<Driver>,
-    born: Instant,
-    /// The time of the last reply, in microseconds since `born`.
-    answered: AtomicU64,
-    silent: AtomicU32,
+    opened_at: Instant,
+    /// The time of the last reply, in microseconds since `opened_at`.
+    last_reply: AtomicU64,
+    /// The number of requests in a row that were given up before any reply arrived.
+    abandoned: AtomicU32,
     /// Whether a task waits for the reply to a `PING`.
-    checking: Arc<AtomicBool>,
+    is_checking: Arc<AtomicBool>,
     /// The duration of the last step of the handshake.
     round_trip: Duration,
     /// The queues of requests that are decided in batches.
-    pub(in crate::backend::redis) lanes: Lanes,
+    pub(in crate::backend::redis) queues: BatchQueues,
 }
 
 impl Connection {
@@ -31,12 +32,12 @@ impl Connection {
         Self {
             multiplexed,
             _driver: driver,
-            born: Instant::now(),
-            answered: AtomicU64::new(0),
-            silent: AtomicU32::new(0),
-            checking: Arc::default(),
+            opened_at: Instant::now(),
+            last_reply: AtomicU64::new(0),
+            abandoned: AtomicU32::new(0),
+            is_checking: Arc::default(),
             round_trip: Duration::ZERO,
-            lanes: Lanes::default(),
+            queues: BatchQueues::default(),
         }
     }
 
@@ -47,59 +48,59 @@ impl Connection {
 
     /// Sends commands in one pipeline. Each reply may be an error.
     pub(super) async fn send_all(&self, commands: &Pipeline) -> Result<Vec<Value>, RedisError> {
-        let answers = self.multiplexed.clone().send_packed_commands(commands, 0, commands.len()).await?;
-        self.hear();
-        Ok(answers)
+        let replies = self.multiplexed.clone().send_packed_commands(commands, 0, commands.len()).await?;
+        self.record_reply();
+        Ok(replies)
     }
 
     pub(in crate::backend::redis) async fn send(&self, command: &Cmd) -> Result<Value, RedisError> {
-        let answer = self.multiplexed.clone().send_packed_command(command).await?;
+        let reply = self.multiplexed.clone().send_packed_command(command).await?;
         // A reply counts even if its caller has given up.
-        self.hear();
-        answer.extract_error()
+        self.record_reply();
+        reply.extract_error()
     }
 
     /// Sends a command to a node to which its hash slot is migrating, directly after `ASKING`.
     pub(in crate::backend::redis) async fn send_asking(&self, command: Cmd) -> Result<Value, RedisError> {
         let mut both = Pipeline::with_capacity(2);
         both.add_command(redis::cmd("ASKING")).add_command(command);
-        let mut answers = self.multiplexed.clone().send_packed_commands(&both, 1, 1).await?;
-        self.hear();
-        answers.pop().unwrap_or(Value::Nil).extract_error()
+        let mut replies = self.multiplexed.clone().send_packed_commands(&both, 1, 1).await?;
+        self.record_reply();
+        replies.pop().unwrap_or(Value::Nil).extract_error()
     }
 
     /// Returns the age of the connection in microseconds.
     pub(super) fn age(&self) -> u64 {
-        u64::try_from(self.born.elapsed().as_micros()).unwrap_or(u64::MAX)
+        u64::try_from(self.opened_at.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 
     /// Records a reply.
-    pub(super) fn hear(&self) {
-        self.answered.fetch_max(self.age(), Ordering::Relaxed);
-        self.silent.store(0, Ordering::Relaxed);
+    pub(super) fn record_reply(&self) {
+        self.last_reply.fetch_max(self.age(), Ordering::Relaxed);
+        self.abandoned.store(0, Ordering::Relaxed);
     }
 
     /// Whether a reply arrived after that age. Replies arrive in the order of requests, so the server works.
-    pub(super) fn has_answered_since(&self, age: u64) -> bool {
-        self.answered.load(Ordering::Relaxed) > age
+    pub(super) fn has_replied_since(&self, age: u64) -> bool {
+        self.last_reply.load(Ordering::Relaxed) > age
     }
 
     /// Counts a request that was given up before any reply arrived. Returns the number of such requests in a
     /// row.
-    pub(super) fn give_up(&self) -> u32 {
-        self.silent.fetch_add(1, Ordering::Relaxed).saturating_add(1)
+    pub(super) fn record_abandoned(&self) -> u32 {
+        self.abandoned.fetch_add(1, Ordering::Relaxed).saturating_add(1)
     }
 
     /// Returns how long a server may take to reply to a `PING`: four times as long as the handshake took, at
     /// least `least`, and at most one second.
-    pub(super) fn patience(&self, least: Duration) -> Duration {
-        self.round_trip.saturating_mul(4).clamp(least, PATIENCE)
+    pub(super) fn ping_timeout(&self, least: Duration) -> Duration {
+        self.round_trip.saturating_mul(4).clamp(least, MAX_PING_TIMEOUT)
     }
 
     /// Reserves the check of this connection, unless a check is in progress.
     pub(super) fn begin_check(&self) -> Option<Check> {
-        let is_first = !self.checking.swap(true, Ordering::AcqRel);
-        is_first.then(|| Check(Arc::clone(&self.checking)))
+        let is_first = !self.is_checking.swap(true, Ordering::AcqRel);
+        is_first.then(|| Check(Arc::clone(&self.is_checking)))
     }
 }
 
@@ -113,4 +114,4 @@ impl Drop for Check {
 }
 
 /// The maximum time to wait for the reply to a `PING`.
-const PATIENCE: Duration = Duration::from_secs(1);
+const MAX_PING_TIMEOUT: Duration = Duration::from_secs(1);

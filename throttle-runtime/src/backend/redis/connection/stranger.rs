@@ -21,9 +21,9 @@ pub(super) fn explain(address: &ConnectionAddr, greeting: &Greeting, error: &Red
     if let Some(what) = kind_of(&bytes) {
         return BackendError::new(ErrorKind::Store, format!("{address} is {what}, not Redis"));
     }
-    match refusal(&bytes) {
+    match first_error(&bytes) {
         // The reason for the rejection is more useful than the error of the connection.
-        Some(said) => errors::refused_connection(&unreachable_text(address), said),
+        Some(message) => errors::rejected_connection(&unreachable_text(address), message),
         None => unreachable(address, error),
     }
 }
@@ -48,14 +48,14 @@ fn kind_of(greeting: &[u8]) -> Option<&'static str> {
 }
 
 /// Returns the first error that the server sent.
-fn refusal(greeting: &[u8]) -> Option<String> {
+fn first_error(greeting: &[u8]) -> Option<String> {
     let line = greeting.strip_prefix(b"-")?.split(|byte| *byte == b'\r').next()?;
     Some(String::from_utf8_lossy(line).into_owned())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{kind_of, refusal};
+    use super::{first_error, kind_of};
 
     #[test]
     fn f65_a_server_that_is_no_redis_is_named() {
@@ -71,8 +71,8 @@ mod tests {
         ] {
             assert_eq!(kind_of(greeting.as_bytes()), what, "{greeting:?}");
         }
-        let said = refusal(b"-ERR max number of clients reached\r\n");
+        let said = first_error(b"-ERR max number of clients reached\r\n");
         assert_eq!(said.as_deref(), Some("ERR max number of clients reached"));
-        assert_eq!(refusal(b"+OK\r\n"), None);
+        assert_eq!(first_error(b"+OK\r\n"), None);
     }
 }

@@ -23,10 +23,10 @@ impl Tls {
         sentinels: Vec<ConnectionInfo>,
     ) -> Result<(ConnectionInfo, Vec<ConnectionInfo>), ConfigError> {
         self.check()?;
-        let usually = sentinels.iter().chain([&server]).any(is_encrypted);
-        let server = switch(server, self.on.unwrap_or(usually));
-        let is_meant = self.on == Some(true) || self.root.is_some() || self.client.is_some();
-        if is_meant && !is_encrypted(&server) {
+        let default = sentinels.iter().chain([&server]).any(is_encrypted);
+        let server = switch(server, self.on.unwrap_or(default));
+        let is_expected = self.on == Some(true) || self.root.is_some() || self.client.is_some();
+        if is_expected && !is_encrypted(&server) {
             let text = "the server is not reached by TLS, for which there are settings: its URL begins with `rediss://`";
             return Err(ConfigError::one(text));
         }
@@ -78,7 +78,7 @@ fn is_encrypted(server: &ConnectionInfo) -> bool {
 
 /// Installs a cryptography provider if a connection needs one. rustls panics if it cannot choose one, for
 /// example if several crates have enabled different ones.
-pub(super) fn provide(client: &Client) {
+pub(super) fn install_provider(client: &Client) {
     if is_encrypted(client.get_connection_info()) && CryptoProvider::get_default().is_none() {
         // If another thread has installed a provider meanwhile, that one is used.
         let _ = ring::default_provider().install_default();

@@ -11,12 +11,12 @@ use tokio::net::TcpStream;
 use crate::ConfigError;
 
 /// The default ports of servers and of sentinels.
-pub(crate) const USUAL: u16 = 6_379;
-pub(crate) const OF_SENTINELS: u16 = 26_379;
+pub(crate) const DEFAULT_PORT: u16 = 6_379;
+pub(crate) const DEFAULT_SENTINEL_PORT: u16 = 26_379;
 
 /// Parses a URL.
-pub(crate) fn parse(url: &str, usual_port: u16) -> Result<ConnectionInfo, ConfigError> {
-    let mut url = parse_redis_url(url).ok_or_else(wrong)?;
+pub(crate) fn parse(url: &str, default_port: u16) -> Result<ConnectionInfo, ConfigError> {
+    let mut url = parse_redis_url(url).ok_or_else(invalid_url)?;
     if cfg!(not(feature = "redis-tls")) && ["rediss", "valkeys"].contains(&url.scheme()) {
         let text =
             format!("a URL begins with `{}://`: turn on the feature `redis-tls` of `throttle`", url.scheme());
@@ -24,14 +24,14 @@ pub(crate) fn parse(url: &str, usual_port: u16) -> Result<ConnectionInfo, Config
     }
     if url.port().is_none() {
         // The path of a socket has no port and accepts none.
-        let _ = url.set_port(Some(usual_port));
+        let _ = url.set_port(Some(default_port));
     }
     let parameter =
         |of: &str| url.query_pairs().filter(|(name, _)| name == of).last().map(|(_, value)| value);
     let is_socket = url.scheme().ends_with("unix");
     let database = if is_socket { parameter("db") } else { Some(url.path().trim_matches('/').into()) };
-    let part = wrong_part(parameter("protocol").as_deref(), &database.unwrap_or_default());
-    let server = url.into_connection_info().map_err(|_| part.unwrap_or_else(wrong))?;
+    let part = invalid_part(parameter("protocol").as_deref(), &database.unwrap_or_default());
+    let server = url.into_connection_info().map_err(|_| part.unwrap_or_else(invalid_url))?;
     match server.addr() {
         ConnectionAddr::TcpTls { insecure: true, .. } => Err(ConfigError::one(
             "a URL ends with `#insecure`, by which anybody may pass for the server: name its authority by \
@@ -42,12 +42,12 @@ pub(crate) fn parse(url: &str, usual_port: u16) -> Result<ConnectionInfo, Config
 }
 
 /// The error for an invalid URL. It omits the message of the client crate, which may contain parts of the URL.
-pub(crate) fn wrong() -> ConfigError {
+pub(crate) fn invalid_url() -> ConfigError {
     ConfigError::one("the URL is none of Redis: write one such as \"redis://127.0.0.1:6379\"")
 }
 
 /// Returns the error for an invalid part of a URL, if a part is the problem.
-fn wrong_part(protocol: Option<&str>, database: &str) -> Option<ConfigError> {
+fn invalid_part(protocol: Option<&str>, database: &str) -> Option<ConfigError> {
     if protocol.is_some_and(|version| !["2", "resp2", "3", "resp3"].contains(&version)) {
         let text =
             "the parameter `protocol` of a URL is unknown: write `?protocol=resp2` or `?protocol=resp3`";
@@ -59,13 +59,17 @@ fn wrong_part(protocol: Option<&str>, database: &str) -> Option<ConfigError> {
 }
 
 /// The settings of a master whose address only the sentinels know.
-pub(crate) fn unknown() -> Result<ConnectionInfo, ConfigError> {
-    let server = ConnectionAddr::Tcp(String::new(), 0).into_connection_info().map_err(|_| wrong())?;
+pub(crate) fn without_address() -> Result<ConnectionInfo, ConfigError> {
+    let server = ConnectionAddr::Tcp(String::new(), 0).into_connection_info().map_err(|_| invalid_url())?;
     Ok(server.set_tcp_settings(tcp()))
 }
 
 /// Returns the same settings with another address.
-pub(in crate::backend::redis) fn moved(server: &ConnectionInfo, host: String, port: u16) -> ConnectionInfo {
+pub(in crate::backend::redis) fn with_address(
+    server: &ConnectionInfo,
+    host: String,
+    port: u16,
+) -> ConnectionInfo {
     let address = match server.addr() {
         ConnectionAddr::TcpTls { insecure, tls_params, .. } => {
             ConnectionAddr::TcpTls { host, port, insecure: *insecure, tls_params: tls_params.clone() }

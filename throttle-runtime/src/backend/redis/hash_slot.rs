@@ -5,13 +5,13 @@ const SLOTS: u16 = 16_384;
 
 /// Returns the hash slot of a key. It is computed from the text between the first braces, or else from the
 /// whole key.
-pub(crate) fn of(name: &str) -> u16 {
-    let tag = name.split_once('{').and_then(|(_, rest)| Some(rest.split_once('}')?.0));
-    crc16(tag.filter(|tag| !tag.is_empty()).unwrap_or(name)) % SLOTS
+pub(super) fn of(key: &str) -> u16 {
+    let tag = key.split_once('{').and_then(|(_, rest)| Some(rest.split_once('}')?.0));
+    crc16(tag.filter(|tag| !tag.is_empty()).unwrap_or(key)) % SLOTS
 }
 
 /// Returns a key of the namespace in one of these hash slots, for a probe that deletes the key at its end.
-pub(in crate::backend::redis) fn probe_key_in(namespace: &str, (first, last): (u16, u16)) -> Option<String> {
+pub(super) fn probe_key_in(namespace: &str, (first, last): (u16, u16)) -> Option<String> {
     if namespace.contains('{') {
         return None;
     }
