@@ -3,19 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use stats_alloc::{Region, Stats};
 use throttle_runtime::rule::Rules;
 use throttle_runtime::strategy::{Class, TokenBucket};
 use throttle_runtime::{Decision, Hit, OnError, Rate, Registry, Rule, Settings, Throttle};
 
-use super::{ALLOCATOR, alone, hit};
+use super::{allocations, hit};
 
 /// Returns the bytes that are allocated after the work in addition to those before it.
-fn growth(work: impl FnOnce()) -> i128 {
-    let region = Region::new(ALLOCATOR);
-    work();
-    let Stats { bytes_allocated, bytes_deallocated, .. } = region.change();
-    bytes_allocated as i128 - bytes_deallocated as i128
+fn growth(work: impl FnOnce()) -> i64 {
+    allocation_counter::measure(work).bytes_current
 }
 
 fn throttle(registry: &Registry) -> Throttle {
@@ -32,11 +28,10 @@ fn limit(decision: &Decision) -> u64 {
 }
 
 /// Less than a byte for each of the updates.
-const FLAT: i128 = 4_096;
+const FLAT: i64 = 4_096;
 
 #[test]
 fn f50_rates_that_change_each_second_leave_nothing() {
-    let _alone = alone();
     let throttle = throttle(&Registry::default());
     let change = |number: u64| {
         let decision = update(&throttle, Settings::new().rate(Rate::per_minute(1_000 + number)));
@@ -73,7 +68,6 @@ fn f50_nothing_that_can_be_updated_is_kept() {
             Settings::new().allow(lists[usize::from(number % 3 == 0) + usize::from(number % 2 == 0)])
         }),
     ];
-    let _alone = alone();
     for (kind, make) in kinds {
         let throttle = throttle(&Registry::default());
         let change = |number| {
@@ -90,16 +84,13 @@ fn f50_nothing_that_can_be_updated_is_kept() {
 /// texts.
 #[test]
 fn f50_the_16_000th_update_does_as_much_as_the_100th() {
-    let _alone = alone();
     let throttle = throttle(&Registry::default());
     let change = |number: u64| {
         throttle.update(Settings::new().rate(Rate::per_minute(100_000 + number))).expect("an update");
     };
     let work = |number| {
-        let region = Region::new(ALLOCATOR);
-        change(number);
-        let Stats { allocations, bytes_allocated, .. } = region.change();
-        (allocations, bytes_allocated)
+        let made = allocation_counter::measure(|| change(number));
+        (made.count_total, made.bytes_total)
     };
     (0..100).for_each(change);
     let early = work(100);
@@ -109,7 +100,6 @@ fn f50_the_16_000th_update_does_as_much_as_the_100th() {
 
 #[test]
 fn f50_what_an_update_replaced_is_freed() {
-    let _alone = alone();
     let throttle = throttle(&Registry::default());
     let token = Arc::new(());
     let held = Arc::clone(&token);
@@ -130,18 +120,13 @@ fn f50_what_an_update_replaced_is_freed() {
 
 #[test]
 fn f50_a_decision_after_an_update_allocates_nothing() {
-    let _alone = alone();
     let throttle = throttle(&Registry::default());
     (1..3).for_each(|number| drop(update(&throttle, Settings::new().rate(Rate::per_day(1_000 + number)))));
-    let region = Region::new(ALLOCATOR);
-    (0..200).for_each(|_| drop(hit(&throttle, "a client")));
-    let Stats { allocations, reallocations, .. } = region.change();
-    assert_eq!((allocations, reallocations), (0, 0));
+    assert_eq!(allocations(|| (0..200).for_each(|_| drop(hit(&throttle, "a client")))), 0);
 }
 
 #[test]
 fn f50_throttles_that_come_and_go_leave_nothing() {
-    let _alone = alone();
     let registry = Registry::default();
     let live = |number: u64| {
         let uid = format!("import {number}");
@@ -161,7 +146,6 @@ fn f50_throttles_that_come_and_go_leave_nothing() {
 
 #[test]
 fn f50_a_registry_has_ten_thousand_throttles_at_most() {
-    let _alone = alone();
     let registry = Registry::default();
     let create = |number: usize| registry.create(&format!("{number}"), Settings::new().rate("1/min"));
     (0..10_000).for_each(|number| drop(create(number).expect("a throttle")));
@@ -173,7 +157,6 @@ fn f50_a_registry_has_ten_thousand_throttles_at_most() {
 
 #[test]
 fn f50_rules_are_added_a_thousand_times_at_most() {
-    let _alone = alone();
     let registry = Registry::default();
     let throttle = throttle(&registry);
     let rules = |number| Rules::new().only(format!("/{number}").parse::<Rule>().expect("a rule"));
