@@ -22,7 +22,7 @@ mod request;
 mod reset;
 mod router;
 mod scripts;
-pub(crate) mod target;
+mod target;
 mod token;
 
 use std::fmt;

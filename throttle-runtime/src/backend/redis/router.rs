@@ -14,7 +14,7 @@ use crate::BackendError;
 
 /// All servers of a backend, and which of them has a hash slot.
 #[derive(Clone)]
-pub(crate) enum Router {
+pub(super) enum Router {
     Single(Arc<ConnectionHandle>),
     Cluster(Arc<Cluster>),
 }

@@ -8,29 +8,26 @@ use std::sync::Arc;
 use redis::{Client, ConnectionInfo, RedisConnectionInfo};
 
 use super::cluster::Cluster;
-use super::connection::locator::Locator;
-use super::connection::options::Options;
-use super::connection::sentinels::Sentinels;
 #[cfg(feature = "redis-tls")]
-use super::connection::tls::Tls;
-use super::connection::{Address, connector, url};
+use super::connection::Tls;
+use super::connection::{Address, Locator, Options, Sentinels, connector, url};
 use super::router::Router;
 use crate::ConfigError;
 
-pub(crate) struct Target {
+pub(super) struct Target {
     /// How to connect to the server. The address in it is unused if there are sentinels.
     server: Result<ConnectionInfo, ConfigError>,
     /// The sentinels, and the name of the master.
     sentinels: Option<(Vec<Result<ConnectionInfo, ConfigError>>, String)>,
     /// The configured nodes of the cluster.
     nodes: Option<Vec<Result<ConnectionInfo, ConfigError>>>,
-    pub(crate) options: Options,
+    pub(super) options: Options,
     #[cfg(feature = "redis-tls")]
-    pub(crate) tls: Tls,
+    pub(super) tls: Tls,
 }
 
 impl Target {
-    pub(crate) fn server(url: &str) -> Self {
+    pub(super) fn server(url: &str) -> Self {
         Self {
             server: url::parse(url, url::DEFAULT_PORT),
             sentinels: None,
@@ -41,7 +38,7 @@ impl Target {
         }
     }
 
-    pub(crate) fn sentinels<U: AsRef<str>>(urls: impl IntoIterator<Item = U>, name: String) -> Self {
+    pub(super) fn sentinels<U: AsRef<str>>(urls: impl IntoIterator<Item = U>, name: String) -> Self {
         let sentinel = |url: U| url::parse(url.as_ref(), url::DEFAULT_SENTINEL_PORT);
         Self {
             server: url::without_address(),
@@ -54,7 +51,7 @@ impl Target {
     }
 
     /// A cluster. The URLs are those of some of its nodes.
-    pub(crate) fn cluster<U: AsRef<str>>(urls: impl IntoIterator<Item = U>) -> Self {
+    pub(super) fn cluster<U: AsRef<str>>(urls: impl IntoIterator<Item = U>) -> Self {
         let mut protocol = None;
         let node = |url: U| {
             protocol = protocol.or_else(|| url::protocol(url.as_ref()));
@@ -73,7 +70,7 @@ impl Target {
     }
 
     /// Changes the login settings of the server.
-    pub(crate) fn with_login(self, change: impl FnOnce(RedisConnectionInfo) -> RedisConnectionInfo) -> Self {
+    pub(super) fn with_login(self, change: impl FnOnce(RedisConnectionInfo) -> RedisConnectionInfo) -> Self {
         let changed = |server: ConnectionInfo| {
             let settings = change(server.redis_settings().clone());
             server.set_redis_settings(settings)
@@ -82,7 +79,7 @@ impl Target {
     }
 
     /// Checks the settings, and creates the handles of the servers. Nothing is connected yet.
-    pub(crate) fn into_router(self, namespace: &str, max_in_flight: usize) -> Result<Router, ConfigError> {
+    pub(super) fn into_router(self, namespace: &str, max_in_flight: usize) -> Result<Router, ConfigError> {
         let server = self.server?;
         let nodes = self.nodes.map(|nodes| nodes.into_iter().collect::<Result<Vec<_>, _>>()).transpose()?;
         if let Some(nodes) = &nodes {

@@ -52,8 +52,8 @@ pub(in crate::backend::redis) fn read(
     let (at, count) = (u64::from_be_bytes(*at), usize::from(u16::from_be_bytes(*count)));
     let (exceptions, rest) = rest.split_at_checked(count * EXCEPTION_LENGTH)?;
     let stored = match values {
-        None => StoredStates::Words(rest.as_chunks::<16>().0),
-        Some(values) => StoredStates::Values(values),
+        None => ReplyStates::Words(rest.as_chunks::<16>().0),
+        Some(values) => ReplyStates::Values(values),
     };
     let mut exceptions = exceptions.as_chunks::<EXCEPTION_LENGTH>().0.iter().peekable();
     let (mut keys, mut number) = (call.limit_keys().iter().copied(), 0_u16);
@@ -91,12 +91,12 @@ pub(in crate::backend::redis) fn read(
 const EXCEPTION_LENGTH: usize = 3;
 
 /// The states of a reply. They are concatenated if all of them have two words.
-enum StoredStates<'a> {
+enum ReplyStates<'a> {
     Words(&'a [[u8; 16]]),
     Values(&'a [Value]),
 }
 
-impl StoredStates<'_> {
+impl ReplyStates<'_> {
     const fn len(&self) -> usize {
         match self {
             Self::Words(words) => words.len(),

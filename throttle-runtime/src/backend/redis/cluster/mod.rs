@@ -21,7 +21,7 @@ use super::connection::{
 use crate::{BackendError, ErrorKind};
 use slot_map::SlotMap;
 
-pub(crate) struct Cluster {
+pub(super) struct Cluster {
     /// How to connect to nodes. The address in it is that of one of the seeds.
     settings: ConnectionInfo,
     /// The nodes that the application configured.

@@ -24,7 +24,7 @@ use crate::{BackendError, ErrorKind};
 const LAST_REPLIES: Duration = Duration::from_secs(1);
 
 /// The connection in use, if there is one, and the means to open the next one.
-pub(crate) struct ConnectionHandle {
+pub(in crate::backend::redis) struct ConnectionHandle {
     pub(super) locator: Locator,
     pub(super) options: Options,
     /// Starts to open a connection in the background. It returns immediately.

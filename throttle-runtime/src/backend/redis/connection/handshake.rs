@@ -5,12 +5,12 @@ use std::time::Instant;
 use redis::{Pipeline, Value};
 use tokio::sync::oneshot;
 
+use super::connect_error;
 use super::handle::ConnectionHandle;
 use super::open::open;
 use super::probe::Probe;
 use super::progress::Progress;
 use super::shared::Connection;
-use super::stranger;
 use crate::backend::redis::scripts;
 use crate::{BackendError, ErrorKind};
 
@@ -31,14 +31,14 @@ pub(super) async fn open_ready(
     let begun = Instant::now();
     let connection = Connection::new(link.multiplexed, link.driver);
     let replies = connection.send_all(&commands(probe.as_ref())).await;
-    let mut replies = replies.map_err(|error| stranger::explain(address, &greeting, &error))?;
+    let mut replies = replies.map_err(|error| connect_error::explain(address, &greeting, &error))?;
     let connection = connection.with_round_trip(begun.elapsed());
     let probed =
         replies.split_off(replies.len().saturating_sub(probe.as_ref().map_or(0, |_| Probe::COMMANDS)));
     let mut replies = replies.into_iter();
     // A server that is loading, is busy or rejects the login reports it here.
     let ping = replies.next().unwrap_or(Value::Nil).extract_error();
-    ping.map_err(|error| stranger::explain(address, &greeting, &error))?;
+    ping.map_err(|error| connect_error::explain(address, &greeting, &error))?;
     // If only a failing request noticed the role, each reconnection would find the same server and fail the
     // next request.
     if let Some(role) = replies.next().as_ref().and_then(other_role) {

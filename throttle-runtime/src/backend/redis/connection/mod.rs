@@ -1,25 +1,25 @@
 //! Opens connections, and holds the connection in use.
 
 mod address;
+mod connect_error;
 pub(super) mod connector;
-pub(crate) mod handle;
+mod handle;
 mod handshake;
 pub(super) mod hedged;
 mod in_flight;
-pub(crate) mod locator;
+mod locator;
 mod node_events;
 pub(super) mod open;
-pub(crate) mod options;
+mod options;
 mod probe;
 pub(super) mod progress;
-mod recorded;
+mod recording_stream;
 mod redirect;
 mod send;
-pub(crate) mod sentinels;
+mod sentinels;
 mod shared;
-mod stranger;
 #[cfg(feature = "redis-tls")]
-pub(crate) mod tls;
+mod tls;
 pub(super) mod url;
 
 pub(super) use address::Address;
@@ -28,4 +28,7 @@ pub(super) use locator::Locator;
 pub(super) use node_events::{NodeEvents, Redirected};
 pub(super) use options::Options;
 pub(super) use redirect::Redirect;
+pub(super) use sentinels::Sentinels;
 pub(super) use shared::Connection;
+#[cfg(feature = "redis-tls")]
+pub(super) use tls::Tls;

@@ -20,8 +20,8 @@ use tokio::task::{AbortHandle, JoinSet};
 
 use super::options::Options;
 use super::progress::Progress;
-use super::recorded::{Greeting, Recorded};
-use super::{stranger, url};
+use super::recording_stream::{Greeting, RecordingStream};
+use super::{connect_error, url};
 use crate::BackendError;
 
 /// An open connection.
@@ -51,7 +51,7 @@ pub(in crate::backend::redis) async fn open(
     let server = client.get_connection_info();
     let address = server.addr();
     progress.begin(format!("connecting to {address}"));
-    let failed = |error: io::Error| stranger::unreachable(address, &error.into());
+    let failed = |error: io::Error| connect_error::unreachable(address, &error.into());
     match address {
         ConnectionAddr::Tcp(host, port) => {
             let stream = tcp(host, *port).await.map_err(failed)?;
@@ -95,10 +95,10 @@ where
     let settings = server.redis_settings().clone().set_skip_set_lib_name();
     let settings = settings.set_protocol(options.protocol.unwrap_or(ProtocolVersion::RESP2));
     let greeting = Greeting::default();
-    let stream = Recorded::new(stream, greeting.clone());
+    let stream = RecordingStream::new(stream, greeting.clone());
     let opened = MultiplexedConnection::new_with_config(&settings, stream, config()).await;
     let (multiplexed, driver) =
-        opened.map_err(|error| stranger::explain(server.addr(), &greeting, &error))?;
+        opened.map_err(|error| connect_error::explain(server.addr(), &greeting, &error))?;
     let (notify_lost, lost) = oneshot::channel();
     let driver = tokio::spawn(async move {
         driver.await;
@@ -126,7 +126,7 @@ async fn with_tls(client: &Client, options: &Options) -> Result<Link, BackendErr
         let multiplexed = client.get_multiplexed_async_connection_with_config(&config).await?;
         Ok::<_, RedisError>(Link { multiplexed, lost, driver: None, greeting: Greeting::default() })
     };
-    let failed = |error: RedisError| stranger::unreachable(address, &error);
+    let failed = |error: RedisError| connect_error::unreachable(address, &error);
     if let Some(protocol) = options.protocol {
         return open(protocol).await.map_err(failed);
     }

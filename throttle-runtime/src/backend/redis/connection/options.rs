@@ -15,7 +15,7 @@ type AddressMap = dyn Fn(&str, u16) -> (String, u16) + Send + Sync;
 
 /// Connection options.
 #[derive(Clone)]
-pub(crate) struct Options {
+pub(in crate::backend::redis) struct Options {
     pub(in crate::backend::redis) timeout: Duration,
     pub(in crate::backend::redis) address_map: Option<Arc<AddressMap>>,
     /// The protocol version that a URL names.
@@ -27,7 +27,7 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    pub(crate) fn new(protocol: Option<ProtocolVersion>) -> Self {
+    pub(in crate::backend::redis) fn new(protocol: Option<ProtocolVersion>) -> Self {
         Self {
             timeout: TIMEOUT,
             address_map: None,

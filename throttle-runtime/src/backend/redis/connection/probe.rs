@@ -81,7 +81,7 @@ impl Probe<'_> {
 
     /// Returns why `EVAL` or `EVALSHA` was rejected, if the reason is permanent.
     fn rejected(&self, command: &str, error: &RedisError) -> Option<Problem> {
-        let message = message(error);
+        let message = server_message(error);
         let address = self.address;
         if error.kind() == Kind::Server(ServerErrorKind::NoScript) || is_temporary(&message) {
             None
@@ -118,7 +118,7 @@ fn read_only_replica(address: &ConnectionAddr) -> BackendError {
 }
 
 /// Returns the error message of the server.
-fn message(error: &RedisError) -> String {
+fn server_message(error: &RedisError) -> String {
     match (error.code(), error.detail()) {
         (Some(code), Some(detail)) => format!("{code} {detail}"),
         _ => error.to_string(),

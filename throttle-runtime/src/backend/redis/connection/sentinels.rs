@@ -24,7 +24,11 @@ pub(in crate::backend::redis) struct Sentinels {
 }
 
 impl Sentinels {
-    pub(crate) const fn new(clients: Vec<Client>, name: String, settings: ConnectionInfo) -> Self {
+    pub(in crate::backend::redis) const fn new(
+        clients: Vec<Client>,
+        name: String,
+        settings: ConnectionInfo,
+    ) -> Self {
         Self { clients, name, settings }
     }
 

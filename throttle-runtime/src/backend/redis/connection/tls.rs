@@ -8,7 +8,7 @@ use crate::ConfigError;
 
 /// TLS settings that are not part of URLs.
 #[derive(Default)]
-pub(crate) struct Tls {
+pub(in crate::backend::redis) struct Tls {
     /// Whether connections to the server use TLS, which overrides the URLs.
     pub(in crate::backend::redis) on: Option<bool>,
     pub(in crate::backend::redis) root: Option<Vec<u8>>,
@@ -17,7 +17,7 @@ pub(crate) struct Tls {
 
 impl Tls {
     /// Applies the settings to the server and its sentinels.
-    pub(crate) fn apply(
+    pub(in crate::backend::redis) fn apply(
         &self,
         server: ConnectionInfo,
         sentinels: Vec<ConnectionInfo>,

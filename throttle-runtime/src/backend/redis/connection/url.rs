@@ -11,11 +11,11 @@ use tokio::net::TcpStream;
 use crate::ConfigError;
 
 /// The default ports of servers and of sentinels.
-pub(crate) const DEFAULT_PORT: u16 = 6_379;
-pub(crate) const DEFAULT_SENTINEL_PORT: u16 = 26_379;
+pub(in crate::backend::redis) const DEFAULT_PORT: u16 = 6_379;
+pub(in crate::backend::redis) const DEFAULT_SENTINEL_PORT: u16 = 26_379;
 
 /// Parses a URL.
-pub(crate) fn parse(url: &str, default_port: u16) -> Result<ConnectionInfo, ConfigError> {
+pub(in crate::backend::redis) fn parse(url: &str, default_port: u16) -> Result<ConnectionInfo, ConfigError> {
     let mut url = parse_redis_url(url).ok_or_else(invalid_url)?;
     if cfg!(not(feature = "redis-tls")) && ["rediss", "valkeys"].contains(&url.scheme()) {
         let text =
@@ -42,7 +42,7 @@ pub(crate) fn parse(url: &str, default_port: u16) -> Result<ConnectionInfo, Conf
 }
 
 /// The error for an invalid URL. It omits the message of the client crate, which may contain parts of the URL.
-pub(crate) fn invalid_url() -> ConfigError {
+pub(in crate::backend::redis) fn invalid_url() -> ConfigError {
     ConfigError::one("the URL is none of Redis: write one such as \"redis://127.0.0.1:6379\"")
 }
 
@@ -59,7 +59,7 @@ fn invalid_part(protocol: Option<&str>, database: &str) -> Option<ConfigError> {
 }
 
 /// The settings of a master whose address only the sentinels know.
-pub(crate) fn without_address() -> Result<ConnectionInfo, ConfigError> {
+pub(in crate::backend::redis) fn without_address() -> Result<ConnectionInfo, ConfigError> {
     let server = ConnectionAddr::Tcp(String::new(), 0).into_connection_info().map_err(|_| invalid_url())?;
     Ok(server.set_tcp_settings(tcp()))
 }
@@ -80,7 +80,7 @@ pub(in crate::backend::redis) fn with_address(
 }
 
 /// Returns the protocol version that a URL names.
-pub(crate) fn protocol(url: &str) -> Option<ProtocolVersion> {
+pub(in crate::backend::redis) fn protocol(url: &str) -> Option<ProtocolVersion> {
     let url = parse_redis_url(url)?;
     let names_one = url.query_pairs().any(|(name, _)| name == "protocol");
     let server = url.into_connection_info().ok().filter(|_| names_one)?;

@@ -2,7 +2,7 @@
 
 use redis::{ConnectionAddr, RedisError};
 
-use super::recorded::Greeting;
+use super::recording_stream::Greeting;
 use crate::backend::redis::errors;
 use crate::{BackendError, ErrorKind};
 
@@ -71,8 +71,8 @@ mod tests {
         ] {
             assert_eq!(kind_of(greeting.as_bytes()), what, "{greeting:?}");
         }
-        let said = first_error(b"-ERR max number of clients reached\r\n");
-        assert_eq!(said.as_deref(), Some("ERR max number of clients reached"));
+        let message = first_error(b"-ERR max number of clients reached\r\n");
+        assert_eq!(message.as_deref(), Some("ERR max number of clients reached"));
         assert_eq!(first_error(b"+OK\r\n"), None);
     }
 }

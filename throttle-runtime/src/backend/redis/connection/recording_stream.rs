@@ -28,19 +28,19 @@ impl Greeting {
 }
 
 /// A stream, and the first bytes that were read from it.
-pub(super) struct Recorded<S> {
+pub(super) struct RecordingStream<S> {
     stream: S,
     greeting: Greeting,
     room: usize,
 }
 
-impl<S> Recorded<S> {
+impl<S> RecordingStream<S> {
     pub(super) const fn new(stream: S, greeting: Greeting) -> Self {
         Self { stream, greeting, room: MAX_BYTES }
     }
 }
 
-impl<S: AsyncRead + Unpin> Recorded<S> {
+impl<S: AsyncRead + Unpin> RecordingStream<S> {
     /// Reads the reason that a server sends before it closes a rejected connection. Writing may fail before the
     /// reason was read.
     fn read_rest(&mut self, context: &mut Context<'_>) {
@@ -61,7 +61,7 @@ impl<S: AsyncRead + Unpin> Recorded<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Recorded<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for RecordingStream<S> {
     fn poll_read(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -77,7 +77,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Recorded<S> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Recorded<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for RecordingStream<S> {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let result = Pin::new(&mut this.stream).poll_write(context, bytes);
