@@ -13,8 +13,8 @@ use crate::Rate;
 /// - **Worst burst**: twice the limit within any period, around the border of two windows.
 /// - **State**: the end of the window, and the units used in it.
 /// - **Wait**: until the end of the window. A cost above the limit never fits.
-/// - **Remaining** is the unused part of the limit in this window. [`next_after`](Quota::next_after) and
-///   [`reset_after`](Quota::reset_after) are both the end of the window.
+/// - **Remaining** is the unused part of the limit in this window. [`next_after`](crate::Quota::next_after) and
+///   [`reset_after`](crate::Quota::reset_after) are both the end of the window.
 ///
 /// If the clock steps back by up to one period, the window that had already begun stays in effect: its usage
 /// counts until that window ends, at most two periods from now. After a longer step, the state is ignored.

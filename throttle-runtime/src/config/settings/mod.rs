@@ -127,7 +127,7 @@ impl Settings {
     /// | setting | value |
     /// |---|---|
     /// | `strategy` | [`FixedWindow`] |
-    /// | `key` | the client address, [`key::Ip`](crate::key::Ip) |
+    /// | `key` | the client address, [`key::Ip`](crate::key_source::Ip) |
     /// | `cost` | 1 unit |
     /// | `backend` | `"memory"` |
     /// | `on_error` | throttle for 1 second |
@@ -239,12 +239,12 @@ impl Settings {
         self
     }
 
-    /// Sets the identity that requests are counted under: [`key::Ip`](crate::key::Ip), another type of that
+    /// Sets the identity that requests are counted under: [`key::Ip`](crate::key_source::Ip), another type of that
     /// module, or an async fn that returns an [`Identity`](crate::Identity) or a value that converts into one.
     ///
     /// # Default
     ///
-    /// The client address, [`key::Ip`](crate::key::Ip).
+    /// The client address, [`key::Ip`](crate::key_source::Ip).
     pub fn key<M: 'static>(
         mut self,
         key: impl Shape<role::key, M, Web<()>> + Arg<role::key, M, Web<()>> + 'static,
