@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::network::Lists;
 use super::resolver::{Ask, Call, Judge, role, wrap};
 use super::rule::Rules;
-use super::settings::{Same, Shared};
+use super::settings::Same;
 #[cfg(any(feature = "axum", feature = "tower"))]
 use crate::Quota;
 use crate::backend::Short;
@@ -20,6 +20,7 @@ use crate::http::header_fields::Report;
 use crate::resilience::{Carry, Rescue};
 use crate::strategy::{Arrival, State, Strategy};
 use crate::util::fingerprint::Domain;
+use crate::util::shared::Shared;
 use crate::{Rate, Rates, Settings};
 
 /// The resolved settings of a throttle. A policy is one version of all settings, so a decision never mixes two

@@ -8,8 +8,8 @@ use super::throttled::{Denial, Throttled};
 use super::ticket::Stop;
 use crate::config::policy::Policy;
 use crate::config::resolver::{Ask, role};
-use crate::config::settings::Shared;
 use crate::error::no_request;
+use crate::util::shared::Shared;
 use crate::{BackendError, ClientIp, ConfigError, Decision, Refused, Throttle};
 
 /// The reason why a request is rejected.

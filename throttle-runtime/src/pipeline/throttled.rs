@@ -13,10 +13,10 @@ use crate::config::policy::Policy;
 use crate::config::resolver::Ask;
 #[cfg(feature = "axum")]
 use crate::config::resolver::role;
-#[cfg(feature = "axum")]
-use crate::config::settings::Shared;
 use crate::http::header_fields::Report;
 use crate::util::error_chain::chain;
+#[cfg(feature = "axum")]
+use crate::util::shared::Shared;
 use crate::{BackendError, ClientIp, Decision, Headers, Quota, Source, Throttle};
 
 /// A denied request.

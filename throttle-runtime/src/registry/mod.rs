@@ -29,12 +29,12 @@ use crate::config::resolver::Ask;
 use crate::config::resolver::role;
 use crate::config::rule::{Added, Rules};
 use crate::config::settings::MEMORY;
-#[cfg(feature = "axum")]
-use crate::config::settings::Shared;
 use crate::environment::{Common, Declared};
 use crate::http::client::Clients;
 use crate::util::audit;
 use crate::util::error_chain::chain;
+#[cfg(feature = "axum")]
+use crate::util::shared::Shared;
 use crate::{BackendError, Breaker, ClientIp, ConfigError, Settings, Site, SystemClock, Throttle};
 use names::Names;
 

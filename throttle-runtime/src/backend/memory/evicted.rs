@@ -12,10 +12,10 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::class::Class;
-use super::exceptions::Exceptions;
+use super::exceptions::{Begin, Exceptions};
 use super::slice::Budget;
 use crate::Rate;
-use crate::strategy::{State, Summary, Usages};
+use crate::strategy::{State, Summary};
 use crate::util::fingerprint::Domain;
 
 #[derive(Debug)]
@@ -32,13 +32,6 @@ pub(super) struct Limit {
     /// The index of the limit in the throttle.
     pub(super) index: usize,
     pub(super) summary: Summary,
-}
-
-/// The state or usage that a client that is not in the table begins with.
-#[derive(Debug, Clone)]
-pub(super) enum Begin {
-    Usage(Usages),
-    State(State),
 }
 
 #[derive(Debug)]

@@ -2,8 +2,14 @@
 
 use std::collections::HashMap;
 
-use super::evicted::Begin;
 use crate::strategy::{State, Usage, Usages};
+
+/// The state or usage that a client that is not in the table begins with.
+#[derive(Debug, Clone)]
+pub(super) enum Begin {
+    Usage(Usages),
+    State(State),
+}
 
 /// Replaces the usage in the sketches for some identities, until that usage has ended.
 #[derive(Debug)]

@@ -5,7 +5,8 @@ use std::ptr;
 use smallvec::SmallVec;
 
 use super::Engine;
-use super::evicted::{Begin, Limit};
+use super::evicted::Limit;
+use super::exceptions::Begin;
 use super::page::{Locked, Page};
 use super::table::{Id, Moved};
 use crate::backend::{Charge, Mode, Verdict};

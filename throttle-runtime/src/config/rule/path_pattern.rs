@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::config::settings::Shared;
+use crate::util::shared::Shared;
 
 /// A pattern whose text was checked.
 #[derive(Clone, PartialEq, Eq)]

@@ -5,7 +5,8 @@ use std::fmt;
 use crate::Settings;
 use crate::config::resolver::role::Shape;
 use crate::config::resolver::{Arg, Ask, Head, Refusal, Web, role};
-use crate::config::settings::{Same, Shared, keep};
+use crate::config::settings::{Same, keep};
+use crate::util::shared::Shared;
 
 /// Rules, independent of the types that they were made from.
 pub(crate) type Asked = Shared<[Shared<dyn Ask<role::rule>>]>;

@@ -13,7 +13,7 @@ use super::resolver::{Arg, Ask, Call, ChargeWhen, Judge, Role, Web, judge, role,
 use super::rule::{Asked, and};
 use crate::http::Headers;
 use crate::strategy::{FixedWindow, Strategy};
-pub(crate) use crate::util::shared::Shared;
+use crate::util::shared::Shared;
 use crate::{ConfigError, Networks, OnError};
 pub(crate) use equality::Same;
 

@@ -7,10 +7,10 @@ use http::{HeaderValue, StatusCode};
 
 use super::own;
 use crate::config::resolver::{Ask, Head, role};
-use crate::config::settings::Shared;
 use crate::edge::responses::{denied, failed, misconfigured};
 use crate::pipeline::rejection::Rejection;
 use crate::pipeline::ticket::Stop;
+use crate::util::shared::Shared;
 use crate::{BackendError, Throttled};
 
 impl Rejection {
