@@ -138,3 +138,15 @@ fn no_file_imports_from_a_higher_layer() {
     assert!(all.len() > 200, "{} files", all.len());
     assert!(problems.is_empty(), "{}", problems.join("\n"));
 }
+
+/// The listing of ARCHITECTURE.md has a line for each layer, in the same order.
+#[test]
+fn the_architecture_lists_the_layers_from_top_to_bottom() {
+    let text =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("ARCHITECTURE.md")).expect("text");
+    let lines = text.lines().skip_while(|line| !line.starts_with("throttle-runtime/src/")).skip(1);
+    let lines = lines.take_while(|line| line.starts_with("  "));
+    let listed =
+        lines.filter_map(|line| line.trim_start().split_once("  ")).map(|(names, _)| names.to_owned());
+    assert_eq!(listed.collect::<Vec<_>>(), LAYERS.map(|layer| layer.join(" ")));
+}

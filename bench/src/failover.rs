@@ -63,7 +63,7 @@ const SUBJECTS: [(&str, &str, &str); 6] = [
     ("healthy", "no policy", "no policy"),
     ("healthy", "fallback", "no policy"),
     ("healthy", OURS, "fallback"),
-    ("outage", "memory, the short way", "memory, as a store"),
+    ("outage", "memory, fast path", "memory, as a store"),
     ("outage", "memory, as a store", "memory, as a store"),
     ("outage", OURS, "memory, as a store"),
 ];
@@ -75,7 +75,7 @@ fn throttle(cell: &str, subject: &str) -> Throttle {
     let settings = match subject {
         OURS => tried(failover("memory", BREAKER).retries(0)),
         "fallback" => tried(fallback("memory")),
-        "memory, the short way" => settings,
+        "memory, fast path" => settings,
         _ => settings.backend("store"),
     };
     let registry = at_once(registry().backend("store", store).build()).expect("nothing is wrong with it");

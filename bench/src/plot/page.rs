@@ -171,7 +171,7 @@ The backends return immediately, so that only the code around them is measured, 
 | `healthy: no policy` | works, without `on_error` | – |
 | `healthy: fallback` | works, with a fallback | `healthy: no policy` |
 | `healthy: throttle` | works, with a fallback and a closed circuit breaker | `healthy: fallback` |
-| `outage: memory, the short way` | the memory backend itself, on its fast path | `outage: memory, as a store` |
+| `outage: memory, fast path` | the memory backend itself, on its fast path | `outage: memory, as a store` |
 | `outage: memory, as a store` | the memory backend inside another backend, which has no fast path | – |
 | `outage: throttle` | is down, and its circuit breaker is open, so the fallback in memory decides | `outage: memory, as a store` |
 

@@ -1,4 +1,5 @@
-//! What a connection reports to the cluster that its server belongs to.
+//! The events that a connection reports to the cluster of its server. A file of its own, so that connections do not
+//! import the cluster.
 
 use std::pin::Pin;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What the error of a cluster node says about the node that has a hash slot.
+//! Redirects: the errors of cluster nodes that name the node of a hash slot.
 
 use redis::{Cmd, ErrorKind as Kind, RedisError, ServerErrorKind, Value};
 
