@@ -153,3 +153,10 @@ fn every_fault_has_a_test_of_its_number() {
     assert!(rows.len() >= 5);
     assert_eq!(rows, tested);
 }
+
+#[test]
+fn the_links_of_the_front_pages_lead_somewhere() {
+    for document in ["ARCHITECTURE.md", "CONTRIBUTING.md", "README.md"] {
+        leads_somewhere(document);
+    }
+}
