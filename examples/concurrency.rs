@@ -22,7 +22,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use futures_util::stream::unfold;
 use serde::Deserialize;
-use throttle::{Refused, Throttled, throttle, throttle_fn};
+use throttle::{ThrottleError, Throttled, throttle, throttle_fn};
 
 #[derive(Deserialize)]
 struct Export {
@@ -55,7 +55,7 @@ async fn search() -> &'static str {
 
 /// Runs once at a time in the process, whichever request starts it.
 #[throttle_fn(concurrent = 1)]
-async fn cleanup() -> Result<(), Refused> {
+async fn cleanup() -> Result<(), ThrottleError> {
     tokio::time::sleep(Duration::from_secs(2)).await;
     Ok(())
 }
@@ -63,7 +63,7 @@ async fn cleanup() -> Result<(), Refused> {
 async fn clean() -> Response {
     match cleanup().await {
         Ok(()) => "cleaned\n".into_response(),
-        Err(Refused::Throttled(throttled)) => throttled.into_response(),
+        Err(ThrottleError::Throttled(throttled)) => throttled.into_response(),
         Err(failed) => (StatusCode::INTERNAL_SERVER_ERROR, failed.to_string()).into_response(),
     }
 }

@@ -13,14 +13,16 @@ use std::{net::SocketAddr, time::Duration};
 
 use axum::{Router, http::Uri, routing::get};
 use throttle::backend::{Backend, Charge, Mode, Reply, Verdict};
-use throttle::{BackendError, ErrorKind, Failure, OnError, Reaction, Settings, Soon, registry, throttle};
+use throttle::{
+    BackendError, ErrorAction, ErrorKind, Failure, NowOrLater, OnError, Settings, registry, throttle,
+};
 
 /// A backend whose server is unreachable.
 #[derive(Debug)]
 struct Down;
 
 fn refuse<'a, T>() -> Reply<'a, T> {
-    Soon::now(Err(BackendError::new(ErrorKind::Connection, "connection refused")))
+    NowOrLater::now(Err(BackendError::new(ErrorKind::Connection, "connection refused")))
 }
 
 impl Backend for Down {
@@ -59,11 +61,11 @@ async fn debug() -> &'static str {
 
 /// Decides by the kind of the error, and prints the error. The function takes the same extractors as other
 /// functions: everything except the body.
-async fn by_kind(uri: Uri, failure: Failure) -> Reaction {
+async fn by_kind(uri: Uri, failure: Failure) -> ErrorAction {
     eprintln!("{uri}: {} on {}: {}", failure.uid(), failure.backend(), failure.error());
     match failure.error().kind() {
-        ErrorKind::Connection | ErrorKind::Timeout => Reaction::Allow,
-        _ => Reaction::Throttle(Duration::from_secs(1)),
+        ErrorKind::Connection | ErrorKind::Timeout => ErrorAction::Allow,
+        _ => ErrorAction::Throttle(Duration::from_secs(1)),
     }
 }
 

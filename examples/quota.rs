@@ -59,7 +59,7 @@ async fn report(
     let mut tab = limits.users.tab(&report.user).and(&limits.teams, "the team");
     tab.charge(1);
     // Do not draw charts if not even the first unit is left. This check consumes nothing.
-    let checked = tab.check().await.map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
+    let checked = tab.peek().await.map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
     if checked.is_throttled() {
         return Ok(later(&checked));
     }

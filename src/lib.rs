@@ -45,7 +45,7 @@ pub use throttle_runtime::{Caller, Hit, Identity, InFlight, Key, Rate, RateError
 pub use throttle_runtime::problem_json;
 #[doc(inline)]
 pub use throttle_runtime::{
-    Decision, Decisions, Generation, Headers, Outcome, Quota, Quotas, Refused, Source, Throttled, When,
+    Decision, Decisions, Generation, Headers, Outcome, Quota, Quotas, Source, ThrottleError, Throttled, When,
 };
 
 // Reservations and tabs: charges that are settled, refunded or committed later.
@@ -72,13 +72,13 @@ pub use throttle_runtime::{
 // Backend failures.
 #[doc(inline)]
 pub use throttle_runtime::{
-    BackendError, Breaker, CircuitBreaker, ErrorKind, Failure, OnError, Reaction, Recovery, breaker,
+    BackendError, Breaker, CircuitBreaker, ErrorAction, ErrorKind, Failure, OnError, Recovery, breaker,
     failover, fallback, retry,
 };
 
 // Building blocks of custom backends and of tests.
 #[doc(inline)]
-pub use throttle_runtime::{BoxFuture, Clock, ManualClock, Soon, SystemClock};
+pub use throttle_runtime::{BoxFuture, Clock, ManualClock, NowOrLater, SystemClock};
 
 #[doc(hidden)]
 pub use throttle_runtime::private as __private;

@@ -16,7 +16,7 @@ use common::{Counted, declared_at, get, header, registry_at, send, service, stat
 use http_body_util::Full;
 use throttle::backend::Memory;
 use throttle::strategy::Gcra;
-use throttle::{Failure, ManualClock, Rate, Rates, Reaction, Settings, Throttled, throttle};
+use throttle::{ErrorAction, Failure, ManualClock, Rate, Rates, Settings, Throttled, throttle};
 
 const OK: StatusCode = StatusCode::OK;
 const DENIED: StatusCode = StatusCode::TOO_MANY_REQUESTS;
@@ -291,7 +291,7 @@ async fn what_an_earlier_backend_took_is_given_back() {
         assert_eq!(status(&app, "/").await, expected);
     }
     let here = registry.get("here").expect("used");
-    assert_eq!(here.stat(throttle::Key::global()).await.expect("a decision").remaining(), Some(2));
+    assert_eq!(here.quotas(throttle::Key::global()).await.expect("a decision").remaining(), Some(2));
     let (here, there) = (here.counts(), registry.get("there").expect("used").counts());
     assert_eq!((here.allowed, here.given_back, there.allowed, there.denied), (1, 4, 1, 4));
 }
@@ -311,7 +311,7 @@ async fn what_was_taken_around_a_failure_is_given_back_to_whom_it_was_taken_from
     }
     for uid in ["around-a", "around-b"] {
         let throttle = registry.get(uid).expect("used");
-        assert_eq!(throttle.stat(throttle::Key::global()).await.expect("a decision").remaining(), Some(3));
+        assert_eq!(throttle.quotas(throttle::Key::global()).await.expect("a decision").remaining(), Some(3));
         assert_eq!((throttle.counts().allowed, throttle.counts().given_back), (0, 2), "{uid}");
     }
     let between = registry.get("between").expect("used").counts();
@@ -352,8 +352,8 @@ async fn forbidden(_: Throttled) -> Result<String, StatusCode> {
     Err(StatusCode::FORBIDDEN)
 }
 
-async fn misplaced(_: Failure) -> Result<Reaction, throttle::BackendError> {
-    Ok(Reaction::Allow)
+async fn misplaced(_: Failure) -> Result<ErrorAction, throttle::BackendError> {
+    Ok(ErrorAction::Allow)
 }
 
 #[throttle(rate = "1/min", handler = forbidden, on_error = misplaced)]

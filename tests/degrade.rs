@@ -228,7 +228,7 @@ async fn late(Path(id): Path<u64>, decision: Decision) -> String {
 }
 
 #[throttle_fn(uid = "job", rate = "1/min")]
-async fn job() -> Result<(), throttle::Refused> {
+async fn job() -> Result<(), throttle::ThrottleError> {
     Ok(())
 }
 
@@ -247,7 +247,7 @@ async fn where_nobody_can_be_told_requests_are_denied() {
     registry
         .scope(async {
             job().await.expect("the first");
-            assert!(matches!(job().await, Err(throttle::Refused::Throttled(_))));
+            assert!(matches!(job().await, Err(throttle::ThrottleError::Throttled(_))));
         })
         .await;
 }

@@ -102,7 +102,7 @@ fn who_comes_from_elsewhere_finds_all_that_was_there() {
             "Registry",
             "RegistryBuilder",
             "Settings",
-            "Stored",
+            "StoreBackend",
             "Rule",
             "CircuitBreaker",
             "Throttle",

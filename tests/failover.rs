@@ -15,7 +15,7 @@ use throttle::backend::{Backend, Charge, Mode, Reply, Verdict};
 use throttle::breaker::State;
 use throttle::testkit::{Fault, Faulty};
 use throttle::{
-    CircuitBreaker, ErrorKind, Hit, Key, ManualClock, Quota, Rate, Recovery, Registry, Settings, Soon,
+    CircuitBreaker, ErrorKind, Hit, Key, ManualClock, NowOrLater, Quota, Rate, Recovery, Registry, Settings,
     Source, Throttle, failover, throttle,
 };
 use tokio::task::JoinSet;
@@ -183,7 +183,7 @@ impl Backend for Remembers {
             return self.0.decide(charges, mode);
         }
         let denied = Quota::denied(charges[0].rates[0], 0, 1_000_000);
-        Soon::now(Ok(Verdict::new(denied, 0).cached()))
+        NowOrLater::now(Ok(Verdict::new(denied, 0).cached()))
     }
 
     fn refund<'a>(&'a self, charges: &'a [Charge<'a>], at: u64) -> Reply<'a, ()> {
@@ -263,7 +263,7 @@ async fn a_task_in_the_background_tries_where_the_registry_says_so() {
     }
     assert_eq!((bench.state(), bench.hit().await), (State::Closed, Source::Backend));
     assert_eq!(
-        bench.throttle.stat("a").await.expect("a decision").remaining(),
+        bench.throttle.quotas("a").await.expect("a decision").remaining(),
         Some(997),
         "tries take nothing; two were admitted by the fallback"
     );

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use common::{Broken, registry_at};
 use throttle::{
-    Failure, Identity, ManualClock, OnError, Rate, Reaction, Refused, Registry, Settings, registry,
+    ErrorAction, Failure, Identity, ManualClock, OnError, Rate, Registry, Settings, ThrottleError, registry,
     throttle_fn,
 };
 
@@ -17,10 +17,12 @@ enum JobError {
     Own,
 }
 
-impl From<Refused> for JobError {
-    fn from(refused: Refused) -> Self {
+impl From<ThrottleError> for JobError {
+    fn from(refused: ThrottleError) -> Self {
         match refused {
-            Refused::Throttled(throttled) => Self::Later(throttled.retry_after_seconds().unwrap_or(u64::MAX)),
+            ThrottleError::Throttled(throttled) => {
+                Self::Later(throttled.retry_after_seconds().unwrap_or(u64::MAX))
+            }
             failed => Self::Broken(failed.to_string()),
         }
     }
@@ -69,19 +71,22 @@ struct Service {
 
 impl Service {
     #[throttle_fn(rate = "1/s, 3/min", key = "{key}")]
-    async fn call<T: AsRef<str> + Send + Sync + std::fmt::Display>(&self, key: T) -> Result<usize, Refused> {
+    async fn call<T: AsRef<str> + Send + Sync + std::fmt::Display>(
+        &self,
+        key: T,
+    ) -> Result<usize, ThrottleError> {
         self.calls.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
         Ok(key.as_ref().len())
     }
 }
 
 trait Job {
-    fn run(self: Arc<Self>) -> impl Future<Output = Result<(), Refused>> + Send;
+    fn run(self: Arc<Self>) -> impl Future<Output = Result<(), ThrottleError>> + Send;
 }
 
 impl Job for Service {
     #[throttle_fn(uid = "job", rate = "1/min")]
-    async fn run(self: Arc<Self>) -> Result<(), Refused> {
+    async fn run(self: Arc<Self>) -> Result<(), ThrottleError> {
         Ok(())
     }
 }
@@ -146,8 +151,8 @@ async fn methods_keep_their_signatures() {
         .await;
 }
 
-async fn by_kind(failure: Failure) -> Reaction {
-    if failure.uid() == "forgiving" { Reaction::Allow } else { Reaction::Propagate }
+async fn by_kind(failure: Failure) -> ErrorAction {
+    if failure.uid() == "forgiving" { ErrorAction::Allow } else { ErrorAction::Propagate }
 }
 
 #[throttle_fn(uid = "forgiving", rate = "1/s", on_error = by_kind)]
@@ -184,7 +189,7 @@ trait Mail {
 
 struct Server(String);
 
-fn busy(refused: Refused) -> std::io::Error {
+fn busy(refused: ThrottleError) -> std::io::Error {
     std::io::Error::other(refused)
 }
 
@@ -225,8 +230,8 @@ async fn f22_an_error_of_another_crate_is_made_by_a_function() {
             server.flush().await.expect("the first call");
             server.0.push('b');
             let error = server.flush().await.expect_err("the second call is denied");
-            let refused = error.get_ref().and_then(|error| error.downcast_ref::<Refused>());
-            assert!(matches!(refused, Some(Refused::Throttled(_))), "{error:?}");
+            let refused = error.get_ref().and_then(|error| error.downcast_ref::<ThrottleError>());
+            assert!(matches!(refused, Some(ThrottleError::Throttled(_))), "{error:?}");
             assert_eq!(server.0, "b", "a denied call runs nothing of the body");
         })
         .await;
@@ -255,7 +260,7 @@ async fn f22_a_denial_is_a_status_of_grpc() {
         })
         .await;
     let failed =
-        Refused::from(throttle::BackendError::new(throttle::ErrorKind::Connection, "10.0.0.1 is down"));
+        ThrottleError::from(throttle::BackendError::new(throttle::ErrorKind::Connection, "10.0.0.1 is down"));
     let status = tonic::Status::from(failed);
     assert_eq!((status.code(), status.message()), (tonic::Code::Internal, "the rate limiter failed"));
     assert!(std::error::Error::source(&status).is_some());

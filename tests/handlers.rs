@@ -9,7 +9,7 @@ use axum::{Json, Router};
 use common::{declared_at, get, header, number, registry_at, seconds, service, status, text};
 use serde_json::{Value, json};
 use std::time::Duration;
-use throttle::{ManualClock, OnError, Refused, Settings, Source, ThrottleLayer, Throttled, throttle};
+use throttle::{ManualClock, OnError, Settings, Source, ThrottleError, ThrottleLayer, Throttled, throttle};
 
 #[throttle(rate = "1/min")]
 async fn plain() -> &'static str {
@@ -212,10 +212,10 @@ impl From<Throttled> for AppError {
     }
 }
 
-impl From<Refused> for AppError {
-    fn from(refused: Refused) -> Self {
+impl From<ThrottleError> for AppError {
+    fn from(refused: ThrottleError) -> Self {
         match refused {
-            Refused::Throttled(throttled) => Self::Throttled(throttled),
+            ThrottleError::Throttled(throttled) => Self::Throttled(throttled),
             other => panic!("{other}"),
         }
     }

@@ -27,7 +27,7 @@ async fn b119_an_installed_registry_is_in_charge_of_everything() {
     assert_eq!(Registry::current().namespace(), "installed");
     let report = events::seen(Level::INFO);
     let tried = report.iter().find(|line| line.contains("uid=\"tried\"")).expect("a line for each attribute");
-    assert!(tried.contains("retry(3, 100ms, x2)") && tried.contains("budget=1.1s"), "{tried}");
+    assert!(tried.contains("retry(3, 100ms, x2)") && tried.contains("total_timeout=1.1s"), "{tried}");
     let app = Router::new().route("/", route(limited));
     assert_eq!(status(&app, "/").await, StatusCode::OK);
     assert_eq!(tokio::spawn(async move { status(&app, "/").await }).await.expect("a task"), 429);

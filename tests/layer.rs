@@ -288,7 +288,7 @@ async fn what_one_backend_took_is_given_back_when_another_denies() {
         registry
             .get("wide")
             .expect("used")
-            .stat(throttle::Key::from(std::net::IpAddr::from([192, 0, 2, 1])))
+            .quotas(throttle::Key::from(std::net::IpAddr::from([192, 0, 2, 1])))
             .await
             .expect("a decision")
             .remaining(),

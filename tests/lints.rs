@@ -33,7 +33,7 @@ use axum::extract::{Path, State};
 use axum::response::IntoResponse;
 use axum::{Json, Router, routing::get, routing::post};
 use throttle::strategy::Gcra;
-use throttle::{Failure, Rate, Reaction, Refused, Throttled, throttle, throttle_fn};
+use throttle::{ErrorAction, Failure, Rate, ThrottleError, Throttled, throttle, throttle_fn};
 
 #[derive(Clone, Copy)]
 struct App(u64);
@@ -46,8 +46,8 @@ async fn plan(State(app): State<App>) -> Rate {
     std::future::ready(Rate::per_minute(app.0)).await
 }
 
-async fn policy(failure: Failure) -> Reaction {
-    std::future::ready(Reaction::Throttle(std::time::Duration::from_secs(failure.cost()))).await
+async fn policy(failure: Failure) -> ErrorAction {
+    std::future::ready(ErrorAction::Throttle(std::time::Duration::from_secs(failure.cost()))).await
 }
 
 async fn too_many(throttled: Throttled) -> impl IntoResponse {
@@ -103,7 +103,7 @@ impl Mail {
     }
 
     #[throttle_fn(rate = "5/s", key = "{self.0}/{to}", cost = 3)]
-    async fn send(&mut self, to: &str) -> Result<usize, Refused> {
+    async fn send(&mut self, to: &str) -> Result<usize, ThrottleError> {
         self.0 += 1;
         Ok(std::future::ready(to.len()).await)
     }
@@ -133,7 +133,7 @@ mod messages {
     use std::ops::ControlFlow;
 
     use throttle::ws::Socket;
-    use throttle::{Refused, Throttled, throttle_message};
+    use throttle::{ThrottleError, Throttled, throttle_message};
 
     async fn tell(throttled: Throttled, socket: &mut Socket) {
         socket.notify(throttled.retry_after()).await;
@@ -150,7 +150,7 @@ mod messages {
 
     #[throttle_message(rate = "60/min")]
     #[throttle_message(rate = "1/s", key = "{text}", handler = strict)]
-    async fn flow(socket: &mut Socket, text: &str) -> Result<ControlFlow<usize>, Refused> {
+    async fn flow(socket: &mut Socket, text: &str) -> Result<ControlFlow<usize>, ThrottleError> {
         drop(socket.recv().await);
         Ok(ControlFlow::Break(text.len()))
     }

@@ -14,8 +14,8 @@ use axum::routing::get as route;
 use common::{Broken, events, get, number, seconds, service, status, text};
 use throttle::backend::{Backend, Charge, Mode, Reply, Verdict};
 use throttle::{
-    BackendError, ErrorKind, Failure, Hit, ManualClock, OnError, Quota, Reaction, Registry, Settings, Soon,
-    Source, registry, throttle,
+    BackendError, ErrorAction, ErrorKind, Failure, Hit, ManualClock, NowOrLater, OnError, Quota, Registry,
+    Settings, Source, registry, throttle,
 };
 use tracing::Level;
 
@@ -81,7 +81,7 @@ async fn b036_raise_is_a_500_that_keeps_its_source() {
     assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
     let error = answer.extensions().get::<BackendError>().expect("the error");
     assert_eq!(error.kind(), ErrorKind::Connection);
-    assert!(error.source().expect("a source").is::<common::Refused>());
+    assert!(error.source().expect("a source").is::<common::ThrottleError>());
     assert_eq!(text(answer).await, "the rate limiter failed", "the client learns nothing about the store");
 }
 
@@ -94,11 +94,11 @@ async fn b037_another_name_is_a_construction_error() {
     Registry::default().create("a", settings).expect_err("no such policy");
 }
 
-async fn answer_by_path(uri: axum::http::Uri, failure: Failure) -> Result<Reaction, BackendError> {
+async fn answer_by_path(uri: axum::http::Uri, failure: Failure) -> Result<ErrorAction, BackendError> {
     match uri.path() {
-        "/allow" => Ok(Reaction::Allow),
-        "/wait" => Ok(Reaction::Throttle(Duration::from_millis(2_500))),
-        "/zero" => Ok(Reaction::Throttle(Duration::ZERO)),
+        "/allow" => Ok(ErrorAction::Allow),
+        "/wait" => Ok(ErrorAction::Throttle(Duration::from_millis(2_500))),
+        "/zero" => Ok(ErrorAction::Throttle(Duration::ZERO)),
         "/own" => Err(BackendError::new(ErrorKind::Store, "an error of one's own")),
         _ => Err(failure.error().clone()),
     }
@@ -127,10 +127,10 @@ async fn b038_s16_a_function_decides() {
 
 type Seen = Arc<std::sync::Mutex<Vec<Failure>>>;
 
-async fn record(State(seen): State<Seen>, method: Method, failure: Failure) -> Reaction {
+async fn record(State(seen): State<Seen>, method: Method, failure: Failure) -> ErrorAction {
     assert_eq!(method, Method::GET);
     seen.lock().expect("the list").push(failure);
-    Reaction::Allow
+    ErrorAction::Allow
 }
 
 async fn three() -> u32 {
@@ -175,9 +175,9 @@ async fn b041_a_policy_says_nothing_where_nothing_fails() {
 
 static ASKED: AtomicUsize = AtomicUsize::new(0);
 
-async fn count_asked(_: Failure) -> Reaction {
+async fn count_asked(_: Failure) -> ErrorAction {
     ASKED.fetch_add(1, Ordering::SeqCst);
-    Reaction::Allow
+    ErrorAction::Allow
 }
 
 #[throttle(rate = "5/min", on_error = count_asked)]
@@ -186,7 +186,7 @@ async fn hung() {}
 #[tokio::test(start_paused = true)]
 async fn b042_b063_a_cancelled_request_asks_no_policy_and_a_hung_store_costs_one_deadline() {
     let backend = Broken { hangs: true, ..Broken::default() };
-    let declared = registry().backend_with("memory", backend.clone(), Settings::new().deadline(seconds(2)));
+    let declared = registry().backend_with("memory", backend.clone(), Settings::new().timeout(seconds(2)));
     let app = service(Router::new().route("/", route(hung)), &declared.build().await.expect("a registry"));
     let cancelled = tokio::time::timeout(seconds(1), get(&app, "/")).await;
     assert!(cancelled.is_err());
@@ -197,8 +197,8 @@ async fn b042_b063_a_cancelled_request_asks_no_policy_and_a_hung_store_costs_one
     assert_eq!(ASKED.load(Ordering::SeqCst), 1);
 }
 
-async fn cannot_be_asked(_: axum::extract::Extension<u128>, _: Failure) -> Reaction {
-    Reaction::Allow
+async fn cannot_be_asked(_: axum::extract::Extension<u128>, _: Failure) -> ErrorAction {
+    ErrorAction::Allow
 }
 
 #[throttle(rate = "5/min", on_error = cannot_be_asked)]
@@ -232,15 +232,15 @@ struct Lying;
 
 impl Backend for Lying {
     fn decide<'a>(&'a self, _: &'a [Charge<'a>], _: Mode) -> Reply<'a, Verdict> {
-        Soon::now(Ok(Verdict::new(throttle::Quotas::new(), 0)))
+        NowOrLater::now(Ok(Verdict::new(throttle::Quotas::new(), 0)))
     }
 
     fn refund<'a>(&'a self, _: &'a [Charge<'a>], _: u64) -> Reply<'a, ()> {
-        Soon::now(Ok(()))
+        NowOrLater::now(Ok(()))
     }
 
     fn reset(&self) -> Reply<'_, ()> {
-        Soon::now(Ok(()))
+        NowOrLater::now(Ok(()))
     }
 }
 
@@ -263,8 +263,8 @@ async fn the_shortest_deadline_of_a_decision_holds() {
     let declared = registry()
         .backend("slow", slow)
         .backend("quick", throttle::backend::Memory::new())
-        .throttle("on_error::two_deadlines#2", Settings::new().deadline(seconds(3)))
-        .throttle("on_error::two_deadlines#3", Settings::new().deadline(seconds(2)));
+        .throttle("on_error::two_deadlines#2", Settings::new().timeout(seconds(3)))
+        .throttle("on_error::two_deadlines#3", Settings::new().timeout(seconds(2)));
     let app =
         service(Router::new().route("/", route(two_deadlines)), &declared.build().await.expect("a registry"));
     let before = tokio::time::Instant::now();
@@ -309,17 +309,17 @@ impl Backend for Failing {
     fn decide<'a>(&'a self, charges: &'a [Charge<'a>], _: Mode) -> Reply<'a, Verdict> {
         if self.decides {
             let quotas: Vec<_> = charges.iter().map(|charge| Quota::allowed(charge.rates[0], 1)).collect();
-            return Soon::now(Ok(Verdict::new(quotas, 0)));
+            return NowOrLater::now(Ok(Verdict::new(quotas, 0)));
         }
-        Soon::now(Err(self.error()))
+        NowOrLater::now(Err(self.error()))
     }
 
     fn refund<'a>(&'a self, _: &'a [Charge<'a>], _: u64) -> Reply<'a, ()> {
-        Soon::now(Err(self.error()))
+        NowOrLater::now(Err(self.error()))
     }
 
     fn reset(&self) -> Reply<'_, ()> {
-        Soon::now(Ok(()))
+        NowOrLater::now(Ok(()))
     }
 }
 

@@ -203,7 +203,7 @@ async fn the_end_of_the_program_waits_for_what_is_given_back() {
     assert_eq!(status(&app(&registry), "/login/200").await, OK);
     registry.close().await.expect("closed");
     let login = registry.get("login").expect("it was used");
-    let left = login.stat(IpAddr::from([192, 0, 2, 1])).await.expect("it goes on").remaining();
+    let left = login.quotas(IpAddr::from([192, 0, 2, 1])).await.expect("it goes on").remaining();
     assert_eq!((left, login.counts().refunded), (Some(5), 1));
 }
 
@@ -358,13 +358,13 @@ async fn redis_gives_back_behind_the_response() {
 
     let redis = Redis::start();
     let backend = throttle::backend::Redis::new(&redis.url()).expect("a backend");
-    let settings = Settings::new().backend("redis").deadline(seconds(10));
+    let settings = Settings::new().backend("redis").timeout(seconds(10));
     let registry = registry().backend("redis", backend).defaults(settings).build().await.expect("a registry");
     let (app, login) = (app(&registry), || registry.get("login").expect("used"));
     let key = throttle::Key::from(IpAddr::from([192, 0, 2, 1]));
     let settles = async |left: u64| {
         let asked = std::time::Instant::now();
-        while login().stat(key.clone()).await.expect("Redis answers").remaining() != Some(left) {
+        while login().quotas(key.clone()).await.expect("Redis answers").remaining() != Some(left) {
             assert!(asked.elapsed() < seconds(20), "it is not given back");
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
@@ -381,6 +381,6 @@ async fn redis_gives_back_behind_the_response() {
     let wait = Duration::from_secs(900);
     assert!(
         login().counts().refunded == 2
-            && login().check(key).await.expect("it answers").retry_after() <= Some(wait)
+            && login().peek(key).await.expect("it answers").retry_after() <= Some(wait)
     );
 }

@@ -131,7 +131,7 @@ async fn d10(strategy: impl Strategy + Clone) {
             let denied = hit(&throttle, cost).await;
             moments.push((cost, denied.is_allowed(), denied.retry_after()));
         }
-        let (left, as_before) = (throttle.stat("a").await, untouched.stat("a").await);
+        let (left, as_before) = (throttle.quotas("a").await, untouched.quotas("a").await);
         let (left, as_before) = (left.expect("a decision"), as_before.expect("a decision"));
         assert_eq!(left.remaining(), as_before.remaining(), "{strategy:?}");
         assert_eq!(left.reset_after(), as_before.reset_after(), "{strategy:?}");
@@ -179,7 +179,7 @@ async fn d17_the_window_before_counts_until_it_is_over() {
     assert_eq!(admitted(&throttle, 100).await, 60);
     clock.advance(seconds(60));
     for second in 0..60 {
-        let left = throttle.stat("a").await.expect("a decision").remaining().expect("limited");
+        let left = throttle.quotas("a").await.expect("a decision").remaining().expect("limited");
         assert_eq!(left, second, "one more each second");
         clock.advance(seconds(1));
     }
@@ -193,7 +193,7 @@ async fn d18_what_has_expired_does_not_count() {
     for _ in 0..5 {
         assert_eq!(admitted(&throttle, 20).await, 10);
         clock.advance(seconds(60));
-        assert_eq!(throttle.stat("a").await.expect("a decision").remaining(), Some(10));
+        assert_eq!(throttle.quotas("a").await.expect("a decision").remaining(), Some(10));
     }
     assert!(throttle.hit(Hit::new("a").cost(10)).await.expect("a decision").is_allowed());
 }

@@ -52,7 +52,7 @@ impl Side {
         let hit = Hit::from(key).cost(cost);
         let hit = if self.asks { hit.rate(self.rates.parse::<Rates>().expect("rates")) } else { hit };
         let answer =
-            if only_asks { said(self.throttle.check(hit).await) } else { said(self.throttle.hit(hit).await) };
+            if only_asks { said(self.throttle.peek(hit).await) } else { said(self.throttle.hit(hit).await) };
         // The usage that is owed is charged in the background.
         for _ in 0..20 {
             tokio::task::yield_now().await;

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use pooled::{Pooled, PooledError};
 use throttle::ErrorKind;
-use throttle::backend::{Backend, Store, Stored};
+use throttle::backend::{Backend, Store, StoreBackend};
 use tokio::task::JoinSet;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Config, NoTls};
@@ -116,7 +116,8 @@ async fn b072_tokens_rise_however_long_it_takes_to_get_the_lock() {
 #[tokio::test]
 async fn b076_what_the_driver_said_is_the_source() {
     let mut config = config();
-    let stored = Stored::new(Pooled::new(config.options("-c default_transaction_read_only=on").clone(), 1));
+    let stored =
+        StoreBackend::new(Pooled::new(config.options("-c default_transaction_read_only=on").clone(), 1));
     let error = stored.initialize().await.expect_err("nothing can be written");
     let Some(PooledError::Statement(source)) = error.source().and_then(|source| source.downcast_ref()) else {
         panic!("{error:?}");
@@ -128,7 +129,7 @@ async fn b076_what_the_driver_said_is_the_source() {
 #[tokio::test]
 async fn b077_a_database_that_is_not_there_is_told_at_the_start() {
     let nowhere = "host='/nowhere' user=throttle".parse().expect("a database");
-    let error = Stored::new(Pooled::new(nowhere, 1)).initialize().await.expect_err("nobody is there");
+    let error = StoreBackend::new(Pooled::new(nowhere, 1)).initialize().await.expect_err("nobody is there");
     assert_eq!(error.kind(), ErrorKind::Connection);
     let source = error.source().and_then(|source| source.downcast_ref());
     assert!(matches!(source, Some(PooledError::Connect(_))), "{error:?}");

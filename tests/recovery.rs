@@ -148,7 +148,7 @@ async fn what_may_have_been_charged_is_asked_once() {
     bench.primary.meet(Fault::Lose(ErrorKind::Connection), 1);
     assert_eq!(bench.hit().await, Err("a fault of the kind Connection".to_owned()));
     assert_eq!(bench.primary.take_calls(), 1);
-    assert_eq!(bench.throttle.stat("a").await.expect("healed").remaining(), Some(4), "charged once");
+    assert_eq!(bench.throttle.quotas("a").await.expect("healed").remaining(), Some(4), "charged once");
     bench.primary.take_calls();
     bench.primary.hang();
     assert!(bench.hit().await.is_err());
@@ -160,7 +160,7 @@ async fn b050_the_third_attempt_counts_once() {
     let bench = Bench::new(retry(3)).await;
     bench.primary.meet(Fault::Refuse(ErrorKind::Connection), 2);
     assert_eq!(bench.hit().await, Ok((true, Source::Backend)));
-    assert_eq!(bench.throttle.stat("a").await.expect("healed").remaining(), Some(4));
+    assert_eq!(bench.throttle.quotas("a").await.expect("healed").remaining(), Some(4));
 }
 
 #[tokio::test(start_paused = true)]
@@ -173,7 +173,7 @@ async fn b051_no_retries_is_the_first_error() {
 
 #[tokio::test(start_paused = true)]
 async fn the_budget_ends_the_retries() {
-    let settings = Settings::new().on_error(retry(3).fallback("standby")).budget(250 * MILLISECOND);
+    let settings = Settings::new().on_error(retry(3).fallback("standby")).total_timeout(250 * MILLISECOND);
     let bench = Bench::with(settings).await;
     bench.primary.fail(ErrorKind::Connection);
     let before = Instant::now();
@@ -184,8 +184,8 @@ async fn the_budget_ends_the_retries() {
         "200 ms more are not there"
     );
     // An attempt has the time that is left of the budget.
-    let settings = Settings::new().on_error(retry(3).fallback("standby")).budget(150 * MILLISECOND);
-    let bench = Bench::with(settings.deadline(100 * MILLISECOND)).await;
+    let settings = Settings::new().on_error(retry(3).fallback("standby")).total_timeout(150 * MILLISECOND);
+    let bench = Bench::with(settings.timeout(100 * MILLISECOND)).await;
     bench.primary.fail(ErrorKind::Connection);
     let hit = async {
         let before = Instant::now();
@@ -203,7 +203,7 @@ async fn the_budget_ends_the_retries() {
 async fn the_budget_is_what_the_attempts_and_waits_come_to() {
     let bench = Bench::new(retry(3)).await;
     let settled = bench.throttle.settings().describe();
-    let budget = settled.iter().find(|(name, _)| *name == "budget").map(|(_, value)| value.as_str());
+    let budget = settled.iter().find(|(name, _)| *name == "total_timeout").map(|(_, value)| value.as_str());
     assert_eq!(budget, Some("1.1s"), "four times 100 ms, and 700 ms of waits");
 }
 
@@ -290,7 +290,7 @@ async fn what_the_fallback_took_for_a_denied_request_is_given_back() {
         assert_eq!(status(&app, "/").await, StatusCode::TOO_MANY_REQUESTS);
     }
     let wide = bench.registry.get("wide").expect("used");
-    assert_eq!(wide.stat("all").await.expect("by the fallback").remaining(), Some(4));
+    assert_eq!(wide.quotas("all").await.expect("by the fallback").remaining(), Some(4));
 }
 
 /// A request that timed out may have been charged, so it is not retried. The log reports this before the first

@@ -20,7 +20,7 @@ async fn throttle(settings: Settings) -> (Throttle, ManualClock) {
 }
 
 async fn left(throttle: &Throttle) -> Option<u64> {
-    throttle.stat("a").await.expect("memory never fails").remaining()
+    throttle.quotas("a").await.expect("memory never fails").remaining()
 }
 
 /// Returns settings for each strategy that can refund a part of a charge.
@@ -217,7 +217,7 @@ async fn a_reset_forgets_all_limits_and_those_that_a_hit_says() {
     let day = || Hit::new("a").rate("7/day".parse::<throttle::Rates>().expect("a rate"));
     throttle.hit(day().cost(7)).await.expect("a decision");
     throttle.reset("a").await.expect("memory never fails");
-    let stat = throttle.stat("a").await.expect("a decision");
+    let stat = throttle.quotas("a").await.expect("a decision");
     assert_eq!(stat.quotas().iter().map(throttle::Quota::remaining).collect::<Vec<_>>(), [3, 5]);
     assert!(throttle.hit(day()).await.expect("a decision").is_throttled(), "other periods are kept apart");
     throttle.reset(day()).await.expect("memory never fails");
@@ -342,5 +342,5 @@ async fn f37_a_response_after_a_reset_is_not_refunded() {
     let app = common::service(axum::Router::new().route("/", route(slow)), &registry);
     assert_eq!(common::status(&app, "/").await, axum::http::StatusCode::OK);
     let throttle = registry.get("f37-slow").expect("it was used");
-    assert_eq!(throttle.stat("all").await.expect("a decision").remaining(), Some(0));
+    assert_eq!(throttle.quotas("all").await.expect("a decision").remaining(), Some(0));
 }

@@ -186,7 +186,7 @@ async fn a_backend_that_hangs_holds_up_neither_start_nor_end_for_long() {
             _: &'a [throttle::backend::Charge<'a>],
             _: throttle::backend::Mode,
         ) -> throttle::backend::Reply<'a, throttle::backend::Verdict> {
-            throttle::Soon::later(std::future::pending())
+            throttle::NowOrLater::later(std::future::pending())
         }
 
         fn refund<'a>(
@@ -194,19 +194,19 @@ async fn a_backend_that_hangs_holds_up_neither_start_nor_end_for_long() {
             _: &'a [throttle::backend::Charge<'a>],
             _: u64,
         ) -> throttle::backend::Reply<'a, ()> {
-            throttle::Soon::later(std::future::pending())
+            throttle::NowOrLater::later(std::future::pending())
         }
 
         fn initialize(&self) -> throttle::backend::Reply<'_, ()> {
-            throttle::Soon::later(std::future::pending())
+            throttle::NowOrLater::later(std::future::pending())
         }
 
         fn reset(&self) -> throttle::backend::Reply<'_, ()> {
-            throttle::Soon::later(std::future::pending())
+            throttle::NowOrLater::later(std::future::pending())
         }
 
         fn close(&self) -> throttle::backend::Reply<'_, ()> {
-            throttle::Soon::later(std::future::pending())
+            throttle::NowOrLater::later(std::future::pending())
         }
     }
 
@@ -306,7 +306,7 @@ async fn f24_debug_is_the_report() {
     let cause = std::io::Error::other("the cause");
     let failed = throttle::BackendError::with_source(throttle::ErrorKind::Connection, "no connection", cause);
     assert_eq!(format!("{failed:?}"), "no connection: the cause");
-    let refused = throttle::Refused::from(failed);
+    let refused = throttle::ThrottleError::from(failed);
     assert_eq!(format!("{refused:?}"), "the rate limiter's backend failed: no connection: the cause");
 }
 
@@ -367,7 +367,7 @@ async fn f47_outcomes_add_up_to_the_number_of_decisions() {
         expected += 2;
         counted(expected, "free and too large");
         // Queries are not counted either.
-        let _ = (throttle.check("a").await, throttle.stat("a").await);
+        let _ = (throttle.peek("a").await, throttle.quotas("a").await);
         counted(expected, "questions");
         for _ in 0..3 {
             if let Ok(reservation) = throttle.reserve("b").await {

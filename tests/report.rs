@@ -32,7 +32,7 @@ impl B {
 }
 
 #[throttle_fn(uid = "job", rate = "1/s", backend = "rediss")]
-async fn job() -> Result<(), throttle::Refused> {
+async fn job() -> Result<(), throttle::ThrottleError> {
     Ok(())
 }
 
@@ -115,7 +115,11 @@ impl throttle::backend::Backend for Unreachable {
 
     fn initialize(&self) -> throttle::backend::Reply<'_, ()> {
         let source = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
-        throttle::Soon::now(Err(BackendError::with_source(ErrorKind::Connection, "cannot connect", source)))
+        throttle::NowOrLater::now(Err(BackendError::with_source(
+            ErrorKind::Connection,
+            "cannot connect",
+            source,
+        )))
     }
 
     fn reset(&self) -> throttle::backend::Reply<'_, ()> {

@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, Method, Request, StatusCode};
 use axum::routing::{any as route, get};
 use common::{registry_at, send, service};
 use throttle::rule::Rules;
-use throttle::{ManualClock, Refused, Registry, Rule, Settings, registry, throttle, throttle_fn};
+use throttle::{ManualClock, Registry, Rule, Settings, ThrottleError, registry, throttle, throttle_fn};
 
 const OK: StatusCode = StatusCode::OK;
 const DENIED: StatusCode = StatusCode::TOO_MANY_REQUESTS;
@@ -63,7 +63,7 @@ async fn stacked() {}
 async fn plain() {}
 
 #[throttle_fn(uid = "call", rate = "1/min")]
-async fn call() -> Result<(), Refused> {
+async fn call() -> Result<(), ThrottleError> {
     Ok(())
 }
 

@@ -36,8 +36,8 @@ async fn a_static_is_asked_like_a_throttle() {
             assert_eq!(left(Hit::from("alice")).await, Some(9));
             assert_eq!(left(Hit::new("alice").cost(4)).await, Some(5));
             assert_eq!(left(Hit::from("bob")).await, Some(9));
-            assert_eq!(EXPORTS.check("alice").await.expect("a decision").remaining(), Some(4));
-            assert_eq!(EXPORTS.stat("alice").await.expect("a decision").remaining(), Some(5));
+            assert_eq!(EXPORTS.peek("alice").await.expect("a decision").remaining(), Some(4));
+            assert_eq!(EXPORTS.quotas("alice").await.expect("a decision").remaining(), Some(5));
             let denied = EXPORTS.hit(Hit::new("alice").cost(6)).await.expect("a decision");
             assert_eq!(denied.retry_after(), Some(seconds(3_600)));
             let counts = EXPORTS.throttle().expect("a throttle").counts();
@@ -51,7 +51,7 @@ async fn what_a_static_took_is_given_back_and_forgotten() {
     registry_at(&ManualClock::new())
         .await
         .scope(async {
-            let left = async || EXPORTS.stat("alice").await.expect("a decision").remaining();
+            let left = async || EXPORTS.quotas("alice").await.expect("a decision").remaining();
             let reservation = EXPORTS.reserve(Hit::new("alice").cost(4)).await.expect("a decision");
             assert_eq!(left().await, Some(6));
             reservation.refund().await.expect("given back");
@@ -122,7 +122,7 @@ async fn what_the_registry_cannot_make_is_an_error() {
     registry
         .scope(async {
             let error = ELSEWHERE.hit("a").await.expect_err("no such backend");
-            assert_eq!((error.kind(), error.is_nothing_charged()), (ErrorKind::Misconfigured, true));
+            assert_eq!((error.kind(), error.is_safe_to_retry()), (ErrorKind::Misconfigured, true));
             let source =
                 error.source().expect("why").downcast_ref::<ConfigError>().expect("what install says");
             assert!(source.to_string().contains("tests/statics.rs"), "{source}");
@@ -209,7 +209,7 @@ async fn one_budget_covers_a_layer_too() {
     let limits = ThrottleLayer::new([&SHARED]).check().expect("nothing is wrong with it");
     let app = service(Router::new().route("/", route(async || ())).layer(limits), &registry);
     assert_eq!(status(&app, "/").await, 200);
-    let left = registry.scope(async { SHARED.stat(Key::global()).await.expect("a decision").remaining() });
+    let left = registry.scope(async { SHARED.quotas(Key::global()).await.expect("a decision").remaining() });
     assert_eq!(left.await, Some(3));
 }
 

@@ -12,7 +12,7 @@ async fn throttle(rate: &'static str) -> Throttle {
 }
 
 async fn left(throttle: &Throttle, key: &'static str) -> Option<u64> {
-    throttle.stat(key).await.expect("memory never fails").remaining()
+    throttle.quotas(key).await.expect("memory never fails").remaining()
 }
 
 #[tokio::test]
@@ -79,11 +79,7 @@ async fn b112_parts_that_are_cancelled_or_dropped_charge_nothing() {
     part.charge(3);
     let mut inner = part.nested();
     inner.charge(4);
-    assert_eq!(
-        inner.check().await.expect("a decision").remaining(),
-        Some(30 - 9),
-        "all that it is a part of"
-    );
+    assert_eq!(inner.peek().await.expect("a decision").remaining(), Some(30 - 9), "all that it is a part of");
     inner.commit();
     let mut inner = part.nested();
     inner.charge(11);
@@ -117,9 +113,9 @@ async fn a_check_takes_nothing_and_answers_as_the_commit_does() {
     let throttle = throttle("3/hour").await;
     let mut tab = throttle.tab("a");
     tab.charge(3);
-    assert_eq!(tab.check().await.expect("a decision").remaining(), Some(0));
+    assert_eq!(tab.peek().await.expect("a decision").remaining(), Some(0));
     throttle.hit("a").await.expect("a decision");
-    let checked = tab.check().await.expect("a decision");
+    let checked = tab.peek().await.expect("a decision");
     assert!(checked.is_throttled());
     assert_eq!(throttle.counts().denied, 0, "who only asks is not counted");
     assert_eq!(checked, tab.commit().await.expect("a decision"));
@@ -131,7 +127,7 @@ async fn nothing_on_a_tab_asks_nobody_and_sums_do_not_overflow() {
     let throttle = throttle("3/hour").await;
     let mut tab = throttle.tab("a");
     tab.charge(0);
-    assert_eq!(tab.check().await.expect("no backend").source(), Source::Free);
+    assert_eq!(tab.peek().await.expect("no backend").source(), Source::Free);
     assert_eq!(tab.commit().await.expect("no backend").source(), Source::Free);
     assert_eq!(throttle.counts().skipped, 1);
     let mut tab = throttle.tab(Hit::new("a").cost(7));
@@ -176,7 +172,7 @@ async fn throttles_on_one_backend_are_charged_together() {
     let decision = tab("ann", 8).commit().await.expect("a decision");
     let remaining: Vec<_> = decision.quotas().iter().map(throttle::Quota::remaining).collect();
     assert_eq!(remaining, [2, 7, 11], "in the order of the throttles, with what each has from the start");
-    let checked = tab("bob", 8).check().await.expect("a decision");
+    let checked = tab("bob", 8).peek().await.expect("a decision");
     let denied = tab("bob", 8).commit().await.expect("a decision");
     assert!(denied.is_throttled());
     assert_eq!((checked, denied.quotas().len()), (denied.clone(), 1), "the throttle that denied");
@@ -200,7 +196,7 @@ async fn throttles_on_several_backends_give_back_what_a_later_one_denies() {
     };
     assert_eq!(tab(1).atomicity(), Atomicity::InTurn);
     assert!(tab(3).commit().await.expect("a decision").is_allowed());
-    assert!(tab(3).check().await.expect("a decision").is_throttled());
+    assert!(tab(3).peek().await.expect("a decision").is_throttled());
     let denied = tab(3).commit().await.expect("a decision");
     assert_eq!(denied.quotas()[0].rate(), Rate::per_hour(5));
     assert_eq!((left(&here, "a").await, left(&there, "a").await), (Some(7), Some(2)));

@@ -91,7 +91,7 @@ async fn a_backend_fails_as_it_is_told() {
         assert_denied(&hit().await, seconds(7));
     }
     store.heal();
-    assert_remaining(&throttle.stat("a").await.expect("a decision"), 2);
+    assert_remaining(&throttle.quotas("a").await.expect("a decision"), 2);
 
     let before = tokio::time::Instant::now();
     store.hang();
@@ -116,7 +116,7 @@ async fn an_error_says_whether_somebody_was_charged() {
     {
         store.meet(fault, 1);
         let error = throttle.hit("a").await.expect_err("it is raised");
-        assert_eq!((error.kind(), error.is_nothing_charged()), (ErrorKind::Store, !charged));
+        assert_eq!((error.kind(), error.is_safe_to_retry()), (ErrorKind::Store, !charged));
     }
 }
 

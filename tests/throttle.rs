@@ -106,13 +106,13 @@ async fn b017_an_async_rate_works_with_check_and_stat_too() {
         Rate::per_minute(2)
     }
     let (throttle, _) = throttle(Settings::new().rate(plan)).await;
-    assert_eq!(throttle.check("a").await.expect("a decision").remaining(), Some(1));
+    assert_eq!(throttle.peek("a").await.expect("a decision").remaining(), Some(1));
     assert_eq!(admitted(&throttle, "a", 3).await, 2);
-    assert!(throttle.check("a").await.expect("a decision").is_throttled());
-    let stat = throttle.stat("a").await.expect("a decision");
+    assert!(throttle.peek("a").await.expect("a decision").is_throttled());
+    let stat = throttle.quotas("a").await.expect("a decision");
     assert_eq!((stat.remaining(), stat.tightest().map(Quota::rate)), (Some(0), Some(Rate::per_minute(2))));
     let rates: Rates = "9/hour, 3/day".parse().expect("rates");
-    let stat = throttle.stat(Hit::from("a").rate(rates)).await.expect("a decision");
+    let stat = throttle.quotas(Hit::from("a").rate(rates)).await.expect("a decision");
     assert_eq!(stat.quotas().iter().map(Quota::remaining).collect::<Vec<_>>(), [9, 3], "other periods");
     let paid = Hit::new("b").rate(Rate::per_minute(50));
     assert_eq!(throttle.hit(paid).await.expect("a decision").remaining(), Some(49));
@@ -169,8 +169,8 @@ async fn b021_a_missing_backend_is_a_configuration_error() {
 async fn b026_checking_takes_nothing() {
     let (throttle, _) = throttle(Settings::new().rate("3/min")).await;
     throttle.hit("a").await.expect("a decision");
-    let first = throttle.check("a").await.expect("a decision");
-    assert_eq!(first, throttle.check("a").await.expect("a decision"));
+    let first = throttle.peek("a").await.expect("a decision");
+    assert_eq!(first, throttle.peek("a").await.expect("a decision"));
     assert_eq!(throttle.hit("a").await.expect("a decision").remaining(), Some(1));
 }
 
@@ -179,9 +179,9 @@ async fn b026_b095_stat_is_the_limit_less_what_was_used() {
     for settings in [Settings::new(), Settings::new().strategy(Gcra::new().burst(3))] {
         let (throttle, _) = throttle(settings.rate("3/min")).await;
         for used in 0..=3 {
-            let stat = throttle.stat("a").await.expect("a decision");
+            let stat = throttle.quotas("a").await.expect("a decision");
             assert_eq!((stat.remaining(), stat.is_allowed()), (Some(3 - used), true));
-            assert_eq!(stat, throttle.stat("a").await.expect("a decision"), "it takes nothing");
+            assert_eq!(stat, throttle.quotas("a").await.expect("a decision"), "it takes nothing");
             throttle.hit("a").await.expect("a decision");
         }
         assert_eq!(throttle.counts().allowed, 3);
@@ -196,7 +196,7 @@ async fn b095_stat_says_of_each_limit_what_is_left_and_when_there_is_more() {
         assert_eq!(admitted(&throttle, "a", 5).await, 2);
         clock.advance(seconds(1));
         assert_eq!(admitted(&throttle, "a", 5).await, 1);
-        let stat = throttle.stat("a").await.expect("a decision");
+        let stat = throttle.quotas("a").await.expect("a decision");
         let [second, minute] = stat.quotas() else { panic!("{stat:?}") };
         assert_eq!((second.rate(), minute.rate()), (Rate::per_second(2), Rate::per_minute(3)));
         assert!(second.remaining() > 0 && minute.remaining() == 0, "{stat:?}");
@@ -262,7 +262,7 @@ async fn b082_the_wait_is_true_to_the_microsecond() {
         let (throttle, clock) = throttle(settings.rate("3/7s, 50/min")).await;
         clock.advance(Duration::from_micros(1_234_567));
         assert_eq!(admitted(&throttle, "a", 4).await, 3);
-        let wait = throttle.check("a").await.expect("a decision").retry_after().expect("a wait");
+        let wait = throttle.peek("a").await.expect("a decision").retry_after().expect("a wait");
         clock.advance(wait.saturating_sub(Duration::from_micros(1)));
         assert!(throttle.hit("a").await.expect("a decision").is_throttled());
         clock.advance(Duration::from_micros(1));

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 use throttle::backend::{Backend, Charge, Memory, Mode, Reply, Verdict};
 use throttle::{
-    BackendError, CircuitBreaker, ErrorKind, Rate, Recovery, Settings, Soon, Throttle, failover, fallback,
-    registry,
+    BackendError, CircuitBreaker, ErrorKind, NowOrLater, Rate, Recovery, Settings, Throttle, failover,
+    fallback, registry,
 };
 
 use crate::cli::Options;
@@ -39,19 +39,21 @@ impl Backend for Store {
     fn decide<'a>(&'a self, charges: &'a [Charge<'a>], mode: Mode) -> Reply<'a, Verdict> {
         match self {
             Self::Up(memory) => memory.decide(charges, mode),
-            Self::Down => Soon::now(Err(BackendError::new(ErrorKind::Connection, "down").nothing_charged())),
+            Self::Down => {
+                NowOrLater::now(Err(BackendError::new(ErrorKind::Connection, "down").safe_to_retry()))
+            }
         }
     }
 
     fn refund<'a>(&'a self, charges: &'a [Charge<'a>], at: u64) -> Reply<'a, ()> {
         match self {
             Self::Up(memory) => memory.refund(charges, at),
-            Self::Down => Soon::now(Ok(())),
+            Self::Down => NowOrLater::now(Ok(())),
         }
     }
 
     fn reset(&self) -> Reply<'_, ()> {
-        Soon::now(Ok(()))
+        NowOrLater::now(Ok(()))
     }
 }
 

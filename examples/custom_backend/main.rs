@@ -17,8 +17,8 @@ use std::net::SocketAddr;
 use axum::http::StatusCode;
 use axum::{Router, routing::get};
 use service::{Service, ServiceError};
-use throttle::backend::Stored;
-use throttle::{Failure, Reaction, Registry, registry, throttle};
+use throttle::backend::StoreBackend;
+use throttle::{ErrorAction, Failure, Registry, registry, throttle};
 
 #[throttle(rate = "3/min", backend = "service")]
 async fn strict() -> &'static str {
@@ -26,10 +26,10 @@ async fn strict() -> &'static str {
 }
 
 /// Decides by the error of the store, which is the source of the `BackendError`.
-async fn while_closed(failure: Failure) -> Reaction {
+async fn while_closed(failure: Failure) -> ErrorAction {
     match failure.error().source().and_then(|source| source.downcast_ref()) {
-        Some(ServiceError::NotConnected) => Reaction::Allow,
-        _ => Reaction::Propagate,
+        Some(ServiceError::NotConnected) => ErrorAction::Allow,
+        _ => ErrorAction::Propagate,
     }
 }
 
@@ -48,7 +48,7 @@ async fn stop() -> (StatusCode, &'static str) {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    registry().backend("service", Stored::new(Service::default())).install().await?;
+    registry().backend("service", StoreBackend::new(Service::default())).install().await?;
 
     let app =
         Router::new().route("/strict", get(strict)).route("/lenient", get(lenient)).route("/stop", get(stop));

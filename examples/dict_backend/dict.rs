@@ -60,7 +60,7 @@ impl Tables {
 impl Store for Dict {
     type Error = Infallible;
 
-    /// `compare_and_set` is atomic, because all of it happens under one mutex. Otherwise `Stored` would use
+    /// `compare_and_set` is atomic, because all of it happens under one mutex. Otherwise `StoreBackend` would use
     /// the locks.
     const COMPARE_AND_SET: bool = true;
 

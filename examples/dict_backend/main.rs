@@ -13,7 +13,7 @@ use std::net::SocketAddr;
 
 use axum::{Router, routing::get};
 use dict::Dict;
-use throttle::backend::Stored;
+use throttle::backend::StoreBackend;
 use throttle::strategy::SlidingWindowLog;
 use throttle::{registry, throttle};
 
@@ -29,7 +29,7 @@ async fn log() -> &'static str {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let backend = Stored::new(Dict::default()).namespace("shop");
+    let backend = StoreBackend::new(Dict::default()).namespace("shop");
     registry().backend("dict", backend).install().await?;
 
     let app = Router::new().route("/window", get(window)).route("/log", get(log));

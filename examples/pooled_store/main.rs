@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use axum::{Router, routing::get};
 use pooled::Pooled;
-use throttle::backend::Stored;
+use throttle::backend::StoreBackend;
 use throttle::{Settings, registry, throttle};
 
 #[throttle(uid = "orders", rate = "10/min", backend = "postgres")]
@@ -40,9 +40,9 @@ async fn interrupted() {
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let database = std::env::var("DATABASE_URL")
         .unwrap_or_else(|_| "postgres://postgres@127.0.0.1/postgres?connect_timeout=5".to_owned());
-    let backend = Stored::new(Pooled::new(database.parse()?, 10)).namespace("shop");
+    let backend = StoreBackend::new(Pooled::new(database.parse()?, 10)).namespace("shop");
     // A database may be slow for a moment. A late decision is better than none.
-    let settings = Settings::new().deadline(Duration::from_secs(1));
+    let settings = Settings::new().timeout(Duration::from_secs(1));
     let registry = registry().backend_with("postgres", backend, settings).install().await?;
 
     let app = Router::new().route("/orders", get(orders));

@@ -18,10 +18,10 @@
 
 #[allow(unused_imports, reason = "what the links of the pages lead to")]
 use crate::{
-    Audit, ClientIp, Counts, Decision, Decisions, Failure, Headers, Hit, Identity, Key, ManualClock,
-    Networks, Quota, Rate, Rates, Reaction, Refused, Registry, RegistryBuilder, Reservation, Rule, Settings,
-    Source, Static, Tab, Throttle, Throttled,
-    backend::{Backend, Store, Stored},
+    Audit, ClientIp, Counts, Decision, Decisions, ErrorAction, Failure, Headers, Hit, Identity, Key,
+    ManualClock, Networks, Quota, Rate, Rates, Registry, RegistryBuilder, Reservation, Rule, Settings,
+    Source, Static, Tab, Throttle, ThrottleError, Throttled,
+    backend::{Backend, Store, StoreBackend},
     guide, outcome, problem_json, sites,
     strategy::{
         Adaptive, Arrival, Class, CostBasedTokenBucket, FixedWindow, Gcra, LeakyBucket, LeakyBucketQueue,

@@ -17,7 +17,7 @@ use axum::response::Response;
 use axum::{Extension, Router};
 use http_body_util::BodyExt;
 use throttle::backend::{Backend, Charge, Memory, Mode, Reply, Verdict};
-use throttle::{BackendError, ErrorKind, ManualClock, Registry, RegistryBuilder, Soon, registry};
+use throttle::{BackendError, ErrorKind, ManualClock, NowOrLater, Registry, RegistryBuilder, registry};
 use tower::ServiceExt;
 
 /// Returns a registry beside the global one, whose memory backend uses the clock.
@@ -77,7 +77,7 @@ pub struct Broken {
 
 #[derive(Debug, thiserror::Error)]
 #[error("connection refused")]
-pub struct Refused;
+pub struct ThrottleError;
 
 impl Broken {
     pub fn calls(&self) -> usize {
@@ -87,9 +87,13 @@ impl Broken {
     fn fail<'a, T: Send + 'a>(&'a self) -> Reply<'a, T> {
         self.calls.fetch_add(1, Ordering::SeqCst);
         if self.hangs {
-            return Soon::later(std::future::pending());
+            return NowOrLater::later(std::future::pending());
         }
-        Soon::now(Err(BackendError::with_source(ErrorKind::Connection, "the store is gone", Refused)))
+        NowOrLater::now(Err(BackendError::with_source(
+            ErrorKind::Connection,
+            "the store is gone",
+            ThrottleError,
+        )))
     }
 }
 
@@ -128,7 +132,7 @@ impl Backend for Counted {
 
     fn initialize(&self) -> Reply<'_, ()> {
         self.initialized.fetch_add(1, Ordering::SeqCst);
-        Soon::now(Ok(()))
+        NowOrLater::now(Ok(()))
     }
 
     fn reset(&self) -> Reply<'_, ()> {
@@ -137,7 +141,7 @@ impl Backend for Counted {
 
     fn close(&self) -> Reply<'_, ()> {
         self.closed.fetch_add(1, Ordering::SeqCst);
-        Soon::now(Ok(()))
+        NowOrLater::now(Ok(()))
     }
 }
 

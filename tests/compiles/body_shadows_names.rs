@@ -1,5 +1,5 @@
 use axum::{Router, routing::get};
-use throttle::{Refused, throttle, throttle_fn};
+use throttle::{ThrottleError, throttle, throttle_fn};
 
 const SITES: u32 = 1;
 
@@ -33,7 +33,7 @@ async fn by_glob() -> String {
 }
 
 #[throttle_fn(rate = "5/s", key = "{sites}/{id}")]
-async fn send(sites: &str, id: u64) -> Result<u32, Refused> {
+async fn send(sites: &str, id: u64) -> Result<u32, ThrottleError> {
     use glob::{SITES, keys};
     let permit = SITES + keys() + id as u32 + sites.len() as u32;
     Ok(permit)

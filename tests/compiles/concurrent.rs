@@ -3,7 +3,7 @@
 #![deny(warnings, clippy::pedantic)]
 
 use axum::{Router, routing::get};
-use throttle::{Refused, throttle, throttle_fn};
+use throttle::{ThrottleError, throttle, throttle_fn};
 
 const EXPORTS: u32 = 2;
 
@@ -19,7 +19,7 @@ async fn export() -> Result<String, std::convert::Infallible> {
 }
 
 #[throttle_fn(concurrent = 1, key = "{name}")]
-async fn job(name: &str) -> Result<usize, Refused> {
+async fn job(name: &str) -> Result<usize, ThrottleError> {
     Ok(name.len())
 }
 

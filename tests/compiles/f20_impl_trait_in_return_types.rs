@@ -13,7 +13,7 @@ use axum::response::sse::{Event, KeepAlive};
 use axum::response::{IntoResponse, Response, Sse};
 use axum::routing::{MethodRouter, get};
 use futures_util::stream::{self, Stream, StreamExt};
-use throttle::{Refused, throttle, throttle_fn};
+use throttle::{ThrottleError, throttle, throttle_fn};
 
 /// axum's own example of server-sent events.
 #[throttle(rate = "100/min")]
@@ -133,7 +133,7 @@ impl<T: std::error::Error + Send + Sync + 'static> Feed<T> {
     }
 
     #[throttle_fn(rate = "5/s")]
-    async fn stream(&self) -> Result<impl Stream<Item = Result<u8, T>> + use<T>, Refused> {
+    async fn stream(&self) -> Result<impl Stream<Item = Result<u8, T>> + use<T>, ThrottleError> {
         Ok(stream::iter([1]).map(Ok))
     }
 }
@@ -147,17 +147,17 @@ impl<T> Named for Feed<T> {
 }
 
 #[throttle_fn(rate = "5/s")]
-async fn numbers(limit: u8) -> Result<impl Stream<Item = Result<u8, Infallible>>, Refused> {
+async fn numbers(limit: u8) -> Result<impl Stream<Item = Result<u8, Infallible>>, ThrottleError> {
     Ok(stream::iter(0..limit).map(Ok))
 }
 
 #[throttle_fn(rate = "5/s")]
-async fn later() -> Result<impl Future<Output = Result<u8, Infallible>>, Refused> {
+async fn later() -> Result<impl Future<Output = Result<u8, Infallible>>, ThrottleError> {
     Ok(async { Ok(1) })
 }
 
 #[throttle_fn(rate = "5/s")]
-async fn shown(first: bool) -> Result<(impl Display, Vec<impl Display>), Refused> {
+async fn shown(first: bool) -> Result<(impl Display, Vec<impl Display>), ThrottleError> {
     if first {
         return Ok((1, vec!["a"]));
     }

@@ -4,17 +4,17 @@
 
 use std::pin::Pin;
 
-use throttle::{Refused, throttle_fn};
+use throttle::{ThrottleError, throttle_fn};
 
 #[async_trait::async_trait]
 trait Mail {
-    async fn send(&self, to: &str, text: String) -> Result<usize, Refused>;
+    async fn send(&self, to: &str, text: String) -> Result<usize, ThrottleError>;
 
     async fn flush(&mut self) -> Result<(), std::io::Error>;
 
     /// A provided method.
     #[throttle_fn(rate = "5/s")]
-    async fn ping(&self) -> Result<(), Refused>
+    async fn ping(&self) -> Result<(), ThrottleError>
     where
         Self: Sync,
     {
@@ -27,14 +27,14 @@ struct Client {
     sent: usize,
 }
 
-fn busy(refused: Refused) -> std::io::Error {
+fn busy(refused: ThrottleError) -> std::io::Error {
     std::io::Error::other(refused)
 }
 
 #[async_trait::async_trait]
 impl Mail for Client {
     #[throttle_fn(rate = "5/s", key = "{self.name}/{to}/{text}")]
-    async fn send(&self, to: &str, text: String) -> Result<usize, Refused> {
+    async fn send(&self, to: &str, text: String) -> Result<usize, ThrottleError> {
         if text.is_empty() {
             return Ok(0);
         }
@@ -50,12 +50,12 @@ impl Mail for Client {
 }
 
 #[throttle_fn(rate = "5/s")]
-fn boxed(number: u8) -> Pin<Box<dyn Future<Output = Result<u8, Refused>> + Send>> {
+fn boxed(number: u8) -> Pin<Box<dyn Future<Output = Result<u8, ThrottleError>> + Send>> {
     Box::pin(async move { Ok(number) })
 }
 
 #[throttle_fn(rate = "5/s")]
-fn opaque(number: u8) -> impl Future<Output = Result<u8, Refused>> + Send {
+fn opaque(number: u8) -> impl Future<Output = Result<u8, ThrottleError>> + Send {
     async move { Ok(number) }
 }
 

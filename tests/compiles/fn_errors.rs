@@ -1,10 +1,10 @@
 use std::error::Error;
 use std::fmt;
-use throttle::{Refused, throttle_fn};
+use throttle::{ThrottleError, throttle_fn};
 
 #[derive(Debug)]
 enum JobError {
-    Later(Refused),
+    Later(ThrottleError),
     Broken(std::num::ParseIntError),
 }
 
@@ -19,8 +19,8 @@ impl fmt::Display for JobError {
 
 impl Error for JobError {}
 
-impl From<Refused> for JobError {
-    fn from(refused: Refused) -> Self {
+impl From<ThrottleError> for JobError {
+    fn from(refused: ThrottleError) -> Self {
         Self::Later(refused)
     }
 }

@@ -1,10 +1,10 @@
-use throttle::{Refused, throttle_fn};
+use throttle::{ThrottleError, throttle_fn};
 
 trait Sender {
-    async fn send(&self, to: &str) -> Result<usize, Refused>;
+    async fn send(&self, to: &str) -> Result<usize, ThrottleError>;
 
     #[throttle_fn(rate = "1/s")]
-    async fn send_all(&self) -> Result<usize, Refused> {
+    async fn send_all(&self) -> Result<usize, ThrottleError> {
         self.send("all").await
     }
 }
@@ -13,7 +13,7 @@ struct Mail;
 
 impl Sender for Mail {
     #[throttle_fn(rate = "5/s", key = "{to}")]
-    async fn send(&self, to: &str) -> Result<usize, Refused> {
+    async fn send(&self, to: &str) -> Result<usize, ThrottleError> {
         Ok(to.len())
     }
 }

@@ -1,6 +1,6 @@
 use axum::extract::Path;
 use axum::{Router, routing::get};
-use throttle::{Refused, throttle, throttle_fn};
+use throttle::{ThrottleError, throttle, throttle_fn};
 use tracing::instrument;
 
 #[instrument(ret, err)]
@@ -18,13 +18,13 @@ async fn above(Path(id): Path<u64>) -> Result<String, String> {
 
 #[instrument(ret, err)]
 #[throttle_fn(rate = "5/s", key = "{to}")]
-async fn send(to: &str) -> Result<usize, Refused> {
+async fn send(to: &str) -> Result<usize, ThrottleError> {
     Ok(to.len())
 }
 
 #[throttle_fn(rate = "5/s", key = "{to}")]
 #[instrument]
-async fn send_again(to: &str) -> Result<usize, Refused> {
+async fn send_again(to: &str) -> Result<usize, ThrottleError> {
     Ok(to.len())
 }
 

@@ -1,6 +1,6 @@
 use axum::{Router, routing::get};
 use std::sync::Mutex;
-use throttle::{Refused, throttle, throttle_fn};
+use throttle::{ThrottleError, throttle, throttle_fn};
 
 static COUNT: Mutex<u32> = Mutex::new(0);
 
@@ -34,7 +34,7 @@ async fn items_inside() -> String {
 }
 
 #[throttle_fn(rate = "5/s")]
-async fn recursive(depth: u32) -> Result<u32, Refused> {
+async fn recursive(depth: u32) -> Result<u32, ThrottleError> {
     if depth == 0 { Ok(0) } else { Ok(1 + Box::pin(recursive(depth - 1)).await?) }
 }
 

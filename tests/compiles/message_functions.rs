@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use axum::extract::ws::Message;
 use throttle::ws::{Caller, Socket};
-use throttle::{Refused, Throttled, throttle_message};
+use throttle::{ThrottleError, Throttled, throttle_message};
 
 #[throttle_message(rate = "60/min")]
 async fn generic<S: Send + Sync + 'static, T: AsRef<str>>(socket: &mut Socket<S>, text: T) {
@@ -34,7 +34,7 @@ struct Game {
 
 impl Game {
     #[throttle_message(rate = "5/s", key = "{player}/{self.score}", handler = Self::cheat)]
-    async fn play(&mut self, socket: &mut Socket, player: &str) -> Result<Option<u64>, Refused> {
+    async fn play(&mut self, socket: &mut Socket, player: &str) -> Result<Option<u64>, ThrottleError> {
         let _ = socket.recv().await;
         self.score += player.len() as u64;
         Ok(Some(self.score))
@@ -49,7 +49,7 @@ fn is_send<T: Send>(value: T) -> T {
     value
 }
 
-async fn all(mut socket: Socket, mut game: Game) -> Result<(), Refused> {
+async fn all(mut socket: Socket, mut game: Game) -> Result<(), ThrottleError> {
     generic(&mut socket, "text").await;
     unused(&mut socket).await;
     let _ = flowing(&mut socket, Message::text("text")).await;

@@ -8,7 +8,7 @@ mod axum {}
 mod inventory {}
 
 use ::axum::{Router, routing::get};
-use throttle::{Refused, throttle, throttle_fn};
+use throttle::{ThrottleError, throttle, throttle_fn};
 
 #[allow(dead_code)]
 enum Option {
@@ -25,7 +25,7 @@ async fn items(::axum::extract::Path(id): ::axum::extract::Path<u64>) -> String 
 }
 
 #[throttle_fn(rate = "5/s")]
-async fn send() -> ::core::result::Result<(), Refused> {
+async fn send() -> ::core::result::Result<(), ThrottleError> {
     Ok(())
 }
 

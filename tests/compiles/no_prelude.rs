@@ -1,7 +1,7 @@
 #![no_implicit_prelude]
 
 use ::axum::{Router, routing::get};
-use ::throttle::{Refused, throttle, throttle_fn};
+use ::throttle::{ThrottleError, throttle, throttle_fn};
 
 #[throttle(rate = "10/s, 100/min", cost = 2, on_error = "allow", headers = "legacy")]
 async fn items() -> &'static str {
@@ -14,7 +14,7 @@ async fn item(::axum::extract::Path(id): ::axum::extract::Path<u64>) -> ::std::s
 }
 
 #[throttle_fn(rate = "5/s", key = "{to}")]
-async fn send(to: &str) -> ::std::result::Result<usize, Refused> {
+async fn send(to: &str) -> ::std::result::Result<usize, ThrottleError> {
     ::std::result::Result::Ok(to.len())
 }
 

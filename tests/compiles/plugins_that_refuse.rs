@@ -1,7 +1,7 @@
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::{Router, routing::get};
-use throttle::{BackendError, Failure, Identity, Key, Rate, Rates, Reaction, throttle};
+use throttle::{BackendError, ErrorAction, Failure, Identity, Key, Rate, Rates, throttle};
 
 struct NoKey;
 
@@ -31,7 +31,7 @@ async fn is_internal() -> Result<bool, (StatusCode, String)> {
     Ok(false)
 }
 
-async fn policy(failure: Failure) -> Result<Reaction, BackendError> {
+async fn policy(failure: Failure) -> Result<ErrorAction, BackendError> {
     Err(failure.error().clone())
 }
 

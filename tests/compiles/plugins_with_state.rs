@@ -2,7 +2,7 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::{Html, IntoResponse};
 use axum::{Router, routing::get};
-use throttle::{Failure, Rate, Reaction, Throttled, throttle};
+use throttle::{ErrorAction, Failure, Rate, Throttled, throttle};
 
 #[derive(Clone)]
 struct App {
@@ -25,8 +25,8 @@ async fn is_internal(headers: HeaderMap) -> bool {
     headers.contains_key("x-internal")
 }
 
-async fn carry_on(_: Failure, State(_): State<App>) -> Reaction {
-    Reaction::Allow
+async fn carry_on(_: Failure, State(_): State<App>) -> ErrorAction {
+    ErrorAction::Allow
 }
 
 async fn too_many(throttled: Throttled, State(app): State<App>) -> impl IntoResponse {

@@ -1,6 +1,6 @@
 use axum::extract::Path;
 use axum::{Router, routing::get};
-use throttle::{Refused, throttle, throttle_fn};
+use throttle::{ThrottleError, throttle, throttle_fn};
 
 mod r#mod {
     pub async fn r#fn() -> &'static str {
@@ -14,7 +14,7 @@ async fn r#gen(Path(r#type): Path<String>) -> String {
 }
 
 #[throttle_fn(rate = "5/s", key = "{who}")]
-async fn r#try(who: &str) -> Result<usize, Refused> {
+async fn r#try(who: &str) -> Result<usize, ThrottleError> {
     Ok(who.len())
 }
 

@@ -2,7 +2,7 @@ use axum::extract::Path;
 use axum::http::HeaderMap;
 use axum::{Router, routing::get};
 use throttle::strategy::Gcra;
-use throttle::{Refused, throttle, throttle_fn};
+use throttle::{ThrottleError, throttle, throttle_fn};
 
 async fn tenant(headers: HeaderMap) -> usize {
     headers.len()
@@ -18,7 +18,7 @@ async fn item(Path(id): Path<u64>) -> String {
 
 #[throttle_fn(rate = "5/s", key = "{to}")]
 #[throttle_fn(rate = "1000/day")]
-async fn send(to: &str) -> Result<usize, Refused> {
+async fn send(to: &str) -> Result<usize, ThrottleError> {
     Ok(to.len())
 }
 

@@ -1,7 +1,7 @@
 use axum::extract::{Path, Query};
 use axum::{Json, Router, routing::post};
 use serde::Deserialize;
-use throttle::{Refused, throttle, throttle_fn};
+use throttle::{ThrottleError, throttle, throttle_fn};
 
 #[derive(Deserialize)]
 struct User {
@@ -32,12 +32,12 @@ async fn raw_name(Path(r#type): Path<String>) -> String {
 }
 
 #[throttle_fn(rate = "5/s", key = "{pair.0}:{pair.1.1}")]
-async fn by_index(pair: &Pair) -> Result<u64, Refused> {
+async fn by_index(pair: &Pair) -> Result<u64, ThrottleError> {
     Ok(pair.0 + pair.1.0)
 }
 
 #[throttle_fn(rate = "5/s", key = "{to}, {body}")]
-async fn by_reference(to: &str, mut body: String) -> Result<String, Refused> {
+async fn by_reference(to: &str, mut body: String) -> Result<String, ThrottleError> {
     body.push_str(to);
     Ok(body)
 }

@@ -1,7 +1,7 @@
 #![forbid(unsafe_code)]
 
 use axum::{Router, routing::get};
-use throttle::{Refused, throttle, throttle_fn};
+use throttle::{ThrottleError, throttle, throttle_fn};
 
 #[throttle(rate = "100/min")]
 async fn items() -> &'static str {
@@ -9,7 +9,7 @@ async fn items() -> &'static str {
 }
 
 #[throttle_fn(rate = "5/s")]
-async fn send() -> Result<(), Refused> {
+async fn send() -> Result<(), ThrottleError> {
     Ok(())
 }
 

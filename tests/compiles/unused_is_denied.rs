@@ -2,7 +2,7 @@
 
 use axum::extract::{Path, State};
 use axum::{Router, routing::get};
-use throttle::{Refused, throttle, throttle_fn};
+use throttle::{ThrottleError, throttle, throttle_fn};
 
 async fn tenant() -> &'static str {
     "tenant"
@@ -27,7 +27,7 @@ async fn never() -> ! {
 async fn nothing() {}
 
 #[throttle_fn(rate = "5/s", key = "{to}")]
-async fn send(to: &str) -> Result<usize, Refused> {
+async fn send(to: &str) -> Result<usize, ThrottleError> {
     Ok(to.len())
 }
 

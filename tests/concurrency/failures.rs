@@ -6,8 +6,8 @@ use throttle::backend::Memory;
 use throttle::breaker::State;
 use throttle::testkit::{Fault, Faulty};
 use throttle::{
-    CircuitBreaker, ErrorKind, InFlight, ManualClock, OnError, Recovery, Refused, Registry, Settings, Source,
-    Throttle, failover, fallback, retry,
+    CircuitBreaker, ErrorKind, InFlight, ManualClock, OnError, Recovery, Registry, Settings, Source,
+    Throttle, ThrottleError, failover, fallback, retry,
 };
 
 use crate::common::events;
@@ -35,7 +35,7 @@ impl Bench {
     }
 
     fn throttle(&self, settings: Settings) -> Throttle {
-        let settings = settings.concurrent(4).backend("primary").deadline(Duration::from_millis(20));
+        let settings = settings.concurrent(4).backend("primary").timeout(Duration::from_millis(20));
         self.registry.create("a", settings).expect("nothing is wrong")
     }
 
@@ -44,9 +44,9 @@ impl Bench {
     }
 }
 
-fn wait(answer: Result<InFlight, Refused>) -> (Source, Option<u64>) {
+fn wait(answer: Result<InFlight, ThrottleError>) -> (Source, Option<u64>) {
     match answer.expect_err("denied") {
-        Refused::Throttled(throttled) => (throttled.source(), throttled.retry_after_seconds()),
+        ThrottleError::Throttled(throttled) => (throttled.source(), throttled.retry_after_seconds()),
         failed => panic!("{failed:?}"),
     }
 }
@@ -83,7 +83,7 @@ async fn b033_b034_b036_the_policy_says_what_becomes_of_a_request() {
         let bench = Bench::new(false).await;
         bench.primary.meet(fault, usize::MAX);
         let raising = bench.throttle(Settings::new().on_error("raise"));
-        assert!(matches!(raising.enter("a").await, Err(Refused::Failed(_))));
+        assert!(matches!(raising.enter("a").await, Err(ThrottleError::Failed(_))));
         assert_eq!(raising.counts().raised, 1);
     }
 }

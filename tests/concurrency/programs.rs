@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use throttle::{Hit, ManualClock, Refused, Registry, Settings, Source, throttle_fn};
+use throttle::{Hit, ManualClock, Registry, Settings, Source, ThrottleError, throttle_fn};
 
 use crate::common::registry_at;
 use crate::gate::Gate;
 
-fn denied<T: std::fmt::Debug>(answer: Result<T, Refused>) -> Option<u32> {
+fn denied<T: std::fmt::Debug>(answer: Result<T, ThrottleError>) -> Option<u32> {
     match answer.expect_err("as many are in flight as may be") {
-        Refused::Throttled(throttled) => throttled.concurrent(),
+        ThrottleError::Throttled(throttled) => throttled.concurrent(),
         failed => panic!("{failed:?}"),
     }
 }
@@ -40,7 +40,7 @@ async fn a_use_pays_its_rate_and_a_hit_takes_no_place() {
     assert_eq!(held.decision().remaining(), Some(2));
     assert_eq!(denied(throttle.enter("alice").await), Some(1));
     assert_eq!(throttle.hit("alice").await.expect("a decision").remaining(), Some(1));
-    assert_eq!(throttle.stat("alice").await.expect("a decision").remaining(), Some(1));
+    assert_eq!(throttle.quotas("alice").await.expect("a decision").remaining(), Some(1));
     drop(held);
     assert_eq!(denied(throttle.enter(Hit::new("alice").cost(2)).await), None, "by the rate");
     let free = throttle.enter(Hit::new("alice").cost(0)).await.expect("free, and in flight");
@@ -63,7 +63,7 @@ async fn without_a_limit_on_what_is_in_flight_a_use_is_a_hit() {
 
 /// A function with at most two concurrent calls for each name.
 #[throttle_fn(uid = "job", concurrent = 2, key = "{name}")]
-async fn job(name: &str, gate: &Gate) -> Result<usize, Refused> {
+async fn job(name: &str, gate: &Gate) -> Result<usize, ThrottleError> {
     gate.wait().await;
     Ok(name.len())
 }

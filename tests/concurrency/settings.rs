@@ -14,9 +14,9 @@ async fn a_limit_lets_somebody_in_and_a_lease_lasts() {
     let registry = Registry::default();
     let nobody = problem(&registry, Settings::new().concurrent(0));
     assert!(nobody.contains("`a`: `concurrent` is 0, which lets nobody in"), "{nobody}");
-    let short = problem(&registry, Settings::new().concurrent(1).lease(seconds(0)));
-    assert!(short.contains("a lease is at least a millisecond"), "{short}");
-    let nothing = problem(&registry, Settings::new().lease(seconds(1)));
+    let short = problem(&registry, Settings::new().concurrent(1).permit_ttl(seconds(0)));
+    assert!(short.contains("`permit_ttl` is at least a millisecond"), "{short}");
+    let nothing = problem(&registry, Settings::new().permit_ttl(seconds(1)));
     assert!(nothing.contains("`a` has no rate") && nothing.contains("`concurrent`"), "{nothing}");
     registry.create("a", Settings::new().concurrent(1)).expect("no rate is needed");
 }
@@ -40,5 +40,7 @@ async fn what_is_settled_is_listed() {
     let registry = Registry::default();
     let throttle = registry.create("a", Settings::new().concurrent(3)).expect("nothing is wrong");
     let said = throttle.settings().describe();
-    assert!(said.contains(&("concurrent", "3".to_owned())) && said.contains(&("lease", "60s".to_owned())));
+    assert!(
+        said.contains(&("concurrent", "3".to_owned())) && said.contains(&("permit_ttl", "60s".to_owned()))
+    );
 }

@@ -36,7 +36,7 @@ async fn app() -> (Router, Registry, Arc<Gate>, ManualClock) {
 
 async fn left(registry: &Registry, uid: &str) -> Option<u64> {
     let throttle = registry.get(uid).expect("used");
-    throttle.stat(Key::global()).await.expect("a decision").remaining()
+    throttle.quotas(Key::global()).await.expect("a decision").remaining()
 }
 
 #[tokio::test]

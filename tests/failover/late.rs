@@ -8,7 +8,7 @@ use std::time::Duration;
 use throttle::backend::{Backend, Charge, Memory, Mode, Reply, Verdict};
 use throttle::strategy::{SlidingWindowLog, TokenBucket};
 use throttle::{
-    CircuitBreaker, Decision, Hit, ManualClock, Recovery, Registry, Settings, Soon, Source, Throttle,
+    CircuitBreaker, Decision, Hit, ManualClock, NowOrLater, Recovery, Registry, Settings, Source, Throttle,
     failover, fallback, registry,
 };
 use tokio::sync::Notify;
@@ -35,10 +35,10 @@ impl Backend for Told {
     fn decide<'a>(&'a self, charges: &'a [Charge<'a>], mode: Mode) -> Reply<'a, Verdict> {
         match self.fates.lock().expect("a lock").pop_front() {
             None => self.memory.decide(charges, mode),
-            Some(Fate::Lost) => Soon::later(std::future::pending()),
+            Some(Fate::Lost) => NowOrLater::later(std::future::pending()),
             Some(Fate::Late(told)) => {
                 let answer = self.memory.decide(charges, mode);
-                Soon::later(async move {
+                NowOrLater::later(async move {
                     told.notified().await;
                     answer.await
                 })
@@ -72,7 +72,7 @@ impl World {
         let store = Told { memory: Arc::new(memory()), fates: Arc::default() };
         let registry = registry().backend("store", store.clone()).backend("memory", memory());
         let registry = registry.clock(clock.clone()).build().await.expect("a registry");
-        let settings = settings.backend("store").deadline(DEADLINE).on_error(on_error);
+        let settings = settings.backend("store").timeout(DEADLINE).on_error(on_error);
         let throttle = registry.create("api", settings.clone()).expect("settings that work");
         let other = registry.create("other", settings).expect("settings that work");
         Self { store, clock, _registry: registry, throttle, other }
@@ -125,7 +125,7 @@ async fn f32_a_late_answer_is_not_admitted_in_addition_to_the_fallback() {
     assert!(world.hit().await.is_allowed());
     assert_eq!(world.slow(&[1]).await, 1, "the fallback has admitted the second, so the late one is denied");
     assert_eq!(world.rest().await, 0);
-    assert_eq!(world.throttle.stat("a").await.expect("a decision").remaining(), Some(0));
+    assert_eq!(world.throttle.quotas("a").await.expect("a decision").remaining(), Some(0));
     world.clock.advance(Duration::from_secs(60));
     assert_eq!(world.rest().await, 2, "a new window");
 }
@@ -219,7 +219,7 @@ async fn f32_a_late_answer_of_two_throttles_is_all_or_nothing() {
     assert!(lost.await.expect("no panic").is_allowed());
     told.notify_one();
     assert!(!both.await.expect("no panic").is_allowed());
-    assert_eq!(world.other.stat("a").await.expect("a decision").remaining(), Some(2));
+    assert_eq!(world.other.quotas("a").await.expect("a decision").remaining(), Some(2));
 }
 
 /// The fallback cannot start from a reply that arrives while a payment is in progress. Earlier, a request that

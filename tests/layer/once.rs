@@ -291,7 +291,7 @@ async fn f16_another_key_is_charged_and_the_header_has_the_stricter_of_both() {
     let members: Vec<_> = first.headers().get_all("ratelimit").iter().collect();
     assert_eq!(members, ["\"accounts\";r=2;t=60"]);
     assert_eq!(first.headers().get_all("ratelimit-policy").iter().count(), 1);
-    assert_eq!(accounts.stat("ann").await.expect("a decision").remaining(), Some(3));
+    assert_eq!(accounts.quotas("ann").await.expect("a decision").remaining(), Some(3));
     for _ in 0..3 {
         accounts.hit("ann").await.expect("a decision");
     }

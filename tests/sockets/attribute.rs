@@ -8,7 +8,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::extract::ws::Message;
 use throttle::ws::{Caller, Socket};
-use throttle::{ManualClock, Rate, Refused, throttle_message};
+use throttle::{ManualClock, Rate, ThrottleError, throttle_message};
 
 use crate::common::registry_at;
 use crate::served::{Client, Heard, notice, route, serve};
@@ -53,7 +53,7 @@ async fn who_is_not_let_in_is_closed_with_1008() {
 }
 
 #[throttle_message(rate = "1/min", key = "{text}")]
-async fn once_each(socket: &mut Socket, text: &str) -> Result<(), Refused> {
+async fn once_each(socket: &mut Socket, text: &str) -> Result<(), ThrottleError> {
     let _ = socket.send(Message::text("new")).await;
     Ok(())
 }
@@ -130,7 +130,7 @@ impl Room {
     }
 
     #[throttle_message(rate = "1/min")]
-    async fn flow(&mut self, socket: &mut Socket, text: &str) -> Result<ControlFlow<String>, Refused> {
+    async fn flow(&mut self, socket: &mut Socket, text: &str) -> Result<ControlFlow<String>, ThrottleError> {
         let _ = socket.send(Message::text("bye")).await;
         Ok(ControlFlow::Break(text.to_owned()))
     }

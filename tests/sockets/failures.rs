@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::extract::ws::Message;
 use throttle::ws::Socket;
-use throttle::{ErrorKind, Refused, Registry, registry, throttle_message};
+use throttle::{ErrorKind, Registry, ThrottleError, registry, throttle_message};
 
 use crate::common::Broken;
 use crate::served::{Client, Heard, notice, route, serve};
@@ -28,27 +28,29 @@ async fn raising(socket: &mut Socket, text: &str) {
 }
 
 #[throttle_message(rate = "1/min", backend = "broken", on_error = "raise")]
-async fn fallible(socket: &mut Socket, text: &str) -> Result<(), Refused> {
+async fn fallible(socket: &mut Socket, text: &str) -> Result<(), ThrottleError> {
     send(socket, text).await;
     Ok(())
 }
 
 async fn told(socket: &mut Socket, text: &str) {
     match fallible(socket, text).await {
-        Err(Refused::Failed(error)) if error.kind() == ErrorKind::Connection => send(socket, "failed").await,
+        Err(ThrottleError::Failed(error)) if error.kind() == ErrorKind::Connection => {
+            send(socket, "failed").await
+        }
         other => panic!("{other:?}"),
     }
 }
 
 #[throttle_message(rate = "1/min", backend = "nowhere")]
-async fn misconfigured(socket: &mut Socket, text: &str) -> Result<(), Refused> {
+async fn misconfigured(socket: &mut Socket, text: &str) -> Result<(), ThrottleError> {
     send(socket, text).await;
     Ok(())
 }
 
 async fn missing(socket: &mut Socket, text: &str) {
     let refused = misconfigured(socket, text).await;
-    assert!(matches!(refused, Err(Refused::Misconfigured(_))), "{refused:?}");
+    assert!(matches!(refused, Err(ThrottleError::Misconfigured(_))), "{refused:?}");
     send(socket, "misconfigured").await;
 }
 

@@ -10,7 +10,7 @@ use axum::extract::ws::{Message, close_code};
 use axum::routing::any;
 use serde_json::{Value, json};
 use throttle::ws::{Caller, Socket};
-use throttle::{ManualClock, Refused, Settings, Throttled, throttle_message};
+use throttle::{ManualClock, Settings, ThrottleError, Throttled, throttle_message};
 use tokio::sync::mpsc;
 
 use crate::common::{declared_at, registry_at};
@@ -68,8 +68,8 @@ impl From<Throttled> for ChatError {
     }
 }
 
-impl From<Refused> for ChatError {
-    fn from(_: Refused) -> Self {
+impl From<ThrottleError> for ChatError {
+    fn from(_: ThrottleError) -> Self {
         Self::Failed
     }
 }
@@ -147,7 +147,7 @@ async fn first(_: Throttled, socket: &mut Socket) {
     let _ = socket.send(Message::text("first")).await;
 }
 
-async fn third(throttled: Throttled, socket: &mut Socket) -> Result<(), Refused> {
+async fn third(throttled: Throttled, socket: &mut Socket) -> Result<(), ThrottleError> {
     let _ = socket.send(Message::text(throttled.uid())).await;
     Ok(())
 }
@@ -155,7 +155,7 @@ async fn third(throttled: Throttled, socket: &mut Socket) -> Result<(), Refused>
 #[throttle_message(uid = "first", rate = "3/min", handler = first)]
 #[throttle_message(uid = "second", rate = "2/min", key = global)]
 #[throttle_message(uid = "third", rate = "1/min", key = "{text}", handler = third)]
-async fn several(socket: &mut Socket, text: &str) -> Result<(), Refused> {
+async fn several(socket: &mut Socket, text: &str) -> Result<(), ThrottleError> {
     let _ = socket.send(Message::text("ok")).await;
     Ok(())
 }
@@ -259,7 +259,7 @@ async fn nobody() -> Result<throttle::Key, axum::http::StatusCode> {
 }
 
 #[throttle_message(uid = "rejected", rate = "1/min", key = nobody)]
-async fn rejected(socket: &mut Socket, text: &str) -> Result<(), Refused> {
+async fn rejected(socket: &mut Socket, text: &str) -> Result<(), ThrottleError> {
     let _ = socket.send(Message::text(text)).await;
     Ok(())
 }

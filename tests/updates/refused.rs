@@ -39,8 +39,8 @@ fn bad() -> [(Settings, &'static str); 8] {
 
 /// Returns everything that can be observed of a throttle.
 async fn seen(registry: &Registry, throttle: &Throttle) -> String {
-    let stat = throttle.stat("a").await;
-    let rated = throttle.check(Hit::from("a").rate(Rate::per_minute(100))).await;
+    let stat = throttle.quotas("a").await;
+    let rated = throttle.peek(Hit::from("a").rate(Rate::per_minute(100))).await;
     let (effective, breakers) = (registry.effective(), registry.breakers());
     format!("{effective:?} {:?} {stat:?} {rated:?} {breakers:?}", throttle.counts())
 }

@@ -113,7 +113,7 @@ async fn b106_a_hit_goes_by_one_of_many_versions() {
                     if done.load(Ordering::Relaxed) {
                         break;
                     }
-                    let stat = runtime.block_on(throttle.stat("nobody")).expect("a decision");
+                    let stat = runtime.block_on(throttle.quotas("nobody")).expect("a decision");
                     let [quota] = stat.quotas() else { panic!("one limit") };
                     assert_eq!(quota.rate().limit(), quota.remaining());
                     assert!(last <= quota.remaining(), "an older version than before");
@@ -122,7 +122,7 @@ async fn b106_a_hit_goes_by_one_of_many_versions() {
             });
         }
     });
-    assert_eq!(throttle.stat("nobody").await.expect("a decision").remaining(), Some(100_499));
+    assert_eq!(throttle.quotas("nobody").await.expect("a decision").remaining(), Some(100_499));
 }
 
 #[throttle(uid = "handler", rate = "1000/min", key = header("x-user"), headers = "legacy")]

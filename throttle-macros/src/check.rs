@@ -146,7 +146,7 @@ fn plain_function(func: &Func, all: &[Args]) -> Result<()> {
         ReturnType::Type(_, ty) if !matches!(**ty, Type::Never(_)) => {}
         output => {
             let span = if let ReturnType::Type(_, ty) = output { ty.span() } else { func.sig.ident.span() };
-            let message = "a throttled function returns a `Result` whose error implements `From<throttle::Refused>`, or has an `error = path` that makes it";
+            let message = "a throttled function returns a `Result` whose error implements `From<throttle::ThrottleError>`, or has an `error = path` that makes it";
             return Err(Error::new(span, message));
         }
     }

@@ -113,7 +113,8 @@ pub(crate) const STRATEGIES: [&str; 15] = [
 ];
 
 /// Names of settings that are not arguments of the attributes.
-const SETTINGS: [&str; 5] = ["deadline", "timeout", "budget", "lease", "namespace"];
+const SETTINGS: [&str; 7] =
+    ["timeout", "total_timeout", "permit_ttl", "deadline", "budget", "lease", "namespace"];
 
 /// Returns what to write in place of an unknown argument: from the names of other rate limiters, or else a
 /// similar name.

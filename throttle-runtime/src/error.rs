@@ -18,7 +18,7 @@ pub struct BackendError {
     inner: Arc<Inner>,
     /// Whether it is certain that nothing was charged. Requests that fail with the same error may differ in
     /// this.
-    nothing_charged: bool,
+    safe_to_retry: bool,
 }
 
 #[derive(Debug)]
@@ -90,7 +90,7 @@ impl BackendError {
 
     fn of(kind: ErrorKind, message: String, source: Option<Box<dyn Error + Send + Sync>>) -> Self {
         let inner = Inner { kind, message, source, after_pause: false };
-        Self { inner: Arc::new(inner), nothing_charged: false }
+        Self { inner: Arc::new(inner), safe_to_retry: false }
     }
 
     /// Marks the error as one of a request that certainly charged nothing: the request was not sent, or was
@@ -103,18 +103,18 @@ impl BackendError {
     /// use throttle::{BackendError, ErrorKind};
     ///
     /// let error = BackendError::new(ErrorKind::Connection, "there is no connection");
-    /// assert!(!error.is_nothing_charged());
-    /// assert!(error.nothing_charged().is_nothing_charged());
+    /// assert!(!error.is_safe_to_retry());
+    /// assert!(error.safe_to_retry().is_safe_to_retry());
     /// ```
     #[must_use]
-    pub const fn nothing_charged(mut self) -> Self {
-        self.nothing_charged = true;
+    pub const fn safe_to_retry(mut self) -> Self {
+        self.safe_to_retry = true;
         self
     }
 
     /// Marks the error as one of a request that may have been charged.
     pub(crate) const fn in_doubt(mut self) -> Self {
-        self.nothing_charged = false;
+        self.safe_to_retry = false;
         self
     }
 
@@ -124,8 +124,8 @@ impl BackendError {
     }
 
     /// Returns whether it is certain that the failed request charged nothing.
-    pub const fn is_nothing_charged(&self) -> bool {
-        self.nothing_charged
+    pub const fn is_safe_to_retry(&self) -> bool {
+        self.safe_to_retry
     }
 
     pub(crate) fn timeout(deadline: Duration) -> Self {
@@ -136,7 +136,7 @@ impl BackendError {
     pub(crate) fn timeout_after_pause(deadline: Duration) -> Self {
         let message = format!("no answer within {deadline:?}, in which this process was paused");
         let inner = Inner { kind: ErrorKind::Timeout, message, source: None, after_pause: true };
-        Self { inner: Arc::new(inner), nothing_charged: false }
+        Self { inner: Arc::new(inner), safe_to_retry: false }
     }
 
     /// Returns whether the error is evidence about the store, so that a circuit breaker counts it.

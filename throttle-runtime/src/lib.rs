@@ -57,15 +57,15 @@ pub use crate::error::{BackendError, ConfigError, ErrorKind};
 pub use crate::hit::Hit;
 pub use crate::http::{ClientIp, Generation, Headers, ProxyHeader, When};
 pub use crate::key::{Identity, Key};
-pub use crate::pipeline::throttled::{Refused, Throttled};
+pub use crate::pipeline::throttled::{ThrottleError, Throttled};
 pub use crate::rate::{Rate, RateError, Rates};
 pub use crate::registry::site::{Site, sites};
 pub use crate::registry::{Registry, RegistryBuilder, Scoped, registry};
 pub use crate::resilience::{
-    Breaker, CircuitBreaker, Failure, OnError, Reaction, Recovery, circuit_breaker as breaker, failover,
+    Breaker, CircuitBreaker, ErrorAction, Failure, OnError, Recovery, circuit_breaker as breaker, failover,
     fallback, retry,
 };
 pub use crate::throttle::Throttle;
 pub use crate::throttle::counters::Counts;
 pub use crate::util::audit::{Audit, Audited};
-pub use crate::util::now_or_later::{BoxFuture, Soon};
+pub use crate::util::now_or_later::{BoxFuture, NowOrLater};

@@ -11,7 +11,7 @@ use std::time::Duration;
 use dict::Dict;
 use instances::{BREAKER, HOUR, Instance, eventually};
 use lossy::Lossy;
-use throttle_runtime::backend::{Backend, Store, Stored};
+use throttle_runtime::backend::{Backend, Store, StoreBackend};
 use throttle_runtime::breaker::State;
 use throttle_runtime::{CircuitBreaker, ManualClock, Settings, Source, failover, registry};
 use tokio::time::sleep;
@@ -28,8 +28,8 @@ impl Service {
         Self { store: Arc::new(Dict::at(&clock)), clock }
     }
 
-    fn board(&self) -> Stored<Dict<false>> {
-        Stored::shared(Arc::clone(&self.store))
+    fn board(&self) -> StoreBackend<Dict<false>> {
+        StoreBackend::shared(Arc::clone(&self.store))
     }
 
     async fn pair(&self) -> [Instance; 2] {

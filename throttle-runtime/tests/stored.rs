@@ -15,7 +15,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use dict::Dict;
-use throttle_runtime::backend::{Backend, Charge, Memory, Mode, Store, Stored, Verdict};
+use throttle_runtime::backend::{Backend, Charge, Memory, Mode, Store, StoreBackend, Verdict};
 use throttle_runtime::strategy::{
     Adaptive, Calendar, CostBasedTokenBucket, FixedWindow, Gcra, LeakyBucket, LeakyBucketQueue,
     PriorityQueue, QuotaWithRollover, SlidingWindowCounter, SlidingWindowLog, Strategy, TieredRate,
@@ -27,15 +27,15 @@ fn rates(text: &str) -> Rates {
     text.parse().expect("rates")
 }
 
-fn stored<const COMPARES: bool>(clock: &ManualClock) -> Stored<Dict<COMPARES>> {
-    Stored::new(Dict::at(clock)).clock(clock.clone())
+fn stored<const COMPARES: bool>(clock: &ManualClock) -> StoreBackend<Dict<COMPARES>> {
+    StoreBackend::new(Dict::at(clock)).clock(clock.clone())
 }
 
 async fn take(backend: &dyn Backend, keys: &[&str], rates: &Rates, cost: u64) -> Verdict {
     let keys: Vec<Key> = keys.iter().map(|key| Key::from(*key)).collect();
     let charge = |key| Charge::new("s", key, &FixedWindow, rates, cost);
     let charges: Vec<_> = keys.iter().map(charge).collect();
-    backend.decide(&charges, Mode::Take).await.expect("a verdict")
+    backend.decide(&charges, Mode::Consume).await.expect("a verdict")
 }
 
 fn fits(verdict: &Verdict) -> bool {
@@ -117,8 +117,8 @@ async fn b072_a_mark_of_the_dead_ends() {
 async fn b074_b075_counts_stay_unless_they_are_said_not_to() {
     let clock = ManualClock::new();
     let store = Arc::new(Dict::<false>::at(&clock));
-    let [one, other] =
-        ["one", "other"].map(|name| Stored::shared(Arc::clone(&store)).clock(clock.clone()).namespace(name));
+    let [one, other] = ["one", "other"]
+        .map(|name| StoreBackend::shared(Arc::clone(&store)).clock(clock.clone()).namespace(name));
     let rates = rates("9/min");
     for stored in [&one, &other] {
         take(stored, &["a"], &rates, 1).await;
@@ -183,12 +183,12 @@ impl<E: Error + Send + Sync + 'static> Store for Failing<E> {
 async fn error(backend: &dyn Backend) -> BackendError {
     let (key, rates) = (Key::from("a"), rates("1/min"));
     let charges = [Charge::new("s", &key, &FixedWindow, &rates, 1)];
-    backend.decide(&charges, Mode::Take).await.expect_err("an error")
+    backend.decide(&charges, Mode::Consume).await.expect_err("an error")
 }
 
 #[tokio::test]
 async fn b076_s10_errors_of_the_store_are_the_source() {
-    let stored = Stored::new(Failing(|| Full(7), true));
+    let stored = StoreBackend::new(Failing(|| Full(7), true));
     let error = error(&stored).await;
     assert_eq!(error.kind(), ErrorKind::Store);
     let source = error.source().expect("a source");
@@ -198,7 +198,7 @@ async fn b076_s10_errors_of_the_store_are_the_source() {
 
 #[tokio::test]
 async fn b076_errors_that_say_all_stay_what_they_are() {
-    let stored = Stored::new(Failing(|| BackendError::new(ErrorKind::Connection, "no route"), true));
+    let stored = StoreBackend::new(Failing(|| BackendError::new(ErrorKind::Connection, "no route"), true));
     let error = error(&stored).await;
     assert_eq!((error.kind(), &*error.to_string()), (ErrorKind::Connection, "no route"));
     assert!(error.source().is_none());
@@ -206,7 +206,7 @@ async fn b076_errors_that_say_all_stay_what_they_are() {
 
 #[tokio::test]
 async fn b077_a_store_that_is_not_ready_does_not_start() {
-    let declared = registry().backend("full", Stored::new(Failing(|| Full(7), false)));
+    let declared = registry().backend("full", StoreBackend::new(Failing(|| Full(7), false)));
     let problem = declared.build().await.expect_err("a problem").to_string();
     assert!(problem.contains("\"full\" cannot be initialised: the store is not ready"), "{problem}");
 }
@@ -232,7 +232,7 @@ async fn f60_strange_counters_count_as_nothing() {
     let (clock, rates) = (ManualClock::new(), rates("2/min"));
     for strange in ["", "0", "NaN", "inf", "1A//////////////////////", "{\"a\":1}", "ä", "\0", "2AAAA", "1.5"]
     {
-        let (counts, compares) = (Stored::new(Dict::<false, true>::at(&clock)), stored::<true>(&clock));
+        let (counts, compares) = (StoreBackend::new(Dict::<false, true>::at(&clock)), stored::<true>(&clock));
         let counts = counts.clock(clock.clone());
         for (stored, set) in [(&counts as &dyn Backend, true), (&compares, false)] {
             take(stored, &["a"], &rates, 1).await;
@@ -257,9 +257,9 @@ async fn logs_are_stored() {
     let charges = [Charge::new("s", &key, &SlidingWindowLog, &rates, 1)];
     for _ in 0..300 {
         clock.advance(Duration::from_millis(7));
-        assert!(fits(&stored.decide(&charges, Mode::Take).await.expect("a verdict")));
+        assert!(fits(&stored.decide(&charges, Mode::Consume).await.expect("a verdict")));
     }
-    assert!(!fits(&stored.decide(&charges, Mode::Take).await.expect("a verdict")));
+    assert!(!fits(&stored.decide(&charges, Mode::Consume).await.expect("a verdict")));
     let length: usize = stored.store().tables().values.values().map(|value| value.text.len()).sum();
     assert!(length < 300 * 6, "{length}");
 }
@@ -279,10 +279,10 @@ async fn taken_away(strategy: &dyn Strategy, free: &str) {
         let stored = stored::<true>(&clock);
         let keys = [Key::from("a"), Key::from("b")];
         let charges = keys.each_ref().map(|key| Charge::new("s", key, strategy, &rates, 1));
-        let mut decision = stored.decide(&charges, Mode::Take);
+        let mut decision = stored.decide(&charges, Mode::Consume);
         for _ in 0..polls {
             if let Poll::Ready(answer) = poll_once(&mut decision).await {
-                decision = throttle_runtime::Soon::now(answer);
+                decision = throttle_runtime::NowOrLater::now(answer);
                 break;
             }
         }
@@ -298,7 +298,7 @@ async fn taken_away(strategy: &dyn Strategy, free: &str) {
         if last.is_some() && answer.is_err() {
             failed += 1;
             let error = answer.expect_err("an error");
-            assert_eq!((error.kind(), error.is_nothing_charged()), (ErrorKind::Timeout, true), "{error:?}");
+            assert_eq!((error.kind(), error.is_safe_to_retry()), (ErrorKind::Timeout, true), "{error:?}");
             for key in &keys {
                 let ask = [Charge::new("s", key, strategy, &rates, 0)];
                 let left = stored.decide(&ask, Mode::Peek).await.expect("a verdict").quotas[0].remaining();
@@ -356,10 +356,10 @@ impl Store for Hanging {
 async fn a_store_that_hangs_is_not_waited_for() {
     let (clock, rates) = (ManualClock::new(), rates("9/min"));
     let hanging = Hanging(Dict::at(&clock), AtomicBool::new(true));
-    let stored = Stored::new(hanging).clock(clock.clone()).lock_ttl(Duration::from_secs(1));
+    let stored = StoreBackend::new(hanging).clock(clock.clone()).lock_ttl(Duration::from_secs(1));
     let begin = tokio::time::Instant::now();
     let late = error(&stored).await;
-    assert!(late.is_timeout() && !late.is_nothing_charged(), "it may have been written: {late:?}");
+    assert!(late.is_timeout() && !late.is_safe_to_retry(), "it may have been written: {late:?}");
     assert!(begin.elapsed() < Duration::from_secs(1), "{:?}", begin.elapsed());
     tokio::time::sleep(Duration::from_millis(1)).await;
     assert_eq!(stored.store().0.tables().locks.len(), 1, "what was written may arrive yet");
@@ -392,7 +392,7 @@ async fn f37_a_refund_after_a_reset_gives_nothing_back() {
 async fn f37_of_a_store<const COMPARES: bool, const COUNTS: bool>() {
     let clock = ManualClock::new();
     let store = Arc::new(Dict::<COMPARES, COUNTS>::at(&clock));
-    let backend = || Stored::shared(Arc::clone(&store)).clock(clock.clone());
+    let backend = || StoreBackend::shared(Arc::clone(&store)).clock(clock.clone());
     let one = refunded::instance(backend(), clock.clone()).await;
     refunded::holds(&one, &refunded::instance(backend(), clock.clone()).await).await;
 }
@@ -407,7 +407,7 @@ async fn f35_a_retry_is_recognised() {
 
 async fn f35_of_a_store<const COMPARES: bool, const COUNTS: bool>() {
     let clock = ManualClock::new();
-    let stored = || Stored::new(Dict::<COMPARES, COUNTS>::at(&clock)).clock(clock.clone());
+    let stored = || StoreBackend::new(Dict::<COMPARES, COUNTS>::at(&clock)).clock(clock.clone());
     assert_ne!(stored().recognises_retries(&FixedWindow), COUNTS, "a counter has no room for tokens");
     retried::holds(&stored()).await;
     retried::holds_of_throttles(stored(), clock.clone()).await;
@@ -426,7 +426,7 @@ async fn f03_a_clock_set_back_by_any_number_of_years_admits_as_much_as_by_two() 
         let (key, rates) = (Key::from(years), rates("5/day"));
         let hit = async || {
             let charges = [Charge::new("s", &key, strategy, &rates, 1)];
-            fits(&backend.decide(&charges, Mode::Take).await.expect("a verdict"))
+            fits(&backend.decide(&charges, Mode::Consume).await.expect("a verdict"))
         };
         clock.set(56 * YEAR);
         hit().await;
@@ -457,7 +457,7 @@ async fn f03_a_clock_set_back_by_any_number_of_years_admits_as_much_as_by_two() 
     for strategy in strategies {
         let clock = ManualClock::new();
         let (locks, compares) = (stored::<false>(&clock), stored::<true>(&clock));
-        let counts = Stored::new(Dict::<false, true>::at(&clock)).clock(clock.clone());
+        let counts = StoreBackend::new(Dict::<false, true>::at(&clock)).clock(clock.clone());
         for backend in [&locks as &dyn Backend, &compares, &counts] {
             let as_by_two = admitted(&clock, backend, &*strategy, 2).await;
             assert!(as_by_two <= 8, "{strategy:?}: {as_by_two}");

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use dict::Dict;
-use throttle_runtime::backend::{Backend, Charge, Mode, Store, Stored};
+use throttle_runtime::backend::{Backend, Charge, Mode, Store, StoreBackend};
 use throttle_runtime::strategy::{FixedWindow, Gcra};
 use throttle_runtime::{
     BackendError, Clock, ErrorKind, Hit, Key, ManualClock, Quota, Rates, Settings, Throttle, registry,
@@ -45,7 +45,7 @@ impl<const COMPARES: bool> Failing<COMPARES> {
         let error = BackendError::new(ErrorKind::Store, "broken");
         match self.how {
             Fails::Before if fails => return Err(error),
-            Fails::BeforeAndSaysSo | Fails::FromThenOn if fails => return Err(error.nothing_charged()),
+            Fails::BeforeAndSaysSo | Fails::FromThenOn if fails => return Err(error.safe_to_retry()),
             _ => {}
         }
         let Ok(done) = done.await;
@@ -115,8 +115,8 @@ async fn outcomes<const COMPARES: bool>(how: Fails, keys: &[Key], mode: Mode) ->
     for call in 0..20 {
         let clock = ManualClock::new();
         let store = Failing::<COMPARES> { dict: Dict::at(&clock), left: AtomicI64::new(i64::MAX), how };
-        let stored = Stored::new(store).clock(clock.clone());
-        decide(&stored, keys, Mode::Take).await.expect("a decision");
+        let stored = StoreBackend::new(store).clock(clock.clone());
+        decide(&stored, keys, Mode::Consume).await.expect("a decision");
         let before = decide(&stored, keys, Mode::Peek).await.expect("an answer");
         stored.store().left.store(call, Ordering::SeqCst);
         let Err(error) = decide(&stored, keys, mode).await else { continue };
@@ -126,8 +126,8 @@ async fn outcomes<const COMPARES: bool>(how: Fails, keys: &[Key], mode: Mode) ->
         clock.advance(Duration::from_secs(5));
         let after = decide(&stored, keys, Mode::Peek).await.expect("an answer");
         let said = format!("{how:?} at call {call} of {keys:?}: {before:?}, then {after:?}: {error:?}");
-        assert!(!error.is_nothing_charged() || after == before, "{said}");
-        let which = if error.is_nothing_charged() { &mut outcomes.certain } else { &mut outcomes.doubtful };
+        assert!(!error.is_safe_to_retry() || after == before, "{said}");
+        let which = if error.is_safe_to_retry() { &mut outcomes.certain } else { &mut outcomes.doubtful };
         *which += 1;
         outcomes.charged += u32::from(after != before);
     }
@@ -139,8 +139,8 @@ async fn what_is_certain_is_so_at_every_call_that_fails() {
     let keys = [Key::from("a"), Key::from("b")];
     for how in WAYS {
         for keys in [&keys[..1], &keys[..]] {
-            let compares = outcomes::<true>(how, keys, Mode::Take).await;
-            let locks = outcomes::<false>(how, keys, Mode::Take).await;
+            let compares = outcomes::<true>(how, keys, Mode::Consume).await;
+            let locks = outcomes::<false>(how, keys, Mode::Consume).await;
             for outcomes in [&compares, &locks] {
                 assert!(outcomes.certain > 0, "{how:?}, {keys:?}: {outcomes:?}");
                 let is_ever = outcomes.charged > 0;
@@ -152,9 +152,9 @@ async fn what_is_certain_is_so_at_every_call_that_fails() {
         }
     }
     // The read fails, and then the write.
-    let one = outcomes::<true>(Fails::Before, &keys[..1], Mode::Take).await;
+    let one = outcomes::<true>(Fails::Before, &keys[..1], Mode::Consume).await;
     assert_eq!(one, Outcomes { certain: 1, doubtful: 1, charged: 0 });
-    let said = outcomes::<true>(Fails::BeforeAndSaysSo, &keys[..1], Mode::Take).await;
+    let said = outcomes::<true>(Fails::BeforeAndSaysSo, &keys[..1], Mode::Consume).await;
     assert_eq!(said, Outcomes { certain: 2, doubtful: 0, charged: 0 });
 }
 
@@ -189,11 +189,11 @@ fn held(clock: &ManualClock) -> String {
 async fn after_a_death<const COMPARES: bool>() -> (Throttle, Arc<Dict<COMPARES>>) {
     let clock = ManualClock::new();
     let dict = Arc::new(Dict::<COMPARES>::at(&clock));
-    let stored = Stored::shared(Arc::clone(&dict)).clock(clock.clone());
+    let stored = StoreBackend::shared(Arc::clone(&dict)).clock(clock.clone());
     let registry = registry().backend("dict", stored).build().await.expect("a registry");
     let settings =
         Settings::new().rate("9/day").strategy(Gcra::new().burst(9)).backend("dict").on_error("raise");
-    let throttle = registry.create("t", settings.deadline(Duration::from_millis(100))).expect("a throttle");
+    let throttle = registry.create("t", settings.timeout(Duration::from_millis(100))).expect("a throttle");
     throttle.hit("a").await.expect("a decision");
     let name = dict.tables().values.keys().next().cloned().expect("a record");
     if COMPARES {
@@ -211,7 +211,7 @@ async fn waits_uncharged<const COMPARES: bool>() {
     let waiters = [throttle.hit("a"), throttle.hit("a"), throttle.hit("a")];
     for answer in futures_util::future::join_all(waiters).await {
         let error = answer.expect_err("somebody else holds it");
-        assert!(error.is_timeout() && error.is_nothing_charged(), "{error:?}");
+        assert!(error.is_timeout() && error.is_safe_to_retry(), "{error:?}");
     }
     // So it is safe to retry, and an `on_error` policy with retries does so.
     assert!(throttle.hit(Hit::new("b")).await.expect("another client").is_allowed());
@@ -232,16 +232,16 @@ async fn f36_waiters_for_a_mark_are_charged_nothing() {
 async fn f36_a_write_without_an_answer_stays_in_doubt() {
     async fn hangs<const COMPARES: bool>() {
         let clock = ManualClock::new();
-        let stored = Stored::new(Hanging::<COMPARES>(Dict::at(&clock))).clock(clock.clone());
+        let stored = StoreBackend::new(Hanging::<COMPARES>(Dict::at(&clock))).clock(clock.clone());
         let registry = registry().backend("dict", stored).build().await.expect("a registry");
         let settings = Settings::new().rate("9/day").strategy(Gcra::new().burst(9)).backend("dict");
-        let settings = settings.on_error("raise").deadline(Duration::from_millis(100));
+        let settings = settings.on_error("raise").timeout(Duration::from_millis(100));
         let throttle = registry.create("t", settings).expect("a throttle");
         let error = throttle.hit("a").await.expect_err("no answer");
-        assert!(error.is_timeout() && !error.is_nothing_charged(), "{error:?}");
+        assert!(error.is_timeout() && !error.is_safe_to_retry(), "{error:?}");
         // Requests that wait for it in the same process have sent nothing.
         let (first, second) = tokio::join!(throttle.hit("a"), throttle.hit("a"));
-        let certain = [first, second].map(|answer| answer.expect_err("no answer").is_nothing_charged());
+        let certain = [first, second].map(|answer| answer.expect_err("no answer").is_safe_to_retry());
         assert!(certain[1] || COMPARES, "{certain:?}");
     }
     hangs::<false>().await;

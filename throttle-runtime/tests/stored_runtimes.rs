@@ -5,23 +5,23 @@ mod dict;
 use std::sync::Arc;
 
 use dict::Dict;
-use throttle_runtime::backend::{Backend, Charge, Mode, Stored};
+use throttle_runtime::backend::{Backend, Charge, Mode, StoreBackend};
 use throttle_runtime::strategy::FixedWindow;
 use throttle_runtime::{Key, ManualClock, Rates};
 
-async fn ends<const COMPARES: bool>(stored: Arc<Stored<Dict<COMPARES>>>) {
+async fn ends<const COMPARES: bool>(stored: Arc<StoreBackend<Dict<COMPARES>>>) {
     let rates: Rates = "1000000/day".parse().expect("rates");
     let keys = [Key::from("a"), Key::from("b")];
     let charges = keys.each_ref().map(|key| Charge::new("s", key, &FixedWindow, &rates, 1));
     loop {
-        let _ = stored.decide(&charges, Mode::Take).await;
+        let _ = stored.decide(&charges, Mode::Consume).await;
     }
 }
 
 fn runtimes_that_end<const COMPARES: bool>() {
     for _ in 0..100 {
         let clock = ManualClock::new();
-        let stored = Arc::new(Stored::new(Dict::<COMPARES>::at(&clock)).clock(clock.clone()));
+        let stored = Arc::new(StoreBackend::new(Dict::<COMPARES>::at(&clock)).clock(clock.clone()));
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
         let runtime = runtime.expect("a runtime");
         for _ in 0..4 {

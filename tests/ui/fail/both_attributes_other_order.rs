@@ -1,8 +1,8 @@
-use throttle::{Refused, throttle_fn};
+use throttle::{ThrottleError, throttle_fn};
 
 #[throttle_fn(rate = "100/min")]
 #[throttle::throttle(rate = "100/min")]
-async fn items() -> Result<(), Refused> {
+async fn items() -> Result<(), ThrottleError> {
     Ok(())
 }
 

@@ -1,7 +1,7 @@
-use throttle::{Refused, throttle_fn};
+use throttle::{ThrottleError, throttle_fn};
 
 #[throttle_fn(rate = "100/min", degrade)]
-async fn job() -> Result<(), Refused> {
+async fn job() -> Result<(), ThrottleError> {
     Ok(())
 }
 

@@ -1,6 +1,6 @@
-use throttle::{Refused, throttle_fn};
+use throttle::{ThrottleError, throttle_fn};
 
-fn busy(refused: Refused) -> String {
+fn busy(refused: ThrottleError) -> String {
     refused.to_string()
 }
 

@@ -1,9 +1,9 @@
 use std::pin::Pin;
 
-use throttle::{Refused, throttle_fn};
+use throttle::{ThrottleError, throttle_fn};
 
 #[throttle_fn(rate = "5/s")]
-fn send() -> Pin<Box<dyn Future<Output = Result<(), Refused>>>> {
+fn send() -> Pin<Box<dyn Future<Output = Result<(), ThrottleError>>>> {
     let future = async { Ok(()) };
     Box::pin(future)
 }

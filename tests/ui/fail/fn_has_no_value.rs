@@ -1,7 +1,7 @@
-use throttle::{Refused, throttle_fn};
+use throttle::{ThrottleError, throttle_fn};
 
 #[throttle_fn(rate = "5/s")]
-async fn send() -> Result<u32, Refused> {
+async fn send() -> Result<u32, ThrottleError> {
     let _count = 3;
 }
 

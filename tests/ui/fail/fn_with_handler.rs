@@ -1,7 +1,7 @@
-use throttle::{Refused, throttle_fn};
+use throttle::{ThrottleError, throttle_fn};
 
 #[throttle_fn(rate = "5/s", handler = throttle::problem_json)]
-async fn send() -> Result<(), Refused> {
+async fn send() -> Result<(), ThrottleError> {
     Ok(())
 }
 

@@ -1,7 +1,7 @@
-use throttle::{Refused, throttle_fn};
+use throttle::{ThrottleError, throttle_fn};
 
 #[throttle_fn(rate = "1/s", bypass = "/health")]
-async fn job() -> Result<(), Refused> {
+async fn job() -> Result<(), ThrottleError> {
     Ok(())
 }
 

@@ -1,11 +1,11 @@
-use throttle::{Refused, throttle_fn};
+use throttle::{ThrottleError, throttle_fn};
 
 struct User {
     id: u64,
 }
 
 #[throttle_fn(rate = "5/s", key = "{user.name}")]
-async fn send(user: User) -> Result<u64, Refused> {
+async fn send(user: User) -> Result<u64, ThrottleError> {
     Ok(user.id)
 }
 

@@ -1,10 +1,10 @@
-use throttle::{Refused, Static, throttle, throttle_fn};
+use throttle::{ThrottleError, Static, throttle, throttle_fn};
 
 #[throttle(rate = "10/hour")]
 static EXPORTS: Static;
 
 #[throttle_fn(EXPORTS)]
-async fn export() -> Result<(), Refused> {
+async fn export() -> Result<(), ThrottleError> {
     Ok(())
 }
 

@@ -11,7 +11,7 @@ use super::Reply;
 /// that another instance could have saved it. Therefore the operations need not be atomic, and values need
 /// not be durable.
 ///
-/// `Redis`, `Memcached` and [`Stored`](super::Stored) implement it. A custom backend provides it through
+/// `Redis`, `Memcached` and [`StoreBackend`](super::Stored) implement it. A custom backend provides it through
 /// [`Backend::board`](super::Backend::board).
 ///
 /// ```

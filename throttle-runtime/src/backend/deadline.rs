@@ -5,13 +5,13 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use crate::util::deadline;
-use crate::{BackendError, Soon};
+use crate::{BackendError, NowOrLater};
 
 /// Waits for a reply, at most for `limit`. A reply that is ready needs no timer, and so no runtime with
 /// timers.
 pub(crate) async fn within<T>(
     limit: Duration,
-    reply: Soon<'_, Result<T, BackendError>>,
+    reply: NowOrLater<'_, Result<T, BackendError>>,
 ) -> Result<T, BackendError> {
     match reply.ready() {
         Ok(answer) => answer,
@@ -23,7 +23,7 @@ pub(crate) async fn within<T>(
 /// tells that nothing was charged.
 pub(crate) async fn later_within<T>(
     limit: Duration,
-    mut reply: Soon<'_, Result<T, BackendError>>,
+    mut reply: NowOrLater<'_, Result<T, BackendError>>,
 ) -> Result<T, BackendError> {
     let mut is_uncharged = false;
     let note = &mut is_uncharged;
@@ -37,6 +37,6 @@ pub(crate) async fn later_within<T>(
     let answer = deadline::timeout(limit, noted).await;
     answer.unwrap_or_else(|elapsed| {
         let error = BackendError::from(elapsed);
-        Err(if is_uncharged { error.nothing_charged() } else { error })
+        Err(if is_uncharged { error.safe_to_retry() } else { error })
     })
 }

@@ -33,11 +33,11 @@ pub use redis::RedisBuilder;
 #[doc(hidden)]
 pub use resets::Resets;
 use resets::{Mark, Marks};
-pub use store::{Increment, Store, Stored, increment_or_take_back};
+pub use store::{Increment, Store, StoreBackend, increment_or_take_back};
 
 use crate::strategy::{Arrival, Class, Strategy};
 use crate::util::fingerprint::Domain;
-use crate::{BackendError, ErrorKind, Key, Quotas, Rate, Soon, Source};
+use crate::{BackendError, ErrorKind, Key, NowOrLater, Quotas, Rate, Source};
 
 /// The part of a decision that belongs to one throttle: the key that is charged, the cost, and the limits.
 #[derive(Debug, Clone)]
@@ -89,7 +89,7 @@ impl<'a> Charge<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Mode {
     /// Charges the request if all limits allow it.
-    Take,
+    Consume,
     /// Returns the decision that a charge would receive, and consumes nothing.
     Peek,
 }
@@ -151,7 +151,7 @@ impl Verdict {
 }
 
 /// The result of a call to a backend, or a future of it.
-pub type Reply<'a, T> = Soon<'a, Result<T, BackendError>>;
+pub type Reply<'a, T> = NowOrLater<'a, Result<T, BackendError>>;
 
 /// A backend: stores states and makes decisions.
 ///
@@ -196,7 +196,7 @@ pub trait Backend: Debug + Send + Sync + 'static {
     fn forget<'a>(&'a self, charges: &'a [Charge<'a>]) -> Reply<'a, ()> {
         let _ = charges;
         let cannot = BackendError::new(ErrorKind::Store, "the backend cannot forget one identity");
-        Soon::now(Err(cannot.nothing_charged()))
+        NowOrLater::now(Err(cannot.safe_to_retry()))
     }
 
     /// Prepares the backend. [`install`](crate::RegistryBuilder::install) calls this before the first
@@ -207,7 +207,7 @@ pub trait Backend: Debug + Send + Sync + 'static {
     ///
     /// Does nothing.
     fn initialize(&self) -> Reply<'_, ()> {
-        Soon::now(Ok(()))
+        NowOrLater::now(Ok(()))
     }
 
     /// Deletes all states of this backend.
@@ -220,7 +220,7 @@ pub trait Backend: Debug + Send + Sync + 'static {
     ///
     /// Does nothing.
     fn close(&self) -> Reply<'_, ()> {
-        Soon::now(Ok(()))
+        NowOrLater::now(Ok(()))
     }
 
     /// Returns the backend's storage for values that all instances of a service share, if it has one.

@@ -88,14 +88,14 @@ impl Member {
 
     fn busy(&self) -> BackendError {
         let busy = format!("the backend \"{}\" is being initialised", self.name);
-        BackendError::new(ErrorKind::Connection, busy).nothing_charged()
+        BackendError::new(ErrorKind::Connection, busy).safe_to_retry()
     }
 
     async fn initialize(&self, _turn: MutexGuard<'_, ()>, deadline: Duration) -> Result<(), BackendError> {
         if self.is_ready() {
             return Ok(());
         }
-        within(deadline, self.backend.initialize()).await.map_err(BackendError::nothing_charged)?;
+        within(deadline, self.backend.initialize()).await.map_err(BackendError::safe_to_retry)?;
         self.readiness.done.store(true, Ordering::Release);
         Ok(())
     }

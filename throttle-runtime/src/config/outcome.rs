@@ -21,7 +21,7 @@
 //!
 //! A refund returns the charge as far as the strategy can. With the memory backend, the refund is immediate,
 //! and the headers contain the quota after it. With other backends, a background task makes the refund within
-//! the throttle's `deadline`: no response waits for it, and the headers contain the quota of the decision. If
+//! the throttle's `timeout`: no response waits for it, and the headers contain the quota of the decision. If
 //! the refund fails, the client has less quota, not more, and an event at level WARN reports the failure.
 //!
 //! A predicate of your own is a `fn(StatusCode) -> bool` or a `fn(&http::response::Parts) -> bool`. To pass it

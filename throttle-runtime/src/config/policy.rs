@@ -75,9 +75,9 @@ pub(crate) struct Policy {
     /// Whether denied requests continue to a handler that receives the denial.
     pub(crate) degrade: bool,
     /// The timeout of each attempt.
-    pub(crate) deadline: Duration,
+    pub(crate) timeout: Duration,
     /// The timeout of all attempts and the waits between them.
-    pub(crate) budget: Duration,
+    pub(crate) total_timeout: Duration,
     /// The resolved settings, for listings.
     pub(crate) settings: Settings,
     /// The settings that were set at run time.
@@ -89,7 +89,7 @@ pub(crate) struct Policy {
 pub(crate) struct Concurrency {
     pub(crate) limit: u32,
     /// The time after which the permit of a process that is gone is free again.
-    pub(crate) lease: Duration,
+    pub(crate) permit_ttl: Duration,
 }
 
 /// The rate of a throttle that limits only requests in flight.
@@ -130,8 +130,9 @@ impl Policy {
     /// Adds the recovery that is tried when the backend fails.
     pub(crate) fn rescued(mut self, rescue: Option<Arc<Rescue>>) -> Self {
         let Some(rescue) = rescue else { return self };
-        self.budget = self.settings.budget.unwrap_or_else(|| rescue.budget(self.deadline));
-        self.settings.budget = Some(self.budget);
+        self.total_timeout =
+            self.settings.total_timeout.unwrap_or_else(|| rescue.total_timeout(self.timeout));
+        self.settings.total_timeout = Some(self.total_timeout);
         self.rescue = Some(rescue);
         self
     }
@@ -165,8 +166,8 @@ impl Policy {
     }
 
     fn settled(name: &str, settings: Settings, primary: &Member, updates: Settings) -> Option<Self> {
-        let (deadline, lease) = (settings.deadline?, settings.lease?);
-        let concurrency = settings.concurrent.map(|limit| Concurrency { limit, lease });
+        let (timeout, permit_ttl) = (settings.timeout?, settings.permit_ttl?);
+        let concurrency = settings.concurrent.map(|limit| Concurrency { limit, permit_ttl });
         let rate = settings.rate.clone().or(concurrency.map(|_| Shared::Static(NO_RATE)))?;
         let cost = settings.cost.clone()?;
         // A caller may have rates of its own.
@@ -201,8 +202,8 @@ impl Policy {
             once_per_request: settings.once_per_request?,
             charge_when: settings.charge_when.clone(),
             degrade: settings.degrade?,
-            deadline,
-            budget: settings.budget.unwrap_or(deadline),
+            timeout,
+            total_timeout: settings.total_timeout.unwrap_or(timeout),
             settings,
             updates,
         })

@@ -6,31 +6,31 @@ use crate::edge::admit;
 use crate::pipeline::admission::Drawn;
 use crate::pipeline::degrade::Told;
 use crate::pipeline::key_cache::KnownKeys;
-use crate::{Key, Refused, Registry, Site};
+use crate::{Key, Registry, Site, ThrottleError};
 
 /// A return type that can express that the function did not run: `Result<_, E>` where `E` is created from
-/// [`Refused`].
+/// [`ThrottleError`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no error for a call that was throttled",
-    label = "not a `Result` whose error implements `From<throttle::Refused>`",
-    note = "for an error type of your own, implement `From<throttle::Refused>`",
-    note = "for an error type of another crate, write `error = busy` in the attribute, where `busy` is a `fn(throttle::Refused) -> E`; the feature `tonic` has `From<throttle::Refused> for tonic::Status`",
+    label = "not a `Result` whose error implements `From<throttle::ThrottleError>`",
+    note = "for an error type of your own, implement `From<throttle::ThrottleError>`",
+    note = "for an error type of another crate, write `error = busy` in the attribute, where `busy` is a `fn(throttle::ThrottleError) -> E`; the feature `tonic` has `From<throttle::ThrottleError> for tonic::Status`",
     note = "on an axum handler use `#[throttle]` instead of `#[throttle_fn]`"
 )]
 pub trait Outcome {
     /// Returns the outcome of a call that did not run.
-    fn refused(refused: Refused) -> Self;
+    fn refused(refused: ThrottleError) -> Self;
 }
 
 #[diagnostic::do_not_recommend]
-impl<T, E: From<Refused>> Outcome for Result<T, E> {
-    fn refused(refused: Refused) -> Self {
+impl<T, E: From<ThrottleError>> Outcome for Result<T, E> {
+    fn refused(refused: ThrottleError) -> Self {
         Err(refused.into())
     }
 }
 
 /// Returns the error of a call that did not run, created by the function in the argument `error`.
-pub fn made_by<T, E>(make: impl FnOnce(Refused) -> E, refused: Refused) -> Result<T, E> {
+pub fn made_by<T, E>(make: impl FnOnce(ThrottleError) -> E, refused: ThrottleError) -> Result<T, E> {
     Err(make(refused))
 }
 
@@ -39,7 +39,7 @@ pub fn made_by<T, E>(make: impl FnOnce(Refused) -> E, refused: Refused) -> Resul
 pub async fn enter<const N: usize>(
     sites: &'static [Site; N],
     keys: [Option<Key>; N],
-) -> Result<Vec<Held>, Refused> {
+) -> Result<Vec<Held>, ThrottleError> {
     let registry = Registry::in_charge();
     let mut parts = ::http::Request::new(()).into_parts().0;
     let mut head =

@@ -6,7 +6,7 @@ use http::HeaderMap;
 use tonic::metadata::MetadataMap;
 use tonic::{Code, Status};
 
-use crate::{Refused, Throttled};
+use crate::{ThrottleError, Throttled};
 
 /// `RESOURCE_EXHAUSTED` with the sentence of the default response. `Retry-After` and the other headers become
 /// metadata.
@@ -20,10 +20,10 @@ impl From<Throttled> for Status {
 
 /// `RESOURCE_EXHAUSTED` for a denial, and `INTERNAL` if there is no decision. The cause of `INTERNAL` becomes
 /// the status's [source](std::error::Error::source), which is not sent to the client.
-impl From<Refused> for Status {
-    fn from(refused: Refused) -> Self {
+impl From<ThrottleError> for Status {
+    fn from(refused: ThrottleError) -> Self {
         match refused {
-            Refused::Throttled(throttled) => throttled.into(),
+            ThrottleError::Throttled(throttled) => throttled.into(),
             failed => {
                 let mut status = Self::internal("the rate limiter failed");
                 status.set_source(Arc::new(failed));

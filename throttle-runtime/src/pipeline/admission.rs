@@ -165,7 +165,7 @@ impl<'a> Admission<'a> {
         let answers = {
             let tickets: SmallVec<[&Ticket<'_>; 2]> =
                 group.iter().map(|&index| &self.tickets[index]).collect();
-            decide(&tickets, Mode::Take, head).await
+            decide(&tickets, Mode::Consume, head).await
         };
         // All decisions are recorded before one of them ends the request, so that all charges are refunded.
         let mut kept = Ok(());

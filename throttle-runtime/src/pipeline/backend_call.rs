@@ -51,7 +51,7 @@ pub(crate) async fn ask_standby(
 }
 
 fn deadline(tickets: &[&Ticket<'_>]) -> Option<Duration> {
-    tickets.iter().map(|ticket| ticket.policy.deadline).min()
+    tickets.iter().map(|ticket| ticket.policy.timeout).min()
 }
 
 async fn call(
@@ -112,14 +112,14 @@ pub(crate) async fn give_back(ticket: &Ticket<'_>, charged: Charged) -> Result<(
             carry.gave_back(&ticket.charge(), at, ticket.now());
         }
     }
-    within(ticket.policy.deadline, member.backend.refund(&[charge], charged.at)).await
+    within(ticket.policy.timeout, member.backend.refund(&[charge], charged.at)).await
 }
 
 /// Refunds a part of a charge that the backend made at the time `at`, as well as the backend can.
 pub(crate) async fn refund_units(ticket: &Ticket<'_>, units: u64, at: u64) {
     if units > 0 {
         let charge = [Charge { cost: units, ..ticket.charge() }];
-        let answer = within(ticket.policy.deadline, ticket.policy.primary.backend.refund(&charge, at)).await;
+        let answer = within(ticket.policy.timeout, ticket.policy.primary.backend.refund(&charge, at)).await;
         log_refund(ticket, &answer);
     }
 }
@@ -132,5 +132,5 @@ pub(crate) async fn refund_standby(
 ) -> Result<(), BackendError> {
     let shares = ticket.share();
     let charge = [ticket.charge_to(&shares)];
-    within(ticket.policy.deadline, standby.member.backend.refund(&charge, at)).await
+    within(ticket.policy.timeout, standby.member.backend.refund(&charge, at)).await
 }

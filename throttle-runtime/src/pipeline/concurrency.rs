@@ -63,7 +63,7 @@ async fn take(
     head: &mut Head<'_>,
 ) -> Result<(Option<Held>, Decision), BackendError> {
     let answer = match ticket.policy.rescue.as_deref() {
-        None => ask(ticket, &ticket.policy.primary, limit, ticket.policy.deadline)
+        None => ask(ticket, &ticket.policy.primary, limit, ticket.policy.timeout)
             .await
             .map_err(|error| (error, 1)),
         Some(rescue) => Asking { ticket, rescue, limit }.run().await,
@@ -85,11 +85,11 @@ async fn ask(
 ) -> Result<Option<Held>, BackendError> {
     member.prepare(deadline).await?;
     // Resolving the settings has checked that both exist.
-    let (Some(places), Some(Concurrency { lease, .. })) =
+    let (Some(places), Some(Concurrency { permit_ttl: lease, .. })) =
         (member.backend.places(), ticket.policy.concurrency)
     else {
         return Err(BackendError::new(ErrorKind::Store, "this backend does not know what is in flight")
-            .nothing_charged());
+            .safe_to_retry());
     };
     let place = Place { scope: ticket.throttle.scope(), key: &ticket.key, limit, lease };
     within(deadline, places.take(&place)).await
@@ -134,7 +134,7 @@ impl Asking<'_, '_> {
 
     async fn primary(&self, budget: Budget) -> Result<Option<Held>, BackendError> {
         let policy = &self.ticket.policy;
-        ask(self.ticket, &policy.primary, self.limit, policy.deadline.min(budget.left())).await
+        ask(self.ticket, &policy.primary, self.limit, policy.timeout.min(budget.left())).await
     }
 
     /// Calls the fallback. `why` is the error of the backend, or the reason why the backend was not called.
@@ -156,7 +156,7 @@ impl Asking<'_, '_> {
     }
 
     async fn standby(&self, standby: &Standby) -> Result<Option<Held>, BackendError> {
-        let (limit, deadline) = (standby.share.of_places(self.limit), self.ticket.policy.deadline);
+        let (limit, deadline) = (standby.share.of_places(self.limit), self.ticket.policy.timeout);
         standby.member.prepare_or_wait(deadline).await?;
         ask(self.ticket, &standby.member, limit, deadline).await
     }

@@ -80,7 +80,7 @@ pub(crate) async fn leave_one_to_fallback(
     head: &mut Head<'_>,
 ) -> Result<Decided, BackendError> {
     let tickets = [ticket];
-    let mut stages = Stages::new(&tickets, Mode::Take);
+    let mut stages = Stages::new(&tickets, Mode::Consume);
     stages.leave_to_fallback(Late::from_buf([(0, units)]), at, head).await;
     only(stages.answers)
 }
@@ -111,8 +111,8 @@ impl<'s, 't> Stages<'s, 't> {
     fn new(tickets: &'s [&'s Ticket<'t>], mode: Mode) -> Self {
         let (answers, taken) =
             (tickets.iter().map(|_| None).collect(), SmallVec::from_elem(None, tickets.len()));
-        let recognises = mode == Mode::Take && tickets.iter().any(|ticket| ticket.policy.recognises());
-        let longest = || tickets.iter().map(|ticket| ticket.policy.budget).max().unwrap_or_default();
+        let recognises = mode == Mode::Consume && tickets.iter().any(|ticket| ticket.policy.recognises());
+        let longest = || tickets.iter().map(|ticket| ticket.policy.total_timeout).max().unwrap_or_default();
         let attempt = recognises.then(|| Attempt::within(longest()));
         Self { tickets, mode, answers, taken, attempt }
     }
@@ -256,7 +256,7 @@ impl<'s, 't> Stages<'s, 't> {
         let tickets = self.of(&part.tickets);
         for _ in 0..ATTEMPTS {
             let verdict = ask_standby(standby, &tickets, self.mode).await?;
-            let admits = verdict.quotas.fit() && self.mode == Mode::Take;
+            let admits = verdict.quotas.fit() && self.mode == Mode::Consume;
             if !admits || remember_admission(&tickets) {
                 return Ok(verdict);
             }
@@ -272,7 +272,7 @@ impl<'s, 't> Stages<'s, 't> {
             }
         }
         let text = format!("the backend answered during {ATTEMPTS} decisions of the fallback in a row");
-        Err(BackendError::new(ErrorKind::Store, text).nothing_charged())
+        Err(BackendError::new(ErrorKind::Store, text).safe_to_retry())
     }
 
     /// Lets the fallback decide about tickets that the backend admitted too late. The fallback had already
@@ -310,7 +310,7 @@ impl<'s, 't> Stages<'s, 't> {
             quotas = others;
             let sent = if is_charged { sent.0[index] } else { u64::MAX };
             if ticket.policy.carry.is_some()
-                && self.mode == Mode::Take
+                && self.mode == Mode::Consume
                 && let Some(units) =
                     hear(&ticket.throttle, &ticket.policy, &ticket.charge(), own, (verdict.at, sent))
             {
@@ -329,7 +329,7 @@ impl<'s, 't> Stages<'s, 't> {
             let ticket = self.tickets[index];
             let (own, others) = quotas.split_at(ticket.rates.len());
             quotas = others;
-            if let Some(event) = Event::of_source(source).filter(|_| self.mode == Mode::Take) {
+            if let Some(event) = Event::of_source(source).filter(|_| self.mode == Mode::Consume) {
                 ticket.throttle.count(event);
             }
             let charged = fits.then(|| self.charged(index, verdict.at, source));
@@ -341,8 +341,9 @@ impl<'s, 't> Stages<'s, 't> {
     fn charged(&self, index: usize, at: u64, source: Source) -> Charged {
         let ticket = self.tickets[index];
         let carry = ticket.policy.carry.as_ref();
-        let carry = carry
-            .filter(|_| matches!(source, Source::Fallback | Source::BreakerOpen) && self.mode == Mode::Take);
+        let carry = carry.filter(|_| {
+            matches!(source, Source::Fallback | Source::BreakerOpen) && self.mode == Mode::Consume
+        });
         let by_standby = carry.map(|_| ticket.now());
         Charged { at, by_standby, taken: self.taken[index] }
     }
@@ -417,5 +418,5 @@ fn deny(tickets: &[&Ticket<'_>], verdict: &mut Verdict) {
 const ATTEMPTS: usize = 8;
 
 pub(crate) fn is_open() -> BackendError {
-    BackendError::new(ErrorKind::BreakerOpen, "the circuit breaker is open").nothing_charged()
+    BackendError::new(ErrorKind::BreakerOpen, "the circuit breaker is open").safe_to_retry()
 }

@@ -43,8 +43,8 @@ pub(crate) fn at_once<'t>(
     let Identity::Key(key) = policy.key.read(head)? else { return None };
     let hit = Hit::from(&key);
     let hit = hit.brief()?;
-    let attempt = throttle.attempt(&policy, hit, Mode::Take);
-    let quota = attempt.or_else(|| throttle.at_once(&policy, hit, Mode::Take))?;
+    let attempt = throttle.attempt(&policy, hit, Mode::Consume);
+    let quota = attempt.or_else(|| throttle.at_once(&policy, hit, Mode::Consume))?;
     if !quota.fits() {
         head.lookup.notices.of_undeclared_proxy(head.parts, &head.lookup.clients);
         tracing::debug!(target: "throttle", uid = throttle.uid(), retry_after = ?quota.retry_after(), "throttled");

@@ -4,7 +4,7 @@ use tracing::field::display;
 
 use super::ticket::Ticket;
 use crate::config::resolver::Head;
-use crate::resilience::{Details, Failure, OnError, Reaction};
+use crate::resilience::{Details, ErrorAction, Failure, OnError};
 use crate::util::error_chain::chain;
 use crate::{BackendError, Decision, Source};
 
@@ -32,10 +32,10 @@ pub(crate) async fn react(
     let reaction = reaction.unwrap_or_else(|_| OnError::default().reaction());
     warn(ticket, &error, reaction.name());
     ticket.enforced(match reaction {
-        Reaction::Allow => Ok(Decision::passed(Source::AllowedOnError)),
-        Reaction::Throttle(wait) => Ok(Decision::denied(wait, Source::ThrottledOnError)),
-        Reaction::Propagate => Err(error),
-        Reaction::Raise(error) => Err(error),
+        ErrorAction::Allow => Ok(Decision::passed(Source::AllowedOnError)),
+        ErrorAction::Throttle(wait) => Ok(Decision::denied(wait, Source::ThrottledOnError)),
+        ErrorAction::Propagate => Err(error),
+        ErrorAction::Raise(error) => Err(error),
     })
 }
 

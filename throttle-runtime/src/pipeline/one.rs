@@ -29,7 +29,7 @@ pub(crate) async fn hit(
         throttle.count(Event::Skipped);
         return Ok(Decision::passed(ticket.uncharged()));
     }
-    let decision = decide_one(&ticket, Mode::Take, head).await.map(|decided| decided.decision);
+    let decision = decide_one(&ticket, Mode::Consume, head).await.map(|decided| decided.decision);
     throttle.count(Event::of(decision.as_ref()));
     decision.map_err(Stop::Failed)
 }

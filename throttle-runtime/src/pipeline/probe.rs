@@ -20,13 +20,13 @@ pub(crate) fn in_background(ticket: &Ticket<'_>, permit: Permit<'_>) {
     runtime.spawn(async move {
         let backend = &*policy.primary.backend;
         let answer = match (policy.concurrency, backend.places()) {
-            (Some(Concurrency { lease, .. }), Some(places)) if !is_charged => {
+            (Some(Concurrency { permit_ttl: lease, .. }), Some(places)) if !is_charged => {
                 let place = Place { scope: &scope, key: &key, limit: 0, lease };
-                within(policy.deadline, places.take(&place)).await.map(|_| None)
+                within(policy.timeout, places.take(&place)).await.map(|_| None)
             }
             _ => {
                 let charge = [Charge::new(&scope, &key, &*policy.strategy, &rates, 0)];
-                within(policy.deadline, backend.decide(&charge, Mode::Peek)).await.map(Some)
+                within(policy.timeout, backend.decide(&charge, Mode::Peek)).await.map(Some)
             }
         };
         match answer {

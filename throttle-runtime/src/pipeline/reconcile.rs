@@ -23,7 +23,7 @@ pub(crate) async fn pay(tickets: &[&Ticket<'_>], mode: Mode, budget: Budget) -> 
                 return Ok(false);
             }
             let (backend, deadline) =
-                (&*ticket.policy.primary.backend, ticket.policy.deadline.min(budget.left()));
+                (&*ticket.policy.primary.backend, ticket.policy.timeout.min(budget.left()));
             carry.pay(&charge, backend, deadline, ticket.now()).await?;
             if carry.owes(&charge) {
                 return Ok(false);
@@ -44,7 +44,7 @@ pub(crate) fn pay_others(throttle: &Throttle, policy: &Arc<Policy>) {
         let _turn = turn;
         if let Some(carry) = &policy.carry {
             // Usage that fails to be reconciled now is reconciled after the next answer.
-            let _ = carry.pay_all(&*policy.primary.backend, policy.deadline, &*clock).await;
+            let _ = carry.pay_all(&*policy.primary.backend, policy.timeout, &*clock).await;
         }
     });
 }

@@ -10,7 +10,7 @@ use crate::config::policy::Policy;
 use crate::config::resolver::{Ask, role};
 use crate::error::no_request;
 use crate::util::shared::Shared;
-use crate::{BackendError, ClientIp, ConfigError, Decision, Refused, Throttle};
+use crate::{BackendError, ClientIp, ConfigError, Decision, Throttle, ThrottleError};
 
 /// The reason why a request is rejected.
 pub(crate) enum Rejection {
@@ -27,7 +27,7 @@ pub(crate) enum Rejection {
 }
 
 /// For calls that are not requests, and have no response.
-impl From<Rejection> for Refused {
+impl From<Rejection> for ThrottleError {
     fn from(rejection: Rejection) -> Self {
         match rejection {
             Rejection::Throttled(throttled, _) => throttled.into(),

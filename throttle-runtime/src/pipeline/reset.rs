@@ -23,7 +23,7 @@ pub(crate) async fn reset(ticket: &Ticket<'_>) -> Result<(), BackendError> {
 }
 
 async fn forget(member: &Member, ticket: &Ticket<'_>, charge: Charge<'_>) -> Result<(), BackendError> {
-    let deadline = ticket.policy.deadline;
+    let deadline = ticket.policy.timeout;
     member.prepare_or_wait(deadline).await?;
     within(deadline, member.backend.forget(&[charge])).await
 }

@@ -90,7 +90,7 @@ impl<'a> Plain<'a> {
         let asked = Charge { rates: &shared, ..charge.clone() };
         let verdict = standby.member.backend.decide_at_once(slice::from_ref(&asked), self.mode)?;
         let verdict = checked(slice::from_ref(&asked), verdict).ok()?;
-        if self.mode == Mode::Take {
+        if self.mode == Mode::Consume {
             if verdict.quotas.fit() && !carry.admitted(&charge, self.throttle.common().lookup.clock.now()) {
                 // The backend has answered other requests meanwhile: the fallback starts again from that
                 // answer.
@@ -115,7 +115,7 @@ impl<'a> Plain<'a> {
             Ok(answer) => (answer, None),
             Err(later) => {
                 let budget = self.budget();
-                let limit = self.policy.deadline.min(budget.left());
+                let limit = self.policy.timeout.min(budget.left());
                 (later_within(limit, later).await, Some(budget))
             }
         };
@@ -148,7 +148,7 @@ impl<'a> Plain<'a> {
             permit.answered(&verdict);
         }
         let source = verdict.source();
-        if self.mode == Mode::Take {
+        if self.mode == Mode::Consume {
             // A denial charges nothing, so it is never too late.
             let sent = if verdict.quotas.fit() { sent } else { u64::MAX };
             if !verdict.is_cached()

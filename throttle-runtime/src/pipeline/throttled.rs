@@ -22,7 +22,7 @@ use crate::{BackendError, ClientIp, Decision, Headers, Quota, Source, Throttle};
 /// A denied request.
 ///
 /// A custom `handler` takes it as an argument, beside any extractors of the request parts. Returned from a
-/// handler, it becomes the default response. Elsewhere, [`Refused`] contains it.
+/// handler, it becomes the default response. Elsewhere, [`ThrottleError`] contains it.
 ///
 /// ```
 /// use throttle::Throttled;
@@ -381,17 +381,17 @@ impl std::error::Error for Throttled {}
 /// A denial and a failure are separate variants on purpose: a denial is a decision, a failure is not.
 ///
 /// ```
-/// use throttle::Refused;
+/// use throttle::ThrottleError;
 ///
 /// enum JobError {
 ///     Later(std::time::Duration),
 ///     Broken(Box<dyn std::error::Error>),
 /// }
 ///
-/// impl From<Refused> for JobError {
-///     fn from(refused: Refused) -> Self {
+/// impl From<ThrottleError> for JobError {
+///     fn from(refused: ThrottleError) -> Self {
 ///         match refused {
-///             Refused::Throttled(throttled) => Self::Later(throttled.retry_after().unwrap_or_default()),
+///             ThrottleError::Throttled(throttled) => Self::Later(throttled.retry_after().unwrap_or_default()),
 ///             failed => Self::Broken(failed.into()),
 ///         }
 ///     }
@@ -401,7 +401,7 @@ impl std::error::Error for Throttled {}
 /// `Debug` writes the message and all causes, because a `main` that returns an error prints `Debug`.
 #[derive(Clone, thiserror::Error)]
 #[non_exhaustive]
-pub enum Refused {
+pub enum ThrottleError {
     /// A limit was reached, or the `on_error` policy throttled the call after the backend failed.
     #[error(transparent)]
     Throttled(#[from] Throttled),
@@ -413,7 +413,7 @@ pub enum Refused {
     Misconfigured(#[from] crate::ConfigError),
 }
 
-impl fmt::Debug for Refused {
+impl fmt::Debug for ThrottleError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&chain(self))
     }

@@ -16,7 +16,7 @@ impl Budget {
     pub(crate) fn of<'p>(policies: impl IntoIterator<Item = &'p Policy>) -> Self {
         let tried = policies.into_iter().filter(|policy| policy.rescue.is_some());
         // A time budget that is longer than the clock can represent counts as unlimited.
-        Self(tried.map(|policy| policy.budget).max().and_then(|most| Instant::now().checked_add(most)))
+        Self(tried.map(|policy| policy.total_timeout).max().and_then(|most| Instant::now().checked_add(most)))
     }
 
     pub(crate) fn left(self) -> Duration {

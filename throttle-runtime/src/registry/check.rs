@@ -71,7 +71,7 @@ impl Registry {
             let Ok(policy) = self.common().settle(&Said::by(site), Settings::NONE) else { continue };
             let (uid, backend, on_error) = (site.uid(), &*policy.primary.name, policy.on_error.describe());
             let (rate, concurrent) = (policy.rate.describe(), policy.settings.concurrent);
-            tracing::info!(target: "throttle", uid, rate, concurrent, backend, on_error, budget = ?policy.budget, "a limit");
+            tracing::info!(target: "throttle", uid, rate, concurrent, backend, on_error, total_timeout = ?policy.total_timeout, "a limit");
             let concurrent = concurrent.map(|most| format!(", {most} concurrently")).unwrap_or_default();
             warn_of_timeouts(uid, &policy);
             lines.push(format!("  - {uid}: {rate}{concurrent} on \"{backend}\", on_error {on_error}"));

@@ -25,7 +25,7 @@ use crate::{BackendError, Key, Rates};
 ///
 /// In the attribute, `on_error` accepts `"allow"`, `"throttle"`, `"raise"`, one of these values, or a plain
 /// async function. The function takes the [`Failure`] (and extractors that read the request parts) and returns
-/// a [`Reaction`].
+/// an [`ErrorAction`].
 ///
 /// # Default
 ///
@@ -70,11 +70,11 @@ impl OnError {
         None
     }
 
-    pub(crate) const fn reaction(self) -> Reaction {
+    pub(crate) const fn reaction(self) -> ErrorAction {
         match self {
-            Self::Allow => Reaction::Allow,
-            Self::Throttle(wait) => Reaction::Throttle(wait),
-            Self::Raise => Reaction::Propagate,
+            Self::Allow => ErrorAction::Allow,
+            Self::Throttle(wait) => ErrorAction::Throttle(wait),
+            Self::Raise => ErrorAction::Propagate,
         }
     }
 }
@@ -107,7 +107,7 @@ impl fmt::Display for OnError {
 /// The result of an `on_error` function: what happens to the request.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
-pub enum Reaction {
+pub enum ErrorAction {
     /// The request passes.
     Allow,
     /// The request is throttled for this duration, at least 1 microsecond.
@@ -118,7 +118,7 @@ pub enum Reaction {
     Raise(BackendError),
 }
 
-impl Reaction {
+impl ErrorAction {
     /// The name of the reaction, as a field of events.
     pub(crate) const fn name(&self) -> &'static str {
         match self {

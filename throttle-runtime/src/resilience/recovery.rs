@@ -50,7 +50,7 @@ pub(crate) struct Fallback {
 ///
 /// A request is sent again only if the failed attempt certainly charged nothing, or if the backend recognises
 /// the retry ([`retry_on`](Recovery::retry_on)). Therefore, one request is never charged twice. See
-/// [`BackendError::nothing_charged`](crate::BackendError::nothing_charged).
+/// [`BackendError::safe_to_retry`](crate::BackendError::safe_to_retry).
 ///
 /// # Default
 ///
@@ -179,7 +179,7 @@ impl Recovery {
     /// takes.
     ///
     /// Each admission stores a token of about 100 bytes in Redis, or 20 bytes in a record. The token is kept
-    /// for the [time budget](crate::Settings::budget) of the throttle plus ten seconds. A record keeps the last
+    /// for the [time budget](crate::Settings::total_timeout) of the throttle plus ten seconds. A record keeps the last
     /// 32 tokens: a retry whose token may have been dropped is not charged, and its error is in doubt.
     ///
     /// Without `ErrorKind::Timeout`, and on other backends, a request that may have been charged is never

@@ -49,11 +49,11 @@ impl Rescue {
         Arc::new(Self { retry, standby, breaker, recognises })
     }
 
-    /// Returns the maximum duration of all attempts and of the waits between them. `deadline` is the timeout of
+    /// Returns the maximum duration of all attempts and of the waits between them. `timeout` is the timeout of
     /// one attempt.
-    pub(crate) fn budget(&self, deadline: Duration) -> Duration {
-        let Some(retry) = &self.retry else { return deadline };
-        deadline.saturating_mul(retry.max.saturating_add(1)).saturating_add(retry.waits())
+    pub(crate) fn total_timeout(&self, timeout: Duration) -> Duration {
+        let Some(retry) = &self.retry else { return timeout };
+        timeout.saturating_mul(retry.max.saturating_add(1)).saturating_add(retry.waits())
     }
 
     /// Whether one attempt can decide requests with both of these settings together.

@@ -31,7 +31,7 @@ impl Retry {
     /// Returns whether a request that failed with this error is sent again. A request that may have been
     /// charged is sent again only if the backend recognises it; otherwise, it could be charged twice.
     pub(crate) fn applies(&self, error: &BackendError, is_recognised: bool) -> bool {
-        (error.is_nothing_charged() || is_recognised) && self.on.has(error.kind())
+        (error.is_safe_to_retry() || is_recognised) && self.on.has(error.kind())
     }
 
     /// Returns the wait before a retry. The first retry is number 0.
@@ -130,6 +130,6 @@ mod tests {
         let lost = BackendError::new(ErrorKind::Connection, "lost");
         assert!(!Retry::new(1).applies(&lost, false));
         assert!(Retry::new(1).applies(&lost, true));
-        assert!(Retry::new(1).applies(&lost.nothing_charged(), false));
+        assert!(Retry::new(1).applies(&lost.safe_to_retry(), false));
     }
 }

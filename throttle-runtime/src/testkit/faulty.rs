@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::backend::{Backend, Board, Charge, Held, Mode, Place, Places, Reply, Resets, Verdict};
 use crate::strategy::Strategy;
-use crate::{BackendError, ErrorKind, Soon};
+use crate::{BackendError, ErrorKind, NowOrLater};
 
 /// The fault of a decision that a [`Faulty`] backend makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +49,7 @@ pub enum Fault {
 /// # }
 /// ```
 ///
-/// If it [hangs](Self::hang), the throttle stops waiting at its [deadline](crate::Settings::deadline), 100 ms
+/// If it [hangs](Self::hang), the throttle stops waiting at its [deadline](crate::Settings::timeout), 100 ms
 /// by default. With `#[tokio::test(start_paused = true)]`, that time passes immediately.
 #[derive(Debug, Clone)]
 pub struct Faulty(Arc<Inner>);
@@ -142,12 +142,12 @@ impl Backend for Faulty {
         self.0.calls.fetch_add(1, Ordering::Relaxed);
         match self.next() {
             None => self.0.backend.decide(charges, mode),
-            Some(Fault::Refuse(kind)) => Soon::now(Err(error(kind).nothing_charged())),
-            Some(Fault::Lose(kind)) => Soon::later(async move {
+            Some(Fault::Refuse(kind)) => NowOrLater::now(Err(error(kind).safe_to_retry())),
+            Some(Fault::Lose(kind)) => NowOrLater::later(async move {
                 self.0.backend.decide(charges, mode).await?;
                 Err(error(kind))
             }),
-            Some(Fault::Hang) => Soon::later(future::pending()),
+            Some(Fault::Hang) => NowOrLater::later(future::pending()),
             Some(Fault::Panic) => panic!("a fault"),
         }
     }
@@ -157,7 +157,7 @@ impl Backend for Faulty {
     }
 
     fn initialize(&self) -> Reply<'_, ()> {
-        Soon::later(async {
+        NowOrLater::later(async {
             // A real store has to be reached first, so other tasks run meanwhile.
             tokio::task::yield_now().await;
             self.0.initialized.fetch_add(1, Ordering::Relaxed);
@@ -208,16 +208,16 @@ impl Places for Faulty {
         self.0.calls.fetch_add(1, Ordering::Relaxed);
         let take = async move || match self.0.backend.places() {
             Some(places) => places.take(place).await,
-            None => Err(error(ErrorKind::Store).nothing_charged()),
+            None => Err(error(ErrorKind::Store).safe_to_retry()),
         };
         match self.next() {
-            None => Soon::later(take()),
-            Some(Fault::Refuse(kind)) => Soon::now(Err(error(kind).nothing_charged())),
-            Some(Fault::Lose(kind)) => Soon::later(async move {
+            None => NowOrLater::later(take()),
+            Some(Fault::Refuse(kind)) => NowOrLater::now(Err(error(kind).safe_to_retry())),
+            Some(Fault::Lose(kind)) => NowOrLater::later(async move {
                 take().await?;
                 Err(error(kind))
             }),
-            Some(Fault::Hang) => Soon::later(future::pending()),
+            Some(Fault::Hang) => NowOrLater::later(future::pending()),
             Some(Fault::Panic) => panic!("a fault"),
         }
     }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::backend::{Store, Stored};
+use crate::backend::{Store, StoreBackend};
 use crate::util::random;
 use crate::{Clock, ManualClock};
 
@@ -53,13 +53,13 @@ impl<T> Subject<T> {
 impl<S: Store> Subject<S> {
     /// Creates the backend on this store, in a namespace of its own.
     #[doc(hidden)]
-    pub fn into_backend(self) -> Subject<Stored<S>> {
+    pub fn into_backend(self) -> Subject<StoreBackend<S>> {
         Subject { it: Arc::new(self.stored()), clock: self.clock, name: self.name }
     }
 
     /// Creates a backend on this store. Each call creates a new one, as if in another process.
-    pub(super) fn stored(&self) -> Stored<S> {
-        let stored = Stored::shared(Arc::clone(&self.it)).namespace(&self.name);
+    pub(super) fn stored(&self) -> StoreBackend<S> {
+        let stored = StoreBackend::shared(Arc::clone(&self.it)).namespace(&self.name);
         match &self.clock {
             Some(clock) => stored.clock(clock.clone()),
             None => stored,

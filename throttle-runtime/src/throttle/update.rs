@@ -114,7 +114,7 @@ mod tests {
             throttle
                 .update(Settings::new().rate(move || async move { Rate::per_minute(minute) }))
                 .expect("it works");
-            assert_eq!(throttle.stat("a").await.expect("a decision").remaining(), Some(minute));
+            assert_eq!(throttle.quotas("a").await.expect("a decision").remaining(), Some(minute));
         }
         assert_eq!(versions(&throttle), 4);
     }

@@ -12,14 +12,14 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// A value that is available now, or a future of it.
 ///
 /// ```
-/// use throttle::Soon;
+/// use throttle::NowOrLater;
 ///
 /// # async fn example() {
-/// assert_eq!(Soon::now(1).await, 1);
-/// assert_eq!(Soon::later(async { 2 }).await, 2);
+/// assert_eq!(NowOrLater::now(1).await, 1);
+/// assert_eq!(NowOrLater::later(async { 2 }).await, 2);
 /// # }
 /// ```
-pub struct Soon<'a, T>(Repr<'a, T>);
+pub struct NowOrLater<'a, T>(Repr<'a, T>);
 
 enum Repr<'a, T> {
     /// The value. `None` after it was taken.
@@ -34,7 +34,7 @@ thread_local! {
     static UNCHARGED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Marks a part of a [watched](Soon::watched) future. While the future waits here, it has charged nothing, and
+/// Marks a part of a [watched](NowOrLater::watched) future. While the future waits here, it has charged nothing, and
 /// no request that could charge is in progress.
 pub(crate) async fn uncharged<F: Future>(mut future: Pin<&mut F>) -> F::Output {
     std::future::poll_fn(|context| {
@@ -47,7 +47,7 @@ pub(crate) async fn uncharged<F: Future>(mut future: Pin<&mut F>) -> F::Output {
     .await
 }
 
-impl<'a, T> Soon<'a, T> {
+impl<'a, T> NowOrLater<'a, T> {
     /// Creates a value that is available now.
     pub const fn now(answer: T) -> Self {
         Self(Repr::Now(Some(answer)))
@@ -78,9 +78,9 @@ impl<'a, T> Soon<'a, T> {
 }
 
 // Nothing is pinned in place: `Now` moves its value out, and the other futures are pinned on the heap.
-impl<T> Unpin for Soon<'_, T> {}
+impl<T> Unpin for NowOrLater<'_, T> {}
 
-impl<T> Future for Soon<'_, T> {
+impl<T> Future for NowOrLater<'_, T> {
     type Output = T;
 
     /// # Panics
@@ -90,7 +90,7 @@ impl<T> Future for Soon<'_, T> {
         match &mut self.get_mut().0 {
             Repr::Now(answer) => match answer.take() {
                 Some(answer) => Poll::Ready(answer),
-                None => panic!("`Soon` polled after it was ready"),
+                None => panic!("`NowOrLater` polled after it was ready"),
             },
             Repr::Later(future) => future.as_mut().poll(context),
             Repr::Watched(future, is_uncharged) => {
@@ -103,11 +103,11 @@ impl<T> Future for Soon<'_, T> {
     }
 }
 
-impl<T> fmt::Debug for Soon<'_, T> {
+impl<T> fmt::Debug for NowOrLater<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.0 {
-            Repr::Now(_) => "Soon(now)",
-            Repr::Later(_) | Repr::Watched(..) => "Soon(later)",
+            Repr::Now(_) => "NowOrLater(now)",
+            Repr::Later(_) | Repr::Watched(..) => "NowOrLater(later)",
         })
     }
 }

@@ -61,7 +61,7 @@ fn f50_nothing_that_can_be_updated_is_kept() {
         ("outcome", |number| {
             Settings::new().charge_when(move |status: http::StatusCode| u64::from(status.as_u16()) == number)
         }),
-        ("deadline", |number| Settings::new().deadline(Duration::from_micros(1_000 + number))),
+        ("deadline", |number| Settings::new().timeout(Duration::from_micros(1_000 + number))),
         ("backend", |_| Settings::new().backend("memory".to_owned())),
         ("networks", |number| {
             let lists = ["10.0.0.0/8", "10.0.0.0/9", "10.0.0.0/10, 10.64.0.0/10"];

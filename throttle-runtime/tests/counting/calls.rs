@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use throttle_runtime::backend::{Backend, Charge, Increment, Mode, Store, Stored};
+use throttle_runtime::backend::{Backend, Charge, Increment, Mode, Store, StoreBackend};
 use throttle_runtime::strategy::{
     Adaptive, CostBasedTokenBucket, FixedWindow, Gcra, LeakyBucket, LeakyBucketQueue, PriorityQueue,
     QuotaWithRollover, SlidingWindowCounter, SlidingWindowLog, Strategy, TieredRate, TokenBucket,
@@ -131,22 +131,22 @@ async fn calls<const COMPARES: bool, const COUNTS: bool>(
 ) -> [Vec<&'static str>; 6] {
     let clock = ManualClock::new();
     let noting = Noting::<COMPARES, COUNTS> { dict: Dict::at(&clock), calls: Mutex::default() };
-    let stored = Stored::new(noting).clock(clock.clone());
+    let stored = StoreBackend::new(noting).clock(clock.clone());
     let (key, rates): (_, Rates) = (Key::from("a"), rates.parse().expect("rates"));
     let charge = |cost| [Charge::new("s", &key, strategy, &rates, cost)];
     let fits = async |cost, mode| {
         let verdict = stored.decide(&charge(cost), mode).await.expect("a verdict");
         (verdict.quotas.iter().all(Quota::fits), verdict.at)
     };
-    assert!(fits(7, Mode::Take).await.0, "{strategy:?}");
+    assert!(fits(7, Mode::Consume).await.0, "{strategy:?}");
     stored.store().calls();
-    let (admitted, at) = fits(2, Mode::Take).await;
+    let (admitted, at) = fits(2, Mode::Consume).await;
     let admission = stored.store().calls();
-    let denied = fits(4, Mode::Take).await.0;
+    let denied = fits(4, Mode::Consume).await.0;
     let denial = stored.store().calls();
     let peeked = fits(1, Mode::Peek).await.0;
     let peek = stored.store().calls();
-    let never = fits(u64::MAX, Mode::Take).await.0;
+    let never = fits(u64::MAX, Mode::Consume).await.0;
     assert_eq!((admitted, denied, peeked, never), (true, false, true, false), "{strategy:?}");
     let too_large = stored.store().calls();
     stored.refund(&charge(2), at).await.expect("refunded");
@@ -225,12 +225,12 @@ async fn f60_short_windows_are_records() {
 async fn f60_no_method_is_required_and_not_called() {
     let clock = ManualClock::new();
     let noting = Noting::<false, true> { dict: Dict::at(&clock), calls: Mutex::default() };
-    let stored = Stored::new(noting).clock(clock.clone()).persistent(false);
+    let stored = StoreBackend::new(noting).clock(clock.clone()).persistent(false);
     let (key, rates): (_, Rates) = (Key::from("a"), "10/day".parse().expect("rates"));
     let gcra = Gcra::new().burst(10);
     for strategy in [&FixedWindow as &dyn Strategy, &gcra] {
         let charge = [Charge::new("s", &key, strategy, &rates, 1)];
-        stored.decide(&charge, Mode::Take).await.expect("a verdict");
+        stored.decide(&charge, Mode::Consume).await.expect("a verdict");
     }
     let board = stored.board().expect("a board");
     board.post("a", 1, Duration::from_secs(1)).await.expect("posted");

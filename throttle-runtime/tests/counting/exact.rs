@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use proptest::strategy::Strategy as _;
-use throttle_runtime::backend::{Backend, Charge, Memory, Mode, Stored, Verdict};
+use throttle_runtime::backend::{Backend, Charge, Memory, Mode, StoreBackend, Verdict};
 use throttle_runtime::strategy::{Class, FixedWindow, Strategy, TieredRate};
 use throttle_runtime::{Key, ManualClock, Quota, Rates};
 
@@ -36,7 +36,7 @@ fn events() -> impl proptest::strategy::Strategy<Value = Vec<Event>> {
     let rest = (0..3_usize, any::<bool>(), 0..8_u8, prop::option::weighted(0.2, 0..70_000_u64), 0..20_u8);
     let event = (gap, clients, cost, rest).prop_map(
         |(gap, clients, cost, (limit, premium, mode, refund, resets))| {
-            let mode = if mode == 0 { Mode::Peek } else { Mode::Take };
+            let mode = if mode == 0 { Mode::Peek } else { Mode::Consume };
             Event { gap, clients, cost, limit, premium, mode, refund, resets: resets == 0 }
         },
     );
@@ -68,7 +68,7 @@ async fn answers(
             backend.forget(&charges).await.expect("reset");
         }
         let verdict = backend.decide(&charges, event.mode).await.expect("a verdict");
-        let charged = event.mode == Mode::Take && verdict.quotas.iter().all(Quota::fits);
+        let charged = event.mode == Mode::Consume && verdict.quotas.iter().all(Quota::fits);
         if let Some(later) = event.refund.filter(|_| charged) {
             clock.advance(Duration::from_millis(later));
             backend.refund(&charges, verdict.at).await.expect("refunded");
@@ -93,11 +93,11 @@ proptest! {
         };
         let expected = run(&|clock| Box::new(Memory::builder().clock(clock.clone()).build()));
         let others: [Make<'_>; 5] = [
-            &|clock| Box::new(Stored::new(Dict::<false, true>::at(clock)).clock(clock.clone())),
-            &|clock| Box::new(Stored::new(Dict::<true, true>::at(clock)).clock(clock.clone())),
-            &|clock| Box::new(Stored::new(Dict::<false, false>::at(clock)).clock(clock.clone())),
-            &|clock| Box::new(Stored::new(Dict::<true, false>::at(clock)).clock(clock.clone())),
-            &|clock| Box::new(Stored::new(TakenBack::at(clock)).clock(clock.clone())),
+            &|clock| Box::new(StoreBackend::new(Dict::<false, true>::at(clock)).clock(clock.clone())),
+            &|clock| Box::new(StoreBackend::new(Dict::<true, true>::at(clock)).clock(clock.clone())),
+            &|clock| Box::new(StoreBackend::new(Dict::<false, false>::at(clock)).clock(clock.clone())),
+            &|clock| Box::new(StoreBackend::new(Dict::<true, false>::at(clock)).clock(clock.clone())),
+            &|clock| Box::new(StoreBackend::new(TakenBack::at(clock)).clock(clock.clone())),
         ];
         for (index, other) in others.into_iter().enumerate() {
             prop_assert_eq!(&run(other), &expected, "store {}", index);
@@ -119,7 +119,7 @@ async fn fills<const COMPARES: bool>() {
         let clock = ManualClock::new();
         let store = Arc::new(Dict::<COMPARES, true>::at(&clock));
         let tasks = (0..4_u64).map(|task| {
-            let stored = Stored::shared(Arc::clone(&store)).clock(clock.clone());
+            let stored = StoreBackend::shared(Arc::clone(&store)).clock(clock.clone());
             tokio::spawn(async move {
                 let (mut admitted, mut denied) = (0, u64::MAX);
                 for step in 0..6 {
@@ -128,7 +128,7 @@ async fn fills<const COMPARES: bool>() {
                     let charge = |key| Charge::new("s", key, &FixedWindow, &rates, cost);
                     let charges = keys.each_ref().map(charge);
                     let paying = if step % 3 == 2 { &charges[..] } else { &charges[..1] };
-                    let verdict = stored.decide(paying, Mode::Take).await.expect("a verdict");
+                    let verdict = stored.decide(paying, Mode::Consume).await.expect("a verdict");
                     let fits = verdict.quotas.iter().all(Quota::fits);
                     (admitted, denied) =
                         if fits { (admitted + cost, denied) } else { (admitted, denied.min(cost)) };
@@ -144,7 +144,7 @@ async fn fills<const COMPARES: bool>() {
         }
         assert!(admitted <= 20, "{admitted} of 20");
         assert!(admitted.saturating_add(denied) > 20, "{denied} denied although {admitted} of 20 were used");
-        let stored = Stored::shared(store).clock(clock.clone());
+        let stored = StoreBackend::shared(store).clock(clock.clone());
         let key = Key::from("a");
         let left = stored.decide(&[Charge::new("s", &key, &FixedWindow, &rates, 0)], Mode::Peek).await;
         assert_eq!(left.expect("a verdict").quotas[0].remaining(), 20 - admitted);
@@ -169,13 +169,13 @@ fn dies<const COMPARES: bool>(steps: usize) -> u64 {
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let clock = ManualClock::new();
     let store = Arc::new(Dict::<COMPARES, true>::at(&clock));
-    let stored = || Stored::shared(Arc::clone(&store)).clock(clock.clone());
+    let stored = || StoreBackend::shared(Arc::clone(&store)).clock(clock.clone());
     let rates: Rates = "5/day".parse().expect("rates");
     let keys = [Key::from("a"), Key::from("b")];
     let charges = keys.each_ref().map(|key| Charge::new("s", key, &FixedWindow, &rates, 1));
     let (first, dying) = (stored(), runtime());
     dying.block_on(async {
-        let mut decision = first.decide(&charges, Mode::Take);
+        let mut decision = first.decide(&charges, Mode::Consume);
         for _ in 0..steps {
             let polled = std::future::poll_fn(|context| {
                 std::task::Poll::Ready(std::pin::Pin::new(&mut decision).poll(context).is_ready())
@@ -195,7 +195,14 @@ fn dies<const COMPARES: bool>(steps: usize) -> u64 {
         let mut left = Vec::new();
         for charge in charges.chunks(1) {
             let mut admitted = 0;
-            while stored.decide(charge, Mode::Take).await.expect("a verdict").quotas.iter().all(Quota::fits) {
+            while stored
+                .decide(charge, Mode::Consume)
+                .await
+                .expect("a verdict")
+                .quotas
+                .iter()
+                .all(Quota::fits)
+            {
                 admitted += 1;
             }
             left.push(5 - admitted);
@@ -209,11 +216,11 @@ fn dies<const COMPARES: bool>(steps: usize) -> u64 {
 #[tokio::test]
 async fn f60_a_clock_that_steps_back_finds_the_window_that_was() {
     let (clock, rates): (_, Rates) = (ManualClock::new(), "3/min".parse().expect("rates"));
-    let stored = Stored::new(Dict::<false, true>::at(&clock)).clock(clock.clone());
+    let stored = StoreBackend::new(Dict::<false, true>::at(&clock)).clock(clock.clone());
     let key = Key::from("a");
     let take = async || {
         let charge = [Charge::new("s", &key, &FixedWindow, &rates, 1)];
-        stored.decide(&charge, Mode::Take).await.expect("a verdict").quotas[0]
+        stored.decide(&charge, Mode::Consume).await.expect("a verdict").quotas[0]
     };
     for left in [2, 1, 0] {
         assert_eq!(take().await.remaining(), left);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use throttle_runtime::backend::{Memory, Stored};
+use throttle_runtime::backend::{Memory, StoreBackend};
 use throttle_runtime::strategy::{FixedWindow, TieredRate};
 use throttle_runtime::testkit::Faulty;
 use throttle_runtime::{CircuitBreaker, ErrorKind, Hit, ManualClock, Settings, Throttle, failover, registry};
@@ -19,7 +19,7 @@ async fn admits(throttle: &Throttle, times: u64) -> u64 {
 
 async fn carries<const COMPARES: bool, const COUNTS: bool>(settings: Settings) {
     let clock = ManualClock::new();
-    let primary = Faulty::new(Stored::new(Dict::<COMPARES, COUNTS>::at(&clock)).clock(clock.clone()));
+    let primary = Faulty::new(StoreBackend::new(Dict::<COMPARES, COUNTS>::at(&clock)).clock(clock.clone()));
     let declared = registry().backend("store", primary.clone()).clock(clock.clone());
     let standby = Memory::builder().clock(clock.clone()).build();
     let registry = declared.backend("standby", standby).build().await.expect("a registry");
@@ -35,7 +35,7 @@ async fn carries<const COMPARES: bool, const COUNTS: bool>(settings: Settings) {
         clock.advance(Duration::from_secs(2));
         // The first request after an outage is the probe of the breaker.
         assert_eq!(admits(&throttle, 1).await, 1, "outage {outage}");
-        assert_eq!(throttle.stat("a").await.expect("a decision").remaining(), Some(38 - outage * 22));
+        assert_eq!(throttle.quotas("a").await.expect("a decision").remaining(), Some(38 - outage * 22));
     }
     assert_eq!(admits(&throttle, 40).await, 8, "the limit is 80 in all");
 }

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use throttle_runtime::backend::{Backend, Charge, Increment, Mode, Store, Stored};
+use throttle_runtime::backend::{Backend, Charge, Increment, Mode, Store, StoreBackend};
 use throttle_runtime::strategy::FixedWindow;
 use throttle_runtime::{Key, ManualClock, Quota, Rates};
 
@@ -57,15 +57,15 @@ impl Store for TakenBack {
     }
 }
 
-async fn takes(stored: &Stored<TakenBack>, cost: u64) -> bool {
+async fn takes(stored: &StoreBackend<TakenBack>, cost: u64) -> bool {
     let (key, rates): (_, Rates) = (Key::from("a"), "15/day".parse().expect("rates"));
     let charge = [Charge::new("s", &key, &FixedWindow, &rates, cost)];
-    let verdict = stored.decide(&charge, Mode::Take).await.expect("a verdict");
+    let verdict = stored.decide(&charge, Mode::Consume).await.expect("a verdict");
     verdict.quotas.iter().all(Quota::fits)
 }
 
 /// Returns the value of the only counter.
-fn used(stored: &Stored<TakenBack>) -> u64 {
+fn used(stored: &StoreBackend<TakenBack>) -> u64 {
     let tables = stored.store().0.tables();
     tables.values.values().next().map_or(0, |value| value.text.parse().expect("a number"))
 }
@@ -75,7 +75,7 @@ async fn f60_what_is_taken_back_lets_exactly_the_limit_pass() {
     for most in [1, 4] {
         for _ in 0..20 {
             let clock = ManualClock::new();
-            let stored = Arc::new(Stored::new(TakenBack::at(&clock)).clock(clock.clone()));
+            let stored = Arc::new(StoreBackend::new(TakenBack::at(&clock)).clock(clock.clone()));
             let tasks = (0..8).map(|task| {
                 let stored = Arc::clone(&stored);
                 tokio::spawn(async move {
@@ -103,7 +103,7 @@ async fn f60_what_is_taken_back_lets_exactly_the_limit_pass() {
 async fn f60_a_denial_that_is_dropped_is_taken_back() {
     for polls in 0..20 {
         let clock = ManualClock::new();
-        let stored = Stored::new(TakenBack::at(&clock)).clock(clock.clone());
+        let stored = StoreBackend::new(TakenBack::at(&clock)).clock(clock.clone());
         assert!(takes(&stored, 13).await);
         let mut denial = Box::pin(takes(&stored, 5));
         for _ in 0..polls {
@@ -132,7 +132,7 @@ fn f60_a_death_before_it_is_taken_back_never_admits_more() {
         let runtime =
             || tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         let clock = ManualClock::new();
-        let stored = Stored::new(TakenBack::at(&clock)).clock(clock.clone());
+        let stored = StoreBackend::new(TakenBack::at(&clock)).clock(clock.clone());
         let dying = runtime();
         dying.block_on(async {
             assert!(takes(&stored, 10).await);

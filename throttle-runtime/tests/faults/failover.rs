@@ -55,7 +55,7 @@ pub(crate) struct Client {
 impl Client {
     pub(crate) async fn new(world: &World) -> Self {
         for _ in 0..5 {
-            let settings = Settings::new().rate(Rate::per_day(LIMIT)).deadline(DEADLINE).on_error(RECOVERY);
+            let settings = Settings::new().rate(Rate::per_day(LIMIT)).timeout(DEADLINE).on_error(RECOVERY);
             let (registry, throttle) = world.server.throttle(world.proxy.port, settings).await;
             let mut client = Self { throttle, _registry: registry, admitted: 0, failed: 0 };
             client.asks(40).await;

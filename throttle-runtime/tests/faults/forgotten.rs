@@ -92,7 +92,7 @@ async fn an_application_whose_clock_jumps_gives_one_allowance_each_time_and_lock
                 all += Tally::of(&throttle, 1).await;
             }
             assert!(all.admitted <= TEN && all.undecided() == 0, "{rate} after {jumps} jumps: {all}");
-            let wait = throttle.stat(1_u32).await.expect("an answer").reset_after().expect("a time");
+            let wait = throttle.quotas(1_u32).await.expect("an answer").reset_after().expect("a time");
             assert!(wait.as_micros() <= 2 * u128::from(rate.period_micros()), "{wait:?} after {jumps} jumps");
             if jumps % 2 == 0 { clock.step_back(HOUR) } else { clock.advance(HOUR) }
         }

@@ -32,7 +32,7 @@ async fn recovers(world: &World, settings: Settings) {
 }
 
 fn settings(deadline: u64) -> Settings {
-    Settings::new().rate(Rate::per_day(100_000)).deadline(Duration::from_millis(deadline))
+    Settings::new().rate(Rate::per_day(100_000)).timeout(Duration::from_millis(deadline))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -45,7 +45,7 @@ async fn f30_a_silent_connection_is_replaced_whatever_the_deadline() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn f30_a_silent_connection_is_replaced_whatever_the_budget() {
     for budget in [1, 2, 5] {
-        let settings = settings(100).on_error(retry(1)).budget(Duration::from_millis(budget));
+        let settings = settings(100).on_error(retry(1)).total_timeout(Duration::from_millis(budget));
         recovers(&World::redis().await, settings).await;
     }
 }
@@ -62,7 +62,7 @@ async fn f30_a_silent_node_is_replaced_whatever_the_deadline() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn f30_requests_are_not_let_in_for_ever_after_a_silence() {
     let world = World::redis().await;
-    let settings = Settings::new().rate("10/min").deadline(Duration::from_millis(5)).on_error("allow");
+    let settings = Settings::new().rate("10/min").timeout(Duration::from_millis(5)).on_error("allow");
     let (_registry, throttle) = world.server.throttle(world.proxy.port, settings).await;
     world.proxy.strand();
     let (begun, mut by_store) = (Instant::now(), 0);

@@ -36,7 +36,7 @@ const BREAKER: CircuitBreaker = CircuitBreaker::new().failure_threshold(5);
 const RECOVERY: Recovery = failover("memory", BREAKER);
 
 fn settings() -> Settings {
-    Settings::new().rate(Rate::per_day(1_000_000)).deadline(DEADLINE).on_error(RECOVERY)
+    Settings::new().rate(Rate::per_day(1_000_000)).timeout(DEADLINE).on_error(RECOVERY)
 }
 
 /// A server and a proxy that continue while the process that uses them is paused.
@@ -88,7 +88,7 @@ fn a_blocking_call_costs_nobody_a_decision(server: Server, delay: Duration, paus
     let outside = Outside::new(server, delay);
     let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
-        let settings = settings().deadline(PATIENCE);
+        let settings = settings().timeout(PATIENCE);
         let (registry, throttle) = outside.server.throttle(outside.proxy.port, settings).await;
         expect_well(&registry, &crowd(&throttle).await.join_all().await);
         let connections = outside.proxy.accepted();

@@ -33,12 +33,12 @@ pub(crate) struct World {
 
 /// The settings of most scenarios: a failure raises an error.
 pub(crate) fn raising() -> Settings {
-    Settings::new().deadline(DEADLINE).on_error("raise").rate(Rate::per_day(LIMIT))
+    Settings::new().timeout(DEADLINE).on_error("raise").rate(Rate::per_day(LIMIT))
 }
 
 /// The same with a long deadline, for scenarios in which time does not matter.
 pub(crate) fn patient() -> Settings {
-    raising().deadline(Duration::from_secs(5))
+    raising().timeout(Duration::from_secs(5))
 }
 
 impl World {
@@ -66,7 +66,7 @@ impl World {
         let world = Self { proxy, server, throttle, past, _registries: [one, other] };
         assert_eq!(world.hits(3).await.admitted, 3, "it begins well");
         world.expect_charged(&Tally { admitted: 3, ..Tally::default() }, 0..=0).await;
-        world.throttle.update(Settings::new().deadline(DEADLINE)).expect("an update");
+        world.throttle.update(Settings::new().timeout(DEADLINE)).expect("an update");
         world
     }
 
@@ -109,7 +109,7 @@ impl World {
         loop {
             let mut used = 0;
             for client in 0..CLIENTS {
-                let quota = self.past.stat(client).await.expect("the server is there");
+                let quota = self.past.quotas(client).await.expect("the server is there");
                 used += LIMIT - quota.remaining().expect("a limit");
             }
             if last == Some(used) {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use throttle_runtime::backend::{Backend, Charge, Memory, Mode, Reply, Verdict};
-use throttle_runtime::{BackendError, ErrorKind, Soon};
+use throttle_runtime::{BackendError, ErrorKind, NowOrLater};
 
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Primary(Arc<Inner>);
@@ -31,7 +31,9 @@ impl Backend for Primary {
     fn decide<'a>(&'a self, charges: &'a [Charge<'a>], mode: Mode) -> Reply<'a, Verdict> {
         self.0.calls.fetch_add(1, Ordering::Relaxed);
         if self.0.fails.load(Ordering::Relaxed) {
-            return Soon::now(Err(BackendError::new(ErrorKind::Connection, "it is gone").nothing_charged()));
+            return NowOrLater::now(Err(
+                BackendError::new(ErrorKind::Connection, "it is gone").safe_to_retry()
+            ));
         }
         self.0.memory.decide(charges, mode)
     }

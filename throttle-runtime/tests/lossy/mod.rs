@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use throttle_runtime::backend::{Backend, Board, Charge, Mode, Reply, Verdict};
-use throttle_runtime::{BackendError, ErrorKind, Soon};
+use throttle_runtime::{BackendError, ErrorKind, NowOrLater};
 
 #[derive(Debug)]
 pub(crate) struct Lossy<B> {
@@ -21,7 +21,7 @@ impl<B: Backend> Lossy<B> {
 
 impl<B: Backend> Board for Lossy<B> {
     fn post<'a>(&'a self, name: &'a str, word: u64, ttl: Duration) -> Reply<'a, ()> {
-        Soon::later(async move {
+        NowOrLater::later(async move {
             self.inner().post(name, word, ttl).await?;
             if self.loses.load(Ordering::Relaxed) {
                 return Err(BackendError::new(ErrorKind::Timeout, "no answer"));

@@ -77,16 +77,16 @@ async fn what_was_not_written_is_certain_and_what_got_no_answer_is_in_doubt() {
     let (address, happens) = way_to(&server).await;
     let backend = Memcached::new([address]);
     let recovers = || until(async || decide(&backend, Mode::Peek).await.is_ok());
-    assert_eq!(decide(&backend, Mode::Take).await.expect("a decision"), 999);
+    assert_eq!(decide(&backend, Mode::Consume).await.expect("a decision"), 999);
     for (what, mode, is_certain, left) in [
-        (LOSES_READS, Mode::Take, true, 998),
+        (LOSES_READS, Mode::Consume, true, 998),
         (LOSES_READS, Mode::Peek, true, 998),
-        (REFUSES_WRITES, Mode::Take, true, 998),
-        (LOSES_ANSWERS, Mode::Take, false, 997),
+        (REFUSES_WRITES, Mode::Consume, true, 998),
+        (LOSES_ANSWERS, Mode::Consume, false, 997),
     ] {
         happens.store(what, Ordering::Relaxed);
         let error = decide(&backend, mode).await.expect_err("it fails");
-        assert_eq!(error.is_nothing_charged(), is_certain, "{what}: {error:?}");
+        assert_eq!(error.is_safe_to_retry(), is_certain, "{what}: {error:?}");
         happens.store(PASSES, Ordering::Relaxed);
         recovers().await;
         assert_eq!(decide(&backend, Mode::Peek).await.expect("an answer"), left, "{what}: {error:?}");
@@ -100,15 +100,15 @@ async fn who_finds_no_server_or_a_closed_backend_was_not_sent() {
     let gone = backend(&server);
     for _ in 0..10 {
         // The first request waits for the connection, the others fail immediately.
-        let error = decide(&gone, Mode::Take).await.expect_err("nobody is there");
-        assert_eq!((error.kind(), error.is_nothing_charged()), (ErrorKind::Connection, true), "{error:?}");
+        let error = decide(&gone, Mode::Consume).await.expect_err("nobody is there");
+        assert_eq!((error.kind(), error.is_safe_to_retry()), (ErrorKind::Connection, true), "{error:?}");
     }
     server.start_again();
-    until(async || decide(&gone, Mode::Take).await.is_ok()).await;
+    until(async || decide(&gone, Mode::Consume).await.is_ok()).await;
     gone.close().await.expect("closed");
-    until(async || decide(&gone, Mode::Take).await.is_err_and(|error| error.kind() == ErrorKind::Closed))
+    until(async || decide(&gone, Mode::Consume).await.is_err_and(|error| error.kind() == ErrorKind::Closed))
         .await;
-    assert!(decide(&gone, Mode::Take).await.expect_err("closed").is_nothing_charged());
+    assert!(decide(&gone, Mode::Consume).await.expect_err("closed").is_safe_to_retry());
 }
 
 fn runtime() -> Runtime {
@@ -124,13 +124,13 @@ fn another_runtime_goes_on() {
     let backend = Arc::new(backend(&server));
     for _ in 0..5 {
         let (first, second) = (runtime(), runtime());
-        first.block_on(until(async || decide(&backend, Mode::Take).await.is_ok()));
+        first.block_on(until(async || decide(&backend, Mode::Consume).await.is_ok()));
         for runtime in [&first, &second] {
             for _ in 0..8 {
                 let backend = backend.clone();
                 runtime.spawn(async move {
                     loop {
-                        let _ = decide(&backend, Mode::Take).await;
+                        let _ = decide(&backend, Mode::Consume).await;
                         tokio::task::yield_now().await;
                     }
                 });
@@ -140,7 +140,7 @@ fn another_runtime_goes_on() {
             let backend = backend.clone();
             async move {
                 for _ in 0..100 {
-                    let _ = timeout(LONG, decide(&backend, Mode::Take)).await.expect("it does not hang");
+                    let _ = timeout(LONG, decide(&backend, Mode::Consume)).await.expect("it does not hang");
                     sleep(Duration::from_millis(1)).await;
                 }
             }
@@ -148,7 +148,7 @@ fn another_runtime_goes_on() {
         std::thread::sleep(Duration::from_millis(30));
         first.shutdown_background();
         second.block_on(asking).expect("no panic");
-        second.block_on(until(async || decide(&backend, Mode::Take).await.is_ok()));
+        second.block_on(until(async || decide(&backend, Mode::Consume).await.is_ok()));
         second.shutdown_timeout(LONG);
     }
 }
@@ -158,17 +158,17 @@ fn who_waits_for_a_runtime_that_ends_is_told_at_once() {
     let server = Server::start();
     let backend = Arc::new(backend(&server));
     let (first, second) = (runtime(), runtime());
-    first.block_on(decide(&backend, Mode::Take)).expect("a decision");
+    first.block_on(decide(&backend, Mode::Consume)).expect("a decision");
     server.signal("-STOP");
     let waiting = second.spawn({
         let backend = backend.clone();
-        async move { timeout(LONG, decide(&backend, Mode::Take)).await }
+        async move { timeout(LONG, decide(&backend, Mode::Consume)).await }
     });
     std::thread::sleep(Duration::from_millis(50));
     first.shutdown_timeout(LONG);
     let error =
         second.block_on(waiting).expect("no panic").expect("it does not hang").expect_err("nobody asks");
-    assert!(error.is_nothing_charged(), "it was about to read: {error:?}");
+    assert!(error.is_safe_to_retry(), "it was about to read: {error:?}");
     server.signal("-CONT");
-    second.block_on(until(async || decide(&backend, Mode::Take).await.is_ok()));
+    second.block_on(until(async || decide(&backend, Mode::Consume).await.is_ok()));
 }

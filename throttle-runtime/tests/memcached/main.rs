@@ -34,7 +34,7 @@ async fn decide(
     strategy: &dyn Strategy,
     rates: &[Rate],
 ) -> Result<Verdict, BackendError> {
-    backend.decide(&[Charge::new("t", key, strategy, rates, 1)], Mode::Take).await
+    backend.decide(&[Charge::new("t", key, strategy, rates, 1)], Mode::Consume).await
 }
 
 /// Returns whether one more unit fits.

@@ -69,17 +69,17 @@ async fn an_admission_is_two_round_trips_and_a_denial_one() {
         (verdict.quotas.iter().all(Quota::fits), proxy.trips())
     };
     // The first decision of a namespace creates its generation.
-    decide(&["z"], Mode::Take).await;
+    decide(&["z"], Mode::Consume).await;
     let steps = [
-        ("of an identity that is new", &["a"][..], Mode::Take, (true, 2)),
-        ("of one that is known", &["a"], Mode::Take, (true, 2)),
-        ("that is denied", &["a"], Mode::Take, (false, 1)),
-        ("that is denied again", &["a"], Mode::Take, (false, 1)),
+        ("of an identity that is new", &["a"][..], Mode::Consume, (true, 2)),
+        ("of one that is known", &["a"], Mode::Consume, (true, 2)),
+        ("that is denied", &["a"], Mode::Consume, (false, 1)),
+        ("that is denied again", &["a"], Mode::Consume, (false, 1)),
         ("that is only asked", &["a"], Mode::Peek, (false, 1)),
         ("that is only asked, and would be admitted", &["b"], Mode::Peek, (true, 1)),
-        ("of two identities that is denied", &["a", "b"], Mode::Take, (false, 1)),
-        ("of two identities", &["b", "c"], Mode::Take, (true, 9)),
-        ("of three identities", &["b", "d", "e"], Mode::Take, (true, 13)),
+        ("of two identities that is denied", &["a", "b"], Mode::Consume, (false, 1)),
+        ("of two identities", &["b", "c"], Mode::Consume, (true, 9)),
+        ("of three identities", &["b", "d", "e"], Mode::Consume, (true, 13)),
     ];
     for (which, keys, mode, expected) in steps {
         assert_eq!(decide(keys, mode).await, expected, "a decision {which}");

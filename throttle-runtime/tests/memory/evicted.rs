@@ -59,7 +59,7 @@ pub(crate) fn quotas(
     cost: u64,
 ) -> Vec<Quota> {
     let charges = [Charge::new(scope, key, limit.0, limit.1, cost)];
-    memory.decide(&charges, Mode::Take).ready().expect("at once").expect("a verdict").quotas.to_vec()
+    memory.decide(&charges, Mode::Consume).ready().expect("at once").expect("a verdict").quotas.to_vec()
 }
 
 pub(crate) fn hit(memory: &Memory, scope: &str, key: impl Into<Key>, limit: (&dyn Strategy, &Rates)) -> bool {

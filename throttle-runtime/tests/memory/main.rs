@@ -63,7 +63,7 @@ async fn an_evicted_identity_never_regains_what_it_had_used() {
         throttle.hit(1_000_000_u32).await.expect("a decision").is_allowed(),
         "until it would have expired"
     );
-    assert_eq!(throttle.stat(1_000_001_u32).await.expect("a decision").remaining(), Some(10));
+    assert_eq!(throttle.quotas(1_000_001_u32).await.expect("a decision").remaining(), Some(10));
 }
 
 /// As with a clock that continues while the machine sleeps: the quota that became available meanwhile is at
@@ -124,9 +124,9 @@ async fn evicted_clients_inherit_from_their_own_throttle_only() {
     assert!(memory.evictions() > 0);
     let (mut new, mut others) = (0, 0);
     for key in 0..1_000_u32 {
-        assert!(throttle.stat(key).await.expect("a decision").remaining() <= Some(9), "its own: {key}");
-        new += u32::from(throttle.stat(5_000 + key).await.expect("a decision").remaining() == Some(10));
-        others += u32::from(other.stat(key).await.expect("a decision").remaining() == Some(10));
+        assert!(throttle.quotas(key).await.expect("a decision").remaining() <= Some(9), "its own: {key}");
+        new += u32::from(throttle.quotas(5_000 + key).await.expect("a decision").remaining() == Some(10));
+        others += u32::from(other.quotas(key).await.expect("a decision").remaining() == Some(10));
     }
     assert!(new >= 990 && others == 1_000, "{new} new clients have all, {others} of another throttle");
 }
@@ -146,7 +146,7 @@ fn decisions_on_several_identities_never_wait_for_each_other() {
                 let rates = [Rate::per_second(1_000_000_000)];
                 let charges = [first, second].map(|key| Charge::new("t", key, &FixedWindow, &rates, 1));
                 let verdict =
-                    memory.decide(&charges, Mode::Take).ready().expect("at once").expect("a verdict");
+                    memory.decide(&charges, Mode::Consume).ready().expect("at once").expect("a verdict");
                 assert!(verdict.quotas.iter().all(Quota::fits));
             }
             done.send(()).expect("the test waits");
@@ -195,7 +195,7 @@ async fn what_has_expired_is_reclaimed_by_normal_work() {
 async fn checking_stores_nothing_and_a_denied_request_changes_nothing() {
     let clock = ManualClock::new();
     let (throttle, registry, memory) = throttle(1_000, "1/min", &clock).await;
-    throttle.check("a").await.expect("a decision");
+    throttle.peek("a").await.expect("a decision");
     throttle.hit(Hit::new("a").cost(2)).await.expect("a decision");
     assert!(memory.is_empty());
     throttle.hit("a").await.expect("a decision");

@@ -37,7 +37,7 @@ fn done<T>(reply: throttle_runtime::backend::Reply<'_, T>) -> T {
 }
 
 fn fits(memory: &Memory, charges: &[Charge<'_>]) -> bool {
-    done(memory.decide(charges, Mode::Take)).quotas.iter().all(Quota::fits)
+    done(memory.decide(charges, Mode::Consume)).quotas.iter().all(Quota::fits)
 }
 
 type Limited<'a> = (&'a str, &'a dyn Strategy, &'a Rates);

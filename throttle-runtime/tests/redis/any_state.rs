@@ -60,12 +60,12 @@ fn scripts_and_strategies_make_the_same_of_any_state() {
         charge.class = class;
         // The first decision stores a state, whose key name shows where states are stored.
         let introduction = [Charge::new(&scope, &key, &*strategy, &rates, 1)];
-        decide(&pair.runtime, &pair.redis, &introduction, Mode::Take)?;
+        decide(&pair.runtime, &pair.redis, &introduction, Mode::Consume)?;
         let name: Vec<String> = redis::cmd("KEYS").arg("*").query(other).expect("names");
         let words = [state.until(), state.word()].into_iter().chain(state.list().iter().copied());
         let bytes: Vec<u8> = words.flat_map(u64::to_be_bytes).collect();
         let () = redis::cmd("SET").arg(&name[0]).arg(bytes).query(other).expect("stored");
-        let there = decide(&pair.runtime, &pair.redis, &[charge.clone()], Mode::Take)?;
+        let there = decide(&pair.runtime, &pair.redis, &[charge.clone()], Mode::Consume)?;
         let stored: Option<Vec<u8>> = redis::cmd("GET").arg(&name[0]).query(other).expect("read");
         let () = redis::cmd("FLUSHALL").query(other).expect("flushed");
         let here = strategy.step(&state, &charge.arrival(rate, cost, START));

@@ -51,7 +51,7 @@ fn requests_that_come_together_are_answered_as_if_one_after_the_other() {
                     [Charge::new(&scope, key, &*strategies[which], &rates[..=which % 2], cost)]
                 })
                 .collect();
-            let mode = |asked: &Asked| if asked.3 { Mode::Peek } else { Mode::Take };
+            let mode = |asked: &Asked| if asked.3 { Mode::Peek } else { Mode::Consume };
             let before = server.calls("evalsha");
             let answers = pair.runtime.block_on(join_all(
                 crowd.iter().zip(&charges).map(|(asked, charge)| pair.redis.decide(charge, mode(asked))),
@@ -90,7 +90,7 @@ impl Request {
     }
 
     async fn hit(&self) -> Result<u64, BackendError> {
-        self.decide(&FixedWindow, Mode::Take).await
+        self.decide(&FixedWindow, Mode::Consume).await
     }
 }
 
@@ -242,7 +242,7 @@ async fn of_requests_that_are_alike_each_has_its_own_answer() {
     let charges: Vec<_> =
         all.iter().map(|one| [Charge::new("t", &one.key, &FixedWindow, &one.rates, 1)]).collect();
     let before = server.calls("evalsha");
-    let answers = join_all(charges.iter().map(|charge| redis.decide(charge, Mode::Take))).await;
+    let answers = join_all(charges.iter().map(|charge| redis.decide(charge, Mode::Consume))).await;
     assert!(server.calls("evalsha") - before <= 4);
     for (number, answer) in answers.into_iter().enumerate() {
         assert_eq!(answer.expect("a decision").quotas[0].fits(), number % 2 == 0, "{number}");

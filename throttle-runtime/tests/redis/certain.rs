@@ -30,7 +30,7 @@ async fn left(redis: &Redis, keys: &[Key]) -> Vec<u64> {
 }
 
 async fn error(redis: &Redis, keys: &[Key]) -> BackendError {
-    decide(redis, keys, Mode::Take).await.expect_err("it fails")
+    decide(redis, keys, Mode::Consume).await.expect_err("it fails")
 }
 
 fn said(error: &BackendError) -> String {
@@ -51,7 +51,7 @@ async fn what_a_server_refuses_before_a_script_or_at_its_first_write_has_charged
     let url = format!("redis://limited:s3cret@127.0.0.1:{}", server.port);
     let redis = Redis::builder(&url).remember_denied(false).build().expect("a backend");
     redis.initialize().await.expect("a connection");
-    decide(&redis, &keys, Mode::Take).await.expect("a decision");
+    decide(&redis, &keys, Mode::Consume).await.expect("a decision");
     let before = left(&redis, &keys).await;
     for (breaks, code, mends) in [
         ("CONFIG SET maxmemory 1", "OOM", "CONFIG SET maxmemory 0"),
@@ -62,7 +62,7 @@ async fn what_a_server_refuses_before_a_script_or_at_its_first_write_has_charged
         let () = server.ask(breaks);
         let error = error(&redis, &keys).await;
         assert!(said(&error).contains(code), "{error:?}");
-        assert!(error.is_nothing_charged(), "{error:?}");
+        assert!(error.is_safe_to_retry(), "{error:?}");
         let () = server.ask(mends);
         assert_eq!(left(&redis, &keys).await, before, "{code}");
     }
@@ -79,14 +79,14 @@ async fn a_script_that_is_stopped_half_way_is_in_doubt() {
     // If the permission were missing from the start, there would be no connection.
     let () = server.ask("ACL SETUSER limited -set");
     let error = error(&redis, &[Key::from("a")]).await;
-    assert!(!error.is_nothing_charged(), "{error:?}");
+    assert!(!error.is_safe_to_retry(), "{error:?}");
 }
 
 #[tokio::test]
 async fn those_who_wait_for_others_are_told_that_they_were_not_sent() {
     let server = Server::start();
     let redis = Arc::new(connected(&server).await);
-    decide(&redis, &[Key::from("a")], Mode::Take).await.expect("a decision");
+    decide(&redis, &[Key::from("a")], Mode::Consume).await.expect("a decision");
     server.stop();
     let mut tasks = JoinSet::new();
     let mut ask = |count: u32| {
@@ -106,7 +106,7 @@ async fn those_who_wait_for_others_are_told_that_they_were_not_sent() {
     sleep(Duration::from_millis(20)).await;
     let restart = server.kill();
     let errors = tasks.join_all().await;
-    let certain = errors.iter().filter(|error| error.is_nothing_charged()).count();
+    let certain = errors.iter().filter(|error| error.is_safe_to_retry()).count();
     assert_eq!(certain, 20, "all but those who were sent: {errors:?}");
     let _server = restart();
     recovers(&redis).await;
@@ -119,11 +119,11 @@ async fn whoever_only_asked_was_charged_nothing_and_whoever_was_sent_may_have_be
     let redis = Redis::builder(&format!("redis://127.0.0.1:{port}")).remember_denied(false);
     let redis = redis.build().expect("a backend");
     redis.initialize().await.expect("a connection");
-    for mode in [Mode::Peek, Mode::Take] {
+    for mode in [Mode::Peek, Mode::Consume] {
         loses.store(true, Ordering::Relaxed);
         let lost = decide(&redis, &[Key::from("a")], mode).await.expect_err("lost");
         assert_eq!(lost.to_string(), "Redis did not decide");
-        assert_eq!(lost.is_nothing_charged(), mode == Mode::Peek, "{mode:?}: {lost:?}");
+        assert_eq!(lost.is_safe_to_retry(), mode == Mode::Peek, "{mode:?}: {lost:?}");
         loses.store(false, Ordering::Relaxed);
         recovers(&redis).await;
     }
@@ -142,7 +142,7 @@ async fn a_cluster_that_is_down_or_moves_a_slot_has_charged_nothing() {
     let [key, _] = far_apart(&nodes);
     let slot = slot_of(&nodes.masters[0], &key);
     let keys = [key];
-    decide(&redis, &keys, Mode::Take).await.expect("a decision");
+    decide(&redis, &keys, Mode::Consume).await.expect("a decision");
     let before = left(&redis, &keys).await;
     let [from, to] = [&nodes.masters[0], &nodes.masters[1]];
     // One of two states has moved already.
@@ -153,7 +153,7 @@ async fn a_cluster_that_is_down_or_moves_a_slot_has_charged_nothing() {
     let () = from.ask(&format!("MIGRATE 127.0.0.1 {} {} 0 1000", to.port, names[0]));
     let torn = error(&redis, &keys).await;
     assert!(said(&torn).contains("TRYAGAIN"), "{torn:?}");
-    assert!(torn.is_nothing_charged(), "{torn:?}");
+    assert!(torn.is_safe_to_retry(), "{torn:?}");
     let () = from.ask(&format!("MIGRATE 127.0.0.1 {} {} 0 1000", to.port, names[1]));
     for node in [to, from, &nodes.masters[2]] {
         let () = node.ask(&format!("CLUSTER SETSLOT {slot} NODE {}", id(to)));
@@ -161,7 +161,7 @@ async fn a_cluster_that_is_down_or_moves_a_slot_has_charged_nothing() {
     assert_eq!(left(&redis, &keys).await, before);
     let () = to.ask(&format!("CLUSTER DELSLOTS {slot}"));
     let nobody = error(&redis, &keys).await;
-    assert!(nobody.is_nothing_charged(), "{nobody:?}");
+    assert!(nobody.is_safe_to_retry(), "{nobody:?}");
     assert!(said(&nobody).contains("CLUSTERDOWN"), "{nobody:?}");
 }
 
@@ -176,7 +176,7 @@ async fn a_decision_over_two_nodes_is_certain_if_the_first_write_was_refused_and
     }
     let redis = nodes.builder().username("limited").password("s3cret").build().expect("a backend");
     redis.initialize().await.expect("a connection");
-    decide(&redis, &keys, Mode::Take).await.expect("a decision");
+    decide(&redis, &keys, Mode::Consume).await.expect("a decision");
     for (refuses, is_certain) in [(0, true), (2, false)] {
         let before = left(&redis, &keys).await;
         let node = &nodes.masters[refuses];
@@ -193,12 +193,12 @@ async fn a_decision_over_two_nodes_is_certain_if_the_first_write_was_refused_and
         let () = node.ask(&format!("ACL SETUSER limited -evalsha -eval {hold} {read}"));
         let error = error(&redis, &keys).await;
         assert!(said(&error).contains("NOPERM"), "{error:?}");
-        assert_eq!(error.is_nothing_charged(), is_certain, "refused by node {refuses}: {error:?}");
+        assert_eq!(error.is_safe_to_retry(), is_certain, "refused by node {refuses}: {error:?}");
         let () = node.ask("ACL SETUSER limited +evalsha +eval");
         let after = left(&redis, &keys).await;
         assert_eq!(before == after, is_certain, "{before:?} and then {after:?}");
         // The hold of the rejected decision ends by itself.
-        decide(&redis, &keys[..1], Mode::Take).await.expect("a decision");
+        decide(&redis, &keys[..1], Mode::Consume).await.expect("a decision");
         sleep(Duration::from_millis(1_100)).await;
     }
 }
@@ -212,7 +212,7 @@ const SHORT: Duration = Duration::from_millis(100);
 async fn throttle(redis: Redis) -> Throttle {
     let registry = registry().backend("redis", redis).build().await.expect("a registry");
     let settings = Settings::new().rate("9/day").backend("redis").on_error("raise");
-    registry.create("t", settings.deadline(LONG)).expect("a throttle")
+    registry.create("t", settings.timeout(LONG)).expect("a throttle")
 }
 
 /// A decision on several identities holds their states for up to a second, also if its process dies meanwhile.
@@ -226,7 +226,7 @@ async fn f36_those_who_wait_for_a_hold_are_charged_nothing() {
     let hold = include_str!("../../src/backend/redis/decide/hold.lua");
     let mut holds = redis::cmd("EVAL");
     holds.arg(hold).arg(1).arg(&name).arg(&[7_u8; 8]);
-    let deadline = |limit| throttle.update(Settings::new().deadline(limit)).expect("an update");
+    let deadline = |limit| throttle.update(Settings::new().timeout(limit)).expect("an update");
     deadline(SHORT);
     // A reply that is on its way at the deadline is in doubt. This is not the case for all of them, even on a
     // busy machine.
@@ -238,7 +238,7 @@ async fn f36_those_who_wait_for_a_hold_are_charged_nothing() {
         }
         let error = throttle.hit("a").await.expect_err("it is held");
         assert!(error.is_timeout(), "{error:?}");
-        is_certain |= error.is_nothing_charged();
+        is_certain |= error.is_safe_to_retry();
         if is_certain {
             break;
         }
@@ -252,5 +252,5 @@ async fn f36_those_who_wait_for_a_hold_are_charged_nothing() {
     deadline(SHORT);
     let error = throttle.hit("a").await.expect_err("no answer");
     server.resume();
-    assert!(error.is_timeout() && !error.is_nothing_charged(), "{error:?}");
+    assert!(error.is_timeout() && !error.is_safe_to_retry(), "{error:?}");
 }

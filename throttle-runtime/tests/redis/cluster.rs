@@ -46,7 +46,7 @@ async fn connected(nodes: &Nodes) -> Redis {
 
 async fn admitted(redis: &Redis, charges: &[Charge<'_>]) -> bool {
     loop {
-        match redis.decide(charges, Mode::Take).await {
+        match redis.decide(charges, Mode::Consume).await {
             Ok(verdict) => return verdict.quotas.iter().all(Quota::fits),
             // In a crowd on a slow machine, a hold that lasts too long is released.
             Err(error) if error.kind() == ErrorKind::Timeout => {}
@@ -190,9 +190,9 @@ async fn b073_a_decision_that_is_dropped_between_two_nodes_is_all_or_nothing() {
     let both = keys.each_ref().map(|key| Charge::new(&scope, key, &FixedWindow, &rates, 1));
     let mut last = 1_000;
     for step in (1..=6).cycle().take(120) {
-        drop_at(step, redis.decide(&both, Mode::Take)).await;
+        drop_at(step, redis.decide(&both, Mode::Consume)).await;
         // Work that continues in the background comes before the next decision on the same clients.
-        let verdict = redis.decide(&both, Mode::Take).await.expect("a decision");
+        let verdict = redis.decide(&both, Mode::Consume).await.expect("a decision");
         let left: Vec<_> = verdict.quotas.iter().map(Quota::remaining).collect();
         assert_eq!(left[0], left[1], "dropped at step {step}");
         assert!([1, 2].contains(&(last - left[0])), "at step {step} of {last} there are {left:?} left");
@@ -224,7 +224,7 @@ async fn b072_a_hold_of_the_dead_ends() {
     let peeked = redis.decide(&charges, Mode::Peek).await.expect("a decision");
     assert_eq!(peeked.quotas[0].remaining(), 3);
     assert!(started.elapsed().as_millis() < 500, "who only asks waits for nobody: {:?}", started.elapsed());
-    let verdict = redis.decide(&charges, Mode::Take).await.expect("a decision");
+    let verdict = redis.decide(&charges, Mode::Consume).await.expect("a decision");
     assert_eq!(verdict.quotas[0].remaining(), 3, "a hold takes nothing away");
     let waited = started.elapsed().as_millis();
     assert!((500..1_500).contains(&waited), "{waited} ms");
@@ -254,7 +254,7 @@ async fn b072_writing_begins_in_the_first_half_of_a_holds_life_or_not_at_all() {
         let (redis, keys) = (redis.clone(), keys.clone());
         async move {
             let charges = keys.each_ref().map(|key| Charge::new("t", key, &FixedWindow, &rates, 1));
-            redis.decide(&charges, Mode::Take).await
+            redis.decide(&charges, Mode::Consume).await
         }
     });
     for node in halves {
@@ -262,7 +262,7 @@ async fn b072_writing_begins_in_the_first_half_of_a_holds_life_or_not_at_all() {
         node.resume();
     }
     let error = deciding.await.expect("no panic").expect_err("it is too late");
-    assert_eq!((error.kind(), error.is_nothing_charged()), (ErrorKind::Timeout, true), "{error:?}");
+    assert_eq!((error.kind(), error.is_safe_to_retry()), (ErrorKind::Timeout, true), "{error:?}");
     assert_eq!(left(&redis, &charges()).await, before);
     assert!(admitted(&redis, &charges()).await, "and nothing is held any more");
 }
@@ -282,10 +282,10 @@ async fn b072_who_waits_for_a_hold_gives_up_in_the_first_half_of_his_own() {
     let held: Vec<redis::Value> = hold.query(&mut last.connect()).expect("an answer");
     assert_eq!(held.len(), 2, "somebody else holds it");
     let started = Instant::now();
-    let error = redis.decide(&charges, Mode::Take).await.expect_err("it is held");
+    let error = redis.decide(&charges, Mode::Consume).await.expect_err("it is held");
     let waited = started.elapsed().as_millis();
     assert!((400..900).contains(&waited), "{waited} ms");
-    assert_eq!((error.kind(), error.is_nothing_charged()), (ErrorKind::Timeout, true), "{error:?}");
+    assert_eq!((error.kind(), error.is_safe_to_retry()), (ErrorKind::Timeout, true), "{error:?}");
     assert_eq!(left(&redis, &charges).await, before);
     let started = Instant::now();
     assert!(admitted(&redis, &charges[..1]).await);
@@ -331,7 +331,7 @@ async fn b075_a_closed_backend_says_so() {
     redis.close().await.expect("closed");
     let (key, rates) = (Key::from("a"), [Rate::per_day(5)]);
     let charges = [Charge::new("t", &key, &FixedWindow, &rates, 1)];
-    let error = redis.decide(&charges, Mode::Take).await.expect_err("closed");
+    let error = redis.decide(&charges, Mode::Consume).await.expect_err("closed");
     assert_eq!(error.kind(), ErrorKind::Closed);
     assert!(redis.initialize().await.is_err() && !redis.is_connected());
 }

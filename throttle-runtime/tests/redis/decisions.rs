@@ -15,7 +15,7 @@ use crate::server::Server;
 use crate::strategies::each;
 
 async fn admitted(redis: &Redis, charges: &[Charge<'_>]) -> bool {
-    redis.decide(charges, Mode::Take).await.expect("a decision").quotas.iter().all(Quota::fits)
+    redis.decide(charges, Mode::Consume).await.expect("a decision").quotas.iter().all(Quota::fits)
 }
 
 /// Tasks on several connections, like several processes.
@@ -153,7 +153,7 @@ async fn several_limits_are_charged_all_or_none() {
     for _ in 0..10 {
         assert!(throttle.hit("a").await.expect("a decision").is_throttled());
     }
-    let stat = throttle.stat("a").await.expect("a decision");
+    let stat = throttle.quotas("a").await.expect("a decision");
     let left: Vec<_> = stat.quotas().iter().map(Quota::remaining).collect();
     assert_eq!(left, [0, 3]);
 }
@@ -163,7 +163,7 @@ fn on_redis(rate: &str) -> Settings {
     Settings::new()
         .rate(rate.parse::<Rates>().expect("rates"))
         .backend("redis")
-        .deadline(Duration::from_secs(5))
+        .timeout(Duration::from_secs(5))
 }
 
 async fn with_throttle(server: &Server, namespace: &str) -> (Registry, throttle_runtime::Throttle) {
@@ -189,8 +189,8 @@ async fn b074_a_reset_forgets_one_namespace_and_nothing_else() {
     assert_eq!(server.ask::<u64>("DBSIZE"), 3_004);
     one.reset().await.expect("a reset");
     assert_eq!(server.ask::<u64>("DBSIZE"), 5, "the time of the reset remains");
-    assert_eq!(first.stat(1_u32).await.expect("a decision").remaining(), Some(5));
-    assert_eq!(second.stat("a").await.expect("a decision").remaining(), Some(4));
+    assert_eq!(first.quotas(1_u32).await.expect("a decision").remaining(), Some(5));
+    assert_eq!(second.quotas("a").await.expect("a decision").remaining(), Some(4));
     three.reset().await.expect("a reset");
     assert_eq!(server.ask::<u64>("DBSIZE"), 5, "a name is no pattern");
 }
@@ -274,18 +274,18 @@ async fn denied_requests_do_not_reach_redis() {
     let (key, rates) = (Key::from("a"), [Rate::per_day(5)]);
     let charges = [Charge::new("t", &key, &FixedWindow, &rates, 2)];
     assert!(admitted(&redis, &charges).await && admitted(&redis, &charges).await);
-    let denied = redis.decide(&charges, Mode::Take).await.expect("a decision");
+    let denied = redis.decide(&charges, Mode::Consume).await.expect("a decision");
     assert!(!denied.quotas[0].fits() && !denied.is_cached(), "Redis has denied it");
     let before = server.calls("evalsha");
     for _ in 0..20 {
-        let denied = redis.decide(&charges, Mode::Take).ready().expect("at once").expect("a decision");
+        let denied = redis.decide(&charges, Mode::Consume).ready().expect("at once").expect("a decision");
         assert_eq!(denied.quotas[0].remaining(), 1);
         assert!(denied.is_cached());
         assert!(denied.quotas[0].retry_after().is_some());
     }
     assert_eq!(server.calls("evalsha"), before);
     let smaller = [Charge::new("t", &key, &FixedWindow, &rates, 1)];
-    let last = redis.decide(&smaller, Mode::Take).await.expect("a decision");
+    let last = redis.decide(&smaller, Mode::Consume).await.expect("a decision");
     assert!(last.quotas[0].fits() && !last.is_cached(), "what is left is still to be had");
     redis.refund(&smaller, 0).await.expect("a refund");
     redis.reset().await.expect("a reset");
@@ -302,7 +302,7 @@ async fn who_gets_something_back_is_asked_about_again_and_others_are_not() {
     let charge = |key| Charge::new("t", key, &FixedWindow, &rates, 1);
     let [a, b, c] = [&keys[0], &keys[1], &keys[2]].map(charge);
     let asked = [vec![a.clone()], vec![b.clone()], vec![a.clone(), c.clone()], vec![c.clone(), b.clone()]];
-    let ask = async |charges: &[Charge<'_>]| redis.decide(charges, Mode::Take).await.expect("a decision");
+    let ask = async |charges: &[Charge<'_>]| redis.decide(charges, Mode::Consume).await.expect("a decision");
     let at = ask(&[a.clone(), b.clone(), c.clone()]).await.at;
     let begun = std::time::Instant::now();
     for charges in &asked {
@@ -334,7 +334,7 @@ async fn f31_a_cached_denial_says_the_true_wait_after_mixed_costs() {
     redis.initialize().await.expect("a connection");
     let (key, rates, strategy) = (Key::from("a"), [Rate::per_minute(10)], const { TokenBucket::new() });
     let charge = |cost| [Charge::new("t", &key, &strategy, &rates, cost)];
-    let ask = async |cost| quota_of(&redis.decide(&charge(cost), Mode::Take).await.expect("a decision"));
+    let ask = async |cost| quota_of(&redis.decide(&charge(cost), Mode::Consume).await.expect("a decision"));
     assert_eq!(ask(5).await, (false, true, 5, None));
     assert_eq!(ask(6).await, (false, false, 5, Some(6_000_000)));
     assert_eq!(ask(6).await, (true, false, 5, Some(6_000_000)));
@@ -374,8 +374,8 @@ async fn f31_cached_and_true_answers_are_the_same() {
                 1 => vec![other(key, cost)],
                 _ => vec![charge(key, cost)],
             };
-            let answer = redis.decide(&charges, Mode::Take).await.expect("a decision");
-            let expected = exact.decide(&charges, Mode::Take).await.expect("a decision");
+            let answer = redis.decide(&charges, Mode::Consume).await.expect("a decision");
+            let expected = exact.decide(&charges, Mode::Consume).await.expect("a decision");
             cached += usize::from(answer.is_cached());
             assert_eq!(answer.quotas, expected.quotas, "{} at {step}: {charges:?}", strategy.name());
             match random(12) {
@@ -405,16 +405,17 @@ async fn f31_what_is_charged_beside_a_denial_ends_what_is_remembered() {
         let charge = |cost| [Charge::new("t", &key, &strategy, &rates, cost)];
         let (five, six) = (charge(5), charge(6));
         let together = tokio::join!(
-            redis.decide(&five, Mode::Take),
-            redis.decide(&six, Mode::Take),
-            redis.decide(&five, Mode::Take),
-            redis.decide(&six, Mode::Take),
+            redis.decide(&five, Mode::Consume),
+            redis.decide(&six, Mode::Consume),
+            redis.decide(&five, Mode::Consume),
+            redis.decide(&six, Mode::Consume),
         );
         let admitted: u64 = [(together.0, 5), (together.1, 6), (together.2, 5), (together.3, 6)]
             .into_iter()
             .map(|(answer, cost)| if answer.expect("a decision").quotas[0].fits() { cost } else { 0 })
             .sum();
-        let (_, fits, remaining, wait) = quota_of(&redis.decide(&six, Mode::Take).await.expect("a decision"));
+        let (_, fits, remaining, wait) =
+            quota_of(&redis.decide(&six, Mode::Consume).await.expect("a decision"));
         assert_eq!((fits, remaining), (false, 10 - admitted), "round {round}");
         assert_eq!(wait, Some((admitted - 4) * 6_000_000), "round {round}");
     }

@@ -45,7 +45,7 @@ fn traces() -> impl Random<Value = Trace> {
     let unit = prop_oneof![4 => Just(1_u64), 1 => 1..3_000_000_000_u64];
     (requests, prop::collection::vec(rest, 150), unit).prop_map(|((is_steady, requests), rests, unit)| {
         let event = |(request, (clients, mode, refund)): (Request, (Vec<u8>, u8, Option<u64>))| {
-            let mode = if mode == 0 { Mode::Peek } else { Mode::Take };
+            let mode = if mode == 0 { Mode::Peek } else { Mode::Consume };
             Event { request, clients, mode, refund }
         };
         Trace { is_steady, unit, events: requests.into_iter().zip(rests).map(event).collect() }
@@ -138,7 +138,7 @@ impl Pair {
                 let memory = decide(&self.runtime, &self.memory, &charges, event.mode)?;
                 prop_assert_eq!(&there, &memory, "in memory at event {}: {:?}", index, event);
             }
-            let charged = event.mode == Mode::Take && cost > 0 && fits(&here);
+            let charged = event.mode == Mode::Consume && cost > 0 && fits(&here);
             if let Some(elapsed) = event.refund.filter(|_| charged) {
                 self.clock.set(self.clock.now() + elapsed);
                 self.runtime.block_on(self.redis.refund(&charges, there.at)).expect("a refund");
@@ -197,7 +197,7 @@ fn f48_the_largest_values_are_decided_as_in_memory() {
             let event = |(gap, cost): (u64, u64)| Event {
                 request: Request::new(gap.cast_signed(), cost),
                 clients: vec![1],
-                mode: Mode::Take,
+                mode: Mode::Consume,
                 refund: (cost == 1).then_some(third),
             };
             let events = gaps.into_iter().zip(costs).map(event).collect();
@@ -222,7 +222,7 @@ fn hours_begin_at_the_same_microsecond() {
     let hour = 3_600_000_000;
     let to_the_hour = i64::try_from(hour - START % hour).expect("a time");
     let event =
-        |gap| Event { request: Request::new(gap, 8), clients: vec![1], mode: Mode::Take, refund: None };
+        |gap| Event { request: Request::new(gap, 8), clients: vec![1], mode: Mode::Consume, refund: None };
     let events = [to_the_hour - 2, 1, 1, 1].map(event).to_vec();
     // The server was probed by scripts, which are not counted.
     let () = server.ask("CONFIG RESETSTAT");
@@ -241,7 +241,7 @@ fn days_end_at_the_same_microsecond() {
     // 29 March 2026 in Berlin has 23 hours.
     let (night, day) = (1_774_738_800_000_000 - START.cast_signed(), 23 * 3_600_000_000);
     let event =
-        |gap| Event { request: Request::new(gap, 4), clients: vec![1], mode: Mode::Take, refund: None };
+        |gap| Event { request: Request::new(gap, 4), clients: vec![1], mode: Mode::Consume, refund: None };
     let events = [night - 2, 1, 1, 1, day - 3, 1, 1, 1].map(event).to_vec();
     let trace = Trace { is_steady: true, unit: 1, events };
     // The server was probed by scripts, which are not counted.
@@ -258,7 +258,7 @@ fn classes_reach_the_script() {
     let event = Event {
         request: Request { class: Class::new("premium"), ..Request::new(0, 30) },
         clients: vec![1],
-        mode: Mode::Take,
+        mode: Mode::Consume,
         refund: None,
     };
     // The server was probed by scripts, which are not counted.

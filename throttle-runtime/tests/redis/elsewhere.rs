@@ -15,7 +15,7 @@ use crate::strategies::each;
 async fn admitted(redis: &Redis, strategy: &dyn Strategy, rates: &[Rate]) -> bool {
     let key = Key::from("a");
     let charges = [Charge::new("t", &key, strategy, rates, 1)];
-    redis.decide(&charges, Mode::Take).await.expect("a decision").quotas.iter().all(Quota::fits)
+    redis.decide(&charges, Mode::Consume).await.expect("a decision").quotas.iter().all(Quota::fits)
 }
 
 /// The stored states are damaged in every way.
@@ -87,7 +87,7 @@ async fn b077_sentinels_and_clusters_that_are_not_there_stop_the_start() {
     for redis in backends().map(|redis| redis.expect("a backend")) {
         let (key, rates) = (Key::from("a"), [Rate::per_day(1)]);
         let charges = [Charge::new("t", &key, &FixedWindow, &rates, 1)];
-        let error = redis.decide(&charges, Mode::Take).await.expect_err("nobody is there");
+        let error = redis.decide(&charges, Mode::Consume).await.expect_err("nobody is there");
         assert_eq!(error.kind(), ErrorKind::Connection, "{error:?}");
     }
 }
@@ -100,7 +100,7 @@ async fn b075_a_backend_behind_sentinels_that_is_closed_says_so() {
     redis.close().await.expect("closed");
     let (key, rates) = (Key::from("a"), [Rate::per_day(1)]);
     let charges = [Charge::new("t", &key, &FixedWindow, &rates, 1)];
-    let error = redis.decide(&charges, Mode::Take).await.expect_err("closed");
+    let error = redis.decide(&charges, Mode::Consume).await.expect_err("closed");
     assert_eq!(error.kind(), ErrorKind::Closed);
     assert!(redis.initialize().await.is_err() && !redis.is_connected());
 }

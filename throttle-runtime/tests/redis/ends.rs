@@ -25,7 +25,7 @@ async fn a_state_is_kept_as_long_as_it_matters_and_not_much_longer() {
         let charges: Vec<_> = charges.collect();
         for hit in 0..40 {
             let asked = Instant::now();
-            let verdicts = join_all(charges.iter().map(|charge| redis.decide(charge, Mode::Take))).await;
+            let verdicts = join_all(charges.iter().map(|charge| redis.decide(charge, Mode::Consume))).await;
             let longest = verdicts.into_iter().map(|verdict| {
                 let quotas = verdict.expect("a decision").quotas;
                 quotas.iter().map(Quota::reset_after).max().unwrap_or_default()
@@ -54,7 +54,7 @@ async fn nothing_is_left_of_a_longer_state() {
     let (key, rates) = (Key::from("a"), [Rate::per_day(100)]);
     let charges = [Charge::new("t", &key, &FixedWindow, &rates, 1)];
     for hit in 1..=3 {
-        let verdict = redis.decide(&charges, Mode::Take).await.expect("a decision");
+        let verdict = redis.decide(&charges, Mode::Consume).await.expect("a decision");
         assert_eq!(verdict.quotas[0].remaining(), 100 - hit);
         let name = server.ask::<Vec<String>>("KEYS *").remove(0);
         assert_eq!(server.ask::<u64>(&format!("STRLEN {name}")), 16);

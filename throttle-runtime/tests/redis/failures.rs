@@ -16,7 +16,7 @@ pub(crate) const DEADLINE: Duration = Duration::from_millis(100);
 pub(crate) async fn hit(redis: &Redis, key: u32) -> Result<bool, Option<BackendError>> {
     let (key, rates) = (Key::from(key), [Rate::per_day(1_000)]);
     let charges = [Charge::new("t", &key, &FixedWindow, &rates, 1)];
-    match timeout(DEADLINE, redis.decide(&charges, Mode::Take)).await {
+    match timeout(DEADLINE, redis.decide(&charges, Mode::Consume)).await {
         Ok(Ok(verdict)) => Ok(verdict.quotas.iter().all(Quota::fits)),
         Ok(Err(error)) => Err(Some(error)),
         Err(_) => Err(None),
@@ -59,7 +59,7 @@ async fn a_server_that_dies_and_comes_back_is_used_again() {
     let restart = server.kill();
     sleep(Duration::from_millis(300)).await;
     let error = hit(&redis, 0).await.expect_err("nobody is there").expect("an error at once");
-    assert_eq!((error.kind(), error.is_nothing_charged()), (ErrorKind::Connection, true), "{error}");
+    assert_eq!((error.kind(), error.is_safe_to_retry()), (ErrorKind::Connection, true), "{error}");
     let _server = restart();
     recovers(&redis).await;
     let (failed, slow) = load.await.expect("the load");
@@ -116,13 +116,13 @@ async fn more_than_may_wait_fail_at_once_and_who_gives_up_leaves_nothing() {
     let charges = [Charge::new("t", &key, &FixedWindow, &rates, 1)];
     for _ in 0..10 {
         // Given up immediately, as by a client that disconnects. That is no evidence about the server.
-        let mut waiting: Vec<_> = (0..4).map(|_| redis.decide(&charges, Mode::Take)).collect();
+        let mut waiting: Vec<_> = (0..4).map(|_| redis.decide(&charges, Mode::Consume)).collect();
         for waiting in &mut waiting {
             assert!(timeout(Duration::from_micros(100), waiting).await.is_err());
         }
-        let error = redis.decide(&charges, Mode::Take).await.expect_err("too many");
+        let error = redis.decide(&charges, Mode::Consume).await.expect_err("too many");
         assert_eq!(error.to_string(), "4 requests wait for Redis already");
-        assert!(error.is_nothing_charged());
+        assert!(error.is_safe_to_retry());
     }
     server.resume();
     recovers(&redis).await;
@@ -146,7 +146,7 @@ async fn scripts_that_are_lost_are_sent_again_and_nothing_is_charged_twice(way: 
         }
         let (key, rates) = (Key::from(0_u32), [Rate::per_day(1_000)]);
         let charges = [Charge::new("t", &key, &FixedWindow, &rates, 1)];
-        let verdict = redis.decide(&charges, Mode::Take).await.expect("a decision");
+        let verdict = redis.decide(&charges, Mode::Consume).await.expect("a decision");
         assert_eq!(verdict.quotas[0].remaining(), 999 - hits);
     }
     assert_eq!(server.calls("eval") - before, 10);
@@ -210,7 +210,7 @@ async fn b075_a_closed_backend_says_so_and_leaves_no_connection() {
         sleep(Duration::from_millis(10)).await;
     }
     let error = hit(&redis, 0).await.expect_err("closed").expect("at once");
-    assert_eq!((error.kind(), error.is_nothing_charged()), (ErrorKind::Closed, true));
+    assert_eq!((error.kind(), error.is_safe_to_retry()), (ErrorKind::Closed, true));
     assert!(redis.initialize().await.is_err());
 }
 

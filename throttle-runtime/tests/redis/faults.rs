@@ -63,7 +63,7 @@ impl Client {
     /// Makes one request as a throttle does: within a deadline.
     async fn hit(&mut self) -> Result<bool, Option<BackendError>> {
         let started = Instant::now();
-        let answer = timeout(self.deadline, self.redis.decide(&self.charge(), Mode::Take)).await;
+        let answer = timeout(self.deadline, self.redis.decide(&self.charge(), Mode::Consume)).await;
         self.slowest = self.slowest.max(started.elapsed());
         match answer {
             Ok(Ok(verdict)) => {
@@ -72,7 +72,7 @@ impl Client {
                 Ok(fits)
             }
             Ok(Err(error)) => {
-                *if error.is_nothing_charged() { &mut self.refused } else { &mut self.unknown } += 1;
+                *if error.is_safe_to_retry() { &mut self.refused } else { &mut self.unknown } += 1;
                 Err(Some(error))
             }
             Err(_) => {
@@ -94,7 +94,7 @@ impl Client {
     /// Makes a request that the server rejects. Returns the message of the server.
     async fn refused(&mut self) -> String {
         let error = self.hit().await.expect_err("it is refused").expect("at once");
-        assert_eq!((error.kind(), error.is_nothing_charged()), (ErrorKind::Store, true), "{error:?}");
+        assert_eq!((error.kind(), error.is_safe_to_retry()), (ErrorKind::Store, true), "{error:?}");
         error.source().expect("what Redis said").to_string()
     }
 
@@ -169,7 +169,7 @@ async fn a_server_that_loads_is_used_when_it_has_loaded(way: Way) {
         said = match client.hit().await {
             Err(Some(error)) => {
                 let said = error.source().map(ToString::to_string).unwrap_or_default().to_lowercase();
-                assert!(error.is_nothing_charged() || !said.contains("loading"), "{error:?}");
+                assert!(error.is_safe_to_retry() || !said.contains("loading"), "{error:?}");
                 said
             }
             other => format!("{other:?}"),
@@ -201,7 +201,7 @@ async fn a_server_that_is_busy_with_a_script_is_used_when_that_is_over() {
     let error = client.hit().await.expect_err("it is busy").expect("at once");
     let said = error.source().expect("what Redis said").to_string();
     assert!(said.contains("BUSY") && error.kind() == ErrorKind::Store, "{error:?}");
-    assert!(error.is_nothing_charged(), "{error:?}");
+    assert!(error.is_safe_to_retry(), "{error:?}");
     let mut other = server.connect_unchecked();
     let () = redis::cmd("SCRIPT").arg("KILL").query(&mut other).expect("it ends");
     endless.join().expect("the neighbour");
@@ -261,7 +261,7 @@ async fn who_is_not_let_in_any_more_is_told_and_comes_back() {
     tell("CLIENT KILL TYPE normal SKIPME yes");
     client.hits(Duration::from_millis(200)).await;
     let error = client.hit().await.expect_err("not let in").expect("at once");
-    assert_eq!((error.kind(), error.is_nothing_charged()), (ErrorKind::Store, true), "{error:?}");
+    assert_eq!((error.kind(), error.is_safe_to_retry()), (ErrorKind::Store, true), "{error:?}");
     assert!(!format!("{error:?}").contains("s3cret"), "{error:?}");
     tell("CONFIG SET requirepass s3cret");
     recovers(&redis).await;
@@ -282,10 +282,10 @@ async fn everything(redis: &Redis, server: &Server) -> Result<(), BackendError> 
     let (key, rates) = (Key::from("a"), day(2));
     for strategy in crate::strategies::each() {
         let charges = [Charge::new("t", &key, &*strategy, &rates, 1)];
-        let first = redis.decide(&charges, Mode::Take).await?;
+        let first = redis.decide(&charges, Mode::Consume).await?;
         redis.refund(&charges, first.at).await?;
         for _ in 0..3 {
-            redis.decide(&charges, Mode::Take).await?;
+            redis.decide(&charges, Mode::Consume).await?;
         }
     }
     let board = redis.board().expect("a board");
@@ -338,7 +338,7 @@ async fn who_may_not_write_is_told_and_may_be_allowed() {
     let mut client = Client::new(&redis, "a", &day(1));
     for _ in 0..10 {
         let error = client.hit().await.expect_err("it is refused").expect("at once");
-        assert_eq!((error.kind(), error.is_nothing_charged()), (ErrorKind::Store, true), "{error:?}");
+        assert_eq!((error.kind(), error.is_safe_to_retry()), (ErrorKind::Store, true), "{error:?}");
         assert_eq!(error.to_string(), said);
         assert!(!redis.is_connected());
     }

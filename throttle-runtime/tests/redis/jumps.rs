@@ -77,7 +77,7 @@ impl Client<'_> {
     async fn decide(&self) -> Verdict {
         let rates = [self.rate];
         let charges = [Charge::new("t", &self.key, self.strategy, &rates, 1)];
-        self.redis.decide(&charges, Mode::Take).await.expect("a decision")
+        self.redis.decide(&charges, Mode::Consume).await.expect("a decision")
     }
 
     /// Returns how many requests are admitted now, and the wait of the next one.

@@ -23,7 +23,7 @@ async fn fill(server: &Server, strategy: &dyn Strategy, requests: usize) -> u64 
         let mut charge = Charge::new("t", &key, strategy, &rates, if hit == 0 { 2 } else { 1 });
         charge.class = classes[hit % 4];
         clock.advance(Duration::from_secs(5));
-        let verdict = redis.decide(&[charge], Mode::Take).await.expect("a decision");
+        let verdict = redis.decide(&[charge], Mode::Consume).await.expect("a decision");
         assert!(verdict.quotas.iter().all(Quota::fits));
     }
     let name = server.ask::<Vec<String>>("KEYS *").remove(0);

@@ -14,7 +14,7 @@ impl Model {
     pub(crate) fn decide(&mut self, charges: &[Charge<'_>], mode: Mode, now: u64) -> Verdict {
         let (mut quotas, after) = self.step(charges, now, |cost| cost);
         if quotas.iter().all(Quota::fits) {
-            if mode == Mode::Take {
+            if mode == Mode::Consume {
                 self.store(after, now);
             }
         } else {

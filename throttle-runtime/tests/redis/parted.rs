@@ -64,7 +64,7 @@ impl Parted {
 /// Creates the throttle of a separate application.
 async fn application(redis: Redis, settings: Settings) -> (Registry, Throttle) {
     let registry = registry().backend("store", redis).build().await.expect("a registry");
-    let settings = settings.rate(Rate::per_day(LIMIT)).deadline(Duration::from_secs(2)).backend("store");
+    let settings = settings.rate(Rate::per_day(LIMIT)).timeout(Duration::from_secs(2)).backend("store");
     let throttle = registry.create("limit", settings).expect("a throttle");
     (registry, throttle)
 }
@@ -118,7 +118,7 @@ async fn two_masters_admit_what_was_left_once_each_until_one_of_them_is_told() {
     let _both = told.await.expect("the servers");
     for _ in 0..20 {
         let error = here_is.hit("another").await.expect_err("it is no master any more");
-        assert!(error.is_nothing_charged(), "{error:?}");
+        assert!(error.is_safe_to_retry(), "{error:?}");
     }
     assert_eq!(exhausted(&there_is).await, 0);
 }
@@ -143,7 +143,7 @@ async fn a_master_that_wants_a_replica_admits_nobody_soon_after_it_has_lost_it()
     };
     let said = std::error::Error::source(&error).expect("what Redis said").to_string();
     assert!(said.to_uppercase().contains("NOREPLICAS") || said.contains("replicas"), "{said}");
-    assert_eq!((error.kind(), error.is_nothing_charged()), (ErrorKind::Store, true), "{error:?}");
+    assert_eq!((error.kind(), error.is_safe_to_retry()), (ErrorKind::Store, true), "{error:?}");
     assert!(!throttles.hit("a client").await.expect("the policy decides").is_allowed());
     assert!(allows.hit("a client").await.expect("the policy decides").is_allowed());
     assert_eq!(allows.counts().allowed_on_error, 1);

@@ -46,8 +46,7 @@ async fn through(proxy: &Proxy, rate: &str) -> (Registry, Throttle) {
     let on_error = retry(200).retry_on(&[ErrorKind::Timeout, ErrorKind::Connection]);
     let on_error = on_error.delay(Duration::from_millis(50)).multiplier(1);
     let settings = Settings::new().rate(rate.parse::<throttle_runtime::Rates>().expect("rates"));
-    let settings =
-        settings.strategy(TokenBucket::new()).backend("redis").deadline(Duration::from_millis(500));
+    let settings = settings.strategy(TokenBucket::new()).backend("redis").timeout(Duration::from_millis(500));
     let throttle = registry.create("retries", settings.on_error(on_error)).expect("a throttle");
     (registry, throttle)
 }
@@ -136,7 +135,7 @@ async fn f35_each_of_a_crowd_is_charged_once() {
     proxy.pass();
     let admitted = hits.join_all().await.into_iter().filter(|allowed| *allowed).count();
     assert_eq!(admitted, 15, "each admission is one charge");
-    assert_eq!(throttle.stat("a").await.expect("a decision").remaining(), Some(0));
+    assert_eq!(throttle.quotas("a").await.expect("a decision").remaining(), Some(0));
 }
 
 #[tokio::test]

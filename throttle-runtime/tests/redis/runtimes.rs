@@ -25,7 +25,7 @@ fn runtime() -> Runtime {
 async fn decide(redis: &Redis, keys: &[Key]) -> Result<(), BackendError> {
     let rates = [Rate::per_day(1_000_000)];
     let charge = |key| Charge::new("t", key, &FixedWindow, &rates, 1);
-    redis.decide(&keys.iter().map(charge).collect::<Vec<_>>(), Mode::Take).await.map(drop)
+    redis.decide(&keys.iter().map(charge).collect::<Vec<_>>(), Mode::Consume).await.map(drop)
 }
 
 /// Makes decisions on these keys without end.

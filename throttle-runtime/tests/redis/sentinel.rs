@@ -78,13 +78,13 @@ async fn a_master_that_hangs_is_followed_by_its_replica() {
     let redis = connected(&fleet).await;
     let (key, rates) = (Key::from(7_u32), [Rate::per_day(3)]);
     let charges = [Charge::new("t", &key, &FixedWindow, &rates, 2)];
-    redis.decide(&charges, Mode::Take).await.expect("a decision");
+    redis.decide(&charges, Mode::Consume).await.expect("a decision");
     let Fleet { master, replica, sentinels: _sentinels } = fleet;
     until("the charge at the replica", || replica.ask::<u64>("DBSIZE") == 1);
     master.stop();
     let _replica = elected(replica).await;
     recovers(&redis).await;
-    let verdict = redis.decide(&charges, Mode::Take).await.expect("a decision");
+    let verdict = redis.decide(&charges, Mode::Consume).await.expect("a decision");
     assert_eq!(verdict.quotas[0].remaining(), 1);
     assert!(!verdict.quotas[0].fits());
 }

@@ -20,7 +20,7 @@ async fn said(url: &str) -> String {
     assert!(!line.contains('\n'), "{line}");
     assert!(!redis.is_connected());
     let again = hit(&redis, 1).await.expect_err("nobody can decide").expect("at once");
-    assert!(again.is_nothing_charged(), "{again:?}");
+    assert!(again.is_safe_to_retry(), "{again:?}");
     let started = registry().backend("redis", redis).build().await.expect_err("it is found at the start");
     assert!(started.to_string().contains(&line), "{started} does not contain {line}");
     line
@@ -136,13 +136,13 @@ async fn f39_a_server_that_cannot_write_for_now_is_used() {
     let redis = server.backend();
     redis.initialize().await.expect("a connection");
     let error = hit(&redis, 1).await.expect_err("no memory").expect("at once");
-    assert!(error.is_nothing_charged(), "{error:?}");
+    assert!(error.is_safe_to_retry(), "{error:?}");
     let () = server.ask("CONFIG SET maxmemory 0");
     let () = server.ask("CONFIG SET min-replicas-to-write 1");
     let redis = server.backend();
     redis.initialize().await.expect("a connection");
     let error = hit(&redis, 1).await.expect_err("no replicas").expect("at once");
-    assert!(error.is_nothing_charged(), "{error:?}");
+    assert!(error.is_safe_to_retry(), "{error:?}");
     let () = server.ask("CONFIG SET min-replicas-to-write 0");
     assert!(hit(&redis, 1).await.expect("a decision"));
 }

@@ -194,7 +194,7 @@ async fn a_cluster_is_reached_by_tls_and_a_password_and_follows_slots_by_them() 
     }
     let (keys, rates) = (far_apart(&nodes), [Rate::per_day(3)]);
     let both = keys.each_ref().map(|key| Charge::new("both", key, &FixedWindow, &rates, 1));
-    let verdict = redis.decide(&both, Mode::Take).await.expect("a decision over two nodes");
+    let verdict = redis.decide(&both, Mode::Consume).await.expect("a decision over two nodes");
     assert!(verdict.quotas.iter().all(|quota| quota.remaining() == 2));
     // A request whose slot has moved is redirected.
     let key = Key::from(client_in(&nodes.masters[0], &(5_000..=5_460)));
@@ -203,7 +203,7 @@ async fn a_cluster_is_reached_by_tls_and_a_password_and_follows_slots_by_them() 
         let () = nodes.masters[node].ask(&format!("CLUSTER SETSLOT {slot} NODE {}", id(&nodes.masters[2])));
     }
     let charge = [Charge::new("moved", &key, &FixedWindow, &rates, 1)];
-    assert!(redis.decide(&charge, Mode::Take).await.expect("a decision").quotas.iter().all(Quota::fits));
+    assert!(redis.decide(&charge, Mode::Consume).await.expect("a decision").quotas.iter().all(Quota::fits));
     for (user, root) in [("", &authority.pem), (":wr0ng@", &authority.pem), (":s3cret@", &another.pem)] {
         let stranger = by(user, root);
         let error = connect(&stranger).await.expect_err("a stranger");

@@ -29,7 +29,7 @@ pub async fn instance(backend: impl Backend, clock: impl Clock) -> Registry {
 }
 
 async fn left(throttle: &Throttle) -> Option<u64> {
-    throttle.stat("a").await.expect("a decision").remaining()
+    throttle.quotas("a").await.expect("a decision").remaining()
 }
 
 async fn use_up(throttle: &Throttle) {

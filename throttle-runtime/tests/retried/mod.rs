@@ -63,7 +63,7 @@ async fn once(backend: &dyn Backend, (strategy, rates): (&dyn Strategy, &Rates),
             charge
         };
         let charges: Vec<_> = keys.iter().map(charge).collect();
-        backend.decide(&charges, Mode::Take).await.expect("a decision")
+        backend.decide(&charges, Mode::Consume).await.expect("a decision")
     };
     // Of two charges of one identity, the first has more left.
     let last = |verdict: &Verdict| verdict.quotas.last().map(throttle_runtime::Quota::remaining);
@@ -116,21 +116,21 @@ pub async fn holds_of_throttles(backend: impl Backend, clock: impl Clock + Clone
             faulty.meet(Fault::Lose(kind), times);
             let denied = retries.hit(Hit::new("a").cost(9)).await.expect("a decision");
             assert_eq!((denied.is_throttled(), denied.source()), (true, Source::Backend), "{kind:?}");
-            assert_eq!(retries.stat("a").await.expect("a decision").remaining(), Some(8), "{kind:?}");
+            assert_eq!(retries.quotas("a").await.expect("a decision").remaining(), Some(8), "{kind:?}");
             assert_eq!(retries.hit("a").await.expect("a decision").remaining(), Some(7));
             // A reservation is refunded once, too.
             faulty.meet(Fault::Lose(kind), times);
             let reserved = retries.reserve(Hit::new("a").cost(4)).await.expect("a decision");
             assert_eq!(reserved.taken(), 4);
             reserved.refund().await.expect("a refund");
-            assert_eq!(retries.stat("a").await.expect("a decision").remaining(), Some(7), "{kind:?}");
+            assert_eq!(retries.quotas("a").await.expect("a decision").remaining(), Some(7), "{kind:?}");
         }
     }
     // Four losses are one more than the retries can handle.
     retries.reset("a").await.expect("a reset");
     faulty.meet(Fault::Lose(ErrorKind::Timeout), 4);
     assert_eq!(retries.hit("a").await.expect("allowed").source(), Source::AllowedOnError);
-    assert_eq!(retries.stat("a").await.expect("a decision").remaining(), Some(9));
+    assert_eq!(retries.quotas("a").await.expect("a decision").remaining(), Some(9));
     // Without the setting, a request that may have been charged is not sent again.
     faulty.take_calls();
     faulty.meet(Fault::Lose(ErrorKind::Timeout), 1);

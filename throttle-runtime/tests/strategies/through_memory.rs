@@ -90,8 +90,8 @@ async fn b093_rejected_requests_do_not_extend_the_wait() {
 async fn b095_what_remains_is_the_limit_less_what_was_used() {
     for throttle in throttles(&ManualClock::new()).await {
         for used in 0..110_u64 {
-            let stat = throttle.stat("a").await.expect("memory never fails");
-            let checked = throttle.check("a").await.expect("memory never fails");
+            let stat = throttle.quotas("a").await.expect("memory never fails");
+            let checked = throttle.peek("a").await.expect("memory never fails");
             assert_eq!(stat.remaining(), Some(100_u64.saturating_sub(used)), "{throttle:?}");
             assert_eq!(stat.retry_after(), None, "a question is always answered");
             assert_eq!(checked.retry_after().is_none(), used < 100);
@@ -126,7 +126,7 @@ fn evicted(strategy: &dyn Strategy, rate: Rate, schedule: &[Request], others: u3
         let key = Key::from(key);
         let mut charge = Charge::new("t", &key, strategy, &rates, request.cost);
         (charge.class, charge.load) = (request.class, request.load);
-        let verdict = memory.decide(&[charge], Mode::Take).ready().expect("at once").expect("a verdict");
+        let verdict = memory.decide(&[charge], Mode::Consume).ready().expect("at once").expect("a verdict");
         verdict.quotas.iter().all(Quota::fits)
     };
     for (number, request) in (0..).zip(schedule) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use throttle_runtime::backend::{Backend, Charge, Memory, Mode, Reply, Verdict};
 use throttle_runtime::testkit::{Subject, backend};
-use throttle_runtime::{Key, ManualClock, Quota, Soon};
+use throttle_runtime::{Key, ManualClock, NowOrLater, Quota};
 
 use super::says;
 
@@ -71,8 +71,8 @@ impl Broken {
     async fn wrong(&self, charges: &[Charge<'_>], mode: Mode) -> Verdict {
         let mut verdict = match self.fault {
             Fault::ChargesOneByOne => self.ask_each(charges, mode).await,
-            Fault::ChargesQuestions => self.ask(charges, Mode::Take).await,
-            Fault::ReadsThenWrites | Fault::ChargesWhoAskedFirst if mode == Mode::Take => {
+            Fault::ChargesQuestions => self.ask(charges, Mode::Consume).await,
+            Fault::ReadsThenWrites | Fault::ChargesWhoAskedFirst if mode == Mode::Consume => {
                 let verdict = self.ask(charges, Mode::Peek).await;
                 if fits(&verdict) && self.fault == Fault::ReadsThenWrites {
                     tokio::task::yield_now().await;
@@ -96,7 +96,7 @@ impl Broken {
         let denials = if fits(&verdict) { 0 } else { self.denials.fetch_add(1, Ordering::SeqCst) };
         match self.fault {
             Fault::AnswersBackwards => verdict.quotas.reverse(),
-            Fault::ChargesDenials if !fits(&verdict) && mode == Mode::Take => {
+            Fault::ChargesDenials if !fits(&verdict) && mode == Mode::Consume => {
                 for charge in charges {
                     let one = Charge::new(charge.scope, charge.key, charge.strategy, charge.rates, 1);
                     self.ask(&[one], mode).await;
@@ -118,7 +118,7 @@ impl Broken {
 
 impl Backend for Broken {
     fn decide<'a>(&'a self, charges: &'a [Charge<'a>], mode: Mode) -> Reply<'a, Verdict> {
-        Soon::later(async move {
+        NowOrLater::later(async move {
             let cut = |key: &Key| Key::new(key.as_bytes().get(..64).unwrap_or(key.as_bytes()));
             let keys: Vec<Key> = charges.iter().map(|charge| cut(charge.key)).collect();
             let charges: Vec<Charge<'_>> = charges
@@ -135,7 +135,7 @@ impl Backend for Broken {
     }
 
     fn refund<'a>(&'a self, charges: &'a [Charge<'a>], at: u64) -> Reply<'a, ()> {
-        Soon::later(async move {
+        NowOrLater::later(async move {
             if self.fault == Fault::RefundsTwice {
                 self.memory.refund(charges, at).await?;
             }
@@ -146,13 +146,13 @@ impl Backend for Broken {
     fn forget<'a>(&'a self, charges: &'a [Charge<'a>]) -> Reply<'a, ()> {
         match self.fault {
             Fault::ForgetsAll => self.memory.reset(),
-            Fault::ForgetsNobody => Soon::now(Ok(())),
+            Fault::ForgetsNobody => NowOrLater::now(Ok(())),
             _ => self.memory.forget(charges),
         }
     }
 
     fn reset(&self) -> Reply<'_, ()> {
-        if self.fault == Fault::IgnoresReset { Soon::now(Ok(())) } else { self.memory.reset() }
+        if self.fault == Fault::IgnoresReset { NowOrLater::now(Ok(())) } else { self.memory.reset() }
     }
 }
 

@@ -21,7 +21,7 @@ pub(super) async fn make(url: &str, cell: Cell, remember_denied: bool) -> Result
     let settings = Settings::new()
         .rate(Rate::new(limit.count, limit.period)?)
         .backend("redis")
-        .deadline(TIMEOUT)
+        .timeout(TIMEOUT)
         // A request without a reply must not count as denied.
         .on_error("raise");
     let settings = match cell.algorithm {

@@ -7,7 +7,7 @@ use ::axum::extract::{Path, State};
 use ::axum::{Router, routing::get};
 use ::std::result::Result;
 use ::std::string::{String, ToString};
-use ::throttle::{Refused, throttle, throttle_fn};
+use ::throttle::{ThrottleError, throttle, throttle_fn};
 
 async fn plan(State(limit): State<u64>) -> ::throttle::Rate {
     ::std::future::ready(::throttle::Rate::per_hour(limit)).await
@@ -35,7 +35,7 @@ async fn never() -> ! {
 ///
 /// If this hour's mail to the addressee is out.
 #[throttle_fn(rate = "1/hour", key = "{to}")]
-pub async fn send(to: &str) -> Result<usize, Refused> {
+pub async fn send(to: &str) -> Result<usize, ThrottleError> {
     Result::Ok(::std::future::ready(to.len()).await)
 }
 

@@ -3,7 +3,7 @@
 use axum::extract::Path;
 use axum::routing::get;
 use axum::Router;
-use limiter::{throttle, throttle_fn, Refused};
+use limiter::{throttle, throttle_fn, ThrottleError};
 
 async fn tenant() -> &'static str {
     "tenant"
@@ -27,7 +27,7 @@ async fn never() -> ! {
 
 /// Says how long the name of the addressee is, once an hour for each.
 #[throttle_fn(crate = ::limiter, rate = "1/hour", key = "{to}")]
-pub async fn send(to: &str) -> Result<usize, Refused> {
+pub async fn send(to: &str) -> Result<usize, ThrottleError> {
     Ok(to.len())
 }
 

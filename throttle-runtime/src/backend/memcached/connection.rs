@@ -58,7 +58,7 @@ impl Connection {
     /// Sends a command, and waits for its reply.
     pub(super) async fn ask(&self, command: Command<'_>) -> Result<Reply, BackendError> {
         if let Up::No(error) = &*self.up.borrow() {
-            return Err(self.unreachable(error).nothing_charged());
+            return Err(self.unreachable(error).safe_to_retry());
         }
         let mut bytes = Vec::with_capacity(64);
         command.write(&mut bytes);
@@ -74,12 +74,12 @@ impl Connection {
                 }
                 TrySendError::Closed(_) => lost(),
             };
-            error.nothing_charged()
+            error.safe_to_retry()
         };
         self.requests.try_send(Request { bytes, reply: Some(reply) }).map_err(unsent)?;
         match answer.await {
             // By the protocol, the server has not executed the command.
-            Ok(Ok(Reply::Refused(line))) => Err(BackendError::new(ErrorKind::Store, line).nothing_charged()),
+            Ok(Ok(Reply::Refused(line))) => Err(BackendError::new(ErrorKind::Store, line).safe_to_retry()),
             Ok(reply) => reply,
             Err(_) => Err(lost()),
         }

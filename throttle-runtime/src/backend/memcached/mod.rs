@@ -16,7 +16,7 @@ mod tests;
 use std::fmt;
 use std::sync::Arc;
 
-use super::{Backend, Board, Charge, Mode, Reply, Resets, Stored, Verdict};
+use super::{Backend, Board, Charge, Mode, Reply, Resets, StoreBackend, Verdict};
 use crate::strategy::Strategy;
 use crate::{Clock, SystemClock};
 use entries::Servers;
@@ -38,7 +38,7 @@ use routing::Nodes;
 /// - **Startup check**: a server that can never decide fails at startup, with the reason in one line. Examples
 ///   are a version without meta commands, a Redis server and an HTTP server. Each connection begins with a
 ///   probe that stores, reads and deletes an entry of its own.
-/// - **Errors**: an error is [certain](crate::BackendError::is_nothing_charged) to have charged nothing if
+/// - **Errors**: an error is [certain](crate::BackendError::is_safe_to_retry) to have charged nothing if
 ///   there was no connection, if reading failed, or if the server rejected the write. A write that was sent and
 ///   received no reply is in doubt.
 /// - **A reset** starts a new generation of the namespace on every server. Entries of the old generation are
@@ -62,7 +62,7 @@ pub struct Memcached {
     addresses: Vec<String>,
     namespace: String,
     clock: Arc<dyn Clock>,
-    stored: Stored<Servers>,
+    stored: StoreBackend<Servers>,
 }
 
 impl Memcached {
@@ -100,7 +100,7 @@ impl Memcached {
 
     fn made(addresses: Vec<String>, namespace: String, clock: Arc<dyn Clock>) -> Self {
         let servers = Servers::new(Nodes::new(addresses.iter().cloned()), Arc::clone(&clock));
-        let stored = Stored::new(servers).clock(Arc::clone(&clock)).namespace(&namespace);
+        let stored = StoreBackend::new(servers).clock(Arc::clone(&clock)).namespace(&namespace);
         Self { addresses, namespace, clock, stored }
     }
 }

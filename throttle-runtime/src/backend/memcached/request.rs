@@ -24,7 +24,7 @@ impl Drop for Request {
     /// Reports to the caller of a request that was never sent that nothing was charged.
     fn drop(&mut self) {
         if let Some(reply) = self.reply.take() {
-            let _ = reply.send(Err(lost().nothing_charged()));
+            let _ = reply.send(Err(lost().safe_to_retry()));
         }
     }
 }

@@ -92,7 +92,7 @@ impl Store for Servers {
         let (cas, generation) = match self.seen.take(key, expected) {
             Some(Read { cas, generation, .. }) => (cas, generation),
             None => {
-                let found = self.find(key).await.map_err(BackendError::nothing_charged)?;
+                let found = self.find(key).await.map_err(BackendError::safe_to_retry)?;
                 let Found { cas, generation, value } = found;
                 if value.as_ref().map(|value| &*value.text) != expected {
                     return Ok(false);

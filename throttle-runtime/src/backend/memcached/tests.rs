@@ -49,11 +49,11 @@ async fn who_was_sent_is_in_doubt_and_nobody_else() {
         client.readable().await.expect("a request");
     };
     let (lost, ()) = tokio::join!(ask(), answer);
-    assert!(!lost.expect_err("no answer").is_nothing_charged());
+    assert!(!lost.expect_err("no answer").is_safe_to_retry());
     // No task takes requests from the queue of this connection.
     let gone = Connection::open("127.0.0.1:1".to_owned());
     for _ in 0..3 {
         let error = gone.ask(Command::Delete { key: "k" }).await.expect_err("nobody is there");
-        assert!(error.is_nothing_charged(), "{error:?}");
+        assert!(error.is_safe_to_retry(), "{error:?}");
     }
 }

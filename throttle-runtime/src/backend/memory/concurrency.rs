@@ -7,7 +7,7 @@ use hashbrown::HashTable;
 use hashbrown::hash_table::Entry::{Occupied, Vacant};
 
 use super::{Engine, Memory};
-use crate::Soon;
+use crate::NowOrLater;
 use crate::backend::{Held, Place, Places, Reply};
 use crate::strategy::{FixedWindow, Strategy};
 use crate::util::fingerprint::Domain;
@@ -103,7 +103,7 @@ impl Places for Memory {
         // Permits are separate from all states, so any domain of the scope works.
         let id = engine.secret.fingerprint(Domain::new(place.scope, FixedWindow.name(), &[]), place.key);
         let taken = engine.in_flight.take(id, place.limit);
-        Soon::now(Ok(taken.then(|| Held::in_memory(Taken { engine: Arc::clone(engine), id }))))
+        NowOrLater::now(Ok(taken.then(|| Held::in_memory(Taken { engine: Arc::clone(engine), id }))))
     }
 }
 

@@ -124,7 +124,7 @@ impl Short {
             return Err(Miss::Again);
         }
         let step = self.plan.step(Words { until, word, rate: self.rate, cost, now }).ok_or(Miss::Long)?;
-        if step.quota.fits() && mode == Mode::Take {
+        if step.quota.fits() && mode == Mode::Consume {
             let (head, word) = engine.table.encode(self.class, step.until, step.word).ok_or(Miss::Long)?;
             if !page.replace(&seen, head, word) {
                 return Err(step_aside(AFTER_A_RACE));

@@ -37,7 +37,7 @@ impl Engine {
             }
             if !quotas.fit() {
                 quotas.uncharge(|| self.uncharged(&pages, charges, &ids, now));
-            } else if mode == Mode::Take && self.store(&pages, charges, changes, now).is_err() {
+            } else if mode == Mode::Consume && self.store(&pages, charges, changes, now).is_err() {
                 continue;
             }
             return Verdict::new(quotas, now);

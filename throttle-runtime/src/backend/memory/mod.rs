@@ -25,7 +25,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::{Backend, Charge, Mode, Places, Reply, Resets, Verdict};
-use crate::Soon;
+use crate::NowOrLater;
 use crate::clock::Clock;
 use crate::util::fingerprint::Secret;
 use bounds::Bounds;
@@ -233,7 +233,7 @@ impl MemoryBuilder {
 
 impl Backend for Memory {
     fn decide<'a>(&'a self, charges: &'a [Charge<'a>], mode: Mode) -> Reply<'a, Verdict> {
-        Soon::now(Ok(self.0.decide_exactly(charges, mode)))
+        NowOrLater::now(Ok(self.0.decide_exactly(charges, mode)))
     }
 
     fn decide_at_once(&self, charges: &[Charge<'_>], mode: Mode) -> Option<Verdict> {
@@ -242,19 +242,19 @@ impl Backend for Memory {
 
     fn refund<'a>(&'a self, charges: &'a [Charge<'a>], at: u64) -> Reply<'a, ()> {
         self.0.refund_exactly(charges, at);
-        Soon::now(Ok(()))
+        NowOrLater::now(Ok(()))
     }
 
     fn forget<'a>(&'a self, charges: &'a [Charge<'a>]) -> Reply<'a, ()> {
         self.0.forget_exactly(charges);
-        Soon::now(Ok(()))
+        NowOrLater::now(Ok(()))
     }
 
     fn reset(&self) -> Reply<'_, ()> {
         self.0.resets.record_all(None);
         self.0.table.clear();
         self.0.resets.record_all(None);
-        Soon::now(Ok(()))
+        NowOrLater::now(Ok(()))
     }
 
     fn places(&self) -> Option<&dyn Places> {

@@ -28,14 +28,14 @@ fn memory(max_keys: usize) -> Memory {
 fn take(memory: &Memory, key: &Key, strategy: &dyn Strategy, rate: Rate) -> bool {
     let rates = [rate];
     let charges = [Charge::new("t", key, strategy, &rates, 1)];
-    let verdict = memory.decide(&charges, Mode::Take).ready().expect("at once").expect("a verdict");
+    let verdict = memory.decide(&charges, Mode::Consume).ready().expect("at once").expect("a verdict");
     verdict.quotas.iter().all(Quota::fits)
 }
 
 /// Returns whether the request was admitted by the fast path, or `None` if it needs the slow path.
 fn take_short(short: &Short, key: &Key) -> Option<bool> {
-    let attempt = short.attempt(key.split(), 1, Mode::Take);
-    attempt.or_else(|| short.decide(key.split(), 1, Mode::Take)).map(|quota| quota.fits())
+    let attempt = short.attempt(key.split(), 1, Mode::Consume);
+    attempt.or_else(|| short.decide(key.split(), 1, Mode::Consume)).map(|quota| quota.fits())
 }
 
 fn short(memory: &Memory, strategy: &dyn Strategy, rate: Rate) -> Short {

@@ -20,7 +20,7 @@ use crate::{BackendError, ErrorKind};
 impl Engine {
     /// Reads the time and the stored states of one hash slot.
     pub(super) async fn read(&self, partition: &Partition) -> Result<StoredStates, BackendError> {
-        uncharged(pin!(self.try_read(partition))).await.map_err(BackendError::nothing_charged)
+        uncharged(pin!(self.try_read(partition))).await.map_err(BackendError::safe_to_retry)
     }
 
     /// Returns a partition with one key.
@@ -105,5 +105,5 @@ const ONE_DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 pub(super) fn contended() -> BackendError {
     let text = format!("others changed the same states {MAX_ATTEMPTS} times in a row");
-    BackendError::new(ErrorKind::Store, text).nothing_charged()
+    BackendError::new(ErrorKind::Store, text).safe_to_retry()
 }

@@ -10,12 +10,12 @@ use super::engine::Engine;
 use super::errors::unexpected_reply;
 use super::{Redis, Reply};
 use crate::backend::Board;
-use crate::{BackendError, Soon};
+use crate::{BackendError, NowOrLater};
 
 /// Uses only commands that decisions also need, so a user with the permissions for decisions needs no others.
 impl Board for Redis {
     fn post<'a>(&'a self, name: &'a str, word: u64, ttl: Duration) -> Reply<'a, ()> {
-        Soon::later(async move {
+        NowOrLater::later(async move {
             // A time to live of zero would be an error.
             let millis = u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX).clamp(1, MAX_TTL_MILLIS);
             let set = |set: &mut Cmd, key: &str| {
@@ -26,7 +26,7 @@ impl Board for Redis {
     }
 
     fn read<'a>(&'a self, name: &'a str) -> Reply<'a, Option<u64>> {
-        Soon::later(async move {
+        NowOrLater::later(async move {
             let reply = self.engine.send_for(name, "MGET", add_key).await?;
             let Value::Array(found) = reply else { return Err(unexpected_reply()) };
             let text = found.first().and_then(stored_bytes).and_then(|found| str::from_utf8(found).ok());
@@ -35,7 +35,7 @@ impl Board for Redis {
     }
 
     fn remove<'a>(&'a self, name: &'a str) -> Reply<'a, ()> {
-        Soon::later(async move { self.engine.send_for(name, "DEL", add_key).await.map(drop) })
+        NowOrLater::later(async move { self.engine.send_for(name, "DEL", add_key).await.map(drop) })
     }
 }
 

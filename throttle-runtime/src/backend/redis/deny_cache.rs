@@ -194,7 +194,7 @@ mod tests {
     fn a_denial_is_cached_until_something_is_refunded() {
         let (deny_cache, rate, key) = (DenyCache::new(), [Rate::per_hour(1)], Key::from("a"));
         let charges = [Charge::new("t", &key, &FixedWindow, &rate, 1)];
-        let request = Request::new(&charges, Mode::Take);
+        let request = Request::new(&charges, Mode::Consume);
         assert!(deny_cache.is_empty());
         let changes = deny_cache.change_count(&request.fingerprints);
         let call = CallStart { sent_at: Instant::now(), changes };
@@ -208,7 +208,7 @@ mod tests {
     fn a_denial_from_before_a_refund_is_not_cached() {
         let (deny_cache, rate, key) = (DenyCache::new(), [Rate::per_hour(1)], Key::from("a"));
         let charges = [Charge::new("t", &key, &FixedWindow, &rate, 1)];
-        let request = Request::new(&charges, Mode::Take);
+        let request = Request::new(&charges, Mode::Consume);
         let invalidations: [fn(&DenyCache, &Request<'_>); 2] = [
             |deny_cache, request| deny_cache.invalidate(&request.fingerprints),
             |deny_cache, _| deny_cache.clear(),

@@ -23,7 +23,7 @@ pub(super) struct Engine {
 impl Engine {
     /// Whether a denial may be cached. It takes no lock.
     pub(super) fn may_be_cached(&self, mode: Mode) -> bool {
-        mode == Mode::Take && self.deny_cache.as_ref().is_some_and(|deny_cache| !deny_cache.is_empty())
+        mode == Mode::Consume && self.deny_cache.as_ref().is_some_and(|deny_cache| !deny_cache.is_empty())
     }
 
     /// Returns the cached denial of a request, if there is one.

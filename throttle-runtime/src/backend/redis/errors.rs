@@ -33,7 +33,7 @@ pub(super) fn request_error(error: &RedisError) -> RequestError {
     } else {
         let is_certain = has_certainly_changed_nothing(error);
         let error = backend_error("Redis did not decide", error);
-        RequestError::Failed(if is_certain { error.nothing_charged() } else { error })
+        RequestError::Failed(if is_certain { error.safe_to_retry() } else { error })
     }
 }
 
@@ -149,7 +149,7 @@ mod tests {
         let error =
             parse_redis_value(format!("-{reply}\r\n").as_bytes()).and_then(redis::Value::extract_error);
         match request_error(&error.expect_err("an error")) {
-            RequestError::Failed(error) => error.is_nothing_charged(),
+            RequestError::Failed(error) => error.is_safe_to_retry(),
             RequestError::NoScript => panic!("there is a script"),
         }
     }

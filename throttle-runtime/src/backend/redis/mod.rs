@@ -29,7 +29,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::{Backend, Board, Charge, Mode, Places, Reply, Resets, Verdict};
-use crate::Soon;
+use crate::NowOrLater;
 use crate::strategy::Strategy;
 pub use builder::RedisBuilder;
 use engine::Engine;
@@ -66,7 +66,7 @@ const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
 ///   timeouts](crate::Recovery::retry_on). The attempts of such a decision share an idempotency token, which is
 ///   stored with the charge as an additional state. A retry that finds the token charges nothing. The token is
 ///   kept for the time budget of the throttle plus ten seconds.
-/// - **Errors**: an error is [certain](crate::BackendError::is_nothing_charged) to have charged nothing in the
+/// - **Errors**: an error is [certain](crate::BackendError::is_safe_to_retry) to have charged nothing in the
 ///   cases below. A request that was sent and received no reply is in doubt.
 ///   - The request was not sent, or failed before it wrote.
 ///   - The server rejected it before its script ran or at the script's first write. Examples are a server that
@@ -78,7 +78,7 @@ const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
 ///   [reset](crate::Registry::reset) or a refund by another process may take effect one second later.
 /// - **Concurrency limits**: the requests [in flight](crate::Settings::concurrent) are a sorted set for each
 ///   identity, by the clock of the server. A permit is acquired in one round trip and released in the
-///   background. If a process ends, its permits are free after their [lease](crate::Settings::lease), even if
+///   background. If a process ends, its permits are free after their [lease](crate::Settings::permit_ttl), even if
 ///   the clock jumps back. If the clock jumps ahead, permits are free immediately, and as many additional
 ///   requests may be admitted until half a lease later. A reset keeps all permits.
 /// - **Keys and values**: Redis keys contain digests, not the keys of the throttles. A state is kept for longer
@@ -127,8 +127,8 @@ impl Backend for Redis {
         // A cached denial does not tell whether an earlier attempt was charged.
         let cached = if request.tokens.is_retry() { None } else { self.engine.cached_denial(&request) };
         match cached {
-            Some(verdict) => Soon::now(Ok(verdict)),
-            None => Soon::watched(async move {
+            Some(verdict) => NowOrLater::now(Ok(verdict)),
+            None => NowOrLater::watched(async move {
                 let request = request.with_keys(&self.engine.namespace);
                 self.engine.decide(&request).await
             }),
@@ -145,9 +145,9 @@ impl Backend for Redis {
     }
 
     fn refund<'a>(&'a self, charges: &'a [Charge<'a>], at: u64) -> Reply<'a, ()> {
-        Soon::later(async move {
+        NowOrLater::later(async move {
             let namespace = &self.engine.namespace;
-            let request = Request::new(charges, Mode::Take)
+            let request = Request::new(charges, Mode::Consume)
                 .with_reset_marks()
                 .with_keys(namespace)
                 .with_global_reset_mark(namespace);
@@ -156,30 +156,30 @@ impl Backend for Redis {
     }
 
     fn forget<'a>(&'a self, charges: &'a [Charge<'a>]) -> Reply<'a, ()> {
-        Soon::later(async move {
+        NowOrLater::later(async move {
             let request =
-                Request::new(charges, Mode::Take).with_reset_marks().with_keys(&self.engine.namespace);
+                Request::new(charges, Mode::Consume).with_reset_marks().with_keys(&self.engine.namespace);
             self.engine.forget(&request).await
         })
     }
 
     /// Connects, and loads all scripts into the server.
     fn initialize(&self) -> Reply<'_, ()> {
-        Soon::later(self.engine.router.connect())
+        NowOrLater::later(self.engine.router.connect())
     }
 
     /// Deletes the states of this namespace. Nothing else in the database is changed.
     fn reset(&self) -> Reply<'_, ()> {
-        Soon::later(self.engine.reset())
+        NowOrLater::later(self.engine.reset())
     }
 
     /// Waits for permits that are about to be released, for at most 500 milliseconds.
     fn close(&self) -> Reply<'_, ()> {
         if self.engine.leases.is_over() {
             self.engine.router.close();
-            return Soon::now(Ok(()));
+            return NowOrLater::now(Ok(()));
         }
-        Soon::later(async {
+        NowOrLater::later(async {
             self.engine.leases.end(CLOSE_TIMEOUT).await;
             self.engine.router.close();
             Ok(())

@@ -65,7 +65,7 @@ impl<'a> Request<'a> {
                 request.limits.push(Limit { charge, rate, state });
             }
         }
-        if mode == Mode::Take {
+        if mode == Mode::Consume {
             request.tokens.attempt = charges.first().and_then(|charge| charge.attempt);
         }
         request

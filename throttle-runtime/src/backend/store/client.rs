@@ -44,7 +44,7 @@ impl<S: Store> Client<S> {
     /// Reads the records of these slots, whether they are held or not.
     pub(super) async fn read(&self, slots: &[Slot]) -> Result<Vec<Record>, BackendError> {
         let keys: Vec<&str> = slots.iter().map(|slot| slot.key.as_str()).collect();
-        let values = self.call(self.store.multi_get(&keys)).await.map_err(BackendError::nothing_charged)?;
+        let values = self.call(self.store.multi_get(&keys)).await.map_err(BackendError::safe_to_retry)?;
         let (mut values, now) = (values.into_iter(), self.clock.now());
         Ok(slots.iter().map(|slot| slot.read(values.next().flatten().as_deref(), now).0).collect())
     }

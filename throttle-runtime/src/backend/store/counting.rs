@@ -40,7 +40,7 @@ impl<S: Store> Client<S> {
                     }
                     Some(hold) if hold.is_live(now) => {}
                     Some(_) => {
-                        uncharged(pin!(self.reopen(&slot))).await.map_err(BackendError::nothing_charged)?;
+                        uncharged(pin!(self.reopen(&slot))).await.map_err(BackendError::safe_to_retry)?;
                     }
                 },
             }
@@ -62,7 +62,7 @@ impl<S: Store> Client<S> {
             let ttl = slot.ttl(&slot.counted(0), now);
             client.call(client.store.increment_within(&slot.key, by, limit, ttl)).await
         });
-        let done = done.map_err(BackendError::nothing_charged)?;
+        let done = done.map_err(BackendError::safe_to_retry)?;
         done.await.unwrap_or_else(|_| Err(interrupted()))
     }
 

@@ -75,7 +75,9 @@ impl<'a> Case<'a> {
 
     /// Returns the units and the limit, if one increment of one counter can decide the request.
     pub(super) fn increment(&self, mode: Mode) -> Option<(i64, i64)> {
-        let ([charge], [Some(_)], Mode::Take) = (self.charges, &self.counters[..], mode) else { return None };
+        let ([charge], [Some(_)], Mode::Consume) = (self.charges, &self.counters[..], mode) else {
+            return None;
+        };
         let &[rate] = charge.rates else { return None };
         let limit = charge.strategy.increment_limit(&charge.arrival(rate, charge.cost, 0))?;
         (1..=limit).contains(&charge.cost).then_some(())?;
@@ -111,7 +113,7 @@ impl<'a> Case<'a> {
         if !fits {
             quotas.uncharge(|| self.step_all(&mut records.to_vec(), now, |_| 0));
         }
-        let takes = fits && mode == Mode::Take;
+        let takes = fits && mode == Mode::Consume;
         if takes {
             for (charge, place, attempt) in self.recognisable() {
                 recent::remember(&mut after[place], index_of_tokens(charge), attempt, now);
@@ -131,7 +133,7 @@ impl<'a> Case<'a> {
     /// Looks for earlier attempts in the records.
     fn seen(&self, mode: Mode, records: &[Record], now: u64) -> Seen {
         let mut seen = None;
-        for (charge, place, attempt) in self.recognisable().filter(|_| mode == Mode::Take) {
+        for (charge, place, attempt) in self.recognisable().filter(|_| mode == Mode::Consume) {
             let found = recent::find(&records[place], index_of_tokens(charge), attempt, now);
             match seen {
                 None => seen = Some(found),

@@ -22,11 +22,11 @@ mod varint;
 use std::time::Duration;
 
 pub use increment::{Increment, increment_or_take_back};
-pub use store_backend::Stored;
+pub use store_backend::StoreBackend;
 
 use crate::ErrorKind;
 
-/// Custom storage: a key-value table of texts with expiry. [`Stored`] builds a backend from it, on which
+/// Custom storage: a key-value table of texts with expiry. [`StoreBackend`] builds a backend from it, on which
 /// every strategy is exact.
 ///
 /// A store implements `get`, `set`, `delete`, `reset`, and one way to change a value atomically:
@@ -80,7 +80,7 @@ use crate::ErrorKind;
 /// increments by other decisions meanwhile. The gate contains the time at which it ends, in case its holder
 /// dies. Without `INCREMENT_WITHIN`, fixed windows are records, like all other states. Program instances with
 /// different values of `INCREMENT_WITHIN` do not share their fixed windows. When you change it, also change
-/// the [namespace](Stored::namespace).
+/// the [namespace](StoreBackend::namespace).
 ///
 /// A number cannot store the tokens of requests. Therefore, a fixed window in such a store does not recognise
 /// a request that is retried after a timeout.

@@ -36,7 +36,7 @@ impl<S: Store> Held<S> {
         turn: Turn,
     ) -> Result<Self, BackendError> {
         // Locks and marks do not charge anything.
-        Self::try_take(client, slots, turn).await.map_err(BackendError::nothing_charged)
+        Self::try_take(client, slots, turn).await.map_err(BackendError::safe_to_retry)
     }
 
     async fn try_take(client: &Arc<Client<S>>, slots: Vec<Slot>, turn: Turn) -> Result<Self, BackendError> {
@@ -109,7 +109,7 @@ impl<S: Store> Held<S> {
             self.release().await;
             written
         });
-        let written = written.map_err(BackendError::nothing_charged)?;
+        let written = written.map_err(BackendError::safe_to_retry)?;
         written.await.unwrap_or_else(|_| Err(interrupted()))
     }
 
@@ -117,7 +117,7 @@ impl<S: Store> Held<S> {
         // After half of the lock's lifetime, the lock might belong to another holder before the write
         // arrives.
         if self.since.elapsed() >= self.client.half_life() {
-            return Err(lost().nothing_charged());
+            return Err(lost().safe_to_retry());
         }
         if S::COMPARE_AND_SET {
             return self.swap_all(&changed, now).await;
@@ -159,7 +159,7 @@ impl<S: Store> Held<S> {
                     let undone = self.client.swap_record(&holding.slot, &stored, &holding.record, now).await;
                     is_undone &= matches!(undone, Ok(true));
                 }
-                let error = stored.map_or_else(|error| error, |_| lost().nothing_charged());
+                let error = stored.map_or_else(|error| error, |_| lost().safe_to_retry());
                 return Err(if is_undone { error } else { error.in_doubt() });
             }
         }

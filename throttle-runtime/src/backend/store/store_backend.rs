@@ -10,7 +10,7 @@ use super::record::Record;
 use super::{Store, keys};
 use crate::backend::{Backend, Board, Charge, Mark, Mode, Reply, Resets, Verdict};
 use crate::strategy::Strategy;
-use crate::{BackendError, Clock, ErrorKind, Rate, Soon, SystemClock};
+use crate::{BackendError, Clock, ErrorKind, NowOrLater, Rate, SystemClock};
 
 /// A backend that keeps its states in a [`Store`]. Every strategy is exact, for all processes that share the
 /// store.
@@ -32,7 +32,7 @@ use crate::{BackendError, Clock, ErrorKind, Rate, Soon, SystemClock};
 /// - **Unreadable values**, for example damaged or foreign ones, count as missing, with an event at level
 ///   WARN.
 /// - **Errors before the first write** of a decision, for example while it reads or locks, are [certain to
-///   have charged nothing](BackendError::is_nothing_charged). A failed write is certain only if the store's
+///   have charged nothing](BackendError::is_safe_to_retry). A failed write is certain only if the store's
 ///   own error is a [`BackendError`] that is certain, and nothing else was written. A timeout is certain if
 ///   it passes while the decision reads, or waits for another decision or for the lock of a holder that has
 ///   died.
@@ -41,7 +41,7 @@ use crate::{BackendError, Clock, ErrorKind, Rate, Soon, SystemClock};
 ///
 /// ```
 /// use std::{convert::Infallible, time::Duration};
-/// use throttle::backend::{Store, Stored};
+/// use throttle::backend::{Store, StoreBackend};
 ///
 /// struct Shelf;
 ///
@@ -59,9 +59,9 @@ use crate::{BackendError, Clock, ErrorKind, Rate, Soon, SystemClock};
 /// #     async fn unlock(&self, _: &str, _: u64) -> Result<bool, Infallible> { Ok(false) }
 /// }
 ///
-/// let registry = throttle::registry().backend("shelf", Stored::new(Shelf).namespace("shop"));
+/// let registry = throttle::registry().backend("shelf", StoreBackend::new(Shelf).namespace("shop"));
 /// ```
-pub struct Stored<S> {
+pub struct StoreBackend<S> {
     pub(super) store: Arc<S>,
     pub(super) client: Arc<Client<S>>,
     pub(super) prefix: String,
@@ -69,7 +69,7 @@ pub struct Stored<S> {
     resets: Arc<Resets>,
 }
 
-impl<S: Store> Stored<S> {
+impl<S: Store> StoreBackend<S> {
     /// Creates a backend on this store, in the namespace `throttle`, with the system's clock.
     pub fn new(store: S) -> Self {
         Self::shared(Arc::new(store))
@@ -183,9 +183,9 @@ impl<S: Store> Stored<S> {
     }
 }
 
-impl<S: Store> Backend for Stored<S> {
+impl<S: Store> Backend for StoreBackend<S> {
     fn decide<'a>(&'a self, charges: &'a [Charge<'a>], mode: Mode) -> Reply<'a, Verdict> {
-        Soon::watched(async move {
+        NowOrLater::watched(async move {
             let case = Case::new(&self.prefix, charges, S::INCREMENT_WITHIN);
             match case.increment(mode) {
                 Some(increment) => self.client.count(&case, increment).await,
@@ -195,7 +195,7 @@ impl<S: Store> Backend for Stored<S> {
     }
 
     fn refund<'a>(&'a self, charges: &'a [Charge<'a>], at: u64) -> Reply<'a, ()> {
-        Soon::later(async move {
+        NowOrLater::later(async move {
             let resets = (&*self.resets, self.last_reset().await?);
             for charge in charges.chunks(1) {
                 let case = Case::new(&self.prefix, charge, S::INCREMENT_WITHIN).with_mark();
@@ -209,7 +209,7 @@ impl<S: Store> Backend for Stored<S> {
     }
 
     fn forget<'a>(&'a self, charges: &'a [Charge<'a>]) -> Reply<'a, ()> {
-        Soon::later(async move {
+        NowOrLater::later(async move {
             for charge in charges.chunks(1) {
                 let case = Case::new(&self.prefix, charge, S::INCREMENT_WITHIN).with_mark();
                 let forgotten = self.client.transact(&case, &|records, now| case.forget(records, now)).await;
@@ -222,11 +222,11 @@ impl<S: Store> Backend for Stored<S> {
     }
 
     fn initialize(&self) -> Reply<'_, ()> {
-        Soon::later(self.start())
+        NowOrLater::later(self.start())
     }
 
     fn reset(&self) -> Reply<'_, ()> {
-        Soon::later(async move {
+        NowOrLater::later(async move {
             self.mark_reset().await?;
             let reset = self.store.reset(&self.prefix).await.map_err(wrap::<S>);
             // The deletion may have removed requests that were charged meanwhile.
@@ -236,7 +236,7 @@ impl<S: Store> Backend for Stored<S> {
     }
 
     fn close(&self) -> Reply<'_, ()> {
-        Soon::later(self.end())
+        NowOrLater::later(self.end())
     }
 
     fn board(&self) -> Option<&dyn Board> {
@@ -253,9 +253,9 @@ impl<S: Store> Backend for Stored<S> {
     }
 }
 
-impl<S> fmt::Debug for Stored<S> {
+impl<S> fmt::Debug for StoreBackend<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Stored")
+        f.debug_struct("StoreBackend")
             .field("prefix", &self.prefix)
             .field("client", &self.client)
             .field("persistent", &self.persistent)

@@ -44,7 +44,7 @@ impl<S: Store> Client<S> {
                 return Ok(judge(&[], self.clock.now()).answer);
             };
             let found = pin!(self.call(self.store.get(&slot.key)));
-            let found = uncharged(found).await.map_err(BackendError::nothing_charged)?;
+            let found = uncharged(found).await.map_err(BackendError::safe_to_retry)?;
             let now = self.clock.now();
             if !slot.is_current(now) {
                 continue;

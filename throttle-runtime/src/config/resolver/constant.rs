@@ -2,9 +2,9 @@
 
 use super::{Answer, Answered, Arg, Call, Head, Refusal, Role, role};
 use crate::config::key_source::{Cookie, Global, Header, Ip, KeySource};
-use crate::resilience::{Failure, OnError, Reaction};
+use crate::resilience::{ErrorAction, Failure, OnError};
 use crate::strategy::{Class, Priority};
-use crate::{ConfigError, Identity, Rate, Rates, Recovery, Soon};
+use crate::{ConfigError, Identity, NowOrLater, Rate, Rates, Recovery};
 
 /// Marks an argument that is a value.
 #[derive(Debug)]
@@ -16,8 +16,8 @@ macro_rules! values {
             fn ask<'a>(
                 &'a self,
                 _: &'a mut Head<'_>,
-            ) -> Soon<'a, Result<<role::$role as Role>::Output, Refusal>> {
-                Soon::now(Ok((*self).into()))
+            ) -> NowOrLater<'a, Result<<role::$role as Role>::Output, Refusal>> {
+                NowOrLater::now(Ok((*self).into()))
             }
 
             fn value(&self) -> Option<Result<<role::$role as Role>::Output, ConfigError>> {
@@ -41,9 +41,9 @@ macro_rules! costs {
         /// A cost. A negative cost is reported by the registry. In an attribute, a negative literal is a
         /// compile error.
         impl<E> Arg<role::cost, Value, E> for $integer {
-            fn ask<'a>(&'a self, _: &'a mut Head<'_>) -> Soon<'a, Result<u64, Refusal>> {
+            fn ask<'a>(&'a self, _: &'a mut Head<'_>) -> NowOrLater<'a, Result<u64, Refusal>> {
                 // A policy with a negative cost is never built.
-                Soon::now(Ok(u64::try_from(*self).unwrap_or(u64::MAX)))
+                NowOrLater::now(Ok(u64::try_from(*self).unwrap_or(u64::MAX)))
             }
 
             fn value(&self) -> Option<Result<u64, ConfigError>> {
@@ -103,7 +103,7 @@ impl Text for role::class {
 }
 
 impl Text for role::on_error {
-    fn parse(text: &str) -> Result<Reaction, ConfigError> {
+    fn parse(text: &str) -> Result<ErrorAction, ConfigError> {
         let unknown = || {
             ConfigError::one(format!(
                 "unknown on_error \"{text}\": write \"allow\", \"throttle\" or \"raise\""
@@ -112,7 +112,7 @@ impl Text for role::on_error {
         OnError::named(text).map(OnError::reaction).ok_or_else(unknown)
     }
 
-    fn otherwise() -> Reaction {
+    fn otherwise() -> ErrorAction {
         OnError::default().reaction()
     }
 }
@@ -125,9 +125,9 @@ macro_rules! texts {
             fn ask<'a>(
                 &'a self,
                 _: &'a mut Head<'_>,
-            ) -> Soon<'a, Result<<role::$role as Role>::Output, Refusal>> {
+            ) -> NowOrLater<'a, Result<<role::$role as Role>::Output, Refusal>> {
                 let parsed = <role::$role as Text>::parse(self);
-                Soon::now(Ok(parsed.unwrap_or_else(|_| <role::$role as Text>::otherwise())))
+                NowOrLater::now(Ok(parsed.unwrap_or_else(|_| <role::$role as Text>::otherwise())))
             }
 
             fn value(&self) -> Option<Result<<role::$role as Role>::Output, ConfigError>> {
@@ -148,11 +148,11 @@ texts! {
 }
 
 impl<E> Arg<role::on_error, Value, E> for OnError {
-    fn ask<'a>(&'a self, _: &'a mut Head<'_>) -> Soon<'a, Result<Reaction, Refusal>> {
-        Soon::now(Ok(self.reaction()))
+    fn ask<'a>(&'a self, _: &'a mut Head<'_>) -> NowOrLater<'a, Result<ErrorAction, Refusal>> {
+        NowOrLater::now(Ok(self.reaction()))
     }
 
-    fn value(&self) -> Option<Result<Reaction, ConfigError>> {
+    fn value(&self) -> Option<Result<ErrorAction, ConfigError>> {
         Some(Ok(self.reaction()))
     }
 
@@ -164,11 +164,11 @@ impl<E> Arg<role::on_error, Value, E> for OnError {
 /// The recovery is tried first. As a setting, it evaluates to the reaction for the case that the recovery
 /// fails.
 impl<E> Arg<role::on_error, Value, E> for Recovery {
-    fn ask<'a>(&'a self, _: &'a mut Head<'_>) -> Soon<'a, Result<Reaction, Refusal>> {
-        Soon::now(Ok(self.otherwise.reaction()))
+    fn ask<'a>(&'a self, _: &'a mut Head<'_>) -> NowOrLater<'a, Result<ErrorAction, Refusal>> {
+        NowOrLater::now(Ok(self.otherwise.reaction()))
     }
 
-    fn value(&self) -> Option<Result<Reaction, ConfigError>> {
+    fn value(&self) -> Option<Result<ErrorAction, ConfigError>> {
         Some(Ok(self.otherwise.reaction()))
     }
 
@@ -184,8 +184,8 @@ impl<E> Arg<role::on_error, Value, E> for Recovery {
 macro_rules! key_sources {
     ($($source:ty),*) => { $(
         impl<E> Arg<role::key, Value, E> for $source {
-            fn ask<'a>(&'a self, head: &'a mut Head<'_>) -> Soon<'a, Result<Identity, Refusal>> {
-                Soon::now(Ok(Identity::Key(self.key(head))))
+            fn ask<'a>(&'a self, head: &'a mut Head<'_>) -> NowOrLater<'a, Result<Identity, Refusal>> {
+                NowOrLater::now(Ok(Identity::Key(self.key(head))))
             }
 
             fn read(&self, head: &Head<'_>) -> Option<Identity> {
@@ -208,8 +208,8 @@ where
     F: Fn() -> Fut + Send + Sync + 'static,
     Fut: Answered<Output: Answer<R>, Future: Send>,
 {
-    fn ask<'a>(&'a self, _: &'a mut Head<'_>) -> Soon<'a, Result<R::Output, Refusal>> {
-        Soon::later(async move { self().future().await.answer() })
+    fn ask<'a>(&'a self, _: &'a mut Head<'_>) -> NowOrLater<'a, Result<R::Output, Refusal>> {
+        NowOrLater::later(async move { self().future().await.answer() })
     }
 }
 
@@ -219,9 +219,9 @@ where
     F: Fn(Failure) -> Fut + Send + Sync + 'static,
     Fut: Answered<Output: Answer<role::on_error>, Future: Send>,
 {
-    fn ask<'a>(&'a self, head: &'a mut Head<'_>) -> Soon<'a, Result<Reaction, Refusal>> {
+    fn ask<'a>(&'a self, head: &'a mut Head<'_>) -> NowOrLater<'a, Result<ErrorAction, Refusal>> {
         let failure = head.parts.extensions.get::<Failure>().cloned();
-        Soon::later(async move {
+        NowOrLater::later(async move {
             match failure {
                 Some(failure) => self(failure).future().await.answer(),
                 // The failure is always set when this role is evaluated.

@@ -4,7 +4,7 @@ use std::any::TypeId;
 use std::marker::PhantomData;
 
 use super::{Arg, Ask, Head, Refusal, Role};
-use crate::{ConfigError, Recovery, Soon};
+use crate::{ConfigError, NowOrLater, Recovery};
 
 /// An argument with the type parameters that distinguish values from functions. It implements [`Ask`] without
 /// these parameters.
@@ -19,7 +19,7 @@ pub const fn wrap<R: Role, A: Arg<R, M, E>, M, E>(arg: A) -> Wrap<A, M, E> {
 }
 
 impl<R: Role, A: Arg<R, M, E>, M, E> Ask<R> for Wrap<A, M, E> {
-    fn ask<'a>(&'a self, head: &'a mut Head<'_>) -> Soon<'a, Result<R::Output, Refusal>> {
+    fn ask<'a>(&'a self, head: &'a mut Head<'_>) -> NowOrLater<'a, Result<R::Output, Refusal>> {
         self.arg.ask(head)
     }
 

@@ -15,7 +15,7 @@ pub(crate) use role::{Answer, Role};
 
 use std::any::TypeId;
 
-use crate::{ConfigError, Recovery, Soon};
+use crate::{ConfigError, NowOrLater, Recovery};
 
 /// The response of a plug-in that ends the request.
 #[cfg(feature = "axum")]
@@ -28,7 +28,7 @@ pub type Refusal = std::convert::Infallible;
 /// this form.
 pub trait Ask<R: Role>: Send + Sync {
     /// Resolves the setting for one request.
-    fn ask<'a>(&'a self, head: &'a mut Head<'_>) -> Soon<'a, Result<R::Output, Refusal>>;
+    fn ask<'a>(&'a self, head: &'a mut Head<'_>) -> NowOrLater<'a, Result<R::Output, Refusal>>;
 
     /// Resolves the setting for one request, if that calls no function.
     fn read(&self, head: &Head<'_>) -> Option<R::Output>;
@@ -62,7 +62,7 @@ pub trait Ask<R: Role>: Send + Sync {
 )]
 pub trait Arg<R: Role, M, E>: Send + Sync + 'static {
     /// See [`Ask::ask`].
-    fn ask<'a>(&'a self, head: &'a mut Head<'_>) -> Soon<'a, Result<R::Output, Refusal>>;
+    fn ask<'a>(&'a self, head: &'a mut Head<'_>) -> NowOrLater<'a, Result<R::Output, Refusal>>;
 
     /// See [`Ask::read`].
     fn read(&self, _: &Head<'_>) -> Option<R::Output> {

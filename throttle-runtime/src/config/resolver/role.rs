@@ -1,6 +1,6 @@
 //! The settings that functions can plug into, and the types that these functions may return.
 
-use crate::resilience::Reaction;
+use crate::resilience::ErrorAction;
 use crate::strategy::{Class, Priority};
 use crate::{BackendError, Caller, Identity, Key, Rate, Rates};
 
@@ -33,7 +33,7 @@ roles! {
     caller => Caller,
     exempt => bool,
     rule => bool,
-    on_error => Reaction,
+    on_error => ErrorAction,
     handler => Refusal,
 }
 
@@ -70,7 +70,7 @@ where
     message = "a function that returns `{Self}` does not fit this setting of a throttle",
     label = "this function's return type does not fit",
     note = "`key` functions return an `Identity`, a `Key`, a text, a number, an address or a tuple of these; `rate` functions a `Rate` or `Rates`; `cost` functions a whole number without a sign, such as `u64`; `class` functions a `Class`, a `Priority` or a text; `caller` functions a `Caller`; `exempt` functions and those of rules a `bool`; each of them also a `Result` of that with a response as the error",
-    note = "`on_error` functions return a `Reaction`, `handler` functions any response"
+    note = "`on_error` functions return an `ErrorAction`, `handler` functions any response"
 )]
 pub trait Answer<R: Role> {
     /// Returns the resolved setting, or the response that ends the request.
@@ -95,7 +95,7 @@ answers! {
     caller: Caller;
     exempt: bool;
     rule: bool;
-    on_error: Reaction;
+    on_error: ErrorAction;
 }
 
 impl Answer<cost> for usize {
@@ -104,9 +104,9 @@ impl Answer<cost> for usize {
     }
 }
 
-impl Answer<on_error> for Result<Reaction, BackendError> {
-    fn answer(self) -> Result<Reaction, Refusal> {
-        Ok(self.unwrap_or_else(Reaction::Raise))
+impl Answer<on_error> for Result<ErrorAction, BackendError> {
+    fn answer(self) -> Result<ErrorAction, Refusal> {
+        Ok(self.unwrap_or_else(ErrorAction::Raise))
     }
 }
 

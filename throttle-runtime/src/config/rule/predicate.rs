@@ -4,7 +4,7 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use super::Rule;
-use crate::Soon;
+use crate::NowOrLater;
 use crate::config::resolver::constant::Value;
 use crate::config::resolver::role::Shape;
 use crate::config::resolver::{Arg, Head, Refusal, Role, role};
@@ -34,8 +34,8 @@ impl Rule {
 }
 
 impl<E> Arg<role::rule, Value, E> for Rule {
-    fn ask<'a>(&'a self, head: &'a mut Head<'_>) -> Soon<'a, Result<bool, Refusal>> {
-        Soon::now(Ok(self.means(head)))
+    fn ask<'a>(&'a self, head: &'a mut Head<'_>) -> NowOrLater<'a, Result<bool, Refusal>> {
+        NowOrLater::now(Ok(self.means(head)))
     }
 
     fn read(&self, head: &Head<'_>) -> Option<bool> {
@@ -51,8 +51,8 @@ impl<E> Arg<role::rule, Value, E> for Rule {
 impl<R: Role, M, E, F: Shape<R, M, E>> Shape<R, If<M>, E> for Predicate<F> {}
 
 impl<F: Arg<role::rule, M, E>, M, E> Arg<role::rule, If<M>, E> for Predicate<F> {
-    fn ask<'a>(&'a self, head: &'a mut Head<'_>) -> Soon<'a, Result<bool, Refusal>> {
-        if self.rule.means(head) { self.function.ask(head) } else { Soon::now(Ok(false)) }
+    fn ask<'a>(&'a self, head: &'a mut Head<'_>) -> NowOrLater<'a, Result<bool, Refusal>> {
+        if self.rule.means(head) { self.function.ask(head) } else { NowOrLater::now(Ok(false)) }
     }
 
     fn read(&self, head: &Head<'_>) -> Option<bool> {

@@ -112,9 +112,9 @@ settings! {
         once_per_request: bool => bool,
         charge_when: &'static dyn Judge => Shared<dyn Judge>,
         degrade: bool => bool,
-        deadline: Duration => Duration,
-        budget: Duration => Duration,
-        lease: Duration => Duration,
+        timeout: Duration => Duration,
+        total_timeout: Duration => Duration,
+        permit_ttl: Duration => Duration,
     }
 }
 
@@ -135,8 +135,8 @@ impl Settings {
     /// | `dry_run` | `false` |
     /// | `once_per_request` | `true` |
     /// | `degrade` | `false` |
-    /// | `deadline` | 100 ms |
-    /// | `lease` | 60 s |
+    /// | `timeout` | 100 ms |
+    /// | `permit_ttl` | 60 s |
     ///
     /// All other settings are not set.
     pub const BUILT_IN: Self = Self {
@@ -151,8 +151,8 @@ impl Settings {
         dry_run: Some(false),
         once_per_request: Some(true),
         degrade: Some(false),
-        deadline: Some(Duration::from_millis(100)),
-        lease: Some(Duration::from_secs(60)),
+        timeout: Some(Duration::from_millis(100)),
+        permit_ttl: Some(Duration::from_secs(60)),
         ..Self::NONE
     };
 
@@ -170,8 +170,10 @@ impl Settings {
         let wrong = wrong.into_iter().flatten().flat_map(|error| error.problems().to_vec());
         let nobody =
             self.concurrent.filter(|limit| *limit == 0).map(|_| "`concurrent` is 0, which lets nobody in");
-        let short =
-            self.lease.filter(|lease| lease.as_millis() == 0).map(|_| "a lease is at least a millisecond");
+        let short = self
+            .permit_ttl
+            .filter(|ttl| ttl.as_millis() == 0)
+            .map(|_| "`permit_ttl` is at least a millisecond");
         let places = nobody.into_iter().chain(short).map(ToOwned::to_owned);
         wrong.chain(self.strategy.as_ref().and_then(|strategy| strategy.problem())).chain(places).collect()
     }
@@ -495,8 +497,9 @@ impl Settings {
     /// # Default
     ///
     /// 100 ms.
-    pub const fn deadline(mut self, deadline: Duration) -> Self {
-        self.deadline = Some(deadline);
+    #[doc(alias = "deadline")]
+    pub const fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
         self
     }
 
@@ -505,10 +508,11 @@ impl Settings {
     ///
     /// # Default
     ///
-    /// The maximum that the attempts can take: a [deadline](Self::deadline) for the first attempt and for each
+    /// The maximum that the attempts can take: a [timeout](Self::timeout) for the first attempt and for each
     /// retry, and the waits between them.
-    pub const fn budget(mut self, budget: Duration) -> Self {
-        self.budget = Some(budget);
+    #[doc(alias = "budget")]
+    pub const fn total_timeout(mut self, total_timeout: Duration) -> Self {
+        self.total_timeout = Some(total_timeout);
         self
     }
 
@@ -519,8 +523,9 @@ impl Settings {
     /// # Default
     ///
     /// 60 seconds.
-    pub const fn lease(mut self, lease: Duration) -> Self {
-        self.lease = Some(lease);
+    #[doc(alias = "lease")]
+    pub const fn permit_ttl(mut self, permit_ttl: Duration) -> Self {
+        self.permit_ttl = Some(permit_ttl);
         self
     }
 }

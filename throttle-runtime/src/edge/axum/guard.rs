@@ -26,7 +26,7 @@ use crate::pipeline::rejection::Rejection;
 use crate::registry::site::Site;
 use crate::registry::site_index::linked;
 use crate::throttle::policy_history::InForce;
-use crate::{ClientIp, Decision, Key, Quota, Registry, Soon, Throttle};
+use crate::{ClientIp, Decision, Key, NowOrLater, Quota, Registry, Throttle};
 
 /// The hidden first parameter of a handler with `#[throttle]`.
 ///
@@ -158,7 +158,7 @@ impl<const SITE: u64, C, H> OnlyAxumCallsThrottledHandlers<SITE, C, H> {
         self,
         sites: &'static [Site; N],
         keys: [Option<Key>; N],
-    ) -> Soon<'static, Result<Permit, Response>> {
+    ) -> NowOrLater<'static, Result<Permit, Response>> {
         self.progress.last(sites, keys)
     }
 
@@ -184,16 +184,16 @@ impl Progress {
         sites: Option<&'static [Site]>,
         parts: &'a mut Parts,
         state: T,
-    ) -> Soon<'a, Result<Self, Response>> {
+    ) -> NowOrLater<'a, Result<Self, Response>> {
         let Some(sites) = sites.filter(|sites| sites.iter().all(Site::is_plain)) else {
             return Self::slow(sites, parts, state, Asks { told: false, passes: PASSES });
         };
         match at_once::<PASSES>(sites, parts) {
-            Some(Ok(permit)) => Soon::now(Ok(Self::Admitted(permit))),
+            Some(Ok(permit)) => NowOrLater::now(Ok(Self::Admitted(permit))),
             Some(Err(Denied { policy, quota, .. })) if policy.handler.is_none() => {
-                Soon::now(Err(too_many(&Report::denied(&policy, &quota))))
+                NowOrLater::now(Err(too_many(&Report::denied(&policy, &quota))))
             }
-            Some(Err(Denied { throttle, policy, quota })) => Soon::later(async move {
+            Some(Err(Denied { throttle, policy, quota })) => NowOrLater::later(async move {
                 let rejection = Rejection::throttled(throttle, &policy, Decision::by_one(quota), None, parts);
                 let registry = Registry::in_charge();
                 let mut head =
@@ -212,13 +212,13 @@ impl Progress {
         parts: &'a mut Parts,
         state: T,
         asks: Asks,
-    ) -> Soon<'a, Result<Self, Response>> {
+    ) -> NowOrLater<'a, Result<Self, Response>> {
         match sites.filter(|sites| !sites.iter().any(Site::has_template)) {
             Some(sites) => Self::later(sites, parts, state, asks),
             None => {
                 let passes = asks.passes.then(|| Pending::leave(&mut parts.extensions));
                 let (parts, state) = (parts.clone(), Box::new(state));
-                Soon::now(Ok(Self::Undecided(Box::new(Undecided { parts, state, passes }))))
+                NowOrLater::now(Ok(Self::Undecided(Box::new(Undecided { parts, state, passes }))))
             }
         }
     }
@@ -229,8 +229,8 @@ impl Progress {
         parts: &'a mut Parts,
         state: T,
         asks: Asks,
-    ) -> Soon<'a, Result<Self, Response>> {
-        Soon::later(async move {
+    ) -> NowOrLater<'a, Result<Self, Response>> {
+        NowOrLater::later(async move {
             let told = if asks.told { Told::admitted() } else { Told::handler() };
             let admission = decide(sites, std::iter::repeat(None), parts, &state, told).await?;
             if asks.passes {
@@ -245,10 +245,10 @@ impl Progress {
         self,
         sites: &'static [Site; N],
         keys: [Option<Key>; N],
-    ) -> Soon<'static, Result<Permit, Response>> {
+    ) -> NowOrLater<'static, Result<Permit, Response>> {
         match self {
-            Self::Admitted(permit) => Soon::now(Ok(permit)),
-            Self::Undecided(undecided) => Soon::later(async move {
+            Self::Admitted(permit) => NowOrLater::now(Ok(permit)),
+            Self::Undecided(undecided) => NowOrLater::later(async move {
                 let Undecided { mut parts, state, passes } = *undecided;
                 // The handler already has its arguments, so they cannot receive the decision.
                 let admission = decide(sites, keys, &mut parts, &*state, Told::Nobody).await?;

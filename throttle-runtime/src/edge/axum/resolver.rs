@@ -6,7 +6,7 @@ use http::StatusCode;
 use http::request::Parts;
 
 use crate::config::resolver::{Answer, Answered, Arg, Head, Refusal, Role, Web, WithState, WithoutState};
-use crate::{Failure, Soon, Throttled};
+use crate::{Failure, NowOrLater, Throttled};
 
 /// An extractor of the request parts, for a function that takes the state `S`.
 #[diagnostic::on_unimplemented(
@@ -54,8 +54,8 @@ macro_rules! function {
             $( $extractor: $from + Send + 'static, )*
         {
             #[allow(non_snake_case, unused_variables, reason = "one letter per extractor, none for the first")]
-            fn ask<'a>(&'a self, head: &'a mut Head<'_>) -> Soon<'a, Result<R::Output, Refusal>> {
-                Soon::later(async move {
+            fn ask<'a>(&'a self, head: &'a mut Head<'_>) -> NowOrLater<'a, Result<R::Output, Refusal>> {
+                NowOrLater::later(async move {
                     let (parts, state) = head.parts_and_state::<$state>().ok_or_else(wrong_state)?;
                     $( let $extractor = $extractor::from_request_parts(parts, state)
                         .await

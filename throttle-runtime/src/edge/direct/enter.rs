@@ -8,7 +8,7 @@ use crate::pipeline::admission::Drawn;
 use crate::pipeline::degrade::Told;
 use crate::pipeline::key_cache::KnownKeys;
 use crate::throttle::counters::Event;
-use crate::{Decision, Hit, Refused, Source, Throttle};
+use crate::{Decision, Hit, Source, Throttle, ThrottleError};
 
 /// A use that is in flight until this value is dropped. See [`Throttle::enter`].
 #[must_use = "the use is over when this is dropped"]
@@ -54,13 +54,13 @@ impl Throttle {
     ///
     /// use axum::extract::ws::{WebSocket, WebSocketUpgrade};
     /// use axum::response::{IntoResponse, Response};
-    /// use throttle::{Refused, Throttle};
+    /// use throttle::{ThrottleError, Throttle};
     ///
     /// /// At most so many connections of one address.
     /// async fn connect(upgrade: WebSocketUpgrade, client: IpAddr, connections: &Throttle) -> Response {
     ///     let in_flight = match connections.enter(client).await {
     ///         Ok(in_flight) => in_flight,
-    ///         Err(Refused::Throttled(throttled)) => return throttled.into_response(),
+    ///         Err(ThrottleError::Throttled(throttled)) => return throttled.into_response(),
     ///         Err(failed) => return (axum::http::StatusCode::INTERNAL_SERVER_ERROR, failed.to_string()).into_response(),
     ///     };
     ///     upgrade.on_upgrade(async move |mut socket: WebSocket| {
@@ -77,7 +77,7 @@ impl Throttle {
     ///
     /// If the use is denied, by a rate or by the concurrency limit; or if the backend failed and the `on_error`
     /// policy returns its error.
-    pub async fn enter<'h>(&self, hit: impl Into<Hit<'h>>) -> Result<InFlight, Refused> {
+    pub async fn enter<'h>(&self, hit: impl Into<Hit<'h>>) -> Result<InFlight, ThrottleError> {
         let mut parts = None;
         let mut head = self.empty_head(&mut parts);
         let ticket = match Self::ticket(Cow::Borrowed(self), hit.into(), &mut head).await? {

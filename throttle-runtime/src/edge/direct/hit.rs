@@ -44,7 +44,7 @@ impl Throttle {
     /// Returns the error of the backend, if it fails and `on_error` propagates its error.
     #[inline]
     pub fn hit<'h>(&self, hit: impl Into<Hit<'h>>) -> impl Future<Output = Result<Decision, BackendError>> {
-        Asked::new(self, hit, Mode::Take, Self::decide)
+        Asked::new(self, hit, Mode::Consume, Self::decide)
     }
 
     /// Returns the decision that a use would receive now. `remaining` is the quota that would be left after
@@ -55,8 +55,8 @@ impl Throttle {
     ///
     /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
     /// let exports = Registry::current().create("exports", Settings::new().rate("10/hour"))?;
-    /// assert!(exports.check(Hit::new("alice").cost(10)).await?.is_allowed());
-    /// assert!(exports.check(Hit::new("alice").cost(11)).await?.is_throttled());
+    /// assert!(exports.peek(Hit::new("alice").cost(10)).await?.is_allowed());
+    /// assert!(exports.peek(Hit::new("alice").cost(11)).await?.is_throttled());
     /// # Ok(())
     /// # }
     /// ```
@@ -65,7 +65,8 @@ impl Throttle {
     ///
     /// Like [`hit`](Self::hit).
     #[inline]
-    pub fn check<'h>(&self, hit: impl Into<Hit<'h>>) -> impl Future<Output = Result<Decision, BackendError>> {
+    #[doc(alias = "check")]
+    pub fn peek<'h>(&self, hit: impl Into<Hit<'h>>) -> impl Future<Output = Result<Decision, BackendError>> {
         Asked::new(self, hit, Mode::Peek, Self::decide)
     }
 
@@ -84,7 +85,7 @@ impl Throttle {
     /// let exports = Registry::current().create("exports", Settings::new().rate("2/min, 100/day"))?;
     /// exports.hit("alice").await?;
     /// exports.hit("alice").await?;
-    /// let stat = exports.stat("alice").await?;
+    /// let stat = exports.quotas("alice").await?;
     /// let [minute, day] = stat.quotas() else { panic!("one for each limit") };
     /// assert_eq!((minute.rate(), minute.remaining()), (Rate::per_minute(2), 0));
     /// assert_eq!((day.rate(), day.remaining()), (Rate::per_day(100), 98));
@@ -99,8 +100,9 @@ impl Throttle {
     /// # Errors
     ///
     /// Like [`hit`](Self::hit).
-    pub async fn stat<'h>(&self, hit: impl Into<Hit<'h>>) -> Result<Decision, BackendError> {
-        self.check(hit.into().cost(0)).await
+    #[doc(alias = "stat")]
+    pub async fn quotas<'h>(&self, hit: impl Into<Hit<'h>>) -> Result<Decision, BackendError> {
+        self.peek(hit.into().cost(0)).await
     }
 }
 
@@ -149,7 +151,7 @@ impl Throttle {
     #[expect(clippy::inline_always, reason = "a call costs a tenth of a decision")]
     #[inline(always)]
     fn count_at_once(&self, quota: &Quota, mode: Mode) {
-        if mode == Mode::Take {
+        if mode == Mode::Consume {
             self.0.counters.count(if quota.fits() { Event::Allowed } else { Event::Denied });
         }
     }
@@ -169,7 +171,7 @@ impl Throttle {
         }
         let cost = self.cost_alike(&policy, hit, mode)?;
         let decision = Plain::new(self, &policy, (&hit.payer.to_key(), cost), mode)?.at_once()?;
-        if mode == Mode::Take {
+        if mode == Mode::Consume {
             self.count(Event::of(Ok(&decision)));
         }
         Some(decision)
@@ -187,7 +189,7 @@ impl Throttle {
                 // Boxed, because otherwise this future would be part of the future of every decision.
                 None => Box::pin(self.decision(hit, mode)).await,
             };
-            if mode == Mode::Take {
+            if mode == Mode::Consume {
                 self.count(Event::of(decision.as_ref()));
             }
             decision
@@ -208,7 +210,7 @@ impl Throttle {
             Ok(ticket) => ticket,
             Err(source) => return Ok(Decision::passed(source)),
         };
-        if ticket.rates.is_unlimited() || mode == Mode::Take && !ticket.is_charged() {
+        if ticket.rates.is_unlimited() || mode == Mode::Consume && !ticket.is_charged() {
             // The end of the use is not known, so it acquires no concurrency permit.
             return Ok(Decision::passed(ticket.uncharged()));
         }

@@ -30,7 +30,7 @@ impl Throttle {
     ///     let used = 150; // as the model says when it has answered
     ///     reservation.settle(used).await?;
     /// }
-    /// assert_eq!(tokens.stat("alice").await?.remaining(), Some(850));
+    /// assert_eq!(tokens.quotas("alice").await?.remaining(), Some(850));
     /// # Ok(())
     /// # }
     /// ```
@@ -52,7 +52,7 @@ impl Throttle {
             Err(source) => return Ok(Reservation { ticket: None, decided: Decided::by_nobody(source) }),
         };
         let decided = if ticket.is_charged() {
-            decide::decide_one(&ticket, Mode::Take, &mut head).await?
+            decide::decide_one(&ticket, Mode::Consume, &mut head).await?
         } else {
             Decided::by_nobody(ticket.uncharged())
         };
@@ -178,7 +178,7 @@ impl Reservation {
         let mut head = throttle.empty_head(&mut parts);
         for _ in 0..ATTEMPTS {
             ticket.cost = fitting;
-            let decided = decide::decide_one(ticket, Mode::Take, &mut head).await?;
+            let decided = decide::decide_one(ticket, Mode::Consume, &mut head).await?;
             if decided.charged.is_some() {
                 return Ok(Settlement { taken: fitting, missing: units - fitting });
             }

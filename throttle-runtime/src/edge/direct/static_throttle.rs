@@ -6,8 +6,8 @@ use std::slice;
 
 use crate::registry::site::Linked;
 use crate::{
-    BackendError, ConfigError, Decision, ErrorKind, Hit, InFlight, Refused, Registry, Reservation, Site,
-    Throttle,
+    BackendError, ConfigError, Decision, ErrorKind, Hit, InFlight, Registry, Reservation, Site, Throttle,
+    ThrottleError,
 };
 
 /// A throttle that is declared as a static, by `#[throttle]` with the arguments of a handler.
@@ -106,7 +106,7 @@ impl Static {
     /// # #[throttle(rate = "10/hour")]
     /// # static EXPORTS: Static;
     /// # async fn example() -> Result<(), throttle::BackendError> {
-    /// assert!(EXPORTS.check("alice").await?.is_allowed());
+    /// assert!(EXPORTS.peek("alice").await?.is_allowed());
     /// # Ok(())
     /// # }
     /// ```
@@ -114,9 +114,9 @@ impl Static {
     /// # Errors
     ///
     /// Like [`hit`](Self::hit).
-    pub async fn check<'h>(&self, hit: impl Into<Hit<'h>>) -> Result<Decision, BackendError> {
+    pub async fn peek<'h>(&self, hit: impl Into<Hit<'h>>) -> Result<Decision, BackendError> {
         let registry = Registry::in_charge();
-        self.asked_in(&registry)?.check(hit).await
+        self.asked_in(&registry)?.peek(hit).await
     }
 
     /// Returns what is left right now: `remaining` is the limit minus the usage. Consumes no quota, and is not
@@ -125,9 +125,9 @@ impl Static {
     /// # Errors
     ///
     /// Like [`hit`](Self::hit).
-    pub async fn stat<'h>(&self, hit: impl Into<Hit<'h>>) -> Result<Decision, BackendError> {
+    pub async fn quotas<'h>(&self, hit: impl Into<Hit<'h>>) -> Result<Decision, BackendError> {
         let registry = Registry::in_charge();
-        self.asked_in(&registry)?.stat(hit).await
+        self.asked_in(&registry)?.quotas(hit).await
     }
 
     /// Decides one use whose charge can be refunded: calls [`Throttle::reserve`] in the active registry.
@@ -167,7 +167,7 @@ impl Static {
     /// # Errors
     ///
     /// Like [`Throttle::enter`]. Also if there is no [`throttle`](Self::throttle).
-    pub async fn enter<'h>(&self, hit: impl Into<Hit<'h>>) -> Result<InFlight, Refused> {
+    pub async fn enter<'h>(&self, hit: impl Into<Hit<'h>>) -> Result<InFlight, ThrottleError> {
         let registry = Registry::in_charge();
         self.asked_in(&registry)?.enter(hit).await
     }
@@ -175,7 +175,7 @@ impl Static {
     fn asked_in(&self, registry: &Registry) -> Result<Cow<'_, Throttle>, BackendError> {
         let none = |error| {
             BackendError::with_source(ErrorKind::Misconfigured, "there is no such throttle", error)
-                .nothing_charged()
+                .safe_to_retry()
         };
         self.0.throttle(registry).map_err(none)
     }

@@ -9,7 +9,7 @@ use crate::pipeline::admission::Drawn;
 use crate::pipeline::degrade::Told;
 use crate::pipeline::rejection::Rejection;
 use crate::pipeline::ticket::Stop;
-use crate::{BackendError, ErrorKind, Key, Refused, Site, Throttled};
+use crate::{BackendError, ErrorKind, Key, Site, ThrottleError, Throttled};
 
 /// The reason why a message does not reach the body of its function.
 #[derive(Debug)]
@@ -17,7 +17,7 @@ pub enum Denial {
     /// The attribute with this index denied the message. If the attribute has a handler, the handler answers.
     Throttled(Throttled, usize),
     /// There is no decision.
-    Undecided(Refused),
+    Undecided(ThrottleError),
 }
 
 /// Decides a message against all sites of its function.
@@ -81,7 +81,8 @@ impl Denial {
             }
             Self::Undecided(refused) => refused,
         };
-        let is_rejected = matches!(&refused, Refused::Failed(error) if error.kind() == ErrorKind::Plugin);
+        let is_rejected =
+            matches!(&refused, ThrottleError::Failed(error) if error.kind() == ErrorKind::Plugin);
         if is_rejected {
             socket.end("refused").await;
         }

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::ops::ControlFlow;
 
-use crate::Refused;
+use crate::ThrottleError;
 
 /// A return type of a function with `#[throttle_message]`, which has a value for a message that the body did
 /// not see.
@@ -11,7 +11,7 @@ use crate::Refused;
 /// A denied message is answered by a notice, or by the text of the registry's default `handler`, and the
 /// connection stays open. Nothing failed, so the value is not an error, as the table shows. An error is
 /// returned only if there is no decision, and if the type is a `Result<_, E>` where `E` implements `From` of
-/// [`Refused`]. For other types, the connection is closed with code 1011.
+/// [`ThrottleError`]. For other types, the connection is closed with code 1011.
 ///
 /// If a plug-in function refuses the message, or a list denies the client, the connection is closed with code
 /// 1008, for all types.
@@ -21,18 +21,18 @@ use crate::Refused;
 /// | `()` | `()` | `()`, and closed |
 /// | `Option<T>` | `None` | `None`, and closed |
 /// | `ControlFlow<B>` | `Continue(())` | `Continue(())`, and closed |
-/// | `Result<T, E>` of these | `Ok` of that | `Err` of the [`Refused`] |
+/// | `Result<T, E>` of these | `Ok` of that | `Err` of the [`ThrottleError`] |
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot say that the message was throttled",
     label = "return nothing, an `Option`, a `ControlFlow<_>`, or a `Result` of one of these",
-    note = "the error of a `Result` implements `From<throttle::Refused>`"
+    note = "the error of a `Result` implements `From<throttle::ThrottleError>`"
 )]
 pub trait Returned: Sized {
     /// Returns the value for a denied message: the client was told, and the connection stays open.
     fn skipped() -> Self;
 
     /// Returns the value if there is no decision. `None` if this type cannot represent that.
-    fn refused(refused: Refused) -> Option<Self>;
+    fn refused(refused: ThrottleError) -> Option<Self>;
 }
 
 macro_rules! without_error {
@@ -43,7 +43,7 @@ macro_rules! without_error {
                 $skipped
             }
 
-            fn refused(_: Refused) -> Option<Self> {
+            fn refused(_: ThrottleError) -> Option<Self> {
                 None
             }
         }
@@ -57,12 +57,12 @@ without_error! {
 }
 
 #[diagnostic::do_not_recommend]
-impl<T: Returned, E: From<Refused>> Returned for Result<T, E> {
+impl<T: Returned, E: From<ThrottleError>> Returned for Result<T, E> {
     fn skipped() -> Self {
         Ok(T::skipped())
     }
 
-    fn refused(refused: Refused) -> Option<Self> {
+    fn refused(refused: ThrottleError) -> Option<Self> {
         Some(Err(refused.into()))
     }
 }
@@ -100,7 +100,7 @@ impl<R: Returned> Handled<Infallible> for R {
 }
 
 #[diagnostic::do_not_recommend]
-impl<T: Returned, E: From<Refused> + From<F>, F> Handled<Result<(), F>> for Result<T, E> {
+impl<T: Returned, E: From<ThrottleError> + From<F>, F> Handled<Result<(), F>> for Result<T, E> {
     fn handled(answer: Result<(), F>) -> Self {
         answer.map(|()| T::skipped()).map_err(E::from)
     }

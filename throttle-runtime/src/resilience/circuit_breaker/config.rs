@@ -190,7 +190,7 @@ impl CircuitBreaker {
 
     /// Shares the breaker with the breakers of the same [name](Self::named) in other instances, so that one
     /// instance's failures protect the others. `backend` is the name of a backend in the registry that has a
-    /// [`Board`](crate::backend::Board): `Redis`, `Memcached` or a [`Stored`](crate::backend::Stored).
+    /// [`Board`](crate::backend::Board): `Redis`, `Memcached` or a [`StoreBackend`](crate::backend::Stored).
     ///
     /// - When a breaker opens, the breakers of the other instances open within half a second, for the remaining
     ///   time of that opening, but no longer than their own longest opening. An instance that starts meanwhile

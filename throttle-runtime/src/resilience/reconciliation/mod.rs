@@ -172,7 +172,7 @@ impl Carry {
         let seed = self.ledger.read(id, |account| Seed::new(self, account, charge, now));
         let Some(seed) = seed.flatten() else { return Ok(()) };
         let charges = seed.charges(charge);
-        within(deadline, standby.decide(&charges, Mode::Take)).await?;
+        within(deadline, standby.decide(&charges, Mode::Consume)).await?;
         self.ledger.open(id, |account, has_room| seed.begin(account, has_room, charge, now));
         Ok(())
     }
@@ -289,10 +289,10 @@ impl Carry {
             return Ok(());
         }
         let charges = bill.charges(&self.scope);
-        match within(deadline, primary.decide(&charges, Mode::Take)).await {
+        match within(deadline, primary.decide(&charges, Mode::Consume)).await {
             Ok(verdict) => payment.made((&bill, &charges), &verdict, now),
             Err(error) => {
-                if error.is_nothing_charged() {
+                if error.is_safe_to_retry() {
                     payment.refused();
                 }
                 Err(error)

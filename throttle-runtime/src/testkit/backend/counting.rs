@@ -18,7 +18,7 @@ pub async fn b081_as_many_pass_as_the_limit_says<B: Backend>(subject: &Subject<B
             async move {
                 let mut admitted = 0;
                 for _ in 0..fit / 2 {
-                    let answer = limit.decide(&*backend, "a", 1, Mode::Take).await?;
+                    let answer = limit.decide(&*backend, "a", 1, Mode::Consume).await?;
                     admitted += u64::from(answer.fits());
                 }
                 Ok(admitted)
@@ -35,7 +35,7 @@ pub async fn b081_what_remains_is_what_was_not_used<B: Backend>(subject: &Subjec
     let limit = Limit::per_month(subject.name(), &[20, 12]);
     let mut left = vec![20, 12];
     for cost in [1, 3, 0, 5] {
-        let answer = limit.decide(&**subject.get(), "a", cost, Mode::Take).await?;
+        let answer = limit.decide(&**subject.get(), "a", cost, Mode::Consume).await?;
         ensure!(answer.fits(), "{cost} of {left:?} do not fit");
         left = left.iter().map(|left| left - cost).collect();
         let found = limit.left(&**subject.get(), "a").await?;

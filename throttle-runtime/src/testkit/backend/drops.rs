@@ -33,7 +33,7 @@ pub async fn b073_a_dropped_decision_holds_nothing<B: Backend>(subject: &Subject
     let both = keys.each_ref().map(|key| limit.charge(key, 1));
     for polls in 0..POLLS {
         for charges in [&both[..], &both[..1]] {
-            drop_after(polls, backend.decide(charges, Mode::Take)).await;
+            drop_after(polls, backend.decide(charges, Mode::Consume)).await;
             let next =
                 tokio::time::timeout(Duration::from_millis(900), limit.decide_all(backend, &["b", "a"], 1));
             let Ok(next) = next.await else {
@@ -53,7 +53,7 @@ pub async fn b073_a_dropped_decision_is_all_or_nothing<B: Backend>(subject: &Sub
     let both = keys.each_ref().map(|key| limit.charge(key, 1));
     for polls in 0..POLLS {
         let before = limit.left(backend, "a").await?;
-        let ended = drop_after(polls, backend.decide(&both, Mode::Take)).await;
+        let ended = drop_after(polls, backend.decide(&both, Mode::Consume)).await;
         // Work that continues in the background comes before the next decision on the same identities.
         limit.decide_all(backend, &["a", "b"], 1).await?;
         let left = [limit.left(backend, "a").await?, limit.left(backend, "b").await?];

@@ -56,9 +56,9 @@ pub async fn b080_keys_of_any_content_are_kept_apart<B: Backend>(subject: &Subje
     let bytes = [Key::new([0xff]), Key::new([0xff, 0xfe]), Key::new([0xc3])];
     let keys = texts.map(Key::from).into_iter().chain(ends).chain(parts).chain(bytes);
     for (number, key) in keys.enumerate() {
-        let first = limit.decide(&**subject.get(), key.clone(), 1, Mode::Take).await?;
+        let first = limit.decide(&**subject.get(), key.clone(), 1, Mode::Consume).await?;
         ensure!(first.fits(), "key {number}, {key:?}, is used up by another one");
-        let second = limit.decide(&**subject.get(), key.clone(), 1, Mode::Take).await?;
+        let second = limit.decide(&**subject.get(), key.clone(), 1, Mode::Consume).await?;
         ensure!(!second.fits(), "key {number}, {key:?}, is not limited");
     }
     Ok(())
@@ -69,7 +69,7 @@ pub async fn b080_keys_of_any_content_are_kept_apart<B: Backend>(subject: &Subje
 pub async fn b074_scopes_strategies_and_periods_are_kept_apart<B: Backend>(subject: &Subject<B>) -> Outcome {
     let (backend, scope) = (&**subject.get(), subject.name());
     let limit = Limit::per_month(scope, &[5]);
-    limit.decide(backend, "a", 5, Mode::Take).await?;
+    limit.decide(backend, "a", 5, Mode::Consume).await?;
     let gcra = Limit { strategy: Arc::new(Gcra::new().burst(5)), ..Limit::per_month(scope, &[5]) };
     let year = Rate::new(5, Duration::from_secs(365 * 24 * 3600)).into_iter().collect();
     let others = [

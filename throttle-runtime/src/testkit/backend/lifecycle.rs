@@ -10,7 +10,7 @@ use crate::{Key, Quota, Rate};
 pub async fn b074_a_reset_forgets_everything<B: Backend>(subject: &Subject<B>) -> Outcome {
     let (backend, limit) = (&**subject.get(), Limit::per_month(subject.name(), &[5, 7]));
     for key in ["a", "b"] {
-        limit.decide(backend, key, 5, Mode::Take).await?;
+        limit.decide(backend, key, 5, Mode::Consume).await?;
     }
     backend.reset().await?;
     for key in ["a", "b"] {
@@ -26,15 +26,15 @@ pub async fn b074_who_is_forgotten_is_forgotten_alone<B: Backend>(subject: &Subj
     let keys = ["a", "b", "c"].map(Key::from);
     let several = Limit::per_month(name, &[5, 7]);
     let elsewhere = Limit::per_month(&format!("{name}:2"), &[5]);
-    elsewhere.decide(backend, "a", 2, Mode::Take).await?;
+    elsewhere.decide(backend, "a", 2, Mode::Consume).await?;
     for limit in Limit::of_each_strategy(name, 5).into_iter().chain([several]) {
         let unused = limit.left(backend, "a").await?;
         // At some hours, a limit by the time of day is larger.
         let all = unused.iter().copied().min().unwrap_or_default();
         for key in &keys {
-            limit.decide(backend, key.clone(), all, Mode::Take).await?;
+            limit.decide(backend, key.clone(), all, Mode::Consume).await?;
             ensure!(
-                !limit.decide(backend, key.clone(), 1, Mode::Take).await?.fits(),
+                !limit.decide(backend, key.clone(), 1, Mode::Consume).await?.fits(),
                 "{limit:?}: one more than {all} fits"
             );
         }
@@ -45,7 +45,7 @@ pub async fn b074_who_is_forgotten_is_forgotten_alone<B: Backend>(subject: &Subj
             let is_new = left.iter().all(|left| *left == unused);
             ensure!(is_new, "{limit:?}: forgotten {time}, {left:?} are left of {unused:?}");
         }
-        let fits = limit.decide(backend, "a", all, Mode::Take).await?.fits();
+        let fits = limit.decide(backend, "a", all, Mode::Consume).await?.fits();
         ensure!(fits, "{limit:?}: who is forgotten is denied as before");
         let left = limit.left(backend, "c").await?;
         ensure!(left == used, "{limit:?}: another one who had {used:?} left has {left:?}");
@@ -65,7 +65,7 @@ pub async fn quotas_come_in_the_order_of_the_limits<B: Backend>(subject: &Subjec
     let charges = [first.charge(&keys[0], 1), second.charge(&keys[1], 1), first.charge(&keys[1], 1)];
     let asked: Vec<_> = charges.iter().flat_map(|charge| charge.rates).copied().collect();
     for fits in [true, true, false] {
-        let quotas = backend.decide(&charges, Mode::Take).await?.quotas;
+        let quotas = backend.decide(&charges, Mode::Consume).await?.quotas;
         let answered: Vec<_> = quotas.iter().map(Quota::rate).collect();
         ensure!(answered == asked, "asked about {asked:?}, it answers about {answered:?}");
         ensure!(quotas.iter().all(Quota::fits) == fits, "the answer is {quotas:?}");

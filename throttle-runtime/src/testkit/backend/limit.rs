@@ -65,7 +65,7 @@ impl Limit {
     ) -> Outcome<Answer> {
         let keys: Vec<Key> = keys.iter().map(|key| Key::from(*key)).collect();
         let charges: Vec<_> = keys.iter().map(|key| self.charge(key, cost)).collect();
-        Ok(Answer(backend.decide(&charges, Mode::Take).await?))
+        Ok(Answer(backend.decide(&charges, Mode::Consume).await?))
     }
 
     /// Returns what is left of each limit.

@@ -17,7 +17,7 @@ pub async fn all_limits_are_charged_or_none<B: Backend>(subject: &Subject<B>) ->
         let key = format!("{tightest}");
         let expected = limits.map(|limit| limit - 3);
         for request in 0..5 {
-            let answer = limit.decide(backend, &key, 1, Mode::Take).await?;
+            let answer = limit.decide(backend, &key, 1, Mode::Consume).await?;
             let said: Vec<_> = answer.0.quotas.iter().map(Quota::remaining).collect();
             let is_true = request < 2 || said == expected;
             ensure!(is_true, "request {request} is told that of {limits:?} {said:?} are left");
@@ -32,7 +32,7 @@ pub async fn all_limits_are_charged_or_none<B: Backend>(subject: &Subject<B>) ->
 pub async fn all_identities_are_charged_or_none<B: Backend>(subject: &Subject<B>) -> Outcome {
     let (backend, limit) = (&**subject.get(), Limit::per_month(subject.name(), &[5]));
     for keys in [["a", "b"], ["d", "c"], ["e", "f"]] {
-        limit.decide(backend, keys[1], 4, Mode::Take).await?;
+        limit.decide(backend, keys[1], 4, Mode::Consume).await?;
         ensure!(limit.decide_all(backend, &keys, 1).await?.fits(), "one of four and one of one do not fit");
         ensure!(!limit.decide_all(backend, &keys, 1).await?.fits(), "one of none fits");
         let left = [limit.left(backend, keys[0]).await?, limit.left(backend, keys[1]).await?].concat();
@@ -97,7 +97,7 @@ pub(in crate::testkit) async fn are_exact<B: Backend>(
 pub async fn refunds_give_back_what_was_taken<B: Backend>(subject: &Subject<B>) -> Outcome {
     let (backend, key) = (&**subject.get(), Key::from("a"));
     let limit = Limit::per_month(subject.name(), &[5]);
-    let taken = limit.decide(backend, key.clone(), 3, Mode::Take).await?;
+    let taken = limit.decide(backend, key.clone(), 3, Mode::Consume).await?;
     let refund = [limit.charge(&key, 2)];
     backend.refund(&refund, taken.0.at).await?;
     let left = limit.left(backend, key.clone()).await?;
@@ -108,7 +108,7 @@ pub async fn refunds_give_back_what_was_taken<B: Backend>(subject: &Subject<B>) 
     ensure!(left == [5], "five less three and six back are {left:?}");
     for limit in Limit::of_each_strategy(subject.name(), 5) {
         let (key, fit) = (Key::from("b"), limit.left(backend, "b").await?);
-        let taken = limit.decide(backend, key.clone(), 2, Mode::Take).await?;
+        let taken = limit.decide(backend, key.clone(), 2, Mode::Consume).await?;
         backend.refund(&[limit.charge(&key, 2)], taken.0.at).await?;
         let left = limit.left(backend, "b").await?;
         ensure!(left <= fit, "{limit:?}: of {fit:?} a refund leaves {left:?}");

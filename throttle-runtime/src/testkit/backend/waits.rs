@@ -23,7 +23,7 @@ impl<B: Backend> Subject<B> {
         let backend = &**self.get();
         let admitted_at = 'denied: {
             for _ in 0..1_000 {
-                if let Some(at) = limit.decide(backend, "a", 1, Mode::Take).await?.fits_at() {
+                if let Some(at) = limit.decide(backend, "a", 1, Mode::Consume).await?.fits_at() {
                     break 'denied at;
                 }
             }
@@ -45,7 +45,7 @@ impl<B: Backend> Subject<B> {
             looks += 1;
             ensure!(looks < 200, "time stands still");
         }
-        let answer = limit.decide(backend, "a", 1, Mode::Take).await?;
+        let answer = limit.decide(backend, "a", 1, Mode::Consume).await?;
         ensure!(answer.fits(), "a request after its wait is denied");
         Ok(())
     }

@@ -16,7 +16,7 @@ pub async fn b079_damaged_records_count_as_nothing<S: Store>(subject: &Subject<S
         for damaged in ["0", "NaN", "inf", "-1", "1", "1A", "1AAAA//////", "{\"tokens\": 5}", "9AAAA", "1BAA"]
         {
             subject.get().set(&name, damaged, None).await?;
-            let verdict = limit.decide(&stored, "a", 1, Mode::Take).await?;
+            let verdict = limit.decide(&stored, "a", 1, Mode::Consume).await?;
             ensure!(verdict.fits(), "{limit:?} is used up by the value {damaged:?}");
         }
     }
@@ -40,7 +40,7 @@ async fn share<S: Store>(subject: &Subject<S>, limits: &[u64]) -> Outcome {
         async move {
             let mut admitted = 0;
             for _ in 0..8 {
-                admitted += u64::from(limit.decide(&stored, "a", 1, Mode::Take).await?.fits());
+                admitted += u64::from(limit.decide(&stored, "a", 1, Mode::Consume).await?.fits());
             }
             Ok(admitted)
         }

@@ -51,7 +51,7 @@ impl BatchEntry {
         };
         let mut steps = scripts.iter().zip(&request.limits).map(step).collect::<Option<SmallVec<_>>>()?;
         steps.extend(request.tokens.states.iter().map(|&state| Step::of_token(&request.tokens, state)));
-        Some(Self { keys: request.keys.clone(), steps, charges: request.mode == Mode::Take })
+        Some(Self { keys: request.keys.clone(), steps, charges: request.mode == Mode::Consume })
     }
 
     /// Returns the number of states.

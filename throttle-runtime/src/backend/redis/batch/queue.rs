@@ -129,7 +129,7 @@ impl BatchQueues {
 impl QueuedRequest {
     /// Rejects the request, which cannot be part of any call.
     fn reject(self, why: &str) {
-        let error = BackendError::new(ErrorKind::Connection, why).nothing_charged();
+        let error = BackendError::new(ErrorKind::Connection, why).safe_to_retry();
         // If the caller has given up meanwhile, the error is dropped.
         let _ = self.reply.send(Err(error));
     }

@@ -79,10 +79,10 @@ impl Cluster {
         if map.masters.is_empty() {
             let not_connected =
                 || BackendError::new(ErrorKind::Connection, "not connected to the cluster yet");
-            return map.error.clone().unwrap_or_else(not_connected).nothing_charged();
+            return map.error.clone().unwrap_or_else(not_connected).safe_to_retry();
         }
         let text = format!("no node of the cluster has the hash slot {hash_slot}");
-        BackendError::new(ErrorKind::Store, text).nothing_charged()
+        BackendError::new(ErrorKind::Store, text).safe_to_retry()
     }
 
     /// Reads the slot map, and connects to all nodes in it.

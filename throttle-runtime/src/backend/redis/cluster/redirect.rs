@@ -23,7 +23,7 @@ impl Cluster {
         redirect: Redirect,
         command: Cmd,
     ) -> Result<Value, RequestError> {
-        let node = self.node_at(&redirect.to).map_err(BackendError::nothing_charged)?;
+        let node = self.node_at(&redirect.to).map_err(BackendError::safe_to_retry)?;
         let in_flight = node.begin_request()?;
         match deadline::timeout(REDIRECT_TIMEOUT, redirect.send(&in_flight.connection, command)).await {
             Err(_) => {

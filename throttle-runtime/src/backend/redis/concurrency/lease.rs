@@ -74,7 +74,7 @@ impl Lease {
         if let Some(result) = result {
             // After some errors, it is unknown whether the permit was acquired.
             may_be_acquired =
-                result.as_ref().map_or_else(|error| !error.is_nothing_charged(), |acquired| *acquired);
+                result.as_ref().map_or_else(|error| !error.is_safe_to_retry(), |acquired| *acquired);
             // If the caller has given up meanwhile, `send` fails and drops the permit.
             let _ = caller.send(result.map(|acquired| acquired.then(|| Held::new(guard))));
         } else {

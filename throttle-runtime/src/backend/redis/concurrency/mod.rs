@@ -10,14 +10,14 @@ use tokio::sync::oneshot;
 use super::connection::closed;
 use super::{Redis, Reply, keys};
 use crate::backend::{Held, Place, Places};
-use crate::{BackendError, ErrorKind, Soon};
+use crate::{BackendError, ErrorKind, NowOrLater};
 use lease::Lease;
 
 impl Places for Redis {
     /// Acquires a permit in one round trip. A task for each request in flight renews the permit every half
     /// lease and releases it at the end. The task runs as long as the runtime of the request.
     fn take<'a>(&'a self, place: &'a Place<'a>) -> Reply<'a, Option<Held>> {
-        Soon::later(async move {
+        NowOrLater::later(async move {
             let engine = &self.engine;
             let key: Arc<str> = keys::concurrency(&engine.namespace, place).into();
             let lease = Lease::new(engine.router.clone(), engine.clock.clone(), key, place.lease);

@@ -91,7 +91,7 @@ impl ConnectionHandle {
         drop(state);
         (self.connect)(self);
         let not_connected = || BackendError::new(ErrorKind::Connection, "not connected to Redis yet");
-        Err(error.unwrap_or_else(not_connected).nothing_charged())
+        Err(error.unwrap_or_else(not_connected).safe_to_retry())
     }
 
     /// Puts a connection to use.
@@ -164,7 +164,7 @@ impl ConnectionHandle {
 }
 
 pub(in crate::backend::redis) fn closed() -> BackendError {
-    BackendError::new(ErrorKind::Closed, "the backend is closed").nothing_charged()
+    BackendError::new(ErrorKind::Closed, "the backend is closed").safe_to_retry()
 }
 
 impl fmt::Debug for ConnectionHandle {

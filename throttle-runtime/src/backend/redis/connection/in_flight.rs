@@ -33,7 +33,7 @@ impl ConnectionHandle {
     ) -> Result<InFlightGuard<'_>, BackendError> {
         let permit = self.in_flight.try_acquire().map_err(|_| {
             let text = format!("{} requests wait for Redis already", self.max_in_flight);
-            BackendError::new(ErrorKind::Timeout, text).nothing_charged()
+            BackendError::new(ErrorKind::Timeout, text).safe_to_retry()
         })?;
         let connection = self.connection()?;
         let began_at = connection.age();

@@ -40,7 +40,7 @@ pub(super) async fn write_all(
         let swap = Swap { partition: &held.partition, before: &held.stored, after: &after, at, is_forced };
         let written = match timeout(codec::HOLD_DURATION / 2, swap.run(router)).await {
             Ok(Ok(true)) => Ok(()),
-            Ok(Ok(false)) => Err(expired().nothing_charged()),
+            Ok(Ok(false)) => Err(expired().safe_to_retry()),
             Ok(Err(error)) => Err(error),
             Err(_) => Err(expired()),
         };

@@ -44,7 +44,7 @@ impl Hold {
         partitions: Vec<Partition>,
     ) -> Result<Self, BackendError> {
         // A hold charges nothing.
-        Self::try_acquire(router, clock, partitions).await.map_err(BackendError::nothing_charged)
+        Self::try_acquire(router, clock, partitions).await.map_err(BackendError::safe_to_retry)
     }
 
     async fn try_acquire(
@@ -116,7 +116,7 @@ impl Hold {
     pub(super) async fn commit(mut self, after: &States, at: u64) -> Result<(), BackendError> {
         // If the write took longer, another decision could hold the states before it arrives.
         if self.is_late() {
-            return Err(expired().nothing_charged());
+            return Err(expired().safe_to_retry());
         }
         let states_of = |partition: &Partition| {
             partition.indexes.iter().filter_map(|index| after.get(*index).cloned()).collect()
@@ -124,7 +124,7 @@ impl Hold {
         let changes = self.held.drain(..).map(|held| (states_of(&held.partition), held)).collect();
         let (router, is_forced) = (self.router.clone(), self.clock.is_some());
         let committed = spawn(async move { write_all(&router, changes, at, is_forced).await });
-        let committed = committed.map_err(BackendError::nothing_charged)?;
+        let committed = committed.map_err(BackendError::safe_to_retry)?;
         committed.await.unwrap_or_else(|_| Err(interrupted()))
     }
 

@@ -26,7 +26,7 @@ impl Engine {
             }
             let (quotas, after) = request.evaluate(&states, at);
             let verdict = Verdict::new(quotas, at);
-            match after.filter(|_| request.mode == Mode::Take) {
+            match after.filter(|_| request.mode == Mode::Consume) {
                 Some(after) if is_held || !self.write(&partition, &stored, &after, at).await? => {
                     step_aside(attempt).await;
                 }

@@ -21,7 +21,7 @@ impl Engine {
         let verdict = pin!(self.select_and_decide(request));
         if request.mode == Mode::Peek {
             // A peek never charges, whatever error occurs.
-            return uncharged(verdict).await.map_err(BackendError::nothing_charged);
+            return uncharged(verdict).await.map_err(BackendError::safe_to_retry);
         }
         // The guard also covers a caller that gives up: its request may or may not have been charged.
         let mut change = self.deny_cache.as_ref().map(|deny_cache| Change {
@@ -33,7 +33,7 @@ impl Engine {
         if let Some(change) = &mut change {
             change.is_certain = match &verdict {
                 Ok(verdict) => !verdict.quotas.fit(),
-                Err(error) => error.is_nothing_charged(),
+                Err(error) => error.is_safe_to_retry(),
             };
         }
         verdict

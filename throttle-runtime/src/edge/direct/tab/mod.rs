@@ -23,9 +23,9 @@ impl Throttle {
     /// let mut tab = reports.tab("alice");
     /// tab.charge(2);
     /// tab.charge(1);
-    /// assert_eq!(reports.stat("alice").await?.remaining(), Some(3));
+    /// assert_eq!(reports.quotas("alice").await?.remaining(), Some(3));
     /// assert!(tab.commit().await?.is_allowed());
-    /// assert_eq!(reports.stat("alice").await?.remaining(), Some(0));
+    /// assert_eq!(reports.quotas("alice").await?.remaining(), Some(0));
     /// # Ok(())
     /// # }
     /// ```
@@ -87,7 +87,7 @@ impl Tab {
     /// let mut tab = users.tab("bob").and(&teams, "red");
     /// tab.charge(6);
     /// assert!(tab.commit().await?.is_throttled());
-    /// assert_eq!(users.stat("bob").await?.remaining(), Some(10));
+    /// assert_eq!(users.quotas("bob").await?.remaining(), Some(10));
     /// # Ok(())
     /// # }
     /// ```
@@ -121,7 +121,7 @@ impl Tab {
     /// # Errors
     ///
     /// Like [`Throttle::hit`].
-    pub async fn check(&self) -> Result<Decision, BackendError> {
+    pub async fn peek(&self) -> Result<Decision, BackendError> {
         check(&self.entries, self.charged).await
     }
 
@@ -133,7 +133,7 @@ impl Tab {
     /// # Errors
     ///
     /// Like [`Throttle::hit`]. Earlier charges of this commit are refunded. The failed call itself may have
-    /// charged something unless [`BackendError::is_nothing_charged`] returns `true`.
+    /// charged something unless [`BackendError::is_safe_to_retry`] returns `true`.
     pub async fn commit(self) -> Result<Decision, BackendError> {
         commit(&self.entries, self.charged).await
     }

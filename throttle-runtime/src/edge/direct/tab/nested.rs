@@ -36,8 +36,8 @@ impl<'t> Nested<'t> {
     ///
     /// # Errors
     ///
-    /// Like [`Tab::check`](super::Tab::check).
-    pub async fn check(&self) -> Result<Decision, BackendError> {
+    /// Like [`Tab::peek`](super::Tab::peek).
+    pub async fn peek(&self) -> Result<Decision, BackendError> {
         check(self.entries, self.below.saturating_add(*self.parent).saturating_add(self.charged)).await
     }
 

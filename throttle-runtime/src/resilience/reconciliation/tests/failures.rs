@@ -71,7 +71,7 @@ fn what_others_paid_is_not_what_was_owed() {
         world.primary.fails(Some(fault));
         assert!(now(world.pays(0)).is_err());
         world.primary.fails(None);
-        let elsewhere = now(world.primary.decide(&[world.charge(4)], Mode::Take));
+        let elsewhere = now(world.primary.decide(&[world.charge(4)], Mode::Consume));
         assert!(elsewhere.is_ok_and(|verdict| verdict.quotas.iter().all(Quota::fits)));
         now(world.pays(0)).expect("a primary");
         assert_eq!(now(world.left_at_primary()), left, "{fault:?}");
@@ -123,7 +123,7 @@ fn the_last_word_is_the_one_said_last() {
     let [first, second] = [1, 2].map(|cost| {
         world.advance(10);
         let charge = [world.charge(cost)];
-        now(world.primary.decide(&charge, Mode::Take)).expect("a verdict")
+        now(world.primary.decide(&charge, Mode::Consume)).expect("a verdict")
     });
     for verdict in [second, first] {
         world.instances[0].carry.heard(
@@ -144,7 +144,7 @@ fn what_was_heard_as_one_class_counts_for_another() {
     let carry = &world.instances[0].carry;
     let premium = Charge { class: Class::new("premium"), ..world.charge(9) };
     let charges = [premium];
-    let verdict = now(world.primary.decide(&charges, Mode::Take));
+    let verdict = now(world.primary.decide(&charges, Mode::Consume));
     let verdict = verdict.expect("a verdict");
     carry.heard(&charges[0], (&verdict.quotas, verdict.at), world.now(), u64::MAX);
     assert!(now(world.asks_standby(0, 1)), "of no class, which has 10");

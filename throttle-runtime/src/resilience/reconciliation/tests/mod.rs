@@ -15,7 +15,7 @@ use super::{Carry, Share};
 use crate::backend::{Backend, Charge, Memory, Mode, Reply, Verdict};
 use crate::clock::Clock;
 use crate::strategy::Strategy;
-use crate::{BackendError, ErrorKind, Key, ManualClock, Quota, Rate, Soon};
+use crate::{BackendError, ErrorKind, Key, ManualClock, NowOrLater, Quota, Rate};
 
 const DEADLINE: Duration = Duration::from_secs(1);
 
@@ -65,14 +65,14 @@ impl Backend for Faulty {
         let fault = *self.fault.lock().expect("a lock");
         let lost = || BackendError::new(ErrorKind::Connection, "lost");
         match (fault, self.pending) {
-            (Some(Fault::Refused), _) => Soon::now(Err(lost().nothing_charged())),
-            (Some(Fault::Lost), _) => Soon::now(Err(lost())),
+            (Some(Fault::Refused), _) => NowOrLater::now(Err(lost().safe_to_retry())),
+            (Some(Fault::Lost), _) => NowOrLater::now(Err(lost())),
             (Some(Fault::Unheard), _) => {
                 let _ = self.memory.decide(charges, mode).ready();
-                Soon::now(Err(lost()))
+                NowOrLater::now(Err(lost()))
             }
             (None, 0) => self.memory.decide(charges, mode),
-            (None, pending) => Soon::later(async move {
+            (None, pending) => NowOrLater::later(async move {
                 pend(pending + 1).await;
                 let verdict = self.memory.decide(charges, mode).await;
                 pend(pending + 1).await;
@@ -146,7 +146,7 @@ impl World {
     /// The primary decides, and all instances receive the decision.
     async fn asks_primary(&self, cost: u64) -> bool {
         let charge = [self.charge(cost)];
-        let verdict = self.primary.decide(&charge, Mode::Take).await.expect("a verdict");
+        let verdict = self.primary.decide(&charge, Mode::Consume).await.expect("a verdict");
         for instance in &self.instances {
             instance.carry.heard(&charge[0], (&verdict.quotas, verdict.at), self.now(), u64::MAX);
         }
@@ -159,7 +159,7 @@ impl World {
         carry.seed(&charge, standby, DEADLINE, self.now()).await.expect("a standby");
         let rates = self.share.of(&self.rates);
         let shared = [Charge { rates: &rates, ..charge.clone() }];
-        let verdict = standby.decide(&shared, Mode::Take).await.expect("a verdict");
+        let verdict = standby.decide(&shared, Mode::Consume).await.expect("a verdict");
         let fits = verdict.quotas.iter().all(Quota::fits);
         if fits {
             assert!(carry.admitted(&charge, verdict.at), "no answer came meanwhile");
