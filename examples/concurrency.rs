@@ -30,7 +30,7 @@ struct Export {
 }
 
 async fn busy(throttled: Throttled) -> (StatusCode, String) {
-    let sentence = match throttled.concurrent() {
+    let sentence = match throttled.max_concurrent() {
         Some(limit) => format!("{limit} at once are enough\n"),
         None => format!("{throttled}\n"),
     };
@@ -38,7 +38,7 @@ async fn busy(throttled: Throttled) -> (StatusCode, String) {
 }
 
 /// Sends a row every 100 ms. The request is in flight until the last row is sent, or the client disconnects.
-#[throttle(concurrent = 2, handler = busy)]
+#[throttle(max_concurrent = 2, handler = busy)]
 async fn export(Query(export): Query<Export>) -> Body {
     Body::from_stream(unfold(export.rows, |rows| async move {
         let rest = rows.checked_sub(1)?;
@@ -48,13 +48,13 @@ async fn export(Query(export): Query<Export>) -> Body {
 }
 
 /// Both limits apply. A request that is denied by the concurrency limit consumes nothing of the rate.
-#[throttle(rate = "30/min", concurrent = 4)]
+#[throttle(rate = "30/min", max_concurrent = 4)]
 async fn search() -> &'static str {
     "found\n"
 }
 
 /// Runs once at a time in the process, whichever request starts it.
-#[throttle_fn(concurrent = 1)]
+#[throttle_fn(max_concurrent = 1)]
 async fn cleanup() -> Result<(), ThrottleError> {
     tokio::time::sleep(Duration::from_secs(2)).await;
     Ok(())

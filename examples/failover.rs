@@ -15,7 +15,7 @@ use std::time::Duration;
 use axum::{Router, routing::get};
 use throttle::backend::Redis;
 use throttle::strategy::TokenBucket;
-use throttle::{CircuitBreaker, Registry, Settings, breaker::Change, failover, registry, throttle};
+use throttle::{CircuitBreaker, Registry, Settings, breaker::Transition, failover, registry, throttle};
 
 /// Admits 5 requests per second, and bursts of 50.
 #[throttle(uid = "api", rate = "5/s", strategy = TokenBucket::new().burst(50))]
@@ -28,9 +28,9 @@ const BREAKER: CircuitBreaker = CircuitBreaker::new()
     .failure_threshold(3)
     .recovery_timeout(Duration::from_secs(1))
     .success_threshold(1)
-    .on_change(say);
+    .on_transition(say);
 
-fn say(change: &Change) {
+fn say(change: &Transition) {
     println!("the breaker was {} and is {}", change.from, change.to);
 }
 
@@ -38,7 +38,7 @@ async fn status() -> String {
     let registry = Registry::current();
     let counts = registry.get("api").map(|throttle| throttle.counts()).unwrap_or_default();
     let breakers = registry.breakers();
-    let state = breakers.first().map_or("unknown", |breaker| breaker.info().state.name());
+    let state = breakers.first().map_or("unknown", |breaker| breaker.snapshot().state.name());
     format!(
         "breaker {state}, allowed {}, denied {}, of these {} after a failure and {} without asking Redis\n",
         counts.allowed, counts.denied, counts.fallback, counts.breaker_open

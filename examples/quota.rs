@@ -19,7 +19,7 @@ use axum::response::{IntoResponse, Response};
 use axum::{Json, Router, routing::get};
 use serde::Deserialize;
 use serde_json::json;
-use throttle::{Decision, Nested, Registry, Settings, Throttle, Throttled};
+use throttle::{Decision, Registry, Savepoint, Settings, Throttle, Throttled};
 
 struct Limits {
     users: Throttle,
@@ -39,9 +39,9 @@ struct Report {
 }
 
 /// Draws a chart: two units, and one for its legend, which is a nested part.
-fn draw(mut chart: Nested<'_>, number: u64, broken: Option<u64>) -> Result<String, &'static str> {
+fn draw(mut chart: Savepoint<'_>, number: u64, broken: Option<u64>) -> Result<String, &'static str> {
     chart.charge(2);
-    let mut legend = chart.nested();
+    let mut legend = chart.savepoint();
     legend.charge(1);
     legend.commit();
     if broken == Some(number) {
@@ -56,21 +56,22 @@ async fn report(
     State(limits): State<Arc<Limits>>,
     Query(report): Query<Report>,
 ) -> Result<Response, StatusCode> {
-    let mut tab = limits.users.tab(&report.user).and(&limits.teams, "the team");
-    tab.charge(1);
+    let mut transaction = limits.users.transaction(&report.user).and(&limits.teams, "the team");
+    transaction.charge(1);
     // Do not draw charts if not even the first unit is left. This check consumes nothing.
-    let checked = tab.peek().await.map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
+    let checked = transaction.peek().await.map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
     if checked.is_throttled() {
         return Ok(later(&checked));
     }
-    let charts = (0..report.charts).filter_map(|number| draw(tab.nested(), number, report.broken).ok());
+    let charts =
+        (0..report.charts).filter_map(|number| draw(transaction.savepoint(), number, report.broken).ok());
     let charts: Vec<String> = charts.collect();
     if report.jams {
         return Err(StatusCode::INTERNAL_SERVER_ERROR); // nothing was charged
     }
-    let units = tab.charged();
+    let units = transaction.charged();
     // The two throttles share a backend, so this is one decision: both are charged or none.
-    let decision = tab.commit().await.map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
+    let decision = transaction.commit().await.map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
     if decision.is_throttled() {
         return Ok(later(&decision));
     }

@@ -15,7 +15,7 @@ use axum::extract::State;
 use axum::extract::ws::{Message, WebSocketUpgrade, close_code};
 use axum::response::Response;
 use axum::routing::any;
-use throttle::ws::{Caller, Socket};
+use throttle::ws::{Peer, Socket};
 use throttle::{Throttled, throttle, throttle_message};
 use tokio::sync::broadcast;
 
@@ -24,7 +24,7 @@ type Room = broadcast::Sender<String>;
 
 /// Opens a connection. Above the limit, the handshake receives status 429.
 #[throttle(uid = "chat:connect", rate = "10/min")]
-async fn connect(State(room): State<Room>, upgrade: WebSocketUpgrade, caller: Caller) -> Response {
+async fn connect(State(room): State<Room>, upgrade: WebSocketUpgrade, caller: Peer) -> Response {
     upgrade.on_upgrade(async move |socket| chat(caller.socket(socket), room).await)
 }
 

@@ -37,7 +37,7 @@ pub use throttle_runtime::{backend, effective, key_source as key, outcome, plug,
 
 // Rates, keys and costs.
 #[doc(inline)]
-pub use throttle_runtime::{Caller, Hit, Identity, InFlight, Key, Rate, RateError, Rates, Rule};
+pub use throttle_runtime::{Caller, Hit, Identity, Key, Permit, Rate, RateError, Rates, Rule};
 
 // Decisions, and the responses to clients.
 #[cfg(feature = "axum")]
@@ -45,12 +45,13 @@ pub use throttle_runtime::{Caller, Hit, Identity, InFlight, Key, Rate, RateError
 pub use throttle_runtime::problem_json;
 #[doc(inline)]
 pub use throttle_runtime::{
-    Decision, Decisions, Generation, Headers, Outcome, Quota, Quotas, Source, ThrottleError, Throttled, When,
+    Decision, DecisionReason, Decisions, DraftVersion, HeaderPolicy, Headers, Outcome, Quota, Quotas,
+    ThrottleError, Throttled,
 };
 
 // Reservations and tabs: charges that are settled, refunded or committed later.
 #[doc(inline)]
-pub use throttle_runtime::{Atomicity, Nested, Reservation, Settlement, Tab};
+pub use throttle_runtime::{Atomicity, Reservation, Savepoint, Settlement, Transaction};
 
 // Layers for tower services.
 #[cfg(feature = "tower")]
@@ -66,7 +67,7 @@ pub use throttle_runtime::testkit;
 #[doc(inline)]
 pub use throttle_runtime::{
     Audit, Audited, ClientIp, ConfigError, Counts, Networks, ProxyHeader, Registry, RegistryBuilder, Scoped,
-    Settings, Site, Static, Throttle, registry, sites,
+    Settings, Site, StaticThrottle, Throttle, registry, sites,
 };
 
 // Backend failures.

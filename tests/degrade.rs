@@ -9,8 +9,8 @@ use axum::routing::get as route;
 use common::{Broken, declared_at, events, get, header, number, registry_at, seconds, service, status, text};
 use throttle::backend::Memory;
 use throttle::{
-    Decision, Decisions, Headers, ManualClock, Registry, Settings, Source, When, registry, throttle,
-    throttle_fn,
+    Decision, DecisionReason, Decisions, HeaderPolicy, Headers, ManualClock, Registry, Settings, registry,
+    throttle, throttle_fn,
 };
 use tracing::Level;
 
@@ -18,7 +18,7 @@ fn said(decision: &Decision) -> String {
     match decision.retry_after() {
         Some(wait) => format!("less, for {wait:?}"),
         None if decision.is_throttled() => "less".to_owned(),
-        None => format!("all, {:?}", decision.source()),
+        None => format!("all, {:?}", decision.reason()),
     }
 }
 
@@ -66,7 +66,7 @@ async fn b032_the_registry_of_the_program_tells_too() {
 #[tokio::test]
 async fn b032_the_fields_of_the_answer_tell_the_truth() {
     let clock = ManualClock::new();
-    let settings = Settings::new().headers(Headers::LEGACY.when(When::Denied));
+    let settings = Settings::new().headers(Headers::LEGACY.when(HeaderPolicy::Denied));
     let registry = declared_at(&clock).throttle("search", settings).build().await.expect("a registry");
     let app = at("/", route(search), &registry);
     for expected in [None, None, Some(0)] {
@@ -290,7 +290,7 @@ async fn a_program_decides_by_itself_as_ever() {
     let registry = registry_at(&ManualClock::new()).await;
     let settings = Settings::new().rate("1/min").degrade(true);
     let throttle = registry.create("program", settings).expect("a throttle");
-    assert_eq!(throttle.hit("a").await.expect("a decision").source(), Source::Backend);
+    assert_eq!(throttle.hit("a").await.expect("a decision").reason(), DecisionReason::Backend);
     let denied = throttle.hit("a").await.expect("a decision");
     assert_eq!((denied.is_throttled(), denied.retry_after()), (true, Some(seconds(60))));
 }

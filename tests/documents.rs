@@ -106,7 +106,7 @@ fn who_comes_from_elsewhere_finds_all_that_was_there() {
             "Rule",
             "CircuitBreaker",
             "Throttle",
-            "Tab",
+            "Transaction",
         ]
         .contains(&of);
         assert!(!is || code.contains(&format!("fn {name}")), "`{of}::{name}` is no function");

@@ -15,8 +15,8 @@ use throttle::backend::{Backend, Charge, Mode, Reply, Verdict};
 use throttle::breaker::State;
 use throttle::testkit::{Fault, Faulty};
 use throttle::{
-    CircuitBreaker, ErrorKind, Hit, Key, ManualClock, NowOrLater, Quota, Rate, Recovery, Registry, Settings,
-    Source, Throttle, failover, throttle,
+    CircuitBreaker, DecisionReason, ErrorKind, Hit, Key, ManualClock, NowOrLater, Quota, Rate, Recovery,
+    Registry, Settings, Throttle, failover, throttle,
 };
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -47,29 +47,29 @@ impl Bench {
         Self { clock, primary, registry, throttle }
     }
 
-    async fn hit(&self) -> Source {
-        self.throttle.hit("a").await.expect("a decision").source()
+    async fn hit(&self) -> DecisionReason {
+        self.throttle.hit("a").await.expect("a decision").reason()
     }
 
     fn state(&self) -> State {
-        self.throttle.breaker().expect("there is one").info().state
+        self.throttle.breaker().expect("there is one").snapshot().state
     }
 
     /// Fails as often as it takes to open the breaker.
     async fn open(&self) {
         self.primary.fail(DOWN);
         for _ in 0..2 {
-            assert_eq!(self.hit().await, Source::Fallback);
+            assert_eq!(self.hit().await, DecisionReason::Fallback);
         }
         assert_eq!((self.state(), self.primary.take_calls()), (State::Open, 2));
     }
 
     /// Returns the sources of this many concurrent requests.
-    async fn crowd(&self, requests: usize) -> Vec<Source> {
+    async fn crowd(&self, requests: usize) -> Vec<DecisionReason> {
         let mut crowd = JoinSet::new();
         for _ in 0..requests {
             let throttle = self.throttle.clone();
-            crowd.spawn(async move { throttle.hit("a").await.expect("a decision").source() });
+            crowd.spawn(async move { throttle.hit("a").await.expect("a decision").reason() });
         }
         crowd.join_all().await
     }
@@ -84,8 +84,8 @@ async fn b052_two_failures_in_a_row_open_it_and_a_success_between_them_does_not(
     let bench = Bench::new(ON_ERROR, false).await;
     for _ in 0..3 {
         bench.primary.meet(Fault::Refuse(DOWN), 1);
-        assert_eq!(bench.hit().await, Source::Fallback);
-        assert_eq!(bench.hit().await, Source::Backend);
+        assert_eq!(bench.hit().await, DecisionReason::Fallback);
+        assert_eq!(bench.hit().await, DecisionReason::Backend);
     }
     assert_eq!(bench.state(), State::Closed);
     bench.primary.take_calls();
@@ -98,7 +98,7 @@ async fn b053_s15_while_it_is_open_the_primary_is_not_called() {
     bench.open().await;
     let before = Instant::now();
     let sources = bench.crowd(1000).await;
-    assert!(sources.iter().all(|source| *source == Source::BreakerOpen));
+    assert!(sources.iter().all(|source| *source == DecisionReason::BreakerOpen));
     assert_eq!((bench.primary.take_calls(), before.elapsed()), (0, Duration::ZERO));
     let counts = bench.throttle.counts();
     assert_eq!((counts.fallback, counts.breaker_open, counts.allowed, counts.denied), (2, 1000, 1000, 2));
@@ -112,7 +112,7 @@ async fn b054_of_a_hundred_requests_one_tries_if_it_is_back() {
     bench.primary.hang();
     let sources = bench.crowd(100).await;
     assert_eq!(bench.primary.take_calls(), 1);
-    let tried = sources.iter().filter(|source| **source == Source::Fallback).count();
+    let tried = sources.iter().filter(|source| **source == DecisionReason::Fallback).count();
     assert_eq!((tried, sources.len()), (1, 100), "and its client never sees that it failed");
 }
 
@@ -122,9 +122,9 @@ async fn b055_s15_s21_two_successes_close_it() {
     bench.open().await;
     bench.primary.heal();
     bench.clock.advance(seconds(60));
-    assert_eq!((bench.hit().await, bench.state()), (Source::Backend, State::HalfOpen));
-    assert_eq!((bench.hit().await, bench.state()), (Source::Backend, State::Closed));
-    let info = bench.throttle.breaker().expect("there is one").info();
+    assert_eq!((bench.hit().await, bench.state()), (DecisionReason::Backend, State::HalfOpen));
+    assert_eq!((bench.hit().await, bench.state()), (DecisionReason::Backend, State::Closed));
+    let info = bench.throttle.breaker().expect("there is one").snapshot();
     assert_eq!((info.failures, info.successes, info.opened_at), (0, 0, None));
 }
 
@@ -137,11 +137,11 @@ async fn b056_a_try_that_fails_opens_it_for_as_long_again_and_is_not_repeated() 
     }
     bench.primary.take_calls();
     bench.clock.advance(seconds(60));
-    assert_eq!((bench.hit().await, bench.primary.take_calls()), (Source::Fallback, 1));
+    assert_eq!((bench.hit().await, bench.primary.take_calls()), (DecisionReason::Fallback, 1));
     bench.clock.advance(seconds(59));
-    assert_eq!((bench.hit().await, bench.primary.take_calls()), (Source::BreakerOpen, 0));
+    assert_eq!((bench.hit().await, bench.primary.take_calls()), (DecisionReason::BreakerOpen, 0));
     bench.clock.advance(seconds(1));
-    assert_eq!((bench.hit().await, bench.primary.take_calls()), (Source::Fallback, 1));
+    assert_eq!((bench.hit().await, bench.primary.take_calls()), (DecisionReason::Fallback, 1));
 }
 
 #[tokio::test(start_paused = true)]
@@ -156,7 +156,7 @@ async fn b057_a_try_that_is_dropped_leaves_its_place() {
     bench.primary.heal();
     assert_eq!(
         (bench.hit().await, bench.hit().await, bench.state()),
-        (Source::Backend, Source::Backend, State::Closed)
+        (DecisionReason::Backend, DecisionReason::Backend, State::Closed)
     );
 }
 
@@ -167,9 +167,9 @@ async fn b060_throttles_that_say_the_same_breaker_share_it() {
     let own = failover("standby", CircuitBreaker::new().failure_threshold(2)).retries(0);
     let stranger = bench.registry.create("stranger", settings(own)).expect("nothing is wrong");
     bench.open().await;
-    let source = async |throttle: &Throttle| throttle.hit("a").await.expect("a decision").source();
-    assert_eq!(source(&sibling).await, Source::BreakerOpen);
-    assert_eq!(source(&stranger).await, Source::Fallback);
+    let source = async |throttle: &Throttle| throttle.hit("a").await.expect("a decision").reason();
+    assert_eq!(source(&sibling).await, DecisionReason::BreakerOpen);
+    assert_eq!(source(&stranger).await, DecisionReason::Fallback);
     assert_eq!(bench.registry.breakers().len(), 2);
 }
 
@@ -202,7 +202,7 @@ async fn what_a_backend_knows_without_its_store_says_nothing_about_that() {
     let declared = declared_at(&clock).backend("primary", Remembers(primary.clone())).clock(clock.clone());
     let registry = declared.build().await.expect("a registry");
     let throttle = registry.create("guarded", settings(failover("memory", BREAKER).retries(0))).expect("it");
-    let state = || throttle.breaker().expect("there is one").info().state;
+    let state = || throttle.breaker().expect("there is one").snapshot().state;
     // With a ticket, and without one.
     for rate in [None, Some(Rate::per_minute(1000))] {
         let hit = |key| {
@@ -211,18 +211,18 @@ async fn what_a_backend_knows_without_its_store_says_nothing_about_that() {
         };
         primary.fail(DOWN);
         for _ in 0..2 {
-            assert_eq!(hit("denied").await.expect("a decision").source(), Source::Cached);
-            assert_eq!(hit("a").await.expect("a decision").source(), Source::Fallback);
+            assert_eq!(hit("denied").await.expect("a decision").reason(), DecisionReason::Cached);
+            assert_eq!(hit("a").await.expect("a decision").reason(), DecisionReason::Fallback);
         }
         assert_eq!(state(), State::Open, "two failures in a row");
         clock.advance(seconds(60));
         for _ in 0..3 {
-            assert_eq!(hit("denied").await.expect("a decision").source(), Source::Cached);
+            assert_eq!(hit("denied").await.expect("a decision").reason(), DecisionReason::Cached);
         }
         assert_eq!(state(), State::HalfOpen, "nobody has asked the store");
         primary.heal();
         for _ in 0..2 {
-            assert_eq!(hit("b").await.expect("a decision").source(), Source::Backend);
+            assert_eq!(hit("b").await.expect("a decision").reason(), DecisionReason::Backend);
         }
         assert_eq!(state(), State::Closed);
     }
@@ -234,7 +234,7 @@ async fn a_breaker_without_a_fallback_spares_the_backend() {
     let bench = Bench::new(alone, false).await;
     bench.primary.fail(DOWN);
     for _ in 0..5 {
-        assert_eq!(bench.hit().await, Source::AllowedOnError);
+        assert_eq!(bench.hit().await, DecisionReason::AllowedOnError);
     }
     assert_eq!(bench.primary.take_calls(), 2);
     let raise = throttle::retry(0).breaker(BREAKER);
@@ -251,17 +251,17 @@ async fn a_task_in_the_background_tries_where_the_registry_says_so() {
     bench.clock.advance(seconds(60));
     let before = Instant::now();
     let sources = bench.crowd(100).await;
-    assert!(sources.iter().all(|source| *source == Source::BreakerOpen));
+    assert!(sources.iter().all(|source| *source == DecisionReason::BreakerOpen));
     assert_eq!((bench.primary.take_calls(), before.elapsed()), (1, Duration::ZERO), "nobody waits for it");
     tokio::time::sleep(Duration::from_millis(101)).await;
     assert_eq!(bench.state(), State::Open, "there was no answer");
     bench.primary.heal();
     bench.clock.advance(seconds(60));
     for _ in 0..2 {
-        assert_eq!(bench.hit().await, Source::BreakerOpen);
+        assert_eq!(bench.hit().await, DecisionReason::BreakerOpen);
         tokio::task::yield_now().await;
     }
-    assert_eq!((bench.state(), bench.hit().await), (State::Closed, Source::Backend));
+    assert_eq!((bench.state(), bench.hit().await), (State::Closed, DecisionReason::Backend));
     assert_eq!(
         bench.throttle.quotas("a").await.expect("a decision").remaining(),
         Some(997),
@@ -312,7 +312,7 @@ async fn b057_a_try_that_panics_leaves_its_place() {
     let throttle = bench.throttle.clone();
     assert!(tokio::spawn(async move { throttle.hit("a").await }).await.is_err_and(|error| error.is_panic()));
     bench.primary.heal();
-    assert_eq!((bench.hit().await, bench.state()), (Source::Backend, State::HalfOpen));
+    assert_eq!((bench.hit().await, bench.state()), (DecisionReason::Backend, State::HalfOpen));
 }
 
 #[throttle(
@@ -339,7 +339,7 @@ async fn s20_two_retries_and_then_the_fallback() {
     let throttle = bench.registry.get("as-in-production").expect("used");
     let counts = throttle.counts();
     assert_eq!((counts.retries, counts.fallback, counts.allowed), (2, 1, 1));
-    assert_eq!(throttle.breaker().expect("there is one").info().failures, 1, "a request is one failure");
+    assert_eq!(throttle.breaker().expect("there is one").snapshot().failures, 1, "a request is one failure");
 }
 
 /// The fallback of another limiter decided about requests that its store had denied, so that twice the limit
@@ -357,13 +357,13 @@ async fn d14_a_denial_is_no_failure_and_never_reaches_the_fallback() {
         }
         for _ in 0..20 {
             let denied = throttle.hit("a").await.expect("a decision");
-            assert_eq!((denied.is_throttled(), denied.source()), (true, Source::Backend));
+            assert_eq!((denied.is_throttled(), denied.reason()), (true, DecisionReason::Backend));
             let never = throttle.hit(Hit::new("a").cost(4)).await.expect("a decision");
             assert!(never.is_throttled() && never.retry_after().is_none());
         }
         assert_eq!(standby.calls(), 0, "{on_error}");
         if let Some(breaker) = throttle.breaker() {
-            assert_eq!((breaker.info().state, breaker.info().failures), (State::Closed, 0));
+            assert_eq!((breaker.snapshot().state, breaker.snapshot().failures), (State::Closed, 0));
         }
         assert_eq!((throttle.counts().fallback, throttle.counts().retries), (0, 0));
     }

@@ -9,7 +9,9 @@ use axum::{Json, Router};
 use common::{declared_at, get, header, number, registry_at, seconds, service, status, text};
 use serde_json::{Value, json};
 use std::time::Duration;
-use throttle::{ManualClock, OnError, Settings, Source, ThrottleError, ThrottleLayer, Throttled, throttle};
+use throttle::{
+    DecisionReason, ManualClock, OnError, Settings, ThrottleError, ThrottleLayer, Throttled, throttle,
+};
 
 #[throttle(rate = "1/min")]
 async fn plain() -> &'static str {
@@ -239,7 +241,7 @@ async fn s24_s25_a_denial_of_ones_own_and_one_shape_for_all() {
     let denied = get(&app, "/").await;
     let body: Value = serde_json::from_str(&text(denied).await).expect("JSON");
     assert_eq!(body, json!({ "error": "busy", "retry_after": 2 }));
-    assert_eq!(Throttled::new(seconds(1)).source(), Source::Program);
+    assert_eq!(Throttled::new(seconds(1)).reason(), DecisionReason::Program);
     assert_eq!(OnError::named("throttle"), Some(OnError::default()));
 }
 

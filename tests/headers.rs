@@ -14,10 +14,12 @@ use common::{get, header, number, registry_at, seconds, send, service};
 use sfv::{BareItem, FieldType, List, ListEntry, Parser};
 use throttle::backend::Memory;
 use throttle::strategy::{
-    Adaptive, Class, CostBasedTokenBucket, Gcra, LeakyBucket, LeakyBucketQueue, QuotaWithRollover,
-    SlidingWindowLog, TieredRate, TimeOfDay, Times, TokenBucket, TokenBucketWithDebt,
+    Adaptive, Class, CostBasedTokenBucket, Gcra, LeakyBucket, LeakyBucketQueue, Multiplier,
+    QuotaWithRollover, SlidingWindowLog, TieredRate, TimeOfDay, TokenBucket, TokenBucketWithDebt,
 };
-use throttle::{Clock, Headers, ManualClock, Rate, Settings, ThrottleLayer, When, registry, throttle};
+use throttle::{
+    Clock, HeaderPolicy, Headers, ManualClock, Rate, Settings, ThrottleLayer, registry, throttle,
+};
 
 #[throttle(uid = "plain", rate = "3/min")]
 async fn plain() {}
@@ -31,7 +33,7 @@ async fn legacy() {}
 #[throttle(uid = "off", rate = "1/min", headers = "off")]
 async fn off() {}
 
-#[throttle(uid = "denied", rate = "1/min", headers = Headers::DRAFT_11.legacy(true).when(When::Denied))]
+#[throttle(uid = "denied", rate = "1/min", headers = Headers::DRAFT_11.legacy(true).when(HeaderPolicy::Denied))]
 async fn denied_only() {}
 
 #[throttle(uid = "bare", rate = "1/min", headers = Headers::DRAFT_11.policy(false).retry_after(false))]
@@ -370,7 +372,7 @@ mod applies {
         log: SlidingWindowLog;
         counter: throttle::strategy::SlidingWindowCounter;
         priority: throttle::strategy::PriorityQueue::new();
-        tiers: TieredRate::of("free", Times::ONE).tier("premium", Times::new(5)).tier("trial", Times::ratio(1, 5));
+        tiers: TieredRate::of("free", Multiplier::ONE).tier("premium", Multiplier::new(5)).tier("trial", Multiplier::ratio(1, 5));
         tokens: TokenBucket::new().burst(49);
         small: TokenBucket::new().burst(3);
         debt: TokenBucketWithDebt::new().burst(12).max_debt(8);
@@ -378,7 +380,7 @@ mod applies {
         queue: LeakyBucketQueue::new().size(30);
         cells: Gcra::new().burst(25);
         costs: CostBasedTokenBucket::new().burst(40);
-        hours: TimeOfDay::in_zone("UTC").window(0, 1, Times::new(3)).window(1, 2, Times::ratio(1, 2));
+        hours: TimeOfDay::in_zone("UTC").window(0, 1, Multiplier::new(3)).window(1, 2, Multiplier::ratio(1, 2));
         rollover: QuotaWithRollover::new().rollover(100);
         adaptive: Adaptive::new();
     }

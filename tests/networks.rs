@@ -12,7 +12,9 @@ use axum::http::{Request, StatusCode};
 use axum::response::Response;
 use axum::routing::get as route;
 use common::{declared_at, get_from, header, registry_at, send, service, status, text};
-use throttle::{ManualClock, Networks, Registry, Settings, Source, ThrottleLayer, Throttled, throttle};
+use throttle::{
+    DecisionReason, ManualClock, Networks, Registry, Settings, ThrottleLayer, Throttled, throttle,
+};
 
 const OK: StatusCode = StatusCode::OK;
 const LIMITED: StatusCode = StatusCode::TOO_MANY_REQUESTS;
@@ -283,7 +285,7 @@ async fn a_list_that_is_none_makes_no_throttle() {
 }
 
 async fn in_json(throttled: Throttled) -> (StatusCode, axum::Json<serde_json::Value>) {
-    let denied = matches!(throttled.source(), Source::Forbidden);
+    let denied = matches!(throttled.reason(), DecisionReason::Forbidden);
     let body = serde_json::json!({ "denied": denied, "uid": throttled.uid(), "says": throttled.message() });
     (throttled.status(), axum::Json(body))
 }

@@ -14,8 +14,8 @@ use axum::routing::get as route;
 use common::{Broken, events, get, number, seconds, service, status, text};
 use throttle::backend::{Backend, Charge, Mode, Reply, Verdict};
 use throttle::{
-    BackendError, ErrorAction, ErrorKind, Failure, Hit, ManualClock, NowOrLater, OnError, Quota, Registry,
-    Settings, Source, registry, throttle,
+    BackendError, DecisionReason, ErrorAction, ErrorKind, Failure, Hit, ManualClock, NowOrLater, OnError,
+    Quota, Registry, Settings, registry, throttle,
 };
 use tracing::Level;
 
@@ -164,7 +164,7 @@ async fn b040_s17_s23_the_attribute_wins_over_the_backend() {
     assert_eq!(status(&app, "/").await, StatusCode::OK, "the backend's policy, although it was bound late");
     assert_eq!(status(&app, "/said").await, StatusCode::TOO_MANY_REQUESTS);
     let program = registry.create("program", Settings::new().rate("1/s")).expect("a throttle");
-    assert_eq!(program.hit("a").await.expect("allowed").source(), Source::AllowedOnError);
+    assert_eq!(program.hit("a").await.expect("allowed").reason(), DecisionReason::AllowedOnError);
 }
 
 #[tokio::test]

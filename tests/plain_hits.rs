@@ -61,7 +61,11 @@ impl Side {
     }
 
     fn counts(&self) -> impl Debug + PartialEq + use<> {
-        (self.throttle.counts(), self.primary.calls(), self.throttle.breaker().map(|breaker| breaker.info()))
+        (
+            self.throttle.counts(),
+            self.primary.calls(),
+            self.throttle.breaker().map(|breaker| breaker.snapshot()),
+        )
     }
 }
 

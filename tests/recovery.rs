@@ -11,7 +11,7 @@ use axum::routing::get as route;
 use common::{declared_at, events, faulty, service, status};
 use throttle::testkit::{Fault, Faulty};
 use throttle::{
-    CircuitBreaker, ErrorKind, ManualClock, Recovery, Registry, Settings, Source, Throttle, failover,
+    CircuitBreaker, DecisionReason, ErrorKind, ManualClock, Recovery, Registry, Settings, Throttle, failover,
     fallback, retry, throttle,
 };
 use tokio::task::JoinSet;
@@ -45,9 +45,9 @@ impl Bench {
     }
 
     /// Returns the result of the next hit: its source, or its error.
-    async fn hit(&self) -> Result<(bool, Source), String> {
+    async fn hit(&self) -> Result<(bool, DecisionReason), String> {
         let decision = self.throttle.hit("a").await.map_err(|error| error.to_string())?;
-        Ok((decision.is_allowed(), decision.source()))
+        Ok((decision.is_allowed(), decision.reason()))
     }
 }
 
@@ -56,9 +56,9 @@ async fn b043_the_fallback_decides_about_the_same_key_limits_and_cost() {
     let bench = Bench::new(fallback("standby")).await;
     bench.primary.fail(ErrorKind::Connection);
     for _ in 0..5 {
-        assert_eq!(bench.hit().await, Ok((true, Source::Fallback)));
+        assert_eq!(bench.hit().await, Ok((true, DecisionReason::Fallback)));
     }
-    assert_eq!(bench.hit().await, Ok((false, Source::Fallback)));
+    assert_eq!(bench.hit().await, Ok((false, DecisionReason::Fallback)));
     let other = bench.throttle.hit("b").await.expect("a decision");
     assert_eq!((other.is_allowed(), other.remaining()), (true, Some(4)), "another key has its own");
     let dear = bench.throttle.hit(throttle::Hit::new("c").cost(6)).await.expect("a decision");
@@ -74,7 +74,7 @@ async fn b044_another_kind_of_error_leaves_the_fallback_alone() {
     assert_eq!(bench.hit().await, Err("a fault of the kind Store".to_owned()));
     assert_eq!(bench.standby.take_calls(), 0);
     bench.primary.fail(ErrorKind::Connection);
-    assert_eq!(bench.hit().await, Ok((true, Source::Fallback)));
+    assert_eq!(bench.hit().await, Ok((true, DecisionReason::Fallback)));
 }
 
 #[tokio::test(start_paused = true)]
@@ -90,7 +90,7 @@ async fn b045_the_error_of_a_fallback_that_fails_too_is_the_answer_and_the_first
     let bench = Bench::new(fallback("standby").otherwise("allow")).await;
     bench.primary.fail(ErrorKind::Connection);
     bench.standby.fail(ErrorKind::Store);
-    assert_eq!(bench.hit().await, Ok((true, Source::AllowedOnError)));
+    assert_eq!(bench.hit().await, Ok((true, DecisionReason::AllowedOnError)));
 }
 
 #[tokio::test(start_paused = true)]
@@ -120,7 +120,7 @@ async fn b047_b063_a_primary_that_hangs_ends_in_the_fallback_within_the_deadline
     let bench = Bench::new(fallback("standby")).await;
     bench.primary.hang();
     let before = Instant::now();
-    assert_eq!(bench.hit().await, Ok((true, Source::Fallback)));
+    assert_eq!(bench.hit().await, Ok((true, DecisionReason::Fallback)));
     assert_eq!(before.elapsed(), 100 * MILLISECOND);
 }
 
@@ -159,7 +159,7 @@ async fn what_may_have_been_charged_is_asked_once() {
 async fn b050_the_third_attempt_counts_once() {
     let bench = Bench::new(retry(3)).await;
     bench.primary.meet(Fault::Refuse(ErrorKind::Connection), 2);
-    assert_eq!(bench.hit().await, Ok((true, Source::Backend)));
+    assert_eq!(bench.hit().await, Ok((true, DecisionReason::Backend)));
     assert_eq!(bench.throttle.quotas("a").await.expect("healed").remaining(), Some(4));
 }
 
@@ -177,7 +177,7 @@ async fn the_budget_ends_the_retries() {
     let bench = Bench::with(settings).await;
     bench.primary.fail(ErrorKind::Connection);
     let before = Instant::now();
-    assert_eq!(bench.hit().await, Ok((true, Source::Fallback)));
+    assert_eq!(bench.hit().await, Ok((true, DecisionReason::Fallback)));
     assert_eq!(
         (before.elapsed(), bench.primary.take_calls()),
         (100 * MILLISECOND, 2),
@@ -196,7 +196,7 @@ async fn the_budget_ends_the_retries() {
         bench.primary.hang();
     };
     let ((hit, took), ()) = tokio::join!(hit, hang);
-    assert_eq!((hit, took), (Ok((true, Source::Fallback)), 150 * MILLISECOND));
+    assert_eq!((hit, took), (Ok((true, DecisionReason::Fallback)), 150 * MILLISECOND));
 }
 
 #[tokio::test(start_paused = true)]
@@ -212,7 +212,7 @@ async fn a_share_is_all_that_the_fallback_gives() {
     let bench = Bench::new(fallback("standby").share(1, 2)).await;
     bench.primary.fail(ErrorKind::Connection);
     let mut allowed = 0;
-    while bench.hit().await == Ok((true, Source::Fallback)) {
+    while bench.hit().await == Ok((true, DecisionReason::Fallback)) {
         allowed += 1;
     }
     assert_eq!(allowed, 2);

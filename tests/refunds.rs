@@ -10,7 +10,7 @@ use throttle::strategy::{
     TokenBucketWithDebt,
 };
 use throttle::{
-    CircuitBreaker, Hit, ManualClock, Rate, Settings, Source, Throttle, failover, fallback, registry,
+    CircuitBreaker, DecisionReason, Hit, ManualClock, Rate, Settings, Throttle, failover, fallback, registry,
 };
 
 async fn throttle(settings: Settings) -> (Throttle, ManualClock) {
@@ -115,7 +115,7 @@ async fn a_debt_pays_for_what_goes_beyond_the_limit() {
 async fn an_estimate_of_nothing_is_settled_all_the_same() {
     let (throttle, _) = throttle(Settings::new().rate("10/hour")).await;
     let reservation = throttle.reserve(Hit::new("a").cost(0)).await.expect("a decision");
-    assert_eq!((reservation.taken(), reservation.decision().source()), (0, Source::Free));
+    assert_eq!((reservation.taken(), reservation.decision().reason()), (0, DecisionReason::Free));
     let settled = reservation.settle(3).await.expect("memory never fails");
     assert_eq!((settled.taken, left(&throttle).await), (3, Some(7)));
 }
@@ -173,7 +173,7 @@ async fn a_backend_that_fails_at_the_end_leaves_the_client_with_less() {
     let settings = Settings::new().rate("10/hour").backend("broken").on_error("allow");
     let throttle = registry.create("test", settings).expect("a throttle");
     let reservation = throttle.reserve("a").await.expect("it lets pass");
-    assert_eq!((reservation.taken(), reservation.decision().source()), (0, Source::AllowedOnError));
+    assert_eq!((reservation.taken(), reservation.decision().reason()), (0, DecisionReason::AllowedOnError));
     reservation.refund().await.expect("it took nothing, so the backend is not asked");
     let settled = throttle.reserve("a").await.expect("it lets pass").settle(5).await.expect("it lets pass");
     assert_eq!((settled.taken, settled.missing), (0, 5));
@@ -187,7 +187,7 @@ async fn what_a_fallback_took_is_given_back_there() {
     let settings = Settings::new().rate("10/hour").backend("broken").on_error(fallback("memory"));
     let throttle = registry.create("test", settings).expect("a throttle");
     let reservation = throttle.reserve(Hit::new("a").cost(4)).await.expect("the fallback decides");
-    assert_eq!((reservation.taken(), reservation.decision().source()), (4, Source::Fallback));
+    assert_eq!((reservation.taken(), reservation.decision().reason()), (4, DecisionReason::Fallback));
     reservation.settle(1).await.expect("the fallback never fails");
     assert_eq!(left(&throttle).await, Some(9));
 }

@@ -10,7 +10,7 @@ use axum::http::StatusCode;
 use axum::routing::get as route;
 use common::{Broken, Counted, declared_at, events, registry_at, service, status};
 use throttle::backend::Memory;
-use throttle::{ManualClock, Rate, Registry, Settings, Source, registry, sites, throttle};
+use throttle::{DecisionReason, ManualClock, Rate, Registry, Settings, registry, sites, throttle};
 use tracing::Level;
 
 const OK: StatusCode = StatusCode::OK;
@@ -69,7 +69,7 @@ async fn b104_b119_all_throttles_are_switched_off_and_on() {
         assert_eq!(status(&app, path).await, OK);
     }
     let program = registry.create("program", Settings::new().rate("1/min")).expect("a throttle");
-    assert_eq!(program.hit("a").await.expect("a decision").source(), Source::Disabled);
+    assert_eq!(program.hit("a").await.expect("a decision").reason(), DecisionReason::Disabled);
     registry.enable_all();
     assert_eq!([status(&app, "/two").await, status(&app, "/two").await], [OK, DENIED]);
 }
@@ -103,9 +103,13 @@ async fn b119_all_throttles_run_dry_and_are_enforced_again() {
         assert_eq!((counts.allowed, counts.would_deny, counts.denied, counts.skipped), (1, 2, 0, 0));
     }
     registry.disable_all();
-    assert_eq!(throttles[0].hit("a").await.expect("a decision").source(), Source::Disabled, "off wins");
+    assert_eq!(
+        throttles[0].hit("a").await.expect("a decision").reason(),
+        DecisionReason::Disabled,
+        "off wins"
+    );
     registry.enable_all();
-    assert_eq!(throttles[0].hit("a").await.expect("a decision").source(), Source::DryRun);
+    assert_eq!(throttles[0].hit("a").await.expect("a decision").reason(), DecisionReason::DryRun);
     registry.set_dry_run(false);
     assert_eq!(status(&app, "/two").await, DENIED);
     let allowed =
@@ -343,7 +347,7 @@ async fn f47_outcomes_add_up_to_the_number_of_decisions() {
         ("degrade", ten.clone().degrade(true)),
         ("unlimited", Settings::new().rate(Rate::UNLIMITED)),
         ("class", ten.clone().class("premium")),
-        ("concurrent", ten.clone().concurrent(2)),
+        ("max_concurrent", ten.clone().max_concurrent(2)),
         ("allow", ten.clone().backend("down").on_error("allow")),
         ("throttle", ten.clone().backend("down").on_error("throttle")),
         ("raise", ten.clone().backend("down").on_error("raise")),
@@ -376,7 +380,7 @@ async fn f47_outcomes_add_up_to_the_number_of_decisions() {
             expected += 1;
         }
         counted(expected, "refunds");
-        let held = [throttle.enter("c").await, throttle.enter("c").await, throttle.enter("c").await];
+        let held = [throttle.permit("c").await, throttle.permit("c").await, throttle.permit("c").await];
         expected += 3;
         counted(expected, "in flight");
         drop(held);

@@ -1,7 +1,7 @@
 //! A program with every mistake that startup finds: behaviours 10, 21, 37, 77 and 105. One report names all.
 
 use throttle::strategy::Gcra;
-use throttle::{BackendError, ErrorKind, Settings, Static, registry, throttle, throttle_fn};
+use throttle::{BackendError, ErrorKind, Settings, StaticThrottle, registry, throttle, throttle_fn};
 
 #[throttle(uid = "api:search", rate = "10/s", backend = "redis")]
 async fn search() {}
@@ -37,13 +37,13 @@ async fn job() -> Result<(), throttle::ThrottleError> {
 }
 
 #[throttle(uid = "static", rate = "1/s", backend = "nowhere")]
-static LIMIT: Static;
+static LIMIT: StaticThrottle;
 
 #[throttle(LIMIT)]
 async fn shares_the_limit() {}
 
 #[throttle(uid = "small", rate = "2/s", backend = "memory")]
-static SMALL: Static;
+static SMALL: StaticThrottle;
 
 #[throttle(SMALL, cost = 3)]
 async fn above_the_limit() {}

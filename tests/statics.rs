@@ -10,22 +10,23 @@ use axum::routing::get as route;
 use common::{declared_at, get, header, registry_at, seconds, service, status};
 use throttle::strategy::Gcra;
 use throttle::{
-    ConfigError, ErrorKind, Hit, Key, ManualClock, Rate, Settings, Source, Static, registry, sites, throttle,
+    ConfigError, DecisionReason, ErrorKind, Hit, Key, ManualClock, Rate, Settings, StaticThrottle, registry,
+    sites, throttle,
 };
 
 /// Ten an hour for each account.
 #[throttle(rate = "10/hour")]
-pub static EXPORTS: Static;
+pub static EXPORTS: StaticThrottle;
 
 #[throttle(uid = "searches", rate = "3/s", strategy = Gcra::new().burst(2), cost = 2, on_error = "allow")]
-static SEARCHES: Static;
+static SEARCHES: StaticThrottle;
 
 async fn plan() -> Rate {
     Rate::per_minute(1)
 }
 
 #[throttle(rate = plan, backend = "elsewhere")]
-static ELSEWHERE: Static;
+static ELSEWHERE: StaticThrottle;
 
 #[tokio::test]
 async fn a_static_is_asked_like_a_throttle() {
@@ -56,7 +57,7 @@ async fn what_a_static_took_is_given_back_and_forgotten() {
             assert_eq!(left().await, Some(6));
             reservation.refund().await.expect("given back");
             assert_eq!(left().await, Some(10));
-            let in_flight = EXPORTS.enter("alice").await.expect("there is no limit on what is in flight");
+            let in_flight = EXPORTS.permit("alice").await.expect("there is no limit on what is in flight");
             assert_eq!(in_flight.decision().remaining(), Some(9));
             EXPORTS.reset("alice").await.expect("forgotten");
             assert_eq!(left().await, Some(10));
@@ -97,8 +98,8 @@ async fn the_registry_lists_it_and_overrides_it() {
         declared_at(&ManualClock::new()).throttle("searches", Settings::new().rate(Rate::UNLIMITED));
     let registry = declared.backend("elsewhere", throttle::backend::Memory::new()).build().await;
     let source =
-        registry.expect("a registry").scope(async { SEARCHES.hit("a").await.expect("a decision").source() });
-    assert_eq!(source.await, Source::Unlimited);
+        registry.expect("a registry").scope(async { SEARCHES.hit("a").await.expect("a decision").reason() });
+    assert_eq!(source.await, DecisionReason::Unlimited);
     let error = registry_at(&ManualClock::new()).await.create("searches", Settings::new().rate("1/s"));
     assert!(error.expect_err("it has that uid").to_string().contains("tests/statics.rs"));
 }
@@ -133,7 +134,7 @@ async fn what_the_registry_cannot_make_is_an_error() {
 
 /// One limit for requests and for calls from code.
 #[throttle(uid = "shared", rate = "4/min", key = global)]
-static SHARED: Static;
+static SHARED: StaticThrottle;
 
 #[throttle(SHARED)]
 async fn shared() {}
@@ -216,7 +217,7 @@ async fn one_budget_covers_a_layer_too() {
 macro_rules! limits {
     ($($name:ident = $rate:literal;)*) => { $(
         #[throttle(rate = $rate)]
-        static $name: Static;
+        static $name: StaticThrottle;
     )* };
 }
 
@@ -230,7 +231,7 @@ async fn statics_of_one_macro_have_limits_of_their_own() {
     registry_at(&ManualClock::new())
         .await
         .scope(async {
-            let left = async |it: &Static| it.hit("a").await.expect("a decision").remaining();
+            let left = async |it: &StaticThrottle| it.hit("a").await.expect("a decision").remaining();
             assert_eq!((left(&ONE).await, left(&TWO).await), (Some(0), Some(1)));
         })
         .await;
@@ -238,7 +239,7 @@ async fn statics_of_one_macro_have_limits_of_their_own() {
 
 /// One limit for endpoints of different cost.
 #[throttle(uid = "weighed", rate = "20/min", key = global, cost = 2)]
-static WEIGHED: Static;
+static WEIGHED: StaticThrottle;
 
 #[throttle(WEIGHED)]
 async fn light() {}
@@ -305,7 +306,7 @@ async fn account(
 
 /// Two a minute, unless an account has a rate of its own.
 #[throttle(uid = "accounts", rate = "2/min", caller = account)]
-static ACCOUNTS: Static;
+static ACCOUNTS: StaticThrottle;
 
 #[throttle(ACCOUNTS)]
 #[throttle(uid = "accounts:also", rate = "9/min", caller = account)]

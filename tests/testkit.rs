@@ -10,7 +10,7 @@ use common::{declared_at, faulty, seconds};
 use throttle::testkit::{
     Fault, Faulty, assert_allowed, assert_denied, assert_passed, assert_remaining, assert_throttled,
 };
-use throttle::{ErrorKind, Hit, ManualClock, OnError, Settings, Source, Throttle, Throttled};
+use throttle::{DecisionReason, ErrorKind, Hit, ManualClock, OnError, Settings, Throttle, Throttled};
 
 const POLICY: OnError = OnError::Throttle(Duration::from_secs(7));
 
@@ -95,7 +95,7 @@ async fn a_backend_fails_as_it_is_told() {
 
     let before = tokio::time::Instant::now();
     store.hang();
-    assert_eq!(hit().await.source(), Source::ThrottledOnError);
+    assert_eq!(hit().await.reason(), DecisionReason::ThrottledOnError);
     assert_eq!(before.elapsed(), Duration::from_millis(100), "the deadline");
 
     store.meet(Fault::Refuse(ErrorKind::Store), 2);
@@ -104,7 +104,7 @@ async fn a_backend_fails_as_it_is_told() {
     assert_remaining(&hit().await, 1);
 
     store.meet(Fault::Lose(ErrorKind::Timeout), 1);
-    assert_eq!(hit().await.source(), Source::ThrottledOnError);
+    assert_eq!(hit().await.reason(), DecisionReason::ThrottledOnError);
     assert_denied(&hit().await, seconds(60));
     assert_eq!((store.take_calls(), store.take_calls(), store.calls()), (10, 0, 0));
 }

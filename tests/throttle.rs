@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use common::{Counted, registry_at, seconds};
 use throttle::strategy::{Gcra, TokenBucket};
-use throttle::{Hit, Key, ManualClock, Quota, Rate, Rates, Registry, Settings, Source, Throttle, registry};
+use throttle::{
+    DecisionReason, Hit, Key, ManualClock, Quota, Rate, Rates, Registry, Settings, Throttle, registry,
+};
 
 async fn throttle(settings: Settings) -> (Throttle, ManualClock) {
     let clock = ManualClock::new();
@@ -31,7 +33,7 @@ async fn b006_unlimited_never_asks_a_backend() {
     let throttle = registry.create("test", Settings::new().rate(Rate::UNLIMITED)).expect("a throttle");
     assert_eq!(admitted(&throttle, "a", 10_000).await, 10_000);
     assert_eq!(backend.decided.load(Ordering::SeqCst), 0);
-    assert_eq!(throttle.hit("a").await.expect("no backend").source(), Source::Unlimited);
+    assert_eq!(throttle.hit("a").await.expect("no backend").reason(), DecisionReason::Unlimited);
 }
 
 #[tokio::test]
@@ -76,7 +78,7 @@ async fn b013_a_cost_of_zero_takes_nothing() {
     let (throttle, _) = throttle(Settings::new().rate("3/min")).await;
     for _ in 0..5 {
         let decision = throttle.hit(Hit::new("a").cost(0)).await.expect("a decision");
-        assert_eq!((decision.is_allowed(), decision.source()), (true, Source::Free));
+        assert_eq!((decision.is_allowed(), decision.reason()), (true, DecisionReason::Free));
     }
     assert_eq!(throttle.hit("a").await.expect("a decision").remaining(), Some(2));
 }
@@ -214,9 +216,9 @@ async fn b095_stat_says_of_each_limit_what_is_left_and_when_there_is_more() {
 #[tokio::test]
 async fn b119_a_dry_run_lets_a_program_pass() {
     let (throttle, _) = throttle(Settings::new().rate("1/min").dry_run(true)).await;
-    assert_eq!(throttle.hit("a").await.expect("a decision").source(), Source::Backend);
+    assert_eq!(throttle.hit("a").await.expect("a decision").reason(), DecisionReason::Backend);
     let decision = throttle.hit("a").await.expect("a decision");
-    assert_eq!((decision.is_allowed(), decision.source()), (true, Source::DryRun));
+    assert_eq!((decision.is_allowed(), decision.reason()), (true, DecisionReason::DryRun));
     let counts = throttle.counts();
     assert_eq!((counts.allowed, counts.would_deny, counts.denied), (1, 1, 0));
 }

@@ -10,7 +10,7 @@ use throttle::Rate;
 use throttle::strategy::{
     Adaptive, Arrival, Calendar, Class, CostBasedTokenBucket, FixedWindow, Gcra, LeakyBucket, LeakyBucketQueue,
     PriorityQueue, QuotaWithRollover, SlidingWindowCounter, SlidingWindowLog, State, Strategy, TieredRate,
-    TimeOfDay, Times, TokenBucket, TokenBucketWithDebt,
+    TimeOfDay, Multiplier, TokenBucket, TokenBucketWithDebt,
 };
 
 #[derive(Debug, Arbitrary)]
@@ -120,7 +120,7 @@ fn strategy(kind: u8, [a, b, c, d]: [u16; 4]) -> Option<Box<dyn Strategy>> {
         }
         10 => Box::new(PriorityQueue::new()),
         11 => Box::new(
-            TieredRate::new().tier("somebody", Times::ratio(within(a, 9).into(), within(b, 5).into())),
+            TieredRate::new().tier("somebody", Multiplier::ratio(within(a, 9).into(), within(b, 5).into())),
         ),
         12 if d % 4 == 0 => Box::new(Calendar::in_zone(["UTC", "Europe/Berlin"][usize::from(c) % 2])),
         12 => {
@@ -129,7 +129,7 @@ fn strategy(kind: u8, [a, b, c, d]: [u16; 4]) -> Option<Box<dyn Strategy>> {
             Box::new(TimeOfDay::in_zone(zone).window(
                 from,
                 (from + hours) % 24,
-                Times::ratio(within(d, 9).into(), 3),
+                Multiplier::ratio(within(d, 9).into(), 3),
             ))
         }
         13 if d % 2 == 0 => {

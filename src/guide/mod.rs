@@ -18,9 +18,9 @@
 
 #[allow(unused_imports, reason = "what the links of the pages lead to")]
 use crate::{
-    Audit, ClientIp, Counts, Decision, Decisions, ErrorAction, Failure, Headers, Hit, Identity, Key,
-    ManualClock, Networks, Quota, Rate, Rates, Registry, RegistryBuilder, Reservation, Rule, Settings,
-    Source, Static, Tab, Throttle, ThrottleError, Throttled,
+    Audit, ClientIp, Counts, Decision, DecisionReason, Decisions, ErrorAction, Failure, Headers, Hit,
+    Identity, Key, ManualClock, Networks, Quota, Rate, Rates, Registry, RegistryBuilder, Reservation, Rule,
+    Settings, StaticThrottle, Throttle, ThrottleError, Throttled, Transaction,
     backend::{Backend, Store, StoreBackend},
     guide, outcome, problem_json, sites,
     strategy::{

@@ -7,18 +7,18 @@ use throttle::{ThrottleError, throttle, throttle_fn};
 
 const EXPORTS: u32 = 2;
 
-#[throttle(concurrent = 10)]
+#[throttle(max_concurrent = 10)]
 async fn items() -> &'static str {
     "ok"
 }
 
-#[throttle(rate = "100/min", concurrent = EXPORTS)]
-#[throttle(uid = "all", concurrent = EXPORTS * 10, key = global)]
+#[throttle(rate = "100/min", max_concurrent = EXPORTS)]
+#[throttle(uid = "all", max_concurrent = EXPORTS * 10, key = global)]
 async fn export() -> Result<String, std::convert::Infallible> {
     Ok(String::new())
 }
 
-#[throttle_fn(concurrent = 1, key = "{name}")]
+#[throttle_fn(max_concurrent = 1, key = "{name}")]
 async fn job(name: &str) -> Result<usize, ThrottleError> {
     Ok(name.len())
 }

@@ -1,12 +1,12 @@
 use axum::{Router, routing::get};
 use std::time::Duration;
 use throttle::strategy::{FixedWindow, Gcra};
-use throttle::{Headers, OnError, Rate, Rates, When, throttle};
+use throttle::{HeaderPolicy, Headers, OnError, Rate, Rates, throttle};
 
 const PER_MINUTE: u64 = 100;
 const LIMITS: Rates = Rates::of(Rate::per_hour(500));
 const SMOOTH: Gcra = Gcra::new().burst(5);
-const FEW: Headers = Headers::LEGACY.when(When::Denied);
+const FEW: Headers = Headers::LEGACY.when(HeaderPolicy::Denied);
 const COST: u32 = 2 + 3;
 
 mod policies {

@@ -4,7 +4,7 @@
 use std::ops::ControlFlow;
 
 use axum::extract::ws::Message;
-use throttle::ws::{Caller, Socket};
+use throttle::ws::{Peer, Socket};
 use throttle::{ThrottleError, Throttled, throttle_message};
 
 #[throttle_message(rate = "60/min")]
@@ -58,7 +58,7 @@ async fn all(mut socket: Socket, mut game: Game) -> Result<(), ThrottleError> {
 
 #[test]
 fn compiles() {
-    let connect = |upgrade: axum::extract::ws::WebSocketUpgrade, caller: Caller| async move {
+    let connect = |upgrade: axum::extract::ws::WebSocketUpgrade, caller: Peer| async move {
         upgrade.on_upgrade(async move |socket| {
             let _ = is_send(all(caller.socket(socket), Game { score: 0 })).await;
         })

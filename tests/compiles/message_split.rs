@@ -2,11 +2,11 @@ use axum::extract::ws::{Message, WebSocketUpgrade};
 use axum::response::Response;
 use futures_util::{SinkExt, StreamExt};
 use throttle::Throttle;
-use throttle::ws::{Caller, notice};
+use throttle::ws::{Peer, notice};
 
 async fn connect(
     upgrade: WebSocketUpgrade,
-    mut caller: Caller,
+    mut caller: Peer,
     throttle: axum::Extension<Throttle>,
 ) -> Response {
     upgrade.on_upgrade(async move |socket| {

@@ -19,28 +19,28 @@ use crate::common::{get, registry_at, send, service, status, text};
 use crate::gate::{Gate, eventually, request, start};
 use crate::{DENIED, OK};
 
-#[throttle(uid = "one", concurrent = 1)]
+#[throttle(uid = "one", max_concurrent = 1)]
 async fn one(State(gate): State<Arc<Gate>>) -> &'static str {
     gate.wait().await;
     "ok"
 }
 
-#[throttle(uid = "panics", concurrent = 1)]
+#[throttle(uid = "panics", max_concurrent = 1)]
 async fn panics() -> &'static str {
     panic!("a handler that panics")
 }
 
-#[throttle(uid = "takes-json", concurrent = 1)]
+#[throttle(uid = "takes-json", max_concurrent = 1)]
 async fn takes_json(Json(_): Json<u64>) {}
 
 /// A body of three pieces.
-#[throttle(uid = "stream", concurrent = 1)]
+#[throttle(uid = "stream", max_concurrent = 1)]
 async fn stream() -> Body {
     Body::from_stream(repeat_with(|| Ok::<_, Infallible>(Bytes::from_static(b"piece"))).take(3))
 }
 
 /// A body that does not end while it is read.
-#[throttle(uid = "endless", concurrent = 1)]
+#[throttle(uid = "endless", max_concurrent = 1)]
 async fn endless() -> Body {
     Body::from_stream(repeat_with(|| Ok::<_, Infallible>(Bytes::from_static(&[0; 4096]))))
 }

@@ -6,7 +6,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::routing::get as route;
-use throttle::{ManualClock, Registry, Source, Throttled, throttle};
+use throttle::{DecisionReason, ManualClock, Registry, Throttled, throttle};
 use tokio::task::JoinSet;
 
 use crate::common::{get, get_from, header, number, registry_at, send, service, status, text};
@@ -15,7 +15,7 @@ use crate::{DENIED, OK};
 
 const TWO: u32 = 2;
 
-#[throttle(uid = "in-flight", concurrent = 10)]
+#[throttle(uid = "in-flight", max_concurrent = 10)]
 async fn ten(State(gate): State<Arc<Gate>>) -> &'static str {
     gate.wait().await;
     "ok"
@@ -29,21 +29,21 @@ async fn nothing(headers: HeaderMap) -> u64 {
     u64::from(!headers.contains_key("x-free"))
 }
 
-#[throttle(uid = "two", concurrent = TWO, exempt = is_staff, cost = nothing, bypass = "/health")]
+#[throttle(uid = "two", max_concurrent = TWO, exempt = is_staff, cost = nothing, bypass = "/health")]
 async fn two(State(gate): State<Arc<Gate>>) {
     gate.wait().await;
 }
 
 async fn busy(throttled: Throttled) -> String {
-    format!("{:?} {:?} {:?}", throttled.concurrent(), throttled.source(), throttled.limits())
+    format!("{:?} {:?} {:?}", throttled.max_concurrent(), throttled.reason(), throttled.limits())
 }
 
-#[throttle(uid = "told", concurrent = 1, handler = busy)]
+#[throttle(uid = "told", max_concurrent = 1, handler = busy)]
 async fn told(State(gate): State<Arc<Gate>>) {
     gate.wait().await;
 }
 
-#[throttle(uid = "shadow", concurrent = 1, dry_run)]
+#[throttle(uid = "shadow", max_concurrent = 1, dry_run)]
 async fn shadow(State(gate): State<Arc<Gate>>) {
     gate.wait().await;
 }
@@ -126,7 +126,7 @@ async fn a_denial_says_to_come_back_in_a_second_and_nothing_of_rates() {
     assert_eq!(text(denied).await, "Too many requests. Retry in 1 second.");
     let told = get(&app, "/told").await;
     assert_eq!(number(&told, "retry-after"), Some(1));
-    assert_eq!(text(told).await, format!("Some(1) {:?} []", Source::Concurrency));
+    assert_eq!(text(told).await, format!("Some(1) {:?} []", DecisionReason::Concurrency));
     gate.let_go(3);
     for started in held {
         let answer = started.await.expect("no panic");

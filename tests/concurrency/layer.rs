@@ -18,7 +18,7 @@ use crate::{DENIED, OK};
 fn limits() -> ThrottleLayer {
     ThrottleLayer::new([
         ("calls", Settings::new().rate("10/min").key(throttle::key::Global)),
-        ("at-once", Settings::new().concurrent(2).key(throttle::key::Global)),
+        ("at-once", Settings::new().max_concurrent(2).key(throttle::key::Global)),
     ])
 }
 
@@ -67,7 +67,8 @@ async fn a_body_that_is_not_axums_is_out_of_flight_when_the_response_is_made() {
     };
     let inner: tower::util::BoxCloneService<Request<Body>, Response<Full<axum::body::Bytes>>, Infallible> =
         tower::util::BoxCloneService::new(inner);
-    let limited = ThrottleLayer::new([("alone", Settings::new().concurrent(1).key(throttle::key::Global))]);
+    let limited =
+        ThrottleLayer::new([("alone", Settings::new().max_concurrent(1).key(throttle::key::Global))]);
     let limited = limited.layer(inner);
     let call = || {
         let mut request = request("/");

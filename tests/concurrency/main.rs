@@ -1,4 +1,4 @@
-//! Limits on concurrent requests: `concurrent` in attributes, functions, layers and programs.
+//! Limits on concurrent requests: `max_concurrent` in attributes, functions, layers and programs.
 
 #[path = "../common/mod.rs"]
 mod common;

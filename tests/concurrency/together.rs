@@ -12,13 +12,13 @@ use crate::common::{declared_at, get, header, number, service, status};
 use crate::gate::{Gate, request, start, status_of};
 use crate::{DENIED, OK};
 
-#[throttle(uid = "both", rate = "3/min", concurrent = 1, key = global)]
+#[throttle(uid = "both", rate = "3/min", max_concurrent = 1, key = global)]
 async fn both(State(gate): State<Arc<Gate>>) {
     gate.wait().await;
 }
 
 #[throttle(uid = "rate", rate = "2/min", key = global)]
-#[throttle(uid = "place", concurrent = 1, key = global)]
+#[throttle(uid = "place", max_concurrent = 1, key = global)]
 #[throttle(uid = "elsewhere", rate = "1/min", key = global, backend = "elsewhere")]
 async fn three(State(gate): State<Arc<Gate>>) {
     gate.wait().await;

@@ -8,8 +8,8 @@ use std::time::Duration;
 use throttle::backend::{Backend, Charge, Memory, Mode, Reply, Verdict};
 use throttle::strategy::{SlidingWindowLog, TokenBucket};
 use throttle::{
-    CircuitBreaker, Decision, Hit, ManualClock, NowOrLater, Recovery, Registry, Settings, Source, Throttle,
-    failover, fallback, registry,
+    CircuitBreaker, Decision, DecisionReason, Hit, ManualClock, NowOrLater, Recovery, Registry, Settings,
+    Throttle, failover, fallback, registry,
 };
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
@@ -178,7 +178,7 @@ async fn f32_a_late_answer_while_the_breaker_is_open_is_not_admitted_in_addition
     sleep(DEADLINE * 3 / 4).await;
     assert!(lost.await.expect("no panic").is_allowed());
     let open = world.hit().await;
-    assert_eq!((open.is_allowed(), open.source()), (true, Source::BreakerOpen));
+    assert_eq!((open.is_allowed(), open.reason()), (true, DecisionReason::BreakerOpen));
     told.notify_one();
     assert!(!late.await.expect("no panic").is_allowed(), "three were admitted");
     assert_eq!(world.rest().await, 0);
@@ -211,9 +211,9 @@ async fn f32_a_late_answer_of_two_throttles_is_all_or_nothing() {
     world.store.fates.lock().expect("a lock").push_back(Fate::Late(Arc::clone(&told)));
     let (first, second) = (world.throttle.clone(), world.other.clone());
     let both = tokio::spawn(async move {
-        let mut tab = first.tab("a").and(&second, "a");
-        tab.charge(1);
-        tab.commit().await.expect("a decision")
+        let mut transaction = first.transaction("a").and(&second, "a");
+        transaction.charge(1);
+        transaction.commit().await.expect("a decision")
     });
     sleep(DEADLINE * 3 / 4).await;
     assert!(lost.await.expect("no panic").is_allowed());
@@ -233,15 +233,15 @@ async fn f32_an_answer_during_a_payment_denies_what_it_has_no_room_for() {
     let told = Arc::new(Notify::new());
     let late = world.send(Fate::Late(Arc::clone(&told)), 2);
     sleep(DEADLINE * 3 / 4).await;
-    assert_eq!(lost.await.expect("no panic").source(), Source::Fallback);
+    assert_eq!(lost.await.expect("no panic").reason(), DecisionReason::Fallback);
     let paying = world.send(Fate::Lost, 1);
     sleep(DEADLINE / 10).await;
     told.notify_one();
     assert!(late.await.expect("no panic").is_throttled());
     let denied = world.hit().await;
     assert_eq!(
-        (denied.source(), denied.is_throttled(), denied.remaining()),
-        (Source::Fallback, true, Some(0))
+        (denied.reason(), denied.is_throttled(), denied.remaining()),
+        (DecisionReason::Fallback, true, Some(0))
     );
     assert_eq!(denied.retry_after(), Some(Duration::from_secs(60)));
     let admitted = u64::from(paying.await.expect("no panic").is_allowed()) + world.rest().await;

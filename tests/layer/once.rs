@@ -11,7 +11,8 @@ use axum::routing::get as read;
 use axum::{Extension, Router};
 use throttle::tower::Limiter;
 use throttle::{
-    Decision, Headers, ManualClock, Registry, Settings, Source, Static, ThrottleLayer, outcome, throttle,
+    Decision, DecisionReason, Headers, ManualClock, Registry, Settings, StaticThrottle, ThrottleLayer,
+    outcome, throttle,
 };
 use tower::ServiceExt;
 
@@ -21,11 +22,11 @@ const OK: StatusCode = StatusCode::OK;
 const DENIED: StatusCode = StatusCode::TOO_MANY_REQUESTS;
 
 #[throttle(rate = "4/min", uid = "api")]
-static API: Static;
+static API: StaticThrottle;
 
 /// The same limit, decided on the general path.
 #[throttle(rate = "4/min", uid = "general", exempt = nobody)]
-static GENERAL: Static;
+static GENERAL: StaticThrottle;
 
 async fn nobody() -> bool {
     false
@@ -197,7 +198,7 @@ async fn f16_a_dry_run_counts_a_request_once() {
 
 #[tokio::test]
 async fn f16_a_request_takes_one_slot() {
-    let (app, registry, _) = overridden(Settings::new().concurrent(1)).await;
+    let (app, registry, _) = overridden(Settings::new().max_concurrent(1)).await;
     for _ in 0..3 {
         assert_eq!(status(&app, "/").await, OK);
     }
@@ -236,7 +237,7 @@ async fn f16_a_throttle_that_degrades_denies_once_and_the_handler_is_told() {
 
 #[throttle(API)]
 async fn tells(decision: Decision) -> String {
-    format!("{:?} {:?}", decision.source(), decision.remaining())
+    format!("{:?} {:?}", decision.reason(), decision.remaining())
 }
 
 #[tokio::test]
@@ -244,7 +245,7 @@ async fn f16_a_handler_takes_the_decision_that_a_layer_has_made() {
     let registry = registry_at(&ManualClock::new()).await;
     let app = service(Router::new().route("/", read(tells)).layer(limits(&API)), &registry);
     let answer = crate::common::text(get(&app, "/").await).await;
-    assert_eq!(answer, format!("{:?} {:?}", Source::Backend, Some(3_u64)));
+    assert_eq!(answer, format!("{:?} {:?}", DecisionReason::Backend, Some(3_u64)));
 }
 
 #[throttle(API, cost = 3)]
@@ -261,7 +262,7 @@ async fn f16_a_request_costs_as_much_as_its_most_expensive_use() {
     // The layer admits the last unit, and the handler needs two more.
     assert_eq!([status(&app, "/").await, status(&app, "/").await], [DENIED, DENIED]);
 
-    let two_slots = Settings::new().concurrent(1);
+    let two_slots = Settings::new().max_concurrent(1);
     let registry =
         declared_at(&ManualClock::new()).throttle("api", two_slots).build().await.expect("a registry");
     let app = service(Router::new().route("/", read(costly)).layer(limits(&API)), &registry);
@@ -274,7 +275,7 @@ async fn account(account: Option<Extension<&'static str>>) -> String {
 }
 
 #[throttle(uid = "accounts", rate = "4/min", key = account)]
-static ACCOUNTS: Static;
+static ACCOUNTS: StaticThrottle;
 
 #[throttle(ACCOUNTS)]
 async fn mine() {}

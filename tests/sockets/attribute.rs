@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::State;
 use axum::extract::ws::Message;
-use throttle::ws::{Caller, Socket};
+use throttle::ws::{Peer, Socket};
 use throttle::{ManualClock, Rate, ThrottleError, throttle_message};
 
 use crate::common::registry_at;
@@ -105,8 +105,8 @@ async fn too_dear(socket: &mut Socket<Plans>, text: &str) {
 #[tokio::test]
 async fn functions_see_a_part_of_the_state_and_no_wait_helps_what_never_fits() {
     let router = Router::new()
-        .route("/plan", route!(by_plan, Caller<Plans>))
-        .route("/dear", route!(too_dear, Caller<Plans>))
+        .route("/plan", route!(by_plan, Peer<Plans>))
+        .route("/dear", route!(too_dear, Peer<Plans>))
         .with_state(App { plans: Plans { limit: 3 } });
     let address = serve(router, &registry_at(&ManualClock::new()).await).await;
     let mut client = Client::open(address, "/plan").await;

@@ -5,8 +5,8 @@ use axum::extract::State;
 use axum::extract::ws::{Message, WebSocketUpgrade};
 use axum::response::Response;
 use axum::routing::any;
-use throttle::ws::{Caller, notice as message};
-use throttle::{Hit, Identity, ManualClock, Registry, Settings, Source, Throttle};
+use throttle::ws::{Peer, notice as message};
+use throttle::{DecisionReason, Hit, Identity, ManualClock, Registry, Settings, Throttle};
 
 use crate::common::registry_at;
 use crate::served::{Client, notice, serve};
@@ -22,7 +22,7 @@ async fn open(
     (Client::open(address, "/").await, registry)
 }
 
-async fn notifying(State(messages): State<Throttle>, upgrade: WebSocketUpgrade, caller: Caller) -> Response {
+async fn notifying(State(messages): State<Throttle>, upgrade: WebSocketUpgrade, caller: Peer) -> Response {
     upgrade.on_upgrade(async move |socket| {
         let mut socket = caller.socket(socket);
         while let Some(Ok(message)) = socket.recv().await {
@@ -49,13 +49,13 @@ async fn b027_s02_a_denied_hit_sends_the_notice_and_says_so() {
     assert_eq!(client.ask("three").await, "three");
 }
 
-async fn degrading(State(messages): State<Throttle>, upgrade: WebSocketUpgrade, caller: Caller) -> Response {
+async fn degrading(State(messages): State<Throttle>, upgrade: WebSocketUpgrade, caller: Peer) -> Response {
     upgrade.on_upgrade(async move |socket| {
         let (mut socket, mut caller) = caller.socket(socket).into_parts();
         while let Some(Ok(Message::Text(text))) = socket.recv().await {
             let decision = caller.hit(&messages).await.expect("a decision");
-            let text = match (decision.source(), decision.retry_after()) {
-                (Source::Exempt, _) => "exempt".to_owned(),
+            let text = match (decision.reason(), decision.retry_after()) {
+                (DecisionReason::Exempt, _) => "exempt".to_owned(),
                 (_, Some(wait)) => format!("less, for {wait:?}"),
                 (_, None) => text.to_string(),
             };
@@ -75,7 +75,7 @@ async fn b032_a_decision_without_a_notice_tells_the_truth() {
     assert_eq!(client.ask("all").await, "exempt");
 }
 
-async fn by_size(State(bytes): State<Throttle>, upgrade: WebSocketUpgrade, mut caller: Caller) -> Response {
+async fn by_size(State(bytes): State<Throttle>, upgrade: WebSocketUpgrade, mut caller: Peer) -> Response {
     upgrade.on_upgrade(async move |mut socket| {
         while let Some(Ok(Message::Text(text))) = socket.recv().await {
             let Ok(Identity::Key(key)) = caller.identity(&bytes).await else { continue };

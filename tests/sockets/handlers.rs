@@ -9,7 +9,7 @@ use axum::Router;
 use axum::extract::ws::{Message, close_code};
 use axum::routing::any;
 use serde_json::{Value, json};
-use throttle::ws::{Caller, Socket};
+use throttle::ws::{Peer, Socket};
 use throttle::{ManualClock, Settings, ThrottleError, Throttled, throttle_message};
 use tokio::sync::mpsc;
 
@@ -17,7 +17,7 @@ use crate::common::{declared_at, registry_at};
 use crate::served::{Client, Heard, route, serve};
 
 async fn notify(throttled: Throttled, socket: &mut Socket) {
-    let agent = socket.caller().head().headers.get("x-agent").map(|agent| agent.to_str().expect("text"));
+    let agent = socket.peer().head().headers.get("x-agent").map(|agent| agent.to_str().expect("text"));
     let body = json!({
         "type": "rate_limit",
         "error": "message_rate_exceeded",
@@ -83,7 +83,7 @@ async fn strictly(socket: &mut Socket, text: &str) -> Result<(), ChatError> {
 #[tokio::test]
 async fn s06_an_error_of_the_handler_ends_the_connection() {
     let (told, mut ends) = mpsc::unbounded_channel();
-    let connect = move |upgrade: axum::extract::ws::WebSocketUpgrade, caller: Caller| {
+    let connect = move |upgrade: axum::extract::ws::WebSocketUpgrade, caller: Peer| {
         let told = told.clone();
         async move {
             upgrade.on_upgrade(async move |socket| {
@@ -176,7 +176,7 @@ async fn b030_a_peer_that_is_gone_is_no_error() {
     let (told, mut ends) = mpsc::unbounded_channel();
     let gone = Arc::new(tokio::sync::Notify::new());
     let until = Arc::clone(&gone);
-    let connect = move |upgrade: axum::extract::ws::WebSocketUpgrade, caller: Caller| async move {
+    let connect = move |upgrade: axum::extract::ws::WebSocketUpgrade, caller: Peer| async move {
         upgrade.on_upgrade(async move |socket| {
             let mut socket = caller.socket(socket);
             let _ = socket.recv().await;
@@ -226,7 +226,7 @@ async fn in_own_words(socket: &mut Socket, text: &str) -> ControlFlow<Option<u64
 async fn f46_whatever_ends_the_connection_closes_it_once() {
     macro_rules! until_break {
         ($on_message:ident) => {
-            any(|upgrade: axum::extract::ws::WebSocketUpgrade, caller: Caller| async move {
+            any(|upgrade: axum::extract::ws::WebSocketUpgrade, caller: Peer| async move {
                 upgrade.on_upgrade(async move |socket| {
                     let mut socket = caller.socket(socket);
                     while let Some(Ok(Message::Text(text))) = socket.recv().await {
@@ -267,7 +267,7 @@ async fn rejected(socket: &mut Socket, text: &str) -> Result<(), ThrottleError> 
 /// A loop that ends with `?` sends no close frame of its own.
 #[tokio::test]
 async fn f46_a_message_that_a_function_refuses_closes_the_connection() {
-    let until_error = any(|upgrade: axum::extract::ws::WebSocketUpgrade, caller: Caller| async move {
+    let until_error = any(|upgrade: axum::extract::ws::WebSocketUpgrade, caller: Peer| async move {
         upgrade.on_upgrade(async move |socket| {
             let mut socket = caller.socket(socket);
             while let Some(Ok(Message::Text(text))) = socket.recv().await {
@@ -296,7 +296,7 @@ async fn plainly(socket: &mut Socket, text: &str) {
 }
 
 async fn by_hand(socket: &mut Socket, text: &str) {
-    let throttle = socket.caller().registry().get("app:by-hand").expect("a throttle");
+    let throttle = socket.peer().registry().get("app:by-hand").expect("a throttle");
     if socket.hit(&throttle).await.is_ok_and(|decision| decision.is_allowed()) {
         let _ = socket.send(Message::text(text)).await;
     }

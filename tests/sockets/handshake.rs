@@ -6,7 +6,7 @@ use axum::Router;
 use axum::extract::ws::{Message, WebSocketUpgrade};
 use axum::response::Response;
 use axum::routing::{any, get};
-use throttle::ws::{Caller, Socket};
+use throttle::ws::{Peer, Socket};
 use throttle::{ManualClock, throttle, throttle_message};
 
 use crate::common::{registry_at, seconds};
@@ -44,7 +44,7 @@ async fn page() -> &'static str {
 }
 
 #[throttle(uid = "budget", rate = "4/min", key = header("x-user"))]
-async fn chat(upgrade: WebSocketUpgrade, caller: Caller) -> Response {
+async fn chat(upgrade: WebSocketUpgrade, caller: Peer) -> Response {
     upgrade.on_upgrade(async move |socket| {
         let mut socket = caller.socket(socket);
         while let Some(Ok(message)) = socket.recv().await {

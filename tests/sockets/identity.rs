@@ -6,7 +6,7 @@ use axum::Router;
 use axum::extract::ws::Message;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::any;
-use throttle::ws::{Caller, Socket};
+use throttle::ws::{Peer, Socket};
 use throttle::{Identity, ManualClock, Registry, Settings, throttle_message};
 
 use crate::common::registry_at;
@@ -65,12 +65,12 @@ async fn b101_a_key_is_asked_once_per_connection_and_throttle_also_by_hand() {
     let registry: Registry = registry_at(&ManualClock::new()).await;
     let throttles = ["one", "two"]
         .map(|uid| registry.create(uid, settings(std::sync::Arc::clone(&asked))).expect("a throttle"));
-    let connect = move |upgrade: axum::extract::ws::WebSocketUpgrade, caller: Caller| async move {
+    let connect = move |upgrade: axum::extract::ws::WebSocketUpgrade, caller: Peer| async move {
         upgrade.on_upgrade(async move |socket| {
             let mut socket = caller.socket(socket);
             while let Some(Ok(message)) = socket.recv().await {
                 for throttle in &throttles {
-                    let identity = socket.caller_mut().identity(throttle).await.expect("an identity");
+                    let identity = socket.peer_mut().identity(throttle).await.expect("an identity");
                     assert_eq!(identity, "all".into());
                 }
                 let mut pass = true;

@@ -23,7 +23,7 @@ macro_rules! route {
         route!(@ $on_message, |outcome: Result<(), _>| outcome.is_err(), ())
     };
     (@ $on_message:path, $ends:expr, ()) => {
-        route!(@ $on_message, $ends, (throttle::ws::Caller))
+        route!(@ $on_message, $ends, (throttle::ws::Peer))
     };
     (@ $on_message:path, $ends:expr, ($caller:ty)) => {
         axum::routing::any(|upgrade: axum::extract::ws::WebSocketUpgrade, caller: $caller| async move {

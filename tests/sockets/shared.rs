@@ -4,17 +4,17 @@ use axum::Router;
 use axum::extract::ws::{Message, WebSocketUpgrade};
 use axum::response::Response;
 use axum::routing::any;
-use throttle::ws::{Caller, Socket};
-use throttle::{ManualClock, Static, throttle, throttle_message};
+use throttle::ws::{Peer, Socket};
+use throttle::{ManualClock, StaticThrottle, throttle, throttle_message};
 
 use crate::common::registry_at;
 use crate::served::{Client, notice, serve};
 
 #[throttle(uid = "budget", rate = "4/min")]
-static BUDGET: Static;
+static BUDGET: StaticThrottle;
 
 #[throttle(BUDGET)]
-async fn connect(upgrade: WebSocketUpgrade, caller: Caller) -> Response {
+async fn connect(upgrade: WebSocketUpgrade, caller: Peer) -> Response {
     upgrade.on_upgrade(async move |socket| {
         let mut socket = caller.socket(socket);
         while let Some(Ok(Message::Text(text))) = socket.recv().await {
@@ -34,8 +34,8 @@ async fn on_message(socket: &mut Socket, text: &str) {
 
 /// A message that calls `hit` in its code, in a task that has its registry only from the handshake.
 async fn left(socket: &mut Socket) {
-    let budget = BUDGET.throttle_in(socket.caller().registry()).expect("a throttle");
-    let decision = socket.caller_mut().hit(&budget).await.expect("a decision");
+    let budget = BUDGET.throttle_in(socket.peer().registry()).expect("a throttle");
+    let decision = socket.peer_mut().hit(&budget).await.expect("a decision");
     let _ = socket.send(Message::text(format!("{:?}", decision.remaining()))).await;
 }
 

@@ -15,7 +15,7 @@ pub(crate) struct Args {
     pub(crate) shared: Option<Path>,
     pub(crate) uid: Option<LitStr>,
     pub(crate) rate: Option<Expr>,
-    pub(crate) concurrent: Option<Expr>,
+    pub(crate) max_concurrent: Option<Expr>,
     pub(crate) strategy: Option<Expr>,
     pub(crate) key: Option<Expr>,
     pub(crate) cost: Option<Expr>,
@@ -41,12 +41,12 @@ pub(crate) struct Args {
 }
 
 impl Args {
-    /// Parses the tokens between the attribute's parentheses. Fails if neither `rate`, `concurrent` nor a
+    /// Parses the tokens between the attribute's parentheses. Fails if neither `rate`, `max_concurrent` nor a
     /// static is given.
     pub(crate) fn parse(tokens: TokenStream, attribute: Span) -> Result<Self> {
         let args = Self::read.parse2(tokens)?;
-        if args.rate.is_none() && args.shared.is_none() && args.concurrent.is_none() {
-            let message = "`rate` is missing: write `rate = \"100/min\"`, or `concurrent = 10` to limit only how many \
+        if args.rate.is_none() && args.shared.is_none() && args.max_concurrent.is_none() {
+            let message = "`rate` is missing: write `rate = \"100/min\"`, or `max_concurrent = 10` to limit only how many \
                            are in flight at once";
             return Err(Error::new(attribute, message));
         }
@@ -96,7 +96,7 @@ macro_rules! arguments {
 
 arguments! {
     "rate" => rate,
-    "concurrent" => concurrent,
+    "max_concurrent" => max_concurrent,
     "uid" => uid,
     "strategy" => strategy,
     "key" => key,
@@ -125,9 +125,11 @@ arguments! {
 fn belongs_to_the_static(name: &str) -> Option<String> {
     match name {
         "cost" | "state" | "crate" => None,
-        "rate" | "concurrent" | "strategy" | "key" | "class" | "caller" | "backend" | "uid" => Some(format!(
-            "`{name}` would split the budget, which all uses of the static share: write it at the static; a use has a `cost` of its own only"
-        )),
+        "rate" | "max_concurrent" | "strategy" | "key" | "class" | "caller" | "backend" | "uid" => {
+            Some(format!(
+                "`{name}` would split the budget, which all uses of the static share: write it at the static; a use has a `cost` of its own only"
+            ))
+        }
         name if Args::NAMES.contains(&name) => Some(format!(
             "`{name}` is set once for all uses: write it at the static; a use has a `cost` of its own only"
         )),

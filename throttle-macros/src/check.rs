@@ -106,7 +106,7 @@ fn different<'t, T: ToTokens + 't>(
 }
 
 /// Checks a function that handles WebSocket messages: its first argument is the connection, and arguments
-/// that need a response, and `concurrent`, are rejected.
+/// that need a response, and `max_concurrent`, are rejected.
 fn message(func: &Func, all: &[Args]) -> Result<()> {
     let socket = func.socket();
     if !socket.is_some_and(|socket| matches!(*socket.pat, Pat::Ident(_))) {
@@ -117,7 +117,7 @@ fn message(func: &Func, all: &[Args]) -> Result<()> {
     }
     let concurrent = |args: &Args| {
         let why = "the messages of a connection come one after the other";
-        Some((args.concurrent.as_ref()?.span(), "concurrent", why))
+        Some((args.max_concurrent.as_ref()?.span(), "max_concurrent", why))
     };
     let wrong = all.iter().find_map(|args| of_responses(args).or_else(|| concurrent(args)));
     wrong.map_or(Ok(()), |(span, name, why)| misplaced(span, name, why))

@@ -67,7 +67,7 @@ pub(crate) fn declare(kind: Kind, args: TokenStream, mut declared: Declared, pla
         let (error, private) = (error.to_compile_error(), quote!(::throttle::__private));
         let nothing = quote!(#private::Site::new("", 0, #private::Settings::NONE));
         if !declared.is_of_our_type() {
-            declared.ty = syn::parse_quote!(#private::Static);
+            declared.ty = syn::parse_quote!(#private::StaticThrottle);
         }
         let declared = declared.with(&private, &nothing);
         quote!(#error #declared)
@@ -90,7 +90,10 @@ fn check(kind: Kind, declared: &Declared, args: &Args) -> Result<()> {
         return fail(value.span(), "the attribute makes the value: end the static after its type");
     }
     if !declared.is_of_our_type() {
-        return fail(declared.ty.span(), "the type of a throttle that is a static is `throttle::Static`");
+        return fail(
+            declared.ty.span(),
+            "the type of a throttle that is a static is `throttle::StaticThrottle`",
+        );
     }
     if let Some(second) = declared.siblings.first() {
         return fail(
@@ -115,10 +118,10 @@ fn check(kind: Kind, declared: &Declared, args: &Args) -> Result<()> {
 
 // Input:
 //     #[throttle(rate = "10/hour")]
-//     pub static EXPORTS: Static;
+//     pub static EXPORTS: StaticThrottle;
 //
 // Output:
-//     pub static EXPORTS: Static = Static::new(SITE);
+//     pub static EXPORTS: StaticThrottle = StaticThrottle::new(SITE);
 //     const _: () = { inventory::submit! { Linked::of(&EXPORTS) } };
 fn expand(declared: &Declared, args: &Args, place: &str) -> Result<TokenStream> {
     let name = declared.ident.unraw().to_string();
@@ -151,17 +154,17 @@ fn expand(declared: &Declared, args: &Args, place: &str) -> Result<TokenStream> 
 }
 
 impl Declared {
-    /// Returns whether the type is `Static`, judged by its name. Two generated items depend on the type, and
+    /// Returns whether the type is `StaticThrottle`, judged by its name. Two generated items depend on the type, and
     /// each would report a wrong type as an error of its own.
     fn is_of_our_type(&self) -> bool {
-        matches!(&self.ty, Type::Path(path) if path.path.segments.last().is_some_and(|last| last.ident == "Static"))
+        matches!(&self.ty, Type::Path(path) if path.path.segments.last().is_some_and(|last| last.ident == "StaticThrottle"))
     }
 
     /// Returns the static with its value. The value has the span of the type, so that type errors point
     /// there.
     fn with(&self, private: &TokenStream, site: &TokenStream) -> TokenStream {
         let Self { attrs, vis, ident, ty, .. } = self;
-        let new = respan(quote!(#private::Static::new), ty.span());
+        let new = respan(quote!(#private::StaticThrottle::new), ty.span());
         let value = quote_spanned!(ty.span()=> #new(#site));
         quote!(#(#attrs)* #vis static #ident: #ty = #value;)
     }

@@ -16,7 +16,7 @@ pub(crate) fn degrade(kind: Kind, all: &[Args]) -> Result<()> {
     };
     let elsewhere = match kind {
         Kind::Handler => None,
-        Kind::Message => Some("call `Caller::hit`, which returns the decision"),
+        Kind::Message => Some("call `Peer::hit`, which returns the decision"),
         Kind::Function => Some("call `hit` of a static, which returns the decision"),
     };
     if let Some(instead) = elsewhere {

@@ -88,7 +88,7 @@ const WORDS: [(&[&str], &str); 16] = [
     ),
     (
         &["concurrency", "max_concurrent", "in_flight", "max_in_flight", "max_concurrency"],
-        "write `concurrent = 10`",
+        "write `max_concurrent = 10`",
     ),
     (&["shadow", "shadow_mode", "log_only"], "write `dry_run`"),
 ];

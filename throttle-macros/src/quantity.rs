@@ -1,4 +1,4 @@
-//! The arguments that contain numbers: `rate`, `concurrent` and `cost`.
+//! The arguments that contain numbers: `rate`, `max_concurrent` and `cost`.
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
@@ -27,10 +27,13 @@ impl Context<'_> {
         }
     }
 
-    pub(crate) fn concurrent(&self, limit: &Expr) -> Result<TokenStream> {
+    pub(crate) fn max_concurrent(&self, limit: &Expr) -> Result<TokenStream> {
         let negative = matches!(limit, Expr::Unary(unary) if matches!(unary.op, UnOp::Neg(_)));
         let wanted = || {
-            Error::new(limit.span(), "`concurrent` is a whole number from 1: how many are in flight at once")
+            Error::new(
+                limit.span(),
+                "`max_concurrent` is a whole number from 1: how many are in flight at once",
+            )
         };
         match literal(limit) {
             _ if negative => Err(wanted()),
@@ -38,15 +41,16 @@ impl Context<'_> {
                 Ok(0) => {
                     Err(Error::new(number.span(), "a limit of 0 at once lets nobody in: write 1 or more"))
                 }
-                Ok(value) => Ok(quote!(concurrent: #value)),
-                Err(_) => Err(Error::new(number.span(), "`concurrent` fits into 32 bits")),
+                Ok(value) => Ok(quote!(max_concurrent: #value)),
+                Err(_) => Err(Error::new(number.span(), "`max_concurrent` fits into 32 bits")),
             },
             Some(_) => Err(wanted()),
             None => {
                 let private = self.private;
-                let checked = respan(quote!(#private::concurrent::<{ __THROTTLE_LIMIT > 0 }>), limit.span());
+                let checked =
+                    respan(quote!(#private::max_concurrent::<{ __THROTTLE_LIMIT > 0 }>), limit.span());
                 Ok(quote_spanned! {limit.span()=>
-                    concurrent: const { const __THROTTLE_LIMIT: u32 = #limit; #checked(__THROTTLE_LIMIT) }
+                    max_concurrent: const { const __THROTTLE_LIMIT: u32 = #limit; #checked(__THROTTLE_LIMIT) }
                 })
             }
         }

@@ -108,9 +108,9 @@ fn a_function_keeps_its_signature() {
 #[test]
 fn what_is_in_flight_is_limited_by_a_number_or_a_constant() {
     handler(
-        "concurrent = 10",
+        "max_concurrent = 10",
         r#"
-            #[throttle(rate = "5/s", concurrent = limits::EXPORTS)]
+            #[throttle(rate = "5/s", max_concurrent = limits::EXPORTS)]
             async fn export() -> &'static str { "ok" }
         "#,
         expect_file!["expanded/concurrent.rs"],
@@ -135,7 +135,7 @@ fn what_is_no_function_stays() {
 fn a_static_gets_its_value() {
     handler(
         r#"rate = "10/hour", cost = 2"#,
-        "/// Documented.\n#[cfg(unix)] pub(crate) static EXPORTS: Static;",
+        "/// Documented.\n#[cfg(unix)] pub(crate) static EXPORTS: StaticThrottle;",
         expect_file!["expanded/static.rs"],
     );
 }
@@ -163,8 +163,8 @@ fn b115_a_mistake_is_one_error_that_says_what_to_write() {
         ),
         (format!("{rate}, {rate}"), "async fn items() {}", "`rate` is there twice: keep one"),
         (format!("{rate}, dry_run, dry_run"), "async fn items() {}", "`dry_run` is there twice: keep one"),
-        (rate.to_owned(), "static mut ITEMS: Static;", "leave out `mut`"),
-        (format!("{rate}, key = \"{{id}}\""), "static ITEMS: Static;", "a static has none"),
+        (rate.to_owned(), "static mut ITEMS: StaticThrottle;", "leave out `mut`"),
+        (format!("{rate}, key = \"{{id}}\""), "static ITEMS: StaticThrottle;", "a static has none"),
     ] {
         let tokens = |text: &str| text.parse::<TokenStream>().expect("tokens");
         let expanded = attribute(Kind::Handler, tokens(&args), &tokens(item), &here()).to_string();
@@ -208,7 +208,7 @@ fn is_refused(kind: Kind, name: &str) -> bool {
         "on_error" => "\"allow\"",
         "allow" | "deny" => "\"10.0.0.0/8\"",
         "only" | "bypass" => "\"/api\"",
-        "concurrent" | "cost" => "1",
+        "max_concurrent" | "cost" => "1",
         "dry_run" | "degrade" | "once_per_request" => "true",
         "crate" => "::throttle",
         "key" => "global",

@@ -43,7 +43,7 @@ impl Context<'_> {
         let (key_setting, key) = self.key(args.key.as_ref())?;
         let settings = [
             args.rate.as_ref().map(|rate| self.rate(rate)).transpose()?,
-            args.concurrent.as_ref().map(|limit| self.concurrent(limit)).transpose()?,
+            args.max_concurrent.as_ref().map(|limit| self.max_concurrent(limit)).transpose()?,
             args.strategy.as_ref().map(self::strategy).transpose()?,
             key_setting,
             args.cost.as_ref().map(|cost| self.cost(cost, args)).transpose()?,

@@ -47,7 +47,7 @@ pub enum ErrorKind {
     /// The backend was not called, because its [circuit breaker](crate::CircuitBreaker) is open.
     BreakerOpen,
     /// There is no throttle to call: the active registry cannot create the throttle of a
-    /// [`Static`](crate::Static).
+    /// [`StaticThrottle`](crate::StaticThrottle).
     Misconfigured,
 }
 

@@ -37,13 +37,13 @@ pub use crate::config::network::Networks;
 pub use crate::config::rule::Rule;
 pub use crate::config::settings::Settings;
 pub use crate::config::{effective, key_source, outcome, resolver as plug, rule};
-pub use crate::decision::{Decision, Decisions, Quota, Quotas, Source};
+pub use crate::decision::{Decision, DecisionReason, Decisions, Quota, Quotas};
 #[cfg(feature = "axum")]
 pub use crate::edge::axum::problem_json;
-pub use crate::edge::direct::enter::InFlight;
+pub use crate::edge::direct::permit::Permit;
 pub use crate::edge::direct::reservation::{Reservation, Settlement};
-pub use crate::edge::direct::static_throttle::Static;
-pub use crate::edge::direct::tab::{Atomicity, Nested, Tab};
+pub use crate::edge::direct::static_throttle::StaticThrottle;
+pub use crate::edge::direct::transaction::{Atomicity, Savepoint, Transaction};
 pub use crate::edge::function::Outcome;
 #[cfg(feature = "tower")]
 #[cfg_attr(docsrs, doc(cfg(feature = "tower")))]
@@ -55,7 +55,7 @@ pub use crate::edge::tower::ThrottleLayer;
 pub use crate::edge::ws;
 pub use crate::error::{BackendError, ConfigError, ErrorKind};
 pub use crate::hit::Hit;
-pub use crate::http::{ClientIp, Generation, Headers, ProxyHeader, When};
+pub use crate::http::{ClientIp, DraftVersion, HeaderPolicy, Headers, ProxyHeader};
 pub use crate::key::{Identity, Key};
 pub use crate::pipeline::throttled::{ThrottleError, Throttled};
 pub use crate::rate::{Rate, RateError, Rates};

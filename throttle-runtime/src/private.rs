@@ -27,7 +27,7 @@ pub use crate::edge::function::{enter, made_by};
 pub use crate::registry::site::{Linked, Site};
 pub use crate::strategy::Class;
 pub use crate::util::fingerprint::Secret;
-pub use crate::{Headers, Key, Networks, OnError, Outcome, Rates, Rule, Static};
+pub use crate::{Headers, Key, Networks, OnError, Outcome, Rates, Rule, StaticThrottle};
 
 /// Parses the rates of a literal at compile time.
 #[track_caller]
@@ -63,7 +63,7 @@ pub const fn cost(cost: u64, rates: &str) -> u64 {
 }
 
 /// Checks the concurrency limit of a constant at compile time.
-pub const fn concurrent<const IS_POSITIVE: bool>(limit: u32) -> u32
+pub const fn max_concurrent<const IS_POSITIVE: bool>(limit: u32) -> u32
 where
     Limit<IS_POSITIVE>: IsPositive,
 {

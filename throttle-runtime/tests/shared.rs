@@ -13,7 +13,7 @@ use instances::{BREAKER, HOUR, Instance, eventually};
 use lossy::Lossy;
 use throttle_runtime::backend::{Backend, Store, StoreBackend};
 use throttle_runtime::breaker::State;
-use throttle_runtime::{CircuitBreaker, ManualClock, Settings, Source, failover, registry};
+use throttle_runtime::{CircuitBreaker, DecisionReason, ManualClock, Settings, failover, registry};
 use tokio::time::sleep;
 
 struct Service {
@@ -28,12 +28,12 @@ impl Service {
         Self { store: Arc::new(Dict::at(&clock)), clock }
     }
 
-    fn board(&self) -> StoreBackend<Dict<false>> {
+    fn coordination_store(&self) -> StoreBackend<Dict<false>> {
         StoreBackend::shared(Arc::clone(&self.store))
     }
 
     async fn pair(&self) -> [Instance; 2] {
-        [Instance::new(self.board()).await, Instance::new(self.board()).await]
+        [Instance::new(self.coordination_store()).await, Instance::new(self.coordination_store()).await]
     }
 
     fn words(&self) -> usize {
@@ -58,7 +58,7 @@ async fn b061_one_instance_opens_for_all_and_closes_for_all() {
     a.close().await;
     sleep(Duration::from_millis(501)).await;
     assert!(b.may_probe());
-    assert_eq!((b.hit().await, b.state(), service.words()), (Source::Backend, State::Closed, 0));
+    assert_eq!((b.hit().await, b.state(), service.words()), (DecisionReason::Backend, State::Closed, 0));
 }
 
 #[tokio::test(start_paused = true)]
@@ -68,7 +68,7 @@ async fn b061_an_instance_that_starts_later_opens_too() {
     a.open().await;
     a_while().await;
     drop(a);
-    let c = Instance::new(service.board()).await;
+    let c = Instance::new(service.coordination_store()).await;
     eventually(|| c.state() == State::Open).await;
 }
 
@@ -96,7 +96,7 @@ async fn a_probe_that_fails_keeps_it_open_for_all() {
     a_while().await;
     a.clock.advance(HOUR);
     service.clock.advance(HOUR);
-    assert_eq!((a.hit().await, a.state()), (Source::Fallback, State::Open));
+    assert_eq!((a.hit().await, a.state()), (DecisionReason::Fallback, State::Open));
     a_while().await;
     service.clock.advance(Duration::from_secs(10));
     b.clock.advance(HOUR);
@@ -127,8 +127,8 @@ async fn what_was_followed_is_neither_posted_nor_followed_again() {
 async fn where_answers_are_lost_each_opening_is_followed_once_and_by_others() {
     let service = Service::new();
     let loses = Arc::new(AtomicBool::new(true));
-    let a = Instance::new(Lossy { backend: service.board(), loses: Arc::clone(&loses) }).await;
-    let b = Instance::new(service.board()).await;
+    let a = Instance::new(Lossy { backend: service.coordination_store(), loses: Arc::clone(&loses) }).await;
+    let b = Instance::new(service.coordination_store()).await;
     a.open().await;
     a_while().await;
     assert_eq!(b.state(), State::Open);
@@ -184,8 +184,9 @@ async fn what_is_forced_on_one_instance_stays_there() {
 #[tokio::test(start_paused = true)]
 async fn no_word_keeps_it_open_for_longer_than_it_says_itself() {
     let service = Service::new();
-    let patient = Instance::new(service.board()).await;
-    let hasty = Instance::with(service.board(), BREAKER.recovery_timeout(Duration::from_secs(1))).await;
+    let patient = Instance::new(service.coordination_store()).await;
+    let hasty =
+        Instance::with(service.coordination_store(), BREAKER.recovery_timeout(Duration::from_secs(1))).await;
     patient.open().await;
     a_while().await;
     assert!(!hasty.may_probe());
@@ -206,16 +207,16 @@ async fn the_task_is_gone_when_the_registry_is() {
     assert_eq!(tasks(), before);
     b.hit().await;
     assert_eq!(tasks(), before);
-    let lone = Instance::with(service.board(), CircuitBreaker::new().named("lone")).await;
-    assert_eq!((lone.hit().await, tasks()), (Source::Backend, before), "nothing to share");
+    let lone = Instance::with(service.coordination_store(), CircuitBreaker::new().named("lone")).await;
+    assert_eq!((lone.hit().await, tasks()), (DecisionReason::Backend, before), "nothing to share");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_hook_that_panics_ends_the_task_until_the_next_request() {
     let service = Service::new();
-    let panics = BREAKER.on_change(|change| assert!(!change.elsewhere, "a fault"));
-    let a = Instance::new(service.board()).await;
-    let b = Instance::with(service.board(), panics).await;
+    let panics = BREAKER.on_transition(|change| assert!(!change.remote, "a fault"));
+    let a = Instance::new(service.coordination_store()).await;
+    let b = Instance::with(service.coordination_store(), panics).await;
     a.open().await;
     a_while().await;
     b.primary.calls();
@@ -234,8 +235,8 @@ async fn services_of_other_namespaces_share_nothing() {
     a_while().await;
     assert_eq!(service.words(), 1);
     let others = [
-        Instance::of("other", service.board(), BREAKER).await,
-        Instance::new(service.board().namespace("other")).await,
+        Instance::of("other", service.coordination_store(), BREAKER).await,
+        Instance::new(service.coordination_store().namespace("other")).await,
     ];
     a_while().await;
     assert!(others.iter().all(|other| other.state() == State::Closed));
@@ -244,7 +245,8 @@ async fn services_of_other_namespaces_share_nothing() {
 #[tokio::test]
 async fn b061_mistakes_are_found_at_the_start() {
     let service = Service::new();
-    let registry = registry().backend("board", service.board()).build().await.expect("a registry");
+    let registry =
+        registry().backend("board", service.coordination_store()).build().await.expect("a registry");
     let problem = |breaker| {
         let settings = Settings::new().rate("1/s").backend("board").on_error(failover("memory", breaker));
         registry.create("guarded", settings).expect_err("a mistake").to_string()
@@ -263,21 +265,21 @@ async fn b061_mistakes_are_found_at_the_start() {
 #[tokio::test]
 async fn words_of_a_store_are_kept_until_their_time_is_over() {
     let service = Service::new();
-    let stored = service.board();
-    let board = stored.board().expect("a board");
+    let stored = service.coordination_store();
+    let board = stored.coordination_store().expect("a board");
     for (name, word) in [("a", 1), ("{b} \u{e4}\r\n", u64::MAX), ("", 0)] {
-        board.post(name, 5, HOUR).await.expect("posted");
-        board.post(name, word, Duration::from_secs(1)).await.expect("posted");
-        assert_eq!(board.read(name).await.expect("an answer"), Some(word));
+        board.put(name, 5, HOUR).await.expect("posted");
+        board.put(name, word, Duration::from_secs(1)).await.expect("posted");
+        assert_eq!(board.get(name).await.expect("an answer"), Some(word));
         service.clock.advance(Duration::from_secs(1));
-        assert_eq!(board.read(name).await.expect("an answer"), None);
-        board.post(name, word, HOUR).await.expect("posted");
-        board.remove(name).await.expect("removed");
-        assert_eq!(board.read(name).await.expect("an answer"), None);
-        board.post(name, word, HOUR).await.expect("posted");
+        assert_eq!(board.get(name).await.expect("an answer"), None);
+        board.put(name, word, HOUR).await.expect("posted");
+        board.delete(name).await.expect("removed");
+        assert_eq!(board.get(name).await.expect("an answer"), None);
+        board.put(name, word, HOUR).await.expect("posted");
         let key = service.store.tables().values.keys().next().expect("one").clone();
         service.store.set(&key, "strange", None).await.expect("stored");
-        assert_eq!(board.read(name).await.expect("an answer"), None);
-        board.remove(name).await.expect("removed");
+        assert_eq!(board.get(name).await.expect("an answer"), None);
+        board.delete(name).await.expect("removed");
     }
 }

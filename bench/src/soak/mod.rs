@@ -60,7 +60,7 @@ async fn back(throttle: &Throttle) -> Option<Duration> {
     let breaker = throttle.breaker()?;
     while healed.elapsed() < Duration::from_secs(5) {
         let _ = throttle.hit("probe").await;
-        if breaker.info().state == State::Closed {
+        if breaker.snapshot().state == State::Closed {
             return Some(healed.elapsed());
         }
         tokio::time::sleep(Duration::from_millis(10)).await;

@@ -1,5 +1,5 @@
 use axum::extract::State;
-use throttle::{Rate, Static, throttle};
+use throttle::{Rate, StaticThrottle, throttle};
 
 #[derive(Clone)]
 struct App;
@@ -9,7 +9,7 @@ async fn plan(State(_): State<App>) -> Rate {
 }
 
 #[throttle(rate = plan)]
-static EXPORTS: Static;
+static EXPORTS: StaticThrottle;
 
 fn main() {
     let _ = EXPORTS.uid();

@@ -1,9 +1,9 @@
-use throttle::{Static, throttle};
+use throttle::{StaticThrottle, throttle};
 
 struct App;
 
 #[throttle(rate = "1/s", state = App)]
-static EXPORTS: Static;
+static EXPORTS: StaticThrottle;
 
 fn main() {
     let _ = EXPORTS.uid();

@@ -1,7 +1,7 @@
-use throttle::{ThrottleError, Static, throttle, throttle_fn};
+use throttle::{ThrottleError, StaticThrottle, throttle, throttle_fn};
 
 #[throttle(rate = "10/hour")]
-static EXPORTS: Static;
+static EXPORTS: StaticThrottle;
 
 #[throttle_fn(EXPORTS)]
 async fn export() -> Result<(), ThrottleError> {

@@ -1,10 +1,10 @@
-use throttle::{Static, throttle};
+use throttle::{StaticThrottle, throttle};
 
 #[throttle(rate = "10/hour")]
-static EXPORTS: Static;
+static EXPORTS: StaticThrottle;
 
 #[throttle(EXPORTS)]
-static OTHERS: Static;
+static OTHERS: StaticThrottle;
 
 fn main() {
     let _ = &OTHERS;

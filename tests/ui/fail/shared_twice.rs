@@ -1,7 +1,7 @@
-use throttle::{Static, throttle};
+use throttle::{StaticThrottle, throttle};
 
 #[throttle(rate = "10/hour")]
-static EXPORTS: Static;
+static EXPORTS: StaticThrottle;
 
 #[throttle(EXPORTS)]
 #[throttle(EXPORTS)]

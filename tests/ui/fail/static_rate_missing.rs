@@ -1,7 +1,7 @@
-use throttle::{Static, throttle};
+use throttle::{StaticThrottle, throttle};
 
 #[throttle(uid = "exports")]
-static EXPORTS: Static;
+static EXPORTS: StaticThrottle;
 
 fn main() {
     let _ = &EXPORTS;

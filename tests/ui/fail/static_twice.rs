@@ -1,8 +1,8 @@
-use throttle::{Static, throttle};
+use throttle::{StaticThrottle, throttle};
 
 #[throttle(rate = "10/hour")]
 #[throttle(rate = "1/s")]
-static EXPORTS: Static;
+static EXPORTS: StaticThrottle;
 
 fn main() {
     let _ = &EXPORTS;

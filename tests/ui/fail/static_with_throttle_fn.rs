@@ -1,7 +1,7 @@
-use throttle::{Static, throttle_fn};
+use throttle::{StaticThrottle, throttle_fn};
 
 #[throttle_fn(rate = "10/hour")]
-static EXPORTS: Static;
+static EXPORTS: StaticThrottle;
 
 fn main() {
     let _ = &EXPORTS;

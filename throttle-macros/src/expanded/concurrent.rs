@@ -10,7 +10,7 @@ async fn export(
                 ::core::concat!(::core::module_path!(), "::", "export"),
                 3125060692248968574u64,
                 ::throttle::__private::Settings {
-                    concurrent: ::core::option::Option::Some(10u32),
+                    max_concurrent: ::core::option::Option::Some(10u32),
                     ..::throttle::__private::Settings::NONE
                 },
             ),
@@ -26,9 +26,9 @@ async fn export(
                             ::throttle::__private::WithoutState,
                         >(::throttle::__private::rates("5/s"))
                     }),
-                    concurrent: ::core::option::Option::Some(const {
+                    max_concurrent: ::core::option::Option::Some(const {
                         const __THROTTLE_LIMIT: u32 = limits::EXPORTS;
-                        ::throttle::__private::concurrent::<
+                        ::throttle::__private::max_concurrent::<
                             { __THROTTLE_LIMIT > 0 },
                         >(__THROTTLE_LIMIT)
                     }),

@@ -1,6 +1,6 @@
 /// Documented.
 #[cfg(unix)]
-pub(crate) static EXPORTS: Static = ::throttle::__private::Static::new(
+pub(crate) static EXPORTS: StaticThrottle = ::throttle::__private::StaticThrottle::new(
     ::throttle::__private::Site::new(
         ::core::concat!(::core::module_path!(), "::", "EXPORTS"),
         5635154967459986037u64,

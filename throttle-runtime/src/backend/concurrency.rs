@@ -10,40 +10,40 @@ use crate::Key;
 /// Counts the requests in flight of each identity, and limits their number.
 ///
 /// `Memory` and `Redis` implement it. A custom backend provides it through
-/// [`Backend::places`](super::Backend::places). An implementation guarantees:
+/// [`Backend::concurrency_store`](super::Backend::concurrency_store). An implementation guarantees:
 ///
 /// - **Exact**: an identity never holds more permits than its limit, whatever the number of concurrent calls.
-/// - **Released on drop**: the permit is free again when [`Held`] is dropped, whatever the result of the
+/// - **Released on drop**: the permit is free again when [`ConcurrencyPermit`] is dropped, whatever the result of the
 ///   request. If the process that holds the permit has ended, the permit is free again after the
-///   [lease](Place::lease).
+///   [`ttl`](PermitRequest::ttl).
 /// - **Cancel safe**: a reply that is dropped before it is ready holds no permit.
 ///
 /// ```
 /// use std::time::Duration;
-/// use throttle::backend::{Backend, Memory, Place};
+/// use throttle::backend::{Backend, Memory, PermitRequest};
 ///
 /// # async fn example() -> Result<(), throttle::BackendError> {
 /// let memory = Memory::new();
-/// let places = memory.places().expect("it has them");
+/// let places = memory.concurrency_store().expect("it has them");
 /// let alice = "alice".into();
-/// let place = Place::new("exports", &alice, 1, Duration::from_secs(60));
-/// let held = places.take(&place).await?;
-/// assert!(held.is_some() && places.take(&place).await?.is_none());
+/// let place = PermitRequest::new("exports", &alice, 1, Duration::from_secs(60));
+/// let held = places.try_acquire(&place).await?;
+/// assert!(held.is_some() && places.try_acquire(&place).await?.is_none());
 /// drop(held);
-/// assert!(places.take(&place).await?.is_some());
+/// assert!(places.try_acquire(&place).await?.is_some());
 /// # Ok(())
 /// # }
 /// ```
-pub trait Places: Send + Sync {
+pub trait ConcurrencyStore: Send + Sync {
     /// Acquires a permit, or returns `None` if all permits are in use. With a limit of 0, the call acquires
     /// nothing; it only tests whether the backend works.
-    fn take<'a>(&'a self, place: &'a Place<'a>) -> Reply<'a, Option<Held>>;
+    fn try_acquire<'a>(&'a self, request: &'a PermitRequest<'a>) -> Reply<'a, Option<ConcurrencyPermit>>;
 }
 
 /// A request for one permit.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
-pub struct Place<'a> {
+pub struct PermitRequest<'a> {
     /// The registry's namespace and the throttle's uid. Requests of different scopes never share permits.
     pub scope: &'a str,
     /// The key whose requests are counted.
@@ -52,19 +52,19 @@ pub struct Place<'a> {
     pub limit: u32,
     /// The time after which a permit is free again if its process has ended, at least one millisecond. A
     /// process that is still running keeps the permit as long as it needs it.
-    pub lease: Duration,
+    pub ttl: Duration,
 }
 
-impl<'a> Place<'a> {
+impl<'a> PermitRequest<'a> {
     /// Creates a request for a permit. It is meant for tests of backends.
-    pub const fn new(scope: &'a str, key: &'a Key, limit: u32, lease: Duration) -> Self {
-        Self { scope, key, limit, lease }
+    pub const fn new(scope: &'a str, key: &'a Key, limit: u32, ttl: Duration) -> Self {
+        Self { scope, key, limit, ttl }
     }
 }
 
 /// A permit. It is released when this value is dropped.
 #[must_use = "the place is free again when this is dropped"]
-pub struct Held {
+pub struct ConcurrencyPermit {
     // Never read; only its `Drop` matters.
     _by: By,
 }
@@ -76,15 +76,15 @@ enum By {
     Other(Box<dyn Send + Sync>),
 }
 
-impl Held {
+impl ConcurrencyPermit {
     /// Creates a permit that is released by dropping `guard`.
     ///
     /// ```
     /// use std::sync::Arc;
-    /// use throttle::backend::Held;
+    /// use throttle::backend::ConcurrencyPermit;
     ///
     /// let guard = Arc::new(());
-    /// let held = Held::new(Arc::clone(&guard));
+    /// let held = ConcurrencyPermit::new(Arc::clone(&guard));
     /// drop(held);
     /// assert_eq!(Arc::strong_count(&guard), 1);
     /// ```
@@ -97,8 +97,8 @@ impl Held {
     }
 }
 
-impl fmt::Debug for Held {
+impl fmt::Debug for ConcurrencyPermit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Held")
+        f.write_str("ConcurrencyPermit")
     }
 }

@@ -11,27 +11,27 @@ use super::Reply;
 /// that another instance could have saved it. Therefore the operations need not be atomic, and values need
 /// not be durable.
 ///
-/// `Redis`, `Memcached` and [`StoreBackend`](super::Stored) implement it. A custom backend provides it through
-/// [`Backend::board`](super::Backend::board).
+/// `Redis`, `Memcached` and [`StoreBackend`](super::StoreBackend) implement it. A custom backend provides it through
+/// [`Backend::coordination_store`](super::Backend::coordination_store).
 ///
 /// ```
 /// use std::time::Duration;
 /// use throttle::BackendError;
-/// use throttle::backend::Board;
+/// use throttle::backend::CoordinationStore;
 ///
-/// async fn leave(board: &dyn Board) -> Result<(), BackendError> {
-///     board.post("maintenance", 7, Duration::from_secs(60)).await?;
-///     assert_eq!(board.read("maintenance").await?, Some(7));
-///     board.remove("maintenance").await
+/// async fn leave(store: &dyn CoordinationStore) -> Result<(), BackendError> {
+///     store.put("maintenance", 7, Duration::from_secs(60)).await?;
+///     assert_eq!(store.get("maintenance").await?, Some(7));
+///     store.delete("maintenance").await
 /// }
 /// ```
-pub trait Board: Send + Sync {
+pub trait CoordinationStore: Send + Sync {
     /// Stores a value under a name for the time `ttl`, and replaces the previous value. A name is any text.
-    fn post<'a>(&'a self, name: &'a str, word: u64, ttl: Duration) -> Reply<'a, ()>;
+    fn put<'a>(&'a self, name: &'a str, value: u64, ttl: Duration) -> Reply<'a, ()>;
 
     /// Returns the value under a name. An expired or unreadable value counts as absent.
-    fn read<'a>(&'a self, name: &'a str) -> Reply<'a, Option<u64>>;
+    fn get<'a>(&'a self, name: &'a str) -> Reply<'a, Option<u64>>;
 
     /// Deletes the value under a name, if there is one.
-    fn remove<'a>(&'a self, name: &'a str) -> Reply<'a, ()>;
+    fn delete<'a>(&'a self, name: &'a str) -> Reply<'a, ()>;
 }

@@ -17,8 +17,8 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 pub use attempt::Attempt;
-pub use concurrency::{Held, Place, Places};
-pub use coordination::Board;
+pub use concurrency::{ConcurrencyPermit, ConcurrencyStore, PermitRequest};
+pub use coordination::CoordinationStore;
 #[cfg(feature = "memcached")]
 #[cfg_attr(docsrs, doc(cfg(feature = "memcached")))]
 pub use memcached::Memcached;
@@ -37,7 +37,7 @@ pub use store::{Increment, Store, StoreBackend, increment_or_take_back};
 
 use crate::strategy::{Arrival, Class, Strategy};
 use crate::util::fingerprint::Domain;
-use crate::{BackendError, ErrorKind, Key, NowOrLater, Quotas, Rate, Source};
+use crate::{BackendError, DecisionReason, ErrorKind, Key, NowOrLater, Quotas, Rate};
 
 /// The part of a decision that belongs to one throttle: the key that is charged, the cost, and the limits.
 #[derive(Debug, Clone)]
@@ -139,8 +139,8 @@ impl Verdict {
     }
 
     /// Returns the source of a decision that the throttle's own backend made.
-    pub(crate) const fn source(&self) -> Source {
-        if self.cached { Source::Cached } else { Source::Backend }
+    pub(crate) const fn reason(&self) -> DecisionReason {
+        if self.cached { DecisionReason::Cached } else { DecisionReason::Backend }
     }
 
     /// Returns whether the verdict follows from an earlier reply of the store, without another call to the
@@ -229,17 +229,17 @@ pub trait Backend: Debug + Send + Sync + 'static {
     /// # Default
     ///
     /// `None`.
-    fn board(&self) -> Option<&dyn Board> {
+    fn coordination_store(&self) -> Option<&dyn CoordinationStore> {
         None
     }
 
     /// Returns the backend's concurrency limits, if it has any.
-    /// [`Settings::concurrent`](crate::Settings::concurrent) needs them.
+    /// [`Settings::max_concurrent`](crate::Settings::max_concurrent) needs them.
     ///
     /// # Default
     ///
     /// `None`.
-    fn places(&self) -> Option<&dyn Places> {
+    fn concurrency_store(&self) -> Option<&dyn ConcurrencyStore> {
         None
     }
 
@@ -304,12 +304,12 @@ impl<B: Backend> Backend for Arc<B> {
         (**self).close()
     }
 
-    fn board(&self) -> Option<&dyn Board> {
-        (**self).board()
+    fn coordination_store(&self) -> Option<&dyn CoordinationStore> {
+        (**self).coordination_store()
     }
 
-    fn places(&self) -> Option<&dyn Places> {
-        (**self).places()
+    fn concurrency_store(&self) -> Option<&dyn ConcurrencyStore> {
+        (**self).concurrency_store()
     }
 
     fn recognises_retries(&self, strategy: &dyn Strategy) -> bool {

@@ -48,7 +48,7 @@ impl Member {
         Self { name: Arc::from(name), backend, readiness: Arc::default(), logs: Arc::new(BackendLogs::new()) }
     }
 
-    pub(crate) fn is(&self, other: &Self) -> bool {
+    pub(crate) fn ptr_eq(&self, other: &Self) -> bool {
         self.backend.address() == other.backend.address()
     }
 

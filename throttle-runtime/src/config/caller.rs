@@ -17,7 +17,7 @@ use crate::{Identity, Key, Rates};
 /// ```
 /// use axum::Extension;
 /// use axum::http::{HeaderMap, StatusCode};
-/// use throttle::{Caller, Rate, Static, throttle};
+/// use throttle::{Caller, Rate, StaticThrottle, throttle};
 ///
 /// #[derive(Clone)]
 /// struct Accounts;
@@ -33,7 +33,7 @@ use crate::{Identity, Key, Rates};
 ///
 /// /// 60 a minute, unless the account has a rate of its own.
 /// #[throttle(rate = "60/min", caller = account)]
-/// static API: Static;
+/// static API: StaticThrottle;
 ///
 /// #[throttle(API)]
 /// #[throttle(uid = "writes", rate = "10/s", caller = account)]

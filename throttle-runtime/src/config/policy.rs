@@ -107,7 +107,7 @@ impl Policy {
         // Every setting except the rate has a built-in default.
         let no_rate = || {
             format!(
-                "`{uid}` has no rate: give it one such as \"100/min\", or limit what is in flight by `concurrent`"
+                "`{uid}` has no rate: give it one such as \"100/min\", or limit what is in flight by `max_concurrent`"
             )
         };
         let policy = Self::settled(name, settings, primary, updates).ok_or_else(no_rate)?;
@@ -167,7 +167,7 @@ impl Policy {
 
     fn settled(name: &str, settings: Settings, primary: &Member, updates: Settings) -> Option<Self> {
         let (timeout, permit_ttl) = (settings.timeout?, settings.permit_ttl?);
-        let concurrency = settings.concurrent.map(|limit| Concurrency { limit, permit_ttl });
+        let concurrency = settings.max_concurrent.map(|limit| Concurrency { limit, permit_ttl });
         let rate = settings.rate.clone().or(concurrency.map(|_| Shared::Static(NO_RATE)))?;
         let cost = settings.cost.clone()?;
         // A caller may have rates of its own.
@@ -252,7 +252,7 @@ impl Policy {
     fn carries_like(&self, other: &Self) -> bool {
         let standby = |policy: &Self| policy.rescue.as_ref().and_then(|rescue| rescue.standby.clone());
         let same = standby(self).zip(standby(other)).is_some_and(|(one, other)| one.is_like(&other));
-        same && self.primary.is(&other.primary) && self.strategy.same(&other.strategy)
+        same && self.primary.ptr_eq(&other.primary) && self.strategy.same(&other.strategy)
     }
 }
 

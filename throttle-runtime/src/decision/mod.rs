@@ -195,7 +195,7 @@ impl fmt::Debug for Quota {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 #[repr(u64)] // A decision without padding is moved in whole words.
-pub enum Source {
+pub enum DecisionReason {
     /// The backend decided.
     Backend,
     /// An earlier reply of the backend decided, without another call: it denied the same client a moment ago.
@@ -222,7 +222,7 @@ pub enum Source {
     /// The throttle is in dry-run mode: the request is admitted although it would have been denied, by the
     /// backend or because the backend failed.
     DryRun,
-    /// The concurrency limit decided: [`Settings::concurrent`](crate::Settings::concurrent). Either all
+    /// The concurrency limit decided: [`Settings::max_concurrent`](crate::Settings::max_concurrent). Either all
     /// permits are in use, or the throttle has no rate and the request received a permit.
     Concurrency,
     /// The program denied the request itself: [`Throttled::new`](crate::Throttled::new).
@@ -252,11 +252,11 @@ pub enum Source {
 /// The attribute recognises the type by its name, `Decision`. Handlers without such an argument have no
 /// additional cost. In two cases, the handler does not receive the real decision: with a key that is a
 /// template over the arguments, and with a `ThrottleLayer` whose throttles do not degrade. The argument is
-/// then an allowed decision with the source [`Source::Bypassed`].
+/// then an allowed decision with the reason [`DecisionReason::Bypassed`].
 #[derive(Clone)]
 pub struct Decision {
     quotas: Quotas,
-    source: Source,
+    reason: DecisionReason,
     /// The wait of a decision that no limit made, in microseconds. 0 if allowed.
     wait: u64,
 }
@@ -264,7 +264,7 @@ pub struct Decision {
 impl Decision {
     /// Creates the decision of a backend.
     pub(crate) const fn by_backend(quotas: Quotas) -> Self {
-        Self { quotas, source: Source::Backend, wait: 0 }
+        Self { quotas, reason: DecisionReason::Backend, wait: 0 }
     }
 
     /// Creates the decision of a backend on the only limit.
@@ -273,49 +273,49 @@ impl Decision {
         Self::by_backend(Quotas::of_one(quota))
     }
 
-    /// Combines decisions that all allow the request: the quotas of all of them, and the source of the first
+    /// Combines decisions that all allow the request: the quotas of all of them, and the reason of the first
     /// one that no backend made.
     pub(crate) fn of_all(decisions: impl IntoIterator<Item = Self>) -> Self {
-        let (mut quotas, mut source) = (Quotas::new(), None);
+        let (mut quotas, mut reason) = (Quotas::new(), None);
         for decision in decisions {
             quotas.extend(decision.quotas());
-            source = source.filter(|source| *source != Source::Backend).or(Some(decision.source));
+            reason = reason.filter(|reason| *reason != DecisionReason::Backend).or(Some(decision.reason));
         }
-        let source = source.unwrap_or(Source::Free);
-        if quotas.is_empty() { Self::passed(source) } else { Self::by_backend(quotas).by(source) }
+        let reason = reason.unwrap_or(DecisionReason::Free);
+        if quotas.is_empty() { Self::passed(reason) } else { Self::by_backend(quotas).by(reason) }
     }
 
-    /// Returns the same decision with that source.
-    pub(crate) const fn by(mut self, source: Source) -> Self {
-        self.source = source;
+    /// Returns the same decision with that reason.
+    pub(crate) const fn by(mut self, reason: DecisionReason) -> Self {
+        self.reason = reason;
         self
     }
 
     /// Creates a decision that allows the request without a call to a backend.
-    pub(crate) const fn passed(source: Source) -> Self {
-        Self { quotas: Quotas::new(), source, wait: 0 }
+    pub(crate) const fn passed(reason: DecisionReason) -> Self {
+        Self { quotas: Quotas::new(), reason, wait: 0 }
     }
 
     /// Creates a denial without a limit, because the backend failed or because the program denied the
     /// request.
-    pub(crate) fn denied(wait: Duration, source: Source) -> Self {
+    pub(crate) fn denied(wait: Duration, reason: DecisionReason) -> Self {
         let micros = u64::try_from(wait.as_micros()).unwrap_or(NEVER - 1);
-        Self { quotas: Quotas::new(), source, wait: micros.clamp(1, NEVER - 1) }
+        Self { quotas: Quotas::new(), reason, wait: micros.clamp(1, NEVER - 1) }
     }
 
     /// Creates a denial without a limit, for which no wait helps or is known.
-    pub(crate) const fn refused(source: Source) -> Self {
-        Self { quotas: Quotas::new(), source, wait: NEVER }
+    pub(crate) const fn refused(reason: DecisionReason) -> Self {
+        Self { quotas: Quotas::new(), reason, wait: NEVER }
     }
 
     /// Returns the decision of the dry-run mode: a denial becomes an admission.
     pub(crate) fn dry(self) -> Self {
-        if self.is_throttled() { Self { source: Source::DryRun, ..self } } else { self }
+        if self.is_throttled() { Self { reason: DecisionReason::DryRun, ..self } } else { self }
     }
 
     /// Returns whether the request is allowed.
     pub fn is_allowed(&self) -> bool {
-        (self.quotas.fit() && self.wait == 0) || self.source == Source::DryRun
+        (self.quotas.fit() && self.wait == 0) || self.reason == DecisionReason::DryRun
     }
 
     /// Returns whether the request is denied.
@@ -366,12 +366,12 @@ impl Decision {
     }
 
     /// Returns the reason for the decision.
-    pub const fn source(&self) -> Source {
-        self.source
+    pub const fn reason(&self) -> DecisionReason {
+        self.reason
     }
 
     fn wait(&self) -> u64 {
-        if self.source == Source::DryRun {
+        if self.reason == DecisionReason::DryRun {
             return 0;
         }
         self.quotas().iter().map(Quota::wait).fold(self.wait, u64::max)
@@ -380,7 +380,7 @@ impl Decision {
 
 impl PartialEq for Decision {
     fn eq(&self, other: &Self) -> bool {
-        (self.quotas(), self.source, self.wait) == (other.quotas(), other.source, other.wait)
+        (self.quotas(), self.reason, self.wait) == (other.quotas(), other.reason, other.wait)
     }
 }
 
@@ -389,7 +389,7 @@ impl Eq for Decision {}
 impl fmt::Debug for Decision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Decision")
-            .field("source", &self.source)
+            .field("reason", &self.reason)
             .field("retry_after", &self.retry_after())
             .field("quotas", &self.quotas())
             .finish_non_exhaustive()

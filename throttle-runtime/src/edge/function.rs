@@ -1,6 +1,6 @@
 //! Throttling of functions that are not handlers.
 
-use crate::backend::Held;
+use crate::backend::ConcurrencyPermit;
 use crate::config::resolver::Head;
 use crate::edge::admit;
 use crate::pipeline::admission::Drawn;
@@ -39,7 +39,7 @@ pub fn made_by<T, E>(make: impl FnOnce(ThrottleError) -> E, refused: ThrottleErr
 pub async fn enter<const N: usize>(
     sites: &'static [Site; N],
     keys: [Option<Key>; N],
-) -> Result<Vec<Held>, ThrottleError> {
+) -> Result<Vec<ConcurrencyPermit>, ThrottleError> {
     let registry = Registry::in_charge();
     let mut parts = ::http::Request::new(()).into_parts().0;
     let mut head =

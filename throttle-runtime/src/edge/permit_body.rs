@@ -9,10 +9,10 @@ use axum_core::body::Body;
 use http::Response;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 
-use crate::backend::Held;
+use crate::backend::ConcurrencyPermit;
 
 /// Holds the concurrency permits of a request until the body of the response has ended or is dropped.
-pub(crate) fn until_end(response: &mut Response<Body>, held: Vec<Held>) {
+pub(crate) fn until_end(response: &mut Response<Body>, held: Vec<ConcurrencyPermit>) {
     let body = response.body_mut();
     if held.is_empty() || body.is_end_stream() {
         return;
@@ -24,7 +24,7 @@ pub(crate) fn until_end(response: &mut Response<Body>, held: Vec<Held>) {
 /// A body with the concurrency permits of its request.
 struct UntilEnd {
     inner: Body,
-    held: Vec<Held>,
+    held: Vec<ConcurrencyPermit>,
 }
 
 impl HttpBody for UntilEnd {

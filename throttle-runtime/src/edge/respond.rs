@@ -57,7 +57,7 @@ impl Admission<'static> {
             }
             match refund_at_once(ticket, charged) {
                 Some(left) => {
-                    let decision = Decision::by_backend(left).by(decided.decision.source());
+                    let decision = Decision::by_backend(left).by(decided.decision.reason());
                     *decided = Decided { decision, charged: None };
                     ticket.throttle.count(Event::Refunded);
                 }

@@ -31,7 +31,7 @@ impl Declared {
     pub(crate) fn distinct_backends(&self) -> Vec<Member> {
         let mut distinct: Vec<Member> = Vec::new();
         for (member, _) in self.backends.values() {
-            if !distinct.iter().any(|known| known.is(member)) {
+            if !distinct.iter().any(|known| known.ptr_eq(member)) {
                 distinct.push(member.clone());
             }
         }

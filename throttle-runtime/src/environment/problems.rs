@@ -20,7 +20,7 @@ pub(crate) fn unknown_backend<'n>(
 /// Returns a problem for each backend that has no concurrency limits.
 pub(crate) fn without_places(uid: &str, primary: &Member, standby: Option<&Member>) -> Vec<String> {
     let members = [Some(primary), standby].into_iter().flatten();
-    let without = members.filter(|member| member.backend.places().is_none());
+    let without = members.filter(|member| member.backend.concurrency_store().is_none());
     let problem = |member: &Member| {
         format!(
             "`{uid}` on \"{}\": limits on what is in flight need memory or Redis, or a backend that has `places`",

@@ -22,8 +22,8 @@ impl Common {
         let Some(name) = recovery.fallback.map(|fallback| fallback.name) else { return Ok(None) };
         match backends.get(name) {
             None => Err(problems::unknown_fallback(uid, name, backends.keys())),
-            Some((standby, _)) if standby.is(primary) && by_default => Ok(None),
-            Some((standby, _)) if standby.is(primary) => Err(format!(
+            Some((standby, _)) if standby.ptr_eq(primary) && by_default => Ok(None),
+            Some((standby, _)) if standby.ptr_eq(primary) => Err(format!(
                 "`{uid}` runs on \"{}\" and falls back to the same: name another backend",
                 primary.name
             )),
@@ -33,7 +33,7 @@ impl Common {
 
     /// Returns the backend through which a breaker with these settings is shared, and the breaker's name
     /// there. `None` if the breaker is not shared.
-    pub(crate) fn board(
+    pub(crate) fn coordination_store(
         &self,
         uid: &str,
         settings: CircuitBreaker,
@@ -49,7 +49,7 @@ impl Common {
         let Some((member, _)) = backends.get(board) else {
             return Err(problems::unknown_board(uid, board, backends.keys()));
         };
-        if member.backend.board().is_none() {
+        if member.backend.coordination_store().is_none() {
             return Err(format!(
                 "`{uid}` shares the breaker \"{name}\" through \"{board}\", which has no board that other instances \
                  read: name a backend that has, such as `Redis`"

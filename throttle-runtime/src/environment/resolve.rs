@@ -41,9 +41,9 @@ impl Common {
         let standby = recovery.map(|recovery| self.standby(uid, &recovery, primary, by_default)).transpose();
         let standby = standby.map_err(|problem| problems.push(problem)).ok().flatten().flatten();
         let breaker = recovery.and_then(|recovery| recovery.breaker);
-        let board = breaker.map(|breaker| self.board(uid, breaker)).transpose();
+        let board = breaker.map(|breaker| self.coordination_store(uid, breaker)).transpose();
         let board = board.map_err(|problem| problems.push(problem)).ok().flatten().flatten();
-        if settings.concurrent.is_some() {
+        if settings.max_concurrent.is_some() {
             problems.extend(problems::without_places(uid, primary, standby.as_ref()));
         }
         let lists = Lists::open(uid, &settings, self.lookup.clock.now());

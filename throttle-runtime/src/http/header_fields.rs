@@ -7,7 +7,7 @@ use http::header::RETRY_AFTER;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use smallvec::SmallVec;
 
-use super::headers::{Generation, Headers, When};
+use super::headers::{DraftVersion, HeaderPolicy, Headers};
 use super::members;
 use crate::{Quota, Rate};
 
@@ -43,12 +43,12 @@ impl Report<'_> {
         if let Some(seconds) = self.retry_after_seconds().filter(|_| self.headers.retry_after) {
             keep_largest(map, RETRY_AFTER, seconds);
         }
-        if self.quotas.is_empty() || (self.headers.when == When::Denied && !self.denied) {
+        if self.quotas.is_empty() || (self.headers.when == HeaderPolicy::Denied && !self.denied) {
             return;
         }
-        match self.headers.generation {
+        match self.headers.draft_version {
             None => {}
-            Some(Generation::Draft11) => self.write_draft_11(map),
+            Some(DraftVersion::Draft11) => self.write_draft_11(map),
         }
         if self.headers.legacy {
             self.write_legacy(map);

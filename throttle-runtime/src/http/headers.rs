@@ -10,26 +10,26 @@
 /// [`Headers::DRAFT_11`].
 ///
 /// ```
-/// use throttle::{Headers, When};
+/// use throttle::{Headers, HeaderPolicy};
 ///
-/// const BOTH: Headers = Headers::DRAFT_11.legacy(true).when(When::Denied);
+/// const BOTH: Headers = Headers::DRAFT_11.legacy(true).when(HeaderPolicy::Denied);
 /// assert_eq!(Headers::named("off"), Some(Headers::OFF));
 /// # let _ = BOTH;
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Headers {
-    pub(crate) generation: Option<Generation>,
+    pub(crate) draft_version: Option<DraftVersion>,
     pub(crate) policy: bool,
     pub(crate) legacy: bool,
     pub(crate) retry_after: bool,
-    pub(crate) when: When,
+    pub(crate) when: HeaderPolicy,
 }
 
 /// A version of the IETF's `RateLimit` headers. The draft is not a standard yet and has changed its syntax
 /// three times, so a version is named after the draft that defines it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Generation {
+pub enum DraftVersion {
     /// `draft-ietf-httpapi-ratelimit-headers-11`: structured fields, `RateLimit-Policy: "name";q=100;w=60`
     /// and `RateLimit: "name";r=99;t=42`.
     Draft11,
@@ -37,7 +37,7 @@ pub enum Generation {
 
 /// The responses that carry the headers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum When {
+pub enum HeaderPolicy {
     /// All responses: those of the handler, and denials.
     Always,
     /// Denials only.
@@ -47,16 +47,16 @@ pub enum When {
 impl Headers {
     /// `RateLimit-Policy`, `RateLimit` and `Retry-After` as in draft 11. This is the default.
     pub const DRAFT_11: Self = Self {
-        generation: Some(Generation::Draft11),
+        draft_version: Some(DraftVersion::Draft11),
         policy: true,
         legacy: false,
         retry_after: true,
-        when: When::Always,
+        when: HeaderPolicy::Always,
     };
 
     /// `X-RateLimit-Limit`, `X-RateLimit-Remaining`, `X-RateLimit-Reset` (whole seconds from now, rounded up)
     /// of the tightest limit, and `Retry-After`.
-    pub const LEGACY: Self = Self { generation: None, policy: false, legacy: true, ..Self::DRAFT_11 };
+    pub const LEGACY: Self = Self { draft_version: None, policy: false, legacy: true, ..Self::DRAFT_11 };
 
     /// No headers at all, not even `Retry-After`.
     pub const OFF: Self = Self { retry_after: false, legacy: false, ..Self::LEGACY };
@@ -73,8 +73,8 @@ impl Headers {
 
     /// Sets the version of the `RateLimit` headers. `None` sends none of them.
     #[must_use]
-    pub const fn generation(mut self, generation: Option<Generation>) -> Self {
-        self.generation = generation;
+    pub const fn draft_version(mut self, draft_version: Option<DraftVersion>) -> Self {
+        self.draft_version = draft_version;
         self
     }
 
@@ -101,7 +101,7 @@ impl Headers {
 
     /// Sets which responses carry the headers. `Retry-After` is on denials only, in any case.
     #[must_use]
-    pub const fn when(mut self, when: When) -> Self {
+    pub const fn when(mut self, when: HeaderPolicy) -> Self {
         self.when = when;
         self
     }
@@ -109,7 +109,7 @@ impl Headers {
     /// Whether responses to admitted requests carry no headers.
     #[cfg(any(feature = "axum", feature = "tower"))]
     pub(crate) const fn is_silent(self) -> bool {
-        (self.generation.is_none() && !self.legacy) || matches!(self.when, When::Denied)
+        (self.draft_version.is_none() && !self.legacy) || matches!(self.when, HeaderPolicy::Denied)
     }
 }
 

@@ -16,5 +16,5 @@ pub(crate) mod peer;
 mod proxy_header;
 
 pub use client_ip::ClientIp;
-pub use headers::{Generation, Headers, When};
+pub use headers::{DraftVersion, HeaderPolicy, Headers};
 pub use proxy_header::ProxyHeader;

@@ -14,7 +14,7 @@ use super::once_per_request::Reached;
 pub(crate) use super::outcome::Decided;
 use super::rejection::Rejection;
 use super::ticket::{Given, Stop, Ticket};
-use crate::backend::{Held, Mode};
+use crate::backend::{ConcurrencyPermit, Mode};
 use crate::config::policy::Policy;
 use crate::config::resolver::Head;
 use crate::throttle::counters::Event;
@@ -26,7 +26,7 @@ pub(crate) struct Admission<'a> {
     pub(crate) decided: SmallVec<[Option<Decided>; 1]>,
     pub(crate) told: Told,
     /// The concurrency permits of the request.
-    pub(crate) held: Vec<Held>,
+    pub(crate) held: Vec<ConcurrencyPermit>,
 }
 
 /// Collects the tickets of a request, throttle by throttle.
@@ -78,7 +78,8 @@ impl<'a, 'k> Drawn<'a, 'k> {
             self.tickets.push(ticket);
             return;
         }
-        let same = |known: &&mut Ticket<'_>| known.throttle.is(&ticket.throttle) && known.key == ticket.key;
+        let same =
+            |known: &&mut Ticket<'_>| known.throttle.ptr_eq(&ticket.throttle) && known.key == ticket.key;
         if let Some(known) = self.tickets.iter_mut().find(same) {
             known.cost = known.cost.max(ticket.cost);
             return;
@@ -246,5 +247,5 @@ impl<'a> Admission<'a> {
 /// whether a throttle decides alone.
 pub(crate) fn share_a_backend(one: (&Policy, bool), other: (&Policy, bool)) -> bool {
     let ((one, one_is_alone), (other, other_is_alone)) = (one, other);
-    !one_is_alone && !other_is_alone && one.primary.is(&other.primary)
+    !one_is_alone && !other_is_alone && one.primary.ptr_eq(&other.primary)
 }

@@ -6,14 +6,14 @@ use smallvec::SmallVec;
 use super::probe;
 use super::ticket::Ticket;
 use super::time_budget::Budget;
-use crate::resilience::{Entry, Permit, Rescue};
-use crate::{BackendError, Breaker, Source};
+use crate::resilience::{Entry, Permission, Rescue};
+use crate::{BackendError, Breaker, DecisionReason};
 
 /// Tickets that share retries, fallback and circuit breaker, by index.
 pub(crate) struct Part<'s> {
     pub(crate) tickets: SmallVec<[usize; 1]>,
     pub(crate) rescue: Option<&'s Rescue>,
-    pub(crate) permit: Option<Permit<'s>>,
+    pub(crate) permit: Option<Permission<'s>>,
     /// Whether the tickets probe a backend whose breaker is half-open. A probe is not retried, because other
     /// requests depend on its result.
     pub(crate) probes: bool,
@@ -22,7 +22,7 @@ pub(crate) struct Part<'s> {
 pub(crate) type Parts<'s> = SmallVec<[Part<'s>; 1]>;
 
 /// Groups that the fallback decides, with the reason.
-pub(crate) type Refused<'s> = SmallVec<[(Part<'s>, Source); 1]>;
+pub(crate) type Refused<'s> = SmallVec<[(Part<'s>, DecisionReason); 1]>;
 
 impl<'s> Part<'s> {
     /// The group of one ticket, by index.
@@ -71,7 +71,7 @@ impl<'s> Part<'s> {
             return false;
         }
         tokio::time::sleep(wait).await;
-        !self.permit.as_ref().is_some_and(Permit::is_stale)
+        !self.permit.as_ref().is_some_and(Permission::is_stale)
     }
 
     /// The groups that may call the backend, and the groups that may not.
@@ -84,10 +84,10 @@ impl<'s> Part<'s> {
                 first.throttle.common().share_breakers();
             }
             match breaker.map(Breaker::enter) {
-                Some(Entry::Refused) => refused.push((part, Source::BreakerOpen)),
+                Some(Entry::Refused) => refused.push((part, DecisionReason::BreakerOpen)),
                 Some(Entry::Probe(permit)) if first.throttle.common().probes_in_background => {
                     probe::in_background(first, permit);
-                    refused.push((part, Source::BreakerOpen));
+                    refused.push((part, DecisionReason::BreakerOpen));
                 }
                 Some(Entry::Probe(permit)) => asked.push(Part { permit: Some(permit), probes: true, ..part }),
                 Some(Entry::Pass(permit)) => asked.push(Part { permit: Some(permit), ..part }),

@@ -12,20 +12,20 @@ use super::rejection::Rejection;
 use super::ticket::Ticket;
 use super::time_budget::Budget;
 use crate::backend::deadline::within;
-use crate::backend::{Held, Place};
+use crate::backend::{ConcurrencyPermit, PermitRequest};
 use crate::config::policy::Concurrency;
 use crate::config::resolver::Head;
 use crate::registry::Member;
-use crate::resilience::{Permit, Rescue, Standby};
+use crate::resilience::{Permission, Rescue, Standby};
 use crate::throttle::counters::Event;
-use crate::{BackendError, Decision, ErrorKind, Source};
+use crate::{BackendError, Decision, DecisionReason, ErrorKind};
 
 /// The wait that a client is told if it got no permit. The time when a permit becomes free cannot be
 /// predicted.
 const A_WHILE: Duration = Duration::from_secs(1);
 
 /// A permit if one was free, or the error and the number of attempts.
-type Answer = Result<Option<Held>, (BackendError, u32)>;
+type Answer = Result<Option<ConcurrencyPermit>, (BackendError, u32)>;
 
 impl Admission<'_> {
     /// Acquires a permit for each ticket whose throttle has a concurrency limit, in reading order, until one
@@ -38,9 +38,9 @@ impl Admission<'_> {
                 continue;
             }
             let answer = take(ticket, concurrency, head).await;
-            let passes = answer
-                .as_ref()
-                .is_ok_and(|(_, decision)| decision.source() != Source::DryRun && decision.is_allowed());
+            let passes = answer.as_ref().is_ok_and(|(_, decision)| {
+                decision.reason() != DecisionReason::DryRun && decision.is_allowed()
+            });
             if passes && ticket.is_charged() {
                 self.held.extend(answer.ok().and_then(|(held, _)| held));
                 continue;
@@ -61,7 +61,7 @@ async fn take(
     ticket: &Ticket<'_>,
     Concurrency { limit, .. }: Concurrency,
     head: &mut Head<'_>,
-) -> Result<(Option<Held>, Decision), BackendError> {
+) -> Result<(Option<ConcurrencyPermit>, Decision), BackendError> {
     let answer = match ticket.policy.rescue.as_deref() {
         None => ask(ticket, &ticket.policy.primary, limit, ticket.policy.timeout)
             .await
@@ -69,10 +69,10 @@ async fn take(
         Some(rescue) => Asking { ticket, rescue, limit }.run().await,
     };
     match answer {
-        Ok(Some(held)) => Ok((Some(held), Decision::passed(Source::Concurrency))),
-        Ok(None) => {
-            ticket.enforced(Ok(Decision::denied(A_WHILE, Source::Concurrency))).map(|denied| (None, denied))
-        }
+        Ok(Some(held)) => Ok((Some(held), Decision::passed(DecisionReason::Concurrency))),
+        Ok(None) => ticket
+            .enforced(Ok(Decision::denied(A_WHILE, DecisionReason::Concurrency)))
+            .map(|denied| (None, denied)),
         Err((error, attempts)) => react(ticket, error, attempts, head).await.map(|decision| (None, decision)),
     }
 }
@@ -82,17 +82,17 @@ async fn ask(
     member: &Member,
     limit: u32,
     deadline: Duration,
-) -> Result<Option<Held>, BackendError> {
+) -> Result<Option<ConcurrencyPermit>, BackendError> {
     member.prepare(deadline).await?;
     // Resolving the settings has checked that both exist.
-    let (Some(places), Some(Concurrency { permit_ttl: lease, .. })) =
-        (member.backend.places(), ticket.policy.concurrency)
+    let (Some(store), Some(Concurrency { permit_ttl: ttl, .. })) =
+        (member.backend.concurrency_store(), ticket.policy.concurrency)
     else {
         return Err(BackendError::new(ErrorKind::Store, "this backend does not know what is in flight")
             .safe_to_retry());
     };
-    let place = Place { scope: ticket.throttle.scope(), key: &ticket.key, limit, lease };
-    within(deadline, places.take(&place)).await
+    let place = PermitRequest { scope: ticket.throttle.scope(), key: &ticket.key, limit, ttl };
+    within(deadline, store.try_acquire(&place)).await
 }
 
 /// Acquires a permit with retries and the fallback.
@@ -107,7 +107,7 @@ impl Asking<'_, '_> {
         let tickets = [self.ticket];
         let (asked, mut refused) = Part::entered(&tickets);
         let Some(mut part) = asked.into_iter().next() else {
-            let source = refused.pop().map_or(Source::BreakerOpen, |(_, source)| source);
+            let source = refused.pop().map_or(DecisionReason::BreakerOpen, |(_, source)| source);
             return self.stand_in(Err(source), 0).await;
         };
         let (budget, mut attempts) = (Budget::of(tickets.iter().map(|ticket| &*ticket.policy)), 1);
@@ -122,7 +122,7 @@ impl Asking<'_, '_> {
         let permit = part.permit.take().into_iter();
         match answer {
             Ok(held) => {
-                permit.for_each(Permit::succeeded);
+                permit.for_each(Permission::succeeded);
                 Ok(held)
             }
             Err(error) => {
@@ -132,13 +132,13 @@ impl Asking<'_, '_> {
         }
     }
 
-    async fn primary(&self, budget: Budget) -> Result<Option<Held>, BackendError> {
+    async fn primary(&self, budget: Budget) -> Result<Option<ConcurrencyPermit>, BackendError> {
         let policy = &self.ticket.policy;
         ask(self.ticket, &policy.primary, self.limit, policy.timeout.min(budget.left())).await
     }
 
     /// Calls the fallback. `why` is the error of the backend, or the reason why the backend was not called.
-    async fn stand_in(&self, why: Result<BackendError, Source>, attempts: u32) -> Answer {
+    async fn stand_in(&self, why: Result<BackendError, DecisionReason>, attempts: u32) -> Answer {
         let standby = self.rescue.standby.as_ref();
         let standby =
             standby.filter(|standby| why.as_ref().map_or(true, |error| standby.on.has(error.kind())));
@@ -148,14 +148,14 @@ impl Asking<'_, '_> {
                 if let Ok(error) = &why {
                     warn(self.ticket, error, "fallback");
                 }
-                self.count(why.err().unwrap_or(Source::Fallback), held.is_some());
+                self.count(why.err().unwrap_or(DecisionReason::Fallback), held.is_some());
                 Ok(held)
             }
             Err(theirs) => Err((theirs.after(why.unwrap_or_else(|_| is_open())), attempts)),
         }
     }
 
-    async fn standby(&self, standby: &Standby) -> Result<Option<Held>, BackendError> {
+    async fn standby(&self, standby: &Standby) -> Result<Option<ConcurrencyPermit>, BackendError> {
         let (limit, deadline) = (standby.share.of_places(self.limit), self.ticket.policy.timeout);
         standby.member.prepare_or_wait(deadline).await?;
         ask(self.ticket, &standby.member, limit, deadline).await
@@ -163,7 +163,7 @@ impl Asking<'_, '_> {
 
     /// Counts the source of a decision once per request: a ticket that still has to charge a rate counts it
     /// there.
-    fn count(&self, source: Source, has_place: bool) {
+    fn count(&self, source: DecisionReason, has_place: bool) {
         if !(has_place && self.ticket.is_charged())
             && let Some(event) = Event::of_source(source)
         {

@@ -14,9 +14,9 @@ use super::ticket::Ticket;
 use super::time_budget::Budget;
 use crate::backend::{Attempt, Mode, Resets, Verdict};
 use crate::config::resolver::Head;
-use crate::resilience::{Permit, Standby};
+use crate::resilience::{Permission, Standby};
 use crate::throttle::counters::Event;
-use crate::{BackendError, Decision, ErrorKind, Source};
+use crate::{BackendError, Decision, DecisionReason, ErrorKind};
 
 /// The result of each ticket. `None` for tickets that were not decided any more, because another ticket was
 /// denied.
@@ -61,7 +61,7 @@ pub(crate) async fn decide_one(
 pub(crate) async fn recover_one<'s>(
     ticket: &'s Ticket<'_>,
     mode: Mode,
-    (permit, error): (Option<Permit<'s>>, BackendError),
+    (permit, error): (Option<Permission<'s>>, BackendError),
     budget: Budget,
     head: &mut Head<'_>,
 ) -> Result<Decided, BackendError> {
@@ -87,7 +87,7 @@ pub(crate) async fn leave_one_to_fallback(
 
 /// Returns the first result. Each ticket up to the first denied one has a result.
 fn only(answers: Answers) -> Result<Decided, BackendError> {
-    answers.into_iter().flatten().next().unwrap_or_else(|| Ok(Decided::by_nobody(Source::Disabled)))
+    answers.into_iter().flatten().next().unwrap_or_else(|| Ok(Decided::by_nobody(DecisionReason::Disabled)))
 }
 
 /// Tickets, by index, that a backend admitted after its fallback had admitted the remaining quota, with the
@@ -134,7 +134,7 @@ impl<'s, 't> Stages<'s, 't> {
             }
             match reconcile::pay(&self.of(&part.tickets), self.mode, budget).await {
                 Ok(true) => asked.push(part),
-                Ok(false) => refused.push((Part { permit: None, ..part }, Source::Fallback)),
+                Ok(false) => refused.push((Part { permit: None, ..part }, DecisionReason::Fallback)),
                 Err(error) => self.recover(part, error, budget, head).await,
             }
         }
@@ -196,7 +196,7 @@ impl<'s, 't> Stages<'s, 't> {
                     let late = self.answered(part.tickets, &verdict, &sent);
                     return self.leave_to_fallback(late, verdict.at, head).await;
                 }
-                Ok(None) => return self.stand_in(&part, Err(Source::Fallback), attempts, head).await,
+                Ok(None) => return self.stand_in(&part, Err(DecisionReason::Fallback), attempts, head).await,
                 Err(again) => error = again,
             }
         }
@@ -220,7 +220,7 @@ impl<'s, 't> Stages<'s, 't> {
     async fn stand_in(
         &mut self,
         part: &Part<'s>,
-        why: Result<BackendError, Source>,
+        why: Result<BackendError, DecisionReason>,
         attempts: u32,
         head: &mut Head<'_>,
     ) {
@@ -236,7 +236,7 @@ impl<'s, 't> Stages<'s, 't> {
         }
         match self.standby(standby, part).await {
             Ok(verdict) => {
-                let source = why.as_ref().err().copied().unwrap_or(Source::Fallback);
+                let source = why.as_ref().err().copied().unwrap_or(DecisionReason::Fallback);
                 if let Ok(error) = &why {
                     part.tickets.iter().for_each(|index| warn(self.tickets[*index], error, "fallback"));
                 }
@@ -282,7 +282,7 @@ impl<'s, 't> Stages<'s, 't> {
             let ticket = self.tickets[index];
             refund_units(ticket, units, at).await;
             self.answers[index] = None;
-            self.stand_in(&Part::of(index, ticket), Err(Source::Fallback), 0, head).await;
+            self.stand_in(&Part::of(index, ticket), Err(DecisionReason::Fallback), 0, head).await;
         }
     }
 
@@ -294,7 +294,7 @@ impl<'s, 't> Stages<'s, 't> {
         sent: &Sent,
     ) -> Late {
         let late = if verdict.is_cached() { Late::new() } else { self.hear(tickets.clone(), verdict, sent) };
-        self.keep(tickets, verdict, Source::Backend);
+        self.keep(tickets, verdict, DecisionReason::Backend);
         late
     }
 
@@ -321,9 +321,9 @@ impl<'s, 't> Stages<'s, 't> {
     }
 
     /// Stores the decision of a backend.
-    fn keep(&mut self, tickets: impl IntoIterator<Item = usize>, verdict: &Verdict, source: Source) {
+    fn keep(&mut self, tickets: impl IntoIterator<Item = usize>, verdict: &Verdict, source: DecisionReason) {
         let fits = verdict.quotas.fit();
-        let source = if source == Source::Backend { verdict.source() } else { source };
+        let source = if source == DecisionReason::Backend { verdict.reason() } else { source };
         let mut quotas = &verdict.quotas[..];
         for index in tickets {
             let ticket = self.tickets[index];
@@ -338,11 +338,12 @@ impl<'s, 't> Stages<'s, 't> {
         }
     }
 
-    fn charged(&self, index: usize, at: u64, source: Source) -> Charged {
+    fn charged(&self, index: usize, at: u64, source: DecisionReason) -> Charged {
         let ticket = self.tickets[index];
         let carry = ticket.policy.carry.as_ref();
         let carry = carry.filter(|_| {
-            matches!(source, Source::Fallback | Source::BreakerOpen) && self.mode == Mode::Consume
+            matches!(source, DecisionReason::Fallback | DecisionReason::BreakerOpen)
+                && self.mode == Mode::Consume
         });
         let by_standby = carry.map(|_| ticket.now());
         Charged { at, by_standby, taken: self.taken[index] }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 #[cfg(any(feature = "axum", feature = "tower"))]
 use super::admission::Admission;
 use crate::config::policy::Policy;
-use crate::{Decision, Source};
+use crate::{Decision, DecisionReason};
 
 /// The receiver of the decisions of throttles that degrade. Without a receiver, their denials end the request
 /// like all other denials, because otherwise the limit would have no effect.
@@ -27,7 +27,7 @@ pub(crate) enum Told {
 #[derive(Default)]
 pub(crate) struct Others {
     /// The reason why the first such throttle did not apply.
-    passed: Option<Source>,
+    passed: Option<DecisionReason>,
     /// Earlier decisions about the request.
     #[cfg(any(feature = "axum", feature = "tower"))]
     earlier: Vec<Decision>,
@@ -52,7 +52,7 @@ impl Told {
     }
 
     /// Records that a throttle did not apply. `uid` is set if the throttle degrades.
-    pub(crate) fn of_passed(&mut self, uid: Option<Arc<str>>, source: Source) {
+    pub(crate) fn of_passed(&mut self, uid: Option<Arc<str>>, source: DecisionReason) {
         match (self, uid) {
             (Self::Handler(passed) | Self::Admitted(passed, _), Some(uid)) => {
                 passed.push((uid, Decision::passed(source)));

@@ -7,11 +7,11 @@ use super::ticket::Ticket;
 use crate::Throttle;
 use crate::backend::Verdict;
 use crate::config::policy::Policy;
-use crate::resilience::Permit;
+use crate::resilience::Permission;
 
 /// The permits of the tickets' breakers, ticket by ticket. This is all that has to be stored until the
 /// backend answers. Tickets are only grouped into parts if the call fails.
-pub(crate) struct Healthy<'s>(SmallVec<[Option<Permit<'s>>; 1]>);
+pub(crate) struct Healthy<'s>(SmallVec<[Option<Permission<'s>>; 1]>);
 
 impl<'s> Healthy<'s> {
     /// Returns `None` if calling the backend is not all that has to be done.
@@ -45,7 +45,7 @@ pub(crate) struct Unwell;
 
 /// Returns the breaker's permit for one request, or `None` if there is no breaker.
 #[inline]
-pub(crate) fn pass<'p>(throttle: &Throttle, policy: &'p Policy) -> Result<Option<Permit<'p>>, Unwell> {
+pub(crate) fn pass<'p>(throttle: &Throttle, policy: &'p Policy) -> Result<Option<Permission<'p>>, Unwell> {
     let breaker = policy.rescue.as_ref().and_then(|rescue| rescue.breaker.as_ref());
     if breaker.is_some() {
         throttle.common().share_breakers();

@@ -44,7 +44,7 @@ impl KnownKeys {
         }
         let identity = self.ask_function(&*policy.key, head).await?;
         if let Some(kept) = &mut self.by_throttle {
-            kept.retain(|kept| !kept.throttle.is(throttle));
+            kept.retain(|kept| !kept.throttle.ptr_eq(throttle));
             let (throttle, policy) = (throttle.clone(), Arc::clone(policy));
             kept.push(Kept { throttle, policy, identity: identity.clone() });
         }

@@ -6,7 +6,7 @@ use super::ticket::Ticket;
 use crate::config::resolver::Head;
 use crate::resilience::{Details, ErrorAction, Failure, OnError};
 use crate::util::error_chain::chain;
-use crate::{BackendError, Decision, Source};
+use crate::{BackendError, Decision, DecisionReason};
 
 /// Calls `on_error` with the error and the number of attempts, and logs one event with the reaction.
 pub(crate) async fn react(
@@ -32,8 +32,8 @@ pub(crate) async fn react(
     let reaction = reaction.unwrap_or_else(|_| OnError::default().reaction());
     warn(ticket, &error, reaction.name());
     ticket.enforced(match reaction {
-        ErrorAction::Allow => Ok(Decision::passed(Source::AllowedOnError)),
-        ErrorAction::Throttle(wait) => Ok(Decision::denied(wait, Source::ThrottledOnError)),
+        ErrorAction::Allow => Ok(Decision::passed(DecisionReason::AllowedOnError)),
+        ErrorAction::Throttle(wait) => Ok(Decision::denied(wait, DecisionReason::ThrottledOnError)),
         ErrorAction::Propagate => Err(error),
         ErrorAction::Raise(error) => Err(error),
     })

@@ -53,12 +53,14 @@ impl Reached {
     /// Whether this throttle has decided about the request.
     #[cold]
     pub(crate) fn has(request: &Extensions, throttle: &Throttle) -> bool {
-        request.get::<Self>().is_some_and(|reached| reached.all().any(|reach| reach.throttle.is(throttle)))
+        request
+            .get::<Self>()
+            .is_some_and(|reached| reached.all().any(|reach| reach.throttle.ptr_eq(throttle)))
     }
 
     /// The earlier decision for the same throttle and key, with the highest cost.
     pub(crate) fn find(request: &Extensions, ticket: &Ticket<'_>) -> Option<Reach> {
-        let same = |reach: &&Reach| reach.throttle.is(&ticket.throttle) && reach.key == ticket.key;
+        let same = |reach: &&Reach| reach.throttle.ptr_eq(&ticket.throttle) && reach.key == ticket.key;
         request.get::<Self>()?.all().filter(same).max_by_key(|reach| reach.cost).cloned()
     }
 

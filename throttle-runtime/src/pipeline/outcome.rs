@@ -1,6 +1,6 @@
 //! The outcome of one throttle: its decision, and its charge.
 
-use crate::{Decision, Source};
+use crate::{Decision, DecisionReason};
 
 /// The decision of a throttle, and its charge.
 pub(crate) struct Decided {
@@ -11,7 +11,7 @@ pub(crate) struct Decided {
 
 impl Decided {
     /// A decision that no backend was called for.
-    pub(crate) const fn by_nobody(source: Source) -> Self {
+    pub(crate) const fn by_nobody(source: DecisionReason) -> Self {
         Self { decision: Decision::passed(source), charged: None }
     }
 }

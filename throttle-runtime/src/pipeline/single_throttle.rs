@@ -18,11 +18,11 @@ use super::time_budget::Budget;
 use crate::backend::deadline::later_within;
 use crate::backend::{Charge, Mode, Verdict};
 use crate::config::policy::Policy;
-use crate::resilience::Permit;
+use crate::resilience::Permission;
 use crate::strategy::Class;
 use crate::throttle::counters::Event;
 use crate::util::fingerprint::Domain;
-use crate::{BackendError, Decision, Key, Rates, Source, Throttle};
+use crate::{BackendError, Decision, DecisionReason, Key, Rates, Throttle};
 
 /// A use of a throttle whose policy charges all requests alike.
 #[derive(Clone, Copy)]
@@ -97,9 +97,9 @@ impl<'a> Plain<'a> {
                 let _ = standby.member.backend.refund(slice::from_ref(&asked), verdict.at).ready();
                 return None;
             }
-            self.count(Source::BreakerOpen);
+            self.count(DecisionReason::BreakerOpen);
         }
-        Some(Decision::by_backend(verdict.quotas).by(Source::BreakerOpen))
+        Some(Decision::by_backend(verdict.quotas).by(DecisionReason::BreakerOpen))
     }
 
     /// Returns the decision of the backend, if calling the backend is all that has to be done. Attempts that
@@ -139,7 +139,7 @@ impl<'a> Plain<'a> {
     /// and the time of the charge.
     fn decided(
         &self,
-        permit: Option<Permit<'_>>,
+        permit: Option<Permission<'_>>,
         charge: &Charge<'_>,
         verdict: Verdict,
         sent: u64,
@@ -147,7 +147,7 @@ impl<'a> Plain<'a> {
         if let Some(permit) = permit {
             permit.answered(&verdict);
         }
-        let source = verdict.source();
+        let source = verdict.reason();
         if self.mode == Mode::Consume {
             // A denial charges nothing, so it is never too late.
             let sent = if verdict.quotas.fit() { sent } else { u64::MAX };
@@ -162,7 +162,7 @@ impl<'a> Plain<'a> {
         Ok(Decision::by_backend(verdict.quotas).by(source))
     }
 
-    fn count(&self, source: Source) {
+    fn count(&self, source: DecisionReason) {
         if let Some(event) = Event::of_source(source) {
             self.throttle.count(event);
         }
@@ -171,7 +171,7 @@ impl<'a> Plain<'a> {
     /// Continues with retries, the fallback and `on_error` after the backend failed.
     async fn recover(
         &self,
-        permit: Option<Permit<'a>>,
+        permit: Option<Permission<'a>>,
         error: BackendError,
         budget: Budget,
     ) -> Result<Decision, BackendError> {

@@ -17,7 +17,7 @@ use crate::http::header_fields::Report;
 use crate::util::error_chain::chain;
 #[cfg(feature = "axum")]
 use crate::util::shared::Shared;
-use crate::{BackendError, ClientIp, Decision, Headers, Quota, Source, Throttle};
+use crate::{BackendError, ClientIp, Decision, DecisionReason, Headers, Quota, Throttle};
 
 /// A denied request.
 ///
@@ -72,8 +72,9 @@ impl Throttled {
     /// # let _: axum::Router = axum::Router::new().route("/", axum::routing::get(export));
     /// ```
     pub fn new(wait: impl Into<Option<Duration>>) -> Self {
-        let refused = || Decision::refused(Source::Program);
-        let decision = wait.into().map_or_else(refused, |wait| Decision::denied(wait, Source::Program));
+        let refused = || Decision::refused(DecisionReason::Program);
+        let decision =
+            wait.into().map_or_else(refused, |wait| Decision::denied(wait, DecisionReason::Program));
         Self::from_denial(Denial {
             uid: Arc::from(""),
             policy: None,
@@ -100,8 +101,8 @@ impl Throttled {
 
     /// Returns the status of the default response: 403 for a client on a `deny` list, and otherwise 429.
     pub fn status(&self) -> StatusCode {
-        match self.source() {
-            Source::Forbidden => StatusCode::FORBIDDEN,
+        match self.reason() {
+            DecisionReason::Forbidden => StatusCode::FORBIDDEN,
             _ => StatusCode::TOO_MANY_REQUESTS,
         }
     }
@@ -127,7 +128,7 @@ impl Throttled {
         Self::from_denial(Denial {
             uid: throttle.uid_shared().clone(),
             policy: Some(Arc::clone(policy)),
-            decision: Decision::refused(Source::Forbidden),
+            decision: Decision::refused(DecisionReason::Forbidden),
             error: None,
             head: policy.handler.is_some().then(|| head.clone()),
             client: policy.handler.is_some().then(|| ClientIp::of(head, &throttle.common().lookup)),
@@ -153,7 +154,7 @@ impl Throttled {
     /// program that no handler has received.
     #[cfg(feature = "axum")]
     pub(crate) fn awaits_handler(&self) -> bool {
-        self.source() == Source::Program && !self.0.is_handled
+        self.reason() == DecisionReason::Program && !self.0.is_handled
     }
 
     pub(crate) fn from_denial(denial: Denial) -> Self {
@@ -225,11 +226,11 @@ impl Throttled {
         self.0.policy.as_ref().map_or("", |policy| &policy.primary.name)
     }
 
-    /// Returns the cause of the denial: a rate ([`Source::Backend`]), the concurrency limit
-    /// ([`Source::Concurrency`]), a failed backend ([`Source::ThrottledOnError`]), a `deny` list
-    /// ([`Source::Forbidden`]) or the program ([`Source::Program`]).
-    pub fn source(&self) -> Source {
-        self.0.decision.source()
+    /// Returns the cause of the denial: a rate ([`DecisionReason::Backend`]), the concurrency limit
+    /// ([`DecisionReason::Concurrency`]), a failed backend ([`DecisionReason::ThrottledOnError`]), a `deny` list
+    /// ([`DecisionReason::Forbidden`]) or the program ([`DecisionReason::Program`]).
+    pub fn reason(&self) -> DecisionReason {
+        self.0.decision.reason()
     }
 
     /// Returns the concurrency limit, if it caused the denial. It cannot be predicted when a request in flight
@@ -239,7 +240,7 @@ impl Throttled {
     /// use throttle::Throttled;
     ///
     /// async fn busy(throttled: Throttled) -> (u16, String) {
-    ///     let sentence = match throttled.concurrent() {
+    ///     let sentence = match throttled.max_concurrent() {
     ///         Some(limit) => format!("{limit} at once are enough"),
     ///         None => throttled.message(),
     ///     };
@@ -247,9 +248,9 @@ impl Throttled {
     /// }
     /// # let _ = busy;
     /// ```
-    pub fn concurrent(&self) -> Option<u32> {
+    pub fn max_concurrent(&self) -> Option<u32> {
         let concurrency = self.0.policy.as_ref()?.concurrency?;
-        (self.source() == Source::Concurrency).then_some(concurrency.limit)
+        (self.reason() == DecisionReason::Concurrency).then_some(concurrency.limit)
     }
 
     /// Returns the backend's error, if it caused the denial.
@@ -261,10 +262,10 @@ impl Throttled {
     ///
     /// The length of the built-in sentences does not depend on the request.
     pub fn message(&self) -> String {
-        match (&self.0.detail, self.source(), self.retry_after_seconds()) {
+        match (&self.0.detail, self.reason(), self.retry_after_seconds()) {
             (Some(detail), ..) => detail.to_string(),
-            (None, Source::Forbidden, _) => FORBIDDEN.to_owned(),
-            (None, Source::Program, None) => "Too many requests.".to_owned(),
+            (None, DecisionReason::Forbidden, _) => FORBIDDEN.to_owned(),
+            (None, DecisionReason::Program, None) => "Too many requests.".to_owned(),
             (None, _, seconds) => message(seconds),
         }
     }
@@ -362,7 +363,7 @@ impl fmt::Debug for Throttled {
         f.debug_struct("Throttled")
             .field("uid", &self.uid())
             .field("retry_after", &self.retry_after())
-            .field("source", &self.source())
+            .field("reason", &self.reason())
             .finish_non_exhaustive()
     }
 }

@@ -17,7 +17,7 @@ use crate::resilience::Share;
 use crate::strategy::Class;
 use crate::throttle::counters::Event;
 use crate::util::fingerprint::Domain;
-use crate::{BackendError, Decision, Identity, Key, Rate, Rates, Source, Throttle, Throttled};
+use crate::{BackendError, Decision, DecisionReason, Identity, Key, Rate, Rates, Throttle, Throttled};
 
 /// The reason why a request has no decision.
 pub(crate) enum Stop {
@@ -63,7 +63,7 @@ pub(crate) struct Ticket<'a> {
     /// The units that this decision charges.
     pub(crate) cost: u64,
     /// The units that an earlier decision about the request charged, if there is one. The concurrency permit
-    /// of `concurrent` is held since then.
+    /// of `max_concurrent` is held since then.
     pub(crate) charged_before: Option<u64>,
     pub(crate) class: Class,
     /// The backend's error, if the backend failed.
@@ -87,18 +87,18 @@ impl<'a> Ticket<'a> {
         given: Given,
         known: &mut KnownKeys,
         head: &mut Head<'_>,
-    ) -> Result<Result<Self, Source>, Stop> {
+    ) -> Result<Result<Self, DecisionReason>, Stop> {
         let (dry, terms) = match throttle.force(&policy) {
-            Force::Off => (false, Ok(Err(Source::Disabled))),
+            Force::Off => (false, Ok(Err(DecisionReason::Disabled))),
             force => (force == Force::Dry, Self::terms(&throttle, &policy, given, known, head).await),
         };
         let terms = match terms {
             // A throttle in dry-run mode ends no request, even if one of its functions would.
             Err(Stop::Forbidden(_)) if dry => {
                 throttle.count(Event::WouldDeny);
-                return Ok(Err(Source::DryRun));
+                return Ok(Err(DecisionReason::DryRun));
             }
-            Err(_) if dry => Err(Source::DryRun),
+            Err(_) if dry => Err(DecisionReason::DryRun),
             Err(Stop::Forbidden(throttled)) => {
                 throttle.count(Event::Forbidden);
                 return Err(Stop::Forbidden(throttled));
@@ -120,28 +120,28 @@ impl<'a> Ticket<'a> {
         given: Given,
         known: &mut KnownKeys,
         head: &mut Head<'_>,
-    ) -> Result<Result<Terms, Source>, Stop> {
+    ) -> Result<Result<Terms, DecisionReason>, Stop> {
         if head.is_request {
             if !rule::ask(throttle.rules(policy), head).await? {
-                return Ok(Err(Source::Bypassed));
+                return Ok(Err(DecisionReason::Bypassed));
             }
             match policy.lists.as_ref().map(|lists| lists.access(head)) {
                 Some(Access::Denied) => {
                     return Err(Stop::Forbidden(Throttled::forbidden(throttle, policy, head.parts)));
                 }
-                Some(Access::Free) => return Ok(Err(Source::Exempt)),
+                Some(Access::Free) => return Ok(Err(DecisionReason::Exempt)),
                 Some(Access::Limited) | None => {}
             }
         }
         // A throttle with a concurrency limit limits all requests, at any rate and cost.
         let by_rate_only = policy.concurrency.is_none();
         if by_rate_only && policy.rates.is_some_and(|rates| rates.is_unlimited()) {
-            return Ok(Err(Source::Unlimited));
+            return Ok(Err(DecisionReason::Unlimited));
         }
         if let Some(exempt) = &policy.exempt
             && exempt.ask(head).await?
         {
-            return Ok(Err(Source::Exempt));
+            return Ok(Err(DecisionReason::Exempt));
         }
         let caller = match &policy.caller {
             Some(function) => Some(caller::resolve(&**function, head).await?),
@@ -149,18 +149,18 @@ impl<'a> Ticket<'a> {
         };
         let caller = caller.as_ref();
         if caller.is_some_and(|caller| matches!(caller.identity, Identity::Exempt)) {
-            return Ok(Err(Source::Exempt));
+            return Ok(Err(DecisionReason::Exempt));
         }
         let rates = match caller.and_then(|caller| caller.rates).or(policy.rates) {
             Some(rates) => rates,
             None => policy.rate.ask(head).await?,
         };
         if by_rate_only && rates.is_unlimited() {
-            return Ok(Err(Source::Unlimited));
+            return Ok(Err(DecisionReason::Unlimited));
         }
         let cost = given.cost.unwrap_or(&*policy.cost).ask(head).await?;
         if by_rate_only && cost == 0 {
-            return Ok(Err(Source::Free));
+            return Ok(Err(DecisionReason::Free));
         }
         let class = match (caller.and_then(|caller| caller.class), &policy.class) {
             (Some(class), _) => class,
@@ -173,7 +173,7 @@ impl<'a> Ticket<'a> {
             (None, None) => known.ask(throttle, policy, head).await?,
         };
         Ok(match identity {
-            Identity::Exempt => Err(Source::Exempt),
+            Identity::Exempt => Err(DecisionReason::Exempt),
             Identity::Key(key) => Ok(Terms { key, rates, cost, class }),
         })
     }
@@ -184,8 +184,8 @@ impl<'a> Ticket<'a> {
     }
 
     /// The reason why the ticket charges no rate.
-    pub(crate) fn uncharged(&self) -> Source {
-        if self.rates.is_unlimited() { Source::Unlimited } else { Source::Free }
+    pub(crate) fn uncharged(&self) -> DecisionReason {
+        if self.rates.is_unlimited() { DecisionReason::Unlimited } else { DecisionReason::Free }
     }
 
     /// The time of this process, in microseconds. The usage of the fallback is recorded by this clock.
@@ -199,7 +199,7 @@ impl<'a> Ticket<'a> {
         decision: Result<Decision, BackendError>,
     ) -> Result<Decision, BackendError> {
         if self.dry {
-            Ok(decision.map_or_else(|_| Decision::passed(Source::AllowedOnError), Decision::dry))
+            Ok(decision.map_or_else(|_| Decision::passed(DecisionReason::AllowedOnError), Decision::dry))
         } else {
             decision
         }

@@ -84,7 +84,7 @@ impl RegistryBuilder {
     /// not set itself.
     pub fn backend_with(mut self, name: &str, backend: impl Backend, settings: Settings) -> Self {
         let mut member = Member::new(name, Arc::new(backend));
-        if let Some((known, _)) = self.backends.values().find(|(known, _)| known.is(&member)) {
+        if let Some((known, _)) = self.backends.values().find(|(known, _)| known.ptr_eq(&member)) {
             member = member.named_after(known);
         }
         if self.backends.insert(Arc::from(name), (member, settings)).is_some() {

@@ -70,11 +70,12 @@ impl Registry {
         for site in crate::sites() {
             let Ok(policy) = self.common().settle(&Said::by(site), Settings::NONE) else { continue };
             let (uid, backend, on_error) = (site.uid(), &*policy.primary.name, policy.on_error.describe());
-            let (rate, concurrent) = (policy.rate.describe(), policy.settings.concurrent);
-            tracing::info!(target: "throttle", uid, rate, concurrent, backend, on_error, total_timeout = ?policy.total_timeout, "a limit");
-            let concurrent = concurrent.map(|most| format!(", {most} concurrently")).unwrap_or_default();
+            let (rate, max_concurrent) = (policy.rate.describe(), policy.settings.max_concurrent);
+            tracing::info!(target: "throttle", uid, rate, max_concurrent, backend, on_error, total_timeout = ?policy.total_timeout, "a limit");
+            let concurrently =
+                max_concurrent.map(|most| format!(", {most} concurrently")).unwrap_or_default();
             warn_of_timeouts(uid, &policy);
-            lines.push(format!("  - {uid}: {rate}{concurrent} on \"{backend}\", on_error {on_error}"));
+            lines.push(format!("  - {uid}: {rate}{concurrently} on \"{backend}\", on_error {on_error}"));
         }
         if lines.len() > 1 {
             notice::unheard(LevelFilter::INFO, || lines.join("\n"));

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use circuit_breaker::{Breaker, CircuitBreaker};
-pub(crate) use circuit_breaker::{Entry, Identity, Permit};
+pub(crate) use circuit_breaker::{Entry, Identity, Permission};
 pub(crate) use kinds::Kinds;
 pub(crate) use reconciliation::{Carry, Share};
 pub use recovery::{Recovery, failover, fallback, retry};
@@ -45,7 +45,7 @@ pub enum OnError {
     Allow,
     /// Fails closed: the request is throttled for this duration, at least 1 microsecond.
     Throttle(Duration),
-    /// Propagates the error: status 500 for a web request, [`Refused::Failed`](crate::Refused) elsewhere.
+    /// Propagates the error: status 500 for a web request, [`ThrottleError::Failed`](crate::ThrottleError) elsewhere.
     Raise,
 }
 

@@ -30,7 +30,7 @@ pub(crate) struct Standby {
 impl Standby {
     /// Whether both are the same backend, with the same share.
     pub(crate) fn is_like(&self, other: &Self) -> bool {
-        self.member.is(&other.member) && self.share == other.share
+        self.member.ptr_eq(&other.member) && self.share == other.share
     }
 }
 
@@ -59,11 +59,11 @@ impl Rescue {
     /// Whether one attempt can decide requests with both of these settings together.
     pub(crate) fn goes_with(&self, other: &Self) -> bool {
         let breakers = match (&self.breaker, &other.breaker) {
-            (Some(one), Some(other)) => one.is(other),
+            (Some(one), Some(other)) => one.ptr_eq(other),
             (one, other) => one.is_none() && other.is_none(),
         };
         let standbys = match (&self.standby, &other.standby) {
-            (Some(one), Some(other)) => one.member.is(&other.member) && one.on == other.on,
+            (Some(one), Some(other)) => one.member.ptr_eq(&other.member) && one.on == other.on,
             (one, other) => one.is_none() && other.is_none(),
         };
         breakers && standbys && self.retry == other.retry

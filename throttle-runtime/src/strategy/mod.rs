@@ -73,7 +73,7 @@ pub(crate) use lua::Lua;
 #[cfg(feature = "redis")]
 #[doc(hidden)]
 pub use lua::Script;
-pub use multiplier::Times;
+pub use multiplier::Multiplier;
 #[doc(hidden)]
 pub use plan::Plan;
 pub use priority_queue::{Priority, PriorityQueue};

@@ -7,19 +7,19 @@ use std::fmt;
 /// The resulting limit is rounded down to whole units, but is at least 1.
 ///
 /// ```
-/// use throttle::strategy::Times;
+/// use throttle::strategy::Multiplier;
 ///
-/// assert_eq!(Times::new(5).of_limit(10), 50);
-/// assert_eq!(Times::ratio(3, 2).of_limit(7), 10);
-/// assert_eq!(Times::ratio(1, 10).of_limit(3), 1);
+/// assert_eq!(Multiplier::new(5).of_limit(10), 50);
+/// assert_eq!(Multiplier::ratio(3, 2).of_limit(7), 10);
+/// assert_eq!(Multiplier::ratio(1, 10).of_limit(3), 1);
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Times {
+pub struct Multiplier {
     numerator: u32,
     denominator: u32,
 }
 
-impl Times {
+impl Multiplier {
     /// The limit itself.
     pub const ONE: Self = Self::new(1);
 
@@ -78,7 +78,7 @@ impl Times {
     }
 }
 
-impl fmt::Debug for Times {
+impl fmt::Debug for Multiplier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.denominator {
             1 => write!(f, "{}", self.numerator),

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Arrival, Class, State, Step, Strategy, Summary, Times, Usage, aligned_window, summary};
+use super::{Arrival, Class, Multiplier, State, Step, Strategy, Summary, Usage, aligned_window, summary};
 use crate::Rate;
 
 /// A [`FixedWindow`](super::FixedWindow) in which each tier of callers has a multiple of the limit. With
@@ -32,17 +32,17 @@ use crate::Rate;
 /// If the clock steps back, it behaves like `FixedWindow`.
 ///
 /// ```
-/// use throttle::{strategy::{TieredRate, Times}, throttle};
+/// use throttle::{strategy::{TieredRate, Multiplier}, throttle};
 ///
-/// #[throttle(rate = "10/min", strategy = TieredRate::new().tier("partner", Times::new(20)))]
+/// #[throttle(rate = "10/min", strategy = TieredRate::new().tier("partner", Multiplier::new(20)))]
 /// async fn search() -> &'static str { "found" }
 /// # let _: axum::Router = axum::Router::new().route("/", axum::routing::get(search));
 /// ```
 ///
 /// ```
-/// use throttle::{Rate, strategy::{Arrival, Class, State, Strategy, TieredRate, Times}};
+/// use throttle::{Rate, strategy::{Arrival, Class, State, Strategy, TieredRate, Multiplier}};
 ///
-/// const PLANS: TieredRate = TieredRate::of("basic", Times::ONE).tier("team", Times::ratio(5, 2));
+/// const PLANS: TieredRate = TieredRate::of("basic", Multiplier::ONE).tier("team", Multiplier::ratio(5, 2));
 /// let left = |class| {
 ///     let arrival = Arrival::new(Rate::per_minute(10), 0, 0).class(class);
 ///     PLANS.step(&State::EMPTY, &arrival).quota.remaining()
@@ -52,7 +52,7 @@ use crate::Rate;
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct TieredRate {
     /// The first tier is the default.
-    tiers: [(Class, Times); Self::MAX],
+    tiers: [(Class, Multiplier); Self::MAX],
     len: usize,
 }
 
@@ -63,7 +63,9 @@ impl TieredRate {
     /// Creates the tiers `free`, `premium` and `enterprise` with 1, 5 and 10 times the limit. The default
     /// tier is `free`.
     pub const fn new() -> Self {
-        Self::of("free", Times::ONE).tier("premium", Times::new(5)).tier("enterprise", Times::new(10))
+        Self::of("free", Multiplier::ONE)
+            .tier("premium", Multiplier::new(5))
+            .tier("enterprise", Multiplier::new(10))
     }
 
     /// Creates custom tiers, beginning with the default tier.
@@ -72,8 +74,8 @@ impl TieredRate {
     ///
     /// If the name is empty or longer than [`Class::MAX`] bytes. In a constant, this is a compile error.
     #[track_caller]
-    pub const fn of(default: &str, times: Times) -> Self {
-        Self { tiers: [(Class::NONE, Times::ONE); Self::MAX], len: 0 }.tier(default, times)
+    pub const fn of(default: &str, times: Multiplier) -> Self {
+        Self { tiers: [(Class::NONE, Multiplier::ONE); Self::MAX], len: 0 }.tier(default, times)
     }
 
     /// Adds a tier.
@@ -84,7 +86,7 @@ impl TieredRate {
     /// tiers. In a constant, this is a compile error.
     #[must_use]
     #[track_caller]
-    pub const fn tier(mut self, name: &str, times: Times) -> Self {
+    pub const fn tier(mut self, name: &str, times: Multiplier) -> Self {
         assert!(!name.is_empty(), "a tier needs a name");
         assert!(self.len < Self::MAX, "there are at most 8 tiers");
         let class = Class::new(name);
@@ -98,7 +100,7 @@ impl TieredRate {
         self
     }
 
-    fn tiers(&self) -> &[(Class, Times)] {
+    fn tiers(&self) -> &[(Class, Multiplier)] {
         self.tiers.get(..self.len).unwrap_or_default()
     }
 

@@ -118,5 +118,5 @@ fn said(decision: &Decision) -> String {
     };
     let left = |quota: &Quota| format!(", {} of {} left", quota.remaining(), quota.rate());
     let left: String = decision.quotas().iter().map(left).collect();
-    format!("{fits}{left} (decided by {:?})", decision.source())
+    format!("{fits}{left} (decided by {:?})", decision.reason())
 }

@@ -4,7 +4,10 @@ use std::future;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::backend::{Backend, Board, Charge, Held, Mode, Place, Places, Reply, Resets, Verdict};
+use crate::backend::{
+    Backend, Charge, ConcurrencyPermit, ConcurrencyStore, CoordinationStore, Mode, PermitRequest, Reply,
+    Resets, Verdict,
+};
 use crate::strategy::Strategy;
 use crate::{BackendError, ErrorKind, NowOrLater};
 
@@ -181,12 +184,12 @@ impl Backend for Faulty {
         self.0.backend.forget(charges)
     }
 
-    fn board(&self) -> Option<&dyn Board> {
-        self.0.backend.board()
+    fn coordination_store(&self) -> Option<&dyn CoordinationStore> {
+        self.0.backend.coordination_store()
     }
 
-    fn places(&self) -> Option<&dyn Places> {
-        self.0.backend.places().map(|_| self as &dyn Places)
+    fn concurrency_store(&self) -> Option<&dyn ConcurrencyStore> {
+        self.0.backend.concurrency_store().map(|_| self as &dyn ConcurrencyStore)
     }
 
     fn recognises_retries(&self, strategy: &dyn Strategy) -> bool {
@@ -203,11 +206,11 @@ impl Backend for Faulty {
 }
 
 /// A permit has the same fault as a decision.
-impl Places for Faulty {
-    fn take<'a>(&'a self, place: &'a Place<'a>) -> Reply<'a, Option<Held>> {
+impl ConcurrencyStore for Faulty {
+    fn try_acquire<'a>(&'a self, request: &'a PermitRequest<'a>) -> Reply<'a, Option<ConcurrencyPermit>> {
         self.0.calls.fetch_add(1, Ordering::Relaxed);
-        let take = async move || match self.0.backend.places() {
-            Some(places) => places.take(place).await,
+        let take = async move || match self.0.backend.concurrency_store() {
+            Some(places) => places.try_acquire(request).await,
             None => Err(error(ErrorKind::Store).safe_to_retry()),
         };
         match self.next() {

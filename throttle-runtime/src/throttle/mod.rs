@@ -85,7 +85,7 @@ impl Throttle {
     /// let settings = Settings::new().rate("10/min").backend("redis");
     /// let throttle = registry.create("a", settings.on_error(failover("memory", CircuitBreaker::new())))?;
     /// let breaker = throttle.breaker().expect("there is one");
-    /// assert_eq!(breaker.info().state, State::Closed);
+    /// assert_eq!(breaker.snapshot().state, State::Closed);
     /// # Ok(())
     /// # }
     /// ```
@@ -195,7 +195,7 @@ impl Throttle {
     }
 
     /// Whether both are the same throttle of the same registry.
-    pub(crate) fn is(&self, other: &Self) -> bool {
+    pub(crate) fn ptr_eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
 

@@ -132,7 +132,7 @@ mod tests {
         for settings in keeps {
             let policy = updated(&throttle, settings.clone());
             assert!(Arc::ptr_eq(&carry(&policy), &carry(&first)), "{settings:?}");
-            assert!(throttle.breaker().is_some_and(|now| now.is(&breaker)), "{settings:?}");
+            assert!(throttle.breaker().is_some_and(|now| now.ptr_eq(&breaker)), "{settings:?}");
         }
         let others = [
             Settings::new().on_error(fallback("memory").share(1, 2)),

@@ -232,10 +232,10 @@ async fn f60_no_method_is_required_and_not_called() {
         let charge = [Charge::new("s", &key, strategy, &rates, 1)];
         stored.decide(&charge, Mode::Consume).await.expect("a verdict");
     }
-    let board = stored.board().expect("a board");
-    board.post("a", 1, Duration::from_secs(1)).await.expect("posted");
-    board.read("a").await.expect("read");
-    board.remove("a").await.expect("removed");
+    let board = stored.coordination_store().expect("a board");
+    board.put("a", 1, Duration::from_secs(1)).await.expect("posted");
+    board.get("a").await.expect("read");
+    board.delete("a").await.expect("removed");
     stored.close().await.expect("closed");
     let calls = stored.store().calls();
     for method in

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use throttle_runtime::breaker::State;
 use throttle_runtime::{
-    CircuitBreaker, ErrorKind, Rate, Recovery, Registry, Settings, Source, Throttle, failover,
+    CircuitBreaker, DecisionReason, ErrorKind, Rate, Recovery, Registry, Settings, Throttle, failover,
 };
 use tokio::task::JoinSet;
 use tokio::time::sleep;
@@ -69,14 +69,14 @@ impl Client {
     }
 
     /// Makes one request. Returns whether it passed, and its source.
-    pub(crate) async fn ask(&mut self) -> (bool, Source) {
+    pub(crate) async fn ask(&mut self) -> (bool, DecisionReason) {
         let asked = Instant::now();
         let decision = self.throttle.hit("a client").await.expect("nobody sees an error");
         let took = asked.elapsed();
         assert!(took < BUDGET + DEADLINE + SLACK, "{took:?}");
         self.admitted += u64::from(decision.is_allowed());
-        self.failed += u64::from(decision.source() == Source::Fallback);
-        (decision.is_allowed(), decision.source())
+        self.failed += u64::from(decision.reason() == DecisionReason::Fallback);
+        (decision.is_allowed(), decision.reason())
     }
 
     pub(crate) async fn asks(&mut self, count: u32) {
@@ -94,7 +94,7 @@ impl Client {
     async fn comes_back(mut self) {
         let healed = Instant::now();
         let breaker = self.throttle.breaker().expect("there is one");
-        while self.ask().await.1 != Source::Backend || breaker.info().state != State::Closed {
+        while self.ask().await.1 != DecisionReason::Backend || breaker.snapshot().state != State::Closed {
             assert!(healed.elapsed() < Duration::from_secs(5), "it does not come back");
             sleep(Duration::from_millis(20)).await;
         }
@@ -222,7 +222,7 @@ async fn a_crowd(world: World) {
         crowd.spawn(async move {
             let asked = Instant::now();
             let decision = throttle.hit("a client").await.expect("nobody sees an error");
-            (decision.is_allowed(), decision.source() == Source::Fallback, asked.elapsed())
+            (decision.is_allowed(), decision.reason() == DecisionReason::Fallback, asked.elapsed())
         });
     }
     for (passed, failed, took) in crowd.join_all().await {

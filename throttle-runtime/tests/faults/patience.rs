@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use throttle_runtime::{Rate, Settings, Source, retry};
+use throttle_runtime::{DecisionReason, Rate, Settings, retry};
 use tokio::time::sleep;
 
 use crate::world::World;
@@ -14,7 +14,7 @@ const SOON: Duration = Duration::from_secs(5);
 async fn recovers(world: &World, settings: Settings) {
     let (_registry, throttle) = world.server.throttle(world.proxy.port, settings).await;
     let begun = Instant::now();
-    while !throttle.hit(0_u32).await.is_ok_and(|decision| decision.source() == Source::Backend) {
+    while !throttle.hit(0_u32).await.is_ok_and(|decision| decision.reason() == DecisionReason::Backend) {
         assert!(begun.elapsed() < SOON, "it does not begin well");
     }
     world.proxy.strand();
@@ -22,7 +22,7 @@ async fn recovers(world: &World, settings: Settings) {
     loop {
         let decision = throttle.hit(0_u32).await;
         if begun.elapsed() > Duration::from_millis(1)
-            && decision.is_ok_and(|decision| decision.source() == Source::Backend)
+            && decision.is_ok_and(|decision| decision.reason() == DecisionReason::Backend)
         {
             break;
         }
@@ -68,14 +68,14 @@ async fn f30_requests_are_not_let_in_for_ever_after_a_silence() {
     let (begun, mut by_store) = (Instant::now(), 0);
     while by_store < 40 {
         let decision = throttle.hit(1_u32).await.expect("a decision");
-        by_store += u32::from(decision.source() == Source::Backend);
+        by_store += u32::from(decision.reason() == DecisionReason::Backend);
         assert!(begun.elapsed() < SOON, "the policy lets everything in");
         sleep(Duration::from_millis(1)).await;
     }
     let (mut admitted, mut asked) = (0, 0);
     while asked < 30 {
         let decision = throttle.hit(1_u32).await.expect("a decision");
-        if decision.source() == Source::Backend {
+        if decision.reason() == DecisionReason::Backend {
             (admitted, asked) = (admitted + u32::from(decision.is_allowed()), asked + 1);
         }
         assert!(begun.elapsed() < SOON * 4, "the policy lets everything in");

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use throttle_runtime::breaker::State;
 use throttle_runtime::{
-    CircuitBreaker, Decision, Rate, Recovery, Registry, Settings, Source, Throttle, failover,
+    CircuitBreaker, Decision, DecisionReason, Rate, Recovery, Registry, Settings, Throttle, failover,
 };
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::{JoinSet, yield_now};
@@ -76,11 +76,11 @@ async fn crowd(throttle: &Throttle) -> JoinSet<Decision> {
 }
 
 fn expect_well(registry: &Registry, decisions: &[Decision]) {
-    let sources: Vec<_> = decisions.iter().map(Decision::source).collect();
-    assert!(sources.iter().all(|source| *source == Source::Backend), "{sources:?}");
+    let sources: Vec<_> = decisions.iter().map(Decision::reason).collect();
+    assert!(sources.iter().all(|source| *source == DecisionReason::Backend), "{sources:?}");
     let breakers = registry.breakers();
-    assert!(breakers.iter().all(|breaker| breaker.info().state == State::Closed), "{breakers:?}");
-    assert!(breakers.iter().all(|breaker| breaker.info().failures == 0), "{breakers:?}");
+    assert!(breakers.iter().all(|breaker| breaker.snapshot().state == State::Closed), "{breakers:?}");
+    assert!(breakers.iter().all(|breaker| breaker.snapshot().failures == 0), "{breakers:?}");
 }
 
 /// The runtime has one thread. One request blocks it while others wait for their replies.
@@ -175,7 +175,7 @@ fn f61_child() {
                 let mut others = 0;
                 while begun.elapsed() < Duration::from_secs(2) {
                     let decision = throttle.hit(client).await.expect("a decision");
-                    others += u32::from(decision.source() != Source::Backend);
+                    others += u32::from(decision.reason() != DecisionReason::Backend);
                 }
                 others
             });

@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::AddAssign;
 use std::time::{Duration, Instant};
 
-use throttle_runtime::{BackendError, Decision, ErrorKind, Source, Throttle};
+use throttle_runtime::{BackendError, Decision, DecisionReason, ErrorKind, Throttle};
 
 /// The maximum time that a request waits for its decision.
 pub(crate) const DEADLINE: Duration = Duration::from_millis(100);
@@ -39,7 +39,7 @@ impl Tally {
 
     fn count(&mut self, answer: Result<Decision, BackendError>) {
         let count = match &answer {
-            Ok(decision) if decision.source() == Source::AllowedOnError => &mut self.let_pass,
+            Ok(decision) if decision.reason() == DecisionReason::AllowedOnError => &mut self.let_pass,
             Ok(decision) if decision.is_allowed() => &mut self.admitted,
             Ok(_) => &mut self.denied,
             Err(error) if is_deadline(error) => &mut self.waited,

@@ -8,7 +8,7 @@ use primary::Primary;
 use throttle_runtime::backend::Backend;
 use throttle_runtime::breaker::State;
 use throttle_runtime::{
-    CircuitBreaker, ManualClock, Registry, Settings, Source, Throttle, failover, registry,
+    CircuitBreaker, DecisionReason, ManualClock, Registry, Settings, Throttle, failover, registry,
 };
 use tokio::time::{Instant, sleep};
 
@@ -52,20 +52,20 @@ impl Instance {
         let throttle = registry.create("guarded", settings).expect("nothing is wrong");
         let instance = Self { clock, primary, registry, throttle };
         // The instance reads the board from its first request on.
-        assert_eq!(instance.hit().await, Source::Backend);
+        assert_eq!(instance.hit().await, DecisionReason::Backend);
         instance
     }
 
-    pub(crate) async fn hit(&self) -> Source {
-        self.throttle.hit("a").await.expect("a decision").source()
+    pub(crate) async fn hit(&self) -> DecisionReason {
+        self.throttle.hit("a").await.expect("a decision").reason()
     }
 
     pub(crate) fn state(&self) -> State {
-        self.throttle.breaker().expect("there is one").info().state
+        self.throttle.breaker().expect("there is one").snapshot().state
     }
 
     pub(crate) fn opened(&self) -> Option<std::time::SystemTime> {
-        self.throttle.breaker().expect("there is one").info().next_attempt
+        self.throttle.breaker().expect("there is one").snapshot().next_attempt
     }
 
     pub(crate) fn may_probe(&self) -> bool {
@@ -78,7 +78,7 @@ impl Instance {
     pub(crate) async fn open(&self) {
         self.primary.fails(true);
         for _ in 0..2 {
-            assert_eq!(self.hit().await, Source::Fallback);
+            assert_eq!(self.hit().await, DecisionReason::Fallback);
         }
         assert_eq!(self.state(), State::Open);
     }
@@ -87,17 +87,17 @@ impl Instance {
     pub(crate) async fn close(&self) {
         self.primary.fails(false);
         self.clock.advance(HOUR);
-        assert_eq!((self.hit().await, self.state()), (Source::Backend, State::Closed));
+        assert_eq!((self.hit().await, self.state()), (DecisionReason::Backend, State::Closed));
     }
 
     /// Checks that these requests met an open breaker, and that none reached the primary.
     #[track_caller]
-    pub(crate) fn assert_spared(&self, sources: &[Source]) {
-        assert!(sources.iter().all(|source| *source == Source::BreakerOpen), "{sources:?}");
+    pub(crate) fn assert_spared(&self, sources: &[DecisionReason]) {
+        assert!(sources.iter().all(|source| *source == DecisionReason::BreakerOpen), "{sources:?}");
         assert_eq!(self.primary.calls(), 0);
     }
 
-    pub(crate) async fn hits(&self, requests: usize) -> Vec<Source> {
+    pub(crate) async fn hits(&self, requests: usize) -> Vec<DecisionReason> {
         let mut sources = Vec::new();
         for _ in 0..requests {
             sources.push(self.hit().await);

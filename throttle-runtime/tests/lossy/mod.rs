@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use throttle_runtime::backend::{Backend, Board, Charge, Mode, Reply, Verdict};
+use throttle_runtime::backend::{Backend, Charge, CoordinationStore, Mode, Reply, Verdict};
 use throttle_runtime::{BackendError, ErrorKind, NowOrLater};
 
 #[derive(Debug)]
@@ -14,15 +14,15 @@ pub(crate) struct Lossy<B> {
 }
 
 impl<B: Backend> Lossy<B> {
-    fn inner(&self) -> &dyn Board {
-        self.backend.board().expect("a board")
+    fn inner(&self) -> &dyn CoordinationStore {
+        self.backend.coordination_store().expect("a board")
     }
 }
 
-impl<B: Backend> Board for Lossy<B> {
-    fn post<'a>(&'a self, name: &'a str, word: u64, ttl: Duration) -> Reply<'a, ()> {
+impl<B: Backend> CoordinationStore for Lossy<B> {
+    fn put<'a>(&'a self, name: &'a str, value: u64, ttl: Duration) -> Reply<'a, ()> {
         NowOrLater::later(async move {
-            self.inner().post(name, word, ttl).await?;
+            self.inner().put(name, value, ttl).await?;
             if self.loses.load(Ordering::Relaxed) {
                 return Err(BackendError::new(ErrorKind::Timeout, "no answer"));
             }
@@ -30,12 +30,12 @@ impl<B: Backend> Board for Lossy<B> {
         })
     }
 
-    fn read<'a>(&'a self, name: &'a str) -> Reply<'a, Option<u64>> {
-        self.inner().read(name)
+    fn get<'a>(&'a self, name: &'a str) -> Reply<'a, Option<u64>> {
+        self.inner().get(name)
     }
 
-    fn remove<'a>(&'a self, name: &'a str) -> Reply<'a, ()> {
-        self.inner().remove(name)
+    fn delete<'a>(&'a self, name: &'a str) -> Reply<'a, ()> {
+        self.inner().delete(name)
     }
 }
 
@@ -52,7 +52,7 @@ impl<B: Backend> Backend for Lossy<B> {
         self.backend.reset()
     }
 
-    fn board(&self) -> Option<&dyn Board> {
+    fn coordination_store(&self) -> Option<&dyn CoordinationStore> {
         Some(self)
     }
 }

@@ -157,14 +157,14 @@ async fn b061_words_are_kept_until_their_time_is_over() {
     let (server, clock) = (Server::start(), ManualClock::new());
     let [one, other] = [(); 2].map(|()| backend(&server).clock(clock.clone()));
     one.initialize().await.expect("a connection");
-    let [one, other] = [&one, &other].map(|backend| backend.board().expect("a board"));
-    one.post("a", u64::MAX, Duration::from_millis(1_500)).await.expect("posted");
-    assert_eq!(other.read("a").await.expect("an answer"), Some(u64::MAX));
+    let [one, other] = [&one, &other].map(|backend| backend.coordination_store().expect("a board"));
+    one.put("a", u64::MAX, Duration::from_millis(1_500)).await.expect("posted");
+    assert_eq!(other.get("a").await.expect("an answer"), Some(u64::MAX));
     clock.advance(Duration::from_millis(1_500));
-    assert_eq!(other.read("a").await.expect("an answer"), None);
-    one.post("a", 1, Duration::from_secs(60)).await.expect("posted");
-    other.remove("a").await.expect("removed");
-    assert_eq!(one.read("a").await.expect("an answer"), None);
+    assert_eq!(other.get("a").await.expect("an answer"), None);
+    one.put("a", 1, Duration::from_secs(60)).await.expect("posted");
+    other.delete("a").await.expect("removed");
+    assert_eq!(one.get("a").await.expect("an answer"), None);
 }
 
 #[tokio::test]

@@ -6,8 +6,8 @@ use proptest::prelude::{ProptestConfig, prop, prop_assert, prop_oneof, proptest}
 use throttle_runtime::backend::{Backend, Charge, Memory, Mode};
 use throttle_runtime::strategy::{
     Adaptive, Arrival, Calendar, CostBasedTokenBucket, FixedWindow, Gcra, LeakyBucket, LeakyBucketQueue,
-    PriorityQueue, QuotaWithRollover, SlidingWindowCounter, SlidingWindowLog, State, Step, Strategy,
-    TieredRate, TimeOfDay, Times, TokenBucket, TokenBucketWithDebt,
+    Multiplier, PriorityQueue, QuotaWithRollover, SlidingWindowCounter, SlidingWindowLog, State, Step,
+    Strategy, TieredRate, TimeOfDay, TokenBucket, TokenBucketWithDebt,
 };
 use throttle_runtime::{Key, ManualClock, Quota, Rate, Rates};
 
@@ -36,7 +36,7 @@ pub(crate) fn strategies() -> Vec<Box<dyn Strategy>> {
         Box::new(Gcra::new().burst(5)),
         Box::new(LeakyBucketQueue::new()),
         Box::new(CostBasedTokenBucket::new()),
-        Box::new(TieredRate::of("free", Times::new(1))),
+        Box::new(TieredRate::of("free", Multiplier::new(1))),
         Box::new(PriorityQueue::new()),
         Box::new(QuotaWithRollover::new()),
         Box::new(Adaptive::new()),

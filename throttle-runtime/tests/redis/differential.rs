@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use proptest::strategy::Strategy as Random;
 use proptest::test_runner::{Config, TestRunner};
 use throttle_runtime::backend::{Backend, Charge, Memory, Mode, Redis, Verdict};
-use throttle_runtime::strategy::{Calendar, Class, Strategy, TimeOfDay, Times};
+use throttle_runtime::strategy::{Calendar, Class, Multiplier, Strategy, TimeOfDay};
 use throttle_runtime::{Clock, Key, ManualClock, Quota, Rate};
 use tokio::runtime::Runtime;
 
@@ -226,7 +226,7 @@ fn hours_begin_at_the_same_microsecond() {
     let events = [to_the_hour - 2, 1, 1, 1].map(event).to_vec();
     // The server was probed by scripts, which are not counted.
     let () = server.ask("CONFIG RESETSTAT");
-    let night = TimeOfDay::in_zone("UTC").window(1, 2, Times::new(3));
+    let night = TimeOfDay::in_zone("UTC").window(1, 2, Multiplier::new(3));
     let trace = Trace { is_steady: true, unit: 1, events };
     pair.replay("t", &night, &[Rate::per_day(10)], &trace).expect("the same");
     assert_eq!((server.calls("evalsha"), server.calls("eval")), (4, 0), "by a script each time");

@@ -288,10 +288,10 @@ async fn everything(redis: &Redis, server: &Server) -> Result<(), BackendError> 
             redis.decide(&charges, Mode::Consume).await?;
         }
     }
-    let board = redis.board().expect("a board");
-    board.post("word", 1, Duration::from_secs(60)).await?;
-    assert_eq!(board.read("word").await?, Some(1));
-    board.remove("word").await?;
+    let board = redis.coordination_store().expect("a board");
+    board.put("word", 1, Duration::from_secs(60)).await?;
+    assert_eq!(board.get("word").await?, Some(1));
+    board.delete("word").await?;
     let lease = Duration::from_secs(60);
     drop(crate::places::take(redis, "a", u32::MAX, lease).await?);
     redis.reset().await?;

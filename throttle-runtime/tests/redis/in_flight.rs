@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use throttle_runtime::Key;
-use throttle_runtime::backend::{Held, Redis};
+use throttle_runtime::backend::{ConcurrencyPermit, Redis};
 use tokio::time::{sleep, timeout};
 
 use crate::failures::recovers;
@@ -19,7 +19,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 const SHORT: Duration = Duration::from_secs(1);
 
 /// Acquires the first of two permits.
-async fn one_of_two(redis: &Redis, key: &str) -> Held {
+async fn one_of_two(redis: &Redis, key: &str) -> ConcurrencyPermit {
     take(redis, key, 2, MINUTE).await.expect("an answer").expect("a place")
 }
 
@@ -159,7 +159,7 @@ async fn a_place_whose_slot_moves_is_held_there_and_freed_there() {
 }
 
 /// A replicated permit is held on the next master, and its earlier holder releases it there.
-async fn is_held_at_the_next_master(redis: Arc<Redis>, key: &str, held: Held, replica: &Server) {
+async fn is_held_at_the_next_master(redis: Arc<Redis>, key: &str, held: ConcurrencyPermit, replica: &Server) {
     settles(replica, 1).await;
     expect_one_more(&redis, key).await;
     drop(held);

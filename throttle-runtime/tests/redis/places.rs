@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use throttle_runtime::backend::{Backend, Held, Place, Redis};
+use throttle_runtime::backend::{Backend, ConcurrencyPermit, PermitRequest, Redis};
 use throttle_runtime::{BackendError, Key};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
@@ -25,13 +25,13 @@ pub(crate) async fn take(
     key: &str,
     limit: u32,
     lease: Duration,
-) -> Result<Option<Held>, BackendError> {
+) -> Result<Option<ConcurrencyPermit>, BackendError> {
     let key = Key::from(key);
-    let place = Place::new("t", &key, limit, lease);
-    redis.places().expect("it has them").take(&place).await
+    let place = PermitRequest::new("t", &key, limit, lease);
+    redis.concurrency_store().expect("it has them").try_acquire(&place).await
 }
 
-async fn held(redis: &Redis, limit: u32, lease: Duration) -> Held {
+async fn held(redis: &Redis, limit: u32, lease: Duration) -> ConcurrencyPermit {
     take(redis, "a", limit, lease).await.expect("an answer").expect("a place")
 }
 
@@ -53,7 +53,12 @@ impl Process {
         Self(Some(runtime.expect("a runtime")))
     }
 
-    pub(crate) async fn hold(&self, server: &Server, limit: u32, lease: Duration) -> (Arc<Redis>, Held) {
+    pub(crate) async fn hold(
+        &self,
+        server: &Server,
+        limit: u32,
+        lease: Duration,
+    ) -> (Arc<Redis>, ConcurrencyPermit) {
         let redis = server.backend();
         let holding = self.0.as_ref().expect("it runs").spawn(async move {
             let redis = connect(redis).await;

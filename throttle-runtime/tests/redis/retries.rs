@@ -5,7 +5,7 @@ use std::time::Duration;
 use throttle_runtime::backend::{Backend, Redis};
 use throttle_runtime::strategy::TokenBucket;
 use throttle_runtime::{
-    ErrorKind, ManualClock, Registry, Settings, Source, SystemClock, Throttle, registry, retry,
+    DecisionReason, ErrorKind, ManualClock, Registry, Settings, SystemClock, Throttle, registry, retry,
 };
 use tokio::task::JoinSet;
 use tokio::time::sleep;
@@ -87,7 +87,7 @@ async fn f35_a_charge_whose_reply_is_lost_is_retried_and_charged_once() {
         retries(&throttle).await;
         proxy.pass();
         let decision = hit.await.expect("no panic").expect("a decision");
-        assert_eq!((decision.is_allowed(), decision.source()), (true, Source::Backend), "{cuts}");
+        assert_eq!((decision.is_allowed(), decision.reason()), (true, DecisionReason::Backend), "{cuts}");
         assert_eq!(decision.remaining(), Some(8), "{cuts}");
         assert_eq!(throttle.hit("a").await.expect("a decision").remaining(), Some(7), "{cuts}");
     }
@@ -112,7 +112,7 @@ async fn f35_a_denial_whose_reply_is_lost_charges_nothing() {
     retries(&throttle).await;
     proxy.pass();
     let denied = hit.await.expect("no panic").expect("a decision");
-    assert_eq!((denied.is_throttled(), denied.source()), (true, Source::Backend));
+    assert_eq!((denied.is_throttled(), denied.reason()), (true, DecisionReason::Backend));
     assert_eq!(server.ask::<Vec<String>>("KEYS *:t*").len(), 1, "only the charge left a token");
 }
 

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use throttle_runtime::backend::{Backend, Board, Redis};
+use throttle_runtime::backend::{Backend, CoordinationStore, Redis};
 use throttle_runtime::breaker::State;
-use throttle_runtime::{Source, Throttle};
+use throttle_runtime::{DecisionReason, Throttle};
 use tokio::time::sleep;
 
 use crate::instances::{BREAKER, HOUR, Instance, eventually};
@@ -27,7 +27,7 @@ async fn b061_one_instance_opens_for_all_and_closes_for_all() {
     a.close().await;
     eventually(|| b.may_probe()).await;
     // The first call also charges what the fallback has admitted.
-    assert_eq!((b.hit().await, b.state(), b.primary.calls()), (Source::Backend, State::Closed, 2));
+    assert_eq!((b.hit().await, b.state(), b.primary.calls()), (DecisionReason::Backend, State::Closed, 2));
     assert_eq!(server.ask::<u64>("DBSIZE"), 0);
 }
 
@@ -42,7 +42,7 @@ async fn b061_without_the_board_each_goes_on_by_itself_with_one_warning() {
     b.primary.calls();
     // Long enough for several reads of a board that is unreachable.
     sleep(Duration::from_millis(1_200)).await;
-    assert_eq!((b.state(), b.hit().await, b.primary.calls()), (State::Closed, Source::Backend, 1));
+    assert_eq!((b.state(), b.hit().await, b.primary.calls()), (State::Closed, DecisionReason::Backend, 1));
     assert_eq!(losses(), (2, 0), "one of each");
     let server = restart();
     eventually(|| b.state() == State::Open).await;
@@ -67,29 +67,29 @@ async fn a_breaker_may_be_shared_through_what_it_guards() {
         throttle.hit("a").await.expect("a decision");
     }
     eventually(|| losses().0 == 1).await;
-    assert_eq!(throttle.breaker().expect("there is one").info().state, State::Open);
+    assert_eq!(throttle.breaker().expect("there is one").snapshot().state, State::Open);
     let server = restart();
     eventually(|| losses() == (1, 1)).await;
     instance.clock.advance(HOUR);
-    assert_eq!(throttle.hit("a").await.expect("a decision").source(), Source::Backend);
+    assert_eq!(throttle.hit("a").await.expect("a decision").reason(), DecisionReason::Backend);
     drop(server);
 }
 
 async fn keeps_words(redis: &Redis) {
     redis.initialize().await.expect("a connection");
-    let board: &dyn Board = redis.board().expect("a board");
+    let board: &dyn CoordinationStore = redis.coordination_store().expect("a board");
     for (name, word) in [("a", 1), ("{b} c\u{e4}\r\n", u64::MAX), ("", 0)] {
-        assert_eq!(board.read(name).await.expect("an answer"), None);
-        board.post(name, 5, Duration::MAX).await.expect("any time");
-        board.post(name, word, HOUR).await.expect("posted");
+        assert_eq!(board.get(name).await.expect("an answer"), None);
+        board.put(name, 5, Duration::MAX).await.expect("any time");
+        board.put(name, word, HOUR).await.expect("posted");
         redis.reset().await.expect("a reset");
-        assert_eq!(board.read(name).await.expect("an answer"), Some(word), "a reset is of states");
-        board.remove(name).await.expect("removed");
-        board.remove(name).await.expect("again");
-        assert_eq!(board.read(name).await.expect("an answer"), None);
-        board.post(name, word, Duration::ZERO).await.expect("posted");
+        assert_eq!(board.get(name).await.expect("an answer"), Some(word), "a reset is of states");
+        board.delete(name).await.expect("removed");
+        board.delete(name).await.expect("again");
+        assert_eq!(board.get(name).await.expect("an answer"), None);
+        board.put(name, word, Duration::ZERO).await.expect("posted");
         sleep(Duration::from_millis(20)).await;
-        assert_eq!(board.read(name).await.expect("an answer"), None);
+        assert_eq!(board.get(name).await.expect("an answer"), None);
     }
 }
 
@@ -99,13 +99,13 @@ async fn words_are_kept_until_their_time_is_over() {
     keeps_words(&server.backend()).await;
     let redis = server.backend();
     redis.initialize().await.expect("a connection");
-    let board = redis.board().expect("a board");
+    let board = redis.coordination_store().expect("a board");
     let () = server.ask("SET throttle:board:strange words");
     let () = server.ask("RPUSH throttle:board:list words");
     for name in ["strange", "list"] {
-        assert_eq!(board.read(name).await.expect("an answer"), None);
-        board.post(name, 1, HOUR).await.expect("posted");
-        assert_eq!(board.read(name).await.expect("an answer"), Some(1));
+        assert_eq!(board.get(name).await.expect("an answer"), None);
+        board.put(name, 1, HOUR).await.expect("posted");
+        assert_eq!(board.get(name).await.expect("an answer"), Some(1));
     }
 }
 

@@ -10,7 +10,7 @@ use throttle_runtime::strategy::{
 };
 use throttle_runtime::testkit::{Fault, Faulty};
 use throttle_runtime::{
-    Clock, ErrorKind, Hit, Key, Rate, Rates, Recovery, Settings, Source, registry, retry,
+    Clock, DecisionReason, ErrorKind, Hit, Key, Rate, Rates, Recovery, Settings, registry, retry,
 };
 
 const LIFETIME: Duration = Duration::from_secs(10);
@@ -111,11 +111,15 @@ pub async fn holds_of_throttles(backend: impl Backend, clock: impl Clock + Clone
             retries.reset("a").await.expect("a reset");
             faulty.meet(Fault::Lose(kind), times);
             let decision = retries.hit(Hit::new("a").cost(2)).await.expect("a decision");
-            assert_eq!((decision.is_allowed(), decision.source()), (true, Source::Backend), "{kind:?}");
+            assert_eq!(
+                (decision.is_allowed(), decision.reason()),
+                (true, DecisionReason::Backend),
+                "{kind:?}"
+            );
             assert_eq!(decision.remaining(), Some(8));
             faulty.meet(Fault::Lose(kind), times);
             let denied = retries.hit(Hit::new("a").cost(9)).await.expect("a decision");
-            assert_eq!((denied.is_throttled(), denied.source()), (true, Source::Backend), "{kind:?}");
+            assert_eq!((denied.is_throttled(), denied.reason()), (true, DecisionReason::Backend), "{kind:?}");
             assert_eq!(retries.quotas("a").await.expect("a decision").remaining(), Some(8), "{kind:?}");
             assert_eq!(retries.hit("a").await.expect("a decision").remaining(), Some(7));
             // A reservation is refunded once, too.
@@ -129,12 +133,12 @@ pub async fn holds_of_throttles(backend: impl Backend, clock: impl Clock + Clone
     // Four losses are one more than the retries can handle.
     retries.reset("a").await.expect("a reset");
     faulty.meet(Fault::Lose(ErrorKind::Timeout), 4);
-    assert_eq!(retries.hit("a").await.expect("allowed").source(), Source::AllowedOnError);
+    assert_eq!(retries.hit("a").await.expect("allowed").reason(), DecisionReason::AllowedOnError);
     assert_eq!(retries.quotas("a").await.expect("a decision").remaining(), Some(9));
     // Without the setting, a request that may have been charged is not sent again.
     faulty.take_calls();
     faulty.meet(Fault::Lose(ErrorKind::Timeout), 1);
-    assert_eq!(plain.hit("a").await.expect("allowed").source(), Source::AllowedOnError);
+    assert_eq!(plain.hit("a").await.expect("allowed").reason(), DecisionReason::AllowedOnError);
     assert_eq!(faulty.calls(), 1);
     faulty.heal();
 }

@@ -7,8 +7,8 @@ use proptest::sample::select;
 use proptest::strategy::Strategy as Random;
 use throttle_runtime::Rate;
 use throttle_runtime::strategy::{
-    Adaptive, Arrival, CostBasedTokenBucket, Gcra, LeakyBucketQueue, QuotaWithRollover, State, Step,
-    Strategy, TieredRate, TimeOfDay, Times, TokenBucket, TokenBucketWithDebt,
+    Adaptive, Arrival, CostBasedTokenBucket, Gcra, LeakyBucketQueue, Multiplier, QuotaWithRollover, State,
+    Step, Strategy, TieredRate, TimeOfDay, TokenBucket, TokenBucketWithDebt,
 };
 
 use crate::common::{START, boxed, class, each, micros};
@@ -58,10 +58,10 @@ fn strategy() -> impl Random<Value = Box<dyn Strategy>> {
         }),
         1 => edge().prop_map(|max| boxed(QuotaWithRollover::new().rollover(100).max_rollover(max))),
         1 => any::<u32>().prop_map(|times| {
-            boxed(TieredRate::new().tier("somebody", Times::new(times.max(1))))
+            boxed(TieredRate::new().tier("somebody", Multiplier::new(times.max(1))))
         }),
         1 => (1..u32::MAX, 1..u32::MAX).prop_map(|(more, less)| {
-            boxed(TimeOfDay::in_zone("UTC").window(0, 8, Times::new(more)).window(8, 17, Times::ratio(1, less)))
+            boxed(TimeOfDay::in_zone("UTC").window(0, 8, Multiplier::new(more)).window(8, 17, Multiplier::ratio(1, less)))
         }),
     ]
 }
@@ -216,7 +216,7 @@ fn f42_a_cost_that_never_fits_has_no_wait() {
         never(&Adaptive::new().load(|| 0), 10, cost);
     }
     // Twice a limit near 2^64 is no more than 2^64 - 1 units, of which ten are used.
-    let nights = TimeOfDay::in_zone("UTC").window(0, 8, Times::new(2));
+    let nights = TimeOfDay::in_zone("UTC").window(0, 8, Multiplier::new(2));
     for (limit, cost) in [(u64::MAX, u64::MAX), (u64::MAX - 9, u64::MAX)] {
         let rate = Rate::new(limit, Rate::MAX_PERIOD).expect("a rate");
         let used = nights.step(&State::EMPTY, &Arrival::new(rate, 10, START)).state;

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use throttle_runtime::Rate;
 use throttle_runtime::strategy::{
-    Arrival, Class, Priority, PriorityQueue, State, Strategy, TieredRate, Times,
+    Arrival, Class, Multiplier, Priority, PriorityQueue, State, Strategy, TieredRate,
 };
 
 use crate::common::{Request, START, admitted_at_once, rate, run, schedule};
@@ -54,7 +54,7 @@ proptest! {
     /// The tier of the request itself counts, whatever tiers other requests in the window had.
     #[test]
     fn b090_a_tier_has_its_multiple_of_the_limit(rate in rate(), schedule in schedule()) {
-        let tiers = TieredRate::of("free", Times::ONE).tier("premium", Times::ratio(7, 2));
+        let tiers = TieredRate::of("free", Multiplier::ONE).tier("premium", Multiplier::ratio(7, 2));
         let (mut window, mut used, mut wrong) = (0, 0, None);
         run(&tiers, rate, &schedule, |arrival, _, step| {
             let now = arrival.now / rate.period_micros();

@@ -8,8 +8,8 @@ use proptest::strategy::Strategy as Random;
 use throttle_runtime::Rate;
 use throttle_runtime::strategy::{
     Adaptive, Arrival, Calendar, Class, CostBasedTokenBucket, FixedWindow, Gcra, LeakyBucket,
-    LeakyBucketQueue, PriorityQueue, QuotaWithRollover, SlidingWindowCounter, SlidingWindowLog, State, Step,
-    Strategy, TieredRate, TimeOfDay, Times, TokenBucket, TokenBucketWithDebt,
+    LeakyBucketQueue, Multiplier, PriorityQueue, QuotaWithRollover, SlidingWindowCounter, SlidingWindowLog,
+    State, Step, Strategy, TieredRate, TimeOfDay, TokenBucket, TokenBucketWithDebt,
 };
 
 /// One request of a schedule.
@@ -98,11 +98,11 @@ pub(crate) fn windows() -> impl Random<Value = Box<dyn Strategy>> {
             }
         ),
         (1..9_u32, 1..5_u32).prop_map(|(numerator, denominator)| boxed(
-            TieredRate::new().tier("somebody", Times::ratio(numerator, denominator))
+            TieredRate::new().tier("somebody", Multiplier::ratio(numerator, denominator))
         )),
         (prop::sample::select(vec!["UTC", "Europe/Berlin", "Asia/Kolkata"]), 0..24_u8, 1..24_u8, 1..9_u32)
             .prop_map(|(zone, from, hours, times)| {
-                let times = Times::ratio(times, 3);
+                let times = Multiplier::ratio(times, 3);
                 boxed(TimeOfDay::in_zone(zone).window(from, (from + hours) % 24, times))
             }),
         prop::sample::select(vec!["UTC", "Europe/Berlin"]).prop_map(|zone| boxed(Calendar::in_zone(zone))),
@@ -127,7 +127,7 @@ pub(crate) fn each() -> Vec<Box<dyn Strategy>> {
         boxed(CostBasedTokenBucket::new()),
         boxed(PriorityQueue::new()),
         boxed(TieredRate::new()),
-        boxed(TimeOfDay::in_zone("UTC").window(8, 17, Times::new(2))),
+        boxed(TimeOfDay::in_zone("UTC").window(8, 17, Multiplier::new(2))),
         boxed(QuotaWithRollover::new()),
     ]
 }

@@ -1,7 +1,7 @@
 //! Limits by the time of day: behaviour 92.
 
 use proptest::prelude::*;
-use throttle_runtime::strategy::{Arrival, State, Strategy, TimeOfDay, Times};
+use throttle_runtime::strategy::{Arrival, Multiplier, State, Strategy, TimeOfDay};
 use throttle_runtime::{Rate, Registry, Settings, registry};
 
 use crate::common::{Request, START, micros, run_from};
@@ -38,11 +38,11 @@ fn b092_a_window_begins_on_its_hour_and_ends_before_it() {
 
 #[test]
 fn b092_a_window_goes_on_over_midnight() {
-    let strategy = TimeOfDay::in_zone("UTC").window(22, 6, Times::new(2));
+    let strategy = TimeOfDay::in_zone("UTC").window(22, 6, Multiplier::new(2));
     let midnight = START - START % (24 * HOUR);
     let hours = [21, 22, 23, 24, 29, 30].map(|hour| left(&strategy, midnight + hour * HOUR));
     assert_eq!(hours, [10, 20, 20, 20, 20, 10]);
-    let all_day = TimeOfDay::in_zone("UTC").window(0, 24, Times::new(2));
+    let all_day = TimeOfDay::in_zone("UTC").window(0, 24, Multiplier::new(2));
     assert!((0..24).all(|hour| left(&all_day, midnight + hour * HOUR) == 20));
 }
 
@@ -52,7 +52,7 @@ fn b092_hours_are_those_of_the_zone() {
     for (zone, minutes) in
         [("+05:00", 300), ("-03:30", -210), ("Asia/Kolkata", 330), ("Pacific/Kiritimati", 840)]
     {
-        let strategy = TimeOfDay::in_zone(zone).window(9, 10, Times::new(2));
+        let strategy = TimeOfDay::in_zone(zone).window(9, 10, Multiplier::new(2));
         let nine = (midnight + 9 * HOUR).saturating_add_signed(-minutes * 60_000_000);
         assert_eq!(
             [nine - 1, nine, nine + HOUR - 1, nine + HOUR].map(|at| left(&strategy, at)),
@@ -65,7 +65,7 @@ fn b092_hours_are_those_of_the_zone() {
 #[test]
 fn b092_clocks_go_forward_and_back() {
     let strategy =
-        TimeOfDay::in_zone("Europe/Berlin").window(2, 3, Times::new(2)).window(3, 4, Times::new(3));
+        TimeOfDay::in_zone("Europe/Berlin").window(2, 3, Multiplier::new(2)).window(3, 4, Multiplier::new(3));
     let around =
         |change: u64| [change - HOUR, change - 1, change, change + HOUR].map(|at| left(&strategy, at));
     assert_eq!(around(SPRING), [10, 10, 30, 10], "there is no hour from 2 to 3");
@@ -75,14 +75,14 @@ fn b092_clocks_go_forward_and_back() {
 /// 25 of `10/day` fit only between 3:00 and 4:00, when the limit is 30.
 #[test]
 fn b092_a_wait_leads_over_a_change_of_the_clock() {
-    let strategy = TimeOfDay::in_zone("Europe/Berlin").window(3, 4, Times::new(3));
+    let strategy = TimeOfDay::in_zone("Europe/Berlin").window(3, 4, Multiplier::new(3));
     let wait = |at| {
         let step = strategy.step(&State::EMPTY, &Arrival::new(Rate::per_day(10), 25, at));
         micros(step.quota.retry_after().expect("a wait")) / HOUR
     };
     assert_eq!((wait(SPRING - 2 * HOUR), wait(AUTUMN - 3 * HOUR)), (2, 4));
     // The hour that is skipped comes on the next day.
-    let strategy = TimeOfDay::in_zone("Europe/Berlin").window(2, 3, Times::new(3));
+    let strategy = TimeOfDay::in_zone("Europe/Berlin").window(2, 3, Multiplier::new(3));
     let step = strategy.step(&State::EMPTY, &Arrival::new(Rate::per_day(10), 25, SPRING - HOUR));
     assert_eq!(step.quota.retry_after().map(|wait| wait.as_secs()), Some(24 * 3_600));
     assert!(strategy.step(&State::EMPTY, &Arrival::new(Rate::per_day(10), 31, SPRING)).quota.is_never());
@@ -92,7 +92,7 @@ fn b092_a_wait_leads_over_a_change_of_the_clock() {
 #[test]
 fn b092_clocks_change_at_odd_minutes() {
     const CHANGE: u64 = 1_268_537_460_000_000;
-    let strategy = TimeOfDay::in_zone("America/St_Johns").window(1, 2, Times::new(3));
+    let strategy = TimeOfDay::in_zone("America/St_Johns").window(1, 2, Multiplier::new(3));
     let step = strategy.step(&State::EMPTY, &Arrival::new(Rate::per_day(10), 25, CHANGE - MINUTE / 2));
     assert_eq!(step.quota.retry_after().map(|wait| wait.as_secs()), Some(30));
     let around = [CHANGE - 1, CHANGE, CHANGE + 59 * MINUTE - 1, CHANGE + 59 * MINUTE];
@@ -107,7 +107,7 @@ async fn a_zone_that_does_not_exist_stops_the_start() {
     let error = Registry::default().create("t", settings).expect_err("no such zone");
     assert!(error.to_string().contains("no time zone `Mars/Olympus_Mons`"), "{error}");
     // Such a strategy is not meant to decide. If it does, the lowest limit applies.
-    let strategy = TimeOfDay::in_zone("Mars/Olympus_Mons").window(8, 9, Times::ratio(1, 2));
+    let strategy = TimeOfDay::in_zone("Mars/Olympus_Mons").window(8, 9, Multiplier::ratio(1, 2));
     assert_eq!(left(&strategy, START), 5);
     assert_eq!(TimeOfDay::in_zone("Europe/Berlin").problem(), None);
 }
@@ -125,7 +125,7 @@ proptest! {
         period in prop::sample::select(vec![1_u64, 3, 24, 168]),
         limit in 1..20_u64,
     ) {
-        let strategy = TimeOfDay::in_zone("Europe/Berlin").window(from, (from + hours) % 24, Times::ratio(times, 2));
+        let strategy = TimeOfDay::in_zone("Europe/Berlin").window(from, (from + hours) % 24, Multiplier::ratio(times, 2));
         let limit_at = |at: u64| {
             let since = (hour_in_berlin(at) + 24 - u64::from(from)) % 24;
             if since < u64::from(hours) { (limit * u64::from(times) / 2).max(1) } else { limit }

@@ -16,7 +16,7 @@ mod tests;
 use std::fmt;
 use std::sync::Arc;
 
-use super::{Backend, Board, Charge, Mode, Reply, Resets, StoreBackend, Verdict};
+use super::{Backend, Charge, CoordinationStore, Mode, Reply, Resets, StoreBackend, Verdict};
 use crate::strategy::Strategy;
 use crate::{Clock, SystemClock};
 use entries::Servers;
@@ -130,8 +130,8 @@ impl Backend for Memcached {
         self.stored.close()
     }
 
-    fn board(&self) -> Option<&dyn Board> {
-        self.stored.board()
+    fn coordination_store(&self) -> Option<&dyn CoordinationStore> {
+        self.stored.coordination_store()
     }
 
     fn recognises_retries(&self, strategy: &dyn Strategy) -> bool {

@@ -8,7 +8,7 @@ use hashbrown::hash_table::Entry::{Occupied, Vacant};
 
 use super::{Engine, Memory};
 use crate::NowOrLater;
-use crate::backend::{Held, Place, Places, Reply};
+use crate::backend::{ConcurrencyPermit, ConcurrencyStore, PermitRequest, Reply};
 use crate::strategy::{FixedWindow, Strategy};
 use crate::util::fingerprint::Domain;
 
@@ -96,14 +96,16 @@ impl Drop for Taken {
     }
 }
 
-impl Places for Memory {
+impl ConcurrencyStore for Memory {
     /// Permits in memory end with the process, so the lease is ignored.
-    fn take<'a>(&'a self, place: &'a Place<'a>) -> Reply<'a, Option<Held>> {
+    fn try_acquire<'a>(&'a self, request: &'a PermitRequest<'a>) -> Reply<'a, Option<ConcurrencyPermit>> {
         let engine = &self.0;
         // Permits are separate from all states, so any domain of the scope works.
-        let id = engine.secret.fingerprint(Domain::new(place.scope, FixedWindow.name(), &[]), place.key);
-        let taken = engine.in_flight.take(id, place.limit);
-        NowOrLater::now(Ok(taken.then(|| Held::in_memory(Taken { engine: Arc::clone(engine), id }))))
+        let id = engine.secret.fingerprint(Domain::new(request.scope, FixedWindow.name(), &[]), request.key);
+        let taken = engine.in_flight.take(id, request.limit);
+        NowOrLater::now(Ok(
+            taken.then(|| ConcurrencyPermit::in_memory(Taken { engine: Arc::clone(engine), id }))
+        ))
     }
 }
 
@@ -113,7 +115,7 @@ mod tests {
     use std::thread;
     use std::time::Duration;
 
-    use super::{Held, Memory, Place, Places};
+    use super::{ConcurrencyPermit, ConcurrencyStore, Memory, PermitRequest};
     use crate::Key;
 
     /// The number of clients, and of iterations per thread. Miri is a thousand times slower.
@@ -123,9 +125,9 @@ mod tests {
         Memory::builder().max_keys(64).build()
     }
 
-    fn take(memory: &Memory, key: &Key, limit: u32) -> Option<Held> {
-        let place = Place::new("t", key, limit, Duration::from_secs(60));
-        memory.take(&place).ready().expect("at once").expect("no error")
+    fn take(memory: &Memory, key: &Key, limit: u32) -> Option<ConcurrencyPermit> {
+        let place = PermitRequest::new("t", key, limit, Duration::from_secs(60));
+        memory.try_acquire(&place).ready().expect("at once").expect("no error")
     }
 
     #[test]

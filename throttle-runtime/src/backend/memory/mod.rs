@@ -24,7 +24,7 @@ mod tests;
 use std::fmt;
 use std::sync::Arc;
 
-use super::{Backend, Charge, Mode, Places, Reply, Resets, Verdict};
+use super::{Backend, Charge, ConcurrencyStore, Mode, Reply, Resets, Verdict};
 use crate::NowOrLater;
 use crate::clock::Clock;
 use crate::util::fingerprint::Secret;
@@ -257,7 +257,7 @@ impl Backend for Memory {
         NowOrLater::now(Ok(()))
     }
 
-    fn places(&self) -> Option<&dyn Places> {
+    fn concurrency_store(&self) -> Option<&dyn ConcurrencyStore> {
         Some(self)
     }
 

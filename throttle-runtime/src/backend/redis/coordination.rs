@@ -9,23 +9,23 @@ use super::codec::stored_bytes;
 use super::engine::Engine;
 use super::errors::unexpected_reply;
 use super::{Redis, Reply};
-use crate::backend::Board;
+use crate::backend::CoordinationStore;
 use crate::{BackendError, NowOrLater};
 
 /// Uses only commands that decisions also need, so a user with the permissions for decisions needs no others.
-impl Board for Redis {
-    fn post<'a>(&'a self, name: &'a str, word: u64, ttl: Duration) -> Reply<'a, ()> {
+impl CoordinationStore for Redis {
+    fn put<'a>(&'a self, name: &'a str, value: u64, ttl: Duration) -> Reply<'a, ()> {
         NowOrLater::later(async move {
             // A time to live of zero would be an error.
             let millis = u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX).clamp(1, MAX_TTL_MILLIS);
             let set = |set: &mut Cmd, key: &str| {
-                set.arg(key).arg(word).arg("PX").arg(millis);
+                set.arg(key).arg(value).arg("PX").arg(millis);
             };
             self.engine.send_for(name, "SET", set).await.map(drop)
         })
     }
 
-    fn read<'a>(&'a self, name: &'a str) -> Reply<'a, Option<u64>> {
+    fn get<'a>(&'a self, name: &'a str) -> Reply<'a, Option<u64>> {
         NowOrLater::later(async move {
             let reply = self.engine.send_for(name, "MGET", add_key).await?;
             let Value::Array(found) = reply else { return Err(unexpected_reply()) };
@@ -34,7 +34,7 @@ impl Board for Redis {
         })
     }
 
-    fn remove<'a>(&'a self, name: &'a str) -> Reply<'a, ()> {
+    fn delete<'a>(&'a self, name: &'a str) -> Reply<'a, ()> {
         NowOrLater::later(async move { self.engine.send_for(name, "DEL", add_key).await.map(drop) })
     }
 }

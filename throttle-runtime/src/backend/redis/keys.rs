@@ -6,7 +6,7 @@ use itoa::Buffer;
 use sha2::{Digest, Sha256};
 
 use crate::Key;
-use crate::backend::{Charge, Place};
+use crate::backend::{Charge, PermitRequest};
 
 /// The Redis keys of the states of a charge: `namespace:{identity}:throttle:limit`.
 ///
@@ -61,7 +61,7 @@ pub(super) fn global_reset_mark(namespace: &str) -> Arc<str> {
 
 /// Returns the Redis key of the requests in flight: `namespace:places:{identity}:throttle`. It is on the same
 /// node of a cluster as the states. A reset does not delete it.
-pub(super) fn concurrency(namespace: &str, place: &Place<'_>) -> String {
+pub(super) fn concurrency(namespace: &str, place: &PermitRequest<'_>) -> String {
     let mut key = String::with_capacity(namespace.len() + 64);
     key.push_str(namespace);
     key.push_str(":places");

@@ -28,7 +28,7 @@ mod token;
 use std::fmt;
 use std::time::Duration;
 
-use super::{Backend, Board, Charge, Mode, Places, Reply, Resets, Verdict};
+use super::{Backend, Charge, ConcurrencyStore, CoordinationStore, Mode, Reply, Resets, Verdict};
 use crate::NowOrLater;
 use crate::strategy::Strategy;
 pub use builder::RedisBuilder;
@@ -76,7 +76,7 @@ const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
 /// - **Cached denials**: a denial is repeated from memory for up to one second, as long as the strategy would
 ///   deny the request. Floods of denied requests do not reach Redis. Therefore, a
 ///   [reset](crate::Registry::reset) or a refund by another process may take effect one second later.
-/// - **Concurrency limits**: the requests [in flight](crate::Settings::concurrent) are a sorted set for each
+/// - **Concurrency limits**: the requests [in flight](crate::Settings::max_concurrent) are a sorted set for each
 ///   identity, by the clock of the server. A permit is acquired in one round trip and released in the
 ///   background. If a process ends, its permits are free after their [lease](crate::Settings::permit_ttl), even if
 ///   the clock jumps back. If the clock jumps ahead, permits are free immediately, and as many additional
@@ -186,11 +186,11 @@ impl Backend for Redis {
         })
     }
 
-    fn board(&self) -> Option<&dyn Board> {
+    fn coordination_store(&self) -> Option<&dyn CoordinationStore> {
         Some(self)
     }
 
-    fn places(&self) -> Option<&dyn Places> {
+    fn concurrency_store(&self) -> Option<&dyn ConcurrencyStore> {
         Some(self)
     }
 

@@ -4,30 +4,30 @@ use std::time::Duration;
 
 use super::{Store, StoreBackend, keys};
 use crate::NowOrLater;
-use crate::backend::{Board, Reply};
+use crate::backend::{CoordinationStore, Reply};
 
-impl<S: Store> Board for StoreBackend<S> {
-    fn post<'a>(&'a self, name: &'a str, word: u64, ttl: Duration) -> Reply<'a, ()> {
+impl<S: Store> CoordinationStore for StoreBackend<S> {
+    fn put<'a>(&'a self, name: &'a str, value: u64, ttl: Duration) -> Reply<'a, ()> {
         NowOrLater::later(async move {
-            let (key, word) = (self.word(name), word.to_string());
-            self.client.call(self.store.set(&key, &word, Some(ttl))).await
+            let (key, value) = (self.key(name), value.to_string());
+            self.client.call(self.store.set(&key, &value, Some(ttl))).await
         })
     }
 
-    fn read<'a>(&'a self, name: &'a str) -> Reply<'a, Option<u64>> {
+    fn get<'a>(&'a self, name: &'a str) -> Reply<'a, Option<u64>> {
         NowOrLater::later(async move {
-            let found = self.client.call(self.store.get(&self.word(name))).await?;
-            Ok(found.and_then(|word| word.parse().ok()))
+            let found = self.client.call(self.store.get(&self.key(name))).await?;
+            Ok(found.and_then(|value| value.parse().ok()))
         })
     }
 
-    fn remove<'a>(&'a self, name: &'a str) -> Reply<'a, ()> {
-        NowOrLater::later(async move { self.client.call(self.store.delete(&self.word(name))).await })
+    fn delete<'a>(&'a self, name: &'a str) -> Reply<'a, ()> {
+        NowOrLater::later(async move { self.client.call(self.store.delete(&self.key(name))).await })
     }
 }
 
 impl<S: Store> StoreBackend<S> {
-    fn word(&self, name: &str) -> String {
+    fn key(&self, name: &str) -> String {
         keys::of_word(&self.prefix, name)
     }
 }

@@ -8,7 +8,7 @@ use super::client::{Client, wrap};
 use super::evaluate::Case;
 use super::record::Record;
 use super::{Store, keys};
-use crate::backend::{Backend, Board, Charge, Mark, Mode, Reply, Resets, Verdict};
+use crate::backend::{Backend, Charge, CoordinationStore, Mark, Mode, Reply, Resets, Verdict};
 use crate::strategy::Strategy;
 use crate::{BackendError, Clock, ErrorKind, NowOrLater, Rate, SystemClock};
 
@@ -239,7 +239,7 @@ impl<S: Store> Backend for StoreBackend<S> {
         NowOrLater::later(self.end())
     }
 
-    fn board(&self) -> Option<&dyn Board> {
+    fn coordination_store(&self) -> Option<&dyn CoordinationStore> {
         Some(self)
     }
 

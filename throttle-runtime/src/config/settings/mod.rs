@@ -93,7 +93,7 @@ settings! {
     /// ```
     pub struct Settings {
         rate: &'static dyn Ask<role::rate> => Shared<dyn Ask<role::rate>>,
-        concurrent: u32 => u32,
+        max_concurrent: u32 => u32,
         strategy: &'static dyn Strategy => Shared<dyn Strategy>,
         key: &'static dyn Ask<role::key> => Shared<dyn Ask<role::key>>,
         cost: &'static dyn Ask<role::cost> => Shared<dyn Ask<role::cost>>,
@@ -168,8 +168,10 @@ impl Settings {
             wrong(self.on_error.as_ref()),
         ];
         let wrong = wrong.into_iter().flatten().flat_map(|error| error.problems().to_vec());
-        let nobody =
-            self.concurrent.filter(|limit| *limit == 0).map(|_| "`concurrent` is 0, which lets nobody in");
+        let nobody = self
+            .max_concurrent
+            .filter(|limit| *limit == 0)
+            .map(|_| "`max_concurrent` is 0, which lets nobody in");
         let short = self
             .permit_ttl
             .filter(|ttl| ttl.as_millis() == 0)
@@ -197,17 +199,17 @@ impl Settings {
     /// It works alone or with a rate; with a rate, both limits apply.
     ///
     /// The backends `Memory` and `Redis` support it, and so do backends of your own that have
-    /// [`Places`](crate::backend::Places).
+    /// [`ConcurrencyStore`](crate::backend::ConcurrencyStore).
     ///
     /// ```
     /// use throttle::{Registry, Settings};
     ///
     /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-    /// let exports = Registry::current().create("exports", Settings::new().concurrent(1))?;
-    /// let running = exports.enter("alice").await?;
-    /// assert!(exports.enter("alice").await.is_err());
+    /// let exports = Registry::current().create("exports", Settings::new().max_concurrent(1))?;
+    /// let running = exports.permit("alice").await?;
+    /// assert!(exports.permit("alice").await.is_err());
     /// drop(running);
-    /// assert!(exports.enter("alice").await.is_ok());
+    /// assert!(exports.permit("alice").await.is_ok());
     /// # Ok(())
     /// # }
     /// ```
@@ -221,13 +223,13 @@ impl Settings {
     /// - A denial has a wait of one second. No header contains the limit, because it cannot be predicted when a
     ///   permit becomes free.
     /// - [`Throttle::hit`](crate::Throttle::hit) takes no permit, because it is unknown when the use ends. Use
-    ///   [`enter`](crate::Throttle::enter) instead.
+    ///   [`permit`](crate::Throttle::permit) instead.
     ///
     /// # Default
     ///
     /// No concurrency limit.
-    pub const fn concurrent(mut self, at_once: u32) -> Self {
-        self.concurrent = Some(at_once);
+    pub const fn max_concurrent(mut self, at_once: u32) -> Self {
+        self.max_concurrent = Some(at_once);
         self
     }
 
@@ -434,7 +436,7 @@ impl Settings {
     /// several times if a layer and a handler have it, a middleware and a handler, or two layers.
     ///
     /// The first decision counts. A second decision for the same key charges nothing, takes no permit of
-    /// `concurrent`, and adds no headers. If the second use has a higher cost, the difference is charged.
+    /// `max_concurrent`, and adds no headers. If the second use has a higher cost, the difference is charged.
     /// Another key is charged in any case. Calls from code and messages of WebSockets are always charged as
     /// uses of their own.
     ///

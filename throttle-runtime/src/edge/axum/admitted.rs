@@ -13,7 +13,7 @@ use crate::throttle::policy_history::InForce;
 use crate::{Quota, Registry};
 
 /// The admission of a request, which completes the response.
-pub struct Permit(By);
+pub struct Admitted(By);
 
 /// The throttles that admitted the request. The last variant is boxed, because a permit is part of the future
 /// of every handler: unboxed, its size cost run time and, above all, compile time.
@@ -24,7 +24,7 @@ enum By {
     Several(Box<(Admission<'static>, Option<Registry>)>),
 }
 
-impl Permit {
+impl Admitted {
     /// For a request that the rules of a handler's only throttle exclude.
     pub(super) const fn by_nobody() -> Self {
         Self(By::Nobody)
@@ -59,8 +59,8 @@ impl Permit {
     }
 }
 
-impl fmt::Debug for Permit {
+impl fmt::Debug for Admitted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Permit")
+        f.write_str("Admitted")
     }
 }

@@ -6,7 +6,7 @@ use axum::extract::FromRequestParts;
 use http::request::Parts;
 
 use crate::decision::Admitted;
-use crate::{ClientIp, Decision, Decisions, Registry, Source};
+use crate::{ClientIp, Decision, DecisionReason, Decisions, Registry};
 
 /// The decisions of the throttles that degrade. Empty if no such throttle decided.
 impl<S: Sync> FromRequestParts<S> for Decisions {
@@ -19,14 +19,14 @@ impl<S: Sync> FromRequestParts<S> for Decisions {
 
 /// The decision that admitted the request, or the [strictest](Decisions::strictest) decision of the throttles
 /// that degrade. If the handler knows no decision, it is an allowed decision with the source
-/// [`Source::Bypassed`].
+/// [`DecisionReason::Bypassed`].
 impl<S: Sync> FromRequestParts<S> for Decision {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
         let strictest = parts.extensions.get::<Decisions>().and_then(Decisions::strictest);
         let admitted = || parts.extensions.get::<Admitted>().map(|admitted| &admitted.0);
-        Ok(strictest.or_else(admitted).cloned().unwrap_or_else(|| Self::passed(Source::Bypassed)))
+        Ok(strictest.or_else(admitted).cloned().unwrap_or_else(|| Self::passed(DecisionReason::Bypassed)))
     }
 }
 

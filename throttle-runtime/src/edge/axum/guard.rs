@@ -9,7 +9,7 @@ use axum::extract::{FromRef, FromRequestParts};
 use axum::response::Response;
 use http::request::Parts;
 
-use super::admitted::Permit;
+use super::admitted::Admitted;
 use crate::config::resolver::Head;
 use crate::edge::admit;
 use crate::edge::responses::too_many;
@@ -47,7 +47,7 @@ pub struct OnlyAxumCallsThrottledHandlers<const SITE: u64, C, H = ()> {
 pub struct Handles<P, R>(PhantomData<fn() -> (P, R)>);
 
 enum Progress {
-    Admitted(Permit),
+    Admitted(Admitted),
     /// A copy of the request parts, because the other extractors need the original, and the state. The type
     /// of the state is erased, so that the handler's future is `Send` by this declaration. Otherwise the
     /// compiler would have to derive that from a state type that may contain lifetimes.
@@ -158,7 +158,7 @@ impl<const SITE: u64, C, H> OnlyAxumCallsThrottledHandlers<SITE, C, H> {
         self,
         sites: &'static [Site; N],
         keys: [Option<Key>; N],
-    ) -> NowOrLater<'static, Result<Permit, Response>> {
+    ) -> NowOrLater<'static, Result<Admitted, Response>> {
         self.progress.last(sites, keys)
     }
 
@@ -236,7 +236,7 @@ impl Progress {
             if asks.passes {
                 admission.mark(&mut parts.extensions);
             }
-            Ok(Self::Admitted(Permit::by_several(admission, &Registry::of_request(parts))))
+            Ok(Self::Admitted(Admitted::by_several(admission, &Registry::of_request(parts))))
         })
     }
 
@@ -245,7 +245,7 @@ impl Progress {
         self,
         sites: &'static [Site; N],
         keys: [Option<Key>; N],
-    ) -> NowOrLater<'static, Result<Permit, Response>> {
+    ) -> NowOrLater<'static, Result<Admitted, Response>> {
         match self {
             Self::Admitted(permit) => NowOrLater::now(Ok(permit)),
             Self::Undecided(undecided) => NowOrLater::later(async move {
@@ -255,7 +255,7 @@ impl Progress {
                 if let Some(passes) = passes {
                     admission.fill(&passes);
                 }
-                Ok(Permit::by_several(admission, &Registry::of_request(&parts)))
+                Ok(Admitted::by_several(admission, &Registry::of_request(&parts)))
             }),
         }
     }
@@ -279,7 +279,10 @@ struct Denied {
 
 /// Returns the decision of a handler's only throttle, if it belongs to the global registry and needs neither
 /// a function nor time. The decision is stored in a request that is passed on.
-fn at_once<const PASSES: bool>(sites: &'static [Site], parts: &mut Parts) -> Option<Result<Permit, Denied>> {
+fn at_once<const PASSES: bool>(
+    sites: &'static [Site],
+    parts: &mut Parts,
+) -> Option<Result<Admitted, Denied>> {
     let [site] = sites else { return None };
     if parts.extensions.get::<Registry>().is_some() {
         return None;
@@ -294,12 +297,12 @@ fn at_once<const PASSES: bool>(sites: &'static [Site], parts: &mut Parts) -> Opt
         }
     };
     Some(match fast_path::at_once(throttle, &head, keep)? {
-        AtOnce::Excluded => Ok(Permit::by_nobody()),
+        AtOnce::Excluded => Ok(Admitted::by_nobody()),
         AtOnce::Decided(policy, quota) if quota.fits() => {
             if let (true, Some(key), Some(cost)) = (policy.once_per_request, key, policy.units) {
                 Reach::by_one(throttle.clone(), key, cost, quota).mark(&mut parts.extensions);
             }
-            Ok(Permit::by_one(policy, quota))
+            Ok(Admitted::by_one(policy, quota))
         }
         AtOnce::Decided(policy, quota) => Err(Denied { throttle, policy, quota }),
     })

@@ -19,7 +19,7 @@ use crate::pipeline::ticket::Ticket;
 use crate::strategy::Class;
 use crate::throttle::Throttle;
 use crate::throttle::counters::Event;
-use crate::{BackendError, Decision, Hit, Quota, Source};
+use crate::{BackendError, Decision, DecisionReason, Hit, Quota};
 
 impl Throttle {
     /// Decides one use, and charges it if it fits.
@@ -76,7 +76,7 @@ impl Throttle {
     /// For its limit, a [`Quota`](crate::Quota) contains the units that [remain](crate::Quota::remaining),
     /// the time until there are [more](crate::Quota::next_after), and the time until
     /// [all](crate::Quota::reset_after) are available again. If nothing remains, `next_after` is the time to
-    /// wait. There are no quotas if the backend is not called: see [`Source`](crate::Source).
+    /// wait. There are no quotas if the backend is not called: see [`DecisionReason`](crate::DecisionReason).
     ///
     /// ```
     /// use throttle::{Rate, Registry, Settings};
@@ -222,10 +222,10 @@ impl Throttle {
         throttle: Cow<'t, Self>,
         hit: Hit<'_>,
         head: &mut Head<'_>,
-    ) -> Result<Result<Ticket<'t>, Source>, BackendError> {
+    ) -> Result<Result<Ticket<'t>, DecisionReason>, BackendError> {
         let policy = throttle.policy().into_owned();
         match throttle.force(&policy) {
-            Force::Off => Ok(Err(Source::Disabled)),
+            Force::Off => Ok(Err(DecisionReason::Disabled)),
             force => Self::ticket_by((policy, force == Force::Dry), throttle, hit, head).await,
         }
     }
@@ -236,14 +236,14 @@ impl Throttle {
         throttle: Cow<'t, Self>,
         hit: Hit<'_>,
         head: &mut Head<'_>,
-    ) -> Result<Result<Ticket<'t>, Source>, BackendError> {
+    ) -> Result<Result<Ticket<'t>, DecisionReason>, BackendError> {
         let rates = match hit.rates.map(|rates| *rates).or(policy.rates) {
             Some(rates) => rates,
             None => policy.rate.ask(head).await.map_err(|_| no_request())?,
         };
         // A throttle with a concurrency limit limits all uses, at any rate and cost.
         if policy.concurrency.is_none() && rates.is_unlimited() {
-            return Ok(Err(Source::Unlimited));
+            return Ok(Err(DecisionReason::Unlimited));
         }
         let cost = match hit.cost {
             Some(cost) => cost,

@@ -6,18 +6,18 @@ use std::slice;
 
 use crate::registry::site::Linked;
 use crate::{
-    BackendError, ConfigError, Decision, ErrorKind, Hit, InFlight, Registry, Reservation, Site, Throttle,
+    BackendError, ConfigError, Decision, ErrorKind, Hit, Permit, Registry, Reservation, Site, Throttle,
     ThrottleError,
 };
 
 /// A throttle that is declared as a static, by `#[throttle]` with the arguments of a handler.
 ///
 /// ```
-/// use throttle::{Static, throttle};
+/// use throttle::{StaticThrottle, throttle};
 ///
 /// /// Ten an hour for each account.
 /// #[throttle(rate = "10/hour")]
-/// static EXPORTS: Static;
+/// static EXPORTS: StaticThrottle;
 ///
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 /// let decision = EXPORTS.hit("alice").await?;
@@ -34,9 +34,9 @@ use crate::{
 /// `#[throttle_message(EXPORTS)]`, and a layer, `ThrottleLayer::new([&EXPORTS])`. The settings `key`, `exempt`,
 /// `only`, `bypass`, `handler` and `headers` apply only to requests. A caller of [`hit`](Self::hit) passes the
 /// key, and decides what a denial means.
-pub struct Static(Site);
+pub struct StaticThrottle(Site);
 
-impl Static {
+impl StaticThrottle {
     /// Creates the static. Attributes expand to this call.
     #[doc(hidden)]
     pub const fn new(site: Site) -> Self {
@@ -68,10 +68,10 @@ impl Static {
     ///
     /// ```
     /// use axum::Extension;
-    /// use throttle::{Registry, Static, throttle};
+    /// use throttle::{Registry, StaticThrottle, throttle};
     ///
     /// #[throttle(rate = "10/hour")]
-    /// static EXPORTS: Static;
+    /// static EXPORTS: StaticThrottle;
     ///
     /// async fn left(Extension(registry): Extension<Registry>) -> String {
     ///     let exports = EXPORTS.throttle_in(&registry).expect("it was checked at the start");
@@ -102,9 +102,9 @@ impl Static {
     /// Consumes no quota, and is not counted.
     ///
     /// ```
-    /// # use throttle::{Static, throttle};
+    /// # use throttle::{StaticThrottle, throttle};
     /// # #[throttle(rate = "10/hour")]
-    /// # static EXPORTS: Static;
+    /// # static EXPORTS: StaticThrottle;
     /// # async fn example() -> Result<(), throttle::BackendError> {
     /// assert!(EXPORTS.peek("alice").await?.is_allowed());
     /// # Ok(())
@@ -133,9 +133,9 @@ impl Static {
     /// Decides one use whose charge can be refunded: calls [`Throttle::reserve`] in the active registry.
     ///
     /// ```
-    /// # use throttle::{Static, throttle};
+    /// # use throttle::{StaticThrottle, throttle};
     /// # #[throttle(rate = "10/hour")]
-    /// # static EXPORTS: Static;
+    /// # static EXPORTS: StaticThrottle;
     /// # async fn example() -> Result<(), throttle::BackendError> {
     /// let reservation = EXPORTS.reserve("alice").await?;
     /// reservation.refund().await?;
@@ -161,15 +161,15 @@ impl Static {
         self.asked_in(&registry)?.reset(identity).await
     }
 
-    /// Decides one use that is in flight until the returned value is dropped: calls [`Throttle::enter`] in the
+    /// Decides one use that is in flight until the returned value is dropped: calls [`Throttle::permit`] in the
     /// active registry.
     ///
     /// # Errors
     ///
-    /// Like [`Throttle::enter`]. Also if there is no [`throttle`](Self::throttle).
-    pub async fn enter<'h>(&self, hit: impl Into<Hit<'h>>) -> Result<InFlight, ThrottleError> {
+    /// Like [`Throttle::permit`]. Also if there is no [`throttle`](Self::throttle).
+    pub async fn permit<'h>(&self, hit: impl Into<Hit<'h>>) -> Result<Permit, ThrottleError> {
         let registry = Registry::in_charge();
-        self.asked_in(&registry)?.enter(hit).await
+        self.asked_in(&registry)?.permit(hit).await
     }
 
     fn asked_in(&self, registry: &Registry) -> Result<Cow<'_, Throttle>, BackendError> {
@@ -181,7 +181,7 @@ impl Static {
     }
 }
 
-impl fmt::Debug for Static {
+impl fmt::Debug for StaticThrottle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
@@ -190,14 +190,14 @@ impl fmt::Debug for Static {
 impl Site {
     /// Creates the site of a function that uses the throttle of a static.
     #[doc(hidden)]
-    pub const fn shared(declared: &'static Static, function: u64) -> Self {
+    pub const fn shared(declared: &'static StaticThrottle, function: u64) -> Self {
         Self::sharing(declared.site(), function)
     }
 }
 
 impl Linked {
     /// Creates the entry of a static.
-    pub const fn of(declared: &'static Static) -> Self {
+    pub const fn of(declared: &'static StaticThrottle) -> Self {
         Self(slice::from_ref(declared.site()))
     }
 }

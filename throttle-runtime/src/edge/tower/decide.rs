@@ -30,7 +30,7 @@ use crate::throttle::counters::Event;
 use crate::{ConfigError, Decision, Quota, Registry};
 
 /// The admission of a request, which completes the response.
-pub(super) enum Permit {
+pub(super) enum Admitted {
     /// A rule bypassed the request.
     Bypassed,
     One(Arc<Policy>, Quota),
@@ -40,7 +40,7 @@ pub(super) enum Permit {
     Shaping(Box<(Self, Registry)>),
 }
 
-impl Permit {
+impl Admitted {
     /// Adds the headers of the decisions to the response, and applies `charge_when`. The request holds its
     /// concurrency permits until the body ends, if the body is awaited.
     pub(super) fn respond<B: ResponseBody>(self, response: Response<B>) -> Response<Body> {
@@ -85,7 +85,7 @@ impl Permit {
 }
 
 /// Returns the decision, if it needs neither a function nor time.
-pub(super) fn at_once(plan: &Plan, parts: &mut Parts) -> Option<Result<Permit, Rejection>> {
+pub(super) fn at_once(plan: &Plan, parts: &mut Parts) -> Option<Result<Admitted, Rejection>> {
     let registry = Registry::of_request(parts);
     #[cfg(feature = "tonic")]
     super::grpc::find_peer(parts);
@@ -96,13 +96,13 @@ pub(super) fn at_once(plan: &Plan, parts: &mut Parts) -> Option<Result<Permit, R
     let throttle = plan.single()?.throttle(&registry).ok()?;
     let mut key = None;
     Some(match fast_path::at_once(&throttle, &head, |known| key = Some(known))? {
-        AtOnce::Excluded => Ok(Permit::Bypassed),
+        AtOnce::Excluded => Ok(Admitted::Bypassed),
         AtOnce::Decided(policy, quota) if quota.fits() => {
             let policy = policy.into_owned();
             if let (true, Some(key), Some(cost)) = (policy.once_per_request, key, policy.units) {
                 Reach::by_one(throttle, key, cost, quota).mark(&mut parts.extensions);
             }
-            Ok(Permit::One(policy, quota).within(&registry))
+            Ok(Admitted::One(policy, quota).within(&registry))
         }
         AtOnce::Decided(policy, quota) => {
             let decision = Decision::by_one(quota);
@@ -112,7 +112,7 @@ pub(super) fn at_once(plan: &Plan, parts: &mut Parts) -> Option<Result<Permit, R
 }
 
 /// Returns the decision, however long it takes.
-pub(super) async fn decide(plan: &Plan, parts: &mut Parts) -> Result<Permit, Rejection> {
+pub(super) async fn decide(plan: &Plan, parts: &mut Parts) -> Result<Admitted, Rejection> {
     let registry = Registry::of_request(parts);
     let mut head = Head { parts, state: &(), lookup: &registry.common().lookup, is_request: true };
     let included = rule::ask(iter::once(&plan.rules), &mut head).await;
@@ -127,13 +127,13 @@ pub(super) async fn decide(plan: &Plan, parts: &mut Parts) -> Result<Permit, Rej
     let mut admission = drawn.decide(&mut head).await?;
     admission.tell(&mut head.parts.extensions);
     admission.mark(&mut head.parts.extensions);
-    Ok(Permit::Several(Box::new(admission)).within(&registry))
+    Ok(Admitted::Several(Box::new(admission)).within(&registry))
 }
 
 /// Lets a request pass that a rule of the layer excludes from all its throttles.
-fn pass_by(plan: &Plan, registry: &Registry) -> Result<Permit, ConfigError> {
+fn pass_by(plan: &Plan, registry: &Registry) -> Result<Admitted, ConfigError> {
     for throttle in plan.throttles(registry)? {
         throttle.count(Event::Skipped);
     }
-    Ok(Permit::Bypassed.within(registry))
+    Ok(Admitted::Bypassed.within(registry))
 }

@@ -10,7 +10,7 @@ use http::Response;
 use pin_project_lite::pin_project;
 
 use super::body::ResponseBody;
-use super::decide::Permit;
+use super::decide::Admitted;
 use super::response::Answer;
 use crate::BoxFuture;
 
@@ -19,24 +19,24 @@ pin_project! {
     pub struct ResponseFuture<F> {
         // Decisions that take a function or time are boxed together with the request. Other decisions do not
         // allocate.
-        deciding: Option<BoxFuture<'static, Result<(F, Permit), Answer>>>,
+        deciding: Option<BoxFuture<'static, Result<(F, Admitted), Answer>>>,
         #[pin]
         inner: Option<F>,
-        permit: Permit,
+        permit: Admitted,
     }
 }
 
 impl<F> ResponseFuture<F> {
     /// For an admitted request.
-    pub(super) const fn passed(inner: F, permit: Permit) -> Self {
+    pub(super) const fn passed(inner: F, permit: Admitted) -> Self {
         Self { deciding: None, inner: Some(inner), permit }
     }
 
     /// For a request whose decision takes time.
     pub(super) fn deciding(
-        deciding: impl Future<Output = Result<(F, Permit), Answer>> + Send + 'static,
+        deciding: impl Future<Output = Result<(F, Admitted), Answer>> + Send + 'static,
     ) -> Self {
-        Self { deciding: Some(Box::pin(deciding)), inner: None, permit: Permit::Bypassed }
+        Self { deciding: Some(Box::pin(deciding)), inner: None, permit: Admitted::Bypassed }
     }
 }
 
@@ -69,7 +69,7 @@ where
         let answer = ready!(inner.poll(context));
         this.inner.set(None);
         // The permit is moved out of this future, which may be kept for a while.
-        let permit = mem::replace(this.permit, Permit::Bypassed);
+        let permit = mem::replace(this.permit, Admitted::Bypassed);
         Poll::Ready(answer.map(|response| permit.respond(response)))
     }
 }

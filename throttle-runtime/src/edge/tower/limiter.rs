@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use once_cell::sync::OnceCell;
 
-use crate::{ConfigError, Registry, Settings, Site, Static, Throttle};
+use crate::{ConfigError, Registry, Settings, Site, StaticThrottle, Throttle};
 
 /// A throttle of a [layer](super::ThrottleLayer). It is made from one of these:
 ///
 /// - an existing [`Throttle`]
-/// - a [`Static`]
+/// - a [`StaticThrottle`]
 /// - the uid of an existing throttle
 /// - a uid and [`Settings`]: the active registry makes the throttle at its first use
 ///
@@ -31,7 +31,7 @@ enum Origin {
     /// With the throttle of the global registry, once it was used.
     Named(&'static str, Arc<OnceCell<Throttle>>),
     Declared(Arc<Site>),
-    Static(&'static Static),
+    Static(&'static StaticThrottle),
 }
 
 impl Limiter {
@@ -88,8 +88,8 @@ impl From<&Throttle> for Limiter {
 }
 
 /// The throttle of a static in the active registry.
-impl From<&'static Static> for Limiter {
-    fn from(declared: &'static Static) -> Self {
+impl From<&'static StaticThrottle> for Limiter {
+    fn from(declared: &'static StaticThrottle) -> Self {
         Self(Origin::Static(declared))
     }
 }

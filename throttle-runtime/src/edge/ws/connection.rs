@@ -21,14 +21,14 @@ use crate::{BackendError, ClientIp, Decision, Identity, Registry, Throttle};
 /// It stores what decisions about messages need: the request parts of the handshake, the active registry, and
 /// the caller's identity, which is resolved once per connection and throttle.
 ///
-/// `S` is the state that plug-in functions see, as in `Caller<App>`: the router's state, or a part of it.
+/// `S` is the state that plug-in functions see, as in `Peer<App>`: the router's state, or a part of it.
 ///
 /// ```
 /// use axum::extract::ws::WebSocketUpgrade;
 /// use axum::response::Response;
-/// use throttle::ws::Caller;
+/// use throttle::ws::Peer;
 ///
-/// async fn connect(upgrade: WebSocketUpgrade, caller: Caller) -> Response {
+/// async fn connect(upgrade: WebSocketUpgrade, caller: Peer) -> Response {
 ///     upgrade.on_upgrade(async move |socket| {
 ///         let mut socket = caller.socket(socket);
 ///         let _ = socket.recv().await;
@@ -36,7 +36,7 @@ use crate::{BackendError, ClientIp, Decision, Identity, Registry, Throttle};
 /// }
 /// # let _: axum::Router = axum::Router::new().route("/", axum::routing::any(connect));
 /// ```
-pub struct Caller<S = NoState> {
+pub struct Peer<S = NoState> {
     head: Parts,
     state: S,
     registry: Registry,
@@ -57,7 +57,7 @@ impl<S> FromRef<S> for NoState {
 }
 
 #[diagnostic::do_not_recommend]
-impl<R: Sync, S: FromRef<R>> FromRequestParts<R> for Caller<S> {
+impl<R: Sync, S: FromRef<R>> FromRequestParts<R> for Peer<S> {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, state: &R) -> Result<Self, Infallible> {
@@ -72,7 +72,7 @@ impl<R: Sync, S: FromRef<R>> FromRequestParts<R> for Caller<S> {
     }
 }
 
-impl<S> Caller<S> {
+impl<S> Peer<S> {
     /// Returns the request parts of the handshake.
     pub const fn head(&self) -> &Parts {
         &self.head
@@ -94,7 +94,7 @@ impl<S> Caller<S> {
     }
 }
 
-impl<S: Send + Sync + 'static> Caller<S> {
+impl<S: Send + Sync + 'static> Peer<S> {
     /// Decides one message by a throttle, and charges it if it fits. Nothing is sent: the program answers the
     /// message itself. [`Socket::hit`] also sends a notice.
     ///
@@ -102,11 +102,11 @@ impl<S: Send + Sync + 'static> Caller<S> {
     /// resolved once.
     ///
     /// ```
-    /// use throttle::ws::Caller;
+    /// use throttle::ws::Peer;
     /// use throttle::{BackendError, Throttle};
     ///
     /// /// How many of the results this message is answered with.
-    /// async fn results(caller: &mut Caller, searches: &Throttle) -> Result<usize, BackendError> {
+    /// async fn results(caller: &mut Peer, searches: &Throttle) -> Result<usize, BackendError> {
     ///     Ok(if caller.hit(searches).await?.is_allowed() { 50 } else { 5 })
     /// }
     /// # let _ = results;
@@ -129,7 +129,7 @@ impl<S: Send + Sync + 'static> Caller<S> {
     /// use throttle::{BackendError, Hit, Identity, Throttle};
     ///
     /// async fn fits(socket: &mut Socket, bytes: &Throttle, text: &str) -> Result<bool, BackendError> {
-    ///     let Identity::Key(key) = socket.caller_mut().identity(bytes).await? else { return Ok(true) };
+    ///     let Identity::Key(key) = socket.peer_mut().identity(bytes).await? else { return Ok(true) };
     ///     let decision = bytes.hit(Hit::new(key).cost(text.len() as u64)).await?;
     ///     if decision.is_throttled() {
     ///         socket.notify(decision.retry_after()).await;
@@ -155,9 +155,9 @@ impl<S: Send + Sync + 'static> Caller<S> {
     }
 }
 
-impl<S> fmt::Debug for Caller<S> {
+impl<S> fmt::Debug for Peer<S> {
     /// Writes no client data.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Caller")
+        f.write_str("Peer")
     }
 }

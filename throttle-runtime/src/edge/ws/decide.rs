@@ -26,7 +26,7 @@ pub async fn decide<S: Send + Sync + 'static, const N: usize>(
     sites: &'static [Site; N],
     keys: [Option<Key>; N],
 ) -> Result<(), Denial> {
-    let (mut head, known, registry) = socket.caller_mut().split();
+    let (mut head, known, registry) = socket.peer_mut().split();
     let Err(rejection) =
         admit::admit(sites, keys, Drawn::new(known, Told::Nobody), &mut head, registry).await
     else {

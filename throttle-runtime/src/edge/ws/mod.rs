@@ -1,18 +1,18 @@
 //! Limits on the messages of WebSockets.
 //!
 //! A handshake is a request like any other: `#[throttle]` on the handler that upgrades answers with status
-//! 429, and the connection is not upgraded. To limit messages, the handler also takes a [`Caller`], which
+//! 429, and the connection is not upgraded. To limit messages, the handler also takes a [`Peer`], which
 //! makes a [`Socket`] of axum's `WebSocket`. The attribute `#[throttle_message]` goes on the function that
 //! handles one message.
 //!
 //! ```
 //! use axum::extract::ws::{Message, WebSocketUpgrade};
 //! use axum::response::Response;
-//! use throttle::ws::{Caller, Socket};
+//! use throttle::ws::{Peer, Socket};
 //! use throttle::{throttle, throttle_message};
 //!
 //! #[throttle(rate = "10/min")]
-//! async fn connect(upgrade: WebSocketUpgrade, caller: Caller) -> Response {
+//! async fn connect(upgrade: WebSocketUpgrade, caller: Peer) -> Response {
 //!     upgrade.on_upgrade(async move |socket| {
 //!         let mut socket = caller.socket(socket);
 //!         while let Some(Ok(message)) = socket.recv().await {
@@ -39,7 +39,7 @@ mod notice;
 mod returned;
 mod socket;
 
-pub use connection::{Caller, NoState};
+pub use connection::{NoState, Peer};
 #[doc(hidden)]
 pub use decide::Denial;
 #[doc(hidden)]

@@ -11,16 +11,16 @@ use axum::response::Response;
 use tokio::time::timeout;
 
 use super::notice::{close, notice};
-use super::{Caller, NoState};
+use super::{NoState, Peer};
 use crate::edge::axum::shaped;
 use crate::{BackendError, Decision, Throttle, Throttled};
 
-/// An open connection: axum's `WebSocket`, to which it derefs, with the [`Caller`] at its other end.
+/// An open connection: axum's `WebSocket`, to which it derefs, with the [`Peer`] at its other end.
 ///
-/// `S` is the state that plug-in functions see: see [`Caller`].
+/// `S` is the state that plug-in functions see: see [`Peer`].
 pub struct Socket<S = NoState> {
     inner: WebSocket,
-    caller: Caller<S>,
+    caller: Peer<S>,
     /// How many more messages are discarded, if the connection was closed from here.
     closing: Option<u32>,
 }
@@ -35,23 +35,23 @@ const FAREWELL: Duration = Duration::from_secs(1);
 const LONGEST_TEXT: usize = 64 * 1024;
 
 impl<S> Socket<S> {
-    pub(super) const fn new(socket: WebSocket, caller: Caller<S>) -> Self {
+    pub(super) const fn new(socket: WebSocket, caller: Peer<S>) -> Self {
         Self { inner: socket, caller, closing: None }
     }
 
     /// Returns the caller at the other end.
-    pub const fn caller(&self) -> &Caller<S> {
+    pub const fn peer(&self) -> &Peer<S> {
         &self.caller
     }
 
     /// Returns the caller at the other end, to decide without sending a notice.
-    pub const fn caller_mut(&mut self) -> &mut Caller<S> {
+    pub const fn peer_mut(&mut self) -> &mut Peer<S> {
         &mut self.caller
     }
 
     /// Splits the connection from its caller, for programs that read and write in different tasks. The task
-    /// that reads decides with [`Caller::hit`], and passes a [`notice`](super::notice) to the other task.
-    pub fn into_parts(self) -> (WebSocket, Caller<S>) {
+    /// that reads decides with [`Peer::hit`], and passes a [`notice`](super::notice) to the other task.
+    pub fn into_parts(self) -> (WebSocket, Peer<S>) {
         (self.inner, self.caller)
     }
 
@@ -142,7 +142,7 @@ impl<S: Send + Sync + 'static> Socket<S> {
     ///
     /// # Errors
     ///
-    /// Returns the errors of [`Caller::hit`].
+    /// Returns the errors of [`Peer::hit`].
     pub async fn hit(&mut self, throttle: &Throttle) -> Result<Decision, BackendError> {
         let decision = self.caller.hit(throttle).await?;
         if decision.is_throttled() {

@@ -23,7 +23,7 @@ impl Exchange {
     }
 
     pub(super) fn is_on(&self, member: &Member) -> bool {
-        self.member.is(member)
+        self.member.ptr_eq(member)
     }
 
     pub(super) fn add(&self, name: Arc<str>, breaker: Breaker) {
@@ -33,7 +33,7 @@ impl Exchange {
     /// Lets each breaker exchange its state with the board, until one exchange fails.
     pub(super) async fn look(&self) -> Result<(), BackendError> {
         self.member.prepare_or_wait(DEADLINE).await?;
-        let Some(board) = self.member.backend.board() else { return Ok(()) };
+        let Some(board) = self.member.backend.coordination_store() else { return Ok(()) };
         let shared = self.shared().clone();
         for shared in shared {
             shared.look(board).await?;

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::message::Word;
-use crate::backend::Board;
+use crate::backend::CoordinationStore;
 use crate::backend::deadline::within;
 use crate::{BackendError, Breaker};
 
@@ -52,19 +52,19 @@ impl Shared {
     }
 
     /// Reads the board, follows openings of other instances, and writes an opening that began here.
-    pub(super) async fn look(&self, board: &dyn Board) -> Result<(), BackendError> {
-        let found = within(DEADLINE, board.read(&self.name)).await?.map(Word::from_bits);
+    pub(super) async fn look(&self, board: &dyn CoordinationStore) -> Result<(), BackendError> {
+        let found = within(DEADLINE, board.get(&self.name)).await?.map(Word::from_bits);
         match self.step(found) {
             Step::Nothing => {}
             Step::Post(word) => {
-                within(DEADLINE, board.post(&self.name, word.bits(), word.ttl())).await?;
+                within(DEADLINE, board.put(&self.name, word.bits(), word.ttl())).await?;
                 if let Some(mine) = &mut self.known().mine {
                     mine.is_posted = true;
                 }
             }
             // The word may belong to another instance by now. In that case, the other instances probe too
             // early, once.
-            Step::Remove => within(DEADLINE, board.remove(&self.name)).await?,
+            Step::Remove => within(DEADLINE, board.delete(&self.name)).await?,
         }
         Ok(())
     }

@@ -8,9 +8,9 @@ use tokio::sync::Notify;
 use super::circuit::Circuit;
 use super::open::Entered;
 use super::packed_state::Word;
-use super::permit::{Entry, Permit};
+use super::permission::{Entry, Permission};
 use super::remote_opening::Opening;
-use super::{Change, CircuitBreaker, Info};
+use super::{CircuitBreaker, Snapshot, Transition};
 use crate::Clock;
 use crate::util::audit;
 
@@ -20,7 +20,7 @@ use crate::util::audit;
 /// use throttle::Breaker;
 ///
 /// fn describe(breaker: &Breaker) -> String {
-///     let info = breaker.info();
+///     let info = breaker.snapshot();
 ///     format!("{} is {} after {} failures", breaker.name(), info.state, info.failures)
 /// }
 /// ```
@@ -34,8 +34,8 @@ impl Breaker {
     }
 
     /// Returns a snapshot of the state and the counters. It takes no lock.
-    pub fn info(&self) -> Info {
-        self.0.info()
+    pub fn snapshot(&self) -> Snapshot {
+        self.0.snapshot()
     }
 
     /// Opens the breaker until [`force_close`](Self::force_close) is called, for example for maintenance of a
@@ -65,7 +65,7 @@ impl Breaker {
     /// # use throttle::Breaker;
     /// fn repaired(breaker: &Breaker) {
     ///     breaker.force_close();
-    ///     assert_eq!(breaker.info().failures, 0);
+    ///     assert_eq!(breaker.snapshot().failures, 0);
     /// }
     /// ```
     pub fn force_close(&self) {
@@ -104,7 +104,7 @@ impl Breaker {
 
     /// Opens the breaker because the breaker of another instance opened, for `wait` plus `more` microseconds.
     /// The caller has to [publish](Self::publish) the change. Returns `None` if the breaker is forced open.
-    pub(crate) fn follow(&self, wait: u64, more: u64) -> Option<(Opening, Option<Change>)> {
+    pub(crate) fn follow(&self, wait: u64, more: u64) -> Option<(Opening, Option<Transition>)> {
         self.0.follow(wait, more)
     }
 
@@ -113,20 +113,20 @@ impl Breaker {
         self.0.may_probe(generation);
     }
 
-    pub(crate) fn publish(&self, change: Option<Change>) {
+    pub(crate) fn publish(&self, change: Option<Transition>) {
         self.0.publish(change);
     }
 
     /// Whether both handles are the same breaker.
-    pub(crate) fn is(&self, other: &Self) -> bool {
+    pub(crate) fn ptr_eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
     /// Lets a request pass, if the breaker is closed.
     #[inline]
-    pub(crate) fn pass(&self) -> Option<Permit<'_>> {
+    pub(crate) fn pass(&self) -> Option<Permission<'_>> {
         let word = self.0.word();
-        word.is_closed().then(|| Permit::pass(self, word.generation()))
+        word.is_closed().then(|| Permission::pass(self, word.generation()))
     }
 
     /// Whether the breaker rejects all requests, because no probe is due yet.
@@ -144,11 +144,11 @@ impl Breaker {
     #[cold]
     fn enter_broken(&self, word: Word) -> Entry<'_> {
         match self.0.enter(word) {
-            Entered::Pass(generation) => Entry::Pass(Permit::pass(self, generation)),
+            Entered::Pass(generation) => Entry::Pass(Permission::pass(self, generation)),
             Entered::Probe(generation, change) => {
                 // The permit exists before the hook runs: if the hook panics, dropping the permit frees the
                 // probe.
-                let permit = Permit::probe(self.clone(), generation);
+                let permit = Permission::probe(self.clone(), generation);
                 self.0.publish(change);
                 Entry::Probe(permit)
             }
@@ -159,6 +159,6 @@ impl Breaker {
 
 impl fmt::Debug for Breaker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Breaker").field("name", &self.name()).field("info", &self.info()).finish()
+        f.debug_struct("Breaker").field("name", &self.name()).field("info", &self.snapshot()).finish()
     }
 }

@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use super::packed_state::{Phase, Word};
 use super::state::ChangeLogs;
 use super::thresholds::Rules;
-use super::{Change, CircuitBreaker, Info, State, time};
+use super::{CircuitBreaker, Snapshot, State, Transition, time};
 use crate::Clock;
 
 /// The shared state of a breaker.
@@ -19,7 +19,7 @@ use crate::Clock;
 /// sees them.
 pub(super) struct Circuit {
     pub(super) rules: Rules,
-    on_change: Option<fn(&Change)>,
+    on_transition: Option<fn(&Transition)>,
     name: Arc<str>,
     pub(super) clock: Arc<dyn Clock>,
     word: AtomicU64,
@@ -50,7 +50,7 @@ impl Circuit {
     ) -> Self {
         Self {
             rules: settings.rules,
-            on_change: settings.on_change,
+            on_transition: settings.on_transition,
             name,
             clock,
             word: AtomicU64::new(Word::NEW.bits()),
@@ -91,21 +91,21 @@ impl Circuit {
     }
 
     /// The change from the word `from` to the state `to`.
-    pub(super) fn change(&self, from: Word, to: State, at: u64) -> Change {
-        Change::new(&self.name, (state(from), to), from.failures(), at)
+    pub(super) fn change(&self, from: Word, to: State, at: u64) -> Transition {
+        Transition::new(&self.name, (state(from), to), from.failures(), at)
     }
 
     /// Wakes the sharing task and publishes the change. The caller must hold no lock.
-    pub(super) fn publish(&self, change: Option<Change>) {
+    pub(super) fn publish(&self, change: Option<Transition>) {
         if let Some(change) = change {
             if let Some(told) = &self.told {
                 told.notify_one();
             }
-            change.publish(&self.logs, self.on_change);
+            change.publish(&self.logs, self.on_transition);
         }
     }
 
-    pub(super) fn info(&self) -> Info {
+    pub(super) fn snapshot(&self) -> Snapshot {
         loop {
             let word = self.word();
             let (open, closed) = (word.phase() == Phase::Open, word.is_closed());
@@ -115,7 +115,7 @@ impl Circuit {
             // Otherwise, the values read belong to two different moments, because another thread changed the
             // word meanwhile.
             if word == self.word() {
-                return Info {
+                return Snapshot {
                     state: state(word),
                     failures: word.failures(),
                     successes: if word.phase() == Phase::HalfOpen { successes } else { 0 },

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use super::circuit::{Circuit, Turn};
 use super::packed_state::{Phase, Word};
-use super::{Change, State};
+use super::{State, Transition};
 
 impl Circuit {
     /// Records the success of a request that passed in this generation. If there are no failures to reset,
@@ -47,7 +47,7 @@ impl Circuit {
     }
 
     /// Opens the breaker. Returns the current word if it has changed since `found`.
-    fn trip(&self, found: Word, counted: Word) -> Result<Change, Word> {
+    fn trip(&self, found: Word, counted: Word) -> Result<Transition, Word> {
         let now = self.clock.now();
         let mut turn = self.lock();
         // If another thread has opened the breaker, its times must not be overwritten.

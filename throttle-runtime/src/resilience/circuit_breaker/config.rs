@@ -4,7 +4,7 @@ use std::fmt;
 use std::panic::Location;
 use std::time::Duration;
 
-use super::Change;
+use super::Transition;
 use super::identity::Identity;
 use super::thresholds::{Rules, micros};
 
@@ -40,7 +40,7 @@ pub struct CircuitBreaker {
     pub(super) identity: Identity,
     /// The backend through which instances share the breaker.
     pub(crate) board: Option<&'static str>,
-    pub(super) on_change: Option<fn(&Change)>,
+    pub(super) on_transition: Option<fn(&Transition)>,
 }
 
 impl CircuitBreaker {
@@ -58,7 +58,12 @@ impl CircuitBreaker {
     /// | [`shared`](Self::shared) | not shared |
     #[track_caller]
     pub const fn new() -> Self {
-        Self { rules: Rules::NEW, identity: Identity::At(Location::caller()), board: None, on_change: None }
+        Self {
+            rules: Rules::NEW,
+            identity: Identity::At(Location::caller()),
+            board: None,
+            on_transition: None,
+        }
     }
 
     /// Sets the number of failures in a row that opens the breaker.
@@ -190,7 +195,7 @@ impl CircuitBreaker {
 
     /// Shares the breaker with the breakers of the same [name](Self::named) in other instances, so that one
     /// instance's failures protect the others. `backend` is the name of a backend in the registry that has a
-    /// [`Board`](crate::backend::Board): `Redis`, `Memcached` or a [`StoreBackend`](crate::backend::Stored).
+    /// [`CoordinationStore`](crate::backend::CoordinationStore): `Redis`, `Memcached` or a [`StoreBackend`](crate::backend::StoreBackend).
     ///
     /// - When a breaker opens, the breakers of the other instances open within half a second, for the remaining
     ///   time of that opening, but no longer than their own longest opening. An instance that starts meanwhile
@@ -234,7 +239,7 @@ impl CircuitBreaker {
         self
     }
 
-    /// Sets a hook that is called for every [`Change`], after the event of `tracing`.
+    /// Sets a hook that is called for every [`Transition`], after the event of `tracing`.
     ///
     /// The request that causes the change calls the hook: it waits for the hook, and a panic of the hook
     /// unwinds into that request. The breaker stays consistent. If another instance caused the change, a
@@ -242,17 +247,17 @@ impl CircuitBreaker {
     ///
     /// ```
     /// use throttle::CircuitBreaker;
-    /// use throttle::breaker::Change;
+    /// use throttle::breaker::Transition;
     ///
-    /// fn count(change: &Change) {
+    /// fn count(change: &Transition) {
     ///     println!("{} is {}", change.breaker, change.to);
     /// }
     ///
-    /// const BREAKER: CircuitBreaker = CircuitBreaker::new().on_change(count);
+    /// const BREAKER: CircuitBreaker = CircuitBreaker::new().on_transition(count);
     /// ```
     #[must_use]
-    pub const fn on_change(mut self, hook: fn(&Change)) -> Self {
-        self.on_change = Some(hook);
+    pub const fn on_transition(mut self, hook: fn(&Transition)) -> Self {
+        self.on_transition = Some(hook);
         self
     }
 }

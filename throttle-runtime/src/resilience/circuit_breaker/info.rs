@@ -44,12 +44,12 @@ impl fmt::Display for State {
 /// use throttle::breaker::State;
 ///
 /// fn is_well(breaker: &Breaker) -> bool {
-///     breaker.info().state == State::Closed
+///     breaker.snapshot().state == State::Closed
 /// }
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Info {
+pub struct Snapshot {
     /// The state. An open breaker becomes half-open with the first request after
     /// [`next_attempt`](Self::next_attempt). Without requests, it stays open.
     pub state: State,

@@ -10,7 +10,7 @@ mod identity;
 mod info;
 mod open;
 mod packed_state;
-mod permit;
+mod permission;
 mod remote_opening;
 mod state;
 #[cfg(test)]
@@ -20,9 +20,9 @@ mod thresholds;
 pub use breaker::Breaker;
 pub use config::CircuitBreaker;
 pub(crate) use identity::Identity;
-pub use info::{Info, State};
-pub(crate) use permit::{Entry, Permit};
-pub use state::Change;
+pub use info::{Snapshot, State};
+pub(crate) use permission::{Entry, Permission};
+pub use state::Transition;
 
 /// Converts a time of the clock, in microseconds since the Unix epoch. Returns `None` if the system cannot
 /// represent it.

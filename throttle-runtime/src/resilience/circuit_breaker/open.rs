@@ -4,15 +4,15 @@ use std::sync::atomic::Ordering;
 
 use super::circuit::Circuit;
 use super::packed_state::{Phase, Word};
-use super::permit::Outcome;
-use super::{Change, State};
+use super::permission::Outcome;
+use super::{State, Transition};
 
 /// The result for a request that found the breaker not closed.
 pub(super) enum Entered {
     /// The breaker has been closed meanwhile.
     Pass(u32),
     /// The request holds the probe permit. The caller has to wrap it in a guard before anything can panic.
-    Probe(u32, Option<Change>),
+    Probe(u32, Option<Transition>),
     Refused,
 }
 
@@ -76,7 +76,7 @@ impl Circuit {
         self.publish(change);
     }
 
-    fn settle(&self, generation: u32, outcome: Option<Outcome>, now: u64) -> Option<Change> {
+    fn settle(&self, generation: u32, outcome: Option<Outcome>, now: u64) -> Option<Transition> {
         let mut turn = self.lock();
         let word = self.word();
         if word.generation() != generation {

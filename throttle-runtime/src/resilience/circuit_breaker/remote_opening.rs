@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use super::circuit::Circuit;
 use super::packed_state::Phase;
-use super::{Change, State};
+use super::{State, Transition};
 
 /// A breaker that is open for a limited time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +30,7 @@ impl Circuit {
     /// Opens the breaker because the breaker with the same name in another instance opened. It stays open for
     /// `wait`, which is the length of the other opening, plus `more`; both are in microseconds. Returns `None`
     /// if the breaker is forced open, because an operator's decision applies to this instance only.
-    pub(super) fn follow(&self, wait: u64, more: u64) -> Option<(Opening, Option<Change>)> {
+    pub(super) fn follow(&self, wait: u64, more: u64) -> Option<(Opening, Option<Transition>)> {
         let now = self.clock.now();
         let mut turn = self.lock();
         let word = self.word();
@@ -48,7 +48,7 @@ impl Circuit {
         let next = word.next(Phase::Open, word.failures());
         self.advance(&mut turn, next);
         let change = (word.phase() != Phase::Open)
-            .then(|| Change { elsewhere: true, ..self.change(word, State::Open, now) });
+            .then(|| Transition { remote: true, ..self.change(word, State::Open, now) });
         Some((Opening { generation: next.generation(), left }, change))
     }
 

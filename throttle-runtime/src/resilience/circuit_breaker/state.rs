@@ -14,9 +14,9 @@ use crate::util::log_limit::LogLimit;
 /// receives all changes.
 ///
 /// ```
-/// use throttle::breaker::{Change, State};
+/// use throttle::breaker::{Transition, State};
 ///
-/// fn page_somebody(change: &Change) {
+/// fn page_somebody(change: &Transition) {
 ///     if change.to == State::Open {
 ///         eprintln!("{} is open after {} failures", change.breaker, change.failures);
 ///     }
@@ -24,7 +24,7 @@ use crate::util::log_limit::LogLimit;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Change {
+pub struct Transition {
     /// The name of the breaker.
     pub breaker: Arc<str>,
     /// The state before the change. It is `Open` if the breaker was open and is now forced open.
@@ -35,7 +35,7 @@ pub struct Change {
     pub failures: u32,
     /// Whether the breaker opened because the breaker with the same name in another instance opened: see
     /// [`shared`](crate::CircuitBreaker::shared).
-    pub elsewhere: bool,
+    pub remote: bool,
     /// The time of the change, by the breaker's clock.
     pub at: SystemTime,
 }
@@ -62,10 +62,10 @@ impl ChangeLogs {
     }
 }
 
-impl Change {
+impl Transition {
     pub(super) fn new(breaker: &Arc<str>, (from, to): (State, State), failures: u32, at: u64) -> Self {
         let (breaker, at) = (Arc::clone(breaker), time(at).unwrap_or(UNIX_EPOCH));
-        Self { breaker, from, to, failures, elsewhere: false, at }
+        Self { breaker, from, to, failures, remote: false, at }
     }
 
     /// Logs the change and calls the hook. The hook is user code, so the caller must hold no lock. The event
@@ -84,7 +84,7 @@ impl Change {
         let Self { breaker, failures, .. } = self;
         let (breaker, from, to, omitted) = (&**breaker, self.from.name(), self.to.name(), omitted.field());
         match self.to {
-            State::Open if self.elsewhere => {
+            State::Open if self.remote => {
                 tracing::warn!(target: "throttle", breaker, from, to, failures, omitted, "a circuit breaker opened, as that of another instance did");
             }
             State::Open => {

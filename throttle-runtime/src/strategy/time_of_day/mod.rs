@@ -4,7 +4,7 @@
 use smallvec::SmallVec;
 
 use super::zone::{Span, Zone};
-use super::{Arrival, State, Step, Strategy, Summary, Times, Usage, aligned_window, summary};
+use super::{Arrival, Multiplier, State, Step, Strategy, Summary, Usage, aligned_window, summary};
 use crate::Quota;
 #[cfg(feature = "redis")]
 use crate::rate::HOUR;
@@ -44,9 +44,9 @@ use crate::rate::HOUR;
 /// If the clock steps back, it behaves like `FixedWindow`.
 ///
 /// ```
-/// use throttle::{Rate, strategy::{Arrival, State, Strategy, TimeOfDay, Times}};
+/// use throttle::{Rate, strategy::{Arrival, State, Strategy, TimeOfDay, Multiplier}};
 ///
-/// const NIGHTS: TimeOfDay = TimeOfDay::in_zone("Europe/Berlin").window(22, 6, Times::new(3));
+/// const NIGHTS: TimeOfDay = TimeOfDay::in_zone("Europe/Berlin").window(22, 6, Multiplier::new(3));
 /// let left = |hour: u64| {
 ///     let arrival = Arrival::new(Rate::per_minute(10), 0, hour * 3_600_000_000);
 ///     NIGHTS.step(&State::EMPTY, &arrival).quota.remaining()
@@ -57,9 +57,9 @@ use crate::rate::HOUR;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TimeOfDay {
     zone: Zone,
-    hours: [Times; 24],
+    hours: [Multiplier; 24],
     /// The greatest multiple of all hours.
-    most: Times,
+    most: Multiplier,
     /// The hours for which a window is set, one bit each.
     said: u32,
 }
@@ -71,16 +71,16 @@ impl TimeOfDay {
     /// A time zone is a name of the IANA database, such as `Europe/Berlin` or `UTC`, or an offset, such as
     /// `+02:00`. A time zone that does not exist is reported by the registry at startup.
     pub const fn in_zone(name: &'static str) -> Self {
-        Self { zone: Zone(name), hours: [Times::ONE; 24], most: Times::ONE, said: 0 }
+        Self { zone: Zone(name), hours: [Multiplier::ONE; 24], most: Multiplier::ONE, said: 0 }
     }
 
     /// Creates a strategy with twice the limit from 0 to 8, the limit itself from 8 to 17, and one and a half
     /// times the limit until midnight.
     pub const fn office_hours(zone: &'static str) -> Self {
-        Self::in_zone(zone).window(0, 8, Times::new(2)).window(8, 17, Times::ONE).window(
+        Self::in_zone(zone).window(0, 8, Multiplier::new(2)).window(8, 17, Multiplier::ONE).window(
             17,
             24,
-            Times::ratio(3, 2),
+            Multiplier::ratio(3, 2),
         )
     }
 
@@ -93,7 +93,7 @@ impl TimeOfDay {
     /// constant, this is a compile error.
     #[must_use]
     #[track_caller]
-    pub const fn window(mut self, from: u8, to: u8, times: Times) -> Self {
+    pub const fn window(mut self, from: u8, to: u8, times: Multiplier) -> Self {
         assert!(from < 24 && to <= 24, "an hour is 0 to 23, or 24 for the end of the day");
         assert!(from != to, "a window ends at another hour than it begins");
         let mut hour = from as usize;
@@ -106,7 +106,7 @@ impl TimeOfDay {
                 break;
             }
         }
-        self.most = Times::greatest(&self.hours);
+        self.most = Multiplier::greatest(&self.hours);
         self
     }
 

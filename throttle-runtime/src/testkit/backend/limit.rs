@@ -116,7 +116,11 @@ fn strategies(limit: u64) -> Vec<Arc<dyn Strategy>> {
         Arc::new(SlidingWindowLog),
         Arc::new(TieredRate::new()),
         #[cfg(feature = "time-zones")]
-        Arc::new(crate::strategy::TimeOfDay::in_zone("UTC").window(8, 17, crate::strategy::Times::new(2))),
+        Arc::new(crate::strategy::TimeOfDay::in_zone("UTC").window(
+            8,
+            17,
+            crate::strategy::Multiplier::new(2),
+        )),
         Arc::new(TokenBucket::new()),
         Arc::new(TokenBucketWithDebt::new()),
     ]

@@ -4,7 +4,7 @@ mod stripe;
 use std::array;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::{BackendError, Decision, Source};
+use crate::{BackendError, Decision, DecisionReason};
 
 /// How often a throttle made each kind of decision since it was created.
 ///
@@ -121,35 +121,37 @@ impl Event {
     /// Returns the event for the outcome of a decision.
     pub(crate) fn of(decision: Result<&Decision, &BackendError>) -> Self {
         let Ok(decision) = decision else { return Self::Raised };
-        match decision.source() {
-            Source::DryRun => Self::WouldDeny,
-            Source::AllowedOnError => Self::AllowedOnError,
-            Source::ThrottledOnError => Self::ThrottledOnError,
-            Source::Backend
-            | Source::Cached
-            | Source::Fallback
-            | Source::BreakerOpen
-            | Source::Concurrency
-            | Source::Program => {
+        match decision.reason() {
+            DecisionReason::DryRun => Self::WouldDeny,
+            DecisionReason::AllowedOnError => Self::AllowedOnError,
+            DecisionReason::ThrottledOnError => Self::ThrottledOnError,
+            DecisionReason::Backend
+            | DecisionReason::Cached
+            | DecisionReason::Fallback
+            | DecisionReason::BreakerOpen
+            | DecisionReason::Concurrency
+            | DecisionReason::Program => {
                 if decision.is_allowed() {
                     Self::Allowed
                 } else {
                     Self::Denied
                 }
             }
-            Source::Forbidden => Self::Forbidden,
-            Source::Disabled | Source::Exempt | Source::Bypassed | Source::Unlimited | Source::Free => {
-                Self::Skipped
-            }
+            DecisionReason::Forbidden => Self::Forbidden,
+            DecisionReason::Disabled
+            | DecisionReason::Exempt
+            | DecisionReason::Bypassed
+            | DecisionReason::Unlimited
+            | DecisionReason::Free => Self::Skipped,
         }
     }
 
     /// Returns the event for the source of a decision, which is counted in addition to its outcome.
-    pub(crate) const fn of_source(source: Source) -> Option<Self> {
+    pub(crate) const fn of_source(source: DecisionReason) -> Option<Self> {
         match source {
-            Source::Fallback => Some(Self::Fallback),
-            Source::BreakerOpen => Some(Self::BreakerOpen),
-            Source::Cached => Some(Self::Cached),
+            DecisionReason::Fallback => Some(Self::Fallback),
+            DecisionReason::BreakerOpen => Some(Self::BreakerOpen),
+            DecisionReason::Cached => Some(Self::Cached),
             _ => None,
         }
     }

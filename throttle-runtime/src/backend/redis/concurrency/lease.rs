@@ -11,7 +11,7 @@ use redis::Value;
 use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 
-use crate::backend::Held;
+use crate::backend::ConcurrencyPermit;
 use crate::backend::redis::errors::unexpected_reply;
 use crate::backend::redis::partition::Partition;
 use crate::backend::redis::router::Router;
@@ -21,7 +21,7 @@ use crate::util::{deadline, random};
 use crate::{BackendError, ErrorKind};
 
 /// Receives the permit, or `None` if all permits are in use.
-pub(super) type PermitSender = oneshot::Sender<Result<Option<Held>, BackendError>>;
+pub(super) type PermitSender = oneshot::Sender<Result<Option<ConcurrencyPermit>, BackendError>>;
 
 /// The concurrency permit of one request.
 pub(super) struct Lease {
@@ -76,7 +76,7 @@ impl Lease {
             may_be_acquired =
                 result.as_ref().map_or_else(|error| !error.is_safe_to_retry(), |acquired| *acquired);
             // If the caller has given up meanwhile, `send` fails and drops the permit.
-            let _ = caller.send(result.map(|acquired| acquired.then(|| Held::new(guard))));
+            let _ = caller.send(result.map(|acquired| acquired.then(|| ConcurrencyPermit::new(guard))));
         } else {
             drop(guard);
         }

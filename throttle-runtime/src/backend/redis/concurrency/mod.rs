@@ -9,20 +9,20 @@ use tokio::sync::oneshot;
 
 use super::connection::closed;
 use super::{Redis, Reply, keys};
-use crate::backend::{Held, Place, Places};
+use crate::backend::{ConcurrencyPermit, ConcurrencyStore, PermitRequest};
 use crate::{BackendError, ErrorKind, NowOrLater};
 use lease::Lease;
 
-impl Places for Redis {
+impl ConcurrencyStore for Redis {
     /// Acquires a permit in one round trip. A task for each request in flight renews the permit every half
     /// lease and releases it at the end. The task runs as long as the runtime of the request.
-    fn take<'a>(&'a self, place: &'a Place<'a>) -> Reply<'a, Option<Held>> {
+    fn try_acquire<'a>(&'a self, request: &'a PermitRequest<'a>) -> Reply<'a, Option<ConcurrencyPermit>> {
         NowOrLater::later(async move {
             let engine = &self.engine;
-            let key: Arc<str> = keys::concurrency(&engine.namespace, place).into();
-            let lease = Lease::new(engine.router.clone(), engine.clock.clone(), key, place.lease);
+            let key: Arc<str> = keys::concurrency(&engine.namespace, request).into();
+            let lease = Lease::new(engine.router.clone(), engine.clock.clone(), key, request.ttl);
             let task = engine.leases.begin().ok_or_else(closed)?;
-            let (limit, (sender, permit)) = (place.limit, oneshot::channel());
+            let (limit, (sender, permit)) = (request.limit, oneshot::channel());
             tokio::spawn(async move {
                 lease.run(limit, sender).await;
                 drop(task);

@@ -4,11 +4,11 @@ use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::*;
-use crate::resilience::circuit_breaker::Change;
+use crate::resilience::circuit_breaker::Transition;
 
-thread_local!(static TOLD: RefCell<Vec<Change>> = const { RefCell::new(Vec::new()) });
+thread_local!(static TOLD: RefCell<Vec<Transition>> = const { RefCell::new(Vec::new()) });
 
-fn tell(change: &Change) {
+fn tell(change: &Transition) {
     TOLD.with_borrow_mut(|told| told.push(change.clone()));
 }
 
@@ -22,7 +22,7 @@ fn told() -> Vec<(State, State, u32)> {
 fn a_hook_is_told_of_every_change_in_order() {
     use State::{Closed, HalfOpen, Open};
     let clock = ManualClock::new();
-    let breaker = live(SETTINGS.on_change(tell), &clock);
+    let breaker = live(SETTINGS.on_transition(tell), &clock);
     fail(&breaker);
     fail(&breaker);
     clock.advance(WAIT);
@@ -38,7 +38,7 @@ fn a_hook_is_told_of_every_change_in_order() {
 #[test]
 fn a_hook_is_told_what_operators_do() {
     use State::{Closed, Open};
-    let breaker = live(SETTINGS.on_change(tell), &ManualClock::new());
+    let breaker = live(SETTINGS.on_transition(tell), &ManualClock::new());
     breaker.force_close();
     breaker.force_open();
     breaker.force_open();
@@ -53,7 +53,7 @@ fn a_hook_is_told_what_operators_do() {
 #[test]
 fn a_change_names_breaker_and_time() {
     let clock = ManualClock::new();
-    let breaker = live(SETTINGS.named("cache").on_change(tell), &clock);
+    let breaker = live(SETTINGS.named("cache").on_transition(tell), &clock);
     clock.advance(SECOND);
     breaker.force_open();
     let changes = TOLD.take();
@@ -63,22 +63,22 @@ fn a_change_names_breaker_and_time() {
 thread_local!(static BREAKER: RefCell<Option<Breaker>> = const { RefCell::new(None) });
 
 /// Creates a breaker that its hook finds in `BREAKER`.
-fn known(hook: fn(&Change)) -> (Breaker, ManualClock) {
+fn known(hook: fn(&Transition)) -> (Breaker, ManualClock) {
     let clock = ManualClock::new();
-    let breaker = live(SETTINGS.success_threshold(1).on_change(hook), &clock);
+    let breaker = live(SETTINGS.success_threshold(1).on_transition(hook), &clock);
     BREAKER.set(Some(breaker.clone()));
     (breaker, clock)
 }
 
 #[test]
 fn no_lock_is_held_while_a_hook_runs() {
-    fn look(change: &Change) {
+    fn look(change: &Transition) {
         let breaker = BREAKER.with_borrow(Clone::clone).expect("a breaker");
         assert!(breaker.circuit().turn.try_lock().is_ok(), "{change:?}");
         tell(change);
     }
     let (breaker, clock) = known(look);
-    for end in [Permit::failed, Permit::succeeded] {
+    for end in [Permission::failed, Permission::succeeded] {
         fail(&breaker);
         fail(&breaker);
         clock.advance(WAIT);
@@ -91,10 +91,10 @@ fn no_lock_is_held_while_a_hook_runs() {
 
 #[test]
 fn a_hook_may_ask_and_force_the_breaker() {
-    fn undo(change: &Change) {
+    fn undo(change: &Transition) {
         if change.to == State::Open {
             let breaker = BREAKER.with_borrow(Clone::clone).expect("a breaker");
-            assert_eq!(breaker.info().state, State::Open);
+            assert_eq!(breaker.snapshot().state, State::Open);
             breaker.force_close();
         }
     }
@@ -107,7 +107,7 @@ fn a_hook_may_ask_and_force_the_breaker() {
 #[test]
 fn a_hook_that_panics_leaves_the_breaker_well() {
     let clock = ManualClock::new();
-    let breaker = live(SETTINGS.on_change(|_| panic!("on purpose")), &clock);
+    let breaker = live(SETTINGS.on_transition(|_| panic!("on purpose")), &clock);
     let panics = |act: &dyn Fn()| assert!(catch_unwind(AssertUnwindSafe(act)).is_err());
     fail(&breaker);
     panics(&|| fail(&breaker));

@@ -5,7 +5,7 @@ use std::sync::{Barrier, Mutex, PoisonError};
 use std::thread;
 
 use super::*;
-use crate::resilience::circuit_breaker::Change;
+use crate::resilience::circuit_breaker::Transition;
 
 #[test]
 fn b054_of_a_hundred_that_arrive_together_one_probes() {
@@ -46,14 +46,14 @@ fn b052_failures_of_many_threads_open_it_once() {
                 });
             }
         });
-        let info = breaker.info();
+        let info = breaker.snapshot();
         assert_eq!((info.state, info.failures), (State::Open, 64));
     }
 }
 
-static CHANGES: Mutex<Vec<Change>> = Mutex::new(Vec::new());
+static CHANGES: Mutex<Vec<Transition>> = Mutex::new(Vec::new());
 
-fn keep(change: &Change) {
+fn keep(change: &Transition) {
     CHANGES.lock().unwrap_or_else(PoisonError::into_inner).push(change.clone());
 }
 
@@ -64,7 +64,7 @@ fn rage(breaker: &Breaker, clock: &ManualClock, probing: &AtomicUsize, seed: u64
     let mut entered = 0;
     while entered < 1_000 {
         random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let info = breaker.info();
+        let info = breaker.snapshot();
         if let (Some(from), Some(to)) = (info.opened_at, info.next_attempt) {
             assert_eq!(to.duration_since(from).ok(), Some(WAIT), "info of two openings");
         }
@@ -92,7 +92,7 @@ fn rage(breaker: &Breaker, clock: &ManualClock, probing: &AtomicUsize, seed: u64
 }
 
 /// Asserts that no step from the first state to the last is missing or reported twice.
-fn assert_whole(changes: &[Change], last: State) {
+fn assert_whole(changes: &[Transition], last: State) {
     for state in [State::Closed, State::Open, State::HalfOpen] {
         let entered = changes.iter().filter(|change| change.to == state).count();
         let left = changes.iter().filter(|change| change.from == state).count();
@@ -104,7 +104,7 @@ fn assert_whole(changes: &[Change], last: State) {
 #[test]
 fn b054_there_are_never_two_probes_at_once() {
     let clock = ManualClock::new();
-    let breaker = live(SETTINGS.on_change(keep), &clock);
+    let breaker = live(SETTINGS.on_transition(keep), &clock);
     let probing = AtomicUsize::new(0);
     thread::scope(|scope| {
         for seed in 0..8 {

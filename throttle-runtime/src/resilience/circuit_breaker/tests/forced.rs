@@ -13,7 +13,7 @@ fn forced_open_stays_so_whatever_time_passes() {
     }
     clock.step_back(24 * 3_600 * SECOND);
     assert!(is_refused(&breaker));
-    let info = breaker.info();
+    let info = breaker.snapshot();
     assert_eq!((info.state, info.opened_at, info.next_attempt), (State::Open, Some(opened), None));
     breaker.force_close();
     let _pass = pass(&breaker);
@@ -27,7 +27,7 @@ fn forced_open_keeps_an_open_breaker_open() {
     breaker.force_open();
     clock.advance(WAIT);
     assert!(is_refused(&breaker));
-    assert_eq!(breaker.info().opened_at, Some(opened));
+    assert_eq!(breaker.snapshot().opened_at, Some(opened));
 }
 
 #[test]
@@ -35,25 +35,25 @@ fn forced_closed_has_forgotten_everything() {
     let (breaker, _) = breaker();
     fail(&breaker);
     breaker.force_close();
-    assert_eq!((state(&breaker), breaker.info().failures), (State::Closed, 0));
+    assert_eq!((state(&breaker), breaker.snapshot().failures), (State::Closed, 0));
     fail(&breaker);
     assert_eq!(state(&breaker), State::Closed);
     fail(&breaker);
     assert_eq!(state(&breaker), State::Open);
     breaker.force_close();
-    assert_eq!((breaker.info().failures, breaker.info().opened_at), (0, None));
+    assert_eq!((breaker.snapshot().failures, breaker.snapshot().opened_at), (0, None));
 }
 
 #[test]
 fn a_probe_that_was_overtaken_by_an_operator_changes_nothing() {
-    for end in [Permit::succeeded, Permit::failed, drop] {
+    for end in [Permission::succeeded, Permission::failed, drop] {
         let (breaker, clock) = opened();
         clock.advance(WAIT);
         let permit = probe(&breaker).into_owned();
         breaker.force_open();
-        let before = breaker.info();
+        let before = breaker.snapshot();
         end(permit);
-        assert_eq!(breaker.info(), before);
+        assert_eq!(breaker.snapshot(), before);
     }
 }
 
@@ -63,11 +63,11 @@ fn results_of_an_older_generation_change_nothing() {
     let (breaker, clock) = breaker();
     let mut slow: Vec<_> = (0..16).map(|_| pass(&breaker)).collect();
     let mut late = |what: &str| {
-        let before = breaker.info();
-        for end in [Permit::failed, Permit::succeeded, Permit::failed, drop] {
+        let before = breaker.snapshot();
+        for end in [Permission::failed, Permission::succeeded, Permission::failed, drop] {
             end(slow.pop().expect("enough of them"));
         }
-        assert_eq!(breaker.info(), before, "{what}");
+        assert_eq!(breaker.snapshot(), before, "{what}");
     };
     fail(&breaker);
     fail(&breaker);
@@ -90,7 +90,7 @@ fn owned_permits_count_as_borrowed_ones() {
     let (breaker, _) = breaker();
     pass(&breaker).into_owned().failed();
     pass(&breaker).into_owned().succeeded();
-    assert_eq!(breaker.info().failures, 0);
+    assert_eq!(breaker.snapshot().failures, 0);
     pass(&breaker).into_owned().into_owned().failed();
     drop(pass(&breaker).into_owned());
     pass(&breaker).into_owned().failed();

@@ -2,12 +2,12 @@
 
 mod changes;
 mod crowd;
-mod elsewhere;
 mod events;
 mod forced;
 mod model;
 mod overtaken;
 mod recovery;
+mod remote;
 mod settings;
 mod states;
 mod word;
@@ -15,7 +15,7 @@ mod word;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::permit::{Entry, Permit};
+use super::permission::{Entry, Permission};
 use super::{Breaker, CircuitBreaker, State};
 use crate::{Clock, ManualClock};
 
@@ -45,11 +45,11 @@ fn opened() -> (Breaker, ManualClock) {
 }
 
 fn state(breaker: &Breaker) -> State {
-    breaker.info().state
+    breaker.snapshot().state
 }
 
 #[track_caller]
-fn pass(breaker: &Breaker) -> Permit<'_> {
+fn pass(breaker: &Breaker) -> Permission<'_> {
     match breaker.enter() {
         Entry::Pass(permit) => permit,
         other => panic!("not a pass: {other:?}"),
@@ -57,7 +57,7 @@ fn pass(breaker: &Breaker) -> Permit<'_> {
 }
 
 #[track_caller]
-fn probe(breaker: &Breaker) -> Permit<'_> {
+fn probe(breaker: &Breaker) -> Permission<'_> {
     match breaker.enter() {
         Entry::Probe(permit) => permit,
         other => panic!("not a probe: {other:?}"),

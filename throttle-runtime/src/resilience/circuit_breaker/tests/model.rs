@@ -165,7 +165,7 @@ proptest! {
                     model.turn(Stage::Closed { failures: 0 });
                 }
             }
-            let info = breaker.info();
+            let info = breaker.snapshot();
             let found = (info.state, info.failures, info.successes, info.next_attempt.map(seconds));
             prop_assert_eq!(found, model.info(), "after {:?}", act);
         }

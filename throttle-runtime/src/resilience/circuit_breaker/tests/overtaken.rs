@@ -57,7 +57,7 @@ fn an_operator_wins_over_who_is_about_to_probe() {
     let operator = breaker.clone();
     clock.next(move || operator.force_open());
     assert!(is_refused(&breaker));
-    let info = breaker.info();
+    let info = breaker.snapshot();
     assert_eq!((info.state, info.next_attempt), (State::Open, None));
 }
 
@@ -90,7 +90,7 @@ fn who_is_about_to_open_it_leaves_alone_an_opening_that_is_there() {
         time.advance(SECOND);
     });
     fail(&breaker);
-    let info = breaker.info();
+    let info = breaker.snapshot();
     assert_eq!((info.failures, info.opened_at, info.next_attempt), (2, Some(opened), Some(opened + WAIT)));
 }
 
@@ -101,5 +101,5 @@ fn b052_a_success_wins_over_who_is_about_to_open_it() {
     let other = breaker.clone();
     clock.next(move || pass(&other).succeeded());
     fail(&breaker);
-    assert_eq!((state(&breaker), breaker.info().failures), (State::Closed, 1));
+    assert_eq!((state(&breaker), breaker.snapshot().failures), (State::Closed, 1));
 }

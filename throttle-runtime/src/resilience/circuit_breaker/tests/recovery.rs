@@ -6,7 +6,7 @@ use super::*;
 
 /// Returns the length of the opening, in microseconds.
 fn wait(breaker: &Breaker) -> u64 {
-    let info = breaker.info();
+    let info = breaker.snapshot();
     let (Some(from), Some(to)) = (info.opened_at, info.next_attempt) else { panic!("not open: {info:?}") };
     u64::try_from(to.duration_since(from).expect("in order").as_micros()).expect("a wait")
 }

@@ -9,11 +9,11 @@ const CONSTANT: CircuitBreaker = CircuitBreaker::new()
     .growth(2, WAIT)
     .jitter(100)
     .named("cache")
-    .on_change(|_| ());
+    .on_transition(|_| ());
 
 #[test]
 fn b058_settings_are_constants() {
-    const { assert!(CONSTANT.on_change.is_some()) }
+    const { assert!(CONSTANT.on_transition.is_some()) }
     assert_eq!(CONSTANT.to_string(), "breaker(cache: 1 failure, 250ms x2 up to 30s less 100%, 1 success)");
 }
 
@@ -70,7 +70,7 @@ fn labels_are_names_or_places() {
 
 #[test]
 fn settings_agree_if_their_numbers_do() {
-    let hooked = SETTINGS.named("cache").on_change(|_| ());
+    let hooked = SETTINGS.named("cache").on_transition(|_| ());
     assert!(SETTINGS.agrees_with(&hooked));
     let others = [
         SETTINGS.failure_threshold(3),

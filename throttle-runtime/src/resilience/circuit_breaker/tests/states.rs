@@ -13,7 +13,7 @@ const ALMOST: Duration = Duration::from_micros(29_999_999);
 fn b052_failures_in_a_row_open_it() {
     let (breaker, _) = breaker();
     fail(&breaker);
-    assert_eq!((state(&breaker), breaker.info().failures), (State::Closed, 1));
+    assert_eq!((state(&breaker), breaker.snapshot().failures), (State::Closed, 1));
     fail(&breaker);
     assert_eq!(state(&breaker), State::Open);
     assert!(is_refused(&breaker));
@@ -25,7 +25,7 @@ fn b052_a_success_between_forgets_failures() {
     for _ in 0..5 {
         fail(&breaker);
         pass(&breaker).succeeded();
-        assert_eq!((state(&breaker), breaker.info().failures), (State::Closed, 0));
+        assert_eq!((state(&breaker), breaker.snapshot().failures), (State::Closed, 0));
     }
 }
 
@@ -65,10 +65,10 @@ fn b055_enough_successes_close_it_and_zero_the_counters() {
     let (breaker, clock) = opened();
     clock.advance(WAIT);
     probe(&breaker).succeeded();
-    let info = breaker.info();
+    let info = breaker.snapshot();
     assert_eq!((info.state, info.successes, info.failures), (State::HalfOpen, 1, 2));
     probe(&breaker).succeeded();
-    let info = breaker.info();
+    let info = breaker.snapshot();
     assert_eq!((info.state, info.successes, info.failures), (State::Closed, 0, 0));
     fail(&breaker);
     assert_eq!(state(&breaker), State::Closed);
@@ -82,7 +82,7 @@ fn b055_successes_of_an_earlier_half_open_time_do_not_count() {
     probe(&breaker).failed();
     clock.advance(WAIT);
     probe(&breaker).succeeded();
-    assert_eq!((state(&breaker), breaker.info().successes), (State::HalfOpen, 1));
+    assert_eq!((state(&breaker), breaker.snapshot().successes), (State::HalfOpen, 1));
 }
 
 #[test]
@@ -90,7 +90,7 @@ fn b056_a_failing_probe_restarts_the_timer() {
     let (breaker, clock) = opened();
     clock.advance(WAIT + SECOND);
     probe(&breaker).failed();
-    let info = breaker.info();
+    let info = breaker.snapshot();
     assert_eq!((info.state, info.failures), (State::Open, 3));
     assert_eq!((info.opened_at, info.next_attempt), (Some(now(&clock)), Some(now(&clock) + WAIT)));
     clock.advance(ALMOST);
@@ -106,7 +106,7 @@ fn b057_a_dropped_probe_frees_its_place_and_counts_as_nothing() {
     probe(&breaker).succeeded();
     for _ in 0..3 {
         drop(probe(&breaker));
-        assert_eq!((state(&breaker), breaker.info().successes), (State::HalfOpen, 1));
+        assert_eq!((state(&breaker), breaker.snapshot().successes), (State::HalfOpen, 1));
     }
     probe(&breaker).succeeded();
     assert_eq!(state(&breaker), State::Closed);
@@ -122,7 +122,7 @@ fn b057_a_panicking_probe_frees_its_place() {
     }));
     assert!(panicked.is_err());
     probe(&breaker).succeeded();
-    assert_eq!(breaker.info().successes, 1);
+    assert_eq!(breaker.snapshot().successes, 1);
 }
 
 #[test]
@@ -157,22 +157,22 @@ fn a_place_is_given_back_once() {
 #[test]
 fn b059_info_of_each_state() {
     let (breaker, clock) = breaker();
-    let info = breaker.info();
+    let info = breaker.snapshot();
     assert_eq!((info.state.name(), info.failures, info.successes), ("closed", 0, 0));
     assert_eq!((info.opened_at, info.next_attempt), (None, None));
     fail(&breaker);
     fail(&breaker);
-    let (opened, info) = (now(&clock), breaker.info());
+    let (opened, info) = (now(&clock), breaker.snapshot());
     assert_eq!((info.state.name(), info.failures, info.successes), ("open", 2, 0));
     assert_eq!((info.opened_at, info.next_attempt), (Some(opened), Some(opened + WAIT)));
     clock.advance(WAIT);
     assert_eq!(state(&breaker).name(), "open");
     probe(&breaker).succeeded();
-    let info = breaker.info();
+    let info = breaker.snapshot();
     assert_eq!((info.state.name(), info.failures, info.successes), ("half_open", 2, 1));
     assert_eq!((info.opened_at, info.next_attempt), (Some(opened), None));
     probe(&breaker).succeeded();
-    assert_eq!((breaker.info().opened_at, breaker.info().next_attempt), (None, None));
+    assert_eq!((breaker.snapshot().opened_at, breaker.snapshot().next_attempt), (None, None));
 }
 
 /// The test holds the lock, like a suspended thread. Neither `info` nor a rejection waits for the lock.

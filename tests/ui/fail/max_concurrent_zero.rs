@@ -1,6 +1,6 @@
 use throttle::throttle;
 
-#[throttle(concurrent = "10")]
+#[throttle(max_concurrent = 0)]
 async fn items() {}
 
 fn main() {}

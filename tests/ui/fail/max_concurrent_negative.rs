@@ -1,6 +1,6 @@
 use throttle::throttle;
 
-#[throttle(concurrent = 0)]
+#[throttle(rate = "1/s", max_concurrent = -1)]
 async fn items() {}
 
 fn main() {}

@@ -1,8 +1,6 @@
 use throttle::throttle;
 
-const NONE: u32 = 0;
-
-#[throttle(concurrent = NONE)]
+#[throttle(max_concurrent = "10")]
 async fn items() {}
 
 fn main() {}

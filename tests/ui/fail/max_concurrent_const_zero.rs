@@ -1,6 +1,8 @@
 use throttle::throttle;
 
-#[throttle(rate = "1/s", concurrent = -1)]
+const NONE: u32 = 0;
+
+#[throttle(max_concurrent = NONE)]
 async fn items() {}
 
 fn main() {}

@@ -17,7 +17,7 @@ fn b061_what_opened_elsewhere_is_open_for_as_long_and_a_little_more() {
     let (breaker, clock) = breaker();
     let slow = [pass(&breaker), pass(&breaker)];
     follow(&breaker);
-    slow.into_iter().for_each(Permit::failed);
+    slow.into_iter().for_each(Permission::failed);
     assert!(is_refused(&breaker));
     clock.advance(WAIT);
     assert!(is_refused(&breaker));
@@ -48,19 +48,19 @@ fn b061_a_request_may_probe_only_in_the_opening_that_is_meant() {
 #[test]
 fn b061_an_opening_elsewhere_ends_probes_and_continues_openings() {
     let (breaker, clock) = opened();
-    let since = breaker.info().opened_at;
+    let since = breaker.snapshot().opened_at;
     clock.advance(SECOND);
     let (_, change) = breaker.follow(WAIT_MICROS, 0).expect("nobody forced it");
-    assert_eq!((change, breaker.info().opened_at), (None, since));
+    assert_eq!((change, breaker.snapshot().opened_at), (None, since));
     clock.advance(29 * SECOND);
     assert!(is_refused(&breaker));
     clock.advance(SECOND);
     let permit = probe(&breaker).into_owned();
     let (_, change) = breaker.follow(WAIT_MICROS, 0).expect("nobody forced it");
     let change = change.expect("it was half-open");
-    assert!(change.elsewhere && change.from == State::HalfOpen && change.to == State::Open);
+    assert!(change.remote && change.from == State::HalfOpen && change.to == State::Open);
     permit.succeeded();
-    assert_eq!((state(&breaker), breaker.info().successes), (State::Open, 0));
+    assert_eq!((state(&breaker), breaker.snapshot().successes), (State::Open, 0));
 }
 
 #[test]
@@ -84,5 +84,5 @@ fn b061_what_is_forced_follows_nobody() {
     let (breaker, _) = breaker();
     breaker.force_open();
     assert!(breaker.opening().is_none() && breaker.follow(WAIT_MICROS, MORE).is_none());
-    assert_eq!(breaker.info().next_attempt, None);
+    assert_eq!(breaker.snapshot().next_attempt, None);
 }

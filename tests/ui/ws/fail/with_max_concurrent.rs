@@ -1,6 +1,6 @@
 use throttle::{throttle_message, ws::Socket};
 
-#[throttle_message(rate = "60/min", concurrent = 2)]
+#[throttle_message(rate = "60/min", max_concurrent = 2)]
 async fn on_message(_socket: &mut Socket) {}
 
 fn main() {

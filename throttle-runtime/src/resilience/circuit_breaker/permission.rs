@@ -10,9 +10,9 @@ use crate::backend::Verdict;
 #[derive(Debug)]
 pub(crate) enum Entry<'a> {
     /// Call the backend.
-    Pass(Permit<'a>),
+    Pass(Permission<'a>),
     /// Call the backend as a probe: the result decides whether other requests may follow.
-    Probe(Permit<'a>),
+    Probe(Permission<'a>),
     /// Do not call the backend.
     Refused,
 }
@@ -25,7 +25,7 @@ pub(crate) enum Entry<'a> {
 /// The permit of a closed breaker borrows the breaker, because a reference count would cost more than the whole
 /// check.
 #[must_use = "the breaker learns from results only"]
-pub(crate) struct Permit<'a>(Holder<'a>);
+pub(crate) struct Permission<'a>(Holder<'a>);
 
 enum Holder<'a> {
     Borrowed(&'a Breaker, u32),
@@ -33,7 +33,7 @@ enum Holder<'a> {
     Probe(Probe),
 }
 
-impl<'a> Permit<'a> {
+impl<'a> Permission<'a> {
     #[inline]
     pub(super) const fn pass(breaker: &'a Breaker, generation: u32) -> Self {
         Self(Holder::Borrowed(breaker, generation))
@@ -44,7 +44,7 @@ impl<'a> Permit<'a> {
     }
 }
 
-impl Permit<'_> {
+impl Permission<'_> {
     /// Reports that the backend returned a decision, whether it allowed or denied. A cached decision is
     /// ignored, because it contains no information about the store.
     #[inline]
@@ -92,8 +92,8 @@ impl Permit<'_> {
     }
 
     /// Converts the permit for a separate task, which may outlive the request.
-    pub(crate) fn into_owned(self) -> Permit<'static> {
-        Permit(match self.0 {
+    pub(crate) fn into_owned(self) -> Permission<'static> {
+        Permission(match self.0 {
             Holder::Borrowed(breaker, generation) => Holder::Owned(breaker.clone(), generation),
             Holder::Owned(breaker, generation) => Holder::Owned(breaker, generation),
             Holder::Probe(probe) => Holder::Probe(probe),
@@ -101,7 +101,7 @@ impl Permit<'_> {
     }
 }
 
-impl fmt::Debug for Permit<'_> {
+impl fmt::Debug for Permission<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(if matches!(self.0, Holder::Probe(_)) { "Probe" } else { "Pass" })
     }

@@ -1,18 +1,18 @@
 //! Transactions: charges that are collected during the work, and committed together when it has succeeded.
 
 mod entry;
-mod nested;
+mod savepoint;
 
 use smallvec::{SmallVec, smallvec};
 
 use crate::pipeline::admission::share_a_backend;
 use crate::{BackendError, Decision, Hit, Throttle};
 use entry::{Entry, check, commit};
-pub use nested::Nested;
+pub use savepoint::Savepoint;
 
 impl Throttle {
-    /// Opens a tab. Charges to the tab are charged to this throttle when it is [committed](Tab::commit). If
-    /// the hit has a cost, it is the initial charge of the tab.
+    /// Opens a transaction. Charges to the transaction are charged to this throttle when it is [committed](Transaction::commit). If
+    /// the hit has a cost, it is the initial charge of the transaction.
     ///
     /// ```
     /// use throttle::{Registry, Settings};
@@ -20,56 +20,56 @@ impl Throttle {
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let reports = Registry::default().create("reports", Settings::new().rate("3/hour"))?;
-    /// let mut tab = reports.tab("alice");
-    /// tab.charge(2);
-    /// tab.charge(1);
+    /// let mut transaction = reports.transaction("alice");
+    /// transaction.charge(2);
+    /// transaction.charge(1);
     /// assert_eq!(reports.quotas("alice").await?.remaining(), Some(3));
-    /// assert!(tab.commit().await?.is_allowed());
+    /// assert!(transaction.commit().await?.is_allowed());
     /// assert_eq!(reports.quotas("alice").await?.remaining(), Some(0));
     /// # Ok(())
     /// # }
     /// ```
-    pub fn tab<'h>(&self, hit: impl Into<Hit<'h>>) -> Tab {
-        Tab { entries: smallvec![Entry::new(self, hit.into())], charged: 0 }
+    pub fn transaction<'h>(&self, hit: impl Into<Hit<'h>>) -> Transaction {
+        Transaction { entries: smallvec![Entry::new(self, hit.into())], charged: 0 }
     }
 }
 
-/// A transaction: charges that are collected while work goes on. No backend is called until the tab is
-/// [committed](Self::commit), which makes all charges together. A tab that is dropped, for example after an
+/// A transaction: charges that are collected while work goes on. No backend is called until the transaction is
+/// [committed](Self::commit), which makes all charges together. A transaction that is dropped, for example after an
 /// error, charges nothing.
 ///
-/// `commit` and `cancel` consume the tab, so a later use does not compile.
+/// `commit` and `rollback` consume the transaction, so a later use does not compile.
 ///
 /// ```compile_fail,E0382
-/// # async fn late(mut tab: throttle::Tab) -> Result<(), throttle::BackendError> {
-/// tab.commit().await?;
-/// tab.charge(1);
+/// # async fn late(mut transaction: throttle::Transaction) -> Result<(), throttle::BackendError> {
+/// transaction.commit().await?;
+/// transaction.charge(1);
 /// # Ok(())
 /// # }
 /// ```
 #[derive(Debug)]
-#[must_use = "a tab that is dropped charges nothing: `commit` it"]
-pub struct Tab {
+#[must_use = "a transaction that is dropped charges nothing: `commit` it"]
+pub struct Transaction {
     entries: SmallVec<[Entry; 1]>,
     charged: u64,
 }
 
-/// Whether the charges of a tab are atomic.
+/// Whether the charges of a transaction are atomic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Atomicity {
     /// All throttles share a backend, and one decision charges all of them or none.
     ///
     /// If the backend consists of several nodes or servers, and one of them fails in between, a part may be
     /// charged. If the backend fails, throttles with different `on_error` settings are decided separately.
-    Together,
+    Atomic,
     /// The throttles have several backends, which are called in sequence. If a later backend denies or fails,
     /// the earlier charges are refunded, as far as their strategies allow. Other requests may have been
     /// denied meanwhile. If the commit future is dropped in between, the earlier charges stay.
-    InTurn,
+    Sequential,
 }
 
-impl Tab {
-    /// Adds a throttle, to which the tab is charged too. A cost of the hit applies to that throttle alone.
+impl Transaction {
+    /// Adds a throttle, to which the transaction is charged too. A cost of the hit applies to that throttle alone.
     ///
     /// ```
     /// use throttle::{Atomicity, Registry, Settings};
@@ -79,14 +79,14 @@ impl Tab {
     /// # let registry = Registry::default();
     /// let users = registry.create("users", Settings::new().rate("10/hour"))?;
     /// let teams = registry.create("teams", Settings::new().rate("15/hour"))?;
-    /// let mut tab = users.tab("alice").and(&teams, "red");
-    /// tab.charge(10);
-    /// assert_eq!(tab.atomicity(), Atomicity::Together);
-    /// assert!(tab.commit().await?.is_allowed());
+    /// let mut transaction = users.transaction("alice").and(&teams, "red");
+    /// transaction.charge(10);
+    /// assert_eq!(transaction.atomicity(), Atomicity::Atomic);
+    /// assert!(transaction.commit().await?.is_allowed());
     ///
-    /// let mut tab = users.tab("bob").and(&teams, "red");
-    /// tab.charge(6);
-    /// assert!(tab.commit().await?.is_throttled());
+    /// let mut transaction = users.transaction("bob").and(&teams, "red");
+    /// transaction.charge(6);
+    /// assert!(transaction.commit().await?.is_throttled());
     /// assert_eq!(users.quotas("bob").await?.remaining(), Some(10));
     /// # Ok(())
     /// # }
@@ -101,7 +101,7 @@ impl Tab {
         self.charged = self.charged.saturating_add(cost);
     }
 
-    /// Returns the units that were charged to the tab, without the initial costs of the hits.
+    /// Returns the units that were charged to the transaction, without the initial costs of the hits.
     pub const fn charged(&self) -> u64 {
         self.charged
     }
@@ -112,7 +112,7 @@ impl Tab {
         let apart = policies.iter().any(|(policy, dry)| {
             !policies.iter().all(|(other, other_dry)| share_a_backend((policy, *dry), (other, *other_dry)))
         });
-        if apart && self.entries.len() > 1 { Atomicity::InTurn } else { Atomicity::Together }
+        if apart && self.entries.len() > 1 { Atomicity::Sequential } else { Atomicity::Atomic }
     }
 
     /// Returns the decision that a [`commit`](Self::commit) would receive now. Charges nothing, and is not
@@ -138,11 +138,11 @@ impl Tab {
         commit(&self.entries, self.charged).await
     }
 
-    /// Discards the tab. It charges nothing, as if it were dropped.
-    pub fn cancel(self) {}
+    /// Discards the transaction. It charges nothing, as if it were dropped.
+    pub fn rollback(self) {}
 
-    /// Opens a part of the work that may fail by itself. Its charges are added to this tab if the part is
-    /// [committed](Nested::commit).
+    /// Opens a part of the work that may fail by itself. Its charges are added to this transaction if the part is
+    /// [committed](Savepoint::commit).
     ///
     /// ```
     /// use throttle::{Registry, Settings};
@@ -150,16 +150,16 @@ impl Tab {
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let reports = Registry::default().create("reports", Settings::new().rate("3/hour"))?;
-    /// let mut tab = reports.tab("alice");
-    /// tab.charge(1);
-    /// let mut chart = tab.nested();
+    /// let mut transaction = reports.transaction("alice");
+    /// transaction.charge(1);
+    /// let mut chart = transaction.savepoint();
     /// chart.charge(2);
-    /// chart.cancel(); // it could not be drawn
-    /// assert_eq!(tab.charged(), 1);
+    /// chart.rollback(); // it could not be drawn
+    /// assert_eq!(transaction.charged(), 1);
     /// # Ok(())
     /// # }
     /// ```
-    pub fn nested(&mut self) -> Nested<'_> {
-        Nested::new(&self.entries, 0, &mut self.charged)
+    pub fn savepoint(&mut self) -> Savepoint<'_> {
+        Savepoint::new(&self.entries, 0, &mut self.charged)
     }
 }

@@ -1,22 +1,22 @@
-//! A nested part of a tab, which may fail by itself.
+//! A nested part of a transaction, which may fail by itself.
 
 use super::entry::{Entry, check};
 use crate::{BackendError, Decision};
 
-/// A nested part of a [`Tab`](super::Tab), similar to a savepoint. It charges nothing if it is dropped. While
-/// it exists, the tab or part that contains it cannot be used.
+/// A nested part of a [`Transaction`](super::Transaction). It charges nothing if it is dropped. While
+/// it exists, the transaction or part that contains it cannot be used.
 #[derive(Debug)]
 #[must_use = "a part that is dropped charges nothing: `commit` it"]
-pub struct Nested<'t> {
+pub struct Savepoint<'t> {
     entries: &'t [Entry],
-    /// The units charged to the enclosing tab and parts, without the direct parent.
+    /// The units charged to the enclosing transaction and parts, without the direct parent.
     below: u64,
     /// The units charged to the direct parent.
     parent: &'t mut u64,
     charged: u64,
 }
 
-impl<'t> Nested<'t> {
+impl<'t> Savepoint<'t> {
     pub(super) const fn new(entries: &'t [Entry], below: u64, parent: &'t mut u64) -> Self {
         Self { entries, below, parent, charged: 0 }
     }
@@ -31,27 +31,27 @@ impl<'t> Nested<'t> {
         self.charged
     }
 
-    /// Returns the decision that the tab would receive if this part, and all parts that contain it, were
+    /// Returns the decision that the transaction would receive if this part, and all parts that contain it, were
     /// committed now.
     ///
     /// # Errors
     ///
-    /// Like [`Tab::peek`](super::Tab::peek).
+    /// Like [`Transaction::peek`](super::Transaction::peek).
     pub async fn peek(&self) -> Result<Decision, BackendError> {
         check(self.entries, self.below.saturating_add(*self.parent).saturating_add(self.charged)).await
     }
 
-    /// Adds the charge to the tab or part that contains this part. No backend is called.
+    /// Adds the charge to the transaction or part that contains this part. No backend is called.
     pub const fn commit(self) {
         *self.parent = self.parent.saturating_add(self.charged);
     }
 
     /// Discards this part. It charges nothing, as if it were dropped.
-    pub const fn cancel(self) {}
+    pub const fn rollback(self) {}
 
     /// Opens a part of this part.
-    pub const fn nested(&mut self) -> Nested<'_> {
+    pub const fn savepoint(&mut self) -> Savepoint<'_> {
         let below = self.below.saturating_add(*self.parent);
-        Nested::new(self.entries, below, &mut self.charged)
+        Savepoint::new(self.entries, below, &mut self.charged)
     }
 }

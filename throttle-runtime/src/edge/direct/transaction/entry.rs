@@ -1,4 +1,4 @@
-//! One throttle's part of a tab.
+//! One throttle's part of a transaction.
 
 use std::borrow::Cow;
 
@@ -8,9 +8,9 @@ use crate::config::resolver::Head;
 use crate::pipeline::several;
 use crate::pipeline::ticket::Ticket;
 use crate::throttle::counters::Event;
-use crate::{BackendError, Decision, Hit, Source, Throttle};
+use crate::{BackendError, Decision, DecisionReason, Hit, Throttle};
 
-/// A throttle of a tab, with the hit and the initial cost.
+/// A throttle of a transaction, with the hit and the initial cost.
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) throttle: Throttle,
@@ -29,9 +29,9 @@ impl Entry {
         &self,
         charged: u64,
         head: &mut Head<'_>,
-    ) -> Result<Result<Ticket<'_>, Source>, BackendError> {
+    ) -> Result<Result<Ticket<'_>, DecisionReason>, BackendError> {
         match self.initial.saturating_add(charged) {
-            0 => Ok(Err(Source::Free)),
+            0 => Ok(Err(DecisionReason::Free)),
             cost => Throttle::ticket(Cow::Borrowed(&self.throttle), self.hit.clone().cost(cost), head).await,
         }
     }
@@ -41,7 +41,7 @@ impl Entry {
 struct Bill<'e> {
     tickets: SmallVec<[Ticket<'e>; 1]>,
     /// The throttles that charge nothing, with the reason.
-    free: SmallVec<[(&'e Throttle, Source); 1]>,
+    free: SmallVec<[(&'e Throttle, DecisionReason); 1]>,
 }
 
 impl<'e> Bill<'e> {
@@ -59,14 +59,14 @@ impl<'e> Bill<'e> {
 
     /// Returns the decision, if no throttle charges anything.
     fn nothing(&self) -> Option<Decision> {
-        let source = self.free.first().map_or(Source::Free, |(_, source)| *source);
+        let source = self.free.first().map_or(DecisionReason::Free, |(_, source)| *source);
         self.tickets.is_empty().then(|| Decision::passed(source))
     }
 }
 
 /// Returns the decision that a [`commit`] would receive now.
 pub(super) async fn check(entries: &[Entry], charged: u64) -> Result<Decision, BackendError> {
-    // A tab always has a first entry.
+    // A transaction always has a first entry.
     let (first, mut parts) = (&entries[0].throttle, None);
     let mut head = first.empty_head(&mut parts);
     let bill = Bill::of(entries, charged, &mut head).await?;

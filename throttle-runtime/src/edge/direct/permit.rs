@@ -3,32 +3,32 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::backend::Held;
+use crate::backend::ConcurrencyPermit;
 use crate::pipeline::admission::Drawn;
 use crate::pipeline::degrade::Told;
 use crate::pipeline::key_cache::KnownKeys;
 use crate::throttle::counters::Event;
-use crate::{Decision, Hit, Source, Throttle, ThrottleError};
+use crate::{Decision, DecisionReason, Hit, Throttle, ThrottleError};
 
-/// A use that is in flight until this value is dropped. See [`Throttle::enter`].
+/// A use that is in flight until this value is dropped. See [`Throttle::permit`].
 #[must_use = "the use is over when this is dropped"]
-pub struct InFlight {
+pub struct Permit {
     decision: Decision,
-    _held: Vec<Held>,
+    _held: Vec<ConcurrencyPermit>,
 }
 
-impl InFlight {
+impl Permit {
     /// Returns the decision, with the remaining quota if the throttle has a rate.
     ///
     /// ```
-    /// use throttle::{Registry, Settings, Source};
+    /// use throttle::{Registry, Settings, DecisionReason};
     ///
     /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-    /// let settings = Settings::new().concurrent(2);
+    /// let settings = Settings::new().max_concurrent(2);
     /// let exports = Registry::current().create("exports", settings.clone().rate("10/hour"))?;
-    /// assert_eq!(exports.enter("alice").await?.decision().remaining(), Some(9));
+    /// assert_eq!(exports.permit("alice").await?.decision().remaining(), Some(9));
     /// let imports = Registry::current().create("imports", settings)?;
-    /// assert_eq!(imports.enter("alice").await?.decision().source(), Source::Concurrency);
+    /// assert_eq!(imports.permit("alice").await?.decision().reason(), DecisionReason::Concurrency);
     /// # Ok(())
     /// # }
     /// ```
@@ -37,15 +37,15 @@ impl InFlight {
     }
 }
 
-impl fmt::Debug for InFlight {
+impl fmt::Debug for Permit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("InFlight").field("decision", &self.decision).finish_non_exhaustive()
+        f.debug_struct("Permit").field("decision", &self.decision).finish_non_exhaustive()
     }
 }
 
 impl Throttle {
     /// Decides one use, as [`hit`](Self::hit) does, and acquires a permit of the [concurrency
-    /// limit](crate::Settings::concurrent). The permit is released when the returned value is dropped.
+    /// limit](crate::Settings::max_concurrent). The permit is released when the returned value is dropped.
     ///
     /// Use it for work that outlasts a request, such as a connection.
     ///
@@ -58,7 +58,7 @@ impl Throttle {
     ///
     /// /// At most so many connections of one address.
     /// async fn connect(upgrade: WebSocketUpgrade, client: IpAddr, connections: &Throttle) -> Response {
-    ///     let in_flight = match connections.enter(client).await {
+    ///     let in_flight = match connections.permit(client).await {
     ///         Ok(in_flight) => in_flight,
     ///         Err(ThrottleError::Throttled(throttled)) => return throttled.into_response(),
     ///         Err(failed) => return (axum::http::StatusCode::INTERNAL_SERVER_ERROR, failed.to_string()).into_response(),
@@ -77,14 +77,14 @@ impl Throttle {
     ///
     /// If the use is denied, by a rate or by the concurrency limit; or if the backend failed and the `on_error`
     /// policy returns its error.
-    pub async fn enter<'h>(&self, hit: impl Into<Hit<'h>>) -> Result<InFlight, ThrottleError> {
+    pub async fn permit<'h>(&self, hit: impl Into<Hit<'h>>) -> Result<Permit, ThrottleError> {
         let mut parts = None;
         let mut head = self.empty_head(&mut parts);
         let ticket = match Self::ticket(Cow::Borrowed(self), hit.into(), &mut head).await? {
             Ok(ticket) => ticket,
             Err(source) => {
                 self.count(Event::Skipped);
-                return Ok(InFlight { decision: Decision::passed(source), _held: Vec::new() });
+                return Ok(Permit { decision: Decision::passed(source), _held: Vec::new() });
             }
         };
         let mut known = KnownKeys::default();
@@ -92,7 +92,7 @@ impl Throttle {
         drawn.add(ticket);
         let mut admission = Box::pin(drawn.decide(&mut head)).await?;
         let decided = admission.decided.pop().flatten();
-        let decision = decided.map_or(Decision::passed(Source::Disabled), |decided| decided.decision);
-        Ok(InFlight { decision, _held: admission.held })
+        let decision = decided.map_or(Decision::passed(DecisionReason::Disabled), |decided| decided.decision);
+        Ok(Permit { decision, _held: admission.held })
     }
 }

@@ -4,7 +4,7 @@ async fn plan() -> u32 {
     10
 }
 
-#[throttle(concurrent = plan)]
+#[throttle(max_concurrent = plan)]
 async fn items() {}
 
 fn main() {}
