@@ -147,9 +147,10 @@ fn state<'t>(kind: Kind, func: &'t Func, all: &'t [Args]) -> Result<Option<&'t T
     };
     let said = all.iter().find_map(|args| args.state.as_ref());
     match said {
-        Some(said) if !all.iter().any(asks) => {
-            Err(Error::new(said.span(), "`state` is what the throttle's functions see, and there are none"))
-        }
+        Some(said) if !all.iter().any(asks) => Err(Error::new(
+            said.span(),
+            "`state` is the state that the throttle's functions extract, but this throttle has no functions: remove it",
+        )),
         Some(said) => Ok(Some(said)),
         None if kind.has_request() && all.iter().any(asks) => func.state(kind),
         None => Ok(None),

@@ -24,7 +24,7 @@ impl Common {
             None => Err(problems::unknown_fallback(uid, name, backends.keys())),
             Some((standby, _)) if standby.ptr_eq(primary) && by_default => Ok(None),
             Some((standby, _)) if standby.ptr_eq(primary) => Err(format!(
-                "`{uid}` runs on \"{}\" and falls back to the same: name another backend",
+                "`{uid}` runs on \"{}\" and falls back to the same backend: name another backend",
                 primary.name
             )),
             Some((standby, _)) => Ok(Some(standby.clone())),
@@ -51,7 +51,7 @@ impl Common {
         };
         if member.backend.coordination_store().is_none() {
             return Err(format!(
-                "`{uid}` shares the breaker \"{name}\" through \"{board}\", which has no board that other instances \
+                "`{uid}` shares the breaker \"{name}\" through \"{board}\", which has no storage that other instances \
                  read: name a backend that has, such as `Redis`"
             ));
         }

@@ -88,8 +88,9 @@ async fn ask(
     let (Some(store), Some(Concurrency { permit_ttl: ttl, .. })) =
         (member.backend.concurrency_store(), ticket.policy.concurrency)
     else {
-        return Err(BackendError::new(ErrorKind::Store, "this backend does not know what is in flight")
-            .safe_to_retry());
+        return Err(
+            BackendError::new(ErrorKind::Store, "this backend has no concurrency limits").safe_to_retry()
+        );
     };
     let place = PermitRequest { scope: ticket.throttle.scope(), key: &ticket.key, limit, ttl };
     within(deadline, store.try_acquire(&place)).await

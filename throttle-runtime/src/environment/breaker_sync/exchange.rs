@@ -47,7 +47,7 @@ impl Exchange {
         match answer {
             Err(error) if !self.is_lost.swap(true, Ordering::Relaxed) => {
                 let error = display(chain(&error));
-                tracing::warn!(target: "throttle", board, error, "circuit breakers are not shared any more: each instance goes on by itself");
+                tracing::warn!(target: "throttle", board, error, "circuit breakers are no longer shared: each instance uses its own state");
             }
             Ok(()) if self.is_lost.swap(false, Ordering::Relaxed) => {
                 tracing::info!(target: "throttle", board, "circuit breakers are shared again");

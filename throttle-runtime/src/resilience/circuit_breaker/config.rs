@@ -101,7 +101,7 @@ impl CircuitBreaker {
     pub const fn recovery_timeout(mut self, wait: Duration) -> Self {
         assert!(
             !wait.is_zero(),
-            "a recovery time of zero leaves the backend no time: write `recovery_timeout(Duration::from_secs(1))`"
+            "a recovery timeout of zero is invalid: write `recovery_timeout(Duration::from_secs(1))`"
         );
         self.rules.recovery = micros(wait);
         self
@@ -143,7 +143,7 @@ impl CircuitBreaker {
     pub const fn growth(mut self, factor: u32, longest: Duration) -> Self {
         assert!(
             factor > 1,
-            "a factor of 0 or 1 is no growth: write `growth(2, ..)` or more, or leave it out"
+            "a growth factor of 0 or 1 has no effect: write `growth(2, ..)` or more, or remove it"
         );
         assert!(
             !longest.is_zero(),
@@ -187,7 +187,7 @@ impl CircuitBreaker {
     pub const fn named(mut self, name: &'static str) -> Self {
         assert!(
             !name.trim_ascii().is_empty(),
-            "the name of the breaker is blank: write one, or leave it out"
+            "the name of the breaker is blank: write a name, or remove the call"
         );
         self.identity = Identity::Named(name);
         self
@@ -233,7 +233,7 @@ impl CircuitBreaker {
     pub const fn shared(mut self, backend: &'static str) -> Self {
         assert!(
             !backend.trim_ascii().is_empty(),
-            "the name of the backend that shares the breaker is blank: write that of one, or leave it out"
+            "the name of the backend that shares the breaker is blank: write a name, or remove the call"
         );
         self.board = Some(backend);
         self

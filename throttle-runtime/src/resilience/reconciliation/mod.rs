@@ -204,7 +204,7 @@ impl Carry {
             && let Some(omitted) = self.no_room.admit(now)
         {
             let (scope, omitted) = (&*self.scope, omitted.field());
-            tracing::warn!(target: "throttle", scope, omitted, "too many identities: what the fallback admits to more is not charged to the backend later");
+            tracing::warn!(target: "throttle", scope, omitted, "too many identities: usage of additional identities during the outage is not charged to the backend later");
         }
         kept.unwrap_or(true)
     }

@@ -28,7 +28,7 @@ impl ConcurrencyStore for Redis {
                 drop(task);
             });
             let ended =
-                || BackendError::new(ErrorKind::Connection, "the runtime that was to ask Redis ended");
+                || BackendError::new(ErrorKind::Connection, "the tokio runtime that calls Redis ended");
             permit.await.unwrap_or_else(|_| Err(ended()))
         })
     }

@@ -42,7 +42,10 @@ pub(super) async fn open_ready(
     // If only a failing request noticed the role, each reconnection would find the same server and fail the
     // next request.
     if let Some(role) = replies.next().as_ref().and_then(other_role) {
-        return Err(BackendError::new(ErrorKind::Store, format!("the server is no master but a {role}")));
+        return Err(BackendError::new(
+            ErrorKind::Store,
+            format!("the server is not a master: its role is {role}"),
+        ));
     }
     if let Some(probe) = probe {
         probe.read(probed, &connection).await?;

@@ -149,12 +149,12 @@ fn spawn<T: Send + 'static>(
     task: impl Future<Output = T> + Send + 'static,
 ) -> Result<JoinHandle<T>, BackendError> {
     let handle = Handle::try_current().map_err(|error| {
-        BackendError::with_source(ErrorKind::Store, "Redis is asked within a tokio runtime only", error)
+        BackendError::with_source(ErrorKind::Store, "Redis calls need a tokio runtime", error)
     })?;
     Ok(handle.spawn(task))
 }
 
 /// The error if the runtime ended.
 fn interrupted() -> BackendError {
-    BackendError::new(ErrorKind::Connection, "the task that asked Redis did not end")
+    BackendError::new(ErrorKind::Connection, "the task that called Redis ended early")
 }

@@ -53,7 +53,8 @@ impl Engine {
         }
         let (quotas, after) = request.evaluate(&states, at);
         if after.is_some() != (status == EntryStatus::Fits) {
-            let error = BackendError::new(ErrorKind::Store, "a script decided otherwise than its strategy");
+            let error =
+                BackendError::new(ErrorKind::Store, "a script and its strategy made different decisions");
             return Err(if status == EntryStatus::Fits { error } else { error.safe_to_retry() });
         }
         if let Some(deny_cache) = self.deny_cache.as_ref().filter(|_| after.is_none() && denials_last) {
