@@ -1,4 +1,7 @@
 //! The expansion of `#[throttle]` on a static: a throttle that code calls itself.
+//!
+//! There is no macro `throttle!`, because a macro and an attribute of one module cannot have the same name.
+//! With the attribute, there is only one grammar, and rustfmt formats the item.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};

@@ -1,4 +1,15 @@
 //! Generates the tokens from attributes and a function.
+//!
+//! | files | contents |
+//! |---|---|
+//! | `args` | the names and values of arguments, as written |
+//! | `item`, `returned`, `opaque` | the function, its return type in an expression, and the bounds of `impl Trait` |
+//! | `boxed`, `signature` | functions that return a boxed future; the signature, for crates that read it |
+//! | `check`, `degrade`, `above` | checks of the function, and of the order of attributes in the source file |
+//! | `values`, `key`, `quantity`, `template` | convert an argument to the expression in the generated static |
+//! | `context`, `paths` | the context and the paths of the generated expressions |
+//! | `literal`, `constant`, `rate`, `hint` | literals that are rejected, and what to write instead |
+//! | `handler`, `function`, `message`, `declare` | the generated code, for each kind of item |
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};

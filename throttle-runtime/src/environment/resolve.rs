@@ -1,4 +1,7 @@
 //! Resolves the settings of a throttle, from all places where they can be set, to a policy.
+//!
+//! The startup check, the creation of a throttle and every update use this code, so all of them find the same
+//! problems.
 
 use crate::backend::named::Member;
 use crate::config::declaration::Said;

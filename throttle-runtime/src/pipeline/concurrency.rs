@@ -1,5 +1,9 @@
 //! Concurrency permits, which are acquired before anything is charged. The stages are the backend, retries,
 //! the fallback, and then `on_error`.
+//!
+//! A permit and a charge are two calls of the backend. The permit is first, because a permit can always be
+//! released, and a charge cannot always be refunded completely. A fallback has permits of its own, because it
+//! cannot know the requests that are in flight on other instances.
 
 use std::time::Duration;
 

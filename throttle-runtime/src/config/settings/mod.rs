@@ -1,4 +1,7 @@
 //! The settings of a throttle.
+//!
+//! All places where settings can be set use one type, so resolving them is `a.or(b).or(c)`. Values are [static
+//! or reference-counted](Shared): attributes contain constants, and values that a program creates are freed.
 
 mod diff;
 mod equality;

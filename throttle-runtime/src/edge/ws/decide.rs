@@ -1,4 +1,8 @@
 //! Decisions about messages: the code that `#[throttle_message]` runs before the function's body.
+//!
+//! The generated code calls the handler of a message itself. The handler is not a setting, because it borrows
+//! the connection: a setting would need a boxed future with the lifetime of the call. Requests and messages
+//! that share a quota may therefore have different handlers.
 
 use axum::extract::ws::close_code;
 

@@ -1,4 +1,8 @@
 //! The exchange of circuit breaker states between the instances of a service, in the background.
+//!
+//! Requests use only the breaker of their own instance, so an unreachable board delays no request, and is
+//! logged once. An entry on the board expires when other instances may probe, so the clocks of instances may
+//! differ.
 
 mod exchange;
 mod message;

@@ -1,4 +1,8 @@
 //! The handshake that makes a connection ready for requests, in one round trip.
+//!
+//! After the login, the handshake sends `PING`, `ROLE`, all scripts, and a [probe](super::probe) that decides
+//! on a key of its own. A server that can never decide is not used. Temporary errors, such as `OOM`, do not
+//! fail the probe.
 
 use std::time::Instant;
 

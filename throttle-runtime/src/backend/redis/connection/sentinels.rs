@@ -3,6 +3,9 @@
 //! The sentinel client of the client crate is not used, because its duration cannot be bounded. It keeps
 //! connections to sentinels, which may hang. It also verifies the role of a server on a separate connection
 //! with its own timeouts.
+//!
+//! The sentinels are queried before each connection, and their announcements are not used. A relevant failover
+//! breaks the connection, or ends it with an error that shows that the server is no master.
 
 use std::time::Duration;
 

@@ -1,4 +1,8 @@
 //! Decisions by one script, in one round trip.
+//!
+//! The script returns the time and the states that it found. The `step` of the strategy in this process
+//! computes the quota from them. The script and `step` can therefore differ only about the admission, which is
+//! compared at every decision.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
