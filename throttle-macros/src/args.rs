@@ -47,7 +47,7 @@ impl Args {
         let args = Self::read.parse2(tokens)?;
         if args.rate.is_none() && args.shared.is_none() && args.max_concurrent.is_none() {
             let message = "`rate` is missing: write `rate = \"100/min\"`, or `max_concurrent = 10` to limit only the \
-                           are in flight at once";
+                           requests in flight";
             return Err(Error::new(attribute, message));
         }
         Ok(args)

@@ -36,7 +36,7 @@ pub(crate) fn order(kind: Kind, func: &Func, below_debug_handler: bool) -> Resul
     }
     if below_debug_handler {
         let message = "`#[throttle]` goes above `#[debug_handler]`, which calls the function with the arguments that are written: \
-                       change the order of the two";
+                       swap the two attributes";
         return Err(Error::new(Span::call_site(), message));
     }
     let reads_errors = |attr: &&Attribute| {

@@ -139,7 +139,7 @@ fn guard(private: &TokenStream, sites: &[Site]) -> TokenStream {
 fn client(kind: Kind) -> Option<TokenStream> {
     match kind {
         Kind::Handler => Some(quote_spanned!(Span::mixed_site()=> __throttle.client_ip())),
-        Kind::Message => Some(quote!(__throttle_socket.caller().client_ip())),
+        Kind::Message => Some(quote!(__throttle_socket.peer().client_ip())),
         Kind::Function => None,
     }
 }

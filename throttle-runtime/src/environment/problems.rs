@@ -18,7 +18,7 @@ pub(crate) fn unknown_backend<'n>(
 }
 
 /// Returns a problem for each backend that has no concurrency limits.
-pub(crate) fn without_places(uid: &str, primary: &Member, standby: Option<&Member>) -> Vec<String> {
+pub(crate) fn without_concurrency_store(uid: &str, primary: &Member, standby: Option<&Member>) -> Vec<String> {
     let members = [Some(primary), standby].into_iter().flatten();
     let without = members.filter(|member| member.backend.concurrency_store().is_none());
     let problem = |member: &Member| {
@@ -38,7 +38,7 @@ pub(crate) fn unknown_fallback<'n>(
     format!("`{uid}` falls back to {}", undeclared(name, declared))
 }
 
-pub(crate) fn unknown_board<'n>(
+pub(crate) fn unknown_coordination_store<'n>(
     uid: &str,
     name: &str,
     declared: impl Iterator<Item = &'n Arc<str>>,

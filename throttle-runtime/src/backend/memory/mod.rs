@@ -196,8 +196,9 @@ impl MemoryBuilder {
     /// [evicted](Memory#eviction) states together. The minimum is 1 MiB.
     ///
     /// At the maximum, states with long lists are evicted first. Only
-    /// [`SlidingWindowLog`](crate::strategy::SlidingWindowLog) and
-    /// [`PriorityQueue`](crate::strategy::PriorityQueue) have lists. A list takes 16 bytes for each request
+    /// [`SlidingWindowLog`](crate::strategy::SlidingWindowLog),
+    /// [`PriorityQueue`](crate::strategy::PriorityQueue) and
+    /// [`LeakyBucketQueue`](crate::strategy::LeakyBucketQueue) have lists. A list takes 16 bytes for each request
     /// that is admitted within a period. [`Memory::bytes`] returns what is allocated, and exceeds the maximum
     /// only during a decision. Permits for requests in flight, and about 200 bytes for each limit of each
     /// throttle, are not included.

@@ -39,7 +39,7 @@ pub struct CircuitBreaker {
     pub(super) rules: Rules,
     pub(super) identity: Identity,
     /// The backend through which instances share the breaker.
-    pub(crate) board: Option<&'static str>,
+    pub(crate) shared_by: Option<&'static str>,
     pub(super) on_transition: Option<fn(&Transition)>,
 }
 
@@ -61,7 +61,7 @@ impl CircuitBreaker {
         Self {
             rules: Rules::NEW,
             identity: Identity::At(Location::caller()),
-            board: None,
+            shared_by: None,
             on_transition: None,
         }
     }
@@ -235,7 +235,7 @@ impl CircuitBreaker {
             !backend.trim_ascii().is_empty(),
             "the name of the backend that shares the breaker is blank: write a name, or remove the call"
         );
-        self.board = Some(backend);
+        self.shared_by = Some(backend);
         self
     }
 
@@ -273,10 +273,10 @@ impl Default for CircuitBreaker {
 impl fmt::Display for CircuitBreaker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("breaker(")?;
-        match (self.identity, self.board) {
+        match (self.identity, self.shared_by) {
             (Identity::Named(name), None) => write!(f, "{name}: ")?,
-            (Identity::Named(name), Some(board)) => write!(f, "{name} on \"{board}\": ")?,
-            (Identity::At(_), Some(board)) => write!(f, "on \"{board}\": ")?,
+            (Identity::Named(name), Some(backend)) => write!(f, "{name} on \"{backend}\": ")?,
+            (Identity::At(_), Some(backend)) => write!(f, "on \"{backend}\": ")?,
             (Identity::At(_), None) => {}
         }
         write!(f, "{})", self.rules)
