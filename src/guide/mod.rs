@@ -7,7 +7,7 @@
 //! | [`behind_a_proxy`] | settings for nginx, load balancers, CDNs, Kubernetes and Unix sockets, and how to check them |
 //! | [`when_the_store_fails`] | what happens to requests while a store fails; which policy fits which endpoint; bounds |
 //! | [`operations`] | sizing, events, alerts, why a client was denied, changes at run time, deployment |
-//! | [`migration`] | from governor, tower_governor, axum-governor, actix-governor, leaky-bucket, express-rate-limit, bucket4j |
+//! | [`migration`] | from governor, `tower_governor`, axum-governor, actix-governor, leaky-bucket, express-rate-limit, Bucket4j |
 //!
 //! Reference:
 //!
@@ -76,4 +76,17 @@ pages! {
     sockets: "sockets.md",
     testing: "testing.md",
     observability: "observability.md",
+}
+
+#[doc = include_str!("migration/index.md")]
+pub mod migration {
+    pages! {
+        governor: "migration/governor.md",
+        tower_governor: "migration/tower_governor.md",
+        axum_governor: "migration/axum_governor.md",
+        actix_governor: "migration/actix_governor.md",
+        leaky_bucket: "migration/leaky_bucket.md",
+        express_rate_limit: "migration/express_rate_limit.md",
+        bucket4j: "migration/bucket4j.md",
+    }
 }

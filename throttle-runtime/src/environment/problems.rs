@@ -18,7 +18,11 @@ pub(crate) fn unknown_backend<'n>(
 }
 
 /// Returns a problem for each backend that has no concurrency limits.
-pub(crate) fn without_concurrency_store(uid: &str, primary: &Member, standby: Option<&Member>) -> Vec<String> {
+pub(crate) fn without_concurrency_store(
+    uid: &str,
+    primary: &Member,
+    standby: Option<&Member>,
+) -> Vec<String> {
     let members = [Some(primary), standby].into_iter().flatten();
     let without = members.filter(|member| member.backend.concurrency_store().is_none());
     let problem = |member: &Member| {

@@ -17,12 +17,14 @@ mod patience;
 mod paused;
 mod proxy;
 mod server;
-#[expect(dead_code, reason = "the tests of the backend itself ask for more")]
 #[path = "../servers/memcached.rs"]
 mod server_memcached;
 #[expect(dead_code, reason = "the tests of the backend itself ask for more")]
 #[path = "../servers/redis.rs"]
 mod server_redis;
+#[path = "../servers/signal.rs"]
+mod signal;
+#[expect(dead_code, reason = "the tests of the backend itself ask for more")]
 mod tally;
 mod world;
 

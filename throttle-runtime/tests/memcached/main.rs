@@ -10,6 +10,8 @@ mod round_trips;
 mod served;
 #[path = "../servers/memcached.rs"]
 mod server;
+#[path = "../servers/signal.rs"]
+mod signal;
 mod strangers;
 
 use std::sync::Arc;

@@ -6,6 +6,8 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::signal::signal;
+
 pub(crate) struct Server {
     process: Child,
     pub(crate) port: u16,
@@ -54,9 +56,8 @@ impl Server {
     }
 
     /// Pauses the process with its connections open, or resumes it.
-    pub(crate) fn signal(&self, signal: &str) {
-        let id = self.process.id().to_string();
-        assert!(Command::new("kill").args([signal, &id]).status().expect("kill").success());
+    pub(crate) fn signal(&self, name: &str) {
+        signal(self.process.id(), name);
     }
 }
 

@@ -13,6 +13,8 @@ use redis::{Client, Connection, FromRedisValue};
 use tempfile::TempDir;
 use throttle_runtime::backend::{Redis, RedisBuilder};
 
+use crate::signal::signal;
+
 pub(crate) use self::ways::{Reached, Way};
 
 /// A running `redis-server`.
@@ -190,16 +192,11 @@ impl Server {
 
     /// Pauses the server, with its connections open.
     pub(crate) fn stop(&self) {
-        self.signal("-STOP");
+        signal(self.child.id(), "-STOP");
     }
 
     pub(crate) fn resume(&self) {
-        self.signal("-CONT");
-    }
-
-    fn signal(&self, signal: &str) {
-        let status = Command::new("kill").args([signal, &self.child.id().to_string()]).status();
-        assert!(status.expect("kill").success());
+        signal(self.child.id(), "-CONT");
     }
 
     fn end(&mut self) {
