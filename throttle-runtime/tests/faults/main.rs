@@ -17,6 +17,7 @@ mod patience;
 mod paused;
 mod proxy;
 mod server;
+#[expect(dead_code, reason = "the tests of the backend itself ask for more")]
 #[path = "../servers/memcached.rs"]
 mod server_memcached;
 #[expect(dead_code, reason = "the tests of the backend itself ask for more")]
@@ -24,7 +25,6 @@ mod server_memcached;
 mod server_redis;
 #[path = "../servers/signal.rs"]
 mod signal;
-#[expect(dead_code, reason = "the tests of the backend itself ask for more")]
 mod tally;
 mod world;
 
