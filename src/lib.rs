@@ -25,7 +25,11 @@
 #![cfg_attr(any(not(doctest), feature = "redis"), doc = include_str!("../README.md"))]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-#[cfg(feature = "axum")]
+// Without a feature, links to its items lead nowhere.
+#[cfg_attr(
+    not(all(feature = "axum", feature = "time-zones", feature = "ws")),
+    allow(rustdoc::broken_intra_doc_links)
+)]
 pub mod guide;
 
 #[doc(inline)]

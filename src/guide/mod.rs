@@ -33,13 +33,17 @@ use crate::{
     Identity, Key, ManualClock, Networks, Quota, Rate, Rates, Registry, RegistryBuilder, Reservation, Rule,
     Settings, StaticThrottle, Throttle, ThrottleError, Throttled, Transaction,
     backend::{Backend, Store, StoreBackend},
-    guide, outcome, problem_json, sites,
+    guide, outcome, sites,
     strategy::{
         Adaptive, Arrival, Class, CostBasedTokenBucket, FixedWindow, Gcra, LeakyBucket, LeakyBucketQueue,
         PriorityQueue, QuotaWithRollover, SlidingWindowCounter, SlidingWindowLog, State, Strategy,
         TieredRate, TokenBucket, TokenBucketWithDebt,
     },
 };
+
+#[cfg(feature = "axum")]
+#[allow(unused_imports, reason = "what the links of the pages lead to")]
+use crate::problem_json;
 
 #[cfg(feature = "time-zones")]
 #[allow(unused_imports, reason = "what the links of the pages lead to")]
@@ -49,10 +53,15 @@ use crate::strategy::{Calendar, TimeOfDay};
 #[allow(unused_imports, reason = "what the links of the pages lead to")]
 use crate::{throttle_message, ws};
 
-/// Declares the pages: each is a module without items, and its text is its documentation.
+/// Declares the pages: each is a module without items, and its text is its documentation. The examples need
+/// axum.
 macro_rules! pages {
     ($($(#[$attribute:meta])* $page:ident: $text:literal,)*) => {
-        $( $(#[$attribute])* #[doc = include_str!($text)] pub mod $page {} )*
+        $(
+            $(#[$attribute])*
+            #[cfg_attr(any(not(doctest), feature = "axum"), doc = include_str!($text))]
+            pub mod $page {}
+        )*
     };
 }
 
@@ -78,7 +87,7 @@ pages! {
     observability: "observability.md",
 }
 
-#[doc = include_str!("migration/index.md")]
+#[cfg_attr(any(not(doctest), feature = "axum"), doc = include_str!("migration/index.md"))]
 pub mod migration {
     pages! {
         governor: "migration/governor.md",
