@@ -1,12 +1,12 @@
 //! A Memcached server for one test.
 
+use super::signal;
+
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
-
-use crate::signal::signal;
 
 pub(crate) struct Server {
     process: Child,
@@ -57,7 +57,7 @@ impl Server {
 
     /// Pauses the process with its connections open, or resumes it.
     pub(crate) fn signal(&self, name: &str) {
-        signal(self.process.id(), name);
+        signal::send(self.process.id(), name);
     }
 }
 

@@ -3,6 +3,8 @@
 #[path = "ways.rs"]
 mod ways;
 
+use super::signal;
+
 use std::net::{Ipv4Addr, TcpListener};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -12,8 +14,6 @@ use std::time::{Duration, Instant};
 use redis::{Client, Connection, FromRedisValue};
 use tempfile::TempDir;
 use throttle_runtime::backend::{Redis, RedisBuilder};
-
-use crate::signal::signal;
 
 pub(crate) use self::ways::{Reached, Way};
 
@@ -192,11 +192,11 @@ impl Server {
 
     /// Pauses the server, with its connections open.
     pub(crate) fn stop(&self) {
-        signal(self.child.id(), "-STOP");
+        signal::send(self.child.id(), "-STOP");
     }
 
     pub(crate) fn resume(&self) {
-        signal(self.child.id(), "-CONT");
+        signal::send(self.child.id(), "-CONT");
     }
 
     fn end(&mut self) {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 /// Sends a signal, such as `-STOP`. A stopped process can still run for a moment after the signal was sent, so
 /// this function returns only when the process has stopped.
-pub(crate) fn signal(process: u32, signal: &str) {
+pub(crate) fn send(process: u32, signal: &str) {
     let status = Command::new("kill").args([signal, &process.to_string()]).status();
     assert!(status.expect("kill").success());
     let started = Instant::now();

@@ -16,6 +16,8 @@ use crate::testkit::{Subject, store};
 #[expect(dead_code, reason = "a test of the store needs its address only")]
 #[path = "../../../tests/servers/memcached.rs"]
 mod server;
+#[path = "../../../tests/servers/signal.rs"]
+mod signal;
 
 /// A reset forgets a whole namespace, which is what a backend needs. It cannot forget the keys with a given
 /// prefix.
