@@ -1,4 +1,4 @@
-//! The standard library's monotonic clock, for systems without a known cheaper clock.
+//! The standard library's monotonic clock. Alone because it replaces `linux.rs` on other systems.
 
 use std::time::Instant;
 

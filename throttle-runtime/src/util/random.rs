@@ -1,4 +1,4 @@
-//! Random numbers, for jitter and for unique names. Not for secrets.
+//! Random numbers, for jitter and for unique names, not for secrets. Alone because nothing else here is random.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Versions of values that were read, so that a following compare-and-swap need not read again.
+//! Versions of read values, which save a read before a swap. Alone because no request or reply is involved.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};

@@ -1,4 +1,4 @@
-//! The steps of an attempt to connect, with their durations.
+//! The steps of an attempt to connect, with durations. Alone because each file that connects reports to it.
 
 use std::fmt::Write;
 use std::sync::{Mutex, PoisonError};
