@@ -19,6 +19,7 @@ pub(crate) mod credential;
 mod forwarded;
 pub(crate) mod header_fields;
 pub(crate) mod headers;
+mod label;
 mod members;
 pub(crate) mod notices;
 pub(crate) mod peer;
