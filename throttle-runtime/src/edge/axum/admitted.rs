@@ -4,7 +4,7 @@ use std::fmt;
 
 use axum::response::Response;
 
-use super::own::reshaped;
+use super::handler::reshaped;
 use crate::edge::permit_body::until_end;
 use crate::edge::respond;
 use crate::edge::respond::settled;
