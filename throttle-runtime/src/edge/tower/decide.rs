@@ -9,7 +9,7 @@ use http::Response;
 use http::request::Parts;
 
 use super::body::ResponseBody;
-use super::layer::Plan;
+use super::plan::Plan;
 use crate::config::policy::Policy;
 use crate::config::resolver::Head;
 use crate::config::rule;
