@@ -344,13 +344,13 @@ impl Registry {
     /// Two sites may share a uid that was chosen, if their settings are equal. Function paths that are equal
     /// by accident are distinguished by their lines, or else by the numbers of their functions.
     pub(crate) fn resolve(&self, site: &Site) -> Result<Throttle, ConfigError> {
-        if let Some(known) = self.known(site.uid()).filter(|known| known.belongs_to(site)) {
+        if let Some(known) = self.known(site.uid()).filter(|known| site.owns(known)) {
             return Ok(known);
         }
         let by_line = format!("{}:{}", site.uid(), site.location().line());
         let by_function = format!("{by_line}:{:x}", site.declaration());
         let mut told_apart = [&by_line, &by_function].into_iter().filter_map(|uid| self.known(uid));
-        if let Some(known) = told_apart.find(|known| known.belongs_to(site)) {
+        if let Some(known) = told_apart.find(|known| site.owns(known)) {
             return Ok(known);
         }
         let at = |problem: String| format!("{}: {problem}", place(site));
@@ -360,7 +360,7 @@ impl Registry {
             .settle(&said, Settings::NONE)
             .map_err(|problems| ConfigError::new(problems.into_iter().map(at).collect()))?;
         let mut throttles = self.0.throttles.write().unwrap_or_else(PoisonError::into_inner);
-        let free = |uid: &&str| throttles.get(*uid).is_none_or(|known| known.belongs_to(site));
+        let free = |uid: &&str| throttles.get(*uid).is_none_or(|known| site.owns(known));
         let uids = [site.uid(), &by_line, &by_function];
         let uids = if site.is_named() { &uids[..1] } else { &uids[..] };
         let Some(uid) = uids.iter().copied().find(free).map(Arc::<str>::from) else {

@@ -66,10 +66,16 @@ const fn place(site: &Site) -> Place {
     (site.uid(), site.declaration(), site.location().line())
 }
 
-/// Returns the name of an attribute.
-pub(crate) fn of(site: &Site) -> &'static str {
-    let linked = LINKED.names.get(&place(site)).map(String::as_str);
-    linked.unwrap_or_else(|| if site.is_named() { site.uid() } else { last(site.uid()) })
+impl Site {
+    /// Returns the name in headers, which no other throttle of the program has: the explicit uid, or otherwise
+    /// the function's name.
+    ///
+    /// If several functions have that name, it is the shortest end of the path that is unique: `v1::search` and
+    /// `v2::search`.
+    pub fn name(&self) -> &'static str {
+        let linked = LINKED.names.get(&place(self)).map(String::as_str);
+        linked.unwrap_or_else(|| if self.is_named() { self.uid() } else { last(self.uid()) })
+    }
 }
 
 /// The names of the throttles of one registry.

@@ -9,7 +9,7 @@ use std::panic::Location;
 
 use once_cell::sync::OnceCell;
 
-use super::{Registry, names};
+use super::Registry;
 use std::sync::Arc;
 
 use crate::config::declaration::Said;
@@ -168,15 +168,6 @@ impl Site {
         self.uid
     }
 
-    /// Returns the name in headers, which no other throttle of the program has: the explicit uid, or otherwise
-    /// the function's name.
-    ///
-    /// If several functions have that name, it is the shortest end of the path that is unique: `v1::search` and
-    /// `v2::search`.
-    pub fn name(&self) -> &'static str {
-        names::of(self)
-    }
-
     /// Returns whether the uid is explicit.
     pub const fn is_named(&self) -> bool {
         self.explicit
@@ -222,6 +213,12 @@ impl Site {
     /// Returns the `on_error` policy as text, if the attribute names one.
     pub fn on_error(&self) -> Option<String> {
         self.settings().on_error.map(|policy| policy.describe())
+    }
+
+    /// Whether a throttle belongs to this site: it was made for the site, for a copy of it, or for a site with
+    /// the same chosen uid and equal settings.
+    pub(crate) fn owns(&self, throttle: &Throttle) -> bool {
+        throttle.said().is_by(self)
     }
 
     /// Returns the throttle of this site in a registry. The throttle in the global registry is cached.
