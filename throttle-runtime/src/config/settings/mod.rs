@@ -11,9 +11,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::key_source::Ip;
-use super::resolver::role::Shape;
-use super::resolver::{Arg, Ask, Call, ChargeWhen, Judge, Role, Web, judge, role, wrap};
-use super::rule::{Asked, and};
+use super::resolver::{Arg, Ask, Call, ChargeWhen, Judge, Role, Shape, Web, judge, keep, role, wrap};
+use super::rule::{Asked, Rules, and};
 use crate::http::Headers;
 use crate::strategy::{FixedWindow, Strategy};
 use crate::util::shared::Shared;
@@ -535,13 +534,13 @@ impl Settings {
     }
 }
 
-/// Wraps an argument as a value of settings. Functions take no memory.
-pub(crate) fn keep<R, A, M: 'static>(arg: A) -> Shared<dyn Ask<R>>
-where
-    R: Role,
-    A: Arg<R, M, Web<()>> + 'static,
-{
-    Shared::Counted(Arc::new(wrap(arg)))
+impl Settings {
+    /// Returns the rules.
+    pub(crate) fn rules(&self) -> Rules {
+        let none = Rules::new();
+        let or = |rules: &Option<Asked>, none| rules.clone().unwrap_or(none);
+        Rules { only: or(&self.only, none.only), bypass: or(&self.bypass, none.bypass) }
+    }
 }
 
 impl Default for Settings {
