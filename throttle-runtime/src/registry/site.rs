@@ -50,8 +50,26 @@ impl Site {
     /// Creates a site whose uid is the path of the function.
     #[track_caller]
     pub const fn new(path: &'static str, function: u64, settings: Constant) -> Self {
+        Self::at(path, function, settings, Location::caller())
+    }
+
+    /// Creates a site with an explicit uid.
+    #[track_caller]
+    pub const fn named(uid: &'static str, function: u64, settings: Constant) -> Self {
+        let mut site = Self::at(uid, function, settings, Location::caller());
+        site.explicit = true;
+        site
+    }
+
+    /// Creates a site that is the declaration of its own throttle, without a key template and a cost of its own.
+    const fn at(
+        uid: &'static str,
+        function: u64,
+        settings: Constant,
+        location: &'static Location<'static>,
+    ) -> Self {
         Self {
-            uid: path,
+            uid,
             function,
             declaration: function,
             explicit: false,
@@ -59,24 +77,7 @@ impl Site {
             template: false,
             settings: Of::Constant(settings),
             cost: None,
-            location: Location::caller(),
-            throttle: OnceCell::new(),
-        }
-    }
-
-    /// Creates a site with an explicit uid.
-    #[track_caller]
-    pub const fn named(uid: &'static str, function: u64, settings: Constant) -> Self {
-        Self {
-            uid,
-            function,
-            declaration: function,
-            explicit: true,
-            plain: true,
-            template: false,
-            settings: Of::Constant(settings),
-            cost: None,
-            location: Location::caller(),
+            location,
             throttle: OnceCell::new(),
         }
     }
@@ -91,22 +92,15 @@ impl Site {
 
     /// Creates the site of a function that uses the throttle of another site.
     pub(crate) const fn sharing(declared: &'static Self, function: u64) -> Self {
-        Self {
-            uid: declared.uid,
-            function,
-            declaration: declared.declaration,
-            explicit: declared.explicit,
-            plain: true,
-            template: false,
-            settings: match &declared.settings {
-                Of::Constant(settings) => Of::Constant(*settings),
-                #[cfg(feature = "tower")]
-                Of::Layer(_) => Of::Constant(Constant::NONE),
-            },
-            cost: None,
-            location: declared.location,
-            throttle: OnceCell::new(),
-        }
+        let settings = match &declared.settings {
+            Of::Constant(settings) => *settings,
+            #[cfg(feature = "tower")]
+            Of::Layer(_) => Constant::NONE,
+        };
+        let mut site = Self::at(declared.uid, function, settings, declared.location);
+        site.declaration = declared.declaration;
+        site.explicit = declared.explicit;
+        site
     }
 
     /// Returns the number of the function that carries the attribute.
