@@ -2,11 +2,12 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use once_cell::sync::Lazy;
 
 use crate::Site;
+use crate::util::sync;
 
 /// The names of all attributes: the function's name, or the shortest end of its path that belongs to no other
 /// attribute.
@@ -86,7 +87,7 @@ impl Names {
     /// Claims a name that no other throttle has: `wanted`, or the uid, with a number if necessary. `declared`
     /// is the declared uid.
     pub(crate) fn claim(&self, uid: &Arc<str>, wanted: &str, declared: &str) -> Arc<str> {
-        let mut owners = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut owners = sync::lock(&self.0);
         let is_free = |name: &str| {
             let by_attribute = LINKED.owners.get(name).is_none_or(|owner| *owner == declared);
             by_attribute && owners.get(name).is_none_or(|owner| owner == uid)
@@ -103,7 +104,7 @@ impl Names {
 
     /// Releases the name of a throttle that no longer exists.
     pub(crate) fn release(&self, name: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+        sync::lock(&self.0).remove(name);
     }
 }
 

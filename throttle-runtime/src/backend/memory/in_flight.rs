@@ -1,8 +1,9 @@
 //! Counts the requests in flight of each identity. An identity is stored only while at least one of its
 //! requests is in flight.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
+use crate::util::sync;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry::{Occupied, Vacant};
 
@@ -68,7 +69,7 @@ impl InFlight {
     fn shard(&self, id: u128) -> MutexGuard<'_, HashTable<Count>> {
         // Uses other bits than the hash table uses to find its entries.
         let shard = (id >> 120) as usize % SHARDS;
-        self.0[shard].0.lock().unwrap_or_else(PoisonError::into_inner)
+        sync::lock(&self.0[shard].0)
     }
 
     #[cfg(test)]
