@@ -20,7 +20,7 @@ impl Settings {
         let nobody = self
             .max_concurrent
             .filter(|limit| *limit == 0)
-            .map(|_| "`max_concurrent` is 0, which lets nobody in");
+            .map(|_| "`max_concurrent` is 0, which rejects every request");
         let short = self
             .permit_ttl
             .filter(|ttl| ttl.as_millis() == 0)

@@ -158,12 +158,12 @@ impl<S> fmt::Debug for Peer<S> {
 pub(super) fn refused(stop: Stop) -> BackendError {
     match stop {
         Stop::Failed(error) => error,
-        Stop::Forbidden(_) => BackendError::new(ErrorKind::Plugin, "a list does not let the client in"),
+        Stop::Forbidden(_) => BackendError::new(ErrorKind::Plugin, "the client is on a `deny` list"),
         Stop::Answered(response) => {
             let status = response.status();
             BackendError::new(
                 ErrorKind::Plugin,
-                format!("a function that is a setting refused the message with the status {status}"),
+                format!("a function of the throttle rejected the message with the status {status}"),
             )
         }
     }
