@@ -11,7 +11,7 @@ use crate::backend::deadline::within;
 use crate::backend::{Attempt, Backend, Charge, Mode, Resets, Verdict};
 use crate::resilience::Standby;
 use crate::util::error_chain::chain;
-use crate::{BackendError, ErrorKind, Quotas, Rate};
+use crate::{BackendError, ErrorKind, Quotas};
 
 /// Calls the backend that all these tickets share, with the shortest of their timeouts and at most `left`.
 /// `attempt` is `None` unless the call may be retried after a timeout.
@@ -30,31 +30,11 @@ pub(crate) async fn ask(
     call(&*first.policy.primary.backend, &charges, mode, deadline).await
 }
 
-/// Calls the fallback, which starts from the last usage that the primary reported.
-pub(crate) async fn ask_standby(
-    standby: &Standby,
-    tickets: &[&Ticket<'_>],
-    mode: Mode,
-) -> Result<Verdict, BackendError> {
-    let deadline = deadline(tickets).unwrap_or_default();
-    standby.member.prepare_or_wait(deadline).await?;
-    let backend = &*standby.member.backend;
-    for ticket in tickets {
-        if let Some(carry) = &ticket.policy.carry {
-            carry.seed(&ticket.charge(), backend, deadline, ticket.now()).await?;
-        }
-    }
-    let shares: SmallVec<[SmallVec<[Rate; 2]>; 1]> = tickets.iter().map(|ticket| ticket.share()).collect();
-    let charges: SmallVec<[Charge<'_>; 1]> =
-        tickets.iter().zip(&shares).map(|(ticket, rates)| ticket.charge_to(rates)).collect();
-    call(backend, &charges, mode, deadline).await
-}
-
-fn deadline(tickets: &[&Ticket<'_>]) -> Option<Duration> {
+pub(super) fn deadline(tickets: &[&Ticket<'_>]) -> Option<Duration> {
     tickets.iter().map(|ticket| ticket.policy.timeout).min()
 }
 
-async fn call(
+pub(super) async fn call(
     backend: &dyn Backend,
     charges: &[Charge<'_>],
     mode: Mode,

@@ -3,9 +3,12 @@
 pub(crate) mod admission;
 pub(crate) mod backend_call;
 pub(crate) mod breaker_gate;
+mod charging;
 pub(crate) mod concurrency;
 pub(crate) mod decide;
 pub(crate) mod degrade;
+mod failover;
+mod fallback;
 #[cfg(any(feature = "axum", feature = "tower"))]
 pub(crate) mod fast_path;
 pub(crate) mod healthy;

@@ -9,7 +9,7 @@ use std::slice;
 use std::sync::Arc;
 
 use super::backend_call::checked;
-use super::decide;
+use super::decide::{self, FailedAttempt};
 use super::healthy::pass;
 use super::heard::{admissions, hear};
 use super::ticket::Terms;
@@ -171,14 +171,15 @@ impl<'a> Plain<'a> {
     /// Continues with retries, the fallback and `on_error` after the backend failed.
     async fn recover(
         &self,
-        permit: Option<Permission<'a>>,
+        permission: Option<Permission<'a>>,
         error: BackendError,
         budget: Budget,
     ) -> Result<Decision, BackendError> {
         let ticket = self.ticket();
         let mut parts = None;
         let mut head = self.throttle.empty_head(&mut parts);
-        let decided = decide::recover_one(&ticket, self.mode, (permit, error), budget, &mut head).await;
+        let failed = FailedAttempt { permission, error, budget };
+        let decided = decide::recover_one(&ticket, self.mode, failed, &mut head).await;
         decided.map(|decided| decided.decision)
     }
 

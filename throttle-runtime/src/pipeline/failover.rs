@@ -1,0 +1,233 @@
+//! The failover engine: the circuit breaker, the primary with its retries, the fallback, and then `on_error`.
+//!
+//! All decisions use this engine. They differ in what they [call](Call) on a backend: a charge of several
+//! limits, or a concurrency permit.
+
+use smallvec::SmallVec;
+
+use super::breaker_gate::{Part, Parts};
+use super::on_error::{react, warn};
+use super::ticket::Ticket;
+use super::time_budget::Budget;
+use crate::config::resolver::Head;
+use crate::resilience::{Permission, Standby};
+use crate::throttle::counters::Event;
+use crate::{BackendError, Decision, DecisionReason, ErrorKind};
+
+/// What a decision calls on the primary and on the fallback. Tickets are identified by their index.
+pub(super) trait Call {
+    /// The answer of a backend.
+    type Answer;
+
+    /// Whether the primary can be called for these tickets. If not, the fallback decides.
+    async fn is_primary_usable(&self, tickets: &[usize], budget: Budget) -> Result<bool, BackendError>;
+
+    /// Calls the primary.
+    async fn primary(
+        &mut self,
+        tickets: &[usize],
+        is_retry: bool,
+        budget: Budget,
+    ) -> Result<Self::Answer, BackendError>;
+
+    /// Calls the fallback.
+    async fn fallback(&mut self, standby: &Standby, tickets: &[usize]) -> Result<Self::Answer, BackendError>;
+
+    /// Whether the primary recognises a retry whose first attempt it has already charged.
+    fn recognises_retries(&self, tickets: &[usize]) -> bool;
+
+    /// Reports an answer of the primary to the circuit breaker.
+    fn report(permission: Permission<'_>, answer: &Self::Answer);
+
+    /// Returns the tickets that the primary admitted too late.
+    fn late(&self, tickets: &[usize], answer: &Self::Answer) -> Late;
+
+    /// Takes back what the primary admitted too late.
+    async fn take_back(&mut self, late: LateTicket);
+
+    /// Stores the decision that a backend made.
+    fn store(&mut self, tickets: &[usize], answer: Self::Answer, source: DecisionReason);
+
+    /// Stores the decision that `on_error` made.
+    fn store_reaction(&mut self, ticket: usize, decision: Result<Decision, BackendError>);
+
+    /// Whether a ticket was denied or failed, so that the remaining tickets need no decision.
+    fn is_over(&self) -> bool;
+}
+
+/// A ticket, by index, that the primary admitted after its fallback had admitted the remaining quota.
+#[derive(Clone, Copy)]
+pub(super) struct LateTicket {
+    pub(super) index: usize,
+    /// The number of units that are refunded.
+    pub(super) units: u64,
+    /// The time of the charge by the clock of the primary.
+    pub(super) at: u64,
+}
+
+pub(super) type Late = SmallVec<[LateTicket; 1]>;
+
+/// The reason why the fallback is called instead of the primary.
+enum NoAnswer {
+    /// The primary failed.
+    Failed(BackendError),
+    /// The primary was not called.
+    NotCalled(DecisionReason),
+}
+
+impl NoAnswer {
+    fn into_error(self) -> BackendError {
+        match self {
+            Self::Failed(error) => error,
+            Self::NotCalled(_) => {
+                BackendError::new(ErrorKind::BreakerOpen, "the circuit breaker is open").safe_to_retry()
+            }
+        }
+    }
+
+    fn is_covered_by(&self, standby: &Standby) -> bool {
+        match self {
+            Self::Failed(error) => standby.on.has(error.kind()),
+            Self::NotCalled(_) => true,
+        }
+    }
+}
+
+/// One decision about tickets that share a primary.
+pub(super) struct Failover<'s, C> {
+    tickets: &'s [&'s Ticket<'s>],
+    budget: Budget,
+    pub(super) call: C,
+}
+
+impl<'s, C: Call> Failover<'s, C> {
+    pub(super) const fn new(tickets: &'s [&'s Ticket<'s>], budget: Budget, call: C) -> Self {
+        Self { tickets, budget, call }
+    }
+
+    /// Decides all tickets.
+    pub(super) async fn run(&mut self, head: &mut Head<'_>) {
+        let (parts, mut refused) = Part::entered(self.tickets);
+        let mut asked = Parts::new();
+        for part in parts {
+            if self.call.is_over() {
+                return;
+            }
+            match self.call.is_primary_usable(&part.tickets, self.budget).await {
+                Ok(true) => asked.push(part),
+                Ok(false) => refused.push((Part { permit: None, ..part }, DecisionReason::Fallback)),
+                Err(error) => self.recover(part, error, head).await,
+            }
+        }
+        if !asked.is_empty() {
+            let all: SmallVec<[usize; 1]> =
+                asked.iter().flat_map(|part| part.tickets.iter().copied()).collect();
+            match self.call.primary(&all, false, self.budget).await {
+                Ok(answer) => {
+                    let permits = asked.into_iter().filter_map(|part| part.permit);
+                    permits.for_each(|permit| C::report(permit, &answer));
+                    self.answered(&all, answer, head).await;
+                }
+                Err(error) => self.recover_all(asked, error, head).await,
+            }
+        }
+        for (part, source) in refused {
+            if self.call.is_over() {
+                return;
+            }
+            self.fall_back(&part, NoAnswer::NotCalled(source), 0, head).await;
+        }
+    }
+
+    /// Continues after the first attempt at the primary failed for all of these tickets.
+    pub(super) async fn recover_all(&mut self, parts: Parts<'s>, error: BackendError, head: &mut Head<'_>) {
+        for part in parts {
+            if self.call.is_over() {
+                return;
+            }
+            self.recover(part, error.clone(), head).await;
+        }
+    }
+
+    /// Continues after the first attempt at the primary failed: retries as long as a retry cannot charge a
+    /// client twice, and then calls the fallback.
+    pub(super) async fn recover(&mut self, mut part: Part<'s>, mut error: BackendError, head: &mut Head<'_>) {
+        let mut attempts = 1;
+        let is_recognised = self.call.recognises_retries(&part.tickets);
+        while part.tries_again(attempts, (&error, is_recognised), self.budget).await {
+            attempts += 1;
+            for index in &part.tickets {
+                self.tickets[*index].throttle.count(Event::Retried);
+            }
+            match self.retry(&part.tickets).await {
+                Ok(Some(answer)) => {
+                    part.permit.take().into_iter().for_each(|permit| C::report(permit, &answer));
+                    return self.answered(&part.tickets, answer, head).await;
+                }
+                Ok(None) => {
+                    let why = NoAnswer::NotCalled(DecisionReason::Fallback);
+                    return self.fall_back(&part, why, attempts, head).await;
+                }
+                Err(again) => error = again,
+            }
+        }
+        part.permit.take().into_iter().for_each(|permit| permit.failed_by(&error));
+        self.fall_back(&part, NoAnswer::Failed(error), attempts, head).await;
+    }
+
+    /// Calls the primary again. Returns `None` if the fallback has to decide.
+    async fn retry(&mut self, tickets: &[usize]) -> Result<Option<C::Answer>, BackendError> {
+        if !self.call.is_primary_usable(tickets, self.budget).await? {
+            return Ok(None);
+        }
+        self.call.primary(tickets, true, self.budget).await.map(Some)
+    }
+
+    /// Stores an answer of the primary. Leaves tickets that it admitted too late to the fallback.
+    async fn answered(&mut self, tickets: &[usize], answer: C::Answer, head: &mut Head<'_>) {
+        let late = self.call.late(tickets, &answer);
+        self.call.store(tickets, answer, DecisionReason::Backend);
+        self.leave_to_fallback(late, head).await;
+    }
+
+    /// Lets the fallback decide about tickets that the primary admitted too late.
+    pub(super) async fn leave_to_fallback(&mut self, late: Late, head: &mut Head<'_>) {
+        for late in late {
+            self.call.take_back(late).await;
+            let part = Part::of(late.index, self.tickets[late.index]);
+            self.fall_back(&part, NoAnswer::NotCalled(DecisionReason::Fallback), 0, head).await;
+        }
+    }
+
+    /// Calls the fallback, if there is one for this reason, and otherwise `on_error`. `attempts` is the number
+    /// of attempts at the primary.
+    async fn fall_back(&mut self, part: &Part<'s>, why: NoAnswer, attempts: u32, head: &mut Head<'_>) {
+        let standby = part.rescue.and_then(|rescue| rescue.standby.as_ref());
+        let Some(standby) = standby.filter(|standby| why.is_covered_by(standby)) else {
+            return self.give_up(&part.tickets, &why.into_error(), attempts, head).await;
+        };
+        match self.call.fallback(standby, &part.tickets).await {
+            Ok(answer) => {
+                let source = match why {
+                    NoAnswer::NotCalled(source) => source,
+                    NoAnswer::Failed(error) => {
+                        part.tickets.iter().for_each(|index| warn(self.tickets[*index], &error, "fallback"));
+                        DecisionReason::Fallback
+                    }
+                };
+                self.call.store(&part.tickets, answer, source);
+            }
+            Err(theirs) => {
+                self.give_up(&part.tickets, &theirs.after(why.into_error()), attempts, head).await;
+            }
+        }
+    }
+
+    /// Applies `on_error`, because no backend made a decision.
+    async fn give_up(&mut self, tickets: &[usize], error: &BackendError, attempts: u32, head: &mut Head<'_>) {
+        for &index in tickets {
+            let decision = react(self.tickets[index], error.clone(), attempts, head).await;
+            self.call.store_reaction(index, decision);
+        }
+    }
+}
