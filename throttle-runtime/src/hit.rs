@@ -27,7 +27,7 @@ pub struct Hit<'a> {
 /// The part of a hit that the fast path needs. The class is not part of it, because no strategy with a fast
 /// path distinguishes classes.
 #[derive(Clone, Copy)]
-pub(crate) struct Brief<'a> {
+pub(crate) struct FastHit<'a> {
     pub(crate) key: Parts<'a>,
     pub(crate) cost: Option<u64>,
 }
@@ -60,8 +60,8 @@ impl<'a> Hit<'a> {
     /// Returns the part that the fast path needs. Returns `None` if the hit has limits of its own, or if its
     /// key cannot be hashed in its current form.
     #[inline]
-    pub(crate) fn brief(&self) -> Option<Brief<'_>> {
-        if self.rates.is_none() { Some(Brief { key: self.payer.split()?, cost: self.cost }) } else { None }
+    pub(crate) fn fast(&self) -> Option<FastHit<'_>> {
+        if self.rates.is_none() { Some(FastHit { key: self.payer.split()?, cost: self.cost }) } else { None }
     }
 
     /// Converts the hit into one that borrows nothing.

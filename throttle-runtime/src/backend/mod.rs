@@ -24,7 +24,7 @@ pub use coordination::CoordinationStore;
 pub use memcached::Memcached;
 #[doc(hidden)]
 pub use memory::Engine;
-pub(crate) use memory::Short;
+pub(crate) use memory::FastPath;
 pub use memory::{Memory, MemoryBuilder};
 #[cfg(feature = "redis")]
 pub use redis::Redis;

@@ -14,7 +14,7 @@ use crate::{BackendError, ErrorKind};
 
 /// A backend under one of its names. All names of one backend share whether it was initialised.
 #[derive(Debug, Clone)]
-pub(crate) struct Member {
+pub(crate) struct NamedBackend {
     pub(crate) name: Arc<str>,
     pub(crate) backend: Arc<dyn Backend>,
     readiness: Arc<Readiness>,
@@ -43,7 +43,7 @@ struct Readiness {
     turn: Mutex<()>,
 }
 
-impl Member {
+impl NamedBackend {
     pub(crate) fn new(name: &str, backend: Arc<dyn Backend>) -> Self {
         Self { name: Arc::from(name), backend, readiness: Arc::default(), logs: Arc::new(BackendLogs::new()) }
     }

@@ -7,7 +7,7 @@ use crate::Settings;
 
 /// The declaration of a throttle.
 #[derive(Clone)]
-pub(crate) struct Said {
+pub(crate) struct Declaration {
     /// The uid by which its settings can be overridden.
     pub(crate) uid: Arc<str>,
     /// Its name in headers.
@@ -18,7 +18,7 @@ pub(crate) struct Said {
     pub(crate) declaration: Option<u64>,
 }
 
-impl Said {
+impl Declaration {
     /// Creates the declaration of a throttle that is created in code.
     pub(crate) fn here(uid: &str, settings: Settings, location: &'static Location<'static>) -> Self {
         let uid = Arc::<str>::from(uid);

@@ -11,13 +11,13 @@ use super::rule::Rules;
 use super::settings::Same;
 #[cfg(any(feature = "axum", feature = "tower"))]
 use crate::Quota;
-use crate::backend::Short;
-use crate::backend::named::Member;
+use crate::backend::FastPath;
+use crate::backend::named::NamedBackend;
 use crate::http::Headers;
 use crate::http::header_fields::Advertised;
 #[cfg(any(feature = "axum", feature = "tower"))]
 use crate::http::header_fields::Report;
-use crate::resilience::{Carry, Rescue};
+use crate::resilience::{Reconciler, ResolvedRecovery};
 use crate::strategy::{Arrival, State, Strategy};
 use crate::util::fingerprint::Domain;
 use crate::util::shared::Shared;
@@ -32,7 +32,7 @@ pub(crate) struct Policy {
     pub(crate) rates: Option<Rates>,
     pub(crate) strategy: Shared<dyn Strategy>,
     /// The fast path of its decisions, if there is one.
-    pub(crate) short: Option<Short>,
+    pub(crate) fast_path: Option<FastPath>,
     /// Whether all requests of the same cost are charged in the same way.
     pub(crate) charges_alike: bool,
     /// The domain that separates its states from others, if the periods are the same for every request.
@@ -46,13 +46,13 @@ pub(crate) struct Policy {
     pub(crate) units: Option<u64>,
     /// The limit on requests in flight.
     pub(crate) concurrency: Option<Concurrency>,
-    pub(crate) primary: Member,
+    pub(crate) primary: NamedBackend,
     pub(crate) on_error: Shared<dyn Ask<role::on_error>>,
     /// The recovery that is tried before `on_error` applies.
-    pub(crate) rescue: Option<Arc<Rescue>>,
+    pub(crate) recovery: Option<Arc<ResolvedRecovery>>,
     /// The carry-over: the usage that the fallback starts from, and the usage that it owes to the primary
     /// afterwards.
-    pub(crate) carry: Option<Arc<Carry>>,
+    pub(crate) reconciler: Option<Arc<Reconciler>>,
     pub(crate) handler: Option<Shared<dyn Ask<role::handler>>>,
     pub(crate) exempt: Option<Shared<dyn Ask<role::exempt>>>,
     /// The networks whose clients are not limited, and the networks whose clients are rejected.
@@ -101,7 +101,7 @@ impl Policy {
     pub(crate) fn new(
         (uid, name): (&str, &str),
         settings: Settings,
-        primary: &Member,
+        primary: &NamedBackend,
         updates: Settings,
     ) -> Result<Self, String> {
         // Every setting except the rate has a built-in default.
@@ -128,12 +128,12 @@ impl Policy {
     }
 
     /// Adds the recovery that is tried when the backend fails.
-    pub(crate) fn rescued(mut self, rescue: Option<Arc<Rescue>>) -> Self {
-        let Some(rescue) = rescue else { return self };
+    pub(crate) fn rescued(mut self, recovery: Option<Arc<ResolvedRecovery>>) -> Self {
+        let Some(recovery) = recovery else { return self };
         self.total_timeout =
-            self.settings.total_timeout.unwrap_or_else(|| rescue.total_timeout(self.timeout));
+            self.settings.total_timeout.unwrap_or_else(|| recovery.total_timeout(self.timeout));
         self.settings.total_timeout = Some(self.total_timeout);
-        self.rescue = Some(rescue);
+        self.recovery = Some(recovery);
         self
     }
 
@@ -165,7 +165,7 @@ impl Policy {
         rates.iter().find(never).copied()
     }
 
-    fn settled(name: &str, settings: Settings, primary: &Member, updates: Settings) -> Option<Self> {
+    fn settled(name: &str, settings: Settings, primary: &NamedBackend, updates: Settings) -> Option<Self> {
         let (timeout, permit_ttl) = (settings.timeout?, settings.permit_ttl?);
         let concurrency = settings.max_concurrent.map(|limit| Concurrency { limit, permit_ttl });
         let rate = settings.rate.clone().or(concurrency.map(|_| Shared::Static(NO_RATE)))?;
@@ -180,7 +180,7 @@ impl Policy {
             rate,
             rates,
             domain: None,
-            short: None,
+            fast_path: None,
             charges_alike: false,
             key: settings.key.clone()?,
             class: settings.class.clone(),
@@ -190,8 +190,8 @@ impl Policy {
             concurrency,
             primary: primary.clone(),
             on_error: settings.on_error.clone()?,
-            rescue: None,
-            carry: None,
+            recovery: None,
+            reconciler: None,
             handler: settings.handler.clone(),
             exempt: settings.exempt.clone(),
             lists: None,
@@ -216,11 +216,12 @@ impl Policy {
         scope: &Arc<str>,
         before: impl IntoIterator<Item = &'p Arc<Self>>,
     ) -> Self {
-        let standby = self.rescue.as_ref().and_then(|rescue| rescue.standby.as_ref());
-        self.carry = standby.map(|standby| {
+        let standby = self.recovery.as_ref().and_then(|recovery| recovery.standby.as_ref());
+        self.reconciler = standby.map(|standby| {
             let known = before.into_iter().find(|known| known.carries_like(&self));
-            let carry = || Arc::new(Carry::new(standby.share, Arc::clone(scope), self.strategy.clone()));
-            known.and_then(|known| known.carry.clone()).unwrap_or_else(carry)
+            let reconciler =
+                || Arc::new(Reconciler::new(standby.share, Arc::clone(scope), self.strategy.clone()));
+            known.and_then(|known| known.reconciler.clone()).unwrap_or_else(reconciler)
         });
         let limited = self.rates.as_ref().filter(|rates| !rates.is_unlimited());
         self.domain = limited.map(|rates| Domain::new(scope, self.strategy.name(), rates));
@@ -228,20 +229,21 @@ impl Policy {
         // A decision that is passed to a handler needs memory in any case.
         let asks = self.dry_run || self.degrade || self.class.is_some() || self.concurrency.is_some();
         let ways = self.domain.zip(limited).filter(|_| !asks);
-        self.short = ways
-            .and_then(|(domain, rates)| Short::new(&*self.primary.backend, domain, &*self.strategy, rates));
+        self.fast_path = ways.and_then(|(domain, rates)| {
+            FastPath::new(&*self.primary.backend, domain, &*self.strategy, rates)
+        });
         self
     }
 
     /// Returns whether the settings require retries after timeouts, and the backend recognizes them.
     pub(crate) fn recognises(&self) -> bool {
-        self.rescue.as_ref().is_some_and(|rescue| rescue.recognises)
+        self.recovery.as_ref().is_some_and(|recovery| recovery.recognises)
     }
 
     /// Returns whether the settings require retries after timeouts of a backend that cannot recognize a request
     /// that it has charged. The memory backend decides without waiting, so it has no timeouts.
     pub(crate) fn retries_unrecognised(&self) -> bool {
-        let retry = self.rescue.as_ref().and_then(|rescue| rescue.retry);
+        let retry = self.recovery.as_ref().and_then(|recovery| recovery.retry);
         retry.is_some_and(|retry| retry.names_timeouts)
             && self.primary.backend.engine().is_none()
             && !self.recognises()
@@ -250,7 +252,7 @@ impl Policy {
     /// Returns whether both policies fall back in the same way, so that usage owed by one is owed by the other,
     /// too.
     fn carries_like(&self, other: &Self) -> bool {
-        let standby = |policy: &Self| policy.rescue.as_ref().and_then(|rescue| rescue.standby.clone());
+        let standby = |policy: &Self| policy.recovery.as_ref().and_then(|recovery| recovery.standby.clone());
         let same = standby(self).zip(standby(other)).is_some_and(|(one, other)| one.is_like(&other));
         same && self.primary.ptr_eq(&other.primary) && self.strategy.same(&other.strategy)
     }

@@ -2,7 +2,7 @@
 
 use crate::config::resolver::Head;
 use crate::pipeline::admission::Admission;
-use crate::pipeline::admission::Drawn;
+use crate::pipeline::admission::AdmissionBuilder;
 use crate::pipeline::rejection::Rejection;
 use crate::pipeline::ticket::Given;
 use crate::registry::Registry;
@@ -13,13 +13,13 @@ use crate::{Key, Site};
 pub(crate) async fn admit<'s>(
     sites: &'s [Site],
     keys: impl IntoIterator<Item = Option<Key>>,
-    mut drawn: Drawn<'s, '_>,
+    mut builder: AdmissionBuilder<'s, '_>,
     head: &mut Head<'_>,
     registry: &Registry,
 ) -> Result<Admission<'s>, Rejection> {
     for (site, key) in sites.iter().zip(keys) {
         let throttle = site.throttle(registry).map_err(Rejection::Misconfigured)?;
-        drawn.draw(throttle, Given { key, cost: site.cost() }, head).await?;
+        builder.draw(throttle, Given { key, cost: site.cost() }, head).await?;
     }
-    drawn.decide(head).await
+    builder.decide(head).await
 }

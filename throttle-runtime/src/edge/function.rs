@@ -3,8 +3,8 @@
 use crate::backend::ConcurrencyPermit;
 use crate::config::resolver::Head;
 use crate::edge::admit;
-use crate::pipeline::admission::Drawn;
-use crate::pipeline::degrade::Told;
+use crate::pipeline::admission::AdmissionBuilder;
+use crate::pipeline::degrade::DegradeSink;
 use crate::pipeline::key_cache::KnownKeys;
 use crate::{Key, Registry, Site, ThrottleError};
 
@@ -43,9 +43,9 @@ pub async fn enter<const N: usize>(
     let registry = Registry::in_charge();
     let mut parts = ::http::Request::new(()).into_parts().0;
     let mut head =
-        Head { parts: &mut parts, state: &(), lookup: &registry.common().lookup, is_request: false };
+        Head { parts: &mut parts, state: &(), lookup: &registry.environment().lookup, is_request: false };
     let mut known = KnownKeys::default();
-    let drawn = Drawn::new(&mut known, Told::Nobody);
-    let admission = admit::admit(sites, keys, drawn, &mut head, &registry).await?;
+    let builder = AdmissionBuilder::new(&mut known, DegradeSink::Nobody);
+    let admission = admit::admit(sites, keys, builder, &mut head, &registry).await?;
     Ok(admission.held)
 }

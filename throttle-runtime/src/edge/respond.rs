@@ -81,7 +81,8 @@ impl Admission<'static> {
             }
             return;
         };
-        let under_way = self.tickets.first().and_then(|ticket| ticket.throttle.common().under_way.begin());
+        let under_way =
+            self.tickets.first().and_then(|ticket| ticket.throttle.environment().under_way.begin());
         runtime.spawn(async move {
             let _under_way = under_way;
             for (index, charged) in waived {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use super::breaker_sync::Sharing;
 use crate::Clock;
-use crate::backend::named::Member;
+use crate::backend::named::NamedBackend;
 use crate::resilience::{Breaker, CircuitBreaker, Identity};
 use crate::util::sync;
 
@@ -28,7 +28,7 @@ impl Breakers {
     pub(crate) fn get(
         &self,
         settings: CircuitBreaker,
-        shared: Option<(&Member, Arc<str>)>,
+        shared: Option<(&NamedBackend, Arc<str>)>,
     ) -> Result<Breaker, String> {
         let mut known = sync::lock(&self.known);
         let name = || Arc::from(settings.label());

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use breakers::Breakers;
 use enforcement::Switches;
 
-use crate::backend::named::Member;
+use crate::backend::named::NamedBackend;
 use crate::http::client::Clients;
 use crate::http::client_lookup::ClientLookup;
 use crate::util::task_tracker::UnderWay;
@@ -21,15 +21,15 @@ use crate::{Clock, Settings};
 
 /// The declared backends, defaults and overrides.
 pub(crate) struct Declared {
-    pub(crate) backends: HashMap<Arc<str>, (Member, Settings)>,
+    pub(crate) backends: HashMap<Arc<str>, (NamedBackend, Settings)>,
     pub(crate) defaults: Settings,
     pub(crate) overrides: HashMap<String, Settings>,
 }
 
 impl Declared {
     /// The declared backends without duplicates: one backend may be declared under several names.
-    pub(crate) fn distinct_backends(&self) -> Vec<Member> {
-        let mut distinct: Vec<Member> = Vec::new();
+    pub(crate) fn distinct_backends(&self) -> Vec<NamedBackend> {
+        let mut distinct: Vec<NamedBackend> = Vec::new();
         for (member, _) in self.backends.values() {
             if !distinct.iter().any(|known| known.ptr_eq(member)) {
                 distinct.push(member.clone());
@@ -40,7 +40,7 @@ impl Declared {
 }
 
 /// The parts of a registry that its throttles share.
-pub(crate) struct Common {
+pub(crate) struct Environment {
     pub(crate) declared: Declared,
     pub(crate) namespace: String,
     pub(crate) breakers: Breakers,
@@ -52,7 +52,7 @@ pub(crate) struct Common {
     pub(crate) under_way: UnderWay,
 }
 
-impl Common {
+impl Environment {
     pub(crate) fn new(
         declared: Declared,
         namespace: String,

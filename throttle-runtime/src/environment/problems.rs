@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::Settings;
-use crate::backend::named::Member;
+use crate::backend::named::NamedBackend;
 
 pub(crate) fn said(place: &str, settings: &Settings) -> Vec<String> {
     settings.problems().into_iter().map(|problem| format!("{place}: {problem}")).collect()
@@ -18,14 +18,14 @@ pub(crate) fn unknown_backend<'n>(
 }
 
 /// Returns a problem for each backend that has no concurrency limits.
-pub(crate) fn without_concurrency_store(
+pub(crate) fn without_places(
     uid: &str,
-    primary: &Member,
-    standby: Option<&Member>,
+    primary: &NamedBackend,
+    standby: Option<&NamedBackend>,
 ) -> Vec<String> {
     let members = [Some(primary), standby].into_iter().flatten();
     let without = members.filter(|member| member.backend.concurrency_store().is_none());
-    let problem = |member: &Member| {
+    let problem = |member: &NamedBackend| {
         format!(
             "`{uid}` on \"{}\": concurrency limits need memory or Redis, or a backend that implements `concurrency_store`",
             member.name

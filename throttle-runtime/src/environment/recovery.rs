@@ -2,22 +2,22 @@
 
 use std::sync::Arc;
 
-use crate::backend::named::Member;
-use crate::environment::Common;
+use crate::backend::named::NamedBackend;
+use crate::environment::Environment;
 use crate::environment::problems;
 
 use crate::{CircuitBreaker, Recovery};
 
-impl Common {
+impl Environment {
     /// Returns the fallback backend that a recovery names. A recovery in the defaults may name the backend on
     /// which some throttles run anyway. Those throttles have no fallback.
     pub(crate) fn standby(
         &self,
         uid: &str,
         recovery: &Recovery,
-        primary: &Member,
+        primary: &NamedBackend,
         by_default: bool,
-    ) -> Result<Option<Member>, String> {
+    ) -> Result<Option<NamedBackend>, String> {
         let backends = &self.declared.backends;
         let Some(name) = recovery.fallback.map(|fallback| fallback.name) else { return Ok(None) };
         match backends.get(name) {
@@ -37,7 +37,7 @@ impl Common {
         &self,
         uid: &str,
         settings: CircuitBreaker,
-    ) -> Result<Option<(&Member, Arc<str>)>, String> {
+    ) -> Result<Option<(&NamedBackend, Arc<str>)>, String> {
         let backends = &self.declared.backends;
         let Some(through) = settings.shared_by else { return Ok(None) };
         let Some(name) = settings.chosen_name() else {

@@ -3,29 +3,29 @@
 //! The startup check, the creation of a throttle and every update use this code, so all of them find the same
 //! problems.
 
-use crate::backend::named::Member;
-use crate::config::declaration::Said;
+use crate::backend::named::NamedBackend;
+use crate::config::declaration::Declaration;
 use crate::config::effective::Origin;
 use crate::config::network::Lists;
 use crate::config::policy::Policy;
 use crate::config::settings::MEMORY;
-use crate::environment::Common;
+use crate::environment::Environment;
 use crate::environment::problems;
 
-use crate::resilience::Rescue;
+use crate::resilience::ResolvedRecovery;
 use crate::{Recovery, Settings};
 
 /// The backend of a throttle, and its settings by place. The first place that has a setting wins.
-type Places<'c> = (&'c Member, [(Origin, Settings); 6]);
+type Places<'c> = (&'c NamedBackend, [(Origin, Settings); 6]);
 
-impl Common {
+impl Environment {
     /// Resolves the policy of a throttle from its declaration and its updates, or returns every problem. If
     /// there are problems, nothing is created.
-    pub(crate) fn settle(&self, said: &Said, updates: Settings) -> Result<Policy, Vec<String>> {
-        let uid = &*said.uid;
-        let wrong = [&updates, &said.settings].into_iter().flat_map(Settings::problems);
+    pub(crate) fn settle(&self, declaration: &Declaration, updates: Settings) -> Result<Policy, Vec<String>> {
+        let uid = &*declaration.uid;
+        let wrong = [&updates, &declaration.settings].into_iter().flat_map(Settings::problems);
         let mut problems: Vec<_> = wrong.map(|problem| format!("`{uid}`: {problem}")).collect();
-        let (primary, places) = match self.places(said, &updates) {
+        let (primary, places) = match self.places(declaration, &updates) {
             Ok(places) => places,
             Err(problem) => {
                 problems.push(problem);
@@ -36,7 +36,7 @@ impl Common {
         let by = places.iter().find(|(_, settings)| settings.on_error.is_some());
         let by_default = by.is_some_and(|(origin, _)| matches!(origin, Origin::Defaults));
         let recovery = settings.on_error.as_ref().and_then(|policy| policy.recovery());
-        let policy = match Policy::new((uid, &said.name), settings.clone(), primary, updates) {
+        let policy = match Policy::new((uid, &declaration.name), settings.clone(), primary, updates) {
             // The missing rate may be a consequence of another mistake.
             Err(_) if !problems.is_empty() => None,
             policy => policy.map_err(|problem| problems.push(problem)).ok(),
@@ -56,23 +56,24 @@ impl Common {
         let breaker = breaker.map(|breaker| self.breakers.get(breaker, shared)).transpose();
         let breaker = breaker.map_err(|problem| vec![problem])?;
         let recognises = policy.primary.backend.recognises_retries(&*policy.strategy);
-        let rescue = |recovery: Recovery| Rescue::new(&recovery, standby, breaker, recognises);
-        Ok(policy.rescued(recovery.map(rescue)).listing(lists))
+        let resolved = |recovery: Recovery| ResolvedRecovery::new(&recovery, standby, breaker, recognises);
+        Ok(policy.rescued(recovery.map(resolved)).listing(lists))
     }
 
     /// Returns the backend and all settings of a throttle with this declaration and these updates.
-    pub(crate) fn places(&self, said: &Said, updates: &Settings) -> Result<Places<'_>, String> {
+    pub(crate) fn places(&self, declaration: &Declaration, updates: &Settings) -> Result<Places<'_>, String> {
         let declared = &self.declared;
-        let over = declared.overrides.get(&*said.uid).cloned().unwrap_or_default();
-        let backend = [updates, &over, &said.settings, &declared.defaults].map(|settings| &settings.backend);
+        let over = declared.overrides.get(&*declaration.uid).cloned().unwrap_or_default();
+        let backend =
+            [updates, &over, &declaration.settings, &declared.defaults].map(|settings| &settings.backend);
         let wanted = backend.into_iter().flatten().next().map_or(MEMORY, |name| &**name);
         let Some((primary, theirs)) = declared.backends.get(wanted) else {
-            return Err(problems::unknown_backend(&said.uid, wanted, declared.backends.keys()));
+            return Err(problems::unknown_backend(&declaration.uid, wanted, declared.backends.keys()));
         };
         let places = [
             (Origin::RunTime, updates.clone()),
             (Origin::Override, over),
-            (Origin::Code(said.location), said.settings.clone()),
+            (Origin::Code(declaration.location), declaration.settings.clone()),
             (Origin::Backend(primary.name.clone()), theirs.clone()),
             (Origin::Defaults, declared.defaults.clone()),
             (Origin::BuiltIn, Settings::BUILT_IN),

@@ -7,13 +7,13 @@ use http::request::Parts;
 use smallvec::SmallVec;
 
 use super::decide::decide;
-use super::degrade::Told;
+use super::degrade::DegradeSink;
 use super::key_cache::KnownKeys;
 #[cfg(any(feature = "axum", feature = "tower"))]
 use super::once_per_request::Reached;
 pub(crate) use super::outcome::Decided;
 use super::rejection::Rejection;
-use super::ticket::{Given, Stop, Ticket};
+use super::ticket::{Given, Prepared, Stop, Ticket};
 use crate::backend::{ConcurrencyPermit, Mode};
 use crate::config::policy::Policy;
 use crate::config::resolver::Head;
@@ -24,20 +24,20 @@ use crate::{BackendError, Throttle};
 pub(crate) struct Admission<'a> {
     pub(crate) tickets: SmallVec<[Ticket<'a>; 1]>,
     pub(crate) decided: SmallVec<[Option<Decided>; 1]>,
-    pub(crate) told: Told,
+    pub(crate) told: DegradeSink,
     /// The concurrency permits of the request.
     pub(crate) held: Vec<ConcurrencyPermit>,
 }
 
 /// Collects the tickets of a request, throttle by throttle.
-pub(crate) struct Drawn<'a, 'k> {
+pub(crate) struct AdmissionBuilder<'a, 'k> {
     tickets: SmallVec<[Ticket<'a>; 1]>,
     known: &'k mut KnownKeys,
-    told: Told,
+    told: DegradeSink,
 }
 
-impl<'a, 'k> Drawn<'a, 'k> {
-    pub(crate) const fn new(known: &'k mut KnownKeys, told: Told) -> Self {
+impl<'a, 'k> AdmissionBuilder<'a, 'k> {
+    pub(crate) const fn new(known: &'k mut KnownKeys, told: DegradeSink) -> Self {
         Self { tickets: SmallVec::new_const(), known, told }
     }
 
@@ -55,9 +55,9 @@ impl<'a, 'k> Drawn<'a, 'k> {
     ) -> Result<(), Rejection> {
         let policy = throttle.policy().into_owned();
         let degrades = policy.degrade.then(|| Arc::clone(throttle.uid_shared()));
-        match Ticket::draw((throttle, policy), given, self.known, head).await {
-            Ok(Ok(ticket)) => self.take(ticket, head),
-            Ok(Err(source)) => self.told.of_passed(degrades, source),
+        match Ticket::draw(throttle, policy, given, self.known, head).await {
+            Ok(Prepared::Ready(ticket)) => self.take(ticket, head),
+            Ok(Prepared::Passed(reason)) => self.told.of_passed(degrades, reason),
             Err(stop) => return Err(Rejection::Stopped(stop)),
         }
         Ok(())
@@ -107,7 +107,7 @@ impl<'a, 'k> Drawn<'a, 'k> {
 }
 
 impl<'a> Admission<'a> {
-    pub(crate) fn of(tickets: SmallVec<[Ticket<'a>; 1]>, told: Told) -> Self {
+    pub(crate) fn of(tickets: SmallVec<[Ticket<'a>; 1]>, told: DegradeSink) -> Self {
         let decided = tickets.iter().map(|_| None).collect();
         Self { tickets, decided, told, held: Vec::new() }
     }
@@ -154,11 +154,12 @@ impl<'a> Admission<'a> {
     /// denial does not end the request is decided alone, because its denial must not keep the other throttles
     /// from charging.
     fn together_with(&self, first: usize) -> SmallVec<[usize; 2]> {
-        let alone = |ticket: &Ticket<'_>| ticket.dry || self.told.of_denials_by(&ticket.policy);
-        let shares = |index: &usize| {
-            let (a, b) = (&self.tickets[first], &self.tickets[*index]);
-            self.decided[*index].is_none() && share_a_backend((&a.policy, alone(a)), (&b.policy, alone(b)))
+        let group = |index: usize| {
+            let Ticket { policy, dry, .. } = &self.tickets[index];
+            Group { policy, is_alone: *dry || self.told.of_denials_by(policy) }
         };
+        let shares =
+            |index: &usize| self.decided[*index].is_none() && group(first).shares_a_backend(group(*index));
         std::iter::once(first).chain((first + 1..self.tickets.len()).filter(shares)).collect()
     }
 
@@ -204,8 +205,8 @@ impl<'a> Admission<'a> {
         });
         let worst = denials.max_by_key(|(_, decision)| decision.strictness());
         let Some((ticket, decision)) = worst else { return Ok(()) };
-        let common = ticket.throttle.common();
-        common.lookup.notices.of_undeclared_proxy(head, &common.lookup.clients);
+        let environment = ticket.throttle.environment();
+        environment.lookup.notices.of_undeclared_proxy(head, &environment.lookup.clients);
         tracing::debug!(target: "throttle", uid = ticket.throttle.uid(), retry_after = ?decision.retry_after(), "throttled");
         let error = ticket.error.get().cloned();
         Err(Rejection::throttled(&ticket.throttle, &ticket.policy, decision.clone(), error, head))
@@ -242,10 +243,21 @@ impl<'a> Admission<'a> {
     }
 }
 
-/// Whether throttles with these policies decide together. A throttle whose denials are not enforced, as in
-/// dry-run mode, decides alone, because its denials must not keep the others from charging. The `bool`s tell
-/// whether a throttle decides alone.
-pub(crate) fn share_a_backend(one: (&Policy, bool), other: (&Policy, bool)) -> bool {
-    let ((one, one_is_alone), (other, other_is_alone)) = (one, other);
-    !one_is_alone && !other_is_alone && one.primary.ptr_eq(&other.primary)
+/// Which throttles a throttle decides together with.
+#[derive(Clone, Copy)]
+pub(crate) struct Group<'p> {
+    pub(crate) policy: &'p Policy,
+    /// Whether the throttle decides alone. A throttle whose denials are not enforced, as in dry-run mode, must
+    /// not keep the others from charging.
+    pub(crate) is_alone: bool,
+}
+
+impl<'p> Group<'p> {
+    pub(super) fn of(ticket: &'p Ticket<'_>) -> Self {
+        Self { policy: &ticket.policy, is_alone: ticket.dry }
+    }
+
+    pub(crate) fn shares_a_backend(self, other: Group<'_>) -> bool {
+        !self.is_alone && !other.is_alone && self.policy.primary.ptr_eq(&other.policy.primary)
+    }
 }

@@ -17,7 +17,8 @@ use crate::{BackendError, ErrorKind, Quotas};
 /// `attempt` is `None` unless the call may be retried after a timeout.
 pub(crate) async fn ask(
     tickets: &[&Ticket<'_>],
-    (mode, attempt): (Mode, Option<&Attempt>),
+    mode: Mode,
+    attempt: Option<&Attempt>,
     left: Duration,
 ) -> Result<Verdict, BackendError> {
     let Some((first, deadline)) = tickets.first().zip(deadline(tickets)) else {
@@ -79,17 +80,17 @@ fn log_refund(ticket: &Ticket<'_>, answer: &Result<(), BackendError>) {
 
 /// Refunds the cost of the ticket to the backend that made this charge.
 pub(crate) async fn give_back(ticket: &Ticket<'_>, charged: Charged) -> Result<(), BackendError> {
-    let rescue = ticket.policy.rescue.as_ref().and_then(|rescue| rescue.standby.as_ref());
+    let recovery = ticket.policy.recovery.as_ref().and_then(|recovery| recovery.standby.as_ref());
     let shares = ticket.share();
-    let (member, charge) = match rescue.zip(charged.by_standby) {
+    let (member, charge) = match recovery.zip(charged.by_standby) {
         Some((standby, _)) => (&standby.member, ticket.charge_to(&shares)),
         None => (&ticket.policy.primary, ticket.charge()),
     };
     let charge = Charge { taken: charged.taken, ..charge };
-    if let Some((carry, at)) = ticket.policy.carry.as_ref().zip(charged.by_standby) {
+    if let Some((reconciler, at)) = ticket.policy.reconciler.as_ref().zip(charged.by_standby) {
         let is_void = |resets: &Resets| resets.is_over(&charge, charged.at);
         if !member.backend.resets().is_some_and(is_void) {
-            carry.gave_back(&ticket.charge(), at, ticket.now());
+            reconciler.gave_back(&ticket.charge(), at, ticket.now());
         }
     }
     within(ticket.policy.timeout, member.backend.refund(&[charge], charged.at)).await

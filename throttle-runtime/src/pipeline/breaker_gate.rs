@@ -6,13 +6,13 @@ use smallvec::SmallVec;
 use super::probe;
 use super::ticket::Ticket;
 use super::time_budget::Budget;
-use crate::resilience::{Entry, Permission, Rescue};
+use crate::resilience::{Entry, Permission, ResolvedRecovery};
 use crate::{BackendError, Breaker, DecisionReason};
 
 /// Tickets that share retries, fallback and circuit breaker, by index.
 pub(crate) struct Part<'s> {
     pub(crate) tickets: SmallVec<[usize; 1]>,
-    pub(crate) rescue: Option<&'s Rescue>,
+    pub(crate) recovery: Option<&'s ResolvedRecovery>,
     pub(crate) permit: Option<Permission<'s>>,
     /// Whether the tickets probe a backend whose breaker is half-open. A probe is not retried, because other
     /// requests depend on its result.
@@ -27,16 +27,16 @@ pub(crate) type Refused<'s> = SmallVec<[(Part<'s>, DecisionReason); 1]>;
 impl<'s> Part<'s> {
     /// The group of one ticket, by index.
     pub(crate) fn of(index: usize, ticket: &'s Ticket<'_>) -> Self {
-        let rescue = ticket.policy.rescue.as_deref();
-        Self { tickets: SmallVec::from([index]), rescue, permit: None, probes: false }
+        let recovery = ticket.policy.recovery.as_deref();
+        Self { tickets: SmallVec::from([index]), recovery, permit: None, probes: false }
     }
 
     /// Groups the tickets by retries, fallback and circuit breaker.
     pub(crate) fn all(tickets: &'s [&'s Ticket<'_>]) -> Parts<'s> {
         let mut parts = Parts::new();
         for (index, ticket) in tickets.iter().enumerate() {
-            let rescue = ticket.policy.rescue.as_deref();
-            let same = |part: &&mut Part<'_>| match (part.rescue, rescue) {
+            let recovery = ticket.policy.recovery.as_deref();
+            let same = |part: &&mut Part<'_>| match (part.recovery, recovery) {
                 (Some(one), Some(other)) => one.goes_with(other),
                 (one, other) => one.is_none() && other.is_none(),
             };
@@ -58,10 +58,11 @@ impl<'s> Part<'s> {
     pub(crate) async fn tries_again(
         &self,
         attempts: u32,
-        (error, is_recognised): (&BackendError, bool),
+        error: &BackendError,
+        is_recognised: bool,
         budget: Budget,
     ) -> bool {
-        let retry = self.rescue.and_then(|rescue| rescue.retry.as_ref()).filter(|_| !self.probes);
+        let retry = self.recovery.and_then(|recovery| recovery.retry.as_ref()).filter(|_| !self.probes);
         let Some(retry) = retry.filter(|retry| attempts <= retry.max && retry.applies(error, is_recognised))
         else {
             return false;
@@ -79,13 +80,13 @@ impl<'s> Part<'s> {
         let (mut asked, mut refused) = (Parts::new(), Refused::new());
         for part in Self::all(tickets) {
             let (first, breaker) =
-                (tickets[part.tickets[0]], part.rescue.and_then(|rescue| rescue.breaker.as_ref()));
+                (tickets[part.tickets[0]], part.recovery.and_then(|recovery| recovery.breaker.as_ref()));
             if breaker.is_some() {
-                first.throttle.common().share_breakers();
+                first.throttle.environment().share_breakers();
             }
             match breaker.map(Breaker::enter) {
                 Some(Entry::Refused) => refused.push((part, DecisionReason::BreakerOpen)),
-                Some(Entry::Probe(permit)) if first.throttle.common().probes_in_background => {
+                Some(Entry::Probe(permit)) if first.throttle.environment().probes_in_background => {
                     probe::in_background(first, permit);
                     refused.push((part, DecisionReason::BreakerOpen));
                 }

@@ -11,7 +11,7 @@ use super::reconcile;
 use super::ticket::Ticket;
 use super::time_budget::Budget;
 use crate::backend::{Attempt, Mode, Resets, Verdict};
-use crate::resilience::{Permission, Standby};
+use crate::resilience::{Permission, PrimaryAnswer, Standby};
 use crate::throttle::counters::Event;
 use crate::{BackendError, Decision, DecisionReason};
 
@@ -74,10 +74,10 @@ impl<'s> Charging<'s> {
             let (own, others) = quotas.split_at(ticket.rates.len());
             quotas = others;
             let sent = if is_charged { self.sent[index] } else { u64::MAX };
-            if ticket.policy.carry.is_some()
+            let answer = PrimaryAnswer { quotas: own, at: verdict.at, sent };
+            if ticket.policy.reconciler.is_some()
                 && self.mode == Mode::Consume
-                && let Some(units) =
-                    hear(&ticket.throttle, &ticket.policy, &ticket.charge(), own, (verdict.at, sent))
+                && let Some(units) = hear(&ticket.throttle, &ticket.policy, &ticket.charge(), answer)
             {
                 late.push(LateTicket { index, units, at: verdict.at });
             }
@@ -110,12 +110,12 @@ impl<'s> Charging<'s> {
 
     fn charged(&self, index: usize, at: u64, source: DecisionReason) -> Charged {
         let ticket = self.tickets[index];
-        let carry = ticket.policy.carry.as_ref();
-        let carry = carry.filter(|_| {
+        let reconciler = ticket.policy.reconciler.as_ref();
+        let reconciler = reconciler.filter(|_| {
             matches!(source, DecisionReason::Fallback | DecisionReason::BreakerOpen)
                 && self.mode == Mode::Consume
         });
-        let by_standby = carry.map(|_| ticket.now());
+        let by_standby = reconciler.map(|_| ticket.now());
         Charged { at, by_standby, taken: self.taken[index] }
     }
 
@@ -141,7 +141,7 @@ impl Call for Charging<'_> {
     ) -> Result<Verdict, BackendError> {
         self.note();
         let attempt = if is_retry { self.attempt.map(Attempt::retried) } else { self.attempt };
-        ask(&self.of(tickets), (self.mode, attempt.as_ref()), budget.left()).await
+        ask(&self.of(tickets), self.mode, attempt.as_ref(), budget.left()).await
     }
 
     async fn fallback(&mut self, standby: &Standby, tickets: &[usize]) -> Result<Verdict, BackendError> {

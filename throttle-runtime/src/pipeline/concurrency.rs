@@ -14,10 +14,10 @@ use super::rejection::Rejection;
 use super::ticket::Ticket;
 use super::time_budget::Budget;
 use crate::backend::deadline::within;
+use crate::backend::named::NamedBackend;
 use crate::backend::{ConcurrencyPermit, PermitRequest};
 use crate::config::policy::Concurrency;
 use crate::config::resolver::Head;
-use crate::registry::Member;
 use crate::resilience::{Permission, Standby};
 use crate::throttle::counters::Event;
 use crate::{BackendError, Decision, DecisionReason, ErrorKind};
@@ -87,7 +87,7 @@ struct Acquiring<'s> {
 impl Acquiring<'_> {
     async fn ask(
         &self,
-        member: &Member,
+        member: &NamedBackend,
         limit: u32,
         deadline: Duration,
     ) -> Result<Option<ConcurrencyPermit>, BackendError> {

@@ -28,7 +28,7 @@ pub(crate) async fn decide(tickets: &[&Ticket<'_>], mode: Mode, head: &mut Head<
         return failover.call.answers;
     };
     failover.call.note();
-    match ask(tickets, (mode, failover.call.attempt()), budget.left()).await {
+    match ask(tickets, mode, failover.call.attempt(), budget.left()).await {
         Ok(verdict) => {
             healthy.answered(&verdict);
             let late = failover.call.hear(0..tickets.len(), &verdict);
@@ -74,16 +74,16 @@ pub(super) async fn recover_one<'s>(
     only(failover.call.answers)
 }
 
-/// Decides a single ticket that its backend admitted too late: `units` at the time `at`.
+/// Decides a single ticket that its backend admitted too late.
 pub(super) async fn leave_one_to_fallback(
     ticket: &Ticket<'_>,
-    (units, at): (u64, u64),
+    late: LateTicket,
     head: &mut Head<'_>,
 ) -> Result<Decided, BackendError> {
     let tickets = [ticket];
     let budget = Budget::of([&*ticket.policy]);
     let mut failover = Failover::new(&tickets, budget, Charging::unrecognised(&tickets, Mode::Consume));
-    failover.leave_to_fallback(Late::from_buf([LateTicket { index: 0, units, at }]), head).await;
+    failover.leave_to_fallback(Late::from_buf([late]), head).await;
     only(failover.call.answers)
 }
 

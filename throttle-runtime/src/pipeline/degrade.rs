@@ -14,7 +14,7 @@ use crate::{Decision, DecisionReason};
 
 /// The receiver of the decisions of throttles that degrade. Without a receiver, their denials end the request
 /// like all other denials, because otherwise the limit would have no effect.
-pub(crate) enum Told {
+pub(crate) enum DegradeSink {
     Nobody,
     /// The handler. Contains, by uid, the decisions of the degrading throttles that did not apply.
     #[cfg_attr(
@@ -38,7 +38,7 @@ pub(crate) struct Others {
     earlier: Vec<Decision>,
 }
 
-impl Told {
+impl DegradeSink {
     /// For a handler whose arguments are extracted after the decision.
     #[cfg(any(feature = "axum", feature = "tower"))]
     pub(crate) const fn handler() -> Self {
@@ -84,7 +84,9 @@ impl Admission<'_> {
     /// Stores in the request the decisions of the throttles that degrade. If the handler takes the decision
     /// that admitted the request, stores that too.
     pub(crate) fn tell(&mut self, request: &mut http::Extensions) {
-        let (Told::Handler(passed) | Told::Admitted(passed, _)) = &mut self.told else { return };
+        let (DegradeSink::Handler(passed) | DegradeSink::Admitted(passed, _)) = &mut self.told else {
+            return;
+        };
         let mut told = std::mem::take(passed);
         for (ticket, decided) in self.decided() {
             if ticket.policy.degrade {
@@ -97,7 +99,7 @@ impl Admission<'_> {
         }
         crate::Decisions::add(request, told);
         #[cfg(feature = "axum")]
-        if let Told::Admitted(_, Others { passed, earlier }) = &self.told {
+        if let DegradeSink::Admitted(_, Others { passed, earlier }) = &self.told {
             let others = self.decided().filter(|(ticket, _)| !ticket.policy.degrade);
             let decisions = others.map(|(_, decided)| &decided.decision).chain(earlier);
             let strictest = crate::Decisions::strictest_of(decisions).cloned();

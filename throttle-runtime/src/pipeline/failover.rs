@@ -154,7 +154,7 @@ impl<'s, C: Call> Failover<'s, C> {
     pub(super) async fn recover(&mut self, mut part: Part<'s>, mut error: BackendError, head: &mut Head<'_>) {
         let mut attempts = 1;
         let is_recognised = self.call.recognises_retries(&part.tickets);
-        while part.tries_again(attempts, (&error, is_recognised), self.budget).await {
+        while part.tries_again(attempts, &error, is_recognised, self.budget).await {
             attempts += 1;
             for index in &part.tickets {
                 self.tickets[*index].throttle.count(Event::Retried);
@@ -202,7 +202,7 @@ impl<'s, C: Call> Failover<'s, C> {
     /// Calls the fallback, if there is one for this reason, and otherwise `on_error`. `attempts` is the number
     /// of attempts at the primary.
     async fn fall_back(&mut self, part: &Part<'s>, why: NoAnswer, attempts: u32, head: &mut Head<'_>) {
-        let standby = part.rescue.and_then(|rescue| rescue.standby.as_ref());
+        let standby = part.recovery.and_then(|recovery| recovery.standby.as_ref());
         let Some(standby) = standby.filter(|standby| why.is_covered_by(standby)) else {
             return self.give_up(&part.tickets, &why.into_error(), attempts, head).await;
         };

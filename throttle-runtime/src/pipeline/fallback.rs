@@ -46,8 +46,8 @@ async fn ask(standby: &Standby, tickets: &[&Ticket<'_>], mode: Mode) -> Result<V
     standby.member.prepare_or_wait(deadline).await?;
     let backend = &*standby.member.backend;
     for ticket in tickets {
-        if let Some(carry) = &ticket.policy.carry {
-            carry.seed(&ticket.charge(), backend, deadline, ticket.now()).await?;
+        if let Some(reconciler) = &ticket.policy.reconciler {
+            reconciler.seed(&ticket.charge(), backend, deadline, ticket.now()).await?;
         }
     }
     let shares: SmallVec<[SmallVec<[Rate; 2]>; 1]> = tickets.iter().map(|ticket| ticket.share()).collect();
@@ -60,11 +60,11 @@ async fn ask(standby: &Standby, tickets: &[&Ticket<'_>], mode: Mode) -> Result<V
 /// them and returns `false`.
 fn remember_admission(tickets: &[&Ticket<'_>]) -> bool {
     for (index, ticket) in tickets.iter().enumerate() {
-        let Some(carry) = &ticket.policy.carry else { continue };
-        if !carry.admitted(&ticket.charge(), ticket.now()) {
+        let Some(reconciler) = &ticket.policy.reconciler else { continue };
+        if !reconciler.admitted(&ticket.charge(), ticket.now()) {
             for ticket in &tickets[..index] {
-                if let Some(carry) = &ticket.policy.carry {
-                    carry.gave_back(&ticket.charge(), ticket.now(), ticket.now());
+                if let Some(reconciler) = &ticket.policy.reconciler {
+                    reconciler.gave_back(&ticket.charge(), ticket.now(), ticket.now());
                 }
             }
             return false;
@@ -74,7 +74,7 @@ fn remember_admission(tickets: &[&Ticket<'_>]) -> bool {
 }
 
 fn can_begin(ticket: &Ticket<'_>) -> bool {
-    ticket.policy.carry.as_ref().is_some_and(|carry| carry.can_begin(&ticket.charge()))
+    ticket.policy.reconciler.as_ref().is_some_and(|reconciler| reconciler.can_begin(&ticket.charge()))
 }
 
 /// Denies the tickets that do not fit the quota in the last answers of their backends.
@@ -83,8 +83,8 @@ fn deny(tickets: &[&Ticket<'_>], verdict: &mut Verdict) {
     for ticket in tickets {
         let (own, others) = quotas.split_at_mut(ticket.rates.len());
         quotas = others;
-        if let Some(carry) = &ticket.policy.carry {
-            carry.deny(&ticket.charge(), ticket.now(), own);
+        if let Some(reconciler) = &ticket.policy.reconciler {
+            reconciler.deny(&ticket.charge(), ticket.now(), own);
         }
     }
 }

@@ -17,7 +17,7 @@ pub(crate) enum AtOnce<'t> {
 }
 
 /// Returns the decision of a function's only throttle, if the decision needs neither a function nor time; see
-/// [`Short`](crate::backend::Short).
+/// [`FastPath`](crate::backend::FastPath).
 ///
 /// `keep` receives the key that the request was counted under.
 pub(crate) fn at_once<'t>(
@@ -28,7 +28,7 @@ pub(crate) fn at_once<'t>(
     let policy = throttle.policy();
     // Rules and key are read here only if the throttle can use this path, and only if it limits at all.
     let asks = policy.exempt.is_some() || policy.lists.is_some() || policy.charge_when.is_some();
-    let goes = policy.short.is_some() && !asks && policy.units.is_some_and(|units| units > 0);
+    let goes = policy.fast_path.is_some() && !asks && policy.units.is_some_and(|units| units > 0);
     // A throttle that has decided about the request before uses the general path.
     let decides = throttle.is_in_force_and_unmarked()
         || throttle.is_in_force()
@@ -42,7 +42,7 @@ pub(crate) fn at_once<'t>(
     }
     let Identity::Key(key) = policy.key.read(head)? else { return None };
     let hit = Hit::from(&key);
-    let hit = hit.brief()?;
+    let hit = hit.fast()?;
     let attempt = throttle.attempt(&policy, hit, Mode::Consume);
     let quota = attempt.or_else(|| throttle.at_once(&policy, hit, Mode::Consume))?;
     if !quota.fits() {

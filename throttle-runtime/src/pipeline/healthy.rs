@@ -46,11 +46,11 @@ pub(crate) struct Unwell;
 /// Returns the breaker's permit for one request, or `None` if there is no breaker.
 #[inline]
 pub(crate) fn pass<'p>(throttle: &Throttle, policy: &'p Policy) -> Result<Option<Permission<'p>>, Unwell> {
-    let breaker = policy.rescue.as_ref().and_then(|rescue| rescue.breaker.as_ref());
+    let breaker = policy.recovery.as_ref().and_then(|recovery| recovery.breaker.as_ref());
     if breaker.is_some() {
-        throttle.common().share_breakers();
+        throttle.environment().share_breakers();
     }
-    if policy.carry.as_ref().is_some_and(|carry| carry.is_owed()) {
+    if policy.reconciler.as_ref().is_some_and(|reconciler| reconciler.is_owed()) {
         return Err(Unwell);
     }
     breaker.map(|breaker| breaker.pass().ok_or(Unwell)).transpose()

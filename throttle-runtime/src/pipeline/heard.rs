@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use super::reconcile;
+use crate::Throttle;
 use crate::backend::Charge;
 use crate::config::policy::Policy;
-use crate::{Quota, Throttle};
+use crate::resilience::PrimaryAnswer;
 
 /// Records an answer of the backend: the fallback will start from the remaining quota, and unreconciled usage
 /// is charged in the background.
@@ -16,11 +17,10 @@ pub(crate) fn hear(
     throttle: &Throttle,
     policy: &Arc<Policy>,
     charge: &Charge<'_>,
-    quotas: &[Quota],
-    (at, sent): (u64, u64),
+    answer: PrimaryAnswer<'_>,
 ) -> Option<u64> {
-    let carry = policy.carry.as_ref()?;
-    let late = carry.heard(charge, (quotas, at), throttle.common().lookup.clock.now(), sent);
+    let reconciler = policy.reconciler.as_ref()?;
+    let late = reconciler.heard(charge, answer, throttle.environment().lookup.clock.now());
     reconcile::pay_others(throttle, policy);
     late
 }
@@ -28,5 +28,5 @@ pub(crate) fn hear(
 /// Returns the number of the last request that the throttle's fallback admitted. Read it before the backend
 /// is called.
 pub(crate) fn admissions(policy: &Policy) -> u64 {
-    policy.carry.as_ref().map_or(0, |carry| carry.admissions())
+    policy.reconciler.as_ref().map_or(0, |reconciler| reconciler.admissions())
 }

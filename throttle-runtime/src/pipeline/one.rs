@@ -4,9 +4,7 @@ use std::borrow::Cow;
 
 use super::decide::decide_one;
 use super::key_cache::KnownKeys;
-use super::ticket::Given;
-use super::ticket::Stop;
-use super::ticket::Ticket;
+use super::ticket::{Given, Prepared, Stop, Ticket};
 use crate::backend::Mode;
 use crate::config::resolver::Head;
 use crate::throttle::counters::Event;
@@ -19,10 +17,10 @@ pub(crate) async fn hit(
     head: &mut Head<'_>,
 ) -> Result<Decision, Stop> {
     let policy = throttle.policy().into_owned();
-    let ticket = match Ticket::draw((Cow::Borrowed(throttle), policy), Given::default(), known, head).await {
-        Ok(Ok(ticket)) => ticket,
-        Ok(Err(source)) => return Ok(Decision::passed(source)),
-        Err(stop) => return Err(stop),
+    let prepared = Ticket::draw(Cow::Borrowed(throttle), policy, Given::default(), known, head).await?;
+    let ticket = match prepared {
+        Prepared::Ready(ticket) => ticket,
+        Prepared::Passed(reason) => return Ok(Decision::passed(reason)),
     };
     if !ticket.is_charged() {
         // The end of a message is not known, so it acquires no concurrency permit.

@@ -16,16 +16,19 @@ use crate::{BackendError, Throttle};
 pub(crate) async fn pay(tickets: &[&Ticket<'_>], mode: Mode, budget: Budget) -> Result<bool, BackendError> {
     for ticket in tickets {
         // In most cases there is no unreconciled usage at all, and nothing has to be looked up.
-        let Some(carry) = ticket.policy.carry.as_ref().filter(|carry| carry.is_owed()) else { continue };
+        let Some(reconciler) = ticket.policy.reconciler.as_ref().filter(|reconciler| reconciler.is_owed())
+        else {
+            continue;
+        };
         let charge = ticket.charge();
-        if carry.owes(&charge) {
+        if reconciler.owes(&charge) {
             if mode == Mode::Peek {
                 return Ok(false);
             }
             let (backend, deadline) =
                 (&*ticket.policy.primary.backend, ticket.policy.timeout.min(budget.left()));
-            carry.pay(&charge, backend, deadline, ticket.now()).await?;
-            if carry.owes(&charge) {
+            reconciler.pay(&charge, backend, deadline, ticket.now()).await?;
+            if reconciler.owes(&charge) {
                 return Ok(false);
             }
         }
@@ -36,15 +39,17 @@ pub(crate) async fn pay(tickets: &[&Ticket<'_>], mode: Mode, budget: Budget) -> 
 /// Reconciles, in a task of its own, the usage of all identities whose requests the fallback decided,
 /// including those that send no further request. Call it when the backend has answered.
 pub(crate) fn pay_others(throttle: &Throttle, policy: &Arc<Policy>) {
-    let Some(carry) = policy.carry.as_ref().filter(|carry| carry.is_owed()) else { return };
-    let Some(turn) = carry.turn() else { return };
+    let Some(reconciler) = policy.reconciler.as_ref().filter(|reconciler| reconciler.is_owed()) else {
+        return;
+    };
+    let Some(turn) = reconciler.turn() else { return };
     let Ok(runtime) = Handle::try_current() else { return };
-    let (policy, clock) = (Arc::clone(policy), Arc::clone(&throttle.common().lookup.clock));
+    let (policy, clock) = (Arc::clone(policy), Arc::clone(&throttle.environment().lookup.clock));
     runtime.spawn(async move {
         let _turn = turn;
-        if let Some(carry) = &policy.carry {
+        if let Some(reconciler) = &policy.reconciler {
             // Usage that fails to be reconciled now is reconciled after the next answer.
-            let _ = carry.pay_all(&*policy.primary.backend, policy.timeout, &*clock).await;
+            let _ = reconciler.pay_all(&*policy.primary.backend, policy.timeout, &*clock).await;
         }
     });
 }

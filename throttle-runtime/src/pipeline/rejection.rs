@@ -48,7 +48,7 @@ impl Rejection {
         head: &Parts,
     ) -> Self {
         let (uid, handler) = (throttle.uid_shared().clone(), policy.handler.clone());
-        let client = handler.is_some().then(|| ClientIp::of(head, &throttle.common().lookup));
+        let client = handler.is_some().then(|| ClientIp::of(head, &throttle.environment().lookup));
         let head = handler.is_some().then(|| head.clone());
         Self::Throttled(
             Throttled::from_denial(Denial {

@@ -2,9 +2,9 @@
 
 use smallvec::SmallVec;
 
-use super::admission::{Admission, share_a_backend};
+use super::admission::{Admission, Group};
 use super::decide::decide;
-use super::degrade::Told;
+use super::degrade::DegradeSink;
 use super::rejection::Rejection;
 use super::ticket::Stop;
 use super::ticket::Ticket;
@@ -19,7 +19,7 @@ type Tickets<'a> = SmallVec<[Ticket<'a>; 1]>;
 /// refunded. Returns the combined decision, or the denial of one throttle.
 pub(crate) async fn commit(tickets: Tickets<'_>, head: &mut Head<'_>) -> Result<Decision, BackendError> {
     // The end of such a use is not known, so it acquires no concurrency permit.
-    let mut admission = Admission::of(tickets, Told::Nobody);
+    let mut admission = Admission::of(tickets, DegradeSink::Nobody);
     let outcome = admission.decide(head).await;
     match admission.settled(outcome).await {
         Ok(admission) => {
@@ -39,14 +39,11 @@ pub(crate) async fn commit(tickets: Tickets<'_>, head: &mut Head<'_>) -> Result<
 pub(crate) async fn check(tickets: &[Ticket<'_>], head: &mut Head<'_>) -> Result<Decision, BackendError> {
     let mut decisions = Vec::new();
     let mut rest: SmallVec<[&Ticket<'_>; 1]> = tickets.iter().collect();
-    while let Some(first) = rest.first() {
-        let (policy, dry) = (first.policy.clone(), first.dry);
+    while let Some(&first) = rest.first() {
         let asked: SmallVec<[&Ticket<'_>; 1]> = rest
             .iter()
             .enumerate()
-            .filter(|(index, ticket)| {
-                *index == 0 || share_a_backend((&policy, dry), (&ticket.policy, ticket.dry))
-            })
+            .filter(|(index, ticket)| *index == 0 || Group::of(first).shares_a_backend(Group::of(ticket)))
             .map(|(_, ticket)| *ticket)
             .collect();
         rest.retain(|ticket| !asked.iter().any(|asked| std::ptr::eq(*asked, *ticket)));

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use super::backend_call::checked;
 use super::decide::{self, FailedAttempt};
+use super::failover::LateTicket;
 use super::healthy::pass;
 use super::heard::{admissions, hear};
 use super::ticket::Terms;
@@ -18,7 +19,7 @@ use super::time_budget::Budget;
 use crate::backend::deadline::later_within;
 use crate::backend::{Charge, Mode, Verdict};
 use crate::config::policy::Policy;
-use crate::resilience::Permission;
+use crate::resilience::{Permission, PrimaryAnswer};
 use crate::strategy::Class;
 use crate::throttle::counters::Event;
 use crate::util::fingerprint::Domain;
@@ -40,7 +41,8 @@ impl<'a> Plain<'a> {
     pub(crate) fn new(
         throttle: &'a Throttle,
         policy: &'a Arc<Policy>,
-        (key, cost): (&'a Key, u64),
+        key: &'a Key,
+        cost: u64,
         mode: Mode,
     ) -> Option<Self> {
         let (rates, domain) = policy.rates.as_ref().zip(policy.domain)?;
@@ -78,12 +80,12 @@ impl<'a> Plain<'a> {
 
     /// Returns the decision of the fallback while the breaker is open, if the fallback has started already.
     fn stand_in(&self) -> Option<Decision> {
-        let rescue = self.policy.rescue.as_ref()?;
-        let (breaker, standby) = rescue.breaker.as_ref().zip(rescue.standby.as_ref())?;
+        let recovery = self.policy.recovery.as_ref()?;
+        let (breaker, standby) = recovery.breaker.as_ref().zip(recovery.standby.as_ref())?;
         let refuses = standby.member.is_ready() && breaker.refuses();
-        let carry = self.policy.carry.as_ref().filter(|_| refuses)?;
+        let reconciler = self.policy.reconciler.as_ref().filter(|_| refuses)?;
         let charge = self.charge();
-        if carry.has_news(&charge) {
+        if reconciler.has_news(&charge) {
             return None;
         }
         let shared = standby.share.of(self.rates);
@@ -91,7 +93,9 @@ impl<'a> Plain<'a> {
         let verdict = standby.member.backend.decide_at_once(slice::from_ref(&asked), self.mode)?;
         let verdict = checked(slice::from_ref(&asked), verdict).ok()?;
         if self.mode == Mode::Consume {
-            if verdict.quotas.fit() && !carry.admitted(&charge, self.throttle.common().lookup.clock.now()) {
+            if verdict.quotas.fit()
+                && !reconciler.admitted(&charge, self.throttle.environment().lookup.clock.now())
+            {
                 // The backend has answered other requests meanwhile: the fallback starts again from that
                 // answer.
                 let _ = standby.member.backend.refund(slice::from_ref(&asked), verdict.at).ready();
@@ -135,15 +139,14 @@ impl<'a> Plain<'a> {
         Budget::of([&**self.policy])
     }
 
-    /// Returns the decision that the backend made. If the answer came too late, returns the units to refund
-    /// and the time of the charge.
+    /// Returns the decision that the backend made, unless the answer came too late.
     fn decided(
         &self,
         permit: Option<Permission<'_>>,
         charge: &Charge<'_>,
         verdict: Verdict,
         sent: u64,
-    ) -> Result<Decision, (u64, u64)> {
+    ) -> Result<Decision, LateTicket> {
         if let Some(permit) = permit {
             permit.answered(&verdict);
         }
@@ -151,11 +154,11 @@ impl<'a> Plain<'a> {
         if self.mode == Mode::Consume {
             // A denial charges nothing, so it is never too late.
             let sent = if verdict.quotas.fit() { sent } else { u64::MAX };
+            let answer = PrimaryAnswer { quotas: &verdict.quotas, at: verdict.at, sent };
             if !verdict.is_cached()
-                && let Some(units) =
-                    hear(self.throttle, self.policy, charge, &verdict.quotas, (verdict.at, sent))
+                && let Some(units) = hear(self.throttle, self.policy, charge, answer)
             {
-                return Err((units, verdict.at));
+                return Err(LateTicket { index: 0, units, at: verdict.at });
             }
             self.count(source);
         }
@@ -183,13 +186,13 @@ impl<'a> Plain<'a> {
         decided.map(|decided| decided.decision)
     }
 
-    /// Lets the fallback decide, because the backend admitted the request, at the time `at`, after the
-    /// fallback had admitted the remaining quota.
-    async fn leave_to_fallback(&self, (units, at): (u64, u64)) -> Result<Decision, BackendError> {
+    /// Lets the fallback decide, because the backend admitted the request after the fallback had admitted the
+    /// remaining quota.
+    async fn leave_to_fallback(&self, late: LateTicket) -> Result<Decision, BackendError> {
         let ticket = self.ticket();
         let mut parts = None;
         let mut head = self.throttle.empty_head(&mut parts);
-        decide::leave_one_to_fallback(&ticket, (units, at), &mut head).await.map(|decided| decided.decision)
+        decide::leave_one_to_fallback(&ticket, late, &mut head).await.map(|decided| decided.decision)
     }
 
     fn ticket(&self) -> Ticket<'a> {

@@ -114,7 +114,7 @@ impl Throttled {
         Self::from_denial(Denial {
             uid: throttle.uid_shared().clone(),
             head: policy.handler.is_some().then(|| handshake.clone()),
-            client: policy.handler.is_some().then(|| ClientIp::of(handshake, &throttle.common().lookup)),
+            client: policy.handler.is_some().then(|| ClientIp::of(handshake, &throttle.environment().lookup)),
             policy: Some(policy.into_owned()),
             decision,
             error: None,
@@ -131,7 +131,7 @@ impl Throttled {
             decision: Decision::refused(DecisionReason::Forbidden),
             error: None,
             head: policy.handler.is_some().then(|| head.clone()),
-            client: policy.handler.is_some().then(|| ClientIp::of(head, &throttle.common().lookup)),
+            client: policy.handler.is_some().then(|| ClientIp::of(head, &throttle.environment().lookup)),
             detail: None,
             is_handled: false,
         })

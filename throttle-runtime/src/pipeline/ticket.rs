@@ -29,6 +29,14 @@ pub(crate) enum Stop {
     Forbidden(Throttled),
 }
 
+/// What a throttle prepares for a decision.
+pub(crate) enum Prepared<T> {
+    /// The throttle applies, and decides with this.
+    Ready(T),
+    /// The throttle lets the request pass without a decision of a backend, for this reason.
+    Passed(DecisionReason),
+}
+
 impl From<Refusal> for Stop {
     fn from(refusal: Refusal) -> Self {
         Self::Answered(refusal)
@@ -83,22 +91,23 @@ impl<'a> Ticket<'a> {
     /// Resolves everything that a decision by this policy depends on, cheapest first. Returns the reason if
     /// the throttle does not apply.
     pub(crate) async fn draw(
-        (throttle, policy): (Cow<'a, Throttle>, Arc<Policy>),
+        throttle: Cow<'a, Throttle>,
+        policy: Arc<Policy>,
         given: Given,
         known: &mut KnownKeys,
         head: &mut Head<'_>,
-    ) -> Result<Result<Self, DecisionReason>, Stop> {
+    ) -> Result<Prepared<Self>, Stop> {
         let (dry, terms) = match throttle.force(&policy) {
-            Force::Off => (false, Ok(Err(DecisionReason::Disabled))),
+            Force::Off => (false, Ok(Prepared::Passed(DecisionReason::Disabled))),
             force => (force == Force::Dry, Self::terms(&throttle, &policy, given, known, head).await),
         };
         let terms = match terms {
             // A throttle in dry-run mode ends no request, even if one of its functions would.
             Err(Stop::Forbidden(_)) if dry => {
                 throttle.count(Event::WouldDeny);
-                return Ok(Err(DecisionReason::DryRun));
+                return Ok(Prepared::Passed(DecisionReason::DryRun));
             }
-            Err(_) if dry => Err(DecisionReason::DryRun),
+            Err(_) if dry => Prepared::Passed(DecisionReason::DryRun),
             Err(Stop::Forbidden(throttled)) => {
                 throttle.count(Event::Forbidden);
                 return Err(Stop::Forbidden(throttled));
@@ -106,10 +115,10 @@ impl<'a> Ticket<'a> {
             terms => terms?,
         };
         match terms {
-            Ok(terms) => Ok(Ok(Self::new(throttle, policy, dry, terms))),
-            Err(source) => {
+            Prepared::Ready(terms) => Ok(Prepared::Ready(Self::new(throttle, policy, dry, terms))),
+            Prepared::Passed(reason) => {
                 throttle.count(Event::Skipped);
-                Ok(Err(source))
+                Ok(Prepared::Passed(reason))
             }
         }
     }
@@ -120,28 +129,28 @@ impl<'a> Ticket<'a> {
         given: Given,
         known: &mut KnownKeys,
         head: &mut Head<'_>,
-    ) -> Result<Result<Terms, DecisionReason>, Stop> {
+    ) -> Result<Prepared<Terms>, Stop> {
         if head.is_request {
             if !rule::ask(throttle.rules(policy), head).await? {
-                return Ok(Err(DecisionReason::Bypassed));
+                return Ok(Prepared::Passed(DecisionReason::Bypassed));
             }
             match policy.lists.as_ref().map(|lists| lists.access(head)) {
                 Some(Access::Denied) => {
                     return Err(Stop::Forbidden(Throttled::forbidden(throttle, policy, head.parts)));
                 }
-                Some(Access::Free) => return Ok(Err(DecisionReason::Exempt)),
+                Some(Access::Free) => return Ok(Prepared::Passed(DecisionReason::Exempt)),
                 Some(Access::Limited) | None => {}
             }
         }
         // A throttle with a concurrency limit limits all requests, at any rate and cost.
         let by_rate_only = policy.concurrency.is_none();
         if by_rate_only && policy.rates.is_some_and(|rates| rates.is_unlimited()) {
-            return Ok(Err(DecisionReason::Unlimited));
+            return Ok(Prepared::Passed(DecisionReason::Unlimited));
         }
         if let Some(exempt) = &policy.exempt
             && exempt.ask(head).await?
         {
-            return Ok(Err(DecisionReason::Exempt));
+            return Ok(Prepared::Passed(DecisionReason::Exempt));
         }
         let caller = match &policy.caller {
             Some(function) => Some(caller::resolve(&**function, head).await?),
@@ -149,18 +158,18 @@ impl<'a> Ticket<'a> {
         };
         let caller = caller.as_ref();
         if caller.is_some_and(|caller| matches!(caller.identity, Identity::Exempt)) {
-            return Ok(Err(DecisionReason::Exempt));
+            return Ok(Prepared::Passed(DecisionReason::Exempt));
         }
         let rates = match caller.and_then(|caller| caller.rates).or(policy.rates) {
             Some(rates) => rates,
             None => policy.rate.ask(head).await?,
         };
         if by_rate_only && rates.is_unlimited() {
-            return Ok(Err(DecisionReason::Unlimited));
+            return Ok(Prepared::Passed(DecisionReason::Unlimited));
         }
         let cost = given.cost.unwrap_or(&*policy.cost).ask(head).await?;
         if by_rate_only && cost == 0 {
-            return Ok(Err(DecisionReason::Free));
+            return Ok(Prepared::Passed(DecisionReason::Free));
         }
         let class = match (caller.and_then(|caller| caller.class), &policy.class) {
             (Some(class), _) => class,
@@ -173,8 +182,8 @@ impl<'a> Ticket<'a> {
             (None, None) => known.ask(throttle, policy, head).await?,
         };
         Ok(match identity {
-            Identity::Exempt => Err(DecisionReason::Exempt),
-            Identity::Key(key) => Ok(Terms { key, rates, cost, class }),
+            Identity::Exempt => Prepared::Passed(DecisionReason::Exempt),
+            Identity::Key(key) => Prepared::Ready(Terms { key, rates, cost, class }),
         })
     }
 
@@ -190,7 +199,7 @@ impl<'a> Ticket<'a> {
 
     /// The time of this process, in microseconds. The usage of the fallback is recorded by this clock.
     pub(crate) fn now(&self) -> u64 {
-        self.throttle.common().lookup.clock.now()
+        self.throttle.environment().lookup.clock.now()
     }
 
     /// Replaces a decision in dry-run mode by one that lets the request pass.
@@ -211,7 +220,7 @@ impl<'a> Ticket<'a> {
 
     /// The limits of the fallback: its share of the ticket's limits.
     pub(crate) fn share(&self) -> SmallVec<[Rate; 2]> {
-        let standby = self.policy.rescue.as_ref().and_then(|rescue| rescue.standby.as_ref());
+        let standby = self.policy.recovery.as_ref().and_then(|recovery| recovery.standby.as_ref());
         standby.map_or(Share::WHOLE, |standby| standby.share).of(&self.rates)
     }
 

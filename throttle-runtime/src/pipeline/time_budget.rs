@@ -14,7 +14,7 @@ pub(crate) struct Budget(Option<Instant>);
 impl Budget {
     /// The longest time budget of these policies.
     pub(crate) fn of<'p>(policies: impl IntoIterator<Item = &'p Policy>) -> Self {
-        let tried = policies.into_iter().filter(|policy| policy.rescue.is_some());
+        let tried = policies.into_iter().filter(|policy| policy.recovery.is_some());
         // A time budget that is longer than the clock can represent counts as unlimited.
         Self(tried.map(|policy| policy.total_timeout).max().and_then(|most| Instant::now().checked_add(most)))
     }

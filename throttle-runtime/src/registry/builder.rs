@@ -6,10 +6,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::{LIFECYCLE, Registry, check};
-use crate::backend::named::Member;
+use crate::backend::named::NamedBackend;
 use crate::backend::{Backend, Memory};
 use crate::config::settings::MEMORY;
-use crate::environment::{Common, Declared};
+use crate::environment::{Declared, Environment};
 use crate::http::ProxyHeader;
 use crate::http::client::Clients;
 use crate::http::peer::PeerAddress;
@@ -50,7 +50,7 @@ pub fn registry() -> RegistryBuilder {
 #[must_use = "a registry is in charge only after `install().await`"]
 pub struct RegistryBuilder {
     namespace: String,
-    backends: HashMap<Arc<str>, (Member, Settings)>,
+    backends: HashMap<Arc<str>, (NamedBackend, Settings)>,
     defaults: Settings,
     overrides: HashMap<String, Settings>,
     clients: Clients,
@@ -83,7 +83,7 @@ impl RegistryBuilder {
     /// Declares a backend, with settings for the throttles on it. They apply to settings that a throttle does
     /// not set itself.
     pub fn backend_with(mut self, name: &str, backend: impl Backend, settings: Settings) -> Self {
-        let mut member = Member::new(name, Arc::new(backend));
+        let mut member = NamedBackend::new(name, Arc::new(backend));
         if let Some((known, _)) = self.backends.values().find(|(known, _)| known.ptr_eq(&member)) {
             member = member.named_after(known);
         }
@@ -291,7 +291,7 @@ impl RegistryBuilder {
     }
 
     fn checked(mut self, more: impl FnOnce(&Registry) -> Vec<String>) -> Result<Registry, ConfigError> {
-        let memory = || (Member::new(MEMORY, Arc::new(Memory::new())), Settings::NONE);
+        let memory = || (NamedBackend::new(MEMORY, Arc::new(Memory::new())), Settings::NONE);
         self.backends.entry(Arc::from(MEMORY)).or_insert_with(memory);
         let mut problems = self.problems;
         let declared =
@@ -299,9 +299,9 @@ impl RegistryBuilder {
         problems.extend(check::unknown_overrides(declared.overrides.keys()));
         problems.extend(declared.problems());
         problems.extend(self.clients.problems());
-        let mut common = Common::new(declared, self.namespace, self.clients, self.clock);
-        common.probes_in_background = self.probes_in_background;
-        let registry = Registry::new(common);
+        let mut environment = Environment::new(declared, self.namespace, self.clients, self.clock);
+        environment.probes_in_background = self.probes_in_background;
+        let registry = Registry::new(environment);
         problems.extend(more(&registry));
         if problems.is_empty() { Ok(registry) } else { Err(ConfigError::new(problems)) }
     }

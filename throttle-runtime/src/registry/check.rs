@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use tracing::level_filters::LevelFilter;
 
 use super::{Registry, place};
-use crate::config::declaration::Said;
+use crate::config::declaration::Declaration;
 use crate::config::policy::Policy;
 use crate::environment::Declared;
 use crate::environment::problems::{said, undeclared};
@@ -24,7 +24,7 @@ impl Registry {
             // If the defaults name an unknown backend, that is reported once, and not for each attribute that
             // uses them.
             let innocent = misled && own.backend.is_none();
-            if let Err(found) = self.common().settle(&Said::by(site), Settings::NONE)
+            if let Err(found) = self.environment().settle(&Declaration::by(site), Settings::NONE)
                 && !innocent
             {
                 problems.extend(found.into_iter().map(|problem| format!("{}: {problem}", place(site))));
@@ -44,7 +44,7 @@ impl Registry {
         for (site, cost, at) in super::site::costs() {
             let place = format!("{}:{}", at.file(), at.line());
             // Problems of the static itself are reported where it is declared.
-            let policy = || self.common().settle(&Said::by(site), Settings::NONE).ok();
+            let policy = || self.environment().settle(&Declaration::by(site), Settings::NONE).ok();
             match cost {
                 Err(error) => {
                     problems.extend(error.problems().iter().map(|problem| format!("{place}: {problem}")));
@@ -68,7 +68,9 @@ impl Registry {
     pub(super) fn announce(&self) {
         let mut lines = vec!["throttle: these limits are active:".to_owned()];
         for site in crate::sites() {
-            let Ok(policy) = self.common().settle(&Said::by(site), Settings::NONE) else { continue };
+            let Ok(policy) = self.environment().settle(&Declaration::by(site), Settings::NONE) else {
+                continue;
+            };
             let (uid, backend, on_error) = (site.uid(), &*policy.primary.name, policy.on_error.describe());
             let (rate, max_concurrent) = (policy.rate.describe(), policy.settings.max_concurrent);
             tracing::info!(target: "throttle", uid, rate, max_concurrent, backend, on_error, total_timeout = ?policy.total_timeout, "a limit");

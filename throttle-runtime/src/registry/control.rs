@@ -29,7 +29,7 @@ impl Registry {
     /// # }
     /// ```
     pub fn set_dry_run(&self, on: bool) {
-        self.0.common.switches.set_dry(on);
+        self.0.environment.switches.set_dry(on);
         audit::event(
             |by, why| tracing::info!(target: "throttle", dry_run = on, by, why, "dry-run mode of all throttles"),
         );

@@ -87,7 +87,7 @@ impl Registry {
     /// Returns the namespace, which separates the state of this registry's throttles from other state in a
     /// shared store.
     pub fn namespace(&self) -> &str {
-        &self.0.common.namespace
+        &self.0.environment.namespace
     }
 }
 

@@ -21,15 +21,15 @@ use http::request::Parts;
 
 use crate::backend::Memory;
 use crate::backend::deadline::within;
-pub(crate) use crate::backend::named::Member;
-use crate::config::declaration::Said;
+pub(crate) use crate::backend::named::NamedBackend;
+use crate::config::declaration::Declaration;
 #[cfg(feature = "axum")]
 use crate::config::resolver::Ask;
 #[cfg(feature = "axum")]
 use crate::config::resolver::role;
 use crate::config::rule::{Added, Rules};
 use crate::config::settings::MEMORY;
-use crate::environment::{Common, Declared};
+use crate::environment::{Declared, Environment};
 use crate::http::client::Clients;
 use crate::util::audit;
 use crate::util::error_chain::chain;
@@ -50,12 +50,12 @@ use names::Names;
 pub struct Registry(Arc<Inner>);
 
 pub(crate) struct Inner {
-    pub(crate) common: Arc<Common>,
+    pub(crate) environment: Arc<Environment>,
     throttles: RwLock<BTreeMap<Arc<str>, Throttle>>,
     /// The names of the throttles in headers.
     names: Names,
     /// The backends that are not closed yet.
-    open: tokio::sync::Mutex<Vec<Member>>,
+    open: tokio::sync::Mutex<Vec<NamedBackend>>,
 }
 
 /// The maximum number of throttles in a registry, for [`Registry::create`]. Each takes a few kilobytes.
@@ -65,10 +65,10 @@ const MOST: usize = 10_000;
 const LIFECYCLE: Duration = Duration::from_secs(5);
 
 impl Registry {
-    fn new(common: Common) -> Self {
-        let open = tokio::sync::Mutex::new(common.declared.distinct_backends());
+    fn new(environment: Environment) -> Self {
+        let open = tokio::sync::Mutex::new(environment.declared.distinct_backends());
         Self(Arc::new(Inner {
-            common: Arc::new(common),
+            environment: Arc::new(environment),
             throttles: RwLock::default(),
             names: Names::default(),
             open,
@@ -82,7 +82,7 @@ impl Registry {
     }
 
     fn declared(&self) -> &Declared {
-        &self.0.common.declared
+        &self.0.environment.declared
     }
 
     /// Creates a throttle that is called from code. It stays in the registry until it is
@@ -121,9 +121,9 @@ impl Registry {
                 place(site)
             )));
         }
-        let mut said = Said::here(uid, settings, Location::caller());
-        let policy = self.0.common.settle(&said, Settings::NONE).map_err(ConfigError::new)?;
-        let mut throttles = sync::write(&self.0.throttles);
+        let mut declaration = Declaration::here(uid, settings, Location::caller());
+        let policy = self.0.environment.settle(&declaration, Settings::NONE).map_err(ConfigError::new)?;
+        let mut throttles = self.0.throttles.write().unwrap_or_else(PoisonError::into_inner);
         if throttles.contains_key(uid) {
             return Err(ConfigError::one(format!("the uid `{uid}` is taken: choose another")));
         }
@@ -133,10 +133,11 @@ impl Registry {
                  remove those that are no longer used with `Registry::remove`"
             )));
         }
-        said.name = self.0.names.claim(&said.uid, uid, uid);
-        let policy = policy.named(&said.name);
+        declaration.name = self.0.names.claim(&declaration.uid, uid, uid);
+        let policy = policy.named(&declaration.name);
         check::warn_of_timeouts(uid, &policy);
-        let throttle = Throttle::new(Arc::clone(&said.uid), said, policy, Arc::clone(&self.0.common));
+        let throttle =
+            Throttle::new(Arc::clone(&declaration.uid), declaration, policy, Arc::clone(&self.0.environment));
         throttles.insert(Arc::from(uid), throttle.clone());
         Ok(throttle)
     }
@@ -210,13 +211,13 @@ impl Registry {
 
     /// Switches all throttles off immediately, even those that are enabled individually.
     pub fn disable_all(&self) {
-        self.0.common.switches.set_off(true);
+        self.0.environment.switches.set_off(true);
         audit::event(|by, why| tracing::info!(target: "throttle", by, why, "all throttles are disabled"));
     }
 
     /// Ends [`disable_all`](Self::disable_all). Throttles that are disabled individually stay disabled.
     pub fn enable_all(&self) {
-        self.0.common.switches.set_off(false);
+        self.0.environment.switches.set_off(false);
         audit::event(
             |by, why| tracing::info!(target: "throttle", by, why, "all throttles are enabled again"),
         );
@@ -238,7 +239,7 @@ impl Registry {
     /// Returns the circuit breakers of the throttles that were made or used so far, in the order of their
     /// names.
     pub fn breakers(&self) -> Vec<Breaker> {
-        self.0.common.breakers.all()
+        self.0.environment.breakers.all()
     }
 
     /// Adds rules to a throttle: one of an attribute, of a layer, or one made with [`create`](Self::create).
@@ -295,9 +296,9 @@ impl Registry {
     ///
     /// Returns the first error of a backend. The other backends are closed all the same.
     pub async fn close(&self) -> Result<(), BackendError> {
-        self.0.common.breakers.close();
+        self.0.environment.breakers.close();
         let mut open = self.0.open.lock().await;
-        self.0.common.under_way.end(LIFECYCLE).await;
+        self.0.environment.under_way.end(LIFECYCLE).await;
         let mut result = Ok(());
         // The backends are removed one by one, so that the next call closes the rest if this call is dropped.
         while let Some(member) = open.pop() {
@@ -333,11 +334,11 @@ impl Registry {
     /// assert_eq!(Registry::current().client_ip(&parts).address(), None);
     /// ```
     pub fn client_ip(&self, parts: &Parts) -> ClientIp {
-        ClientIp::of(parts, &self.common().lookup)
+        ClientIp::of(parts, &self.environment().lookup)
     }
 
-    pub(crate) fn common(&self) -> &Common {
-        &self.0.common
+    pub(crate) fn environment(&self) -> &Environment {
+        &self.0.environment
     }
 
     /// Returns the throttle of a site. The throttle is made at its first use.
@@ -355,10 +356,10 @@ impl Registry {
             return Ok(known);
         }
         let at = |problem: String| format!("{}: {problem}", place(site));
-        let said = Said::by(site);
-        let common = &self.0.common;
-        let policy = common
-            .settle(&said, Settings::NONE)
+        let declaration = Declaration::by(site);
+        let environment = &self.0.environment;
+        let policy = environment
+            .settle(&declaration, Settings::NONE)
             .map_err(|problems| ConfigError::new(problems.into_iter().map(at).collect()))?;
         let mut throttles = sync::write(&self.0.throttles);
         let free = |uid: &&str| throttles.get(*uid).is_none_or(|known| site.owns(known));
@@ -372,10 +373,10 @@ impl Registry {
             return Err(ConfigError::one(at(taken)));
         };
         let make = || {
-            let name = self.0.names.claim(&uid, &said.name, site.uid());
-            let (policy, mut said) = (policy.named(&name), said);
-            said.name = name;
-            Throttle::new(Arc::clone(&uid), said, policy, Arc::clone(common))
+            let name = self.0.names.claim(&uid, &declaration.name, site.uid());
+            let (policy, mut declaration) = (policy.named(&name), declaration);
+            declaration.name = name;
+            Throttle::new(Arc::clone(&uid), declaration, policy, Arc::clone(environment))
         };
         Ok(throttles.entry(Arc::clone(&uid)).or_insert_with(make).clone())
     }
@@ -389,18 +390,18 @@ fn place(site: &Site) -> String {
 impl Default for Registry {
     /// Returns a registry with the memory backend and the built-in defaults.
     fn default() -> Self {
-        let memory = Member::new(MEMORY, Arc::new(Memory::new()));
+        let memory = NamedBackend::new(MEMORY, Arc::new(Memory::new()));
         let backends = HashMap::from([(Arc::from(MEMORY), (memory, Settings::NONE))]);
         let declared = Declared { backends, defaults: Settings::NONE, overrides: HashMap::new() };
         let clock = Arc::new(SystemClock::new());
-        Self::new(Common::new(declared, String::new(), Clients::default(), clock))
+        Self::new(Environment::new(declared, String::new(), Clients::default(), clock))
     }
 }
 
 impl fmt::Debug for Registry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Registry")
-            .field("namespace", &self.0.common.namespace)
+            .field("namespace", &self.0.environment.namespace)
             .field("backends", &self.declared().backends.keys())
             .field("throttles", &self.throttles())
             .finish_non_exhaustive()

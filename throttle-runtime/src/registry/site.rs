@@ -12,7 +12,7 @@ use once_cell::sync::OnceCell;
 use super::Registry;
 use std::sync::Arc;
 
-use crate::config::declaration::Said;
+use crate::config::declaration::Declaration;
 use crate::config::resolver::{Ask, role};
 use crate::config::settings::Constant;
 use crate::strategy::Strategy;
@@ -264,7 +264,7 @@ pub(crate) fn costs()
     sites.filter_map(|site| site.cost.and_then(|(cost, at)| Some((site, cost.value()?, at))))
 }
 
-impl Said {
+impl Declaration {
     /// Creates the declaration of a throttle of a site.
     pub(crate) fn by(site: &Site) -> Self {
         Self {

@@ -15,9 +15,9 @@ use std::time::Duration;
 pub use circuit_breaker::{Breaker, CircuitBreaker};
 pub(crate) use circuit_breaker::{Entry, Identity, Permission};
 pub(crate) use kinds::Kinds;
-pub(crate) use reconciliation::{Carry, Share};
+pub(crate) use reconciliation::{PrimaryAnswer, Reconciler, Share};
 pub use recovery::{Recovery, failover, fallback, retry};
-pub(crate) use recovery_plan::{Rescue, Standby};
+pub(crate) use recovery_plan::{ResolvedRecovery, Standby};
 
 use crate::{BackendError, Key, Rates};
 

@@ -7,11 +7,11 @@ use super::circuit_breaker::Breaker;
 use super::recovery::Fallback;
 use super::retry::Retry;
 use super::{Kinds, Recovery, Share};
-use crate::backend::named::Member;
+use crate::backend::named::NamedBackend;
 
 /// A [`Recovery`] whose names are resolved in a registry.
 #[derive(Debug)]
-pub(crate) struct Rescue {
+pub(crate) struct ResolvedRecovery {
     pub(crate) retry: Option<Retry>,
     pub(crate) standby: Option<Standby>,
     pub(crate) breaker: Option<Breaker>,
@@ -22,7 +22,7 @@ pub(crate) struct Rescue {
 /// The fallback: the backend that decides while the primary does not.
 #[derive(Debug, Clone)]
 pub(crate) struct Standby {
-    pub(crate) member: Member,
+    pub(crate) member: NamedBackend,
     pub(crate) on: Kinds,
     pub(crate) share: Share,
 }
@@ -34,11 +34,11 @@ impl Standby {
     }
 }
 
-impl Rescue {
+impl ResolvedRecovery {
     /// Resolves the settings. `recognises` says whether the throttle's own backend recognises retries.
     pub(crate) fn new(
         recovery: &Recovery,
-        standby: Option<Member>,
+        standby: Option<NamedBackend>,
         breaker: Option<Breaker>,
         recognises: bool,
     ) -> Arc<Self> {

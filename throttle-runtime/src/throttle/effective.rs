@@ -25,10 +25,13 @@ impl Throttle {
 
     /// Returns the effective settings, each with the first place that sets it.
     fn settled(&self, policy: &Policy) -> Vec<Setting> {
-        let common = self.common();
-        let dry = Settings { dry_run: common.switches.is_dry().then_some(true), ..Settings::NONE };
+        let environment = self.environment();
+        let dry = Settings { dry_run: environment.switches.is_dry().then_some(true), ..Settings::NONE };
         // The backend of a policy exists, so this cannot fail.
-        let places = common.places(&self.0.said, &policy.updates).into_iter().flat_map(|(_, places)| places);
+        let places = environment
+            .places(&self.0.declaration, &policy.updates)
+            .into_iter()
+            .flat_map(|(_, places)| places);
         let places = iter::once((Origin::RunTime, dry.clone())).chain(places);
         let places: Vec<_> = places.map(|(origin, said)| (origin, said.describe())).collect();
         let origin = |name| {

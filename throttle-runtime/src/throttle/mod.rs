@@ -9,10 +9,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use crate::config::declaration::Said;
+use crate::config::declaration::Declaration;
 use crate::config::policy::Policy;
 use crate::config::rule::{Added, Rules};
-use crate::environment::Common;
+use crate::environment::Environment;
 use crate::environment::enforcement::Force;
 use crate::{Breaker, Settings};
 use counters::{Counters, Counts, Event};
@@ -39,13 +39,18 @@ pub(crate) struct Inner {
     flags: AtomicU8,
     added: Added,
     pub(crate) counters: Counters,
-    pub(crate) common: Arc<Common>,
-    said: Said,
+    pub(crate) environment: Arc<Environment>,
+    declaration: Declaration,
 }
 
 impl Throttle {
-    pub(crate) fn new(uid: Arc<str>, said: Said, policy: Policy, common: Arc<Common>) -> Self {
-        let scope = common.scope(&uid);
+    pub(crate) fn new(
+        uid: Arc<str>,
+        declaration: Declaration,
+        policy: Policy,
+        environment: Arc<Environment>,
+    ) -> Self {
+        let scope = environment.scope(&uid);
         Self(Arc::new(Inner {
             versions: Versions::new(policy.in_scope(&scope, [])),
             scope,
@@ -53,8 +58,8 @@ impl Throttle {
             flags: AtomicU8::new(0),
             added: Added::default(),
             counters: Counters::new(),
-            common,
-            said,
+            environment,
+            declaration,
         }))
     }
 
@@ -90,12 +95,12 @@ impl Throttle {
     /// # }
     /// ```
     pub fn breaker(&self) -> Option<Breaker> {
-        self.policy().rescue.as_ref()?.breaker.clone()
+        self.policy().recovery.as_ref()?.breaker.clone()
     }
 
     /// Whether the throttle is in effect: neither the throttle nor its whole registry is switched off.
     pub fn is_enabled(&self) -> bool {
-        self.is_on() && self.0.common.switches.force() != Force::Off
+        self.is_on() && self.0.environment.switches.force() != Force::Off
     }
 
     /// Returns the active policy. Read it once for each decision.
@@ -111,7 +116,7 @@ impl Throttle {
     /// Whether no switch is set, so that decisions are enforced as the policy requires.
     #[inline]
     pub(crate) fn is_in_force(&self) -> bool {
-        self.is_on() && self.0.common.switches.force() == Force::Full
+        self.is_on() && self.0.environment.switches.force() == Force::Full
     }
 
     /// Like [`is_in_force`](Self::is_in_force), for a throttle that no layer and no middleware has
@@ -119,7 +124,7 @@ impl Throttle {
     #[cfg(any(feature = "axum", feature = "tower"))]
     #[inline]
     pub(crate) fn is_in_force_and_unmarked(&self) -> bool {
-        self.0.flags.load(Ordering::Relaxed) == 0 && self.0.common.switches.force() == Force::Full
+        self.0.flags.load(Ordering::Relaxed) == 0 && self.0.environment.switches.force() == Force::Full
     }
 
     /// Whether requests may arrive that this throttle has decided about before.
@@ -144,7 +149,7 @@ impl Throttle {
 
     /// Returns how decisions by this policy are enforced. Read it once for each decision.
     pub(crate) fn force(&self, policy: &Policy) -> Force {
-        match self.0.common.switches.force() {
+        match self.0.environment.switches.force() {
             _ if !self.is_on() => Force::Off,
             Force::Full if policy.dry_run => Force::Dry,
             force => force,
@@ -176,7 +181,7 @@ impl Throttle {
 
     /// Whether the program made the throttle with [`create`](crate::Registry::create).
     pub(crate) fn is_created(&self) -> bool {
-        self.0.said.is_created()
+        self.0.declaration.is_created()
     }
 
     pub(crate) fn count(&self, event: Event) {
@@ -195,8 +200,8 @@ impl Throttle {
         &self.0.scope
     }
 
-    pub(crate) fn common(&self) -> &Common {
-        &self.0.common
+    pub(crate) fn environment(&self) -> &Environment {
+        &self.0.environment
     }
 
     /// Whether both are the same throttle of the same registry.
@@ -210,6 +215,12 @@ impl Throttle {
         } else {
             self.0.flags.fetch_or(OFF, Ordering::Relaxed);
         }
+    }
+
+    /// Whether this throttle belongs to the site: it was made for the site, for a copy of it, or for a site
+    /// with the same chosen uid and equal settings.
+    pub(crate) fn belongs_to(&self, site: &Site) -> bool {
+        self.0.declaration.is_by(site)
     }
 }
 

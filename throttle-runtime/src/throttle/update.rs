@@ -39,7 +39,7 @@ impl Throttle {
     pub fn update(&self, settings: Settings) -> Result<(), ConfigError> {
         let inner = &*self.0;
         let settle = |updates, known: &[&Arc<Policy>]| {
-            let policy = inner.common.settle(&inner.said, updates).map_err(ConfigError::new)?;
+            let policy = inner.environment.settle(&inner.declaration, updates).map_err(ConfigError::new)?;
             Ok(policy.in_scope(&inner.scope, known.iter().copied()))
         };
         let (before, after) = inner.versions.update(settings, settle)?;
@@ -123,7 +123,7 @@ mod tests {
     async fn the_same_way_to_fall_back_keeps_breaker_and_debts() {
         let throttle = throttle().await;
         let first = throttle.policy().into_owned();
-        let carry = |policy: &Policy| policy.carry.clone().expect("there is one");
+        let reconciler = |policy: &Policy| policy.reconciler.clone().expect("there is one");
         let breaker = throttle.breaker().expect("there is one");
         let keeps = [
             Settings::new().rate("20/min").cost(2_u32).dry_run(true),
@@ -131,7 +131,7 @@ mod tests {
         ];
         for settings in keeps {
             let policy = updated(&throttle, settings.clone());
-            assert!(Arc::ptr_eq(&carry(&policy), &carry(&first)), "{settings:?}");
+            assert!(Arc::ptr_eq(&reconciler(&policy), &reconciler(&first)), "{settings:?}");
             assert!(throttle.breaker().is_some_and(|now| now.ptr_eq(&breaker)), "{settings:?}");
         }
         let others = [
@@ -140,7 +140,7 @@ mod tests {
         ];
         for settings in others {
             assert!(
-                !Arc::ptr_eq(&carry(&updated(&throttle, settings.clone())), &carry(&first)),
+                !Arc::ptr_eq(&reconciler(&updated(&throttle, settings.clone())), &reconciler(&first)),
                 "{settings:?}"
             );
         }

@@ -26,7 +26,7 @@ use crate::{Quota, Rate};
 
 /// Everything that the fast path needs of a throttle.
 #[derive(Debug)]
-pub(crate) struct Short {
+pub(crate) struct FastPath {
     engine: Arc<Engine>,
     domain: Domain,
     class: Tag,
@@ -61,7 +61,7 @@ const FOR_A_WRITER: u32 = 8;
 /// costs more than several decisions on cached memory.
 const AFTER_A_RACE: u32 = 64;
 
-impl Short {
+impl FastPath {
     /// Creates the fast path of a throttle with one limit. Returns `None` if there are several limits, or if
     /// the backend or the strategy has no fast path.
     pub(crate) fn new(

@@ -48,10 +48,9 @@ use crate::clock::Clock;
 use crate::util::fingerprint::Secret;
 use bounds::Bounds;
 use coarse_time::Time;
-pub use engine::Engine;
-pub(in crate::backend) use engine::Taken;
-pub(crate) use fast_path::Short;
-use in_flight::InFlight;
+use concurrency::InFlight;
+pub(in crate::backend) use concurrency::Taken;
+pub(crate) use fast_path::FastPath;
 use table::Table;
 
 /// A backend that keeps states in this process: exact, without setup. The states are lost when the process

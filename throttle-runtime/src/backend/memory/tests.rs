@@ -11,7 +11,7 @@ use super::directory::Directory;
 use super::evicted::Limit;
 use super::page::{Entry, PLACES, Page, Seen};
 use super::table::{Id, SPILLED, Table};
-use super::{Memory, Short};
+use super::{FastPath, Memory};
 use crate::backend::{Backend, Charge, Mode};
 use crate::strategy::{FixedWindow, Gcra, SlidingWindowLog, State, Strategy};
 use crate::util::fingerprint::Domain;
@@ -33,13 +33,13 @@ fn take(memory: &Memory, key: &Key, strategy: &dyn Strategy, rate: Rate) -> bool
 }
 
 /// Returns whether the request was admitted by the fast path, or `None` if it needs the slow path.
-fn take_short(short: &Short, key: &Key) -> Option<bool> {
-    let attempt = short.attempt(key.split(), 1, Mode::Consume);
-    attempt.or_else(|| short.decide(key.split(), 1, Mode::Consume)).map(|quota| quota.fits())
+fn take_fast(fast_path: &FastPath, key: &Key) -> Option<bool> {
+    let attempt = fast_path.attempt(key.split(), 1, Mode::Consume);
+    attempt.or_else(|| fast_path.decide(key.split(), 1, Mode::Consume)).map(|quota| quota.fits())
 }
 
-fn short(memory: &Memory, strategy: &dyn Strategy, rate: Rate) -> Short {
-    Short::new(memory, Domain::new("t", strategy.name(), &[rate]), strategy, &[rate]).expect("a short way")
+fn fast_path(memory: &Memory, strategy: &dyn Strategy, rate: Rate) -> FastPath {
+    FastPath::new(memory, Domain::new("t", strategy.name(), &[rate]), strategy, &[rate]).expect("a fast path")
 }
 
 /// Returns numbers that are spread over all pages (G. Steele, D. Lea, C. Flood: Fast splittable pseudorandom
@@ -141,16 +141,16 @@ fn as_many_are_admitted_as_the_limit_says() {
     let rate = Rate::per_day(ROUNDS);
     for strategy in [&FixedWindow as &dyn Strategy, &Gcra::new().burst(ROUNDS)] {
         let (memory, key) = (memory(64), Key::from("a"));
-        let short = short(&memory, strategy, rate);
+        let fast_path = fast_path(&memory, strategy, rate);
         let long = || take(&memory, &key, strategy, rate);
         let admitted = AtomicU64::new(0);
         let count = |fits: bool| _ = admitted.fetch_add(fits.into(), Relaxed);
         thread::scope(|scope| {
-            scope.spawn(|| (0..ROUNDS).for_each(|_| count(take_short(&short, &key).unwrap_or_else(long))));
+            scope.spawn(|| (0..ROUNDS).for_each(|_| count(take_fast(&fast_path, &key).unwrap_or_else(long))));
             scope.spawn(|| (0..ROUNDS).for_each(|_| count(long())));
         });
         assert_eq!(admitted.into_inner(), ROUNDS, "{strategy:?}");
-        assert_eq!(take_short(&short, &key), Some(false));
+        assert_eq!(take_fast(&fast_path, &key), Some(false));
     }
 }
 
@@ -189,14 +189,14 @@ fn decisions_go_on_while_pages_split() {
     let rounds = ROUNDS.min(1_000);
     let (memory, rate) = (memory(PLACES * 8), Rate::per_day(rounds));
     let keys: Vec<_> = (0..3_u64).map(Key::from).collect();
-    let short = short(&memory, &FixedWindow, rate);
+    let fast_path = fast_path(&memory, &FixedWindow, rate);
     let admitted = AtomicU64::new(0);
     thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {
                 for key in keys.iter().cycle().take(keys.len() * rounds as usize) {
                     let fits =
-                        take_short(&short, key).unwrap_or_else(|| take(&memory, key, &FixedWindow, rate));
+                        take_fast(&fast_path, key).unwrap_or_else(|| take(&memory, key, &FixedWindow, rate));
                     admitted.fetch_add(fits.into(), Relaxed);
                 }
             });

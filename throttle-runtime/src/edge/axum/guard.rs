@@ -20,8 +20,8 @@ use crate::edge::admit;
 use crate::edge::responses::too_many;
 use crate::http::header_fields::Report;
 use crate::pipeline::admission::Admission;
-use crate::pipeline::admission::Drawn;
-use crate::pipeline::degrade::Told;
+use crate::pipeline::admission::AdmissionBuilder;
+use crate::pipeline::degrade::DegradeSink;
 use crate::pipeline::fast_path;
 use crate::pipeline::fast_path::AtOnce;
 use crate::pipeline::key_cache::KnownKeys;
@@ -202,7 +202,7 @@ impl Progress {
                 let rejection = Rejection::throttled(throttle, &policy, Decision::by_one(quota), None, parts);
                 let registry = Registry::in_charge();
                 let mut head =
-                    Head { parts, state: &state, lookup: &registry.common().lookup, is_request: true };
+                    Head { parts, state: &state, lookup: &registry.environment().lookup, is_request: true };
                 Err(rejection.into_response(&mut head).await)
             }),
             None => Self::later(sites, parts, state, Asks { told: false, passes: PASSES }),
@@ -236,7 +236,7 @@ impl Progress {
         asks: Asks,
     ) -> NowOrLater<'a, Result<Self, Response>> {
         NowOrLater::later(async move {
-            let told = if asks.told { Told::admitted() } else { Told::handler() };
+            let told = if asks.told { DegradeSink::admitted() } else { DegradeSink::handler() };
             let admission = decide(sites, std::iter::repeat(None), parts, &state, told).await?;
             if asks.passes {
                 admission.mark(&mut parts.extensions);
@@ -256,7 +256,7 @@ impl Progress {
             Self::Undecided(undecided) => NowOrLater::later(async move {
                 let Undecided { mut parts, state, passes } = *undecided;
                 // The handler already has its arguments, so they cannot receive the decision.
-                let admission = decide(sites, keys, &mut parts, &*state, Told::Nobody).await?;
+                let admission = decide(sites, keys, &mut parts, &*state, DegradeSink::Nobody).await?;
                 if let Some(passes) = passes {
                     admission.fill(&passes);
                 }
@@ -294,7 +294,7 @@ fn at_once<const PASSES: bool>(
     }
     let registry = Registry::in_charge();
     let Ok(Cow::Borrowed(throttle)) = site.throttle(&registry) else { return None };
-    let head = Head { parts, state: &(), lookup: &registry.common().lookup, is_request: true };
+    let head = Head { parts, state: &(), lookup: &registry.environment().lookup, is_request: true };
     let mut key = None;
     let keep = |known| {
         if PASSES {
@@ -319,13 +319,13 @@ fn decide<'a>(
     keys: impl IntoIterator<Item = Option<Key>, IntoIter: Send> + Send + 'a,
     parts: &'a mut Parts,
     state: &'a (dyn Any + Send + Sync),
-    told: Told,
+    told: DegradeSink,
 ) -> impl Future<Output = Result<Admission<'static>, Response>> + Send + 'a {
     async move {
         let registry = Registry::of_request(parts);
-        let mut head = Head { parts, state, lookup: &registry.common().lookup, is_request: true };
+        let mut head = Head { parts, state, lookup: &registry.environment().lookup, is_request: true };
         let mut known = KnownKeys::default();
-        match admit::admit(sites, keys, Drawn::new(&mut known, told), &mut head, &registry).await {
+        match admit::admit(sites, keys, AdmissionBuilder::new(&mut known, told), &mut head, &registry).await {
             Ok(mut admission) => {
                 admission.tell(&mut head.parts.extensions);
                 Ok(admission)

@@ -64,7 +64,7 @@ fn by(registry: &Registry, throttled: &Throttled) -> Option<Response> {
     let handler = registry.default_handler()?;
     let (mut parts, ()) = Request::new(()).into_parts();
     let mut head =
-        Head { parts: &mut parts, state: &(), lookup: &registry.common().lookup, is_request: true };
+        Head { parts: &mut parts, state: &(), lookup: &registry.environment().lookup, is_request: true };
     let shaping = pin!(shaped(throttled.clone(), handler, &mut head));
     match shaping.poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(response) => Some(response),

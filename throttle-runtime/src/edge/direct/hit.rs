@@ -6,16 +6,15 @@ use std::sync::Arc;
 use http::request::Parts;
 
 use super::hit_future::Asked;
-use crate::backend::{Mode, Short};
+use crate::backend::{FastPath, Mode};
 use crate::config::policy::Policy;
 use crate::config::resolver::Head;
 use crate::environment::enforcement::Force;
 use crate::error::no_request;
-use crate::hit::Brief;
+use crate::hit::FastHit;
 use crate::pipeline::decide;
 use crate::pipeline::single_throttle::Plain;
-use crate::pipeline::ticket::Terms;
-use crate::pipeline::ticket::Ticket;
+use crate::pipeline::ticket::{Prepared, Terms, Ticket};
 use crate::strategy::Class;
 use crate::throttle::Throttle;
 use crate::throttle::counters::Event;
@@ -111,9 +110,9 @@ impl Throttle {
     /// decisions in memory are made here, so it does only what they need.
     #[expect(clippy::inline_always, reason = "a call costs a fifth of a decision")]
     #[inline(always)]
-    pub(crate) fn attempt(&self, policy: &Policy, hit: Brief<'_>, mode: Mode) -> Option<Quota> {
-        let (short, cost) = self.short(policy, hit, mode)?;
-        let quota = short.attempt(hit.key, cost, mode)?;
+    pub(crate) fn attempt(&self, policy: &Policy, hit: FastHit<'_>, mode: Mode) -> Option<Quota> {
+        let (fast_path, cost) = self.fast_path(policy, hit, mode)?;
+        let quota = fast_path.attempt(hit.key, cost, mode)?;
         self.count_at_once(&quota, mode);
         Some(quota)
     }
@@ -121,7 +120,7 @@ impl Throttle {
     /// Like [`attempt`](Self::attempt), with the active policy.
     #[expect(clippy::inline_always, reason = "a call costs a fifth of a decision")]
     #[inline(always)]
-    pub(crate) fn attempt_now(&self, hit: Brief<'_>, mode: Mode) -> Option<Quota> {
+    pub(crate) fn attempt_now(&self, hit: FastHit<'_>, mode: Mode) -> Option<Quota> {
         match self.versions().first() {
             Some(policy) => self.attempt(policy, hit, mode),
             None => self.attempt_later(hit, mode),
@@ -130,22 +129,22 @@ impl Throttle {
 
     /// Like [`attempt_now`](Self::attempt_now), after an update. It takes no lock and counts no readers.
     #[inline(never)]
-    fn attempt_later(&self, hit: Brief<'_>, mode: Mode) -> Option<Quota> {
+    fn attempt_later(&self, hit: FastHit<'_>, mode: Mode) -> Option<Quota> {
         self.attempt(&self.versions().later(), hit, mode)
     }
 
     /// Decides after an [attempt](Self::attempt) failed, if need be after other threads are done.
-    pub(crate) fn at_once(&self, policy: &Policy, hit: Brief<'_>, mode: Mode) -> Option<Quota> {
-        let (short, cost) = self.short(policy, hit, mode)?;
-        let quota = short.decide(hit.key, cost, mode)?;
+    pub(crate) fn at_once(&self, policy: &Policy, hit: FastHit<'_>, mode: Mode) -> Option<Quota> {
+        let (fast_path, cost) = self.fast_path(policy, hit, mode)?;
+        let quota = fast_path.decide(hit.key, cost, mode)?;
         self.count_at_once(&quota, mode);
         Some(quota)
     }
 
     #[inline]
-    fn short<'p>(&self, policy: &'p Policy, hit: Brief<'_>, mode: Mode) -> Option<(&'p Short, u64)> {
-        let short = policy.short.as_ref().filter(|_| self.is_in_force())?;
-        Some((short, hit.cost.or(policy.units).filter(|&cost| cost > 0 || mode == Mode::Peek)?))
+    fn fast_path<'p>(&self, policy: &'p Policy, hit: FastHit<'_>, mode: Mode) -> Option<(&'p FastPath, u64)> {
+        let fast_path = policy.fast_path.as_ref().filter(|_| self.is_in_force())?;
+        Some((fast_path, hit.cost.or(policy.units).filter(|&cost| cost > 0 || mode == Mode::Peek)?))
     }
 
     #[expect(clippy::inline_always, reason = "a call costs a tenth of a decision")]
@@ -166,11 +165,11 @@ impl Throttle {
     /// Returns the decision if it needs no future: it is made in memory, or known from an earlier answer.
     pub(crate) fn without_waiting(&self, hit: &Hit<'_>, mode: Mode) -> Option<Decision> {
         let policy = self.policy();
-        if let Some(quota) = hit.brief().and_then(|hit| self.at_once(&policy, hit, mode)) {
+        if let Some(quota) = hit.fast().and_then(|hit| self.at_once(&policy, hit, mode)) {
             return Some(Decision::by_one(quota));
         }
         let cost = self.cost_alike(&policy, hit, mode)?;
-        let decision = Plain::new(self, &policy, (&hit.payer.to_key(), cost), mode)?.at_once()?;
+        let decision = Plain::new(self, &policy, &hit.payer.to_key(), cost, mode)?.at_once()?;
         if mode == Mode::Consume {
             self.count(Event::of(Ok(&decision)));
         }
@@ -200,15 +199,15 @@ impl Throttle {
     async fn plain(&self, hit: &Hit<'_>, mode: Mode) -> Option<Result<Decision, BackendError>> {
         let policy = self.policy();
         let cost = self.cost_alike(&policy, hit, mode)?;
-        Plain::new(self, &policy, (&hit.payer.to_key(), cost), mode)?.ask().await
+        Plain::new(self, &policy, &hit.payer.to_key(), cost, mode)?.ask().await
     }
 
     async fn decision(&self, hit: Hit<'_>, mode: Mode) -> Result<Decision, BackendError> {
         let mut parts = None;
         let mut head = self.empty_head(&mut parts);
         let ticket = match Self::ticket(Cow::Borrowed(self), hit, &mut head).await? {
-            Ok(ticket) => ticket,
-            Err(source) => return Ok(Decision::passed(source)),
+            Prepared::Ready(ticket) => ticket,
+            Prepared::Passed(reason) => return Ok(Decision::passed(reason)),
         };
         if ticket.rates.is_unlimited() || mode == Mode::Consume && !ticket.is_charged() {
             // The end of the use is not known, so it acquires no concurrency permit.
@@ -217,33 +216,34 @@ impl Throttle {
         decide::decide_one(&ticket, mode, &mut head).await.map(|decided| decided.decision)
     }
 
-    /// Returns the ticket of a use by the program, or the reason why the throttle does not apply.
+    /// Returns the ticket of a use by the program.
     pub(crate) async fn ticket<'t>(
         throttle: Cow<'t, Self>,
         hit: Hit<'_>,
         head: &mut Head<'_>,
-    ) -> Result<Result<Ticket<'t>, DecisionReason>, BackendError> {
+    ) -> Result<Prepared<Ticket<'t>>, BackendError> {
         let policy = throttle.policy().into_owned();
         match throttle.force(&policy) {
-            Force::Off => Ok(Err(DecisionReason::Disabled)),
-            force => Self::ticket_by((policy, force == Force::Dry), throttle, hit, head).await,
+            Force::Off => Ok(Prepared::Passed(DecisionReason::Disabled)),
+            force => Self::ticket_by(policy, force == Force::Dry, throttle, hit, head).await,
         }
     }
 
     /// Returns the ticket with this policy, in dry-run mode or not, even if the throttle is switched off.
     pub(crate) async fn ticket_by<'t>(
-        (policy, dry): (Arc<Policy>, bool),
+        policy: Arc<Policy>,
+        dry: bool,
         throttle: Cow<'t, Self>,
         hit: Hit<'_>,
         head: &mut Head<'_>,
-    ) -> Result<Result<Ticket<'t>, DecisionReason>, BackendError> {
+    ) -> Result<Prepared<Ticket<'t>>, BackendError> {
         let rates = match hit.rates.map(|rates| *rates).or(policy.rates) {
             Some(rates) => rates,
             None => policy.rate.ask(head).await.map_err(|_| no_request())?,
         };
         // A throttle with a concurrency limit limits all uses, at any rate and cost.
         if policy.concurrency.is_none() && rates.is_unlimited() {
-            return Ok(Err(DecisionReason::Unlimited));
+            return Ok(Prepared::Passed(DecisionReason::Unlimited));
         }
         let cost = match hit.cost {
             Some(cost) => cost,
@@ -255,11 +255,11 @@ impl Throttle {
             (None, None) => Class::NONE,
         };
         let terms = Terms { key: hit.payer.into_key(), rates, cost, class };
-        Ok(Ok(Ticket::new(throttle, policy, dry, terms)))
+        Ok(Prepared::Ready(Ticket::new(throttle, policy, dry, terms)))
     }
 
     pub(crate) fn empty_head<'a>(&'a self, parts: &'a mut Option<Parts>) -> Head<'a> {
         let parts = parts.get_or_insert_with(|| http::Request::new(()).into_parts().0);
-        Head { parts, state: &(), lookup: &self.0.common.lookup, is_request: false }
+        Head { parts, state: &(), lookup: &self.0.environment.lookup, is_request: false }
     }
 }

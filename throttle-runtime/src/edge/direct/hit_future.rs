@@ -61,7 +61,7 @@ where
             // key leaks.
             let hit: ManuallyDrop<Hit<'h>> = ManuallyDrop::new(asked.into());
             // No closure here: the compiler might not inline it into this function.
-            let quota = match hit.brief() {
+            let quota = match hit.fast() {
                 Some(hit) => throttle.attempt_now(hit, mode),
                 None => None,
             };

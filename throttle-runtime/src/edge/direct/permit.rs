@@ -4,9 +4,10 @@ use std::borrow::Cow;
 use std::fmt;
 
 use crate::backend::ConcurrencyPermit;
-use crate::pipeline::admission::Drawn;
-use crate::pipeline::degrade::Told;
+use crate::pipeline::admission::AdmissionBuilder;
+use crate::pipeline::degrade::DegradeSink;
 use crate::pipeline::key_cache::KnownKeys;
+use crate::pipeline::ticket::Prepared;
 use crate::throttle::counters::Event;
 use crate::{Decision, DecisionReason, Hit, Throttle, ThrottleError};
 
@@ -81,16 +82,16 @@ impl Throttle {
         let mut parts = None;
         let mut head = self.empty_head(&mut parts);
         let ticket = match Self::ticket(Cow::Borrowed(self), hit.into(), &mut head).await? {
-            Ok(ticket) => ticket,
-            Err(source) => {
+            Prepared::Ready(ticket) => ticket,
+            Prepared::Passed(reason) => {
                 self.count(Event::Skipped);
-                return Ok(Permit { decision: Decision::passed(source), _held: Vec::new() });
+                return Ok(Permit { decision: Decision::passed(reason), _held: Vec::new() });
             }
         };
         let mut known = KnownKeys::default();
-        let mut drawn = Drawn::new(&mut known, Told::Nobody);
-        drawn.add(ticket);
-        let mut admission = Box::pin(drawn.decide(&mut head)).await?;
+        let mut builder = AdmissionBuilder::new(&mut known, DegradeSink::Nobody);
+        builder.add(ticket);
+        let mut admission = Box::pin(builder.decide(&mut head)).await?;
         let decided = admission.decided.pop().flatten();
         let decision = decided.map_or(Decision::passed(DecisionReason::Disabled), |decided| decided.decision);
         Ok(Permit { decision, _held: admission.held })

@@ -8,7 +8,7 @@ use crate::backend::Mode;
 use crate::pipeline::backend_call;
 use crate::pipeline::decide;
 use crate::pipeline::outcome::Decided;
-use crate::pipeline::ticket::Ticket;
+use crate::pipeline::ticket::{Prepared, Ticket};
 use crate::throttle::counters::Event;
 use crate::{BackendError, Decision, Hit, Throttle};
 
@@ -48,8 +48,10 @@ impl Throttle {
         let mut parts = None;
         let mut head = self.empty_head(&mut parts);
         let ticket = match Self::ticket(Cow::Owned(self.clone()), hit, &mut head).await? {
-            Ok(ticket) => ticket,
-            Err(source) => return Ok(Reservation { ticket: None, decided: Decided::by_nobody(source) }),
+            Prepared::Ready(ticket) => ticket,
+            Prepared::Passed(reason) => {
+                return Ok(Reservation { ticket: None, decided: Decided::by_nobody(reason) });
+            }
         };
         let decided = if ticket.is_charged() {
             decide::decide_one(&ticket, Mode::Consume, &mut head).await?

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::pipeline::reset;
+use crate::pipeline::ticket::Prepared;
 use crate::util::audit;
 use crate::{BackendError, Hit, Throttle};
 
@@ -44,7 +45,8 @@ impl Throttle {
         let hit = identity.into().cost(1);
         let (policy, mut head) = (self.policy().into_owned(), self.empty_head(&mut parts));
         // A throttle without limits has no usage to reset.
-        if let Ok(ticket) = Self::ticket_by((policy, false), Cow::Borrowed(self), hit, &mut head).await? {
+        let prepared = Self::ticket_by(policy, false, Cow::Borrowed(self), hit, &mut head).await?;
+        if let Prepared::Ready(ticket) = prepared {
             reset::reset(&ticket).await?;
         }
         let uid = self.uid();

@@ -17,8 +17,8 @@ use crate::edge::permit_body::until_end;
 use crate::edge::respond;
 use crate::edge::respond::settled;
 use crate::pipeline::admission::Admission;
-use crate::pipeline::admission::Drawn;
-use crate::pipeline::degrade::Told;
+use crate::pipeline::admission::AdmissionBuilder;
+use crate::pipeline::degrade::DegradeSink;
 use crate::pipeline::fast_path;
 use crate::pipeline::fast_path::AtOnce;
 use crate::pipeline::key_cache::KnownKeys;
@@ -89,7 +89,7 @@ pub(super) fn at_once(plan: &Plan, parts: &mut Parts) -> Option<Result<Admitted,
     let registry = Registry::of_request(parts);
     #[cfg(feature = "tonic")]
     super::grpc::find_peer(parts);
-    let head = Head { parts, state: &(), lookup: &registry.common().lookup, is_request: true };
+    let head = Head { parts, state: &(), lookup: &registry.environment().lookup, is_request: true };
     if !rule::read(iter::once(&plan.rules), &head)? {
         return Some(pass_by(plan, &registry).map_err(Rejection::Misconfigured));
     }
@@ -114,17 +114,17 @@ pub(super) fn at_once(plan: &Plan, parts: &mut Parts) -> Option<Result<Admitted,
 /// Returns the decision, however long it takes.
 pub(super) async fn decide(plan: &Plan, parts: &mut Parts) -> Result<Admitted, Rejection> {
     let registry = Registry::of_request(parts);
-    let mut head = Head { parts, state: &(), lookup: &registry.common().lookup, is_request: true };
+    let mut head = Head { parts, state: &(), lookup: &registry.environment().lookup, is_request: true };
     let included = rule::ask(iter::once(&plan.rules), &mut head).await;
     if !included.map_err(|refusal| Rejection::Stopped(Stop::Answered(refusal)))? {
         return pass_by(plan, &registry).map_err(Rejection::Misconfigured);
     }
     let mut known = KnownKeys::default();
-    let mut drawn = Drawn::new(&mut known, Told::handler());
+    let mut builder = AdmissionBuilder::new(&mut known, DegradeSink::handler());
     for throttle in plan.throttles(&registry).map_err(Rejection::Misconfigured)? {
-        drawn.draw(Cow::Owned(throttle), Given::default(), &mut head).await?;
+        builder.draw(Cow::Owned(throttle), Given::default(), &mut head).await?;
     }
-    let mut admission = drawn.decide(&mut head).await?;
+    let mut admission = builder.decide(&mut head).await?;
     admission.tell(&mut head.parts.extensions);
     admission.mark(&mut head.parts.extensions);
     Ok(Admitted::Several(Box::new(admission)).within(&registry))

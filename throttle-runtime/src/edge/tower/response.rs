@@ -36,7 +36,7 @@ async fn web(rejection: Rejection, parts: &mut Parts) -> Response<Body> {
     use crate::config::resolver::Head;
 
     let registry = Registry::of_request(parts);
-    let mut head = Head { parts, state: &(), lookup: &registry.common().lookup, is_request: true };
+    let mut head = Head { parts, state: &(), lookup: &registry.environment().lookup, is_request: true };
     rejection.into_response(&mut head).await
 }
 

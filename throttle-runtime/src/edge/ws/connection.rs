@@ -143,7 +143,11 @@ impl<S: Send + Sync + 'static> Peer<S> {
     /// Returns the parts that a decision needs.
     pub(super) fn split(&mut self) -> (Head<'_>, &mut KnownKeys, &Registry) {
         let Self { head, state, registry, known } = self;
-        (Head { parts: head, state, lookup: &registry.common().lookup, is_request: true }, known, registry)
+        (
+            Head { parts: head, state, lookup: &registry.environment().lookup, is_request: true },
+            known,
+            registry,
+        )
     }
 }
 

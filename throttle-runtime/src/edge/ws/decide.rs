@@ -10,8 +10,8 @@ use super::connection::refused;
 use super::{Handled, Returned, Socket};
 use crate::edge::admit;
 use crate::edge::responses::log_misconfigured;
-use crate::pipeline::admission::Drawn;
-use crate::pipeline::degrade::Told;
+use crate::pipeline::admission::AdmissionBuilder;
+use crate::pipeline::degrade::DegradeSink;
 use crate::pipeline::rejection::Rejection;
 use crate::{ErrorKind, Key, Site, ThrottleError, Throttled};
 
@@ -32,7 +32,8 @@ pub async fn decide<S: Send + Sync + 'static, const N: usize>(
 ) -> Result<(), Denial> {
     let (mut head, known, registry) = socket.peer_mut().split();
     let Err(rejection) =
-        admit::admit(sites, keys, Drawn::new(known, Told::Nobody), &mut head, registry).await
+        admit::admit(sites, keys, AdmissionBuilder::new(known, DegradeSink::Nobody), &mut head, registry)
+            .await
     else {
         return Ok(());
     };

@@ -6,24 +6,24 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use tracing::field::display;
 
 use super::shared_breaker::{DEADLINE, Shared};
-use crate::backend::named::Member;
+use crate::backend::named::NamedBackend;
 use crate::util::error_chain::chain;
 use crate::util::sync;
 use crate::{BackendError, Breaker};
 
 pub(super) struct Exchange {
-    member: Member,
+    member: NamedBackend,
     shared: Mutex<Vec<Arc<Shared>>>,
     /// Whether the last exchange with the shared storage failed.
     is_lost: AtomicBool,
 }
 
 impl Exchange {
-    pub(super) fn new(member: Member) -> Self {
+    pub(super) fn new(member: NamedBackend) -> Self {
         Self { member, shared: Mutex::default(), is_lost: AtomicBool::new(false) }
     }
 
-    pub(super) fn is_on(&self, member: &Member) -> bool {
+    pub(super) fn is_on(&self, member: &NamedBackend) -> bool {
         self.member.ptr_eq(member)
     }
 

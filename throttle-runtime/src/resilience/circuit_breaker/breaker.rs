@@ -7,7 +7,7 @@ use tokio::sync::Notify;
 
 use super::circuit::Circuit;
 use super::open::Entered;
-use super::packed_state::Word;
+use super::packed_state::PackedState;
 use super::permission::{Entry, Permission};
 use super::remote_opening::Opening;
 use super::{CircuitBreaker, Snapshot, Transition};
@@ -142,7 +142,7 @@ impl Breaker {
     }
 
     #[cold]
-    fn enter_broken(&self, word: Word) -> Entry<'_> {
+    fn enter_broken(&self, word: PackedState) -> Entry<'_> {
         match self.0.enter(word) {
             Entered::Pass(generation) => Entry::Pass(Permission::pass(self, generation)),
             Entered::Probe(generation, change) => {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-use super::packed_state::{Phase, Word};
+use super::packed_state::{PackedState, Phase};
 use super::state::ChangeLogs;
 use super::thresholds::Rules;
 use super::{CircuitBreaker, Snapshot, State, Transition, time};
@@ -53,7 +53,7 @@ impl Circuit {
             on_transition: settings.on_transition,
             name,
             clock,
-            word: AtomicU64::new(Word::NEW.bits()),
+            word: AtomicU64::new(PackedState::NEW.bits()),
             opened_at: AtomicU64::new(0),
             next_attempt: AtomicU64::new(0),
             successes: AtomicU32::new(0),
@@ -68,20 +68,20 @@ impl Circuit {
     }
 
     #[inline]
-    pub(super) fn word(&self) -> Word {
-        Word::from_bits(self.word.load(Ordering::Acquire))
+    pub(super) fn word(&self) -> PackedState {
+        PackedState::from_bits(self.word.load(Ordering::Acquire))
     }
 
     /// Replaces the word `found` by `next`. Returns the current word if it is not `found`.
-    pub(super) fn replace(&self, found: Word, next: Word) -> Result<(), Word> {
+    pub(super) fn replace(&self, found: PackedState, next: PackedState) -> Result<(), PackedState> {
         self.word
             .compare_exchange(found.bits(), next.bits(), Ordering::AcqRel, Ordering::Acquire)
             .map(drop)
-            .map_err(Word::from_bits)
+            .map_err(PackedState::from_bits)
     }
 
     /// Writes a word of the next phase. A request that counts a failure concurrently finds another generation.
-    pub(super) fn advance(&self, _: &mut Turn, next: Word) {
+    pub(super) fn advance(&self, _: &mut Turn, next: PackedState) {
         self.word.store(next.bits(), Ordering::Release);
     }
 
@@ -91,7 +91,7 @@ impl Circuit {
     }
 
     /// The change from the word `from` to the state `to`.
-    pub(super) fn change(&self, from: Word, to: State, at: u64) -> Transition {
+    pub(super) fn change(&self, from: PackedState, to: State, at: u64) -> Transition {
         Transition::new(&self.name, (state(from), to), from.failures(), at)
     }
 
@@ -127,7 +127,7 @@ impl Circuit {
     }
 }
 
-const fn state(word: Word) -> State {
+const fn state(word: PackedState) -> State {
     match word.phase() {
         Phase::Closed => State::Closed,
         Phase::Open | Phase::Forced => State::Open,

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use super::circuit::{Circuit, Turn};
-use super::packed_state::{Phase, Word};
+use super::packed_state::{PackedState, Phase};
 use super::{State, Transition};
 
 impl Circuit {
@@ -11,7 +11,7 @@ impl Circuit {
     /// nothing is written.
     #[inline]
     pub(super) fn succeeded(&self, generation: u32) {
-        if self.word() != Word::healthy(generation) {
+        if self.word() != PackedState::healthy(generation) {
             self.forget(generation);
         }
     }
@@ -20,7 +20,7 @@ impl Circuit {
     fn forget(&self, generation: u32) {
         let mut word = self.word();
         while is_of(word, generation) && word.failures() > 0 {
-            match self.replace(word, Word::healthy(generation)) {
+            match self.replace(word, PackedState::healthy(generation)) {
                 Ok(()) => return,
                 Err(found) => word = found,
             }
@@ -47,7 +47,7 @@ impl Circuit {
     }
 
     /// Opens the breaker. Returns the current word if it has changed since `found`.
-    fn trip(&self, found: Word, counted: Word) -> Result<Transition, Word> {
+    fn trip(&self, found: PackedState, counted: PackedState) -> Result<Transition, PackedState> {
         let now = self.clock.now();
         let mut turn = self.lock();
         // If another thread has opened the breaker, its times must not be overwritten.
@@ -69,6 +69,6 @@ impl Circuit {
     }
 }
 
-const fn is_of(word: Word, generation: u32) -> bool {
+const fn is_of(word: PackedState, generation: u32) -> bool {
     word.is_closed() && word.generation() == generation
 }

@@ -3,8 +3,8 @@
 use std::sync::atomic::Ordering;
 
 use super::circuit::Circuit;
-use super::packed_state::{Phase, Word};
-use super::permission::Outcome;
+use super::packed_state::{PackedState, Phase};
+use super::permission::ProbeOutcome;
 use super::{State, Transition};
 
 /// The result for a request that found the breaker not closed.
@@ -18,7 +18,7 @@ pub(super) enum Entered {
 
 impl Circuit {
     #[cold]
-    pub(super) fn enter(&self, mut word: Word) -> Entered {
+    pub(super) fn enter(&self, mut word: PackedState) -> Entered {
         loop {
             // The clock is read after the word, so that `now` is not before the opening that the word
             // describes.
@@ -37,7 +37,7 @@ impl Circuit {
     }
 
     /// Whether all requests that find this word are rejected.
-    pub(super) fn refuses(&self, word: Word) -> bool {
+    pub(super) fn refuses(&self, word: PackedState) -> bool {
         match word.phase() {
             Phase::Closed | Phase::HalfOpen => false,
             Phase::Open => !self.is_due(self.clock.now()),
@@ -52,7 +52,7 @@ impl Circuit {
     }
 
     /// Takes the probe permit if it is free. Returns the current word if the phase has changed since `found`.
-    fn claim(&self, found: Word, now: u64) -> Result<Entered, Word> {
+    fn claim(&self, found: PackedState, now: u64) -> Result<Entered, PackedState> {
         let mut turn = self.lock();
         let word = self.word();
         if word.generation() != found.generation() {
@@ -70,13 +70,13 @@ impl Circuit {
     }
 
     /// Records the end of a probe of this generation. The outcome is `None` if the probe was dropped.
-    pub(super) fn probed(&self, generation: u32, outcome: Option<Outcome>) {
+    pub(super) fn probed(&self, generation: u32, outcome: Option<ProbeOutcome>) {
         let now = outcome.map_or(0, |_| self.clock.now());
         let change = self.settle(generation, outcome, now);
         self.publish(change);
     }
 
-    fn settle(&self, generation: u32, outcome: Option<Outcome>, now: u64) -> Option<Transition> {
+    fn settle(&self, generation: u32, outcome: Option<ProbeOutcome>, now: u64) -> Option<Transition> {
         let mut turn = self.lock();
         let word = self.word();
         if word.generation() != generation {
@@ -84,7 +84,7 @@ impl Circuit {
         }
         turn.probing = false;
         match outcome? {
-            Outcome::Success => {
+            ProbeOutcome::Success => {
                 let successes = self.successes.load(Ordering::Acquire).saturating_add(1);
                 if successes < self.rules.successes {
                     self.successes.store(successes, Ordering::Release);
@@ -93,7 +93,7 @@ impl Circuit {
                 self.advance(&mut turn, word.next(Phase::Closed, 0));
                 Some(self.change(word, State::Closed, now))
             }
-            Outcome::Failure => {
+            ProbeOutcome::Failure => {
                 let counted = word.with_failures(word.failures().saturating_add(1));
                 let wait = self.rules.next_wait(turn.wait);
                 self.set_times(&mut turn, wait, now);

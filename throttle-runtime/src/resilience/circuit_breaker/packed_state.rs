@@ -5,7 +5,7 @@
 /// Each change of phase begins a new generation. Its number identifies results that belong to an older
 /// generation. The number repeats after about a billion changes; no request lives that long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Word(u64);
+pub(super) struct PackedState(u64);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Phase {
@@ -21,7 +21,7 @@ pub(super) enum Phase {
 const GENERATION: u32 = 32;
 const PHASE: u32 = 62;
 
-impl Word {
+impl PackedState {
     /// A closed breaker without failures.
     pub(super) const NEW: Self = Self::new(Phase::Closed, 0, 0);
 

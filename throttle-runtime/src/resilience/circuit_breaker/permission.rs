@@ -60,7 +60,7 @@ impl Permission<'_> {
         match self.0 {
             Holder::Borrowed(breaker, generation) => breaker.circuit().succeeded(generation),
             Holder::Owned(breaker, generation) => breaker.circuit().succeeded(generation),
-            Holder::Probe(probe) => probe.end(Outcome::Success),
+            Holder::Probe(probe) => probe.end(ProbeOutcome::Success),
         }
     }
 
@@ -77,7 +77,7 @@ impl Permission<'_> {
         match self.0 {
             Holder::Borrowed(breaker, generation) => breaker.circuit().failed(generation),
             Holder::Owned(breaker, generation) => breaker.circuit().failed(generation),
-            Holder::Probe(probe) => probe.end(Outcome::Failure),
+            Holder::Probe(probe) => probe.end(ProbeOutcome::Failure),
         }
     }
 
@@ -109,7 +109,7 @@ impl fmt::Debug for Permission<'_> {
 
 /// How a probe ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Outcome {
+pub(super) enum ProbeOutcome {
     Success,
     Failure,
 }
@@ -118,11 +118,11 @@ pub(super) enum Outcome {
 struct Probe {
     breaker: Breaker,
     generation: u32,
-    outcome: Option<Outcome>,
+    outcome: Option<ProbeOutcome>,
 }
 
 impl Probe {
-    fn end(mut self, outcome: Outcome) {
+    fn end(mut self, outcome: ProbeOutcome) {
         self.outcome = Some(outcome);
     }
 }

@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use super::Carry;
+use super::Reconciler;
 use super::debt::Debt;
 use super::gauge::left;
 use super::last_known::Word;
@@ -40,16 +40,16 @@ impl Account {
     }
 
     /// Whether the fallback has admitted more than the primary has left, by the last known usage of this class.
-    pub(super) fn is_over(&self, carry: &Carry, charge: &Charge<'_>, now: u64) -> bool {
+    pub(super) fn is_over(&self, reconciler: &Reconciler, charge: &Charge<'_>, now: u64) -> bool {
         let part =
             self.debt.as_deref().and_then(|debt| debt.parts.iter().find(|part| part.class == charge.class));
         let word = self.words.iter().find(|word| word.class == charge.class);
         let Some((part, word)) = part.zip(word) else { return false };
-        let limits = charge.rates.iter().zip(carry.share.of(charge.rates)).enumerate();
+        let limits = charge.rates.iter().zip(reconciler.share.of(charge.rates)).enumerate();
         limits.filter(|(_, (rate, _))| !rate.is_unlimited()).any(|(limit, (rate, shared))| {
             let [whole, of_share] = [*rate, shared].map(|rate| charge.arrival(rate, 0, now));
-            let state = word.state(limit, &*carry.strategy, whole);
-            part.owed(limit, &*carry.strategy, of_share) > left(&*carry.strategy, &state, whole)
+            let state = word.state(limit, &*reconciler.strategy, whole);
+            part.owed(limit, &*reconciler.strategy, of_share) > left(&*reconciler.strategy, &state, whole)
         })
     }
 

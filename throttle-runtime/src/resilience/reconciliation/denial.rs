@@ -6,11 +6,11 @@
 use super::account::Account;
 use super::gauge::charged;
 use super::seed::portion;
-use super::{Carry, id};
+use super::{Reconciler, id};
 use crate::Quota;
 use crate::backend::Charge;
 
-impl Carry {
+impl Reconciler {
     /// Whether there is a decision of the primary that the fallback can be [seeded](Self::seed) with and has
     /// not been yet.
     pub(crate) fn can_begin(&self, charge: &Charge<'_>) -> bool {
@@ -30,15 +30,15 @@ impl Account {
         self.is_new && !self.debt.as_ref().is_some_and(|debt| debt.is_paying)
     }
 
-    fn deny(&self, carry: &Carry, charge: &Charge<'_>, now: u64, quotas: &mut [Quota]) {
-        let strategy = &*carry.strategy;
+    fn deny(&self, reconciler: &Reconciler, charge: &Charge<'_>, now: u64, quotas: &mut [Quota]) {
+        let strategy = &*reconciler.strategy;
         let Some(word) = self.words.iter().find(|word| word.class == charge.class) else { return };
         let debt = self.debt.as_deref();
         let owing = debt.and_then(|debt| debt.parts.iter().find(|part| part.class == charge.class));
-        let limits = charge.rates.iter().zip(carry.share.of(charge.rates)).zip(quotas).enumerate();
+        let limits = charge.rates.iter().zip(reconciler.share.of(charge.rates)).zip(quotas).enumerate();
         for (limit, ((rate, shared), quota)) in limits.filter(|(_, ((rate, _), _))| !rate.is_unlimited()) {
             let [whole, of_share] = [*rate, shared].map(|rate| charge.arrival(rate, 0, now));
-            let state = portion(carry, &word.state(limit, strategy, whole), whole, of_share);
+            let state = portion(reconciler, &word.state(limit, strategy, whole), whole, of_share);
             let owed = owing.map_or(0, |part| part.owed(limit, strategy, of_share));
             let state = charged(strategy, &state, of_share, owed);
             let own = strategy.step(&state, &charge.arrival(shared, charge.cost, now)).quota;

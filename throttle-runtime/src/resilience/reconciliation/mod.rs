@@ -1,11 +1,11 @@
 //! Carry-over of usage during failover: the fallback starts from the last known usage at the primary, and the
 //! primary is charged afterwards for what the fallback admitted.
 //!
-//! - **Before** the outage, [`heard`](Carry::heard) remembers what each decision of the primary left.
-//! - **During** the outage, [`seed`](Carry::seed) lets the fallback start with its [share](Share) of what is
-//!   left by now. [`admitted`](Carry::admitted) remembers what the fallback admitted.
-//! - **After** the outage, the fallback decides about an identity that [owes](Carry::owes) usage until the debt
-//!   is [paid](Carry::pay). A payment is one charge to the primary. It also restores the usage from before the
+//! - **Before** the outage, [`heard`](Reconciler::heard) remembers what each decision of the primary left.
+//! - **During** the outage, [`seed`](Reconciler::seed) lets the fallback start with its [share](Share) of what is
+//!   left by now. [`admitted`](Reconciler::admitted) remembers what the fallback admitted.
+//! - **After** the outage, the fallback decides about an identity that [owes](Reconciler::owes) usage until the debt
+//!   is [paid](Reconciler::pay). A payment is one charge to the primary. It also restores the usage from before the
 //!   outage if the primary has lost it.
 //!
 //! # The bound
@@ -23,7 +23,7 @@
 //!   load from the time of the fallback.
 //!
 //! An answer of the primary that arrives after the fallback was seeded is admitted only if both fit.
-//! [`heard`](Carry::heard) and [`admitted`](Carry::admitted) compare their numbers under one lock, and the
+//! [`heard`](Reconciler::heard) and [`admitted`](Reconciler::admitted) compare their numbers under one lock, and the
 //! later one is denied.
 //!
 //! **N instances** with a share of 1/N have a common bound if all of them know the same last decision, and if
@@ -88,7 +88,7 @@ use seed::Seed;
 /// Charges are those of the primary: they contain its limits, not the shared limits. Times are in microseconds
 /// by the clock of this process, unless documented otherwise.
 #[derive(Debug)]
-pub(crate) struct Carry {
+pub(crate) struct Reconciler {
     share: Share,
     scope: Arc<str>,
     strategy: Shared<dyn Strategy>,
@@ -101,10 +101,21 @@ pub(crate) struct Carry {
     paying: Arc<Mutex<()>>,
 }
 
+/// A decision of the primary.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PrimaryAnswer<'q> {
+    /// The remaining quotas.
+    pub(crate) quotas: &'q [Quota],
+    /// The time of the decision by the primary's clock.
+    pub(crate) at: u64,
+    /// The number of the fallback's last admission before the primary was called.
+    pub(crate) sent: u64,
+}
+
 /// The number of debts that are paid concurrently.
 const AT_A_TIME: usize = 8;
 
-impl Carry {
+impl Reconciler {
     /// Creates the carry-over of a throttle whose states are stored in `scope` by `strategy`.
     pub(crate) fn new(share: Share, scope: Arc<str>, strategy: Shared<dyn Strategy>) -> Self {
         Self {
@@ -124,18 +135,16 @@ impl Carry {
         self.admissions.load(Acquire)
     }
 
-    /// Records a decision of the primary, whether it allowed or denied, with its remaining quotas at the time
-    /// `at` of the primary's clock.
+    /// Records a decision of the primary, whether it allowed or denied.
     ///
-    /// Returns `Some` if the charge came too late: after the call, which followed the admission number `sent`,
-    /// the fallback admitted units that no longer fit at the primary. The value is the number of units to
-    /// refund. Units of the charge that replace units that did not fit at the primary are not refunded.
+    /// Returns `Some` if the charge came too late: after the call, the fallback admitted units that no longer
+    /// fit at the primary. The value is the number of units to refund. Units of the charge that replace units
+    /// that did not fit at the primary are not refunded.
     pub(crate) fn heard(
         &self,
         charge: &Charge<'_>,
-        (quotas, at): (&[Quota], u64),
+        PrimaryAnswer { quotas, at, sent }: PrimaryAnswer<'_>,
         now: u64,
-        sent: u64,
     ) -> Option<u64> {
         let word = Word::new(charge, quotas, at, now);
         let late = self.ledger.open(id(charge), |account, _| {

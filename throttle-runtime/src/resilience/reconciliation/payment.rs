@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use super::Carry;
+use super::Reconciler;
 use super::account::Account;
 use super::debt::{Debt, Part};
 use super::last_known::Word;
@@ -23,9 +23,9 @@ pub(super) struct Bill {
 }
 
 impl Bill {
-    fn new(carry: &Carry, debt: &Debt, words: &[Word], now: u64) -> Self {
-        let (strategy, load) = (&*carry.strategy, carry.strategy.load());
-        let shared = carry.share.of(&debt.rates);
+    fn new(reconciler: &Reconciler, debt: &Debt, words: &[Word], now: u64) -> Self {
+        let (strategy, load) = (&*reconciler.strategy, reconciler.strategy.load());
+        let shared = reconciler.share.of(&debt.rates);
         let classes = debt.parts.iter().map(|part| {
             let word = words.iter().find(|word| word.class == part.class);
             let level = |(limit, (rate, shared)): (usize, (&Rate, &Rate))| {
@@ -34,13 +34,13 @@ impl Bill {
                 let most = word.map_or(State::EMPTY, |word| word.state(limit, strategy, whole));
                 // With the whole share, the states have the same measure as those of the primary, down to parts
                 // of units.
-                let total = if carry.share.is_whole() { part.total(limit) } else { State::EMPTY };
+                let total = if reconciler.share.is_whole() { part.total(limit) } else { State::EMPTY };
                 let owed = part.owed(limit, strategy, of_share);
                 (*rate, Level { most, owed, again: debt.is_tried, total })
             };
             let limits = debt.rates.iter().zip(&shared).enumerate();
             let levels = limits.filter(|(_, (rate, _))| !rate.is_unlimited()).map(level).collect();
-            (part.class, Levels::new(carry.strategy.clone(), levels))
+            (part.class, Levels::new(reconciler.strategy.clone(), levels))
         });
         let classes = classes.collect();
         Self { key: debt.key.clone(), domain: debt.domain, rates: debt.rates.clone(), classes, load }
@@ -82,17 +82,17 @@ pub(super) struct Payment<'a> {
 
 impl<'a> Payment<'a> {
     /// Begins a payment. Returns `None` if nothing is owed, or if another payment is in progress.
-    pub(super) fn begin(carry: &'a Carry, id: u128, now: u64) -> Option<(Self, Bill)> {
-        let begun = carry.ledger.change(id, |account| {
+    pub(super) fn begin(reconciler: &'a Reconciler, id: u128, now: u64) -> Option<(Self, Bill)> {
+        let begun = reconciler.ledger.change(id, |account| {
             let debt = account.debt.as_deref_mut().filter(|debt| !debt.is_paying)?;
-            let bill = Bill::new(carry, debt, &account.words, now);
+            let bill = Bill::new(reconciler, debt, &account.words, now);
             let was_tried = std::mem::replace(&mut debt.is_tried, true);
             debt.is_paying = true;
             debt.parts.iter_mut().for_each(Part::send);
             Some((was_tried, bill))
         });
         let (was_tried, bill) = begun??;
-        let (ledger, strategy) = (&carry.ledger, &*carry.strategy);
+        let (ledger, strategy) = (&reconciler.ledger, &*reconciler.strategy);
         Some((Self { ledger, strategy, id, was_tried, has_ended: false }, bill))
     }
 

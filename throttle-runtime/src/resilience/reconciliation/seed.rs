@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use super::Carry;
+use super::Reconciler;
 use super::account::Account;
 use super::debt::States;
 use super::gauge::{charged, left};
@@ -22,14 +22,19 @@ pub(super) struct Seed {
 
 impl Seed {
     /// Returns `None` if there is no decision of the primary that the fallback has not been seeded with.
-    pub(super) fn new(carry: &Carry, account: &Account, charge: &Charge<'_>, now: u64) -> Option<Self> {
+    pub(super) fn new(
+        reconciler: &Reconciler,
+        account: &Account,
+        charge: &Charge<'_>,
+        now: u64,
+    ) -> Option<Self> {
         if !account.can_begin() {
             return None;
         }
-        let rates = carry.share.of(charge.rates);
+        let rates = reconciler.share.of(charge.rates);
         let classes = account.words.iter().map(|word| {
-            let levels = levels(carry, account, word, charge, &rates, now).collect();
-            let levels = Levels::new(carry.strategy.clone(), levels);
+            let levels = levels(reconciler, account, word, charge, &rates, now).collect();
+            let levels = Levels::new(reconciler.strategy.clone(), levels);
             (word.class, levels)
         });
         let classes = classes.collect();
@@ -85,7 +90,7 @@ impl Seed {
 }
 
 fn levels<'a>(
-    carry: &'a Carry,
+    reconciler: &'a Reconciler,
     account: &'a Account,
     word: &'a Word,
     charge: &'a Charge<'_>,
@@ -95,18 +100,18 @@ fn levels<'a>(
     let rates = charge.rates.iter().zip(shared).enumerate();
     rates.filter(|(_, (rate, _))| !rate.is_unlimited()).map(move |(limit, (rate, shared))| {
         let [whole, part] = [rate, shared].map(|rate| charge.arrival(*rate, 0, now).class(word.class));
-        let most = portion(carry, &word.state(limit, &*carry.strategy, whole), whole, part);
+        let most = portion(reconciler, &word.state(limit, &*reconciler.strategy, whole), whole, part);
         let owing =
             account.debt.as_ref().and_then(|debt| debt.parts.iter().find(|part| part.class == word.class));
-        let owed = owing.map_or(0, |owing| owing.owed(limit, &*carry.strategy, part));
+        let owed = owing.map_or(0, |owing| owing.owed(limit, &*reconciler.strategy, part));
         (*shared, Level { most, owed, again: true, total: State::EMPTY })
     })
 }
 
 /// Returns a state of the shared limit that leaves the share of the units that `state` leaves of the whole
 /// limit.
-pub(super) fn portion(carry: &Carry, state: &State, whole: Arrival, part: Arrival) -> State {
-    let (share, strategy): (_, &dyn Strategy) = (carry.share, &*carry.strategy);
+pub(super) fn portion(reconciler: &Reconciler, state: &State, whole: Arrival, part: Arrival) -> State {
+    let (share, strategy): (_, &dyn Strategy) = (reconciler.share, &*reconciler.strategy);
     if share.is_whole() {
         return state.clone();
     }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use super::{short, take, take_short};
+use super::{fast_path, take, take_fast};
 use crate::backend::Memory;
 use crate::strategy::FixedWindow;
 use crate::{Clock, Key, ManualClock, Rate};
@@ -40,13 +40,13 @@ fn a_newcomer_who_is_overtaken_is_not_admitted_to_a_window_that_is_used_up() {
     for round in 0..10_u32 {
         let clock = HoldsUp { time: ManualClock::new(), next: Arc::default() };
         let memory = Memory::builder().max_keys(64).clock(clock.clone()).build();
-        let (short, key) = (short(&memory, &FixedWindow, rate), Key::from(round));
+        let (fast_path, key) = (fast_path(&memory, &FixedWindow, rate), Key::from(round));
         let take =
-            |key: &Key| take_short(&short, key).unwrap_or_else(|| take(&memory, key, &FixedWindow, rate));
+            |key: &Key| take_fast(&fast_path, key).unwrap_or_else(|| take(&memory, key, &FixedWindow, rate));
         let ((held, is_held), (release, released)) = (channel(), channel());
         *clock.next.lock().expect("nobody panics") = Some((held, released));
         let admitted = thread::scope(|scope| {
-            let newcomer = scope.spawn(|| take_short(&short, &key));
+            let newcomer = scope.spawn(|| take_fast(&fast_path, &key));
             is_held.recv().expect("a newcomer asks for the time");
             let other = take(&key);
             clock.time.advance(Duration::from_secs(1));

@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 
 use crate::config::resolver::Head;
 use crate::pipeline::several;
-use crate::pipeline::ticket::Ticket;
+use crate::pipeline::ticket::{Prepared, Ticket};
 use crate::throttle::counters::Event;
 use crate::{BackendError, Decision, DecisionReason, Hit, Throttle};
 
@@ -24,14 +24,10 @@ impl Entry {
         Self { throttle: throttle.clone(), hit: hit.into_owned(), initial }
     }
 
-    /// Returns the ticket of this entry, or the reason why it charges nothing.
-    async fn ticket(
-        &self,
-        charged: u64,
-        head: &mut Head<'_>,
-    ) -> Result<Result<Ticket<'_>, DecisionReason>, BackendError> {
+    /// Returns the ticket of this entry.
+    async fn ticket(&self, charged: u64, head: &mut Head<'_>) -> Result<Prepared<Ticket<'_>>, BackendError> {
         match self.initial.saturating_add(charged) {
-            0 => Ok(Err(DecisionReason::Free)),
+            0 => Ok(Prepared::Passed(DecisionReason::Free)),
             cost => Throttle::ticket(Cow::Borrowed(&self.throttle), self.hit.clone().cost(cost), head).await,
         }
     }
@@ -49,9 +45,9 @@ impl<'e> Bill<'e> {
         let mut bill = Self { tickets: SmallVec::new(), free: SmallVec::new() };
         for entry in entries {
             match entry.ticket(charged, head).await? {
-                Ok(ticket) if ticket.is_charged() => bill.tickets.push(ticket),
-                Ok(ticket) => bill.free.push((&entry.throttle, ticket.uncharged())),
-                Err(source) => bill.free.push((&entry.throttle, source)),
+                Prepared::Ready(ticket) if ticket.is_charged() => bill.tickets.push(ticket),
+                Prepared::Ready(ticket) => bill.free.push((&entry.throttle, ticket.uncharged())),
+                Prepared::Passed(reason) => bill.free.push((&entry.throttle, reason)),
             }
         }
         Ok(bill)

@@ -5,7 +5,7 @@ mod savepoint;
 
 use smallvec::{SmallVec, smallvec};
 
-use crate::pipeline::admission::share_a_backend;
+use crate::pipeline::admission::Group;
 use crate::{BackendError, Decision, Hit, Throttle};
 use entry::{Entry, check, commit};
 pub use savepoint::Savepoint;
@@ -109,9 +109,8 @@ impl Transaction {
     /// Returns how the charges of several throttles will be made, as long as their settings do not change.
     pub fn atomicity(&self) -> Atomicity {
         let policies: Vec<_> = self.entries.iter().map(|entry| entry.throttle.policy_and_dry()).collect();
-        let apart = policies.iter().any(|(policy, dry)| {
-            !policies.iter().all(|(other, other_dry)| share_a_backend((policy, *dry), (other, *other_dry)))
-        });
+        let groups = || policies.iter().map(|(policy, dry)| Group { policy, is_alone: *dry });
+        let apart = groups().any(|group| !groups().all(|other| group.shares_a_backend(other)));
         if apart && self.entries.len() > 1 { Atomicity::Sequential } else { Atomicity::Atomic }
     }
 

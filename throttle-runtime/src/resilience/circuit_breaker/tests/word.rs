@@ -2,13 +2,13 @@
 
 use proptest::prelude::*;
 
-use crate::resilience::circuit_breaker::packed_state::{Phase, Word};
+use crate::resilience::circuit_breaker::packed_state::{PackedState, Phase};
 
 const PHASES: [Phase; 4] = [Phase::Closed, Phase::Open, Phase::HalfOpen, Phase::Forced];
 const GENERATIONS: u32 = 1 << 30;
 
-fn word(phase: usize, generation: u32, failures: u32) -> Word {
-    Word::healthy((generation + GENERATIONS - 1) % GENERATIONS).next(PHASES[phase], failures)
+fn word(phase: usize, generation: u32, failures: u32) -> PackedState {
+    PackedState::healthy((generation + GENERATIONS - 1) % GENERATIONS).next(PHASES[phase], failures)
 }
 
 proptest! {
@@ -24,8 +24,8 @@ proptest! {
 #[test]
 fn generations_begin_again_after_the_last() {
     for phase in PHASES {
-        let word = Word::healthy(GENERATIONS - 1).next(phase, u32::MAX);
+        let word = PackedState::healthy(GENERATIONS - 1).next(phase, u32::MAX);
         assert_eq!((word.phase(), word.generation(), word.failures()), (phase, 0, u32::MAX));
     }
-    assert_eq!(Word::NEW, Word::healthy(0));
+    assert_eq!(PackedState::NEW, PackedState::healthy(0));
 }

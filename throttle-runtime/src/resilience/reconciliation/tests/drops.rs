@@ -47,7 +47,7 @@ fn a_dropped_seed_leaves_the_fallback_with_what_was_left() {
         for times in 0..=POINTS {
             let world = world();
             let (charge, instance) = (world.charge(1), &world.instances[0]);
-            poll_times(instance.carry.seed(&charge, &instance.standby, DEADLINE, world.now()), times);
+            poll_times(instance.reconciler.seed(&charge, &instance.standby, DEADLINE, world.now()), times);
             let admitted = (0..10).filter(|_| run(world.asks_standby(0, 1))).count();
             assert_eq!(admitted, 4, "dropped after {times} polls");
         }
@@ -96,7 +96,7 @@ fn nobody_goes_on_before_the_fallback_has_begun() {
     in_runtime(|| {
         let world = world();
         let (charge, instance) = (world.charge(1), &world.instances[0]);
-        let mut first = Box::pin(instance.carry.seed(&charge, &instance.standby, DEADLINE, world.now()));
+        let mut first = Box::pin(instance.reconciler.seed(&charge, &instance.standby, DEADLINE, world.now()));
         let mut context = Context::from_waker(Waker::noop());
         assert!(first.as_mut().poll(&mut context).is_pending());
         assert!(run(world.asks_standby(0, 3)));

@@ -1,6 +1,6 @@
 //! Failed payments, refunds, and full ledgers.
 
-use super::{Fault, World, now};
+use super::{Fault, PrimaryAnswer, World, heard, now};
 use crate::backend::{Backend, Charge, Mode};
 use crate::strategy::{Class, FixedWindow, SlidingWindowLog, TieredRate, TokenBucket};
 use crate::{Key, Quota, Rate};
@@ -102,7 +102,7 @@ fn who_was_denied_all_along_is_denied_by_an_empty_primary() {
 fn what_was_given_back_is_not_owed() {
     let world = world();
     let (charge, at) = (world.charge(3), world.now());
-    world.instances[0].carry.gave_back(&charge, at, at);
+    world.instances[0].reconciler.gave_back(&charge, at, at);
     now(world.pays(0)).expect("a primary");
     assert_eq!(now(world.left_at_primary()), 8);
 }
@@ -126,12 +126,7 @@ fn the_last_word_is_the_one_said_last() {
         now(world.primary.decide(&charge, Mode::Consume)).expect("a verdict")
     });
     for verdict in [second, first] {
-        world.instances[0].carry.heard(
-            &world.charge(1),
-            (&verdict.quotas, verdict.at),
-            world.now(),
-            u64::MAX,
-        );
+        world.instances[0].reconciler.heard(&world.charge(1), heard(&verdict), world.now());
     }
     assert!(now(world.asks_standby(0, 7)));
     assert!(!now(world.asks_standby(0, 1)));
@@ -141,12 +136,12 @@ fn the_last_word_is_the_one_said_last() {
 #[test]
 fn what_was_heard_as_one_class_counts_for_another() {
     let world = World::new(const { &TieredRate::new() }, &[Rate::per_hour(10)], 1);
-    let carry = &world.instances[0].carry;
+    let reconciler = &world.instances[0].reconciler;
     let premium = Charge { class: Class::new("premium"), ..world.charge(9) };
     let charges = [premium];
     let verdict = now(world.primary.decide(&charges, Mode::Consume));
     let verdict = verdict.expect("a verdict");
-    carry.heard(&charges[0], (&verdict.quotas, verdict.at), world.now(), u64::MAX);
+    reconciler.heard(&charges[0], heard(&verdict), world.now());
     assert!(now(world.asks_standby(0, 1)), "of no class, which has 10");
     assert!(!now(world.asks_standby(0, 1)));
 }
@@ -155,21 +150,22 @@ fn what_was_heard_as_one_class_counts_for_another() {
 fn places_are_bounded_and_the_oldest_make_room() {
     const ROOM: u64 = 64 * 1024;
     let mut world = World::new(&FixedWindow, &[Rate::per_hour(10)], 1);
-    let (quota, carry) = (Quota::allowed(world.rates[0], 0), &world.instances[0].carry);
+    let (quota, reconciler) = (Quota::allowed(world.rates[0], 0), &world.instances[0].reconciler);
     for number in 0..2 * ROOM {
         let key = Key::from(number);
         let charge = Charge { key: &key, ..world.charge(1) };
-        let late = carry.heard(&charge, (&[quota], number), number, u64::MAX);
+        let late =
+            reconciler.heard(&charge, PrimaryAnswer { quotas: &[quota], at: number, sent: u64::MAX }, number);
         assert_eq!(late, None);
     }
-    assert!(carry.ledger.len() <= 64 * 1024);
+    assert!(reconciler.ledger.len() <= 64 * 1024);
     for number in 0..2 * ROOM {
         let key = Key::from(number);
-        assert!(carry.admitted(&Charge { key: &key, ..world.charge(1) }, world.now()));
+        assert!(reconciler.admitted(&Charge { key: &key, ..world.charge(1) }, world.now()));
     }
-    assert!(carry.ledger.len() <= 2 * 64 * 1024);
-    assert_eq!(carry.ledger.owing().len(), 64 * 1024);
-    assert!(carry.no_room.omitted() > 60_000);
+    assert!(reconciler.ledger.len() <= 2 * 64 * 1024);
+    assert_eq!(reconciler.ledger.owing().len(), 64 * 1024);
+    assert!(reconciler.no_room.omitted() > 60_000);
     world.key = Key::from(2 * ROOM + 1);
     assert!(!world.owes(0));
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 
-use super::{Carry, Share};
+use super::{PrimaryAnswer, Reconciler, Share};
 use crate::backend::{Backend, Charge, Memory, Mode, Reply, Verdict};
 use crate::clock::Clock;
 use crate::strategy::Strategy;
@@ -92,7 +92,7 @@ impl Backend for Faulty {
 
 /// One instance of a service: its carry-over and its fallback.
 struct Instance {
-    carry: Carry,
+    reconciler: Reconciler,
     standby: Faulty,
 }
 
@@ -117,7 +117,7 @@ impl World {
         let share = if share.is_whole() { Share::WHOLE } else { share };
         clock.advance(Duration::from_micros(123_456));
         let instance = |_| Instance {
-            carry: Carry::new(share, "t".into(), strategy.into()),
+            reconciler: Reconciler::new(share, "t".into(), strategy.into()),
             standby: Faulty::new(&clock, pending),
         };
         Self {
@@ -148,32 +148,32 @@ impl World {
         let charge = [self.charge(cost)];
         let verdict = self.primary.decide(&charge, Mode::Consume).await.expect("a verdict");
         for instance in &self.instances {
-            instance.carry.heard(&charge[0], (&verdict.quotas, verdict.at), self.now(), u64::MAX);
+            instance.reconciler.heard(&charge[0], heard(&verdict), self.now());
         }
         verdict.quotas.iter().all(Quota::fits)
     }
 
     /// The fallback of an instance decides.
     async fn asks_standby(&self, instance: usize, cost: u64) -> bool {
-        let (charge, Instance { carry, standby }) = (self.charge(cost), &self.instances[instance]);
-        carry.seed(&charge, standby, DEADLINE, self.now()).await.expect("a standby");
+        let (charge, Instance { reconciler, standby }) = (self.charge(cost), &self.instances[instance]);
+        reconciler.seed(&charge, standby, DEADLINE, self.now()).await.expect("a standby");
         let rates = self.share.of(&self.rates);
         let shared = [Charge { rates: &rates, ..charge.clone() }];
         let verdict = standby.decide(&shared, Mode::Consume).await.expect("a verdict");
         let fits = verdict.quotas.iter().all(Quota::fits);
         if fits {
-            assert!(carry.admitted(&charge, verdict.at), "no answer came meanwhile");
+            assert!(reconciler.admitted(&charge, verdict.at), "no answer came meanwhile");
         }
         fits
     }
 
     async fn pays(&self, instance: usize) -> Result<(), BackendError> {
-        let carry = &self.instances[instance].carry;
-        carry.pay(&self.charge(1), &self.primary, DEADLINE, self.now()).await
+        let reconciler = &self.instances[instance].reconciler;
+        reconciler.pay(&self.charge(1), &self.primary, DEADLINE, self.now()).await
     }
 
     fn owes(&self, instance: usize) -> bool {
-        self.instances[instance].carry.owes(&self.charge(1))
+        self.instances[instance].reconciler.owes(&self.charge(1))
     }
 
     /// Returns the units that a backend has left of the tightest limit.
@@ -191,4 +191,9 @@ impl World {
 /// Resolves a future that is never pending.
 fn now<T>(future: impl Future<Output = T>) -> T {
     future.now_or_never().expect("at once")
+}
+
+/// An answer of the primary that is never too late.
+fn heard(verdict: &Verdict) -> PrimaryAnswer<'_> {
+    PrimaryAnswer { quotas: &verdict.quotas, at: verdict.at, sent: u64::MAX }
 }

@@ -43,7 +43,7 @@ async fn everything_is_paid_a_few_at_a_time() {
         assert!(world.asks_standby(0, number % 10 + 1).await);
     }
     let clock: &dyn Clock = &world.clock;
-    world.instances[0].carry.pay_all(&world.primary, DEADLINE, clock).await.expect("a primary");
+    world.instances[0].reconciler.pay_all(&world.primary, DEADLINE, clock).await.expect("a primary");
     for number in 0..100_u64 {
         world.key = Key::from(number);
         assert_eq!((world.owes(0), world.left_at_primary().await), (false, 9 - number % 10));
