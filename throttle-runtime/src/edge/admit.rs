@@ -2,7 +2,7 @@
 
 use crate::config::resolver::Head;
 use crate::pipeline::admission::Admission;
-use crate::pipeline::admission::AdmissionBuilder;
+use crate::pipeline::admission_builder::AdmissionBuilder;
 use crate::pipeline::rejection::Rejection;
 use crate::pipeline::ticket::Given;
 use crate::registry::Registry;

@@ -3,7 +3,7 @@
 use crate::backend::ConcurrencyPermit;
 use crate::config::resolver::Head;
 use crate::edge::admit;
-use crate::pipeline::admission::AdmissionBuilder;
+use crate::pipeline::admission_builder::AdmissionBuilder;
 use crate::pipeline::degrade::DegradeSink;
 use crate::pipeline::key_cache::KnownKeys;
 use crate::{Key, Registry, Site, ThrottleError};

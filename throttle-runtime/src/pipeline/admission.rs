@@ -1,24 +1,18 @@
 //! Decides one request against its throttles. This is what an attribute does, on any kind of function.
 
-use std::borrow::Cow;
-use std::sync::Arc;
-
 use http::request::Parts;
 use smallvec::SmallVec;
 
 use super::decide::decide;
 use super::degrade::DegradeSink;
-use super::key_cache::KnownKeys;
-#[cfg(any(feature = "axum", feature = "tower"))]
-use super::once_per_request::Reached;
-pub(crate) use super::outcome::Decided;
+use super::outcome::Decided;
 use super::rejection::Rejection;
-use super::ticket::{Given, Prepared, Stop, Ticket};
+use super::ticket::{Stop, Ticket};
+use crate::BackendError;
 use crate::backend::{ConcurrencyPermit, Mode};
 use crate::config::policy::Policy;
 use crate::config::resolver::Head;
 use crate::throttle::counters::Event;
-use crate::{BackendError, Throttle};
 
 /// The tickets of one request, the decisions made so far, and the concurrency permits of the request.
 pub(crate) struct Admission<'a> {
@@ -27,83 +21,6 @@ pub(crate) struct Admission<'a> {
     pub(crate) told: DegradeSink,
     /// The concurrency permits of the request.
     pub(crate) held: Vec<ConcurrencyPermit>,
-}
-
-/// Collects the tickets of a request, throttle by throttle.
-pub(crate) struct AdmissionBuilder<'a, 'k> {
-    tickets: SmallVec<[Ticket<'a>; 1]>,
-    known: &'k mut KnownKeys,
-    told: DegradeSink,
-}
-
-impl<'a, 'k> AdmissionBuilder<'a, 'k> {
-    pub(crate) const fn new(known: &'k mut KnownKeys, told: DegradeSink) -> Self {
-        Self { tickets: SmallVec::new_const(), known, told }
-    }
-
-    /// Adds a finished ticket.
-    pub(crate) fn add(&mut self, ticket: Ticket<'a>) {
-        self.tickets.push(ticket);
-    }
-
-    /// Adds the ticket of the next throttle, if the throttle applies to the request.
-    pub(crate) async fn draw(
-        &mut self,
-        throttle: Cow<'a, Throttle>,
-        given: Given,
-        head: &mut Head<'_>,
-    ) -> Result<(), Rejection> {
-        let policy = throttle.policy().into_owned();
-        let degrades = policy.degrade.then(|| Arc::clone(throttle.uid_shared()));
-        match Ticket::draw(throttle, policy, given, self.known, head).await {
-            Ok(Prepared::Ready(ticket)) => self.take(ticket, head),
-            Ok(Prepared::Passed(reason)) => self.told.of_passed(degrades, reason),
-            Err(stop) => return Err(Rejection::Stopped(stop)),
-        }
-        Ok(())
-    }
-
-    /// Adds a ticket. If its throttle decides about the request already, and charges once per request, the
-    /// request is charged once, at the highest of its costs.
-    #[cfg_attr(
-        not(any(feature = "axum", feature = "tower")),
-        expect(
-            unused_mut,
-            unused_variables,
-            reason = "only layers and handlers leave decisions with a request"
-        )
-    )]
-    fn take(&mut self, mut ticket: Ticket<'a>, head: &Head<'_>) {
-        if !ticket.policy.once_per_request {
-            self.tickets.push(ticket);
-            return;
-        }
-        let same =
-            |known: &&mut Ticket<'_>| known.throttle.ptr_eq(&ticket.throttle) && known.key == ticket.key;
-        if let Some(known) = self.tickets.iter_mut().find(same) {
-            known.cost = known.cost.max(ticket.cost);
-            return;
-        }
-        #[cfg(any(feature = "axum", feature = "tower"))]
-        if ticket.throttle.is_marked()
-            && let Some(reach) = Reached::find(&head.parts.extensions, &ticket)
-        {
-            if ticket.cost <= reach.cost {
-                self.told.of_earlier(&ticket.policy, reach.decision);
-                return;
-            }
-            ticket.cost -= reach.cost;
-            ticket.charged_before = Some(reach.cost);
-        }
-        self.tickets.push(ticket);
-    }
-
-    /// Decides the request.
-    pub(crate) async fn decide(self, head: &mut Head<'_>) -> Result<Admission<'a>, Rejection> {
-        let mut admission = Admission::of(self.tickets, self.told);
-        let outcome = admission.enter(head).await;
-        admission.settled(outcome).await
-    }
 }
 
 impl<'a> Admission<'a> {
@@ -129,7 +46,7 @@ impl<'a> Admission<'a> {
     }
 
     /// Acquires the concurrency permits of these tickets, and decides the tickets.
-    async fn enter(&mut self, head: &mut Head<'_>) -> Result<(), Rejection> {
+    pub(super) async fn enter(&mut self, head: &mut Head<'_>) -> Result<(), Rejection> {
         if self.tickets.iter().any(|ticket| ticket.policy.concurrency.is_some()) {
             // Boxed, because otherwise this future would be part of the future of every decision.
             Box::pin(self.take_places(head)).await?;

@@ -1,17 +1,38 @@
-//! Calls of a backend.
+//! Calls of a backend for tickets: decisions, refunds and resets, with their timeouts.
 
 use std::time::Duration;
 
 use smallvec::SmallVec;
+use tokio::time::Instant;
 use tracing::field::display;
 
 use super::outcome::Charged;
 use super::ticket::Ticket;
 use crate::backend::deadline::within;
+use crate::backend::named::NamedBackend;
 use crate::backend::{Attempt, Backend, Charge, Mode, Resets, Verdict};
+use crate::config::policy::Policy;
 use crate::resilience::Standby;
 use crate::util::error_chain::chain;
 use crate::{BackendError, ErrorKind, Quotas};
+
+/// The end of the time budget for attempts and for the waits between them. `None` if there is only one
+/// attempt, which has its own timeout.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Budget(Option<Instant>);
+
+impl Budget {
+    /// The longest time budget of these policies.
+    pub(crate) fn of<'p>(policies: impl IntoIterator<Item = &'p Policy>) -> Self {
+        let tried = policies.into_iter().filter(|policy| policy.recovery.is_some());
+        // A time budget that is longer than the clock can represent counts as unlimited.
+        Self(tried.map(|policy| policy.total_timeout).max().and_then(|most| Instant::now().checked_add(most)))
+    }
+
+    pub(crate) fn left(self) -> Duration {
+        self.0.map_or(Duration::MAX, |end| end.saturating_duration_since(Instant::now()))
+    }
+}
 
 /// Calls the backend that all these tickets share, with the shortest of their timeouts and at most `left`.
 /// `attempt` is `None` unless the call may be retried after a timeout.
@@ -114,4 +135,26 @@ pub(crate) async fn refund_standby(
     let shares = ticket.share();
     let charge = [ticket.charge_to(&shares)];
     within(ticket.policy.timeout, standby.member.backend.refund(&charge, at)).await
+}
+
+/// Resets the usage of the identity wherever this ticket's limits are counted: in the backend, in its
+/// fallback, and in the usage that is carried over between them. If one of these fails, the others are reset
+/// all the same.
+pub(crate) async fn reset(ticket: &Ticket<'_>) -> Result<(), BackendError> {
+    let policy = &ticket.policy;
+    let forgotten = forget(&policy.primary, ticket, ticket.charge()).await;
+    if let Some(reconciler) = &policy.reconciler {
+        reconciler.forget(&ticket.charge());
+    }
+    let Some(standby) = policy.recovery.as_ref().and_then(|recovery| recovery.standby.as_ref()) else {
+        return forgotten;
+    };
+    let share = ticket.share();
+    forgotten.and(forget(&standby.member, ticket, ticket.charge_to(&share)).await)
+}
+
+async fn forget(member: &NamedBackend, ticket: &Ticket<'_>, charge: Charge<'_>) -> Result<(), BackendError> {
+    let deadline = ticket.policy.timeout;
+    member.prepare_or_wait(deadline).await?;
+    within(deadline, member.backend.forget(&[charge])).await
 }

@@ -1,11 +1,16 @@
 //! Groups of tickets that share retries, fallback and circuit breaker, and whether the breaker lets them call
 //! the backend.
 
-use smallvec::SmallVec;
+use std::sync::Arc;
 
-use super::probe;
+use smallvec::SmallVec;
+use tokio::runtime::Handle;
+
+use super::backend_call::Budget;
 use super::ticket::Ticket;
-use super::time_budget::Budget;
+use crate::backend::deadline::within;
+use crate::backend::{Charge, Mode, PermitRequest};
+use crate::config::policy::Concurrency;
 use crate::resilience::{Entry, Permission, ResolvedRecovery};
 use crate::{BackendError, Breaker, DecisionReason};
 
@@ -87,7 +92,7 @@ impl<'s> Part<'s> {
             match breaker.map(Breaker::enter) {
                 Some(Entry::Refused) => refused.push((part, DecisionReason::BreakerOpen)),
                 Some(Entry::Probe(permit)) if first.throttle.environment().probes_in_background => {
-                    probe::in_background(first, permit);
+                    probe_in_background(first, permit);
                     refused.push((part, DecisionReason::BreakerOpen));
                 }
                 Some(Entry::Probe(permit)) => asked.push(Part { permit: Some(permit), probes: true, ..part }),
@@ -97,4 +102,32 @@ impl<'s> Part<'s> {
         }
         (asked, refused)
     }
+}
+
+/// Probes the backend in a task of its own, so that no request waits for the result. The task reads the quota of
+/// this ticket's identity. The read charges nothing.
+fn probe_in_background(ticket: &Ticket<'_>, permit: Permission<'_>) {
+    // Without a runtime the permit is dropped, so that a later request inside a runtime can probe.
+    let Ok(runtime) = Handle::try_current() else { return };
+    let (policy, scope) = (Arc::clone(&ticket.policy), ticket.throttle.scope_shared().clone());
+    let (key, rates, permit) = (ticket.key.clone(), ticket.rates, permit.into_owned());
+    let is_charged = ticket.is_charged();
+    runtime.spawn(async move {
+        let backend = &*policy.primary.backend;
+        let answer = match (policy.concurrency, backend.concurrency_store()) {
+            (Some(Concurrency { permit_ttl: ttl, .. }), Some(store)) if !is_charged => {
+                let place = PermitRequest { scope: &scope, key: &key, limit: 0, ttl };
+                within(policy.timeout, store.try_acquire(&place)).await.map(|_| None)
+            }
+            _ => {
+                let charge = [Charge::new(&scope, &key, &*policy.strategy, &rates, 0)];
+                within(policy.timeout, backend.decide(&charge, Mode::Peek)).await.map(Some)
+            }
+        };
+        match answer {
+            Ok(Some(verdict)) => permit.answered(&verdict),
+            Ok(None) => permit.succeeded(),
+            Err(error) => permit.failed_by(&error),
+        }
+    });
 }

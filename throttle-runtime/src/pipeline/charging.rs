@@ -2,14 +2,12 @@
 
 use smallvec::SmallVec;
 
-use super::backend_call::{ask, refund_units};
+use super::backend_call::{Budget, ask, refund_units};
 use super::failover::{Call, Late, LateTicket};
 use super::fallback;
-use super::heard::{admissions, hear};
 use super::outcome::{Charged, Decided};
-use super::reconcile;
+use super::reconcile::{admissions, hear, pay};
 use super::ticket::Ticket;
-use super::time_budget::Budget;
 use crate::backend::{Attempt, Mode, Resets, Verdict};
 use crate::resilience::{Permission, PrimaryAnswer, Standby};
 use crate::throttle::counters::Event;
@@ -130,7 +128,7 @@ impl Call for Charging<'_> {
     /// Reconciles the usage of these identities first. If another request is reconciling it, the primary
     /// cannot be called.
     async fn is_primary_usable(&self, tickets: &[usize], budget: Budget) -> Result<bool, BackendError> {
-        reconcile::pay(&self.of(tickets), self.mode, budget).await
+        pay(&self.of(tickets), self.mode, budget).await
     }
 
     async fn primary(

@@ -8,11 +8,11 @@
 use std::time::Duration;
 
 use super::admission::Admission;
+use super::backend_call::Budget;
 use super::failover::{Call, Failover, Late, LateTicket};
 use super::outcome::Decided;
 use super::rejection::Rejection;
 use super::ticket::Ticket;
-use super::time_budget::Budget;
 use crate::backend::deadline::within;
 use crate::backend::named::NamedBackend;
 use crate::backend::{ConcurrencyPermit, PermitRequest};

@@ -4,18 +4,28 @@
 //! checked, and the tickets that may call the backend are decided together. After a failure, each recovery
 //! continues on its own.
 
-use super::backend_call::ask;
+#[cfg(feature = "ws")]
+use std::borrow::Cow;
+
+use super::backend_call::{Budget, ask};
 use super::breaker_gate::Part;
 use super::charging::{Answers, Charging};
 use super::failover::{Failover, Late, LateTicket};
 use super::healthy::Healthy;
+#[cfg(feature = "ws")]
+use super::key_cache::KnownKeys;
 use super::outcome::Decided;
 use super::ticket::Ticket;
-use super::time_budget::Budget;
+#[cfg(feature = "ws")]
+use super::ticket::{Given, Prepared, Stop};
 use crate::backend::Mode;
 use crate::config::resolver::Head;
 use crate::resilience::Permission;
+#[cfg(feature = "ws")]
+use crate::throttle::counters::Event;
 use crate::{BackendError, DecisionReason};
+#[cfg(feature = "ws")]
+use crate::{Decision, Throttle};
 
 /// Decides tickets that share a backend.
 pub(crate) async fn decide(tickets: &[&Ticket<'_>], mode: Mode, head: &mut Head<'_>) -> Answers {
@@ -51,6 +61,29 @@ pub(crate) async fn decide_one(
     head: &mut Head<'_>,
 ) -> Result<Decided, BackendError> {
     only(decide(&[ticket], mode, head).await)
+}
+
+/// Decides one message of a connection, and charges it if it fits. All settings are evaluated as they are for an attribute.
+#[cfg(feature = "ws")]
+pub(crate) async fn decide_message(
+    throttle: &Throttle,
+    known: &mut KnownKeys,
+    head: &mut Head<'_>,
+) -> Result<Decision, Stop> {
+    let policy = throttle.policy().into_owned();
+    let prepared = Ticket::draw(Cow::Borrowed(throttle), policy, Given::default(), known, head).await?;
+    let ticket = match prepared {
+        Prepared::Ready(ticket) => ticket,
+        Prepared::Passed(reason) => return Ok(Decision::passed(reason)),
+    };
+    if !ticket.is_charged() {
+        // The end of a message is not known, so it acquires no concurrency permit.
+        throttle.count(Event::Skipped);
+        return Ok(Decision::passed(ticket.uncharged()));
+    }
+    let decision = decide_one(&ticket, Mode::Consume, head).await.map(|decided| decided.decision);
+    throttle.count(Event::of(decision.as_ref()));
+    decision.map_err(Stop::Failed)
 }
 
 /// The first attempt at the primary, which failed.

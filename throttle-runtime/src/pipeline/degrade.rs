@@ -7,8 +7,6 @@
 
 use std::sync::Arc;
 
-#[cfg(any(feature = "axum", feature = "tower"))]
-use super::admission::Admission;
 use crate::config::policy::Policy;
 use crate::{Decision, DecisionReason};
 
@@ -32,10 +30,10 @@ pub(crate) enum DegradeSink {
 #[derive(Default)]
 pub(crate) struct Others {
     /// The reason why the first such throttle did not apply.
-    passed: Option<DecisionReason>,
+    pub(super) passed: Option<DecisionReason>,
     /// Earlier decisions about the request.
     #[cfg(any(feature = "axum", feature = "tower"))]
-    earlier: Vec<Decision>,
+    pub(super) earlier: Vec<Decision>,
 }
 
 impl DegradeSink {
@@ -75,37 +73,6 @@ impl DegradeSink {
             && !policy.degrade
         {
             others.earlier.push(decision);
-        }
-    }
-}
-
-#[cfg(any(feature = "axum", feature = "tower"))]
-impl Admission<'_> {
-    /// Stores in the request the decisions of the throttles that degrade. If the handler takes the decision
-    /// that admitted the request, stores that too.
-    pub(crate) fn tell(&mut self, request: &mut http::Extensions) {
-        let (DegradeSink::Handler(passed) | DegradeSink::Admitted(passed, _)) = &mut self.told else {
-            return;
-        };
-        let mut told = std::mem::take(passed);
-        for (ticket, decided) in self.decided() {
-            if ticket.policy.degrade {
-                let (uid, decision) = (ticket.throttle.uid_shared(), &decided.decision);
-                if decision.is_throttled() {
-                    tracing::debug!(target: "throttle", uid = &**uid, retry_after = ?decision.retry_after(), "degraded");
-                }
-                told.push((Arc::clone(uid), decision.clone()));
-            }
-        }
-        crate::Decisions::add(request, told);
-        #[cfg(feature = "axum")]
-        if let DegradeSink::Admitted(_, Others { passed, earlier }) = &self.told {
-            let others = self.decided().filter(|(ticket, _)| !ticket.policy.degrade);
-            let decisions = others.map(|(_, decided)| &decided.decision).chain(earlier);
-            let strictest = crate::Decisions::strictest_of(decisions).cloned();
-            if let Some(decision) = strictest.or_else(|| passed.map(Decision::passed)) {
-                request.insert(crate::decision::Admitted(decision));
-            }
         }
     }
 }

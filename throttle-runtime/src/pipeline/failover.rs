@@ -5,10 +5,10 @@
 
 use smallvec::SmallVec;
 
+use super::backend_call::Budget;
 use super::breaker_gate::{Part, Parts};
 use super::on_error::{react, warn};
 use super::ticket::Ticket;
-use super::time_budget::Budget;
 use crate::config::resolver::Head;
 use crate::resilience::{Permission, Standby};
 use crate::throttle::counters::Event;

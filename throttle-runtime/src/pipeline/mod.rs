@@ -1,6 +1,7 @@
 //! One request through its throttles: tickets, the backend call, failures and rejections.
 
 pub(crate) mod admission;
+pub(crate) mod admission_builder;
 pub(crate) mod backend_call;
 pub(crate) mod breaker_gate;
 mod charging;
@@ -12,20 +13,16 @@ mod fallback;
 #[cfg(any(feature = "axum", feature = "tower"))]
 pub(crate) mod fast_path;
 pub(crate) mod healthy;
-pub(crate) mod heard;
 pub(crate) mod key_cache;
 pub(crate) mod on_error;
 #[cfg(any(feature = "axum", feature = "tower"))]
 pub(crate) mod once_per_request;
-#[cfg(feature = "ws")]
-pub(crate) mod one;
 pub(crate) mod outcome;
-pub(crate) mod probe;
 pub(crate) mod reconcile;
 pub(crate) mod rejection;
-pub(crate) mod reset;
+#[cfg(any(feature = "axum", feature = "tower"))]
+mod request_extensions;
 pub(crate) mod several;
 pub(crate) mod single_throttle;
 pub(crate) mod throttled;
 pub(crate) mod ticket;
-pub(crate) mod time_budget;

@@ -10,7 +10,6 @@ use http::Extensions;
 use once_cell::sync::OnceCell;
 use smallvec::SmallVec;
 
-use super::admission::Admission;
 use super::ticket::Ticket;
 use crate::{Decision, Key, Quota, Throttle};
 
@@ -24,7 +23,7 @@ pub(crate) struct Reach {
     pub(crate) decision: Decision,
 }
 
-type Reaches = SmallVec<[Reach; 1]>;
+pub(super) type Reaches = SmallVec<[Reach; 1]>;
 
 /// The decisions about a request, as an extension of the request.
 #[derive(Clone, Default)]
@@ -43,6 +42,16 @@ impl Reach {
     /// The decision of a throttle with one limit that admitted the request.
     pub(crate) const fn by_one(throttle: Throttle, key: Key, cost: u64, quota: Quota) -> Self {
         Self { throttle, key, cost, decision: Decision::by_one(quota) }
+    }
+
+    /// The decision of a ticket's throttle.
+    pub(super) fn of(ticket: &Ticket<'_>, decision: &Decision) -> Self {
+        Self {
+            throttle: Throttle::clone(&ticket.throttle),
+            key: ticket.key.clone(),
+            cost: ticket.charged_before.unwrap_or(0).saturating_add(ticket.cost),
+            decision: decision.clone(),
+        }
     }
 
     /// Stores the decision in the request.
@@ -67,6 +76,13 @@ impl Reached {
         request.get::<Self>()?.all().filter(same).max_by_key(|reach| reach.cost).cloned()
     }
 
+    /// Stores these decisions in the request.
+    pub(super) fn add(request: &mut Extensions, mut reaches: Reaches) {
+        if !reaches.is_empty() {
+            of(request).made.append(&mut reaches);
+        }
+    }
+
     fn all(&self) -> impl Iterator<Item = &Reach> {
         let pending = self.pending.iter().filter_map(|pending| pending.0.get()).flatten();
         self.made.iter().chain(pending)
@@ -87,39 +103,14 @@ impl Pending {
         of(request).pending.push(pending.clone());
         pending
     }
+
+    /// Fills the entry.
+    pub(super) fn fill(&self, reaches: Reaches) {
+        // The cell is filled only once.
+        let _ = self.0.set(reaches);
+    }
 }
 
 fn of(request: &mut Extensions) -> &mut Reached {
     request.get_or_insert_default::<Reached>()
-}
-
-impl Admission<'_> {
-    /// Stores the decisions in the request, which is passed on.
-    pub(crate) fn mark(&self, request: &mut Extensions) {
-        let mut reaches = self.reaches();
-        if !reaches.is_empty() {
-            of(request).made.append(&mut reaches);
-        }
-    }
-
-    /// Stores the decisions in an entry of a request that was extracted before.
-    #[cfg(feature = "axum")]
-    pub(crate) fn fill(&self, pending: &Pending) {
-        // The cell is filled only once.
-        let _ = pending.0.set(self.reaches());
-    }
-
-    fn reaches(&self) -> Reaches {
-        let counts_once = self.decided().filter(|(ticket, _)| ticket.policy.once_per_request);
-        let reach = |(ticket, decided): (&Ticket<'_>, &super::admission::Decided)| {
-            ticket.throttle.mark();
-            Reach {
-                throttle: Throttle::clone(&ticket.throttle),
-                key: ticket.key.clone(),
-                cost: ticket.charged_before.unwrap_or(0).saturating_add(ticket.cost),
-                decision: decided.decision.clone(),
-            }
-        };
-        counts_once.map(reach).collect()
-    }
 }

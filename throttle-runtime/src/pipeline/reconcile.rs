@@ -1,14 +1,39 @@
-//! Reconciliation: charges the primary, once it is back, with what the fallback admitted.
+//! Reconciliation: the fallback starts from what the primary reported, and the primary is charged, once it is
+//! back, with what the fallback admitted.
 
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
 
+use super::backend_call::Budget;
 use super::ticket::Ticket;
-use super::time_budget::Budget;
-use crate::backend::Mode;
+use crate::backend::{Charge, Mode};
 use crate::config::policy::Policy;
+use crate::resilience::PrimaryAnswer;
 use crate::{BackendError, Throttle};
+
+/// Records an answer of the backend: the fallback will start from the remaining quota, and unreconciled usage
+/// is charged in the background.
+///
+/// If the charge came too late, returns how many of its units are refunded. A charge is too late if the
+/// fallback has started since the call, and has admitted units that the backend no longer has.
+pub(crate) fn hear(
+    throttle: &Throttle,
+    policy: &Arc<Policy>,
+    charge: &Charge<'_>,
+    answer: PrimaryAnswer<'_>,
+) -> Option<u64> {
+    let reconciler = policy.reconciler.as_ref()?;
+    let late = reconciler.heard(charge, answer, throttle.environment().lookup.clock.now());
+    pay_others(throttle, policy);
+    late
+}
+
+/// Returns the number of the last request that the throttle's fallback admitted. Read it before the backend
+/// is called.
+pub(crate) fn admissions(policy: &Policy) -> u64 {
+    policy.reconciler.as_ref().map_or(0, |reconciler| reconciler.admissions())
+}
 
 /// Charges the primary with the unreconciled usage of these tickets' identities. Returns `false` if another
 /// request is reconciling that usage: until it is done the fallback decides, because only the fallback has

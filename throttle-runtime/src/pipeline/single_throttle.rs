@@ -8,14 +8,13 @@ use std::borrow::Cow;
 use std::slice;
 use std::sync::Arc;
 
-use super::backend_call::checked;
+use super::backend_call::{Budget, checked};
 use super::decide::{self, FailedAttempt};
 use super::failover::LateTicket;
 use super::healthy::pass;
-use super::heard::{admissions, hear};
+use super::reconcile::{admissions, hear};
 use super::ticket::Terms;
 use super::ticket::Ticket;
-use super::time_budget::Budget;
 use crate::backend::deadline::later_within;
 use crate::backend::{Charge, Mode, Verdict};
 use crate::config::policy::Policy;

@@ -20,7 +20,7 @@ use crate::edge::admit;
 use crate::edge::responses::too_many;
 use crate::http::header_fields::Report;
 use crate::pipeline::admission::Admission;
-use crate::pipeline::admission::AdmissionBuilder;
+use crate::pipeline::admission_builder::AdmissionBuilder;
 use crate::pipeline::degrade::DegradeSink;
 use crate::pipeline::fast_path;
 use crate::pipeline::fast_path::AtOnce;

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use crate::backend::ConcurrencyPermit;
-use crate::pipeline::admission::AdmissionBuilder;
+use crate::pipeline::admission_builder::AdmissionBuilder;
 use crate::pipeline::degrade::DegradeSink;
 use crate::pipeline::key_cache::KnownKeys;
 use crate::pipeline::ticket::Prepared;

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::pipeline::reset;
+use crate::pipeline::backend_call;
 use crate::pipeline::ticket::Prepared;
 use crate::util::audit;
 use crate::{BackendError, Hit, Throttle};
@@ -47,7 +47,7 @@ impl Throttle {
         // A throttle without limits has no usage to reset.
         let prepared = Self::ticket_by(policy, false, Cow::Borrowed(self), hit, &mut head).await?;
         if let Prepared::Ready(ticket) = prepared {
-            reset::reset(&ticket).await?;
+            backend_call::reset(&ticket).await?;
         }
         let uid = self.uid();
         audit::event(

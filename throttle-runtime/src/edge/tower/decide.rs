@@ -17,7 +17,7 @@ use crate::edge::permit_body::until_end;
 use crate::edge::respond;
 use crate::edge::respond::settled;
 use crate::pipeline::admission::Admission;
-use crate::pipeline::admission::AdmissionBuilder;
+use crate::pipeline::admission_builder::AdmissionBuilder;
 use crate::pipeline::degrade::DegradeSink;
 use crate::pipeline::fast_path;
 use crate::pipeline::fast_path::AtOnce;

@@ -7,9 +7,9 @@ use axum::extract::{FromRef, FromRequestParts};
 use http::request::Parts;
 
 use crate::config::resolver::Head;
+use crate::pipeline::decide::decide_message;
 use crate::pipeline::key_cache::KnownKeys;
 use crate::pipeline::once_per_request::Reached;
-use crate::pipeline::one;
 use crate::pipeline::ticket::Stop;
 use crate::{BackendError, ClientIp, Decision, ErrorKind, Identity, Registry, Throttle};
 
@@ -110,7 +110,7 @@ impl<S: Send + Sync + 'static> Peer<S> {
     /// answers the message itself.
     pub async fn hit(&mut self, throttle: &Throttle) -> Result<Decision, BackendError> {
         let (mut head, known, _) = self.split();
-        one::hit(throttle, known, &mut head).await.map_err(refused)
+        decide_message(throttle, known, &mut head).await.map_err(refused)
     }
 
     /// Returns the identity of this caller for a throttle, for a [`Hit`](crate::Hit) with another cost, such

@@ -10,7 +10,7 @@ use super::connection::refused;
 use super::{Handled, Returned, Socket};
 use crate::edge::admit;
 use crate::edge::responses::log_misconfigured;
-use crate::pipeline::admission::AdmissionBuilder;
+use crate::pipeline::admission_builder::AdmissionBuilder;
 use crate::pipeline::degrade::DegradeSink;
 use crate::pipeline::rejection::Rejection;
 use crate::{ErrorKind, Key, Site, ThrottleError, Throttled};

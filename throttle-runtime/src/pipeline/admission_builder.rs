@@ -1,0 +1,93 @@
+//! Collects the tickets of one request, throttle by throttle.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+use super::admission::Admission;
+use super::degrade::DegradeSink;
+use super::key_cache::KnownKeys;
+#[cfg(any(feature = "axum", feature = "tower"))]
+use super::once_per_request::Reached;
+use super::rejection::Rejection;
+use super::ticket::{Given, Prepared, Ticket};
+use crate::Throttle;
+use crate::config::resolver::Head;
+
+/// Collects the tickets of a request, throttle by throttle.
+pub(crate) struct AdmissionBuilder<'a, 'k> {
+    tickets: SmallVec<[Ticket<'a>; 1]>,
+    known: &'k mut KnownKeys,
+    told: DegradeSink,
+}
+
+impl<'a, 'k> AdmissionBuilder<'a, 'k> {
+    pub(crate) const fn new(known: &'k mut KnownKeys, told: DegradeSink) -> Self {
+        Self { tickets: SmallVec::new_const(), known, told }
+    }
+
+    /// Adds a finished ticket.
+    pub(crate) fn add(&mut self, ticket: Ticket<'a>) {
+        self.tickets.push(ticket);
+    }
+
+    /// Adds the ticket of the next throttle, if the throttle applies to the request.
+    pub(crate) async fn draw(
+        &mut self,
+        throttle: Cow<'a, Throttle>,
+        given: Given,
+        head: &mut Head<'_>,
+    ) -> Result<(), Rejection> {
+        let policy = throttle.policy().into_owned();
+        let degrades = policy.degrade.then(|| Arc::clone(throttle.uid_shared()));
+        match Ticket::draw(throttle, policy, given, self.known, head).await {
+            Ok(Prepared::Ready(ticket)) => self.take(ticket, head),
+            Ok(Prepared::Passed(reason)) => self.told.of_passed(degrades, reason),
+            Err(stop) => return Err(Rejection::Stopped(stop)),
+        }
+        Ok(())
+    }
+
+    /// Adds a ticket. If its throttle decides about the request already, and charges once per request, the
+    /// request is charged once, at the highest of its costs.
+    #[cfg_attr(
+        not(any(feature = "axum", feature = "tower")),
+        expect(
+            unused_mut,
+            unused_variables,
+            reason = "only layers and handlers leave decisions with a request"
+        )
+    )]
+    fn take(&mut self, mut ticket: Ticket<'a>, head: &Head<'_>) {
+        if !ticket.policy.once_per_request {
+            self.tickets.push(ticket);
+            return;
+        }
+        let same =
+            |known: &&mut Ticket<'_>| known.throttle.ptr_eq(&ticket.throttle) && known.key == ticket.key;
+        if let Some(known) = self.tickets.iter_mut().find(same) {
+            known.cost = known.cost.max(ticket.cost);
+            return;
+        }
+        #[cfg(any(feature = "axum", feature = "tower"))]
+        if ticket.throttle.is_marked()
+            && let Some(reach) = Reached::find(&head.parts.extensions, &ticket)
+        {
+            if ticket.cost <= reach.cost {
+                self.told.of_earlier(&ticket.policy, reach.decision);
+                return;
+            }
+            ticket.cost -= reach.cost;
+            ticket.charged_before = Some(reach.cost);
+        }
+        self.tickets.push(ticket);
+    }
+
+    /// Decides the request.
+    pub(crate) async fn decide(self, head: &mut Head<'_>) -> Result<Admission<'a>, Rejection> {
+        let mut admission = Admission::of(self.tickets, self.told);
+        let outcome = admission.enter(head).await;
+        admission.settled(outcome).await
+    }
+}
