@@ -4,6 +4,7 @@ mod attempt;
 mod concurrency;
 mod coordination;
 pub(crate) mod deadline;
+mod evaluate;
 #[cfg(feature = "memcached")]
 mod memcached;
 mod memory;

@@ -15,18 +15,18 @@ pub(crate) struct Declaration {
     pub(crate) settings: Settings,
     pub(crate) location: &'static Location<'static>,
     /// The number of the declaration. `None` if the throttle was created in code.
-    pub(crate) declaration: Option<u64>,
+    pub(crate) number: Option<u64>,
 }
 
 impl Declaration {
     /// Creates the declaration of a throttle that is created in code.
     pub(crate) fn here(uid: &str, settings: Settings, location: &'static Location<'static>) -> Self {
         let uid = Arc::<str>::from(uid);
-        Self { name: Arc::clone(&uid), uid, settings, location, declaration: None }
+        Self { name: Arc::clone(&uid), uid, settings, location, number: None }
     }
 
     /// Returns whether the program created the throttle with [`create`](crate::Registry::create).
     pub(crate) const fn is_created(&self) -> bool {
-        self.declaration.is_none()
+        self.number.is_none()
     }
 }

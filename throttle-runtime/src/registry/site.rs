@@ -272,15 +272,15 @@ impl Declaration {
             name: Arc::from(site.name()),
             settings: site.settings(),
             location: site.location(),
-            declaration: Some(site.declaration()),
+            number: Some(site.declaration()),
         }
     }
 
     /// Returns whether the site is the origin of the declaration: the same site, a copy of it, or one with the
     /// same explicit uid and the same settings.
     pub(crate) fn is_by(&self, site: &Site) -> bool {
-        self.declaration.is_some_and(|declaration| {
-            (declaration, self.location) == (site.declaration(), site.location())
+        self.number.is_some_and(|number| {
+            (number, self.location) == (site.declaration(), site.location())
                 || (site.is_named() && self.settings.describe() == site.settings().describe())
         })
     }

@@ -14,20 +14,47 @@ use super::evicted::Limit;
 use super::exceptions::Begin;
 use super::page::{Locked, Page};
 use super::table::{Id, Moved};
+use crate::Quota;
+use crate::backend::evaluate::{LimitIndex, LimitStates, evaluate, refunded, remaining};
 use crate::backend::{Charge, Mode, Verdict};
 use crate::strategy::{Arrival, Lane, State, Step, Usage};
-use crate::{Quota, Quotas};
 
 /// The new state of one limit, which is stored if all limits allow the request.
 struct Change {
     id: Id,
     state: State,
-    /// The index of the charge, and the index of the limit in that charge.
-    of: (usize, usize),
+    limit: LimitIndex,
 }
 
 type Changes = SmallVec<[Change; 8]>;
 type Pages<'a> = SmallVec<[Locked<'a>; 2]>;
+
+/// The states of a request's limits under the locks of their pages, with the changes that are not stored yet.
+struct LockedStates<'s, 'p> {
+    engine: &'s Engine,
+    pages: &'s [Locked<'p>],
+    ids: &'s [Id],
+    changes: &'s mut Changes,
+}
+
+impl LimitStates for LockedStates<'_, '_> {
+    fn step(&mut self, limit: LimitIndex, charge: &Charge<'_>, arrival: &Arrival) -> Quota {
+        let id = self.ids[limit.charge].of_limit(limit.limit);
+        let pending = self.changes.iter().rev().find(|change| change.id == id);
+        let state = match pending {
+            Some(change) => Ok(change.state.clone()),
+            None => self.engine.begin(page_of(self.pages, id), (charge, limit.limit), id, arrival),
+        };
+        match state {
+            Ok(state) => {
+                let Step { quota, state } = charge.strategy.step(&state, arrival);
+                self.changes.push(Change { id, state, limit });
+                quota
+            }
+            Err(until) => spent(arrival, until),
+        }
+    }
+}
 
 impl Engine {
     pub(super) fn decide_exactly(&self, charges: &[Charge<'_>], mode: Mode) -> Verdict {
@@ -35,14 +62,13 @@ impl Engine {
         loop {
             let pages = self.lock_all(&ids);
             let now = self.time.now();
-            let mut quotas = Quotas::new();
             let mut changes = Changes::new();
-            for (number, (charge, id)) in charges.iter().zip(&ids).enumerate() {
-                self.step_all(&pages, (number, charge, *id), charge.cost, now, &mut changes, &mut quotas);
-            }
-            if !quotas.fit() {
-                quotas.uncharge(|| self.uncharged(&pages, charges, &ids, now));
-            } else if mode == Mode::Consume && self.store(&pages, charges, changes, now).is_err() {
+            let mut states = LockedStates { engine: self, pages: &pages, ids: &ids, changes: &mut changes };
+            let quotas = evaluate(charges, now, &mut states, || {
+                let changes = &mut Changes::new();
+                remaining(charges, now, &mut LockedStates { engine: self, pages: &pages, ids: &ids, changes })
+            });
+            if quotas.fit() && mode == Mode::Consume && self.store(&pages, charges, changes, now).is_err() {
                 continue;
             }
             return Verdict::new(quotas, now);
@@ -60,8 +86,7 @@ impl Engine {
                 // An evicted identity that has not come back is refunded nothing, because its own usage is no
                 // longer known.
                 if let Some(state) = self.table.get(page, id, now) {
-                    let arrival = charge.arrival(rate, charge.cost, now);
-                    let state = charge.strategy.refund(&state, &arrival, now.saturating_sub(at));
+                    let state = refunded(charge, rate, &state, at, now);
                     self.table.set(page, id, state, || self.class(charge, index));
                 }
             }
@@ -82,39 +107,6 @@ impl Engine {
             // A page may have been split between the lookup and the lock.
             if ids.iter().all(|id| locked.iter().any(|page| page.covers(id.0))) {
                 return locked;
-            }
-        }
-    }
-
-    fn step_all(
-        &self,
-        pages: &[Locked<'_>],
-        (number, charge, id): (usize, &Charge<'_>, Id),
-        cost: u64,
-        now: u64,
-        changes: &mut Changes,
-        quotas: &mut Quotas,
-    ) {
-        for (index, &rate) in charge.rates.iter().enumerate() {
-            if rate.is_unlimited() {
-                quotas.push(Quota::allowed(rate, u64::MAX));
-                continue;
-            }
-            let id = id.of_limit(index);
-            // A second charge of the same identity continues with the state that the first charge leaves.
-            let pending = changes.iter().rev().find(|change| change.id == id);
-            let arrival = charge.arrival(rate, cost, now);
-            let state = match pending {
-                Some(change) => Ok(change.state.clone()),
-                None => self.begin(page_of(pages, id), (charge, index), id, &arrival),
-            };
-            match state {
-                Ok(state) => {
-                    let Step { quota, state } = charge.strategy.step(&state, &arrival);
-                    quotas.push(quota);
-                    changes.push(Change { id, state, of: (number, index) });
-                }
-                Err(until) => quotas.push(spent(&arrival, until)),
             }
         }
     }
@@ -153,15 +145,6 @@ impl Engine {
         self.table.evicted.class(limit, charge.rates[index])
     }
 
-    /// Returns the remaining quotas of all limits.
-    fn uncharged(&self, pages: &[Locked<'_>], charges: &[Charge<'_>], ids: &[Id], now: u64) -> Quotas {
-        let mut uncharged = Quotas::new();
-        for (charge, id) in charges.iter().zip(ids) {
-            self.step_all(pages, (0, charge, *id), 0, now, &mut Changes::new(), &mut uncharged);
-        }
-        uncharged
-    }
-
     /// Stores all changes. Stores nothing and returns `Err` if a page has to be looked up again.
     fn store(
         &self,
@@ -180,10 +163,10 @@ impl Engine {
                 self.table.make_room(page, newcomers, now, &keeps)?;
             }
         }
-        for Change { id, state, of: (number, index) } in changes {
+        for Change { id, state, limit } in changes {
             let page = page_of(pages, id);
             if state.until() > now || page.get(id.0).is_some() {
-                self.table.set(page, id, state, || self.class(&charges[number], index));
+                self.table.set(page, id, state, || self.class(&charges[limit.charge], limit.limit));
             }
         }
         self.table.shed(pages, now);

@@ -1,11 +1,13 @@
 //! A decision request: the limits of all charges, and the states that decide about them.
 
+use std::slice;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
 
 use super::keys::{Keys, global_reset_mark};
 use super::token::Tokens;
+use crate::backend::evaluate::{LimitIndex, LimitStates, evaluate, refunded, remaining};
 use crate::backend::{Charge, Mark, Marks, Mode, Resets, Verdict};
 use crate::strategy::{Arrival, State};
 use crate::util::fingerprint::Secret;
@@ -40,6 +42,24 @@ pub(super) struct Limit {
     pub(super) rate: Rate,
     /// The index of its state, and of the key of that state.
     pub(super) state: usize,
+}
+
+/// The states of the limits of a request.
+struct RequestStates<'r> {
+    /// The limits that have not made their step yet.
+    limits: slice::Iter<'r, Limit>,
+    states: States,
+}
+
+impl LimitStates for RequestStates<'_> {
+    fn step(&mut self, _: LimitIndex, charge: &Charge<'_>, arrival: &Arrival) -> Quota {
+        // The limits of a request are in the order in which they make their steps.
+        let Some(limit) = self.limits.next() else { return Quota::allowed(arrival.rate, u64::MAX) };
+        let state = &mut self.states[limit.state];
+        let step = charge.strategy.step(state, arrival);
+        *state = step.state;
+        step.quota
+    }
 }
 
 impl<'a> Request<'a> {
@@ -134,14 +154,14 @@ impl<'a> Request<'a> {
 
     /// Decides by these states, one for each key. Returns the quotas, and the new states if the request fits.
     pub(super) fn evaluate(&self, states: &States, now: u64) -> (Quotas, Option<States>) {
-        let mut after = states.clone();
-        let mut quotas = self.step_all(&mut after, now, |cost| cost);
-        if quotas.fit() {
+        let mut after = self.limit_states(states);
+        let quotas = evaluate(self.charges, now, &mut after, || self.remaining(states, now));
+        let after = quotas.fit().then(|| {
+            let mut after = after.states;
             self.tokens.store(&mut after, now);
-            return (quotas, Some(after));
-        }
-        quotas.uncharge(|| self.remaining(states, now));
-        (quotas, None)
+            after
+        });
+        (quotas, after)
     }
 
     /// Returns the decision of an earlier attempt that has charged, with the quotas that remain now.
@@ -152,23 +172,11 @@ impl<'a> Request<'a> {
 
     /// Returns the remaining quotas of all limits, without a charge.
     pub(super) fn remaining(&self, states: &States, now: u64) -> Quotas {
-        self.step_all(&mut states.clone(), now, |_| 0)
+        remaining(self.charges, now, &mut self.limit_states(states))
     }
 
-    fn step_all(&self, states: &mut States, now: u64, cost: impl Fn(u64) -> u64) -> Quotas {
-        let mut limits = self.limits.iter();
-        let rates = self.charges.iter().flat_map(|charge| charge.rates);
-        let quota = |rate: &Rate| match if rate.is_unlimited() { None } else { limits.next() } {
-            None => Quota::allowed(*rate, u64::MAX),
-            Some(limit) => {
-                let charge = self.charge(*limit);
-                let arrival = charge.arrival(limit.rate, cost(charge.cost), now);
-                let step = charge.strategy.step(&states[limit.state], &arrival);
-                states[limit.state] = step.state;
-                step.quota
-            }
-        };
-        rates.map(quota).collect()
+    fn limit_states(&self, states: &States) -> RequestStates<'_> {
+        RequestStates { limits: self.limits.iter(), states: states.clone() }
     }
 
     /// Returns the states after a reset. A mark with the time of the reset remains as long as charges from
@@ -201,7 +209,7 @@ impl<'a> Request<'a> {
     /// Returns the states after a refund of the charges, which were made at the time `charged_at`. Charges from
     /// before a reset are not refunded.
     pub(super) fn refund(&self, states: &States, now: u64, charged_at: u64, resets: &Resets) -> States {
-        let (mut after, elapsed) = (states.clone(), now.saturating_sub(charged_at));
+        let mut after = states.clone();
         let is_void = |charge: usize| {
             let mark = |state: Option<usize>| state.and_then(|state| Mark::of(&states[state], now));
             let reset_marks =
@@ -211,7 +219,7 @@ impl<'a> Request<'a> {
         for &limit in self.limits.iter().filter(|limit| !is_void(limit.charge)) {
             let state = &mut after[limit.state];
             if *state != State::EMPTY {
-                *state = self.charge(limit).strategy.refund(state, &self.arrival(limit, now), elapsed);
+                *state = refunded(self.charge(limit), limit.rate, state, charged_at, now);
             }
         }
         after

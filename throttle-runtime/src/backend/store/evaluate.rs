@@ -6,8 +6,9 @@ use super::recent::Seen;
 use super::record::Record;
 use super::slot::Slot;
 use super::{counter, keys, recent};
+use crate::backend::evaluate::{LimitIndex, LimitStates, evaluate, refunded, remaining};
 use crate::backend::{Attempt, Charge, Mark, Marks, Mode, Resets, Verdict};
-use crate::strategy::State;
+use crate::strategy::{Arrival, State};
 use crate::{BackendError, ErrorKind, Quota, Quotas};
 
 /// The result of an evaluation, and the new records if anything changes.
@@ -100,20 +101,19 @@ impl<'a> Case<'a> {
         match self.seen(mode, records, now) {
             Seen::Never => {}
             Seen::Charged(at) => {
-                let left = self.step_all(&mut records.to_vec(), now, |_| 0);
-                return Judgement { answer: Ok(Verdict::new(left, at)), changed: None };
+                return Judgement {
+                    answer: Ok(Verdict::new(self.remaining(records, now), at)),
+                    changed: None,
+                };
             }
             // While another decision writes its records, only some of them may be visible. `changed` makes
             // the caller hold the records and evaluate them again.
             Seen::Unknown => return Judgement { answer: Err(in_doubt()), changed: Some(records.to_vec()) },
         }
-        let mut after = records.to_vec();
-        let mut quotas = self.step_all(&mut after, now, |charge| charge.cost);
-        let fits = quotas.fit();
-        if !fits {
-            quotas.uncharge(|| self.step_all(&mut records.to_vec(), now, |_| 0));
-        }
-        let takes = fits && mode == Mode::Consume;
+        let mut states = self.states(records);
+        let quotas = evaluate(self.charges, now, &mut states, || self.remaining(records, now));
+        let mut after = states.records;
+        let takes = quotas.fit() && mode == Mode::Consume;
         if takes {
             for (charge, place, attempt) in self.recognisable() {
                 recent::remember(&mut after[place], index_of_tokens(charge), attempt, now);
@@ -163,8 +163,7 @@ impl<'a> Case<'a> {
             let record = &mut after[place];
             for (index, &rate) in charge.rates.iter().enumerate() {
                 if !rate.is_unlimited() && index < record.states.len() {
-                    let arrival = charge.arrival(rate, charge.cost, now);
-                    let state = charge.strategy.refund(record.state(index), &arrival, now.saturating_sub(at));
+                    let state = refunded(charge, rate, record.state(index), at, now);
                     record.set(index, state);
                 }
             }
@@ -189,24 +188,30 @@ impl<'a> Case<'a> {
         Judgement { answer: mark, changed: (after != records).then_some(after) }
     }
 
-    /// Applies all charges to the records, which are complete only if the request is admitted. A second
-    /// charge of the same identity continues with the state that the first charge leaves.
-    fn step_all(&self, records: &mut [Record], now: u64, cost: impl Fn(&Charge<'_>) -> u64) -> Quotas {
-        let mut quotas = Quotas::new();
-        for (charge, &place) in self.charges.iter().zip(&self.places) {
-            let record = &mut records[place];
-            for (index, &rate) in charge.rates.iter().enumerate() {
-                if rate.is_unlimited() {
-                    quotas.push(Quota::allowed(rate, u64::MAX));
-                    continue;
-                }
-                let arrival = charge.arrival(rate, cost(charge), now);
-                let step = charge.strategy.step(record.state(index), &arrival);
-                quotas.push(step.quota);
-                record.set(index, step.state);
-            }
-        }
-        quotas
+    /// Returns the remaining quotas of all limits, without a charge.
+    fn remaining(&self, records: &[Record], now: u64) -> Quotas {
+        remaining(self.charges, now, &mut self.states(records))
+    }
+
+    fn states(&self, records: &[Record]) -> RecordStates<'_> {
+        RecordStates { places: &self.places, records: records.to_vec() }
+    }
+}
+
+/// The states of the limits of a case.
+struct RecordStates<'c> {
+    /// For each charge, the index of its record.
+    places: &'c [usize],
+    /// They are complete only if the request is admitted.
+    records: Vec<Record>,
+}
+
+impl LimitStates for RecordStates<'_> {
+    fn step(&mut self, limit: LimitIndex, charge: &Charge<'_>, arrival: &Arrival) -> Quota {
+        let record = &mut self.records[self.places[limit.charge]];
+        let step = charge.strategy.step(record.state(limit.limit), arrival);
+        record.set(limit.limit, step.state);
+        step.quota
     }
 }
 
