@@ -18,15 +18,15 @@ use crate::throttle::counters::Event;
 pub(crate) struct Admission<'a> {
     pub(crate) tickets: SmallVec<[Ticket<'a>; 1]>,
     pub(crate) decided: SmallVec<[Option<Decided>; 1]>,
-    pub(crate) told: DegradeSink,
+    pub(crate) sink: DegradeSink,
     /// The concurrency permits of the request.
     pub(crate) held: Vec<ConcurrencyPermit>,
 }
 
 impl<'a> Admission<'a> {
-    pub(crate) fn of(tickets: SmallVec<[Ticket<'a>; 1]>, told: DegradeSink) -> Self {
+    pub(crate) fn of(tickets: SmallVec<[Ticket<'a>; 1]>, sink: DegradeSink) -> Self {
         let decided = tickets.iter().map(|_| None).collect();
-        Self { tickets, decided, told, held: Vec::new() }
+        Self { tickets, decided, sink, held: Vec::new() }
     }
 
     /// Counts the charges. If the request is rejected, the charges are refunded first.
@@ -73,7 +73,7 @@ impl<'a> Admission<'a> {
     fn together_with(&self, first: usize) -> SmallVec<[usize; 2]> {
         let group = |index: usize| {
             let Ticket { policy, dry, .. } = &self.tickets[index];
-            Group { policy, is_alone: *dry || self.told.of_denials_by(policy) }
+            Group { policy, is_alone: *dry || self.sink.of_denials_by(policy) }
         };
         let shares =
             |index: &usize| self.decided[*index].is_none() && group(first).shares_a_backend(group(*index));
@@ -117,7 +117,7 @@ impl<'a> Admission<'a> {
     pub(crate) fn enforce(&self, group: &[usize], head: &Parts) -> Result<(), Rejection> {
         let denials = group.iter().filter_map(|&index| {
             let (ticket, decision) = (&self.tickets[index], &self.decided[index].as_ref()?.decision);
-            let counts = decision.is_throttled() && !self.told.of_denials_by(&ticket.policy);
+            let counts = decision.is_throttled() && !self.sink.of_denials_by(&ticket.policy);
             counts.then_some((ticket, decision))
         });
         let worst = denials.max_by_key(|(_, decision)| decision.strictness());

@@ -19,12 +19,12 @@ use crate::config::resolver::Head;
 pub(crate) struct AdmissionBuilder<'a, 'k> {
     tickets: SmallVec<[Ticket<'a>; 1]>,
     known: &'k mut KnownKeys,
-    told: DegradeSink,
+    sink: DegradeSink,
 }
 
 impl<'a, 'k> AdmissionBuilder<'a, 'k> {
-    pub(crate) const fn new(known: &'k mut KnownKeys, told: DegradeSink) -> Self {
-        Self { tickets: SmallVec::new_const(), known, told }
+    pub(crate) const fn new(known: &'k mut KnownKeys, sink: DegradeSink) -> Self {
+        Self { tickets: SmallVec::new_const(), known, sink }
     }
 
     /// Adds a finished ticket.
@@ -43,7 +43,7 @@ impl<'a, 'k> AdmissionBuilder<'a, 'k> {
         let degrades = policy.degrade.then(|| Arc::clone(throttle.uid_shared()));
         match Ticket::draw(throttle, policy, given, self.known, head).await {
             Ok(Prepared::Ready(ticket)) => self.take(ticket, head),
-            Ok(Prepared::Passed(reason)) => self.told.of_passed(degrades, reason),
+            Ok(Prepared::Passed(reason)) => self.sink.of_passed(degrades, reason),
             Err(stop) => return Err(Rejection::Stopped(stop)),
         }
         Ok(())
@@ -75,7 +75,7 @@ impl<'a, 'k> AdmissionBuilder<'a, 'k> {
             && let Some(reach) = Reached::find(&head.parts.extensions, &ticket)
         {
             if ticket.cost <= reach.cost {
-                self.told.of_earlier(&ticket.policy, reach.decision);
+                self.sink.of_earlier(&ticket.policy, reach.decision);
                 return;
             }
             ticket.cost -= reach.cost;
@@ -86,7 +86,7 @@ impl<'a, 'k> AdmissionBuilder<'a, 'k> {
 
     /// Decides the request.
     pub(crate) async fn decide(self, head: &mut Head<'_>) -> Result<Admission<'a>, Rejection> {
-        let mut admission = Admission::of(self.tickets, self.told);
+        let mut admission = Admission::of(self.tickets, self.sink);
         let outcome = admission.enter(head).await;
         admission.settled(outcome).await
     }

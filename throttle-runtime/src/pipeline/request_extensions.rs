@@ -16,7 +16,7 @@ impl Admission<'_> {
     /// Stores in the request the decisions of the throttles that degrade. If the handler takes the decision
     /// that admitted the request, stores that too.
     pub(crate) fn tell(&mut self, request: &mut http::Extensions) {
-        let (DegradeSink::Handler(passed) | DegradeSink::Admitted(passed, _)) = &mut self.told else {
+        let (DegradeSink::Handler(passed) | DegradeSink::Admitted(passed, _)) = &mut self.sink else {
             return;
         };
         let mut told = std::mem::take(passed);
@@ -31,7 +31,7 @@ impl Admission<'_> {
         }
         crate::Decisions::add(request, told);
         #[cfg(feature = "axum")]
-        if let DegradeSink::Admitted(_, Others { passed, earlier }) = &self.told {
+        if let DegradeSink::Admitted(_, Others { passed, earlier }) = &self.sink {
             let others = self.decided().filter(|(ticket, _)| !ticket.policy.degrade);
             let decisions = others.map(|(_, decided)| &decided.decision).chain(earlier);
             let strictest = crate::Decisions::strictest_of(decisions).cloned();

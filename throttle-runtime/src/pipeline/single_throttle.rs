@@ -1,8 +1,9 @@
 //! Decisions of one throttle that charges all requests alike, so that nothing has to be resolved before its
 //! backend is called.
 //!
-//! This is the most frequent case: the backend answers, or memory is its fallback while the breaker is open.
-//! All other cases are left to the [stages](super::decide).
+//! This is the most frequent case: the backend answers, or memory is its fallback while the breaker is open. It
+//! has a path of its own because it makes no ticket, and no future if the answer is ready. As soon as anything
+//! fails, or if more has to be done, the [failover engine](super::failover) continues.
 
 use std::borrow::Cow;
 use std::slice;
@@ -106,7 +107,7 @@ impl<'a> Plain<'a> {
     }
 
     /// Returns the decision of the backend, if calling the backend is all that has to be done. Attempts that
-    /// the backend has to recognise are left to the stages.
+    /// the backend has to recognise are left to the engine.
     pub(crate) async fn ask(&self) -> Option<Result<Decision, BackendError>> {
         if self.policy.recognises() {
             return None;
