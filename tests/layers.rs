@@ -19,18 +19,8 @@ const LAYERS: [&[&str]; 10] = [
     &["class", "clock", "decision", "error", "hit", "http", "key", "rate", "util"],
 ];
 
-/// Imports that close a circle. Each line is a task: whoever opens the circle deletes the line.
-const CLOSING: [(&str, &str); 4] = [
-    ("pipeline/degrade.rs", "pipeline/admission.rs"),
-    ("pipeline/once_per_request.rs", "pipeline/admission.rs"),
-    ("resilience/circuit_breaker/identity.rs", "resilience/circuit_breaker/config.rs"),
-    ("resilience/circuit_breaker/permission.rs", "resilience/circuit_breaker/breaker.rs"),
-];
-
-/// Folders whose small files need no reason: the first contains expected outputs of the macros, the others are not
-/// done yet.
-const WITHOUT_REASONS: [&str; 3] =
-    ["throttle-macros/src/expanded", "throttle-runtime/src/pipeline", "throttle-runtime/src/resilience"];
+/// Small files in this folder need no reason: they are the expected outputs of the macros.
+const EXPECTED_OUTPUTS: &str = "throttle-macros/src/expanded";
 
 /// A file with fewer lines needs a reason.
 const FEW_LINES: usize = 40;
@@ -307,16 +297,7 @@ fn no_files_import_each_other_in_a_circle() {
         let modules = Modules::of(&Path::new(env!("CARGO_MANIFEST_DIR")).join(crate_));
         let imports =
             modules.files.iter().map(|(module, (file, _))| (file.as_str(), modules.imports(module)));
-        let mut imports: BTreeMap<_, _> = imports.collect();
-        if crate_ == "throttle-runtime/src" {
-            for (from, to) in CLOSING {
-                let removed = imports.get_mut(from).and_then(|imports| imports.remove(to));
-                assert!(
-                    removed.is_some(),
-                    "{from} does not import {to} any more: delete the line in `CLOSING`"
-                );
-            }
-        }
+        let imports: BTreeMap<_, _> = imports.collect();
         let circles: BTreeMap<BTreeSet<&str>, Vec<&str>> = imports
             .keys()
             .filter_map(|file| circle(file, &imports))
@@ -346,7 +327,7 @@ fn a_small_file_says_why_it_stands_alone() {
     for path in all {
         let text = fs::read_to_string(&path).expect("text");
         let has_reason = text.lines().next().is_some_and(|line| line.to_lowercase().contains("alone"));
-        let needs_none = WITHOUT_REASONS.iter().any(|folder| path.starts_with(root.join(folder)));
+        let needs_none = path.starts_with(root.join(EXPECTED_OUTPUTS));
         if text.lines().count() < FEW_LINES && !has_reason && !needs_none && !only_declares(&path) {
             problems.push(path.display().to_string());
         }

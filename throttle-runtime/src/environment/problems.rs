@@ -18,7 +18,7 @@ pub(crate) fn unknown_backend<'n>(
 }
 
 /// Returns a problem for each backend that has no concurrency limits.
-pub(crate) fn without_places(
+pub(crate) fn without_concurrency_store(
     uid: &str,
     primary: &NamedBackend,
     standby: Option<&NamedBackend>,

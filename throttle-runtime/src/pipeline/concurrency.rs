@@ -93,7 +93,7 @@ impl Acquiring<'_> {
     ) -> Result<Option<ConcurrencyPermit>, BackendError> {
         // Resolving the settings has checked that the backend has a store.
         let Some(store) = member.backend.concurrency_store() else {
-            let text = "this backend does not know what is in flight";
+            let text = "this backend has no concurrency limits";
             return Err(BackendError::new(ErrorKind::Store, text).safe_to_retry());
         };
         let (scope, key) = (self.ticket.throttle.scope(), &self.ticket.key);

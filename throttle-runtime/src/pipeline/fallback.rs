@@ -36,7 +36,8 @@ pub(super) async fn decide(
             }
         }
     }
-    let text = format!("the backend answered during {ATTEMPTS} decisions of the fallback in a row");
+    let text =
+        format!("the reply of the backend arrived during {ATTEMPTS} decisions of the fallback in a row");
     Err(BackendError::new(ErrorKind::Store, text).safe_to_retry())
 }
 

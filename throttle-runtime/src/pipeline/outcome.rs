@@ -1,4 +1,4 @@
-//! The outcome of one throttle: its decision, and its charge.
+//! The outcome of one throttle: its decision, and its charge. Alone because all stages of the pipeline use it.
 
 use crate::{Decision, DecisionReason};
 

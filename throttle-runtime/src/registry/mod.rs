@@ -123,7 +123,7 @@ impl Registry {
         }
         let mut declaration = Declaration::here(uid, settings, Location::caller());
         let policy = self.0.environment.settle(&declaration, Settings::NONE).map_err(ConfigError::new)?;
-        let mut throttles = self.0.throttles.write().unwrap_or_else(PoisonError::into_inner);
+        let mut throttles = sync::write(&self.0.throttles);
         if throttles.contains_key(uid) {
             return Err(ConfigError::one(format!("the uid `{uid}` is taken: choose another")));
         }

@@ -212,7 +212,7 @@ impl Site {
     /// Whether a throttle belongs to this site: it was made for the site, for a copy of it, or for a site with
     /// the same chosen uid and equal settings.
     pub(crate) fn owns(&self, throttle: &Throttle) -> bool {
-        throttle.said().is_by(self)
+        throttle.declaration().is_by(self)
     }
 
     /// Returns the throttle of this site in a registry. The throttle in the global registry is cached.

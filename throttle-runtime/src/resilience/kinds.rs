@@ -1,4 +1,4 @@
-//! Sets of error kinds.
+//! Sets of error kinds, alone because retries and fallbacks both have one.
 
 use crate::ErrorKind;
 

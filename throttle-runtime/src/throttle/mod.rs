@@ -175,8 +175,8 @@ impl Throttle {
     }
 
     /// Returns the declaration that the throttle was made from.
-    pub(crate) fn said(&self) -> &Said {
-        &self.0.said
+    pub(crate) fn declaration(&self) -> &Declaration {
+        &self.0.declaration
     }
 
     /// Whether the program made the throttle with [`create`](crate::Registry::create).
@@ -215,12 +215,6 @@ impl Throttle {
         } else {
             self.0.flags.fetch_or(OFF, Ordering::Relaxed);
         }
-    }
-
-    /// Whether this throttle belongs to the site: it was made for the site, for a copy of it, or for a site
-    /// with the same chosen uid and equal settings.
-    pub(crate) fn belongs_to(&self, site: &Site) -> bool {
-        self.0.declaration.is_by(site)
     }
 }
 

@@ -48,9 +48,10 @@ use crate::clock::Clock;
 use crate::util::fingerprint::Secret;
 use bounds::Bounds;
 use coarse_time::Time;
-use concurrency::InFlight;
-pub(in crate::backend) use concurrency::Taken;
+pub use engine::Engine;
+pub(in crate::backend) use engine::Taken;
 pub(crate) use fast_path::FastPath;
+use in_flight::InFlight;
 use table::Table;
 
 /// A backend that keeps states in this process: exact, without setup. The states are lost when the process

@@ -18,6 +18,7 @@ use tokio::time::timeout;
 
 use crate::Breaker;
 use crate::backend::named::NamedBackend;
+use crate::util::sync;
 use exchange::Exchange;
 
 /// The interval at which boards are read.
@@ -41,9 +42,9 @@ impl Sharing {
         Arc::clone(&self.changed)
     }
 
-    /// Shares a breaker under this name, through the board of this backend.
+    /// Shares a breaker under this name, through the shared storage of this backend.
     pub(crate) fn add(&self, member: &NamedBackend, name: Arc<str>, breaker: Breaker) {
-        let mut exchanges = self.exchanges.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut exchanges = sync::lock(&self.exchanges);
         if let Some(exchange) = exchanges.iter().find(|exchange| exchange.is_on(member)) {
             return exchange.add(name, breaker);
         }

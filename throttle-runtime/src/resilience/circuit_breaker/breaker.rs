@@ -6,9 +6,6 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 
 use super::circuit::Circuit;
-use super::open::Entered;
-use super::packed_state::PackedState;
-use super::permission::{Entry, Permission};
 use super::remote_opening::Opening;
 use super::{CircuitBreaker, Snapshot, Transition};
 use crate::Clock;
@@ -25,7 +22,7 @@ use crate::util::audit;
 /// }
 /// ```
 #[derive(Clone)]
-pub struct Breaker(Arc<Circuit>);
+pub struct Breaker(pub(super) Arc<Circuit>);
 
 impl Breaker {
     /// Returns the [chosen](CircuitBreaker::named) name, or else the file and line of the settings.
@@ -122,38 +119,10 @@ impl Breaker {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    /// Lets a request pass, if the breaker is closed.
-    #[inline]
-    pub(crate) fn pass(&self) -> Option<Permission<'_>> {
-        let word = self.0.word();
-        word.is_closed().then(|| Permission::pass(self, word.generation()))
-    }
-
     /// Whether the breaker rejects all requests, because no probe is due yet.
     pub(crate) fn refuses(&self) -> bool {
         let word = self.0.word();
         !word.is_closed() && self.0.refuses(word)
-    }
-
-    /// Decides whether a request may call the backend. Called before each call of the backend.
-    #[inline]
-    pub(crate) fn enter(&self) -> Entry<'_> {
-        self.pass().map_or_else(|| self.enter_broken(self.0.word()), Entry::Pass)
-    }
-
-    #[cold]
-    fn enter_broken(&self, word: PackedState) -> Entry<'_> {
-        match self.0.enter(word) {
-            Entered::Pass(generation) => Entry::Pass(Permission::pass(self, generation)),
-            Entered::Probe(generation, change) => {
-                // The permit exists before the hook runs: if the hook panics, dropping the permit frees the
-                // probe.
-                let permit = Permission::probe(self.clone(), generation);
-                self.0.publish(change);
-                Entry::Probe(permit)
-            }
-            Entered::Refused => Entry::Refused,
-        }
     }
 }
 

@@ -9,8 +9,9 @@ use tokio::sync::Notify;
 use super::packed_state::{PackedState, Phase};
 use super::state::ChangeLogs;
 use super::thresholds::Rules;
-use super::{CircuitBreaker, Snapshot, State, Transition, time};
+use super::{CircuitBreaker, Snapshot, State, Transition};
 use crate::Clock;
+use crate::util::duration::system_time;
 
 /// The shared state of a breaker.
 ///
@@ -119,8 +120,8 @@ impl Circuit {
                     state: state(word),
                     failures: word.failures(),
                     successes: if word.phase() == Phase::HalfOpen { successes } else { 0 },
-                    opened_at: time(opened_at).filter(|_| !closed),
-                    next_attempt: time(next_attempt).filter(|_| open),
+                    opened_at: system_time(opened_at).filter(|_| !closed),
+                    next_attempt: system_time(next_attempt).filter(|_| open),
                 };
             }
         }

@@ -5,8 +5,15 @@ use std::panic::Location;
 use std::time::Duration;
 
 use super::Transition;
-use super::identity::Identity;
 use super::thresholds::{Rules, micros};
+
+/// The identity of a breaker: a chosen name, or else the source location of its settings. A constant that two
+/// attributes use is one breaker. Settings that two attributes contain inline are two breakers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Identity {
+    Named(&'static str),
+    At(&'static Location<'static>),
+}
 
 /// The settings of a circuit breaker: when it opens and when it closes. They can be a constant.
 ///

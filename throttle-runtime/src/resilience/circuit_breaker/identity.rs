@@ -1,16 +1,6 @@
-//! The identity of a breaker: which settings denote the same breaker.
+//! The identity of a breaker: which settings denote the same breaker. Alone because the settings fill a file.
 
-use std::panic::Location;
-
-use super::CircuitBreaker;
-
-/// The identity of a breaker: a chosen name, or else the source location of its settings. A constant that two
-/// attributes use is one breaker. Settings that two attributes contain inline are two breakers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Identity {
-    Named(&'static str),
-    At(&'static Location<'static>),
-}
+use super::config::{CircuitBreaker, Identity};
 
 impl CircuitBreaker {
     /// Returns the identity. Settings with the same identity are one breaker.

@@ -22,13 +22,7 @@ mod thresholds;
 
 pub use breaker::Breaker;
 pub use config::CircuitBreaker;
-pub(crate) use identity::Identity;
+pub(crate) use config::Identity;
 pub use info::{Snapshot, State};
 pub(crate) use permission::{Entry, Permission};
 pub use state::Transition;
-
-/// Converts a time of the clock, in microseconds since the Unix epoch. Returns `None` if the system cannot
-/// represent it.
-fn time(micros: u64) -> Option<std::time::SystemTime> {
-    std::time::UNIX_EPOCH.checked_add(std::time::Duration::from_micros(micros))
-}

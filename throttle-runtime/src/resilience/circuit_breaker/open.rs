@@ -4,8 +4,14 @@ use std::sync::atomic::Ordering;
 
 use super::circuit::Circuit;
 use super::packed_state::{PackedState, Phase};
-use super::permission::ProbeOutcome;
 use super::{State, Transition};
+
+/// How a probe ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ProbeOutcome {
+    Success,
+    Failure,
+}
 
 /// The result for a request that found the breaker not closed.
 pub(super) enum Entered {

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use super::Breaker;
+use super::breaker::Breaker;
+use super::open::{Entered, ProbeOutcome};
+use super::packed_state::PackedState;
 use crate::BackendError;
 use crate::backend::Verdict;
 
@@ -15,6 +17,36 @@ pub(crate) enum Entry<'a> {
     Probe(Permission<'a>),
     /// Do not call the backend.
     Refused,
+}
+
+impl Breaker {
+    /// Lets a request pass, if the breaker is closed.
+    #[inline]
+    pub(crate) fn pass(&self) -> Option<Permission<'_>> {
+        let word = self.0.word();
+        word.is_closed().then(|| Permission::pass(self, word.generation()))
+    }
+
+    /// Decides whether a request may call the backend. Called before each call of the backend.
+    #[inline]
+    pub(crate) fn enter(&self) -> Entry<'_> {
+        self.pass().map_or_else(|| self.enter_broken(self.0.word()), Entry::Pass)
+    }
+
+    #[cold]
+    fn enter_broken(&self, word: PackedState) -> Entry<'_> {
+        match self.0.enter(word) {
+            Entered::Pass(generation) => Entry::Pass(Permission::pass(self, generation)),
+            Entered::Probe(generation, change) => {
+                // The permit exists before the hook runs: if the hook panics, dropping the permit frees the
+                // probe.
+                let permit = Permission::probe(self.clone(), generation);
+                self.0.publish(change);
+                Entry::Probe(permit)
+            }
+            Entered::Refused => Entry::Refused,
+        }
+    }
 }
 
 /// A request on its way to the backend.
@@ -105,13 +137,6 @@ impl fmt::Debug for Permission<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(if matches!(self.0, Holder::Probe(_)) { "Probe" } else { "Pass" })
     }
-}
-
-/// How a probe ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum ProbeOutcome {
-    Success,
-    Failure,
 }
 
 /// The only probe permit of a half-open breaker.

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::{State, time};
+use super::State;
+use crate::util::duration::system_time;
 use crate::util::log_limit::LogLimit;
 
 /// A state change of a breaker.
@@ -64,7 +65,7 @@ impl ChangeLogs {
 
 impl Transition {
     pub(super) fn new(breaker: &Arc<str>, (from, to): (State, State), failures: u32, at: u64) -> Self {
-        let (breaker, at) = (Arc::clone(breaker), time(at).unwrap_or(UNIX_EPOCH));
+        let (breaker, at) = (Arc::clone(breaker), system_time(at).unwrap_or(UNIX_EPOCH));
         Self { breaker, from, to, failures, remote: false, at }
     }
 
