@@ -19,7 +19,8 @@ fn code(directory: &Path) -> String {
 /// Checks that the tests that a document names exist, and that it names more than `fewest`.
 fn names_tests(document: &str, fewest: usize) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let code: String = ["tests", "throttle-runtime"].map(|directory| code(&root.join(directory))).concat();
+    let code: String =
+        ["tests", "integrations", "throttle-runtime"].map(|directory| code(&root.join(directory))).concat();
     let text = fs::read_to_string(root.join(document)).expect("the document");
     let words = text.split('`').skip(1).step_by(2);
     let names: Vec<_> = words.filter(|word| word.split('_').count() > 3).collect();
@@ -30,8 +31,8 @@ fn names_tests(document: &str, fewest: usize) {
         let starts = [format!("fn {name}("), format!("fn {name}<"), format!("conformance!({name},")];
         let is_in = |code: &str| starts.iter().any(|start| code.contains(start));
         assert!(is_in(&code), "`{name}` is no test");
-        let files =
-            ["tests", "throttle-runtime/tests"].map(|place| root.join(place).join(file.to_owned() + ".rs"));
+        let files = ["tests", "integrations/tests", "throttle-runtime/tests"]
+            .map(|place| root.join(place).join(file.to_owned() + ".rs"));
         let is_there = |path: &PathBuf| fs::read_to_string(path).is_ok_and(|code| is_in(&code));
         assert!(file.is_empty() || files.iter().any(is_there), "`{name}` is not in {file}.rs");
     }
@@ -141,7 +142,8 @@ fn every_fault_has_a_test_of_its_number() {
     let text = fs::read_to_string(root.join("docs/faults.md")).expect("the document");
     let rows = text.lines().filter_map(|line| line.strip_prefix("| ")?.split_once(" |")?.0.parse().ok());
     let rows: BTreeSet<u32> = rows.collect();
-    let directories = ["tests", "throttle-runtime", "throttle-macros"].map(|directory| root.join(directory));
+    let directories = ["tests", "integrations", "throttle-runtime", "throttle-macros"]
+        .map(|directory| root.join(directory));
     let mut tested = numbers_of_faults(&directories.map(|directory| code(&directory)).concat());
     // A message of the compiler is tested by a file.
     for directory in ["tests/ui/fail", "tests/compiles"] {

@@ -310,6 +310,7 @@ static ACCOUNTS: StaticThrottle;
 
 #[throttle(ACCOUNTS)]
 #[throttle(uid = "accounts:also", rate = "9/min", caller = account)]
+#[cfg_attr(not(feature = "tower"), expect(dead_code, reason = "a test of layers uses it"))]
 async fn by_account() {}
 
 #[cfg(feature = "tower")]

@@ -145,12 +145,6 @@ impl Backend for Counted {
     }
 }
 
-/// Returns a memory backend that fails on command.
-#[cfg(feature = "testkit")]
-pub fn faulty(clock: &ManualClock) -> throttle::testkit::Faulty {
-    throttle::testkit::Faulty::new(Memory::builder().clock(clock.clone()).build())
-}
-
 pub const fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }

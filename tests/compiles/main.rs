@@ -26,7 +26,6 @@ mod crate_path;
 mod debug_handler_below;
 mod degrade;
 mod f20_impl_trait_in_return_types;
-#[cfg(feature = "tonic")]
 mod f22_async_trait;
 mod fifteen_extractors;
 mod fn_errors;

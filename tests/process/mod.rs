@@ -1,4 +1,4 @@
-//! Examples as processes, and the servers that they use.
+//! Examples as processes.
 
 #![allow(
     dead_code,
@@ -7,9 +7,6 @@
     missing_docs,
     reason = "each test file uses its part"
 )]
-
-#[cfg(feature = "redis")]
-pub mod redis;
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
