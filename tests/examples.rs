@@ -1,7 +1,6 @@
 //! Every example as a user runs it: a real process, a real port, plain HTTP.
 
 mod process;
-#[cfg(feature = "redis")]
 #[path = "process/redis.rs"]
 mod server;
 
@@ -9,7 +8,6 @@ use std::time::{Duration, Instant};
 
 use process::{Example, Pending};
 use serde_json::json;
-#[cfg(feature = "redis")]
 use server::Redis;
 
 #[test]
@@ -254,7 +252,6 @@ fn s09_registry_closes_its_backends_at_the_end() {
     assert_eq!(example.end(), "every backend is closed");
 }
 
-#[cfg(feature = "redis")]
 #[test]
 fn redis_shares_one_limit_between_processes() {
     let redis = Redis::start();
@@ -302,7 +299,6 @@ fn s12_dict_backend_limits_with_every_strategy() {
 }
 
 /// Runs the example's own tests, like those of any program.
-#[cfg(feature = "testkit")]
 #[test]
 fn testing_is_a_service_like_any_other() {
     let example = Example::start("testing");
@@ -310,7 +306,6 @@ fn testing_is_a_service_like_any_other() {
     assert_eq!((example.get("/search").status, example.get("/pay").status), (200, 200));
 }
 
-#[cfg(feature = "tower")]
 #[test]
 fn layers_and_rules_limit_what_the_rules_mean() {
     let example = Example::start("layers_and_rules");

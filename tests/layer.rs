@@ -11,7 +11,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
-use axum::response::IntoResponse;
 use axum::routing::{any as route, get as read};
 use common::{
     Broken, Counted, declared_at, get, header, number, registry_at, seconds, send, service, status, text,
@@ -22,7 +21,7 @@ use throttle::tower::Limiter;
 use throttle::{
     Headers, ManualClock, Registry, Rule, Settings, ThrottleLayer, Throttled, registry, throttle,
 };
-use tower::{Layer, Service, ServiceBuilder, ServiceExt};
+use tower::{Layer, Service, ServiceExt};
 
 const OK: StatusCode = StatusCode::OK;
 const DENIED: StatusCode = StatusCode::TOO_MANY_REQUESTS;

@@ -2,7 +2,7 @@
 
 #![allow(dead_code, unreachable_pub, missing_docs, reason = "each test file uses its part")]
 
-#[path = "../../throttle-runtime/tests/events/mod.rs"]
+#[path = "../../throttle-runtime/src/util/events.rs"]
 pub mod events;
 
 use std::net::SocketAddr;

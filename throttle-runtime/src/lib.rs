@@ -11,9 +11,6 @@ mod decision;
 mod edge;
 mod environment;
 mod error;
-#[cfg(test)]
-#[path = "../tests/events/mod.rs"]
-mod events;
 mod hit;
 mod http;
 mod key;

@@ -18,7 +18,7 @@ mod paused;
 mod proxy;
 mod server;
 #[expect(dead_code, reason = "the tests of the backend itself ask for more")]
-#[path = "../servers/memcached.rs"]
+#[path = "../../src/backend/memcached/server.rs"]
 mod server_memcached;
 #[expect(dead_code, reason = "the tests of the backend itself ask for more")]
 #[path = "../servers/redis.rs"]

@@ -8,7 +8,7 @@ mod retried;
 mod round_trips;
 #[path = "../served/mod.rs"]
 mod served;
-#[path = "../servers/memcached.rs"]
+#[path = "../../src/backend/memcached/server.rs"]
 mod server;
 mod strangers;
 

@@ -1,7 +1,5 @@
 //! The Redis backend on real servers.
 
-#![cfg(all(feature = "redis", feature = "testkit"))]
-
 /// Creates a test of each scenario for each kind of deployment.
 macro_rules! by_each_way {
     ($($scenario:ident),* $(,)?) => {
