@@ -1,10 +1,9 @@
 //! The earlier decisions about a request that is passed on. Layers and middleware store them in the request,
 //! so that a throttle that the request reaches again does not charge it twice.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use http::Extensions;
-use once_cell::sync::OnceCell;
 use smallvec::SmallVec;
 
 use super::admission::Admission;
@@ -34,7 +33,7 @@ pub(crate) struct Reached {
 
 /// Decisions that are filled in after they were stored in the request.
 #[derive(Clone, Default)]
-pub(crate) struct Pending(Arc<OnceCell<Reaches>>);
+pub(crate) struct Pending(Arc<OnceLock<Reaches>>);
 
 impl Reach {
     /// The decision of a throttle with one limit that admitted the request.

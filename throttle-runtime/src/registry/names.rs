@@ -2,15 +2,13 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
-
-use once_cell::sync::Lazy;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use crate::Site;
 
 /// The names of all attributes: the function's name, or the shortest end of its path that belongs to no other
 /// attribute.
-static LINKED: Lazy<Linked> = Lazy::new(Linked::collect);
+static LINKED: LazyLock<Linked> = LazyLock::new(Linked::collect);
 
 /// The identity of an attribute: uid, declaration and line.
 type Place = (&'static str, u64, u32);
