@@ -34,7 +34,11 @@ impl Example {
         let test = std::env::current_exe().expect("this test is a file");
         let profile = test.parent().and_then(|deps| deps.parent()).expect("target/PROFILE/deps");
         let file = profile.join("examples").join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
-        assert!(file.exists(), "{} is not built: run `cargo build --examples`", file.display());
+        assert!(
+            file.exists(),
+            "{} is not built: run `cargo build --workspace --all-features --examples`",
+            file.display()
+        );
         let mut process = Command::new(file)
             .env("PORT", "0")
             .envs(variables.iter().copied())
