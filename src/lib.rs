@@ -2,6 +2,12 @@
 #![doc = "[throttle-fn]: macro@throttle_fn"]
 #![doc = "[rates]: guide::rates"]
 #![doc = "[keys]: guide::keys"]
+#![doc = "[cookbook]: guide::cookbook"]
+#![doc = "[choosing-a-key]: guide::choosing_a_key"]
+#![doc = "[behind-a-proxy]: guide::behind_a_proxy"]
+#![doc = "[outages]: guide::when_the_store_fails"]
+#![doc = "[operations]: guide::operations"]
+#![doc = "[migration]: guide::migration"]
 #![doc = "[concurrency]: guide::concurrency"]
 #![doc = "[costs]: guide::costs"]
 #![doc = "[strategies]: guide::strategies"]
@@ -21,7 +27,11 @@
 // `doc(cfg)` at its definition.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-#[cfg(feature = "axum")]
+// Without a feature, links to its items lead nowhere.
+#[cfg_attr(
+    not(all(feature = "axum", feature = "time-zones", feature = "ws")),
+    allow(rustdoc::broken_intra_doc_links)
+)]
 pub mod guide;
 
 #[doc(inline)]
@@ -51,7 +61,7 @@ pub use throttle_runtime::{
     ThrottleError, Throttled,
 };
 
-// Reservations and tabs: charges that are settled, refunded or committed later.
+// Reservations and transactions: charges that are settled, refunded or committed later.
 #[doc(inline)]
 pub use throttle_runtime::{Atomicity, Reservation, Savepoint, Settlement, Transaction};
 

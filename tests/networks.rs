@@ -64,7 +64,7 @@ async fn the_answer_says_no_more_than_that() {
     let app = listed_on(&registry).await;
     let response: Response = send(&app, get_from([203, 0, 113, 1], "/")).await;
     assert!(response.headers().keys().all(|name| !name.as_str().contains("ratelimit")));
-    assert_eq!(text(response).await, "your network is not let in");
+    assert_eq!(text(response).await, "Your network is not allowed.");
 }
 
 /// A trusted proxy determines the client. Mapped addresses count as IPv4. Unknown clients are in no list.
@@ -316,7 +316,7 @@ async fn f43_a_handler_shapes_the_response_to_a_client_on_a_deny_list() {
         ThrottleLayer::new([("in-json-layer", settings)])
     };
     let app = service(router.route("/layer", route(async || "ok").layer(layered())), &registry);
-    let denied = "your network is not let in";
+    let denied = "Your network is not allowed.";
     let json = |uid: &str| format!(r#"{{"denied":true,"says":"{denied}","uid":"{uid}"}}"#);
     let problem = format!(r#"{{"type":"about:blank","title":"Forbidden","status":403,"detail":"{denied}"}}"#);
     let expected = [

@@ -235,7 +235,7 @@ async fn what_a_recovery_names_is_checked_at_the_start() {
     );
     assert_eq!(
         problem("memory"),
-        "`wrong` runs on \"memory\" and falls back to the same: name another backend"
+        "`wrong` runs on \"memory\" and falls back to the same backend: name another backend"
     );
 }
 

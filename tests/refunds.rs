@@ -58,7 +58,7 @@ async fn a_reservation_is_kept_given_back_or_dropped() {
 #[tokio::test]
 async fn denials_and_what_took_nothing_give_nothing_back() {
     let (throttle, _) = throttle(Settings::new().rate("10/hour")).await;
-    throttle.hit(Hit::new("a").cost(8)).await.expect("a decision");
+    let _ = throttle.hit(Hit::new("a").cost(8)).await.expect("a decision");
     let denied = throttle.reserve(Hit::new("a").cost(4)).await.expect("a decision");
     assert_eq!((denied.is_allowed(), denied.taken()), (false, 0));
     denied.refund().await.expect("nothing to do");
@@ -125,14 +125,14 @@ async fn a_refund_is_never_more_than_time_has_left_of_the_charge() {
     let (window, clock) = throttle(Settings::new().rate("10/min")).await;
     let reservation = window.reserve(Hit::new("a").cost(9)).await.expect("a decision");
     clock.advance(seconds(60));
-    window.hit(Hit::new("a").cost(5)).await.expect("a decision");
+    let _ = window.hit(Hit::new("a").cost(5)).await.expect("a decision");
     reservation.refund().await.expect("memory never fails");
     assert_eq!(left(&window).await, Some(5), "the charge was to the window before");
 
     let (bucket, clock) = throttle(Settings::new().rate("10/min").strategy(TokenBucket::new())).await;
     let reservation = bucket.reserve(Hit::new("a").cost(10)).await.expect("a decision");
     clock.advance(seconds(30));
-    bucket.hit(Hit::new("a").cost(5)).await.expect("a decision");
+    let _ = bucket.hit(Hit::new("a").cost(5)).await.expect("a decision");
     reservation.refund().await.expect("memory never fails");
     assert_eq!(left(&bucket).await, Some(5), "the refill gave five back before");
 }
@@ -199,7 +199,7 @@ async fn a_reset_forgets_one_identity_of_one_throttle() {
         let throttle = registry.create("test", settings.clone()).expect("a throttle");
         let other = registry.create("other", settings).expect("a throttle");
         for (throttle, key) in [(&throttle, "a"), (&throttle, "b"), (&other, "a")] {
-            throttle.hit(Hit::new(key).cost(10)).await.expect("a decision");
+            let _ = throttle.hit(Hit::new(key).cost(10)).await.expect("a decision");
         }
         throttle.reset("a").await.expect("memory never fails");
         assert_eq!(left(&throttle).await, Some(10), "{throttle:?}");
@@ -213,9 +213,9 @@ async fn a_reset_forgets_one_identity_of_one_throttle() {
 #[tokio::test]
 async fn a_reset_forgets_all_limits_and_those_that_a_hit_says() {
     let (throttle, _) = throttle(Settings::new().rate("3/min, 5/hour")).await;
-    throttle.hit(Hit::new("a").cost(3)).await.expect("a decision");
+    let _ = throttle.hit(Hit::new("a").cost(3)).await.expect("a decision");
     let day = || Hit::new("a").rate("7/day".parse::<throttle::Rates>().expect("a rate"));
-    throttle.hit(day().cost(7)).await.expect("a decision");
+    let _ = throttle.hit(day().cost(7)).await.expect("a decision");
     throttle.reset("a").await.expect("memory never fails");
     let stat = throttle.quotas("a").await.expect("a decision");
     assert_eq!(stat.quotas().iter().map(throttle::Quota::remaining).collect::<Vec<_>>(), [3, 5]);
@@ -233,7 +233,7 @@ async fn a_reset_forgets_while_the_throttle_is_off_and_what_the_fallback_counted
     let settings = Settings::new().rate("5/hour").backend("broken");
     let settings = settings.on_error(failover("memory", CircuitBreaker::new()));
     let throttle = registry.create("test", settings).expect("a throttle");
-    throttle.hit(Hit::new("a").cost(5)).await.expect("the fallback decides");
+    let _ = throttle.hit(Hit::new("a").cost(5)).await.expect("the fallback decides");
     assert!(throttle.hit("a").await.expect("the fallback decides").is_throttled());
     registry.disable("test");
     let error = throttle.reset("a").await.expect_err("the backend itself may remember");
@@ -250,9 +250,9 @@ async fn a_reset_forgets_what_eviction_left_behind() {
     let memory = throttle::backend::Memory::builder().max_keys(64).clock(clock.clone()).build();
     let registry = registry().backend("memory", memory).build().await.expect("a registry");
     let throttle = registry.create("test", Settings::new().rate("5/hour")).expect("a throttle");
-    throttle.hit(Hit::new("a").cost(5)).await.expect("a decision");
+    let _ = throttle.hit(Hit::new("a").cost(5)).await.expect("a decision");
     for client in 0..200_u32 {
-        throttle.hit(Hit::new(client).cost(5)).await.expect("a decision");
+        let _ = throttle.hit(Hit::new(client).cost(5)).await.expect("a decision");
     }
     clock.advance(Duration::from_micros(1));
     assert!(throttle.hit("a").await.expect("a decision").is_throttled(), "its usage is kept");

@@ -258,12 +258,12 @@ async fn b118_everything_is_counted_and_nobody_is_named() {
     let settings = Settings::new().rate("1/min").on_error("allow");
     let open = registry.create("open", settings).expect("a throttle");
     for _ in 0..3 {
-        open.hit("alice@example.org").await.expect("allowed");
+        let _ = open.hit("alice@example.org").await.expect("allowed");
     }
     assert_eq!(open.counts().allowed_on_error, 3);
     let denying = Registry::default().create("denying", Settings::new().rate("1/min")).expect("a throttle");
     for _ in 0..4 {
-        denying.hit("alice@example.org").await.expect("a decision");
+        let _ = denying.hit("alice@example.org").await.expect("a decision");
     }
     let counts = denying.counts();
     assert_eq!((counts.allowed, counts.denied), (1, 3));

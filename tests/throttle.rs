@@ -88,7 +88,7 @@ async fn b015_the_cost_of_a_call_wins() {
     let (throttle, _) = throttle(Settings::new().rate("10/min").cost(4_u32)).await;
     assert_eq!(throttle.hit(Hit::new("a").cost(1)).await.expect("a decision").remaining(), Some(9));
     assert_eq!(throttle.hit("a").await.expect("a decision").remaining(), Some(5));
-    throttle.hit(Hit::new("a").cost(0)).await.expect("a decision");
+    let _ = throttle.hit(Hit::new("a").cost(0)).await.expect("a decision");
     assert_eq!(throttle.hit("a").await.expect("a decision").remaining(), Some(1));
     assert!(throttle.hit("a").await.expect("a decision").is_throttled());
 }
@@ -136,7 +136,7 @@ async fn b018_a_cost_that_never_fits_is_never() {
 #[tokio::test]
 async fn b019_a_decision_is_a_value_that_cannot_go_stale() {
     let (throttle, clock) = throttle(Settings::new().rate("1/s")).await;
-    throttle.hit("a").await.expect("a decision");
+    let _ = throttle.hit("a").await.expect("a decision");
     let denied = throttle.hit("a").await.expect("a decision");
     assert_eq!(denied.retry_after(), Some(seconds(1)));
     let free = throttle.hit(Hit::new("a").cost(0)).await.expect("a decision");
@@ -170,7 +170,7 @@ async fn b021_a_missing_backend_is_a_configuration_error() {
 #[tokio::test]
 async fn b026_checking_takes_nothing() {
     let (throttle, _) = throttle(Settings::new().rate("3/min")).await;
-    throttle.hit("a").await.expect("a decision");
+    let _ = throttle.hit("a").await.expect("a decision");
     let first = throttle.peek("a").await.expect("a decision");
     assert_eq!(first, throttle.peek("a").await.expect("a decision"));
     assert_eq!(throttle.hit("a").await.expect("a decision").remaining(), Some(1));
@@ -184,7 +184,7 @@ async fn b026_b095_stat_is_the_limit_less_what_was_used() {
             let stat = throttle.quotas("a").await.expect("a decision");
             assert_eq!((stat.remaining(), stat.is_allowed()), (Some(3 - used), true));
             assert_eq!(stat, throttle.quotas("a").await.expect("a decision"), "it takes nothing");
-            throttle.hit("a").await.expect("a decision");
+            let _ = throttle.hit("a").await.expect("a decision");
         }
         assert_eq!(throttle.counts().allowed, 3);
     }
@@ -227,7 +227,7 @@ async fn b119_a_dry_run_lets_a_program_pass() {
 async fn b032_a_caller_may_go_on_all_the_same() {
     let (throttle, clock) = throttle(Settings::new().rate("1/10s")).await;
     clock.set(10_000_000_000_000_000);
-    throttle.hit("a").await.expect("a decision");
+    let _ = throttle.hit("a").await.expect("a decision");
     clock.advance(seconds(4));
     let decision = throttle.hit("a").await.expect("a decision");
     assert!(decision.is_throttled());
@@ -276,7 +276,7 @@ async fn b082_the_wait_is_true_to_the_microsecond() {
 async fn b093_denied_requests_do_not_push_the_wait_out() {
     for settings in [Settings::new(), Settings::new().strategy(Gcra::new())] {
         let (throttle, _) = throttle(settings.rate("1/min")).await;
-        throttle.hit("a").await.expect("a decision");
+        let _ = throttle.hit("a").await.expect("a decision");
         let first = throttle.hit("a").await.expect("a decision").retry_after();
         assert_eq!(admitted(&throttle, "a", 1_000).await, 0);
         assert_eq!(throttle.hit("a").await.expect("a decision").retry_after(), first);

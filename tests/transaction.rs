@@ -47,13 +47,13 @@ async fn b111_an_error_on_the_way_charges_nothing_unless_it_is_meant_to() {
     async fn on_success(throttle: &Throttle, fails: bool) -> Result<(), Box<dyn std::error::Error>> {
         let mut transaction = throttle.transaction("a");
         job(&mut transaction, fails).await?;
-        transaction.commit().await?;
+        let _ = transaction.commit().await?;
         Ok(())
     }
     async fn in_any_case(throttle: &Throttle) -> Result<(), Box<dyn std::error::Error>> {
         let mut transaction = throttle.transaction("a");
         let done = job(&mut transaction, true).await;
-        transaction.commit().await?;
+        let _ = transaction.commit().await?;
         Ok(done?)
     }
     let throttle = throttle("9/hour").await;
@@ -89,7 +89,7 @@ async fn b112_parts_that_are_cancelled_or_dropped_charge_nothing() {
     assert_eq!(part.charged(), 7);
     part.commit();
     assert_eq!(transaction.charged(), 9);
-    transaction.commit().await.expect("a decision");
+    let _ = transaction.commit().await.expect("a decision");
     assert_eq!(left(&throttle, "a").await, Some(21));
     let mut transaction = throttle.transaction("a");
     transaction.charge(9);
@@ -116,7 +116,7 @@ async fn a_check_takes_nothing_and_answers_as_the_commit_does() {
     let mut transaction = throttle.transaction("a");
     transaction.charge(3);
     assert_eq!(transaction.peek().await.expect("a decision").remaining(), Some(0));
-    throttle.hit("a").await.expect("a decision");
+    let _ = throttle.hit("a").await.expect("a decision");
     let checked = transaction.peek().await.expect("a decision");
     assert!(checked.is_throttled());
     assert_eq!(throttle.counts().denied, 0, "who only asks is not counted");

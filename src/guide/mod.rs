@@ -2,19 +2,30 @@
 //!
 //! | page | explains |
 //! |---|---|
+//! | [`cookbook`] | one complete program for each of 25 tasks |
+//! | [`choosing_a_key`] | which key to use; who can evade it, and who can lock others out |
+//! | [`behind_a_proxy`] | settings for nginx, load balancers, CDNs, Kubernetes and Unix sockets, and how to check them |
+//! | [`when_the_store_fails`] | what happens to requests while a store fails; which policy fits which endpoint; bounds |
+//! | [`operations`] | sizing, events, alerts, why a client was denied, changes at run time, deployment |
+//! | [`migration`] | from governor, `tower_governor`, axum-governor, actix-governor, leaky-bucket, express-rate-limit, Bucket4j |
+//!
+//! Reference:
+//!
+//! | page | explains |
+//! |---|---|
 //! | [`rates`] | requests per period; several limits; limits that depend on the request |
-//! | [`keys`] | which requests are counted together; client addresses, proxies, and clients that are exempt or denied |
+//! | [`keys`] | which requests are counted together; client addresses; clients that are exempt or denied |
 //! | [`concurrency`] | requests in flight at the same time, whatever their rate |
 //! | [`costs`] | how many units a request consumes, and which responses are charged |
 //! | [`strategies`] | how a limit is enforced; custom strategies |
 //! | [`answers`] | responses to denied requests; headers; degraded responses; decisions |
 //! | [`layers`] | limits on whole routers and gRPC servers; rules that select requests |
-//! | [`failures`] | what happens to requests when a backend fails; retries, failover, custom backends and stores |
+//! | [`failures`] | settings for failures: `on_error`, retries, failover, circuit breakers; custom stores and backends |
 //! | [`registry`] | settings of the whole program; precedence; changes at run time; startup checks |
-//! | [`functions`] | limits on functions that are not handlers; statics; limits in code, reservations and tabs |
+//! | [`functions`] | limits on functions that are not handlers; statics; limits in code, reservations and transactions |
 //! | `sockets` | limits on WebSockets and their messages (feature `ws`) |
-//! | [`testing`] | tests of limits, with a clock that the test sets; tests of failures |
-//! | [`observability`] | counters, listings of settings, and events |
+//! | [`testing`] | tests of limits, of broken stores, and of your own stores |
+//! | [`observability`] | counters, listings of settings, spans |
 
 #[allow(unused_imports, reason = "what the links of the pages lead to")]
 use crate::{
@@ -22,13 +33,17 @@ use crate::{
     Identity, Key, ManualClock, Networks, Quota, Rate, Rates, Registry, RegistryBuilder, Reservation, Rule,
     Settings, StaticThrottle, Throttle, ThrottleError, Throttled, Transaction,
     backend::{Backend, Store, StoreBackend},
-    guide, outcome, problem_json, sites,
+    guide, outcome, sites,
     strategy::{
         Adaptive, Arrival, Class, CostBasedTokenBucket, FixedWindow, Gcra, LeakyBucket, LeakyBucketQueue,
         PriorityQueue, QuotaWithRollover, SlidingWindowCounter, SlidingWindowLog, State, Strategy,
         TieredRate, TokenBucket, TokenBucketWithDebt,
     },
 };
+
+#[cfg(feature = "axum")]
+#[allow(unused_imports, reason = "what the links of the pages lead to")]
+use crate::problem_json;
 
 #[cfg(feature = "time-zones")]
 #[allow(unused_imports, reason = "what the links of the pages lead to")]
@@ -38,14 +53,24 @@ use crate::strategy::{Calendar, TimeOfDay};
 #[allow(unused_imports, reason = "what the links of the pages lead to")]
 use crate::{throttle_message, ws};
 
-/// Declares the pages: each is a module without items, and its text is its documentation.
+/// Declares the pages: each is a module without items, and its text is its documentation. The examples need
+/// axum.
 macro_rules! pages {
     ($($(#[$attribute:meta])* $page:ident: $text:literal,)*) => {
-        $( $(#[$attribute])* #[doc = include_str!($text)] pub mod $page {} )*
+        $(
+            $(#[$attribute])*
+            #[cfg_attr(any(not(doctest), feature = "axum"), doc = include_str!($text))]
+            pub mod $page {}
+        )*
     };
 }
 
 pages! {
+    cookbook: "cookbook.md",
+    choosing_a_key: "choosing_a_key.md",
+    behind_a_proxy: "behind_a_proxy.md",
+    when_the_store_fails: "when_the_store_fails.md",
+    operations: "operations.md",
     rates: "rates.md",
     keys: "keys.md",
     concurrency: "concurrency.md",
@@ -60,4 +85,17 @@ pages! {
     sockets: "sockets.md",
     testing: "testing.md",
     observability: "observability.md",
+}
+
+#[cfg_attr(any(not(doctest), feature = "axum"), doc = include_str!("migration/index.md"))]
+pub mod migration {
+    pages! {
+        governor: "migration/governor.md",
+        tower_governor: "migration/tower_governor.md",
+        axum_governor: "migration/axum_governor.md",
+        actix_governor: "migration/actix_governor.md",
+        leaky_bucket: "migration/leaky_bucket.md",
+        express_rate_limit: "migration/express_rate_limit.md",
+        bucket4j: "migration/bucket4j.md",
+    }
 }

@@ -15,6 +15,11 @@ async fn generic<S: Send + Sync + 'static, T: AsRef<str>>(socket: &mut Socket<S>
 #[throttle_message(rate = "60/min")]
 async fn unused(socket: &mut Socket) {}
 
+#[throttle_message(rate = "60/min", key = "{client}/{room}")]
+async fn by_client(socket: &mut Socket, room: &str) {
+    let _ = socket.send(Message::text(room)).await;
+}
+
 #[throttle_message(rate = "60/min", handler = flow)]
 async fn flowing(socket: &mut Socket, message: Message) -> ControlFlow<u8> {
     if socket.send(message).await.is_err() {
@@ -52,6 +57,7 @@ fn is_send<T: Send>(value: T) -> T {
 async fn all(mut socket: Socket, mut game: Game) -> Result<(), ThrottleError> {
     generic(&mut socket, "text").await;
     unused(&mut socket).await;
+    by_client(&mut socket, "lobby").await;
     let _ = flowing(&mut socket, Message::text("text")).await;
     game.play(&mut socket, "ann").await.map(drop)
 }

@@ -13,7 +13,7 @@ fn problem(registry: &Registry, settings: Settings) -> String {
 async fn a_limit_lets_somebody_in_and_a_lease_lasts() {
     let registry = Registry::default();
     let nobody = problem(&registry, Settings::new().max_concurrent(0));
-    assert!(nobody.contains("`a`: `max_concurrent` is 0, which lets nobody in"), "{nobody}");
+    assert!(nobody.contains("`a`: `max_concurrent` is 0, which rejects every request"), "{nobody}");
     let short = problem(&registry, Settings::new().max_concurrent(1).permit_ttl(seconds(0)));
     assert!(short.contains("`permit_ttl` is at least a millisecond"), "{short}");
     let nothing = problem(&registry, Settings::new().permit_ttl(seconds(1)));

@@ -287,14 +287,14 @@ async fn f16_another_key_is_charged_and_the_header_has_the_stricter_of_both() {
     let app = inner.layer(Extension("ann")).layer(limits(&ACCOUNTS));
     let app = service(app, &registry);
     let accounts = ACCOUNTS.throttle_in(&registry).expect("a throttle");
-    accounts.hit("192.0.2.1").await.expect("a decision");
+    let _ = accounts.hit("192.0.2.1").await.expect("a decision");
     let first = get(&app, "/").await;
     let members: Vec<_> = first.headers().get_all("ratelimit").iter().collect();
     assert_eq!(members, ["\"accounts\";r=2;t=60"]);
     assert_eq!(first.headers().get_all("ratelimit-policy").iter().count(), 1);
     assert_eq!(accounts.quotas("ann").await.expect("a decision").remaining(), Some(3));
     for _ in 0..3 {
-        accounts.hit("ann").await.expect("a decision");
+        let _ = accounts.hit("ann").await.expect("a decision");
     }
     let second = get(&app, "/").await;
     assert_eq!(second.status(), DENIED);

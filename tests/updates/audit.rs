@@ -12,7 +12,7 @@ async fn declared() -> (Registry, Throttle) {
     let registry = registry().backend("main", Memory::new()).build().await.expect("a registry");
     let settings = Settings::new().rate("10/min").backend("main").on_error(failover("memory", BREAKER));
     let throttle = registry.create("search", settings).expect("a throttle");
-    throttle.hit("alice@example.org").await.expect("a decision");
+    let _ = throttle.hit("alice@example.org").await.expect("a decision");
     (registry, throttle)
 }
 

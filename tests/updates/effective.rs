@@ -41,12 +41,12 @@ async fn b106_every_setting_says_where_it_is_from() {
   class = \"free\" (override)
   backend = other (defaults)
   on_error = \"allow\" (defaults)
-  headers = Headers { generation: None, policy: false, legacy: false, retry_after: false, when: Always } (backend \"other\")
+  headers = Headers { draft_version: None, policy: false, legacy: false, retry_after: false, when: Always } (backend \"other\")
   dry_run = false (built-in)
   once_per_request = true (built-in)
   degrade = false (built-in)
-  deadline = 100ms (built-in)
-  lease = 60s (built-in)";
+  timeout = 100ms (built-in)
+  permit_ttl = 60s (built-in)";
     assert_eq!(lines(&registry), first, "also before the first request");
     registry.update("listed", Settings::new().rate("7/min").backend("memory")).expect("it works");
     registry.add_rules("listed", Rules::new().bypass(Rule::path("/health"))).expect("it is there");
@@ -59,12 +59,12 @@ async fn b106_every_setting_says_where_it_is_from() {
   class = \"free\" (override)
   backend = memory (run time)
   on_error = \"allow\" (defaults)
-  headers = Headers { generation: Some(Draft11), policy: true, legacy: false, retry_after: true, when: Always } (built-in)
+  headers = Headers { draft_version: Some(Draft11), policy: true, legacy: false, retry_after: true, when: Always } (built-in)
   dry_run = true (run time)
   once_per_request = true (built-in)
   degrade = false (built-in)
-  deadline = 100ms (built-in)
-  lease = 60s (built-in)
+  timeout = 100ms (built-in)
+  permit_ttl = 60s (built-in)
   bypass = /health (run time)";
     assert_eq!(lines(&registry), then);
     registry.set_dry_run(false);

@@ -53,7 +53,7 @@ async fn b106_a_refused_update_changes_nothing() {
     let throttle = registry.create("t", good()[0].clone()).expect("a throttle");
     for good in good() {
         throttle.update(good).expect("it works");
-        throttle.hit("a").await.expect("a decision");
+        let _ = throttle.hit("a").await.expect("a decision");
         let before = seen(&registry, &throttle).await;
         for (bad, says) in bad() {
             let error = throttle.update(bad).expect_err(says).to_string();

@@ -46,8 +46,8 @@ impl Args {
     pub(crate) fn parse(tokens: TokenStream, attribute: Span) -> Result<Self> {
         let args = Self::read.parse2(tokens)?;
         if args.rate.is_none() && args.shared.is_none() && args.max_concurrent.is_none() {
-            let message = "`rate` is missing: write `rate = \"100/min\"`, or `max_concurrent = 10` to limit only how many \
-                           are in flight at once";
+            let message = "`rate` is missing: write `rate = \"100/min\"`, or `max_concurrent = 10` to limit only the \
+                           requests in flight";
             return Err(Error::new(attribute, message));
         }
         Ok(args)
@@ -127,11 +127,11 @@ fn belongs_to_the_static(name: &str) -> Option<String> {
         "cost" | "state" | "crate" => None,
         "rate" | "max_concurrent" | "strategy" | "key" | "class" | "caller" | "backend" | "uid" => {
             Some(format!(
-                "`{name}` would split the budget, which all uses of the static share: write it at the static; a use has a `cost` of its own only"
+                "`{name}` would give this use a separate quota, but all uses of the static share one quota: set it on the static; a use can only set its own `cost`"
             ))
         }
         name if Args::NAMES.contains(&name) => Some(format!(
-            "`{name}` is set once for all uses: write it at the static; a use has a `cost` of its own only"
+            "`{name}` applies to all uses of the static: set it on the static; a use can only set its own `cost`"
         )),
         _ => None,
     }
@@ -210,7 +210,7 @@ impl Value for LitStr {
 
 fn once<T: Value>(field: &mut Option<T>, name: &Ident, input: ParseStream<'_>) -> Result<()> {
     if field.is_some() {
-        return Err(Error::new(name.span(), format!("`{name}` is there twice: keep one")));
+        return Err(Error::new(name.span(), format!("`{name}` is set twice: remove one")));
     }
     if !input.peek(Token![=]) {
         *field = T::implied(name);

@@ -35,8 +35,8 @@ pub(crate) fn order(kind: Kind, func: &Func, below_debug_handler: bool) -> Resul
         return Ok(());
     }
     if below_debug_handler {
-        let message = "`#[throttle]` goes above `#[debug_handler]`, which calls the function with the arguments that it sees: \
-                       change the order of the two";
+        let message = "`#[throttle]` goes above `#[debug_handler]`, which calls the function with the arguments that are written: \
+                       swap the two attributes";
         return Err(Error::new(Span::call_site(), message));
     }
     let reads_errors = |attr: &&Attribute| {
@@ -44,7 +44,7 @@ pub(crate) fn order(kind: Kind, func: &Func, below_debug_handler: bool) -> Resul
         is("instrument") && matches!(&attr.meta, Meta::List(list) if mentions(list.tokens.clone(), &["err"]))
     };
     func.attrs.iter().find(reads_errors).map_or(Ok(()), |attr| {
-        let message = "`#[instrument(err)]` goes above `#[throttle]`, which makes a response of the `Result`: change the order of the two";
+        let message = "`#[instrument(err)]` goes above `#[throttle]`, which converts the `Result` to a response: swap the two attributes";
         Err(Error::new(attr.path().span(), message))
     })
 }
@@ -60,7 +60,7 @@ pub(crate) fn function_and_arguments(kind: Kind, func: &Func, all: &[Args]) -> R
     if let (Kind::Handler, Some(FnArg::Receiver(receiver))) = (kind, sig.inputs.first()) {
         return Err(Error::new(
             receiver.span(),
-            "an axum handler has no receiver: use `#[throttle_fn]` on a method that is called like any other",
+            "an axum handler has no `self`: use `#[throttle_fn]` on methods",
         ));
     }
     if let (Kind::Handler, Some(input)) = (kind, sig.inputs.iter().nth(15)) {
@@ -76,23 +76,28 @@ pub(crate) fn function_and_arguments(kind: Kind, func: &Func, all: &[Args]) -> R
     }
     let errors = || all.iter().filter_map(|args| args.error.as_ref());
     if let (Kind::Handler | Kind::Message, Some(error)) = (kind, errors().next()) {
-        let message = "`error` belongs to `#[throttle_fn]`: a `handler` answers what is denied here";
+        let message = "`error` belongs to `#[throttle_fn]`: use `handler` to respond to denied requests";
         return Err(Error::new(error.span(), message));
     }
     if let Some(second) = errors().nth(1) {
-        return Err(Error::new(second.span(), "another attribute of this function has an `error`: keep one"));
+        return Err(Error::new(
+            second.span(),
+            "another attribute of this function also sets `error`: remove one",
+        ));
     }
     degrade(kind, all)?;
     different(all.iter().filter_map(|args| args.uid.as_ref()), |uid| {
-        Error::new(uid.span(), "another attribute of this function has the same `uid`: choose another")
+        Error::new(
+            uid.span(),
+            "another attribute of this function has the same `uid`: choose a different one",
+        )
     })?;
     let shared = || all.iter().filter_map(|args| args.shared.as_ref());
     if let (Kind::Function, Some(path)) = (kind, shared().next()) {
-        let message =
-            "a static takes its key from requests, and there is none here: call its `hit` in the body";
+        let message = "a static reads its key from requests, and this function has no request: call `hit` of the static in the body";
         return Err(Error::new(path.span(), message));
     }
-    different(shared(), |path| Error::new(path.span(), "this static stands here twice: keep one"))
+    different(shared(), |path| Error::new(path.span(), "this static is used twice: remove one"))
 }
 
 /// Reports the first element that occurs twice.
@@ -112,7 +117,7 @@ fn message(func: &Func, all: &[Args]) -> Result<()> {
     if !socket.is_some_and(|socket| matches!(*socket.pat, Pat::Ident(_))) {
         let span = socket.map_or(func.sig.ident.span(), |socket| socket.pat.span());
         let message =
-            "the first argument is the connection, by a name: write `socket: &mut throttle::ws::Socket`";
+            "the first argument is the connection and has a name: write `socket: &mut throttle::ws::Socket`";
         return Err(Error::new(span, message));
     }
     let concurrent = |args: &Args| {
@@ -146,13 +151,13 @@ fn plain_function(func: &Func, all: &[Args]) -> Result<()> {
         ReturnType::Type(_, ty) if !matches!(**ty, Type::Never(_)) => {}
         output => {
             let span = if let ReturnType::Type(_, ty) = output { ty.span() } else { func.sig.ident.span() };
-            let message = "a throttled function returns a `Result` whose error implements `From<throttle::ThrottleError>`, or has an `error = path` that makes it";
+            let message = "a function with `#[throttle_fn]` returns a `Result` whose error implements `From<throttle::ThrottleError>`: return one, or write `error = path`, a function that creates the error";
             return Err(Error::new(span, message));
         }
     }
     let wrong = all.iter().find_map(|args| {
         let handler = args.handler.as_ref().map(|value| {
-            (value.span(), "handler", "the error type, or `error = path`, says what a denial becomes")
+            (value.span(), "handler", "the error type, or `error = path`, sets what a denied call returns")
         });
         let state = args.state.as_ref().map(|value| (value.span(), "state", "there is no router"));
         let about_requests =

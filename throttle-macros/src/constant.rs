@@ -46,7 +46,7 @@ fn constructor(call: &ExprCall) -> Result<()> {
         {
             Err(Error::new(
                 first.span(),
-                "a limit of 0 lets nothing through: write at least 1, or `Rate::UNLIMITED` for no limit",
+                "a limit of 0 rejects every request: write at least 1, or `Rate::UNLIMITED` for no limit",
             ))
         }
         _ => Ok(()),
@@ -56,8 +56,8 @@ fn constructor(call: &ExprCall) -> Result<()> {
 fn method(call: &ExprMethodCall) -> Result<()> {
     let Some(first) = call.args.first().and_then(literal).filter(|first| zero(first)) else { return Ok(()) };
     let message = match call.method.to_string().as_str() {
-        "burst" => "a burst of 0 lets nothing through: write at least 1",
-        "size" => "a queue of size 0 lets nothing through: write at least 1",
+        "burst" => "a burst of 0 rejects every request: write at least 1",
+        "size" => "a queue of size 0 rejects every request: write at least 1",
         _ => return Ok(()),
     };
     Err(Error::new(first.span(), message))
@@ -121,11 +121,11 @@ pub(crate) fn name(text: &LitStr) -> Result<()> {
     refuse(
         text,
         value.is_empty(),
-        "the name is empty: write that of a header or cookie, such as \"x-api-key\"",
+        "the name is empty: write the name of a header or cookie, such as \"x-api-key\"",
     )?;
     let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     let wrong = !value.bytes().all(token);
-    refuse(text, wrong, "not the name of a header or cookie: letters, digits and `-` make one")
+    refuse(text, wrong, "this is not a valid name of a header or cookie: use letters, digits and `-`")
 }
 
 pub(crate) fn pattern(text: &LitStr) -> Result<()> {
@@ -134,13 +134,13 @@ pub(crate) fn pattern(text: &LitStr) -> Result<()> {
     let problem = if !value.starts_with('/') {
         "a path pattern begins with `/`"
     } else if value.split('/').any(star) {
-        "in a path pattern `*` stands for a whole segment and `**` for any number of them"
+        "in a path pattern, `*` matches one whole segment, and `**` matches any number of segments"
     } else if value.contains(['{', '}']) {
-        "in a path pattern `*` stands for a segment, not `{name}`"
+        "in a path pattern, write `*` for a segment instead of `{name}`"
     } else if value.contains(['?', '#']) {
-        "a path ends before `?` and `#`"
+        "a path pattern contains no `?` and no `#`"
     } else if value.bytes().any(|byte| byte <= b' ' || byte == 0x7f) {
-        "a path has no blanks"
+        "a path pattern contains no spaces"
     } else {
         return Ok(());
     };

@@ -1,4 +1,7 @@
 //! The expansion of `#[throttle]` on a static: a throttle that code calls itself.
+//!
+//! There is no macro `throttle!`, because a macro and an attribute of one module cannot have the same name.
+//! With the attribute, there is only one grammar, and rustfmt formats the item.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
@@ -84,30 +87,30 @@ fn check(kind: Kind, declared: &Declared, args: &Args) -> Result<()> {
         );
     }
     if let StaticMutability::Mut(token) = &declared.mutability {
-        return fail(token.span, "a throttle changes by itself: leave out `mut`");
+        return fail(token.span, "the static of a throttle is not mutable: remove `mut`");
     }
     if let Some(value) = &declared.value {
-        return fail(value.span(), "the attribute makes the value: end the static after its type");
+        return fail(value.span(), "the attribute sets the value of the static: write `;` after its type");
     }
     if !declared.is_of_our_type() {
         return fail(
             declared.ty.span(),
-            "the type of a throttle that is a static is `throttle::StaticThrottle`",
+            "the type of a static with `#[throttle]` is `throttle::StaticThrottle`",
         );
     }
     if let Some(second) = declared.siblings.first() {
         return fail(
             second.path().span(),
-            "a static is one throttle: write several limits as \"10/s, 500/hour\"",
+            "a static is one throttle: write several limits in one `rate`, as in \"10/s, 500/hour\"",
         );
     }
     if let Some(path) = &args.shared {
-        return fail(path.span(), "a static has limits of its own: use the other one in its place");
+        return fail(path.span(), "a static has its own limits: use the other static instead");
     }
     if let Some(state) = &args.state {
         return fail(
             state.span(),
-            "`state` belongs to handlers, and a static knows no router: let its functions take `Extension<App>`, and add `.layer(Extension(app))` to the router",
+            "`state` is for handlers, and a static has no router: write functions that take `Extension<App>`, and add `.layer(Extension(app))` to the router",
         );
     }
     if let Some(error) = &args.error {
@@ -140,8 +143,7 @@ fn expand(declared: &Declared, args: &Args, place: &str) -> Result<TokenStream> 
     }
     .site(args)?;
     if site.key.is_some() {
-        let message =
-            "a template is made of a function's arguments, and a static has none: its key is given to `hit`";
+        let message = "a template uses a function's arguments, and a static has none: pass the key to `hit`";
         return Err(Error::new(args.key.span(), message));
     }
     let cfgs = declared.attrs.iter().filter(|attr| attr.path().is_ident("cfg"));

@@ -21,7 +21,7 @@ pub(crate) fn degrade(kind: Kind, all: &[Args]) -> Result<()> {
     };
     if let Some(instead) = elsewhere {
         let message = format!(
-            "`degrade` belongs to `#[throttle]`: nobody tells this function of a denial, so {instead}"
+            "`degrade` belongs to `#[throttle]`: this function does not receive the decision: {instead}"
         );
         return Err(Error::new(degrade.span(), message));
     }
@@ -38,8 +38,7 @@ pub(crate) fn without_handler(args: &Args) -> Result<()> {
     let degrades = args.degrade.as_ref().is_some_and(LitBool::value);
     match args.handler.as_ref().filter(|_| degrades) {
         Some(handler) => {
-            let message =
-                "`handler` answers denied requests, and with `degrade` they go on: leave one of the two out";
+            let message = "`handler` responds to denied requests, and with `degrade` denied requests continue: remove one of the two";
             Err(Error::new(handler.span(), message))
         }
         None => Ok(()),

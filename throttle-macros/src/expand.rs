@@ -1,4 +1,15 @@
 //! Generates the tokens from attributes and a function.
+//!
+//! | files | contents |
+//! |---|---|
+//! | `args` | the names and values of arguments, as written |
+//! | `item`, `returned`, `opaque` | the function, its return type in an expression, and the bounds of `impl Trait` |
+//! | `boxed`, `signature` | functions that return a boxed future; the signature, for crates that read it |
+//! | `check`, `degrade`, `above` | checks of the function, and of the order of attributes in the source file |
+//! | `values`, `key`, `quantity`, `template` | convert an argument to the expression in the generated static |
+//! | `context`, `paths` | the context and the paths of the generated expressions |
+//! | `literal`, `constant`, `rate`, `hint` | literals that are rejected, and what to write instead |
+//! | `handler`, `function`, `message`, `declare` | the generated code, for each kind of item |
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
@@ -128,7 +139,7 @@ fn guard(private: &TokenStream, sites: &[Site]) -> TokenStream {
 fn client(kind: Kind) -> Option<TokenStream> {
     match kind {
         Kind::Handler => Some(quote_spanned!(Span::mixed_site()=> __throttle.client_ip())),
-        Kind::Message => Some(quote!(__throttle_socket.caller().client_ip())),
+        Kind::Message => Some(quote!(__throttle_socket.peer().client_ip())),
         Kind::Function => None,
     }
 }
@@ -147,9 +158,10 @@ fn state<'t>(kind: Kind, func: &'t Func, all: &'t [Args]) -> Result<Option<&'t T
     };
     let said = all.iter().find_map(|args| args.state.as_ref());
     match said {
-        Some(said) if !all.iter().any(asks) => {
-            Err(Error::new(said.span(), "`state` is what the throttle's functions see, and there are none"))
-        }
+        Some(said) if !all.iter().any(asks) => Err(Error::new(
+            said.span(),
+            "`state` is the state that the throttle's functions extract, but this throttle has no functions: remove it",
+        )),
         Some(said) => Ok(Some(said)),
         None if kind.has_request() && all.iter().any(asks) => func.state(kind),
         None => Ok(None),

@@ -21,7 +21,7 @@ const WORDS: [(&[&str], &str); 16] = [
             "refill",
             "rps",
         ],
-        "limit and period are one text: write `rate = \"100/min\"`",
+        "the limit and the period are one string: write `rate = \"100/min\"`",
     ),
     (
         &["burst", "burst_size", "capacity", "bucket", "burst_limit"],
@@ -45,7 +45,7 @@ const WORDS: [(&[&str], &str); 16] = [
             "header",
             "cookie",
         ],
-        "what is counted together is the key: write `key = ip`, `key = global`, `key = header(\"x-api-key\")` or the path of an async fn",
+        "requests with the same key are counted together: write `key = ip`, `key = global`, `key = header(\"x-api-key\")` or the path of an async fn",
     ),
     (&["name", "id", "label"], "write `uid = \"api:search\"`"),
     (&["store", "storage", "redis", "db"], "write `backend = \"redis\"`"),
@@ -123,7 +123,7 @@ pub(crate) fn hint(unknown: &str, known: &[&str]) -> String {
         return format!(": {instead}");
     }
     if SETTINGS.contains(&unknown) {
-        return ": it is a setting of the registry and not of the attribute, see `throttle::Settings`"
+        return ": this setting belongs to the registry and not to the attribute: see `throttle::Settings`"
             .to_owned();
     }
     let near = known.iter().max_by(|a, b| strsim::jaro(a, unknown).total_cmp(&strsim::jaro(b, unknown)));
@@ -149,5 +149,5 @@ pub(crate) fn strategy(text: &str) -> String {
             _ => "Gcra::new().burst(5)".to_owned(),
         },
     };
-    format!("a strategy is a value and not a text: write `strategy = throttle::strategy::{value}`")
+    format!("a strategy is a value and not a string: write `strategy = throttle::strategy::{value}`")
 }

@@ -55,7 +55,7 @@ impl Parse for Func {
         let vis = input.parse()?;
         let sig = input.parse()?;
         if input.peek(Token![;]) {
-            return Err(input.error("this one has no body, so put the attribute on the implementation"));
+            return Err(input.error("this function has no body: put the attribute on the implementation"));
         }
         match unwrapped(input.parse()?) {
             TokenTree::Group(body) => {
@@ -92,7 +92,7 @@ impl Func {
         match states.find(|other| text(other) != text(state)) {
             Some(other) => Err(Error::new(
                 other.span(),
-                "which state do the throttle's functions see? Say it with `state = T` in the attribute",
+                "the type of the state for the throttle's functions is unknown: write `state = T` in the attribute",
             )),
             None => Ok(self.without_parameters(Some(state))),
         }

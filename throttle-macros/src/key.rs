@@ -27,7 +27,7 @@ impl Context<'_> {
             }
             Some(key @ (Expr::Path(_) | Expr::Call(_))) if is_source(key) => Err(Error::new(
                 key.span(),
-                "a function has no request to read the key from: name arguments as in \"{id}\", or write `global`",
+                "a function has no request to read the key from: name its arguments, as in \"{id}\", or write `global`",
             )),
             Some(key) => match literal(key) {
                 Some(Lit::Str(text)) => {

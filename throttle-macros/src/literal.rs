@@ -40,7 +40,7 @@ pub(crate) fn not_called(role: &str, value: &Expr) -> Result<()> {
         return Ok(());
     }
     let function = quote!(#path).to_string().replace(' ', "");
-    let message = format!("a function is named and not called: write `{role} = {function}`");
+    let message = format!("write the name of the function without a call: `{role} = {function}`");
     Err(Error::new(value.span(), message))
 }
 
@@ -48,7 +48,7 @@ pub(crate) fn filled<'t>(text: &'t LitStr, name: &str) -> Result<&'t LitStr> {
     if text.value().trim().is_empty() {
         return Err(Error::new(
             text.span(),
-            format!("the `{name}` is blank: write a name, or leave the argument out"),
+            format!("the `{name}` is blank: write a name, or remove the argument"),
         ));
     }
     Ok(text)

@@ -32,15 +32,16 @@ impl Context<'_> {
         let wanted = || {
             Error::new(
                 limit.span(),
-                "`max_concurrent` is a whole number from 1: how many are in flight at once",
+                "`max_concurrent` is a whole number from 1: the number of requests in flight",
             )
         };
         match literal(limit) {
             _ if negative => Err(wanted()),
             Some(Lit::Int(number)) => match number.base10_parse::<u32>() {
-                Ok(0) => {
-                    Err(Error::new(number.span(), "a limit of 0 at once lets nobody in: write 1 or more"))
-                }
+                Ok(0) => Err(Error::new(
+                    number.span(),
+                    "a concurrency limit of 0 rejects every request: write 1 or more",
+                )),
                 Ok(value) => Ok(quote!(max_concurrent: #value)),
                 Err(_) => Err(Error::new(number.span(), "`max_concurrent` fits into 32 bits")),
             },
@@ -61,10 +62,10 @@ impl Context<'_> {
         match literal(cost) {
             _ if negative => Err(Error::new(cost.span(), "a cost cannot be negative: write 1 or more")),
             Some(Lit::Int(number)) => match number.base10_parse::<u64>() {
-                Ok(0) => Err(Error::new(number.span(), "a cost of 0 charges nobody: write 1 or more")),
+                Ok(0) => Err(Error::new(number.span(), "a cost of 0 charges nothing: write 1 or more")),
                 Ok(value) if never_fits(value, args) => Err(Error::new(
                     number.span(),
-                    "this cost is above the limit, so it never fits: lower it, or name a `strategy` that lets more through at once",
+                    "this cost is above the limit, so the request is always denied: write a lower cost, or a `strategy` with a larger burst",
                 )),
                 Ok(value) => {
                     let value = respan(quote!(#value), number.span());

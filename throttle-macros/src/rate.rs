@@ -18,7 +18,7 @@ const MOST_MICROS: u64 = 36_500 * 86_400_000_000 + 1;
 
 const OVERFLOW: &str = "the number does not fit into 64 bits";
 const TRAILING: &str =
-    "something follows the rate: separate several limits with `,` as in \"10/s, 500/hour\"";
+    "there is text after the rate: separate several limits with `,` as in \"10/s, 500/hour\"";
 
 /// Returns the lowest limit in a text of rates, or an error message.
 pub(crate) fn least(text: &str) -> Result<u64, String> {
@@ -47,7 +47,7 @@ fn limit(text: &str) -> Result<u64, String> {
     let micros = unit(rest.trim_start())?;
     match (limit, count.unwrap_or(1).checked_mul(micros)) {
         (0, _) => {
-            Err("a limit of 0 lets nothing through: write at least 1, or `Rate::UNLIMITED` for no limit"
+            Err("a limit of 0 rejects every request: write at least 1, or `Rate::UNLIMITED` for no limit"
                 .to_owned())
         }
         (_, None | Some(MOST_MICROS..)) => {

@@ -62,7 +62,7 @@ fn without_placeholder(text: &str) -> String {
     let is_call = |name: &str| text.starts_with(name) && text.ends_with(')');
     if ["ip", "global"].contains(&text) || is_call("header(") || is_call("cookie(") {
         return format!(
-            "write `key = {text}`, without quotes: a text in quotes is a template over the function's arguments"
+            "write `key = {text}`, without quotes: a string is a template that contains arguments of the function"
         );
     }
     let header =
@@ -81,7 +81,7 @@ fn known(placeholder: &str, arguments: Option<&[String]>) -> std::result::Result
     };
     let names: Vec<_> = arguments.iter().map(|name| format!("`{name}`")).collect();
     Err(match names.len() {
-        0 => format!("the function has no argument `{root}`: it has none with a name"),
+        0 => format!("the function has no argument `{root}`: it has no named arguments"),
         1 => format!("the function has no argument `{root}`: its argument is {}", names.join(", ")),
         _ => format!("the function has no argument `{root}`: its arguments are {}", names.join(", ")),
     })

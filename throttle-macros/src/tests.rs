@@ -161,7 +161,7 @@ fn b115_a_mistake_is_one_error_that_says_what_to_write() {
             "async fn items() {}",
             "unknown argument `burst`: a burst belongs to a strategy",
         ),
-        (format!("{rate}, {rate}"), "async fn items() {}", "`rate` is there twice: keep one"),
+        (format!("{rate}, {rate}"), "async fn items() {}", "`rate` is set twice: remove one"),
         (format!("{rate}, dry_run, dry_run"), "async fn items() {}", "`dry_run` is there twice: keep one"),
         (rate.to_owned(), "static mut ITEMS: StaticThrottle;", "leave out `mut`"),
         (format!("{rate}, key = \"{{id}}\""), "static ITEMS: StaticThrottle;", "a static has none"),

@@ -37,7 +37,7 @@ impl Context<'_> {
             .flatten()
             .try_for_each(constant::check)?;
         if let (Some(key), Some(_)) = (&args.key, &args.caller) {
-            let message = "the `caller` has a key already: leave one of the two out";
+            let message = "the `caller` already returns a key: remove one of the two";
             return Err(Error::new(key.span(), message));
         }
         let (key_setting, key) = self.key(args.key.as_ref())?;
@@ -108,7 +108,7 @@ impl Context<'_> {
                 Some(name) => Err(Error::new(
                     value.span(),
                     format!(
-                        "a policy is named in quotes: write `{role} = \"{name}\"`; for a function of that name write `self::{name}`"
+                        "the name of a policy is in quotes: write `{role} = \"{name}\"`; for a function of that name write `self::{name}`"
                     ),
                 )),
                 None => self.function(role, value),
@@ -139,7 +139,7 @@ impl Context<'_> {
         if each.is_empty() {
             return Err(Error::new(
                 rules.span(),
-                format!("`{name}` has no rules: write one, or leave it out"),
+                format!("`{name}` has no rules: write one, or remove the argument"),
             ));
         }
         let each = each.into_iter().map(|rule| self.rule(name, rule)).collect::<Result<Vec<_>>>()?;

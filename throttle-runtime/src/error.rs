@@ -53,7 +53,7 @@ pub enum ErrorKind {
 
 /// The error for a function that was called without a request, and that tried to end the request.
 pub(crate) fn no_request() -> BackendError {
-    BackendError::new(ErrorKind::Plugin, "a function that is a setting refused an empty request")
+    BackendError::new(ErrorKind::Plugin, "a function of the throttle rejected an empty request")
 }
 
 impl ErrorKind {
@@ -129,12 +129,12 @@ impl BackendError {
     }
 
     pub(crate) fn timeout(deadline: Duration) -> Self {
-        Self::new(ErrorKind::Timeout, format!("no answer within {deadline:?}"))
+        Self::new(ErrorKind::Timeout, format!("no reply within {deadline:?}"))
     }
 
     /// Creates the timeout error of a process that was paused during the wait.
     pub(crate) fn timeout_after_pause(deadline: Duration) -> Self {
-        let message = format!("no answer within {deadline:?}, in which this process was paused");
+        let message = format!("no reply within {deadline:?}, in which this process was paused");
         let inner = Inner { kind: ErrorKind::Timeout, message, source: None, after_pause: true };
         Self { inner: Arc::new(inner), safe_to_retry: false }
     }

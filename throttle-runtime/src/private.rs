@@ -56,7 +56,7 @@ pub const fn cost(cost: u64, rates: &str) -> u64 {
     if let Ok(rates) = Rates::parse(rates) {
         assert!(
             cost <= rates.least(),
-            "this cost is above the limit, so it never fits: lower it, or name a `strategy` that lets more through at once"
+            "this cost is above the limit, so the request is always denied: write a lower cost, or a `strategy` with a larger burst"
         );
     }
     cost
@@ -77,7 +77,7 @@ pub struct Limit<const IS_POSITIVE: bool>;
 /// A constant limit that is above 0. A bound, because the message of an assertion begins with "evaluation
 /// panicked".
 #[diagnostic::on_unimplemented(
-    message = "a limit of 0 at once lets nobody in: write 1 or more",
+    message = "a concurrency limit of 0 rejects every request: write 1 or more",
     label = "this constant is 0"
 )]
 pub trait IsPositive {}
@@ -114,7 +114,7 @@ pub const fn name(text: &str) -> &str {
         // The token characters of RFC 9110 section 5.6.2.
         let token = bytes[index].is_ascii_alphanumeric()
             || matches!(bytes[index], b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~');
-        assert!(token, "not the name of a header or cookie: letters, digits and `-` make one");
+        assert!(token, "this is not a valid name of a header or cookie: use letters, digits and `-`");
         index += 1;
     }
     assert!(!bytes.is_empty(), "the name is empty");

@@ -259,7 +259,7 @@ async fn b061_mistakes_are_found_at_the_start() {
         "{unknown}"
     );
     let unfit = problem(BREAKER.shared("memory"));
-    assert!(unfit.contains("through \"memory\", which has no board"), "{unfit}");
+    assert!(unfit.contains("through \"memory\", which has no storage"), "{unfit}");
 }
 
 #[tokio::test]

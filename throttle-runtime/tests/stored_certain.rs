@@ -194,7 +194,7 @@ async fn after_a_death<const COMPARES: bool>() -> (Throttle, Arc<Dict<COMPARES>>
     let settings =
         Settings::new().rate("9/day").strategy(Gcra::new().burst(9)).backend("dict").on_error("raise");
     let throttle = registry.create("t", settings.timeout(Duration::from_millis(100))).expect("a throttle");
-    throttle.hit("a").await.expect("a decision");
+    let _ = throttle.hit("a").await.expect("a decision");
     let name = dict.tables().values.keys().next().cloned().expect("a record");
     if COMPARES {
         dict.set(&name, &held(&clock), None).await.expect("set");

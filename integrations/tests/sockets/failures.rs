@@ -36,7 +36,7 @@ async fn fallible(socket: &mut Socket, text: &str) -> Result<(), ThrottleError> 
 async fn told(socket: &mut Socket, text: &str) {
     match fallible(socket, text).await {
         Err(ThrottleError::Failed(error)) if error.kind() == ErrorKind::Connection => {
-            send(socket, "failed").await
+            send(socket, "failed").await;
         }
         other => panic!("{other:?}"),
     }

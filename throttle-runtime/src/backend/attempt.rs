@@ -1,4 +1,8 @@
 //! Attempts of one decision, by which a backend recognises a charge that it has already made.
+//!
+//! Redis stores the token of a charge as one more state, and a store in the record of the identity. A token is
+//! written together with its charge, or not at all. Decisions that are not retried after timeouts have no
+//! token.
 
 use std::time::Duration;
 

@@ -254,6 +254,7 @@ pub enum DecisionReason {
 /// template over the arguments, and with a `ThrottleLayer` whose throttles do not degrade. The argument is
 /// then an allowed decision with the reason [`DecisionReason::Bypassed`].
 #[derive(Clone)]
+#[must_use = "a decision can be a denial: check `is_allowed`"]
 pub struct Decision {
     quotas: Quotas,
     reason: DecisionReason,

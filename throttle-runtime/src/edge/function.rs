@@ -11,7 +11,7 @@ use crate::{Key, Registry, Site, ThrottleError};
 /// A return type that can express that the function did not run: `Result<_, E>` where `E` is created from
 /// [`ThrottleError`].
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` has no error for a call that was throttled",
+    message = "`{Self}` cannot represent a call that was throttled",
     label = "not a `Result` whose error implements `From<throttle::ThrottleError>`",
     note = "for an error type of your own, implement `From<throttle::ThrottleError>`",
     note = "for an error type of another crate, write `error = busy` in the attribute, where `busy` is a `fn(throttle::ThrottleError) -> E`; the feature `tonic` has `From<throttle::ThrottleError> for tonic::Status`",

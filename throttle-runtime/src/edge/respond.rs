@@ -1,5 +1,8 @@
 //! Charging by outcome: a charge that was made before the handler ran is refunded if `charge_when` rejects
 //! the response.
+//!
+//! A request that ends without a response stays charged. A throttle with `charge_when` does not use the fast
+//! path, which stores neither the time of a charge nor the key.
 
 use http::Response;
 use http::response::Parts;

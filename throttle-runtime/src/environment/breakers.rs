@@ -45,7 +45,7 @@ impl Breakers {
         } else {
             let name = breaker.name();
             Err(format!(
-                "the breaker \"{name}\" is declared as {first} and as {settings}: make them the same"
+                "the breaker \"{name}\" is declared twice with different settings, {first} and {settings}: use the same settings"
             ))
         }
     }

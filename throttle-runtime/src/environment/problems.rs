@@ -18,12 +18,16 @@ pub(crate) fn unknown_backend<'n>(
 }
 
 /// Returns a problem for each backend that has no concurrency limits.
-pub(crate) fn without_places(uid: &str, primary: &Member, standby: Option<&Member>) -> Vec<String> {
+pub(crate) fn without_concurrency_store(
+    uid: &str,
+    primary: &Member,
+    standby: Option<&Member>,
+) -> Vec<String> {
     let members = [Some(primary), standby].into_iter().flatten();
     let without = members.filter(|member| member.backend.concurrency_store().is_none());
     let problem = |member: &Member| {
         format!(
-            "`{uid}` on \"{}\": limits on what is in flight need memory or Redis, or a backend that has `places`",
+            "`{uid}` on \"{}\": concurrency limits need memory or Redis, or a backend that implements `concurrency_store`",
             member.name
         )
     };
@@ -38,7 +42,7 @@ pub(crate) fn unknown_fallback<'n>(
     format!("`{uid}` falls back to {}", undeclared(name, declared))
 }
 
-pub(crate) fn unknown_board<'n>(
+pub(crate) fn unknown_coordination_store<'n>(
     uid: &str,
     name: &str,
     declared: impl Iterator<Item = &'n Arc<str>>,
@@ -49,5 +53,5 @@ pub(crate) fn unknown_board<'n>(
 pub(crate) fn undeclared<'n>(name: &str, declared: impl Iterator<Item = &'n Arc<str>>) -> String {
     let mut declared: Vec<_> = declared.map(|name| format!("\"{name}\"")).collect();
     declared.sort_unstable();
-    format!("the backend \"{name}\", which is not declared: declared are {}", declared.join(", "))
+    format!("the backend \"{name}\", which is not declared. Declared backends: {}", declared.join(", "))
 }

@@ -24,7 +24,7 @@ impl Common {
             None => Err(problems::unknown_fallback(uid, name, backends.keys())),
             Some((standby, _)) if standby.ptr_eq(primary) && by_default => Ok(None),
             Some((standby, _)) if standby.ptr_eq(primary) => Err(format!(
-                "`{uid}` runs on \"{}\" and falls back to the same: name another backend",
+                "`{uid}` runs on \"{}\" and falls back to the same backend: name another backend",
                 primary.name
             )),
             Some((standby, _)) => Ok(Some(standby.clone())),
@@ -39,19 +39,19 @@ impl Common {
         settings: CircuitBreaker,
     ) -> Result<Option<(&Member, Arc<str>)>, String> {
         let backends = &self.declared.backends;
-        let Some(board) = settings.board else { return Ok(None) };
+        let Some(through) = settings.shared_by else { return Ok(None) };
         let Some(name) = settings.chosen_name() else {
             return Err(format!(
-                "`{uid}` has a breaker without a name that is shared through \"{board}\": write `.named(..)`, as the \
+                "`{uid}` has a breaker without a name that is shared through \"{through}\": write `.named(..)`, as the \
                  other instances know it by its name"
             ));
         };
-        let Some((member, _)) = backends.get(board) else {
-            return Err(problems::unknown_board(uid, board, backends.keys()));
+        let Some((member, _)) = backends.get(through) else {
+            return Err(problems::unknown_coordination_store(uid, through, backends.keys()));
         };
         if member.backend.coordination_store().is_none() {
             return Err(format!(
-                "`{uid}` shares the breaker \"{name}\" through \"{board}\", which has no board that other instances \
+                "`{uid}` shares the breaker \"{name}\" through \"{through}\", which has no storage that other instances \
                  read: name a backend that has, such as `Redis`"
             ));
         }

@@ -1,4 +1,7 @@
 //! Resolves the settings of a throttle, from all places where they can be set, to a policy.
+//!
+//! The startup check, the creation of a throttle and every update use this code, so all of them find the same
+//! problems.
 
 use crate::backend::named::Member;
 use crate::config::declaration::Said;
@@ -41,16 +44,16 @@ impl Common {
         let standby = recovery.map(|recovery| self.standby(uid, &recovery, primary, by_default)).transpose();
         let standby = standby.map_err(|problem| problems.push(problem)).ok().flatten().flatten();
         let breaker = recovery.and_then(|recovery| recovery.breaker);
-        let board = breaker.map(|breaker| self.coordination_store(uid, breaker)).transpose();
-        let board = board.map_err(|problem| problems.push(problem)).ok().flatten().flatten();
+        let shared = breaker.map(|breaker| self.coordination_store(uid, breaker)).transpose();
+        let shared = shared.map_err(|problem| problems.push(problem)).ok().flatten().flatten();
         if settings.max_concurrent.is_some() {
-            problems.extend(problems::without_places(uid, primary, standby.as_ref()));
+            problems.extend(problems::without_concurrency_store(uid, primary, standby.as_ref()));
         }
         let lists = Lists::open(uid, &settings, self.lookup.clock.now());
         let lists = lists.map_err(|problem| problems.push(problem)).ok().flatten();
         let Some(policy) = policy.filter(|_| problems.is_empty()) else { return Err(problems) };
         // This creates a breaker, so no step after it may fail.
-        let breaker = breaker.map(|breaker| self.breakers.get(breaker, board)).transpose();
+        let breaker = breaker.map(|breaker| self.breakers.get(breaker, shared)).transpose();
         let breaker = breaker.map_err(|problem| vec![problem])?;
         let recognises = policy.primary.backend.recognises_retries(&*policy.strategy);
         let rescue = |recovery: Recovery| Rescue::new(&recovery, standby, breaker, recognises);

@@ -1,5 +1,15 @@
-//! HTTP without a framework: client addresses, key sources, and the headers and default responses of
-//! throttles.
+//! HTTP without a framework: client addresses, networks, and the headers of responses.
+//!
+//! The client of a request is found in these steps:
+//!
+//! 1. `peer` reads the address at the other end of the connection, where servers store it.
+//! 2. `client` decides whether the peer is the client or a proxy. The headers of declared proxies are read by
+//!    `forwarded`.
+//! 3. The client is known, or it is unknown with a known peer. Keys use the peer of an unknown client. Lists of
+//!    networks do not.
+//!
+//! Keys, lists and [`ClientIp`] use this one result. `notices` logs each warning about unexpected addresses
+//! once.
 
 pub(crate) mod client;
 mod client_ip;

@@ -112,7 +112,7 @@ impl Server {
                  `X-Forwarded-For` connects to the socket, or use another `key`"
             }
             Self::Grpc => {
-                "for a server of tonic enable the feature `tonic` of the crate `throttle`, which reads `TcpConnectInfo`; on a \
+                "for a server of tonic enable the feature `tonic` of this crate, which reads `TcpConnectInfo`; on a \
                  Unix socket write `registry().trusted_hops(1)`"
             }
             Self::Unknown => {
@@ -125,19 +125,22 @@ impl Server {
     }
 }
 
-#[cfg(all(unix, feature = "axum"))]
+#[cfg(unix)]
 fn is_unix(extensions: &Extensions) -> bool {
-    use axum::extract::ConnectInfo;
     use std::os::unix::net::SocketAddr as Unix;
 
     #[cfg(feature = "tonic")]
     if extensions.get::<tonic::transport::server::UdsConnectInfo>().is_some() {
         return true;
     }
-    extensions.get::<ConnectInfo<Unix>>().is_some() || extensions.get::<Unix>().is_some()
+    #[cfg(feature = "axum")]
+    if extensions.get::<axum::extract::ConnectInfo<Unix>>().is_some() {
+        return true;
+    }
+    extensions.get::<Unix>().is_some()
 }
 
-#[cfg(not(all(unix, feature = "axum")))]
+#[cfg(not(unix))]
 const fn is_unix(_: &Extensions) -> bool {
     false
 }
@@ -158,17 +161,18 @@ mod tests {
     }
 
     #[test]
-    #[cfg(all(unix, feature = "axum"))]
+    #[cfg(unix)]
     fn f15_servers_are_told_apart() {
-        use axum::extract::ConnectInfo;
-
         let mut extensions = Extensions::new();
         let mut headers = HeaderMap::new();
         assert_eq!(Server::of(&extensions, &headers), Server::Unknown);
         headers.insert(CONTENT_TYPE, http::HeaderValue::from_static("application/grpc+proto"));
         assert_eq!(Server::of(&extensions, &headers), Server::Grpc);
         let unnamed = std::os::unix::net::SocketAddr::from_pathname("/run/socket").expect("a path");
-        extensions.insert(ConnectInfo(unnamed));
+        #[cfg(feature = "axum")]
+        extensions.insert(axum::extract::ConnectInfo(unnamed));
+        #[cfg(not(feature = "axum"))]
+        extensions.insert(unnamed);
         assert_eq!(Server::of(&extensions, &headers), Server::Unix);
     }
 }

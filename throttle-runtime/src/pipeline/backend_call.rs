@@ -73,7 +73,7 @@ pub(crate) fn checked(charges: &[Charge<'_>], verdict: Verdict) -> Result<Verdic
         // If such an answer were accepted, requests could pass that no limit has counted.
         Err(BackendError::new(
             ErrorKind::Store,
-            "the backend answered for other limits than it was asked about",
+            "the reply of the backend does not match the limits of the request",
         ))
     }
 }

@@ -1,5 +1,9 @@
 //! Concurrency permits, which are acquired before anything is charged. The stages are the backend, retries,
 //! the fallback, and then `on_error`.
+//!
+//! A permit and a charge are two calls of the backend. The permit is first, because a permit can always be
+//! released, and a charge cannot always be refunded completely. A fallback has permits of its own, because it
+//! cannot know the requests that are in flight on other instances.
 
 use std::time::Duration;
 
@@ -88,8 +92,9 @@ async fn ask(
     let (Some(store), Some(Concurrency { permit_ttl: ttl, .. })) =
         (member.backend.concurrency_store(), ticket.policy.concurrency)
     else {
-        return Err(BackendError::new(ErrorKind::Store, "this backend does not know what is in flight")
-            .safe_to_retry());
+        return Err(
+            BackendError::new(ErrorKind::Store, "this backend has no concurrency limits").safe_to_retry()
+        );
     };
     let place = PermitRequest { scope: ticket.throttle.scope(), key: &ticket.key, limit, ttl };
     within(deadline, store.try_acquire(&place)).await

@@ -1,4 +1,8 @@
 //! The stages of a decision: the backend, retries, the fallback, and then `on_error`.
+//!
+//! The tickets of a request on one backend are one decision, even if their recoveries differ. All breakers are
+//! checked, and the tickets that may call the backend are decided together. After a failure, each recovery
+//! continues on its own.
 
 use smallvec::SmallVec;
 
@@ -271,7 +275,8 @@ impl<'s, 't> Stages<'s, 't> {
                 }
             }
         }
-        let text = format!("the backend answered during {ATTEMPTS} decisions of the fallback in a row");
+        let text =
+            format!("the reply of the backend arrived during {ATTEMPTS} decisions of the fallback in a row");
         Err(BackendError::new(ErrorKind::Store, text).safe_to_retry())
     }
 

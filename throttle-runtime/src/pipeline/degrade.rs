@@ -1,4 +1,9 @@
 //! Denials that do not end the request: the handler receives the decision and can degrade its response.
+//!
+//! A throttle that degrades decides separately, as in dry-run mode, because its denial must not prevent the
+//! charges of other throttles. The handler receives the decision as an extension of the request. So only code
+//! that decides before the arguments are extracted can let a denied request continue: the guard, if it knows
+//! its sites, and the layer.
 
 use std::sync::Arc;
 

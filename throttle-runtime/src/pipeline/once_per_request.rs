@@ -1,5 +1,8 @@
 //! The earlier decisions about a request that is passed on. Layers and middleware store them in the request,
 //! so that a throttle that the request reaches again does not charge it twice.
+//!
+//! The first stored decision of a throttle [marks](Throttle::mark) the throttle. Only marked throttles search
+//! the request for earlier decisions, so a throttle that is used on handlers only has no additional cost.
 
 use std::sync::{Arc, OnceLock};
 

@@ -324,7 +324,7 @@ impl Throttled {
 }
 
 /// The sentence of the default response to a client on a `deny` list.
-pub(crate) const FORBIDDEN: &str = "your network is not let in";
+pub(crate) const FORBIDDEN: &str = "Your network is not allowed.";
 
 const HEX: [&str; 16] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "a", "b", "c", "d", "e", "f"];
 

@@ -169,7 +169,7 @@ impl RateError {
         match self {
             Self::Limit => "a rate begins with a whole number: write it like \"100/min\" or \"10 per 30s\"",
             Self::ZeroLimit => {
-                "a limit of 0 lets nothing through: write at least 1, or `Rate::UNLIMITED` for no limit"
+                "a limit of 0 rejects every request: write at least 1, or `Rate::UNLIMITED` for no limit"
             }
             Self::Separator => {
                 "`/` or `per` is missing after the limit: write it like \"100/min\" or \"10 per 30s\""
@@ -196,7 +196,7 @@ impl RateError {
             Self::Overflow => "the number does not fit into 64 bits",
             Self::LongPeriod => "the period is too long: write at most 36500days, which is about 100 years",
             Self::Trailing => {
-                "something follows the rate: separate several limits with `,` as in \"10/s, 500/hour\""
+                "there is text after the rate: separate several limits with `,` as in \"10/s, 500/hour\""
             }
             Self::TooMany => "one throttle has at most 8 limits",
         }

@@ -129,15 +129,17 @@ impl RegistryBuilder {
     }
 
     /// Declares how many proxies are in front of the program, if their addresses are not known. Use it on
-    /// platforms such as Fly.io, Heroku, Cloud Run or AWS Lambda, and if a proxy connects to a Unix socket.
-    /// It cannot be combined with [`trusted_proxies`](Self::trusted_proxies).
+    /// platforms such as Heroku, Cloud Run or AWS Lambda, and if a proxy connects to a Unix socket. It cannot be
+    /// combined with [`trusted_proxies`](Self::trusted_proxies).
     ///
     /// **Security:** clients that reach the program without passing the proxies can choose their address. Use
     /// it only if the platform is the only way to the program.
     ///
     /// With `n` proxies, the client is the `n`th address from the right of a list such as `X-Forwarded-For`,
     /// because each proxy appends the address of its caller. Headers with one address are read as they are.
-    /// At most 32 proxies are allowed.
+    /// At most 32 proxies are allowed. Some platforms append more than one address: with a Google Cloud
+    /// Application Load Balancer, `n` is 2. On Fly.io, read the header `Fly-Client-IP` instead of the list, as in
+    /// the example.
     ///
     /// # Default
     ///

@@ -110,7 +110,7 @@ impl Declared {
             problems.extend(said(&place, settings));
             if settings.backend.is_some() {
                 problems.push(format!(
-                    "{place}: they hold for throttles on this backend, so they cannot name one"
+                    "{place}: they apply to throttles on this backend, so they cannot name a backend"
                 ));
             }
         }
@@ -131,7 +131,7 @@ fn clash(first: &Site, second: &Site) -> Option<String> {
     (!same).then(|| {
         let (here, there, uid) = (place(second), place(first), second.uid());
         if shared {
-            format!("{here}: the uid `{uid}` also stands at {there} with different settings: make them the same or choose another uid")
+            format!("{here}: the uid `{uid}` is also used at {there} with different settings: use the same settings, or choose another uid")
         } else {
             format!("{here}: another function at {there} is called `{uid}` too: give this one a `uid`")
         }

@@ -56,8 +56,7 @@ impl Registry {
     /// Returns the errors of [`Throttle::update`], or an error if there is no throttle with this uid. The
     /// throttle of a layer exists from its first request on, or from the layer's `check`.
     pub fn update(&self, uid: &str, settings: Settings) -> Result<(), ConfigError> {
-        let unknown =
-            || ConfigError::one(format!("an update is meant for `{uid}`, but no throttle has that uid"));
+        let unknown = || ConfigError::one(format!("an update names `{uid}`, but no throttle has that uid"));
         self.get(uid).ok_or_else(unknown)?.update(settings)
     }
 

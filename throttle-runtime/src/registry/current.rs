@@ -91,7 +91,9 @@ impl Registry {
 }
 
 fn taken() -> ConfigError {
-    ConfigError::one("a registry is installed or in use already: install it once, before the first request")
+    ConfigError::one(
+        "a registry is already installed or in use: install one registry, before the first request",
+    )
 }
 
 /// A future with its own active registry: see [`Registry::scope`].

@@ -116,7 +116,7 @@ impl Registry {
         }
         if let Some(site) = crate::sites().into_iter().find(|site| site.uid() == uid) {
             return Err(ConfigError::one(format!(
-                "the uid `{uid}` is that of an attribute at {}: choose another",
+                "the uid `{uid}` belongs to an attribute at {}: choose another",
                 place(site)
             )));
         }
@@ -264,8 +264,7 @@ impl Registry {
     /// Adding the same rules again does not count. The throttle of a layer exists from its first request on,
     /// or from the layer's `check`.
     pub fn add_rules(&self, uid: &str, rules: Rules) -> Result<(), ConfigError> {
-        let unknown =
-            || ConfigError::one(format!("rules are added to `{uid}`, but no throttle has that uid"));
+        let unknown = || ConfigError::one(format!("the rules are for `{uid}`, but no throttle has that uid"));
         let added = format!("{rules:?}");
         if self.get(uid).ok_or_else(unknown)?.add_rules(rules) {
             audit::event(
@@ -274,7 +273,7 @@ impl Registry {
             return Ok(());
         }
         Err(ConfigError::one(format!(
-            "rules were added to `{uid}` {} times, which is the most: each request looks at all of them",
+            "rules were added to `{uid}` {} times, which is the maximum: each request checks all of them",
             Added::MOST
         )))
     }

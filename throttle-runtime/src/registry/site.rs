@@ -1,4 +1,7 @@
 //! Sites, which are places in the code that carry an attribute, and the list of all sites.
+//!
+//! A function that shares the throttle of a static has a site of its own. The number of the function is its
+//! own, and the declaration is that of the static. Therefore, all of these sites have one throttle.
 
 use std::borrow::Cow;
 use std::fmt;

@@ -83,7 +83,7 @@ impl Gcra {
     #[must_use]
     #[track_caller]
     pub const fn burst(self, units: u64) -> Self {
-        assert!(units > 0, "a burst of 0 lets nothing through: write at least 1");
+        assert!(units > 0, "a burst of 0 rejects every request: write at least 1");
         Self { burst: Burst::Units(units) }
     }
 

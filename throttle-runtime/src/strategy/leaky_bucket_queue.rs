@@ -67,7 +67,7 @@ impl LeakyBucketQueue {
     #[must_use]
     #[track_caller]
     pub const fn size(self, units: u64) -> Self {
-        assert!(units > 0, "a queue of size 0 lets nothing through: write at least 1");
+        assert!(units > 0, "a queue of size 0 rejects every request: write at least 1");
         Self { size: Some(units) }
     }
 

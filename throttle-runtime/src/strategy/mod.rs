@@ -20,6 +20,9 @@
 //!
 //! A strategy has no access to a store or a clock. It receives the state and the time, and returns the
 //! decision and the new state. Every backend runs the same function.
+//!
+//! Times are whole microseconds. Divisions are rounded so that a wait is never too short. A request is admitted
+//! after exactly the reported wait, and denied one microsecond earlier.
 
 mod adaptive;
 mod adaptive_window;

@@ -46,7 +46,7 @@ impl TokenBucket {
     #[must_use]
     #[track_caller]
     pub const fn burst(self, tokens: u64) -> Self {
-        assert!(tokens > 0, "a burst of 0 lets nothing through: write at least 1");
+        assert!(tokens > 0, "a burst of 0 rejects every request: write at least 1");
         Self { burst: Some(tokens) }
     }
 

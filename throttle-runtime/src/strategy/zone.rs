@@ -38,7 +38,8 @@ static KNOWN: ArcSwapOption<Vec<&'static Known>> = ArcSwapOption::const_empty();
 impl Zone {
     pub(super) fn problem(self) -> Option<String> {
         let name = self.0;
-        let problem = || format!("there is no time zone `{name}`: write one such as \"Europe/Berlin\"");
+        let problem =
+            || format!("the time zone `{name}` does not exist: write one such as \"Europe/Berlin\"");
         self.known().is_none().then(problem)
     }
 

@@ -38,7 +38,7 @@ pub fn assert_allowed(decision: &Decision) {
 /// # let memory = Memory::builder().clock(ManualClock::new()).build();
 /// # let registry = registry().backend("memory", memory).build().await?;
 /// # let exports = registry.create("exports", Settings::new().rate("1/hour"))?;
-/// exports.hit("alice").await?;
+/// assert!(exports.hit("alice").await?.is_allowed());
 /// assert_denied(&exports.hit("alice").await?, Duration::from_secs(3_600));
 /// # Ok(())
 /// # }

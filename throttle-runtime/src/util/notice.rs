@@ -18,6 +18,6 @@ pub(crate) fn unheard(level: LevelFilter, lines: impl FnOnce() -> String) {
 pub(crate) fn warn(text: &str) {
     tracing::warn!(target: "throttle", "{text}");
     unheard(LevelFilter::WARN, || {
-        format!("throttle: warning: {text} (set up a subscriber of `tracing` to have warnings in the log)")
+        format!("throttle: warning: {text} (install a `tracing` subscriber to see warnings in the log)")
     });
 }

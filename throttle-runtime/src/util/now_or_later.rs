@@ -1,4 +1,7 @@
 //! A value that is available now, or a future of it. A value that is available now needs no allocation.
+//!
+//! It replaces boxed futures: backends and settings return a value or a future. A value also needs no timer and
+//! no turn of the executor, which covers the whole path through the memory backend.
 
 use std::cell::Cell;
 use std::fmt;

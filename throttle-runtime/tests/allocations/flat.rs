@@ -72,7 +72,7 @@ fn f50_nothing_that_can_be_updated_is_kept() {
         let throttle = throttle(&Registry::default());
         let change = |number| {
             throttle.update(make(number)).expect("an update");
-            hit(&throttle, Hit::from("a client").cost(1));
+            let _ = hit(&throttle, Hit::from("a client").cost(1));
         };
         (0..100).for_each(change);
         let growth = growth(|| (100..4_200).for_each(change));
@@ -113,7 +113,7 @@ fn f50_what_an_update_replaced_is_freed() {
     assert_eq!(limit(&update(&throttle, Settings::new().rate(rate))), 5);
     assert!(Arc::strong_count(&token) > 1);
     for number in 0..20 {
-        update(&throttle, Settings::new().rate(Rate::per_minute(10 + number)));
+        let _ = update(&throttle, Settings::new().rate(Rate::per_minute(10 + number)));
     }
     assert_eq!(Arc::strong_count(&token), 1);
 }
@@ -133,7 +133,7 @@ fn f50_throttles_that_come_and_go_leave_nothing() {
         let settings = Settings::new().rate(Rate::per_minute(1_000 + number));
         let throttle = registry.create(&uid, settings).expect("a throttle");
         // One client for the whole process, because states are kept until they expire.
-        hit(&throttle, "a client");
+        let _ = hit(&throttle, "a client");
         assert!(registry.remove(&uid) && !registry.remove(&uid));
         assert!(registry.get(&uid).is_none());
     };

@@ -41,7 +41,7 @@ fn a_decision_in_memory_allocates_nothing_and_moves_little() {
     ];
     for settings in settings {
         let throttle = Registry::default().create("t", settings).expect("a throttle");
-        hit(&throttle, "a client with a name of some length");
+        let _ = hit(&throttle, "a client with a name of some length");
         let client = "a client with a name of some length";
         let mut allowed = 0;
         let made = allocations(|| allowed = (0..200).filter(|_| hit(&throttle, client).is_allowed()).count());

@@ -23,6 +23,8 @@ mod server_memcached;
 #[expect(dead_code, reason = "the tests of the backend itself ask for more")]
 #[path = "../servers/redis.rs"]
 mod server_redis;
+#[path = "../../src/backend/memcached/signal.rs"]
+mod signal;
 mod tally;
 mod world;
 

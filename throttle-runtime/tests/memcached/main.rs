@@ -10,6 +10,8 @@ mod round_trips;
 mod served;
 #[path = "../../src/backend/memcached/server.rs"]
 mod server;
+#[path = "../../src/backend/memcached/signal.rs"]
+mod signal;
 mod strangers;
 
 use std::sync::Arc;

@@ -37,7 +37,7 @@ async fn memory_stays_within_its_bound_and_counts_evictions() {
     assert_eq!(memory.evictions() + memory.len() as u64, 20_000);
     assert!(memory.bytes() <= bytes + 64 * 1024 + sketches, "{}", memory.bytes());
     clock.advance(Duration::from_secs(60));
-    throttle.hit(1_000_000_u32).await.expect("a decision");
+    let _ = throttle.hit(1_000_000_u32).await.expect("a decision");
     assert!(memory.bytes() <= bytes + 64 * 1024, "{} when the evicted states have ended", memory.bytes());
 }
 
@@ -119,7 +119,7 @@ async fn evicted_clients_inherit_from_their_own_throttle_only() {
     let (throttle, registry, memory) = throttle(64, "10/day", &clock).await;
     let other = registry.create("other", Settings::new().rate("10/day")).expect("a throttle");
     for key in 0..1_000_u32 {
-        throttle.hit(key).await.expect("a decision");
+        let _ = throttle.hit(key).await.expect("a decision");
     }
     assert!(memory.evictions() > 0);
     let (mut new, mut others) = (0, 0);
@@ -166,10 +166,10 @@ async fn what_expires_first_makes_room() {
     let daily = registry.create("daily", Settings::new().rate("1/day")).expect("a throttle");
     let flood = registry.create("flood", Settings::new().rate("1000/s")).expect("a throttle");
     for key in 0..64_u32 {
-        daily.hit(key).await.expect("a decision");
+        let _ = daily.hit(key).await.expect("a decision");
     }
     for key in 0..20_000_u32 {
-        flood.hit(key).await.expect("a decision");
+        let _ = flood.hit(key).await.expect("a decision");
     }
     assert!(memory.evictions() > 15_000);
     for key in 0..64_u32 {
@@ -183,7 +183,7 @@ async fn what_has_expired_is_reclaimed_by_normal_work() {
     let (throttle, _, memory) = throttle(1_000_000, "1/min", &clock).await;
     for round in 0..20_u32 {
         for key in 0..2_000_u32 {
-            throttle.hit((round, key)).await.expect("a decision");
+            let _ = throttle.hit((round, key)).await.expect("a decision");
         }
         clock.advance(Duration::from_secs(60));
     }
@@ -195,10 +195,10 @@ async fn what_has_expired_is_reclaimed_by_normal_work() {
 async fn checking_stores_nothing_and_a_denied_request_changes_nothing() {
     let clock = ManualClock::new();
     let (throttle, registry, memory) = throttle(1_000, "1/min", &clock).await;
-    throttle.peek("a").await.expect("a decision");
-    throttle.hit(Hit::new("a").cost(2)).await.expect("a decision");
+    let _ = throttle.peek("a").await.expect("a decision");
+    let _ = throttle.hit(Hit::new("a").cost(2)).await.expect("a decision");
     assert!(memory.is_empty());
-    throttle.hit("a").await.expect("a decision");
+    let _ = throttle.hit("a").await.expect("a decision");
     assert_eq!(memory.len(), 1);
     registry.reset().await.expect("reset");
     assert!(memory.is_empty());

@@ -180,10 +180,10 @@ async fn b074_a_reset_forgets_one_namespace_and_nothing_else() {
     let (_two, second) = with_throttle(&server, "shop:eu").await;
     let (three, third) = with_throttle(&server, "sho?").await;
     for key in 0..3_000_u32 {
-        first.hit(key).await.expect("a decision");
+        let _ = first.hit(key).await.expect("a decision");
     }
-    second.hit("a").await.expect("a decision");
-    third.hit("a").await.expect("a decision");
+    let _ = second.hit("a").await.expect("a decision");
+    let _ = third.hit("a").await.expect("a decision");
     let () = server.ask("SET shop 1");
     let () = server.ask("SET shop:cart 1");
     assert_eq!(server.ask::<u64>("DBSIZE"), 3_004);

@@ -59,6 +59,8 @@ mod served;
 #[path = "../servers/redis.rs"]
 mod server;
 mod shared;
+#[path = "../../src/backend/memcached/signal.rs"]
+mod signal;
 mod strangers;
 #[expect(dead_code, reason = "some of it is for tests without a server")]
 #[path = "../strategies/common.rs"]

@@ -122,7 +122,7 @@ async fn f35_each_of_a_crowd_is_charged_once() {
     let server = Server::start();
     let proxy = Proxy::before(server.port);
     let (_registry, throttle) = through(&proxy, "15/day").await;
-    throttle.hit("b").await.expect("a decision");
+    let _ = throttle.hit("b").await.expect("a decision");
     let before = server.calls("evalsha");
     proxy.swallow_replies();
     let mut hits = JoinSet::new();
@@ -147,7 +147,7 @@ async fn f35_a_decision_is_one_round_trip() {
     let throttles = [("plain", settings.on_error(retry(3))), ("recognised", recognised)];
     for (uid, settings) in throttles {
         let throttle = registry.create(uid, settings).expect("a throttle");
-        throttle.hit("a").await.expect("a decision");
+        let _ = throttle.hit("a").await.expect("a decision");
         let (before, keys) = (server.calls("evalsha"), server.ask::<u64>("DBSIZE"));
         for _ in 0..10 {
             assert!(throttle.hit("a").await.expect("a decision").is_allowed());

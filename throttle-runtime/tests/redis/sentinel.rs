@@ -189,7 +189,7 @@ async fn what_sentinels_do_not_know_is_an_error_that_says_so() {
     let watch = sentinel(&master, None, "");
     let redis = Redis::sentinel([watch.url()], "another").build().expect("a backend");
     let error = redis.initialize().await.expect_err("nobody knows it");
-    assert_eq!(error.to_string(), "a sentinel knows no master of the name \"another\"");
+    assert_eq!(error.to_string(), "the sentinels have no master with the name \"another\"");
     let problem = Redis::sentinel([""; 0], "it").build().expect_err("no sentinels").to_string();
     assert!(problem.contains("name one or more"), "{problem}");
     let problem = Redis::sentinel(["s3cret"], "it").build().expect_err("no URL").to_string();

@@ -64,7 +64,7 @@ async fn a_breaker_may_be_shared_through_what_it_guards() {
     let throttle: Throttle = instance.registry.create("itself", settings).expect("nothing is wrong");
     let restart = server.kill();
     for _ in 0..5 {
-        throttle.hit("a").await.expect("a decision");
+        let _ = throttle.hit("a").await.expect("a decision");
     }
     eventually(|| losses().0 == 1).await;
     assert_eq!(throttle.breaker().expect("there is one").snapshot().state, State::Open);

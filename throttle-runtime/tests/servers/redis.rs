@@ -3,6 +3,8 @@
 #[path = "ways.rs"]
 mod ways;
 
+use super::signal;
+
 use std::net::{Ipv4Addr, TcpListener};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -190,16 +192,11 @@ impl Server {
 
     /// Pauses the server, with its connections open.
     pub(crate) fn stop(&self) {
-        self.signal("-STOP");
+        signal::send(self.child.id(), "-STOP");
     }
 
     pub(crate) fn resume(&self) {
-        self.signal("-CONT");
-    }
-
-    fn signal(&self, signal: &str) {
-        let status = Command::new("kill").args([signal, &self.child.id().to_string()]).status();
-        assert!(status.expect("kill").success());
+        signal::send(self.child.id(), "-CONT");
     }
 
     fn end(&mut self) {

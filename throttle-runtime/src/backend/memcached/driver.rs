@@ -124,7 +124,7 @@ async fn serve(
                 while let Some((reply, length)) = Reply::parse(&input[taken..]).map_err(io::Error::other)? {
                     taken += length;
                     let asked: Option<oneshot::Sender<Answer>> = waiting.pop_front();
-                    let asked = asked.ok_or_else(|| io::Error::other("a reply that nobody asked for"))?;
+                    let asked = asked.ok_or_else(|| io::Error::other("a reply without a request"))?;
                     let _ = asked.send(Ok(reply));
                 }
                 input.drain(..taken);

@@ -1,4 +1,7 @@
 //! The format of an entry in Memcached: its generation, its expiry time, and a text of the store.
+//!
+//! The expiry time is in microseconds, because Memcached expires entries in whole seconds. The generation is
+//! that of the namespace, because Memcached cannot list the entries that a reset must remove.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

@@ -1,4 +1,16 @@
 //! A backend with state in Memcached, for services that run Memcached and no Redis.
+//!
+//! Memcached is a [`Store`](crate::backend::Store) with compare-and-set.
+//!
+//! | file | contents |
+//! |---|---|
+//! | `store` | implements `Store` |
+//! | `entries`, `entry` | reads and writes entries, and their format |
+//! | `routing` | the server of a key |
+//! | `connection`, `request`, `driver` | the handle for requests, its messages, and the task of a connection |
+//! | `probe` | checks a server before its connection is used |
+//! | `protocol` | requests and replies as bytes |
+//! | `cas_cache` | versions of values that were read |
 
 mod cas_cache;
 mod connection;
@@ -12,6 +24,8 @@ mod routing;
 #[cfg(all(test, feature = "testkit"))]
 #[expect(dead_code, reason = "a test of the store needs its address only")]
 mod server;
+#[cfg(all(test, feature = "testkit"))]
+mod signal;
 mod store;
 #[cfg(all(test, feature = "testkit"))]
 mod tests;

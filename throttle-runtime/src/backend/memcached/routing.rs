@@ -53,7 +53,7 @@ impl Nodes {
 
     fn of(&self, key: &str) -> Result<&Node, BackendError> {
         let best = self.0.iter().max_by_key(|node| score(&node.address, key));
-        best.ok_or_else(|| BackendError::new(ErrorKind::Connection, "no Memcached server was named"))
+        best.ok_or_else(|| BackendError::new(ErrorKind::Connection, "no Memcached server is configured"))
     }
 }
 

@@ -1,5 +1,7 @@
 //! A Memcached server for one test.
 
+use super::signal;
+
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
@@ -54,9 +56,8 @@ impl Server {
     }
 
     /// Pauses the process with its connections open, or resumes it.
-    pub(crate) fn signal(&self, signal: &str) {
-        let id = self.process.id().to_string();
-        assert!(Command::new("kill").args([signal, &id]).status().expect("kill").success());
+    pub(crate) fn signal(&self, name: &str) {
+        signal::send(self.process.id(), name);
     }
 }
 

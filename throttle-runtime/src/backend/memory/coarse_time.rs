@@ -1,4 +1,10 @@
 //! Selects the exact or the coarse time of a clock.
+//!
+//! Reading the coarse clock of the kernel costs a third of reading the exact clock. Its time may be late by one
+//! tick. It is used only for states that exist for at least another second, so that they exist by both clocks.
+//! A denial whose wait is shorter than a second is decided again by the exact time. Therefore, no request is
+//! admitted that the exact time would deny, and a client that has waited is admitted. Its wait may be one tick
+//! too long.
 
 use std::sync::Arc;
 

@@ -1,5 +1,15 @@
 //! The fast path: decisions on the only limit of an identity, without a lock if the identity is known. Nearly
 //! every request in memory takes it.
+//!
+//! A decision has four steps:
+//!
+//! 1. It hashes the key.
+//! 2. It reads the version of the page, the cell, and the version again.
+//! 3. It decides on the two words of the state.
+//! 4. It replaces the two words by one compare-and-swap of the version. A denial writes nothing.
+//!
+//! New identities, decisions that meet other threads, and decisions that need the exact time start again in a
+//! function that is not inlined.
 
 use std::hint;
 use std::sync::Arc;

@@ -1,4 +1,9 @@
 //! The slow path: decisions on any number of identities and limits, under the locks of their pages.
+//!
+//! The pages of a decision stay locked from the read to the write. They are locked in ascending order of their
+//! addresses, so decisions cannot deadlock. If one limit denies, nothing is written. The limits that the
+//! request would have fitted are evaluated again with cost 0, so that they report the quota without the
+//! request.
 
 use std::ptr;
 

@@ -1,4 +1,20 @@
 //! The memory backend: exact, in this process, without setup.
+//!
+//! The backend is a table of states by fingerprint. The files, in the order in which a request uses them:
+//!
+//! | file | contents |
+//! |---|---|
+//! | `fast_path` | decisions on one limit of one identity, without a lock if the identity is known |
+//! | `locked` | decisions on any number of identities and limits, under the locks of their pages |
+//! | `table` | how a state is stored in a cell of a page |
+//! | `bounds`, `room` | the maximum of states and bytes; space for new states, by expiry and eviction |
+//! | `directory`, `index`, `segment` | the page of a fingerprint, the references to pages, and their allocation |
+//! | `page` | 42 cells of 24 bytes with one version, which is also the lock |
+//! | `overflow` | states that do not fit into a cell |
+//! | `evicted`, `class`, `slice`, `sketch` | the usage of evicted states, by limit and by the time at which it ends |
+//! | `forget`, `exceptions` | resets of identities, and what sketches contain of these identities |
+//! | `concurrency` | requests in flight |
+//! | `coarse_time` | the coarse clock for long periods, and the exact clock for others |
 
 mod bounds;
 mod class;
@@ -180,8 +196,9 @@ impl MemoryBuilder {
     /// [evicted](Memory#eviction) states together. The minimum is 1 MiB.
     ///
     /// At the maximum, states with long lists are evicted first. Only
-    /// [`SlidingWindowLog`](crate::strategy::SlidingWindowLog) and
-    /// [`PriorityQueue`](crate::strategy::PriorityQueue) have lists. A list takes 16 bytes for each request
+    /// [`SlidingWindowLog`](crate::strategy::SlidingWindowLog),
+    /// [`PriorityQueue`](crate::strategy::PriorityQueue) and
+    /// [`LeakyBucketQueue`](crate::strategy::LeakyBucketQueue) have lists. A list takes 16 bytes for each request
     /// that is admitted within a period. [`Memory::bytes`] returns what is allocated, and exceeds the maximum
     /// only during a decision. Permits for requests in flight, and about 200 bytes for each limit of each
     /// throttle, are not included.

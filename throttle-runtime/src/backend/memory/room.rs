@@ -1,4 +1,8 @@
 //! Makes space for new states: expired states are removed first, then other states are evicted.
+//!
+//! Among the states of a page, the one that has used the smallest share of its limit is evicted. Shares are
+//! rounded to powers of two; of equal shares, the state that ends first is evicted. If the states take too many
+//! bytes, lists are evicted, because only lists grow without a new state.
 
 use std::cmp::Reverse;
 use std::sync::atomic::Ordering::Relaxed;

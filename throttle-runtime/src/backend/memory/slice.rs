@@ -1,5 +1,8 @@
 //! Slices: the usage of evicted states that ends at about the same time. A slice has a few sketches, each
 //! larger than the previous one.
+//!
+//! A full sketch is not enlarged, because the hash that is needed to move an entry is not stored. Usage that
+//! ends at different times is in different slices, so usage that has ended does not count.
 
 use super::sketch;
 use super::sketch::{BUCKET, Sketch, Widths};

@@ -104,6 +104,6 @@ pub(super) const MAX_ATTEMPTS: u32 = 256;
 const ONE_DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 pub(super) fn contended() -> BackendError {
-    let text = format!("others changed the same states {MAX_ATTEMPTS} times in a row");
+    let text = format!("other clients changed the same states {MAX_ATTEMPTS} times in a row");
     BackendError::new(ErrorKind::Store, text).safe_to_retry()
 }

@@ -1,4 +1,6 @@
 //! A cache of denials: for a short time, Redis is not called again.
+//!
+//! A denial is cached as the states that caused it, and not as a time. The step runs again on these states.
 
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 use std::sync::atomic::{AtomicU32, AtomicU64};

@@ -120,7 +120,7 @@ pub(super) fn is_connection_lost(error: &RedisError) -> bool {
 }
 
 pub(super) fn unexpected_reply() -> BackendError {
-    BackendError::new(ErrorKind::Store, "Redis answered with something that makes no sense")
+    BackendError::new(ErrorKind::Store, "the reply of Redis is invalid")
 }
 
 /// Whether the server has no memory for writes. The server checks this before it runs a script, so nothing was

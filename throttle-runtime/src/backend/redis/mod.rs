@@ -1,4 +1,26 @@
 //! A backend with state in Redis: limits that any number of processes share.
+//!
+//! The files, from top to bottom. A row imports only rows below it:
+//!
+//! | file | contents |
+//! |---|---|
+//! | `builder`, `constructors` | create a backend |
+//! | `coordination`, `concurrency/` | shared values, and permits |
+//! | `decide/` | selects how a request is decided: |
+//! | `decide/scripted`, `decide/worker` | by one script for several requests: one round trip |
+//! | `decide/in_process` | by the strategies in this process, with compare-and-set: two round trips |
+//! | `decide/cross_slot`, `decide/hold`, `decide/commit` | over several hash slots: held, evaluated, written |
+//! | `refund`, `reset` | refunds, resets of identities, and the reset of the namespace |
+//! | `compare_and_set` | reads states, and writes them if they are unchanged |
+//! | `engine`, `deny_cache` | the parts that all operations share; cached denials |
+//! | `target`, `router` | the servers as configured; the server of each hash slot |
+//! | `cluster/` | the nodes of a cluster, the refresh of the slot map, and redirected requests |
+//! | `connection/` | opens connections, holds the connection in use, and finds out that a server does not respond |
+//! | `batch/` | several requests in one call: the queue, the arguments and the reply |
+//! | `request`, `token` | the limits and states of all charges; tokens by which Redis recognises a retry |
+//! | `partition`, `hash_slot` | which states share a hash slot |
+//! | `scripts`, `keys`, `codec` | the scripts; keys and values |
+//! | `errors`, `backoff` | whether a failed request charged anything; pauses before the next attempt |
 
 mod backoff;
 mod batch;

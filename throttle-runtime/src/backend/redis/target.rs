@@ -58,7 +58,7 @@ impl Target {
             url::parse(url.as_ref(), url::DEFAULT_PORT)
         };
         let nodes: Vec<_> = urls.into_iter().map(node).collect();
-        let none = || Err(ConfigError::one("the cluster has no nodes: name one or more"));
+        let none = || Err(ConfigError::one("the cluster has no nodes: configure at least one"));
         Self {
             server: nodes.first().cloned().unwrap_or_else(none),
             sentinels: None,
@@ -103,7 +103,7 @@ impl Target {
         let locator = match name {
             None => Locator::Fixed(client(server)?),
             Some(name) if sentinels.is_empty() => {
-                let text = format!("the master {name:?} has no sentinels: name one or more");
+                let text = format!("the master {name:?} has no sentinels: configure at least one");
                 return Err(ConfigError::one(text));
             }
             Some(name) => {
@@ -134,13 +134,13 @@ fn check_cluster(
     let problem = if nodes.iter().any(|node| Address::of(node).is_none()) {
         "the nodes of a cluster are reached by TCP, not by the path of a socket"
     } else if nodes.iter().chain([server]).any(|node| node.redis_settings().db() != 0) {
-        "a cluster has no databases but that of the number 0"
+        "a cluster has only the database 0"
     } else if nodes.iter().any(differs) {
-        "the URLs of a cluster's nodes log in differently: say it once, by the first URL or the builder"
+        "the URLs of the cluster's nodes have different credentials: set them once, in the first URL or in the builder"
     } else if nodes.iter().any(|node| discriminant(node.addr()) != discriminant(server.addr())) {
         "some URLs of a cluster's nodes begin with `rediss://` and others do not"
     } else if namespace.split_once('{').is_some_and(|(_, rest)| rest.starts_with('}')) {
-        "a namespace with `{}` would scatter the limits of one client over a cluster"
+        "a namespace with `{}` would spread the limits of one client over several nodes"
     } else {
         return Ok(());
     };

@@ -1,4 +1,24 @@
 //! The `Store` trait for custom storage, and the backend that is built from it.
+//!
+//! All limits of an identity are one record under one key. So a decision of one throttle reads and writes one
+//! value, however many limits it has.
+//!
+//! | file | contents |
+//! |---|---|
+//! | `store_backend` | the backend |
+//! | `defaults`, `increment` | default implementations of optional methods |
+//! | `evaluate` | decisions on records, as pure functions |
+//! | `transaction` | read, evaluate and write, isolated from other decisions |
+//! | `record_guard`, `record_lock` | exclusive access to several records, and the hold on one record |
+//! | `counting`, `counter` | fixed windows as numbers, which one call decides |
+//! | `slot` | whether the states of an identity are a record or a counter |
+//! | `record`, `varint`, `keys` | the encoding of a record, and its key |
+//! | `recent` | the tokens by which a record recognises a retry |
+//! | `client`, `backoff`, `keyed_mutex` | calls of the store, pauses, and the queue of this process |
+//!
+//! A decision first evaluates what it reads, without a hold. A denial or a query ends there. A decision that
+//! will write holds the records, in the order of their names, and evaluates them again. With compare-and-set, a
+//! hold needs no lock: a mark with an expiry is written into each record, and is part of the compared value.
 
 mod backoff;
 mod client;

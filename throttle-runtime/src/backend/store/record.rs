@@ -46,7 +46,7 @@ impl Record {
         Self::decode(text).unwrap_or_else(|| {
             if let Some(omitted) = UNREADABLE.admit_now() {
                 let omitted = omitted.field();
-                tracing::warn!(target: "throttle", omitted, "a stored value cannot be read, and counts as nothing stored");
+                tracing::warn!(target: "throttle", omitted, "a stored value is unreadable and is treated as absent");
             }
             Self::default()
         })

@@ -196,16 +196,16 @@ pub(super) fn spawn<T: Send + 'static>(
     task: impl Future<Output = T> + Send + 'static,
 ) -> Result<JoinHandle<T>, BackendError> {
     let handle = Handle::try_current().map_err(|error| {
-        BackendError::with_source(ErrorKind::Store, "a store is used within a tokio runtime only", error)
+        BackendError::with_source(ErrorKind::Store, "a store needs a tokio runtime", error)
     })?;
     Ok(handle.spawn(task))
 }
 
 /// Returns the error for a task that did not finish: the runtime ended, or the store panicked.
 pub(super) fn interrupted() -> BackendError {
-    BackendError::new(ErrorKind::Store, "the task that asked the store did not end")
+    BackendError::new(ErrorKind::Store, "the task that called the store ended early")
 }
 
 fn lost() -> BackendError {
-    BackendError::new(ErrorKind::Timeout, "the store took as long as a lock lasts")
+    BackendError::new(ErrorKind::Timeout, "the store did not respond while the record was locked")
 }

@@ -122,7 +122,7 @@ impl<S: Store> Client<S> {
             static ENDED: LogLimit = LogLimit::new();
             if let Some(omitted) = ENDED.admit_now() {
                 let omitted = omitted.field();
-                tracing::warn!(target: "throttle", omitted, "a lock ended before the decision under it did");
+                tracing::warn!(target: "throttle", omitted, "a lock expired before its decision ended");
             }
         }
     }
@@ -147,5 +147,5 @@ fn unwanted() -> BackendError {
 
 /// Returns the error for a store whose replies contradict each other.
 pub(super) fn contradiction() -> BackendError {
-    BackendError::new(ErrorKind::Store, "the store did not add to a counter that has no limit")
+    BackendError::new(ErrorKind::Store, "the store did not increment a counter without a limit")
 }

@@ -2,7 +2,7 @@
 
 /// The future of a plug-in function. Every future implements this trait, which exists for its compiler error.
 #[diagnostic::on_unimplemented(
-    message = "a function of a throttle is an `async fn`, and this one returns `{Self}` directly",
+    message = "functions of a throttle are `async fn`, but this one returns `{Self}` directly",
     label = "make this function an `async fn`"
 )]
 pub trait Answered {

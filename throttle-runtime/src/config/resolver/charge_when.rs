@@ -21,9 +21,9 @@ pub trait Judge: Send + Sync {
 /// A type that can be a `charge_when`: a plain function of the status or of the parts of a response. It is
 /// not async, so the response does not wait for it. `M` lets the compiler distinguish the two.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` does not say whether a response is charged",
-    label = "not a plain fn of a response that returns a `bool`",
-    note = "`charge_when` is a `fn(StatusCode) -> bool` or a `fn(&http::response::Parts) -> bool`, such as `throttle::outcome::failed`: not an async one"
+    message = "`{Self}` is not a valid `charge_when` function",
+    label = "expected a function of the response that returns a `bool`",
+    note = "`charge_when` is a `fn(StatusCode) -> bool` or a `fn(&http::response::Parts) -> bool`, such as `throttle::outcome::failed`; it is not async"
 )]
 pub trait ChargeWhen<M>: Send + Sync + 'static {
     /// See [`Judge::charges`].

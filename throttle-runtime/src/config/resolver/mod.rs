@@ -54,9 +54,9 @@ pub trait Ask<R: Role>: Send + Sync {
 /// `M` lets the compiler distinguish these types. `E` is the place where they are used: a [`Web`] request, or
 /// any other [`Call`].
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` does not fit this setting of a throttle",
-    label = "neither a value of this setting nor the name of an `async fn` that returns one",
-    note = "a function is named and not called: write `key = tenant`, not `key = tenant()`",
+    message = "`{Self}` is not a valid value of this setting",
+    label = "expected a value of this setting, or the name of an `async fn` that returns one",
+    note = "write the name of the function without a call: `key = tenant`, not `key = tenant()`",
     note = "`rate` is a text such as \"100/min\", a `Rate` or `Rates`; `cost` a whole number; `class` a name, a `Class` or a `Priority`; `on_error` a policy's name, an `OnError` or a `Recovery`; `key` is `ip`, `global`, `header(\"…\")`, `cookie(\"…\")` or a template such as \"{{id}}\"; `only` and `bypass` a `Rule`",
     note = "each of them, `caller`, `exempt` and `handler` may be an `async fn` whose arguments are extractors of the request parts; outside of requests it has no arguments, except the `Failure` of `on_error`"
 )]

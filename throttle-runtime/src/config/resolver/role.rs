@@ -67,8 +67,8 @@ where
 
 /// A type that a plug-in function of the role `R` may return.
 #[diagnostic::on_unimplemented(
-    message = "a function that returns `{Self}` does not fit this setting of a throttle",
-    label = "this function's return type does not fit",
+    message = "a function that returns `{Self}` is not a valid value of this setting",
+    label = "this function returns the wrong type",
     note = "`key` functions return an `Identity`, a `Key`, a text, a number, an address or a tuple of these; `rate` functions a `Rate` or `Rates`; `cost` functions a whole number without a sign, such as `u64`; `class` functions a `Class`, a `Priority` or a text; `caller` functions a `Caller`; `exempt` functions and those of rules a `bool`; each of them also a `Result` of that with a response as the error",
     note = "`on_error` functions return an `ErrorAction`, `handler` functions any response"
 )]

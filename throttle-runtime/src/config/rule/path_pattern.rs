@@ -34,13 +34,13 @@ impl Pattern {
             match bytes[index] {
                 b'*' if !stands_alone(bytes, index) => {
                     return Err(
-                        "in a path pattern `*` stands for a whole segment and `**` for any number of them",
+                        "in a path pattern, `*` matches one whole segment, and `**` matches any number of segments",
                     );
                 }
                 b'*' => wild = true,
-                b'{' | b'}' => return Err("in a path pattern `*` stands for a segment, not `{name}`"),
-                b'?' | b'#' => return Err("a path ends before `?` and `#`"),
-                0..=b' ' | 0x7f => return Err("a path has no blanks"),
+                b'{' | b'}' => return Err("in a path pattern, write `*` for a segment instead of `{name}`"),
+                b'?' | b'#' => return Err("a path pattern contains no `?` and no `#`"),
+                0..=b' ' | 0x7f => return Err("a path pattern contains no spaces"),
                 _ => {}
             }
             index += 1;

@@ -1,4 +1,7 @@
 //! Comparison of settings, so that a policy that was resolved from one can be reused for the other.
+//!
+//! Functions are compared by identity, values such as rates by their contents, and other values by type or by
+//! address.
 
 use std::ptr;
 use std::time::Duration;

@@ -1,4 +1,7 @@
 //! The settings of a throttle.
+//!
+//! All places where settings can be set use one type, so resolving them is `a.or(b).or(c)`. Values are [static
+//! or reference-counted](Shared): attributes contain constants, and values that a program creates are freed.
 
 mod diff;
 mod equality;
@@ -171,7 +174,7 @@ impl Settings {
         let nobody = self
             .max_concurrent
             .filter(|limit| *limit == 0)
-            .map(|_| "`max_concurrent` is 0, which lets nobody in");
+            .map(|_| "`max_concurrent` is 0, which rejects every request");
         let short = self
             .permit_ttl
             .filter(|ttl| ttl.as_millis() == 0)

@@ -1,4 +1,9 @@
 //! The hidden first parameter of a handler, which decides before any other extractor runs.
+//!
+//! The parameter is one generic type of the runtime, and no type that is generated beside the function. The
+//! expansion of an attribute on an associated function cannot contain another type, so this form works
+//! everywhere, and expansions are smaller. The state of functions is taken through [`FromRef`], so functions
+//! may take a part of the router's state.
 
 use std::any::Any;
 use std::borrow::Cow;

@@ -12,7 +12,7 @@ use crate::{Failure, NowOrLater, Throttled};
 #[diagnostic::on_unimplemented(
     message = "a function of this throttle takes `{Self}`, which cannot be extracted for it",
     label = "not an extractor of the request parts with the state `{S}`",
-    note = "functions take the state `{S}` here, that of the handler's own `State<…>` or of `state = …`: for another one write `state = App` with the router's state `App`, and implement `FromRef` for a part of it",
+    note = "here, functions can extract the state `{S}`, which the handler's own `State<…>` or `state = …` sets: for another state, write `state = App`, where `App` is the router's state, and implement `FromRef` for its parts",
     note = "an extractor of the body, such as `Json` or `String`, cannot be used: the check runs before the body is read"
 )]
 pub trait FromParts<S>: FromRequestParts<S> {}
@@ -36,7 +36,7 @@ impl<T: FromRequestParts<()>> FromPartsAlone for T {}
 #[diagnostic::on_unimplemented(
     message = "a function of a static, a layer or the registry takes `{Self}`, which cannot be extracted for it",
     label = "not an extractor of the request parts, or one that needs the router's state",
-    note = "a static, a layer and the registry know no router, so there is no `State`: take `Extension<App>` and add `.layer(Extension(app))` to the router",
+    note = "a static, a layer and the registry have no router and therefore no `State`: take `Extension<App>` and add `.layer(Extension(app))` to the router",
     note = "an extractor of the body, such as `Json` or `String`, cannot be used: the check runs before the body is read"
 )]
 pub trait FromPartsAnywhere: FromRequestParts<()> {}

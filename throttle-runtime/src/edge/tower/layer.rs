@@ -87,7 +87,7 @@ enum Order {
 /// [`Limiter`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a list of throttles",
-    label = "the throttles of a layer stand in brackets",
+    label = "write the throttles of a layer in brackets",
     note = "write `ThrottleLayer::new([(\"api\", settings)])`, or `ThrottleLayer::new([&EXPORTS])` for a static"
 )]
 pub trait Limiters {

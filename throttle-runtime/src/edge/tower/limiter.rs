@@ -1,4 +1,7 @@
 //! A throttle of a layer, and where it comes from.
+//!
+//! Settings of a layer are a [`Site`] that is not linked. So the throttle is created in the active registry, in
+//! the same way as the throttle of an attribute.
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,4 +1,8 @@
 //! Decisions about messages: the code that `#[throttle_message]` runs before the function's body.
+//!
+//! The generated code calls the handler of a message itself. The handler is not a setting, because it borrows
+//! the connection: a setting would need a boxed future with the lifetime of the call. Requests and messages
+//! that share a quota may therefore have different handlers.
 
 use axum::extract::ws::close_code;
 
@@ -51,12 +55,12 @@ pub async fn decide<S: Send + Sync + 'static, const N: usize>(
 pub(super) fn refused(stop: Stop) -> BackendError {
     match stop {
         Stop::Failed(error) => error,
-        Stop::Forbidden(_) => BackendError::new(ErrorKind::Plugin, "a list does not let the client in"),
+        Stop::Forbidden(_) => BackendError::new(ErrorKind::Plugin, "the client is on a `deny` list"),
         Stop::Answered(response) => {
             let status = response.status();
             BackendError::new(
                 ErrorKind::Plugin,
-                format!("a function that is a setting refused the message with the status {status}"),
+                format!("a function of the throttle rejected the message with the status {status}"),
             )
         }
     }

@@ -23,7 +23,7 @@ use crate::ThrottleError;
 /// | `ControlFlow<B>` | `Continue(())` | `Continue(())`, and closed |
 /// | `Result<T, E>` of these | `Ok` of that | `Err` of the [`ThrottleError`] |
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot say that the message was throttled",
+    message = "`{Self}` cannot tell the caller that the message was throttled",
     label = "return nothing, an `Option`, a `ControlFlow<_>`, or a `Result` of one of these",
     note = "the error of a `Result` implements `From<throttle::ThrottleError>`"
 )]
@@ -69,9 +69,9 @@ impl<T: Returned, E: From<ThrottleError>> Returned for Result<T, E> {
 
 /// Converts the answer `H` of a message's `handler` for the function: nothing, or the end of the connection.
 #[diagnostic::on_unimplemented(
-    message = "a `handler` that returns `{H}` does not fit a function that returns `{Self}`",
+    message = "a `handler` that returns `{H}` cannot be used for a function that returns `{Self}`",
     label = "the function returns `{Self}`",
-    note = "a message's `handler` returns nothing, so that the connection goes on, or to end it a `Result<(), E>` whose error the function's error is made from, or the function's own `ControlFlow<_>`"
+    note = "to keep the connection open, the `handler` of a message returns nothing; to close it, the `handler` returns a `Result<(), E>` whose error converts to the function's error, or the function's own `ControlFlow<_>`"
 )]
 pub trait Handled<H>: Returned {
     /// Converts the answer of the handler into the return value of the function.

@@ -116,7 +116,7 @@ impl<S> Socket<S> {
 
     async fn tell(&mut self, message: Message) {
         if let Err(error) = self.inner.send(message).await {
-            tracing::debug!(target: "throttle", %error, "a client is gone before it was told of its limit");
+            tracing::debug!(target: "throttle", %error, "the client disconnected before it received the notice");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The breakers that are shared through one board.
+//! The breakers that are shared through one backend.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,7 +13,7 @@ use crate::{BackendError, Breaker};
 pub(super) struct Exchange {
     member: Member,
     shared: Mutex<Vec<Arc<Shared>>>,
-    /// Whether the last exchange with the board failed.
+    /// Whether the last exchange with the shared storage failed.
     is_lost: AtomicBool,
 }
 
@@ -30,27 +30,27 @@ impl Exchange {
         self.shared().push(Arc::new(Shared::new(name, breaker)));
     }
 
-    /// Lets each breaker exchange its state with the board, until one exchange fails.
+    /// Lets each breaker exchange its state with the shared storage, until one exchange fails.
     pub(super) async fn look(&self) -> Result<(), BackendError> {
         self.member.prepare_or_wait(DEADLINE).await?;
-        let Some(board) = self.member.backend.coordination_store() else { return Ok(()) };
+        let Some(storage) = self.member.backend.coordination_store() else { return Ok(()) };
         let shared = self.shared().clone();
         for shared in shared {
-            shared.look(board).await?;
+            shared.look(storage).await?;
         }
         Ok(())
     }
 
-    /// Logs once that the board is unreachable, and once that it responds again.
+    /// Logs once that the shared storage is unreachable, and once that it responds again.
     pub(super) fn tell(&self, answer: Result<(), BackendError>) {
-        let board = &*self.member.name;
+        let backend = &*self.member.name;
         match answer {
             Err(error) if !self.is_lost.swap(true, Ordering::Relaxed) => {
                 let error = display(chain(&error));
-                tracing::warn!(target: "throttle", board, error, "circuit breakers are not shared any more: each instance goes on by itself");
+                tracing::warn!(target: "throttle", backend, error, "circuit breakers are no longer shared: each instance uses its own state");
             }
             Ok(()) if self.is_lost.swap(false, Ordering::Relaxed) => {
-                tracing::info!(target: "throttle", board, "circuit breakers are shared again");
+                tracing::info!(target: "throttle", backend, "circuit breakers are shared again");
             }
             _ => {}
         }

@@ -1,4 +1,8 @@
 //! The exchange of circuit breaker states between the instances of a service, in the background.
+//!
+//! Requests use only the breaker of their own instance, so an unreachable backend delays no request, and is
+//! logged once. An entry on the shared storage expires when other instances may probe, so the clocks of instances may
+//! differ.
 
 mod exchange;
 mod message;
@@ -37,7 +41,7 @@ impl Sharing {
         Arc::clone(&self.changed)
     }
 
-    /// Shares a breaker under this name, through the board of this backend.
+    /// Shares a breaker under this name, through the shared storage of this backend.
     pub(crate) fn add(&self, member: &Member, name: Arc<str>, breaker: Breaker) {
         let mut exchanges = self.exchanges.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(exchange) = exchanges.iter().find(|exchange| exchange.is_on(member)) {

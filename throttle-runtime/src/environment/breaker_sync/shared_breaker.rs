@@ -1,4 +1,4 @@
-//! One shared breaker, and its word on the board.
+//! One shared breaker, and its value in the shared storage.
 //!
 //! The last word counts. The instance that wrote it probes first, and all others follow that opening until
 //! the word is gone. Each opening is followed once, so that a breaker that closes meanwhile stays closed.
@@ -11,11 +11,11 @@ use crate::backend::CoordinationStore;
 use crate::backend::deadline::within;
 use crate::{BackendError, Breaker};
 
-/// The timeout of each call to a board.
+/// The timeout of each call to a shared storage.
 pub(super) const DEADLINE: Duration = Duration::from_secs(1);
 
 pub(super) struct Shared {
-    /// The name of the breaker on the board.
+    /// The name of the breaker on the shared storage.
     name: Arc<str>,
     breaker: Breaker,
     known: Mutex<Known>,
@@ -35,11 +35,11 @@ struct Known {
 struct Mine {
     generation: u32,
     tag: u32,
-    /// Whether the word was certainly written to the board.
+    /// Whether the word was certainly written to the shared storage.
     is_posted: bool,
 }
 
-/// The next change of the board.
+/// The next change of the shared storage.
 enum Step {
     Post(Word),
     Remove,
@@ -51,20 +51,20 @@ impl Shared {
         Self { name, breaker, known: Mutex::default() }
     }
 
-    /// Reads the board, follows openings of other instances, and writes an opening that began here.
-    pub(super) async fn look(&self, board: &dyn CoordinationStore) -> Result<(), BackendError> {
-        let found = within(DEADLINE, board.get(&self.name)).await?.map(Word::from_bits);
+    /// Reads the shared storage, follows openings of other instances, and writes an opening that began here.
+    pub(super) async fn look(&self, storage: &dyn CoordinationStore) -> Result<(), BackendError> {
+        let found = within(DEADLINE, storage.get(&self.name)).await?.map(Word::from_bits);
         match self.step(found) {
             Step::Nothing => {}
             Step::Post(word) => {
-                within(DEADLINE, board.put(&self.name, word.bits(), word.ttl())).await?;
+                within(DEADLINE, storage.put(&self.name, word.bits(), word.ttl())).await?;
                 if let Some(mine) = &mut self.known().mine {
                     mine.is_posted = true;
                 }
             }
             // The word may belong to another instance by now. In that case, the other instances probe too
             // early, once.
-            Step::Remove => within(DEADLINE, board.delete(&self.name)).await?,
+            Step::Remove => within(DEADLINE, storage.delete(&self.name)).await?,
         }
         Ok(())
     }
@@ -94,7 +94,7 @@ impl Shared {
         Step::Nothing
     }
 
-    /// Returns the word for an opening that began here, unless it is on the board or was replaced by the word
+    /// Returns the word for an opening that began here, unless it is on the shared storage or was replaced by the word
     /// of another instance.
     fn unknown_opening(&self, known: &mut Known, found: Option<Word>) -> Option<Word> {
         let opening = self.breaker.opening().filter(|opening| known.follows != Some(opening.generation))?;

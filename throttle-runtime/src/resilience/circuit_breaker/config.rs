@@ -39,7 +39,7 @@ pub struct CircuitBreaker {
     pub(super) rules: Rules,
     pub(super) identity: Identity,
     /// The backend through which instances share the breaker.
-    pub(crate) board: Option<&'static str>,
+    pub(crate) shared_by: Option<&'static str>,
     pub(super) on_transition: Option<fn(&Transition)>,
 }
 
@@ -61,7 +61,7 @@ impl CircuitBreaker {
         Self {
             rules: Rules::NEW,
             identity: Identity::At(Location::caller()),
-            board: None,
+            shared_by: None,
             on_transition: None,
         }
     }
@@ -101,7 +101,7 @@ impl CircuitBreaker {
     pub const fn recovery_timeout(mut self, wait: Duration) -> Self {
         assert!(
             !wait.is_zero(),
-            "a recovery time of zero leaves the backend no time: write `recovery_timeout(Duration::from_secs(1))`"
+            "a recovery timeout of zero is invalid: write `recovery_timeout(Duration::from_secs(1))`"
         );
         self.rules.recovery = micros(wait);
         self
@@ -143,7 +143,7 @@ impl CircuitBreaker {
     pub const fn growth(mut self, factor: u32, longest: Duration) -> Self {
         assert!(
             factor > 1,
-            "a factor of 0 or 1 is no growth: write `growth(2, ..)` or more, or leave it out"
+            "a growth factor of 0 or 1 has no effect: write `growth(2, ..)` or more, or remove it"
         );
         assert!(
             !longest.is_zero(),
@@ -187,7 +187,7 @@ impl CircuitBreaker {
     pub const fn named(mut self, name: &'static str) -> Self {
         assert!(
             !name.trim_ascii().is_empty(),
-            "the name of the breaker is blank: write one, or leave it out"
+            "the name of the breaker is blank: write a name, or remove the call"
         );
         self.identity = Identity::Named(name);
         self
@@ -233,9 +233,9 @@ impl CircuitBreaker {
     pub const fn shared(mut self, backend: &'static str) -> Self {
         assert!(
             !backend.trim_ascii().is_empty(),
-            "the name of the backend that shares the breaker is blank: write that of one, or leave it out"
+            "the name of the backend that shares the breaker is blank: write a name, or remove the call"
         );
-        self.board = Some(backend);
+        self.shared_by = Some(backend);
         self
     }
 
@@ -273,10 +273,10 @@ impl Default for CircuitBreaker {
 impl fmt::Display for CircuitBreaker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("breaker(")?;
-        match (self.identity, self.board) {
+        match (self.identity, self.shared_by) {
             (Identity::Named(name), None) => write!(f, "{name}: ")?,
-            (Identity::Named(name), Some(board)) => write!(f, "{name} on \"{board}\": ")?,
-            (Identity::At(_), Some(board)) => write!(f, "on \"{board}\": ")?,
+            (Identity::Named(name), Some(backend)) => write!(f, "{name} on \"{backend}\": ")?,
+            (Identity::At(_), Some(backend)) => write!(f, "on \"{backend}\": ")?,
             (Identity::At(_), None) => {}
         }
         write!(f, "{})", self.rules)

@@ -36,6 +36,6 @@ impl CircuitBreaker {
 
     /// Whether both settings are equal, as settings with the same identity must be. Hooks are not compared.
     pub(crate) fn agrees_with(&self, other: &Self) -> bool {
-        self.rules == other.rules && self.board == other.board
+        self.rules == other.rules && self.shared_by == other.shared_by
     }
 }

@@ -1,6 +1,9 @@
 //! A circuit breaker: keeps requests away from a backend that has failed several times in a row.
 //!
 //! [`CircuitBreaker`] contains the settings. [`Breaker`] is a live breaker.
+//!
+//! A breaker is checked before its backend is called. If the breaker is closed, the check is one atomic load.
+//! Each registry has its own breakers.
 
 mod breaker;
 mod circuit;

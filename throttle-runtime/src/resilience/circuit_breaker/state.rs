@@ -85,7 +85,7 @@ impl Transition {
         let (breaker, from, to, omitted) = (&**breaker, self.from.name(), self.to.name(), omitted.field());
         match self.to {
             State::Open if self.remote => {
-                tracing::warn!(target: "throttle", breaker, from, to, failures, omitted, "a circuit breaker opened, as that of another instance did");
+                tracing::warn!(target: "throttle", breaker, from, to, failures, omitted, "a circuit breaker opened, because another instance opened it");
             }
             State::Open => {
                 tracing::warn!(target: "throttle", breaker, from, to, failures, omitted, "a circuit breaker opened");

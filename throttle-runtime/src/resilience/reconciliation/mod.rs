@@ -15,7 +15,8 @@
 //!
 //! - This is true for fixed windows, both sliding windows and all buckets except `CostBasedTokenBucket`. It is
 //!   also true if the primary returns empty or with old states, and however often replies are lost or futures
-//!   are dropped.
+//!   are dropped. Exception: if the primary returns empty, a client that sent no request to the fallback starts
+//!   with its whole limit.
 //! - `CostBasedTokenBucket` keeps its own bound over any period, but loses the average cost of the requests
 //!   before the outage.
 //! - Strategies with a variable limit apply the limit in effect. They know neither rolled-over units nor past
@@ -204,7 +205,7 @@ impl Carry {
             && let Some(omitted) = self.no_room.admit(now)
         {
             let (scope, omitted) = (&*self.scope, omitted.field());
-            tracing::warn!(target: "throttle", scope, omitted, "too many identities: what the fallback admits to more is not charged to the backend later");
+            tracing::warn!(target: "throttle", scope, omitted, "too many identities: usage of additional identities during the outage is not charged to the backend later");
         }
         kept.unwrap_or(true)
     }

@@ -111,7 +111,7 @@ impl<'a> Payment<'a> {
         let missing = bill.classes.iter().map(|(_, levels)| levels.missing()).max().unwrap_or(0);
         let limits: usize = charges.iter().map(|charge| charge.rates.len()).sum();
         if verdict.quotas.len() != limits {
-            let text = "the backend answered for other limits than it was asked about";
+            let text = "the reply of the backend does not match the limits of the request";
             return Err(BackendError::new(ErrorKind::Store, text));
         }
         let (strategy, mut quotas) = (self.strategy, &verdict.quotas[..]);

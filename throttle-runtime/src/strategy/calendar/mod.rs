@@ -103,7 +103,7 @@ impl Strategy for Calendar {
         let is_none = period >= DAY && Unit::of(period).is_none();
         is_none.then(|| {
             format!(
-                "no calendar has the period of {rate}: write `day`, `week`, `30days` for a month, or `365days` for a year"
+                "the period of {rate} is not a calendar period: write `day`, `week`, `30days` for a month, or `365days` for a year"
             )
         })
     }

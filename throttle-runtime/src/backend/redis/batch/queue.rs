@@ -101,7 +101,7 @@ impl BatchQueues {
                 queue
                     .waiting
                     .drain(..)
-                    .for_each(|request| request.reject("the runtime that was to ask Redis ended"));
+                    .for_each(|request| request.reject("the tokio runtime that calls Redis ended"));
             }
         }
     }

@@ -2,6 +2,10 @@
 //!
 //! Each node is a [`ConnectionHandle`], as a single server is. A node that is lost or hangs does not affect the others. The
 //! slot map is refreshed whenever a node reports a change or is lost, from the first node that responds.
+//!
+//! The cluster client of the client crate is not used. It repeats commands after a lost connection, which
+//! charges twice. It does not notice that a hanging master was replaced, and it does not support batches. A
+//! redirected request (`MOVED`, `ASK`) was not executed, so it is sent again, once.
 
 mod redirect;
 mod refresh;

@@ -27,9 +27,8 @@ impl Cluster {
         let in_flight = node.begin_request()?;
         match deadline::timeout(REDIRECT_TIMEOUT, redirect.send(&in_flight.connection, command)).await {
             Err(_) => {
-                let text = format!(
-                    "a node that a request was sent on to did not answer within {REDIRECT_TIMEOUT:?}"
-                );
+                let text =
+                    format!("the node that a redirection names did not respond within {REDIRECT_TIMEOUT:?}");
                 Err(BackendError::new(ErrorKind::Timeout, text).into())
             }
             Ok(reply) => {

@@ -20,13 +20,13 @@ pub(super) async fn read_slots(nodes: &[Client], options: &Options) -> Result<Ve
     let limit = options.discovery_timeout();
     hedged::first_reply(nodes, limit, |node| read_slots_of(node, options.clone())).await.map_err(|error| {
         let timed_out =
-            || BackendError::new(ErrorKind::Timeout, format!("no node answered within {limit:?}"));
+            || BackendError::new(ErrorKind::Timeout, format!("no node responded within {limit:?}"));
         error.unwrap_or_else(timed_out)
     })
 }
 
 async fn read_slots_of(node: Client, options: Options) -> Result<Vec<Range>, BackendError> {
-    let failed = |error: RedisError| errors::backend_error("cannot ask a node of the cluster", &error);
+    let failed = |error: RedisError| errors::backend_error("a node of the cluster cannot be queried", &error);
     let mut link = open::open(&node, &options, &Progress::default()).await?;
     let mut both = Pipeline::with_capacity(2);
     both.cmd("CLUSTER").arg("INFO").cmd("CLUSTER").arg("SLOTS");
@@ -35,7 +35,7 @@ async fn read_slots_of(node: Client, options: Options) -> Result<Vec<Range>, Bac
     // A node that is cut off from the other nodes does not know their latest agreement.
     let state = redis::from_redis_value::<String>(state);
     if state.is_ok_and(|state| state.contains("cluster_state:fail")) {
-        return Err(BackendError::new(ErrorKind::Store, "a node says that the cluster is down"));
+        return Err(BackendError::new(ErrorKind::Store, "a node reports that the cluster is down"));
     }
     let slots = slots.extract_error().map_err(failed)?;
     let address = Address::of(node.get_connection_info()).ok_or_else(unexpected_reply)?;

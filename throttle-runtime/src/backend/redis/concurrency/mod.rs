@@ -1,5 +1,9 @@
 //! Concurrency limits: a sorted set for each identity, which contains the holders of permits and the ends of
 //! their leases.
+//!
+//! The set is on the same node as the states of the identity, and a reset keeps it. The name of each holder
+//! ends with the length of its lease. From the length, the script recognises an end that a wrong clock has put
+//! too far into the future. Instances may therefore have different leases.
 
 mod lease;
 
@@ -28,7 +32,7 @@ impl ConcurrencyStore for Redis {
                 drop(task);
             });
             let ended =
-                || BackendError::new(ErrorKind::Connection, "the runtime that was to ask Redis ended");
+                || BackendError::new(ErrorKind::Connection, "the tokio runtime that calls Redis ended");
             permit.await.unwrap_or_else(|_| Err(ended()))
         })
     }

@@ -40,7 +40,7 @@ impl Address {
         &self,
         settings: &ConnectionInfo,
     ) -> Result<Client, BackendError> {
-        let failed = |error| errors::backend_error("the address of a node makes no sense", &error);
+        let failed = |error| errors::backend_error("the address of a node is invalid", &error);
         Client::open(url::with_address(settings, self.host.clone(), self.port)).map_err(failed)
     }
 }

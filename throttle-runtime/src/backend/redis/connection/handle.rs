@@ -1,5 +1,7 @@
 //! The connection that all requests share. No request waits for it: without a connection, requests fail
 //! immediately, and a [connector](super::connector) opens a new one.
+//!
+//! The managed connections of the client crate are not used: every request would wait for the reconnection.
 
 use std::fmt;
 use std::sync::atomic::AtomicBool;

@@ -1,4 +1,8 @@
 //! The handshake that makes a connection ready for requests, in one round trip.
+//!
+//! After the login, the handshake sends `PING`, `ROLE`, all scripts, and a [probe](super::probe) that decides
+//! on a key of its own. A server that can never decide is not used. Temporary errors, such as `OOM`, do not
+//! fail the probe.
 
 use std::time::Instant;
 
@@ -42,7 +46,10 @@ pub(super) async fn open_ready(
     // If only a failing request noticed the role, each reconnection would find the same server and fail the
     // next request.
     if let Some(role) = replies.next().as_ref().and_then(other_role) {
-        return Err(BackendError::new(ErrorKind::Store, format!("the server is no master but a {role}")));
+        return Err(BackendError::new(
+            ErrorKind::Store,
+            format!("the server is not a master: its role is {role}"),
+        ));
     }
     if let Some(probe) = probe {
         probe.read(probed, &connection).await?;

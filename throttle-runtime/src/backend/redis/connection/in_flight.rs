@@ -32,7 +32,7 @@ impl ConnectionHandle {
         self: &Arc<Self>,
     ) -> Result<InFlightGuard<'_>, BackendError> {
         let permit = self.in_flight.try_acquire().map_err(|_| {
-            let text = format!("{} requests wait for Redis already", self.max_in_flight);
+            let text = format!("{} requests already wait for Redis", self.max_in_flight);
             BackendError::new(ErrorKind::Timeout, text).safe_to_retry()
         })?;
         let connection = self.connection()?;
@@ -54,7 +54,7 @@ impl ConnectionHandle {
                 Ok(Err(error)) => drop(handle.handle_error(&connection, error)),
                 Err(_) => {
                     let text =
-                        format!("Redis did not answer {MAX_ABANDONED} requests in a row, and then no PING");
+                        format!("Redis did not respond to {MAX_ABANDONED} requests in a row, nor to a PING");
                     handle.disconnect(&connection, BackendError::new(ErrorKind::Timeout, text));
                 }
             }

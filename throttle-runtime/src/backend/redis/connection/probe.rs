@@ -113,7 +113,7 @@ enum Problem {
 
 /// The error for a server that cannot write.
 fn read_only_replica(address: &ConnectionAddr) -> BackendError {
-    let text = format!("Redis at {address} is no master but a read-only replica");
+    let text = format!("Redis at {address} is a read-only replica and not a master");
     BackendError::new(ErrorKind::Store, text)
 }
 

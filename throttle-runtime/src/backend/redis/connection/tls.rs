@@ -31,7 +31,8 @@ impl Tls {
         let server = switch(server, self.on.unwrap_or(default));
         let is_expected = self.on == Some(true) || self.root.is_some() || self.client.is_some();
         if is_expected && !is_encrypted(&server) {
-            let text = "the server is not reached by TLS, for which there are settings: its URL begins with `rediss://`";
+            let text =
+                "TLS settings are configured, but the URL of the server does not begin with `rediss://`";
             return Err(ConfigError::one(text));
         }
         let sentinels =
@@ -46,7 +47,7 @@ impl Tls {
         for (what, pem) in [("root", self.root.as_ref()), ("client", client)] {
             let first = pem.map(|pem| CertificateDer::pem_slice_iter(pem).next());
             if matches!(first, Some(None | Some(Err(_)))) {
-                return Err(ConfigError::one(format!("the {what} certificate is no PEM")));
+                return Err(ConfigError::one(format!("the {what} certificate is not PEM")));
             }
         }
         Ok(())
@@ -59,7 +60,7 @@ impl Tls {
         }
         let certificates = TlsCertificates { client_tls: self.client.clone(), root_cert: self.root.clone() };
         // The message of the parser is omitted, because it may contain a line of its input.
-        let wrong = |_| ConfigError::one("a certificate or the key of the client's is no PEM");
+        let wrong = |_| ConfigError::one("the certificate or the key of the client is not PEM");
         Ok(Client::build_with_tls(server, certificates).map_err(wrong)?.get_connection_info().clone())
     }
 }

@@ -43,7 +43,7 @@ pub(in crate::backend::redis) fn parse(url: &str, default_port: u16) -> Result<C
 
 /// The error for an invalid URL. It omits the message of the client crate, which may contain parts of the URL.
 pub(in crate::backend::redis) fn invalid_url() -> ConfigError {
-    ConfigError::one("the URL is none of Redis: write one such as \"redis://127.0.0.1:6379\"")
+    ConfigError::one("this is not a Redis URL: write one such as \"redis://127.0.0.1:6379\"")
 }
 
 /// Returns the error for an invalid part of a URL, if a part is the problem.

@@ -53,5 +53,5 @@ pub(super) async fn write_all(
 }
 
 pub(super) fn expired() -> BackendError {
-    BackendError::new(ErrorKind::Timeout, "Redis took as long as states may be held")
+    BackendError::new(ErrorKind::Timeout, "Redis did not respond while the states were locked")
 }

@@ -2,6 +2,11 @@
 //!
 //! Work that must not be interrupted runs in separate tasks. If a decision is dropped, no hold remains, and
 //! either all hash slots are charged or none.
+//!
+//! A hold is a part of the stored state, and not a key of its own. With a separate key, every call would need
+//! two keys, which a cluster rejects while a hash slot is being migrated. Other writers wait for the hold, and
+//! queries ignore it. A hold expires after a second, by the clock of the node, and the write begins in the
+//! first half of that time.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -149,12 +154,12 @@ fn spawn<T: Send + 'static>(
     task: impl Future<Output = T> + Send + 'static,
 ) -> Result<JoinHandle<T>, BackendError> {
     let handle = Handle::try_current().map_err(|error| {
-        BackendError::with_source(ErrorKind::Store, "Redis is asked within a tokio runtime only", error)
+        BackendError::with_source(ErrorKind::Store, "Redis calls need a tokio runtime", error)
     })?;
     Ok(handle.spawn(task))
 }
 
 /// The error if the runtime ended.
 fn interrupted() -> BackendError {
-    BackendError::new(ErrorKind::Connection, "the task that asked Redis did not end")
+    BackendError::new(ErrorKind::Connection, "the task that called Redis ended early")
 }

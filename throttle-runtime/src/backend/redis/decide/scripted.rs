@@ -1,4 +1,8 @@
 //! Decisions by one script, in one round trip.
+//!
+//! The script returns the time and the states that it found. The `step` of the strategy in this process
+//! computes the quota from them. The script and `step` can therefore differ only about the admission, which is
+//! compared at every decision.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -53,7 +57,8 @@ impl Engine {
         }
         let (quotas, after) = request.evaluate(&states, at);
         if after.is_some() != (status == EntryStatus::Fits) {
-            let error = BackendError::new(ErrorKind::Store, "a script decided otherwise than its strategy");
+            let error =
+                BackendError::new(ErrorKind::Store, "a script and its strategy made different decisions");
             return Err(if status == EntryStatus::Fits { error } else { error.safe_to_retry() });
         }
         if let Some(deny_cache) = self.deny_cache.as_ref().filter(|_| after.is_none() && denials_last) {
