@@ -176,7 +176,8 @@ fn every_test_file_is_in_the_list_of_its_package() {
             let path = entry.expect("an entry").path();
             let name = path.file_name().and_then(|name| name.to_str()).expect("text");
             let file = if path.is_dir() { format!("{name}/main.rs") } else { name.to_owned() };
-            let is_test = file.ends_with(".rs") && directory.join(&file).exists();
+            let target = directory.join(&file);
+            let is_test = target.extension().is_some_and(|end| end == "rs") && target.exists();
             let listed = manifest.contains(&format!("path = \"{file}\""));
             assert_eq!(is_test, listed, "{package}/{file} in {package}/Cargo.toml");
         }

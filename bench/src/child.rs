@@ -1,4 +1,4 @@
-//! Child processes, for measurements that must not share memory or threads with other measurements.
+//! Child processes, so that measurements share no memory or threads. Alone because three measurements start them.
 
 use std::error::Error;
 use std::process::{Command, Stdio};

@@ -1,4 +1,4 @@
-//! The marks between which callgrind counts instructions. A measured process sets them.
+//! The marks between which callgrind counts instructions. Alone because callgrind finds them by this module's path.
 
 use std::hint::black_box;
 

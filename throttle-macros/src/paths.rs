@@ -1,5 +1,4 @@
-//! The path of the private module and the number of a function, shared by the expansions of functions and
-//! statics.
+//! The path of the private module and a function's number. Alone because functions and statics expand to both.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 

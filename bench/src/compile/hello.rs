@@ -1,3 +1,5 @@
+// The measured program: a hello-world service. Alone because cargo compiles it as a program of its own.
+
 use axum::Router;
 use axum::routing::get;
 

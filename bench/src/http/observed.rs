@@ -1,4 +1,4 @@
-//! One run of a load generator: the number of its connections, and its results.
+//! One run of a load generator: connections and results. Alone because both load generators return it.
 
 /// The number of open connections. Each has one request in flight at a time.
 pub(super) const CONNECTIONS: usize = 32;

@@ -1,4 +1,4 @@
-//! The interface of a measured limiter: one decision about one key.
+//! The interface of a measured limiter. Alone because the load and all subjects import it.
 
 use std::error::Error;
 use std::future::Future;

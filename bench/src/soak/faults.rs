@@ -1,4 +1,4 @@
-//! Injects faults into the server.
+//! Injects faults into the server. Alone because it runs beside the load and the summary.
 
 use std::time::{Duration, Instant};
 

@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use crate::util::duration::micros;
 use crate::util::random;
 
 /// One attempt of a decision that may be retried after a timeout.
@@ -52,7 +53,7 @@ impl Attempt {
 
     /// Returns the lifetime in microseconds, at most `LONGEST`.
     pub(crate) fn lasts(&self) -> u64 {
-        u64::try_from(self.lifetime.as_micros()).unwrap_or(u64::MAX).min(LONGEST)
+        micros(self.lifetime).min(LONGEST)
     }
 }
 

@@ -1,4 +1,4 @@
-//! A small key-value storage that the instances of a service share.
+//! A small key-value storage that the instances of a service share. Alone because it is one public trait.
 
 use std::time::Duration;
 

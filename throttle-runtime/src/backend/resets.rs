@@ -2,12 +2,13 @@
 
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{AcqRel, Acquire};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 use super::Charge;
 use crate::strategy::State;
 use crate::util::fingerprint::{Map, Secret};
 use crate::util::random;
+use crate::util::sync;
 
 /// The numbered resets of one backend by this process. A charge records the number of the last reset before
 /// it.
@@ -135,7 +136,7 @@ impl Resets {
     }
 
     fn entries(&self) -> MutexGuard<'_, Entries> {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+        sync::lock(&self.entries)
     }
 }
 

@@ -1,6 +1,8 @@
-//! The standard library's monotonic clock, for systems without a known cheaper clock.
+//! The standard library's monotonic clock. Alone because it replaces `linux.rs` on other systems.
 
 use std::time::Instant;
+
+use crate::util::duration::micros;
 
 #[derive(Debug, Clone)]
 pub(super) struct Monotonic(Instant);
@@ -12,7 +14,7 @@ impl Monotonic {
 
     /// Returns the microseconds since this clock was created.
     pub(super) fn now(&self) -> u64 {
-        super::micros(self.0.elapsed())
+        micros(self.0.elapsed())
     }
 
     pub(super) fn coarse(&self) -> u64 {

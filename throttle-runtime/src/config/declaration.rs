@@ -1,4 +1,4 @@
-//! The declaration of a throttle: by an attribute, by a layer or in code.
+//! The declaration of a throttle: by an attribute, a layer or code. Alone because registry and throttles import it.
 
 use std::panic::Location;
 use std::sync::Arc;

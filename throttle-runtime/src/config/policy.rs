@@ -195,7 +195,7 @@ impl Policy {
             handler: settings.handler.clone(),
             exempt: settings.exempt.clone(),
             lists: None,
-            rules: Rules::of(&settings),
+            rules: settings.rules(),
             headers: settings.headers?,
             name: Arc::from(name),
             dry_run: settings.dry_run?,

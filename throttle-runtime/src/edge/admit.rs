@@ -1,4 +1,4 @@
-//! Decides a request against the throttles of a function.
+//! Decides a request against the throttles of a function. Alone because handlers and functions share it.
 
 use crate::config::resolver::Head;
 use crate::pipeline::admission::Admission;

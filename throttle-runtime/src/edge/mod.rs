@@ -6,8 +6,6 @@ pub(crate) mod axum;
 pub(crate) mod direct;
 pub(crate) mod function;
 #[cfg(any(feature = "axum", feature = "tower"))]
-pub(crate) mod passed;
-#[cfg(any(feature = "axum", feature = "tower"))]
 pub(crate) mod permit_body;
 #[cfg(any(feature = "axum", feature = "tower"))]
 pub(crate) mod respond;

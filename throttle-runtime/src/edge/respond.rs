@@ -1,16 +1,18 @@
-//! Charging by outcome: a charge that was made before the handler ran is refunded if `charge_when` rejects
-//! the response.
+//! Completes the responses to admitted requests: refunds charges that `charge_when` rejects, and adds headers.
 //!
 //! A request that ends without a response stays charged. A throttle with `charge_when` does not use the fast
 //! path, which stores neither the time of a charge nor the key.
+
+use std::slice;
 
 use http::Response;
 use http::response::Parts;
 use smallvec::SmallVec;
 use tokio::runtime::Handle;
 
-use super::passed;
 use crate::backend::{Charge, Mode};
+use crate::config::policy::Policy;
+use crate::http::header_fields::Report;
 use crate::pipeline::admission::Admission;
 use crate::pipeline::backend_call::refund;
 use crate::pipeline::outcome::Charged;
@@ -18,7 +20,7 @@ use crate::pipeline::outcome::Decided;
 use crate::pipeline::ticket::Ticket;
 use crate::throttle::counters::Event;
 use crate::util::log_limit::LogLimit;
-use crate::{Decision, Quotas};
+use crate::{Decision, Quota, Quotas};
 
 /// Applies `charge_when` to the response, and adds the headers of the decisions to it.
 ///
@@ -33,7 +35,7 @@ pub(crate) fn settled<B>(mut admission: Admission<'static>, response: Response<B
     } else {
         (response, SmallVec::new())
     };
-    passed::by_several(&mut response, &admission);
+    by_several(&mut response, &admission);
     if !waived.is_empty() {
         admission.give_back_later(waived);
     }
@@ -100,7 +102,28 @@ fn refund_at_once(ticket: &Ticket<'_>, charged: Charged) -> Option<Quotas> {
         return None;
     }
     let charge = Charge { taken: charged.taken, ..ticket.charge() };
-    backend.refund(std::slice::from_ref(&charge), charged.at).ready().ok()?.ok()?;
+    backend.refund(slice::from_ref(&charge), charged.at).ready().ok()?.ok()?;
     let question = [Charge { cost: 0, ..charge }];
     Some(backend.decide(&question, Mode::Peek).ready().ok()?.ok()?.quotas)
+}
+
+/// Adds the headers of one throttle with one limit that admitted the request.
+pub(crate) fn by_one<B>(response: &mut Response<B>, policy: &Policy, quota: &Quota) {
+    complete(response, policy, slice::from_ref(quota), false);
+}
+
+/// Adds the headers of all throttles that admitted the request, or whose denial the handler was told of.
+pub(crate) fn by_several<B>(response: &mut Response<B>, admission: &Admission<'_>) {
+    // A throttle in dry-run mode sends no headers.
+    for (ticket, decided) in admission.decided().filter(|(ticket, _)| !ticket.dry) {
+        complete(response, &ticket.policy, decided.decision.quotas(), decided.decision.is_throttled());
+    }
+}
+
+fn complete<B>(response: &mut Response<B>, policy: &Policy, quotas: &[Quota], denied: bool) {
+    let silent = policy.headers.is_silent() && !denied;
+    if !silent {
+        // `Retry-After` is only for rejected requests. A denial that the handler was told of carries none.
+        Report { denied, ..Report::allowed(policy, quotas) }.write(response.headers_mut());
+    }
 }

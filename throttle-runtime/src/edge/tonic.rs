@@ -1,4 +1,4 @@
-//! Conversions of rejected calls into gRPC statuses.
+//! Conversions of rejected calls into gRPC statuses. Alone because it needs the `tonic` feature.
 
 use std::sync::Arc;
 

@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use super::breaker_sync::Sharing;
 use crate::Clock;
 use crate::backend::named::Member;
 use crate::resilience::{Breaker, CircuitBreaker, Identity};
+use crate::util::sync;
 
 /// One breaker for all throttles whose settings name the same breaker, or come from the same place in the
 /// code.
@@ -29,7 +30,7 @@ impl Breakers {
         settings: CircuitBreaker,
         shared: Option<(&Member, Arc<str>)>,
     ) -> Result<Breaker, String> {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = sync::lock(&self.known);
         let name = || Arc::from(settings.label());
         let make = || {
             let told = shared.as_ref().map(|_| self.sharing.changed());
@@ -63,7 +64,7 @@ impl Breakers {
 
     /// Returns all breakers, in the order of their names.
     pub(crate) fn all(&self) -> Vec<Breaker> {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = sync::lock(&self.known);
         let mut all: Vec<_> = known.values().map(|(_, breaker)| breaker.clone()).collect();
         all.sort_by(|one, other| one.name().cmp(other.name()));
         all

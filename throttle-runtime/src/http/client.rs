@@ -8,9 +8,8 @@ use std::net::{IpAddr, Ipv6Addr};
 use http::{HeaderMap, HeaderValue};
 use ipnet::{IpNet, Ipv6Net};
 
-use super::embedded;
+use super::address::{embedded_ipv4, is_local_nat64, is_public, network as parse_network};
 use super::forwarded::{MOST_HOPS, forwarded, node, node_and_port, only, x_forwarded_for};
-use super::network::network as parse_network;
 use super::peer::PeerAddress;
 use super::proxy_header::ProxyHeader;
 
@@ -191,9 +190,9 @@ impl Clients {
     }
 
     fn group_v6(&self, address: Ipv6Addr) -> IpAddr {
-        match embedded::ipv4(address) {
+        match embedded_ipv4(address) {
             Some(v4) => v4.into(),
-            None if embedded::is_local_nat64(address) => address.into(),
+            None if is_local_nat64(address) => address.into(),
             None => Ipv6Net::new(address, self.ipv6_prefix).map_or(address, |net| net.network()).into(),
         }
     }
@@ -262,9 +261,7 @@ fn too_large(network: &str) -> String {
 /// Returns the IPv4 address inside, if it is a public one. Returns other addresses unchanged.
 pub(crate) fn plain(address: IpAddr) -> IpAddr {
     match address {
-        IpAddr::V6(v6) => {
-            embedded::ipv4(v6).filter(|v4| embedded::is_public(*v4)).map_or(address, IpAddr::V4)
-        }
+        IpAddr::V6(v6) => embedded_ipv4(v6).filter(|v4| is_public(*v4)).map_or(address, IpAddr::V4),
         IpAddr::V4(_) => address,
     }
 }

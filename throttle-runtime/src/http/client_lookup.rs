@@ -1,4 +1,4 @@
-//! Finds out which client sent a request.
+//! Finds out which client sent a request. Alone because it joins the clients with the notices about them.
 
 use std::sync::Arc;
 

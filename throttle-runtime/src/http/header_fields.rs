@@ -8,6 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use smallvec::SmallVec;
 
 use super::headers::{DraftVersion, HeaderPolicy, Headers};
+use super::label::{Label, Line, label};
 use super::members;
 use crate::{Quota, Rate};
 
@@ -19,9 +20,6 @@ const LEGACY_RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 
 /// The largest integer of a structured field (RFC 9651 section 3.3.1).
 const MAX_INTEGER: u64 = 999_999_999_999_999;
-
-/// The buffer for a header value. Most values fit inline, so that only the finished value allocates.
-pub(super) type Line = SmallVec<[u8; 96]>;
 
 /// The content of the headers of one throttle.
 pub(crate) struct Report<'a> {
@@ -138,13 +136,6 @@ pub(crate) struct Advertised {
     policy: Option<HeaderValue>,
 }
 
-/// The name of one limit: the name of the throttle and, if the throttle has several limits, the period. A
-/// second limit with the same period has a number as well.
-///
-/// The name is a string that structured fields and JSON read alike: printable ASCII in quotes, with quotes
-/// and backslashes escaped (RFC 9651 section 3.3.3, RFC 8259 section 7).
-type Label = Box<[u8]>;
-
 impl Advertised {
     pub(crate) fn new(throttle: &str, rates: impl Iterator<Item = Rate> + Clone) -> Self {
         let several = rates.clone().filter(|rate| !rate.is_unlimited()).count() > 1;
@@ -171,54 +162,6 @@ fn policy(labels: &[Label], rates: impl Iterator<Item = Rate>) -> Option<HeaderV
         }
     }
     HeaderValue::from_bytes(&line).ok().filter(|value| !value.is_empty())
-}
-
-fn label(throttle: &str, period: Option<(Rate, usize)>) -> Label {
-    let mut label = Line::new();
-    label.push(b'"');
-    escape(&mut label, throttle);
-    if let Some((rate, number)) = period {
-        let rate = rate.to_string();
-        label.extend_from_slice(rate.find('/').map_or(b"", |slash| &rate.as_bytes()[slash..]));
-        if number > 1 {
-            label.extend_from_slice(format!("/{number}").as_bytes());
-        }
-    }
-    label.push(b'"');
-    label.into_vec().into()
-}
-
-/// Returns the index where the part of a name begins that distinguishes the limits of a throttle: a period,
-/// or a period and a number.
-pub(super) fn period_at(name: &str) -> Option<usize> {
-    let numbered =
-        name.rsplit_once('/').filter(|(_, number)| number.bytes().all(|byte| byte.is_ascii_digit()));
-    let name = numbered.map_or(name, |(name, _)| name);
-    name.rfind('/').filter(|at| ["1", &name[*at..]].concat().parse::<Rate>().is_ok())
-}
-
-/// Appends the name of a throttle, escaped for a quoted string.
-pub(super) fn escape(line: &mut Line, throttle: &str) {
-    // A throttle named `search/min` must not have the same name as a limit of `search`.
-    let period_at = period_at(throttle);
-    for (at, character) in throttle.char_indices() {
-        if period_at == Some(at) {
-            encode(line, character);
-            continue;
-        }
-        match character {
-            '"' | '\\' => line.extend([b'\\', character as u8]),
-            ' '..='~' if character != '%' => line.push(character as u8),
-            other => encode(line, other),
-        }
-    }
-}
-
-/// Percent-encodes the bytes of a character, so that different names stay different.
-fn encode(label: &mut Line, character: char) {
-    for byte in character.encode_utf8(&mut [0; 4]).bytes() {
-        label.extend_from_slice(format!("%{byte:02X}").as_bytes());
-    }
 }
 
 fn separate(line: &mut Line, separator: &[u8]) {

@@ -4,7 +4,7 @@
 use http::{HeaderMap, HeaderName, HeaderValue};
 use smallvec::SmallVec;
 
-use super::header_fields::{Line, escape, period_at};
+use super::label::{Line, escape, period_at};
 
 /// Removes duplicate lines of a throttle, after a line was added: either the new line or the lines before it.
 /// The lines with the least remaining quota stay.

@@ -11,16 +11,16 @@
 //! Keys, lists and [`ClientIp`] use this one result. `notices` logs each warning about unexpected addresses
 //! once.
 
+pub(crate) mod address;
 pub(crate) mod client;
 mod client_ip;
 pub(crate) mod client_lookup;
 pub(crate) mod credential;
-mod embedded;
 mod forwarded;
 pub(crate) mod header_fields;
 pub(crate) mod headers;
+mod label;
 mod members;
-pub(crate) mod network;
 pub(crate) mod notices;
 pub(crate) mod peer;
 mod proxy_header;

@@ -12,7 +12,7 @@ pub(crate) mod site_index;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::panic::Location;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 pub use builder::{RegistryBuilder, registry};
@@ -35,6 +35,7 @@ use crate::util::audit;
 use crate::util::error_chain::chain;
 #[cfg(feature = "axum")]
 use crate::util::shared::Shared;
+use crate::util::sync;
 use crate::{BackendError, Breaker, ClientIp, ConfigError, Settings, Site, SystemClock, Throttle};
 use names::Names;
 
@@ -122,7 +123,7 @@ impl Registry {
         }
         let mut said = Said::here(uid, settings, Location::caller());
         let policy = self.0.common.settle(&said, Settings::NONE).map_err(ConfigError::new)?;
-        let mut throttles = self.0.throttles.write().unwrap_or_else(PoisonError::into_inner);
+        let mut throttles = sync::write(&self.0.throttles);
         if throttles.contains_key(uid) {
             return Err(ConfigError::one(format!("the uid `{uid}` is taken: choose another")));
         }
@@ -161,7 +162,7 @@ impl Registry {
     /// # }
     /// ```
     pub fn remove(&self, uid: &str) -> bool {
-        let mut throttles = self.0.throttles.write().unwrap_or_else(PoisonError::into_inner);
+        let mut throttles = sync::write(&self.0.throttles);
         let is_created = throttles.get(uid).is_some_and(Throttle::is_created);
         let removed = if is_created { throttles.remove(uid) } else { None };
         if let Some(removed) = &removed {
@@ -184,12 +185,12 @@ impl Registry {
     }
 
     fn known(&self, uid: &str) -> Option<Throttle> {
-        self.0.throttles.read().unwrap_or_else(PoisonError::into_inner).get(uid).cloned()
+        sync::read(&self.0.throttles).get(uid).cloned()
     }
 
     /// Returns the throttles that were made or used so far, in the order of their uids.
     pub fn throttles(&self) -> Vec<Throttle> {
-        self.0.throttles.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+        sync::read(&self.0.throttles).values().cloned().collect()
     }
 
     /// Switches one throttle off: its requests pass, consume no quota, and are counted as
@@ -344,13 +345,13 @@ impl Registry {
     /// Two sites may share a uid that was chosen, if their settings are equal. Function paths that are equal
     /// by accident are distinguished by their lines, or else by the numbers of their functions.
     pub(crate) fn resolve(&self, site: &Site) -> Result<Throttle, ConfigError> {
-        if let Some(known) = self.known(site.uid()).filter(|known| known.belongs_to(site)) {
+        if let Some(known) = self.known(site.uid()).filter(|known| site.owns(known)) {
             return Ok(known);
         }
         let by_line = format!("{}:{}", site.uid(), site.location().line());
         let by_function = format!("{by_line}:{:x}", site.declaration());
         let mut told_apart = [&by_line, &by_function].into_iter().filter_map(|uid| self.known(uid));
-        if let Some(known) = told_apart.find(|known| known.belongs_to(site)) {
+        if let Some(known) = told_apart.find(|known| site.owns(known)) {
             return Ok(known);
         }
         let at = |problem: String| format!("{}: {problem}", place(site));
@@ -359,8 +360,8 @@ impl Registry {
         let policy = common
             .settle(&said, Settings::NONE)
             .map_err(|problems| ConfigError::new(problems.into_iter().map(at).collect()))?;
-        let mut throttles = self.0.throttles.write().unwrap_or_else(PoisonError::into_inner);
-        let free = |uid: &&str| throttles.get(*uid).is_none_or(|known| known.belongs_to(site));
+        let mut throttles = sync::write(&self.0.throttles);
+        let free = |uid: &&str| throttles.get(*uid).is_none_or(|known| site.owns(known));
         let uids = [site.uid(), &by_line, &by_function];
         let uids = if site.is_named() { &uids[..1] } else { &uids[..] };
         let Some(uid) = uids.iter().copied().find(free).map(Arc::<str>::from) else {

@@ -2,9 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use crate::Site;
+use crate::util::sync;
 
 /// The names of all attributes: the function's name, or the shortest end of its path that belongs to no other
 /// attribute.
@@ -64,10 +65,16 @@ const fn place(site: &Site) -> Place {
     (site.uid(), site.declaration(), site.location().line())
 }
 
-/// Returns the name of an attribute.
-pub(crate) fn of(site: &Site) -> &'static str {
-    let linked = LINKED.names.get(&place(site)).map(String::as_str);
-    linked.unwrap_or_else(|| if site.is_named() { site.uid() } else { last(site.uid()) })
+impl Site {
+    /// Returns the name in headers, which no other throttle of the program has: the explicit uid, or otherwise
+    /// the function's name.
+    ///
+    /// If several functions have that name, it is the shortest end of the path that is unique: `v1::search` and
+    /// `v2::search`.
+    pub fn name(&self) -> &'static str {
+        let linked = LINKED.names.get(&place(self)).map(String::as_str);
+        linked.unwrap_or_else(|| if self.is_named() { self.uid() } else { last(self.uid()) })
+    }
 }
 
 /// The names of the throttles of one registry.
@@ -78,7 +85,7 @@ impl Names {
     /// Claims a name that no other throttle has: `wanted`, or the uid, with a number if necessary. `declared`
     /// is the declared uid.
     pub(crate) fn claim(&self, uid: &Arc<str>, wanted: &str, declared: &str) -> Arc<str> {
-        let mut owners = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut owners = sync::lock(&self.0);
         let is_free = |name: &str| {
             let by_attribute = LINKED.owners.get(name).is_none_or(|owner| *owner == declared);
             by_attribute && owners.get(name).is_none_or(|owner| owner == uid)
@@ -95,7 +102,7 @@ impl Names {
 
     /// Releases the name of a throttle that no longer exists.
     pub(crate) fn release(&self, name: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+        sync::lock(&self.0).remove(name);
     }
 }
 

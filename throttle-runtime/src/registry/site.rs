@@ -9,7 +9,7 @@ use std::panic::Location;
 
 use once_cell::sync::OnceCell;
 
-use super::{Registry, names};
+use super::Registry;
 use std::sync::Arc;
 
 use crate::config::declaration::Said;
@@ -50,8 +50,26 @@ impl Site {
     /// Creates a site whose uid is the path of the function.
     #[track_caller]
     pub const fn new(path: &'static str, function: u64, settings: Constant) -> Self {
+        Self::at(path, function, settings, Location::caller())
+    }
+
+    /// Creates a site with an explicit uid.
+    #[track_caller]
+    pub const fn named(uid: &'static str, function: u64, settings: Constant) -> Self {
+        let mut site = Self::at(uid, function, settings, Location::caller());
+        site.explicit = true;
+        site
+    }
+
+    /// Creates a site that is the declaration of its own throttle, without a key template and a cost of its own.
+    const fn at(
+        uid: &'static str,
+        function: u64,
+        settings: Constant,
+        location: &'static Location<'static>,
+    ) -> Self {
         Self {
-            uid: path,
+            uid,
             function,
             declaration: function,
             explicit: false,
@@ -59,24 +77,7 @@ impl Site {
             template: false,
             settings: Of::Constant(settings),
             cost: None,
-            location: Location::caller(),
-            throttle: OnceCell::new(),
-        }
-    }
-
-    /// Creates a site with an explicit uid.
-    #[track_caller]
-    pub const fn named(uid: &'static str, function: u64, settings: Constant) -> Self {
-        Self {
-            uid,
-            function,
-            declaration: function,
-            explicit: true,
-            plain: true,
-            template: false,
-            settings: Of::Constant(settings),
-            cost: None,
-            location: Location::caller(),
+            location,
             throttle: OnceCell::new(),
         }
     }
@@ -91,22 +92,15 @@ impl Site {
 
     /// Creates the site of a function that uses the throttle of another site.
     pub(crate) const fn sharing(declared: &'static Self, function: u64) -> Self {
-        Self {
-            uid: declared.uid,
-            function,
-            declaration: declared.declaration,
-            explicit: declared.explicit,
-            plain: true,
-            template: false,
-            settings: match &declared.settings {
-                Of::Constant(settings) => Of::Constant(*settings),
-                #[cfg(feature = "tower")]
-                Of::Layer(_) => Of::Constant(Constant::NONE),
-            },
-            cost: None,
-            location: declared.location,
-            throttle: OnceCell::new(),
-        }
+        let settings = match &declared.settings {
+            Of::Constant(settings) => *settings,
+            #[cfg(feature = "tower")]
+            Of::Layer(_) => Constant::NONE,
+        };
+        let mut site = Self::at(declared.uid, function, settings, declared.location);
+        site.declaration = declared.declaration;
+        site.explicit = declared.explicit;
+        site
     }
 
     /// Returns the number of the function that carries the attribute.
@@ -168,15 +162,6 @@ impl Site {
         self.uid
     }
 
-    /// Returns the name in headers, which no other throttle of the program has: the explicit uid, or otherwise
-    /// the function's name.
-    ///
-    /// If several functions have that name, it is the shortest end of the path that is unique: `v1::search` and
-    /// `v2::search`.
-    pub fn name(&self) -> &'static str {
-        names::of(self)
-    }
-
     /// Returns whether the uid is explicit.
     pub const fn is_named(&self) -> bool {
         self.explicit
@@ -222,6 +207,12 @@ impl Site {
     /// Returns the `on_error` policy as text, if the attribute names one.
     pub fn on_error(&self) -> Option<String> {
         self.settings().on_error.map(|policy| policy.describe())
+    }
+
+    /// Whether a throttle belongs to this site: it was made for the site, for a copy of it, or for a site with
+    /// the same chosen uid and equal settings.
+    pub(crate) fn owns(&self, throttle: &Throttle) -> bool {
+        throttle.said().is_by(self)
     }
 
     /// Returns the throttle of this site in a registry. The throttle in the global registry is cached.

@@ -1,4 +1,4 @@
-//! Finds the sites that a handler's hidden parameter decides for.
+//! Finds the sites that a handler's hidden parameter decides for. Alone because only handlers look up sites by id.
 
 use std::sync::LazyLock;
 

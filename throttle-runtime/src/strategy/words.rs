@@ -1,4 +1,4 @@
-//! A state, an arrival and a step as single words, for arithmetic without allocation.
+//! A state, an arrival and a step as words, without allocation. Alone because plans and windows import it.
 
 use super::{Arrival, State, Step};
 use crate::{Quota, Rate};

@@ -1,4 +1,4 @@
-//! Concurrent tasks.
+//! Concurrent tasks. Alone because the properties of stores and of backends both run them.
 
 use super::Outcome;
 

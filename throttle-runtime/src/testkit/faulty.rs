@@ -2,13 +2,14 @@
 
 use std::future;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use crate::backend::{
     Backend, Charge, ConcurrencyPermit, ConcurrencyStore, CoordinationStore, Mode, PermitRequest, Reply,
     Resets, Verdict,
 };
 use crate::strategy::Strategy;
+use crate::util::sync;
 use crate::{BackendError, ErrorKind, NowOrLater};
 
 /// The fault of a decision that a [`Faulty`] backend makes.
@@ -121,12 +122,12 @@ impl Faulty {
     }
 
     fn set(&self, fault: Option<(Fault, usize)>) {
-        *self.0.fault.lock().unwrap_or_else(PoisonError::into_inner) = fault;
+        *sync::lock(&self.0.fault) = fault;
     }
 
     /// Returns the fault of the next decision.
     fn next(&self) -> Option<Fault> {
-        let mut fault = self.0.fault.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut fault = sync::lock(&self.0.fault);
         let (next, left) = (*fault)?;
         *fault = left.checked_sub(1).map(|left| (next, left));
         fault.map(|_| next)

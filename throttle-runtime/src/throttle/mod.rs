@@ -14,7 +14,7 @@ use crate::config::policy::Policy;
 use crate::config::rule::{Added, Rules};
 use crate::environment::Common;
 use crate::environment::enforcement::Force;
-use crate::{Breaker, Settings, Site};
+use crate::{Breaker, Settings};
 use counters::{Counters, Counts, Event};
 use policy_history::{InForce, Versions};
 
@@ -169,6 +169,11 @@ impl Throttle {
         self.0.added.add(rules)
     }
 
+    /// Returns the declaration that the throttle was made from.
+    pub(crate) fn said(&self) -> &Said {
+        &self.0.said
+    }
+
     /// Whether the program made the throttle with [`create`](crate::Registry::create).
     pub(crate) fn is_created(&self) -> bool {
         self.0.said.is_created()
@@ -205,12 +210,6 @@ impl Throttle {
         } else {
             self.0.flags.fetch_or(OFF, Ordering::Relaxed);
         }
-    }
-
-    /// Whether this throttle belongs to the site: it was made for the site, for a copy of it, or for a site
-    /// with the same chosen uid and equal settings.
-    pub(crate) fn belongs_to(&self, site: &Site) -> bool {
-        self.0.said.is_by(site)
     }
 }
 

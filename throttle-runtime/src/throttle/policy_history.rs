@@ -3,12 +3,13 @@
 use std::collections::VecDeque;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use arc_swap::{ArcSwap, Guard};
 
 use crate::Settings;
 use crate::config::policy::Policy;
+use crate::util::sync;
 
 /// The policies of a throttle, of which one is in effect.
 ///
@@ -65,7 +66,7 @@ impl Versions {
         settings: Settings,
         settle: impl FnOnce(Settings, &[&Arc<Policy>]) -> Result<Policy, E>,
     ) -> Result<(Arc<Policy>, Arc<Policy>), E> {
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = sync::lock(&self.last);
         let before = self.current().into_owned();
         let updates = settings.or(before.updates.clone());
         // Everything else that a policy results from never changes.
@@ -96,7 +97,7 @@ impl Versions {
     /// Returns how many policies are kept.
     #[cfg(test)]
     pub(crate) fn kept(&self) -> usize {
-        1 + self.last.lock().unwrap_or_else(PoisonError::into_inner).len()
+        1 + sync::lock(&self.last).len()
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
 use crate::ErrorKind;
+use crate::util::duration::micros;
 
 /// Limits one repeated event: the first is logged immediately, and then at most one per second, with the number
 /// of events that were omitted in between. A limit takes 16 bytes and no lock.
@@ -52,7 +53,7 @@ impl LogLimit {
     /// registry.
     pub(crate) fn admit_now(&self) -> Option<Omitted> {
         static START: LazyLock<Instant> = LazyLock::new(Instant::now);
-        self.admit(u64::try_from(START.elapsed().as_micros()).unwrap_or(u64::MAX))
+        self.admit(micros(START.elapsed()))
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod audit;
 pub(crate) mod deadline;
+pub(crate) mod duration;
 pub(crate) mod error_chain;
 #[cfg(test)]
 pub(crate) mod events;
@@ -11,4 +12,5 @@ pub(crate) mod notice;
 pub(crate) mod now_or_later;
 pub(crate) mod random;
 pub(crate) mod shared;
+pub(crate) mod sync;
 pub(crate) mod task_tracker;

@@ -1,4 +1,4 @@
-//! Warnings that reach a person even if no subscriber listens to events.
+//! Warnings that reach a person without a `tracing` subscriber. Alone because every layer warns through it.
 
 use std::io::{self, Write as _};
 

@@ -1,5 +1,6 @@
-//! Random numbers, for jitter and for unique names. Not for secrets.
+//! Random numbers, for jitter and for unique names, not for secrets. Alone because nothing else here is random.
 
+use crate::util::duration::micros;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ pub(crate) fn number() -> u64 {
 
 /// Returns a random part of a duration, so that callers that collided once do not collide again.
 pub(crate) fn part(of: Duration) -> Duration {
-    let micros = u64::try_from(of.as_micros()).unwrap_or(u64::MAX);
+    let micros = micros(of);
     Duration::from_micros(number() % micros.saturating_add(1))
 }
 

@@ -1,4 +1,4 @@
-//! The crate gcra: a sharded map that is locked for every decision, with keys passed by value.
+//! The crate gcra: a sharded map with locks, keys by value. Alone because each measured crate has its file.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The crate limitador: expressions select the limits of a request and the values that identify its counter.
+//! The crate limitador: expressions select limits and counters. Alone because each measured crate has its file.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! The crate throttlecrab: one map, which the caller locks to share it between threads.
+//! The crate throttlecrab: one map, locked by the caller. Alone because each measured crate has its file.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;

@@ -1,4 +1,4 @@
-//! The crate trypema: a sliding window of small buckets for each key, in a sharded map.
+//! The crate trypema: a sliding window of buckets in a map. Alone because each measured crate has its file.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! This library, through its ordinary API: `Throttle::hit` with a string as the key.
+//! This library, by `Throttle::hit` with a string as the key. Alone because each measured crate has its file.
 
 use throttle::backend::Redis;
 use throttle::strategy::{FixedWindow, Gcra};

@@ -1,4 +1,4 @@
-//! The crate trypema: a sliding window of small buckets in Redis, by one script call per decision.
+//! The crate trypema: a sliding window of buckets in Redis. Alone because each measured crate has its file.
 
 use std::sync::Arc;
 

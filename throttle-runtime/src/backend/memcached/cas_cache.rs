@@ -1,7 +1,8 @@
-//! Versions of values that were read, so that a following compare-and-swap need not read again.
+//! Versions of read values, which save a read before a swap. Alone because no request or reply is involved.
 
+use crate::util::sync;
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 /// The last read of each key, until the value is swapped.
 #[derive(Debug, Default)]
@@ -21,7 +22,7 @@ const MOST: usize = 4_096;
 
 impl Seen {
     pub(super) fn put(&self, key: &str, read: Read) {
-        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seen = sync::lock(&self.0);
         if seen.len() >= MOST {
             seen.clear();
         }
@@ -30,7 +31,7 @@ impl Seen {
 
     /// Removes and returns the last read, if it has the value that the caller saw.
     pub(super) fn take(&self, key: &str, value: Option<&str>) -> Option<Read> {
-        let read = self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(key)?;
+        let read = sync::lock(&self.0).remove(key)?;
         (read.value.as_deref() == value).then_some(read)
     }
 }

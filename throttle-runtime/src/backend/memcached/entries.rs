@@ -9,6 +9,7 @@ use super::cas_cache::Seen;
 use super::entry::Value;
 use super::protocol::{Command, Reply, When};
 use super::routing::Nodes;
+use crate::util::duration::micros;
 use crate::util::random;
 use crate::{BackendError, Clock};
 
@@ -80,7 +81,7 @@ impl Servers {
     }
 
     pub(super) fn until(&self, ttl: Option<Duration>) -> u64 {
-        let micros = |ttl: Duration| u64::try_from(ttl.as_micros()).unwrap_or(u64::MAX);
+        let micros = |ttl: Duration| micros(ttl);
         ttl.map_or(0, |ttl| self.clock.now().saturating_add(micros(ttl)).max(1))
     }
 

@@ -2,12 +2,13 @@
 //! Thaler, C. Ravishankar, 1998). The loss of a server moves only its own keys.
 
 use std::hash::Hasher;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, RwLock};
 
 use siphasher::sip::SipHasher13;
 
 use super::connection::Connection;
 use super::protocol::{Command, Reply};
+use crate::util::sync;
 use crate::{BackendError, ErrorKind};
 
 #[derive(Debug)]
@@ -62,7 +63,7 @@ impl Node {
         if let Some(connection) = self.open() {
             return connection;
         }
-        let mut place = self.connection.write().unwrap_or_else(PoisonError::into_inner);
+        let mut place = sync::write(&self.connection);
         // Another task may have opened a connection meanwhile.
         let open = place.take().filter(|connection| !connection.is_gone());
         let connection = open.unwrap_or_else(|| Arc::new(Connection::open(self.address.clone())));
@@ -71,7 +72,7 @@ impl Node {
 
     /// Returns the open connection.
     fn open(&self) -> Option<Arc<Connection>> {
-        let place = self.connection.read().unwrap_or_else(PoisonError::into_inner);
+        let place = sync::read(&self.connection);
         place.as_ref().filter(|connection| !connection.is_gone()).cloned()
     }
 }

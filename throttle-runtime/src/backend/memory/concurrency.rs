@@ -1,100 +1,13 @@
-//! Counts the requests in flight of each identity. An identity is stored only while at least one of its
-//! requests is in flight.
+//! Concurrency limits of the memory backend: permits that are released when they are dropped.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
-use hashbrown::HashTable;
-use hashbrown::hash_table::Entry::{Occupied, Vacant};
-
-use super::{Engine, Memory};
+use super::Memory;
+use super::engine::Taken;
 use crate::NowOrLater;
 use crate::backend::{ConcurrencyPermit, ConcurrencyStore, PermitRequest, Reply};
 use crate::strategy::{FixedWindow, Strategy};
 use crate::util::fingerprint::Domain;
-
-/// The number of requests in flight by identity. Identities in different shards do not wait for each other.
-#[derive(Debug)]
-pub(super) struct InFlight([Shard; SHARDS]);
-
-const SHARDS: usize = 32;
-
-#[derive(Debug, Default)]
-#[repr(align(128))]
-struct Shard(Mutex<HashTable<Count>>);
-
-/// The number of requests of one identity, never 0.
-#[derive(Debug)]
-struct Count {
-    id: u128,
-    requests: u32,
-}
-
-impl Count {
-    /// The identity is already a hash.
-    #[expect(clippy::cast_possible_truncation, reason = "that many bits are asked for")]
-    const fn hash(&self) -> u64 {
-        self.id as u64
-    }
-}
-
-impl InFlight {
-    pub(super) fn new() -> Self {
-        Self(std::array::from_fn(|_| Shard::default()))
-    }
-
-    /// Takes a permit. Returns `false` if all permits are in use.
-    fn take(&self, id: u128, limit: u32) -> bool {
-        let mut counts = self.shard(id);
-        let new = Count { id, requests: 1 };
-        match counts.entry(new.hash(), |count| count.id == id, Count::hash) {
-            Occupied(known) if known.get().requests >= limit => false,
-            Occupied(mut known) => {
-                known.get_mut().requests += 1;
-                true
-            }
-            Vacant(_) if limit == 0 => false,
-            Vacant(free) => {
-                free.insert(new);
-                true
-            }
-        }
-    }
-
-    fn leave(&self, id: u128) {
-        let mut counts = self.shard(id);
-        let hash = Count { id, requests: 0 }.hash();
-        if let Ok(mut known) = counts.find_entry(hash, |count| count.id == id) {
-            known.get_mut().requests -= 1;
-            if known.get().requests == 0 {
-                known.remove();
-            }
-        }
-    }
-
-    fn shard(&self, id: u128) -> MutexGuard<'_, HashTable<Count>> {
-        // Uses other bits than the hash table uses to find its entries.
-        let shard = (id >> 120) as usize % SHARDS;
-        self.0[shard].0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    #[cfg(test)]
-    pub(super) fn len(&self) -> usize {
-        self.0.iter().map(|shard| shard.0.lock().map_or(0, |counts| counts.len())).sum()
-    }
-}
-
-/// A permit of a request in flight.
-#[derive(Debug)]
-pub(in crate::backend) struct Taken {
-    engine: Arc<Engine>,
-    id: u128,
-}
-
-impl Drop for Taken {
-    fn drop(&mut self) {
-        self.engine.in_flight.leave(self.id);
-    }
-}
 
 impl ConcurrencyStore for Memory {
     /// Permits in memory end with the process, so the lease is ignored.

@@ -7,10 +7,11 @@
 
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 use super::index::Index;
 use super::page::{Locked, PLACES, Page};
+use crate::util::sync;
 
 #[derive(Debug)]
 pub(super) struct Directory {
@@ -74,7 +75,7 @@ impl Directory {
 
     /// Returns the number of pages in use.
     fn in_use(&self) -> MutexGuard<'_, usize> {
-        self.pages.lock().unwrap_or_else(PoisonError::into_inner)
+        sync::lock(&self.pages)
     }
 
     /// Moves half of a page to a new page. Returns `false` if the table has its maximum size.

@@ -9,7 +9,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 use super::class::Class;
 use super::exceptions::{Begin, Exceptions};
@@ -17,6 +17,7 @@ use super::slice::Budget;
 use crate::Rate;
 use crate::strategy::{State, Summary};
 use crate::util::fingerprint::Domain;
+use crate::util::sync;
 
 #[derive(Debug)]
 pub(super) struct Evicted {
@@ -130,7 +131,7 @@ impl Evicted {
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+        sync::lock(&self.inner)
     }
 }
 

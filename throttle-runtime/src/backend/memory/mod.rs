@@ -21,10 +21,12 @@ mod class;
 mod coarse_time;
 mod concurrency;
 mod directory;
+mod engine;
 mod evicted;
 mod exceptions;
 mod fast_path;
 mod forget;
+mod in_flight;
 mod index;
 mod locked;
 mod overflow;
@@ -46,9 +48,10 @@ use crate::clock::Clock;
 use crate::util::fingerprint::Secret;
 use bounds::Bounds;
 use coarse_time::Time;
-use concurrency::InFlight;
-pub(in crate::backend) use concurrency::Taken;
+pub use engine::Engine;
+pub(in crate::backend) use engine::Taken;
 pub(crate) use fast_path::Short;
+use in_flight::InFlight;
 use table::Table;
 
 /// A backend that keeps states in this process: exact, without setup. The states are lost when the process
@@ -122,16 +125,6 @@ use table::Table;
 /// assert_eq!(memory.len(), 0);
 /// ```
 pub struct Memory(Arc<Engine>);
-
-/// The parts of a [`Memory`] backend.
-#[derive(Debug)]
-pub struct Engine {
-    secret: Secret,
-    table: Table,
-    time: Time,
-    in_flight: InFlight,
-    resets: Resets,
-}
 
 /// A builder for a [`Memory`] backend.
 #[derive(Debug)]

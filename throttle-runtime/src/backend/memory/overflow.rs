@@ -4,9 +4,10 @@
 use std::collections::HashMap;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicU64, AtomicUsize};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 use crate::strategy::State;
+use crate::util::sync;
 
 /// States by number. The cell contains the number instead of the state. Callers hold the lock of the page.
 #[derive(Debug, Default)]
@@ -93,7 +94,7 @@ impl Spilled {
     #[expect(clippy::cast_possible_truncation, reason = "below the number of shards")]
     fn shard(&self, number: u64) -> MutexGuard<'_, Shard> {
         let shard = &self.shards[(number % SHARDS as u64) as usize];
-        shard.lock().unwrap_or_else(PoisonError::into_inner)
+        sync::lock(shard)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Random pauses before the next attempt.
+//! Random pauses before the next attempt. Alone because decisions and connections both wait.
 
 use std::pin::pin;
 use std::time::Duration;

@@ -10,6 +10,7 @@ use redis::Value;
 
 use crate::Rate;
 use crate::strategy::State;
+use crate::util::duration::micros;
 
 /// The maximum time for which a state is held. After that, the holder counts as gone.
 pub(super) const HOLD_DURATION: Duration = Duration::from_secs(1);
@@ -59,7 +60,7 @@ pub(super) fn encode(state: &State) -> Vec<u8> {
 
 /// Whether a decision holds this value, at that time of the server.
 pub(super) fn is_held(bytes: &[u8], now: u64) -> bool {
-    let longest = u64::try_from(HOLD_DURATION.as_micros()).unwrap_or(u64::MAX);
+    let longest = micros(HOLD_DURATION);
     // A hold from before the server's clock stepped back is ignored.
     split(bytes).is_some_and(|(_, until)| until > now && until - now <= longest)
 }

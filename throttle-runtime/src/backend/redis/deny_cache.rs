@@ -4,14 +4,16 @@
 
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 use std::sync::atomic::{AtomicU32, AtomicU64};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use smallvec::SmallVec;
 
 use super::request::{Request, States};
 use crate::backend::Verdict;
+use crate::util::duration::micros;
 use crate::util::fingerprint::Map;
+use crate::util::sync;
 
 /// The states by which Redis has denied requests.
 ///
@@ -119,7 +121,7 @@ impl DenyCache {
             return None;
         }
         let time = |elapsed: Duration| {
-            let elapsed = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
+            let elapsed = micros(elapsed);
             clock.unwrap_or_else(|| entry.at.saturating_add(elapsed))
         };
         // A request that does not fit at the latest possible time is denied. Its wait is computed from the
@@ -148,7 +150,7 @@ impl DenyCache {
         }
         let (fingerprints, received_at) = (request.fingerprints.clone(), Instant::now());
         entries.insert(id, Entry { fingerprints, states, at, changes, sent_at, received_at });
-        let now = u64::try_from(self.start.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let now = micros(self.start.elapsed());
         self.last_denial.fetch_max(now.max(1), Relaxed);
     }
 
@@ -174,7 +176,7 @@ impl DenyCache {
 
 impl Shard {
     fn lock(&self) -> MutexGuard<'_, Map<Entry>> {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+        sync::lock(&self.entries)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Refunds of charges, and resets of single identities, by compare-and-set.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use super::backoff::step_aside;
 use super::codec;
@@ -11,6 +11,7 @@ use super::request::{Request, States};
 use crate::BackendError;
 use crate::backend::Mark;
 use crate::strategy::State;
+use crate::util::sync;
 
 /// Computes new states at a time.
 type Change<'a> = &'a (dyn Fn(&States, u64) -> States + Send + Sync);
@@ -24,7 +25,7 @@ impl Engine {
         // Only the marks of the last attempt count.
         let marks = Mutex::new(vec![Mark::default(); request.charges().len()]);
         let change = |states: &States, at: u64| {
-            let mut marks = marks.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut marks = sync::lock(&marks);
             request.forget(states, at, &mut marks)
         };
         self.amend(request, &change).await?;

@@ -1,4 +1,4 @@
-//! Shared values of a service's instances, stored as values of a store.
+//! Shared values of a service's instances, as values of a store. Alone because it implements a trait of its own.
 
 use std::time::Duration;
 

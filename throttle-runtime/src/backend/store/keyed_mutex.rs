@@ -1,4 +1,4 @@
-//! Queues decisions of this process on one identity, so that they do not compete for it in the store.
+//! Queues this process's decisions on one identity before the store. Alone because it calls no store.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;

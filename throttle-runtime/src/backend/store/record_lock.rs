@@ -7,6 +7,7 @@ use super::increment::Increment;
 use super::record::{Hold, Record};
 use super::slot::Slot;
 use super::{Store, counter, keys};
+use crate::util::duration::micros;
 use crate::util::log_limit::LogLimit;
 use crate::util::random;
 use crate::{BackendError, ErrorKind};
@@ -60,7 +61,7 @@ impl<S: Store> Client<S> {
             let now = self.clock.now();
             let (record, hold) = slot.read(found.as_deref(), now);
             if !hold.is_some_and(|hold| hold.is_live(now)) {
-                let lasts = u64::try_from(self.lock_ttl.as_micros()).unwrap_or(u64::MAX);
+                let lasts = micros(self.lock_ttl);
                 let hold = Hold { token, until: now.saturating_add(lasts) };
                 let marked = Record { hold: Some(hold), ..record.clone() };
                 let (mark, ttl) = (slot.write(&marked), slot.ttl(&marked, now));
@@ -85,7 +86,7 @@ impl<S: Store> Client<S> {
 
     /// Closes a counter whose lock is held: until it is opened, no other decision can add to it.
     pub(super) async fn close_counter(&self, holding: &mut Holding) -> Result<(), BackendError> {
-        let lasts = u64::try_from(self.lock_ttl.as_micros()).unwrap_or(u64::MAX);
+        let lasts = micros(self.lock_ttl);
         let gate = counter::gate(self.clock.now().saturating_add(lasts));
         let mut before = self.add(&holding.slot, gate).await?.saturating_sub(gate);
         // This is the gate of a holder that has died: its lock has expired.

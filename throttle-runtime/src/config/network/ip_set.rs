@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use crate::http::network::network;
+use crate::http::address::network;
 
 /// Disjoint networks in order, so that a look-up is a binary search.
 #[derive(Debug, Default, PartialEq, Eq)]

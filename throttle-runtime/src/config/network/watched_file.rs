@@ -3,13 +3,14 @@
 use std::io::Read;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, RwLock};
 use std::time::SystemTime;
 use std::{fs, mem};
 
 use tokio::runtime::Handle;
 
 use super::ip_set::Set;
+use crate::util::sync;
 
 /// The maximum length of a file, in bytes. A longer file is probably not a list of networks.
 const MOST: u64 = 5 << 20;
@@ -63,7 +64,7 @@ impl File {
                 Err(_) => file.refresh(),
             }
         }
-        Arc::clone(&self.set.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&sync::read(&self.set))
     }
 
     /// Whether this request starts a check. A clock that was set back does not delay the check.
@@ -91,7 +92,7 @@ impl File {
         match read(path) {
             Ok(set) => {
                 seen.is_new = false;
-                *self.set.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(set);
+                *sync::write(&self.set) = Arc::new(set);
                 tracing::info!(target: "throttle", path, "a list of networks was read again");
             }
             // The next check tries again, because the failure may be temporary. It is logged only once.

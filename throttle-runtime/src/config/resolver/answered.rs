@@ -1,4 +1,4 @@
-//! The return value of a plug-in function before it is awaited.
+//! The return value of a plug-in function before it is awaited. Alone: the trait only serves its compiler error.
 
 /// The future of a plug-in function. Every future implements this trait, which exists for its compiler error.
 #[diagnostic::on_unimplemented(

@@ -1,14 +1,10 @@
 //! Values, and functions without extractors, as settings.
 
-use super::{Answer, Answered, Arg, Call, Head, Refusal, Role, role};
+use super::{Answer, Answered, Arg, Call, Head, Refusal, Role, Value, role};
 use crate::config::key_source::{Cookie, Global, Header, Ip, KeySource};
 use crate::resilience::{ErrorAction, Failure, OnError};
 use crate::strategy::{Class, Priority};
 use crate::{ConfigError, Identity, NowOrLater, Rate, Rates, Recovery};
-
-/// Marks an argument that is a value.
-#[derive(Debug)]
-pub struct Value;
 
 macro_rules! values {
     ($($role:ident: $($value:ty),*;)*) => { $( $(

@@ -2,8 +2,10 @@
 
 use std::any::TypeId;
 use std::marker::PhantomData;
+use std::sync::Arc;
 
-use super::{Arg, Ask, Head, Refusal, Role};
+use super::{Arg, Ask, Head, Refusal, Role, Web};
+use crate::util::shared::Shared;
 use crate::{ConfigError, NowOrLater, Recovery};
 
 /// An argument with the type parameters that distinguish values from functions. It implements [`Ask`] without
@@ -16,6 +18,15 @@ pub struct Wrap<A, M, E> {
 /// Wraps an argument. The bound rejects a wrong argument, with the error at the argument.
 pub const fn wrap<R: Role, A: Arg<R, M, E>, M, E>(arg: A) -> Wrap<A, M, E> {
     Wrap { arg, kind: PhantomData }
+}
+
+/// Wraps an argument as a value of settings. Functions take no memory.
+pub(crate) fn keep<R, A, M: 'static>(arg: A) -> Shared<dyn Ask<R>>
+where
+    R: Role,
+    A: Arg<R, M, Web<()>> + 'static,
+{
+    Shared::Counted(Arc::new(wrap(arg)))
 }
 
 impl<R: Role, A: Arg<R, M, E>, M, E> Ask<R> for Wrap<A, M, E> {

@@ -2,16 +2,17 @@
 
 mod answered;
 mod charge_when;
-pub(crate) mod constant;
+mod constant;
 mod erased;
 mod request_context;
 pub mod role;
 
 pub use answered::Answered;
 pub use charge_when::{ChargeWhen, Judge, judge};
+pub(crate) use erased::keep;
 pub use erased::wrap;
 pub use request_context::Head;
-pub(crate) use role::{Answer, Role};
+pub(crate) use role::{Answer, Shape};
 
 use std::any::TypeId;
 
@@ -23,6 +24,12 @@ pub type Refusal = axum::response::Response;
 /// Without axum there are no responses, so no plug-in can end a request.
 #[cfg(not(feature = "axum"))]
 pub type Refusal = std::convert::Infallible;
+
+/// The purpose of a setting.
+pub trait Role: 'static {
+    /// The type of the resolved setting for one request.
+    type Output: Send;
+}
 
 /// A setting of the role `R`, independent of the type that it was made from. Policies contain settings in
 /// this form.
@@ -84,6 +91,10 @@ pub trait Arg<R: Role, M, E>: Send + Sync + 'static {
         None
     }
 }
+
+/// Marks an argument that is a value.
+#[derive(Debug)]
+pub struct Value;
 
 /// A web request to any router. The settings of statics, layers and the registry apply to all routers, so
 /// their functions take no [`State`](axum::extract::State). The parameter is always `()`.

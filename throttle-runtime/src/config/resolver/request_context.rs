@@ -1,4 +1,4 @@
-//! The input of plug-in functions.
+//! The input of plug-in functions. Alone because resolvers of every role, and all edges, import it.
 
 use std::any::Any;
 

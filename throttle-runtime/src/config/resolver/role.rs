@@ -4,14 +4,8 @@ use crate::resilience::ErrorAction;
 use crate::strategy::{Class, Priority};
 use crate::{BackendError, Caller, Identity, Key, Rate, Rates};
 
-use super::constant::Value;
-use super::{Arg, Ask, Refusal};
-
-/// The purpose of a setting.
-pub trait Role: 'static {
-    /// The type of the resolved setting for one request.
-    type Output: Send;
-}
+pub use super::Role;
+use super::{Arg, Ask, Refusal, Value, wrap};
 
 macro_rules! roles {
     ($($role:ident => $output:ty),* $(,)?) => { $(
@@ -62,7 +56,7 @@ pub const fn setting<R: Role, A, M: 'static, E: 'static>(arg: A) -> impl Ask<R>
 where
     A: Shape<R, M, E> + Arg<R, M, E>,
 {
-    super::wrap(arg)
+    wrap(arg)
 }
 
 /// A type that a plug-in function of the role `R` may return.

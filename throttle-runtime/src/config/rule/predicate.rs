@@ -5,9 +5,7 @@ use std::marker::PhantomData;
 
 use super::Rule;
 use crate::NowOrLater;
-use crate::config::resolver::constant::Value;
-use crate::config::resolver::role::Shape;
-use crate::config::resolver::{Arg, Head, Refusal, Role, role};
+use crate::config::resolver::{Arg, Head, Refusal, Role, Shape, Value, role};
 
 /// A rule with a function: see [`Rule::when`].
 #[derive(Clone)]

@@ -2,10 +2,8 @@
 
 use std::fmt;
 
-use crate::Settings;
-use crate::config::resolver::role::Shape;
-use crate::config::resolver::{Arg, Ask, Head, Refusal, Web, role};
-use crate::config::settings::{Same, keep};
+use crate::config::resolver::{Arg, Ask, Head, Refusal, Shape, Web, keep, role};
+use crate::config::settings::Same;
 use crate::util::shared::Shared;
 
 /// Rules, independent of the types that they were made from.
@@ -48,13 +46,6 @@ impl Rules {
     /// Creates an empty set, which includes every request.
     pub const fn new() -> Self {
         Self { only: Shared::Static(&[]), bypass: Shared::Static(&[]) }
-    }
-
-    /// Returns the rules of settings.
-    pub(crate) fn of(settings: &Settings) -> Self {
-        let none = Self::new();
-        let or = |rules: &Option<Asked>, none| rules.clone().unwrap_or(none);
-        Self { only: or(&settings.only, none.only), bypass: or(&settings.bypass, none.bypass) }
     }
 
     /// Whether both sets are certainly equal.

@@ -6,12 +6,11 @@
 use std::ptr;
 use std::time::Duration;
 
-use super::Shared;
 use crate::Networks;
 use crate::config::resolver::{Ask, Judge, Role};
-use crate::config::rule::Asked;
 use crate::http::Headers;
 use crate::strategy::Strategy;
+use crate::util::shared::Shared;
 
 /// Whether two settings are certainly the same. If this cannot be determined, they count as different.
 pub(crate) trait Same {
@@ -43,7 +42,8 @@ impl Same for Shared<dyn Strategy> {
     }
 }
 
-impl Same for Asked {
+/// Rules.
+impl<R: Role> Same for Shared<[Shared<dyn Ask<R>>]> {
     fn same(&self, other: &Self) -> bool {
         self.len() == other.len() && self.iter().zip(other.iter()).all(|(one, other)| one.same(other))
     }

@@ -4,9 +4,9 @@ use std::fmt;
 
 use axum::response::Response;
 
-use super::own::reshaped;
-use crate::edge::passed;
+use super::handler::reshaped;
 use crate::edge::permit_body::until_end;
+use crate::edge::respond;
 use crate::edge::respond::settled;
 use crate::pipeline::admission::Admission;
 use crate::throttle::policy_history::InForce;
@@ -44,7 +44,7 @@ impl Admitted {
     pub fn respond(self, mut response: Response) -> Response {
         match self.0 {
             By::Nobody => {}
-            By::One(policy, quota) => passed::by_one(&mut response, &policy, &quota),
+            By::One(policy, quota) => respond::by_one(&mut response, &policy, &quota),
             By::Several(several) => {
                 let (mut admission, registry) = *several;
                 let held = std::mem::take(&mut admission.held);

@@ -1,4 +1,4 @@
-//! Decisions as arguments of handlers.
+//! Decisions as arguments of handlers. Alone because axum, and not the guard, calls these extractors.
 
 use std::convert::Infallible;
 

@@ -3,9 +3,9 @@
 mod admitted;
 mod extract;
 mod guard;
+mod handler;
 #[cfg(feature = "aide")]
 mod openapi;
-mod own;
 mod rejection;
 mod resolver;
 #[cfg(feature = "axum-extra")]
@@ -13,7 +13,7 @@ mod typed_path;
 
 pub use guard::{Handles, OnlyAxumCallsThrottledHandlers, Passing, Telling, With, Without};
 #[cfg(feature = "tower")]
-pub(crate) use own::reshaped;
-pub use rejection::problem_json;
+pub(crate) use handler::reshaped;
 #[cfg(feature = "ws")]
-pub(crate) use rejection::shaped;
+pub(crate) use handler::shaped;
+pub use rejection::problem_json;

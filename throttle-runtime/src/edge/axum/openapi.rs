@@ -1,4 +1,4 @@
-//! Throttled handlers in the API documents of `aide`.
+//! Throttled handlers in the API documents of `aide`. Alone because it needs the `aide` feature.
 
 use aide::generate::GenContext;
 use aide::openapi::{Operation, Response};

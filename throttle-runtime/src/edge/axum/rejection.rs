@@ -2,15 +2,14 @@
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
+use http::HeaderValue;
 use http::header::CONTENT_TYPE;
-use http::{HeaderValue, StatusCode};
 
-use super::own;
-use crate::config::resolver::{Ask, Head, role};
+use super::handler::{self, shaped};
+use crate::config::resolver::Head;
 use crate::edge::responses::{denied, failed, misconfigured};
 use crate::pipeline::rejection::Rejection;
 use crate::pipeline::ticket::Stop;
-use crate::util::shared::Shared;
 use crate::{BackendError, Throttled};
 
 impl Rejection {
@@ -29,30 +28,6 @@ impl Rejection {
     }
 }
 
-/// Returns the response of a handler to a denial.
-pub(crate) async fn shaped(
-    throttled: Throttled,
-    handler: Shared<dyn Ask<role::handler>>,
-    head: &mut Head<'_>,
-) -> Response {
-    let throttled = throttled.handled();
-    head.parts.extensions.insert(throttled.clone());
-    let response = handler.ask(head).await;
-    head.parts.extensions.remove::<Throttled>();
-    match response {
-        Ok(mut response) => {
-            // The status of a client on a `deny` list stays 403, even if the handler responds with 429.
-            if response.status() == StatusCode::TOO_MANY_REQUESTS {
-                *response.status_mut() = throttled.status();
-            }
-            throttled.complete(response.headers_mut());
-            response
-        }
-        // The client is denied, even if an extractor of the handler fails.
-        Err(_) => denied(&throttled),
-    }
-}
-
 /// The default response: [status](Throttled::status) 429 or 403, a message as plain text, `Retry-After` and
 /// the headers that the throttle's [`Headers`](crate::Headers) select.
 ///
@@ -61,7 +36,7 @@ pub(crate) async fn shaped(
 /// to wait, the default response is sent.
 impl IntoResponse for Throttled {
     fn into_response(self) -> Response {
-        if self.awaits_handler() { own::response(self) } else { denied(&self) }
+        if self.awaits_handler() { handler::response(self) } else { denied(&self) }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Throttled handlers in the typed routes of `axum_extra`.
+//! Throttled handlers in typed routes of `axum_extra`. Alone because it needs the `axum-extra` feature.
 
 use std::fmt;
 

@@ -9,12 +9,12 @@ use http::Response;
 use http::request::Parts;
 
 use super::body::ResponseBody;
-use super::layer::Plan;
+use super::plan::Plan;
 use crate::config::policy::Policy;
 use crate::config::resolver::Head;
 use crate::config::rule;
-use crate::edge::passed;
 use crate::edge::permit_body::until_end;
+use crate::edge::respond;
 use crate::edge::respond::settled;
 use crate::pipeline::admission::Admission;
 use crate::pipeline::admission::Drawn;
@@ -51,7 +51,7 @@ impl Admitted {
     fn complete(self, mut response: Response<Body>, is_awaited: bool) -> Response<Body> {
         match self {
             Self::Bypassed => {}
-            Self::One(policy, quota) => passed::by_one(&mut response, &policy, &quota),
+            Self::One(policy, quota) => respond::by_one(&mut response, &policy, &quota),
             Self::Several(mut admission) => {
                 let held = std::mem::take(&mut admission.held);
                 response = settled(*admission, response);

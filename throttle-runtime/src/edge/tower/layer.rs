@@ -1,15 +1,14 @@
-//! The layer, and the throttles and rules that it applies.
+//! The layer, and the methods that configure it.
 
 use std::sync::Arc;
 
-use smallvec::SmallVec;
 use tower_layer::Layer;
 
+use super::plan::{Order, Plan};
 use super::{Limiter, ThrottleService};
-use crate::config::resolver::role::Shape;
-use crate::config::resolver::{Arg, Web, role};
+use crate::config::resolver::{Arg, Shape, Web, role};
 use crate::config::rule::Rules;
-use crate::{ConfigError, Registry, Throttle};
+use crate::{ConfigError, Registry};
 
 /// A layer that limits the requests to a service: a router of axum, a gRPC server of tonic, or any other
 /// [`tower`](https://docs.rs/tower) service of HTTP requests.
@@ -68,20 +67,6 @@ use crate::{ConfigError, Registry, Throttle};
 /// an extension of the request too, if it is neither that of the [scope](Registry::scope) nor the global one.
 #[derive(Debug, Clone)]
 pub struct ThrottleLayer(Arc<Plan>);
-
-/// The configuration of a layer.
-#[derive(Debug, Clone)]
-pub(super) struct Plan {
-    limiters: Vec<Limiter>,
-    pub(super) rules: Rules,
-    order: Order,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Order {
-    Written,
-    CheapFirst,
-}
 
 /// The throttles of a layer: an array, a vector or any other iterator of values that convert into a
 /// [`Limiter`].
@@ -181,26 +166,6 @@ impl ThrottleLayer {
 
     fn plan(&mut self) -> &mut Plan {
         Arc::make_mut(&mut self.0)
-    }
-}
-
-impl Plan {
-    /// Returns the throttles in a registry, in the order in which they decide.
-    pub(super) fn throttles(&self, registry: &Registry) -> Result<SmallVec<[Throttle; 2]>, ConfigError> {
-        let mut throttles = SmallVec::new();
-        for limiter in &self.limiters {
-            throttles.push(limiter.throttle(registry)?);
-        }
-        if let Order::CheapFirst = self.order {
-            // A cost that is not known in advance may be arbitrarily high.
-            throttles.sort_by_key(|throttle: &Throttle| throttle.policy().units.unwrap_or(u64::MAX));
-        }
-        Ok(throttles)
-    }
-
-    /// Returns the throttle of the layer, if it is the only one.
-    pub(super) fn single(&self) -> Option<&Limiter> {
-        if let [limiter] = &self.limiters[..] { Some(limiter) } else { None }
     }
 }
 

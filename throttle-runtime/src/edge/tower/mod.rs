@@ -9,6 +9,7 @@ mod future;
 mod grpc;
 mod layer;
 mod limiter;
+mod plan;
 mod response;
 mod service;
 

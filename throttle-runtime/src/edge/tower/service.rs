@@ -11,7 +11,7 @@ use tower_service::Service;
 use super::body::ResponseBody;
 use super::decide::{at_once, decide};
 use super::future::ResponseFuture;
-use super::layer::Plan;
+use super::plan::Plan;
 use super::response::Answer;
 
 /// A service that receives only the requests that a [`ThrottleLayer`](super::ThrottleLayer) admits.

@@ -3,18 +3,15 @@
 use std::convert::Infallible;
 use std::fmt;
 
-use axum::extract::ws::WebSocket;
 use axum::extract::{FromRef, FromRequestParts};
 use http::request::Parts;
 
-use super::Socket;
-use super::decide::refused;
 use crate::config::resolver::Head;
 use crate::pipeline::key_cache::KnownKeys;
 use crate::pipeline::once_per_request::Reached;
 use crate::pipeline::one;
 use crate::pipeline::ticket::Stop;
-use crate::{BackendError, ClientIp, Decision, Identity, Registry, Throttle};
+use crate::{BackendError, ClientIp, Decision, ErrorKind, Identity, Registry, Throttle};
 
 /// The caller at the other end of a connection: an extractor for the handler that upgrades. It never rejects.
 ///
@@ -87,16 +84,11 @@ impl<S> Peer<S> {
     pub fn client_ip(&self) -> ClientIp {
         self.registry.client_ip(&self.head)
     }
-
-    /// Combines the connection with its caller.
-    pub const fn socket(self, socket: WebSocket) -> Socket<S> {
-        Socket::new(socket, self)
-    }
 }
 
 impl<S: Send + Sync + 'static> Peer<S> {
     /// Decides one message by a throttle, and charges it if it fits. Nothing is sent: the program answers the
-    /// message itself. [`Socket::hit`] also sends a notice.
+    /// message itself. [`Socket::hit`](super::Socket::hit) also sends a notice.
     ///
     /// The settings of the throttle are evaluated with the request parts of the handshake. The identity is
     /// resolved once.
@@ -159,5 +151,20 @@ impl<S> fmt::Debug for Peer<S> {
     /// Writes no client data.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Peer")
+    }
+}
+
+/// Returns the error for a rejection that cannot be answered with a response.
+pub(super) fn refused(stop: Stop) -> BackendError {
+    match stop {
+        Stop::Failed(error) => error,
+        Stop::Forbidden(_) => BackendError::new(ErrorKind::Plugin, "the client is on a `deny` list"),
+        Stop::Answered(response) => {
+            let status = response.status();
+            BackendError::new(
+                ErrorKind::Plugin,
+                format!("a function of the throttle rejected the message with the status {status}"),
+            )
+        }
     }
 }

@@ -6,14 +6,14 @@
 
 use axum::extract::ws::close_code;
 
+use super::connection::refused;
 use super::{Handled, Returned, Socket};
 use crate::edge::admit;
 use crate::edge::responses::log_misconfigured;
 use crate::pipeline::admission::Drawn;
 use crate::pipeline::degrade::Told;
 use crate::pipeline::rejection::Rejection;
-use crate::pipeline::ticket::Stop;
-use crate::{BackendError, ErrorKind, Key, Site, ThrottleError, Throttled};
+use crate::{ErrorKind, Key, Site, ThrottleError, Throttled};
 
 /// The reason why a message does not reach the body of its function.
 #[derive(Debug)]
@@ -49,21 +49,6 @@ pub async fn decide<S: Send + Sync + 'static, const N: usize>(
             Denial::Undecided(error.into())
         }
     })
-}
-
-/// Returns the error for a rejection that cannot be answered with a response.
-pub(super) fn refused(stop: Stop) -> BackendError {
-    match stop {
-        Stop::Failed(error) => error,
-        Stop::Forbidden(_) => BackendError::new(ErrorKind::Plugin, "the client is on a `deny` list"),
-        Stop::Answered(response) => {
-            let status = response.status();
-            BackendError::new(
-                ErrorKind::Plugin,
-                format!("a function of the throttle rejected the message with the status {status}"),
-            )
-        }
-    }
 }
 
 /// Returns the outcome of a message after its handler returned `answer`. An answer that ends the connection

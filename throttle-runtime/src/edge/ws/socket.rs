@@ -34,8 +34,15 @@ const FAREWELL: Duration = Duration::from_secs(1);
 /// The longest body of a handler's response that is sent as a message, in bytes.
 const LONGEST_TEXT: usize = 64 * 1024;
 
+impl<S> Peer<S> {
+    /// Combines the connection with its caller.
+    pub const fn socket(self, socket: WebSocket) -> Socket<S> {
+        Socket::new(socket, self)
+    }
+}
+
 impl<S> Socket<S> {
-    pub(super) const fn new(socket: WebSocket, caller: Peer<S>) -> Self {
+    const fn new(socket: WebSocket, caller: Peer<S>) -> Self {
         Self { inner: socket, caller, closing: None }
     }
 

@@ -1,13 +1,14 @@
 //! The breakers that are shared through one backend.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use tracing::field::display;
 
 use super::shared_breaker::{DEADLINE, Shared};
 use crate::backend::named::Member;
 use crate::util::error_chain::chain;
+use crate::util::sync;
 use crate::{BackendError, Breaker};
 
 pub(super) struct Exchange {
@@ -57,6 +58,6 @@ impl Exchange {
     }
 
     fn shared(&self) -> MutexGuard<'_, Vec<Arc<Shared>>> {
-        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+        sync::lock(&self.shared)
     }
 }

@@ -9,7 +9,7 @@ mod message;
 mod shared_breaker;
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -18,6 +18,7 @@ use tokio::time::timeout;
 
 use crate::Breaker;
 use crate::backend::named::Member;
+use crate::util::sync;
 use exchange::Exchange;
 
 /// The interval at which boards are read.
@@ -43,7 +44,7 @@ impl Sharing {
 
     /// Shares a breaker under this name, through the shared storage of this backend.
     pub(crate) fn add(&self, member: &Member, name: Arc<str>, breaker: Breaker) {
-        let mut exchanges = self.exchanges.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut exchanges = sync::lock(&self.exchanges);
         if let Some(exchange) = exchanges.iter().find(|exchange| exchange.is_on(member)) {
             return exchange.add(name, breaker);
         }
@@ -88,7 +89,7 @@ impl Sharing {
     }
 
     async fn look(&self) {
-        let exchanges = self.exchanges.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let exchanges = sync::lock(&self.exchanges).clone();
         for exchange in exchanges {
             let answer = exchange.look().await;
             // The failure of a backend that was closed meanwhile is not logged.

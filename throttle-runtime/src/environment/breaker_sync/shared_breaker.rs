@@ -3,12 +3,13 @@
 //! The last word counts. The instance that wrote it probes first, and all others follow that opening until
 //! the word is gone. Each opening is followed once, so that a breaker that closes meanwhile stays closed.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use super::message::Word;
 use crate::backend::CoordinationStore;
 use crate::backend::deadline::within;
+use crate::util::sync;
 use crate::{BackendError, Breaker};
 
 /// The timeout of each call to a shared storage.
@@ -109,6 +110,6 @@ impl Shared {
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+        sync::lock(&self.known)
     }
 }

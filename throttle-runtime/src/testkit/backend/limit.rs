@@ -12,6 +12,7 @@ use crate::strategy::{
 };
 use crate::testkit::Outcome;
 use crate::testkit::violation::ensure;
+use crate::util::duration::micros;
 use crate::{Key, Quota, Rate};
 
 /// Limits under one scope.
@@ -96,7 +97,7 @@ impl Answer {
     /// fits.
     pub(super) fn fits_at(&self) -> Option<u64> {
         let wait = self.0.quotas.iter().filter_map(Quota::retry_after).max()?;
-        Some(self.0.at.saturating_add(u64::try_from(wait.as_micros()).unwrap_or(u64::MAX)))
+        Some(self.0.at.saturating_add(micros(wait)))
     }
 }
 

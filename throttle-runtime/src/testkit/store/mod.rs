@@ -1,6 +1,5 @@
 //! The properties that every [`Store`] has.
 
-mod batches;
 mod counters;
 mod locks;
 mod namespaces;
@@ -10,7 +9,6 @@ mod values;
 
 use std::time::Duration;
 
-pub use batches::{b069_many_values_come_in_the_order_of_their_keys, b070_many_values_expire_as_one_does};
 pub use counters::{
     b066_a_counter_ends, b066_a_counter_keeps_its_time_to_live, b067_no_increment_is_lost,
     b067_no_more_than_the_limit_is_added, b068_counters_are_numbers_as_text, b068_counters_go_below_zero,
@@ -32,6 +30,7 @@ pub use swaps::{b078_a_swap_needs_what_was_expected, b078_no_swap_is_lost, b078_
 pub use values::{
     b064_missing_keys_are_no_error, b064_values_come_back, b065_another_ttl_replaces_the_first,
     b065_values_expire, b065_values_live_as_long_as_they_should, b065_values_without_ttl_stay,
+    b069_many_values_come_in_the_order_of_their_keys, b070_many_values_expire_as_one_does,
 };
 
 use super::{Outcome, Subject, Violation};

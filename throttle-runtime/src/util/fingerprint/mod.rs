@@ -1,14 +1,13 @@
-//! Fingerprints: identities as 128 bits that cannot be predicted outside of this process.
+//! Fingerprints: identities as 128 bits that cannot be predicted outside of this process, and maps of them.
 
 #[cfg(target_arch = "x86_64")]
 mod aes;
-mod map;
 
+use std::collections::HashMap;
 use std::fmt;
-use std::hash::{BuildHasher, Hasher, RandomState};
+use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
 use std::sync::LazyLock;
 
-pub(crate) use map::Map;
 use siphasher::sip128::{Hasher128, SipHasher13};
 
 use crate::key::Parts;
@@ -110,6 +109,31 @@ impl Secret {
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret")
+    }
+}
+
+/// A map from the fingerprints of identities to values.
+pub(crate) type Map<V> = HashMap<u128, V, BuildHasherDefault<AsItIs>>;
+
+/// A hasher for keys that are already hashes. Clients cannot choose fingerprints, so fingerprints need no
+/// further hashing.
+#[derive(Debug, Default)]
+pub(crate) struct AsItIs(u64);
+
+impl Hasher for AsItIs {
+    /// Half of the fingerprint is enough to find an entry.
+    fn write_u128(&mut self, fingerprint: u128) {
+        self.0 = (fingerprint >> 64) as u64;
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
     }
 }
 

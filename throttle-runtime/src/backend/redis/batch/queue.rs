@@ -6,13 +6,14 @@
 //! before it is sent is left out.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 use super::call::BatchEntry;
 use super::reply::EntryReply;
+use crate::util::sync;
 use crate::{BackendError, ErrorKind};
 
 /// The maximum number of concurrent calls: while the server works on one, the reply to another is read.
@@ -136,5 +137,5 @@ impl QueuedRequest {
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    sync::lock(mutex)
 }

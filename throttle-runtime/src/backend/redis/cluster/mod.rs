@@ -14,7 +14,7 @@ mod topology;
 
 use std::fmt;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard, Weak};
+use std::sync::{Arc, RwLock, RwLockWriteGuard, Weak};
 
 use redis::{Client, Cmd, ConnectionInfo};
 use tokio::sync::Mutex;
@@ -22,6 +22,7 @@ use tokio::sync::Mutex;
 use super::connection::{
     Address, ConnectionHandle, Locator, NodeEvents, Options, Redirect, Redirected, closed, connector,
 };
+use crate::util::sync;
 use crate::{BackendError, ErrorKind};
 use slot_map::SlotMap;
 
@@ -130,11 +131,11 @@ impl Cluster {
     }
 
     fn map(&self) -> Arc<SlotMap> {
-        Arc::clone(&self.map.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&sync::read(&self.map))
     }
 
     fn write(&self) -> RwLockWriteGuard<'_, Arc<SlotMap>> {
-        self.map.write().unwrap_or_else(PoisonError::into_inner)
+        sync::write(&self.map)
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::fmt;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
+use std::sync::{Arc, RwLock, RwLockWriteGuard};
 use std::time::Duration;
 
 use redis::RedisError;
@@ -20,6 +20,7 @@ use super::shared::Connection;
 use crate::backend::redis::errors;
 use crate::util::error_chain::chain;
 use crate::util::log_limit::LogLimit;
+use crate::util::sync;
 use crate::{BackendError, ErrorKind};
 
 /// How long requests may still wait for replies of a node that is no longer needed.
@@ -84,7 +85,7 @@ impl ConnectionHandle {
     }
 
     pub(super) fn connection(self: &Arc<Self>) -> Result<Arc<Connection>, BackendError> {
-        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+        let state = sync::read(&self.state);
         let error = match &*state {
             State { connection: Some(connection), .. } => return Ok(Arc::clone(connection)),
             State { closed: true, .. } => return Err(closed()),
@@ -114,7 +115,7 @@ impl ConnectionHandle {
 
     /// Returns why there is no connection, if an attempt has failed.
     pub(in crate::backend::redis) fn last_error(&self) -> Option<BackendError> {
-        self.state.read().unwrap_or_else(PoisonError::into_inner).error.clone()
+        sync::read(&self.state).error.clone()
     }
 
     /// Stops using a connection, if it is the one in use, and starts to replace it.
@@ -153,15 +154,15 @@ impl ConnectionHandle {
     }
 
     pub(super) fn is_closed(&self) -> bool {
-        self.state.read().unwrap_or_else(PoisonError::into_inner).closed
+        sync::read(&self.state).closed
     }
 
     pub(in crate::backend::redis) fn is_connected(&self) -> bool {
-        self.state.read().unwrap_or_else(PoisonError::into_inner).connection.is_some()
+        sync::read(&self.state).connection.is_some()
     }
 
     fn write(&self) -> RwLockWriteGuard<'_, State> {
-        self.state.write().unwrap_or_else(PoisonError::into_inner)
+        sync::write(&self.state)
     }
 }
 

@@ -1,5 +1,4 @@
-//! The events that a connection reports to the cluster of its server. A file of its own, so that connections do not
-//! import the cluster.
+//! The events that a connection reports to its cluster. Alone so that connections do not import the cluster.
 
 use std::pin::Pin;
 use std::sync::Arc;

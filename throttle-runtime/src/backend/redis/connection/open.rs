@@ -5,8 +5,8 @@
 //! server does not support it.
 
 use std::io;
+use std::sync::Mutex;
 use std::sync::atomic::Ordering;
-use std::sync::{Mutex, PoisonError};
 
 use redis::aio::MultiplexedConnection;
 use redis::{
@@ -23,6 +23,7 @@ use super::progress::Progress;
 use super::recording_stream::{Greeting, RecordingStream};
 use super::{connect_error, url};
 use crate::BackendError;
+use crate::util::sync;
 
 /// An open connection.
 pub(in crate::backend::redis) struct Link {
@@ -165,7 +166,7 @@ fn with_lost_notice(
 ) -> AsyncConnectionConfig {
     let sender = Mutex::new(Some(notify_lost));
     config.set_push_sender(move |push: PushInfo| {
-        let take = || sender.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let take = || sync::lock(&sender).take();
         match (push.kind == PushKind::Disconnection).then(take).flatten() {
             Some(sender) => sender.send(()),
             None => Ok(()),

@@ -1,9 +1,10 @@
-//! The steps of an attempt to connect, with their durations.
+//! The steps of an attempt to connect, with durations. Alone because each file that connects reports to it.
 
 use std::fmt::Write;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use crate::util::sync;
 use crate::{BackendError, ErrorKind};
 
 /// The steps of one attempt, with their start times.
@@ -13,12 +14,12 @@ pub(in crate::backend::redis) struct Progress(Mutex<Vec<(String, Instant)>>);
 impl Progress {
     /// Ends the previous step and begins this one.
     pub(super) fn begin(&self, step: impl Into<String>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push((step.into(), Instant::now()));
+        sync::lock(&self.0).push((step.into(), Instant::now()));
     }
 
     /// Returns the error of an attempt that took longer than `limit`. It names the step that took the time.
     pub(super) fn timed_out(&self, limit: Duration) -> BackendError {
-        let steps = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let steps = sync::lock(&self.0);
         let mut text = format!("no connection to Redis within {limit:?}");
         if let Some((step, begun)) = steps.last() {
             // Writing to a string cannot fail.

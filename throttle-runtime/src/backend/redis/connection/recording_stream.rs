@@ -2,9 +2,10 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
+use crate::util::sync;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// The maximum number of recorded bytes.
@@ -16,11 +17,11 @@ pub(super) struct Greeting(Arc<Mutex<Vec<u8>>>);
 
 impl Greeting {
     pub(super) fn bytes(&self) -> Vec<u8> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        sync::lock(&self.0).clone()
     }
 
     fn add(&self, bytes: &[u8]) -> usize {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = sync::lock(&self.0);
         let room = MAX_BYTES - kept.len();
         kept.extend_from_slice(&bytes[..room.min(bytes.len())]);
         MAX_BYTES - kept.len()

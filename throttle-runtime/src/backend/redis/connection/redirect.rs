@@ -1,4 +1,4 @@
-//! Redirects: the errors of cluster nodes that name the node of a hash slot.
+//! Errors of cluster nodes that name another node. Alone because connections and the cluster read them.
 
 use redis::{Cmd, ErrorKind as Kind, RedisError, ServerErrorKind, Value};
 

@@ -9,6 +9,7 @@ use redis::{Cmd, Pipeline, RedisError, Value};
 
 use super::open::Driver;
 use crate::backend::redis::batch::queue::BatchQueues;
+use crate::util::duration::micros;
 
 /// A shared connection, and how long its server has not replied.
 pub(in crate::backend::redis) struct Connection {
@@ -71,7 +72,7 @@ impl Connection {
 
     /// Returns the age of the connection in microseconds.
     pub(super) fn age(&self) -> u64 {
-        u64::try_from(self.opened_at.elapsed().as_micros()).unwrap_or(u64::MAX)
+        micros(self.opened_at.elapsed())
     }
 
     /// Records a reply.

@@ -1,4 +1,4 @@
-//! Decisions by compare-and-set: two round trips, and more if other processes write in between.
+//! Decisions by compare-and-set, in two or more round trips. Alone because each way to decide has its file.
 
 use crate::BackendError;
 use crate::backend::redis::backoff::step_aside;

@@ -1,13 +1,12 @@
-//! The result of a `caller` function, which all throttles of a request share.
+//! The result of a `caller` function.
 
-use std::any::TypeId;
+mod once;
+
 use std::fmt;
 
-use smallvec::SmallVec;
-
-use super::resolver::{Ask, Head, Refusal, role};
 use crate::strategy::Class;
 use crate::{Identity, Key, Rates};
+pub(crate) use once::resolve;
 
 /// The result of a `caller` function: the key of the client, and the limits that apply to it.
 ///
@@ -84,26 +83,4 @@ impl fmt::Debug for Caller {
             .field("class", &self.class)
             .finish_non_exhaustive()
     }
-}
-
-/// The callers of a request, by the function that returned them. They are an extension of the request, which a
-/// layer passes on to the handler.
-#[derive(Clone, Default)]
-struct Callers(SmallVec<[(TypeId, Caller); 1]>);
-
-/// Returns the caller of the request. Calls the function only if it was not called for this request before.
-pub(crate) async fn resolve(
-    function: &dyn Ask<role::caller>,
-    head: &mut Head<'_>,
-) -> Result<Caller, Refusal> {
-    let Some(id) = function.function() else { return function.ask(head).await };
-    let known = head.parts.extensions.get::<Callers>();
-    if let Some((_, caller)) = known.and_then(|known| known.0.iter().find(|(known, _)| *known == id)) {
-        return Ok(caller.clone());
-    }
-    let caller = function.ask(head).await?;
-    let mut known = head.parts.extensions.remove::<Callers>().unwrap_or_default();
-    known.0.push((id, caller.clone()));
-    head.parts.extensions.insert(known);
-    Ok(caller)
 }

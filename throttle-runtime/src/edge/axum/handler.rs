@@ -1,16 +1,40 @@
-//! Denials of the program itself, answered by the default handler of the registry.
+//! The responses of handlers to denials: of requests, and of the program itself.
 
 use std::future::Future;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use axum::response::Response;
-use http::Request;
+use http::{Request, StatusCode};
 
-use super::rejection::shaped;
-use crate::config::resolver::Head;
+use crate::config::resolver::{Ask, Head, role};
 use crate::edge::responses::denied;
+use crate::util::shared::Shared;
 use crate::{Registry, Throttled};
+
+/// Returns the response of a handler to a denial.
+pub(crate) async fn shaped(
+    throttled: Throttled,
+    handler: Shared<dyn Ask<role::handler>>,
+    head: &mut Head<'_>,
+) -> Response {
+    let throttled = throttled.handled();
+    head.parts.extensions.insert(throttled.clone());
+    let response = handler.ask(head).await;
+    head.parts.extensions.remove::<Throttled>();
+    match response {
+        Ok(mut response) => {
+            // The status of a client on a `deny` list stays 403, even if the handler responds with 429.
+            if response.status() == StatusCode::TOO_MANY_REQUESTS {
+                *response.status_mut() = throttled.status();
+            }
+            throttled.complete(response.headers_mut());
+            response
+        }
+        // The client is denied, even if an extractor of the handler fails.
+        Err(_) => denied(&throttled),
+    }
+}
 
 /// Returns the response to a denial of the program. Until a handler has seen the denial, the response carries
 /// it as an extension, so that the throttle around the function can pass it to the handler of the request's

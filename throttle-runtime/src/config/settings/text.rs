@@ -1,6 +1,53 @@
-//! Formats what an update changes.
+//! Settings as text, for listings and for what an update changes.
 
-use super::Settings;
+use std::time::Duration;
+
+use crate::config::resolver::{Ask, Judge, Role};
+use crate::http::Headers;
+use crate::strategy::Strategy;
+use crate::util::shared::Shared;
+use crate::{Networks, Settings};
+
+/// The text of a setting in a listing.
+pub(super) trait Text {
+    fn text(&self) -> String;
+}
+
+impl<R: Role> Text for Shared<dyn Ask<R>> {
+    fn text(&self) -> String {
+        self.describe()
+    }
+}
+
+impl Text for Shared<dyn Judge> {
+    fn text(&self) -> String {
+        self.describe().to_owned()
+    }
+}
+
+impl<R: Role> Text for Shared<[Shared<dyn Ask<R>>]> {
+    fn text(&self) -> String {
+        self.iter().map(|rule| rule.describe()).collect::<Vec<_>>().join(", ")
+    }
+}
+
+macro_rules! debug_text {
+    ($($type:ty),*) => { $(
+        impl Text for $type {
+            fn text(&self) -> String {
+                format!("{self:?}")
+            }
+        }
+    )* };
+}
+
+debug_text!(Shared<dyn Strategy>, Headers, Networks, bool, u32, Duration);
+
+impl Text for Shared<str> {
+    fn text(&self) -> String {
+        (**self).to_owned()
+    }
+}
 
 impl Settings {
     /// Returns the differences as text: `rate: 100/min -> 7/min, cost: 1 -> 7`.

@@ -1,0 +1,6 @@
+//! The setters of settings, by what they are about.
+
+mod failures;
+mod limits;
+mod requests;
+mod responses;

@@ -1,0 +1,118 @@
+//! Setters of the requests that are limited, and of the clients that they are counted under.
+
+use crate::config::resolver::{Arg, Shape, Web, keep, role};
+use crate::config::rule::and;
+use crate::{Networks, Settings};
+
+impl Settings {
+    /// Sets the identity that requests are counted under: [`key::Ip`](crate::key_source::Ip), another type of that
+    /// module, or an async fn that returns an [`Identity`](crate::Identity) or a value that converts into one.
+    ///
+    /// # Default
+    ///
+    /// The client address, [`key::Ip`](crate::key_source::Ip).
+    pub fn key<M: 'static>(
+        mut self,
+        key: impl Shape<role::key, M, Web<()>> + Arg<role::key, M, Web<()>> + 'static,
+    ) -> Self {
+        self.key = Some(keep(key));
+        self
+    }
+
+    /// Sets the function that returns the client's key and the limits that apply to it: an async fn that
+    /// returns a [`Caller`](crate::Caller). It runs once per request. It takes precedence over `key`, and over
+    /// `rate` and `class` if the caller has them.
+    ///
+    /// # Default
+    ///
+    /// No function.
+    pub fn caller<M: 'static>(
+        mut self,
+        caller: impl Shape<role::caller, M, Web<()>> + Arg<role::caller, M, Web<()>> + 'static,
+    ) -> Self {
+        self.caller = Some(keep(caller));
+        self
+    }
+
+    /// Sets the class of the caller, for strategies that distinguish callers: a name, a
+    /// [`Class`](crate::strategy::Class), a [`Priority`](crate::strategy::Priority), or an async fn that
+    /// returns one of them.
+    ///
+    /// # Default
+    ///
+    /// No class.
+    pub fn class<M: 'static>(
+        mut self,
+        class: impl Shape<role::class, M, Web<()>> + Arg<role::class, M, Web<()>> + 'static,
+    ) -> Self {
+        self.class = Some(keep(class));
+        self
+    }
+
+    /// Sets which requests are not limited: an async fn that returns a `bool`.
+    ///
+    /// # Default
+    ///
+    /// None are exempt.
+    pub fn exempt<M: 'static>(
+        mut self,
+        exempt: impl Shape<role::exempt, M, Web<()>> + Arg<role::exempt, M, Web<()>> + 'static,
+    ) -> Self {
+        self.exempt = Some(keep(exempt));
+        self
+    }
+
+    /// Sets the networks whose clients are not limited: a text such as `"10.0.0.0/8, 192.0.2.1"`, or
+    /// [`Networks`]. Their requests are counted as [skipped](crate::Counts::skipped).
+    ///
+    /// # Default
+    ///
+    /// No networks.
+    pub fn allow(mut self, networks: impl Into<Networks>) -> Self {
+        self.allow = Some(networks.into());
+        self
+    }
+
+    /// Sets the networks whose clients are rejected, even if `allow` or `exempt` applies to them: a text, or
+    /// [`Networks`].
+    ///
+    /// Such a request receives status 403, or `PERMISSION_DENIED` in gRPC, before any other setting is
+    /// evaluated. It is counted as [forbidden](crate::Counts::forbidden).
+    ///
+    /// # Default
+    ///
+    /// No networks.
+    pub fn deny(mut self, networks: impl Into<Networks>) -> Self {
+        self.deny = Some(networks.into());
+        self
+    }
+
+    /// Limits only requests that match a rule: a [`Rule`](crate::Rule), or an async fn that returns a `bool`.
+    /// If `only` is called several times, one matching rule is enough. Requests that match no rule are not
+    /// limited.
+    ///
+    /// # Default
+    ///
+    /// All requests are limited.
+    pub fn only<M: 'static>(
+        mut self,
+        rule: impl Shape<role::rule, M, Web<()>> + Arg<role::rule, M, Web<()>> + 'static,
+    ) -> Self {
+        self.only = Some(and(self.only.as_ref(), keep(rule)));
+        self
+    }
+
+    /// Excludes requests that match a rule from the limits, whatever `only` contains: a [`Rule`](crate::Rule),
+    /// or an async fn that returns a `bool`. If `bypass` is called several times, one matching rule is enough.
+    ///
+    /// # Default
+    ///
+    /// No request is excluded.
+    pub fn bypass<M: 'static>(
+        mut self,
+        rule: impl Shape<role::rule, M, Web<()>> + Arg<role::rule, M, Web<()>> + 'static,
+    ) -> Self {
+        self.bypass = Some(and(self.bypass.as_ref(), keep(rule)));
+        self
+    }
+}
