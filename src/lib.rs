@@ -23,6 +23,8 @@
 #![doc = ""]
 // Its examples use Redis.
 #![cfg_attr(any(not(doctest), feature = "redis"), doc = include_str!("../README.md"))]
+// rustdoc derives the feature of an item from `cfg`. Where an item is only in a re-exported module, rustdoc needs
+// `doc(cfg)` at its definition.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 // Without a feature, links to its items lead nowhere.

@@ -295,7 +295,6 @@ async fn a_program_decides_by_itself_as_ever() {
     assert_eq!((denied.is_throttled(), denied.retry_after()), (true, Some(seconds(60))));
 }
 
-#[cfg(feature = "tower")]
 mod layers {
     use super::*;
     use throttle::ThrottleLayer;

@@ -4,6 +4,9 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+/// The directory of the workspace.
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+
 /// Returns the text of all Rust files below a directory.
 fn code(directory: &Path) -> String {
     let entries = fs::read_dir(directory).expect("a directory");
@@ -18,8 +21,9 @@ fn code(directory: &Path) -> String {
 
 /// Checks that the tests that a document names exist, and that it names more than `fewest`.
 fn names_tests(document: &str, fewest: usize) {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let code: String = ["tests", "throttle-runtime"].map(|directory| code(&root.join(directory))).concat();
+    let root = Path::new(ROOT);
+    let code: String =
+        ["tests", "integrations", "throttle-runtime"].map(|directory| code(&root.join(directory))).concat();
     let text = fs::read_to_string(root.join(document)).expect("the document");
     let words = text.split('`').skip(1).step_by(2);
     let names: Vec<_> = words.filter(|word| word.split('_').count() > 3).collect();
@@ -30,8 +34,8 @@ fn names_tests(document: &str, fewest: usize) {
         let starts = [format!("fn {name}("), format!("fn {name}<"), format!("conformance!({name},")];
         let is_in = |code: &str| starts.iter().any(|start| code.contains(start));
         assert!(is_in(&code), "`{name}` is no test");
-        let files =
-            ["tests", "throttle-runtime/tests"].map(|place| root.join(place).join(file.to_owned() + ".rs"));
+        let files = ["tests", "integrations/tests", "throttle-runtime/tests"]
+            .map(|place| root.join(place).join(file.to_owned() + ".rs"));
         let is_there = |path: &PathBuf| fs::read_to_string(path).is_ok_and(|code| is_in(&code));
         assert!(file.is_empty() || files.iter().any(is_there), "`{name}` is not in {file}.rs");
     }
@@ -39,7 +43,7 @@ fn names_tests(document: &str, fewest: usize) {
 
 /// Checks that the targets of links exist: files, and headings.
 fn leads_somewhere(document: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(document);
+    let path = Path::new(ROOT).join(document);
     let text = fs::read_to_string(&path).expect("the document");
     let links: Vec<_> = text.split("](").skip(1).filter_map(|rest| rest.split(')').next()).collect();
     assert!(!links.is_empty());
@@ -74,7 +78,7 @@ fn rows(text: &str) -> impl Iterator<Item = Vec<&str>> {
 fn every_story_has_a_test_of_its_number() {
     names_tests("docs/stories.md", 30);
     leads_somewhere("docs/stories.md");
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = Path::new(ROOT);
     let text = fs::read_to_string(root.join("docs/stories.md")).expect("the document");
     let mut told = 0;
     for (number, cells) in rows(&text).filter_map(|cells| Some((cells[0].parse::<u32>().ok()?, cells))) {
@@ -88,7 +92,7 @@ fn every_story_has_a_test_of_its_number() {
 #[test]
 fn who_comes_from_elsewhere_finds_all_that_was_there() {
     leads_somewhere("docs/coming-from.md");
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = Path::new(ROOT);
     let text = fs::read_to_string(root.join("docs/coming-from.md")).expect("the document");
     let parts: Vec<_> = text.split("\n## ").skip(1).filter_map(|part| part.chars().next()).collect();
     assert_eq!(parts, ('A'..='O').collect::<Vec<_>>());
@@ -137,11 +141,12 @@ fn numbers_of_faults(code: &str) -> BTreeSet<u32> {
 
 #[test]
 fn every_fault_has_a_test_of_its_number() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = Path::new(ROOT);
     let text = fs::read_to_string(root.join("docs/faults.md")).expect("the document");
     let rows = text.lines().filter_map(|line| line.strip_prefix("| ")?.split_once(" |")?.0.parse().ok());
     let rows: BTreeSet<u32> = rows.collect();
-    let directories = ["tests", "throttle-runtime", "throttle-macros"].map(|directory| root.join(directory));
+    let directories = ["tests", "integrations", "throttle-runtime", "throttle-macros"]
+        .map(|directory| root.join(directory));
     let mut tested = numbers_of_faults(&directories.map(|directory| code(&directory)).concat());
     // A message of the compiler is tested by a file.
     for directory in ["tests/ui/fail", "tests/compiles"] {
@@ -156,7 +161,25 @@ fn every_fault_has_a_test_of_its_number() {
 
 #[test]
 fn the_links_of_the_front_pages_lead_somewhere() {
-    for document in ["ARCHITECTURE.md", "CONTRIBUTING.md", "README.md"] {
+    for document in ["ARCHITECTURE.md", "CONTRIBUTING.md", "README.md", "RELEASING.md"] {
         leads_somewhere(document);
+    }
+}
+
+/// Checks that the packages that list their tests list all of them, because others would not run.
+#[test]
+fn every_test_file_is_in_the_list_of_its_package() {
+    for package in ["tests", "throttle-runtime/tests"] {
+        let directory = Path::new(ROOT).join(package);
+        let manifest = fs::read_to_string(directory.join("Cargo.toml")).expect("a manifest");
+        for entry in fs::read_dir(&directory).expect("a directory") {
+            let path = entry.expect("an entry").path();
+            let name = path.file_name().and_then(|name| name.to_str()).expect("text");
+            let file = if path.is_dir() { format!("{name}/main.rs") } else { name.to_owned() };
+            let target = directory.join(&file);
+            let is_test = target.extension().is_some_and(|end| end == "rs") && target.exists();
+            let listed = manifest.contains(&format!("path = \"{file}\""));
+            assert_eq!(is_test, listed, "{package}/{file} in {package}/Cargo.toml");
+        }
     }
 }

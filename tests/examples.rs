@@ -1,21 +1,14 @@
 //! Every example as a user runs it: a real process, a real port, plain HTTP.
 
-#[cfg(unix)]
-mod postgres;
 mod process;
+#[path = "process/redis.rs"]
+mod server;
 
-#[cfg(feature = "tower")]
-use std::io::BufRead;
-#[cfg(feature = "ws")]
-use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-#[cfg(feature = "redis")]
-use process::redis::Redis;
 use process::{Example, Pending};
-#[cfg(feature = "ws")]
-use serde_json::Value;
 use serde_json::json;
+use server::Redis;
 
 #[test]
 fn s01_quickstart_lets_exactly_its_limit_through() {
@@ -259,7 +252,6 @@ fn s09_registry_closes_its_backends_at_the_end() {
     assert_eq!(example.end(), "every backend is closed");
 }
 
-#[cfg(feature = "redis")]
 #[test]
 fn redis_shares_one_limit_between_processes() {
     let redis = Redis::start();
@@ -307,7 +299,6 @@ fn s12_dict_backend_limits_with_every_strategy() {
 }
 
 /// Runs the example's own tests, like those of any program.
-#[cfg(feature = "testkit")]
 #[test]
 fn testing_is_a_service_like_any_other() {
     let example = Example::start("testing");
@@ -315,7 +306,6 @@ fn testing_is_a_service_like_any_other() {
     assert_eq!((example.get("/search").status, example.get("/pay").status), (200, 200));
 }
 
-#[cfg(feature = "tower")]
 #[test]
 fn layers_and_rules_limit_what_the_rules_mean() {
     let example = Example::start("layers_and_rules");
@@ -341,19 +331,6 @@ fn layers_and_rules_limit_what_the_rules_mean() {
     assert_eq!(example.get("/api/notes").status, 429);
 }
 
-#[cfg(feature = "tower")]
-#[test]
-fn grpc_denies_as_grpc_does() {
-    let mut example = Example::start("grpc");
-    let mut lines = String::new();
-    while lines.lines().count() < 4 {
-        example.output.read_line(&mut lines).expect("what its client saw");
-    }
-    let lines: Vec<_> = lines.lines().collect();
-    assert!(lines[0].starts_with("hello ann Some(\"\\\"greeter\\\";r=2;t="), "{lines:?}");
-    assert!(lines[3].starts_with("ResourceExhausted: Too many requests. Retry in "), "{lines:?}");
-}
-
 #[test]
 fn s10_s11_custom_backend_fails_in_its_own_words() {
     let example = Example::start("custom_backend");
@@ -366,57 +343,4 @@ fn s10_s11_custom_backend_fails_in_its_own_words() {
     for _ in 0..9 {
         assert_eq!(example.get("/lenient").status, 200, "the function knows this error");
     }
-}
-
-#[cfg(unix)]
-#[test]
-fn s13_pooled_store_shares_one_limit_between_processes() {
-    let database = [("DATABASE_URL", postgres::database())];
-    let mut two = [(); 2].map(|()| Example::start_with("pooled_store", &database));
-    two[0].early_in_the_window("/orders", &[], 10);
-    let answers: Vec<_> = (0..20).map(|turn| two[turn % 2].get("/orders")).collect();
-    let passed = answers.iter().filter(|answer| answer.status == 200).count();
-    assert!((9..=10).contains(&passed), "one request may have been in the window before: {passed}");
-    let denied = answers.last().expect("the twentieth");
-    assert_eq!(denied.status, 429);
-    assert!((1..=60).contains(&denied.retry_after()), "{denied:?}");
-    assert_eq!(two[0].end(), "the pool is closed");
-}
-
-#[cfg(feature = "ws")]
-#[test]
-fn s02_s07_websocket_chat_tells_who_writes_too_much_and_closes_on_who_floods() {
-    use tokio_tungstenite::tungstenite::{Message, client};
-    let example = Example::start("websocket_chat");
-    let open = || {
-        let stream = TcpStream::connect(example.address).expect("it listens");
-        stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout");
-        client(format!("ws://{}/chat", example.address), stream).expect("a connection").0
-    };
-    let (mut ann, mut bob) = (open(), open());
-    // One frame is received for each that is sent: the text that all clients receive, or the denial.
-    let mut say = |text: &str| {
-        ann.send(Message::text(text)).expect("it is sent");
-        ann.read().expect("an answer")
-    };
-    let heard = |said: usize, answer: Message| (said, answer.into_text().expect("text").to_string());
-    let (passed, notice) =
-        (0..8).map(|said| heard(said, say("hi"))).find(|(_, text)| text != "hi").expect("a limit");
-    let answered = Instant::now();
-    assert!((3..=6).contains(&passed), "three in each window: {passed}");
-    assert_eq!(bob.read().expect("what Ann said"), Message::text("hi"));
-    let notice: Value = serde_json::from_str(&notice).expect("JSON");
-    let wait = notice["retry_after"].as_u64().expect("whole seconds");
-    assert!((1..=2).contains(&wait), "{notice}");
-    let expected = json!({ "type": "rate_limit", "error": "Too many messages", "retry_after": wait });
-    assert_eq!(notice, expected);
-    std::thread::sleep(Duration::from_secs(wait).saturating_sub(answered.elapsed()));
-    assert_eq!(say("again"), Message::text("again"), "admitted after exactly the stated wait");
-    let end = (0..60).map(|_| say("flood")).find_map(|answer| match answer {
-        Message::Close(frame) => frame,
-        _ => None,
-    });
-    let end = end.expect("an end of patience");
-    assert_eq!(u16::from(end.code), 1008);
-    assert!(end.reason.starts_with("Rate limit exceeded. Retry after "), "{end:?}");
 }

@@ -2,6 +2,8 @@
 //! 15, 20 and 21.
 
 mod common;
+#[path = "common/faulty.rs"]
+mod faulty;
 #[path = "failover/late.rs"]
 mod late;
 
@@ -10,7 +12,8 @@ use std::time::Duration;
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::get as route;
-use common::{declared_at, faulty, seconds, service, status};
+use common::{declared_at, seconds, service, status};
+use faulty::faulty;
 use throttle::backend::{Backend, Charge, Mode, Reply, Verdict};
 use throttle::breaker::State;
 use throttle::testkit::{Fault, Faulty};

@@ -236,32 +236,3 @@ async fn f22_an_error_of_another_crate_is_made_by_a_function() {
         })
         .await;
 }
-
-#[cfg(feature = "tonic")]
-#[throttle_fn(uid = "grpc", rate = "1/min")]
-async fn grpc() -> Result<tonic::Response<u8>, tonic::Status> {
-    Ok(tonic::Response::new(1))
-}
-
-#[cfg(feature = "tonic")]
-#[tokio::test]
-async fn f22_a_denial_is_a_status_of_grpc() {
-    registry_at(&ManualClock::new())
-        .await
-        .scope(async {
-            grpc().await.expect("the first call");
-            let status = grpc().await.expect_err("the second call is denied");
-            assert_eq!(status.code(), tonic::Code::ResourceExhausted);
-            assert_eq!(status.message(), "Too many requests. Retry in 60 seconds.");
-            assert_eq!(
-                status.metadata().get("retry-after").map(tonic::metadata::MetadataValue::as_bytes),
-                Some(&b"60"[..])
-            );
-        })
-        .await;
-    let failed =
-        ThrottleError::from(throttle::BackendError::new(throttle::ErrorKind::Connection, "10.0.0.1 is down"));
-    let status = tonic::Status::from(failed);
-    assert_eq!((status.code(), status.message()), (tonic::Code::Internal, "the rate limiter failed"));
-    assert!(std::error::Error::source(&status).is_some());
-}

@@ -1,4 +1,4 @@
-//! The headers of responses: behaviour 108, byte for byte, and parsed by an independent parser.
+//! The headers of responses: behaviour 108, byte for byte.
 
 mod common;
 
@@ -11,7 +11,6 @@ use axum::http::{HeaderMap, Method, Request, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get as route;
 use common::{get, header, number, registry_at, seconds, send, service};
-use sfv::{BareItem, FieldType, List, ListEntry, Parser};
 use throttle::backend::Memory;
 use throttle::strategy::{
     Adaptive, Class, CostBasedTokenBucket, Gcra, LeakyBucket, LeakyBucketQueue, Multiplier,
@@ -286,24 +285,6 @@ async fn f43_every_status_carries_the_headers_also_with_nothing_left() {
             assert_eq!(answer.status().as_u16(), code);
             for name in ["ratelimit-policy", "ratelimit", "x-ratelimit-limit", "x-ratelimit-remaining"] {
                 assert!(header(&answer, name).is_some(), "{name} is missing with status {code}");
-            }
-        }
-    }
-}
-
-#[tokio::test]
-async fn an_independent_parser_reads_what_was_meant() {
-    let (app, _) = app().await;
-    for path in ["/plain", "/several", "/fine", "/gcra", "/huge", "/bare"] {
-        for name in ["ratelimit-policy", "ratelimit"] {
-            let Some(text) = header(&get(&app, path).await, name) else { continue };
-            let list: List = Parser::new(&text).parse().unwrap_or_else(|error| panic!("{text}: {error}"));
-            assert_eq!(List::serialize(&list).as_deref(), Some(text.as_str()), "canonical form");
-            for member in &list {
-                let ListEntry::Item(item) = member else { panic!("{text}: members are items") };
-                assert!(matches!(item.bare_item, BareItem::String(_)), "{text}: names are strings");
-                let integers = item.params.values().all(|value| matches!(value, BareItem::Integer(_)));
-                assert!(integers && !item.params.is_empty(), "{text}: parameters are integers");
             }
         }
     }

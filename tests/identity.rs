@@ -90,8 +90,7 @@ async fn f15_a_unix_listener_has_its_line() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     events::listen();
-    let home = tempfile::TempDir::new().expect("a directory");
-    let path = home.path().join("socket");
+    let path = std::env::temp_dir().join(format!("throttle-identity-{}", std::process::id()));
     let app = Router::new().route("/", route(by_ip)).layer(Extension(registry_at(&ManualClock::new()).await));
     let listener = tokio::net::UnixListener::bind(&path).expect("a socket");
     let server = tokio::spawn(async { axum::serve(listener, app).await });
@@ -101,6 +100,7 @@ async fn f15_a_unix_listener_has_its_line() {
     stream.read_to_string(&mut answer).await.expect("an answer");
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     server.abort();
+    std::fs::remove_file(&path).expect("the socket is removed");
     let warnings = events::seen(Level::WARN);
     assert!(warnings.len() == 1 && warnings[0].contains("on a Unix socket"), "{warnings:?}");
     assert!(warnings[0].contains("registry().trusted_hops(1)"), "{warnings:?}");

@@ -5,6 +5,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+/// The directory of the workspace.
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+
 /// The layers, top to bottom. Entries of one layer may import each other.
 const LAYERS: [&[&str]; 10] = [
     &["private"],
@@ -252,7 +255,7 @@ fn only_declares(path: &Path) -> bool {
 
 #[test]
 fn no_file_imports_from_a_higher_layer() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("throttle-runtime/src");
+    let root = Path::new(ROOT).join("throttle-runtime/src");
     let re_exports = re_exports(&code(&root.join("lib.rs")));
     let layer = |entry: &str| LAYERS.iter().position(|layer| layer.contains(&entry));
     let mut all = Vec::new();
@@ -282,8 +285,7 @@ fn no_file_imports_from_a_higher_layer() {
 /// The listing of ARCHITECTURE.md has a line for each layer, in the same order.
 #[test]
 fn the_architecture_lists_the_layers_from_top_to_bottom() {
-    let text =
-        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("ARCHITECTURE.md")).expect("text");
+    let text = fs::read_to_string(Path::new(ROOT).join("ARCHITECTURE.md")).expect("text");
     let lines = text.lines().skip_while(|line| !line.starts_with("throttle-runtime/src/")).skip(1);
     let lines = lines.take_while(|line| line.starts_with("  "));
     let listed =
@@ -294,7 +296,7 @@ fn the_architecture_lists_the_layers_from_top_to_bottom() {
 #[test]
 fn no_files_import_each_other_in_a_circle() {
     for crate_ in ["throttle-runtime/src", "throttle-macros/src", "bench/src"] {
-        let modules = Modules::of(&Path::new(env!("CARGO_MANIFEST_DIR")).join(crate_));
+        let modules = Modules::of(&Path::new(ROOT).join(crate_));
         let imports =
             modules.files.iter().map(|(module, (file, _))| (file.as_str(), modules.imports(module)));
         let imports: BTreeMap<_, _> = imports.collect();
@@ -318,7 +320,7 @@ fn no_files_import_each_other_in_a_circle() {
 /// A reason is the word "alone" in the first line: `//! Random numbers. Alone because …`.
 #[test]
 fn a_small_file_says_why_it_stands_alone() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = Path::new(ROOT);
     let mut all = Vec::new();
     for folder in ["src", "throttle-runtime/src", "throttle-macros/src", "bench/src"] {
         files(&root.join(folder), &mut all);

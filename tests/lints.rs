@@ -128,7 +128,6 @@ async fn everything_that_was_checked_works() -> Result<(), Box<dyn std::error::E
     Ok(())
 }
 
-#[cfg(feature = "ws")]
 mod messages {
     use std::ops::ControlFlow;
 

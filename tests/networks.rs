@@ -3,6 +3,7 @@
 mod common;
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 
 use axum::Router;
@@ -221,16 +222,15 @@ async fn a_dry_run_lets_everybody_in_and_counts_whom_it_would_not() {
     assert_eq!((counts.would_deny, counts.forbidden), (1, 0));
 }
 
-/// Creates a file in a directory of its own, and a router where `by_file` denies the networks in it.
-async fn with_file(clock: &ManualClock, content: &str) -> (tempfile::TempDir, &'static str, Router) {
-    let home = tempfile::TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory");
-    let path = home.path().join("deny.txt");
+/// Creates a file, and a router where `by_file` denies the networks in it.
+async fn with_file(clock: &ManualClock, content: &str) -> (&'static str, Router) {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("deny-{}.txt", std::process::id()));
     std::fs::write(&path, content).expect("a file");
     let path: &'static str = String::leak(path.to_str().expect("text").to_owned());
     let settings = Settings::new().deny(Networks::file(path));
     let registry =
         declared_at(clock).clock(clock.clone()).defaults(settings).build().await.expect("a registry");
-    (home, path, service(Router::new().route("/", route(by_file)), &registry))
+    (path, service(Router::new().route("/", route(by_file)), &registry))
 }
 
 /// Sends requests until the status is `wanted`. Files are checked in the background, once per second.
@@ -248,7 +248,7 @@ async fn becomes(app: &Router, clock: &ManualClock, peer: [u8; 4], wanted: Statu
 #[tokio::test]
 async fn a_file_that_has_changed_is_read_again() {
     let clock = ManualClock::new();
-    let (home, path, app) = with_file(&clock, "# bad ones\n203.0.113.0/24\n").await;
+    let (path, app) = with_file(&clock, "# bad ones\n203.0.113.0/24\n").await;
     let (old, new) = ([203, 0, 113, 1], [198, 51, 100, 1]);
     assert_eq!([from(&app, old).await, from(&app, new).await], [FORBIDDEN, OK]);
     std::fs::write(path, "198.51.100.0/24 # the new ones").expect("a file");
@@ -263,7 +263,7 @@ async fn a_file_that_has_changed_is_read_again() {
         assert_eq!(from(&app, new).await, FORBIDDEN);
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    drop(home);
+    std::fs::remove_file(path).expect("the file is removed");
     clock.advance(Duration::from_secs(60));
     assert_eq!(from(&app, new).await, FORBIDDEN);
 }

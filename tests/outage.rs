@@ -1,15 +1,15 @@
 //! The example `failover` under constant load, while Redis is killed and comes back.
 
-#![cfg(feature = "redis")]
-
 mod process;
+#[path = "process/redis.rs"]
+mod server;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use process::Example;
-use process::redis::Redis;
+use server::Redis;
 
 /// A response: when it came and how long it took.
 struct Seen {

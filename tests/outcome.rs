@@ -1,8 +1,8 @@
 //! Charges that depend on the response: `charge_when`.
 
 mod common;
-#[cfg(feature = "redis")]
-mod process;
+#[path = "process/redis.rs"]
+mod server;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -284,7 +284,6 @@ async fn the_global_registry_settles_too() {
     assert_eq!(status(&app, "/200").await, DENIED);
 }
 
-#[cfg(feature = "tower")]
 #[tokio::test]
 async fn a_layer_with_one_throttle_settles_too() {
     let registry = registry_at(&ManualClock::new()).await;
@@ -298,7 +297,6 @@ async fn a_layer_with_one_throttle_settles_too() {
 }
 
 /// Without an attribute, on one backend and on several.
-#[cfg(feature = "tower")]
 #[tokio::test]
 async fn layers_are_settled_as_attributes_are() {
     use throttle::ThrottleLayer;
@@ -351,10 +349,9 @@ fn outcomes_know_the_status_of_grpc() {
     }
 }
 
-#[cfg(feature = "redis")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn redis_gives_back_behind_the_response() {
-    use process::redis::Redis;
+    use server::Redis;
 
     let redis = Redis::start();
     let backend = throttle::backend::Redis::new(&redis.url()).expect("a backend");

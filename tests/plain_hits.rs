@@ -2,11 +2,14 @@
 //! no difference.
 
 mod common;
+#[path = "common/faulty.rs"]
+mod faulty;
 
 use std::fmt::Debug;
 use std::time::Duration;
 
-use common::{declared_at, faulty, seconds};
+use common::{declared_at, seconds};
+use faulty::faulty;
 use throttle::strategy::Gcra;
 use throttle::testkit::{Fault, Faulty};
 use throttle::{

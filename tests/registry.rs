@@ -315,7 +315,6 @@ async fn f24_debug_is_the_report() {
 }
 
 /// An unreachable server is not a mistake in the configuration.
-#[cfg(all(feature = "redis", feature = "memcached"))]
 #[tokio::test]
 async fn f24_an_unreachable_server_is_named_once_and_not_called_misconfigured() {
     let port =

@@ -1,7 +1,5 @@
 //! A short run of `throttle-bench -- soak`.
 
-#![cfg(feature = "redis")]
-
 #[path = "process/redis.rs"]
 mod server;
 #[path = "../bench/src/soak/mod.rs"]

@@ -202,7 +202,6 @@ async fn b116_what_is_shared_is_decided_before_the_arguments() {
     assert_eq!(common::send(&app, unread()).await.status(), 429);
 }
 
-#[cfg(feature = "tower")]
 #[tokio::test]
 async fn one_budget_covers_a_layer_too() {
     use throttle::ThrottleLayer;
@@ -312,7 +311,6 @@ static ACCOUNTS: StaticThrottle;
 #[throttle(uid = "accounts:also", rate = "9/min", caller = account)]
 async fn by_account() {}
 
-#[cfg(feature = "tower")]
 #[tokio::test]
 async fn f28_one_function_resolves_the_caller_once_per_request() {
     let registry = registry_at(&ManualClock::new()).await;

@@ -2,7 +2,7 @@
 
 #![allow(dead_code, unreachable_pub, missing_docs, reason = "each test file uses its part")]
 
-#[path = "../../throttle-runtime/tests/events/mod.rs"]
+#[path = "../../throttle-runtime/src/util/events.rs"]
 pub mod events;
 
 use std::net::SocketAddr;
@@ -143,12 +143,6 @@ impl Backend for Counted {
         self.closed.fetch_add(1, Ordering::SeqCst);
         NowOrLater::now(Ok(()))
     }
-}
-
-/// Returns a memory backend that fails on command.
-#[cfg(feature = "testkit")]
-pub fn faulty(clock: &ManualClock) -> throttle::testkit::Faulty {
-    throttle::testkit::Faulty::new(Memory::builder().clock(clock.clone()).build())
 }
 
 pub const fn seconds(seconds: u64) -> Duration {

@@ -64,16 +64,11 @@ async fn closure() -> Result<u8, String> {
     Ok(1)
 }
 
-#[throttle_fn(rate = "5/s")]
-async fn grpc() -> Result<tonic::Response<u8>, tonic::Status> {
-    Ok(tonic::Response::new(1))
-}
-
 #[test]
 fn compiles() {
     let mut client = Client { name: "a".to_owned(), sent: 1 };
     drop(client.send("b", "c".to_owned()));
     drop(client.ping());
     drop(client.flush());
-    let _ = (boxed(1), opaque(2), closure(), grpc(), client.sent);
+    let _ = (boxed(1), opaque(2), closure(), client.sent);
 }

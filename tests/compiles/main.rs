@@ -26,7 +26,6 @@ mod crate_path;
 mod debug_handler_below;
 mod degrade;
 mod f20_impl_trait_in_return_types;
-#[cfg(feature = "tonic")]
 mod f22_async_trait;
 mod fifteen_extractors;
 mod fn_errors;
@@ -37,9 +36,7 @@ mod import_for_return_type_only;
 mod instrument_above_and_below;
 mod keeps_the_body_as_it_is;
 mod made_by_macro_rules;
-#[cfg(feature = "ws")]
 mod message_functions;
-#[cfg(feature = "ws")]
 mod message_split;
 mod modules_of_the_same_names;
 mod mounted_more_than_once;
@@ -63,7 +60,7 @@ mod unused_is_denied;
 /// That each of them compiles has been shown before this runs.
 #[test]
 fn b114_everything_an_axum_handler_can_be_compiles() {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/compiles");
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/compiles");
     for entry in std::fs::read_dir(folder).expect("the folder") {
         let name = entry.expect("a file").file_name().into_string().expect("a name");
         let module = name.trim_end_matches(".rs");

@@ -6,7 +6,6 @@ mod ends;
 mod failures;
 mod gate;
 mod handlers;
-#[cfg(feature = "tower")]
 mod layer;
 mod programs;
 mod settings;

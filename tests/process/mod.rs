@@ -1,4 +1,4 @@
-//! Examples as processes, and the servers that they use.
+//! Examples as processes.
 
 #![allow(
     dead_code,
@@ -7,9 +7,6 @@
     missing_docs,
     reason = "each test file uses its part"
 )]
-
-#[cfg(feature = "redis")]
-pub mod redis;
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -37,7 +34,11 @@ impl Example {
         let test = std::env::current_exe().expect("this test is a file");
         let profile = test.parent().and_then(|deps| deps.parent()).expect("target/PROFILE/deps");
         let file = profile.join("examples").join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
-        assert!(file.exists(), "{} is not built: run `cargo build --examples`", file.display());
+        assert!(
+            file.exists(),
+            "{} is not built: run `cargo build --workspace --all-features --examples`",
+            file.display()
+        );
         let mut process = Command::new(file)
             .env("PORT", "0")
             .envs(variables.iter().copied())

@@ -163,7 +163,6 @@ async fn b106_a_response_speaks_of_one_version() {
     }
 }
 
-#[cfg(feature = "tower")]
 #[tokio::test]
 async fn b106_a_layer_speaks_of_one_version() {
     use throttle::{ThrottleLayer, key};

@@ -1,4 +1,4 @@
-//! The attributes of the [`throttle`](https://docs.rs/throttle) crate. They check syntax and literals;
+//! The attributes of the [`throttle`](https://docs.rs/throttle-rs) crate. They check syntax and literals;
 //! everything else is decided by the runtime.
 
 mod above;

@@ -1,4 +1,4 @@
-//! The runtime of the [`throttle`](https://docs.rs/throttle) crate. Depend on `throttle` instead of this crate:
+//! The runtime of the [`throttle`](https://docs.rs/throttle-rs) crate. Depend on `throttle-rs` instead of this crate:
 //! it re-exports and documents these items under the paths that programs should use.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -11,9 +11,6 @@ mod decision;
 mod edge;
 mod environment;
 mod error;
-#[cfg(test)]
-#[path = "../tests/events/mod.rs"]
-mod events;
 mod hit;
 mod http;
 mod key;

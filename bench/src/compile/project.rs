@@ -91,5 +91,5 @@ impl Project {
 /// Returns the facade as a path dependency.
 pub(super) fn facade() -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("/"));
-    format!("throttle = {{ path = {:?} }}\n", root.display().to_string())
+    format!("throttle = {{ package = \"throttle-rs\", path = {:?} }}\n", root.display().to_string())
 }

@@ -21,7 +21,6 @@ pub use attempt::Attempt;
 pub use concurrency::{ConcurrencyPermit, ConcurrencyStore, PermitRequest};
 pub use coordination::CoordinationStore;
 #[cfg(feature = "memcached")]
-#[cfg_attr(docsrs, doc(cfg(feature = "memcached")))]
 pub use memcached::Memcached;
 #[doc(hidden)]
 pub use memory::Engine;

@@ -4,10 +4,9 @@
 //! The first stored decision of a throttle [marks](Throttle::mark) the throttle. Only marked throttles search
 //! the request for earlier decisions, so a throttle that is used on handlers only has no additional cost.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use http::Extensions;
-use once_cell::sync::OnceCell;
 use smallvec::SmallVec;
 
 use super::ticket::Ticket;
@@ -36,7 +35,7 @@ pub(crate) struct Reached {
 
 /// Decisions that are filled in after they were stored in the request.
 #[derive(Clone, Default)]
-pub(crate) struct Pending(Arc<OnceCell<Reaches>>);
+pub(crate) struct Pending(Arc<OnceLock<Reaches>>);
 
 impl Reach {
     /// The decision of a throttle with one limit that admitted the request.

@@ -1,9 +1,8 @@
 //! One throttle's part in the decision about a request.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use once_cell::sync::OnceCell;
 use smallvec::SmallVec;
 
 use super::key_cache::KnownKeys;
@@ -75,7 +74,7 @@ pub(crate) struct Ticket<'a> {
     pub(crate) charged_before: Option<u64>,
     pub(crate) class: Class,
     /// The backend's error, if the backend failed.
-    pub(crate) error: OnceCell<BackendError>,
+    pub(crate) error: OnceLock<BackendError>,
 }
 
 impl<'a> Ticket<'a> {
@@ -85,7 +84,7 @@ impl<'a> Ticket<'a> {
         dry: bool,
         Terms { key, rates, cost, class }: Terms,
     ) -> Self {
-        Self { throttle, policy, dry, key, rates, cost, charged_before: None, class, error: OnceCell::new() }
+        Self { throttle, policy, dry, key, rates, cost, charged_before: None, class, error: OnceLock::new() }
     }
 
     /// Resolves everything that a decision by this policy depends on, cheapest first. Returns the reason if

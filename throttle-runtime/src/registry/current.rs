@@ -4,18 +4,17 @@ use std::borrow::Cow;
 use std::cell::RefCell;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
 #[cfg(any(feature = "axum", feature = "tower"))]
 use http::request::Parts;
-use once_cell::sync::OnceCell;
 
 use super::Registry;
 use crate::ConfigError;
 
-static GLOBAL: OnceCell<Registry> = OnceCell::new();
+static GLOBAL: OnceLock<Registry> = OnceLock::new();
 
 /// Whether a registry was ever scoped. Until then, no call reads the thread's registry.
 static SCOPES_EXIST: AtomicBool = AtomicBool::new(false);

@@ -2,16 +2,14 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
-use std::sync::{Arc, Mutex};
-
-use once_cell::sync::Lazy;
+use std::sync::{Arc, LazyLock, Mutex};
 
 use crate::Site;
 use crate::util::sync;
 
 /// The names of all attributes: the function's name, or the shortest end of its path that belongs to no other
 /// attribute.
-static LINKED: Lazy<Linked> = Lazy::new(Linked::collect);
+static LINKED: LazyLock<Linked> = LazyLock::new(Linked::collect);
 
 /// The identity of an attribute: uid, declaration and line.
 type Place = (&'static str, u64, u32);

@@ -1,15 +1,16 @@
 //! Finds the sites that a handler's hidden parameter decides for. Alone because only handlers look up sites by id.
 
+use std::sync::LazyLock;
+
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry::{Occupied, Vacant};
-use once_cell::sync::Lazy;
 
 use super::site::{Linked, Site};
 
 /// Returns the sites with this id. `None` if there are no such sites, or if two different functions have the
 /// same id.
 pub(crate) fn linked(id: u64) -> Option<&'static [Site]> {
-    static BY_ID: Lazy<HashTable<Entry>> = Lazy::new(|| {
+    static BY_ID: LazyLock<HashTable<Entry>> = LazyLock::new(|| {
         let mut by_id = HashTable::new();
         for &Linked(sites) in inventory::iter::<Linked>() {
             let id = sites.first().map_or(0, Site::function);

@@ -68,7 +68,8 @@ impl Window {
     pub(super) fn find(zone: &TimeZone, unit: Unit, at: u64) -> Option<Self> {
         let begin = unit.begin(zone.to_datetime(timestamp(at)).date())?;
         // If clocks are put forward at midnight, the day begins right after that change.
-        let midnight = |date: Date| date.to_zoned(zone.clone()).ok().map(|it| micros(it.timestamp()));
+        let midnight =
+            |date: Date| date.to_zoned_datetime(zone.clone()).ok().map(|it| micros(it.timestamp()));
         let found = Self { start: midnight(begin)?, end: midnight(unit.next(begin)?)? };
         Some(found).filter(|window| window.contains(at))
     }

@@ -4,6 +4,8 @@ pub(crate) mod audit;
 pub(crate) mod deadline;
 pub(crate) mod duration;
 pub(crate) mod error_chain;
+#[cfg(test)]
+pub(crate) mod events;
 pub(crate) mod fingerprint;
 pub(crate) mod log_limit;
 pub(crate) mod notice;

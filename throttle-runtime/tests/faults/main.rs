@@ -18,12 +18,12 @@ mod paused;
 mod proxy;
 mod server;
 #[expect(dead_code, reason = "the tests of the backend itself ask for more")]
-#[path = "../servers/memcached.rs"]
+#[path = "../../src/backend/memcached/server.rs"]
 mod server_memcached;
 #[expect(dead_code, reason = "the tests of the backend itself ask for more")]
 #[path = "../servers/redis.rs"]
 mod server_redis;
-#[path = "../servers/signal.rs"]
+#[path = "../../src/backend/memcached/signal.rs"]
 mod signal;
 mod tally;
 mod world;

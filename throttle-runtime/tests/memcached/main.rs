@@ -8,9 +8,9 @@ mod retried;
 mod round_trips;
 #[path = "../served/mod.rs"]
 mod served;
-#[path = "../servers/memcached.rs"]
+#[path = "../../src/backend/memcached/server.rs"]
 mod server;
-#[path = "../servers/signal.rs"]
+#[path = "../../src/backend/memcached/signal.rs"]
 mod signal;
 mod strangers;
 

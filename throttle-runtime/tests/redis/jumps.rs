@@ -31,7 +31,7 @@ impl Skewed {
         static SHIM: OnceLock<String> = OnceLock::new();
         let shim = SHIM.get_or_init(|| {
             let library = format!("{DIRECTORY}/clock.{}.so", std::process::id());
-            let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/redis/clock.c");
+            let source = concat!(env!("CARGO_MANIFEST_DIR"), "/redis/clock.c");
             let status =
                 Command::new("cc").args(["-O1", "-shared", "-fPIC", "-o", &library, source]).status();
             assert!(status.expect("a C compiler").success());

@@ -2,7 +2,7 @@
 
 use tracing::Level;
 
-#[path = "../events/mod.rs"]
+#[path = "../../src/util/events.rs"]
 mod events;
 
 pub(crate) use events::listen;

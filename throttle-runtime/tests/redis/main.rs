@@ -1,7 +1,5 @@
 //! The Redis backend on real servers.
 
-#![cfg(all(feature = "redis", feature = "testkit"))]
-
 /// Creates a test of each scenario for each kind of deployment.
 macro_rules! by_each_way {
     ($($scenario:ident),* $(,)?) => {
@@ -61,7 +59,7 @@ mod served;
 #[path = "../servers/redis.rs"]
 mod server;
 mod shared;
-#[path = "../servers/signal.rs"]
+#[path = "../../src/backend/memcached/signal.rs"]
 mod signal;
 mod strangers;
 #[expect(dead_code, reason = "some of it is for tests without a server")]

@@ -21,6 +21,11 @@ mod probe;
 mod protocol;
 mod request;
 mod routing;
+#[cfg(all(test, feature = "testkit"))]
+#[expect(dead_code, reason = "a test of the store needs its address only")]
+mod server;
+#[cfg(all(test, feature = "testkit"))]
+mod signal;
 mod store;
 #[cfg(all(test, feature = "testkit"))]
 mod tests;
@@ -70,6 +75,7 @@ use routing::Nodes;
 /// # Ok(())
 /// # }
 /// ```
+#[cfg_attr(docsrs, doc(cfg(feature = "memcached")))]
 pub struct Memcached {
     addresses: Vec<String>,
     namespace: String,

@@ -5,19 +5,13 @@ use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-use self::server::Server;
 use super::connection::Connection;
 use super::entries::Servers;
 use super::protocol::Command;
 use super::routing::Nodes;
+use super::server::Server;
 use crate::ManualClock;
 use crate::testkit::{Subject, store};
-
-#[expect(dead_code, reason = "a test of the store needs its address only")]
-#[path = "../../../tests/servers/memcached.rs"]
-mod server;
-#[path = "../../../tests/servers/signal.rs"]
-mod signal;
 
 /// A reset forgets a whole namespace, which is what a backend needs. It cannot forget the keys with a given
 /// prefix.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-#[cfg(feature = "redis-tls")]
+#[cfg(feature = "_tls")]
 use redis::ClientTlsConfig;
 
 use super::Redis;
@@ -18,6 +18,7 @@ use crate::util::task_tracker::UnderWay;
 
 /// Settings of a [`Redis`] backend.
 #[must_use = "a builder does nothing until `build()`"]
+#[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
 pub struct RedisBuilder {
     target: Target,
     namespace: String,
@@ -161,7 +162,7 @@ impl RedisBuilder {
     /// # Default
     ///
     /// TLS is used if the URL of the server, or of one of its sentinels, begins with `rediss://`.
-    #[cfg(feature = "redis-tls")]
+    #[cfg(feature = "_tls")]
     #[cfg_attr(docsrs, doc(cfg(feature = "redis-tls")))]
     pub const fn tls(mut self, on: bool) -> Self {
         self.target.tls.on = Some(on);
@@ -185,7 +186,7 @@ impl RedisBuilder {
     /// # Default
     ///
     /// The certificate authorities that the machine trusts.
-    #[cfg(feature = "redis-tls")]
+    #[cfg(feature = "_tls")]
     #[cfg_attr(docsrs, doc(cfg(feature = "redis-tls")))]
     pub fn root_certificate(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.target.tls.root = Some(pem.into());
@@ -198,7 +199,7 @@ impl RedisBuilder {
     /// # Default
     ///
     /// No client certificate.
-    #[cfg(feature = "redis-tls")]
+    #[cfg(feature = "_tls")]
     #[cfg_attr(docsrs, doc(cfg(feature = "redis-tls")))]
     pub fn client_certificate(mut self, certificate: impl Into<Vec<u8>>, key: impl Into<Vec<u8>>) -> Self {
         self.target.tls.client =

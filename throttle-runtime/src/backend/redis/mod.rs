@@ -109,7 +109,8 @@ const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
 ///   leaves one key without expiry, `<namespace>:reset`, so that refunds of earlier charges have no effect.
 ///
 /// With the feature `redis-tls`, a URL that begins with `rediss://` is connected with TLS. The cryptography is
-/// the `CryptoProvider` of rustls that the application has installed, or else that of `ring`.
+/// the `CryptoProvider` of rustls that the application has installed, or else that of `ring`. The feature
+/// `redis-tls-aws-lc-rs` uses `aws-lc-rs` instead of `ring`. With both features, `ring` is used.
 ///
 /// A dedicated user for the namespace `throttle` needs only the following permissions, and `+select` for a
 /// [database](RedisBuilder::database) other than 0:
@@ -130,6 +131,7 @@ const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
 /// # }
 /// # let _: axum::Router = axum::Router::new().route("/", axum::routing::get(items));
 /// ```
+#[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
 pub struct Redis {
     engine: Engine,
     /// The address of the server, for `Debug`.

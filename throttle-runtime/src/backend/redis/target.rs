@@ -8,7 +8,7 @@ use std::sync::Arc;
 use redis::{Client, ConnectionInfo, RedisConnectionInfo};
 
 use super::cluster::Cluster;
-#[cfg(feature = "redis-tls")]
+#[cfg(feature = "_tls")]
 use super::connection::Tls;
 use super::connection::{Address, Locator, Options, Sentinels, connector, url};
 use super::router::Router;
@@ -22,7 +22,7 @@ pub(super) struct Target {
     /// The configured nodes of the cluster.
     nodes: Option<Vec<Result<ConnectionInfo, ConfigError>>>,
     pub(super) options: Options,
-    #[cfg(feature = "redis-tls")]
+    #[cfg(feature = "_tls")]
     pub(super) tls: Tls,
 }
 
@@ -33,7 +33,7 @@ impl Target {
             sentinels: None,
             nodes: None,
             options: Options::new(url::protocol(url)),
-            #[cfg(feature = "redis-tls")]
+            #[cfg(feature = "_tls")]
             tls: Tls::default(),
         }
     }
@@ -45,7 +45,7 @@ impl Target {
             sentinels: Some((urls.into_iter().map(sentinel).collect(), name)),
             nodes: None,
             options: Options::new(None),
-            #[cfg(feature = "redis-tls")]
+            #[cfg(feature = "_tls")]
             tls: Tls::default(),
         }
     }
@@ -64,7 +64,7 @@ impl Target {
             sentinels: None,
             nodes: Some(nodes),
             options: Options::new(protocol),
-            #[cfg(feature = "redis-tls")]
+            #[cfg(feature = "_tls")]
             tls: Tls::default(),
         }
     }
@@ -88,7 +88,7 @@ impl Target {
         let options = Options { namespace: namespace.into(), ..self.options };
         let (sentinels, name) = self.sentinels.unzip();
         let sentinels = sentinels.unwrap_or_default().into_iter().collect::<Result<Vec<_>, _>>()?;
-        #[cfg(feature = "redis-tls")]
+        #[cfg(feature = "_tls")]
         let (server, sentinels) = self.tls.apply(server, sentinels)?;
         if let Some(nodes) = nodes {
             let seed = |node| {

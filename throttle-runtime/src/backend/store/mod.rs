@@ -60,7 +60,7 @@ use crate::ErrorKind;
 /// All other methods have defaults. A store overrides them if it has a faster implementation.
 ///
 /// Methods are written as `async fn`. A method must not block the thread, and its future may be dropped at
-/// any point. `examples/dict_backend` is a complete store, and `examples/pooled_store` is a store in a
+/// any point. `examples/dict_backend` is a complete store, and `integrations/examples/pooled_store` is a store in a
 /// database.
 ///
 /// - **Keys** are at most 200 ASCII letters, digits, `.`, `_`, `-` and `:`. They are case-sensitive. A store

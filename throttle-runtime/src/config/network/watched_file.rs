@@ -126,7 +126,7 @@ mod tests {
     use std::fs;
 
     use super::{File, PAUSE};
-    use crate::events;
+    use crate::util::events;
 
     #[test]
     fn what_cannot_be_read_is_said_once_and_tried_again() {

@@ -54,6 +54,7 @@ use crate::{Quota, Rate};
 /// # Ok::<(), throttle::RateError>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(docsrs, doc(cfg(feature = "time-zones")))]
 pub struct Calendar {
     zone: Zone,
 }

@@ -55,6 +55,7 @@ use crate::rate::HOUR;
 /// assert_eq!((left(20), left(21), left(28), left(29)), (10, 30, 30, 10));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(docsrs, doc(cfg(feature = "time-zones")))]
 pub struct TimeOfDay {
     zone: Zone,
     hours: [Multiplier; 24],

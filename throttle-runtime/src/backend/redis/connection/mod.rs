@@ -18,7 +18,7 @@ mod redirect;
 mod send;
 mod sentinels;
 mod shared;
-#[cfg(feature = "redis-tls")]
+#[cfg(feature = "_tls")]
 mod tls;
 pub(super) mod url;
 
@@ -30,5 +30,5 @@ pub(super) use options::Options;
 pub(super) use redirect::Redirect;
 pub(super) use sentinels::Sentinels;
 pub(super) use shared::Connection;
-#[cfg(feature = "redis-tls")]
+#[cfg(feature = "_tls")]
 pub(super) use tls::Tls;

@@ -110,7 +110,7 @@ where
 
 /// Connects with TLS, which only the client crate supports.
 async fn with_tls(client: &Client, options: &Options) -> Result<Link, BackendError> {
-    #[cfg(feature = "redis-tls")]
+    #[cfg(feature = "_tls")]
     super::tls::install_provider(client);
     let address = client.get_connection_info().addr();
     let open = async |protocol| {

@@ -1,7 +1,11 @@
 //! TLS settings: trusted certificates, client certificates, and the cryptography provider.
 
 use redis::{Client, ClientTlsConfig, ConnectionAddr, ConnectionInfo, TlsCertificates};
-use rustls::crypto::{CryptoProvider, ring};
+use rustls::crypto::CryptoProvider;
+#[cfg(not(feature = "redis-tls"))]
+use rustls::crypto::aws_lc_rs as provider;
+#[cfg(feature = "redis-tls")]
+use rustls::crypto::ring as provider;
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 
 use crate::ConfigError;
@@ -82,6 +86,6 @@ fn is_encrypted(server: &ConnectionInfo) -> bool {
 pub(super) fn install_provider(client: &Client) {
     if is_encrypted(client.get_connection_info()) && CryptoProvider::get_default().is_none() {
         // If another thread has installed a provider meanwhile, that one is used.
-        let _ = ring::default_provider().install_default();
+        let _ = provider::default_provider().install_default();
     }
 }

@@ -17,7 +17,7 @@ pub(in crate::backend::redis) const DEFAULT_SENTINEL_PORT: u16 = 26_379;
 /// Parses a URL.
 pub(in crate::backend::redis) fn parse(url: &str, default_port: u16) -> Result<ConnectionInfo, ConfigError> {
     let mut url = parse_redis_url(url).ok_or_else(invalid_url)?;
-    if cfg!(not(feature = "redis-tls")) && ["rediss", "valkeys"].contains(&url.scheme()) {
+    if cfg!(not(feature = "_tls")) && ["rediss", "valkeys"].contains(&url.scheme()) {
         let text =
             format!("a URL begins with `{}://`: turn on the feature `redis-tls` of `throttle`", url.scheme());
         return Err(ConfigError::one(text));

@@ -3,7 +3,7 @@
 use tracing::Level;
 
 use super::*;
-use crate::events;
+use crate::util::events;
 
 #[test]
 fn each_change_is_one_event() {

@@ -1,9 +1,9 @@
 //! Limits in PostgreSQL 12 or later, through a connection pool. The store is in `pooled.rs` beside this file,
 //! and its SQL statements are in `statements.rs`.
 //!
-//! Run it with `cargo run --example pooled_store`. The environment variable `DATABASE_URL` sets another
-//! database than `postgres://postgres@127.0.0.1/postgres?connect_timeout=5`, and `PORT` another port than
-//! 3000.
+//! Run it with `cargo run -p throttle-integrations --example pooled_store`. The environment variable
+//! `DATABASE_URL` sets another database than `postgres://postgres@127.0.0.1/postgres?connect_timeout=5`, and
+//! `PORT` another port than 3000.
 //!
 //! ```text
 //! $ curl -i http://127.0.0.1:3000/orders

@@ -1,5 +1,5 @@
-//! Properties of the store in `examples/pooled_store` that the kit does not test: the pool, errors, and
-//! leftover data.
+//! The store in `examples/pooled_store`: the promises of stores, and what the kit does not test: the pool, errors,
+//! and leftover data.
 
 #![cfg(unix)]
 
@@ -16,6 +16,7 @@ use std::time::Duration;
 use pooled::{Pooled, PooledError};
 use throttle::ErrorKind;
 use throttle::backend::{Backend, Store, StoreBackend};
+use throttle::testkit::{Subject, conformance};
 use tokio::task::JoinSet;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Config, NoTls};
@@ -23,6 +24,13 @@ use tokio_postgres::{Client, Config, NoTls};
 fn config() -> Config {
     postgres::database().parse().expect("a database")
 }
+
+// On one server, because starting it takes a second. No property uses the keys of another property.
+conformance!(s13_pooled, store: || async {
+    let pooled = Pooled::new(config(), 4);
+    pooled.initialize().await.expect("it is there");
+    Subject::new(pooled)
+});
 
 /// A connection outside of the pool, to observe the store.
 async fn observer(config: Config) -> Client {

@@ -87,7 +87,6 @@ async fn one_budget_covers_requests_handshakes_and_messages() {
     assert_eq!((counts.allowed, counts.denied), (5, 3));
 }
 
-#[cfg(feature = "tower")]
 #[tokio::test]
 async fn f16_a_message_is_charged_also_if_a_layer_has_charged_its_handshake() {
     let app = Router::new().route("/page", get(page)).route("/", any(chat));

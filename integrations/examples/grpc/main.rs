@@ -1,8 +1,8 @@
 //! A tonic server with a limit for each client. A denied call receives the status `RESOURCE_EXHAUSTED`, with
 //! `retry-after` in its metadata.
 //!
-//! Run it with `cargo run --example grpc --features tonic`. The environment variable `PORT` sets another port
-//! than 3000. The program starts the server, and calls it four times:
+//! Run it with `cargo run -p throttle-integrations --example grpc`. The environment variable `PORT` sets
+//! another port than 3000. The program starts the server, and calls it four times:
 //!
 //! ```text
 //! hello ann Some("\"greeter\";r=2;t=7")

@@ -1,14 +1,17 @@
 //! Limits on gRPC: real tonic clients of a real tonic server with a layer.
 
+#[path = "../../tests/common/mod.rs"]
 mod common;
-
 #[path = "../examples/grpc/greeter.rs"]
 mod greeter;
 
 use axum::http::Request;
 use common::{Broken, registry_at, seconds};
 use greeter::{Greeter, greet};
-use throttle::{ManualClock, Registry, Rule, Settings, ThrottleLayer, registry};
+use throttle::{
+    BackendError, ErrorKind, ManualClock, Registry, Rule, Settings, ThrottleError, ThrottleLayer, registry,
+    throttle_fn,
+};
 use tonic::Code;
 use tonic::body::Body;
 use tonic::transport::server::TcpIncoming;
@@ -231,4 +234,31 @@ async fn f43_every_rejection_has_a_status_of_grpc() {
     // Clients of other protocols receive the response of the function.
     let answer = call(Some("403"), here, "application/json").await.expect("an answer");
     assert_eq!((answer.status().as_u16(), common::text(answer).await.as_str()), (403, "secret words"));
+}
+
+/// A function that is no service, and whose error is a status of gRPC.
+#[throttle_fn(uid = "grpc", rate = "1/min")]
+async fn grpc() -> Result<tonic::Response<u8>, tonic::Status> {
+    Ok(tonic::Response::new(1))
+}
+
+#[tokio::test]
+async fn f22_a_denial_is_a_status_of_grpc() {
+    registry_at(&ManualClock::new())
+        .await
+        .scope(async {
+            grpc().await.expect("the first call");
+            let status = grpc().await.expect_err("the second call is denied");
+            assert_eq!(status.code(), Code::ResourceExhausted);
+            assert_eq!(status.message(), "Too many requests. Retry in 60 seconds.");
+            assert_eq!(
+                status.metadata().get("retry-after").map(tonic::metadata::MetadataValue::as_bytes),
+                Some(&b"60"[..])
+            );
+        })
+        .await;
+    let failed = ThrottleError::from(BackendError::new(ErrorKind::Connection, "10.0.0.1 is down"));
+    let status = tonic::Status::from(failed);
+    assert_eq!((status.code(), status.message()), (Code::Internal, "the rate limiter failed"));
+    assert!(std::error::Error::source(&status).is_some());
 }

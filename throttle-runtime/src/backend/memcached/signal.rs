@@ -1,4 +1,4 @@
-//! Signals to the processes of servers.
+//! Signals to the processes of servers, in tests. Alone because the tests of all servers use it.
 
 use std::process::Command;
 use std::thread::sleep;

@@ -1,6 +1,6 @@
 //! Limits on WebSockets, with a real client on a real port: stories 2, 5, 6 and 7, behaviours 27 to 32 and 101.
 
-#[path = "../common/mod.rs"]
+#[path = "../../../tests/common/mod.rs"]
 mod common;
 
 mod attribute;
