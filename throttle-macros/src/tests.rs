@@ -162,8 +162,8 @@ fn b115_a_mistake_is_one_error_that_says_what_to_write() {
             "unknown argument `burst`: a burst belongs to a strategy",
         ),
         (format!("{rate}, {rate}"), "async fn items() {}", "`rate` is set twice: remove one"),
-        (format!("{rate}, dry_run, dry_run"), "async fn items() {}", "`dry_run` is there twice: keep one"),
-        (rate.to_owned(), "static mut ITEMS: StaticThrottle;", "leave out `mut`"),
+        (format!("{rate}, dry_run, dry_run"), "async fn items() {}", "`dry_run` is set twice: remove one"),
+        (rate.to_owned(), "static mut ITEMS: StaticThrottle;", "remove `mut`"),
         (format!("{rate}, key = \"{{id}}\""), "static ITEMS: StaticThrottle;", "a static has none"),
     ] {
         let tokens = |text: &str| text.parse::<TokenStream>().expect("tokens");

@@ -89,13 +89,13 @@ fn what_is_no_pattern_is_told() {
     let problems = [
         ("", "begins with `/`"),
         ("api", "begins with `/`"),
-        ("/a*", "a whole segment"),
-        ("/*a", "a whole segment"),
-        ("/a**/b", "a whole segment"),
-        ("/***", "a whole segment"),
-        ("/users/{id}", "not `{name}`"),
-        ("/a?b", "ends before"),
-        ("/a b", "no blanks"),
+        ("/a*", "one whole segment"),
+        ("/*a", "one whole segment"),
+        ("/a**/b", "one whole segment"),
+        ("/***", "one whole segment"),
+        ("/users/{id}", "instead of `{name}`"),
+        ("/a?b", "no `?` and no `#`"),
+        ("/a b", "no spaces"),
     ];
     for (pattern, problem) in problems {
         let error = pattern.parse::<Rule>().expect_err(pattern).to_string();

@@ -35,9 +35,9 @@ rejected! {
     b058_growth_by_one: growth(1, WAIT) => "write `growth(2, ..)` or more";
     b058_no_longest: growth(2, Duration::ZERO) => "write `growth(2, Duration";
     b058_too_much_jitter: jitter(101) => "write `jitter(100)` or less";
-    b058_no_name: named("") => "write one, or leave it out";
-    b058_blank_name: named(" \t") => "write one, or leave it out";
-    b061_no_board: shared(" ") => "write that of one, or leave it out";
+    b058_no_name: named("") => "write a name, or remove the call";
+    b058_blank_name: named(" \t") => "write a name, or remove the call";
+    b061_no_board: shared(" ") => "write a name, or remove the call";
 }
 
 const fn elsewhere() -> CircuitBreaker {
