@@ -63,7 +63,7 @@ impl<'a> PermitRequest<'a> {
 }
 
 /// A permit. It is released when this value is dropped.
-#[must_use = "the place is free again when this is dropped"]
+#[must_use = "the permit is released when it is dropped"]
 pub struct ConcurrencyPermit {
     // Never read; only its `Drop` matters.
     _by: By,

@@ -47,7 +47,7 @@ pub fn registry() -> RegistryBuilder {
 }
 
 /// The declaration of a registry: see [`registry`].
-#[must_use = "a registry is in charge only after `install().await`"]
+#[must_use = "a registry has no effect before `install().await` or `build().await`"]
 pub struct RegistryBuilder {
     namespace: String,
     backends: HashMap<Arc<str>, (NamedBackend, Settings)>,

@@ -2,6 +2,7 @@
 
 pub(crate) mod counters;
 mod effective;
+mod fast_path;
 pub(crate) mod policy_history;
 mod update;
 

@@ -12,7 +12,7 @@ use crate::throttle::counters::Event;
 use crate::{Decision, DecisionReason, Hit, Throttle, ThrottleError};
 
 /// A use that is in flight until this value is dropped. See [`Throttle::permit`].
-#[must_use = "the use is over when this is dropped"]
+#[must_use = "the permit is released when it is dropped"]
 pub struct Permit {
     decision: Decision,
     _held: Vec<ConcurrencyPermit>,

@@ -73,7 +73,7 @@ impl Throttle {
 /// reservation.refund().await
 /// # }
 /// ```
-#[must_use = "the charge stays unless it is given back: say so with `keep`"]
+#[must_use = "the charge is kept unless it is refunded: call `keep`, `refund` or `settle`"]
 pub struct Reservation {
     /// `None` if the throttle does not limit this use.
     ticket: Option<Ticket<'static>>,

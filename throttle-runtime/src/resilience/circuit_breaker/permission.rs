@@ -56,7 +56,7 @@ impl Breaker {
 ///
 /// The permit of a closed breaker borrows the breaker, because a reference count would cost more than the whole
 /// check.
-#[must_use = "the breaker learns from results only"]
+#[must_use = "the breaker counts only reported results"]
 pub(crate) struct Permission<'a>(Holder<'a>);
 
 enum Holder<'a> {

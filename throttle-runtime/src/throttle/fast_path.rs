@@ -1,0 +1,59 @@
+//! The fast path of a throttle: a decision in memory, if nothing has to be resolved.
+
+use super::Throttle;
+use super::counters::Event;
+use crate::Quota;
+use crate::backend::{FastPath, Mode};
+use crate::config::policy::Policy;
+use crate::hit::FastHit;
+
+impl Throttle {
+    /// Fast path: returns the decision if nothing has to be resolved and no other thread interferes. Most
+    /// decisions in memory are made here, so it does only what they need.
+    #[expect(clippy::inline_always, reason = "a call costs a fifth of a decision")]
+    #[inline(always)]
+    pub(crate) fn attempt(&self, policy: &Policy, hit: FastHit<'_>, mode: Mode) -> Option<Quota> {
+        let (fast_path, cost) = self.fast_path(policy, hit, mode)?;
+        let quota = fast_path.attempt(hit.key, cost, mode)?;
+        self.count_at_once(&quota, mode);
+        Some(quota)
+    }
+
+    /// Like [`attempt`](Self::attempt), with the active policy.
+    #[expect(clippy::inline_always, reason = "a call costs a fifth of a decision")]
+    #[inline(always)]
+    pub(crate) fn attempt_now(&self, hit: FastHit<'_>, mode: Mode) -> Option<Quota> {
+        match self.versions().first() {
+            Some(policy) => self.attempt(policy, hit, mode),
+            None => self.attempt_later(hit, mode),
+        }
+    }
+
+    /// Like [`attempt_now`](Self::attempt_now), after an update. It takes no lock and counts no readers.
+    #[inline(never)]
+    fn attempt_later(&self, hit: FastHit<'_>, mode: Mode) -> Option<Quota> {
+        self.attempt(&self.versions().later(), hit, mode)
+    }
+
+    /// Decides after an [attempt](Self::attempt) failed, if need be after other threads are done.
+    pub(crate) fn at_once(&self, policy: &Policy, hit: FastHit<'_>, mode: Mode) -> Option<Quota> {
+        let (fast_path, cost) = self.fast_path(policy, hit, mode)?;
+        let quota = fast_path.decide(hit.key, cost, mode)?;
+        self.count_at_once(&quota, mode);
+        Some(quota)
+    }
+
+    #[inline]
+    fn fast_path<'p>(&self, policy: &'p Policy, hit: FastHit<'_>, mode: Mode) -> Option<(&'p FastPath, u64)> {
+        let fast_path = policy.fast_path.as_ref().filter(|_| self.is_in_force())?;
+        Some((fast_path, hit.cost.or(policy.units).filter(|&cost| cost > 0 || mode == Mode::Peek)?))
+    }
+
+    #[expect(clippy::inline_always, reason = "a call costs a tenth of a decision")]
+    #[inline(always)]
+    fn count_at_once(&self, quota: &Quota, mode: Mode) {
+        if mode == Mode::Consume {
+            self.0.counters.count(if quota.fits() { Event::Allowed } else { Event::Denied });
+        }
+    }
+}
