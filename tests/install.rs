@@ -36,7 +36,7 @@ async fn b119_an_installed_registry_is_in_charge_of_everything() {
     let app = Router::new().route("/", route(limited));
     assert_eq!(status(&app, "/").await, StatusCode::OK);
     let again = registry().install().await.expect_err("installed already");
-    assert!(again.to_string().contains("install it once"), "{again}");
+    assert!(again.to_string().contains("install one registry"), "{again}");
     Registry::current().close().await.expect("closed");
     assert_eq!(backend.closed.load(Ordering::SeqCst), 1);
 }

@@ -231,7 +231,7 @@ async fn what_a_recovery_names_is_checked_at_the_start() {
     };
     assert_eq!(
         problem("standby"),
-        "`wrong` falls back to the backend \"standby\", which is not declared: declared are \"memory\""
+        "`wrong` falls back to the backend \"standby\", which is not declared. Declared backends: \"memory\""
     );
     assert_eq!(
         problem("memory"),

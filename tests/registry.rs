@@ -216,7 +216,7 @@ async fn a_backend_that_hangs_holds_up_neither_start_nor_end_for_long() {
 
     let before = tokio::time::Instant::now();
     let error = registry().backend("main", Hanging).build().await.expect_err("never up").to_string();
-    assert!(error.contains("\"main\" cannot be initialised: no answer within 5s"), "{error}");
+    assert!(error.contains("\"main\" cannot be initialised: no reply within 5s"), "{error}");
     assert_eq!(before.elapsed(), common::seconds(10), "five to come up, five to be closed");
 }
 
@@ -224,7 +224,7 @@ async fn a_backend_that_hangs_holds_up_neither_start_nor_end_for_long() {
 async fn b010_a_program_cannot_take_the_uid_of_an_attribute() {
     let registry = Registry::default();
     let error = registry.create("one", Settings::new().rate("9/s")).expect_err("taken").to_string();
-    assert!(error.contains("that of an attribute at") && error.contains("registry.rs:"), "{error}");
+    assert!(error.contains("belongs to an attribute at") && error.contains("registry.rs:"), "{error}");
     assert_eq!(status(&app(&registry).await, "/one").await, OK);
 }
 

@@ -176,7 +176,7 @@ async fn b105_rules_for_an_unknown_uid_are_an_error_and_for_a_known_one_hold_at_
     let registry = registry_at(&ManualClock::new()).await;
     let free = Rules::new().bypass(Rule::path("/plain/free"));
     let error = registry.add_rules("unknown", free.clone()).expect_err("nobody has that uid");
-    assert_eq!(error.problems(), ["rules are added to `unknown`, but no throttle has that uid"]);
+    assert_eq!(error.problems(), ["the rules are for `unknown`, but no throttle has that uid"]);
 
     let app = app(&registry);
     assert_eq!(twice(&app, "/plain/free").await, [OK, DENIED]);

@@ -28,7 +28,7 @@ async fn other_backends_than_memory_and_redis_say_that_they_cannot() {
     let registry = declared.build().await.expect("a registry");
     let limited = Settings::new().rate("1/s").max_concurrent(1);
     let primary = problem(&registry, limited.clone().backend("store"));
-    let said = "`a` on \"store\": limits on what is in flight need memory or Redis";
+    let said = "`a` on \"store\": concurrency limits need memory or Redis";
     assert!(primary.contains(said), "{primary}");
     let standby = problem(&registry, limited.clone().on_error(failover("store", CircuitBreaker::new())));
     assert!(standby.contains(said), "{standby}");
