@@ -67,7 +67,7 @@ async fn b106_a_refused_update_changes_nothing() {
 async fn b105_b106_an_update_of_nobody_is_a_mistake() {
     let registry = Registry::default();
     let error = registry.update("nobody", Settings::new().rate("1/min")).expect_err("unknown");
-    assert!(error.to_string().contains("meant for `nobody`, but no throttle"), "{error}");
+    assert!(error.to_string().contains("names `nobody`, but no throttle"), "{error}");
 }
 
 /// One error contains all mistakes.
