@@ -78,7 +78,7 @@ async fn b021_b077_b105_one_report_names_every_problem_with_its_place() {
         "the override for `same`: unknown on_error \"ignore\"",
         "the defaults: the backend \"elsewhere\", which is not declared",
         "the settings of the backend \"odd\": the rate \"5/x\": unknown unit",
-        "the settings of the backend \"odd\": they hold for throttles on this backend",
+        "the settings of the backend \"odd\": they apply to throttles on this backend",
         "tests/report.rs:30: another function at tests/report.rs:25 is called `report::list` too",
         "`job` runs on the backend \"rediss\"",
         "`static` runs on the backend \"nowhere\"",
