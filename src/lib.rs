@@ -23,6 +23,31 @@
 #![doc = ""]
 // Its examples use Redis.
 #![cfg_attr(any(not(doctest), feature = "redis"), doc = include_str!("../README.md"))]
+//!
+//! # Items by task
+//!
+//! An item in parentheses needs a feature. The [`guide`] explains each task.
+//!
+//! | task | items |
+//! |---|---|
+//! | limit a handler or another async fn | [`#[throttle]`](macro@throttle), [`#[throttle_fn]`](macro@throttle_fn) |
+//! | limit routers and gRPC servers | (`ThrottleLayer`, module `tower`: feature `tower`) |
+//! | limit WebSocket messages | (`#[throttle_message]`, module `ws`: feature `ws`) |
+//! | limit calls from code | [`StaticThrottle`], [`Throttle`], [`Hit`], [`Permit`] |
+//! | set limits and strategies | [`Rate`], [`Rates`], [`strategy`](mod@strategy) |
+//! | choose clients and keys | [`ClientIp`], [`Caller`], [`Identity`], [`Key`], [`key`](mod@key), [`Networks`] |
+//! | choose requests | [`Rule`], [`rule`](mod@rule) |
+//! | charge by result, refund | [`outcome`](mod@outcome), [`Outcome`], [`Reservation`], [`Transaction`] |
+//! | read decisions | [`Decision`], [`Decisions`], [`Quota`], [`ThrottleError`] |
+//! | change responses and headers | [`Throttled`], [`Headers`] |
+//! | configure a program | [`registry()`], [`RegistryBuilder`], [`Registry`], [`Settings`] |
+//! | read settings and counters | [`effective`](mod@effective), [`Counts`], [`sites`] |
+//! | share limits, write a backend | [`backend`](mod@backend) |
+//! | decide about requests when a backend fails | [`OnError`], [`Failure`], [`ErrorAction`] |
+//! | retry, fall back, stop calling a backend | [`retry`], [`fallback`], [`failover`], [`CircuitBreaker`] |
+//! | read and control circuit breakers | [`Breaker`], [`breaker`](mod@breaker) |
+//! | test limits and backends | [`ManualClock`], (module `testkit`: feature `testkit`) |
+//! | accept settings in functions of your own | [`plug`](mod@plug) |
 // rustdoc derives the feature of an item from `cfg`. Where an item is only in a re-exported module, rustdoc needs
 // `doc(cfg)` at its definition.
 #![cfg_attr(docsrs, feature(doc_cfg))]

@@ -44,6 +44,10 @@ impl<'a> Hit<'a> {
     }
 
     /// Sets the cost of this use in units. A use with cost 0 passes without a charge.
+    ///
+    /// # Default
+    ///
+    /// The throttle's [`cost`](crate::Settings::cost).
     #[must_use]
     pub const fn cost(mut self, cost: u64) -> Self {
         self.cost = Some(cost);
@@ -51,6 +55,22 @@ impl<'a> Hit<'a> {
     }
 
     /// Sets the limits for this use, which replace the throttle's `rate`.
+    ///
+    /// ```
+    /// use throttle::{Hit, Rate, Registry, Settings};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let exports = Registry::default().create("exports", Settings::new().rate("10/hour"))?;
+    /// let decision = exports.hit(Hit::new("alice").rate(Rate::per_hour(50))).await?;
+    /// assert_eq!(decision.remaining(), Some(49));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Default
+    ///
+    /// The throttle's [`rate`](crate::Settings::rate).
     #[must_use]
     pub fn rate(mut self, rates: impl Into<Rates>) -> Self {
         self.rates = Some(Box::new(rates.into()));
@@ -71,6 +91,23 @@ impl<'a> Hit<'a> {
     }
 
     /// Sets the class of the caller, for strategies that distinguish callers.
+    ///
+    /// ```
+    /// use throttle::{Hit, Registry, Settings, strategy::TieredRate};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let settings = Settings::new().rate("10/hour").strategy(TieredRate::new());
+    /// let exports = Registry::default().create("exports", settings)?;
+    /// let decision = exports.hit(Hit::new("alice").class("premium")).await?;
+    /// assert_eq!(decision.remaining(), Some(49)); // five times the limit
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Default
+    ///
+    /// The throttle's [`class`](crate::Settings::class).
     #[must_use]
     pub fn class(mut self, class: impl Into<Class>) -> Self {
         self.class = Some(class.into());

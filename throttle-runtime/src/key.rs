@@ -231,6 +231,27 @@ from_tuples!(A B C D);
 ///
 /// Everything that is `Into<Key>` also converts into an identity, so most functions return a `String` or a
 /// tuple.
+///
+/// ```
+/// use axum::Extension;
+/// use throttle::{Identity, throttle};
+///
+/// #[derive(Clone)]
+/// struct User {
+///     id: u64,
+///     is_staff: bool,
+/// }
+///
+/// async fn by_user(Extension(user): Extension<User>) -> Identity {
+///     if user.is_staff { Identity::Exempt } else { user.id.into() }
+/// }
+///
+/// #[throttle(rate = "100/min", key = by_user)]
+/// async fn items() -> &'static str {
+///     "ok"
+/// }
+/// # let _: axum::Router = axum::Router::new().route("/", axum::routing::get(items));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Identity {

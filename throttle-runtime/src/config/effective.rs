@@ -10,7 +10,7 @@
 //! let listing = exports.effective();
 //! let rate = listing.get("rate").expect("every throttle has one");
 //! assert_eq!((rate.value(), rate.origin()), ("20/hour", &Origin::RunTime));
-//! assert_eq!(listing.get("on_error").expect("said").to_string(), "on_error = \"allow\" (defaults)");
+//! assert_eq!(listing.get("on_error").expect("it is a default").to_string(), "on_error = \"allow\" (defaults)");
 //! # Ok(())
 //! # }
 //! ```
@@ -20,6 +20,17 @@ use std::panic::Location;
 use std::sync::Arc;
 
 /// The origin of a setting. If several origins set the same setting, the first in this order takes precedence.
+///
+/// ```
+/// use throttle::effective::{Listing, Origin};
+///
+/// fn declared_in(listing: &Listing) -> Option<&'static str> {
+///     match listing.get("rate")?.origin() {
+///         Origin::Code(location) => Some(location.file()),
+///         _ => None,
+///     }
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Origin {
@@ -52,6 +63,17 @@ impl fmt::Display for Origin {
 }
 
 /// One effective setting. Its `Display` text is one line: `rate = 100/min (src/api.rs:12)`.
+///
+/// ```
+/// use throttle::effective::{Origin, Setting};
+///
+/// /// Reports a setting that was changed while the program was running.
+/// fn report(setting: &Setting) {
+///     if setting.origin() == &Origin::RunTime {
+///         println!("{} is now {}", setting.name(), setting.value());
+///     }
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Setting {
     name: &'static str,
@@ -87,6 +109,19 @@ impl fmt::Display for Setting {
 }
 
 /// All effective settings of one throttle. The `Display` text is the uid, and one line for each setting.
+///
+/// ```
+/// use throttle::{Throttle, effective::Origin};
+///
+/// /// Prints the settings that differ from the built-in settings.
+/// fn print(throttle: &Throttle) {
+///     let listing = throttle.effective();
+///     println!("{}", listing.uid());
+///     for setting in listing.settings().iter().filter(|setting| *setting.origin() != Origin::BuiltIn) {
+///         println!("  {setting}");
+///     }
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listing {
     uid: Arc<str>,

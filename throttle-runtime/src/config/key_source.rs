@@ -8,10 +8,25 @@ use crate::http::credential;
 use crate::http::credential::Value;
 
 /// Counts per client address: `key = ip`, the default.
+///
+/// ```
+/// use throttle::{Settings, key};
+///
+/// let settings = Settings::new().rate("100/min").key(key::Ip);
+/// assert_eq!(settings.describe()[1], ("key", "ip".to_owned()));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ip;
 
 /// Counts all requests together: `key = global`.
+///
+/// ```
+/// use throttle::throttle;
+///
+/// #[throttle(rate = "10/min", key = global)]
+/// async fn export() -> &'static str { "ok" }
+/// # let _: axum::Router = axum::Router::new().route("/", axum::routing::get(export));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Global;
 
@@ -23,6 +38,13 @@ pub struct Global;
 /// Blanks around the value are ignored. In `Authorization`, the scheme is case-insensitive, and several
 /// blanks count as one. A request is counted per client address if the header is missing or empty, or has
 /// lines with different values.
+///
+/// ```
+/// use throttle::{Settings, key};
+///
+/// let settings = Settings::new().rate("100/min").key(key::Header("x-api-key"));
+/// assert_eq!(settings.describe()[1], ("key", "header(\"x-api-key\")".to_owned()));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Header(pub &'static str);
 
@@ -33,6 +55,13 @@ pub struct Header(pub &'static str);
 ///
 /// The value is trimmed, percent-decoded and stripped of quotes, as the crate `cookie` reads it. A request is
 /// counted per client address if the cookie is missing or empty, or occurs with different values.
+///
+/// ```
+/// use throttle::{Settings, key};
+///
+/// let settings = Settings::new().rate("100/min").key(key::Cookie("session"));
+/// assert_eq!(settings.describe()[1], ("key", "cookie(\"session\")".to_owned()));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cookie(pub &'static str);
 

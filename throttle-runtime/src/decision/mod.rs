@@ -17,6 +17,19 @@ pub use quotas::Quotas;
 /// The result of one limit for one request.
 ///
 /// All times are exact to the microsecond, and are relative to the moment of the decision.
+///
+/// A decision [contains](Decision::quotas) the quotas. Custom strategies create them:
+///
+/// ```
+/// use std::time::Duration;
+/// use throttle::{Quota, Rate};
+///
+/// let quota = Quota::denied(Rate::per_minute(10), 0, 1_500_000).with_times(1_500_000, 60_000_000);
+/// assert!(!quota.fits());
+/// assert_eq!((quota.rate(), quota.remaining()), (Rate::per_minute(10), 0));
+/// assert_eq!(quota.retry_after(), Some(Duration::from_millis(1_500)));
+/// assert_eq!(quota.reset_after(), Duration::from_secs(60));
+/// ```
 #[derive(Clone, Copy)]
 pub struct Quota {
     rate: Rate,
@@ -68,6 +81,10 @@ impl Quota {
 
     /// Sets the times of the quota, in microseconds: see [`next_after`](Self::next_after) and
     /// [`reset_after`](Self::reset_after).
+    ///
+    /// # Default
+    ///
+    /// 0 for both.
     #[must_use]
     #[inline]
     pub const fn with_times(self, next_after: u64, reset_after: u64) -> Self {
@@ -79,6 +96,17 @@ impl Quota {
     ///
     /// It is meant for strategies whose limit depends on more than the rate, such as the tier of the client
     /// or the time of day.
+    ///
+    /// ```
+    /// use throttle::{Quota, Rate};
+    ///
+    /// let premium = Quota::allowed(Rate::per_minute(10), 49).with_limit(50);
+    /// assert_eq!(premium.rate(), Rate::per_minute(50));
+    /// ```
+    ///
+    /// # Default
+    ///
+    /// The limit of the configured rate.
     #[must_use]
     pub const fn with_limit(self, units: u64) -> Self {
         Self { rate: self.rate.with_limit(units), ..self }
@@ -192,6 +220,21 @@ impl fmt::Debug for Quota {
 }
 
 /// The reason for a [`Decision`].
+///
+/// ```
+/// use throttle::{DecisionReason, Hit, Settings, registry};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let registry = registry().build().await?;
+/// let exports = registry.create("exports", Settings::new().rate("10/hour"))?;
+/// assert_eq!(exports.hit("alice").await?.reason(), DecisionReason::Backend);
+/// assert_eq!(exports.hit(Hit::new("alice").cost(0)).await?.reason(), DecisionReason::Free);
+/// registry.disable("exports");
+/// assert_eq!(exports.hit("alice").await?.reason(), DecisionReason::Disabled);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 #[repr(u64)] // A decision without padding is moved in whole words.
@@ -351,6 +394,7 @@ impl Decision {
     }
 
     /// Returns the tightest quota: the one with the longest wait, or else with the least remaining units.
+    /// `None` if no backend was called.
     pub fn tightest(&self) -> Option<&Quota> {
         self.quotas().iter().min_by_key(|quota| (u64::MAX - quota.wait(), quota.remaining()))
     }

@@ -10,6 +10,23 @@ use crate::{Key, Registry, Site, ThrottleError};
 
 /// A return type that can express that the function did not run: `Result<_, E>` where `E` is created from
 /// [`ThrottleError`].
+///
+/// ```
+/// use throttle::{ThrottleError, throttle_fn};
+///
+/// struct MailError(String);
+///
+/// impl From<ThrottleError> for MailError {
+///     fn from(error: ThrottleError) -> Self {
+///         Self(error.to_string())
+///     }
+/// }
+///
+/// #[throttle_fn(rate = "2/min")]
+/// async fn send_mail(to: &str) -> Result<String, MailError> {
+///     Ok(format!("sent to {to}"))
+/// }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot represent a call that was throttled",
     label = "not a `Result` whose error implements `From<throttle::ThrottleError>`",
@@ -30,12 +47,21 @@ impl<T, E: From<ThrottleError>> Outcome for Result<T, E> {
 }
 
 /// Returns the error of a call that did not run, created by the function in the argument `error`.
+///
+/// # Errors
+///
+/// Always returns the error.
 pub fn made_by<T, E>(make: impl FnOnce(ThrottleError) -> E, refused: ThrottleError) -> Result<T, E> {
     Err(make(refused))
 }
 
 /// Decides a call against all sites of its function. The call is in flight until the returned permits are
 /// dropped.
+///
+/// # Errors
+///
+/// Returns an error if a throttle denies the call, if a backend fails and `on_error` propagates its error, or
+/// if a throttle is misconfigured.
 pub async fn enter<const N: usize>(
     sites: &'static [Site; N],
     keys: [Option<Key>; N],

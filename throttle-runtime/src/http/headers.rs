@@ -10,11 +10,13 @@
 /// [`Headers::DRAFT_11`].
 ///
 /// ```
-/// use throttle::{Headers, HeaderPolicy};
+/// use throttle::{DraftVersion, HeaderPolicy, Headers};
 ///
 /// const BOTH: Headers = Headers::DRAFT_11.legacy(true).when(HeaderPolicy::Denied);
+/// const LIMITS_ONLY: Headers = Headers::DRAFT_11.policy(false).retry_after(false);
+/// const LEGACY_AND_DRAFT: Headers = Headers::LEGACY.draft_version(Some(DraftVersion::Draft11));
 /// assert_eq!(Headers::named("off"), Some(Headers::OFF));
-/// # let _ = BOTH;
+/// # let _ = (BOTH, LIMITS_ONLY, LEGACY_AND_DRAFT);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Headers {
@@ -27,6 +29,13 @@ pub struct Headers {
 
 /// A version of the IETF's `RateLimit` headers. The draft is not a standard yet and has changed its syntax
 /// three times, so a version is named after the draft that defines it.
+///
+/// ```
+/// use throttle::{DraftVersion, Headers};
+///
+/// let both = Headers::LEGACY.draft_version(Some(DraftVersion::Draft11)).policy(true);
+/// assert_eq!(both, Headers::DRAFT_11.legacy(true));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DraftVersion {
@@ -36,6 +45,20 @@ pub enum DraftVersion {
 }
 
 /// The responses that carry the headers.
+///
+/// # Default
+///
+/// [`Always`](Self::Always), in all three constants of [`Headers`].
+///
+/// ```
+/// use throttle::{HeaderPolicy, Headers, throttle};
+///
+/// const QUIET: Headers = Headers::DRAFT_11.when(HeaderPolicy::Denied);
+///
+/// #[throttle(rate = "100/min", headers = QUIET)]
+/// async fn items() -> &'static str { "ok" }
+/// # let _: axum::Router = axum::Router::new().route("/", axum::routing::get(items));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum HeaderPolicy {
     /// All responses: those of the handler, and denials.
@@ -72,6 +95,10 @@ impl Headers {
     }
 
     /// Sets the version of the `RateLimit` headers. `None` sends none of them.
+    ///
+    /// # Default
+    ///
+    /// [`DraftVersion::Draft11`] in [`DRAFT_11`](Self::DRAFT_11), otherwise `None`.
     #[must_use]
     pub const fn draft_version(mut self, draft_version: Option<DraftVersion>) -> Self {
         self.draft_version = draft_version;
@@ -79,6 +106,10 @@ impl Headers {
     }
 
     /// Sets whether `RateLimit-Policy` is sent beside `RateLimit`.
+    ///
+    /// # Default
+    ///
+    /// `true` in [`DRAFT_11`](Self::DRAFT_11), otherwise `false`.
     #[must_use]
     pub const fn policy(mut self, on: bool) -> Self {
         self.policy = on;
@@ -86,6 +117,10 @@ impl Headers {
     }
 
     /// Sets whether the `X-RateLimit-*` headers are sent.
+    ///
+    /// # Default
+    ///
+    /// `true` in [`LEGACY`](Self::LEGACY), otherwise `false`.
     #[must_use]
     pub const fn legacy(mut self, on: bool) -> Self {
         self.legacy = on;
@@ -93,6 +128,10 @@ impl Headers {
     }
 
     /// Sets whether denials carry `Retry-After`.
+    ///
+    /// # Default
+    ///
+    /// `true`, but `false` in [`OFF`](Self::OFF).
     #[must_use]
     pub const fn retry_after(mut self, on: bool) -> Self {
         self.retry_after = on;
@@ -100,6 +139,10 @@ impl Headers {
     }
 
     /// Sets which responses carry the headers. `Retry-After` is on denials only, in any case.
+    ///
+    /// # Default
+    ///
+    /// [`HeaderPolicy::Always`].
     #[must_use]
     pub const fn when(mut self, when: HeaderPolicy) -> Self {
         self.when = when;

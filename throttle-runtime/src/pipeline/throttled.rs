@@ -88,6 +88,17 @@ impl Throttled {
     }
 
     /// Sets the sentence of the response, which [`message`](Self::message) returns.
+    ///
+    /// ```
+    /// use throttle::Throttled;
+    ///
+    /// let denial = Throttled::new(None).with_detail("Another export is running.");
+    /// assert_eq!(denial.message(), "Another export is running.");
+    /// ```
+    ///
+    /// # Default
+    ///
+    /// The sentence that [`message`](Self::message) lists for the denial.
     #[must_use]
     pub fn with_detail(mut self, detail: impl Into<Cow<'static, str>>) -> Self {
         Arc::make_mut(&mut self.0).detail = Some(detail.into());
@@ -170,13 +181,13 @@ impl Throttled {
         &self.0.decision
     }
 
-    /// Returns the quota of every limit of the throttle, in the order in which they were written. Empty if the
-    /// backend failed.
+    /// Returns the quota of every limit of the throttle, in the order in which they were written. Empty if no
+    /// rate caused the denial: see [`reason`](Self::reason).
     pub fn limits(&self) -> &[Quota] {
         self.0.decision.quotas()
     }
 
-    /// Returns the units that would fit right now. 0 if the backend failed.
+    /// Returns the units that would fit right now. 0 if no rate caused the denial.
     pub fn remaining(&self) -> u64 {
         self.0.decision.remaining().unwrap_or(0)
     }
@@ -193,13 +204,13 @@ impl Throttled {
         self.report().retry_after_seconds()
     }
 
-    /// Returns how long until the whole quota is available again, if no other request comes. Zero if the
-    /// backend failed.
+    /// Returns how long until the whole quota is available again, if no other request comes. Zero if no rate
+    /// caused the denial.
     pub fn reset_after(&self) -> Duration {
         self.0.decision.reset_after().unwrap_or_default()
     }
 
-    /// Returns the head of the denied request in a custom handler. `None` elsewhere.
+    /// Returns the request parts of the denied request in a custom handler. `None` elsewhere.
     pub fn head(&self) -> Option<&Parts> {
         self.0.head.as_ref()
     }
@@ -260,7 +271,16 @@ impl Throttled {
 
     /// Returns the sentence of the default response: the [detail](Self::with_detail) if it is set.
     ///
-    /// The length of the built-in sentences does not depend on the request.
+    /// # Default
+    ///
+    /// | denial | sentence |
+    /// |---|---|
+    /// | a wait helps | `Too many requests. Retry in 5 seconds.` |
+    /// | no wait helps | `This request costs more than the limit can ever allow.` |
+    /// | of the program, without a wait | `Too many requests.` |
+    /// | the client is on a `deny` list | `Your network is not allowed.` |
+    ///
+    /// These sentences contain no data of the request.
     pub fn message(&self) -> String {
         match (&self.0.detail, self.reason(), self.retry_after_seconds()) {
             (Some(detail), ..) => detail.to_string(),
@@ -273,6 +293,17 @@ impl Throttled {
     /// Adds the headers of the default response: `Retry-After`, and the headers that the throttle's
     /// [`Headers`](crate::Headers) select. If another throttle has written the same headers, lists are
     /// extended, and of single values the strictest remains.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use axum::http::HeaderMap;
+    /// use throttle::Throttled;
+    ///
+    /// let mut headers = HeaderMap::new();
+    /// Throttled::new(Duration::from_millis(1_500)).write_headers(&mut headers);
+    /// assert_eq!(headers["retry-after"], "2");
+    /// ```
     pub fn write_headers(&self, headers: &mut HeaderMap) {
         self.report().write(headers);
     }
@@ -294,6 +325,13 @@ impl Throttled {
     /// Returns a body of the media type `application/problem+json` (RFC 9457). Its `violated-policies` have the
     /// same names as in the headers (draft-ietf-httpapi-ratelimit-headers-11, section 6.1). A denial that no
     /// limit caused has the type `about:blank` and no `violated-policies`.
+    ///
+    /// ```
+    /// use throttle::Throttled;
+    ///
+    /// let body = Throttled::new(None).problem_json();
+    /// assert!(body.starts_with(r#"{"type":"about:blank","title":"Too Many Requests","status":429"#));
+    /// ```
     pub fn problem_json(&self) -> String {
         if self.0.decision.quotas().is_empty() {
             let (status, detail) = (self.status(), json_string(&self.message()));

@@ -43,6 +43,9 @@ pub(crate) const MAX_PERIOD: u64 = 36_500 * DAY;
 /// | day (24 h) | `d` `day` `days` |
 /// | week (7 days) | `w` `week` `weeks` |
 ///
+/// The word `unlimited` is [`Rate::UNLIMITED`]. With the feature `serde` enabled, rates are serialized as these
+/// texts.
+///
 /// ```
 /// use std::time::Duration;
 /// use throttle::Rate;
@@ -212,6 +215,14 @@ impl FromStr for Rate {
 /// Why a text or a pair of numbers is not a [`Rate`].
 ///
 /// `Debug` writes the message, because a `main` that returns an error prints its `Debug` output.
+///
+/// ```
+/// use std::time::Duration;
+/// use throttle::{Rate, RateError};
+///
+/// assert_eq!("10/minnute".parse::<Rate>(), Err(RateError::Unit(Some("min"))));
+/// assert_eq!(Rate::new(0, Duration::from_secs(1)), Err(RateError::ZeroLimit));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 #[error("{}", self.message())]

@@ -98,6 +98,8 @@ impl From<Rate> for Rates {
 impl TryFrom<&[Rate]> for Rates {
     type Error = RateError;
 
+    /// Copies the limits, and keeps their order.
+    ///
     /// # Errors
     ///
     /// If `rates` is empty, or has more than [`Rates::MAX`] elements.
@@ -112,6 +114,11 @@ impl TryFrom<&[Rate]> for Rates {
 impl FromStr for Rates {
     type Err = RateError;
 
+    /// Parses the limits in the text, like [`parse`](Self::parse).
+    ///
+    /// # Errors
+    ///
+    /// The errors of [`parse`](Self::parse).
     fn from_str(text: &str) -> Result<Self, RateError> {
         Self::parse(text)
     }

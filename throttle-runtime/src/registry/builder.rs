@@ -46,7 +46,29 @@ pub fn registry() -> RegistryBuilder {
     }
 }
 
-/// The declaration of a registry: see [`registry`].
+/// The declaration of a registry, which [`registry`] starts. It ends with [`install`](Self::install) for the
+/// global registry, or with [`build`](Self::build) for another one.
+///
+/// Each method describes its default in a section of its own.
+///
+/// ```
+/// use throttle::{RegistryBuilder, Settings, backend::Memory, registry};
+///
+/// fn declaration() -> RegistryBuilder {
+///     registry()
+///         .namespace("shop")
+///         .backend("local", Memory::builder().max_keys(10_000).build())
+///         .defaults(Settings::new().backend("local").on_error("allow"))
+///         .trusted_proxies(["10.0.0.1"])
+///         .ipv6_prefix(56)
+/// }
+///
+/// # async fn example() -> Result<(), throttle::ConfigError> {
+/// let registry = declaration().build().await?; // in a test
+/// declaration().install().await?; // in `main`
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "a registry has no effect before `install().await` or `build().await`"]
 pub struct RegistryBuilder {
     namespace: String,
@@ -71,17 +93,36 @@ impl RegistryBuilder {
         self
     }
 
-    /// Declares a backend under a name. The backend `memory` always exists, and a declaration with that name
-    /// replaces it.
+    /// Declares a backend under a name. A declaration with the name `memory` replaces the default backend.
     ///
     /// Throttles without a backend run on `memory`, even if only one other backend is declared: see
     /// [`defaults`](Self::defaults).
+    ///
+    /// # Default
+    ///
+    /// The backend `memory`, made by [`Memory::new`]. It also exists beside other backends.
     pub fn backend(self, name: &str, backend: impl Backend) -> Self {
         self.backend_with(name, backend, Settings::NONE)
     }
 
     /// Declares a backend, with settings for the throttles on it. They apply to settings that a throttle does
-    /// not set itself.
+    /// not set itself. They cannot name a backend.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use throttle::{Settings, registry};
+    ///
+    /// # async fn example(redis: throttle::backend::Memory) -> Result<(), throttle::ConfigError> {
+    /// let slow = Settings::new().timeout(Duration::from_millis(500)).on_error("allow");
+    /// let registry = registry().backend_with("redis", redis, slow).build().await?;
+    /// let imports = registry.create("imports", Settings::new().rate("10/min").backend("redis"))?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Default
+    ///
+    /// No settings.
     pub fn backend_with(mut self, name: &str, backend: impl Backend, settings: Settings) -> Self {
         let mut member = NamedBackend::new(name, Arc::new(backend));
         if let Some((known, _)) = self.backends.values().find(|(known, _)| known.ptr_eq(&member)) {
@@ -95,6 +136,10 @@ impl RegistryBuilder {
 
     /// Sets the defaults, which apply to settings that neither a throttle nor its backend sets. Further calls
     /// add to the defaults, and replace settings that were set before.
+    ///
+    /// # Default
+    ///
+    /// No settings, so that [`Settings::BUILT_IN`] applies.
     pub fn defaults(mut self, settings: Settings) -> Self {
         self.defaults = settings.or(self.defaults);
         self
@@ -105,6 +150,24 @@ impl RegistryBuilder {
     ///
     /// An override for a uid that no attribute has is an error, unless the program has no attributes. For a
     /// throttle that the program [creates](Registry::create), pass the settings to `create`.
+    ///
+    /// ```no_run
+    /// use throttle::{Settings, registry, throttle};
+    ///
+    /// #[throttle(uid = "orders", rate = "100/min")]
+    /// async fn orders() {}
+    ///
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let rate = std::env::var("ORDERS_RATE")?;
+    /// registry().throttle("orders", Settings::new().rate(rate)).install().await?;
+    /// # Ok(())
+    /// # }
+    /// # let _: axum::Router = axum::Router::new().route("/", axum::routing::get(orders));
+    /// ```
+    ///
+    /// # Default
+    ///
+    /// No overrides.
     pub fn throttle(mut self, uid: &str, settings: Settings) -> Self {
         let said = self.overrides.get(uid).cloned().unwrap_or_default();
         self.overrides.insert(uid.to_owned(), settings.or(said));
@@ -163,6 +226,16 @@ impl RegistryBuilder {
     /// **Security:** list only headers that your proxy sets or removes itself. Clients can send all other
     /// headers.
     ///
+    /// ```
+    /// use throttle::{ProxyHeader, registry};
+    ///
+    /// # async fn example() -> Result<(), throttle::ConfigError> {
+    /// let registry = registry().trusted_proxies(["10.0.0.0/8"]).proxy_headers([ProxyHeader::Forwarded]);
+    /// registry.build().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Default
     ///
     /// `X-Forwarded-For`.
@@ -173,7 +246,8 @@ impl RegistryBuilder {
 
     /// Sets where the address of the peer is read from, if the server does not pass it on as a `SocketAddr`.
     /// `T` is your own type that implements axum's `Connected`, or the type of an extension of the request.
-    /// The function returns `None` if there is no address.
+    /// The function returns `None` if there is no address. With several calls, the first function that returns
+    /// an address is used.
     ///
     /// ```
     /// use std::net::IpAddr;
@@ -188,6 +262,11 @@ impl RegistryBuilder {
     /// # Ok(())
     /// # }
     /// ```
+    ///
+    /// # Default
+    ///
+    /// No function: the address is axum's `ConnectInfo<SocketAddr>`, or a `SocketAddr` among the extensions of
+    /// the request. These two have precedence over functions.
     pub fn peer_address<T: Clone + Send + Sync + 'static>(
         mut self,
         read: impl Fn(&T) -> Option<IpAddr> + Send + Sync + 'static,
@@ -206,8 +285,20 @@ impl RegistryBuilder {
         self
     }
 
-    /// Sets the clock of the circuit breakers, and of the usage that is carried over between a backend and
-    /// its fallback. Backends have clocks of their own.
+    /// Sets the clock of the circuit breakers, of the usage that is carried over between a backend and its
+    /// fallback, and of the checks for changed files of [`Networks`](crate::Networks). Backends have clocks of
+    /// their own.
+    ///
+    /// ```
+    /// use throttle::{ManualClock, backend::Memory, registry};
+    ///
+    /// # async fn example() -> Result<(), throttle::ConfigError> {
+    /// let clock = ManualClock::new();
+    /// let memory = Memory::builder().clock(clock.clone()).build();
+    /// let registry = registry().clock(clock.clone()).backend("memory", memory).build().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Default
     ///
@@ -219,6 +310,13 @@ impl RegistryBuilder {
 
     /// Sets whether a background task, instead of a request, probes a backend when its circuit breaker may
     /// close. The task sends a read that charges nothing.
+    ///
+    /// ```
+    /// # async fn example() -> Result<(), throttle::ConfigError> {
+    /// let registry = throttle::registry().probe_in_background(true).build().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Default
     ///
@@ -232,6 +330,21 @@ impl RegistryBuilder {
     /// logged, and the first request that needs the backend initialises it. Until then, the requests of its
     /// throttles fail, and `on_error` decides about them. With a [`failover`](crate::failover), a service
     /// then starts while its store is unreachable.
+    ///
+    /// ```no_run
+    /// use throttle::{CircuitBreaker, Settings, failover, registry};
+    ///
+    /// # async fn example(redis: throttle::backend::Memory) -> Result<(), throttle::ConfigError> {
+    /// let failover = failover("memory", CircuitBreaker::new());
+    /// registry()
+    ///     .backend("redis", redis)
+    ///     .defaults(Settings::new().backend("redis").on_error(failover))
+    ///     .require_backends(false)
+    ///     .install()
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Default
     ///

@@ -22,8 +22,14 @@ static SCOPES_EXIST: AtomicBool = AtomicBool::new(false);
 thread_local!(static SCOPED: RefCell<Option<Registry>> = const { RefCell::new(None) });
 
 impl Registry {
-    /// Returns the active registry: the one of the current [scope](Self::scope), or else the global one. If
-    /// none was installed, a global registry with the defaults is made.
+    /// Returns the active registry: the registry of the current [scope](Self::scope), or else the global
+    /// registry.
+    ///
+    /// # Default
+    ///
+    /// If no registry was installed, this call makes the global registry, with the backend `memory` and
+    /// [`Settings::BUILT_IN`](crate::Settings::BUILT_IN). A later
+    /// [`install`](crate::RegistryBuilder::install) then fails.
     pub fn current() -> Self {
         Self::in_charge().into_owned()
     }
@@ -97,6 +103,18 @@ fn taken() -> ConfigError {
 }
 
 /// A future with its own active registry: see [`Registry::scope`].
+///
+/// ```
+/// use throttle::Registry;
+///
+/// async fn clean_up() {}
+///
+/// /// Spawns a task with the registry that is active here. A plain `tokio::spawn` would use the global one.
+/// fn spawn_clean_up() -> tokio::task::JoinHandle<()> {
+///     tokio::spawn(Registry::current().scope(clean_up()))
+/// }
+/// # let _ = spawn_clean_up;
+/// ```
 #[derive(Debug)]
 pub struct Scoped<F> {
     registry: Registry,

@@ -46,6 +46,22 @@ use names::Names;
 /// for a [future](Self::scope), or for a router as an axum `Extension`, so that tests can run side by side.
 ///
 /// A clone refers to the same registry.
+///
+/// ```
+/// use axum::{Extension, Router, routing::get};
+/// use throttle::{registry, throttle};
+///
+/// #[throttle(rate = "100/min")]
+/// async fn items() -> &'static str {
+///     "ok"
+/// }
+///
+/// # async fn example() -> Result<(), throttle::ConfigError> {
+/// let registry = registry().namespace("test").build().await?;
+/// let app: Router = Router::new().route("/items", get(items)).layer(Extension(registry));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Registry(Arc<Inner>);
 
@@ -197,8 +213,24 @@ impl Registry {
     /// Switches one throttle off: its requests pass, consume no quota, and are counted as
     /// [skipped](crate::Counts::skipped). Returns `false` if there is no throttle with this uid.
     ///
-    /// The change is logged as one event, like all changes of a registry. [`Audit`](crate::Audit) adds to the
-    /// event who made the change, and why.
+    /// ```
+    /// use throttle::{Settings, registry};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let registry = registry().build().await?;
+    /// let exports = registry.create("exports", Settings::new().rate("1/hour"))?;
+    /// assert!(exports.hit("alice").await?.is_allowed());
+    /// registry.disable("exports");
+    /// assert!(exports.hit("alice").await?.is_allowed());
+    /// registry.enable("exports");
+    /// assert!(exports.hit("alice").await?.is_throttled());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// The change is logged as one event, like all changes of a registry. [`Audit`](crate::Audit) adds the
+    /// author and the reason of the change to the event.
     pub fn disable(&self, uid: &str) -> bool {
         self.switch(uid, false)
     }
@@ -285,7 +317,8 @@ impl Registry {
     /// seconds.
     ///
     /// ```no_run
-    /// # async fn example(listener: tokio::net::TcpListener, app: axum::Router) -> Result<(), Box<dyn std::error::Error>> {
+    /// # use std::error::Error;
+    /// # async fn example(listener: tokio::net::TcpListener, app: axum::Router) -> Result<(), Box<dyn Error>> {
     /// axum::serve(listener, app).await?;
     /// throttle::Registry::current().close().await?;
     /// # Ok(())

@@ -19,6 +19,18 @@ use crate::strategy::Strategy;
 use crate::{ConfigError, Rates, Settings, Throttle};
 
 /// A place in the code that carries an attribute, with the settings of the attribute as a constant.
+///
+/// ```
+/// use throttle::{sites, throttle};
+///
+/// #[throttle(uid = "payments", rate = "5/min, 100/day")]
+/// async fn pay() {}
+///
+/// let site = sites().into_iter().find(|site| site.uid() == "payments").expect("it is linked");
+/// assert!(site.is_named());
+/// assert_eq!(site.limits().expect("a constant").to_string(), "5/min, 100/day");
+/// # let _: axum::Router = axum::Router::new().route("/", axum::routing::get(pay));
+/// ```
 pub struct Site {
     uid: &'static str,
     /// The number of the function. Copies of the function share it.
@@ -47,13 +59,13 @@ enum Of {
 }
 
 impl Site {
-    /// Creates a site whose uid is the path of the function.
+    /// Creates a site whose uid is the path of the function. Attributes expand to this call.
     #[track_caller]
     pub const fn new(path: &'static str, function: u64, settings: Constant) -> Self {
         Self::at(path, function, settings, Location::caller())
     }
 
-    /// Creates a site with an explicit uid.
+    /// Creates a site with an explicit uid. Attributes expand to this call.
     #[track_caller]
     pub const fn named(uid: &'static str, function: u64, settings: Constant) -> Self {
         let mut site = Self::at(uid, function, settings, Location::caller());
@@ -248,6 +260,12 @@ inventory::collect!(Linked);
 /// the order of file and line.
 ///
 /// On platforms without link-time collection, the list is empty, but the limits still apply.
+///
+/// ```
+/// for site in throttle::sites() {
+///     println!("{} at {}", site.name(), site.location());
+/// }
+/// ```
 pub fn sites() -> Vec<&'static Site> {
     let mut sites: Vec<_> = inventory::iter::<Linked>().flat_map(|linked| linked.0).collect();
     sites.sort_by_key(|site| {

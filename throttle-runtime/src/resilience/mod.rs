@@ -105,6 +105,22 @@ impl fmt::Display for OnError {
 }
 
 /// The result of an `on_error` function: what happens to the request.
+///
+/// ```
+/// use std::time::Duration;
+/// use throttle::{ErrorAction, ErrorKind, Failure, throttle};
+///
+/// async fn policy(failure: Failure) -> ErrorAction {
+///     match failure.error().kind() {
+///         ErrorKind::Timeout => ErrorAction::Throttle(Duration::from_secs(5)),
+///         _ => ErrorAction::Allow,
+///     }
+/// }
+///
+/// #[throttle(rate = "100/min", on_error = policy)]
+/// async fn items() -> &'static str { "ok" }
+/// # let _: axum::Router = axum::Router::new().route("/", axum::routing::get(items));
+/// ```
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum ErrorAction {
@@ -132,6 +148,19 @@ impl ErrorAction {
 /// A backend error, as an `on_error` function receives it.
 ///
 /// Only an `on_error` function can take it as an argument.
+///
+/// ```
+/// use throttle::{ErrorAction, Failure, throttle};
+///
+/// async fn report(failure: Failure) -> ErrorAction {
+///     eprintln!("{} on {}: {}", failure.uid(), failure.backend(), failure.error());
+///     ErrorAction::Propagate
+/// }
+///
+/// #[throttle(rate = "100/min", on_error = report)]
+/// async fn items() -> &'static str { "ok" }
+/// # let _: axum::Router = axum::Router::new().route("/", axum::routing::get(items));
+/// ```
 #[derive(Debug, Clone)]
 pub struct Failure(Arc<Details>);
 

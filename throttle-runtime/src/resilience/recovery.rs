@@ -84,6 +84,16 @@ pub const fn retry(max_retries: u32) -> Recovery {
 /// # let _: axum::Router = axum::Router::new().route("/", axum::routing::get(items));
 /// ```
 ///
+/// # Default
+///
+/// | setting | default |
+/// |---|---|
+/// | [`retries`](Recovery::retries) | 0 |
+/// | [`fallback_on`](Recovery::fallback_on) | all kinds of errors of a store |
+/// | [`share`](Recovery::share) | the whole limit |
+/// | [`breaker`](Recovery::breaker) | no breaker |
+/// | [`otherwise`](Recovery::otherwise) | `"raise"` |
+///
 /// # Panics
 ///
 /// If the name is blank. In a constant, this is a compile-time error.
@@ -110,6 +120,15 @@ pub const fn fallback(backend: &'static str) -> Recovery {
 /// # let _: axum::Router = axum::Router::new().route("/", axum::routing::get(items));
 /// ```
 ///
+/// # Default
+///
+/// | setting | default |
+/// |---|---|
+/// | [`retries`](Recovery::retries) | 2 |
+/// | [`delay`](Recovery::delay) | 50 ms |
+///
+/// The other defaults are those of [`retry`] and [`fallback`].
+///
 /// # Panics
 ///
 /// If the name is blank. In a constant, this is a compile-time error.
@@ -124,6 +143,20 @@ impl Recovery {
     const RAISE: Self = Self { retry: None, fallback: None, breaker: None, otherwise: OnError::Raise };
 
     /// Sets how often a request is sent again; 0 disables retries.
+    ///
+    /// ```
+    /// use throttle::{CircuitBreaker, Recovery, failover};
+    ///
+    /// const WITHOUT_RETRIES: Recovery = failover("memory", CircuitBreaker::new()).retries(0);
+    /// assert_eq!(
+    ///     WITHOUT_RETRIES.to_string(),
+    ///     "breaker(5 failures, 60s, 2 successes), fallback(\"memory\"), raise"
+    /// );
+    /// ```
+    ///
+    /// # Default
+    ///
+    /// 2 for [`failover`], and 0 for [`fallback`]. [`retry`] takes the number as its argument.
     #[must_use]
     pub const fn retries(mut self, max: u32) -> Self {
         self.retry = Some(Retry { max, ..self.retries_or_none() });
@@ -143,6 +176,12 @@ impl Recovery {
 
     /// Sets the factor by which each wait is longer than the previous one. A wait grows to at most one minute.
     ///
+    /// ```
+    /// use throttle::retry;
+    ///
+    /// assert_eq!(retry(3).multiplier(1).to_string(), "retry(3, 100ms, x1), raise");
+    /// ```
+    ///
     /// # Default
     ///
     /// 2
@@ -160,6 +199,12 @@ impl Recovery {
 
     /// Sets whether each wait is a random part of its full length, so that the instances of a service do not
     /// retry at the same moment.
+    ///
+    /// ```
+    /// use throttle::retry;
+    ///
+    /// assert_eq!(retry(3).jitter(true).to_string(), "retry(3, 100ms, x2, jitter), raise");
+    /// ```
     ///
     /// # Default
     ///
@@ -185,6 +230,12 @@ impl Recovery {
     /// Without `ErrorKind::Timeout`, and on other backends, a request that may have been charged is never
     /// retried. If the backend does not recognise retries, an event at level WARN reports this at startup.
     ///
+    /// ```
+    /// use throttle::{ErrorKind, Recovery, retry};
+    ///
+    /// const ALSO_IN_DOUBT: Recovery = retry(2).retry_on(&[ErrorKind::Connection, ErrorKind::Timeout]);
+    /// ```
+    ///
     /// # Default
     ///
     /// All kinds of errors of a store. Requests that may have been charged are not retried.
@@ -202,7 +253,19 @@ impl Recovery {
         }
     }
 
-    /// Sets the backend that decides when the primary has failed: see [`fallback`].
+    /// Sets the backend that decides when the primary has failed. It has the same effect as the function
+    /// [`fallback`].
+    ///
+    /// ```
+    /// use throttle::retry;
+    ///
+    /// let recovery = retry(3).fallback("memory");
+    /// assert_eq!(recovery.to_string(), "retry(3, 100ms, x2), fallback(\"memory\"), raise");
+    /// ```
+    ///
+    /// # Default
+    ///
+    /// No fallback. [`fallback`] and [`failover`] take the name of the backend as an argument.
     ///
     /// # Panics
     ///
@@ -218,7 +281,8 @@ impl Recovery {
         self
     }
 
-    /// Sets the kinds of errors after which the fallback decides.
+    /// Sets the kinds of errors after which the fallback decides. While the [breaker](Self::breaker) is open, the
+    /// fallback decides in any case.
     ///
     /// # Default
     ///
@@ -259,6 +323,20 @@ impl Recovery {
     }
 
     /// Sets the circuit breaker that is checked before each call of the backend.
+    ///
+    /// ```
+    /// use throttle::{CircuitBreaker, fallback};
+    ///
+    /// let recovery = fallback("memory").breaker(CircuitBreaker::new().failure_threshold(3));
+    /// assert_eq!(
+    ///     recovery.to_string(),
+    ///     "breaker(3 failures, 60s, 2 successes), fallback(\"memory\"), raise"
+    /// );
+    /// ```
+    ///
+    /// # Default
+    ///
+    /// No breaker. [`failover`] takes the breaker as an argument.
     #[must_use]
     pub const fn breaker(mut self, breaker: CircuitBreaker) -> Self {
         self.breaker = Some(breaker);

@@ -56,6 +56,13 @@ impl CostBasedTokenBucket {
 
     /// Sets how many tokens the bucket holds.
     ///
+    /// ```
+    /// use throttle::{Rate, strategy::{Arrival, CostBasedTokenBucket, State, Strategy}};
+    ///
+    /// let (bucket, rate) = (CostBasedTokenBucket::new().burst(25), Rate::per_minute(10));
+    /// assert_eq!(bucket.step(&State::EMPTY, &Arrival::new(rate, 0, 0)).quota.remaining(), 25);
+    /// ```
+    ///
     /// # Default
     ///
     /// The limit.
@@ -71,6 +78,13 @@ impl CostBasedTokenBucket {
     }
 
     /// Sets how many requests the average covers: 1 to 1000.
+    ///
+    /// ```
+    /// use throttle::strategy::CostBasedTokenBucket;
+    ///
+    /// // The refill follows a change of the costs within about 10 requests.
+    /// const QUICK: CostBasedTokenBucket = CostBasedTokenBucket::new().cost_window(10);
+    /// ```
     ///
     /// # Default
     ///
@@ -88,6 +102,14 @@ impl CostBasedTokenBucket {
     }
 
     /// Sets the minimum speed of the refill, in percent of the rate: 1 to 100.
+    ///
+    /// ```
+    /// use throttle::{Rate, strategy::{Arrival, CostBasedTokenBucket, State, Strategy}};
+    ///
+    /// let (bucket, rate) = (CostBasedTokenBucket::new().min_refill_rate(20), Rate::per_second(10));
+    /// let step = bucket.step(&State::EMPTY, &Arrival::new(rate, 10, 0));
+    /// assert_eq!(step.quota.next_after().as_millis(), 500);
+    /// ```
     ///
     /// # Default
     ///

@@ -73,6 +73,13 @@ impl Gcra {
     /// Sets how many units are admitted immediately after a pause. The tolerance is derived from this number
     /// and the rate. This replaces [`tolerance`](Self::tolerance).
     ///
+    /// ```
+    /// use throttle::{Rate, strategy::{Arrival, Gcra, State, Strategy}};
+    ///
+    /// let step = Gcra::new().burst(6).step(&State::EMPTY, &Arrival::new(Rate::per_second(10), 6, 0));
+    /// assert_eq!((step.quota.fits(), step.quota.next_after().as_millis()), (true, 100));
+    /// ```
+    ///
     /// # Default
     ///
     /// 1, unless a tolerance is set.

@@ -57,6 +57,14 @@ impl LeakyBucketQueue {
 
     /// Sets how many units the queue holds.
     ///
+    /// ```
+    /// use throttle::{Rate, strategy::{Arrival, LeakyBucketQueue, State, Strategy}};
+    ///
+    /// let (queue, rate) = (LeakyBucketQueue::new().size(30), Rate::per_second(10));
+    /// let step = queue.step(&State::EMPTY, &Arrival::new(rate, 12, 0));
+    /// assert_eq!((step.quota.fits(), step.quota.remaining()), (true, 18));
+    /// ```
+    ///
     /// # Default
     ///
     /// The limit.

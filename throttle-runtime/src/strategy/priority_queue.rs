@@ -52,6 +52,17 @@ pub struct PriorityQueue {
 }
 
 /// The priority of a request in a [`PriorityQueue`]. Greater priorities are admitted first.
+///
+/// # Default
+///
+/// [`Normal`](Self::Normal).
+///
+/// ```
+/// use throttle::strategy::{Class, Priority};
+///
+/// assert!(Priority::High > Priority::Normal);
+/// assert_eq!(Class::from(Priority::High), Class::new("high"));
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Priority {
     /// Denied first. The class `low`.
@@ -98,6 +109,15 @@ impl PriorityQueue {
     }
 
     /// Sets the priority of requests whose class is not a priority.
+    ///
+    /// ```
+    /// use throttle::{Rate, strategy::{Arrival, Priority, PriorityQueue, State, Strategy}};
+    ///
+    /// let (queue, rate) = (PriorityQueue::new().default_priority(Priority::High), Rate::per_minute(10));
+    /// let normal = Arrival::new(rate, 7, 0).class(Priority::Normal.into());
+    /// let state = queue.step(&State::EMPTY, &normal).state;
+    /// assert_eq!(queue.step(&state, &Arrival::new(rate, 0, 0)).quota.remaining(), 10);
+    /// ```
     ///
     /// # Default
     ///

@@ -50,6 +50,14 @@ impl QuotaWithRollover {
 
     /// Sets how many percent of the unused units carry over: 0 to 100.
     ///
+    /// ```
+    /// use throttle::{Rate, strategy::{Arrival, QuotaWithRollover, State, Strategy}};
+    ///
+    /// let (quota, rate, day) = (QuotaWithRollover::new().rollover(100), Rate::per_day(100), 86_400_000_000);
+    /// let first = quota.step(&State::EMPTY, &Arrival::new(rate, 30, 0));
+    /// assert_eq!(quota.step(&first.state, &Arrival::new(rate, 0, day)).quota.remaining(), 170);
+    /// ```
+    ///
     /// # Default
     ///
     /// 50.
@@ -66,6 +74,14 @@ impl QuotaWithRollover {
     }
 
     /// Sets how many units carry over at most.
+    ///
+    /// ```
+    /// use throttle::{Rate, strategy::{Arrival, QuotaWithRollover, State, Strategy}};
+    ///
+    /// let (quota, rate, day) = (QuotaWithRollover::new().max_rollover(20), Rate::per_day(100), 86_400_000_000);
+    /// let first = quota.step(&State::EMPTY, &Arrival::new(rate, 30, 0));
+    /// assert_eq!(quota.step(&first.state, &Arrival::new(rate, 0, day)).quota.remaining(), 120);
+    /// ```
     ///
     /// # Default
     ///

@@ -32,6 +32,13 @@ impl State {
 
     /// Returns the same state with a list. Backends store lists separately, so a state without a list is
     /// cheaper.
+    ///
+    /// ```
+    /// use throttle::strategy::State;
+    ///
+    /// let state = State::new(1_000_000, 0).with_list(vec![250_000, 3]);
+    /// assert_eq!(state.list(), [250_000, 3]);
+    /// ```
     #[must_use]
     pub fn with_list(self, list: Vec<u64>) -> Self {
         Self { list: (!list.is_empty()).then(|| list.into()), ..self }

@@ -19,7 +19,7 @@ use crate::Rate;
 /// ```
 /// use throttle::{Rate, strategy::{Arrival, State, Strategy, TokenBucketWithDebt}};
 ///
-/// let bucket = TokenBucketWithDebt::new().max_debt(5);
+/// let bucket = TokenBucketWithDebt::new().burst(10).max_debt(5);
 /// let step = bucket.step(&State::EMPTY, &Arrival::new(Rate::per_minute(10), 15, 0));
 /// assert_eq!((step.quota.fits(), step.quota.remaining()), (true, 0));
 /// ```

@@ -23,6 +23,20 @@ use policy_history::{InForce, Versions};
 ///
 /// Attributes make their throttle at its first use. To call a throttle from code, see
 /// [`Registry::create`](crate::Registry::create). A clone refers to the same throttle.
+///
+/// ```
+/// use throttle::{Settings, registry};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let registry = registry().build().await?;
+/// let exports = registry.create("exports", Settings::new().rate("2/hour"))?;
+/// let decision = exports.hit("alice").await?;
+/// assert_eq!((decision.is_allowed(), decision.remaining()), (true, Some(1)));
+/// assert_eq!((exports.uid(), exports.counts().allowed), ("exports", 1));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Throttle(pub(crate) Arc<Inner>);
 
@@ -99,7 +113,7 @@ impl Throttle {
         self.policy().recovery.as_ref()?.breaker.clone()
     }
 
-    /// Whether the throttle is in effect: neither the throttle nor its whole registry is switched off.
+    /// Returns whether the throttle is in effect: neither the throttle nor its whole registry is switched off.
     pub fn is_enabled(&self) -> bool {
         self.is_on() && self.0.environment.switches.force() != Force::Off
     }

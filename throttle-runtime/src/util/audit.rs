@@ -43,12 +43,20 @@ impl Audit {
     }
 
     /// Sets the author of the changes: a person, or a program such as a controller.
+    ///
+    /// # Default
+    ///
+    /// No author: events have no field `by`.
     #[must_use]
     pub fn by(self, name: impl Into<Arc<str>>) -> Self {
         Self { by: Some(name.into()), ..self }
     }
 
     /// Sets the reason of the changes.
+    ///
+    /// # Default
+    ///
+    /// No reason: events have no field `why`.
     #[must_use]
     pub fn because(self, reason: impl Into<Arc<str>>) -> Self {
         Self { why: Some(reason.into()), ..self }
@@ -85,6 +93,16 @@ pub(crate) fn event(write: impl FnOnce(Option<&str>, Option<&str>)) {
 }
 
 /// A future whose changes have an author and a reason. See [`Audit::scope`].
+///
+/// ```
+/// use throttle::{Audit, Audited};
+///
+/// /// Adds the author `support` to the events of a change.
+/// fn by_support<F: Future>(change: F) -> Audited<F> {
+///     Audit::new().by("support").scope(change)
+/// }
+/// # let _ = by_support(async {});
+/// ```
 #[derive(Debug)]
 pub struct Audited<F> {
     audit: Audit,

@@ -10,6 +10,15 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 /// A boxed future that may move between threads.
+///
+/// ```
+/// use throttle::BoxFuture;
+///
+/// fn units() -> BoxFuture<'static, u64> {
+///     Box::pin(async { 2 })
+/// }
+/// # let _ = units;
+/// ```
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// A value that is available now, or a future of it.
@@ -37,8 +46,8 @@ thread_local! {
     static UNCHARGED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Marks a part of a [watched](NowOrLater::watched) future. While the future waits here, it has charged nothing, and
-/// no request that could charge is in progress.
+/// Marks a part of a [watched](NowOrLater::watched) future. While the future waits here, it has charged
+/// nothing, and no request that could charge is in progress.
 pub(crate) async fn uncharged<F: Future>(mut future: Pin<&mut F>) -> F::Output {
     std::future::poll_fn(|context| {
         let polled = future.as_mut().poll(context);
@@ -71,7 +80,18 @@ impl<'a, T> NowOrLater<'a, T> {
         matches!(self.0, Repr::Watched(_, true))
     }
 
-    /// Returns the value if it is available now, and otherwise `Err(self)`.
+    /// Returns the value if it is available now.
+    ///
+    /// ```
+    /// use throttle::NowOrLater;
+    ///
+    /// assert!(matches!(NowOrLater::now(1).ready(), Ok(1)));
+    /// assert!(NowOrLater::later(async { 2 }).ready().is_err());
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Returns `self` if the value is not available yet, or if it was taken already.
     pub fn ready(self) -> Result<T, Self> {
         match self.0 {
             Repr::Now(Some(answer)) => Ok(answer),
@@ -88,7 +108,7 @@ impl<T> Future for NowOrLater<'_, T> {
 
     /// # Panics
     ///
-    /// If it is polled again after it was ready, like every future that has completed.
+    /// Panics if a value that was available now is polled again. A future that has completed may panic, too.
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
         match &mut self.get_mut().0 {
             Repr::Now(answer) => match answer.take() {

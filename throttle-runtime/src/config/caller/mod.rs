@@ -60,6 +60,10 @@ impl Caller {
     }
 
     /// Sets the limits of this client, which replace the throttle's `rate`.
+    ///
+    /// # Default
+    ///
+    /// The throttle's own `rate`.
     #[must_use]
     pub fn rate(mut self, rates: impl Into<Rates>) -> Self {
         self.rates = Some(rates.into());
@@ -68,6 +72,17 @@ impl Caller {
 
     /// Sets the class of this client, which replaces the throttle's `class`. Strategies that distinguish
     /// clients use it.
+    ///
+    /// ```
+    /// use throttle::Caller;
+    ///
+    /// let caller = Caller::new("tenant-7").class("premium");
+    /// assert_eq!(format!("{caller:?}"), "Caller { rates: None, class: Some(Class(premium)), .. }");
+    /// ```
+    ///
+    /// # Default
+    ///
+    /// The throttle's own `class`.
     #[must_use]
     pub fn class(mut self, class: impl Into<Class>) -> Self {
         self.class = Some(class.into());

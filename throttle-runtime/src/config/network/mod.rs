@@ -82,6 +82,10 @@ impl Networks {
     /// async fn items() -> &'static str { "ok" }
     /// # let _: axum::Router = axum::Router::new().route("/", axum::routing::get(items));
     /// ```
+    ///
+    /// # Default
+    ///
+    /// A `deny` list denies clients whose address is unknown.
     #[must_use]
     pub const fn admit_unknown(mut self) -> Self {
         self.admits_unknown = true;

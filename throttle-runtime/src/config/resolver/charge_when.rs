@@ -7,8 +7,15 @@ use http::StatusCode;
 use http::response::Parts;
 
 /// A `charge_when`, independent of the type that it was made from. Policies contain it in this form.
+///
+/// ```
+/// use throttle::{outcome, plug::{Judge, judge}};
+///
+/// let predicate = judge(outcome::failed);
+/// assert_eq!(predicate.describe(), "outcome::failed");
+/// ```
 pub trait Judge: Send + Sync {
-    /// Whether a request is charged if its response has these parts.
+    /// Returns whether a request is charged if its response has these parts.
     fn charges(&self, response: &Parts) -> bool;
 
     /// Returns the identity of the function.
@@ -20,6 +27,17 @@ pub trait Judge: Send + Sync {
 
 /// A type that can be a `charge_when`: a plain function of the status or of the parts of a response. It is
 /// not async, so the response does not wait for it. `M` lets the compiler distinguish the two.
+///
+/// ```
+/// use axum::http::StatusCode;
+/// use throttle::Settings;
+///
+/// fn not_found(status: StatusCode) -> bool {
+///     status == StatusCode::NOT_FOUND
+/// }
+///
+/// let settings = Settings::new().rate("20/min").charge_when(not_found);
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a valid `charge_when` function",
     label = "expected a function of the response that returns a `bool`",

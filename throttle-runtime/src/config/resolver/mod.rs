@@ -1,4 +1,7 @@
 //! Plug-ins of a throttle: each setting is a value, or a plain async function that is called per request.
+//!
+//! A program needs these traits in two cases: as bounds of its own functions that take settings ([`Arg`]), and to
+//! return its own types from functions of a throttle ([`Answer`](role::Answer)).
 
 mod answered;
 mod charge_when;
@@ -25,7 +28,7 @@ pub type Refusal = axum::response::Response;
 #[cfg(not(feature = "axum"))]
 pub type Refusal = std::convert::Infallible;
 
-/// The purpose of a setting.
+/// The purpose of a setting, such as its rate or its key: one of the types in [`role`].
 pub trait Role: 'static {
     /// The type of the resolved setting for one request.
     type Output: Send;
@@ -33,6 +36,14 @@ pub trait Role: 'static {
 
 /// A setting of the role `R`, independent of the type that it was made from. Policies contain settings in
 /// this form.
+///
+/// ```
+/// use throttle::plug::{Ask, Call, role};
+///
+/// let rate = role::setting::<role::rate, _, _, Call>("100/min");
+/// assert_eq!(rate.describe(), "100/min");
+/// assert!(rate.value().is_some_and(|limits| limits.is_ok()));
+/// ```
 pub trait Ask<R: Role>: Send + Sync {
     /// Resolves the setting for one request.
     fn ask<'a>(&'a self, head: &'a mut Head<'_>) -> NowOrLater<'a, Result<R::Output, Refusal>>;
@@ -60,6 +71,20 @@ pub trait Ask<R: Role>: Send + Sync {
 ///
 /// `M` lets the compiler distinguish these types. `E` is the place where they are used: a [`Web`] request, or
 /// any other [`Call`].
+///
+/// ```
+/// use throttle::Settings;
+/// use throttle::plug::{Arg, Web, role};
+///
+/// /// Takes a rate in every form that [`Settings::rate`] takes.
+/// fn partner<M: 'static>(
+///     rate: impl role::Shape<role::rate, M, Web<()>> + Arg<role::rate, M, Web<()>> + 'static,
+/// ) -> Settings {
+///     Settings::new().rate(rate).class("partner")
+/// }
+///
+/// assert_eq!(partner("600/min").describe()[0], ("rate", "600/min".to_owned()));
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a valid value of this setting",
     label = "expected a value of this setting, or the name of an `async fn` that returns one",
@@ -92,7 +117,7 @@ pub trait Arg<R: Role, M, E>: Send + Sync + 'static {
     }
 }
 
-/// Marks an argument that is a value.
+/// Marks an argument that is a value: see [`Arg`].
 #[derive(Debug)]
 pub struct Value;
 
@@ -109,6 +134,6 @@ pub struct WithState<S>(std::marker::PhantomData<fn() -> S>);
 #[derive(Debug)]
 pub struct WithoutState;
 
-/// A call of any other async function, without a request.
+/// A call of any other async function, without a request: see [`Ask`].
 #[derive(Debug)]
 pub struct Call;

@@ -9,6 +9,7 @@ use super::{Arg, Ask, Refusal, Value, wrap};
 
 macro_rules! roles {
     ($($role:ident => $output:ty),* $(,)?) => { $(
+        /// The role of the setting with this name.
         // These names appear in compiler errors, so they are written like the arguments of an attribute.
         #[allow(non_camel_case_types, missing_debug_implementations, missing_docs)]
         pub struct $role;
@@ -60,6 +61,23 @@ where
 }
 
 /// A type that a plug-in function of the role `R` may return.
+///
+/// ```
+/// use throttle::plug::{Refusal, role};
+/// use throttle::{Identity, Settings};
+///
+/// struct Tenant(u64);
+///
+/// impl role::Answer<role::key> for Tenant {
+///     fn answer(self) -> Result<Identity, Refusal> {
+///         Ok(Identity::from(self.0))
+///     }
+/// }
+///
+/// async fn tenant() -> Tenant { Tenant(7) }
+///
+/// let settings = Settings::new().rate("100/min").key(tenant);
+/// ```
 #[diagnostic::on_unimplemented(
     message = "a function that returns `{Self}` is not a valid value of this setting",
     label = "this function returns the wrong type",
@@ -68,6 +86,10 @@ where
 )]
 pub trait Answer<R: Role> {
     /// Returns the resolved setting, or the response that ends the request.
+    ///
+    /// # Errors
+    ///
+    /// The response, if the function ends the request.
     fn answer(self) -> Result<R::Output, Refusal>;
 }
 

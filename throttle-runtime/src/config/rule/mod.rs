@@ -133,7 +133,7 @@ impl Rule {
         Predicate::new(self, function)
     }
 
-    /// Whether the rule matches a request with this method and path.
+    /// Returns whether the rule matches a request with this method and path.
     pub fn matches(&self, method: &Method, path: &str) -> bool {
         let mut methods = self.methods.iter().flatten().peekable();
         (methods.peek().is_none() || methods.any(|known| known == method))
@@ -142,9 +142,23 @@ impl Rule {
 }
 
 /// Parses a path pattern, for example from a configuration file.
+///
+/// ```
+/// use axum::http::Method;
+/// use throttle::Rule;
+///
+/// let rule: Rule = "/api/*".parse()?;
+/// assert!(rule.matches(&Method::GET, "/api/users"));
+/// # Ok::<(), throttle::ConfigError>(())
+/// ```
 impl FromStr for Rule {
     type Err = ConfigError;
 
+    /// Parses a [pattern](Rule#paths), and creates a rule that matches all methods.
+    ///
+    /// # Errors
+    ///
+    /// If the text is not a pattern.
     fn from_str(pattern: &str) -> Result<Self, ConfigError> {
         match Pattern::parse(pattern) {
             Ok(pattern) => Ok(Self { pattern: Some(pattern), ..Self::any() }),

@@ -8,6 +8,18 @@ use crate::NowOrLater;
 use crate::config::resolver::{Arg, Head, Refusal, Role, Shape, Value, role};
 
 /// A rule with a function: see [`Rule::when`].
+///
+/// ```
+/// use axum::http::HeaderMap;
+/// use throttle::{Rule, Settings, rule::Predicate};
+///
+/// async fn is_bot(headers: HeaderMap) -> bool {
+///     headers.contains_key("x-bot")
+/// }
+///
+/// let bots: Predicate<_> = Rule::path("/search").when(is_bot);
+/// let settings = Settings::new().rate("1/s").only(bots);
+/// ```
 #[derive(Clone)]
 pub struct Predicate<F> {
     rule: Rule,

@@ -54,6 +54,13 @@ macro_rules! settings {
             pub const NONE: Self = Self { $( $name: None, )* };
 
             /// Returns these settings. Settings that are not set are taken from `others`.
+            ///
+            /// ```
+            /// use throttle::Settings;
+            ///
+            /// let settings = Settings::new().rate("5/min").or(Settings::new().rate("9/min").cost(2_u32));
+            /// assert_eq!(settings.describe(), [("rate", "5/min".to_owned()), ("cost", "2".to_owned())]);
+            /// ```
             #[must_use]
             pub fn or(self, others: Self) -> Self {
                 Self { $( $name: self.$name.or(others.$name), )* }

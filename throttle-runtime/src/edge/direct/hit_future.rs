@@ -51,7 +51,7 @@ where
 
     /// # Panics
     ///
-    /// If the future is polled again after it was ready.
+    /// Panics if the future is polled again after it was ready.
     #[expect(clippy::inline_always, reason = "its answer must not go through memory")]
     #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Answer> {

@@ -12,6 +12,20 @@ use crate::throttle::counters::Event;
 use crate::{Decision, DecisionReason, Hit, Throttle, ThrottleError};
 
 /// A use that is in flight until this value is dropped. See [`Throttle::permit`].
+///
+/// ```
+/// use throttle::{Permit, Throttle, ThrottleError};
+///
+/// /// A download, which counts as in flight as long as this value exists.
+/// struct Download {
+///     _permit: Permit,
+/// }
+///
+/// async fn begin(downloads: &Throttle, user: &str) -> Result<Download, ThrottleError> {
+///     Ok(Download { _permit: downloads.permit(user).await? })
+/// }
+/// # let _ = begin;
+/// ```
 #[must_use = "the permit is released when it is dropped"]
 pub struct Permit {
     decision: Decision,
@@ -62,7 +76,10 @@ impl Throttle {
     ///     let in_flight = match connections.permit(client).await {
     ///         Ok(in_flight) => in_flight,
     ///         Err(ThrottleError::Throttled(throttled)) => return throttled.into_response(),
-    ///         Err(failed) => return (axum::http::StatusCode::INTERNAL_SERVER_ERROR, failed.to_string()).into_response(),
+    ///         Err(failed) => {
+    ///             let status = axum::http::StatusCode::INTERNAL_SERVER_ERROR;
+    ///             return (status, failed.to_string()).into_response();
+    ///         }
     ///     };
     ///     upgrade.on_upgrade(async move |mut socket: WebSocket| {
     ///         let _in_flight = in_flight; // until the connection ends
@@ -76,8 +93,10 @@ impl Throttle {
     ///
     /// # Errors
     ///
-    /// If the use is denied, by a rate or by the concurrency limit; or if the backend failed and the `on_error`
-    /// policy returns its error.
+    /// Returns an error in these cases:
+    ///
+    /// - A rate or the concurrency limit denies the use.
+    /// - The backend fails, and `on_error` throttles the use or propagates the error.
     pub async fn permit<'h>(&self, hit: impl Into<Hit<'h>>) -> Result<Permit, ThrottleError> {
         let mut parts = None;
         let mut head = self.empty_head(&mut parts);

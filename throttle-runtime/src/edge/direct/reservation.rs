@@ -67,6 +67,23 @@ impl Throttle {
 /// `keep`, `refund` and `settle` consume the reservation, so nothing is refunded twice. A reservation that is
 /// dropped stays charged, as a hit does. So a client that disconnects in the middle is charged.
 ///
+/// ```
+/// use throttle::{BackendError, Throttle};
+///
+/// /// Checks a password. Only failed logins are charged.
+/// async fn login(logins: &Throttle, user: &str, is_correct: bool) -> Result<bool, BackendError> {
+///     let reservation = logins.reserve(user).await?;
+///     let is_logged_in = reservation.is_allowed() && is_correct;
+///     if is_logged_in {
+///         reservation.refund().await?;
+///     }
+///     Ok(is_logged_in)
+/// }
+/// # let _ = login;
+/// ```
+///
+/// The compiler rejects a second refund:
+///
 /// ```compile_fail,E0382
 /// # async fn twice(reservation: throttle::Reservation) -> Result<(), throttle::BackendError> {
 /// reservation.refund().await?;
@@ -81,6 +98,19 @@ pub struct Reservation {
 }
 
 /// The result of [settling](Reservation::settle) a [`Reservation`].
+///
+/// ```
+/// use throttle::{Hit, Registry, Settings};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let tokens = Registry::default().create("tokens", Settings::new().rate("1000/hour"))?;
+/// let reservation = tokens.reserve(Hit::new("alice").cost(900)).await?;
+/// let settlement = reservation.settle(1200).await?;
+/// assert_eq!((settlement.taken, settlement.missing), (1000, 200));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Settlement {
@@ -111,7 +141,7 @@ impl Reservation {
         charged.map_or(0, |ticket| ticket.cost)
     }
 
-    /// Keeps the charge.
+    /// Keeps the charge, and returns the decision.
     pub fn keep(self) -> Decision {
         self.decided.decision
     }
@@ -123,7 +153,8 @@ impl Reservation {
     ///
     /// # Errors
     ///
-    /// If the backend fails. Then the charge remains, or it is unknown whether the refund was applied.
+    /// Returns an error if the backend fails. Then the charge remains, or it is unknown whether the refund was
+    /// applied.
     pub async fn refund(self) -> Result<(), BackendError> {
         let all = self.taken();
         self.give_back(all).await
@@ -141,7 +172,7 @@ impl Reservation {
     ///
     /// # Errors
     ///
-    /// If the backend fails. The earlier charge remains.
+    /// Returns an error if the backend fails. The earlier charge remains.
     pub async fn settle(mut self, cost: u64) -> Result<Settlement, BackendError> {
         let taken = self.taken();
         match cost.cmp(&taken) {

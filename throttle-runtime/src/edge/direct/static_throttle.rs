@@ -57,8 +57,8 @@ impl StaticThrottle {
     ///
     /// # Errors
     ///
-    /// If the registry cannot create the throttle, for example because its backend is not declared. A registry
-    /// that was [installed](crate::RegistryBuilder::install) has reported this at startup.
+    /// Returns an error if the registry cannot create the throttle, for example because its backend is not
+    /// declared. A registry that was [installed](crate::RegistryBuilder::install) has reported this at startup.
     pub fn throttle(&self) -> Result<Throttle, ConfigError> {
         self.throttle_in(&Registry::in_charge())
     }
@@ -91,7 +91,7 @@ impl StaticThrottle {
     ///
     /// # Errors
     ///
-    /// If the backend failed and the `on_error` policy returns its error. If there is no
+    /// Returns the error of the backend, if it fails and `on_error` propagates its error. If there is no
     /// [`throttle`](Self::throttle), the error has the kind [`ErrorKind::Misconfigured`].
     pub async fn hit<'h>(&self, hit: impl Into<Hit<'h>>) -> Result<Decision, BackendError> {
         let registry = Registry::in_charge();

@@ -11,6 +11,17 @@ use http_body::Body as HttpBody;
 /// Every [`http_body::Body`] of `Bytes` implements this trait, such as the bodies of axum, tonic, hyper and
 /// the layers of tower-http. The layer converts it into the body of axum, which is also the body of a denial.
 /// The conversion of axum's own body costs nothing. Other bodies are boxed.
+///
+/// ```
+/// use axum::body::Body;
+/// use throttle::tower::ResponseBody;
+///
+/// /// Converts the body as the layer does.
+/// fn converted(body: impl ResponseBody) -> Body {
+///     body.into_body()
+/// }
+/// # let _ = converted(Body::empty());
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the body of a response below a `ThrottleLayer`",
     label = "this body is not an `http_body::Body` of `Bytes` that is `Send` and `'static`",

@@ -16,6 +16,20 @@ use crate::BoxFuture;
 
 pin_project! {
     /// The response of a [`ThrottleService`](super::ThrottleService), whose service answers with a future `F`.
+    ///
+    /// ```
+    /// use std::convert::Infallible;
+    ///
+    /// use axum::{Router, body::Body, extract::Request, response::Response};
+    /// use throttle::tower::{ResponseFuture, ThrottleService};
+    /// use tower_service::Service;
+    ///
+    /// async fn send(service: &mut ThrottleService<Router>) -> Result<Response, Infallible> {
+    ///     let response: ResponseFuture<_> = service.call(Request::new(Body::empty()));
+    ///     response.await
+    /// }
+    /// # let _ = send;
+    /// ```
     pub struct ResponseFuture<F> {
         // Decisions that take a function or time are boxed together with the request. Other decisions do not
         // allocate.

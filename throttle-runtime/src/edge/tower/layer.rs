@@ -70,6 +70,13 @@ pub struct ThrottleLayer(Arc<Plan>);
 
 /// The throttles of a layer: an array, a vector or any other iterator of values that convert into a
 /// [`Limiter`].
+///
+/// ```
+/// use throttle::{Settings, ThrottleLayer};
+///
+/// let rates = [("burst", "10/s"), ("sustained", "1000/hour")];
+/// let limits = ThrottleLayer::new(rates.map(|(uid, rate)| (uid, Settings::new().rate(rate))));
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a list of throttles",
     label = "write the throttles of a layer in brackets",
@@ -98,6 +105,15 @@ impl ThrottleLayer {
     }
 
     /// Adds a throttle after the others.
+    ///
+    /// ```
+    /// use throttle::{Settings, StaticThrottle, ThrottleLayer, throttle};
+    ///
+    /// #[throttle(rate = "1000/s", key = global)]
+    /// static ALL_CLIENTS: StaticThrottle;
+    ///
+    /// let limits = ThrottleLayer::new([("client", Settings::new().rate("10/s"))]).and(&ALL_CLIENTS);
+    /// ```
     #[must_use]
     pub fn and(mut self, throttle: impl Into<Limiter>) -> Self {
         self.plan().limiters.push(throttle.into());
@@ -107,6 +123,10 @@ impl ThrottleLayer {
     /// Applies the layer only to requests that match a rule: a [`Rule`](crate::Rule), or an async function
     /// that returns a `bool`. With several such rules, a request has to match one of them. The throttles' own
     /// rules apply too.
+    ///
+    /// # Default
+    ///
+    /// The layer applies to all requests.
     #[must_use]
     pub fn only<M: 'static>(
         mut self,
@@ -120,6 +140,10 @@ impl ThrottleLayer {
     /// Excludes requests that match a rule from the layer, even if `only` matches them: a
     /// [`Rule`](crate::Rule), or an async function that returns a `bool`. With several such rules, a request
     /// has to match one of them.
+    ///
+    /// # Default
+    ///
+    /// No request is excluded.
     #[must_use]
     pub fn bypass<M: 'static>(
         mut self,
@@ -130,7 +154,15 @@ impl ThrottleLayer {
         self
     }
 
-    /// Decides in the order in which the throttles are written. This is the default.
+    /// Decides in the order in which the throttles are written. It ends [`cheap_first`](Self::cheap_first).
+    ///
+    /// ```
+    /// let limits = throttle::ThrottleLayer::new(["api:search", "api"]).in_order();
+    /// ```
+    ///
+    /// # Default
+    ///
+    /// The layer decides in this order.
     #[must_use]
     pub fn in_order(mut self) -> Self {
         self.plan().order = Order::Written;
@@ -142,6 +174,16 @@ impl ThrottleLayer {
     ///
     /// The order only matters for throttles on different backends: it determines which of them are called,
     /// and charged, before a later one denies. Throttles on one backend decide together.
+    ///
+    /// ```
+    /// use throttle::{Settings, ThrottleLayer};
+    ///
+    /// let limits = ThrottleLayer::new([
+    ///     ("exports", Settings::new().rate("100/hour").cost(10_u32).backend("redis")),
+    ///     ("client", Settings::new().rate("10/s")),
+    /// ])
+    /// .cheap_first(); // `client` decides first
+    /// ```
     #[must_use]
     pub fn cheap_first(mut self) -> Self {
         self.plan().order = Order::CheapFirst;

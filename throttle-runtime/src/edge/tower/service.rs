@@ -15,6 +15,15 @@ use super::plan::Plan;
 use super::response::Answer;
 
 /// A service that receives only the requests that a [`ThrottleLayer`](super::ThrottleLayer) admits.
+///
+/// ```
+/// use axum::Router;
+/// use throttle::{Settings, ThrottleLayer, tower::ThrottleService};
+/// use tower_layer::Layer;
+///
+/// let limits = ThrottleLayer::new([("api", Settings::new().rate("100/min"))]);
+/// let service: ThrottleService<Router> = limits.layer(Router::new());
+/// ```
 #[derive(Clone)]
 pub struct ThrottleService<S> {
     inner: S,

@@ -40,7 +40,17 @@ pub struct Peer<S = NoState> {
     known: KnownKeys,
 }
 
-/// Plug-in functions see no state.
+/// The default state of a [`Peer`] and of a [`Socket`](super::Socket): plug-in functions see no state.
+///
+/// ```
+/// use throttle::ws::{NoState, Peer};
+///
+/// /// `Peer` and `Peer<NoState>` are one type.
+/// fn same(caller: Peer) -> Peer<NoState> {
+///     caller
+/// }
+/// # let _ = same;
+/// ```
 // Not `Clone`: axum implements `FromRef` of a type from itself for every `Clone` type, and this type is made
 // from any state.
 #[derive(Debug)]

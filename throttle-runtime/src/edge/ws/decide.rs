@@ -25,6 +25,10 @@ pub enum Denial {
 }
 
 /// Decides a message against all sites of its function.
+///
+/// # Errors
+///
+/// Returns the reason if the message must not reach the body of its function.
 pub async fn decide<S: Send + Sync + 'static, const N: usize>(
     socket: &mut Socket<S>,
     sites: &'static [Site; N],

@@ -22,6 +22,23 @@ use crate::ThrottleError;
 /// | `Option<T>` | `None` | `None`, and closed |
 /// | `ControlFlow<B>` | `Continue(())` | `Continue(())`, and closed |
 /// | `Result<T, E>` of these | `Ok` of that | `Err` of the [`ThrottleError`] |
+///
+/// ```
+/// use std::ops::ControlFlow;
+///
+/// use axum::extract::ws::Message;
+/// use throttle::{throttle_message, ws::Socket};
+///
+/// /// `Break` ends the loop of the connection. A denied message returns `Continue`.
+/// #[throttle_message(rate = "60/min")]
+/// async fn on_text(socket: &mut Socket, text: &str) -> ControlFlow<()> {
+///     if text == "quit" {
+///         return ControlFlow::Break(());
+///     }
+///     let _ = socket.send(Message::text(text)).await;
+///     ControlFlow::Continue(())
+/// }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot tell the caller that the message was throttled",
     label = "return nothing, an `Option`, a `ControlFlow<_>`, or a `Result` of one of these",
@@ -68,6 +85,22 @@ impl<T: Returned, E: From<ThrottleError>> Returned for Result<T, E> {
 }
 
 /// Converts the answer `H` of a message's `handler` for the function: nothing, or the end of the connection.
+///
+/// ```
+/// use axum::extract::ws::Message;
+/// use throttle::{ThrottleError, Throttled, throttle_message, ws::Socket};
+///
+/// /// Ends the connection at the first message above the limit.
+/// async fn strict(throttled: Throttled, _: &mut Socket) -> Result<(), Throttled> {
+///     Err(throttled)
+/// }
+///
+/// #[throttle_message(rate = "60/min", handler = strict)]
+/// async fn on_text(socket: &mut Socket, text: &str) -> Result<(), ThrottleError> {
+///     let _ = socket.send(Message::text(text)).await;
+///     Ok(())
+/// }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "a `handler` that returns `{H}` cannot be used for a function that returns `{Self}`",
     label = "the function returns `{Self}`",
@@ -77,7 +110,11 @@ pub trait Handled<H>: Returned {
     /// Converts the answer of the handler into the return value of the function.
     fn handled(answer: H) -> Self;
 
-    /// Whether the answer ends the connection, which is then closed with code 1008.
+    /// Returns whether the answer ends the connection, which is then closed with code 1008.
+    ///
+    /// # Default
+    ///
+    /// `false`: the connection stays open.
     fn ends(_: &H) -> bool {
         false
     }

@@ -18,6 +18,23 @@ use crate::{BackendError, Decision, Throttle, Throttled};
 /// An open connection: axum's `WebSocket`, to which it derefs, with the [`Peer`] at its other end.
 ///
 /// `S` is the state that plug-in functions see: see [`Peer`].
+///
+/// ```
+/// use axum::extract::ws::WebSocketUpgrade;
+/// use axum::response::Response;
+/// use throttle::ws::{Peer, Socket};
+///
+/// async fn echo(mut socket: Socket) {
+///     while let Some(Ok(message)) = socket.recv().await {
+///         let _ = socket.send(message).await;
+///     }
+/// }
+///
+/// async fn connect(upgrade: WebSocketUpgrade, caller: Peer) -> Response {
+///     upgrade.on_upgrade(async move |socket| echo(caller.socket(socket)).await)
+/// }
+/// # let _: axum::Router = axum::Router::new().route("/", axum::routing::any(connect));
+/// ```
 pub struct Socket<S = NoState> {
     inner: WebSocket,
     caller: Peer<S>,

@@ -34,11 +34,13 @@ pub(crate) enum Identity {
 /// use throttle::CircuitBreaker;
 ///
 /// const BREAKER: CircuitBreaker = CircuitBreaker::new()
+///     .named("redis")
 ///     .failure_threshold(3)
 ///     .recovery_timeout(Duration::from_secs(1))
+///     .success_threshold(1)
 ///     .growth(2, Duration::from_secs(30))
 ///     .jitter(10);
-/// assert_eq!(BREAKER.to_string(), "breaker(3 failures, 1s x2 up to 30s less 10%, 2 successes)");
+/// assert_eq!(BREAKER.to_string(), "breaker(redis: 3 failures, 1s x2 up to 30s less 10%, 1 success)");
 /// assert_eq!(CircuitBreaker::new().to_string(), "breaker(5 failures, 60s, 2 successes)");
 /// ```
 #[derive(Debug, Clone, Copy)]
@@ -62,7 +64,9 @@ impl CircuitBreaker {
     /// | [`success_threshold`](Self::success_threshold) | 2 |
     /// | [`growth`](Self::growth) | none: all openings have the same length |
     /// | [`jitter`](Self::jitter) | 0 % |
+    /// | [`named`](Self::named) | the file and line of the settings |
     /// | [`shared`](Self::shared) | not shared |
+    /// | [`on_transition`](Self::on_transition) | no hook |
     #[track_caller]
     pub const fn new() -> Self {
         Self {
@@ -202,7 +206,8 @@ impl CircuitBreaker {
 
     /// Shares the breaker with the breakers of the same [name](Self::named) in other instances, so that one
     /// instance's failures protect the others. `backend` is the name of a backend in the registry that has a
-    /// [`CoordinationStore`](crate::backend::CoordinationStore): `Redis`, `Memcached` or a [`StoreBackend`](crate::backend::StoreBackend).
+    /// [`CoordinationStore`](crate::backend::CoordinationStore): `Redis`, `Memcached` or a
+    /// [`StoreBackend`](crate::backend::StoreBackend).
     ///
     /// - When a breaker opens, the breakers of the other instances open within half a second, for the remaining
     ///   time of that opening, but no longer than their own longest opening. An instance that starts meanwhile
@@ -218,7 +223,7 @@ impl CircuitBreaker {
     ///   this, and one at level INFO reports the recovery. The backend may be the one that the breaker guards.
     ///
     /// A breaker without a name is rejected at startup. So is a backend that is not declared, or that has no
-    /// board.
+    /// [`CoordinationStore`](crate::backend::CoordinationStore).
     ///
     /// ```
     /// use throttle::{CircuitBreaker, Recovery, failover};
@@ -262,6 +267,10 @@ impl CircuitBreaker {
     ///
     /// const BREAKER: CircuitBreaker = CircuitBreaker::new().on_transition(count);
     /// ```
+    ///
+    /// # Default
+    ///
+    /// No hook.
     #[must_use]
     pub const fn on_transition(mut self, hook: fn(&Transition)) -> Self {
         self.on_transition = Some(hook);

@@ -9,7 +9,7 @@ use crate::Quota;
 /// A [`FixedWindow`](super::FixedWindow) whose limit shrinks from window to window while the load is high,
 /// and grows back while it is not.
 ///
-/// Every client begins with the whole limit. The effective limit changes only at the beginning of a window:
+/// A client begins with the whole limit. The effective limit changes only at the beginning of a window:
 ///
 /// - If the load is above [`load_threshold`](Self::load_threshold), the limit is multiplied by
 ///   [`reduction_factor`](Self::reduction_factor). It never falls below
@@ -50,6 +50,15 @@ use crate::Quota;
 /// let third = adaptive.step(&second.state, &Arrival::new(rate, 0, 2 * minute));
 /// let remaining = [first, second, third].map(|step| step.quota.remaining());
 /// assert_eq!(remaining, [0, 50, 70]);
+/// ```
+///
+/// ```
+/// use throttle::{Settings, strategy::Adaptive};
+///
+/// // Above 90 % usage, the limit shrinks to 80 % of its value, but not below half of the whole limit.
+/// const GENTLE: Adaptive =
+///     Adaptive::new().load_threshold(900).reduction_factor(800).recovery_rate(50).min_limit_ratio(500);
+/// let settings = Settings::new().rate("100/min").strategy(GENTLE);
 /// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Adaptive {
@@ -135,6 +144,20 @@ impl Adaptive {
 
     /// Sets a function that returns the load of the service, in thousandths: 0 is idle, 1000 is full
     /// capacity. It is called at every request, so it should only read an existing number.
+    ///
+    /// ```
+    /// use std::sync::atomic::{AtomicU64, Ordering};
+    /// use throttle::{Settings, strategy::Adaptive};
+    ///
+    /// /// A background task stores the load of the CPU here, in thousandths.
+    /// static LOAD: AtomicU64 = AtomicU64::new(0);
+    ///
+    /// fn cpu() -> u64 {
+    ///     LOAD.load(Ordering::Relaxed)
+    /// }
+    ///
+    /// let settings = Settings::new().rate("100/min").strategy(Adaptive::new().load(cpu));
+    /// ```
     ///
     /// # Default
     ///

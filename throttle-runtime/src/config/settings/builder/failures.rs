@@ -8,7 +8,15 @@ use crate::config::resolver::{Arg, Shape, Web, keep, role};
 use crate::util::shared::Shared;
 
 impl Settings {
-    /// Sets the name of the backend.
+    /// Sets the name of the backend: `"memory"`, which always exists, or a backend that the registry
+    /// [declares](crate::RegistryBuilder::backend).
+    ///
+    /// ```
+    /// use throttle::Settings;
+    ///
+    /// let settings = Settings::new().rate("100/min").backend("redis");
+    /// assert_eq!(settings.describe()[1], ("backend", "redis".to_owned()));
+    /// ```
     ///
     /// # Default
     ///
@@ -40,6 +48,14 @@ impl Settings {
     /// what has arrived, and waits for the rest of its timeout. If nothing arrives, its timeout does not count
     /// for a circuit breaker.
     ///
+    /// ```
+    /// use std::time::Duration;
+    /// use throttle::Settings;
+    ///
+    /// let settings = Settings::new().rate("100/min").timeout(Duration::from_millis(50));
+    /// assert_eq!(settings.describe()[1], ("timeout", "50ms".to_owned()));
+    /// ```
+    ///
     /// # Default
     ///
     /// 100 ms.
@@ -51,6 +67,17 @@ impl Settings {
 
     /// Sets the timeout of all attempts at a decision, including the waits between them. When it has passed,
     /// the next stage of [`on_error`](Self::on_error) applies.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use throttle::{Settings, retry};
+    ///
+    /// // A client waits for at most 120 ms: for up to three attempts, and the waits between them.
+    /// let settings = Settings::new()
+    ///     .on_error(retry(2).delay(Duration::from_millis(10)))
+    ///     .timeout(Duration::from_millis(50))
+    ///     .total_timeout(Duration::from_millis(120));
+    /// ```
     ///
     /// # Default
     ///

@@ -11,6 +11,24 @@ use crate::util::shared::Shared;
 impl Settings {
     /// Sets the limits: a text such as `"100/min"`, a [`Rate`](crate::Rate), [`Rates`](crate::Rates), or an
     /// async fn that returns one of them.
+    ///
+    /// ```
+    /// use axum::Extension;
+    /// use throttle::{Rate, Settings};
+    ///
+    /// #[derive(Clone)]
+    /// struct Account { paid: bool }
+    ///
+    /// async fn by_plan(Extension(account): Extension<Account>) -> Rate {
+    ///     Rate::per_minute(if account.paid { 600 } else { 60 })
+    /// }
+    ///
+    /// let settings = Settings::new().rate(by_plan);
+    /// ```
+    ///
+    /// # Default
+    ///
+    /// No rate. A throttle needs a rate, or [`max_concurrent`](Self::max_concurrent).
     pub fn rate<M: 'static>(
         mut self,
         rate: impl Shape<role::rate, M, Web<()>> + Arg<role::rate, M, Web<()>> + 'static,
@@ -61,6 +79,14 @@ impl Settings {
     /// millisecond. A running process renews its permits after half of that time, so requests may take as long
     /// as they like.
     ///
+    /// ```
+    /// use std::time::Duration;
+    /// use throttle::Settings;
+    ///
+    /// let settings = Settings::new().max_concurrent(4).permit_ttl(Duration::from_secs(30));
+    /// assert_eq!(settings.describe()[1], ("permit_ttl", "30s".to_owned()));
+    /// ```
+    ///
     /// # Default
     ///
     /// 60 seconds.
@@ -82,6 +108,13 @@ impl Settings {
 
     /// Sets the cost of a request in units: a whole number, or an async fn that returns one. A request with
     /// cost 0 passes without a charge.
+    ///
+    /// ```
+    /// use throttle::Settings;
+    ///
+    /// let exports = Settings::new().rate("1000/hour").cost(25_u32);
+    /// assert_eq!(exports.describe()[1], ("cost", "25".to_owned()));
+    /// ```
     ///
     /// # Default
     ///
@@ -117,9 +150,16 @@ impl Settings {
         self
     }
 
-    /// Sets the predicate that decides which responses are charged: a plain fn of the response's status or head
+    /// Sets the predicate that decides which responses are charged: a plain fn of the response's status or parts
     /// that returns a `bool`, such as the functions in [`outcome`](crate::outcome). That module describes the
     /// details. A request that ends without a response is always charged.
+    ///
+    /// ```
+    /// use throttle::{Settings, outcome};
+    ///
+    /// let logins = Settings::new().rate("5/15min").charge_when(outcome::unauthorized);
+    /// assert_eq!(logins.describe()[1], ("charge_when", "outcome::unauthorized".to_owned()));
+    /// ```
     ///
     /// # Default
     ///

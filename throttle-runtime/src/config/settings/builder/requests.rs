@@ -8,6 +8,13 @@ impl Settings {
     /// Sets the identity that requests are counted under: [`key::Ip`](crate::key_source::Ip), another type of that
     /// module, or an async fn that returns an [`Identity`](crate::Identity) or a value that converts into one.
     ///
+    /// ```
+    /// use throttle::{Settings, key};
+    ///
+    /// let settings = Settings::new().rate("100/min").key(key::Global);
+    /// assert_eq!(settings.describe()[1], ("key", "global".to_owned()));
+    /// ```
+    ///
     /// # Default
     ///
     /// The client address, [`key::Ip`](crate::key_source::Ip).
@@ -22,6 +29,16 @@ impl Settings {
     /// Sets the function that returns the client's key and the limits that apply to it: an async fn that
     /// returns a [`Caller`](crate::Caller). It runs once per request. It takes precedence over `key`, and over
     /// `rate` and `class` if the caller has them.
+    ///
+    /// ```
+    /// use throttle::{Caller, ClientIp, Settings};
+    ///
+    /// async fn guest(client: ClientIp) -> Caller {
+    ///     Caller::new(client).class("free")
+    /// }
+    ///
+    /// let settings = Settings::new().rate("60/min").caller(guest);
+    /// ```
     ///
     /// # Default
     ///
@@ -38,6 +55,12 @@ impl Settings {
     /// [`Class`](crate::strategy::Class), a [`Priority`](crate::strategy::Priority), or an async fn that
     /// returns one of them.
     ///
+    /// ```
+    /// use throttle::{Settings, strategy::TieredRate};
+    ///
+    /// let partners = Settings::new().rate("10/min").strategy(TieredRate::new()).class("premium");
+    /// ```
+    ///
     /// # Default
     ///
     /// No class.
@@ -50,6 +73,17 @@ impl Settings {
     }
 
     /// Sets which requests are not limited: an async fn that returns a `bool`.
+    ///
+    /// ```
+    /// use axum::http::Method;
+    /// use throttle::Settings;
+    ///
+    /// async fn is_preflight(method: Method) -> bool {
+    ///     method == Method::OPTIONS
+    /// }
+    ///
+    /// let settings = Settings::new().rate("100/min").exempt(is_preflight);
+    /// ```
     ///
     /// # Default
     ///
@@ -65,6 +99,13 @@ impl Settings {
     /// Sets the networks whose clients are not limited: a text such as `"10.0.0.0/8, 192.0.2.1"`, or
     /// [`Networks`]. Their requests are counted as [skipped](crate::Counts::skipped).
     ///
+    /// ```
+    /// use throttle::Settings;
+    ///
+    /// let settings = Settings::new().rate("100/min").allow("10.0.0.0/8, 192.0.2.1");
+    /// assert_eq!(settings.describe()[1], ("allow", "10.0.0.0/8, 192.0.2.1".to_owned()));
+    /// ```
+    ///
     /// # Default
     ///
     /// No networks.
@@ -79,6 +120,13 @@ impl Settings {
     /// Such a request receives status 403, or `PERMISSION_DENIED` in gRPC, before any other setting is
     /// evaluated. It is counted as [forbidden](crate::Counts::forbidden).
     ///
+    /// ```
+    /// use throttle::{Networks, Settings};
+    ///
+    /// let denied = Networks::file("/etc/my-service/deny.txt").admit_unknown();
+    /// let settings = Settings::new().rate("100/min").deny(denied);
+    /// ```
+    ///
     /// # Default
     ///
     /// No networks.
@@ -90,6 +138,13 @@ impl Settings {
     /// Limits only requests that match a rule: a [`Rule`](crate::Rule), or an async fn that returns a `bool`.
     /// If `only` is called several times, one matching rule is enough. Requests that match no rule are not
     /// limited.
+    ///
+    /// ```
+    /// use throttle::{Rule, Settings};
+    ///
+    /// let settings = Settings::new().rate("100/min").only(Rule::path("/api/**")).only(Rule::path("/search"));
+    /// assert_eq!(settings.describe()[1], ("only", "/api/**, /search".to_owned()));
+    /// ```
     ///
     /// # Default
     ///
@@ -104,6 +159,14 @@ impl Settings {
 
     /// Excludes requests that match a rule from the limits, whatever `only` contains: a [`Rule`](crate::Rule),
     /// or an async fn that returns a `bool`. If `bypass` is called several times, one matching rule is enough.
+    ///
+    /// ```
+    /// use axum::http::Method;
+    /// use throttle::{Rule, Settings};
+    ///
+    /// let settings = Settings::new().rate("100/min").bypass(Rule::path("/health").method(Method::GET));
+    /// assert_eq!(settings.describe()[1], ("bypass", "GET /health".to_owned()));
+    /// ```
     ///
     /// # Default
     ///

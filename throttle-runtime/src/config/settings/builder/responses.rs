@@ -14,6 +14,17 @@ impl Settings {
     /// to a denial that the program creates with [`Throttled::new`](crate::Throttled::new), and its text is the
     /// message that a throttled WebSocket receives.
     ///
+    /// ```
+    /// use axum::http::StatusCode;
+    /// use throttle::{Settings, Throttled};
+    ///
+    /// async fn sorry(throttled: Throttled) -> (StatusCode, String) {
+    ///     (throttled.status(), format!("{} is busy", throttled.uid()))
+    /// }
+    ///
+    /// let settings = Settings::new().rate("100/min").handler(sorry);
+    /// ```
+    ///
     /// # Default
     ///
     /// Status 429, or 403 for a client on a `deny` list, with one sentence as plain text.
@@ -27,6 +38,12 @@ impl Settings {
     }
 
     /// Sets which headers the responses carry.
+    ///
+    /// ```
+    /// use throttle::{Headers, Settings};
+    ///
+    /// let settings = Settings::new().rate("100/min").headers(Headers::LEGACY);
+    /// ```
     ///
     /// # Default
     ///
@@ -52,12 +69,23 @@ impl Settings {
     /// }
     /// # let _: axum::Router = axum::Router::new().route("/", axum::routing::get(search));
     /// ```
+    ///
+    /// # Default
+    ///
+    /// `false`.
     pub const fn degrade(mut self, on: bool) -> Self {
         self.degrade = Some(on);
         self
     }
 
     /// Sets dry-run mode, in which decisions are made and counted, but not enforced.
+    ///
+    /// ```
+    /// use throttle::Settings;
+    ///
+    /// let settings = Settings::new().rate("100/min").dry_run(true);
+    /// assert_eq!(settings.describe()[1], ("dry_run", "true".to_owned()));
+    /// ```
     ///
     /// # Default
     ///

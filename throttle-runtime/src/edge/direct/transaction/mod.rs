@@ -11,8 +11,8 @@ use entry::{Entry, check, commit};
 pub use savepoint::Savepoint;
 
 impl Throttle {
-    /// Opens a transaction. Charges to the transaction are charged to this throttle when it is [committed](Transaction::commit). If
-    /// the hit has a cost, it is the initial charge of the transaction.
+    /// Opens a transaction. Charges to the transaction are charged to this throttle when the transaction is
+    /// [committed](Transaction::commit). If the hit has a cost, it is the initial charge of the transaction.
     ///
     /// ```
     /// use throttle::{Registry, Settings};
@@ -38,6 +38,24 @@ impl Throttle {
 /// [committed](Self::commit), which makes all charges together. A transaction that is dropped, for example after an
 /// error, charges nothing.
 ///
+/// ```
+/// use throttle::{BackendError, Throttle};
+///
+/// /// Charges one unit per item. An order with an invalid item charges nothing.
+/// async fn order(orders: &Throttle, user: &str, items: &[&str]) -> Result<bool, BackendError> {
+///     let mut transaction = orders.transaction(user);
+///     for item in items {
+///         if item.is_empty() {
+///             transaction.rollback();
+///             return Ok(false);
+///         }
+///         transaction.charge(1);
+///     }
+///     Ok(transaction.commit().await?.is_allowed())
+/// }
+/// # let _ = order;
+/// ```
+///
 /// `commit` and `rollback` consume the transaction, so a later use does not compile.
 ///
 /// ```compile_fail,E0382
@@ -54,7 +72,21 @@ pub struct Transaction {
     charged: u64,
 }
 
-/// Whether the charges of a transaction are atomic.
+/// Whether the charges of a transaction are atomic. [`Transaction::atomicity`] returns it.
+///
+/// ```
+/// use throttle::{Atomicity, Settings, backend::Memory, registry};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), throttle::ConfigError> {
+/// let registry = registry().backend("other", Memory::new()).build().await?;
+/// let users = registry.create("users", Settings::new().rate("10/hour"))?;
+/// let teams = registry.create("teams", Settings::new().rate("15/hour").backend("other"))?;
+/// assert_eq!(users.transaction("alice").atomicity(), Atomicity::Atomic);
+/// assert_eq!(users.transaction("alice").and(&teams, "red").atomicity(), Atomicity::Sequential);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Atomicity {
     /// All throttles share a backend, and one decision charges all of them or none.

@@ -5,6 +5,22 @@ use crate::{BackendError, Decision};
 
 /// A nested part of a [`Transaction`](super::Transaction). It charges nothing if it is dropped. While
 /// it exists, the transaction or part that contains it cannot be used.
+///
+/// ```
+/// use throttle::Savepoint;
+///
+/// /// Draws a chart, which costs 2 units, and a legend, which costs 1 unit if it could be drawn.
+/// fn draw(mut chart: Savepoint<'_>, legend_fits: bool) {
+///     chart.charge(2);
+///     let mut legend = chart.savepoint();
+///     legend.charge(1);
+///     if legend_fits {
+///         legend.commit();
+///     }
+///     chart.commit();
+/// }
+/// # let _ = draw;
+/// ```
 #[derive(Debug)]
 #[must_use = "a part that is dropped charges nothing: `commit` it"]
 pub struct Savepoint<'t> {
