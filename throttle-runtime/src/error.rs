@@ -13,6 +13,17 @@ use crate::util::error_chain::chain;
 /// A clone is cheap, and keeps the source.
 ///
 /// `Debug` writes the message and all causes, because a `main` that returns an error prints `Debug`.
+///
+/// ```
+/// use std::{error::Error, io};
+/// use throttle::{BackendError, ErrorKind};
+///
+/// let lost = io::Error::other("broken pipe");
+/// let error = BackendError::with_source(ErrorKind::Connection, "the connection was lost", lost);
+/// assert_eq!(error.kind(), ErrorKind::Connection);
+/// assert_eq!(error.source().map(ToString::to_string).as_deref(), Some("broken pipe"));
+/// assert_eq!(format!("{error:?}"), "the connection was lost: broken pipe");
+/// ```
 #[derive(Clone)]
 pub struct BackendError {
     inner: Arc<Inner>,
@@ -31,6 +42,18 @@ pub(crate) struct Inner {
 }
 
 /// The kind of failure of a [`BackendError`].
+///
+/// ```
+/// use throttle::{ErrorAction, ErrorKind, Failure};
+///
+/// /// A function for `on_error`: requests pass only while the store is unreachable.
+/// async fn on_failure(failure: Failure) -> ErrorAction {
+///     match failure.error().kind() {
+///         ErrorKind::Connection | ErrorKind::Timeout | ErrorKind::BreakerOpen => ErrorAction::Allow,
+///         _ => ErrorAction::Propagate,
+///     }
+/// }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -79,7 +102,8 @@ impl BackendError {
         Self::of(kind, message.into(), None)
     }
 
-    /// Creates an error of a kind from an error of the store's client, which becomes the source.
+    /// Creates an error of a kind from an error of the store's client, which becomes the source. Neither the
+    /// message nor the source may contain credentials or keys.
     pub fn with_source(
         kind: ErrorKind,
         message: impl Into<String>,
@@ -96,8 +120,9 @@ impl BackendError {
     /// Marks the error as one of a request that certainly charged nothing: the request was not sent, or was
     /// rejected before it ran.
     ///
-    /// Only after such an error may the same request be sent again. Earlier clones of the error are not
-    /// changed.
+    /// After such an error, the same request may be sent again. After any other error, a second request may
+    /// be charged twice, unless the backend [recognises](crate::backend::Backend::recognises_retries) it.
+    /// Earlier clones of the error are not changed.
     ///
     /// ```
     /// use throttle::{BackendError, ErrorKind};
@@ -177,6 +202,15 @@ impl Error for BackendError {
 /// location.
 ///
 /// `Debug` writes the same report as `Display`, because a `main` that returns an error prints `Debug`.
+///
+/// ```
+/// use throttle::{Registry, Settings};
+///
+/// let settings = Settings::new().rate("10/fortnight");
+/// let error = Registry::default().create("exports", settings).expect_err("no such unit of time");
+/// assert_eq!(error.problems().len(), 1);
+/// assert!(error.to_string().starts_with("throttle is misconfigured: "));
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct ConfigError {
     problems: Vec<String>,

@@ -15,6 +15,16 @@ use crate::util::random;
 /// [retried](crate::Recovery::retry_on) decision carry the same idempotency token. A backend that
 /// [recognises](super::Backend::recognises_retries) the token of an earlier charge returns the result of that
 /// charge, and charges nothing. A denial charges nothing, so the retry of a denied decision is decided again.
+///
+/// ```
+/// use std::time::Duration;
+/// use throttle::backend::Attempt;
+///
+/// let first = Attempt::new(7, Duration::from_secs(10));
+/// let second = first.retried();
+/// assert!(!first.is_retry && second.is_retry);
+/// assert_eq!(first.token, second.token);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Attempt {
@@ -28,14 +38,6 @@ pub struct Attempt {
 
 impl Attempt {
     /// Creates the first attempt of a decision. No other decision may use the same token.
-    ///
-    /// ```
-    /// use std::time::Duration;
-    /// use throttle::backend::Attempt;
-    ///
-    /// let first = Attempt::new(7, Duration::from_secs(10));
-    /// assert!(!first.is_retry && first.retried().is_retry);
-    /// ```
     pub const fn new(token: u64, lifetime: Duration) -> Self {
         Self { token, is_retry: false, lifetime }
     }

@@ -22,18 +22,24 @@ use crate::Key;
 /// use std::time::Duration;
 /// use throttle::backend::{Backend, Memory, PermitRequest};
 ///
-/// # async fn example() -> Result<(), throttle::BackendError> {
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), throttle::BackendError> {
 /// let memory = Memory::new();
-/// let places = memory.concurrency_store().expect("it has them");
+/// let store = memory.concurrency_store().expect("`Memory` has concurrency limits");
 /// let alice = "alice".into();
-/// let place = PermitRequest::new("exports", &alice, 1, Duration::from_secs(60));
-/// let held = places.try_acquire(&place).await?;
-/// assert!(held.is_some() && places.try_acquire(&place).await?.is_none());
-/// drop(held);
-/// assert!(places.try_acquire(&place).await?.is_some());
+/// let request = PermitRequest::new("exports", &alice, 1, Duration::from_secs(60));
+/// let permit = store.try_acquire(&request).await?;
+/// assert!(permit.is_some() && store.try_acquire(&request).await?.is_none());
+/// drop(permit);
+/// assert!(store.try_acquire(&request).await?.is_some());
 /// # Ok(())
 /// # }
 /// ```
+///
+/// # Errors
+///
+/// A reply is an error if the backend cannot acquire a permit, for example because its store is unreachable. An
+/// error that is marked with [`safe_to_retry`](crate::BackendError::safe_to_retry) acquired no permit.
 pub trait ConcurrencyStore: Send + Sync {
     /// Acquires a permit, or returns `None` if all permits are in use. With a limit of 0, the call acquires
     /// nothing; it only tests whether the backend works.
@@ -41,6 +47,15 @@ pub trait ConcurrencyStore: Send + Sync {
 }
 
 /// A request for one permit.
+///
+/// ```
+/// use std::time::Duration;
+/// use throttle::{Key, backend::PermitRequest};
+///
+/// let alice = Key::new("alice");
+/// let request = PermitRequest::new("exports", &alice, 2, Duration::from_secs(60));
+/// assert_eq!((request.scope, request.limit), ("exports", 2));
+/// ```
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct PermitRequest<'a> {
@@ -48,7 +63,7 @@ pub struct PermitRequest<'a> {
     pub scope: &'a str,
     /// The key whose requests are counted.
     pub key: &'a Key,
-    /// How many permits the key has in total.
+    /// How many permits the key has in total: its concurrency limit.
     pub limit: u32,
     /// The time after which a permit is free again if its process has ended, at least one millisecond. A
     /// process that is still running keeps the permit as long as it needs it.
@@ -62,7 +77,18 @@ impl<'a> PermitRequest<'a> {
     }
 }
 
-/// A permit. It is released when this value is dropped.
+/// A permit for one request in flight. It is released when this value is dropped.
+///
+/// ```
+/// use std::sync::Arc;
+/// use throttle::backend::ConcurrencyPermit;
+///
+/// let guard = Arc::new(());
+/// let permit = ConcurrencyPermit::new(Arc::clone(&guard));
+/// assert_eq!(Arc::strong_count(&guard), 2);
+/// drop(permit);
+/// assert_eq!(Arc::strong_count(&guard), 1);
+/// ```
 #[must_use = "the permit is released when it is dropped"]
 pub struct ConcurrencyPermit {
     // Never read; only its `Drop` matters.
@@ -77,17 +103,7 @@ enum By {
 }
 
 impl ConcurrencyPermit {
-    /// Creates a permit that is released by dropping `guard`.
-    ///
-    /// ```
-    /// use std::sync::Arc;
-    /// use throttle::backend::ConcurrencyPermit;
-    ///
-    /// let guard = Arc::new(());
-    /// let held = ConcurrencyPermit::new(Arc::clone(&guard));
-    /// drop(held);
-    /// assert_eq!(Arc::strong_count(&guard), 1);
-    /// ```
+    /// Creates a permit that owns `guard`. The `Drop` of the guard releases the permit in the backend.
     pub fn new(guard: impl Send + Sync + 'static) -> Self {
         Self { _by: By::Other(Box::new(guard)) }
     }

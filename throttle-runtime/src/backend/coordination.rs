@@ -11,20 +11,24 @@ use super::Reply;
 /// that another instance could have saved it. Therefore the operations need not be atomic, and values need
 /// not be durable.
 ///
-/// `Redis`, `Memcached` and [`StoreBackend`](super::StoreBackend) implement it. A custom backend provides it through
-/// [`Backend::coordination_store`](super::Backend::coordination_store).
+/// The backends `Redis`, `Memcached` and [`StoreBackend`](super::StoreBackend) have such a storage. A custom
+/// backend provides one through [`Backend::coordination_store`](super::Backend::coordination_store).
 ///
 /// ```
 /// use std::time::Duration;
 /// use throttle::BackendError;
 /// use throttle::backend::CoordinationStore;
 ///
-/// async fn leave(store: &dyn CoordinationStore) -> Result<(), BackendError> {
+/// async fn announce(store: &dyn CoordinationStore) -> Result<(), BackendError> {
 ///     store.put("maintenance", 7, Duration::from_secs(60)).await?;
 ///     assert_eq!(store.get("maintenance").await?, Some(7));
 ///     store.delete("maintenance").await
 /// }
 /// ```
+///
+/// # Errors
+///
+/// A reply is an error if the storage is unreachable or rejects the call.
 pub trait CoordinationStore: Send + Sync {
     /// Stores a value under a name for the time `ttl`, and replaces the previous value. A name is any text.
     fn put<'a>(&'a self, name: &'a str, value: u64, ttl: Duration) -> Reply<'a, ()>;

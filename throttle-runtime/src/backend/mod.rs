@@ -40,6 +40,20 @@ use crate::util::fingerprint::Domain;
 use crate::{BackendError, DecisionReason, ErrorKind, Key, NowOrLater, Quotas, Rate};
 
 /// The part of a decision that belongs to one throttle: the key that is charged, the cost, and the limits.
+///
+/// ```
+/// use throttle::backend::{Backend, Charge, Memory, Mode};
+/// use throttle::{Key, Rate, strategy::FixedWindow};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), throttle::BackendError> {
+/// let (alice, rates) = (Key::new("alice"), [Rate::per_minute(10), Rate::per_day(500)]);
+/// let charges = [Charge::new("exports", &alice, &FixedWindow, &rates, 3)];
+/// let verdict = Memory::new().decide(&charges, Mode::Consume).await?;
+/// assert_eq!((verdict.quotas[0].remaining(), verdict.quotas[1].remaining()), (7, 497));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Charge<'a> {
@@ -86,6 +100,22 @@ impl<'a> Charge<'a> {
 }
 
 /// Whether a decision consumes units.
+///
+/// ```
+/// use throttle::backend::{Backend, Charge, Memory, Mode};
+/// use throttle::{Key, ManualClock, Rate, strategy::FixedWindow};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), throttle::BackendError> {
+/// let memory = Memory::builder().clock(ManualClock::new()).build();
+/// let (alice, rates) = (Key::new("alice"), [Rate::per_minute(10)]);
+/// let charges = [Charge::new("exports", &alice, &FixedWindow, &rates, 3)];
+/// let peeked = memory.decide(&charges, Mode::Peek).await?;
+/// assert_eq!(memory.decide(&charges, Mode::Consume).await?, peeked);
+/// assert_ne!(memory.decide(&charges, Mode::Consume).await?, peeked);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Mode {
     /// Charges the request if all limits allow it.
@@ -150,7 +180,7 @@ impl Verdict {
     }
 }
 
-/// The result of a call to a backend, or a future of it.
+/// The result of a call to a backend, or a future of it: see [`NowOrLater`].
 pub type Reply<'a, T> = NowOrLater<'a, Result<T, BackendError>>;
 
 /// A backend: stores states and makes decisions.
@@ -165,6 +195,39 @@ pub type Reply<'a, T> = NowOrLater<'a, Result<T, BackendError>>;
 /// - **Cancel safe**: a reply that is dropped leaves nothing locked. Callers drop a reply that is not ready
 ///   within a timeout. For decisions, refunds and [`forget`](Self::forget), this is the throttle's timeout.
 ///   For `reset`, `close`, and `initialize` at startup, it is five seconds.
+///
+/// The feature `testkit` contains tests for backends: `testkit::conformance!` runs one test per requirement.
+///
+/// ```
+/// use throttle::backend::{Backend, Charge, Memory, Mode, Reply, Verdict};
+///
+/// /// A backend in memory that prints each decision.
+/// #[derive(Debug)]
+/// struct Printed(Memory);
+///
+/// impl Backend for Printed {
+///     fn decide<'a>(&'a self, charges: &'a [Charge<'a>], mode: Mode) -> Reply<'a, Verdict> {
+///         println!("{mode:?}, {} charges", charges.len());
+///         self.0.decide(charges, mode)
+///     }
+///
+///     fn refund<'a>(&'a self, charges: &'a [Charge<'a>], at: u64) -> Reply<'a, ()> {
+///         self.0.refund(charges, at)
+///     }
+///
+///     fn reset(&self) -> Reply<'_, ()> {
+///         self.0.reset()
+///     }
+/// }
+///
+/// let registry = throttle::registry().backend("printed", Printed(Memory::new()));
+/// ```
+///
+/// # Errors
+///
+/// A reply is an error if the backend cannot complete the call, for example because its store is unreachable.
+/// If a failed call certainly charged nothing, the backend marks the error with
+/// [`safe_to_retry`](BackendError::safe_to_retry). The charge of any other failed decision is in doubt.
 pub trait Backend: Debug + Send + Sync + 'static {
     /// Decides one request against all limits of all charges, at the backend's own time.
     fn decide<'a>(&'a self, charges: &'a [Charge<'a>], mode: Mode) -> Reply<'a, Verdict>;

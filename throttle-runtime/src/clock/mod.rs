@@ -16,6 +16,22 @@ use crate::util::duration::micros;
 /// A source of the time, in microseconds since the Unix epoch.
 ///
 /// Windows are aligned to this clock, so that a window of a minute begins on the minute.
+///
+/// ```
+/// use throttle::{Clock, ManualClock};
+///
+/// /// A clock that is a second behind another one.
+/// #[derive(Debug)]
+/// struct Late<C>(C);
+///
+/// impl<C: Clock> Clock for Late<C> {
+///     fn now(&self) -> u64 {
+///         self.0.now().saturating_sub(1_000_000)
+///     }
+/// }
+///
+/// assert_eq!(Late(ManualClock::at(5_000_000)).now(), 4_000_000);
+/// ```
 pub trait Clock: Debug + Send + Sync + 'static {
     /// Returns the time in microseconds since the Unix epoch.
     fn now(&self) -> u64;
@@ -59,7 +75,15 @@ impl<C: Clock + ?Sized> Clock for Arc<C> {
 ///
 /// It never jumps when the machine's time is set, because that must neither lift nor prolong a limit. On
 /// Linux, [`coarse`](Clock::coarse) is the time of the kernel's last tick. A tick is 1 to 10 milliseconds
-/// long.
+/// long. On other systems, `coarse` is exact.
+///
+/// ```
+/// use throttle::{Clock, SystemClock};
+///
+/// let clock = SystemClock::new();
+/// let before = clock.now();
+/// assert!(clock.now() >= before);
+/// ```
 #[derive(Debug, Clone)]
 pub struct SystemClock {
     /// The machine's time at the start of the monotonic clock.
@@ -111,7 +135,13 @@ impl Clock for SystemClock {
 /// let before = clock.now();
 /// clock.advance(Duration::from_secs(3600));
 /// assert_eq!(clock.now() - before, 3_600_000_000);
+/// clock.step_back(Duration::from_secs(3600));
+/// assert_eq!(clock.now(), before);
 /// ```
+///
+/// # Default
+///
+/// The first moment of 2026, in UTC.
 #[derive(Debug, Clone)]
 pub struct ManualClock(Arc<AtomicU64>);
 
@@ -126,17 +156,17 @@ impl ManualClock {
         Self(Arc::new(AtomicU64::new(micros)))
     }
 
-    /// Moves the time forward.
+    /// Moves the time of all clones forward.
     pub fn advance(&self, by: Duration) {
         self.set(self.now().saturating_add(micros(by)));
     }
 
-    /// Moves the time back, like a system clock that is corrected.
+    /// Moves the time of all clones back, like a system clock that is corrected.
     pub fn step_back(&self, by: Duration) {
         self.set(self.now().saturating_sub(micros(by)));
     }
 
-    /// Sets the time, in microseconds since the Unix epoch.
+    /// Sets the time of all clones, in microseconds since the Unix epoch.
     pub fn set(&self, micros: u64) {
         self.0.store(micros, Ordering::Relaxed);
     }

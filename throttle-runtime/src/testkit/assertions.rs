@@ -56,6 +56,15 @@ pub fn assert_denied(decision: &Decision, wait: Duration) {
 
 /// Asserts that `units` are left of the limit that has the fewest units left.
 ///
+/// ```
+/// # use throttle::{Hit, Registry, Settings, testkit::assert_remaining};
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// # let exports = Registry::default().create("exports", Settings::new().rate("10/hour"))?;
+/// assert_remaining(&exports.hit(Hit::new("alice").cost(4)).await?, 6);
+/// # Ok(())
+/// # }
+/// ```
+///
 /// # Panics
 ///
 /// If a different number of units is left, or the backend was not called.

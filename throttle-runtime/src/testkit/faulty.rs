@@ -13,6 +13,25 @@ use crate::util::sync;
 use crate::{BackendError, ErrorKind, NowOrLater};
 
 /// The fault of a decision that a [`Faulty`] backend makes.
+///
+/// ```
+/// use throttle::backend::Memory;
+/// use throttle::testkit::{Fault, Faulty};
+/// use throttle::{ErrorKind, Settings, registry};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let store = Faulty::new(Memory::new());
+/// let registry = registry().backend("store", store.clone()).build().await?;
+/// let exports = registry.create("exports", Settings::new().rate("1/day").backend("store").on_error("raise"))?;
+///
+/// store.meet(Fault::Lose(ErrorKind::Connection), 1);
+/// let error = exports.hit("alice").await.expect_err("the reply is lost");
+/// assert!(!error.is_safe_to_retry());
+/// assert!(exports.hit("alice").await?.is_throttled(), "the lost request was charged");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {
@@ -26,10 +45,10 @@ pub enum Fault {
     Panic,
 }
 
-/// A backend that wraps another one, usually [`Memory`](crate::backend::Memory), and decides as that one does
-/// until it is told to fail. Use it to test what a program does when its store does not work.
+/// A backend that wraps another backend, usually [`Memory`](crate::backend::Memory), and fails on command. Use it
+/// to test how a program behaves while its store fails.
 ///
-/// Clones are the same backend: one goes into the registry, one stays with the test.
+/// All clones are one backend: one clone goes into the registry, and another clone stays with the test.
 ///
 /// ```
 /// use throttle::backend::Memory;
@@ -53,7 +72,7 @@ pub enum Fault {
 /// # }
 /// ```
 ///
-/// If it [hangs](Self::hang), the throttle stops waiting at its [deadline](crate::Settings::timeout), 100 ms
+/// If it [hangs](Self::hang), the throttle stops waiting after its [timeout](crate::Settings::timeout), 100 ms
 /// by default. With `#[tokio::test(start_paused = true)]`, that time passes immediately.
 #[derive(Debug, Clone)]
 pub struct Faulty(Arc<Inner>);
@@ -69,7 +88,7 @@ pub(crate) struct Inner {
 }
 
 impl Faulty {
-    /// Creates a backend that works until it is told to fail.
+    /// Creates a backend that passes all calls to `backend`, until a method of this type sets a fault.
     pub fn new(backend: impl Backend) -> Self {
         Self(Arc::new(Inner {
             backend: Arc::new(backend),
@@ -80,43 +99,58 @@ impl Faulty {
         }))
     }
 
-    /// From now on, every decision fails with an error of that kind, and nothing is charged.
+    /// Makes every decision fail from now on, with an error of that kind and without a charge.
     pub fn fail(&self, kind: ErrorKind) {
         self.meet(Fault::Refuse(kind), usize::MAX);
     }
 
-    /// From now on, no decision completes.
+    /// Makes every decision wait forever from now on.
     pub fn hang(&self) {
         self.meet(Fault::Hang, usize::MAX);
     }
 
-    /// The next `times` decisions have that fault. The decisions after them work.
+    /// Gives the next `times` decisions that fault. Later decisions work.
     pub fn meet(&self, fault: Fault, times: usize) {
         self.set(Some((fault, times)));
     }
 
-    /// From now on, decisions work again.
+    /// Removes the fault: decisions work again from now on.
     pub fn heal(&self) {
         self.set(None);
     }
 
-    /// Sets whether it can be initialized from now on. If it cannot, its registry fails at startup, unless the
-    /// registry does not [require](crate::RegistryBuilder::require_backends) it.
+    /// Sets whether the backend can be initialized from now on. With `false`, its registry fails at startup,
+    /// unless the registry does not [require](crate::RegistryBuilder::require_backends) its backends.
+    ///
+    /// ```
+    /// use throttle::{backend::Memory, registry, testkit::Faulty};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let store = Faulty::new(Memory::new());
+    /// store.can_start(false);
+    /// assert!(registry().backend("store", store.clone()).build().await.is_err());
+    /// # }
+    /// ```
+    ///
+    /// # Default
+    ///
+    /// `true`.
     pub fn can_start(&self, can: bool) {
         self.0.starts.store(can, Ordering::Relaxed);
     }
 
-    /// Returns how many decisions and permits it was called for, including those that failed.
+    /// Returns the number of calls for decisions and permits, including failed calls.
     pub fn calls(&self) -> usize {
         self.0.calls.load(Ordering::Relaxed)
     }
 
-    /// Like [`calls`](Self::calls), and sets the number to 0.
+    /// Returns the number of [calls](Self::calls), and sets it to 0.
     pub fn take_calls(&self) -> usize {
         self.0.calls.swap(0, Ordering::Relaxed)
     }
 
-    /// Returns how often an initialization was attempted.
+    /// Returns the number of attempts to initialize the backend.
     pub fn initialized(&self) -> usize {
         self.0.initialized.load(Ordering::Relaxed)
     }

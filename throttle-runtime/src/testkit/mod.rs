@@ -48,6 +48,7 @@ const LONGEST: Duration = Duration::from_secs(60);
 /// Runs a property to its end on a runtime of its own.
 ///
 /// # Panics
+///
 /// If the property is violated.
 #[track_caller]
 #[doc(hidden)]

@@ -9,6 +9,15 @@ use crate::util::random;
 use crate::{Clock, ManualClock};
 
 /// A store or a backend under test.
+///
+/// ```
+/// use throttle::{ManualClock, backend::Memory, testkit::Subject};
+///
+/// let clock = ManualClock::new();
+/// let memory = Memory::builder().clock(clock.clone()).build();
+/// let subject = Subject::new(memory).clock(clock);
+/// assert!(subject.get().is_empty());
+/// ```
 pub struct Subject<T> {
     it: Arc<T>,
     clock: Option<ManualClock>,
@@ -16,12 +25,16 @@ pub struct Subject<T> {
 }
 
 impl<T> Subject<T> {
-    /// Creates a subject whose time passes by itself.
+    /// Creates a subject without a clock: tests wait until the time has passed.
     pub fn new(it: T) -> Self {
         Self { it: Arc::new(it), clock: None, name: format!("kit-{:016x}", random::number()) }
     }
 
     /// Sets the clock of the subject. Tests advance it instead of waiting.
+    ///
+    /// # Default
+    ///
+    /// No clock.
     #[must_use]
     pub fn clock(self, clock: ManualClock) -> Self {
         Self { clock: Some(clock), ..self }

@@ -6,10 +6,29 @@ use std::fmt;
 use crate::util::error_chain::chain;
 
 /// A sentence that describes what is wrong with a subject.
+///
+/// ```
+/// use throttle::testkit::Violation;
+/// use throttle::{BackendError, ErrorKind};
+///
+/// let error = BackendError::new(ErrorKind::Timeout, "no reply");
+/// assert_eq!(Violation::from(error).to_string(), "a call failed: no reply");
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct Violation(String);
 
-/// The result of a property.
+/// The result of a property: an error if the subject violates the property, or if one of its calls fails.
+///
+/// ```
+/// use throttle::backend::Memory;
+/// use throttle::testkit::{Outcome, Subject, backend};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Outcome {
+/// let subject = Subject::new(Memory::new());
+/// backend::an_identity_pays_twice(&subject).await
+/// # }
+/// ```
 pub type Outcome<T = ()> = Result<T, Violation>;
 
 impl Violation {

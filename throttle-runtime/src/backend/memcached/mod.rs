@@ -108,6 +108,13 @@ impl Memcached {
 
     /// Sets another clock, such as a [`ManualClock`](crate::ManualClock).
     ///
+    /// ```no_run
+    /// use throttle::{ManualClock, backend::Memcached};
+    ///
+    /// let clock = ManualClock::new();
+    /// let memcached = Memcached::new(["127.0.0.1:11211"]).clock(clock.clone());
+    /// ```
+    ///
     /// # Default
     ///
     /// The system clock.

@@ -118,15 +118,26 @@ use table::Table;
 /// A [refund](Backend::refund) to an evicted client that has not come back is lost. A
 /// [reset](Backend::forget) also deletes the usage in the sketches.
 ///
-/// ```
-/// use throttle::{ManualClock, backend::Memory};
+/// ```no_run
+/// use throttle::{backend::Memory, registry};
 ///
-/// let memory = Memory::builder().max_keys(10_000).clock(ManualClock::new()).build();
-/// assert_eq!(memory.len(), 0);
+/// # async fn example() -> Result<(), throttle::ConfigError> {
+/// // The backend `memory` always exists. A declaration with that name replaces it.
+/// registry().backend("memory", Memory::builder().max_keys(100_000).build()).install().await?;
+/// # Ok(())
+/// # }
 /// ```
 pub struct Memory(Arc<Engine>);
 
 /// A builder for a [`Memory`] backend.
+///
+/// ```
+/// use throttle::{ManualClock, backend::Memory};
+///
+/// let clock = ManualClock::new();
+/// let memory = Memory::builder().max_keys(10_000).clock(clock.clone()).build();
+/// assert!(memory.is_empty());
+/// ```
 #[derive(Debug)]
 pub struct MemoryBuilder {
     max_keys: Option<usize>,
@@ -146,8 +157,8 @@ impl Memory {
         MemoryBuilder { max_keys: None, max_bytes: None, clock: None }
     }
 
-    /// Returns the number of states: one for each limit of each identity. States that have expired but are
-    /// not reclaimed yet are included.
+    /// Returns the number of states: one for each limit of each identity. The number includes expired states
+    /// that are not reclaimed yet.
     pub fn len(&self) -> usize {
         self.0.table.len()
     }
@@ -178,7 +189,7 @@ impl MemoryBuilder {
     /// # Default
     ///
     /// 1,000,000. If only [`max_bytes`](Self::max_bytes) is set, the default is one state for every 128 bytes
-    /// of it.
+    /// of `max_bytes`. The backend never keeps more than one state for every 24 bytes of `max_bytes`.
     #[must_use]
     pub const fn max_keys(mut self, max_keys: usize) -> Self {
         self.max_keys = Some(max_keys);

@@ -17,6 +17,24 @@ use crate::clock::Clock;
 use crate::util::task_tracker::UnderWay;
 
 /// Settings of a [`Redis`] backend.
+///
+/// ```no_run
+/// use std::time::Duration;
+/// use throttle::backend::Redis;
+///
+/// # fn main() -> Result<(), throttle::ConfigError> {
+/// let redis = Redis::builder("redis://10.0.0.1:6379")
+///     .username("throttle")
+///     .password("secret")
+///     .database(2)
+///     .namespace("shop")
+///     .connect_timeout(Duration::from_secs(1))
+///     .max_in_flight(1_024)
+///     .remember_denied(false)
+///     .build()?;
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "a builder does nothing until `build()`"]
 #[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
 pub struct RedisBuilder {
@@ -84,7 +102,7 @@ impl RedisBuilder {
 
     /// Sets the timeout of one attempt to connect. It covers name resolution, TLS, login and the check of the
     /// server. An attempt takes three round trips, one more with TLS, and two more with sentinels. `install`
-    /// waits at most five seconds for all backends.
+    /// waits at most five seconds for each backend, and for one backend after the other.
     ///
     /// The error of an attempt that times out names the step that took the time.
     ///
@@ -148,6 +166,16 @@ impl RedisBuilder {
     /// All processes have to use the same time. States expire one day after they were written, independently of
     /// this clock.
     ///
+    /// ```no_run
+    /// use throttle::{ManualClock, backend::Redis};
+    ///
+    /// # fn main() -> Result<(), throttle::ConfigError> {
+    /// let clock = ManualClock::new();
+    /// let redis = Redis::builder("redis://127.0.0.1:6379").clock(clock.clone()).build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Default
     ///
     /// The clock of the Redis server.
@@ -158,6 +186,16 @@ impl RedisBuilder {
 
     /// Sets whether connections to the server use TLS. With sentinels, the certificate of the master has to be
     /// valid for the host name or address that the sentinels report.
+    ///
+    /// ```no_run
+    /// use throttle::backend::Redis;
+    ///
+    /// # fn main() -> Result<(), throttle::ConfigError> {
+    /// // The sentinels do not use TLS, but the master does.
+    /// let redis = Redis::sentinel(["redis://10.0.0.1:26379"], "mymaster").tls(true).build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Default
     ///
@@ -194,7 +232,8 @@ impl RedisBuilder {
     }
 
     /// Sets the client certificate and its key, both in PEM format, for servers that request one. The
-    /// certificate is followed by its intermediate certificates.
+    /// certificate is followed by its intermediate certificates. The example of
+    /// [`root_certificate`](Self::root_certificate) also sets a client certificate.
     ///
     /// # Default
     ///

@@ -10,7 +10,7 @@ impl Redis {
     ///
     /// # Errors
     ///
-    /// If the URL is not a Redis URL.
+    /// If the URL is rejected: see [`RedisBuilder::build`].
     pub fn new(url: &str) -> Result<Self, ConfigError> {
         Self::builder(url).build()
     }

@@ -1,6 +1,23 @@
 //! Adds to a counter, up to a limit.
 
 /// The result of [`Store::increment_within`](super::Store::increment_within).
+///
+/// ```
+/// use throttle::backend::Increment;
+///
+/// /// Adds to a counter. A store does this in one atomic step.
+/// fn add(counter: &mut i64, by: i64, limit: i64) -> Increment {
+///     if *counter + by > limit {
+///         return Increment::Exceeded(*counter);
+///     }
+///     *counter += by;
+///     Increment::Added(*counter)
+/// }
+///
+/// let mut counter = 3;
+/// assert_eq!(add(&mut counter, 3, 5), Increment::Exceeded(3));
+/// assert_eq!(add(&mut counter, 2, 5), Increment::Added(5));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Increment {
     /// The units were added. Contains the sum.
@@ -14,7 +31,8 @@ pub enum Increment {
 /// [`Store::increment_within`](super::Store::increment_within) with it.
 ///
 /// `increment` adds its argument, which may be negative, in one atomic step, and returns the sum. An
-/// admission is one call, and a denial is two calls.
+/// admission is one call, and a denial is two calls. If `by` is 0 or negative, it is added whatever the limit
+/// is.
 ///
 /// - Requests above the limit are never admitted.
 /// - Requests with equal costs are admitted exactly up to the limit. Between the two calls of a denial, its

@@ -72,6 +72,61 @@ use crate::ErrorKind;
 ///
 /// The feature `testkit` contains tests for stores: `testkit::conformance!` runs one test per requirement.
 ///
+/// ```
+/// use std::{collections::HashMap, convert::Infallible, sync::Mutex, time::Duration};
+/// use throttle::backend::{Store, StoreBackend};
+/// use throttle::{Settings, registry};
+///
+/// /// A map whose values do not expire, for short tests.
+/// #[derive(Default)]
+/// struct Shelf(Mutex<HashMap<String, String>>);
+///
+/// impl Store for Shelf {
+///     type Error = Infallible;
+///     const COMPARE_AND_SET: bool = true;
+///
+///     async fn compare_and_set(
+///         &self,
+///         key: &str,
+///         expected: Option<&str>,
+///         value: &str,
+///         _ttl: Option<Duration>,
+///     ) -> Result<bool, Infallible> {
+///         let mut values = self.0.lock().expect("not poisoned");
+///         let is_expected = values.get(key).map(String::as_str) == expected;
+///         if is_expected {
+///             values.insert(key.to_owned(), value.to_owned());
+///         }
+///         Ok(is_expected)
+///     }
+///     // and `get`, `set`, `delete` and `reset`
+/// #     async fn get(&self, key: &str) -> Result<Option<String>, Infallible> {
+/// #         Ok(self.0.lock().expect("not poisoned").get(key).cloned())
+/// #     }
+/// #     async fn set(&self, key: &str, value: &str, _: Option<Duration>) -> Result<(), Infallible> {
+/// #         self.0.lock().expect("not poisoned").insert(key.to_owned(), value.to_owned());
+/// #         Ok(())
+/// #     }
+/// #     async fn delete(&self, key: &str) -> Result<(), Infallible> {
+/// #         self.0.lock().expect("not poisoned").remove(key);
+/// #         Ok(())
+/// #     }
+/// #     async fn reset(&self, prefix: &str) -> Result<(), Infallible> {
+/// #         self.0.lock().expect("not poisoned").retain(|key, _| !key.starts_with(prefix));
+/// #         Ok(())
+/// #     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let registry = registry().backend("shelf", StoreBackend::new(Shelf::default())).build().await?;
+/// let exports = registry.create("exports", Settings::new().rate("1/day").backend("shelf"))?;
+/// assert!(exports.hit("alice").await?.is_allowed());
+/// assert!(exports.hit("alice").await?.is_throttled());
+/// # Ok(())
+/// # }
+/// ```
+///
 /// # Calls per decision
 ///
 /// The table contains the calls of a decision on one identity, with any number of limits and no competing
@@ -104,6 +159,11 @@ use crate::ErrorKind;
 ///
 /// A number cannot store the tokens of requests. Therefore, a fixed window in such a store does not recognise
 /// a request that is retried after a timeout.
+///
+/// # Errors
+///
+/// A method returns an error if the store is unreachable or cannot complete the operation. A missing key, a
+/// held lock, an exceeded limit and a value other than the expected one are results, not errors.
 pub trait Store: Send + Sync + 'static {
     /// The error type of the store. An error becomes the source of a [`BackendError`](crate::BackendError).
     /// If the error is already a `BackendError`, it is used unchanged.
@@ -237,8 +297,12 @@ pub trait Store: Send + Sync + 'static {
         defaults::increment_with_ttl(self, key, by, None)
     }
 
-    /// Subtracts `by`, like [`increment`](Self::increment) with the negative number. Decisions do not call
-    /// this method.
+    /// Subtracts `by` from the number at a key, and returns the difference. Decisions do not call this
+    /// method.
+    ///
+    /// # Default
+    ///
+    /// Calls [`increment`](Self::increment) with the negative number.
     fn decrement(&self, key: &str, by: i64) -> impl Future<Output = Result<i64, Self::Error>> + Send {
         self.increment(key, by.saturating_neg())
     }

@@ -40,26 +40,31 @@ use crate::{BackendError, Clock, ErrorKind, NowOrLater, Rate, SystemClock};
 ///   charged either all of its limits or none.
 ///
 /// ```
-/// use std::{convert::Infallible, time::Duration};
-/// use throttle::backend::{Store, StoreBackend};
-///
-/// struct Shelf;
-///
-/// impl Store for Shelf {
-///     type Error = Infallible;
-///
-///     async fn get(&self, key: &str) -> Result<Option<String>, Infallible> {
-///         Ok(None)
-///     }
-///     // and the other required methods
+/// use std::time::Duration;
+/// use throttle::{ManualClock, backend::StoreBackend};
+/// # use std::convert::Infallible;
+/// # use throttle::backend::Store;
+/// # struct Shelf;
+/// #
+/// # impl Store for Shelf {
+/// #     type Error = Infallible;
+/// #
+/// #     async fn get(&self, _: &str) -> Result<Option<String>, Infallible> { Ok(None) }
 /// #     async fn reset(&self, _: &str) -> Result<(), Infallible> { Ok(()) }
 /// #     async fn set(&self, _: &str, _: &str, _: Option<Duration>) -> Result<(), Infallible> { Ok(()) }
 /// #     async fn delete(&self, _: &str) -> Result<(), Infallible> { Ok(()) }
 /// #     async fn try_lock(&self, _: &str, _: Duration) -> Result<Option<u64>, Infallible> { Ok(None) }
 /// #     async fn unlock(&self, _: &str, _: u64) -> Result<bool, Infallible> { Ok(false) }
-/// }
+/// # }
 ///
-/// let registry = throttle::registry().backend("shelf", StoreBackend::new(Shelf).namespace("shop"));
+/// // `Shelf` implements `Store`. The clock is for tests.
+/// let clock = ManualClock::new();
+/// let shelf = StoreBackend::new(Shelf)
+///     .namespace("shop")
+///     .clock(clock.clone())
+///     .lock_ttl(Duration::from_secs(5))
+///     .persistent(false);
+/// let registry = throttle::registry().backend("shelf", shelf);
 /// ```
 pub struct StoreBackend<S> {
     pub(super) store: Arc<S>,
@@ -70,7 +75,12 @@ pub struct StoreBackend<S> {
 }
 
 impl<S: Store> StoreBackend<S> {
-    /// Creates a backend on this store, in the namespace `throttle`, with the system's clock.
+    /// Creates a backend on this store.
+    ///
+    /// # Default
+    ///
+    /// The namespace is `throttle`, the clock is [`SystemClock`], [`lock_ttl`](Self::lock_ttl) is 2 seconds, and
+    /// the states are [persistent](Self::persistent).
     pub fn new(store: S) -> Self {
         Self::shared(Arc::new(store))
     }
@@ -111,8 +121,8 @@ impl<S: Store> StoreBackend<S> {
     }
 
     /// Sets the time after which the lock of a holder that has died is free again. The minimum is 10
-    /// milliseconds, and the maximum is 20 seconds. Each call of the store has a timeout of half of this
-    /// time.
+    /// milliseconds, and the maximum is 20 seconds. A call of the store for a decision, a refund or the reset
+    /// of one identity has a timeout of half of this time.
     ///
     /// # Default
     ///

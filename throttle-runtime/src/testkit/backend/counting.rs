@@ -9,6 +9,10 @@ use crate::testkit::violation::ensure;
 use crate::testkit::{Outcome, Subject};
 
 /// With every strategy, exactly as many concurrent requests pass as fit.
+///
+/// # Errors
+///
+/// If the backend violates this property: see [`Outcome`].
 pub async fn b081_as_many_pass_as_the_limit_says<B: Backend>(subject: &Subject<B>) -> Outcome {
     for limit in Limit::of_each_strategy(subject.name(), 20) {
         let limit = Arc::new(limit);
@@ -31,6 +35,10 @@ pub async fn b081_as_many_pass_as_the_limit_says<B: Backend>(subject: &Subject<B
 }
 
 /// The remaining quota in an answer is correct, after requests of any cost.
+///
+/// # Errors
+///
+/// If the backend violates this property: see [`Outcome`].
 pub async fn b081_what_remains_is_what_was_not_used<B: Backend>(subject: &Subject<B>) -> Outcome {
     let limit = Limit::per_month(subject.name(), &[20, 12]);
     let mut left = vec![20, 12];

@@ -7,6 +7,10 @@ use crate::testkit::violation::ensure;
 use crate::testkit::{Outcome, Subject};
 
 /// A query consumes nothing, and returns the same result as the request would.
+///
+/// # Errors
+///
+/// If the backend violates this property: see [`Outcome`].
 pub async fn b092_questions_take_nothing<B: Backend>(subject: &Subject<B>) -> Outcome {
     let backend = &**subject.get();
     for limit in Limit::of_each_strategy(subject.name(), 3) {
@@ -26,6 +30,10 @@ pub async fn b092_questions_take_nothing<B: Backend>(subject: &Subject<B>) -> Ou
 }
 
 /// With every strategy, a denied request consumes nothing and does not extend the wait.
+///
+/// # Errors
+///
+/// If the backend violates this property: see [`Outcome`].
 pub async fn b093_a_denied_request_changes_nothing<B: Backend>(subject: &Subject<B>) -> Outcome {
     let backend = &**subject.get();
     for limit in Limit::of_each_strategy(subject.name(), 4) {
@@ -48,6 +56,10 @@ pub async fn b093_a_denied_request_changes_nothing<B: Backend>(subject: &Subject
 
 /// A request that costs more than the limit ever holds is never admitted, and the answer reports that instead
 /// of a wait.
+///
+/// # Errors
+///
+/// If the backend violates this property: see [`Outcome`].
 pub async fn b093_what_never_fits_is_no_wait<B: Backend>(subject: &Subject<B>) -> Outcome {
     let backend = &**subject.get();
     for limit in Limit::of_each_strategy(subject.name(), 3) {

@@ -27,6 +27,10 @@ async fn drop_after(polls: usize, future: impl Future) -> bool {
 const POLLS: usize = 60;
 
 /// A decision that is dropped at any point does not block other decisions.
+///
+/// # Errors
+///
+/// If the backend violates this property: see [`Outcome`].
 pub async fn b073_a_dropped_decision_holds_nothing<B: Backend>(subject: &Subject<B>) -> Outcome {
     let (backend, limit) = (&**subject.get(), Limit::per_month(subject.name(), &[1_000]));
     let keys = [Key::from("a"), Key::from("b")];
@@ -47,6 +51,10 @@ pub async fn b073_a_dropped_decision_holds_nothing<B: Backend>(subject: &Subject
 }
 
 /// A dropped decision has charged all of its identities or none, and no identity twice.
+///
+/// # Errors
+///
+/// If the backend violates this property: see [`Outcome`].
 pub async fn b073_a_dropped_decision_is_all_or_nothing<B: Backend>(subject: &Subject<B>) -> Outcome {
     let (backend, limit) = (&**subject.get(), Limit::per_month(subject.name(), &[1_000]));
     let keys = [Key::from("a"), Key::from("b")];

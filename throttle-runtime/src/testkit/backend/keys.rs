@@ -11,6 +11,10 @@ use crate::testkit::{Outcome, Subject};
 use crate::{Key, Rate};
 
 /// Keys of any length and content are limited, and no two of them share a state.
+///
+/// # Errors
+///
+/// If the backend violates this property: see [`Outcome`].
 pub async fn b080_keys_of_any_content_are_kept_apart<B: Backend>(subject: &Subject<B>) -> Outcome {
     let limit = Limit::per_month(subject.name(), &[1]);
     let (long, longer) = ("x".repeat(10_000), "x".repeat(10_001));
@@ -66,6 +70,10 @@ pub async fn b080_keys_of_any_content_are_kept_apart<B: Backend>(subject: &Subje
 
 /// States are separated by scope, strategy and periods, but not by limit. When a limit changes, its usage is
 /// kept.
+///
+/// # Errors
+///
+/// If the backend violates this property: see [`Outcome`].
 pub async fn b074_scopes_strategies_and_periods_are_kept_apart<B: Backend>(subject: &Subject<B>) -> Outcome {
     let (backend, scope) = (&**subject.get(), subject.name());
     let limit = Limit::per_month(scope, &[5]);

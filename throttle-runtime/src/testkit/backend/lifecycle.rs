@@ -7,6 +7,10 @@ use crate::testkit::{Outcome, Subject};
 use crate::{Key, Quota, Rate};
 
 /// After a reset, the usage is zero.
+///
+/// # Errors
+///
+/// If the backend violates this property: see [`Outcome`].
 pub async fn b074_a_reset_forgets_everything<B: Backend>(subject: &Subject<B>) -> Outcome {
     let (backend, limit) = (&**subject.get(), Limit::per_month(subject.name(), &[5, 7]));
     for key in ["a", "b"] {
@@ -21,6 +25,10 @@ pub async fn b074_a_reset_forgets_everything<B: Backend>(subject: &Subject<B>) -
 }
 
 /// With every strategy, the identities that are reset have no usage, and all other identities keep theirs.
+///
+/// # Errors
+///
+/// If the backend violates this property: see [`Outcome`].
 pub async fn b074_who_is_forgotten_is_forgotten_alone<B: Backend>(subject: &Subject<B>) -> Outcome {
     let (backend, name) = (&**subject.get(), subject.name());
     let keys = ["a", "b", "c"].map(Key::from);
@@ -56,6 +64,10 @@ pub async fn b074_who_is_forgotten_is_forgotten_alone<B: Backend>(subject: &Subj
 }
 
 /// There is a quota for each limit of each charge, in their order, also for unlimited rates.
+///
+/// # Errors
+///
+/// If the backend violates this property: see [`Outcome`].
 pub async fn quotas_come_in_the_order_of_the_limits<B: Backend>(subject: &Subject<B>) -> Outcome {
     let (backend, name) = (&**subject.get(), subject.name());
     let mut first = Limit::per_month(name, &[5, 3, 9]);

@@ -1,4 +1,5 @@
-//! The properties that every [`Backend`] has.
+//! The properties that every [`Backend`] has. Each function tests one property, and
+//! [`conformance!`](macro@super::conformance) creates a test for each function.
 
 mod counting;
 mod denials;
@@ -59,7 +60,21 @@ macro_rules! __backend_properties {
     };
 }
 
-/// Tests all properties of a backend, and returns the names of those that it violates.
+/// Tests all properties of a backend, and returns the name of each violated property with its violation. `make`
+/// creates a backend for each property.
+///
+/// ```
+/// use throttle::testkit::{Subject, backend};
+/// use throttle::{ManualClock, backend::Memory};
+///
+/// # async fn example() {
+/// let found = backend::violations(|| async {
+///     let clock = ManualClock::new();
+///     Subject::new(Memory::builder().clock(clock.clone()).build()).clock(clock)
+/// });
+/// assert!(found.await.is_empty());
+/// # }
+/// ```
 pub async fn violations<B: Backend, F>(make: impl Fn() -> F) -> Vec<(&'static str, Violation)>
 where
     F: Future<Output = Subject<B>>,

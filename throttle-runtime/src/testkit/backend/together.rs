@@ -10,6 +10,10 @@ use crate::testkit::{Outcome, Subject};
 use crate::{Key, Quota};
 
 /// Of several limits, all are charged or none.
+///
+/// # Errors
+///
+/// If the backend violates this property: see [`Outcome`].
 pub async fn all_limits_are_charged_or_none<B: Backend>(subject: &Subject<B>) -> Outcome {
     let backend = &**subject.get();
     for (limits, tightest) in [([3, 9], 0), ([9, 3], 1)] {
@@ -29,6 +33,10 @@ pub async fn all_limits_are_charged_or_none<B: Backend>(subject: &Subject<B>) ->
 }
 
 /// Of several identities, all are charged or none.
+///
+/// # Errors
+///
+/// If the backend violates this property: see [`Outcome`].
 pub async fn all_identities_are_charged_or_none<B: Backend>(subject: &Subject<B>) -> Outcome {
     let (backend, limit) = (&**subject.get(), Limit::per_month(subject.name(), &[5]));
     for keys in [["a", "b"], ["d", "c"], ["e", "f"]] {
@@ -42,6 +50,10 @@ pub async fn all_identities_are_charged_or_none<B: Backend>(subject: &Subject<B>
 }
 
 /// An identity that a decision names twice is charged twice.
+///
+/// # Errors
+///
+/// If the backend violates this property: see [`Outcome`].
 pub async fn an_identity_pays_twice<B: Backend>(subject: &Subject<B>) -> Outcome {
     let (backend, limit) = (&**subject.get(), Limit::per_month(subject.name(), &[5]));
     ensure!(!limit.decide_all(backend, &["a", "a"], 3).await?.fits(), "twice three of five fit");
@@ -53,6 +65,10 @@ pub async fn an_identity_pays_twice<B: Backend>(subject: &Subject<B>) -> Outcome
 
 /// Concurrent decisions on two identities, in either order, and on each identity alone: exactly the units that
 /// no decision charged are left.
+///
+/// # Errors
+///
+/// If the backend violates this property: see [`Outcome`].
 pub async fn concurrent_decisions_on_several_identities_are_exact<B: Backend>(
     subject: &Subject<B>,
 ) -> Outcome {
@@ -94,6 +110,10 @@ pub(in crate::testkit) async fn are_exact<B: Backend>(
 }
 
 /// A refund returns what a decision charged, and never more.
+///
+/// # Errors
+///
+/// If the backend violates this property: see [`Outcome`].
 pub async fn refunds_give_back_what_was_taken<B: Backend>(subject: &Subject<B>) -> Outcome {
     let (backend, key) = (&**subject.get(), Key::from("a"));
     let limit = Limit::per_month(subject.name(), &[5]);

@@ -11,6 +11,10 @@ use crate::testkit::{Outcome, Subject, Violation};
 /// not.
 ///
 /// Both times are by the backend's own clock, so it does not matter how late a machine is.
+///
+/// # Errors
+///
+/// If the backend violates this property: see [`Outcome`].
 pub async fn b082_the_wait_is_true<B: Backend>(subject: &Subject<B>) -> Outcome {
     for limit in Limit::of_each(subject.name(), 4, Duration::from_millis(240)) {
         subject.wait_is_true(&limit).await.map_err(|violation| violation.of(&limit))?;

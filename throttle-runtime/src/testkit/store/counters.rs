@@ -30,6 +30,10 @@ async fn add<S: Store>(store: &S, key: &str, by: i64, ttl: Duration) -> Outcome<
 
 /// [`Store::increment_within`] gives a counter that it creates a time to live. Later calls keep one, also with
 /// a negative number.
+///
+/// # Errors
+///
+/// If the store violates this property: see [`Outcome`].
 pub async fn b066_a_counter_ends<S: Store>(subject: &Subject<S>) -> Outcome {
     let key = subject.key("counter");
     for (by, expected) in [(5, 5), (-3, 2), (1, 3)] {
@@ -44,6 +48,10 @@ pub async fn b066_a_counter_ends<S: Store>(subject: &Subject<S>) -> Outcome {
 }
 
 /// A counter of [`Store::increment_within`] ends no earlier than its first call set.
+///
+/// # Errors
+///
+/// If the store violates this property: see [`Outcome`].
 pub async fn b066_a_counter_keeps_its_time_to_live<S: Store>(subject: &Subject<S>) -> Outcome {
     let (key, ttl) = (subject.key("counter"), Duration::from_millis(1_900));
     subject.add(&key, 5, ttl).await?;
@@ -57,6 +65,10 @@ pub async fn b066_a_counter_keeps_its_time_to_live<S: Store>(subject: &Subject<S
 }
 
 /// Each of several concurrent increments is counted, and each returns a different sum.
+///
+/// # Errors
+///
+/// If the store violates this property: see [`Outcome`].
 pub async fn b067_no_increment_is_lost<S: Store>(subject: &Subject<S>) -> Outcome {
     let sums = crowd(4, |_| {
         let (store, key) = (subject.get().clone(), subject.key("counter"));
@@ -75,6 +87,10 @@ pub async fn b067_no_increment_is_lost<S: Store>(subject: &Subject<S>) -> Outcom
 }
 
 /// Concurrent increments up to a limit reach it and do not exceed it. Rejected increments add nothing.
+///
+/// # Errors
+///
+/// If the store violates this property: see [`Outcome`].
 pub async fn b067_no_more_than_the_limit_is_added<S: Store>(subject: &Subject<S>) -> Outcome {
     for most in [1, 3] {
         let added = crowd(4, |task| {
@@ -103,6 +119,10 @@ pub async fn b067_no_more_than_the_limit_is_added<S: Store>(subject: &Subject<S>
 }
 
 /// An increment that would exceed the limit returns the current value, and does not change it.
+///
+/// # Errors
+///
+/// If the store violates this property: see [`Outcome`].
 pub async fn b068_what_exceeds_the_limit_adds_nothing<S: Store>(subject: &Subject<S>) -> Outcome {
     let (store, key) = (subject.get(), subject.key("counter"));
     let steps = [
@@ -124,6 +144,10 @@ pub async fn b068_what_exceeds_the_limit_adds_nothing<S: Store>(subject: &Subjec
 }
 
 /// A missing counter is 0, and a counter can go below 0.
+///
+/// # Errors
+///
+/// If the store violates this property: see [`Outcome`].
 pub async fn b068_counters_go_below_zero<S: Store>(subject: &Subject<S>) -> Outcome {
     let key = subject.key("counter");
     let mut sums = Vec::new();
@@ -135,6 +159,10 @@ pub async fn b068_counters_go_below_zero<S: Store>(subject: &Subject<S>) -> Outc
 }
 
 /// A counter is read as a decimal number, and a decimal number is a counter. Any other text is 0.
+///
+/// # Errors
+///
+/// If the store violates this property: see [`Outcome`].
 pub async fn b068_counters_are_numbers_as_text<S: Store>(subject: &Subject<S>) -> Outcome {
     let (store, key) = (subject.get(), subject.key("counter"));
     subject.add(&key, 5, LONG).await?;

@@ -34,6 +34,10 @@ impl<S: Store> Subject<S> {
 
 /// A caller that does not wait is rejected immediately. A caller that waits for 200 ms is rejected after 200
 /// ms.
+///
+/// # Errors
+///
+/// If the store violates this property: see [`Outcome`].
 pub async fn b071_a_held_lock_is_refused<S: Store>(subject: &Subject<S>) -> Outcome {
     let (store, key, other) = (subject.get(), subject.key("lock"), subject.key("other"));
     let token = subject.take(&key, LONG).await?;
@@ -53,6 +57,10 @@ pub async fn b071_a_held_lock_is_refused<S: Store>(subject: &Subject<S>) -> Outc
 }
 
 /// A waiting caller gets the lock when it is released.
+///
+/// # Errors
+///
+/// If the store violates this property: see [`Outcome`].
 pub async fn b071_a_waiter_gets_the_lock<S: Store>(subject: &Subject<S>) -> Outcome {
     let (store, key) = (subject.get(), subject.key("lock"));
     let token = subject.take(&key, LONG).await?;
@@ -67,6 +75,10 @@ pub async fn b071_a_waiter_gets_the_lock<S: Store>(subject: &Subject<S>) -> Outc
 }
 
 /// Of many callers that want a lock, one holds it at a time.
+///
+/// # Errors
+///
+/// If the store violates this property: see [`Outcome`].
 pub async fn b071_a_lock_has_one_holder_at_a_time<S: Store>(subject: &Subject<S>) -> Outcome {
     let inside = Arc::new(AtomicBool::new(false));
     let holders = crowd(6, |_| {
@@ -90,6 +102,10 @@ pub async fn b071_a_lock_has_one_holder_at_a_time<S: Store>(subject: &Subject<S>
 
 /// A lock whose holder has died is free when its time to live has passed, also if that is a fraction of a
 /// second. The dead holder can no longer release it.
+///
+/// # Errors
+///
+/// If the store violates this property: see [`Outcome`].
 pub async fn b072_a_lock_of_the_dead_ends<S: Store>(subject: &Subject<S>) -> Outcome {
     let (store, key, ttl) = (subject.get(), subject.key("lock"), Duration::from_millis(350));
     let dead = subject.take(&key, ttl).await?;
@@ -112,6 +128,10 @@ pub async fn b072_a_lock_of_the_dead_ends<S: Store>(subject: &Subject<S>) -> Out
 }
 
 /// A token that is not the holder's releases nothing.
+///
+/// # Errors
+///
+/// If the store violates this property: see [`Outcome`].
 pub async fn b072_a_stranger_frees_nothing<S: Store>(subject: &Subject<S>) -> Outcome {
     let (store, key) = (subject.get(), subject.key("lock"));
     let token = subject.take(&key, LONG).await?;
@@ -124,6 +144,10 @@ pub async fn b072_a_stranger_frees_nothing<S: Store>(subject: &Subject<S>) -> Ou
 }
 
 /// A later holder has a greater token.
+///
+/// # Errors
+///
+/// If the store violates this property: see [`Outcome`].
 pub async fn b072_fencing_tokens_rise<S: Store>(subject: &Subject<S>) -> Outcome {
     let (store, key) = (subject.get(), subject.key("lock"));
     let mut last = None;
@@ -137,6 +161,10 @@ pub async fn b072_fencing_tokens_rise<S: Store>(subject: &Subject<S>) -> Outcome
 }
 
 /// A caller that stops waiting does not get the lock afterwards.
+///
+/// # Errors
+///
+/// If the store violates this property: see [`Outcome`].
 pub async fn b073_a_dropped_waiter_holds_nothing<S: Store>(subject: &Subject<S>) -> Outcome {
     let (store, key) = (subject.get(), subject.key("lock"));
     let token = subject.take(&key, LONG).await?;

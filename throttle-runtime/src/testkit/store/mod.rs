@@ -1,4 +1,5 @@
-//! The properties that every [`Store`] has.
+//! The properties that every [`Store`] has. Each function tests one property, and
+//! [`conformance!`](macro@super::conformance) creates a test for each function.
 
 mod counters;
 mod locks;
@@ -79,7 +80,17 @@ macro_rules! __store_properties {
     };
 }
 
-/// Tests all properties of a store, and returns the names of those that it violates.
+/// Tests all properties of a store, and returns the name of each violated property with its violation. `make`
+/// creates a store for each property.
+///
+/// ```
+/// use throttle::testkit::{Subject, store};
+///
+/// # async fn example<Shelf: throttle::backend::Store + Default>() {
+/// let found = store::violations(|| async { Subject::new(Shelf::default()) });
+/// assert!(found.await.is_empty());
+/// # }
+/// ```
 pub async fn violations<S: Store, F>(make: impl Fn() -> F) -> Vec<(&'static str, Violation)>
 where
     F: Future<Output = Subject<S>>,

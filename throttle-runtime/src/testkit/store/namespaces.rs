@@ -23,6 +23,10 @@ impl<S: Store> Subject<S> {
 
 /// [`Store::reset`] removes all keys with the prefix, and no others: neither keys of other namespaces, nor keys
 /// that do not belong to this library.
+///
+/// # Errors
+///
+/// If the store violates this property: see [`Outcome`].
 pub async fn b074_reset_removes_its_prefix_only<S: Store>(subject: &Subject<S>) -> Outcome {
     let left = subject.left_after("a:", &["a:1", "a:2", "a:", "ab:1", "a", "b:a:1", "b"]).await?;
     ensure!(!left.iter().any(|key| key.starts_with("a:")), "a reset of `a:` leaves {left:?}");
@@ -31,6 +35,10 @@ pub async fn b074_reset_removes_its_prefix_only<S: Store>(subject: &Subject<S>) 
 }
 
 /// No character of a prefix is a wildcard.
+///
+/// # Errors
+///
+/// If the store violates this property: see [`Outcome`].
 pub async fn b074_a_prefix_is_no_pattern<S: Store>(subject: &Subject<S>) -> Outcome {
     let left = subject.left_after("a_b.c:", &["a_b.c:1", "axb.c:1", "a_bxc:1", "A_B.C:1"]).await?;
     ensure!(left == ["axb.c:1", "a_bxc:1", "A_B.C:1"], "a reset of `a_b.c:` leaves {left:?}");
@@ -38,6 +46,10 @@ pub async fn b074_a_prefix_is_no_pattern<S: Store>(subject: &Subject<S>) -> Outc
 }
 
 /// Keys that differ in one letter are different, in the last of 200 letters or only in its case.
+///
+/// # Errors
+///
+/// If the store violates this property: see [`Outcome`].
 pub async fn b080_all_of_a_key_counts<S: Store>(subject: &Subject<S>) -> Outcome {
     let mut long = subject.key("long:");
     long.push_str(&"x".repeat(199 - long.len()));

@@ -9,6 +9,10 @@ use crate::testkit::violation::ensure;
 use crate::testkit::{Outcome, Subject};
 
 /// Damaged values, and values of other programs, count as missing. No strategy fails or panics.
+///
+/// # Errors
+///
+/// If the store violates this property: see [`Outcome`].
 pub async fn b079_damaged_records_count_as_nothing<S: Store>(subject: &Subject<S>) -> Outcome {
     let stored = subject.stored();
     for limit in Limit::of_each_strategy(subject.name(), 5) {
@@ -24,11 +28,20 @@ pub async fn b079_damaged_records_count_as_nothing<S: Store>(subject: &Subject<S
 }
 
 /// Several backends on one store, as in several processes, admit together as many requests as the limits allow.
+///
+/// # Errors
+///
+/// If the store violates this property: see [`Outcome`].
 pub async fn b081_backends_of_one_store_share_their_limits<S: Store>(subject: &Subject<S>) -> Outcome {
     share(subject, &[15, 30]).await
 }
 
-/// The same for a single limit, the form of state that [`Store::increment_within`] is made for.
+/// Several backends on one store admit together as many requests as a single limit allows. A single limit is
+/// the form of state that [`Store::increment_within`] counts.
+///
+/// # Errors
+///
+/// If the store violates this property: see [`Outcome`].
 pub async fn b081_backends_of_one_store_share_a_window<S: Store>(subject: &Subject<S>) -> Outcome {
     share(subject, &[15]).await
 }
@@ -50,7 +63,12 @@ async fn share<S: Store>(subject: &Subject<S>, limits: &[u64]) -> Outcome {
     Ok(())
 }
 
-/// The same for decisions on several identities, concurrent with decisions on each of them.
+/// Several backends on one store are exact for decisions on several identities, concurrent with decisions on
+/// each identity alone.
+///
+/// # Errors
+///
+/// If the store violates this property: see [`Outcome`].
 pub async fn b081_backends_of_one_store_decide_on_several_identities<S: Store>(
     subject: &Subject<S>,
 ) -> Outcome {

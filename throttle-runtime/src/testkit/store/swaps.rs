@@ -9,6 +9,10 @@ use crate::testkit::{Outcome, Subject};
 
 /// [`Store::compare_and_set`] stores the new value if the key has the expected value, or if the key is missing
 /// as expected. Otherwise, it changes nothing.
+///
+/// # Errors
+///
+/// If the store violates this property: see [`Outcome`].
 pub async fn b078_a_swap_needs_what_was_expected<S: Store>(subject: &Subject<S>) -> Outcome {
     let (store, key) = (subject.get(), subject.key("swap"));
     let swaps = [
@@ -29,6 +33,10 @@ pub async fn b078_a_swap_needs_what_was_expected<S: Store>(subject: &Subject<S>)
 }
 
 /// Of concurrent swaps of one value, exactly one is stored.
+///
+/// # Errors
+///
+/// If the store violates this property: see [`Outcome`].
 pub async fn b078_no_swap_is_lost<S: Store>(subject: &Subject<S>) -> Outcome {
     let swaps = crowd(4, |_| {
         let (store, key) = (subject.get().clone(), subject.key("swap"));
@@ -52,6 +60,10 @@ pub async fn b078_no_swap_is_lost<S: Store>(subject: &Subject<S>) -> Outcome {
 }
 
 /// A swapped value expires like any other value, and is then the same as a missing one.
+///
+/// # Errors
+///
+/// If the store violates this property: see [`Outcome`].
 pub async fn b078_swapped_values_expire<S: Store>(subject: &Subject<S>) -> Outcome {
     let (store, key, ttl) = (subject.get(), subject.key("swap"), Duration::from_millis(250));
     store.set(&key, "1", None).await?;

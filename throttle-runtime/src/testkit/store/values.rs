@@ -7,6 +7,10 @@ use crate::testkit::violation::ensure;
 use crate::testkit::{Outcome, Subject};
 
 /// A key that was never set has no value. Removing it does nothing.
+///
+/// # Errors
+///
+/// If the store violates this property: see [`Outcome`].
 pub async fn b064_missing_keys_are_no_error<S: Store>(subject: &Subject<S>) -> Outcome {
     let (store, key) = (subject.get(), subject.key("missing"));
     ensure!(!subject.is_there(&key).await?, "a key that was never set has a value");
@@ -20,6 +24,10 @@ pub async fn b064_missing_keys_are_no_error<S: Store>(subject: &Subject<S>) -> O
 
 /// A stored value is returned unchanged, and the last one replaces the others: short values, and values of 64
 /// KiB.
+///
+/// # Errors
+///
+/// If the store violates this property: see [`Outcome`].
 pub async fn b064_values_come_back<S: Store>(subject: &Subject<S>) -> Outcome {
     let (store, key) = (subject.get(), subject.key("value"));
     let long = "0Az+/".repeat(64 * 1024 / 5);
@@ -32,6 +40,10 @@ pub async fn b064_values_come_back<S: Store>(subject: &Subject<S>) -> Outcome {
 }
 
 /// A value expires when its time to live has passed, also if that is a fraction of a second.
+///
+/// # Errors
+///
+/// If the store violates this property: see [`Outcome`].
 pub async fn b065_values_expire<S: Store>(subject: &Subject<S>) -> Outcome {
     for (name, ttl) in [("part", Duration::from_millis(250)), ("whole", Duration::from_secs(1))] {
         let key = subject.key(name);
@@ -44,6 +56,10 @@ pub async fn b065_values_expire<S: Store>(subject: &Subject<S>) -> Outcome {
 }
 
 /// If a time to live is rounded, it is rounded up, so a value never expires early.
+///
+/// # Errors
+///
+/// If the store violates this property: see [`Outcome`].
 pub async fn b065_values_live_as_long_as_they_should<S: Store>(subject: &Subject<S>) -> Outcome {
     let (key, ttl) = (subject.key("long"), Duration::from_millis(1_900));
     subject.get().set(&key, "1", Some(ttl)).await?;
@@ -53,6 +69,10 @@ pub async fn b065_values_live_as_long_as_they_should<S: Store>(subject: &Subject
 }
 
 /// A value without a time to live stays, also if it replaces a value with one.
+///
+/// # Errors
+///
+/// If the store violates this property: see [`Outcome`].
 pub async fn b065_values_without_ttl_stay<S: Store>(subject: &Subject<S>) -> Outcome {
     let (store, fresh, again) = (subject.get(), subject.key("fresh"), subject.key("again"));
     store.set(&fresh, "1", None).await?;
@@ -65,6 +85,10 @@ pub async fn b065_values_without_ttl_stay<S: Store>(subject: &Subject<S>) -> Out
 }
 
 /// [`Store::set`] replaces the time to live of the previous value.
+///
+/// # Errors
+///
+/// If the store violates this property: see [`Outcome`].
 pub async fn b065_another_ttl_replaces_the_first<S: Store>(subject: &Subject<S>) -> Outcome {
     let (store, short, long) = (subject.get(), subject.key("short"), subject.key("long"));
     store.set(&short, "1", None).await?;
@@ -81,6 +105,10 @@ pub async fn b065_another_ttl_replaces_the_first<S: Store>(subject: &Subject<S>)
 
 /// [`Store::multi_get`] returns a value for each key, in the order of the keys. Keys may be missing or occur
 /// twice.
+///
+/// # Errors
+///
+/// If the store violates this property: see [`Outcome`].
 pub async fn b069_many_values_come_in_the_order_of_their_keys<S: Store>(subject: &Subject<S>) -> Outcome {
     let (store, keys) = (subject.get(), ["d", "missing", "b", "a", "b", "c"].map(|key| subject.key(key)));
     let [d, missing, b, a, _, c] = &keys;
@@ -93,6 +121,10 @@ pub async fn b069_many_values_come_in_the_order_of_their_keys<S: Store>(subject:
 }
 
 /// [`Store::multi_set`] gives every value the same time to live, or none.
+///
+/// # Errors
+///
+/// If the store violates this property: see [`Outcome`].
 pub async fn b070_many_values_expire_as_one_does<S: Store>(subject: &Subject<S>) -> Outcome {
     let (store, ttl) = (subject.get(), Duration::from_millis(250));
     let [a, b, stays] = ["a", "b", "stays"].map(|key| subject.key(key));
