@@ -26,7 +26,8 @@ use crate::Quota;
 /// function, a new client of a loaded service begins with less than the whole limit.
 ///
 /// - **Admits** up to the effective limit per aligned window, with any costs.
-/// - **Worst burst**: less than twice the limit within any period, around the border of two windows.
+/// - **Worst burst**: less than twice the limit within any period, around the border of two windows. It is twice
+///   the limit if the limit is 1, or if a function reports a low load.
 /// - **State**: the units used in the window, and the limit that was in effect. It is kept until the whole
 ///   limit is restored.
 /// - **Wait**: until the first window whose limit allows the request, provided that no other request comes,

@@ -23,7 +23,9 @@ use crate::{Quota, Rate};
 /// startup. If a function returns such a rate, its windows are those of `FixedWindow`.
 ///
 /// - **Admits** up to the limit per window, with any costs.
-/// - **Worst burst**: twice the limit within any period, around the border of two windows.
+/// - **Worst burst**: twice the limit within any period, around the border of two windows. It is three times the
+///   limit around a window that is shorter than the period: February, or the day or week in which clocks are put
+///   forward.
 /// - **State**: the end of the window, and the units used in it.
 /// - **Wait**: until the end of the window. A cost above the limit never fits.
 /// - **Remaining** is the unused part of the limit in this window. [`next_after`](Quota::next_after) and
