@@ -23,6 +23,7 @@ pub(crate) enum Command {
     Soak,
     Compile,
     Plot,
+    Bursts,
 }
 
 /// The options of a command.
@@ -58,6 +59,7 @@ commands
   soak          a limit in a Redis server that is killed and paused at random (a minute)
   compile       a clean build and its crates, beside the peers (10 minutes)
   plot          pictures and tables in docs/, from what the others saved
+  bursts        pictures and a table of the worst burst of each strategy, for the guide (seconds)
 
 options
   --cell TEXT     only cells whose names contain the text (may be repeated)
@@ -117,6 +119,7 @@ impl Command {
             "soak" => Ok(Self::Soak),
             "compile" => Ok(Self::Compile),
             "plot" => Ok(Self::Plot),
+            "bursts" => Ok(Self::Bursts),
             _ => Err("no such command".to_owned()),
         }
     }

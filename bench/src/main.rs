@@ -7,6 +7,7 @@
 #![expect(clippy::cast_precision_loss, reason = "counts that are measured have far less than 52 bits")]
 
 mod allocations;
+mod bursts;
 mod child;
 mod cli;
 mod compile;
@@ -70,6 +71,7 @@ fn run(command: Command, options: &Options) -> Result<bool, Box<dyn Error>> {
         Command::Soak => soaked(options),
         Command::Compile => compile::run(options),
         Command::Plot => plot::run().map(|()| true),
+        Command::Bursts => bursts::run().map(|()| true),
     }
 }
 
