@@ -4,6 +4,7 @@
 #![doc = "[keys]: guide::keys"]
 #![doc = "[cookbook]: guide::cookbook"]
 #![doc = "[choosing-a-key]: guide::choosing_a_key"]
+#![doc = "[choosing-a-strategy]: guide::choosing_a_strategy"]
 #![doc = "[behind-a-proxy]: guide::behind_a_proxy"]
 #![doc = "[outages]: guide::when_the_store_fails"]
 #![doc = "[operations]: guide::operations"]

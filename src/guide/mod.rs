@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`cookbook`] | one complete program for each of 25 tasks |
 //! | [`choosing_a_key`] | which key to use; who can evade it, and who can lock others out |
+//! | [`choosing_a_strategy`] | which strategy to use; worst bursts with pictures, costs, and what clients see |
 //! | [`behind_a_proxy`] | settings for nginx, load balancers, CDNs, Kubernetes and Unix sockets, and how to check them |
 //! | [`when_the_store_fails`] | what happens to requests while a store fails; which policy fits which endpoint; bounds |
 //! | [`operations`] | sizing, events, alerts, why a client was denied, changes at run time, deployment |
@@ -68,6 +69,9 @@ macro_rules! pages {
 pages! {
     cookbook: "cookbook.md",
     choosing_a_key: "choosing_a_key.md",
+    // rustdoc copies no files, and uses the first definition of a link. So here the pictures are part of the page.
+    #[doc = include_str!("../../docs/strategies/embedded.md")]
+    choosing_a_strategy: "choosing_a_strategy.md",
     behind_a_proxy: "behind_a_proxy.md",
     when_the_store_fails: "when_the_store_fails.md",
     operations: "operations.md",
