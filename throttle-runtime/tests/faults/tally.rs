@@ -69,7 +69,7 @@ impl Tally {
 
 /// A backend may report a timeout of its own, which comes before the deadline.
 fn is_deadline(error: &BackendError) -> bool {
-    error.kind() == ErrorKind::Timeout && error.to_string().starts_with("no answer within")
+    error.kind() == ErrorKind::Timeout && error.to_string().starts_with("no reply within")
 }
 
 impl AddAssign for Tally {

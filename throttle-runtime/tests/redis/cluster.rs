@@ -339,10 +339,10 @@ async fn b075_a_closed_backend_says_so() {
 #[tokio::test]
 async fn what_is_no_cluster_is_told_at_the_start() {
     for (urls, problem) in [
-        (vec![], "name one or more"),
-        (vec!["s3cret"], "the URL is none of Redis"),
-        (vec!["redis://a", "redis://b/3"], "no databases"),
-        (vec!["redis://:s3cret@a", "redis://:another@b"], "log in differently"),
+        (vec![], "configure at least one"),
+        (vec!["s3cret"], "this is not a Redis URL"),
+        (vec!["redis://a", "redis://b/3"], "only the database 0"),
+        (vec!["redis://:s3cret@a", "redis://:another@b"], "different credentials"),
         (vec!["unix:///s3cret"], "by TCP"),
     ] {
         let told = Redis::cluster(urls).build().expect_err("no cluster").to_string();

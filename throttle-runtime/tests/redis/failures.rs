@@ -121,7 +121,7 @@ async fn more_than_may_wait_fail_at_once_and_who_gives_up_leaves_nothing() {
             assert!(timeout(Duration::from_micros(100), waiting).await.is_err());
         }
         let error = redis.decide(&charges, Mode::Consume).await.expect_err("too many");
-        assert_eq!(error.to_string(), "4 requests wait for Redis already");
+        assert_eq!(error.to_string(), "4 requests already wait for Redis");
         assert!(error.is_safe_to_retry());
     }
     server.resume();
@@ -187,7 +187,7 @@ fn who_wants_tls_without_its_feature_is_told_which_it_is() {
     for url in ["rediss://:s3cret@localhost", "valkeys://:s3cret@localhost"] {
         for builder in [Redis::builder(url), Redis::sentinel([url], "it")] {
             let problem = builder.build().expect_err("no TLS").to_string();
-            assert!(problem.contains("turn on the feature `redis-tls`"), "{problem}");
+            assert!(problem.contains("enable the feature `redis-tls`"), "{problem}");
             assert!(!problem.contains("s3cret"), "{problem}");
         }
     }

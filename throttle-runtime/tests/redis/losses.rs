@@ -10,5 +10,5 @@ pub(crate) use events::listen;
 /// Returns how often the loss of a board was logged, and how often its return.
 pub(crate) fn losses() -> (usize, usize) {
     let count = |level, said| events::seen(level).iter().filter(|line| line.contains(said)).count();
-    (count(Level::WARN, "not shared any more"), count(Level::INFO, "shared again"))
+    (count(Level::WARN, "no longer shared"), count(Level::INFO, "shared again"))
 }

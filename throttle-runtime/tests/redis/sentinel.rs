@@ -142,12 +142,12 @@ async fn who_is_no_master_is_not_used() {
     let confused = sentinel(&replica, None, "");
     let redis = Redis::sentinel([confused.url()], "it").build().expect("a backend");
     let error = redis.initialize().await.expect_err("a replica");
-    assert_eq!(error.to_string(), "the server is no master but a slave");
+    assert_eq!(error.to_string(), "the server is not a master: its role is slave");
     let redis = Redis::new(&replica.url()).expect("a backend");
     assert_eq!(redis.initialize().await.expect_err("a replica").kind(), ErrorKind::Store);
     let redis = Redis::new(&confused.url()).expect("a backend");
     let error = redis.initialize().await.expect_err("a sentinel");
-    assert_eq!(error.to_string(), "the server is no master but a sentinel");
+    assert_eq!(error.to_string(), "the server is not a master: its role is sentinel");
     // The same server after it has become a master.
     let redis = replica.backend();
     redis.initialize().await.expect_err("a replica");
@@ -191,9 +191,9 @@ async fn what_sentinels_do_not_know_is_an_error_that_says_so() {
     let error = redis.initialize().await.expect_err("nobody knows it");
     assert_eq!(error.to_string(), "the sentinels have no master with the name \"another\"");
     let problem = Redis::sentinel([""; 0], "it").build().expect_err("no sentinels").to_string();
-    assert!(problem.contains("name one or more"), "{problem}");
+    assert!(problem.contains("configure at least one"), "{problem}");
     let problem = Redis::sentinel(["s3cret"], "it").build().expect_err("no URL").to_string();
-    assert!(problem.contains("the URL is none of Redis") && !problem.contains("s3cret"), "{problem}");
+    assert!(problem.contains("this is not a Redis URL") && !problem.contains("s3cret"), "{problem}");
     let usual = format!("{:?}", Redis::sentinel(["redis://localhost"], "it"));
     assert!(usual.contains("it by localhost:26379"), "{usual}");
 }

@@ -93,7 +93,7 @@ async fn f39_a_replica_that_only_reads_is_named() {
     let master = Server::start();
     let replica = Server::with(&["--replicaof", "127.0.0.1", &master.port.to_string()]);
     let line = said(&replica.url()).await;
-    assert!(line.contains("no master"), "{line}");
+    assert!(line.contains("not a master"), "{line}");
     // Also if the user may not call `ROLE`.
     let () = replica.ask("ACL SETUSER one reset on >s3cret ~* +@all -role");
     let line = said(&format!("redis://one:s3cret@127.0.0.1:{}", replica.port)).await;

@@ -42,7 +42,7 @@ impl Sentinels {
         options: &Options,
         progress: &Progress,
     ) -> Result<Client, BackendError> {
-        progress.begin("the query for the master at the sentinels");
+        progress.begin("querying the sentinels for the master");
         let limit = options.discovery_timeout();
         let query = |sentinel| query(sentinel, self.name.clone(), options.clone());
         match hedged::first_reply(&self.clients, limit, query).await {

@@ -19,7 +19,7 @@ pub(in crate::backend::redis) fn parse(url: &str, default_port: u16) -> Result<C
     let mut url = parse_redis_url(url).ok_or_else(invalid_url)?;
     if cfg!(not(feature = "_tls")) && ["rediss", "valkeys"].contains(&url.scheme()) {
         let text =
-            format!("a URL begins with `{}://`: turn on the feature `redis-tls` of `throttle`", url.scheme());
+            format!("a URL begins with `{}://`: enable the feature `redis-tls` of `throttle-rs`", url.scheme());
         return Err(ConfigError::one(text));
     }
     if url.port().is_none() {
