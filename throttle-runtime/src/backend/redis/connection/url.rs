@@ -18,8 +18,10 @@ pub(in crate::backend::redis) const DEFAULT_SENTINEL_PORT: u16 = 26_379;
 pub(in crate::backend::redis) fn parse(url: &str, default_port: u16) -> Result<ConnectionInfo, ConfigError> {
     let mut url = parse_redis_url(url).ok_or_else(invalid_url)?;
     if cfg!(not(feature = "_tls")) && ["rediss", "valkeys"].contains(&url.scheme()) {
-        let text =
-            format!("a URL begins with `{}://`: enable the feature `redis-tls` of `throttle-rs`", url.scheme());
+        let text = format!(
+            "a URL begins with `{}://`: enable the feature `redis-tls` of `throttle-rs`",
+            url.scheme()
+        );
         return Err(ConfigError::one(text));
     }
     if url.port().is_none() {
