@@ -1,4 +1,4 @@
-//! Checks the arrangement of files, by the `use` lines and paths of the code: each folder of the runtime imports from
+//! Checks the arrangement of files by the imports in the code: layers, circles and small files.
 //! lower layers only, no files import each other in a circle, and small files say why they stand alone.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};

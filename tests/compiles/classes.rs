@@ -1,4 +1,4 @@
-//! What a caller's class can be.
+//! The forms of a class.
 
 use axum::http::{HeaderMap, StatusCode};
 use throttle::strategy::{Class, Priority, PriorityQueue, TieredRate};

@@ -1,4 +1,4 @@
-//! What only the return type names is used.
+//! An import that only the return type names counts as used.
 
 #![deny(warnings)]
 
