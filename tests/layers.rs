@@ -1,5 +1,6 @@
 //! Checks the arrangement of files by the imports in the code: layers, circles and small files.
-//! lower layers only, no files import each other in a circle, and small files say why they stand alone.
+//! Each folder of the runtime imports from lower layers only. No files import each other in a circle. Small files say
+//! why they stand alone.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs;
