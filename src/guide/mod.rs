@@ -6,8 +6,8 @@
 //! | [`choosing_a_key`] | which key to use; who can evade it, and who can lock others out |
 //! | [`choosing_a_strategy`] | which strategy to use; worst bursts with pictures, costs, and what clients see |
 //! | [`behind_a_proxy`] | settings for nginx, load balancers, CDNs, Kubernetes and Unix sockets, and how to check them |
-//! | [`when_the_store_fails`] | what happens to requests while a store fails; which policy fits which endpoint; bounds |
-//! | [`operations`] | sizing, events, alerts, why a client was denied, changes at run time, deployment |
+//! | [`when_the_store_fails`] | what to do during an outage; responses; which policy fits which endpoint; bounds |
+//! | [`operations`] | why a client was denied; changes at run time; alerts; events; sizing; deployment |
 //! | [`migration`] | from governor, `tower_governor`, axum-governor, actix-governor, leaky-bucket, express-rate-limit, Bucket4j |
 //!
 //! Reference:
@@ -15,7 +15,7 @@
 //! | page | explains |
 //! |---|---|
 //! | [`rates`] | requests per period; several limits; limits that depend on the request |
-//! | [`keys`] | which requests are counted together; client addresses; clients that are exempt or denied |
+//! | [`keys`] | which requests share a bucket; client addresses; clients that are exempt or denied |
 //! | [`concurrency`] | requests in flight at the same time, whatever their rate |
 //! | [`costs`] | how many units a request consumes, and which responses are charged |
 //! | [`strategies`] | how a limit is enforced; custom strategies |
@@ -26,9 +26,9 @@
 //! | [`functions`] | limits on functions that are not handlers; statics; limits in code, reservations and transactions |
 //! | `sockets` | limits on WebSockets and their messages (feature `ws`) |
 //! | [`testing`] | tests of limits, of broken stores, and of your own stores |
-//! | [`observability`] | counters, listings of settings, spans |
+//! | [`observability`] | counters, dry run, listings of settings, events, spans |
 
-#[allow(unused_imports, reason = "what the links of the pages lead to")]
+#[allow(unused_imports, reason = "the pages link to these items")]
 use crate::{
     Audit, ClientIp, Counts, Decision, DecisionReason, Decisions, ErrorAction, Failure, Headers, Hit,
     Identity, Key, ManualClock, Networks, Quota, Rate, Rates, Registry, RegistryBuilder, Reservation, Rule,
@@ -43,19 +43,19 @@ use crate::{
 };
 
 #[cfg(feature = "axum")]
-#[allow(unused_imports, reason = "what the links of the pages lead to")]
+#[allow(unused_imports, reason = "the pages link to these items")]
 use crate::problem_json;
 
 #[cfg(feature = "time-zones")]
-#[allow(unused_imports, reason = "what the links of the pages lead to")]
+#[allow(unused_imports, reason = "the pages link to these items")]
 use crate::strategy::{Calendar, TimeOfDay};
 
 #[cfg(feature = "ws")]
-#[allow(unused_imports, reason = "what the links of the pages lead to")]
+#[allow(unused_imports, reason = "the pages link to these items")]
 use crate::{throttle_message, ws};
 
-/// Declares the pages: each is a module without items, and its text is its documentation. The examples need
-/// axum.
+/// Declares the pages. Each page is a module without items, whose documentation is the text of the page. The
+/// examples need axum.
 macro_rules! pages {
     ($($(#[$attribute:meta])* $page:ident: $text:literal,)*) => {
         $(

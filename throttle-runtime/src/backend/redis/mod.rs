@@ -113,7 +113,7 @@ const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
 /// `redis-tls-aws-lc-rs` uses `aws-lc-rs` instead of `ring`. With both features, `ring` is used.
 ///
 /// A dedicated user for the namespace `throttle` needs only the following permissions, and `+select` for a
-/// [database](RedisBuilder::database) other than 0:
+/// [database](RedisBuilder::database) other than 0, and `+cluster|slots +cluster|info +asking` for a cluster:
 ///
 /// ```text
 /// ACL SETUSER throttle on >password ~throttle:* +ping +role +script|load +evalsha +eval +time +get +mget +set +setrange +del +scan +unlink +zadd +zcard +zrem +zrangebyscore +zremrangebyscore +pexpire
