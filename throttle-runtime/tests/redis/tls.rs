@@ -227,8 +227,8 @@ fn what_cannot_be_meant_does_not_start() {
         (encrypted().root_certificate("s3cret"), "the root certificate is not PEM"),
         (encrypted().client_certificate("s3cret", "s3cret"), "the client certificate is not PEM"),
         (encrypted().client_certificate(certificate.clone(), "s3cret"), "the key of the client is not PEM"),
-        (Redis::builder("redis://localhost").client_certificate(certificate, key), "begins with `rediss://`"),
-        (Redis::builder("unix:///run/redis").tls(true), "begins with `rediss://`"),
+        (Redis::builder("redis://localhost").client_certificate(certificate, key), "begin with `rediss://`"),
+        (Redis::builder("unix:///run/redis").tls(true), "begin with `rediss://`"),
         (Redis::builder("rediss://:s3cret@localhost#insecure"), "by which anybody may pass for the server"),
     ] {
         let problem = problem(builder);
