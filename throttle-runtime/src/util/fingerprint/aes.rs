@@ -84,3 +84,45 @@ fn block(bits: u128) -> __m128i {
     // SAFETY: the instruction is part of the baseline of this architecture.
     unsafe { _mm_set_epi64x(high.cast_signed(), low.cast_signed()) }
 }
+
+#[cfg(test)]
+mod tests {
+    use ::aes::Block;
+    use ::aes::hazmat::cipher_round;
+    use proptest::prelude::*;
+
+    use super::{Cipher, ends};
+
+    /// The hash, with the rounds of the crate `aes`.
+    fn reference(chain: [u128; 4], last: [u128; 4], seed: u128, bytes: &[u8]) -> u128 {
+        let mix = |bits: u128, keys: [u128; 4]| {
+            let mut state: Block = bits.to_le_bytes().into();
+            for key in keys {
+                cipher_round(&mut state, &key.to_le_bytes().into());
+            }
+            u128::from_le_bytes(state.into())
+        };
+        let (mut state, mut rest) = (seed, bytes);
+        while rest.len() > 32 {
+            let (first, more) = rest.split_at(16);
+            state = mix(state ^ u128::from_le_bytes(first.try_into().expect("16 bytes")), chain);
+            rest = more;
+        }
+        let (first, end) = ends(rest);
+        mix(state ^ first, chain) ^ mix(end, last)
+    }
+
+    proptest! {
+        #[test]
+        fn the_rounds_are_those_of_aes(
+            chain: [u128; 4],
+            last: [u128; 4],
+            seed: u128,
+            bytes in proptest::collection::vec(any::<u8>(), 0..100),
+        ) {
+            if let Some(cipher) = Cipher::new(chain, last) {
+                prop_assert_eq!(cipher.hash(seed, &bytes), reference(chain, last, seed, &bytes));
+            }
+        }
+    }
+}

@@ -1,4 +1,7 @@
 //! Fingerprints: identities as 128 bits that cannot be predicted outside of this process, and maps of them.
+//!
+//! The hash uses the AES instructions of `x86_64`. On all other machines, including `aarch64`, it is SipHash-1-3
+//! with a result of 128 bits.
 
 #[cfg(target_arch = "x86_64")]
 mod aes;
@@ -53,15 +56,12 @@ impl Secret {
         &SECRET
     }
 
-    /// Creates a secret from the randomness with which the standard library seeds its maps.
+    /// Creates a secret from the random numbers of the operating system.
     fn random() -> Self {
-        let random = || RandomState::new().build_hasher().finish();
-        #[cfg(target_arch = "x86_64")]
-        let block = |_| u128::from(random()) << 64 | u128::from(random());
         Self {
             sip: SipHasher13::new_with_keys(random(), random()),
             #[cfg(target_arch = "x86_64")]
-            aes: aes::Cipher::new(std::array::from_fn(block), std::array::from_fn(block)),
+            aes: aes::Cipher::new(std::array::from_fn(|_| block()), std::array::from_fn(|_| block())),
         }
     }
 
@@ -104,6 +104,17 @@ impl Secret {
         hasher.write(bytes);
         hasher.finish128().as_u128()
     }
+}
+
+/// Returns a random number of the operating system. If the system has none, such as early at boot, the number is
+/// from the seed of the standard library's maps.
+fn random() -> u64 {
+    getrandom::u64().unwrap_or_else(|_| RandomState::new().build_hasher().finish())
+}
+
+#[cfg(target_arch = "x86_64")]
+fn block() -> u128 {
+    u128::from(random()) << 64 | u128::from(random())
 }
 
 impl fmt::Debug for Secret {
