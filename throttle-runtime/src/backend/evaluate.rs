@@ -1,10 +1,14 @@
 //! Evaluates one request against all limits of all its charges, by the states of its limits.
 //!
-//! Every backend that evaluates requests in this process does it here, and differs in what is around it: the
-//! memory backend reads states under the locks of pages, and knows a summary of evicted states; stores keep all
-//! states of an identity in one record, with attempts and a mark; the Redis backend keeps each state under a key.
-//! So they read, write, and mark resets in their own ways. The memory backend's fast path evaluates its only
-//! limit without this function, because it must not make a dynamic call.
+//! All backends that evaluate requests in this process use this function. They read and write states in different
+//! ways:
+//!
+//! - The memory backend reads states under the locks of pages, and has a summary of evicted states.
+//! - Stores keep all states of an identity in one record, with attempts and a mark of resets.
+//! - The Redis backend keeps each state under its own key.
+//!
+//! The fast path of the memory backend has a single limit, and must not make a dynamic call. Therefore it
+//! evaluates the limit without this function.
 
 use super::Charge;
 use crate::strategy::{Arrival, State};

@@ -14,7 +14,7 @@ use crate::resilience::{Permission, Standby};
 use crate::throttle::counters::Event;
 use crate::{BackendError, Decision, DecisionReason, ErrorKind};
 
-/// What a decision calls on the primary and on the fallback. Tickets are identified by their index.
+/// The calls that a decision makes to the primary and to the fallback. Tickets are identified by their index.
 pub(super) trait Call {
     /// The answer of a backend.
     type Answer;
@@ -42,7 +42,7 @@ pub(super) trait Call {
     /// Returns the tickets that the primary admitted too late.
     fn late(&self, tickets: &[usize], answer: &Self::Answer) -> Late;
 
-    /// Takes back what the primary admitted too late.
+    /// Refunds the charge of a ticket that the primary admitted too late.
     async fn take_back(&mut self, late: LateTicket);
 
     /// Stores the decision that a backend made.

@@ -28,9 +28,9 @@ pub(crate) enum Stop {
     Forbidden(Throttled),
 }
 
-/// What a throttle prepares for a decision.
+/// The preparation of a throttle for a decision.
 pub(crate) enum Prepared<T> {
-    /// The throttle applies, and decides with this.
+    /// The throttle applies, and decides with this value.
     Ready(T),
     /// The throttle lets the request pass without a decision of a backend, for this reason.
     Passed(DecisionReason),
