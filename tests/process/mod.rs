@@ -120,6 +120,12 @@ impl Drop for Example {
 pub struct Pending(TcpStream);
 
 impl Pending {
+    /// Returns when the first bytes of the response have arrived, which stay to be read.
+    pub fn begun(self) -> Self {
+        assert!(self.0.peek(&mut [0]).expect("an answer") > 0, "no answer");
+        self
+    }
+
     pub fn answer(mut self) -> Answer {
         let mut bytes = Vec::new();
         self.0.read_to_end(&mut bytes).expect("an answer");
