@@ -19,20 +19,20 @@ impl Throttle {
         Some(quota)
     }
 
-    /// Like [`attempt`](Self::attempt), with the active policy.
+    /// Like [`attempt`](Self::attempt), by the policy that the throttle was created with. Returns `None` after an
+    /// update: see [`attempt_updated`](Self::attempt_updated).
     #[expect(clippy::inline_always, reason = "a call costs a fifth of a decision")]
     #[inline(always)]
-    pub(crate) fn attempt_now(&self, hit: FastHit<'_>, mode: Mode) -> Option<Quota> {
-        match self.versions().first() {
-            Some(policy) => self.attempt(policy, hit, mode),
-            None => self.attempt_later(hit, mode),
-        }
+    pub(crate) fn attempt_first(&self, hit: FastHit<'_>, mode: Mode) -> Option<Quota> {
+        self.attempt(self.versions().first()?, hit, mode)
     }
 
-    /// Like [`attempt_now`](Self::attempt_now), after an update. It takes no lock and counts no readers.
-    #[inline(never)]
-    fn attempt_later(&self, hit: FastHit<'_>, mode: Mode) -> Option<Quota> {
-        self.attempt(&self.versions().later(), hit, mode)
+    /// Like [`attempt`](Self::attempt), by the policy of an update. It takes no lock and counts no readers.
+    /// Apart from [`attempt_first`](Self::attempt_first), because a decision that two calls may return would go
+    /// through memory.
+    pub(crate) fn attempt_updated(&self, hit: FastHit<'_>, mode: Mode) -> Option<Quota> {
+        let policy = self.versions().updated()?;
+        self.attempt(&policy, hit, mode)
     }
 
     /// Decides after an [attempt](Self::attempt) failed, if need be after other threads are done.

@@ -44,8 +44,8 @@ impl Versions {
 
     /// Returns the policy in effect if it is not the first, for one decision that does not wait.
     #[inline]
-    pub(crate) fn later(&self) -> Guard<Arc<Policy>> {
-        self.later.load()
+    pub(crate) fn updated(&self) -> Option<Guard<Arc<Policy>>> {
+        self.is_later.load(Ordering::Acquire).then(|| self.later.load())
     }
 
     /// Returns the policy in effect. Two calls may return two different policies.

@@ -114,6 +114,9 @@ impl Throttle {
 
     /// Returns the decision if it needs no future: it is made in memory, or known from an earlier answer.
     pub(crate) fn without_waiting(&self, hit: &Hit<'_>, mode: Mode) -> Option<Decision> {
+        if let Some(quota) = hit.fast().and_then(|hit| self.attempt_updated(hit, mode)) {
+            return Some(Decision::by_one(quota));
+        }
         let policy = self.policy();
         if let Some(quota) = hit.fast().and_then(|hit| self.at_once(&policy, hit, mode)) {
             return Some(Decision::by_one(quota));

@@ -62,7 +62,7 @@ where
             let hit: ManuallyDrop<Hit<'h>> = ManuallyDrop::new(asked.into());
             // No closure here: the compiler might not inline it into this function.
             let quota = match hit.fast() {
-                Some(hit) => throttle.attempt_now(hit, mode),
+                Some(hit) => throttle.attempt_first(hit, mode),
                 None => None,
             };
             let hit = ManuallyDrop::into_inner(hit);
