@@ -33,17 +33,23 @@ struct Kind {
     is_fast: bool,
     /// Whether the state is a list of requests.
     is_list: bool,
+    /// Whether the number of instructions depends on the hour and the day.
+    is_local: bool,
     /// Sets the strategy in settings whose rate has the given limit.
     set: fn(Settings, u64) -> Settings,
 }
 
 impl Kind {
     const fn fast(name: &'static str, set: fn(Settings, u64) -> Settings) -> Self {
-        Self { name, is_fast: true, is_list: false, set }
+        Self { name, is_fast: true, is_list: false, is_local: false, set }
     }
 
     const fn general(name: &'static str, set: fn(Settings, u64) -> Settings) -> Self {
         Self { is_fast: false, ..Self::fast(name, set) }
+    }
+
+    const fn local(name: &'static str, set: fn(Settings, u64) -> Settings) -> Self {
+        Self { is_local: true, ..Self::general(name, set) }
     }
 
     const fn list(name: &'static str, set: fn(Settings, u64) -> Settings) -> Self {
@@ -62,8 +68,8 @@ const KINDS: [Kind; 15] = [
     Kind::general("quota-with-rollover", |settings, _| settings.strategy(QuotaWithRollover::new())),
     Kind::general("tiered-rate", |settings, _| settings.strategy(TieredRate::new())),
     Kind::general("adaptive", |settings, _| settings.strategy(Adaptive::new())),
-    Kind::general("time-of-day", |settings, _| settings.strategy(TimeOfDay::office_hours("UTC"))),
-    Kind::general("calendar", |settings, _| settings.strategy(Calendar::in_zone("UTC"))),
+    Kind::local("time-of-day", |settings, _| settings.strategy(TimeOfDay::office_hours("UTC"))),
+    Kind::local("calendar", |settings, _| settings.strategy(Calendar::in_zone("UTC"))),
     Kind::list("sliding-window-log", |settings, _| settings.strategy(SlidingWindowLog)),
     Kind::list("priority-queue", |settings, _| settings.strategy(PriorityQueue::new())),
     Kind::list("leaky-bucket-queue", |settings, _| settings.strategy(LeakyBucketQueue::new())),
@@ -121,15 +127,21 @@ pub(crate) fn decide(strategy: &str, outcome: &str, way: &str, decisions: u64) -
     if passed == expected { Ok(()) } else { Err(format!("{passed} of {decisions} decisions passed").into()) }
 }
 
-/// Returns how many decisions are allowed, for strategies whose state is a number. Uses the system clock.
+/// The time of all decisions by local time, in microseconds since the epoch: 2026-01-05 10:00 UTC.
+const MORNING: u64 = 1_767_607_200_000_000;
+
+/// Returns how many decisions are allowed, for strategies whose state is a number. Uses the system clock, unless
+/// the strategy decides by local time.
 fn word(kind: &Kind, denied: bool, way: &str, decisions: u64) -> u64 {
     // Half of the limit is consumed first, so that the state does not expire between two decisions.
     let (limit, first) = if denied { (1, 1) } else { (1_000_000, 500_000) };
     let settings = (kind.set)(Settings::new().rate(Rate::per_day(limit)), limit);
+    let memory = Memory::builder();
+    let memory = if kind.is_local { memory.clock(ManualClock::at(MORNING)) } else { memory }.build();
     let throttle = if way == FAST {
-        memory::throttle(Memory::new(), settings)
+        memory::throttle(memory, settings)
     } else {
-        memory::throttle(Hidden(Memory::new()), settings)
+        memory::throttle(Hidden(memory), settings)
     };
     let _ = at_once(throttle.hit(Hit::from(CLIENT).cost(first)));
     // The debt of a strategy with debt may be larger than the limit.
