@@ -29,20 +29,6 @@ const EXPECTED_OUTPUTS: &str = "throttle-macros/src/expanded";
 /// A file with fewer lines needs a reason.
 const FEW_LINES: usize = 40;
 
-/// The names that the root of the crate re-exports, with the entry that defines them.
-fn re_exports(root: &str) -> BTreeMap<String, String> {
-    let mut found = BTreeMap::new();
-    for path in paths_of_uses(root) {
-        let Some((entry, rest)) = path.strip_prefix("crate::").and_then(|path| path.split_once("::")) else {
-            continue;
-        };
-        let name = rest.rsplit("::").next().unwrap_or(rest);
-        let name = name.rsplit(" as ").next().unwrap_or(name);
-        found.insert(name.to_owned(), entry.to_owned());
-    }
-    found
-}
-
 /// The paths of all `use` declarations, one for each imported name.
 fn paths_of_uses(code: &str) -> Vec<String> {
     let uses = code.split("use ").skip(1).filter_map(|rest| rest.split_once(';'));
@@ -79,20 +65,6 @@ fn code(path: &Path) -> String {
     let text = &text[..tests.unwrap_or(text.len())];
     let lines = text.lines().map(|line| if line.trim_start().starts_with("//") { "" } else { line });
     lines.collect::<Vec<_>>().join("\n")
-}
-
-/// The entries below the root that a line names by `crate::`, directly or by a re-export.
-fn entries(line: &str, re_exports: &BTreeMap<String, String>) -> Vec<String> {
-    let paths = match line.trim_start().split_once("use ") {
-        Some((visibility, tree)) if visibility.is_empty() || visibility.starts_with("pub") => flat("", tree),
-        _ => line.match_indices("crate::").map(|(at, _)| line[at..].to_owned()).collect(),
-    };
-    let first = |path: &String| {
-        let rest = path.strip_prefix("crate::")?;
-        let name: String = rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
-        Some(re_exports.get(&name).cloned().unwrap_or(name))
-    };
-    paths.iter().filter_map(first).collect()
 }
 
 fn files(directory: &Path, found: &mut Vec<PathBuf>) {
@@ -217,9 +189,9 @@ impl Modules {
 fn inline_paths(line: &str) -> Vec<String> {
     let starts = ["crate::", "super::"].into_iter().flat_map(|start| line.match_indices(start));
     let starts = starts.map(|(at, _)| at).filter(|at| {
-        // Neither `$crate::`, nor the end of a longer path, nor `pub(in crate::…)`.
+        // Neither the end of a longer path, nor `pub(in crate::…)`.
         let before = &line[..*at];
-        !before.ends_with(|c: char| c.is_alphanumeric() || "_:$".contains(c)) && !before.ends_with("(in ")
+        !before.ends_with(|c: char| c.is_alphanumeric() || "_:".contains(c)) && !before.ends_with("(in ")
     });
     let path = |at: usize| line[at..].split(|c: char| !c.is_alphanumeric() && c != '_' && c != ':').next();
     starts.filter_map(path).map(|path| path.trim_end_matches(':').to_owned()).collect()
@@ -254,33 +226,55 @@ fn only_declares(path: &Path) -> bool {
         && declarations(&code(path)).iter().all(|(_, line)| is_declaration(line.trim()))
 }
 
+/// Returns the entry below the root that a file belongs to.
+fn entry(file: &str) -> &str {
+    file.split('/').next().unwrap_or(file).trim_end_matches(".rs")
+}
+
 #[test]
 fn no_file_imports_from_a_higher_layer() {
-    let root = Path::new(ROOT).join("throttle-runtime/src");
-    let re_exports = re_exports(&code(&root.join("lib.rs")));
-    let layer = |entry: &str| LAYERS.iter().position(|layer| layer.contains(&entry));
-    let mut all = Vec::new();
-    files(&root, &mut all);
+    let modules = Modules::of(&Path::new(ROOT).join("throttle-runtime/src"));
+    let layer = |file: &str| LAYERS.iter().position(|layer| layer.contains(&entry(file)));
     let mut problems = Vec::new();
-    for path in all.iter().filter(|path| !path.ends_with("src/lib.rs")) {
-        let below = path.strip_prefix(&root).expect("a path below the root");
-        let own =
-            below.iter().next().and_then(|first| first.to_str()).expect("a name").trim_end_matches(".rs");
-        let Some(own_layer) = layer(own) else {
-            problems.push(format!("{}: `{own}` is in no layer", below.display()));
+    // The root of the crate re-exports from all layers. Names that are imported from it count as imports of the
+    // file that defines them.
+    for (module, (file, _)) in modules.files.iter().filter(|(module, _)| !module.is_empty()) {
+        let Some(own_layer) = layer(file) else {
+            problems.push(format!("{file}: `{}` is in no layer", entry(file)));
             continue;
         };
-        for (line, declaration) in declarations(&code(path)) {
-            for entry in entries(&declaration, &re_exports) {
-                if layer(&entry).is_some_and(|other| other < own_layer) {
-                    let place = format!("throttle-runtime/src/{}:{line}", below.display());
-                    problems.push(format!("{place}: `{own}` imports from `{entry}`, which is above it"));
-                }
+        for (imported, line) in modules.imports(module) {
+            if layer(imported).is_some_and(|other| other < own_layer) {
+                problems.push(format!(
+                    "throttle-runtime/src/{file}:{line}: `{}` imports {imported}, which is above it",
+                    entry(file)
+                ));
             }
         }
     }
-    assert!(all.len() > 200, "{} files", all.len());
+    assert!(modules.files.len() > 200, "{} files", modules.files.len());
     assert!(problems.is_empty(), "{}", problems.join("\n"));
+}
+
+/// The test above sees each way to write an import.
+#[test]
+fn each_way_to_write_an_import_is_seen() {
+    let modules = Modules::of(&Path::new(ROOT).join("throttle-runtime/src"));
+    for (path, module, file) in [
+        ("crate::Throttle", "util::random", "throttle/mod.rs"),
+        ("crate::breaker::Snapshot", "util::random", "resilience/circuit_breaker/info.rs"),
+        ("super::Throttle", "hit", "throttle/mod.rs"),
+        ("super::super::edge::admit::admit", "util::random", "edge/admit.rs"),
+        ("self::deadline::timeout", "util", "util/deadline.rs"),
+        ("deadline::timeout", "util", "util/deadline.rs"),
+    ] {
+        let path = modules.absolute(&names(path), &names(module)).expect("a path of this crate");
+        let definer = modules.definer(&path, 0).expect("a module");
+        assert_eq!(modules.files[&definer].0, file, "{path:?}");
+    }
+    let line = "let x = crate::edge::admit(super::hit()).max(<crate::Key as Into<u8>>::into(key));";
+    assert_eq!(inline_paths(line), ["crate::edge::admit", "crate::Key", "super::hit"]);
+    assert_eq!(flat("", "crate::{a, b::{self, c as d}}"), ["crate::a", "crate::b::self", "crate::b::c as d"]);
 }
 
 /// The listing of ARCHITECTURE.md has a line for each layer, in the same order.
