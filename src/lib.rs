@@ -48,7 +48,7 @@
 //! | retry, fall back, stop calling a backend | [`retry`], [`fallback`], [`failover`], [`CircuitBreaker`] |
 //! | read and control circuit breakers | [`Breaker`], [`breaker`](mod@breaker) |
 //! | test limits and backends | [`ManualClock`], (module `testkit`: feature `testkit`) |
-//! | accept settings in functions of your own | [`plug`](mod@plug) |
+//! | accept settings in functions of your own | [`resolver`](mod@resolver) |
 // rustdoc derives the feature of an item from `cfg`. Where an item is only in a re-exported module, rustdoc needs
 // `doc(cfg)` at its definition.
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -71,7 +71,7 @@ pub use throttle_macros::throttle_message;
 pub use throttle_runtime::ws;
 
 #[doc(inline)]
-pub use throttle_runtime::{backend, effective, key_source as key, outcome, plug, rule, strategy};
+pub use throttle_runtime::{backend, effective, key_source as key, outcome, resolver, rule, strategy};
 
 // Rates, keys and costs.
 #[doc(inline)]

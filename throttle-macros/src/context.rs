@@ -25,15 +25,15 @@ pub(crate) struct Context<'a> {
 }
 
 impl Context<'_> {
-    /// Returns a setting whose value is a `dyn Ask`.
-    pub(crate) fn wrapped(&self, role: &str, value: &TokenStream) -> TokenStream {
-        let asked = self.asked(role, value);
+    /// Returns a setting whose value is a `dyn Resolver`.
+    pub(crate) fn setting(&self, role: &str, value: &TokenStream) -> TokenStream {
+        let resolver = self.resolver(role, value);
         let role = Ident::new(role, value.span());
-        quote_spanned!(value.span()=> #role: #asked)
+        quote_spanned!(value.span()=> #role: #resolver)
     }
 
-    /// Returns a value as `dyn Ask`. The call has the span of the argument, so that errors point there.
-    pub(crate) fn asked(&self, role: &str, value: &TokenStream) -> TokenStream {
+    /// Returns a value as `dyn Resolver`. The call has the span of the argument, so that errors point there.
+    pub(crate) fn resolver(&self, role: &str, value: &TokenStream) -> TokenStream {
         let (private, env, role) = (self.private, self.env, Ident::new(role, value.span()));
         let setting = quote!(#private::role::setting::<#private::role::#role, _, _, #env>);
         let setting = respan(setting, value.span());

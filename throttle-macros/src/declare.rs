@@ -151,7 +151,7 @@ fn expand(declared: &Declared, args: &Args, place: &str) -> Result<TokenStream> 
     Ok(quote! {
         #item
         #(#cfgs)*
-        const _: () = { #private::inventory::submit! { #private::Linked::of(&#ident) } };
+        const _: () = { #private::inventory::submit! { #private::LinkedSites::of(&#ident) } };
     })
 }
 

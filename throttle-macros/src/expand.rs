@@ -130,7 +130,7 @@ fn guard(private: &TokenStream, sites: &[Site]) -> TokenStream {
     });
     quote! {
         static __THROTTLE_SITES: [#private::Site; #count] = [#(#statics),*];
-        #private::inventory::submit! { #private::Linked(&__THROTTLE_SITES) }
+        #private::inventory::submit! { #private::LinkedSites(&__THROTTLE_SITES) }
         let __throttle_keys = [#(#keys),*];
     }
 }

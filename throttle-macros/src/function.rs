@@ -37,8 +37,8 @@ pub(crate) fn function(
     let refused = match all.iter().find_map(|args| args.error.as_ref()) {
         Some(error) => {
             let here = Span::call_site().located_at(error.span());
-            let made_by = respan(quote!(#private::made_by), here);
-            quote_spanned!(here=> #made_by(#error, __throttle))
+            let call_error = respan(quote!(#private::call_error), here);
+            quote_spanned!(here=> #call_error(#error, __throttle))
         }
         None => {
             let refused = quote_spanned!(returned.span()=> <#returned as #private::Outcome>::refused);

@@ -26,19 +26,19 @@ pub(crate) fn handler(
     guard: &TokenStream,
 ) -> TokenStream {
     let handles = handles.map(|handles| quote!(, #handles));
-    let carry = match state {
-        Some(state) => quote!(#private::With<#state>),
-        None => quote!(#private::Without),
+    let needs = match state {
+        Some(state) => quote!(#private::WithState<#state>),
+        None => quote!(#private::WithoutState),
     };
-    let carry = if func.takes_decision() { quote!(#private::Telling<#carry>) } else { carry };
-    let carry = if func.passes_request() { quote!(#private::Passing<#carry>) } else { carry };
+    let needs = if func.takes_decision() { quote!(#private::TakesDecision<#needs>) } else { needs };
+    let needs = if func.passes_request() { quote!(#private::ForwardsRequest<#needs>) } else { needs };
     let hidden = quote_spanned!(Span::mixed_site()=> __throttle);
     let returned = returned(&func.sig.output);
     let convert = quote_spanned!(returned.span()=> <#returned as #private::IntoResponse>::into_response);
     let edge = edge(&returned, &func.sig.output);
     func.sig.inputs.insert(
         0,
-        syn::parse_quote!(#hidden: #private::OnlyAxumCallsThrottledHandlers<#id, #carry #handles>),
+        syn::parse_quote!(#hidden: #private::OnlyAxumCallsThrottledHandlers<#id, #needs #handles>),
     );
     func.sig.output = syn::parse_quote!(-> #private::Response);
     let body = func.body_of(|statements| quote!(#edge #statements));

@@ -16,7 +16,7 @@ impl Context<'_> {
     pub(crate) fn key(&self, key: Option<&Expr>) -> Result<(Option<TokenStream>, Option<TokenStream>)> {
         let private = self.private;
         let request = self.kind.has_request();
-        let setting = |value: TokenStream| Ok((Some(self.wrapped("key", &value)), None));
+        let setting = |value: TokenStream| Ok((Some(self.setting("key", &value)), None));
         match key {
             None if request => Ok((None, None)),
             None => setting(quote!(#private::Global)),

@@ -16,14 +16,14 @@ impl Context<'_> {
         match literal(rate) {
             Some(Lit::Str(text)) => {
                 constant::rates(text)?;
-                Ok(self.wrapped("rate", &self.checked("rates", text)))
+                Ok(self.setting("rate", &self.checked("rates", text)))
             }
             Some(Lit::Int(limit)) => Err(Error::new(
                 limit.span(),
                 format!("a rate is a text with a period: write `rate = \"{}/min\"`", limit.base10_digits()),
             )),
             Some(other) => Err(Error::new(other.span(), "a rate is a text such as \"100/min\"")),
-            None => Ok(self.wrapped("rate", &quote!(#rate))),
+            None => Ok(self.setting("rate", &quote!(#rate))),
         }
     }
 
@@ -69,7 +69,7 @@ impl Context<'_> {
                 )),
                 Ok(value) => {
                     let value = respan(quote!(#value), number.span());
-                    Ok(self.wrapped("cost", &self.fitting(&value, args)))
+                    Ok(self.setting("cost", &self.fitting(&value, args)))
                 }
                 Err(_) => Err(Error::new(number.span(), "a cost fits into 64 bits")),
             },
@@ -80,7 +80,7 @@ impl Context<'_> {
             Some(other) => {
                 Err(Error::new(other.span(), "a cost is a whole number or an async fn that returns one"))
             }
-            None => Ok(self.wrapped("cost", &quote!(#cost))),
+            None => Ok(self.setting("cost", &quote!(#cost))),
         }
     }
 

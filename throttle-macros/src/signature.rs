@@ -21,7 +21,7 @@ pub(crate) fn handles(sig: &Signature, private: &TokenStream) -> TokenStream {
     });
     let first = first.unwrap_or_else(|| quote!(()));
     let returned = nameable(returned(&sig.output));
-    quote!(#private::Handles<#first, #returned>)
+    quote!(#private::HandlerSignature<#first, #returned>)
 }
 
 /// Returns `P` of `Option<P>` and `Result<P, E>`, which typed routes accept as well.

@@ -324,11 +324,11 @@ fn f21_the_hidden_parameter_names_the_signature_where_crates_read_it() {
         attribute(Kind::Handler, args, &item, &here).to_string().replace(' ', "")
     };
     for (item, handles) in [
-        ("async fn item(path: ItemPath) -> Json<Item> { make() }", "Handles<ItemPath,Json<Item>>"),
-        ("async fn item(path: Option<ItemPath>) { make() }", "Handles<ItemPath,()>"),
-        ("async fn item(#[cfg(any())] path: ItemPath) { make() }", "Handles<(),()>"),
-        ("async fn item() -> &'static str { make() }", "Handles<(),&'staticstr>"),
-        ("async fn item(_: impl FromRequest<()>) -> impl IntoResponse { make() }", "Handles<(),()>"),
+        ("async fn item(path: ItemPath) -> Json<Item> { make() }", "HandlerSignature<ItemPath,Json<Item>>"),
+        ("async fn item(path: Option<ItemPath>) { make() }", "HandlerSignature<ItemPath,()>"),
+        ("async fn item(#[cfg(any())] path: ItemPath) { make() }", "HandlerSignature<(),()>"),
+        ("async fn item() -> &'static str { make() }", "HandlerSignature<(),&'staticstr>"),
+        ("async fn item(_: impl FromRequest<()>) -> impl IntoResponse { make() }", "HandlerSignature<(),()>"),
     ] {
         let expanded = expanded(item);
         assert!(expanded.contains(handles), "{handles} is not in {expanded}");

@@ -87,13 +87,13 @@ impl Context<'_> {
             Some(Lit::Str(name)) => {
                 let name = filled(name, "class")?;
                 constant::class(name)?;
-                Ok(self.wrapped("class", &self.checked("class", name)))
+                Ok(self.setting("class", &self.checked("class", name)))
             }
             Some(other) => Err(Error::new(
                 other.span(),
                 "a class is a name such as \"premium\" or an async fn that returns one",
             )),
-            None => Ok(self.wrapped("class", &quote!(#class))),
+            None => Ok(self.setting("class", &quote!(#class))),
         }
     }
 
@@ -102,7 +102,7 @@ impl Context<'_> {
         match literal(value) {
             Some(Lit::Str(text)) => {
                 constant::on_error(text)?;
-                Ok(self.wrapped(role, &self.checked(role, text)))
+                Ok(self.setting(role, &self.checked(role, text)))
             }
             _ => match policy_in_words(value) {
                 Some(name) => Err(Error::new(
@@ -125,7 +125,7 @@ impl Context<'_> {
             Some(other) => Err(Error::new(other.span(), format!("`{role}` is the path of an async fn"))),
             None => {
                 not_called(role, value)?;
-                Ok(self.wrapped(role, &quote!(#value)))
+                Ok(self.setting(role, &quote!(#value)))
             }
         }
     }
@@ -151,13 +151,13 @@ impl Context<'_> {
         match literal(rule) {
             Some(Lit::Str(text)) => {
                 constant::pattern(text)?;
-                Ok(self.asked("rule", &self.checked("path", text)))
+                Ok(self.resolver("rule", &self.checked("path", text)))
             }
             Some(other) => Err(Error::new(
                 other.span(),
                 format!("`{name}` is a path such as \"/api/**\", a `Rule`, or the path of an async fn"),
             )),
-            None => Ok(self.asked("rule", &quote!(#rule))),
+            None => Ok(self.resolver("rule", &quote!(#rule))),
         }
     }
 
@@ -185,8 +185,8 @@ impl Context<'_> {
         Ok(handler.filter(|_| self.kind != Kind::Message))
     }
 
-    /// Expands `charge_when`. It is not a `dyn Ask`, because it takes no request. The call has the span of
-    /// the argument all the same.
+    /// Expands `charge_when`. It is not a `dyn Resolver`, because it takes no request. The call has the span
+    /// of the argument all the same.
     fn charge_when(&self, outcome: &Expr) -> Result<TokenStream> {
         if let Some(other) = literal(outcome) {
             let message =
@@ -194,8 +194,8 @@ impl Context<'_> {
             return Err(Error::new(other.span(), message));
         }
         let private = self.private;
-        let judge = respan(quote!(#private::judge), outcome.span());
-        Ok(quote_spanned!(outcome.span()=> charge_when: const { &#judge(#outcome) }))
+        let predicate = respan(quote!(#private::charge_predicate), outcome.span());
+        Ok(quote_spanned!(outcome.span()=> charge_when: const { &#predicate(#outcome) }))
     }
 
     fn headers(&self, headers: &Expr) -> Result<TokenStream> {

@@ -33,7 +33,7 @@ pub use crate::config::caller::Caller;
 pub use crate::config::network::Networks;
 pub use crate::config::rule::Rule;
 pub use crate::config::settings::Settings;
-pub use crate::config::{effective, key_source, outcome, resolver as plug, rule};
+pub use crate::config::{effective, key_source, outcome, resolver, rule};
 pub use crate::decision::{Decision, DecisionReason, Decisions, Quota, Quotas};
 #[cfg(feature = "axum")]
 pub use crate::edge::axum::problem_json;

@@ -4,27 +4,19 @@
 pub use inventory;
 
 #[cfg(feature = "axum")]
-pub use crate::edge::axum::Handles;
-#[cfg(feature = "axum")]
-pub use crate::edge::axum::OnlyAxumCallsThrottledHandlers;
-#[cfg(feature = "axum")]
-pub use crate::edge::axum::Passing;
-#[cfg(feature = "axum")]
-pub use crate::edge::axum::Telling;
-#[cfg(feature = "axum")]
-pub use crate::edge::axum::With;
-#[cfg(feature = "axum")]
-pub use crate::edge::axum::Without;
+pub use crate::edge::axum::{
+    ForwardsRequest, HandlerSignature, OnlyAxumCallsThrottledHandlers, TakesDecision,
+};
 #[cfg(feature = "ws")]
 pub use crate::edge::ws;
 #[cfg(feature = "axum")]
 pub use axum::response::{IntoResponse, Response};
 
 pub use crate::config::key_source::{Cookie, Global, Header, Ip};
-pub use crate::config::resolver::{Call, Web, WithState, WithoutState, judge, role, wrap};
+pub use crate::config::resolver::{Call, Web, WithState, WithoutState, charge_predicate, erase, role};
 pub use crate::config::settings::Constant as Settings;
-pub use crate::edge::function::{enter, made_by};
-pub use crate::registry::site::{Linked, Site};
+pub use crate::edge::function::{call_error, enter};
+pub use crate::registry::site::{LinkedSites, Site};
 pub use crate::strategy::Class;
 pub use crate::util::fingerprint::Secret;
 pub use crate::{Headers, Key, Networks, OnError, Outcome, Rates, Rule, StaticThrottle};

@@ -20,7 +20,7 @@ async fn send<T: Body>(&self, to: &str, body: T) -> Result<(), JobError> {
                 .with_template(),
         ];
         ::limiter::__private::inventory::submit! {
-            ::limiter::__private::Linked(& __THROTTLE_SITES)
+            ::limiter::__private::LinkedSites(& __THROTTLE_SITES)
         }
         let __throttle_keys = [
             ::core::option::Option::Some(::limiter::__private::Key::of_displayed(&[&to])),

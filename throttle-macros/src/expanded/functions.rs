@@ -1,7 +1,7 @@
 pub async fn items(
     __throttle: ::throttle::__private::OnlyAxumCallsThrottledHandlers<
         2401690692911315814u64,
-        ::throttle::__private::With<App>,
+        ::throttle::__private::WithState<App>,
     >,
     State(app): State<App>,
 ) -> ::throttle::__private::Response {
@@ -57,7 +57,7 @@ pub async fn items(
             ),
         ];
         ::throttle::__private::inventory::submit! {
-            ::throttle::__private::Linked(& __THROTTLE_SITES)
+            ::throttle::__private::LinkedSites(& __THROTTLE_SITES)
         }
         let __throttle_keys = [::core::option::Option::None];
         __throttle.enter(&__THROTTLE_SITES, __throttle_keys)

@@ -1,7 +1,7 @@
 async fn items(
     __throttle: ::throttle::__private::OnlyAxumCallsThrottledHandlers<
         2401690692911315814u64,
-        ::throttle::__private::Without,
+        ::throttle::__private::WithoutState,
     >,
 ) -> ::throttle::__private::Response {
     match {
@@ -23,7 +23,7 @@ async fn items(
             ),
         ];
         ::throttle::__private::inventory::submit! {
-            ::throttle::__private::Linked(& __THROTTLE_SITES)
+            ::throttle::__private::LinkedSites(& __THROTTLE_SITES)
         }
         let __throttle_keys = [::core::option::Option::None];
         __throttle.enter(&__THROTTLE_SITES, __throttle_keys)

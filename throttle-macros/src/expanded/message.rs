@@ -44,7 +44,7 @@ async fn on_message(socket: &mut ws::Socket<App>, room: u64) -> Result<(), ChatE
                     .with_template(),
             ];
             ::throttle::__private::inventory::submit! {
-                ::throttle::__private::Linked(& __THROTTLE_SITES)
+                ::throttle::__private::LinkedSites(& __THROTTLE_SITES)
             }
             let __throttle_keys = [
                 ::core::option::Option::None,

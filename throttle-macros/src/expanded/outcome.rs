@@ -1,7 +1,7 @@
 async fn login(
     __throttle: ::throttle::__private::OnlyAxumCallsThrottledHandlers<
         15345980866912630061u64,
-        ::throttle::__private::Without,
+        ::throttle::__private::WithoutState,
     >,
 ) -> ::throttle::__private::Response {
     match {
@@ -19,14 +19,14 @@ async fn login(
                         >(::throttle::__private::rates("5/15min"))
                     }),
                     charge_when: ::core::option::Option::Some(const {
-                        &::throttle::__private::judge(outcome::unauthorized)
+                        &::throttle::__private::charge_predicate(outcome::unauthorized)
                     }),
                     ..::throttle::__private::Settings::NONE
                 },
             ),
         ];
         ::throttle::__private::inventory::submit! {
-            ::throttle::__private::Linked(& __THROTTLE_SITES)
+            ::throttle::__private::LinkedSites(& __THROTTLE_SITES)
         }
         let __throttle_keys = [::core::option::Option::None];
         __throttle.enter(&__THROTTLE_SITES, __throttle_keys)

@@ -3,7 +3,7 @@
 async fn items(
     __throttle: ::throttle::__private::OnlyAxumCallsThrottledHandlers<
         2401690692911315814u64,
-        ::throttle::__private::Without,
+        ::throttle::__private::WithoutState,
     >,
 ) -> ::throttle::__private::Response {
     match {
@@ -52,7 +52,7 @@ async fn items(
             ),
         ];
         ::throttle::__private::inventory::submit! {
-            ::throttle::__private::Linked(& __THROTTLE_SITES)
+            ::throttle::__private::LinkedSites(& __THROTTLE_SITES)
         }
         let __throttle_keys = [
             ::core::option::Option::None,

@@ -1,7 +1,7 @@
 async fn export(
     __throttle: ::throttle::__private::OnlyAxumCallsThrottledHandlers<
         3125060692248968574u64,
-        ::throttle::__private::Without,
+        ::throttle::__private::WithoutState,
     >,
 ) -> ::throttle::__private::Response {
     match {
@@ -9,7 +9,7 @@ async fn export(
             ::throttle::__private::Site::shared(&limits::EXPORTS, 3125060692248968574u64),
         ];
         ::throttle::__private::inventory::submit! {
-            ::throttle::__private::Linked(& __THROTTLE_SITES)
+            ::throttle::__private::LinkedSites(& __THROTTLE_SITES)
         }
         let __throttle_keys = [::core::option::Option::None];
         __throttle.enter(&__THROTTLE_SITES, __throttle_keys)

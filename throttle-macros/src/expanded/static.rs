@@ -28,6 +28,6 @@ pub(crate) static EXPORTS: StaticThrottle = ::throttle::__private::StaticThrottl
 #[cfg(unix)]
 const _: () = {
     ::throttle::__private::inventory::submit! {
-        ::throttle::__private::Linked::of(& EXPORTS)
+        ::throttle::__private::LinkedSites::of(& EXPORTS)
     }
 };

@@ -1,7 +1,7 @@
 async fn items(
     __throttle: ::throttle::__private::OnlyAxumCallsThrottledHandlers<
         2401690692911315814u64,
-        ::throttle::__private::Without,
+        ::throttle::__private::WithoutState,
     >,
     Path(org): Path<String>,
     user: User,
@@ -26,7 +26,7 @@ async fn items(
                 .with_template(),
         ];
         ::throttle::__private::inventory::submit! {
-            ::throttle::__private::Linked(& __THROTTLE_SITES)
+            ::throttle::__private::LinkedSites(& __THROTTLE_SITES)
         }
         let __throttle_keys = [
             ::core::option::Option::Some(

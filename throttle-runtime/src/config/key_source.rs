@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::resolver::Head;
+use super::resolver::RequestContext;
 use crate::Key;
 use crate::http::credential;
 use crate::http::credential::Value;
@@ -67,21 +67,21 @@ pub struct Cookie(pub &'static str);
 
 /// Reads a key from the request parts.
 pub(crate) trait KeySource: fmt::Display {
-    fn key(&self, head: &Head<'_>) -> Key;
+    fn key(&self, context: &RequestContext<'_>) -> Key;
 }
 
 impl KeySource for Global {
-    fn key(&self, _: &Head<'_>) -> Key {
+    fn key(&self, _: &RequestContext<'_>) -> Key {
         Key::global()
     }
 }
 
 impl KeySource for Ip {
-    fn key(&self, head: &Head<'_>) -> Key {
-        match head.lookup.client(head.parts).or_peer() {
-            Some(client) => Key::from(head.lookup.clients.group(client)),
+    fn key(&self, context: &RequestContext<'_>) -> Key {
+        match context.lookup.client(context.parts).or_peer() {
+            Some(client) => Key::from(context.lookup.clients.group(client)),
             None => {
-                head.lookup.notices.of_missing_peer(head.parts);
+                context.lookup.notices.of_missing_peer(context.parts);
                 Key::new(Key::ANONYMOUS)
             }
         }
@@ -89,22 +89,22 @@ impl KeySource for Ip {
 }
 
 impl KeySource for Header {
-    fn key(&self, head: &Head<'_>) -> Key {
-        found_or_ip(head, credential::header(&head.parts.headers, self.0))
+    fn key(&self, context: &RequestContext<'_>) -> Key {
+        found_or_ip(context, credential::header(&context.parts.headers, self.0))
     }
 }
 
 impl KeySource for Cookie {
-    fn key(&self, head: &Head<'_>) -> Key {
-        found_or_ip(head, credential::cookie(&head.parts.headers, self.0))
+    fn key(&self, context: &RequestContext<'_>) -> Key {
+        found_or_ip(context, credential::cookie(&context.parts.headers, self.0))
     }
 }
 
 /// Tags the key with its source, so that no value can imitate an address.
-fn found_or_ip(head: &Head<'_>, found: Option<Value<'_>>) -> Key {
+fn found_or_ip(context: &RequestContext<'_>, found: Option<Value<'_>>) -> Key {
     match found {
         Some(value) => Key::from(("value", Key::new(&*value))),
-        None => Key::from(("ip", Ip.key(head))),
+        None => Key::from(("ip", Ip.key(context))),
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::network::Lists;
-use super::resolver::{Ask, Call, Judge, role, wrap};
+use super::resolver::{Call, ChargePredicate, Resolver, erase, role};
 use super::rule::Rules;
 use super::settings::Same;
 #[cfg(any(feature = "axum", feature = "tower"))]
@@ -27,7 +27,7 @@ use crate::{Rate, Rates, Settings};
 /// versions.
 #[expect(clippy::struct_excessive_bools, reason = "settings that are switched on and off by themselves")]
 pub(crate) struct Policy {
-    pub(crate) rate: Shared<dyn Ask<role::rate>>,
+    pub(crate) rate: Shared<dyn Resolver<role::rate>>,
     /// The limits, if they are the same for every request.
     pub(crate) rates: Option<Rates>,
     pub(crate) strategy: Shared<dyn Strategy>,
@@ -37,24 +37,24 @@ pub(crate) struct Policy {
     pub(crate) charges_alike: bool,
     /// The domain that separates its states from others, if the periods are the same for every request.
     pub(crate) domain: Option<Domain>,
-    pub(crate) key: Shared<dyn Ask<role::key>>,
-    pub(crate) cost: Shared<dyn Ask<role::cost>>,
-    pub(crate) class: Option<Shared<dyn Ask<role::class>>>,
+    pub(crate) key: Shared<dyn Resolver<role::key>>,
+    pub(crate) cost: Shared<dyn Resolver<role::cost>>,
+    pub(crate) class: Option<Shared<dyn Resolver<role::class>>>,
     /// The function that returns the client's key and the limits that apply to it.
-    pub(crate) caller: Option<Shared<dyn Ask<role::caller>>>,
+    pub(crate) caller: Option<Shared<dyn Resolver<role::caller>>>,
     /// The cost, if it is the same for every request.
     pub(crate) units: Option<u64>,
     /// The limit on requests in flight.
     pub(crate) concurrency: Option<Concurrency>,
     pub(crate) primary: NamedBackend,
-    pub(crate) on_error: Shared<dyn Ask<role::on_error>>,
+    pub(crate) on_error: Shared<dyn Resolver<role::on_error>>,
     /// The recovery that is tried before `on_error` applies.
     pub(crate) recovery: Option<Arc<ResolvedRecovery>>,
     /// The carry-over: the usage that the fallback starts from, and the usage that it owes to the primary
     /// afterwards.
     pub(crate) reconciler: Option<Arc<Reconciler>>,
-    pub(crate) handler: Option<Shared<dyn Ask<role::handler>>>,
-    pub(crate) exempt: Option<Shared<dyn Ask<role::exempt>>>,
+    pub(crate) handler: Option<Shared<dyn Resolver<role::handler>>>,
+    pub(crate) exempt: Option<Shared<dyn Resolver<role::exempt>>>,
     /// The networks whose clients are not limited, and the networks whose clients are rejected.
     pub(crate) lists: Option<Lists>,
     pub(crate) rules: Rules,
@@ -71,7 +71,7 @@ pub(crate) struct Policy {
         not(any(feature = "axum", feature = "tower")),
         expect(dead_code, reason = "only those have responses")
     )]
-    pub(crate) charge_when: Option<Shared<dyn Judge>>,
+    pub(crate) charge_when: Option<Shared<dyn ChargePredicate>>,
     /// Whether denied requests continue to a handler that receives the denial.
     pub(crate) degrade: bool,
     /// The timeout of each attempt.
@@ -93,7 +93,7 @@ pub(crate) struct Concurrency {
 }
 
 /// The rate of a throttle that limits only requests in flight.
-const NO_RATE: &dyn Ask<role::rate> = &wrap::<role::rate, _, _, Call>(Rate::UNLIMITED);
+const NO_RATE: &dyn Resolver<role::rate> = &erase::<role::rate, _, _, Call>(Rate::UNLIMITED);
 
 impl Policy {
     /// Resolves `settings` on a backend, or returns what is wrong with them. Each value was checked where it

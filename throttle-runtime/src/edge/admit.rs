@@ -1,6 +1,6 @@
 //! Decides a request against the throttles of a function. Alone because handlers and functions share it.
 
-use crate::config::resolver::Head;
+use crate::config::resolver::RequestContext;
 use crate::pipeline::admission::Admission;
 use crate::pipeline::admission_builder::AdmissionBuilder;
 use crate::pipeline::rejection::Rejection;
@@ -14,12 +14,12 @@ pub(crate) async fn admit<'s>(
     sites: &'s [Site],
     keys: impl IntoIterator<Item = Option<Key>>,
     mut builder: AdmissionBuilder<'s, '_>,
-    head: &mut Head<'_>,
+    context: &mut RequestContext<'_>,
     registry: &Registry,
 ) -> Result<Admission<'s>, Rejection> {
     for (site, key) in sites.iter().zip(keys) {
         let throttle = site.throttle(registry).map_err(Rejection::Misconfigured)?;
-        builder.draw(throttle, Given { key, cost: site.cost() }, head).await?;
+        builder.draw(throttle, Given { key, cost: site.cost() }, context).await?;
     }
-    builder.decide(head).await
+    builder.decide(context).await
 }

@@ -1,11 +1,11 @@
 //! Throttling of functions that are not handlers.
 
 use crate::backend::ConcurrencyPermit;
-use crate::config::resolver::Head;
+use crate::config::resolver::RequestContext;
 use crate::edge::admit;
 use crate::pipeline::admission_builder::AdmissionBuilder;
 use crate::pipeline::degrade::DegradeSink;
-use crate::pipeline::key_cache::KnownKeys;
+use crate::pipeline::key_cache::KeyCache;
 use crate::{Key, Registry, Site, ThrottleError};
 
 /// A return type that can express that the function did not run: `Result<_, E>` where `E` is created from
@@ -36,13 +36,13 @@ use crate::{Key, Registry, Site, ThrottleError};
 )]
 pub trait Outcome {
     /// Returns the outcome of a call that did not run.
-    fn refused(refused: ThrottleError) -> Self;
+    fn refused(error: ThrottleError) -> Self;
 }
 
 #[diagnostic::do_not_recommend]
 impl<T, E: From<ThrottleError>> Outcome for Result<T, E> {
-    fn refused(refused: ThrottleError) -> Self {
-        Err(refused.into())
+    fn refused(error: ThrottleError) -> Self {
+        Err(error.into())
     }
 }
 
@@ -51,8 +51,8 @@ impl<T, E: From<ThrottleError>> Outcome for Result<T, E> {
 /// # Errors
 ///
 /// Always returns the error.
-pub fn made_by<T, E>(make: impl FnOnce(ThrottleError) -> E, refused: ThrottleError) -> Result<T, E> {
-    Err(make(refused))
+pub fn call_error<T, E>(make: impl FnOnce(ThrottleError) -> E, error: ThrottleError) -> Result<T, E> {
+    Err(make(error))
 }
 
 /// Decides a call against all sites of its function. The call is in flight until the returned permits are
@@ -68,10 +68,14 @@ pub async fn enter<const N: usize>(
 ) -> Result<Vec<ConcurrencyPermit>, ThrottleError> {
     let registry = Registry::in_charge();
     let mut parts = ::http::Request::new(()).into_parts().0;
-    let mut head =
-        Head { parts: &mut parts, state: &(), lookup: &registry.environment().lookup, is_request: false };
-    let mut known = KnownKeys::default();
+    let mut context = RequestContext {
+        parts: &mut parts,
+        state: &(),
+        lookup: &registry.environment().lookup,
+        is_request: false,
+    };
+    let mut known = KeyCache::default();
     let builder = AdmissionBuilder::new(&mut known, DegradeSink::Nobody);
-    let admission = admit::admit(sites, keys, builder, &mut head, &registry).await?;
+    let admission = admit::admit(sites, keys, builder, &mut context, &registry).await?;
     Ok(admission.held)
 }

@@ -57,7 +57,7 @@ impl Admission<'static> {
         for (index, (ticket, decided)) in self.tickets.iter().zip(&mut self.decided).enumerate() {
             let Some(decided) = decided else { continue };
             let Some(charged) = decided.charged else { continue };
-            if ticket.policy.charge_when.as_ref().is_none_or(|judge| judge.charges(head)) {
+            if ticket.policy.charge_when.as_ref().is_none_or(|predicate| predicate.charges(head)) {
                 continue;
             }
             match refund_at_once(ticket, charged) {

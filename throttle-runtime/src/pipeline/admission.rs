@@ -11,7 +11,7 @@ use super::ticket::{Stop, Ticket};
 use crate::BackendError;
 use crate::backend::{ConcurrencyPermit, Mode};
 use crate::config::policy::Policy;
-use crate::config::resolver::Head;
+use crate::config::resolver::RequestContext;
 use crate::throttle::counters::Event;
 
 /// The tickets of one request, the decisions made so far, and the concurrency permits of the request.
@@ -46,22 +46,22 @@ impl<'a> Admission<'a> {
     }
 
     /// Acquires the concurrency permits of these tickets, and decides the tickets.
-    pub(super) async fn enter(&mut self, head: &mut Head<'_>) -> Result<(), Rejection> {
+    pub(super) async fn enter(&mut self, context: &mut RequestContext<'_>) -> Result<(), Rejection> {
         if self.tickets.iter().any(|ticket| ticket.policy.concurrency.is_some()) {
             // Boxed, because otherwise this future would be part of the future of every decision.
-            Box::pin(self.take_places(head)).await?;
+            Box::pin(self.take_places(context)).await?;
         }
-        self.decide(head).await
+        self.decide(context).await
     }
 
     /// Decides the tickets in reading order, until a denial or an error ends the request. Tickets on one
     /// backend are decided together.
-    pub(crate) async fn decide(&mut self, head: &mut Head<'_>) -> Result<(), Rejection> {
+    pub(crate) async fn decide(&mut self, context: &mut RequestContext<'_>) -> Result<(), Rejection> {
         for first in 0..self.tickets.len() {
             if self.decided[first].is_none() {
                 let group = self.together_with(first);
-                self.decide_group(&group, head).await?;
-                self.enforce(&group, head.parts)?;
+                self.decide_group(&group, context).await?;
+                self.enforce(&group, context.parts)?;
             }
         }
         Ok(())
@@ -80,11 +80,15 @@ impl<'a> Admission<'a> {
         std::iter::once(first).chain((first + 1..self.tickets.len()).filter(shares)).collect()
     }
 
-    async fn decide_group(&mut self, group: &[usize], head: &mut Head<'_>) -> Result<(), Rejection> {
+    async fn decide_group(
+        &mut self,
+        group: &[usize],
+        context: &mut RequestContext<'_>,
+    ) -> Result<(), Rejection> {
         let answers = {
             let tickets: SmallVec<[&Ticket<'_>; 2]> =
                 group.iter().map(|&index| &self.tickets[index]).collect();
-            decide(&tickets, Mode::Consume, head).await
+            decide(&tickets, Mode::Consume, context).await
         };
         // All decisions are recorded before one of them ends the request, so that all charges are refunded.
         let mut kept = Ok(());

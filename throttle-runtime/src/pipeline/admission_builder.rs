@@ -7,23 +7,23 @@ use smallvec::SmallVec;
 
 use super::admission::Admission;
 use super::degrade::DegradeSink;
-use super::key_cache::KnownKeys;
+use super::key_cache::KeyCache;
 #[cfg(any(feature = "axum", feature = "tower"))]
 use super::once_per_request::Reached;
 use super::rejection::Rejection;
 use super::ticket::{Given, Prepared, Ticket};
 use crate::Throttle;
-use crate::config::resolver::Head;
+use crate::config::resolver::RequestContext;
 
 /// Collects the tickets of a request, throttle by throttle.
 pub(crate) struct AdmissionBuilder<'a, 'k> {
     tickets: SmallVec<[Ticket<'a>; 1]>,
-    known: &'k mut KnownKeys,
+    known: &'k mut KeyCache,
     sink: DegradeSink,
 }
 
 impl<'a, 'k> AdmissionBuilder<'a, 'k> {
-    pub(crate) const fn new(known: &'k mut KnownKeys, sink: DegradeSink) -> Self {
+    pub(crate) const fn new(known: &'k mut KeyCache, sink: DegradeSink) -> Self {
         Self { tickets: SmallVec::new_const(), known, sink }
     }
 
@@ -37,12 +37,12 @@ impl<'a, 'k> AdmissionBuilder<'a, 'k> {
         &mut self,
         throttle: Cow<'a, Throttle>,
         given: Given,
-        head: &mut Head<'_>,
+        context: &mut RequestContext<'_>,
     ) -> Result<(), Rejection> {
         let policy = throttle.policy().into_owned();
         let degrades = policy.degrade.then(|| Arc::clone(throttle.uid_shared()));
-        match Ticket::draw(throttle, policy, given, self.known, head).await {
-            Ok(Prepared::Ready(ticket)) => self.take(ticket, head),
+        match Ticket::draw(throttle, policy, given, self.known, context).await {
+            Ok(Prepared::Ready(ticket)) => self.take(ticket, context),
             Ok(Prepared::Passed(reason)) => self.sink.of_passed(degrades, reason),
             Err(stop) => return Err(Rejection::Stopped(stop)),
         }
@@ -59,7 +59,7 @@ impl<'a, 'k> AdmissionBuilder<'a, 'k> {
             reason = "only layers and handlers leave decisions with a request"
         )
     )]
-    fn take(&mut self, mut ticket: Ticket<'a>, head: &Head<'_>) {
+    fn take(&mut self, mut ticket: Ticket<'a>, context: &RequestContext<'_>) {
         if !ticket.policy.once_per_request {
             self.tickets.push(ticket);
             return;
@@ -72,7 +72,7 @@ impl<'a, 'k> AdmissionBuilder<'a, 'k> {
         }
         #[cfg(any(feature = "axum", feature = "tower"))]
         if ticket.throttle.is_marked()
-            && let Some(reach) = Reached::find(&head.parts.extensions, &ticket)
+            && let Some(reach) = Reached::find(&context.parts.extensions, &ticket)
         {
             if ticket.cost <= reach.cost {
                 self.sink.of_earlier(&ticket.policy, reach.decision);
@@ -85,9 +85,9 @@ impl<'a, 'k> AdmissionBuilder<'a, 'k> {
     }
 
     /// Decides the request.
-    pub(crate) async fn decide(self, head: &mut Head<'_>) -> Result<Admission<'a>, Rejection> {
+    pub(crate) async fn decide(self, context: &mut RequestContext<'_>) -> Result<Admission<'a>, Rejection> {
         let mut admission = Admission::of(self.tickets, self.sink);
-        let outcome = admission.enter(head).await;
+        let outcome = admission.enter(context).await;
         admission.settled(outcome).await
     }
 }

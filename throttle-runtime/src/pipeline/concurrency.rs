@@ -17,7 +17,7 @@ use crate::backend::deadline::within;
 use crate::backend::named::NamedBackend;
 use crate::backend::{ConcurrencyPermit, PermitRequest};
 use crate::config::policy::Concurrency;
-use crate::config::resolver::Head;
+use crate::config::resolver::RequestContext;
 use crate::resilience::{Permission, Standby};
 use crate::throttle::counters::Event;
 use crate::{BackendError, Decision, DecisionReason, ErrorKind};
@@ -29,14 +29,14 @@ const A_WHILE: Duration = Duration::from_secs(1);
 impl Admission<'_> {
     /// Acquires a permit for each ticket whose throttle has a concurrency limit, in reading order, until one
     /// ends the request. For a ticket that charges no rate, this is the whole decision.
-    pub(crate) async fn take_places(&mut self, head: &mut Head<'_>) -> Result<(), Rejection> {
+    pub(crate) async fn take_places(&mut self, context: &mut RequestContext<'_>) -> Result<(), Rejection> {
         for index in 0..self.tickets.len() {
             let ticket = &self.tickets[index];
             let Some(concurrency) = ticket.policy.concurrency else { continue };
             if ticket.charged_before.is_some() {
                 continue;
             }
-            let answer = acquire(ticket, concurrency, head).await;
+            let answer = acquire(ticket, concurrency, context).await;
             let passes = answer.as_ref().is_ok_and(|Acquired { decision, .. }| {
                 decision.reason() != DecisionReason::DryRun && decision.is_allowed()
             });
@@ -49,7 +49,7 @@ impl Admission<'_> {
                 Decided { decision, charged: None }
             });
             self.record(index, decided)?;
-            self.enforce(&[index], head.parts)?;
+            self.enforce(&[index], context.parts)?;
         }
         Ok(())
     }
@@ -64,13 +64,13 @@ struct Acquired {
 async fn acquire(
     ticket: &Ticket<'_>,
     Concurrency { limit, permit_ttl }: Concurrency,
-    head: &mut Head<'_>,
+    context: &mut RequestContext<'_>,
 ) -> Result<Acquired, BackendError> {
     let tickets = [ticket];
     let budget = Budget::of([&*ticket.policy]);
     let call = Acquiring { ticket, limit, permit_ttl, acquired: None };
     let mut failover = Failover::new(&tickets, budget, call);
-    failover.run(head).await;
+    failover.run(context).await;
     // The engine decides each ticket.
     let passed = || Ok(Acquired { permit: None, decision: Decision::passed(DecisionReason::Disabled) });
     failover.call.acquired.unwrap_or_else(passed)

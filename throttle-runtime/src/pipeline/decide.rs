@@ -13,13 +13,13 @@ use super::charging::{Answers, Charging};
 use super::failover::{Failover, Late, LateTicket};
 use super::healthy::Healthy;
 #[cfg(feature = "ws")]
-use super::key_cache::KnownKeys;
+use super::key_cache::KeyCache;
 use super::outcome::Decided;
 use super::ticket::Ticket;
 #[cfg(feature = "ws")]
 use super::ticket::{Given, Prepared, Stop};
 use crate::backend::Mode;
-use crate::config::resolver::Head;
+use crate::config::resolver::RequestContext;
 use crate::resilience::Permission;
 #[cfg(feature = "ws")]
 use crate::throttle::counters::Event;
@@ -28,13 +28,13 @@ use crate::{BackendError, DecisionReason};
 use crate::{Decision, Throttle};
 
 /// Decides tickets that share a backend.
-pub(crate) async fn decide(tickets: &[&Ticket<'_>], mode: Mode, head: &mut Head<'_>) -> Answers {
+pub(crate) async fn decide(tickets: &[&Ticket<'_>], mode: Mode, context: &mut RequestContext<'_>) -> Answers {
     let budget = Budget::of(tickets.iter().map(|ticket| &*ticket.policy));
     let mut failover = Failover::new(tickets, budget, Charging::new(tickets, mode));
     // The futures of the engine are larger than this one. They are boxed, because otherwise they would be part
     // of the future of every decision. For the same reason, the normal case does not run in the engine.
     let Some(healthy) = Healthy::find(tickets) else {
-        Box::pin(failover.run(head)).await;
+        Box::pin(failover.run(context)).await;
         return failover.call.answers;
     };
     failover.call.note();
@@ -44,11 +44,11 @@ pub(crate) async fn decide(tickets: &[&Ticket<'_>], mode: Mode, head: &mut Head<
             let late = failover.call.hear(0..tickets.len(), &verdict);
             failover.call.keep(0..tickets.len(), &verdict, DecisionReason::Backend);
             if !late.is_empty() {
-                Box::pin(failover.leave_to_fallback(late, head)).await;
+                Box::pin(failover.leave_to_fallback(late, context)).await;
             }
         }
         Err(error) => {
-            Box::pin(failover.recover_all(healthy.into_parts(tickets), error, head)).await;
+            Box::pin(failover.recover_all(healthy.into_parts(tickets), error, context)).await;
         }
     }
     failover.call.answers
@@ -58,20 +58,20 @@ pub(crate) async fn decide(tickets: &[&Ticket<'_>], mode: Mode, head: &mut Head<
 pub(crate) async fn decide_one(
     ticket: &Ticket<'_>,
     mode: Mode,
-    head: &mut Head<'_>,
+    context: &mut RequestContext<'_>,
 ) -> Result<Decided, BackendError> {
-    only(decide(&[ticket], mode, head).await)
+    only(decide(&[ticket], mode, context).await)
 }
 
 /// Decides one message of a connection, and charges it if it fits. All settings are evaluated as they are for an attribute.
 #[cfg(feature = "ws")]
 pub(crate) async fn decide_message(
     throttle: &Throttle,
-    known: &mut KnownKeys,
-    head: &mut Head<'_>,
+    known: &mut KeyCache,
+    context: &mut RequestContext<'_>,
 ) -> Result<Decision, Stop> {
     let policy = throttle.policy().into_owned();
-    let prepared = Ticket::draw(Cow::Borrowed(throttle), policy, Given::default(), known, head).await?;
+    let prepared = Ticket::draw(Cow::Borrowed(throttle), policy, Given::default(), known, context).await?;
     let ticket = match prepared {
         Prepared::Ready(ticket) => ticket,
         Prepared::Passed(reason) => return Ok(Decision::passed(reason)),
@@ -81,7 +81,7 @@ pub(crate) async fn decide_message(
         throttle.count(Event::Skipped);
         return Ok(Decision::passed(ticket.uncharged()));
     }
-    let decision = decide_one(&ticket, Mode::Consume, head).await.map(|decided| decided.decision);
+    let decision = decide_one(&ticket, Mode::Consume, context).await.map(|decided| decided.decision);
     throttle.count(Event::of(decision.as_ref()));
     decision.map_err(Stop::Failed)
 }
@@ -98,12 +98,12 @@ pub(super) async fn recover_one<'s>(
     ticket: &'s Ticket<'s>,
     mode: Mode,
     FailedAttempt { permission, error, budget }: FailedAttempt<'s>,
-    head: &mut Head<'_>,
+    context: &mut RequestContext<'_>,
 ) -> Result<Decided, BackendError> {
     let tickets = [ticket];
     let mut failover = Failover::new(&tickets, budget, Charging::unrecognised(&tickets, mode));
     let part = Part { permit: permission, ..Part::of(0, ticket) };
-    failover.recover(part, error, head).await;
+    failover.recover(part, error, context).await;
     only(failover.call.answers)
 }
 
@@ -111,12 +111,12 @@ pub(super) async fn recover_one<'s>(
 pub(super) async fn leave_one_to_fallback(
     ticket: &Ticket<'_>,
     late: LateTicket,
-    head: &mut Head<'_>,
+    context: &mut RequestContext<'_>,
 ) -> Result<Decided, BackendError> {
     let tickets = [ticket];
     let budget = Budget::of([&*ticket.policy]);
     let mut failover = Failover::new(&tickets, budget, Charging::unrecognised(&tickets, Mode::Consume));
-    failover.leave_to_fallback(Late::from_buf([late]), head).await;
+    failover.leave_to_fallback(Late::from_buf([late]), context).await;
     only(failover.call.answers)
 }
 

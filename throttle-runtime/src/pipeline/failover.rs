@@ -9,7 +9,7 @@ use super::backend_call::Budget;
 use super::breaker_gate::{Part, Parts};
 use super::on_error::{react, warn};
 use super::ticket::Ticket;
-use crate::config::resolver::Head;
+use crate::config::resolver::RequestContext;
 use crate::resilience::{Permission, Standby};
 use crate::throttle::counters::Event;
 use crate::{BackendError, Decision, DecisionReason, ErrorKind};
@@ -106,7 +106,7 @@ impl<'s, C: Call> Failover<'s, C> {
     }
 
     /// Decides all tickets.
-    pub(super) async fn run(&mut self, head: &mut Head<'_>) {
+    pub(super) async fn run(&mut self, context: &mut RequestContext<'_>) {
         let (parts, mut refused) = Part::entered(self.tickets);
         let mut asked = Parts::new();
         for part in parts {
@@ -116,7 +116,7 @@ impl<'s, C: Call> Failover<'s, C> {
             match self.call.is_primary_usable(&part.tickets, self.budget).await {
                 Ok(true) => asked.push(part),
                 Ok(false) => refused.push((Part { permit: None, ..part }, DecisionReason::Fallback)),
-                Err(error) => self.recover(part, error, head).await,
+                Err(error) => self.recover(part, error, context).await,
             }
         }
         if !asked.is_empty() {
@@ -126,32 +126,42 @@ impl<'s, C: Call> Failover<'s, C> {
                 Ok(answer) => {
                     let permits = asked.into_iter().filter_map(|part| part.permit);
                     permits.for_each(|permit| C::report(permit, &answer));
-                    self.answered(&all, answer, head).await;
+                    self.answered(&all, answer, context).await;
                 }
-                Err(error) => self.recover_all(asked, error, head).await,
+                Err(error) => self.recover_all(asked, error, context).await,
             }
         }
         for (part, source) in refused {
             if self.call.is_over() {
                 return;
             }
-            self.fall_back(&part, NoAnswer::NotCalled(source), 0, head).await;
+            self.fall_back(&part, NoAnswer::NotCalled(source), 0, context).await;
         }
     }
 
     /// Continues after the first attempt at the primary failed for all of these tickets.
-    pub(super) async fn recover_all(&mut self, parts: Parts<'s>, error: BackendError, head: &mut Head<'_>) {
+    pub(super) async fn recover_all(
+        &mut self,
+        parts: Parts<'s>,
+        error: BackendError,
+        context: &mut RequestContext<'_>,
+    ) {
         for part in parts {
             if self.call.is_over() {
                 return;
             }
-            self.recover(part, error.clone(), head).await;
+            self.recover(part, error.clone(), context).await;
         }
     }
 
     /// Continues after the first attempt at the primary failed: retries as long as a retry cannot charge a
     /// client twice, and then calls the fallback.
-    pub(super) async fn recover(&mut self, mut part: Part<'s>, mut error: BackendError, head: &mut Head<'_>) {
+    pub(super) async fn recover(
+        &mut self,
+        mut part: Part<'s>,
+        mut error: BackendError,
+        context: &mut RequestContext<'_>,
+    ) {
         let mut attempts = 1;
         let is_recognised = self.call.recognises_retries(&part.tickets);
         while part.tries_again(attempts, &error, is_recognised, self.budget).await {
@@ -162,17 +172,17 @@ impl<'s, C: Call> Failover<'s, C> {
             match self.retry(&part.tickets).await {
                 Ok(Some(answer)) => {
                     part.permit.take().into_iter().for_each(|permit| C::report(permit, &answer));
-                    return self.answered(&part.tickets, answer, head).await;
+                    return self.answered(&part.tickets, answer, context).await;
                 }
                 Ok(None) => {
                     let why = NoAnswer::NotCalled(DecisionReason::Fallback);
-                    return self.fall_back(&part, why, attempts, head).await;
+                    return self.fall_back(&part, why, attempts, context).await;
                 }
                 Err(again) => error = again,
             }
         }
         part.permit.take().into_iter().for_each(|permit| permit.failed_by(&error));
-        self.fall_back(&part, NoAnswer::Failed(error), attempts, head).await;
+        self.fall_back(&part, NoAnswer::Failed(error), attempts, context).await;
     }
 
     /// Calls the primary again. Returns `None` if the fallback has to decide.
@@ -184,27 +194,33 @@ impl<'s, C: Call> Failover<'s, C> {
     }
 
     /// Stores an answer of the primary. Leaves tickets that it admitted too late to the fallback.
-    async fn answered(&mut self, tickets: &[usize], answer: C::Answer, head: &mut Head<'_>) {
+    async fn answered(&mut self, tickets: &[usize], answer: C::Answer, context: &mut RequestContext<'_>) {
         let late = self.call.late(tickets, &answer);
         self.call.store(tickets, answer, DecisionReason::Backend);
-        self.leave_to_fallback(late, head).await;
+        self.leave_to_fallback(late, context).await;
     }
 
     /// Lets the fallback decide about tickets that the primary admitted too late.
-    pub(super) async fn leave_to_fallback(&mut self, late: Late, head: &mut Head<'_>) {
+    pub(super) async fn leave_to_fallback(&mut self, late: Late, context: &mut RequestContext<'_>) {
         for late in late {
             self.call.take_back(late).await;
             let part = Part::of(late.index, self.tickets[late.index]);
-            self.fall_back(&part, NoAnswer::NotCalled(DecisionReason::Fallback), 0, head).await;
+            self.fall_back(&part, NoAnswer::NotCalled(DecisionReason::Fallback), 0, context).await;
         }
     }
 
     /// Calls the fallback, if there is one for this reason, and otherwise `on_error`. `attempts` is the number
     /// of attempts at the primary.
-    async fn fall_back(&mut self, part: &Part<'s>, why: NoAnswer, attempts: u32, head: &mut Head<'_>) {
+    async fn fall_back(
+        &mut self,
+        part: &Part<'s>,
+        why: NoAnswer,
+        attempts: u32,
+        context: &mut RequestContext<'_>,
+    ) {
         let standby = part.recovery.and_then(|recovery| recovery.standby.as_ref());
         let Some(standby) = standby.filter(|standby| why.is_covered_by(standby)) else {
-            return self.give_up(&part.tickets, &why.into_error(), attempts, head).await;
+            return self.give_up(&part.tickets, &why.into_error(), attempts, context).await;
         };
         match self.call.fallback(standby, &part.tickets).await {
             Ok(answer) => {
@@ -218,15 +234,21 @@ impl<'s, C: Call> Failover<'s, C> {
                 self.call.store(&part.tickets, answer, source);
             }
             Err(theirs) => {
-                self.give_up(&part.tickets, &theirs.after(why.into_error()), attempts, head).await;
+                self.give_up(&part.tickets, &theirs.after(why.into_error()), attempts, context).await;
             }
         }
     }
 
     /// Applies `on_error`, because no backend made a decision.
-    async fn give_up(&mut self, tickets: &[usize], error: &BackendError, attempts: u32, head: &mut Head<'_>) {
+    async fn give_up(
+        &mut self,
+        tickets: &[usize],
+        error: &BackendError,
+        attempts: u32,
+        context: &mut RequestContext<'_>,
+    ) {
         for &index in tickets {
-            let decision = react(self.tickets[index], error.clone(), attempts, head).await;
+            let decision = react(self.tickets[index], error.clone(), attempts, context).await;
             self.call.store_reaction(index, decision);
         }
     }

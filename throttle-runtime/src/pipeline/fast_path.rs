@@ -2,7 +2,7 @@
 
 use super::once_per_request::Reached;
 use crate::backend::Mode;
-use crate::config::resolver::Head;
+use crate::config::resolver::RequestContext;
 use crate::config::rule;
 use crate::throttle::counters::Event;
 use crate::throttle::policy_history::InForce;
@@ -22,7 +22,7 @@ pub(crate) enum AtOnce<'t> {
 /// `keep` receives the key that the request was counted under.
 pub(crate) fn at_once<'t>(
     throttle: &'t Throttle,
-    head: &Head<'_>,
+    context: &RequestContext<'_>,
     keep: impl FnOnce(Key),
 ) -> Option<AtOnce<'t>> {
     let policy = throttle.policy();
@@ -32,21 +32,21 @@ pub(crate) fn at_once<'t>(
     // A throttle that has decided about the request before uses the general path.
     let decides = throttle.is_in_force_and_unmarked()
         || throttle.is_in_force()
-            && !(policy.once_per_request && Reached::has(&head.parts.extensions, throttle));
+            && !(policy.once_per_request && Reached::has(&context.parts.extensions, throttle));
     if !(goes && decides) {
         return None;
     }
-    if !rule::read(throttle.rules(&policy), head)? {
+    if !rule::read(throttle.rules(&policy), context)? {
         throttle.count(Event::Skipped);
         return Some(AtOnce::Excluded);
     }
-    let Identity::Key(key) = policy.key.read(head)? else { return None };
+    let Identity::Key(key) = policy.key.read(context)? else { return None };
     let hit = Hit::from(&key);
     let hit = hit.fast()?;
     let attempt = throttle.attempt(&policy, hit, Mode::Consume);
     let quota = attempt.or_else(|| throttle.at_once(&policy, hit, Mode::Consume))?;
     if !quota.fits() {
-        head.lookup.notices.of_undeclared_proxy(head.parts, &head.lookup.clients);
+        context.lookup.notices.of_undeclared_proxy(context.parts, &context.lookup.clients);
         tracing::debug!(target: "throttle", uid = throttle.uid(), retry_after = ?quota.retry_after(), "throttled");
     }
     keep(key);

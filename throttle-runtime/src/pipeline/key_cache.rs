@@ -6,13 +6,13 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use crate::config::policy::Policy;
-use crate::config::resolver::{Ask, Head, Refusal, role};
+use crate::config::resolver::{EarlyResponse, RequestContext, Resolver, role};
 use crate::{Identity, Throttle};
 
 /// The identities that key functions returned. If several throttles of one handler share a key function, it
 /// is called once per request.
 #[derive(Default)]
-pub(crate) struct KnownKeys {
+pub(crate) struct KeyCache {
     by_function: SmallVec<[(TypeId, Identity); 1]>,
     /// For connections, where one set of request parts serves many uses: the identity of each throttle, until
     /// the throttle uses another policy.
@@ -25,24 +25,24 @@ struct Kept {
     identity: Identity,
 }
 
-impl KnownKeys {
+impl KeyCache {
     /// For the messages of a connection: each identity is resolved once per throttle, from any key source.
     #[cfg(feature = "ws")]
     pub(crate) const fn of_connection() -> Self {
         Self { by_function: SmallVec::new_const(), by_throttle: Some(Vec::new()) }
     }
 
-    pub(crate) async fn ask(
+    pub(crate) async fn identity(
         &mut self,
         throttle: &Throttle,
         policy: &Arc<Policy>,
-        head: &mut Head<'_>,
-    ) -> Result<Identity, Refusal> {
+        context: &mut RequestContext<'_>,
+    ) -> Result<Identity, EarlyResponse> {
         let mut kept = self.by_throttle.iter().flatten();
         if let Some(kept) = kept.find(|kept| Arc::ptr_eq(&kept.policy, policy)) {
             return Ok(kept.identity.clone());
         }
-        let identity = self.ask_function(&*policy.key, head).await?;
+        let identity = self.call_once(&*policy.key, context).await?;
         if let Some(kept) = &mut self.by_throttle {
             kept.retain(|kept| !kept.throttle.ptr_eq(throttle));
             let (throttle, policy) = (throttle.clone(), Arc::clone(policy));
@@ -51,16 +51,16 @@ impl KnownKeys {
         Ok(identity)
     }
 
-    async fn ask_function(
+    async fn call_once(
         &mut self,
-        key: &dyn Ask<role::key>,
-        head: &mut Head<'_>,
-    ) -> Result<Identity, Refusal> {
-        let Some(function) = key.function() else { return key.ask(head).await };
+        key: &dyn Resolver<role::key>,
+        context: &mut RequestContext<'_>,
+    ) -> Result<Identity, EarlyResponse> {
+        let Some(function) = key.function() else { return key.resolve(context).await };
         if let Some((_, identity)) = self.by_function.iter().find(|(known, _)| *known == function) {
             return Ok(identity.clone());
         }
-        let identity = key.ask(head).await?;
+        let identity = key.resolve(context).await?;
         self.by_function.push((function, identity.clone()));
         Ok(identity)
     }

@@ -3,7 +3,7 @@
 use tracing::field::display;
 
 use super::ticket::Ticket;
-use crate::config::resolver::Head;
+use crate::config::resolver::RequestContext;
 use crate::resilience::{Details, ErrorAction, Failure, OnError};
 use crate::util::error_chain::chain;
 use crate::{BackendError, Decision, DecisionReason};
@@ -13,7 +13,7 @@ pub(crate) async fn react(
     ticket: &Ticket<'_>,
     error: BackendError,
     attempt: u32,
-    head: &mut Head<'_>,
+    context: &mut RequestContext<'_>,
 ) -> Result<Decision, BackendError> {
     let failure = Failure::new(Details {
         error: error.clone(),
@@ -25,9 +25,9 @@ pub(crate) async fn react(
         attempt,
     });
     let _ = ticket.error.set(error.clone());
-    head.parts.extensions.insert(failure);
-    let reaction = ticket.policy.on_error.ask(head).await;
-    head.parts.extensions.remove::<Failure>();
+    context.parts.extensions.insert(failure);
+    let reaction = ticket.policy.on_error.resolve(context).await;
+    context.parts.extensions.remove::<Failure>();
     // If an extractor of the `on_error` function fails, the default reaction applies.
     let reaction = reaction.unwrap_or_else(|_| OnError::default().reaction());
     warn(ticket, &error, reaction.name());

@@ -7,7 +7,7 @@ use http::request::Parts;
 use super::throttled::{Denial, Throttled};
 use super::ticket::Stop;
 use crate::config::policy::Policy;
-use crate::config::resolver::{Ask, role};
+use crate::config::resolver::{Resolver, role};
 use crate::error::no_request;
 use crate::util::shared::Shared;
 use crate::{BackendError, ClientIp, ConfigError, Decision, Throttle, ThrottleError};
@@ -18,7 +18,7 @@ pub(crate) enum Rejection {
     Throttled(
         Throttled,
         #[cfg_attr(not(feature = "axum"), expect(dead_code, reason = "no handlers without responses"))]
-        Option<Shared<dyn Ask<role::handler>>>,
+        Option<Shared<dyn Resolver<role::handler>>>,
     ),
     /// There is no decision.
     Stopped(Stop),

@@ -9,7 +9,7 @@ use super::rejection::Rejection;
 use super::ticket::Stop;
 use super::ticket::Ticket;
 use crate::backend::Mode;
-use crate::config::resolver::Head;
+use crate::config::resolver::RequestContext;
 use crate::error::no_request;
 use crate::{BackendError, Decision};
 
@@ -17,10 +17,13 @@ type Tickets<'a> = SmallVec<[Ticket<'a>; 1]>;
 
 /// Charges all tickets or none, as far as they share a backend. On different backends, earlier charges are
 /// refunded. Returns the combined decision, or the denial of one throttle.
-pub(crate) async fn commit(tickets: Tickets<'_>, head: &mut Head<'_>) -> Result<Decision, BackendError> {
+pub(crate) async fn commit(
+    tickets: Tickets<'_>,
+    context: &mut RequestContext<'_>,
+) -> Result<Decision, BackendError> {
     // The end of such a use is not known, so it acquires no concurrency permit.
     let mut admission = Admission::of(tickets, DegradeSink::Nobody);
-    let outcome = admission.decide(head).await;
+    let outcome = admission.decide(context).await;
     match admission.settled(outcome).await {
         Ok(admission) => {
             let decided = admission.decided.into_iter().flatten();
@@ -36,7 +39,10 @@ pub(crate) async fn commit(tickets: Tickets<'_>, head: &mut Head<'_>) -> Result<
 }
 
 /// Returns what [`commit`] would return now. Charges nothing.
-pub(crate) async fn check(tickets: &[Ticket<'_>], head: &mut Head<'_>) -> Result<Decision, BackendError> {
+pub(crate) async fn check(
+    tickets: &[Ticket<'_>],
+    context: &mut RequestContext<'_>,
+) -> Result<Decision, BackendError> {
     let mut decisions = Vec::new();
     let mut rest: SmallVec<[&Ticket<'_>; 1]> = tickets.iter().collect();
     while let Some(&first) = rest.first() {
@@ -47,7 +53,7 @@ pub(crate) async fn check(tickets: &[Ticket<'_>], head: &mut Head<'_>) -> Result
             .map(|(_, ticket)| *ticket)
             .collect();
         rest.retain(|ticket| !asked.iter().any(|asked| std::ptr::eq(*asked, *ticket)));
-        let answers = decide(&asked, Mode::Peek, head).await.into_iter().flatten();
+        let answers = decide(&asked, Mode::Peek, context).await.into_iter().flatten();
         let answers = answers.map(|answer| answer.map(|decided| decided.decision));
         let answers = answers.collect::<Result<Vec<_>, _>>()?;
         // The longest wait, after which the request fits all limits.

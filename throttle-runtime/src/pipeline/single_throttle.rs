@@ -180,9 +180,9 @@ impl<'a> Plain<'a> {
     ) -> Result<Decision, BackendError> {
         let ticket = self.ticket();
         let mut parts = None;
-        let mut head = self.throttle.empty_head(&mut parts);
+        let mut context = self.throttle.empty_context(&mut parts);
         let failed = FailedAttempt { permission, error, budget };
-        let decided = decide::recover_one(&ticket, self.mode, failed, &mut head).await;
+        let decided = decide::recover_one(&ticket, self.mode, failed, &mut context).await;
         decided.map(|decided| decided.decision)
     }
 
@@ -191,8 +191,8 @@ impl<'a> Plain<'a> {
     async fn leave_to_fallback(&self, late: LateTicket) -> Result<Decision, BackendError> {
         let ticket = self.ticket();
         let mut parts = None;
-        let mut head = self.throttle.empty_head(&mut parts);
-        decide::leave_one_to_fallback(&ticket, late, &mut head).await.map(|decided| decided.decision)
+        let mut context = self.throttle.empty_context(&mut parts);
+        decide::leave_one_to_fallback(&ticket, late, &mut context).await.map(|decided| decided.decision)
     }
 
     fn ticket(&self) -> Ticket<'a> {

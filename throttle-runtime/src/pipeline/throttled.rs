@@ -10,7 +10,7 @@ use http::{HeaderMap, StatusCode};
 
 use crate::config::policy::Policy;
 #[cfg(feature = "axum")]
-use crate::config::resolver::Ask;
+use crate::config::resolver::Resolver;
 #[cfg(feature = "axum")]
 use crate::config::resolver::role;
 use crate::http::header_fields::Report;
@@ -150,7 +150,7 @@ impl Throttled {
 
     /// Returns the handler of the throttle, which may come from the registry.
     #[cfg(feature = "axum")]
-    pub(crate) fn handler(&self) -> Option<Shared<dyn Ask<role::handler>>> {
+    pub(crate) fn handler(&self) -> Option<Shared<dyn Resolver<role::handler>>> {
         self.0.policy.as_ref()?.handler.clone()
     }
 

@@ -5,11 +5,11 @@ use std::sync::{Arc, OnceLock};
 
 use smallvec::SmallVec;
 
-use super::key_cache::KnownKeys;
+use super::key_cache::KeyCache;
 use crate::backend::Charge;
 use crate::config::network::Access;
 use crate::config::policy::Policy;
-use crate::config::resolver::{Ask, Head, Refusal, role};
+use crate::config::resolver::{EarlyResponse, RequestContext, Resolver, role};
 use crate::config::{caller, rule};
 use crate::environment::enforcement::Force;
 use crate::resilience::Share;
@@ -23,7 +23,7 @@ pub(crate) enum Stop {
     /// The backend failed, and `on_error` returns its error.
     Failed(BackendError),
     /// A plug-in function answered the request itself.
-    Answered(Refusal),
+    Answered(EarlyResponse),
     /// The client is on a `deny` list.
     Forbidden(Throttled),
 }
@@ -36,9 +36,9 @@ pub(crate) enum Prepared<T> {
     Passed(DecisionReason),
 }
 
-impl From<Refusal> for Stop {
-    fn from(refusal: Refusal) -> Self {
-        Self::Answered(refusal)
+impl From<EarlyResponse> for Stop {
+    fn from(response: EarlyResponse) -> Self {
+        Self::Answered(response)
     }
 }
 
@@ -55,7 +55,7 @@ pub(crate) struct Terms {
 pub(crate) struct Given {
     /// The key, if it is made of the function's arguments.
     pub(crate) key: Option<Key>,
-    pub(crate) cost: Option<&'static dyn Ask<role::cost>>,
+    pub(crate) cost: Option<&'static dyn Resolver<role::cost>>,
 }
 
 /// A throttle's prepared part of a decision: the identity, the limits and the cost. The whole decision uses
@@ -93,12 +93,12 @@ impl<'a> Ticket<'a> {
         throttle: Cow<'a, Throttle>,
         policy: Arc<Policy>,
         given: Given,
-        known: &mut KnownKeys,
-        head: &mut Head<'_>,
+        known: &mut KeyCache,
+        context: &mut RequestContext<'_>,
     ) -> Result<Prepared<Self>, Stop> {
         let (dry, terms) = match throttle.force(&policy) {
             Force::Off => (false, Ok(Prepared::Passed(DecisionReason::Disabled))),
-            force => (force == Force::Dry, Self::terms(&throttle, &policy, given, known, head).await),
+            force => (force == Force::Dry, Self::terms(&throttle, &policy, given, known, context).await),
         };
         let terms = match terms {
             // A throttle in dry-run mode ends no request, even if one of its functions would.
@@ -126,16 +126,16 @@ impl<'a> Ticket<'a> {
         throttle: &Throttle,
         policy: &Arc<Policy>,
         given: Given,
-        known: &mut KnownKeys,
-        head: &mut Head<'_>,
+        known: &mut KeyCache,
+        context: &mut RequestContext<'_>,
     ) -> Result<Prepared<Terms>, Stop> {
-        if head.is_request {
-            if !rule::ask(throttle.rules(policy), head).await? {
+        if context.is_request {
+            if !rule::resolve(throttle.rules(policy), context).await? {
                 return Ok(Prepared::Passed(DecisionReason::Bypassed));
             }
-            match policy.lists.as_ref().map(|lists| lists.access(head)) {
+            match policy.lists.as_ref().map(|lists| lists.access(context)) {
                 Some(Access::Denied) => {
-                    return Err(Stop::Forbidden(Throttled::forbidden(throttle, policy, head.parts)));
+                    return Err(Stop::Forbidden(Throttled::forbidden(throttle, policy, context.parts)));
                 }
                 Some(Access::Free) => return Ok(Prepared::Passed(DecisionReason::Exempt)),
                 Some(Access::Limited) | None => {}
@@ -147,12 +147,12 @@ impl<'a> Ticket<'a> {
             return Ok(Prepared::Passed(DecisionReason::Unlimited));
         }
         if let Some(exempt) = &policy.exempt
-            && exempt.ask(head).await?
+            && exempt.resolve(context).await?
         {
             return Ok(Prepared::Passed(DecisionReason::Exempt));
         }
         let caller = match &policy.caller {
-            Some(function) => Some(caller::resolve(&**function, head).await?),
+            Some(function) => Some(caller::resolve(&**function, context).await?),
             None => None,
         };
         let caller = caller.as_ref();
@@ -161,24 +161,24 @@ impl<'a> Ticket<'a> {
         }
         let rates = match caller.and_then(|caller| caller.rates).or(policy.rates) {
             Some(rates) => rates,
-            None => policy.rate.ask(head).await?,
+            None => policy.rate.resolve(context).await?,
         };
         if by_rate_only && rates.is_unlimited() {
             return Ok(Prepared::Passed(DecisionReason::Unlimited));
         }
-        let cost = given.cost.unwrap_or(&*policy.cost).ask(head).await?;
+        let cost = given.cost.unwrap_or(&*policy.cost).resolve(context).await?;
         if by_rate_only && cost == 0 {
             return Ok(Prepared::Passed(DecisionReason::Free));
         }
         let class = match (caller.and_then(|caller| caller.class), &policy.class) {
             (Some(class), _) => class,
-            (None, Some(class)) => class.ask(head).await?,
+            (None, Some(class)) => class.resolve(context).await?,
             (None, None) => Class::NONE,
         };
         let identity = match (given.key, caller) {
             (Some(key), _) => Identity::Key(key),
             (None, Some(caller)) => caller.identity.clone(),
-            (None, None) => known.ask(throttle, policy, head).await?,
+            (None, None) => known.identity(throttle, policy, context).await?,
         };
         Ok(match identity {
             Identity::Exempt => Prepared::Passed(DecisionReason::Exempt),

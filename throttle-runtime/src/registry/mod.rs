@@ -24,7 +24,7 @@ use crate::backend::deadline::within;
 pub(crate) use crate::backend::named::NamedBackend;
 use crate::config::declaration::Declaration;
 #[cfg(feature = "axum")]
-use crate::config::resolver::Ask;
+use crate::config::resolver::Resolver;
 #[cfg(feature = "axum")]
 use crate::config::resolver::role;
 use crate::config::rule::{Added, Rules};
@@ -93,7 +93,7 @@ impl Registry {
 
     /// The `handler` of the defaults.
     #[cfg(feature = "axum")]
-    pub(crate) fn default_handler(&self) -> Option<Shared<dyn Ask<role::handler>>> {
+    pub(crate) fn default_handler(&self) -> Option<Shared<dyn Resolver<role::handler>>> {
         self.declared().defaults.handler.clone()
     }
 

@@ -9,18 +9,18 @@ use crate::util::sync;
 
 /// The names of all attributes: the function's name, or the shortest end of its path that belongs to no other
 /// attribute.
-static LINKED: LazyLock<Linked> = LazyLock::new(Linked::collect);
+static LINKED: LazyLock<LinkedNames> = LazyLock::new(LinkedNames::collect);
 
 /// The identity of an attribute: uid, declaration and line.
 type Place = (&'static str, u64, u32);
 
 #[derive(Default)]
-struct Linked {
+struct LinkedNames {
     names: HashMap<Place, String>,
     owners: HashMap<String, &'static str>,
 }
 
-impl Linked {
+impl LinkedNames {
     fn collect() -> Self {
         let sites = crate::sites();
         let (named, paths): (Vec<&Site>, Vec<&Site>) = sites.into_iter().partition(|site| site.is_named());

@@ -13,7 +13,7 @@ use super::Registry;
 use std::sync::Arc;
 
 use crate::config::declaration::Declaration;
-use crate::config::resolver::{Ask, role};
+use crate::config::resolver::{Resolver, role};
 use crate::config::settings::Constant;
 use crate::strategy::Strategy;
 use crate::{ConfigError, Rates, Settings, Throttle};
@@ -43,7 +43,7 @@ pub struct Site {
     template: bool,
     settings: Of,
     /// The cost of one use of a static's throttle, and the location of that cost.
-    cost: Option<(&'static dyn Ask<role::cost>, &'static Location<'static>)>,
+    cost: Option<(&'static dyn Resolver<role::cost>, &'static Location<'static>)>,
     location: &'static Location<'static>,
     /// The throttle in the global registry, after its first use.
     throttle: OnceCell<Throttle>,
@@ -145,14 +145,14 @@ impl Site {
     #[doc(hidden)]
     #[must_use]
     #[track_caller]
-    pub const fn with_cost(mut self, cost: &'static dyn Ask<role::cost>) -> Self {
+    pub const fn with_cost(mut self, cost: &'static dyn Resolver<role::cost>) -> Self {
         self.cost = Some((cost, Location::caller()));
         self.plain = false;
         self
     }
 
     /// Returns the cost of this use, if it has one of its own.
-    pub(crate) fn cost(&self) -> Option<&'static dyn Ask<role::cost>> {
+    pub(crate) fn cost(&self) -> Option<&'static dyn Resolver<role::cost>> {
         self.cost.map(|(cost, _)| cost)
     }
 
@@ -249,12 +249,12 @@ impl fmt::Debug for Site {
 
 /// The attributes of one function, collected at link time.
 #[derive(Debug)]
-pub struct Linked(
+pub struct LinkedSites(
     /// One site per attribute.
     pub &'static [Site],
 );
 
-inventory::collect!(Linked);
+inventory::collect!(LinkedSites);
 
 /// Returns every `#[throttle]`, `#[throttle_fn]` and `#[throttle_message]` that is linked into this program, in
 /// the order of file and line.
@@ -267,7 +267,7 @@ inventory::collect!(Linked);
 /// }
 /// ```
 pub fn sites() -> Vec<&'static Site> {
-    let mut sites: Vec<_> = inventory::iter::<Linked>().flat_map(|linked| linked.0).collect();
+    let mut sites: Vec<_> = inventory::iter::<LinkedSites>().flat_map(|linked| linked.0).collect();
     sites.sort_by_key(|site| {
         (site.location.file(), site.location.line(), site.location.column(), site.uid, site.function)
     });
@@ -278,7 +278,7 @@ pub fn sites() -> Vec<&'static Site> {
 /// Returns the constant costs of uses of a static's throttle, and their locations.
 pub(crate) fn costs()
 -> impl Iterator<Item = (&'static Site, Result<u64, ConfigError>, &'static Location<'static>)> {
-    let sites = inventory::iter::<Linked>().flat_map(|linked| linked.0);
+    let sites = inventory::iter::<LinkedSites>().flat_map(|linked| linked.0);
     sites.filter_map(|site| site.cost.and_then(|(cost, at)| Some((site, cost.value()?, at))))
 }
 

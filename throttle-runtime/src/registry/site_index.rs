@@ -5,14 +5,14 @@ use std::sync::LazyLock;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry::{Occupied, Vacant};
 
-use super::site::{Linked, Site};
+use super::site::{LinkedSites, Site};
 
 /// Returns the sites with this id. `None` if there are no such sites, or if two different functions have the
 /// same id.
 pub(crate) fn linked(id: u64) -> Option<&'static [Site]> {
     static BY_ID: LazyLock<HashTable<Entry>> = LazyLock::new(|| {
         let mut by_id = HashTable::new();
-        for &Linked(sites) in inventory::iter::<Linked>() {
+        for &LinkedSites(sites) in inventory::iter::<LinkedSites>() {
             let id = sites.first().map_or(0, Site::function);
             match by_id.entry(id, |known: &Entry| known.id == id, |known| known.id) {
                 Vacant(place) => drop(place.insert(Entry { id, sites: Some(sites) })),

@@ -2,7 +2,7 @@
 
 use super::List;
 use crate::Settings;
-use crate::config::resolver::Head;
+use crate::config::resolver::RequestContext;
 use crate::http::client::{Client, plain};
 
 /// The lists of a throttle.
@@ -44,11 +44,11 @@ impl Lists {
     /// Returns the access of a client. A client that is in both lists is denied. A client whose address is
     /// unknown is in no `allow` list, and is denied if there is a `deny` list that does not admit unknown
     /// clients.
-    pub(crate) fn access(&self, head: &Head<'_>) -> Access {
-        let sent = match head.lookup.client(head.parts) {
+    pub(crate) fn access(&self, context: &RequestContext<'_>) -> Access {
+        let sent = match context.lookup.client(context.parts) {
             Client::Known(address) => address,
             Client::Unknown(_) => {
-                head.lookup.notices.of_unknown(head.parts, &head.lookup.clients);
+                context.lookup.notices.of_unknown(context.parts, &context.lookup.clients);
                 return self.of_unknown;
             }
         };
@@ -56,7 +56,7 @@ impl Lists {
         let inside = Some(plain(sent)).filter(|inside| *inside != sent);
         let has = |list: &Option<List>| {
             let contains = |address| {
-                list.as_ref().is_some_and(|list| list.contains(address, || head.lookup.clock.now()))
+                list.as_ref().is_some_and(|list| list.contains(address, || context.lookup.clock.now()))
             };
             contains(sent) || inside.is_some_and(contains)
         };

@@ -9,12 +9,12 @@ use http::response::Parts;
 /// A `charge_when`, independent of the type that it was made from. Policies contain it in this form.
 ///
 /// ```
-/// use throttle::{outcome, plug::{Judge, judge}};
+/// use throttle::{outcome, resolver::{ChargePredicate, charge_predicate}};
 ///
-/// let predicate = judge(outcome::failed);
+/// let predicate = charge_predicate(outcome::failed);
 /// assert_eq!(predicate.describe(), "outcome::failed");
 /// ```
-pub trait Judge: Send + Sync {
+pub trait ChargePredicate: Send + Sync {
     /// Returns whether a request is charged if its response has these parts.
     fn charges(&self, response: &Parts) -> bool;
 
@@ -44,7 +44,7 @@ pub trait Judge: Send + Sync {
     note = "`charge_when` is a `fn(StatusCode) -> bool` or a `fn(&http::response::Parts) -> bool`, such as `throttle::outcome::failed`; it is not async"
 )]
 pub trait ChargeWhen<M>: Send + Sync + 'static {
-    /// See [`Judge::charges`].
+    /// See [`ChargePredicate::charges`].
     fn charges(&self, response: &Parts) -> bool;
 }
 
@@ -62,17 +62,17 @@ impl<F: Fn(&Parts) -> bool + Send + Sync + 'static> ChargeWhen<Parts> for F {
     }
 }
 
-struct Judging<F, M> {
+struct FunctionPredicate<F, M> {
     outcome: F,
     of: PhantomData<fn() -> M>,
 }
 
 /// Converts a function into a setting. The bound rejects a wrong function, with the error at the argument.
-pub const fn judge<F: ChargeWhen<M>, M: 'static>(outcome: F) -> impl Judge {
-    Judging { outcome, of: PhantomData }
+pub const fn charge_predicate<F: ChargeWhen<M>, M: 'static>(outcome: F) -> impl ChargePredicate {
+    FunctionPredicate { outcome, of: PhantomData }
 }
 
-impl<F: ChargeWhen<M>, M: 'static> Judge for Judging<F, M> {
+impl<F: ChargeWhen<M>, M: 'static> ChargePredicate for FunctionPredicate<F, M> {
     fn charges(&self, response: &Parts) -> bool {
         self.outcome.charges(response)
     }

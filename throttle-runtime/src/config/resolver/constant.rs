@@ -1,6 +1,6 @@
 //! Values, and functions without extractors, as settings.
 
-use super::{Answer, Answered, Arg, Call, Head, Refusal, Role, Value, role};
+use super::{AsyncReturn, Call, EarlyResponse, IntoResolver, IntoSetting, RequestContext, Role, Value, role};
 use crate::config::key_source::{Cookie, Global, Header, Ip, KeySource};
 use crate::resilience::{ErrorAction, Failure, OnError};
 use crate::strategy::{Class, Priority};
@@ -8,11 +8,11 @@ use crate::{ConfigError, Identity, NowOrLater, Rate, Rates, Recovery};
 
 macro_rules! values {
     ($($role:ident: $($value:ty),*;)*) => { $( $(
-        impl<E> Arg<role::$role, Value, E> for $value {
-            fn ask<'a>(
+        impl<E> IntoResolver<role::$role, Value, E> for $value {
+            fn resolve<'a>(
                 &'a self,
-                _: &'a mut Head<'_>,
-            ) -> NowOrLater<'a, Result<<role::$role as Role>::Output, Refusal>> {
+                _: &'a mut RequestContext<'_>,
+            ) -> NowOrLater<'a, Result<<role::$role as Role>::Output, EarlyResponse>> {
                 NowOrLater::now(Ok((*self).into()))
             }
 
@@ -36,8 +36,11 @@ macro_rules! costs {
     ($($integer:ty),*) => { $(
         /// A cost. A negative cost is reported by the registry. In an attribute, a negative literal is a
         /// compile error.
-        impl<E> Arg<role::cost, Value, E> for $integer {
-            fn ask<'a>(&'a self, _: &'a mut Head<'_>) -> NowOrLater<'a, Result<u64, Refusal>> {
+        impl<E> IntoResolver<role::cost, Value, E> for $integer {
+            fn resolve<'a>(
+                &'a self,
+                _: &'a mut RequestContext<'_>,
+            ) -> NowOrLater<'a, Result<u64, EarlyResponse>> {
                 // A policy with a negative cost is never built.
                 NowOrLater::now(Ok(u64::try_from(*self).unwrap_or(u64::MAX)))
             }
@@ -117,11 +120,11 @@ macro_rules! texts {
     ($($role:ident: $($text:ty),*;)*) => { $( $(
         /// A text, for example from a configuration file. Its mistakes are reported when the registry is
         /// built.
-        impl<E> Arg<role::$role, Value, E> for $text {
-            fn ask<'a>(
+        impl<E> IntoResolver<role::$role, Value, E> for $text {
+            fn resolve<'a>(
                 &'a self,
-                _: &'a mut Head<'_>,
-            ) -> NowOrLater<'a, Result<<role::$role as Role>::Output, Refusal>> {
+                _: &'a mut RequestContext<'_>,
+            ) -> NowOrLater<'a, Result<<role::$role as Role>::Output, EarlyResponse>> {
                 let parsed = <role::$role as Text>::parse(self);
                 NowOrLater::now(Ok(parsed.unwrap_or_else(|_| <role::$role as Text>::otherwise())))
             }
@@ -143,8 +146,11 @@ texts! {
     on_error: &'static str, String;
 }
 
-impl<E> Arg<role::on_error, Value, E> for OnError {
-    fn ask<'a>(&'a self, _: &'a mut Head<'_>) -> NowOrLater<'a, Result<ErrorAction, Refusal>> {
+impl<E> IntoResolver<role::on_error, Value, E> for OnError {
+    fn resolve<'a>(
+        &'a self,
+        _: &'a mut RequestContext<'_>,
+    ) -> NowOrLater<'a, Result<ErrorAction, EarlyResponse>> {
         NowOrLater::now(Ok(self.reaction()))
     }
 
@@ -159,8 +165,11 @@ impl<E> Arg<role::on_error, Value, E> for OnError {
 
 /// The recovery is tried first. As a setting, it evaluates to the reaction for the case that the recovery
 /// fails.
-impl<E> Arg<role::on_error, Value, E> for Recovery {
-    fn ask<'a>(&'a self, _: &'a mut Head<'_>) -> NowOrLater<'a, Result<ErrorAction, Refusal>> {
+impl<E> IntoResolver<role::on_error, Value, E> for Recovery {
+    fn resolve<'a>(
+        &'a self,
+        _: &'a mut RequestContext<'_>,
+    ) -> NowOrLater<'a, Result<ErrorAction, EarlyResponse>> {
         NowOrLater::now(Ok(self.otherwise.reaction()))
     }
 
@@ -179,13 +188,16 @@ impl<E> Arg<role::on_error, Value, E> for Recovery {
 
 macro_rules! key_sources {
     ($($source:ty),*) => { $(
-        impl<E> Arg<role::key, Value, E> for $source {
-            fn ask<'a>(&'a self, head: &'a mut Head<'_>) -> NowOrLater<'a, Result<Identity, Refusal>> {
-                NowOrLater::now(Ok(Identity::Key(self.key(head))))
+        impl<E> IntoResolver<role::key, Value, E> for $source {
+            fn resolve<'a>(
+                &'a self,
+                context: &'a mut RequestContext<'_>,
+            ) -> NowOrLater<'a, Result<Identity, EarlyResponse>> {
+                NowOrLater::now(Ok(Identity::Key(self.key(context))))
             }
 
-            fn read(&self, head: &Head<'_>) -> Option<Identity> {
-                Some(Identity::Key(self.key(head)))
+            fn read(&self, context: &RequestContext<'_>) -> Option<Identity> {
+                Some(Identity::Key(self.key(context)))
             }
 
             fn describe(&self) -> String {
@@ -198,28 +210,34 @@ macro_rules! key_sources {
 key_sources!(Ip, Global, Header, Cookie);
 
 /// A plain async function without arguments, for calls without a request.
-impl<R, F, Fut> Arg<R, (), Call> for F
+impl<R, F, Fut> IntoResolver<R, (), Call> for F
 where
     R: Role,
     F: Fn() -> Fut + Send + Sync + 'static,
-    Fut: Answered<Output: Answer<R>, Future: Send>,
+    Fut: AsyncReturn<Output: IntoSetting<R>, Future: Send>,
 {
-    fn ask<'a>(&'a self, _: &'a mut Head<'_>) -> NowOrLater<'a, Result<R::Output, Refusal>> {
-        NowOrLater::later(async move { self().future().await.answer() })
+    fn resolve<'a>(
+        &'a self,
+        _: &'a mut RequestContext<'_>,
+    ) -> NowOrLater<'a, Result<R::Output, EarlyResponse>> {
+        NowOrLater::later(async move { self().future().await.into_setting() })
     }
 }
 
 /// A plain async function of the [`Failure`], for calls without a request.
-impl<F, Fut> Arg<role::on_error, (Failure,), Call> for F
+impl<F, Fut> IntoResolver<role::on_error, (Failure,), Call> for F
 where
     F: Fn(Failure) -> Fut + Send + Sync + 'static,
-    Fut: Answered<Output: Answer<role::on_error>, Future: Send>,
+    Fut: AsyncReturn<Output: IntoSetting<role::on_error>, Future: Send>,
 {
-    fn ask<'a>(&'a self, head: &'a mut Head<'_>) -> NowOrLater<'a, Result<ErrorAction, Refusal>> {
-        let failure = head.parts.extensions.get::<Failure>().cloned();
+    fn resolve<'a>(
+        &'a self,
+        context: &'a mut RequestContext<'_>,
+    ) -> NowOrLater<'a, Result<ErrorAction, EarlyResponse>> {
+        let failure = context.parts.extensions.get::<Failure>().cloned();
         NowOrLater::later(async move {
             match failure {
-                Some(failure) => self(failure).future().await.answer(),
+                Some(failure) => self(failure).future().await.into_setting(),
                 // The failure is always set when this role is evaluated.
                 None => Ok(OnError::default().reaction()),
             }

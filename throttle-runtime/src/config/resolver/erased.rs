@@ -4,38 +4,41 @@ use std::any::TypeId;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use super::{Arg, Ask, Head, Refusal, Role, Web};
+use super::{EarlyResponse, IntoResolver, RequestContext, Resolver, Role, Web};
 use crate::util::shared::Shared;
 use crate::{ConfigError, NowOrLater, Recovery};
 
-/// An argument with the type parameters that distinguish values from functions. It implements [`Ask`] without
-/// these parameters.
-pub struct Wrap<A, M, E> {
+/// An argument with the type parameters that distinguish values from functions. It implements [`Resolver`]
+/// without these parameters.
+pub struct Erased<A, M, E> {
     arg: A,
     kind: PhantomData<fn() -> (M, E)>,
 }
 
-/// Wraps an argument. The bound rejects a wrong argument, with the error at the argument.
-pub const fn wrap<R: Role, A: Arg<R, M, E>, M, E>(arg: A) -> Wrap<A, M, E> {
-    Wrap { arg, kind: PhantomData }
+/// Converts an argument into a resolver. The bound rejects a wrong argument, with the error at the argument.
+pub const fn erase<R: Role, A: IntoResolver<R, M, E>, M, E>(arg: A) -> Erased<A, M, E> {
+    Erased { arg, kind: PhantomData }
 }
 
-/// Wraps an argument as a value of settings. Functions take no memory.
-pub(crate) fn keep<R, A, M: 'static>(arg: A) -> Shared<dyn Ask<R>>
+/// Converts an argument into a value of settings. Functions take no memory.
+pub(crate) fn into_shared<R, A, M: 'static>(arg: A) -> Shared<dyn Resolver<R>>
 where
     R: Role,
-    A: Arg<R, M, Web<()>> + 'static,
+    A: IntoResolver<R, M, Web<()>> + 'static,
 {
-    Shared::Counted(Arc::new(wrap(arg)))
+    Shared::Counted(Arc::new(erase(arg)))
 }
 
-impl<R: Role, A: Arg<R, M, E>, M, E> Ask<R> for Wrap<A, M, E> {
-    fn ask<'a>(&'a self, head: &'a mut Head<'_>) -> NowOrLater<'a, Result<R::Output, Refusal>> {
-        self.arg.ask(head)
+impl<R: Role, A: IntoResolver<R, M, E>, M, E> Resolver<R> for Erased<A, M, E> {
+    fn resolve<'a>(
+        &'a self,
+        context: &'a mut RequestContext<'_>,
+    ) -> NowOrLater<'a, Result<R::Output, EarlyResponse>> {
+        self.arg.resolve(context)
     }
 
-    fn read(&self, head: &Head<'_>) -> Option<R::Output> {
-        self.arg.read(head)
+    fn read(&self, context: &RequestContext<'_>) -> Option<R::Output> {
+        self.arg.read(context)
     }
 
     fn value(&self) -> Option<Result<R::Output, ConfigError>> {
@@ -57,7 +60,7 @@ impl<R: Role, A: Arg<R, M, E>, M, E> Ask<R> for Wrap<A, M, E> {
     }
 }
 
-impl<A, M, E> std::fmt::Debug for Wrap<A, M, E> {
+impl<A, M, E> std::fmt::Debug for Erased<A, M, E> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(std::any::type_name::<A>())
     }

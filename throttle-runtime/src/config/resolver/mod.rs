@@ -1,32 +1,33 @@
-//! Plug-ins of a throttle: each setting is a value, or a plain async function that is called per request.
+//! Resolvers of settings: each setting is a value, or a plain async function that is called per request.
 //!
-//! A program needs these traits in two cases: as bounds of its own functions that take settings ([`Arg`]), and to
-//! return its own types from functions of a throttle ([`Answer`](role::Answer)).
+//! A program needs these traits in two cases: as bounds of its own functions that take settings
+//! ([`IntoResolver`]), and to return its own types from functions of a throttle
+//! ([`IntoSetting`](role::IntoSetting)).
 
-mod answered;
+mod async_return;
 mod charge_when;
 mod constant;
 mod erased;
 mod request_context;
 pub mod role;
 
-pub use answered::Answered;
-pub use charge_when::{ChargeWhen, Judge, judge};
-pub(crate) use erased::keep;
-pub use erased::wrap;
-pub use request_context::Head;
-pub(crate) use role::{Answer, Shape};
+pub use async_return::AsyncReturn;
+pub use charge_when::{ChargePredicate, ChargeWhen, charge_predicate};
+pub use erased::erase;
+pub(crate) use erased::into_shared;
+pub use request_context::RequestContext;
+pub(crate) use role::{IntoSetting, Shape};
 
 use std::any::TypeId;
 
 use crate::{ConfigError, NowOrLater, Recovery};
 
-/// The response of a plug-in that ends the request.
+/// The response of a function that ends the request.
 #[cfg(feature = "axum")]
-pub type Refusal = axum::response::Response;
-/// Without axum there are no responses, so no plug-in can end a request.
+pub type EarlyResponse = axum::response::Response;
+/// Without axum there are no responses, so no function can end a request.
 #[cfg(not(feature = "axum"))]
-pub type Refusal = std::convert::Infallible;
+pub type EarlyResponse = std::convert::Infallible;
 
 /// The purpose of a setting, such as its rate or its key: one of the types in [`role`].
 pub trait Role: 'static {
@@ -38,18 +39,21 @@ pub trait Role: 'static {
 /// this form.
 ///
 /// ```
-/// use throttle::plug::{Ask, Call, role};
+/// use throttle::resolver::{Resolver, Call, role};
 ///
 /// let rate = role::setting::<role::rate, _, _, Call>("100/min");
 /// assert_eq!(rate.describe(), "100/min");
 /// assert!(rate.value().is_some_and(|limits| limits.is_ok()));
 /// ```
-pub trait Ask<R: Role>: Send + Sync {
+pub trait Resolver<R: Role>: Send + Sync {
     /// Resolves the setting for one request.
-    fn ask<'a>(&'a self, head: &'a mut Head<'_>) -> NowOrLater<'a, Result<R::Output, Refusal>>;
+    fn resolve<'a>(
+        &'a self,
+        context: &'a mut RequestContext<'_>,
+    ) -> NowOrLater<'a, Result<R::Output, EarlyResponse>>;
 
     /// Resolves the setting for one request, if that calls no function.
-    fn read(&self, head: &Head<'_>) -> Option<R::Output>;
+    fn read(&self, context: &RequestContext<'_>) -> Option<R::Output>;
 
     /// Returns the value for all requests, if the setting is a value, or the problem with it. `None` if it is
     /// not a value.
@@ -74,11 +78,11 @@ pub trait Ask<R: Role>: Send + Sync {
 ///
 /// ```
 /// use throttle::Settings;
-/// use throttle::plug::{Arg, Web, role};
+/// use throttle::resolver::{IntoResolver, Web, role};
 ///
 /// /// Takes a rate in every form that [`Settings::rate`] takes.
 /// fn partner<M: 'static>(
-///     rate: impl role::Shape<role::rate, M, Web<()>> + Arg<role::rate, M, Web<()>> + 'static,
+///     rate: impl role::Shape<role::rate, M, Web<()>> + IntoResolver<role::rate, M, Web<()>> + 'static,
 /// ) -> Settings {
 ///     Settings::new().rate(rate).class("partner")
 /// }
@@ -92,32 +96,35 @@ pub trait Ask<R: Role>: Send + Sync {
     note = "`rate` is a text such as \"100/min\", a `Rate` or `Rates`; `cost` a whole number; `class` a name, a `Class` or a `Priority`; `on_error` a policy's name, an `OnError` or a `Recovery`; `key` is `ip`, `global`, `header(\"…\")`, `cookie(\"…\")` or a template such as \"{{id}}\"; `only` and `bypass` a `Rule`",
     note = "each of them, `caller`, `exempt` and `handler` may be an `async fn` whose arguments are extractors of the request parts; outside of requests it has no arguments, except the `Failure` of `on_error`"
 )]
-pub trait Arg<R: Role, M, E>: Send + Sync + 'static {
-    /// See [`Ask::ask`].
-    fn ask<'a>(&'a self, head: &'a mut Head<'_>) -> NowOrLater<'a, Result<R::Output, Refusal>>;
+pub trait IntoResolver<R: Role, M, E>: Send + Sync + 'static {
+    /// See [`Resolver::resolve`].
+    fn resolve<'a>(
+        &'a self,
+        context: &'a mut RequestContext<'_>,
+    ) -> NowOrLater<'a, Result<R::Output, EarlyResponse>>;
 
-    /// See [`Ask::read`].
-    fn read(&self, _: &Head<'_>) -> Option<R::Output> {
+    /// See [`Resolver::read`].
+    fn read(&self, _: &RequestContext<'_>) -> Option<R::Output> {
         None
     }
 
-    /// See [`Ask::value`].
+    /// See [`Resolver::value`].
     fn value(&self) -> Option<Result<R::Output, ConfigError>> {
         None
     }
 
-    /// See [`Ask::describe`].
+    /// See [`Resolver::describe`].
     fn describe(&self) -> String {
         std::any::type_name_of_val(self).to_owned()
     }
 
-    /// See [`Ask::recovery`].
+    /// See [`Resolver::recovery`].
     fn recovery(&self) -> Option<Recovery> {
         None
     }
 }
 
-/// Marks an argument that is a value: see [`Arg`].
+/// Marks an argument that is a value: see [`IntoResolver`].
 #[derive(Debug)]
 pub struct Value;
 
@@ -134,6 +141,6 @@ pub struct WithState<S>(std::marker::PhantomData<fn() -> S>);
 #[derive(Debug)]
 pub struct WithoutState;
 
-/// A call of any other async function, without a request: see [`Ask`].
+/// A call of any other async function, without a request: see [`Resolver`].
 #[derive(Debug)]
 pub struct Call;

@@ -8,7 +8,7 @@ use crate::http::client_lookup::ClientLookup;
 
 /// The parts of the request that is decided, the state of its router, and the shared parts of the active
 /// registry.
-pub struct Head<'a> {
+pub struct RequestContext<'a> {
     pub(crate) parts: &'a mut Parts,
     #[cfg_attr(not(feature = "axum"), expect(dead_code, reason = "functions see state through extractors"))]
     pub(crate) state: &'a (dyn Any + Send + Sync),
@@ -17,7 +17,7 @@ pub struct Head<'a> {
     pub(crate) is_request: bool,
 }
 
-impl Head<'_> {
+impl RequestContext<'_> {
     /// Returns the state in the type that the plug-in was declared with. `()` works with every router.
     #[cfg(feature = "axum")]
     pub(crate) fn parts_and_state<S: 'static>(&mut self) -> Option<(&mut Parts, &S)> {
@@ -26,8 +26,8 @@ impl Head<'_> {
     }
 }
 
-impl std::fmt::Debug for Head<'_> {
+impl std::fmt::Debug for RequestContext<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Head")
+        f.write_str("RequestContext")
     }
 }

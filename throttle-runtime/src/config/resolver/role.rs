@@ -5,7 +5,7 @@ use crate::strategy::{Class, Priority};
 use crate::{BackendError, Caller, Identity, Key, Rate, Rates};
 
 pub use super::Role;
-use super::{Arg, Ask, Refusal, Value, wrap};
+use super::{EarlyResponse, IntoResolver, Resolver, Value, erase};
 
 macro_rules! roles {
     ($($role:ident => $output:ty),* $(,)?) => { $(
@@ -29,16 +29,16 @@ roles! {
     exempt => bool,
     rule => bool,
     on_error => ErrorAction,
-    handler => Refusal,
+    handler => EarlyResponse,
 }
 
 /// The shape of an argument: a value, or a function with a number of arguments. The compiler uses it to
-/// determine `M` before it checks [`Arg`], so that it reports the actual mistake: an argument that is not an
-/// extractor, a wrong return type, or a function that is not async.
+/// determine `M` before it checks [`IntoResolver`], so that it reports the actual mistake: an argument that
+/// is not an extractor, a wrong return type, or a function that is not async.
 pub trait Shape<R, M, E> {}
 
 #[diagnostic::do_not_recommend]
-impl<R: Role, E, A: Arg<R, Value, E>> Shape<R, Value, E> for A {}
+impl<R: Role, E, A: IntoResolver<R, Value, E>> Shape<R, Value, E> for A {}
 
 macro_rules! shapes {
     ($(($($argument:ident)*))*) => { $(
@@ -53,23 +53,23 @@ shapes! {
 
 /// Converts an argument of an attribute into a setting. The return type is the same for every argument, so
 /// that a wrong argument causes one error and not two.
-pub const fn setting<R: Role, A, M: 'static, E: 'static>(arg: A) -> impl Ask<R>
+pub const fn setting<R: Role, A, M: 'static, E: 'static>(arg: A) -> impl Resolver<R>
 where
-    A: Shape<R, M, E> + Arg<R, M, E>,
+    A: Shape<R, M, E> + IntoResolver<R, M, E>,
 {
-    wrap(arg)
+    erase(arg)
 }
 
 /// A type that a plug-in function of the role `R` may return.
 ///
 /// ```
-/// use throttle::plug::{Refusal, role};
+/// use throttle::resolver::{EarlyResponse, role};
 /// use throttle::{Identity, Settings};
 ///
 /// struct Tenant(u64);
 ///
-/// impl role::Answer<role::key> for Tenant {
-///     fn answer(self) -> Result<Identity, Refusal> {
+/// impl role::IntoSetting<role::key> for Tenant {
+///     fn into_setting(self) -> Result<Identity, EarlyResponse> {
 ///         Ok(Identity::from(self.0))
 ///     }
 /// }
@@ -84,19 +84,19 @@ where
     note = "`key` functions return an `Identity`, a `Key`, a text, a number, an address or a tuple of these; `rate` functions a `Rate` or `Rates`; `cost` functions a whole number without a sign, such as `u64`; `class` functions a `Class`, a `Priority` or a text; `caller` functions a `Caller`; `exempt` functions and those of rules a `bool`; each of them also a `Result` of that with a response as the error",
     note = "`on_error` functions return an `ErrorAction`, `handler` functions any response"
 )]
-pub trait Answer<R: Role> {
+pub trait IntoSetting<R: Role> {
     /// Returns the resolved setting, or the response that ends the request.
     ///
     /// # Errors
     ///
     /// The response, if the function ends the request.
-    fn answer(self) -> Result<R::Output, Refusal>;
+    fn into_setting(self) -> Result<R::Output, EarlyResponse>;
 }
 
 macro_rules! answers {
     ($($role:ident: $($answer:ty),*;)*) => { $( $(
-        impl Answer<$role> for $answer {
-            fn answer(self) -> Result<<$role as Role>::Output, Refusal> {
+        impl IntoSetting<$role> for $answer {
+            fn into_setting(self) -> Result<<$role as Role>::Output, EarlyResponse> {
                 Ok(self.into())
             }
         }
@@ -114,22 +114,22 @@ answers! {
     on_error: ErrorAction;
 }
 
-impl Answer<cost> for usize {
-    fn answer(self) -> Result<u64, Refusal> {
+impl IntoSetting<cost> for usize {
+    fn into_setting(self) -> Result<u64, EarlyResponse> {
         Ok(self as u64)
     }
 }
 
-impl Answer<on_error> for Result<ErrorAction, BackendError> {
-    fn answer(self) -> Result<ErrorAction, Refusal> {
+impl IntoSetting<on_error> for Result<ErrorAction, BackendError> {
+    fn into_setting(self) -> Result<ErrorAction, EarlyResponse> {
         Ok(self.unwrap_or_else(ErrorAction::Raise))
     }
 }
 
 macro_rules! tuple_keys {
     ($(($($part:ident)*))*) => { $(
-        impl<$($part: Into<Key>),*> Answer<key> for ($($part,)*) {
-            fn answer(self) -> Result<Identity, Refusal> {
+        impl<$($part: Into<Key>),*> IntoSetting<key> for ($($part,)*) {
+            fn into_setting(self) -> Result<Identity, EarlyResponse> {
                 Ok(Identity::Key(self.into()))
             }
         }
@@ -142,10 +142,10 @@ tuple_keys! { (A B) (A B C) (A B C D) }
 mod responses {
     use axum::response::IntoResponse;
 
-    use super::{Answer, Refusal, Role, caller, class, cost, exempt, handler, key, rate, rule};
+    use super::{EarlyResponse, IntoSetting, Role, caller, class, cost, exempt, handler, key, rate, rule};
 
-    impl<T: IntoResponse> Answer<handler> for T {
-        fn answer(self) -> Result<Refusal, Refusal> {
+    impl<T: IntoResponse> IntoSetting<handler> for T {
+        fn into_setting(self) -> Result<EarlyResponse, EarlyResponse> {
             Ok(self.into_response())
         }
     }
@@ -153,9 +153,9 @@ mod responses {
     macro_rules! fallible {
         ($($role:ident),*) => { $(
             /// `Err` ends the request with its response.
-            impl<T: Answer<$role>, E: IntoResponse> Answer<$role> for Result<T, E> {
-                fn answer(self) -> Result<<$role as Role>::Output, Refusal> {
-                    self.map_err(IntoResponse::into_response)?.answer()
+            impl<T: IntoSetting<$role>, E: IntoResponse> IntoSetting<$role> for Result<T, E> {
+                fn into_setting(self) -> Result<<$role as Role>::Output, EarlyResponse> {
+                    self.map_err(IntoResponse::into_response)?.into_setting()
                 }
             }
         )* };

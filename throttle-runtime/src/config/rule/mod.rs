@@ -25,7 +25,7 @@ pub use predicate::{If, Predicate};
 pub use rule_set::Rules;
 #[cfg(any(feature = "axum", feature = "tower"))]
 pub(crate) use rule_set::read;
-pub(crate) use rule_set::{Asked, and, ask};
+pub(crate) use rule_set::{RuleResolvers, and, resolve};
 
 use crate::ConfigError;
 use path_pattern::Pattern;

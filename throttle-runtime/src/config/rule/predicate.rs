@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 
 use super::Rule;
 use crate::NowOrLater;
-use crate::config::resolver::{Arg, Head, Refusal, Role, Shape, Value, role};
+use crate::config::resolver::{EarlyResponse, IntoResolver, RequestContext, Role, Shape, Value, role};
 
 /// A rule with a function: see [`Rule::when`].
 ///
@@ -38,18 +38,21 @@ impl<F> Predicate<F> {
 }
 
 impl Rule {
-    fn means(&self, head: &Head<'_>) -> bool {
-        self.matches(&head.parts.method, head.parts.uri.path())
+    fn means(&self, context: &RequestContext<'_>) -> bool {
+        self.matches(&context.parts.method, context.parts.uri.path())
     }
 }
 
-impl<E> Arg<role::rule, Value, E> for Rule {
-    fn ask<'a>(&'a self, head: &'a mut Head<'_>) -> NowOrLater<'a, Result<bool, Refusal>> {
-        NowOrLater::now(Ok(self.means(head)))
+impl<E> IntoResolver<role::rule, Value, E> for Rule {
+    fn resolve<'a>(
+        &'a self,
+        context: &'a mut RequestContext<'_>,
+    ) -> NowOrLater<'a, Result<bool, EarlyResponse>> {
+        NowOrLater::now(Ok(self.means(context)))
     }
 
-    fn read(&self, head: &Head<'_>) -> Option<bool> {
-        Some(self.means(head))
+    fn read(&self, context: &RequestContext<'_>) -> Option<bool> {
+        Some(self.means(context))
     }
 
     fn describe(&self) -> String {
@@ -60,13 +63,16 @@ impl<E> Arg<role::rule, Value, E> for Rule {
 #[diagnostic::do_not_recommend]
 impl<R: Role, M, E, F: Shape<R, M, E>> Shape<R, If<M>, E> for Predicate<F> {}
 
-impl<F: Arg<role::rule, M, E>, M, E> Arg<role::rule, If<M>, E> for Predicate<F> {
-    fn ask<'a>(&'a self, head: &'a mut Head<'_>) -> NowOrLater<'a, Result<bool, Refusal>> {
-        if self.rule.means(head) { self.function.ask(head) } else { NowOrLater::now(Ok(false)) }
+impl<F: IntoResolver<role::rule, M, E>, M, E> IntoResolver<role::rule, If<M>, E> for Predicate<F> {
+    fn resolve<'a>(
+        &'a self,
+        context: &'a mut RequestContext<'_>,
+    ) -> NowOrLater<'a, Result<bool, EarlyResponse>> {
+        if self.rule.means(context) { self.function.resolve(context) } else { NowOrLater::now(Ok(false)) }
     }
 
-    fn read(&self, head: &Head<'_>) -> Option<bool> {
-        if self.rule.means(head) { self.function.read(head) } else { Some(false) }
+    fn read(&self, context: &RequestContext<'_>) -> Option<bool> {
+        if self.rule.means(context) { self.function.read(context) } else { Some(false) }
     }
 
     fn describe(&self) -> String {

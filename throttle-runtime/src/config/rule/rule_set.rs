@@ -2,16 +2,18 @@
 
 use std::fmt;
 
-use crate::config::resolver::{Arg, Ask, Head, Refusal, Shape, Web, keep, role};
+use crate::config::resolver::{
+    EarlyResponse, IntoResolver, RequestContext, Resolver, Shape, Web, into_shared, role,
+};
 use crate::config::settings::Same;
 use crate::util::shared::Shared;
 
 /// Rules, independent of the types that they were made from.
-pub(crate) type Asked = Shared<[Shared<dyn Ask<role::rule>>]>;
+pub(crate) type RuleResolvers = Shared<[Shared<dyn Resolver<role::rule>>]>;
 
 /// The rules of an attribute.
-impl From<&'static [&'static dyn Ask<role::rule>]> for Asked {
-    fn from(rules: &'static [&'static dyn Ask<role::rule>]) -> Self {
+impl From<&'static [&'static dyn Resolver<role::rule>]> for RuleResolvers {
+    fn from(rules: &'static [&'static dyn Resolver<role::rule>]) -> Self {
         Self::Counted(rules.iter().map(|rule| Shared::Static(*rule)).collect())
     }
 }
@@ -31,8 +33,8 @@ impl From<&'static [&'static dyn Ask<role::rule>]> for Asked {
 /// ```
 #[derive(Clone)]
 pub struct Rules {
-    pub(crate) only: Asked,
-    pub(crate) bypass: Asked,
+    pub(crate) only: RuleResolvers,
+    pub(crate) bypass: RuleResolvers,
 }
 
 impl Default for Rules {
@@ -58,9 +60,9 @@ impl Rules {
     #[must_use]
     pub fn only<M: 'static>(
         mut self,
-        rule: impl Shape<role::rule, M, Web<()>> + Arg<role::rule, M, Web<()>> + 'static,
+        rule: impl Shape<role::rule, M, Web<()>> + IntoResolver<role::rule, M, Web<()>> + 'static,
     ) -> Self {
-        self.only = and(Some(&self.only), keep(rule));
+        self.only = and(Some(&self.only), into_shared(rule));
         self
     }
 
@@ -70,26 +72,29 @@ impl Rules {
     #[must_use]
     pub fn bypass<M: 'static>(
         mut self,
-        rule: impl Shape<role::rule, M, Web<()>> + Arg<role::rule, M, Web<()>> + 'static,
+        rule: impl Shape<role::rule, M, Web<()>> + IntoResolver<role::rule, M, Web<()>> + 'static,
     ) -> Self {
-        self.bypass = and(Some(&self.bypass), keep(rule));
+        self.bypass = and(Some(&self.bypass), into_shared(rule));
         self
     }
 }
 
 /// Returns these rules and one more.
-pub(crate) fn and(rules: Option<&Asked>, rule: Shared<dyn Ask<role::rule>>) -> Asked {
+pub(crate) fn and(rules: Option<&RuleResolvers>, rule: Shared<dyn Resolver<role::rule>>) -> RuleResolvers {
     Shared::Counted(rules.into_iter().flat_map(|rules| rules.iter().cloned()).chain([rule]).collect())
 }
 
 /// Whether the rules include a request, if no function has to be called for that.
-pub(crate) fn read<'r>(sets: impl Iterator<Item = &'r Rules> + Clone, head: &Head<'_>) -> Option<bool> {
-    let bypassed = any(sets.clone().flat_map(|rules| rules.bypass.iter()), head);
+pub(crate) fn read<'r>(
+    sets: impl Iterator<Item = &'r Rules> + Clone,
+    context: &RequestContext<'_>,
+) -> Option<bool> {
+    let bypassed = any(sets.clone().flat_map(|rules| rules.bypass.iter()), context);
     if bypassed == Some(true) {
         return Some(false);
     }
     let mut only = sets.flat_map(|rules| rules.only.iter()).peekable();
-    let included = if only.peek().is_none() { Some(true) } else { any(only, head) };
+    let included = if only.peek().is_none() { Some(true) } else { any(only, context) };
     match (bypassed, included) {
         (_, Some(false)) => Some(false),
         (Some(false), included) => included,
@@ -98,24 +103,24 @@ pub(crate) fn read<'r>(sets: impl Iterator<Item = &'r Rules> + Clone, head: &Hea
 }
 
 /// Whether the rules include a request. Functions are called last, and only if the result depends on them.
-pub(crate) async fn ask<'r>(
+pub(crate) async fn resolve<'r>(
     sets: impl Iterator<Item = &'r Rules> + Clone + Send,
-    head: &mut Head<'_>,
-) -> Result<bool, Refusal> {
-    if let Some(known) = read(sets.clone(), head) {
+    context: &mut RequestContext<'_>,
+) -> Result<bool, EarlyResponse> {
+    if let Some(known) = read(sets.clone(), context) {
         return Ok(known);
     }
     for rule in sets.clone().flat_map(|rules| rules.bypass.iter()) {
-        if rule.ask(head).await? {
+        if rule.resolve(context).await? {
             return Ok(false);
         }
     }
     let only = sets.flat_map(|rules| rules.only.iter());
-    if only.clone().next().is_none() || any(only.clone(), head) == Some(true) {
+    if only.clone().next().is_none() || any(only.clone(), context) == Some(true) {
         return Ok(true);
     }
     for rule in only {
-        if rule.ask(head).await? {
+        if rule.resolve(context).await? {
             return Ok(true);
         }
     }
@@ -123,21 +128,25 @@ pub(crate) async fn ask<'r>(
 }
 
 /// Whether one of the rules matches the request, if that is known without functions.
-fn any<'r>(rules: impl Iterator<Item = &'r Shared<dyn Ask<role::rule>>>, head: &Head<'_>) -> Option<bool> {
-    let mut answer = Some(false);
+fn any<'r>(
+    rules: impl Iterator<Item = &'r Shared<dyn Resolver<role::rule>>>,
+    context: &RequestContext<'_>,
+) -> Option<bool> {
+    let mut matches = Some(false);
     for rule in rules {
-        match rule.read(head) {
+        match rule.read(context) {
             Some(true) => return Some(true),
             Some(false) => {}
-            None => answer = None,
+            None => matches = None,
         }
     }
-    answer
+    matches
 }
 
 impl fmt::Debug for Rules {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let texts = |rules: &Asked| rules.iter().map(|rule| rule.describe()).collect::<Vec<_>>().join(", ");
+        let texts =
+            |rules: &RuleResolvers| rules.iter().map(|rule| rule.describe()).collect::<Vec<_>>().join(", ");
         let (only, bypass) = (texts(&self.only), texts(&self.bypass));
         f.debug_struct("Rules")
             .field("only", &format_args!("[{only}]"))

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::config::key_source::Ip;
-use crate::config::resolver::{Call, role, wrap};
+use crate::config::resolver::{Call, erase, role};
 use crate::http::Headers;
 use crate::strategy::FixedWindow;
 use crate::util::shared::Shared;
@@ -32,10 +32,10 @@ impl Settings {
     /// All other settings are not set.
     pub const BUILT_IN: Self = Self {
         strategy: Some(Shared::Static(&FixedWindow)),
-        key: Some(Shared::Static(&wrap::<role::key, _, _, Call>(Ip))),
-        cost: Some(Shared::Static(&wrap::<role::cost, _, _, Call>(1_u32))),
+        key: Some(Shared::Static(&erase::<role::key, _, _, Call>(Ip))),
+        cost: Some(Shared::Static(&erase::<role::cost, _, _, Call>(1_u32))),
         backend: Some(Shared::Static(MEMORY)),
-        on_error: Some(Shared::Static(&wrap::<role::on_error, _, _, Call>(OnError::Throttle(
+        on_error: Some(Shared::Static(&erase::<role::on_error, _, _, Call>(OnError::Throttle(
             Duration::from_secs(1),
         )))),
         headers: Some(Headers::DRAFT_11),

@@ -7,7 +7,7 @@ use std::ptr;
 use std::time::Duration;
 
 use crate::Networks;
-use crate::config::resolver::{Ask, Judge, Role};
+use crate::config::resolver::{ChargePredicate, Resolver, Role};
 use crate::http::Headers;
 use crate::strategy::Strategy;
 use crate::util::shared::Shared;
@@ -17,7 +17,7 @@ pub(crate) trait Same {
     fn same(&self, other: &Self) -> bool;
 }
 
-impl<R: Role> Same for Shared<dyn Ask<R>> {
+impl<R: Role> Same for Shared<dyn Resolver<R>> {
     fn same(&self, other: &Self) -> bool {
         match (self.function(), other.function()) {
             (Some(one), Some(other)) => one == other,
@@ -30,7 +30,7 @@ impl<R: Role> Same for Shared<dyn Ask<R>> {
 
 /// Returns whether the text of a setting describes all of it. The text of a closure does not include its
 /// captures, and the text of a breaker does not identify the breaker.
-fn is_told<R: Role>(setting: &dyn Ask<R>) -> bool {
+fn is_told<R: Role>(setting: &dyn Resolver<R>) -> bool {
     setting.value().is_some() && setting.recovery().is_none()
 }
 
@@ -43,7 +43,7 @@ impl Same for Shared<dyn Strategy> {
 }
 
 /// Rules.
-impl<R: Role> Same for Shared<[Shared<dyn Ask<R>>]> {
+impl<R: Role> Same for Shared<[Shared<dyn Resolver<R>>]> {
     fn same(&self, other: &Self) -> bool {
         self.len() == other.len() && self.iter().zip(other.iter()).all(|(one, other)| one.same(other))
     }
@@ -61,7 +61,7 @@ macro_rules! values {
 
 values!(Headers, Networks, bool, u32, Duration, Shared<str>);
 
-impl Same for Shared<dyn Judge> {
+impl Same for Shared<dyn ChargePredicate> {
     fn same(&self, other: &Self) -> bool {
         // A value without content, such as a function, is identified by its type. Any other value is identified
         // by its address.

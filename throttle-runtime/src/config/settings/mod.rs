@@ -12,8 +12,8 @@ mod text;
 use std::fmt;
 use std::time::Duration;
 
-use super::resolver::{Ask, Judge, role};
-use super::rule::{Asked, Rules};
+use super::resolver::{ChargePredicate, Resolver, role};
+use super::rule::{RuleResolvers, Rules};
 use crate::Networks;
 use crate::http::Headers;
 use crate::strategy::Strategy;
@@ -104,25 +104,25 @@ settings! {
     /// assert_eq!(settings.describe()[0], ("rate", "50/min".to_owned()));
     /// ```
     pub struct Settings {
-        rate: &'static dyn Ask<role::rate> => Shared<dyn Ask<role::rate>>,
+        rate: &'static dyn Resolver<role::rate> => Shared<dyn Resolver<role::rate>>,
         max_concurrent: u32 => u32,
         strategy: &'static dyn Strategy => Shared<dyn Strategy>,
-        key: &'static dyn Ask<role::key> => Shared<dyn Ask<role::key>>,
-        cost: &'static dyn Ask<role::cost> => Shared<dyn Ask<role::cost>>,
-        class: &'static dyn Ask<role::class> => Shared<dyn Ask<role::class>>,
-        caller: &'static dyn Ask<role::caller> => Shared<dyn Ask<role::caller>>,
+        key: &'static dyn Resolver<role::key> => Shared<dyn Resolver<role::key>>,
+        cost: &'static dyn Resolver<role::cost> => Shared<dyn Resolver<role::cost>>,
+        class: &'static dyn Resolver<role::class> => Shared<dyn Resolver<role::class>>,
+        caller: &'static dyn Resolver<role::caller> => Shared<dyn Resolver<role::caller>>,
         backend: &'static str => Shared<str>,
-        on_error: &'static dyn Ask<role::on_error> => Shared<dyn Ask<role::on_error>>,
-        handler: &'static dyn Ask<role::handler> => Shared<dyn Ask<role::handler>>,
-        exempt: &'static dyn Ask<role::exempt> => Shared<dyn Ask<role::exempt>>,
+        on_error: &'static dyn Resolver<role::on_error> => Shared<dyn Resolver<role::on_error>>,
+        handler: &'static dyn Resolver<role::handler> => Shared<dyn Resolver<role::handler>>,
+        exempt: &'static dyn Resolver<role::exempt> => Shared<dyn Resolver<role::exempt>>,
         allow: Networks => Networks,
         deny: Networks => Networks,
-        only: &'static [&'static dyn Ask<role::rule>] => Asked,
-        bypass: &'static [&'static dyn Ask<role::rule>] => Asked,
+        only: &'static [&'static dyn Resolver<role::rule>] => RuleResolvers,
+        bypass: &'static [&'static dyn Resolver<role::rule>] => RuleResolvers,
         headers: Headers => Headers,
         dry_run: bool => bool,
         once_per_request: bool => bool,
-        charge_when: &'static dyn Judge => Shared<dyn Judge>,
+        charge_when: &'static dyn ChargePredicate => Shared<dyn ChargePredicate>,
         degrade: bool => bool,
         timeout: Duration => Duration,
         total_timeout: Duration => Duration,
@@ -139,7 +139,7 @@ impl Settings {
     /// Returns the rules.
     pub(crate) fn rules(&self) -> Rules {
         let none = Rules::new();
-        let or = |rules: &Option<Asked>, none| rules.clone().unwrap_or(none);
+        let or = |rules: &Option<RuleResolvers>, none| rules.clone().unwrap_or(none);
         Rules { only: or(&self.only, none.only), bypass: or(&self.bypass, none.bypass) }
     }
 }

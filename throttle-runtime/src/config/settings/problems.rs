@@ -1,13 +1,13 @@
 //! Finds the mistakes in the values of settings. Alone because only the start of a throttle looks for them.
 
-use crate::config::resolver::{Ask, Role};
+use crate::config::resolver::{Resolver, Role};
 use crate::util::shared::Shared;
 use crate::{ConfigError, Settings};
 
 impl Settings {
     /// Returns what is wrong with the values of these settings.
     pub(crate) fn problems(&self) -> Vec<String> {
-        fn wrong<R: Role>(said: Option<&Shared<dyn Ask<R>>>) -> Option<ConfigError> {
+        fn wrong<R: Role>(said: Option<&Shared<dyn Resolver<R>>>) -> Option<ConfigError> {
             said.and_then(|said| said.value()).and_then(Result::err)
         }
         let wrong = [

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::config::resolver::{Ask, Judge, Role};
+use crate::config::resolver::{ChargePredicate, Resolver, Role};
 use crate::http::Headers;
 use crate::strategy::Strategy;
 use crate::util::shared::Shared;
@@ -13,19 +13,19 @@ pub(super) trait Text {
     fn text(&self) -> String;
 }
 
-impl<R: Role> Text for Shared<dyn Ask<R>> {
+impl<R: Role> Text for Shared<dyn Resolver<R>> {
     fn text(&self) -> String {
         self.describe()
     }
 }
 
-impl Text for Shared<dyn Judge> {
+impl Text for Shared<dyn ChargePredicate> {
     fn text(&self) -> String {
         self.describe().to_owned()
     }
 }
 
-impl<R: Role> Text for Shared<[Shared<dyn Ask<R>>]> {
+impl<R: Role> Text for Shared<[Shared<dyn Resolver<R>>]> {
     fn text(&self) -> String {
         self.iter().map(|rule| rule.describe()).collect::<Vec<_>>().join(", ")
     }

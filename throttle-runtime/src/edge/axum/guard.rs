@@ -15,7 +15,7 @@ use axum::response::Response;
 use http::request::Parts;
 
 use super::admitted::Admitted;
-use crate::config::resolver::Head;
+use crate::config::resolver::{RequestContext, WithState, WithoutState};
 use crate::edge::admit;
 use crate::edge::responses::too_many;
 use crate::http::header_fields::Report;
@@ -24,7 +24,7 @@ use crate::pipeline::admission_builder::AdmissionBuilder;
 use crate::pipeline::degrade::DegradeSink;
 use crate::pipeline::fast_path;
 use crate::pipeline::fast_path::AtOnce;
-use crate::pipeline::key_cache::KnownKeys;
+use crate::pipeline::key_cache::KeyCache;
 use crate::pipeline::once_per_request::Pending;
 use crate::pipeline::once_per_request::Reach;
 use crate::pipeline::rejection::Rejection;
@@ -44,12 +44,12 @@ use crate::{ClientIp, Decision, Key, NowOrLater, Quota, Registry, Throttle};
 /// The name appears in compiler errors about code that calls a throttled handler without this argument.
 pub struct OnlyAxumCallsThrottledHandlers<const SITE: u64, C, H = ()> {
     progress: Progress,
-    carrier: PhantomData<fn() -> (C, H)>,
+    needs: PhantomData<fn() -> (C, H)>,
 }
 
 /// The type of a handler's first argument and its return type, as they are written.
 #[derive(Debug)]
-pub struct Handles<P, R>(PhantomData<fn() -> (P, R)>);
+pub struct HandlerSignature<P, R>(PhantomData<fn() -> (P, R)>);
 
 enum Progress {
     Admitted(Admitted),
@@ -63,94 +63,91 @@ struct Undecided {
     parts: Parts,
     state: Box<dyn Any + Send + Sync>,
     /// Where the decision is stored if the request is passed on.
-    passes: Option<Pending>,
+    pending: Option<Pending>,
 }
 
-/// Derives the state for plug-in functions from the state of the router.
-pub trait Carry<S> {
+/// What a handler needs, besides its decision: the state of its functions, and a copy of the decision.
+pub trait HandlerNeeds<S> {
     /// The type of the state for plug-in functions.
     type State: Send + Sync + 'static;
 
     /// Whether the handler takes the decision that admitted the request as an argument.
-    const TELLS: bool = false;
+    const TAKES_DECISION: bool = false;
 
     /// Whether the handler may pass its request on, as a middleware does.
-    const PASSES: bool = false;
+    const FORWARDS: bool = false;
 
     /// Returns the state for plug-in functions.
-    fn carry(state: &S) -> Self::State;
+    fn derive_state(state: &S) -> Self::State;
 }
 
-/// Plug-in functions see the state `T`.
-#[derive(Debug)]
-pub struct With<T>(PhantomData<fn() -> T>);
-
-/// Plug-in functions see no state.
-#[derive(Debug)]
-pub struct Without;
-
-impl<S, T: FromRef<S> + Send + Sync + 'static> Carry<S> for With<T> {
+impl<S, T: FromRef<S> + Send + Sync + 'static> HandlerNeeds<S> for WithState<T> {
     type State = T;
 
-    fn carry(state: &S) -> T {
+    fn derive_state(state: &S) -> T {
         T::from_ref(state)
     }
 }
 
-impl<S> Carry<S> for Without {
+impl<S> HandlerNeeds<S> for WithoutState {
     type State = ();
 
-    fn carry(_: &S) {}
+    fn derive_state(_: &S) {}
 }
 
 /// Like `C`, for a handler that takes a [`Decision`].
 #[derive(Debug)]
-pub struct Telling<C>(PhantomData<fn() -> C>);
+pub struct TakesDecision<C>(PhantomData<fn() -> C>);
 
-impl<S, C: Carry<S>> Carry<S> for Telling<C> {
+impl<S, C: HandlerNeeds<S>> HandlerNeeds<S> for TakesDecision<C> {
     type State = C::State;
 
-    const TELLS: bool = true;
+    const TAKES_DECISION: bool = true;
 
-    const PASSES: bool = C::PASSES;
+    const FORWARDS: bool = C::FORWARDS;
 
-    fn carry(state: &S) -> C::State {
-        C::carry(state)
+    fn derive_state(state: &S) -> C::State {
+        C::derive_state(state)
     }
 }
 
 /// Like `C`, for a handler that may pass its request on.
 #[derive(Debug)]
-pub struct Passing<C>(PhantomData<fn() -> C>);
+pub struct ForwardsRequest<C>(PhantomData<fn() -> C>);
 
-impl<S, C: Carry<S>> Carry<S> for Passing<C> {
+impl<S, C: HandlerNeeds<S>> HandlerNeeds<S> for ForwardsRequest<C> {
     type State = C::State;
 
-    const TELLS: bool = C::TELLS;
+    const TAKES_DECISION: bool = C::TAKES_DECISION;
 
-    const PASSES: bool = true;
+    const FORWARDS: bool = true;
 
-    fn carry(state: &S) -> C::State {
-        C::carry(state)
+    fn derive_state(state: &S) -> C::State {
+        C::derive_state(state)
     }
 }
 
-impl<const SITE: u64, S: Sync, C: Carry<S>, H> FromRequestParts<S>
+impl<const SITE: u64, S: Sync, C: HandlerNeeds<S>, H> FromRequestParts<S>
     for OnlyAxumCallsThrottledHandlers<SITE, C, H>
 {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
         // Code that depends on `SITE` is compiled once per handler, so it is kept as small as this.
-        let progress = if C::TELLS {
-            Progress::slow(linked(SITE), parts, C::carry(state), Asks { told: true, passes: C::PASSES })
-        } else if C::PASSES {
-            Progress::first::<true, _>(linked(SITE), parts, C::carry(state))
+        let progress = if C::TAKES_DECISION {
+            Progress::slow(
+                linked(SITE),
+                parts,
+                C::derive_state(state),
+                DecisionCopies { for_handler: true, for_forwarding: C::FORWARDS },
+            )
+        } else if C::FORWARDS {
+            Progress::first::<true, _>(linked(SITE), parts, C::derive_state(state))
         } else {
-            Progress::first::<false, _>(linked(SITE), parts, C::carry(state))
+            Progress::first::<false, _>(linked(SITE), parts, C::derive_state(state))
         };
         match progress.await {
-            Ok(progress) => Ok(Self { progress, carrier: PhantomData }),
+            Ok(progress) => Ok(Self { progress, needs: PhantomData }),
             Err(response) => Err(response),
         }
     }
@@ -185,15 +182,20 @@ impl Progress {
     /// Everything that takes more than a look at the request parts is boxed, here and below, so that it is
     /// not part of every handler's future. Unboxed, it cost 300 ns per request, to move, and 20 ms per
     /// handler, to compile.
-    fn first<'a, const PASSES: bool, T: Send + Sync + 'static>(
+    fn first<'a, const FORWARDS: bool, T: Send + Sync + 'static>(
         sites: Option<&'static [Site]>,
         parts: &'a mut Parts,
         state: T,
     ) -> NowOrLater<'a, Result<Self, Response>> {
         let Some(sites) = sites.filter(|sites| sites.iter().all(Site::is_plain)) else {
-            return Self::slow(sites, parts, state, Asks { told: false, passes: PASSES });
+            return Self::slow(
+                sites,
+                parts,
+                state,
+                DecisionCopies { for_handler: false, for_forwarding: FORWARDS },
+            );
         };
-        match at_once::<PASSES>(sites, parts) {
+        match at_once::<FORWARDS>(sites, parts) {
             Some(Ok(permit)) => NowOrLater::now(Ok(Self::Admitted(permit))),
             Some(Err(Denied { policy, quota, .. })) if policy.handler.is_none() => {
                 NowOrLater::now(Err(too_many(&Report::denied(&policy, &quota))))
@@ -201,11 +203,20 @@ impl Progress {
             Some(Err(Denied { throttle, policy, quota })) => NowOrLater::later(async move {
                 let rejection = Rejection::throttled(throttle, &policy, Decision::by_one(quota), None, parts);
                 let registry = Registry::in_charge();
-                let mut head =
-                    Head { parts, state: &state, lookup: &registry.environment().lookup, is_request: true };
-                Err(rejection.into_response(&mut head).await)
+                let mut context = RequestContext {
+                    parts,
+                    state: &state,
+                    lookup: &registry.environment().lookup,
+                    is_request: true,
+                };
+                Err(rejection.into_response(&mut context).await)
             }),
-            None => Self::later(sites, parts, state, Asks { told: false, passes: PASSES }),
+            None => Self::later(
+                sites,
+                parts,
+                state,
+                DecisionCopies { for_handler: false, for_forwarding: FORWARDS },
+            ),
         }
     }
 
@@ -216,14 +227,14 @@ impl Progress {
         sites: Option<&'static [Site]>,
         parts: &'a mut Parts,
         state: T,
-        asks: Asks,
+        copies: DecisionCopies,
     ) -> NowOrLater<'a, Result<Self, Response>> {
         match sites.filter(|sites| !sites.iter().any(Site::has_template)) {
-            Some(sites) => Self::later(sites, parts, state, asks),
+            Some(sites) => Self::later(sites, parts, state, copies),
             None => {
-                let passes = asks.passes.then(|| Pending::leave(&mut parts.extensions));
+                let pending = copies.for_forwarding.then(|| Pending::leave(&mut parts.extensions));
                 let (parts, state) = (parts.clone(), Box::new(state));
-                NowOrLater::now(Ok(Self::Undecided(Box::new(Undecided { parts, state, passes }))))
+                NowOrLater::now(Ok(Self::Undecided(Box::new(Undecided { parts, state, pending }))))
             }
         }
     }
@@ -233,12 +244,12 @@ impl Progress {
         sites: &'static [Site],
         parts: &'a mut Parts,
         state: T,
-        asks: Asks,
+        copies: DecisionCopies,
     ) -> NowOrLater<'a, Result<Self, Response>> {
         NowOrLater::later(async move {
-            let told = if asks.told { DegradeSink::admitted() } else { DegradeSink::handler() };
+            let told = if copies.for_handler { DegradeSink::admitted() } else { DegradeSink::handler() };
             let admission = decide(sites, std::iter::repeat(None), parts, &state, told).await?;
-            if asks.passes {
+            if copies.for_forwarding {
                 admission.mark(&mut parts.extensions);
             }
             Ok(Self::Admitted(Admitted::by_several(admission, &Registry::of_request(parts))))
@@ -254,11 +265,11 @@ impl Progress {
         match self {
             Self::Admitted(permit) => NowOrLater::now(Ok(permit)),
             Self::Undecided(undecided) => NowOrLater::later(async move {
-                let Undecided { mut parts, state, passes } = *undecided;
+                let Undecided { mut parts, state, pending } = *undecided;
                 // The handler already has its arguments, so they cannot receive the decision.
                 let admission = decide(sites, keys, &mut parts, &*state, DegradeSink::Nobody).await?;
-                if let Some(passes) = passes {
-                    admission.fill(&passes);
+                if let Some(pending) = pending {
+                    admission.fill(&pending);
                 }
                 Ok(Admitted::by_several(admission, &Registry::of_request(&parts)))
             }),
@@ -266,13 +277,13 @@ impl Progress {
     }
 }
 
-/// Further things that a handler needs.
+/// The copies of the decision that a handler needs.
 #[derive(Clone, Copy)]
-struct Asks {
+struct DecisionCopies {
     /// The handler takes the decision as an argument.
-    told: bool,
+    for_handler: bool,
     /// The handler may pass the request on, so the decision is stored in the request.
-    passes: bool,
+    for_forwarding: bool,
 }
 
 /// A denial by the only throttle of a handler.
@@ -284,7 +295,7 @@ struct Denied {
 
 /// Returns the decision of a handler's only throttle, if it belongs to the global registry and needs neither
 /// a function nor time. The decision is stored in a request that is passed on.
-fn at_once<const PASSES: bool>(
+fn at_once<const FORWARDS: bool>(
     sites: &'static [Site],
     parts: &mut Parts,
 ) -> Option<Result<Admitted, Denied>> {
@@ -294,14 +305,15 @@ fn at_once<const PASSES: bool>(
     }
     let registry = Registry::in_charge();
     let Ok(Cow::Borrowed(throttle)) = site.throttle(&registry) else { return None };
-    let head = Head { parts, state: &(), lookup: &registry.environment().lookup, is_request: true };
+    let context =
+        RequestContext { parts, state: &(), lookup: &registry.environment().lookup, is_request: true };
     let mut key = None;
     let keep = |known| {
-        if PASSES {
+        if FORWARDS {
             key = Some(known);
         }
     };
-    Some(match fast_path::at_once(throttle, &head, keep)? {
+    Some(match fast_path::at_once(throttle, &context, keep)? {
         AtOnce::Excluded => Ok(Admitted::by_nobody()),
         AtOnce::Decided(policy, quota) if quota.fits() => {
             if let (true, Some(key), Some(cost)) = (policy.once_per_request, key, policy.units) {
@@ -323,14 +335,17 @@ fn decide<'a>(
 ) -> impl Future<Output = Result<Admission<'static>, Response>> + Send + 'a {
     async move {
         let registry = Registry::of_request(parts);
-        let mut head = Head { parts, state, lookup: &registry.environment().lookup, is_request: true };
-        let mut known = KnownKeys::default();
-        match admit::admit(sites, keys, AdmissionBuilder::new(&mut known, told), &mut head, &registry).await {
+        let mut context =
+            RequestContext { parts, state, lookup: &registry.environment().lookup, is_request: true };
+        let mut known = KeyCache::default();
+        match admit::admit(sites, keys, AdmissionBuilder::new(&mut known, told), &mut context, &registry)
+            .await
+        {
             Ok(mut admission) => {
-                admission.tell(&mut head.parts.extensions);
+                admission.tell(&mut context.parts.extensions);
                 Ok(admission)
             }
-            Err(rejection) => Err(rejection.into_response(&mut head).await),
+            Err(rejection) => Err(rejection.into_response(&mut context).await),
         }
     }
 }

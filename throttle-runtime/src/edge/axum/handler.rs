@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker};
 use axum::response::Response;
 use http::{Request, StatusCode};
 
-use crate::config::resolver::{Ask, Head, role};
+use crate::config::resolver::{RequestContext, Resolver, role};
 use crate::edge::responses::denied;
 use crate::util::shared::Shared;
 use crate::{Registry, Throttled};
@@ -15,13 +15,13 @@ use crate::{Registry, Throttled};
 /// Returns the response of a handler to a denial.
 pub(crate) async fn shaped(
     throttled: Throttled,
-    handler: Shared<dyn Ask<role::handler>>,
-    head: &mut Head<'_>,
+    handler: Shared<dyn Resolver<role::handler>>,
+    context: &mut RequestContext<'_>,
 ) -> Response {
     let throttled = throttled.handled();
-    head.parts.extensions.insert(throttled.clone());
-    let response = handler.ask(head).await;
-    head.parts.extensions.remove::<Throttled>();
+    context.parts.extensions.insert(throttled.clone());
+    let response = handler.resolve(context).await;
+    context.parts.extensions.remove::<Throttled>();
     match response {
         Ok(mut response) => {
             // The status of a client on a `deny` list stays 403, even if the handler responds with 429.
@@ -63,9 +63,13 @@ pub(crate) fn reshaped(response: Response, registry: &Registry) -> Response {
 fn by(registry: &Registry, throttled: &Throttled) -> Option<Response> {
     let handler = registry.default_handler()?;
     let (mut parts, ()) = Request::new(()).into_parts();
-    let mut head =
-        Head { parts: &mut parts, state: &(), lookup: &registry.environment().lookup, is_request: true };
-    let shaping = pin!(shaped(throttled.clone(), handler, &mut head));
+    let mut context = RequestContext {
+        parts: &mut parts,
+        state: &(),
+        lookup: &registry.environment().lookup,
+        is_request: true,
+    };
+    let shaping = pin!(shaped(throttled.clone(), handler, &mut context));
     match shaping.poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(response) => Some(response),
         Poll::Pending => None,

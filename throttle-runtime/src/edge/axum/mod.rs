@@ -11,7 +11,7 @@ mod resolver;
 #[cfg(feature = "axum-extra")]
 mod typed_path;
 
-pub use guard::{Handles, OnlyAxumCallsThrottledHandlers, Passing, Telling, With, Without};
+pub use guard::{ForwardsRequest, HandlerSignature, OnlyAxumCallsThrottledHandlers, TakesDecision};
 #[cfg(feature = "tower")]
 pub(crate) use handler::reshaped;
 #[cfg(feature = "ws")]

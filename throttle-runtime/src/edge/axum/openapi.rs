@@ -4,12 +4,12 @@ use aide::generate::GenContext;
 use aide::openapi::{Operation, Response};
 use aide::{OperationInput, OperationOutput};
 
-use super::guard::{Handles, OnlyAxumCallsThrottledHandlers};
+use super::guard::{HandlerSignature, OnlyAxumCallsThrottledHandlers};
 
 /// The handler's own return type documents its responses, because `#[throttle]` emits `Response`. The denial
 /// is added to them.
 impl<const SITE: u64, C, P, R: OperationOutput> OperationInput
-    for OnlyAxumCallsThrottledHandlers<SITE, C, Handles<P, R>>
+    for OnlyAxumCallsThrottledHandlers<SITE, C, HandlerSignature<P, R>>
 {
     fn inferred_early_responses(
         context: &mut GenContext,

@@ -6,19 +6,19 @@ use http::HeaderValue;
 use http::header::CONTENT_TYPE;
 
 use super::handler::{self, shaped};
-use crate::config::resolver::Head;
+use crate::config::resolver::RequestContext;
 use crate::edge::responses::{denied, failed, misconfigured};
 use crate::pipeline::rejection::Rejection;
 use crate::pipeline::ticket::Stop;
 use crate::{BackendError, Throttled};
 
 impl Rejection {
-    pub(crate) async fn into_response(self, head: &mut Head<'_>) -> Response {
+    pub(crate) async fn into_response(self, context: &mut RequestContext<'_>) -> Response {
         match self {
             Self::Throttled(throttled, None) => denied(&throttled),
-            Self::Throttled(throttled, Some(handler)) => shaped(throttled, handler, head).await,
+            Self::Throttled(throttled, Some(handler)) => shaped(throttled, handler, context).await,
             Self::Stopped(Stop::Forbidden(throttled)) => match throttled.handler() {
-                Some(handler) => shaped(throttled, handler, head).await,
+                Some(handler) => shaped(throttled, handler, context).await,
                 None => denied(&throttled),
             },
             Self::Stopped(Stop::Answered(response)) => response,

@@ -5,7 +5,9 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::request::Parts;
 
-use crate::config::resolver::{Answer, Answered, Arg, Head, Refusal, Role, Web, WithState, WithoutState};
+use crate::config::resolver::{
+    AsyncReturn, EarlyResponse, IntoResolver, IntoSetting, RequestContext, Role, Web, WithState, WithoutState,
+};
 use crate::{Failure, NowOrLater, Throttled};
 
 /// An extractor of the request parts, for a function that takes the state `S`.
@@ -46,21 +48,24 @@ impl<T: FromRequestParts<()>> FromPartsAnywhere for T {}
 
 macro_rules! function {
     ([$($parameter:tt)*] $request:ty, $state:ty, $from:path; $($extractor:ident)*) => {
-        impl<R, F, Fut, $($parameter)* $($extractor,)*> Arg<R, ($($extractor,)*), $request> for F
+        impl<R, F, Fut, $($parameter)* $($extractor,)*> IntoResolver<R, ($($extractor,)*), $request> for F
         where
             R: Role,
             F: Fn($($extractor),*) -> Fut + Send + Sync + 'static,
-            Fut: Answered<Output: Answer<R>, Future: Send>,
+            Fut: AsyncReturn<Output: IntoSetting<R>, Future: Send>,
             $( $extractor: $from + Send + 'static, )*
         {
             #[allow(non_snake_case, unused_variables, reason = "one letter per extractor, none for the first")]
-            fn ask<'a>(&'a self, head: &'a mut Head<'_>) -> NowOrLater<'a, Result<R::Output, Refusal>> {
+            fn resolve<'a>(
+                &'a self,
+                context: &'a mut RequestContext<'_>,
+            ) -> NowOrLater<'a, Result<R::Output, EarlyResponse>> {
                 NowOrLater::later(async move {
-                    let (parts, state) = head.parts_and_state::<$state>().ok_or_else(wrong_state)?;
+                    let (parts, state) = context.parts_and_state::<$state>().ok_or_else(wrong_state)?;
                     $( let $extractor = $extractor::from_request_parts(parts, state)
                         .await
                         .map_err(IntoResponse::into_response)?; )*
-                    self($($extractor),*).future().await.answer()
+                    self($($extractor),*).future().await.into_setting()
                 })
             }
         }

@@ -8,7 +8,7 @@ use http::request::Parts;
 use super::hit_future::Asked;
 use crate::backend::Mode;
 use crate::config::policy::Policy;
-use crate::config::resolver::Head;
+use crate::config::resolver::RequestContext;
 use crate::environment::enforcement::Force;
 use crate::error::no_request;
 use crate::pipeline::decide;
@@ -157,8 +157,8 @@ impl Throttle {
 
     async fn decision(&self, hit: Hit<'_>, mode: Mode) -> Result<Decision, BackendError> {
         let mut parts = None;
-        let mut head = self.empty_head(&mut parts);
-        let ticket = match Self::ticket(Cow::Borrowed(self), hit, &mut head).await? {
+        let mut context = self.empty_context(&mut parts);
+        let ticket = match Self::ticket(Cow::Borrowed(self), hit, &mut context).await? {
             Prepared::Ready(ticket) => ticket,
             Prepared::Passed(reason) => return Ok(Decision::passed(reason)),
         };
@@ -166,19 +166,19 @@ impl Throttle {
             // The end of the use is not known, so it acquires no concurrency permit.
             return Ok(Decision::passed(ticket.uncharged()));
         }
-        decide::decide_one(&ticket, mode, &mut head).await.map(|decided| decided.decision)
+        decide::decide_one(&ticket, mode, &mut context).await.map(|decided| decided.decision)
     }
 
     /// Returns the ticket of a use by the program.
     pub(crate) async fn ticket<'t>(
         throttle: Cow<'t, Self>,
         hit: Hit<'_>,
-        head: &mut Head<'_>,
+        context: &mut RequestContext<'_>,
     ) -> Result<Prepared<Ticket<'t>>, BackendError> {
         let policy = throttle.policy().into_owned();
         match throttle.force(&policy) {
             Force::Off => Ok(Prepared::Passed(DecisionReason::Disabled)),
-            force => Self::ticket_by(policy, force == Force::Dry, throttle, hit, head).await,
+            force => Self::ticket_by(policy, force == Force::Dry, throttle, hit, context).await,
         }
     }
 
@@ -188,11 +188,11 @@ impl Throttle {
         dry: bool,
         throttle: Cow<'t, Self>,
         hit: Hit<'_>,
-        head: &mut Head<'_>,
+        context: &mut RequestContext<'_>,
     ) -> Result<Prepared<Ticket<'t>>, BackendError> {
         let rates = match hit.rates.map(|rates| *rates).or(policy.rates) {
             Some(rates) => rates,
-            None => policy.rate.ask(head).await.map_err(|_| no_request())?,
+            None => policy.rate.resolve(context).await.map_err(|_| no_request())?,
         };
         // A throttle with a concurrency limit limits all uses, at any rate and cost.
         if policy.concurrency.is_none() && rates.is_unlimited() {
@@ -200,19 +200,19 @@ impl Throttle {
         }
         let cost = match hit.cost {
             Some(cost) => cost,
-            None => policy.cost.ask(head).await.map_err(|_| no_request())?,
+            None => policy.cost.resolve(context).await.map_err(|_| no_request())?,
         };
         let class = match (hit.class, &policy.class) {
             (Some(class), _) => class,
-            (None, Some(class)) => class.ask(head).await.map_err(|_| no_request())?,
+            (None, Some(class)) => class.resolve(context).await.map_err(|_| no_request())?,
             (None, None) => Class::NONE,
         };
         let terms = Terms { key: hit.payer.into_key(), rates, cost, class };
         Ok(Prepared::Ready(Ticket::new(throttle, policy, dry, terms)))
     }
 
-    pub(crate) fn empty_head<'a>(&'a self, parts: &'a mut Option<Parts>) -> Head<'a> {
+    pub(crate) fn empty_context<'a>(&'a self, parts: &'a mut Option<Parts>) -> RequestContext<'a> {
         let parts = parts.get_or_insert_with(|| http::Request::new(()).into_parts().0);
-        Head { parts, state: &(), lookup: &self.0.environment.lookup, is_request: false }
+        RequestContext { parts, state: &(), lookup: &self.0.environment.lookup, is_request: false }
     }
 }

@@ -6,7 +6,7 @@ use std::fmt;
 use crate::backend::ConcurrencyPermit;
 use crate::pipeline::admission_builder::AdmissionBuilder;
 use crate::pipeline::degrade::DegradeSink;
-use crate::pipeline::key_cache::KnownKeys;
+use crate::pipeline::key_cache::KeyCache;
 use crate::pipeline::ticket::Prepared;
 use crate::throttle::counters::Event;
 use crate::{Decision, DecisionReason, Hit, Throttle, ThrottleError};
@@ -99,18 +99,18 @@ impl Throttle {
     /// - The backend fails, and `on_error` throttles the use or propagates the error.
     pub async fn permit<'h>(&self, hit: impl Into<Hit<'h>>) -> Result<Permit, ThrottleError> {
         let mut parts = None;
-        let mut head = self.empty_head(&mut parts);
-        let ticket = match Self::ticket(Cow::Borrowed(self), hit.into(), &mut head).await? {
+        let mut context = self.empty_context(&mut parts);
+        let ticket = match Self::ticket(Cow::Borrowed(self), hit.into(), &mut context).await? {
             Prepared::Ready(ticket) => ticket,
             Prepared::Passed(reason) => {
                 self.count(Event::Skipped);
                 return Ok(Permit { decision: Decision::passed(reason), _held: Vec::new() });
             }
         };
-        let mut known = KnownKeys::default();
+        let mut known = KeyCache::default();
         let mut builder = AdmissionBuilder::new(&mut known, DegradeSink::Nobody);
         builder.add(ticket);
-        let mut admission = Box::pin(builder.decide(&mut head)).await?;
+        let mut admission = Box::pin(builder.decide(&mut context)).await?;
         let decided = admission.decided.pop().flatten();
         let decision = decided.map_or(Decision::passed(DecisionReason::Disabled), |decided| decided.decision);
         Ok(Permit { decision, _held: admission.held })

@@ -46,15 +46,15 @@ impl Throttle {
 
     async fn reserved(&self, hit: Hit<'_>) -> Result<Reservation, BackendError> {
         let mut parts = None;
-        let mut head = self.empty_head(&mut parts);
-        let ticket = match Self::ticket(Cow::Owned(self.clone()), hit, &mut head).await? {
+        let mut context = self.empty_context(&mut parts);
+        let ticket = match Self::ticket(Cow::Owned(self.clone()), hit, &mut context).await? {
             Prepared::Ready(ticket) => ticket,
             Prepared::Passed(reason) => {
                 return Ok(Reservation { ticket: None, decided: Decided::by_nobody(reason) });
             }
         };
         let decided = if ticket.is_charged() {
-            decide::decide_one(&ticket, Mode::Consume, &mut head).await?
+            decide::decide_one(&ticket, Mode::Consume, &mut context).await?
         } else {
             Decided::by_nobody(ticket.uncharged())
         };
@@ -208,10 +208,10 @@ impl Reservation {
         }
         let throttle = ticket.throttle.clone();
         let (mut parts, mut fitting) = (None, units);
-        let mut head = throttle.empty_head(&mut parts);
+        let mut context = throttle.empty_context(&mut parts);
         for _ in 0..ATTEMPTS {
             ticket.cost = fitting;
-            let decided = decide::decide_one(ticket, Mode::Consume, &mut head).await?;
+            let decided = decide::decide_one(ticket, Mode::Consume, &mut context).await?;
             if decided.charged.is_some() {
                 return Ok(Settlement { taken: fitting, missing: units - fitting });
             }

@@ -43,9 +43,9 @@ impl Throttle {
         let mut parts = None;
         // The cost does not matter for a reset, so no cost function is called.
         let hit = identity.into().cost(1);
-        let (policy, mut head) = (self.policy().into_owned(), self.empty_head(&mut parts));
+        let (policy, mut context) = (self.policy().into_owned(), self.empty_context(&mut parts));
         // A throttle without limits has no usage to reset.
-        let prepared = Self::ticket_by(policy, false, Cow::Borrowed(self), hit, &mut head).await?;
+        let prepared = Self::ticket_by(policy, false, Cow::Borrowed(self), hit, &mut context).await?;
         if let Prepared::Ready(ticket) = prepared {
             backend_call::reset(&ticket).await?;
         }

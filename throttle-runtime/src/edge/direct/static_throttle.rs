@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::slice;
 
-use crate::registry::site::Linked;
+use crate::registry::site::LinkedSites;
 use crate::{
     BackendError, ConfigError, Decision, ErrorKind, Hit, Permit, Registry, Reservation, Site, Throttle,
     ThrottleError,
@@ -195,7 +195,7 @@ impl Site {
     }
 }
 
-impl Linked {
+impl LinkedSites {
     /// Creates the entry of a static.
     pub const fn of(declared: &'static StaticThrottle) -> Self {
         Self(slice::from_ref(declared.site()))

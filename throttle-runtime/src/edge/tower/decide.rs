@@ -11,7 +11,7 @@ use http::request::Parts;
 use super::body::ResponseBody;
 use super::plan::Plan;
 use crate::config::policy::Policy;
-use crate::config::resolver::Head;
+use crate::config::resolver::RequestContext;
 use crate::config::rule;
 use crate::edge::permit_body::until_end;
 use crate::edge::respond;
@@ -21,7 +21,7 @@ use crate::pipeline::admission_builder::AdmissionBuilder;
 use crate::pipeline::degrade::DegradeSink;
 use crate::pipeline::fast_path;
 use crate::pipeline::fast_path::AtOnce;
-use crate::pipeline::key_cache::KnownKeys;
+use crate::pipeline::key_cache::KeyCache;
 use crate::pipeline::once_per_request::Reach;
 use crate::pipeline::rejection::Rejection;
 use crate::pipeline::ticket::Given;
@@ -89,13 +89,14 @@ pub(super) fn at_once(plan: &Plan, parts: &mut Parts) -> Option<Result<Admitted,
     let registry = Registry::of_request(parts);
     #[cfg(feature = "tonic")]
     super::grpc::find_peer(parts);
-    let head = Head { parts, state: &(), lookup: &registry.environment().lookup, is_request: true };
-    if !rule::read(iter::once(&plan.rules), &head)? {
+    let context =
+        RequestContext { parts, state: &(), lookup: &registry.environment().lookup, is_request: true };
+    if !rule::read(iter::once(&plan.rules), &context)? {
         return Some(pass_by(plan, &registry).map_err(Rejection::Misconfigured));
     }
     let throttle = plan.single()?.throttle(&registry).ok()?;
     let mut key = None;
-    Some(match fast_path::at_once(&throttle, &head, |known| key = Some(known))? {
+    Some(match fast_path::at_once(&throttle, &context, |known| key = Some(known))? {
         AtOnce::Excluded => Ok(Admitted::Bypassed),
         AtOnce::Decided(policy, quota) if quota.fits() => {
             let policy = policy.into_owned();
@@ -106,7 +107,7 @@ pub(super) fn at_once(plan: &Plan, parts: &mut Parts) -> Option<Result<Admitted,
         }
         AtOnce::Decided(policy, quota) => {
             let decision = Decision::by_one(quota);
-            Err(Rejection::throttled(&throttle, &policy, decision, None, head.parts))
+            Err(Rejection::throttled(&throttle, &policy, decision, None, context.parts))
         }
     })
 }
@@ -114,19 +115,20 @@ pub(super) fn at_once(plan: &Plan, parts: &mut Parts) -> Option<Result<Admitted,
 /// Returns the decision, however long it takes.
 pub(super) async fn decide(plan: &Plan, parts: &mut Parts) -> Result<Admitted, Rejection> {
     let registry = Registry::of_request(parts);
-    let mut head = Head { parts, state: &(), lookup: &registry.environment().lookup, is_request: true };
-    let included = rule::ask(iter::once(&plan.rules), &mut head).await;
-    if !included.map_err(|refusal| Rejection::Stopped(Stop::Answered(refusal)))? {
+    let mut context =
+        RequestContext { parts, state: &(), lookup: &registry.environment().lookup, is_request: true };
+    let included = rule::resolve(iter::once(&plan.rules), &mut context).await;
+    if !included.map_err(|response| Rejection::Stopped(Stop::Answered(response)))? {
         return pass_by(plan, &registry).map_err(Rejection::Misconfigured);
     }
-    let mut known = KnownKeys::default();
+    let mut known = KeyCache::default();
     let mut builder = AdmissionBuilder::new(&mut known, DegradeSink::handler());
     for throttle in plan.throttles(&registry).map_err(Rejection::Misconfigured)? {
-        builder.draw(Cow::Owned(throttle), Given::default(), &mut head).await?;
+        builder.draw(Cow::Owned(throttle), Given::default(), &mut context).await?;
     }
-    let mut admission = builder.decide(&mut head).await?;
-    admission.tell(&mut head.parts.extensions);
-    admission.mark(&mut head.parts.extensions);
+    let mut admission = builder.decide(&mut context).await?;
+    admission.tell(&mut context.parts.extensions);
+    admission.mark(&mut context.parts.extensions);
     Ok(Admitted::Several(Box::new(admission)).within(&registry))
 }
 

@@ -6,7 +6,7 @@ use tower_layer::Layer;
 
 use super::plan::{Order, Plan};
 use super::{Limiter, ThrottleService};
-use crate::config::resolver::{Arg, Shape, Web, role};
+use crate::config::resolver::{IntoResolver, Shape, Web, role};
 use crate::config::rule::Rules;
 use crate::{ConfigError, Registry};
 
@@ -130,7 +130,7 @@ impl ThrottleLayer {
     #[must_use]
     pub fn only<M: 'static>(
         mut self,
-        rule: impl Shape<role::rule, M, Web<()>> + Arg<role::rule, M, Web<()>> + 'static,
+        rule: impl Shape<role::rule, M, Web<()>> + IntoResolver<role::rule, M, Web<()>> + 'static,
     ) -> Self {
         let plan = self.plan();
         plan.rules = plan.rules.clone().only(rule);
@@ -147,7 +147,7 @@ impl ThrottleLayer {
     #[must_use]
     pub fn bypass<M: 'static>(
         mut self,
-        rule: impl Shape<role::rule, M, Web<()>> + Arg<role::rule, M, Web<()>> + 'static,
+        rule: impl Shape<role::rule, M, Web<()>> + IntoResolver<role::rule, M, Web<()>> + 'static,
     ) -> Self {
         let plan = self.plan();
         plan.rules = plan.rules.clone().bypass(rule);

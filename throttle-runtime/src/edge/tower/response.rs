@@ -33,11 +33,12 @@ impl Answer {
 #[cfg(feature = "axum")]
 async fn web(rejection: Rejection, parts: &mut Parts) -> Response<Body> {
     use crate::Registry;
-    use crate::config::resolver::Head;
+    use crate::config::resolver::RequestContext;
 
     let registry = Registry::of_request(parts);
-    let mut head = Head { parts, state: &(), lookup: &registry.environment().lookup, is_request: true };
-    rejection.into_response(&mut head).await
+    let mut context =
+        RequestContext { parts, state: &(), lookup: &registry.environment().lookup, is_request: true };
+    rejection.into_response(&mut context).await
 }
 
 #[cfg(not(feature = "axum"))]

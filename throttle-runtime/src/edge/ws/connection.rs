@@ -6,9 +6,9 @@ use std::fmt;
 use axum::extract::{FromRef, FromRequestParts};
 use http::request::Parts;
 
-use crate::config::resolver::Head;
+use crate::config::resolver::RequestContext;
 use crate::pipeline::decide::decide_message;
-use crate::pipeline::key_cache::KnownKeys;
+use crate::pipeline::key_cache::KeyCache;
 use crate::pipeline::once_per_request::Reached;
 use crate::pipeline::ticket::Stop;
 use crate::{BackendError, ClientIp, Decision, ErrorKind, Identity, Registry, Throttle};
@@ -37,7 +37,7 @@ pub struct Peer<S = NoState> {
     head: Parts,
     state: S,
     registry: Registry,
-    known: KnownKeys,
+    known: KeyCache,
 }
 
 /// The default state of a [`Peer`] and of a [`Socket`](super::Socket): plug-in functions see no state.
@@ -75,7 +75,7 @@ impl<R: Sync, S: FromRef<R>> FromRequestParts<R> for Peer<S> {
         head.extensions.insert(registry.clone());
         // A message is not part of the request that opened the connection.
         Reached::forget(&mut head.extensions);
-        Ok(Self { head, state, registry, known: KnownKeys::of_connection() })
+        Ok(Self { head, state, registry, known: KeyCache::of_connection() })
     }
 }
 
@@ -119,8 +119,8 @@ impl<S: Send + Sync + 'static> Peer<S> {
     /// Returns an error if the backend fails and `on_error` propagates its error, or if a plug-in function
     /// answers the message itself.
     pub async fn hit(&mut self, throttle: &Throttle) -> Result<Decision, BackendError> {
-        let (mut head, known, _) = self.split();
-        decide_message(throttle, known, &mut head).await.map_err(refused)
+        let (mut context, known, _) = self.split();
+        decide_message(throttle, known, &mut context).await.map_err(refused)
     }
 
     /// Returns the identity of this caller for a throttle, for a [`Hit`](crate::Hit) with another cost, such
@@ -145,16 +145,16 @@ impl<S: Send + Sync + 'static> Peer<S> {
     ///
     /// Returns an error if the function that is the throttle's key answers the message itself.
     pub async fn identity(&mut self, throttle: &Throttle) -> Result<Identity, BackendError> {
-        let (mut head, known, _) = self.split();
-        let identity = known.ask(throttle, &throttle.policy(), &mut head).await;
+        let (mut context, known, _) = self.split();
+        let identity = known.identity(throttle, &throttle.policy(), &mut context).await;
         identity.map_err(|response| refused(Stop::Answered(response)))
     }
 
     /// Returns the parts that a decision needs.
-    pub(super) fn split(&mut self) -> (Head<'_>, &mut KnownKeys, &Registry) {
+    pub(super) fn split(&mut self) -> (RequestContext<'_>, &mut KeyCache, &Registry) {
         let Self { head, state, registry, known } = self;
         (
-            Head { parts: head, state, lookup: &registry.environment().lookup, is_request: true },
+            RequestContext { parts: head, state, lookup: &registry.environment().lookup, is_request: true },
             known,
             registry,
         )

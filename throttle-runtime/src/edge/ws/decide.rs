@@ -34,9 +34,9 @@ pub async fn decide<S: Send + Sync + 'static, const N: usize>(
     sites: &'static [Site; N],
     keys: [Option<Key>; N],
 ) -> Result<(), Denial> {
-    let (mut head, known, registry) = socket.peer_mut().split();
+    let (mut context, known, registry) = socket.peer_mut().split();
     let Err(rejection) =
-        admit::admit(sites, keys, AdmissionBuilder::new(known, DegradeSink::Nobody), &mut head, registry)
+        admit::admit(sites, keys, AdmissionBuilder::new(known, DegradeSink::Nobody), &mut context, registry)
             .await
     else {
         return Ok(());

@@ -182,8 +182,8 @@ impl<S: Send + Sync + 'static> Socket<S> {
         let wait = throttled.retry_after();
         let message = match throttled.handler() {
             Some(handler) => {
-                let (mut head, ..) = self.caller.split();
-                text(shaped(throttled, handler, &mut head).await).await
+                let (mut context, ..) = self.caller.split();
+                text(shaped(throttled, handler, &mut context).await).await
             }
             None => None,
         };

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::Settings;
-use crate::config::resolver::{Arg, Shape, Web, keep, role};
+use crate::config::resolver::{IntoResolver, Shape, Web, into_shared, role};
 use crate::util::shared::Shared;
 
 impl Settings {
@@ -34,9 +34,9 @@ impl Settings {
     /// Requests are throttled, with a wait of 1 second.
     pub fn on_error<M: 'static>(
         mut self,
-        policy: impl Shape<role::on_error, M, Web<()>> + Arg<role::on_error, M, Web<()>> + 'static,
+        policy: impl Shape<role::on_error, M, Web<()>> + IntoResolver<role::on_error, M, Web<()>> + 'static,
     ) -> Self {
-        self.on_error = Some(keep(policy));
+        self.on_error = Some(into_shared(policy));
         self
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::Settings;
-use crate::config::resolver::{Arg, ChargeWhen, Shape, Web, judge, keep, role};
+use crate::config::resolver::{ChargeWhen, IntoResolver, Shape, Web, charge_predicate, into_shared, role};
 use crate::strategy::Strategy;
 use crate::util::shared::Shared;
 
@@ -31,9 +31,9 @@ impl Settings {
     /// No rate. A throttle needs a rate, or [`max_concurrent`](Self::max_concurrent).
     pub fn rate<M: 'static>(
         mut self,
-        rate: impl Shape<role::rate, M, Web<()>> + Arg<role::rate, M, Web<()>> + 'static,
+        rate: impl Shape<role::rate, M, Web<()>> + IntoResolver<role::rate, M, Web<()>> + 'static,
     ) -> Self {
-        self.rate = Some(keep(rate));
+        self.rate = Some(into_shared(rate));
         self
     }
 
@@ -121,9 +121,9 @@ impl Settings {
     /// 1 unit.
     pub fn cost<M: 'static>(
         mut self,
-        cost: impl Shape<role::cost, M, Web<()>> + Arg<role::cost, M, Web<()>> + 'static,
+        cost: impl Shape<role::cost, M, Web<()>> + IntoResolver<role::cost, M, Web<()>> + 'static,
     ) -> Self {
-        self.cost = Some(keep(cost));
+        self.cost = Some(into_shared(cost));
         self
     }
 
@@ -165,7 +165,7 @@ impl Settings {
     ///
     /// All responses are charged.
     pub fn charge_when<M: 'static>(mut self, outcome: impl ChargeWhen<M>) -> Self {
-        self.charge_when = Some(Shared::Counted(Arc::new(judge(outcome))));
+        self.charge_when = Some(Shared::Counted(Arc::new(charge_predicate(outcome))));
         self
     }
 }

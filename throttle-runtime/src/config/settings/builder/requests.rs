@@ -1,6 +1,6 @@
 //! Setters of the requests that are limited, and of the clients that they are counted under.
 
-use crate::config::resolver::{Arg, Shape, Web, keep, role};
+use crate::config::resolver::{IntoResolver, Shape, Web, into_shared, role};
 use crate::config::rule::and;
 use crate::{Networks, Settings};
 
@@ -20,9 +20,9 @@ impl Settings {
     /// The client address, [`key::Ip`](crate::key_source::Ip).
     pub fn key<M: 'static>(
         mut self,
-        key: impl Shape<role::key, M, Web<()>> + Arg<role::key, M, Web<()>> + 'static,
+        key: impl Shape<role::key, M, Web<()>> + IntoResolver<role::key, M, Web<()>> + 'static,
     ) -> Self {
-        self.key = Some(keep(key));
+        self.key = Some(into_shared(key));
         self
     }
 
@@ -45,9 +45,9 @@ impl Settings {
     /// No function.
     pub fn caller<M: 'static>(
         mut self,
-        caller: impl Shape<role::caller, M, Web<()>> + Arg<role::caller, M, Web<()>> + 'static,
+        caller: impl Shape<role::caller, M, Web<()>> + IntoResolver<role::caller, M, Web<()>> + 'static,
     ) -> Self {
-        self.caller = Some(keep(caller));
+        self.caller = Some(into_shared(caller));
         self
     }
 
@@ -66,9 +66,9 @@ impl Settings {
     /// No class.
     pub fn class<M: 'static>(
         mut self,
-        class: impl Shape<role::class, M, Web<()>> + Arg<role::class, M, Web<()>> + 'static,
+        class: impl Shape<role::class, M, Web<()>> + IntoResolver<role::class, M, Web<()>> + 'static,
     ) -> Self {
-        self.class = Some(keep(class));
+        self.class = Some(into_shared(class));
         self
     }
 
@@ -90,9 +90,9 @@ impl Settings {
     /// None are exempt.
     pub fn exempt<M: 'static>(
         mut self,
-        exempt: impl Shape<role::exempt, M, Web<()>> + Arg<role::exempt, M, Web<()>> + 'static,
+        exempt: impl Shape<role::exempt, M, Web<()>> + IntoResolver<role::exempt, M, Web<()>> + 'static,
     ) -> Self {
-        self.exempt = Some(keep(exempt));
+        self.exempt = Some(into_shared(exempt));
         self
     }
 
@@ -151,9 +151,9 @@ impl Settings {
     /// All requests are limited.
     pub fn only<M: 'static>(
         mut self,
-        rule: impl Shape<role::rule, M, Web<()>> + Arg<role::rule, M, Web<()>> + 'static,
+        rule: impl Shape<role::rule, M, Web<()>> + IntoResolver<role::rule, M, Web<()>> + 'static,
     ) -> Self {
-        self.only = Some(and(self.only.as_ref(), keep(rule)));
+        self.only = Some(and(self.only.as_ref(), into_shared(rule)));
         self
     }
 
@@ -173,9 +173,9 @@ impl Settings {
     /// No request is excluded.
     pub fn bypass<M: 'static>(
         mut self,
-        rule: impl Shape<role::rule, M, Web<()>> + Arg<role::rule, M, Web<()>> + 'static,
+        rule: impl Shape<role::rule, M, Web<()>> + IntoResolver<role::rule, M, Web<()>> + 'static,
     ) -> Self {
-        self.bypass = Some(and(self.bypass.as_ref(), keep(rule)));
+        self.bypass = Some(and(self.bypass.as_ref(), into_shared(rule)));
         self
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::Settings;
 #[cfg(feature = "axum")]
-use crate::config::resolver::{Arg, Shape, Web, keep, role};
+use crate::config::resolver::{IntoResolver, Shape, Web, into_shared, role};
 use crate::http::Headers;
 
 impl Settings {
@@ -31,9 +31,9 @@ impl Settings {
     #[cfg(feature = "axum")]
     pub fn handler<M: 'static>(
         mut self,
-        handler: impl Shape<role::handler, M, Web<()>> + Arg<role::handler, M, Web<()>> + 'static,
+        handler: impl Shape<role::handler, M, Web<()>> + IntoResolver<role::handler, M, Web<()>> + 'static,
     ) -> Self {
-        self.handler = Some(keep(handler));
+        self.handler = Some(into_shared(handler));
         self
     }
 

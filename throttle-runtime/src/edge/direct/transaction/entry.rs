@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use smallvec::SmallVec;
 
-use crate::config::resolver::Head;
+use crate::config::resolver::RequestContext;
 use crate::pipeline::several;
 use crate::pipeline::ticket::{Prepared, Ticket};
 use crate::throttle::counters::Event;
@@ -25,10 +25,16 @@ impl Entry {
     }
 
     /// Returns the ticket of this entry.
-    async fn ticket(&self, charged: u64, head: &mut Head<'_>) -> Result<Prepared<Ticket<'_>>, BackendError> {
+    async fn ticket(
+        &self,
+        charged: u64,
+        context: &mut RequestContext<'_>,
+    ) -> Result<Prepared<Ticket<'_>>, BackendError> {
         match self.initial.saturating_add(charged) {
             0 => Ok(Prepared::Passed(DecisionReason::Free)),
-            cost => Throttle::ticket(Cow::Borrowed(&self.throttle), self.hit.clone().cost(cost), head).await,
+            cost => {
+                Throttle::ticket(Cow::Borrowed(&self.throttle), self.hit.clone().cost(cost), context).await
+            }
         }
     }
 }
@@ -41,10 +47,14 @@ struct Bill<'e> {
 }
 
 impl<'e> Bill<'e> {
-    async fn of(entries: &'e [Entry], charged: u64, head: &mut Head<'_>) -> Result<Self, BackendError> {
+    async fn of(
+        entries: &'e [Entry],
+        charged: u64,
+        context: &mut RequestContext<'_>,
+    ) -> Result<Self, BackendError> {
         let mut bill = Self { tickets: SmallVec::new(), free: SmallVec::new() };
         for entry in entries {
-            match entry.ticket(charged, head).await? {
+            match entry.ticket(charged, context).await? {
                 Prepared::Ready(ticket) if ticket.is_charged() => bill.tickets.push(ticket),
                 Prepared::Ready(ticket) => bill.free.push((&entry.throttle, ticket.uncharged())),
                 Prepared::Passed(reason) => bill.free.push((&entry.throttle, reason)),
@@ -64,22 +74,22 @@ impl<'e> Bill<'e> {
 pub(super) async fn check(entries: &[Entry], charged: u64) -> Result<Decision, BackendError> {
     // A transaction always has a first entry.
     let (first, mut parts) = (&entries[0].throttle, None);
-    let mut head = first.empty_head(&mut parts);
-    let bill = Bill::of(entries, charged, &mut head).await?;
+    let mut context = first.empty_context(&mut parts);
+    let bill = Bill::of(entries, charged, &mut context).await?;
     match bill.nothing() {
         Some(decision) => Ok(decision),
-        None => several::check(&bill.tickets, &mut head).await,
+        None => several::check(&bill.tickets, &mut context).await,
     }
 }
 
 /// Charges all entries or none, as far as their throttles share a backend.
 pub(super) async fn commit(entries: &[Entry], charged: u64) -> Result<Decision, BackendError> {
     let (first, mut parts) = (&entries[0].throttle, None);
-    let mut head = first.empty_head(&mut parts);
-    let bill = Bill::of(entries, charged, &mut head).await?;
+    let mut context = first.empty_context(&mut parts);
+    let bill = Bill::of(entries, charged, &mut context).await?;
     bill.free.iter().for_each(|(throttle, _)| throttle.count(Event::Skipped));
     match bill.nothing() {
         Some(decision) => Ok(decision),
-        None => several::commit(bill.tickets, &mut head).await,
+        None => several::commit(bill.tickets, &mut context).await,
     }
 }

@@ -5,7 +5,7 @@
     message = "functions of a throttle are `async fn`, but this one returns `{Self}` directly",
     label = "make this function an `async fn`"
 )]
-pub trait Answered {
+pub trait AsyncReturn {
     /// The type that the future returns.
     type Output;
     /// The type of the future.
@@ -16,7 +16,7 @@ pub trait Answered {
 }
 
 #[diagnostic::do_not_recommend]
-impl<F: Future> Answered for F {
+impl<F: Future> AsyncReturn for F {
     type Output = F::Output;
     type Future = Self;
 
