@@ -61,8 +61,8 @@ pub(crate) fn is_static(item: &TokenStream) -> bool {
 /// Expands the attribute on a static. On an error it still emits a static, so that uses of the static do not
 /// fail to compile as well.
 pub(crate) fn declare(kind: Kind, args: TokenStream, mut declared: Declared, place: &str) -> TokenStream {
-    let said = Args::parse(args, Span::call_site());
-    let expanded = said.and_then(|args| {
+    let parsed = Args::parse(args, Span::call_site());
+    let expanded = parsed.and_then(|args| {
         check(kind, &declared, &args)?;
         expand(&declared, &args, place)
     });

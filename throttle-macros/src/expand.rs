@@ -156,13 +156,13 @@ fn state<'t>(kind: Kind, func: &'t Func, all: &'t [Args]) -> Result<Option<&'t T
             .chain(handler)
             .any(|value| !matches!(value, syn::Expr::Lit(_)))
     };
-    let said = all.iter().find_map(|args| args.state.as_ref());
-    match said {
-        Some(said) if !all.iter().any(asks) => Err(Error::new(
-            said.span(),
+    let state = all.iter().find_map(|args| args.state.as_ref());
+    match state {
+        Some(state) if !all.iter().any(asks) => Err(Error::new(
+            state.span(),
             "`state` is the state that the throttle's functions extract, but this throttle has no functions: remove it",
         )),
-        Some(said) => Ok(Some(said)),
+        Some(state) => Ok(Some(state)),
         None if kind.has_request() && all.iter().any(asks) => func.state(kind),
         None => Ok(None),
     }

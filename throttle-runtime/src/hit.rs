@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use crate::class::Class;
-use crate::key::{Parts, Payer};
+use crate::key::{HitKey, Parts};
 use crate::{Key, Rates};
 
 /// One use of a throttle: the key that is charged, and the cost.
@@ -18,7 +18,7 @@ use crate::{Key, Rates};
 /// ```
 #[derive(Debug, Clone)]
 pub struct Hit<'a> {
-    pub(crate) payer: Payer<'a>,
+    pub(crate) key: HitKey<'a>,
     pub(crate) cost: Option<u64>,
     pub(crate) rates: Option<Box<Rates>>,
     pub(crate) class: Option<Class>,
@@ -35,12 +35,12 @@ pub(crate) struct FastHit<'a> {
 impl<'a> Hit<'a> {
     /// Creates a use by that key, with the throttle's own cost and rate.
     pub fn new(key: impl Into<Key>) -> Self {
-        Self::by(Payer::Key(key.into()))
+        Self::by(HitKey::Key(key.into()))
     }
 
     #[inline]
-    const fn by(payer: Payer<'a>) -> Self {
-        Self { payer, cost: None, rates: None, class: None }
+    const fn by(key: HitKey<'a>) -> Self {
+        Self { key, cost: None, rates: None, class: None }
     }
 
     /// Sets the cost of this use in units. A use with cost 0 passes without a charge.
@@ -81,13 +81,13 @@ impl<'a> Hit<'a> {
     /// key cannot be hashed in its current form.
     #[inline]
     pub(crate) fn fast(&self) -> Option<FastHit<'_>> {
-        if self.rates.is_none() { Some(FastHit { key: self.payer.split()?, cost: self.cost }) } else { None }
+        if self.rates.is_none() { Some(FastHit { key: self.key.split()?, cost: self.cost }) } else { None }
     }
 
     /// Converts the hit into one that borrows nothing.
     pub(crate) fn into_owned(self) -> Hit<'static> {
-        let Self { payer, cost, rates, class } = self;
-        Hit { payer: Payer::Key(payer.into_key()), cost, rates, class }
+        let Self { key, cost, rates, class } = self;
+        Hit { key: HitKey::Key(key.into_key()), cost, rates, class }
     }
 
     /// Sets the class of the caller, for strategies that distinguish callers.
@@ -119,21 +119,21 @@ impl<'a> Hit<'a> {
 impl<'a> From<&'a str> for Hit<'a> {
     #[inline]
     fn from(part: &'a str) -> Self {
-        Self::by(Payer::Part(part))
+        Self::by(HitKey::Part(part))
     }
 }
 
 impl<'a> From<&'a String> for Hit<'a> {
     #[inline]
     fn from(part: &'a String) -> Self {
-        Self::by(Payer::Part(part))
+        Self::by(HitKey::Part(part))
     }
 }
 
 impl<'a> From<&'a Key> for Hit<'a> {
     #[inline]
     fn from(key: &'a Key) -> Self {
-        Self::by(Payer::Borrowed(key))
+        Self::by(HitKey::Borrowed(key))
     }
 }
 

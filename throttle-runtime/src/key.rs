@@ -160,13 +160,13 @@ pub(crate) type Parts<'a> = (Option<u8>, &'a [u8]);
 
 /// The identity that is charged: a key, or the text of its only part while no more than its hash is needed.
 #[derive(Debug, Clone)]
-pub(crate) enum Payer<'a> {
+pub(crate) enum HitKey<'a> {
     Part(&'a str),
     Borrowed(&'a Key),
     Key(Key),
 }
 
-impl Payer<'_> {
+impl HitKey<'_> {
     #[inline]
     pub(crate) fn split(&self) -> Option<Parts<'_>> {
         match self {

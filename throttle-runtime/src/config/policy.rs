@@ -43,7 +43,7 @@ pub(crate) struct Policy {
     /// The function that returns the client's key and the limits that apply to it.
     pub(crate) caller: Option<Shared<dyn Resolver<role::caller>>>,
     /// The cost, if it is the same for every request.
-    pub(crate) units: Option<u64>,
+    pub(crate) constant_cost: Option<u64>,
     /// The limit on requests in flight.
     pub(crate) concurrency: Option<Concurrency>,
     pub(crate) primary: NamedBackend,
@@ -110,7 +110,7 @@ impl Policy {
                 "`{uid}` has no rate: give it one such as \"100/min\", or limit what is in flight by `max_concurrent`"
             )
         };
-        let policy = Self::settled(name, settings, primary, updates).ok_or_else(no_rate)?;
+        let policy = Self::from_settings(name, settings, primary, updates).ok_or_else(no_rate)?;
         if let Some((cost, rate)) = policy.too_tight() {
             return Err(format!(
                 "`{uid}` never lets anything through: its cost of {cost} does not fit {rate}, however long one waits"
@@ -128,7 +128,7 @@ impl Policy {
     }
 
     /// Adds the recovery that is tried when the backend fails.
-    pub(crate) fn rescued(mut self, recovery: Option<Arc<ResolvedRecovery>>) -> Self {
+    pub(crate) fn with_recovery(mut self, recovery: Option<Arc<ResolvedRecovery>>) -> Self {
         let Some(recovery) = recovery else { return self };
         self.total_timeout =
             self.settings.total_timeout.unwrap_or_else(|| recovery.total_timeout(self.timeout));
@@ -144,14 +144,14 @@ impl Policy {
     }
 
     /// Sets the lists of networks.
-    pub(crate) fn listing(self, lists: Option<Lists>) -> Self {
+    pub(crate) fn with_lists(self, lists: Option<Lists>) -> Self {
         Self { lists, ..self }
     }
 
     /// Returns the cost and the limit that the cost never fits, if both are constant and do not depend on the
     /// caller.
     fn too_tight(&self) -> Option<(u64, Rate)> {
-        let cost = self.units?;
+        let cost = self.constant_cost?;
         self.never_fits(cost).map(|rate| (cost, rate))
     }
 
@@ -165,7 +165,12 @@ impl Policy {
         rates.iter().find(never).copied()
     }
 
-    fn settled(name: &str, settings: Settings, primary: &NamedBackend, updates: Settings) -> Option<Self> {
+    fn from_settings(
+        name: &str,
+        settings: Settings,
+        primary: &NamedBackend,
+        updates: Settings,
+    ) -> Option<Self> {
         let (timeout, permit_ttl) = (settings.timeout?, settings.permit_ttl?);
         let concurrency = settings.max_concurrent.map(|limit| Concurrency { limit, permit_ttl });
         let rate = settings.rate.clone().or(concurrency.map(|_| Shared::Static(NO_RATE)))?;
@@ -185,7 +190,7 @@ impl Policy {
             key: settings.key.clone()?,
             class: settings.class.clone(),
             caller: settings.caller.clone(),
-            units: cost.value().and_then(Result::ok),
+            constant_cost: cost.value().and_then(Result::ok),
             cost,
             concurrency,
             primary: primary.clone(),

@@ -197,10 +197,10 @@ impl Quota {
 
 impl PartialEq for Quota {
     fn eq(&self, other: &Self) -> bool {
-        let said = |quota: &Self| {
+        let values = |quota: &Self| {
             (quota.rate(), quota.remaining(), quota.wait(), quota.next_after(), quota.reset_after())
         };
-        said(self) == said(other)
+        values(self) == values(other)
     }
 }
 

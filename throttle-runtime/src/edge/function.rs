@@ -66,7 +66,7 @@ pub async fn enter<const N: usize>(
     sites: &'static [Site; N],
     keys: [Option<Key>; N],
 ) -> Result<Vec<ConcurrencyPermit>, ThrottleError> {
-    let registry = Registry::in_charge();
+    let registry = Registry::current_ref();
     let mut parts = ::http::Request::new(()).into_parts().0;
     let mut context = RequestContext {
         parts: &mut parts,

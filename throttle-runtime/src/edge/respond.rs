@@ -81,10 +81,9 @@ impl Admission<'static> {
             }
             return;
         };
-        let under_way =
-            self.tickets.first().and_then(|ticket| ticket.throttle.environment().under_way.begin());
+        let task = self.tickets.first().and_then(|ticket| ticket.throttle.environment().tasks.begin());
         runtime.spawn(async move {
-            let _under_way = under_way;
+            let _task = task;
             for (index, charged) in waived {
                 let ticket = &self.tickets[index];
                 if refund(ticket, charged).await {

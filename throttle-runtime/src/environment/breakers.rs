@@ -33,10 +33,10 @@ impl Breakers {
         let mut known = sync::lock(&self.known);
         let name = || Arc::from(settings.label());
         let make = || {
-            let told = shared.as_ref().map(|_| self.sharing.changed());
-            let breaker = Breaker::new(settings, name(), Arc::clone(&self.clock), told);
-            if let Some((member, name)) = shared {
-                self.sharing.add(member, name, breaker.clone());
+            let observer = shared.as_ref().map(|_| self.sharing.changed());
+            let breaker = Breaker::new(settings, name(), Arc::clone(&self.clock), observer);
+            if let Some((named, name)) = shared {
+                self.sharing.add(named, name, breaker.clone());
             }
             (settings, breaker)
         };

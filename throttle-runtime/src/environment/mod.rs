@@ -16,7 +16,7 @@ use enforcement::Switches;
 use crate::backend::named::NamedBackend;
 use crate::http::client::Clients;
 use crate::http::client_lookup::ClientLookup;
-use crate::util::task_tracker::UnderWay;
+use crate::util::task_tracker::TaskTracker;
 use crate::{Clock, Settings};
 
 /// The declared backends, defaults and overrides.
@@ -30,9 +30,9 @@ impl Declared {
     /// The declared backends without duplicates: one backend may be declared under several names.
     pub(crate) fn distinct_backends(&self) -> Vec<NamedBackend> {
         let mut distinct: Vec<NamedBackend> = Vec::new();
-        for (member, _) in self.backends.values() {
-            if !distinct.iter().any(|known| known.ptr_eq(member)) {
-                distinct.push(member.clone());
+        for (named, _) in self.backends.values() {
+            if !distinct.iter().any(|known| known.ptr_eq(named)) {
+                distinct.push(named.clone());
             }
         }
         distinct
@@ -49,7 +49,7 @@ pub(crate) struct Environment {
     pub(crate) lookup: ClientLookup,
     pub(crate) switches: Switches,
     /// Background tasks that still have to call a backend. The backend is not closed before they are done.
-    pub(crate) under_way: UnderWay,
+    pub(crate) tasks: TaskTracker,
 }
 
 impl Environment {
@@ -66,7 +66,7 @@ impl Environment {
             lookup: ClientLookup::new(clients, clock),
             probes_in_background: false,
             switches: Switches::default(),
-            under_way: UnderWay::default(),
+            tasks: TaskTracker::default(),
         }
     }
 

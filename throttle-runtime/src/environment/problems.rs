@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::Settings;
 use crate::backend::named::NamedBackend;
 
-pub(crate) fn said(place: &str, settings: &Settings) -> Vec<String> {
+pub(crate) fn problems_in(place: &str, settings: &Settings) -> Vec<String> {
     settings.problems().into_iter().map(|problem| format!("{place}: {problem}")).collect()
 }
 
@@ -23,12 +23,12 @@ pub(crate) fn without_concurrency_store(
     primary: &NamedBackend,
     standby: Option<&NamedBackend>,
 ) -> Vec<String> {
-    let members = [Some(primary), standby].into_iter().flatten();
-    let without = members.filter(|member| member.backend.concurrency_store().is_none());
-    let problem = |member: &NamedBackend| {
+    let backends = [Some(primary), standby].into_iter().flatten();
+    let without = backends.filter(|named| named.backend.concurrency_store().is_none());
+    let problem = |named: &NamedBackend| {
         format!(
             "`{uid}` on \"{}\": concurrency limits need memory or Redis, or a backend that implements `concurrency_store`",
-            member.name
+            named.name
         )
     };
     without.map(problem).collect()

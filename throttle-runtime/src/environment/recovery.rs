@@ -46,15 +46,15 @@ impl Environment {
                  other instances know it by its name"
             ));
         };
-        let Some((member, _)) = backends.get(through) else {
+        let Some((named, _)) = backends.get(through) else {
             return Err(problems::unknown_coordination_store(uid, through, backends.keys()));
         };
-        if member.backend.coordination_store().is_none() {
+        if named.backend.coordination_store().is_none() {
             return Err(format!(
                 "`{uid}` shares the breaker \"{name}\" through \"{through}\", which has no storage that other instances \
                  read: name a backend that has, such as `Redis`"
             ));
         }
-        Ok(Some((member, self.scope(name))))
+        Ok(Some((named, self.scope(name))))
     }
 }

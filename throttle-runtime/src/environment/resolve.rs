@@ -57,7 +57,7 @@ impl Environment {
         let breaker = breaker.map_err(|problem| vec![problem])?;
         let recognises = policy.primary.backend.recognises_retries(&*policy.strategy);
         let resolved = |recovery: Recovery| ResolvedRecovery::new(&recovery, standby, breaker, recognises);
-        Ok(policy.rescued(recovery.map(resolved)).listing(lists))
+        Ok(policy.with_recovery(recovery.map(resolved)).with_lists(lists))
     }
 
     /// Returns the backend and all settings of a throttle with this declaration and these updates.

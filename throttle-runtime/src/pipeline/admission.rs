@@ -49,7 +49,7 @@ impl<'a> Admission<'a> {
     pub(super) async fn enter(&mut self, context: &mut RequestContext<'_>) -> Result<(), Rejection> {
         if self.tickets.iter().any(|ticket| ticket.policy.concurrency.is_some()) {
             // Boxed, because otherwise this future would be part of the future of every decision.
-            Box::pin(self.take_places(context)).await?;
+            Box::pin(self.acquire_permits(context)).await?;
         }
         self.decide(context).await
     }

@@ -36,7 +36,7 @@ impl Budget {
 
 /// Calls the backend that all these tickets share, with the shortest of their timeouts and at most `left`.
 /// `attempt` is `None` unless the call may be retried after a timeout.
-pub(crate) async fn ask(
+pub(crate) async fn call_primary(
     tickets: &[&Ticket<'_>],
     mode: Mode,
     attempt: Option<&Attempt>,
@@ -103,18 +103,18 @@ fn log_refund(ticket: &Ticket<'_>, answer: &Result<(), BackendError>) {
 pub(crate) async fn give_back(ticket: &Ticket<'_>, charged: Charged) -> Result<(), BackendError> {
     let recovery = ticket.policy.recovery.as_ref().and_then(|recovery| recovery.standby.as_ref());
     let shares = ticket.share();
-    let (member, charge) = match recovery.zip(charged.by_standby) {
-        Some((standby, _)) => (&standby.member, ticket.charge_to(&shares)),
+    let (named, charge) = match recovery.zip(charged.by_standby) {
+        Some((standby, _)) => (&standby.fallback, ticket.charge_to(&shares)),
         None => (&ticket.policy.primary, ticket.charge()),
     };
     let charge = Charge { taken: charged.taken, ..charge };
     if let Some((reconciler, at)) = ticket.policy.reconciler.as_ref().zip(charged.by_standby) {
         let is_void = |resets: &Resets| resets.is_over(&charge, charged.at);
-        if !member.backend.resets().is_some_and(is_void) {
-            reconciler.gave_back(&ticket.charge(), at, ticket.now());
+        if !named.backend.resets().is_some_and(is_void) {
+            reconciler.record_refund(&ticket.charge(), at, ticket.now());
         }
     }
-    within(ticket.policy.timeout, member.backend.refund(&[charge], charged.at)).await
+    within(ticket.policy.timeout, named.backend.refund(&[charge], charged.at)).await
 }
 
 /// Refunds a part of a charge that the backend made at the time `at`, as well as the backend can.
@@ -134,7 +134,7 @@ pub(crate) async fn refund_standby(
 ) -> Result<(), BackendError> {
     let shares = ticket.share();
     let charge = [ticket.charge_to(&shares)];
-    within(ticket.policy.timeout, standby.member.backend.refund(&charge, at)).await
+    within(ticket.policy.timeout, standby.fallback.backend.refund(&charge, at)).await
 }
 
 /// Resets the usage of the identity wherever this ticket's limits are counted: in the backend, in its
@@ -150,11 +150,11 @@ pub(crate) async fn reset(ticket: &Ticket<'_>) -> Result<(), BackendError> {
         return forgotten;
     };
     let share = ticket.share();
-    forgotten.and(forget(&standby.member, ticket, ticket.charge_to(&share)).await)
+    forgotten.and(forget(&standby.fallback, ticket, ticket.charge_to(&share)).await)
 }
 
-async fn forget(member: &NamedBackend, ticket: &Ticket<'_>, charge: Charge<'_>) -> Result<(), BackendError> {
+async fn forget(named: &NamedBackend, ticket: &Ticket<'_>, charge: Charge<'_>) -> Result<(), BackendError> {
     let deadline = ticket.policy.timeout;
-    member.prepare_or_wait(deadline).await?;
-    within(deadline, member.backend.forget(&[charge])).await
+    named.prepare_or_wait(deadline).await?;
+    within(deadline, named.backend.forget(&[charge])).await
 }

@@ -15,7 +15,7 @@ use crate::resilience::{Entry, Permission, ResolvedRecovery};
 use crate::{BackendError, Breaker, DecisionReason};
 
 /// Tickets that share retries, fallback and circuit breaker, by index.
-pub(crate) struct Part<'s> {
+pub(crate) struct TicketGroup<'s> {
     pub(crate) tickets: SmallVec<[usize; 1]>,
     pub(crate) recovery: Option<&'s ResolvedRecovery>,
     pub(crate) permit: Option<Permission<'s>>,
@@ -24,12 +24,12 @@ pub(crate) struct Part<'s> {
     pub(crate) probes: bool,
 }
 
-pub(crate) type Parts<'s> = SmallVec<[Part<'s>; 1]>;
+pub(crate) type TicketGroups<'s> = SmallVec<[TicketGroup<'s>; 1]>;
 
 /// Groups that the fallback decides, with the reason.
-pub(crate) type Refused<'s> = SmallVec<[(Part<'s>, DecisionReason); 1]>;
+pub(crate) type FallbackGroups<'s> = SmallVec<[(TicketGroup<'s>, DecisionReason); 1]>;
 
-impl<'s> Part<'s> {
+impl<'s> TicketGroup<'s> {
     /// The group of one ticket, by index.
     pub(crate) fn of(index: usize, ticket: &'s Ticket<'_>) -> Self {
         let recovery = ticket.policy.recovery.as_deref();
@@ -37,21 +37,21 @@ impl<'s> Part<'s> {
     }
 
     /// Groups the tickets by retries, fallback and circuit breaker.
-    pub(crate) fn all(tickets: &'s [&'s Ticket<'_>]) -> Parts<'s> {
-        let mut parts = Parts::new();
+    pub(crate) fn all(tickets: &'s [&'s Ticket<'_>]) -> TicketGroups<'s> {
+        let mut groups = TicketGroups::new();
         for (index, ticket) in tickets.iter().enumerate() {
             let recovery = ticket.policy.recovery.as_deref();
-            let same = |part: &&mut Part<'_>| match (part.recovery, recovery) {
+            let same = |group: &&mut TicketGroup<'_>| match (group.recovery, recovery) {
                 (Some(one), Some(other)) => one.goes_with(other),
                 (one, other) => one.is_none() && other.is_none(),
             };
-            if let Some(part) = parts.iter_mut().find(same) {
-                part.tickets.push(index);
+            if let Some(group) = groups.iter_mut().find(same) {
+                group.tickets.push(index);
             } else {
-                parts.push(Self::of(index, ticket));
+                groups.push(Self::of(index, ticket));
             }
         }
-        parts
+        groups
     }
 
     /// Waits until the backend may be called again. `error` is the error of the last attempt, and `attempts`
@@ -81,26 +81,28 @@ impl<'s> Part<'s> {
     }
 
     /// The groups that may call the backend, and the groups that may not.
-    pub(crate) fn entered(tickets: &'s [&'s Ticket<'_>]) -> (Parts<'s>, Refused<'s>) {
-        let (mut asked, mut refused) = (Parts::new(), Refused::new());
-        for part in Self::all(tickets) {
+    pub(crate) fn enter_breakers(tickets: &'s [&'s Ticket<'_>]) -> (TicketGroups<'s>, FallbackGroups<'s>) {
+        let (mut by_primary, mut by_fallback) = (TicketGroups::new(), FallbackGroups::new());
+        for group in Self::all(tickets) {
             let (first, breaker) =
-                (tickets[part.tickets[0]], part.recovery.and_then(|recovery| recovery.breaker.as_ref()));
+                (tickets[group.tickets[0]], group.recovery.and_then(|recovery| recovery.breaker.as_ref()));
             if breaker.is_some() {
                 first.throttle.environment().share_breakers();
             }
             match breaker.map(Breaker::enter) {
-                Some(Entry::Refused) => refused.push((part, DecisionReason::BreakerOpen)),
+                Some(Entry::Refused) => by_fallback.push((group, DecisionReason::BreakerOpen)),
                 Some(Entry::Probe(permit)) if first.throttle.environment().probes_in_background => {
                     probe_in_background(first, permit);
-                    refused.push((part, DecisionReason::BreakerOpen));
+                    by_fallback.push((group, DecisionReason::BreakerOpen));
                 }
-                Some(Entry::Probe(permit)) => asked.push(Part { permit: Some(permit), probes: true, ..part }),
-                Some(Entry::Pass(permit)) => asked.push(Part { permit: Some(permit), ..part }),
-                None => asked.push(part),
+                Some(Entry::Probe(permit)) => {
+                    by_primary.push(TicketGroup { permit: Some(permit), probes: true, ..group });
+                }
+                Some(Entry::Pass(permit)) => by_primary.push(TicketGroup { permit: Some(permit), ..group }),
+                None => by_primary.push(group),
             }
         }
-        (asked, refused)
+        (by_primary, by_fallback)
     }
 }
 
@@ -116,8 +118,8 @@ fn probe_in_background(ticket: &Ticket<'_>, permit: Permission<'_>) {
         let backend = &*policy.primary.backend;
         let answer = match (policy.concurrency, backend.concurrency_store()) {
             (Some(Concurrency { permit_ttl: ttl, .. }), Some(store)) if !is_charged => {
-                let place = PermitRequest { scope: &scope, key: &key, limit: 0, ttl };
-                within(policy.timeout, store.try_acquire(&place)).await.map(|_| None)
+                let request = PermitRequest { scope: &scope, key: &key, limit: 0, ttl };
+                within(policy.timeout, store.try_acquire(&request)).await.map(|_| None)
             }
             _ => {
                 let charge = [Charge::new(&scope, &key, &*policy.strategy, &rates, 0)];

@@ -2,11 +2,11 @@
 
 use smallvec::SmallVec;
 
-use super::backend_call::{Budget, ask, refund_units};
+use super::backend_call::{Budget, call_primary, refund_units};
 use super::failover::{Call, Late, LateTicket};
 use super::fallback;
 use super::outcome::{Charged, Decided};
-use super::reconcile::{admissions, hear, pay};
+use super::reconcile::{admissions, pay, record_answer};
 use super::ticket::Ticket;
 use crate::backend::{Attempt, Mode, Resets, Verdict};
 use crate::resilience::{Permission, PrimaryAnswer, Standby};
@@ -60,7 +60,7 @@ impl<'s> Charging<'s> {
 
     /// Stores the remaining quota that the primary reported, for its fallback. Returns the tickets whose
     /// answer came too late.
-    pub(super) fn hear(&self, tickets: impl IntoIterator<Item = usize>, verdict: &Verdict) -> Late {
+    pub(super) fn late_tickets(&self, tickets: impl IntoIterator<Item = usize>, verdict: &Verdict) -> Late {
         let (mut quotas, mut late) = (&verdict.quotas[..], Late::new());
         if verdict.is_cached() {
             return late;
@@ -75,7 +75,7 @@ impl<'s> Charging<'s> {
             let answer = PrimaryAnswer { quotas: own, at: verdict.at, sent };
             if ticket.policy.reconciler.is_some()
                 && self.mode == Mode::Consume
-                && let Some(units) = hear(&ticket.throttle, &ticket.policy, &ticket.charge(), answer)
+                && let Some(units) = record_answer(&ticket.throttle, &ticket.policy, &ticket.charge(), answer)
             {
                 late.push(LateTicket { index, units, at: verdict.at });
             }
@@ -84,33 +84,33 @@ impl<'s> Charging<'s> {
     }
 
     /// Stores the decision of a backend.
-    pub(super) fn keep(
+    pub(super) fn record(
         &mut self,
         tickets: impl IntoIterator<Item = usize>,
         verdict: &Verdict,
-        source: DecisionReason,
+        reason: DecisionReason,
     ) {
         let fits = verdict.quotas.fit();
-        let source = if source == DecisionReason::Backend { verdict.reason() } else { source };
+        let reason = if reason == DecisionReason::Backend { verdict.reason() } else { reason };
         let mut quotas = &verdict.quotas[..];
         for index in tickets {
             let ticket = self.tickets[index];
             let (own, others) = quotas.split_at(ticket.rates.len());
             quotas = others;
-            if let Some(event) = Event::of_source(source).filter(|_| self.mode == Mode::Consume) {
+            if let Some(event) = Event::of_reason(reason).filter(|_| self.mode == Mode::Consume) {
                 ticket.throttle.count(event);
             }
-            let charged = fits.then(|| self.charged(index, verdict.at, source));
-            let decision = ticket.enforced(Ok(Decision::by_backend(own.into()).by(source)));
+            let charged = fits.then(|| self.charged(index, verdict.at, reason));
+            let decision = ticket.enforced(Ok(Decision::by_backend(own.into()).by(reason)));
             self.answers[index] = Some(decision.map(|decision| Decided { decision, charged }));
         }
     }
 
-    fn charged(&self, index: usize, at: u64, source: DecisionReason) -> Charged {
+    fn charged(&self, index: usize, at: u64, reason: DecisionReason) -> Charged {
         let ticket = self.tickets[index];
         let reconciler = ticket.policy.reconciler.as_ref();
         let reconciler = reconciler.filter(|_| {
-            matches!(source, DecisionReason::Fallback | DecisionReason::BreakerOpen)
+            matches!(reason, DecisionReason::Fallback | DecisionReason::BreakerOpen)
                 && self.mode == Mode::Consume
         });
         let by_standby = reconciler.map(|_| ticket.now());
@@ -139,12 +139,12 @@ impl Call for Charging<'_> {
     ) -> Result<Verdict, BackendError> {
         self.note();
         let attempt = if is_retry { self.attempt.map(Attempt::retried) } else { self.attempt };
-        ask(&self.of(tickets), self.mode, attempt.as_ref(), budget.left()).await
+        call_primary(&self.of(tickets), self.mode, attempt.as_ref(), budget.left()).await
     }
 
     async fn fallback(&mut self, standby: &Standby, tickets: &[usize]) -> Result<Verdict, BackendError> {
         for index in tickets {
-            self.taken[*index] = standby.member.backend.resets().map(Resets::last);
+            self.taken[*index] = standby.fallback.backend.resets().map(Resets::last);
         }
         fallback::decide(standby, &self.of(tickets), self.mode).await
     }
@@ -158,7 +158,7 @@ impl Call for Charging<'_> {
     }
 
     fn late(&self, tickets: &[usize], verdict: &Verdict) -> Late {
-        self.hear(tickets.iter().copied(), verdict)
+        self.late_tickets(tickets.iter().copied(), verdict)
     }
 
     async fn take_back(&mut self, LateTicket { index, units, at }: LateTicket) {
@@ -166,8 +166,8 @@ impl Call for Charging<'_> {
         self.answers[index] = None;
     }
 
-    fn store(&mut self, tickets: &[usize], verdict: Verdict, source: DecisionReason) {
-        self.keep(tickets.iter().copied(), &verdict, source);
+    fn store(&mut self, tickets: &[usize], verdict: Verdict, reason: DecisionReason) {
+        self.record(tickets.iter().copied(), &verdict, reason);
     }
 
     fn store_reaction(&mut self, index: usize, decision: Result<Decision, BackendError>) {

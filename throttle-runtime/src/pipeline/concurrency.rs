@@ -29,7 +29,10 @@ const A_WHILE: Duration = Duration::from_secs(1);
 impl Admission<'_> {
     /// Acquires a permit for each ticket whose throttle has a concurrency limit, in reading order, until one
     /// ends the request. For a ticket that charges no rate, this is the whole decision.
-    pub(crate) async fn take_places(&mut self, context: &mut RequestContext<'_>) -> Result<(), Rejection> {
+    pub(crate) async fn acquire_permits(
+        &mut self,
+        context: &mut RequestContext<'_>,
+    ) -> Result<(), Rejection> {
         for index in 0..self.tickets.len() {
             let ticket = &self.tickets[index];
             let Some(concurrency) = ticket.policy.concurrency else { continue };
@@ -85,14 +88,14 @@ struct Acquiring<'s> {
 }
 
 impl Acquiring<'_> {
-    async fn ask(
+    async fn acquire_from(
         &self,
-        member: &NamedBackend,
+        named: &NamedBackend,
         limit: u32,
         deadline: Duration,
     ) -> Result<Option<ConcurrencyPermit>, BackendError> {
         // Resolving the settings has checked that the backend has a store.
-        let Some(store) = member.backend.concurrency_store() else {
+        let Some(store) = named.backend.concurrency_store() else {
             let text = "this backend has no concurrency limits";
             return Err(BackendError::new(ErrorKind::Store, text).safe_to_retry());
         };
@@ -119,7 +122,7 @@ impl Call for Acquiring<'_> {
         let policy = &self.ticket.policy;
         let deadline = policy.timeout.min(budget.left());
         policy.primary.prepare(deadline).await?;
-        self.ask(&policy.primary, self.limit, deadline).await
+        self.acquire_from(&policy.primary, self.limit, deadline).await
     }
 
     async fn fallback(
@@ -127,9 +130,9 @@ impl Call for Acquiring<'_> {
         standby: &Standby,
         _: &[usize],
     ) -> Result<Option<ConcurrencyPermit>, BackendError> {
-        let (limit, deadline) = (standby.share.of_places(self.limit), self.ticket.policy.timeout);
-        standby.member.prepare_or_wait(deadline).await?;
-        self.ask(&standby.member, limit, deadline).await
+        let (limit, deadline) = (standby.share.of_permits(self.limit), self.ticket.policy.timeout);
+        standby.fallback.prepare_or_wait(deadline).await?;
+        self.acquire_from(&standby.fallback, limit, deadline).await
     }
 
     /// A second permit would be held until its end.
@@ -148,10 +151,10 @@ impl Call for Acquiring<'_> {
 
     async fn take_back(&mut self, _: LateTicket) {}
 
-    fn store(&mut self, _: &[usize], permit: Option<ConcurrencyPermit>, source: DecisionReason) {
-        // A ticket that still has to charge a rate counts the source of its decision there.
+    fn store(&mut self, _: &[usize], permit: Option<ConcurrencyPermit>, reason: DecisionReason) {
+        // A ticket that still has to charge a rate counts the reason of its decision there.
         if !(permit.is_some() && self.ticket.is_charged())
-            && let Some(event) = Event::of_source(source)
+            && let Some(event) = Event::of_reason(reason)
         {
             self.ticket.throttle.count(event);
         }

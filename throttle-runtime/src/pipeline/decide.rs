@@ -7,8 +7,8 @@
 #[cfg(feature = "ws")]
 use std::borrow::Cow;
 
-use super::backend_call::{Budget, ask};
-use super::breaker_gate::Part;
+use super::backend_call::{Budget, call_primary};
+use super::breaker_gate::TicketGroup;
 use super::charging::{Answers, Charging};
 use super::failover::{Failover, Late, LateTicket};
 use super::healthy::Healthy;
@@ -38,17 +38,17 @@ pub(crate) async fn decide(tickets: &[&Ticket<'_>], mode: Mode, context: &mut Re
         return failover.call.answers;
     };
     failover.call.note();
-    match ask(tickets, mode, failover.call.attempt(), budget.left()).await {
+    match call_primary(tickets, mode, failover.call.attempt(), budget.left()).await {
         Ok(verdict) => {
             healthy.answered(&verdict);
-            let late = failover.call.hear(0..tickets.len(), &verdict);
-            failover.call.keep(0..tickets.len(), &verdict, DecisionReason::Backend);
+            let late = failover.call.late_tickets(0..tickets.len(), &verdict);
+            failover.call.record(0..tickets.len(), &verdict, DecisionReason::Backend);
             if !late.is_empty() {
                 Box::pin(failover.leave_to_fallback(late, context)).await;
             }
         }
         Err(error) => {
-            Box::pin(failover.recover_all(healthy.into_parts(tickets), error, context)).await;
+            Box::pin(failover.recover_all(healthy.into_groups(tickets), error, context)).await;
         }
     }
     failover.call.answers
@@ -102,8 +102,8 @@ pub(super) async fn recover_one<'s>(
 ) -> Result<Decided, BackendError> {
     let tickets = [ticket];
     let mut failover = Failover::new(&tickets, budget, Charging::unrecognised(&tickets, mode));
-    let part = Part { permit: permission, ..Part::of(0, ticket) };
-    failover.recover(part, error, context).await;
+    let group = TicketGroup { permit: permission, ..TicketGroup::of(0, ticket) };
+    failover.recover(group, error, context).await;
     only(failover.call.answers)
 }
 

@@ -55,12 +55,12 @@ impl DegradeSink {
     }
 
     /// Records that a throttle did not apply. `uid` is set if the throttle degrades.
-    pub(crate) fn of_passed(&mut self, uid: Option<Arc<str>>, source: DecisionReason) {
+    pub(crate) fn of_passed(&mut self, uid: Option<Arc<str>>, reason: DecisionReason) {
         match (self, uid) {
             (Self::Handler(passed) | Self::Admitted(passed, _), Some(uid)) => {
-                passed.push((uid, Decision::passed(source)));
+                passed.push((uid, Decision::passed(reason)));
             }
-            (Self::Admitted(_, others), None) => others.passed = others.passed.or(Some(source)),
+            (Self::Admitted(_, others), None) => others.passed = others.passed.or(Some(reason)),
             _ => {}
         }
     }

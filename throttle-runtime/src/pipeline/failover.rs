@@ -6,7 +6,7 @@
 use smallvec::SmallVec;
 
 use super::backend_call::Budget;
-use super::breaker_gate::{Part, Parts};
+use super::breaker_gate::{TicketGroup, TicketGroups};
 use super::on_error::{react, warn};
 use super::ticket::Ticket;
 use crate::config::resolver::RequestContext;
@@ -46,7 +46,7 @@ pub(super) trait Call {
     async fn take_back(&mut self, late: LateTicket);
 
     /// Stores the decision that a backend made.
-    fn store(&mut self, tickets: &[usize], answer: Self::Answer, source: DecisionReason);
+    fn store(&mut self, tickets: &[usize], answer: Self::Answer, reason: DecisionReason);
 
     /// Stores the decision that `on_error` made.
     fn store_reaction(&mut self, ticket: usize, decision: Result<Decision, BackendError>);
@@ -107,50 +107,52 @@ impl<'s, C: Call> Failover<'s, C> {
 
     /// Decides all tickets.
     pub(super) async fn run(&mut self, context: &mut RequestContext<'_>) {
-        let (parts, mut refused) = Part::entered(self.tickets);
-        let mut asked = Parts::new();
-        for part in parts {
+        let (groups, mut by_fallback) = TicketGroup::enter_breakers(self.tickets);
+        let mut by_primary = TicketGroups::new();
+        for group in groups {
             if self.call.is_over() {
                 return;
             }
-            match self.call.is_primary_usable(&part.tickets, self.budget).await {
-                Ok(true) => asked.push(part),
-                Ok(false) => refused.push((Part { permit: None, ..part }, DecisionReason::Fallback)),
-                Err(error) => self.recover(part, error, context).await,
+            match self.call.is_primary_usable(&group.tickets, self.budget).await {
+                Ok(true) => by_primary.push(group),
+                Ok(false) => {
+                    by_fallback.push((TicketGroup { permit: None, ..group }, DecisionReason::Fallback));
+                }
+                Err(error) => self.recover(group, error, context).await,
             }
         }
-        if !asked.is_empty() {
+        if !by_primary.is_empty() {
             let all: SmallVec<[usize; 1]> =
-                asked.iter().flat_map(|part| part.tickets.iter().copied()).collect();
+                by_primary.iter().flat_map(|group| group.tickets.iter().copied()).collect();
             match self.call.primary(&all, false, self.budget).await {
                 Ok(answer) => {
-                    let permits = asked.into_iter().filter_map(|part| part.permit);
+                    let permits = by_primary.into_iter().filter_map(|group| group.permit);
                     permits.for_each(|permit| C::report(permit, &answer));
                     self.answered(&all, answer, context).await;
                 }
-                Err(error) => self.recover_all(asked, error, context).await,
+                Err(error) => self.recover_all(by_primary, error, context).await,
             }
         }
-        for (part, source) in refused {
+        for (group, reason) in by_fallback {
             if self.call.is_over() {
                 return;
             }
-            self.fall_back(&part, NoAnswer::NotCalled(source), 0, context).await;
+            self.fall_back(&group, NoAnswer::NotCalled(reason), 0, context).await;
         }
     }
 
     /// Continues after the first attempt at the primary failed for all of these tickets.
     pub(super) async fn recover_all(
         &mut self,
-        parts: Parts<'s>,
+        groups: TicketGroups<'s>,
         error: BackendError,
         context: &mut RequestContext<'_>,
     ) {
-        for part in parts {
+        for group in groups {
             if self.call.is_over() {
                 return;
             }
-            self.recover(part, error.clone(), context).await;
+            self.recover(group, error.clone(), context).await;
         }
     }
 
@@ -158,31 +160,31 @@ impl<'s, C: Call> Failover<'s, C> {
     /// client twice, and then calls the fallback.
     pub(super) async fn recover(
         &mut self,
-        mut part: Part<'s>,
+        mut group: TicketGroup<'s>,
         mut error: BackendError,
         context: &mut RequestContext<'_>,
     ) {
         let mut attempts = 1;
-        let is_recognised = self.call.recognises_retries(&part.tickets);
-        while part.tries_again(attempts, &error, is_recognised, self.budget).await {
+        let is_recognised = self.call.recognises_retries(&group.tickets);
+        while group.tries_again(attempts, &error, is_recognised, self.budget).await {
             attempts += 1;
-            for index in &part.tickets {
+            for index in &group.tickets {
                 self.tickets[*index].throttle.count(Event::Retried);
             }
-            match self.retry(&part.tickets).await {
+            match self.retry(&group.tickets).await {
                 Ok(Some(answer)) => {
-                    part.permit.take().into_iter().for_each(|permit| C::report(permit, &answer));
-                    return self.answered(&part.tickets, answer, context).await;
+                    group.permit.take().into_iter().for_each(|permit| C::report(permit, &answer));
+                    return self.answered(&group.tickets, answer, context).await;
                 }
                 Ok(None) => {
                     let why = NoAnswer::NotCalled(DecisionReason::Fallback);
-                    return self.fall_back(&part, why, attempts, context).await;
+                    return self.fall_back(&group, why, attempts, context).await;
                 }
                 Err(again) => error = again,
             }
         }
-        part.permit.take().into_iter().for_each(|permit| permit.failed_by(&error));
-        self.fall_back(&part, NoAnswer::Failed(error), attempts, context).await;
+        group.permit.take().into_iter().for_each(|permit| permit.failed_by(&error));
+        self.fall_back(&group, NoAnswer::Failed(error), attempts, context).await;
     }
 
     /// Calls the primary again. Returns `None` if the fallback has to decide.
@@ -204,8 +206,8 @@ impl<'s, C: Call> Failover<'s, C> {
     pub(super) async fn leave_to_fallback(&mut self, late: Late, context: &mut RequestContext<'_>) {
         for late in late {
             self.call.take_back(late).await;
-            let part = Part::of(late.index, self.tickets[late.index]);
-            self.fall_back(&part, NoAnswer::NotCalled(DecisionReason::Fallback), 0, context).await;
+            let group = TicketGroup::of(late.index, self.tickets[late.index]);
+            self.fall_back(&group, NoAnswer::NotCalled(DecisionReason::Fallback), 0, context).await;
         }
     }
 
@@ -213,28 +215,28 @@ impl<'s, C: Call> Failover<'s, C> {
     /// of attempts at the primary.
     async fn fall_back(
         &mut self,
-        part: &Part<'s>,
+        group: &TicketGroup<'s>,
         why: NoAnswer,
         attempts: u32,
         context: &mut RequestContext<'_>,
     ) {
-        let standby = part.recovery.and_then(|recovery| recovery.standby.as_ref());
+        let standby = group.recovery.and_then(|recovery| recovery.standby.as_ref());
         let Some(standby) = standby.filter(|standby| why.is_covered_by(standby)) else {
-            return self.give_up(&part.tickets, &why.into_error(), attempts, context).await;
+            return self.give_up(&group.tickets, &why.into_error(), attempts, context).await;
         };
-        match self.call.fallback(standby, &part.tickets).await {
+        match self.call.fallback(standby, &group.tickets).await {
             Ok(answer) => {
-                let source = match why {
-                    NoAnswer::NotCalled(source) => source,
+                let reason = match why {
+                    NoAnswer::NotCalled(reason) => reason,
                     NoAnswer::Failed(error) => {
-                        part.tickets.iter().for_each(|index| warn(self.tickets[*index], &error, "fallback"));
+                        group.tickets.iter().for_each(|index| warn(self.tickets[*index], &error, "fallback"));
                         DecisionReason::Fallback
                     }
                 };
-                self.call.store(&part.tickets, answer, source);
+                self.call.store(&group.tickets, answer, reason);
             }
             Err(theirs) => {
-                self.give_up(&part.tickets, &theirs.after(why.into_error()), attempts, context).await;
+                self.give_up(&group.tickets, &theirs.after(why.into_error()), attempts, context).await;
             }
         }
     }

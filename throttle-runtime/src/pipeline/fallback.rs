@@ -20,7 +20,7 @@ pub(super) async fn decide(
     mode: Mode,
 ) -> Result<Verdict, BackendError> {
     for _ in 0..ATTEMPTS {
-        let verdict = ask(standby, tickets, mode).await?;
+        let verdict = call_fallback(standby, tickets, mode).await?;
         let admits = verdict.quotas.fit() && mode == Mode::Consume;
         if !admits || remember_admission(tickets) {
             return Ok(verdict);
@@ -29,7 +29,7 @@ pub(super) async fn decide(
             refund_standby(standby, ticket, verdict.at).await?;
         }
         if !tickets.iter().any(|ticket| can_begin(ticket)) {
-            let mut verdict = ask(standby, tickets, Mode::Peek).await?;
+            let mut verdict = call_fallback(standby, tickets, Mode::Peek).await?;
             deny(tickets, &mut verdict);
             if !verdict.quotas.fit() {
                 return Ok(verdict);
@@ -42,10 +42,14 @@ pub(super) async fn decide(
 }
 
 /// Calls the fallback once.
-async fn ask(standby: &Standby, tickets: &[&Ticket<'_>], mode: Mode) -> Result<Verdict, BackendError> {
+async fn call_fallback(
+    standby: &Standby,
+    tickets: &[&Ticket<'_>],
+    mode: Mode,
+) -> Result<Verdict, BackendError> {
     let deadline = deadline(tickets).unwrap_or_default();
-    standby.member.prepare_or_wait(deadline).await?;
-    let backend = &*standby.member.backend;
+    standby.fallback.prepare_or_wait(deadline).await?;
+    let backend = &*standby.fallback.backend;
     for ticket in tickets {
         if let Some(reconciler) = &ticket.policy.reconciler {
             reconciler.seed(&ticket.charge(), backend, deadline, ticket.now()).await?;
@@ -65,7 +69,7 @@ fn remember_admission(tickets: &[&Ticket<'_>]) -> bool {
         if !reconciler.admitted(&ticket.charge(), ticket.now()) {
             for ticket in &tickets[..index] {
                 if let Some(reconciler) = &ticket.policy.reconciler {
-                    reconciler.gave_back(&ticket.charge(), ticket.now(), ticket.now());
+                    reconciler.record_refund(&ticket.charge(), ticket.now(), ticket.now());
                 }
             }
             return false;

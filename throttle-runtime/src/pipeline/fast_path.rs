@@ -5,7 +5,7 @@ use crate::backend::Mode;
 use crate::config::resolver::RequestContext;
 use crate::config::rule;
 use crate::throttle::counters::Event;
-use crate::throttle::policy_history::InForce;
+use crate::throttle::policy_history::ActivePolicy;
 use crate::{Hit, Identity, Key, Quota, Throttle};
 
 /// The result of a decision that called no function and did not wait.
@@ -13,7 +13,7 @@ pub(crate) enum AtOnce<'t> {
     /// A rule excludes the request.
     Excluded,
     /// The decision, with the policy that made it.
-    Decided(InForce<'t>, Quota),
+    Decided(ActivePolicy<'t>, Quota),
 }
 
 /// Returns the decision of a function's only throttle, if the decision needs neither a function nor time; see
@@ -28,10 +28,10 @@ pub(crate) fn at_once<'t>(
     let policy = throttle.policy();
     // Rules and key are read here only if the throttle can use this path, and only if it limits at all.
     let asks = policy.exempt.is_some() || policy.lists.is_some() || policy.charge_when.is_some();
-    let goes = policy.fast_path.is_some() && !asks && policy.units.is_some_and(|units| units > 0);
+    let goes = policy.fast_path.is_some() && !asks && policy.constant_cost.is_some_and(|cost| cost > 0);
     // A throttle that has decided about the request before uses the general path.
-    let decides = throttle.is_in_force_and_unmarked()
-        || throttle.is_in_force()
+    let decides = throttle.is_enforced_and_unmarked()
+        || throttle.is_enforced()
             && !(policy.once_per_request && Reached::has(&context.parts.extensions, throttle));
     if !(goes && decides) {
         return None;

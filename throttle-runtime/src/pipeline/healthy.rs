@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use super::breaker_gate::{Part, Parts};
+use super::breaker_gate::{TicketGroup, TicketGroups};
 use super::ticket::Ticket;
 use crate::Throttle;
 use crate::backend::Verdict;
@@ -10,7 +10,7 @@ use crate::config::policy::Policy;
 use crate::resilience::Permission;
 
 /// The permits of the tickets' breakers, ticket by ticket. This is all that has to be stored until the
-/// backend answers. Tickets are only grouped into parts if the call fails.
+/// backend answers. Tickets are only grouped into groups if the call fails.
 pub(crate) struct Healthy<'s>(SmallVec<[Option<Permission<'s>>; 1]>);
 
 impl<'s> Healthy<'s> {
@@ -31,12 +31,12 @@ impl<'s> Healthy<'s> {
     }
 
     /// Groups the tickets after the backend failed, with their permits.
-    pub(crate) fn into_parts(mut self, tickets: &'s [&'s Ticket<'_>]) -> Parts<'s> {
-        let mut parts = Part::all(tickets);
-        for part in &mut parts {
-            part.permit = self.0[part.tickets[0]].take();
+    pub(crate) fn into_groups(mut self, tickets: &'s [&'s Ticket<'_>]) -> TicketGroups<'s> {
+        let mut groups = TicketGroup::all(tickets);
+        for group in &mut groups {
+            group.permit = self.0[group.tickets[0]].take();
         }
-        parts
+        groups
     }
 }
 

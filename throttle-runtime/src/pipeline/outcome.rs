@@ -11,8 +11,8 @@ pub(crate) struct Decided {
 
 impl Decided {
     /// A decision that no backend was called for.
-    pub(crate) const fn by_nobody(source: DecisionReason) -> Self {
-        Self { decision: Decision::passed(source), charged: None }
+    pub(crate) const fn by_nobody(reason: DecisionReason) -> Self {
+        Self { decision: Decision::passed(reason), charged: None }
     }
 }
 

@@ -17,14 +17,14 @@ use crate::{BackendError, Throttle};
 ///
 /// If the charge came too late, returns how many of its units are refunded. A charge is too late if the
 /// fallback has started since the call, and has admitted units that the backend no longer has.
-pub(crate) fn hear(
+pub(crate) fn record_answer(
     throttle: &Throttle,
     policy: &Arc<Policy>,
     charge: &Charge<'_>,
     answer: PrimaryAnswer<'_>,
 ) -> Option<u64> {
     let reconciler = policy.reconciler.as_ref()?;
-    let late = reconciler.heard(charge, answer, throttle.environment().lookup.clock.now());
+    let late = reconciler.record_answer(charge, answer, throttle.environment().lookup.clock.now());
     pay_others(throttle, policy);
     late
 }

@@ -19,17 +19,17 @@ impl Admission<'_> {
         let (DegradeSink::Handler(passed) | DegradeSink::Admitted(passed, _)) = &mut self.sink else {
             return;
         };
-        let mut told = std::mem::take(passed);
+        let mut decisions = std::mem::take(passed);
         for (ticket, decided) in self.decided() {
             if ticket.policy.degrade {
                 let (uid, decision) = (ticket.throttle.uid_shared(), &decided.decision);
                 if decision.is_throttled() {
                     tracing::debug!(target: "throttle", uid = &**uid, retry_after = ?decision.retry_after(), "degraded");
                 }
-                told.push((Arc::clone(uid), decision.clone()));
+                decisions.push((Arc::clone(uid), decision.clone()));
             }
         }
-        crate::Decisions::add(request, told);
+        crate::Decisions::add(request, decisions);
         #[cfg(feature = "axum")]
         if let DegradeSink::Admitted(_, Others { passed, earlier }) = &self.sink {
             let others = self.decided().filter(|(ticket, _)| !ticket.policy.degrade);

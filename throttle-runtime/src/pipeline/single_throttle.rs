@@ -13,7 +13,7 @@ use super::backend_call::{Budget, checked};
 use super::decide::{self, FailedAttempt};
 use super::failover::LateTicket;
 use super::healthy::pass;
-use super::reconcile::{admissions, hear};
+use super::reconcile::{admissions, record_answer};
 use super::ticket::Terms;
 use super::ticket::Ticket;
 use crate::backend::deadline::later_within;
@@ -27,7 +27,7 @@ use crate::{BackendError, Decision, DecisionReason, Key, Rates, Throttle};
 
 /// A use of a throttle whose policy charges all requests alike.
 #[derive(Clone, Copy)]
-pub(crate) struct Plain<'a> {
+pub(crate) struct SingleThrottle<'a> {
     throttle: &'a Throttle,
     policy: &'a Arc<Policy>,
     rates: &'a Rates,
@@ -37,7 +37,7 @@ pub(crate) struct Plain<'a> {
     mode: Mode,
 }
 
-impl<'a> Plain<'a> {
+impl<'a> SingleThrottle<'a> {
     pub(crate) fn new(
         throttle: &'a Throttle,
         policy: &'a Arc<Policy>,
@@ -68,9 +68,9 @@ impl<'a> Plain<'a> {
     /// Returns the decision, if it can be made immediately.
     pub(crate) fn at_once(&self) -> Option<Decision> {
         let Ok(permit) = pass(self.throttle, self.policy) else { return self.stand_in() };
-        let member = Some(&self.policy.primary).filter(|member| member.is_ready())?;
+        let primary = Some(&self.policy.primary).filter(|primary| primary.is_ready())?;
         let charge = self.charge();
-        let verdict = member.backend.decide_at_once(slice::from_ref(&charge), self.mode)?;
+        let verdict = primary.backend.decide_at_once(slice::from_ref(&charge), self.mode)?;
         // If the backend answered for other limits, it is called again on the slow path, which reports the
         // failure.
         let verdict = checked(slice::from_ref(&charge), verdict).ok()?;
@@ -82,7 +82,7 @@ impl<'a> Plain<'a> {
     fn stand_in(&self) -> Option<Decision> {
         let recovery = self.policy.recovery.as_ref()?;
         let (breaker, standby) = recovery.breaker.as_ref().zip(recovery.standby.as_ref())?;
-        let refuses = standby.member.is_ready() && breaker.refuses();
+        let refuses = standby.fallback.is_ready() && breaker.refuses();
         let reconciler = self.policy.reconciler.as_ref().filter(|_| refuses)?;
         let charge = self.charge();
         if reconciler.has_news(&charge) {
@@ -90,7 +90,7 @@ impl<'a> Plain<'a> {
         }
         let shared = standby.share.of(self.rates);
         let asked = Charge { rates: &shared, ..charge.clone() };
-        let verdict = standby.member.backend.decide_at_once(slice::from_ref(&asked), self.mode)?;
+        let verdict = standby.fallback.backend.decide_at_once(slice::from_ref(&asked), self.mode)?;
         let verdict = checked(slice::from_ref(&asked), verdict).ok()?;
         if self.mode == Mode::Consume {
             if verdict.quotas.fit()
@@ -98,7 +98,7 @@ impl<'a> Plain<'a> {
             {
                 // The backend has answered other requests meanwhile: the fallback starts again from that
                 // answer.
-                let _ = standby.member.backend.refund(slice::from_ref(&asked), verdict.at).ready();
+                let _ = standby.fallback.backend.refund(slice::from_ref(&asked), verdict.at).ready();
                 return None;
             }
             self.count(DecisionReason::BreakerOpen);
@@ -108,7 +108,7 @@ impl<'a> Plain<'a> {
 
     /// Returns the decision of the backend, if calling the backend is all that has to be done. Attempts that
     /// the backend has to recognise are left to the engine.
-    pub(crate) async fn ask(&self) -> Option<Result<Decision, BackendError>> {
+    pub(crate) async fn decide(&self) -> Option<Result<Decision, BackendError>> {
         if self.policy.recognises() {
             return None;
         }
@@ -150,23 +150,23 @@ impl<'a> Plain<'a> {
         if let Some(permit) = permit {
             permit.answered(&verdict);
         }
-        let source = verdict.reason();
+        let reason = verdict.reason();
         if self.mode == Mode::Consume {
             // A denial charges nothing, so it is never too late.
             let sent = if verdict.quotas.fit() { sent } else { u64::MAX };
             let answer = PrimaryAnswer { quotas: &verdict.quotas, at: verdict.at, sent };
             if !verdict.is_cached()
-                && let Some(units) = hear(self.throttle, self.policy, charge, answer)
+                && let Some(units) = record_answer(self.throttle, self.policy, charge, answer)
             {
                 return Err(LateTicket { index: 0, units, at: verdict.at });
             }
-            self.count(source);
+            self.count(reason);
         }
-        Ok(Decision::by_backend(verdict.quotas).by(source))
+        Ok(Decision::by_backend(verdict.quotas).by(reason))
     }
 
-    fn count(&self, source: DecisionReason) {
-        if let Some(event) = Event::of_source(source) {
+    fn count(&self, reason: DecisionReason) {
+        if let Some(event) = Event::of_reason(reason) {
             self.throttle.count(event);
         }
     }

@@ -124,11 +124,11 @@ impl RegistryBuilder {
     ///
     /// No settings.
     pub fn backend_with(mut self, name: &str, backend: impl Backend, settings: Settings) -> Self {
-        let mut member = NamedBackend::new(name, Arc::new(backend));
-        if let Some((known, _)) = self.backends.values().find(|(known, _)| known.ptr_eq(&member)) {
-            member = member.named_after(known);
+        let mut named = NamedBackend::new(name, Arc::new(backend));
+        if let Some((known, _)) = self.backends.values().find(|(known, _)| known.ptr_eq(&named)) {
+            named = named.named_after(known);
         }
-        if self.backends.insert(Arc::from(name), (member, settings)).is_some() {
+        if self.backends.insert(Arc::from(name), (named, settings)).is_some() {
             self.problems.push(format!("the backend \"{name}\" is declared twice"));
         }
         self
@@ -169,8 +169,8 @@ impl RegistryBuilder {
     ///
     /// No overrides.
     pub fn throttle(mut self, uid: &str, settings: Settings) -> Self {
-        let said = self.overrides.get(uid).cloned().unwrap_or_default();
-        self.overrides.insert(uid.to_owned(), settings.or(said));
+        let declared = self.overrides.get(uid).cloned().unwrap_or_default();
+        self.overrides.insert(uid.to_owned(), settings.or(declared));
         self
     }
 
@@ -423,14 +423,14 @@ impl RegistryBuilder {
 impl Registry {
     async fn initialize(&self, required: bool) -> Result<(), ConfigError> {
         let mut problems = Vec::new();
-        for member in self.declared().distinct_backends() {
-            if let Err(error) = member.prepare_or_wait(LIFECYCLE).await {
+        for named in self.declared().distinct_backends() {
+            if let Err(error) = named.prepare_or_wait(LIFECYCLE).await {
                 let problem =
-                    format!("the backend \"{}\" cannot be initialised: {}", member.name, chain(&error));
+                    format!("the backend \"{}\" cannot be initialised: {}", named.name, chain(&error));
                 if required {
                     problems.push(problem);
                 } else {
-                    tracing::warn!(target: "throttle", backend = &*member.name, error = chain(&error), "the backend cannot be initialised yet");
+                    tracing::warn!(target: "throttle", backend = &*named.name, error = chain(&error), "the backend cannot be initialised yet");
                 }
             }
         }

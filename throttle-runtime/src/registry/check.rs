@@ -8,7 +8,7 @@ use super::{Registry, place};
 use crate::config::declaration::Declaration;
 use crate::config::policy::Policy;
 use crate::environment::Declared;
-use crate::environment::problems::{said, undeclared};
+use crate::environment::problems::{problems_in, undeclared};
 use crate::util::notice;
 use crate::{Settings, Site};
 
@@ -102,14 +102,14 @@ pub(super) fn warn_of_timeouts(uid: &str, policy: &Policy) {
 impl Declared {
     /// Returns every problem of the declaration, with the place of the problem.
     pub(super) fn problems(&self) -> Vec<String> {
-        let mut problems: Vec<_> = said("the defaults", &self.defaults);
+        let mut problems: Vec<_> = problems_in("the defaults", &self.defaults);
         let overrides = self.overrides.iter();
         problems.extend(
-            overrides.flat_map(|(uid, settings)| said(&format!("the override for `{uid}`"), settings)),
+            overrides.flat_map(|(uid, settings)| problems_in(&format!("the override for `{uid}`"), settings)),
         );
         for (name, (_, settings)) in &self.backends {
             let place = format!("the settings of the backend \"{name}\"");
-            problems.extend(said(&place, settings));
+            problems.extend(problems_in(&place, settings));
             if settings.backend.is_some() {
                 problems.push(format!(
                     "{place}: they apply to throttles on this backend, so they cannot name a backend"

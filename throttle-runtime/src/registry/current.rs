@@ -31,10 +31,10 @@ impl Registry {
     /// [`Settings::BUILT_IN`](crate::Settings::BUILT_IN). A later
     /// [`install`](crate::RegistryBuilder::install) then fails.
     pub fn current() -> Self {
-        Self::in_charge().into_owned()
+        Self::current_ref().into_owned()
     }
 
-    pub(crate) fn in_charge() -> Cow<'static, Self> {
+    pub(crate) fn current_ref() -> Cow<'static, Self> {
         if SCOPES_EXIST.load(Ordering::Relaxed)
             && let Some(scoped) = SCOPED.with_borrow(Clone::clone)
         {
@@ -56,7 +56,7 @@ impl Registry {
     /// one.
     #[cfg(any(feature = "axum", feature = "tower"))]
     pub(crate) fn of_request(parts: &Parts) -> Cow<'static, Self> {
-        parts.extensions.get::<Self>().cloned().map_or_else(Self::in_charge, Cow::Owned)
+        parts.extensions.get::<Self>().cloned().map_or_else(Self::current_ref, Cow::Owned)
     }
 
     pub(crate) fn is_global(&self) -> bool {

@@ -331,11 +331,11 @@ impl Registry {
     pub async fn close(&self) -> Result<(), BackendError> {
         self.0.environment.breakers.close();
         let mut open = self.0.open.lock().await;
-        self.0.environment.under_way.end(LIFECYCLE).await;
+        self.0.environment.tasks.end(LIFECYCLE).await;
         let mut result = Ok(());
         // The backends are removed one by one, so that the next call closes the rest if this call is dropped.
-        while let Some(member) = open.pop() {
-            result = result.and(within(LIFECYCLE, member.backend.close()).await);
+        while let Some(named) = open.pop() {
+            result = result.and(within(LIFECYCLE, named.backend.close()).await);
         }
         result
     }
@@ -347,8 +347,8 @@ impl Registry {
     /// Returns the first error of a backend. The other backends are reset all the same.
     pub async fn reset(&self) -> Result<(), BackendError> {
         let mut result = Ok(());
-        for member in self.declared().distinct_backends() {
-            result = result.and(within(LIFECYCLE, member.backend.reset()).await);
+        for named in self.declared().distinct_backends() {
+            result = result.and(within(LIFECYCLE, named.backend.reset()).await);
         }
         let error = result.as_ref().err().map(|error| chain(error));
         audit::event(

@@ -275,7 +275,7 @@ impl Recovery {
     pub const fn fallback(mut self, backend: &'static str) -> Self {
         let Self { fallback: Some(asked), .. } = fallback(backend) else { return self };
         self.fallback = Some(match self.fallback {
-            Some(said) => Fallback { name: asked.name, ..said },
+            Some(earlier) => Fallback { name: asked.name, ..earlier },
             None => asked,
         });
         self

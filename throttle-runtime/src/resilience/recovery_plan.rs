@@ -22,7 +22,7 @@ pub(crate) struct ResolvedRecovery {
 /// The fallback: the backend that decides while the primary does not.
 #[derive(Debug, Clone)]
 pub(crate) struct Standby {
-    pub(crate) member: NamedBackend,
+    pub(crate) fallback: NamedBackend,
     pub(crate) on: Kinds,
     pub(crate) share: Share,
 }
@@ -30,7 +30,7 @@ pub(crate) struct Standby {
 impl Standby {
     /// Whether both are the same backend, with the same share.
     pub(crate) fn is_like(&self, other: &Self) -> bool {
-        self.member.ptr_eq(&other.member) && self.share == other.share
+        self.fallback.ptr_eq(&other.fallback) && self.share == other.share
     }
 }
 
@@ -43,7 +43,7 @@ impl ResolvedRecovery {
         recognises: bool,
     ) -> Arc<Self> {
         let standby = standby.zip(recovery.fallback);
-        let standby = standby.map(|(member, Fallback { on, share, .. })| Standby { member, on, share });
+        let standby = standby.map(|(fallback, Fallback { on, share, .. })| Standby { fallback, on, share });
         let retry = recovery.retry.filter(|retry| retry.max > 0);
         let recognises = recognises && retry.is_some_and(|retry| retry.names_timeouts);
         Arc::new(Self { retry, standby, breaker, recognises })
@@ -63,7 +63,7 @@ impl ResolvedRecovery {
             (one, other) => one.is_none() && other.is_none(),
         };
         let standbys = match (&self.standby, &other.standby) {
-            (Some(one), Some(other)) => one.member.ptr_eq(&other.member) && one.on == other.on,
+            (Some(one), Some(other)) => one.fallback.ptr_eq(&other.fallback) && one.on == other.on,
             (one, other) => one.is_none() && other.is_none(),
         };
         breakers && standbys && self.retry == other.retry

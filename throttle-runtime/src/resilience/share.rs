@@ -50,7 +50,7 @@ impl Share {
     }
 
     /// Returns the concurrency limit of one instance.
-    pub(crate) fn of_places(self, limit: u32) -> u32 {
+    pub(crate) fn of_permits(self, limit: u32) -> u32 {
         // A share is at most the whole, so the result fits.
         u32::try_from(self.of_units(limit.into()).max(1)).unwrap_or(limit).min(limit)
     }

@@ -129,8 +129,8 @@ impl PriorityQueue {
     }
 
     fn priority(self, arrival: &Arrival) -> Priority {
-        let said = Priority::ALL.into_iter().find(|priority| priority.class() == arrival.class);
-        said.unwrap_or(self.default)
+        let named = Priority::ALL.into_iter().find(|priority| priority.class() == arrival.class);
+        named.unwrap_or(self.default)
     }
 }
 

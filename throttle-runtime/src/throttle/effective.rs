@@ -19,7 +19,7 @@ impl Throttle {
             ..Settings::NONE
         });
         let added = added.flat_map(|added| added.describe());
-        settings.extend(added.map(|said| Setting::new(said, Origin::RunTime)));
+        settings.extend(added.map(|setting| Setting::new(setting, Origin::RunTime)));
         Listing::new(Arc::clone(&self.0.uid), settings)
     }
 
@@ -33,12 +33,13 @@ impl Throttle {
             .into_iter()
             .flat_map(|(_, places)| places);
         let places = iter::once((Origin::RunTime, dry.clone())).chain(places);
-        let places: Vec<_> = places.map(|(origin, said)| (origin, said.describe())).collect();
+        let places: Vec<_> = places.map(|(origin, setting)| (origin, setting.describe())).collect();
         let origin = |name| {
-            let mut say = places.iter().filter(|(_, said)| said.iter().any(|(known, _)| *known == name));
+            let mut say =
+                places.iter().filter(|(_, setting)| setting.iter().any(|(known, _)| *known == name));
             say.next().map_or(Origin::BuiltIn, |(origin, _)| origin.clone())
         };
         let settled = dry.or(policy.settings.clone()).describe().into_iter();
-        settled.map(|said| Setting::new((said.0, said.1), origin(said.0))).collect()
+        settled.map(|setting| Setting::new((setting.0, setting.1), origin(setting.0))).collect()
     }
 }

@@ -23,15 +23,15 @@ impl Throttle {
     /// update: see [`attempt_updated`](Self::attempt_updated).
     #[expect(clippy::inline_always, reason = "a call costs a fifth of a decision")]
     #[inline(always)]
-    pub(crate) fn attempt_first(&self, hit: FastHit<'_>, mode: Mode) -> Option<Quota> {
-        self.attempt(self.versions().first()?, hit, mode)
+    pub(crate) fn attempt_initial(&self, hit: FastHit<'_>, mode: Mode) -> Option<Quota> {
+        self.attempt(self.history().initial()?, hit, mode)
     }
 
     /// Like [`attempt`](Self::attempt), by the policy of an update. It takes no lock and counts no readers.
-    /// Apart from [`attempt_first`](Self::attempt_first), because a decision that two calls may return would go
-    /// through memory.
+    /// Apart from [`attempt_initial`](Self::attempt_initial), because a decision that two calls may return would
+    /// go through memory.
     pub(crate) fn attempt_updated(&self, hit: FastHit<'_>, mode: Mode) -> Option<Quota> {
-        let policy = self.versions().updated()?;
+        let policy = self.history().updated()?;
         self.attempt(&policy, hit, mode)
     }
 
@@ -45,8 +45,8 @@ impl Throttle {
 
     #[inline]
     fn fast_path<'p>(&self, policy: &'p Policy, hit: FastHit<'_>, mode: Mode) -> Option<(&'p FastPath, u64)> {
-        let fast_path = policy.fast_path.as_ref().filter(|_| self.is_in_force())?;
-        Some((fast_path, hit.cost.or(policy.units).filter(|&cost| cost > 0 || mode == Mode::Peek)?))
+        let fast_path = policy.fast_path.as_ref().filter(|_| self.is_enforced())?;
+        Some((fast_path, hit.cost.or(policy.constant_cost).filter(|&cost| cost > 0 || mode == Mode::Peek)?))
     }
 
     #[expect(clippy::inline_always, reason = "a call costs a tenth of a decision")]

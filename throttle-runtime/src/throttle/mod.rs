@@ -17,7 +17,7 @@ use crate::environment::Environment;
 use crate::environment::enforcement::Force;
 use crate::{Breaker, Settings};
 use counters::{Counters, Counts, Event};
-use policy_history::{InForce, Versions};
+use policy_history::{ActivePolicy, PolicyHistory};
 
 /// A named limiter.
 ///
@@ -50,7 +50,7 @@ const MARKED: u8 = 2;
 pub(crate) struct Inner {
     uid: Arc<str>,
     scope: Arc<str>,
-    versions: Versions,
+    history: PolicyHistory,
     flags: AtomicU8,
     added: Added,
     pub(crate) counters: Counters,
@@ -67,7 +67,7 @@ impl Throttle {
     ) -> Self {
         let scope = environment.scope(&uid);
         Self(Arc::new(Inner {
-            versions: Versions::new(policy.in_scope(&scope, [])),
+            history: PolicyHistory::new(policy.in_scope(&scope, [])),
             scope,
             uid,
             flags: AtomicU8::new(0),
@@ -120,25 +120,25 @@ impl Throttle {
 
     /// Returns the active policy. Read it once for each decision.
     #[inline]
-    pub(crate) fn policy(&self) -> InForce<'_> {
-        self.0.versions.current()
+    pub(crate) fn policy(&self) -> ActivePolicy<'_> {
+        self.0.history.current()
     }
 
-    pub(crate) fn versions(&self) -> &Versions {
-        &self.0.versions
+    pub(crate) fn history(&self) -> &PolicyHistory {
+        &self.0.history
     }
 
     /// Whether no switch is set, so that decisions are enforced as the policy requires.
     #[inline]
-    pub(crate) fn is_in_force(&self) -> bool {
+    pub(crate) fn is_enforced(&self) -> bool {
         self.is_on() && self.0.environment.switches.force() == Force::Full
     }
 
-    /// Like [`is_in_force`](Self::is_in_force), for a throttle that no layer and no middleware has
+    /// Like [`is_enforced`](Self::is_enforced), for a throttle that no layer and no middleware has
     /// [marked](Self::mark).
     #[cfg(any(feature = "axum", feature = "tower"))]
     #[inline]
-    pub(crate) fn is_in_force_and_unmarked(&self) -> bool {
+    pub(crate) fn is_enforced_and_unmarked(&self) -> bool {
         self.0.flags.load(Ordering::Relaxed) == 0 && self.0.environment.switches.force() == Force::Full
     }
 
@@ -172,7 +172,7 @@ impl Throttle {
     }
 
     /// Returns the active policy, and whether its decisions are in dry-run mode.
-    pub(crate) fn policy_and_dry(&self) -> (InForce<'_>, bool) {
+    pub(crate) fn policy_and_dry(&self) -> (ActivePolicy<'_>, bool) {
         let policy = self.policy();
         let is_dry = self.force(&policy) == Force::Dry;
         (policy, is_dry)

@@ -16,44 +16,44 @@ use crate::util::sync;
 /// Every decision reads the policy in effect, and must neither take a lock nor count readers. The first policy
 /// lives as long as the throttle, so it is only borrowed. A hazard pointer of the reading thread protects a
 /// later policy. A later policy is freed when it is not in effect, not kept for reuse, and not being read.
-pub(crate) struct Versions {
-    first: Arc<Policy>,
+pub(crate) struct PolicyHistory {
+    initial: Arc<Policy>,
     /// Whether a policy other than the first is in effect.
-    is_later: AtomicBool,
-    later: ArcSwap<Policy>,
+    is_updated: AtomicBool,
+    latest: ArcSwap<Policy>,
     /// The most recent policies that came into effect after the first, the latest at the end. Locked during an
     /// update.
-    last: Mutex<VecDeque<Arc<Policy>>>,
+    recent: Mutex<VecDeque<Arc<Policy>>>,
 }
 
 /// The number of policies that are kept for settings that are reapplied.
 const KEPT: usize = 8;
 
-impl Versions {
-    pub(crate) fn new(first: Policy) -> Self {
-        let first = Arc::new(first);
-        let later = ArcSwap::new(Arc::clone(&first));
-        Self { first, is_later: AtomicBool::new(false), later, last: Mutex::default() }
+impl PolicyHistory {
+    pub(crate) fn new(initial: Policy) -> Self {
+        let initial = Arc::new(initial);
+        let latest = ArcSwap::new(Arc::clone(&initial));
+        Self { initial, is_updated: AtomicBool::new(false), latest, recent: Mutex::default() }
     }
 
     /// Returns the first policy, if it is in effect.
     #[inline]
-    pub(crate) fn first(&self) -> Option<&Arc<Policy>> {
-        if self.is_later.load(Ordering::Acquire) { None } else { Some(&self.first) }
+    pub(crate) fn initial(&self) -> Option<&Arc<Policy>> {
+        if self.is_updated.load(Ordering::Acquire) { None } else { Some(&self.initial) }
     }
 
     /// Returns the policy in effect if it is not the first, for one decision that does not wait.
     #[inline]
     pub(crate) fn updated(&self) -> Option<Guard<Arc<Policy>>> {
-        self.is_later.load(Ordering::Acquire).then(|| self.later.load())
+        self.is_updated.load(Ordering::Acquire).then(|| self.latest.load())
     }
 
     /// Returns the policy in effect. Two calls may return two different policies.
     #[inline]
-    pub(crate) fn current(&self) -> InForce<'_> {
-        match self.first() {
-            Some(first) => InForce::First(first),
-            None => InForce::Later(self.later.load_full()),
+    pub(crate) fn current(&self) -> ActivePolicy<'_> {
+        match self.initial() {
+            Some(initial) => ActivePolicy::Initial(initial),
+            None => ActivePolicy::Updated(self.latest.load_full()),
         }
     }
 
@@ -66,66 +66,66 @@ impl Versions {
         settings: Settings,
         settle: impl FnOnce(Settings, &[&Arc<Policy>]) -> Result<Policy, E>,
     ) -> Result<(Arc<Policy>, Arc<Policy>), E> {
-        let mut last = sync::lock(&self.last);
+        let mut recent = sync::lock(&self.recent);
         let before = self.current().into_owned();
         let updates = settings.or(before.updates.clone());
         // Everything else that a policy results from never changes.
-        if self.first.updates.same(&updates) {
-            self.is_later.store(false, Ordering::Release);
-            return Ok((before, Arc::clone(&self.first)));
+        if self.initial.updates.same(&updates) {
+            self.is_updated.store(false, Ordering::Release);
+            return Ok((before, Arc::clone(&self.initial)));
         }
-        let after = match last.iter().position(|known| known.updates.same(&updates)) {
-            Some(known) => last.remove(known),
+        let after = match recent.iter().position(|known| known.updates.same(&updates)) {
+            Some(known) => recent.remove(known),
             None => None,
         };
         let after = match after {
             Some(known) => known,
             None => {
-                let known: Vec<_> = last.iter().rev().chain([&self.first]).collect();
+                let known: Vec<_> = recent.iter().rev().chain([&self.initial]).collect();
                 Arc::new(settle(updates, &known)?)
             }
         };
-        if last.len() == KEPT {
-            last.pop_front();
+        if recent.len() == KEPT {
+            recent.pop_front();
         }
-        last.push_back(Arc::clone(&after));
-        self.later.store(Arc::clone(&after));
-        self.is_later.store(true, Ordering::Release);
+        recent.push_back(Arc::clone(&after));
+        self.latest.store(Arc::clone(&after));
+        self.is_updated.store(true, Ordering::Release);
         Ok((before, after))
     }
 
     /// Returns how many policies are kept.
     #[cfg(test)]
     pub(crate) fn kept(&self) -> usize {
-        1 + sync::lock(&self.last).len()
+        1 + sync::lock(&self.recent).len()
     }
 }
 
 /// The policy that was in effect when this value was created.
 #[derive(Clone)]
-pub(crate) enum InForce<'t> {
-    First(&'t Arc<Policy>),
-    Later(Arc<Policy>),
+pub(crate) enum ActivePolicy<'t> {
+    Initial(&'t Arc<Policy>),
+    Updated(Arc<Policy>),
 }
 
-impl InForce<'_> {
+impl ActivePolicy<'_> {
     /// Converts it into an owned policy, which can outlive the throttle.
     pub(crate) fn into_owned(self) -> Arc<Policy> {
         match self {
-            Self::First(policy) => Arc::clone(policy),
-            Self::Later(policy) => policy,
+            Self::Initial(policy) => Arc::clone(policy),
+            Self::Updated(policy) => policy,
         }
     }
 }
 
-impl Deref for InForce<'_> {
+impl Deref for ActivePolicy<'_> {
     type Target = Arc<Policy>;
 
     #[inline]
     fn deref(&self) -> &Arc<Policy> {
         match self {
-            Self::First(policy) => policy,
-            Self::Later(policy) => policy,
+            Self::Initial(policy) => policy,
+            Self::Updated(policy) => policy,
         }
     }
 }

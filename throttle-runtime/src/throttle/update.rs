@@ -42,7 +42,7 @@ impl Throttle {
             let policy = inner.environment.settle(&inner.declaration, updates).map_err(ConfigError::new)?;
             Ok(policy.in_scope(&inner.scope, known.iter().copied()))
         };
-        let (before, after) = inner.versions.update(settings, settle)?;
+        let (before, after) = inner.history.update(settings, settle)?;
         let (uid, changes) = (self.uid(), before.settings.changes(&after.settings));
         audit::event(|by, why| tracing::info!(target: "throttle", uid, changes, by, why, "updated"));
         Ok(())
@@ -74,7 +74,7 @@ mod tests {
     }
 
     fn versions(throttle: &Throttle) -> usize {
-        throttle.0.versions.kept()
+        throttle.0.history.kept()
     }
 
     #[tokio::test]

@@ -10,9 +10,9 @@ use tokio::time::timeout;
 /// All tasks in progress. Each task holds the lock for reading. A caller that waits for all of them to end
 /// locks it for writing.
 #[derive(Default)]
-pub(crate) struct UnderWay(Arc<RwLock<()>>);
+pub(crate) struct TaskTracker(Arc<RwLock<()>>);
 
-impl UnderWay {
+impl TaskTracker {
     /// Returns a guard that a task keeps until it is done. Returns `None` while a caller waits for the end.
     #[cfg(any(feature = "axum", feature = "redis", feature = "tower"))]
     pub(crate) fn begin(&self) -> Option<tokio::sync::OwnedRwLockReadGuard<()>> {
@@ -33,8 +33,8 @@ impl UnderWay {
     }
 }
 
-impl fmt::Debug for UnderWay {
+impl fmt::Debug for TaskTracker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("UnderWay")
+        f.write_str("TaskTracker")
     }
 }

@@ -14,7 +14,7 @@ use super::target::Target;
 use crate::ConfigError;
 use crate::backend::Resets;
 use crate::clock::Clock;
-use crate::util::task_tracker::UnderWay;
+use crate::util::task_tracker::TaskTracker;
 
 /// Settings of a [`Redis`] backend.
 ///
@@ -267,7 +267,7 @@ impl RedisBuilder {
             clock,
             deny_cache,
             resets: Resets::default(),
-            leases: UnderWay::default(),
+            leases: TaskTracker::default(),
         };
         Ok(Redis { engine, address })
     }

@@ -7,7 +7,7 @@ use super::request::Request;
 use super::router::Router;
 use crate::backend::{Mode, Resets, Verdict};
 use crate::clock::Clock;
-use crate::util::task_tracker::UnderWay;
+use crate::util::task_tracker::TaskTracker;
 
 /// The parts of a [`Redis`](super::Redis) backend.
 pub(super) struct Engine {
@@ -17,7 +17,7 @@ pub(super) struct Engine {
     pub(super) deny_cache: Option<DenyCache>,
     pub(super) resets: Resets,
     /// The tasks that keep concurrency permits.
-    pub(super) leases: UnderWay,
+    pub(super) leases: TaskTracker,
 }
 
 impl Engine {

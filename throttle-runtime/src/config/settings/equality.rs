@@ -21,7 +21,9 @@ impl<R: Role> Same for Shared<dyn Resolver<R>> {
     fn same(&self, other: &Self) -> bool {
         match (self.function(), other.function()) {
             (Some(one), Some(other)) => one == other,
-            (None, None) if is_told(&**self) && is_told(&**other) => self.describe() == other.describe(),
+            (None, None) if is_described(&**self) && is_described(&**other) => {
+                self.describe() == other.describe()
+            }
             (None, None) => ptr::addr_eq(&raw const **self, &raw const **other),
             _ => false,
         }
@@ -30,7 +32,7 @@ impl<R: Role> Same for Shared<dyn Resolver<R>> {
 
 /// Returns whether the text of a setting describes all of it. The text of a closure does not include its
 /// captures, and the text of a breaker does not identify the breaker.
-fn is_told<R: Role>(setting: &dyn Resolver<R>) -> bool {
+fn is_described<R: Role>(setting: &dyn Resolver<R>) -> bool {
     setting.value().is_some() && setting.recovery().is_none()
 }
 

@@ -68,9 +68,9 @@ macro_rules! settings {
 
             /// Returns the settings that are set, as text: the name, and the value or the path of its function.
             pub fn describe(&self) -> Vec<(&'static str, String)> {
-                let mut said = Vec::new();
-                $( said.extend(self.$name.as_ref().map(|value| (stringify!($name), value.text()))); )*
-                said
+                let mut texts = Vec::new();
+                $( texts.extend(self.$name.as_ref().map(|value| (stringify!($name), value.text()))); )*
+                texts
             }
 
             /// Returns whether both are certainly the same. See [`Same`].

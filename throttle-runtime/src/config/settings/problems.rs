@@ -7,8 +7,8 @@ use crate::{ConfigError, Settings};
 impl Settings {
     /// Returns what is wrong with the values of these settings.
     pub(crate) fn problems(&self) -> Vec<String> {
-        fn wrong<R: Role>(said: Option<&Shared<dyn Resolver<R>>>) -> Option<ConfigError> {
-            said.and_then(|said| said.value()).and_then(Result::err)
+        fn wrong<R: Role>(setting: Option<&Shared<dyn Resolver<R>>>) -> Option<ConfigError> {
+            setting.and_then(|setting| setting.value()).and_then(Result::err)
         }
         let wrong = [
             wrong(self.rate.as_ref()),

@@ -63,8 +63,8 @@ impl Settings {
     }
 }
 
-fn text<'s>(said: &'s [(&'static str, String)], name: &str) -> Option<&'s str> {
-    said.iter().find(|(known, _)| *known == name).map(|(_, text)| text.as_str())
+fn text<'s>(texts: &'s [(&'static str, String)], name: &str) -> Option<&'s str> {
+    texts.iter().find(|(known, _)| *known == name).map(|(_, text)| text.as_str())
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use crate::edge::permit_body::until_end;
 use crate::edge::respond;
 use crate::edge::respond::settled;
 use crate::pipeline::admission::Admission;
-use crate::throttle::policy_history::InForce;
+use crate::throttle::policy_history::ActivePolicy;
 use crate::{Quota, Registry};
 
 /// The admission of a request, which completes the response.
@@ -19,7 +19,7 @@ pub struct Admitted(By);
 /// of every handler: unboxed, its size cost run time and, above all, compile time.
 enum By {
     Nobody,
-    One(InForce<'static>, Quota),
+    One(ActivePolicy<'static>, Quota),
     /// With the registry, if its default handler makes the response to a denial of the program.
     Several(Box<(Admission<'static>, Option<Registry>)>),
 }
@@ -31,7 +31,7 @@ impl Admitted {
     }
 
     /// For a request that a handler's only throttle admitted.
-    pub(super) const fn by_one(policy: InForce<'static>, quota: Quota) -> Self {
+    pub(super) const fn by_one(policy: ActivePolicy<'static>, quota: Quota) -> Self {
         Self(By::One(policy, quota))
     }
 

@@ -30,7 +30,7 @@ use crate::pipeline::once_per_request::Reach;
 use crate::pipeline::rejection::Rejection;
 use crate::registry::site::Site;
 use crate::registry::site_index::linked;
-use crate::throttle::policy_history::InForce;
+use crate::throttle::policy_history::ActivePolicy;
 use crate::{ClientIp, Decision, Key, NowOrLater, Quota, Registry, Throttle};
 
 /// The hidden first parameter of a handler with `#[throttle]`.
@@ -202,7 +202,7 @@ impl Progress {
             }
             Some(Err(Denied { throttle, policy, quota })) => NowOrLater::later(async move {
                 let rejection = Rejection::throttled(throttle, &policy, Decision::by_one(quota), None, parts);
-                let registry = Registry::in_charge();
+                let registry = Registry::current_ref();
                 let mut context = RequestContext {
                     parts,
                     state: &state,
@@ -247,8 +247,8 @@ impl Progress {
         copies: DecisionCopies,
     ) -> NowOrLater<'a, Result<Self, Response>> {
         NowOrLater::later(async move {
-            let told = if copies.for_handler { DegradeSink::admitted() } else { DegradeSink::handler() };
-            let admission = decide(sites, std::iter::repeat(None), parts, &state, told).await?;
+            let sink = if copies.for_handler { DegradeSink::admitted() } else { DegradeSink::handler() };
+            let admission = decide(sites, std::iter::repeat(None), parts, &state, sink).await?;
             if copies.for_forwarding {
                 admission.mark(&mut parts.extensions);
             }
@@ -289,7 +289,7 @@ struct DecisionCopies {
 /// A denial by the only throttle of a handler.
 struct Denied {
     throttle: &'static Throttle,
-    policy: InForce<'static>,
+    policy: ActivePolicy<'static>,
     quota: Quota,
 }
 
@@ -303,7 +303,7 @@ fn at_once<const FORWARDS: bool>(
     if parts.extensions.get::<Registry>().is_some() {
         return None;
     }
-    let registry = Registry::in_charge();
+    let registry = Registry::current_ref();
     let Ok(Cow::Borrowed(throttle)) = site.throttle(&registry) else { return None };
     let context =
         RequestContext { parts, state: &(), lookup: &registry.environment().lookup, is_request: true };
@@ -316,7 +316,7 @@ fn at_once<const FORWARDS: bool>(
     Some(match fast_path::at_once(throttle, &context, keep)? {
         AtOnce::Excluded => Ok(Admitted::by_nobody()),
         AtOnce::Decided(policy, quota) if quota.fits() => {
-            if let (true, Some(key), Some(cost)) = (policy.once_per_request, key, policy.units) {
+            if let (true, Some(key), Some(cost)) = (policy.once_per_request, key, policy.constant_cost) {
                 Reach::by_one(throttle.clone(), key, cost, quota).mark(&mut parts.extensions);
             }
             Ok(Admitted::by_one(policy, quota))
@@ -331,14 +331,14 @@ fn decide<'a>(
     keys: impl IntoIterator<Item = Option<Key>, IntoIter: Send> + Send + 'a,
     parts: &'a mut Parts,
     state: &'a (dyn Any + Send + Sync),
-    told: DegradeSink,
+    sink: DegradeSink,
 ) -> impl Future<Output = Result<Admission<'static>, Response>> + Send + 'a {
     async move {
         let registry = Registry::of_request(parts);
         let mut context =
             RequestContext { parts, state, lookup: &registry.environment().lookup, is_request: true };
         let mut known = KeyCache::default();
-        match admit::admit(sites, keys, AdmissionBuilder::new(&mut known, told), &mut context, &registry)
+        match admit::admit(sites, keys, AdmissionBuilder::new(&mut known, sink), &mut context, &registry)
             .await
         {
             Ok(mut admission) => {

@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use http::request::Parts;
 
-use super::hit_future::Asked;
+use super::hit_future::HitFuture;
 use crate::backend::Mode;
 use crate::config::policy::Policy;
 use crate::config::resolver::RequestContext;
 use crate::environment::enforcement::Force;
 use crate::error::no_request;
 use crate::pipeline::decide;
-use crate::pipeline::single_throttle::Plain;
+use crate::pipeline::single_throttle::SingleThrottle;
 use crate::pipeline::ticket::{Prepared, Terms, Ticket};
 use crate::strategy::Class;
 use crate::throttle::Throttle;
@@ -42,7 +42,7 @@ impl Throttle {
     /// Returns the error of the backend, if it fails and `on_error` propagates its error.
     #[inline]
     pub fn hit<'h>(&self, hit: impl Into<Hit<'h>>) -> impl Future<Output = Result<Decision, BackendError>> {
-        Asked::new(self, hit, Mode::Consume, Self::decide)
+        HitFuture::new(self, hit, Mode::Consume, Self::decide)
     }
 
     /// Returns the decision that a use would receive now. `remaining` is the quota that would be left after
@@ -65,7 +65,7 @@ impl Throttle {
     #[inline]
     #[doc(alias = "check")]
     pub fn peek<'h>(&self, hit: impl Into<Hit<'h>>) -> impl Future<Output = Result<Decision, BackendError>> {
-        Asked::new(self, hit, Mode::Peek, Self::decide)
+        HitFuture::new(self, hit, Mode::Peek, Self::decide)
     }
 
     /// Returns the current quota of each limit, in the order in which the limits are written. Charges
@@ -108,8 +108,8 @@ impl Throttle {
     /// Returns the cost of a use, if the policy charges all uses alike and is fully in force.
     fn cost_alike(&self, policy: &Policy, hit: &Hit<'_>, mode: Mode) -> Option<u64> {
         let asks = hit.rates.is_some() || hit.class.is_some();
-        let alike = policy.charges_alike && self.is_in_force() && !asks;
-        hit.cost.or(policy.units).filter(|&cost| alike && (cost > 0 || mode == Mode::Peek))
+        let alike = policy.charges_alike && self.is_enforced() && !asks;
+        hit.cost.or(policy.constant_cost).filter(|&cost| alike && (cost > 0 || mode == Mode::Peek))
     }
 
     /// Returns the decision if it needs no future: it is made in memory, or known from an earlier answer.
@@ -122,7 +122,7 @@ impl Throttle {
             return Some(Decision::by_one(quota));
         }
         let cost = self.cost_alike(&policy, hit, mode)?;
-        let decision = Plain::new(self, &policy, &hit.payer.to_key(), cost, mode)?.at_once()?;
+        let decision = SingleThrottle::new(self, &policy, &hit.key.to_key(), cost, mode)?.at_once()?;
         if mode == Mode::Consume {
             self.count(Event::of(Ok(&decision)));
         }
@@ -152,7 +152,7 @@ impl Throttle {
     async fn plain(&self, hit: &Hit<'_>, mode: Mode) -> Option<Result<Decision, BackendError>> {
         let policy = self.policy();
         let cost = self.cost_alike(&policy, hit, mode)?;
-        Plain::new(self, &policy, &hit.payer.to_key(), cost, mode)?.ask().await
+        SingleThrottle::new(self, &policy, &hit.key.to_key(), cost, mode)?.decide().await
     }
 
     async fn decision(&self, hit: Hit<'_>, mode: Mode) -> Result<Decision, BackendError> {
@@ -207,7 +207,7 @@ impl Throttle {
             (None, Some(class)) => class.resolve(context).await.map_err(|_| no_request())?,
             (None, None) => Class::NONE,
         };
-        let terms = Terms { key: hit.payer.into_key(), rates, cost, class };
+        let terms = Terms { key: hit.key.into_key(), rates, cost, class };
         Ok(Prepared::Ready(Ticket::new(throttle, policy, dry, terms)))
     }
 

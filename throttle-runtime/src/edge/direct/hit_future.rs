@@ -17,31 +17,31 @@ type Answer = Result<Decision, BackendError>;
 /// everything that a decision on a store needs. Here, the compiler can keep the state in registers if the
 /// decision is made immediately, as long as nothing on the fast path takes the address of a value. Therefore,
 /// the slow path receives its arguments by value, and its future lives on the heap.
-pub(crate) struct Asked<'t, 'h, H, L, F> {
+pub(crate) struct HitFuture<'t, 'h, H, L, F> {
     throttle: &'t Throttle,
     mode: Mode,
     hit: Option<H>,
-    long: L,
+    slow: L,
     waiting: Option<Pin<Box<F>>>,
-    payer: PhantomData<Hit<'h>>,
+    lifetime: PhantomData<Hit<'h>>,
 }
 
 /// The only pinned value, `waiting`, is on the heap.
-impl<H, L, F> Unpin for Asked<'_, '_, H, L, F> {}
+impl<H, L, F> Unpin for HitFuture<'_, '_, H, L, F> {}
 
-impl<'t, 'h, H, L, F> Asked<'t, 'h, H, L, F>
+impl<'t, 'h, H, L, F> HitFuture<'t, 'h, H, L, F>
 where
     H: Into<Hit<'h>>,
     L: Fn(&'t Throttle, Hit<'h>, Mode) -> F + Copy,
     F: Future<Output = Answer>,
 {
     #[inline]
-    pub(crate) const fn new(throttle: &'t Throttle, hit: H, mode: Mode, long: L) -> Self {
-        Self { throttle, mode, hit: Some(hit), long, waiting: None, payer: PhantomData }
+    pub(crate) const fn new(throttle: &'t Throttle, hit: H, mode: Mode, slow: L) -> Self {
+        Self { throttle, mode, hit: Some(hit), slow, waiting: None, lifetime: PhantomData }
     }
 }
 
-impl<'t, 'h, H, L, F> Future for Asked<'t, 'h, H, L, F>
+impl<'t, 'h, H, L, F> Future for HitFuture<'t, 'h, H, L, F>
 where
     H: Into<Hit<'h>>,
     L: Fn(&'t Throttle, Hit<'h>, Mode) -> F + Copy,
@@ -55,21 +55,21 @@ where
     #[expect(clippy::inline_always, reason = "its answer must not go through memory")]
     #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Answer> {
-        let Self { throttle, mode, long, .. } = *self;
-        let waiting = if let Some(asked) = self.hit.take() {
+        let Self { throttle, mode, slow, .. } = *self;
+        let waiting = if let Some(hit) = self.hit.take() {
             // Dropping the hit would take its address. If a clock panics, the hit is not dropped, and a long
             // key leaks.
-            let hit: ManuallyDrop<Hit<'h>> = ManuallyDrop::new(asked.into());
+            let hit: ManuallyDrop<Hit<'h>> = ManuallyDrop::new(hit.into());
             // No closure here: the compiler might not inline it into this function.
             let quota = match hit.fast() {
-                Some(hit) => throttle.attempt_first(hit, mode),
+                Some(hit) => throttle.attempt_initial(hit, mode),
                 None => None,
             };
             let hit = ManuallyDrop::into_inner(hit);
             if let Some(quota) = quota {
                 return Poll::Ready(Ok(Decision::by_one(quota)));
             }
-            match begin(throttle, hit, mode, long) {
+            match begin(throttle, hit, mode, slow) {
                 Ok(decision) => return Poll::Ready(Ok(decision)),
                 Err(waiting) => waiting,
             }
@@ -93,9 +93,9 @@ fn begin<'t, 'h, F>(
     throttle: &'t Throttle,
     hit: Hit<'h>,
     mode: Mode,
-    long: impl Fn(&'t Throttle, Hit<'h>, Mode) -> F,
+    slow: impl Fn(&'t Throttle, Hit<'h>, Mode) -> F,
 ) -> Result<Decision, Pin<Box<F>>> {
-    throttle.without_waiting(&hit, mode).ok_or_else(|| Box::pin(long(throttle, hit, mode)))
+    throttle.without_waiting(&hit, mode).ok_or_else(|| Box::pin(slow(throttle, hit, mode)))
 }
 
 /// Polls the future. Returns its answer, or the future itself if it is still pending.

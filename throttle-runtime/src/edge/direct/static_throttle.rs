@@ -60,7 +60,7 @@ impl StaticThrottle {
     /// Returns an error if the registry cannot create the throttle, for example because its backend is not
     /// declared. A registry that was [installed](crate::RegistryBuilder::install) has reported this at startup.
     pub fn throttle(&self) -> Result<Throttle, ConfigError> {
-        self.throttle_in(&Registry::in_charge())
+        self.throttle_in(&Registry::current_ref())
     }
 
     /// Returns the throttle in a registry. Use it if the router has its own registry, and code runs outside of
@@ -94,7 +94,7 @@ impl StaticThrottle {
     /// Returns the error of the backend, if it fails and `on_error` propagates its error. If there is no
     /// [`throttle`](Self::throttle), the error has the kind [`ErrorKind::Misconfigured`].
     pub async fn hit<'h>(&self, hit: impl Into<Hit<'h>>) -> Result<Decision, BackendError> {
-        let registry = Registry::in_charge();
+        let registry = Registry::current_ref();
         self.asked_in(&registry)?.hit(hit).await
     }
 
@@ -115,7 +115,7 @@ impl StaticThrottle {
     ///
     /// Like [`hit`](Self::hit).
     pub async fn peek<'h>(&self, hit: impl Into<Hit<'h>>) -> Result<Decision, BackendError> {
-        let registry = Registry::in_charge();
+        let registry = Registry::current_ref();
         self.asked_in(&registry)?.peek(hit).await
     }
 
@@ -126,7 +126,7 @@ impl StaticThrottle {
     ///
     /// Like [`hit`](Self::hit).
     pub async fn quotas<'h>(&self, hit: impl Into<Hit<'h>>) -> Result<Decision, BackendError> {
-        let registry = Registry::in_charge();
+        let registry = Registry::current_ref();
         self.asked_in(&registry)?.quotas(hit).await
     }
 
@@ -147,7 +147,7 @@ impl StaticThrottle {
     ///
     /// Like [`hit`](Self::hit).
     pub async fn reserve<'h>(&self, hit: impl Into<Hit<'h>>) -> Result<Reservation, BackendError> {
-        let registry = Registry::in_charge();
+        let registry = Registry::current_ref();
         self.asked_in(&registry)?.reserve(hit).await
     }
 
@@ -157,7 +157,7 @@ impl StaticThrottle {
     ///
     /// Like [`Throttle::reset`]. Also if there is no [`throttle`](Self::throttle).
     pub async fn reset<'h>(&self, identity: impl Into<Hit<'h>>) -> Result<(), BackendError> {
-        let registry = Registry::in_charge();
+        let registry = Registry::current_ref();
         self.asked_in(&registry)?.reset(identity).await
     }
 
@@ -168,7 +168,7 @@ impl StaticThrottle {
     ///
     /// Like [`Throttle::permit`]. Also if there is no [`throttle`](Self::throttle).
     pub async fn permit<'h>(&self, hit: impl Into<Hit<'h>>) -> Result<Permit, ThrottleError> {
-        let registry = Registry::in_charge();
+        let registry = Registry::current_ref();
         self.asked_in(&registry)?.permit(hit).await
     }
 

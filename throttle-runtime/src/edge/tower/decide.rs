@@ -100,7 +100,7 @@ pub(super) fn at_once(plan: &Plan, parts: &mut Parts) -> Option<Result<Admitted,
         AtOnce::Excluded => Ok(Admitted::Bypassed),
         AtOnce::Decided(policy, quota) if quota.fits() => {
             let policy = policy.into_owned();
-            if let (true, Some(key), Some(cost)) = (policy.once_per_request, key, policy.units) {
+            if let (true, Some(key), Some(cost)) = (policy.once_per_request, key, policy.constant_cost) {
                 Reach::by_one(throttle, key, cost, quota).mark(&mut parts.extensions);
             }
             Ok(Admitted::One(policy, quota).within(&registry))

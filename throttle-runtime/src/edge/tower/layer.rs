@@ -198,7 +198,7 @@ impl ThrottleLayer {
     /// Returns every problem: a uid that is blank or taken, a uid alone that no throttle has, and settings
     /// that are invalid.
     pub fn check(self) -> Result<Self, ConfigError> {
-        let registry = Registry::in_charge();
+        let registry = Registry::current_ref();
         let throttles =
             self.0.limiters.iter().map(|limiter| limiter.check().and(limiter.throttle(&registry).map(drop)));
         let problems: Vec<_> =

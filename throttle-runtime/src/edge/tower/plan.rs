@@ -30,7 +30,7 @@ impl Plan {
         }
         if let Order::CheapFirst = self.order {
             // A cost that is not known in advance may be arbitrarily high.
-            throttles.sort_by_key(|throttle: &Throttle| throttle.policy().units.unwrap_or(u64::MAX));
+            throttles.sort_by_key(|throttle: &Throttle| throttle.policy().constant_cost.unwrap_or(u64::MAX));
         }
         Ok(throttles)
     }

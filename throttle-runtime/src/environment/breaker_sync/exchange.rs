@@ -12,19 +12,19 @@ use crate::util::sync;
 use crate::{BackendError, Breaker};
 
 pub(super) struct Exchange {
-    member: NamedBackend,
+    named: NamedBackend,
     shared: Mutex<Vec<Arc<Shared>>>,
     /// Whether the last exchange with the shared storage failed.
     is_lost: AtomicBool,
 }
 
 impl Exchange {
-    pub(super) fn new(member: NamedBackend) -> Self {
-        Self { member, shared: Mutex::default(), is_lost: AtomicBool::new(false) }
+    pub(super) fn new(named: NamedBackend) -> Self {
+        Self { named, shared: Mutex::default(), is_lost: AtomicBool::new(false) }
     }
 
-    pub(super) fn is_on(&self, member: &NamedBackend) -> bool {
-        self.member.ptr_eq(member)
+    pub(super) fn is_on(&self, named: &NamedBackend) -> bool {
+        self.named.ptr_eq(named)
     }
 
     pub(super) fn add(&self, name: Arc<str>, breaker: Breaker) {
@@ -33,8 +33,8 @@ impl Exchange {
 
     /// Lets each breaker exchange its state with the shared storage, until one exchange fails.
     pub(super) async fn look(&self) -> Result<(), BackendError> {
-        self.member.prepare_or_wait(DEADLINE).await?;
-        let Some(storage) = self.member.backend.coordination_store() else { return Ok(()) };
+        self.named.prepare_or_wait(DEADLINE).await?;
+        let Some(storage) = self.named.backend.coordination_store() else { return Ok(()) };
         let shared = self.shared().clone();
         for shared in shared {
             shared.look(storage).await?;
@@ -44,7 +44,7 @@ impl Exchange {
 
     /// Logs once that the shared storage is unreachable, and once that it responds again.
     pub(super) fn tell(&self, answer: Result<(), BackendError>) {
-        let backend = &*self.member.name;
+        let backend = &*self.named.name;
         match answer {
             Err(error) if !self.is_lost.swap(true, Ordering::Relaxed) => {
                 let error = display(chain(&error));

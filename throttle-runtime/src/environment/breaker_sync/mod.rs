@@ -43,12 +43,12 @@ impl Sharing {
     }
 
     /// Shares a breaker under this name, through the shared storage of this backend.
-    pub(crate) fn add(&self, member: &NamedBackend, name: Arc<str>, breaker: Breaker) {
+    pub(crate) fn add(&self, named: &NamedBackend, name: Arc<str>, breaker: Breaker) {
         let mut exchanges = sync::lock(&self.exchanges);
-        if let Some(exchange) = exchanges.iter().find(|exchange| exchange.is_on(member)) {
+        if let Some(exchange) = exchanges.iter().find(|exchange| exchange.is_on(named)) {
             return exchange.add(name, breaker);
         }
-        let exchange = Exchange::new(member.clone());
+        let exchange = Exchange::new(named.clone());
         exchange.add(name, breaker);
         exchanges.push(Arc::new(exchange));
         // A running task finds the new exchange by itself.

@@ -80,14 +80,14 @@ impl Breaker {
 }
 
 impl Breaker {
-    /// Creates a breaker. `told` is woken by every change.
+    /// Creates a breaker. `observer` is woken by every change.
     pub(crate) fn new(
         settings: CircuitBreaker,
         name: Arc<str>,
         clock: Arc<dyn Clock>,
-        told: Option<Arc<Notify>>,
+        observer: Option<Arc<Notify>>,
     ) -> Self {
-        Self(Arc::new(Circuit::new(settings, name, clock, told)))
+        Self(Arc::new(Circuit::new(settings, name, clock, observer)))
     }
 
     /// Returns the current opening, unless the breaker is forced open.

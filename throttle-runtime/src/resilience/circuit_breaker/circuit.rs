@@ -29,7 +29,7 @@ pub(super) struct Circuit {
     pub(super) successes: AtomicU32,
     pub(super) turn: Mutex<Turn>,
     /// Wakes the task that informs other instances.
-    told: Option<Arc<Notify>>,
+    observer: Option<Arc<Notify>>,
     logs: ChangeLogs,
 }
 
@@ -47,7 +47,7 @@ impl Circuit {
         settings: CircuitBreaker,
         name: Arc<str>,
         clock: Arc<dyn Clock>,
-        told: Option<Arc<Notify>>,
+        observer: Option<Arc<Notify>>,
     ) -> Self {
         Self {
             rules: settings.rules,
@@ -59,7 +59,7 @@ impl Circuit {
             next_attempt: AtomicU64::new(0),
             successes: AtomicU32::new(0),
             turn: Mutex::default(),
-            told,
+            observer,
             logs: ChangeLogs::new(),
         }
     }
@@ -99,8 +99,8 @@ impl Circuit {
     /// Wakes the sharing task and publishes the change. The caller must hold no lock.
     pub(super) fn publish(&self, change: Option<Transition>) {
         if let Some(change) = change {
-            if let Some(told) = &self.told {
-                told.notify_one();
+            if let Some(observer) = &self.observer {
+                observer.notify_one();
             }
             change.publish(&self.logs, self.on_transition);
         }

@@ -21,7 +21,7 @@ pub(super) struct Debt {
     /// The limits of the primary.
     pub(super) rates: SmallVec<[Rate; 2]>,
     /// One part for each class.
-    pub(super) parts: SmallVec<[Part; 1]>,
+    pub(super) parts: SmallVec<[ClassDebt; 1]>,
     /// Whether a payment is in progress.
     pub(super) is_paying: bool,
     /// Whether the primary may have been charged already: a payment was tried, and its result is unknown.
@@ -44,12 +44,12 @@ impl Debt {
     }
 
     /// Returns the part of a class; `None` if there are too many other classes.
-    pub(super) fn part(&mut self, class: Class) -> Option<&mut Part> {
+    pub(super) fn of_class(&mut self, class: Class) -> Option<&mut ClassDebt> {
         match self.parts.iter().position(|part| part.class == class) {
             Some(at) => self.parts.get_mut(at),
             None if self.parts.len() == CLASSES => None,
             None => {
-                self.parts.push(Part::new(class, self.rates.len()));
+                self.parts.push(ClassDebt::new(class, self.rates.len()));
                 self.parts.last_mut()
             }
         }
@@ -62,7 +62,7 @@ impl Debt {
 /// The units owed are the difference between both states at the same time. The sum of the admissions would be
 /// wrong, because a bucket drains its content gradually and not all at once.
 #[derive(Debug)]
-pub(super) struct Part {
+pub(super) struct ClassDebt {
     pub(super) class: Class,
     /// The states that are settled with the primary.
     settled: States,
@@ -72,7 +72,7 @@ pub(super) struct Part {
     sent: Option<States>,
 }
 
-impl Part {
+impl ClassDebt {
     fn new(class: Class, limits: usize) -> Self {
         let none: States = (0..limits).map(|_| State::EMPTY).collect();
         Self { class, settled: none.clone(), total: none, sent: None }

@@ -61,7 +61,7 @@ impl Word {
         let (used, next, reset) = self.used.get(limit).copied().unwrap_or_default();
         let heard = arrival.at(self.heard);
         if used == 0 {
-            return if reset == 0 { State::EMPTY } else { self.part(strategy, heard, reset) };
+            return if reset == 0 { State::EMPTY } else { self.of_class(strategy, heard, reset) };
         }
         let state = charged(strategy, &State::EMPTY, heard, used);
         // If the capacity is not a whole number of units, a part of a unit may be used in addition.
@@ -75,7 +75,7 @@ impl Word {
 impl Word {
     /// Returns a state in which a part of a unit is used, which is returned `reset` microseconds later. It is
     /// the rest of a unit that was charged earlier.
-    fn part(&self, strategy: &dyn Strategy, heard: Arrival, reset: u64) -> State {
+    fn of_class(&self, strategy: &dyn Strategy, heard: Arrival, reset: u64) -> State {
         let unit = charged(strategy, &State::EMPTY, heard, 1);
         let before = micros(ask(strategy, &unit, heard).reset_after()).saturating_sub(reset);
         charged(strategy, &State::EMPTY, heard.at(self.heard.saturating_sub(before)), 1)

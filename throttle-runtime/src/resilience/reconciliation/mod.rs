@@ -1,7 +1,8 @@
 //! Carry-over of usage during failover: the fallback starts from the last known usage at the primary, and the
 //! primary is charged afterwards for what the fallback admitted.
 //!
-//! - **Before** the outage, [`heard`](Reconciler::heard) remembers what each decision of the primary left.
+//! - **Before** the outage, [`record_answer`](Reconciler::record_answer) remembers what each decision of the
+//!   primary left.
 //! - **During** the outage, [`seed`](Reconciler::seed) lets the fallback start with its [share](Share) of what is
 //!   left by now. [`admitted`](Reconciler::admitted) remembers what the fallback admitted.
 //! - **After** the outage, the fallback decides about an identity that [owes](Reconciler::owes) usage until the debt
@@ -23,8 +24,8 @@
 //!   load from the time of the fallback.
 //!
 //! An answer of the primary that arrives after the fallback was seeded is admitted only if both fit.
-//! [`heard`](Reconciler::heard) and [`admitted`](Reconciler::admitted) compare their numbers under one lock, and the
-//! later one is denied.
+//! [`record_answer`](Reconciler::record_answer) and [`admitted`](Reconciler::admitted) compare their numbers
+//! under one lock, and the later one is denied.
 //!
 //! **N instances** with a share of 1/N have a common bound if all of them know the same last decision, and if
 //! all pay before one of them calls the primary again. Together, they admit in any period what the strategy
@@ -130,7 +131,7 @@ impl Reconciler {
     }
 
     /// Returns the number of the last admission by the fallback. Read it before the primary is called, and pass
-    /// it to [`heard`](Self::heard).
+    /// it to [`record_answer`](Self::heard).
     pub(crate) fn admissions(&self) -> u64 {
         self.admissions.load(Acquire)
     }
@@ -140,7 +141,7 @@ impl Reconciler {
     /// Returns `Some` if the charge came too late: after the call, the fallback admitted units that no longer
     /// fit at the primary. The value is the number of units to refund. Units of the charge that replace units
     /// that did not fit at the primary are not refunded.
-    pub(crate) fn heard(
+    pub(crate) fn record_answer(
         &self,
         charge: &Charge<'_>,
         PrimaryAnswer { quotas, at, sent }: PrimaryAnswer<'_>,
@@ -198,10 +199,10 @@ impl Reconciler {
     #[must_use]
     pub(crate) fn admitted(&self, charge: &Charge<'_>, now: u64) -> bool {
         let kept = self.ledger.open(id(charge), |account, has_room| {
-            let part = account.debt(charge, has_room)?.part(charge.class)?;
+            let part = account.debt(charge, has_room)?.of_class(charge.class)?;
             let before = part.add(&*self.strategy, self.arrivals(charge, now));
             if account.is_new && account.is_over(self, charge, now) {
-                if let Some(part) = account.debt(charge, false).and_then(|debt| debt.part(charge.class)) {
+                if let Some(part) = account.debt(charge, false).and_then(|debt| debt.of_class(charge.class)) {
                     part.restore(before);
                 }
                 return Some(false);
@@ -220,9 +221,9 @@ impl Reconciler {
     }
 
     /// Records the refund of an admission that [`admitted`](Self::admitted) recorded at the time `at`.
-    pub(crate) fn gave_back(&self, charge: &Charge<'_>, at: u64, now: u64) {
+    pub(crate) fn record_refund(&self, charge: &Charge<'_>, at: u64, now: u64) {
         self.ledger.change(id(charge), |account| {
-            let part = account.debt(charge, false)?.part(charge.class)?;
+            let part = account.debt(charge, false)?.of_class(charge.class)?;
             part.refund(&*self.strategy, self.arrivals(charge, now), now.saturating_sub(at));
             Some(())
         });

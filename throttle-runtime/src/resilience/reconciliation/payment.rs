@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 
 use super::Reconciler;
 use super::account::Account;
-use super::debt::{Debt, Part};
+use super::debt::{ClassDebt, Debt};
 use super::last_known::Word;
 use super::ledger::Ledger;
 use super::target_levels::{Level, Levels};
@@ -88,7 +88,7 @@ impl<'a> Payment<'a> {
             let bill = Bill::new(reconciler, debt, &account.words, now);
             let was_tried = std::mem::replace(&mut debt.is_tried, true);
             debt.is_paying = true;
-            debt.parts.iter_mut().for_each(Part::send);
+            debt.parts.iter_mut().for_each(ClassDebt::send);
             Some((was_tried, bill))
         });
         let (was_tried, bill) = begun??;
@@ -161,6 +161,6 @@ fn settle(account: &mut Account) {
 
 fn stop(account: &mut Account, is_tried: bool) {
     let Some(debt) = account.debt.as_deref_mut() else { return };
-    debt.parts.iter_mut().for_each(Part::unsend);
+    debt.parts.iter_mut().for_each(ClassDebt::unsend);
     (debt.is_paying, debt.is_tried) = (false, is_tried);
 }

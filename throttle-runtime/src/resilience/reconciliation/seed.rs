@@ -72,7 +72,7 @@ impl Seed {
             return;
         }
         for (class, levels) in &self.classes {
-            let Some(part) = debt.part(*class) else { continue };
+            let Some(part) = debt.of_class(*class) else { continue };
             let mut settled: States = self.rates.iter().map(|_| State::EMPTY).collect();
             let mut total = settled.clone();
             let mut levels_left = levels.limits.iter();

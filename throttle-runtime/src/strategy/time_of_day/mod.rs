@@ -62,7 +62,7 @@ pub struct TimeOfDay {
     /// The greatest multiple of all hours.
     most: Multiplier,
     /// The hours for which a window is set, one bit each.
-    said: u32,
+    declared: u32,
 }
 
 impl TimeOfDay {
@@ -72,7 +72,7 @@ impl TimeOfDay {
     /// A time zone is a name of the IANA database, such as `Europe/Berlin` or `UTC`, or an offset, such as
     /// `+02:00`. A time zone that does not exist is reported by the registry at startup.
     pub const fn in_zone(name: &'static str) -> Self {
-        Self { zone: Zone(name), hours: [Multiplier::ONE; 24], most: Multiplier::ONE, said: 0 }
+        Self { zone: Zone(name), hours: [Multiplier::ONE; 24], most: Multiplier::ONE, declared: 0 }
     }
 
     /// Creates a strategy with twice the limit from 0 to 8, the limit itself from 8 to 17, and one and a half
@@ -99,8 +99,8 @@ impl TimeOfDay {
         assert!(from != to, "a window ends at another hour than it begins");
         let mut hour = from as usize;
         loop {
-            assert!(self.said & 1 << hour == 0, "there is a window with one of these hours already");
-            self.said |= 1 << hour;
+            assert!(self.declared & 1 << hour == 0, "there is a window with one of these hours already");
+            self.declared |= 1 << hour;
             self.hours[hour] = times;
             hour = (hour + 1) % 24;
             if hour == to as usize % 24 {

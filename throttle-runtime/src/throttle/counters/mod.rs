@@ -146,9 +146,9 @@ impl Event {
         }
     }
 
-    /// Returns the event for the source of a decision, which is counted in addition to its outcome.
-    pub(crate) const fn of_source(source: DecisionReason) -> Option<Self> {
-        match source {
+    /// Returns the event for the reason of a decision, which is counted in addition to its outcome.
+    pub(crate) const fn of_reason(reason: DecisionReason) -> Option<Self> {
+        match reason {
             DecisionReason::Fallback => Some(Self::Fallback),
             DecisionReason::BreakerOpen => Some(Self::BreakerOpen),
             DecisionReason::Cached => Some(Self::Cached),

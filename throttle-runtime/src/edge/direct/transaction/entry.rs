@@ -65,8 +65,8 @@ impl<'e> Bill<'e> {
 
     /// Returns the decision, if no throttle charges anything.
     fn nothing(&self) -> Option<Decision> {
-        let source = self.free.first().map_or(DecisionReason::Free, |(_, source)| *source);
-        self.tickets.is_empty().then(|| Decision::passed(source))
+        let reason = self.free.first().map_or(DecisionReason::Free, |(_, reason)| *reason);
+        self.tickets.is_empty().then(|| Decision::passed(reason))
     }
 }
 

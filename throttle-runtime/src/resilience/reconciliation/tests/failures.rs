@@ -102,7 +102,7 @@ fn who_was_denied_all_along_is_denied_by_an_empty_primary() {
 fn what_was_given_back_is_not_owed() {
     let world = world();
     let (charge, at) = (world.charge(3), world.now());
-    world.instances[0].reconciler.gave_back(&charge, at, at);
+    world.instances[0].reconciler.record_refund(&charge, at, at);
     now(world.pays(0)).expect("a primary");
     assert_eq!(now(world.left_at_primary()), 8);
 }
@@ -126,7 +126,7 @@ fn the_last_word_is_the_one_said_last() {
         now(world.primary.decide(&charge, Mode::Consume)).expect("a verdict")
     });
     for verdict in [second, first] {
-        world.instances[0].reconciler.heard(&world.charge(1), heard(&verdict), world.now());
+        world.instances[0].reconciler.record_answer(&world.charge(1), heard(&verdict), world.now());
     }
     assert!(now(world.asks_standby(0, 7)));
     assert!(!now(world.asks_standby(0, 1)));
@@ -141,7 +141,7 @@ fn what_was_heard_as_one_class_counts_for_another() {
     let charges = [premium];
     let verdict = now(world.primary.decide(&charges, Mode::Consume));
     let verdict = verdict.expect("a verdict");
-    reconciler.heard(&charges[0], heard(&verdict), world.now());
+    reconciler.record_answer(&charges[0], heard(&verdict), world.now());
     assert!(now(world.asks_standby(0, 1)), "of no class, which has 10");
     assert!(!now(world.asks_standby(0, 1)));
 }
@@ -154,8 +154,11 @@ fn places_are_bounded_and_the_oldest_make_room() {
     for number in 0..2 * ROOM {
         let key = Key::from(number);
         let charge = Charge { key: &key, ..world.charge(1) };
-        let late =
-            reconciler.heard(&charge, PrimaryAnswer { quotas: &[quota], at: number, sent: u64::MAX }, number);
+        let late = reconciler.record_answer(
+            &charge,
+            PrimaryAnswer { quotas: &[quota], at: number, sent: u64::MAX },
+            number,
+        );
         assert_eq!(late, None);
     }
     assert!(reconciler.ledger.len() <= 64 * 1024);

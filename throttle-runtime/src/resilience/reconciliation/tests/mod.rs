@@ -148,7 +148,7 @@ impl World {
         let charge = [self.charge(cost)];
         let verdict = self.primary.decide(&charge, Mode::Consume).await.expect("a verdict");
         for instance in &self.instances {
-            instance.reconciler.heard(&charge[0], heard(&verdict), self.now());
+            instance.reconciler.record_answer(&charge[0], heard(&verdict), self.now());
         }
         verdict.quotas.iter().all(Quota::fits)
     }
@@ -194,6 +194,6 @@ fn now<T>(future: impl Future<Output = T>) -> T {
 }
 
 /// An answer of the primary that is never too late.
-fn heard(verdict: &Verdict) -> PrimaryAnswer<'_> {
+fn record_answer(verdict: &Verdict) -> PrimaryAnswer<'_> {
     PrimaryAnswer { quotas: &verdict.quotas, at: verdict.at, sent: u64::MAX }
 }
