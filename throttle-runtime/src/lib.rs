@@ -54,9 +54,11 @@ pub use crate::error::{BackendError, ConfigError, ErrorKind};
 pub use crate::hit::Hit;
 pub use crate::http::{ClientIp, DraftVersion, HeaderPolicy, Headers, ProxyHeader};
 pub use crate::key::{Identity, Key};
-pub use crate::pipeline::throttled::{ThrottleError, Throttled};
+pub use crate::pipeline::throttle_error::ThrottleError;
+pub use crate::pipeline::throttled::Throttled;
 pub use crate::rate::{Rate, RateError, Rates};
-pub use crate::registry::site::{Site, sites};
+pub use crate::registry::linked_sites::sites;
+pub use crate::registry::site::Site;
 pub use crate::registry::{Registry, RegistryBuilder, Scoped, registry};
 pub use crate::resilience::{
     Breaker, CircuitBreaker, ErrorAction, Failure, OnError, Recovery, circuit_breaker as breaker, failover,

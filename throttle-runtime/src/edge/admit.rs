@@ -3,8 +3,8 @@
 use crate::config::resolver::RequestContext;
 use crate::pipeline::admission::Admission;
 use crate::pipeline::admission_builder::AdmissionBuilder;
+use crate::pipeline::prepare::Given;
 use crate::pipeline::rejection::Rejection;
-use crate::pipeline::ticket::Given;
 use crate::registry::Registry;
 use crate::{Key, Site};
 

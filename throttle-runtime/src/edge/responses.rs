@@ -8,7 +8,7 @@ use http::{HeaderValue, Response, StatusCode};
 #[cfg(feature = "axum")]
 use crate::http::header_fields::Report;
 #[cfg(feature = "axum")]
-use crate::pipeline::throttled::message;
+use crate::pipeline::denial_response::message;
 use crate::util::log_limit::LogLimit;
 use crate::{BackendError, ConfigError, Throttled};
 

@@ -10,8 +10,9 @@ use super::degrade::DegradeSink;
 use super::key_cache::KeyCache;
 #[cfg(any(feature = "axum", feature = "tower"))]
 use super::once_per_request::Reached;
+use super::prepare::{Given, Prepared};
 use super::rejection::Rejection;
-use super::ticket::{Given, Prepared, Ticket};
+use super::ticket::Ticket;
 use crate::Throttle;
 use crate::config::resolver::RequestContext;
 
@@ -41,7 +42,7 @@ impl<'a, 'k> AdmissionBuilder<'a, 'k> {
     ) -> Result<(), Rejection> {
         let policy = throttle.policy().into_owned();
         let degrades = policy.degrade.then(|| Arc::clone(throttle.uid_shared()));
-        match Ticket::draw(throttle, policy, given, self.known, context).await {
+        match Ticket::prepare(throttle, policy, given, self.known, context).await {
             Ok(Prepared::Ready(ticket)) => self.take(ticket, context),
             Ok(Prepared::Passed(reason)) => self.sink.of_passed(degrades, reason),
             Err(stop) => return Err(Rejection::Stopped(stop)),

@@ -15,9 +15,9 @@ use super::healthy::Healthy;
 #[cfg(feature = "ws")]
 use super::key_cache::KeyCache;
 use super::outcome::Decided;
-use super::ticket::Ticket;
 #[cfg(feature = "ws")]
-use super::ticket::{Given, Prepared, Stop};
+use super::prepare::{Given, Prepared, Stop};
+use super::ticket::Ticket;
 use crate::backend::Mode;
 use crate::config::resolver::RequestContext;
 use crate::resilience::Permission;
@@ -71,7 +71,7 @@ pub(crate) async fn decide_message(
     context: &mut RequestContext<'_>,
 ) -> Result<Decision, Stop> {
     let policy = throttle.policy().into_owned();
-    let prepared = Ticket::draw(Cow::Borrowed(throttle), policy, Given::default(), known, context).await?;
+    let prepared = Ticket::prepare(Cow::Borrowed(throttle), policy, Given::default(), known, context).await?;
     let ticket = match prepared {
         Prepared::Ready(ticket) => ticket,
         Prepared::Passed(reason) => return Ok(Decision::passed(reason)),

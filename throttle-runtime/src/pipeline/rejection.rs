@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use http::request::Parts;
 
+use super::prepare::Stop;
 use super::throttled::{Denial, Throttled};
-use super::ticket::Stop;
 use crate::config::policy::Policy;
 use crate::config::resolver::{Resolver, role};
 use crate::error::no_request;

@@ -5,42 +5,12 @@ use std::sync::{Arc, OnceLock};
 
 use smallvec::SmallVec;
 
-use super::key_cache::KeyCache;
 use crate::backend::Charge;
-use crate::config::network::Access;
 use crate::config::policy::Policy;
-use crate::config::resolver::{EarlyResponse, RequestContext, Resolver, role};
-use crate::config::{caller, rule};
-use crate::environment::enforcement::Force;
 use crate::resilience::Share;
 use crate::strategy::Class;
-use crate::throttle::counters::Event;
 use crate::util::fingerprint::Domain;
-use crate::{BackendError, Decision, DecisionReason, Identity, Key, Rate, Rates, Throttle, Throttled};
-
-/// The reason why a request has no decision.
-pub(crate) enum Stop {
-    /// The backend failed, and `on_error` returns its error.
-    Failed(BackendError),
-    /// A plug-in function answered the request itself.
-    Answered(EarlyResponse),
-    /// The client is on a `deny` list.
-    Forbidden(Throttled),
-}
-
-/// The preparation of a throttle for a decision.
-pub(crate) enum Prepared<T> {
-    /// The throttle applies, and decides with this value.
-    Ready(T),
-    /// The throttle lets the request pass without a decision of a backend, for this reason.
-    Passed(DecisionReason),
-}
-
-impl From<EarlyResponse> for Stop {
-    fn from(response: EarlyResponse) -> Self {
-        Self::Answered(response)
-    }
-}
+use crate::{BackendError, Decision, DecisionReason, Key, Rate, Rates, Throttle};
 
 /// The resolved key, limits, cost and class of a request, for one throttle.
 pub(crate) struct Terms {
@@ -48,14 +18,6 @@ pub(crate) struct Terms {
     pub(crate) rates: Rates,
     pub(crate) cost: u64,
     pub(crate) class: Class,
-}
-
-/// The settings that belong to one use of a throttle.
-#[derive(Default)]
-pub(crate) struct Given {
-    /// The key, if it is made of the function's arguments.
-    pub(crate) key: Option<Key>,
-    pub(crate) cost: Option<&'static dyn Resolver<role::cost>>,
 }
 
 /// A throttle's prepared part of a decision: the identity, the limits and the cost. The whole decision uses
@@ -85,105 +47,6 @@ impl<'a> Ticket<'a> {
         Terms { key, rates, cost, class }: Terms,
     ) -> Self {
         Self { throttle, policy, dry, key, rates, cost, charged_before: None, class, error: OnceLock::new() }
-    }
-
-    /// Resolves everything that a decision by this policy depends on, cheapest first. Returns the reason if
-    /// the throttle does not apply.
-    pub(crate) async fn draw(
-        throttle: Cow<'a, Throttle>,
-        policy: Arc<Policy>,
-        given: Given,
-        known: &mut KeyCache,
-        context: &mut RequestContext<'_>,
-    ) -> Result<Prepared<Self>, Stop> {
-        let (dry, terms) = match throttle.force(&policy) {
-            Force::Off => (false, Ok(Prepared::Passed(DecisionReason::Disabled))),
-            force => (force == Force::Dry, Self::terms(&throttle, &policy, given, known, context).await),
-        };
-        let terms = match terms {
-            // A throttle in dry-run mode ends no request, even if one of its functions would.
-            Err(Stop::Forbidden(_)) if dry => {
-                throttle.count(Event::WouldDeny);
-                return Ok(Prepared::Passed(DecisionReason::DryRun));
-            }
-            Err(_) if dry => Prepared::Passed(DecisionReason::DryRun),
-            Err(Stop::Forbidden(throttled)) => {
-                throttle.count(Event::Forbidden);
-                return Err(Stop::Forbidden(throttled));
-            }
-            terms => terms?,
-        };
-        match terms {
-            Prepared::Ready(terms) => Ok(Prepared::Ready(Self::new(throttle, policy, dry, terms))),
-            Prepared::Passed(reason) => {
-                throttle.count(Event::Skipped);
-                Ok(Prepared::Passed(reason))
-            }
-        }
-    }
-
-    async fn terms(
-        throttle: &Throttle,
-        policy: &Arc<Policy>,
-        given: Given,
-        known: &mut KeyCache,
-        context: &mut RequestContext<'_>,
-    ) -> Result<Prepared<Terms>, Stop> {
-        if context.is_request {
-            if !rule::resolve(throttle.rules(policy), context).await? {
-                return Ok(Prepared::Passed(DecisionReason::Bypassed));
-            }
-            match policy.lists.as_ref().map(|lists| lists.access(context)) {
-                Some(Access::Denied) => {
-                    return Err(Stop::Forbidden(Throttled::forbidden(throttle, policy, context.parts)));
-                }
-                Some(Access::Free) => return Ok(Prepared::Passed(DecisionReason::Exempt)),
-                Some(Access::Limited) | None => {}
-            }
-        }
-        // A throttle with a concurrency limit limits all requests, at any rate and cost.
-        let by_rate_only = policy.concurrency.is_none();
-        if by_rate_only && policy.rates.is_some_and(|rates| rates.is_unlimited()) {
-            return Ok(Prepared::Passed(DecisionReason::Unlimited));
-        }
-        if let Some(exempt) = &policy.exempt
-            && exempt.resolve(context).await?
-        {
-            return Ok(Prepared::Passed(DecisionReason::Exempt));
-        }
-        let caller = match &policy.caller {
-            Some(function) => Some(caller::resolve(&**function, context).await?),
-            None => None,
-        };
-        let caller = caller.as_ref();
-        if caller.is_some_and(|caller| matches!(caller.identity, Identity::Exempt)) {
-            return Ok(Prepared::Passed(DecisionReason::Exempt));
-        }
-        let rates = match caller.and_then(|caller| caller.rates).or(policy.rates) {
-            Some(rates) => rates,
-            None => policy.rate.resolve(context).await?,
-        };
-        if by_rate_only && rates.is_unlimited() {
-            return Ok(Prepared::Passed(DecisionReason::Unlimited));
-        }
-        let cost = given.cost.unwrap_or(&*policy.cost).resolve(context).await?;
-        if by_rate_only && cost == 0 {
-            return Ok(Prepared::Passed(DecisionReason::Free));
-        }
-        let class = match (caller.and_then(|caller| caller.class), &policy.class) {
-            (Some(class), _) => class,
-            (None, Some(class)) => class.resolve(context).await?,
-            (None, None) => Class::NONE,
-        };
-        let identity = match (given.key, caller) {
-            (Some(key), _) => Identity::Key(key),
-            (None, Some(caller)) => caller.identity.clone(),
-            (None, None) => known.identity(throttle, policy, context).await?,
-        };
-        Ok(match identity {
-            Identity::Exempt => Prepared::Passed(DecisionReason::Exempt),
-            Identity::Key(key) => Prepared::Ready(Terms { key, rates, cost, class }),
-        })
     }
 
     /// Whether the ticket charges a rate. If not, its throttle limits concurrency only.

@@ -5,16 +5,12 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::{LIFECYCLE, Registry, check};
+use crate::backend::Backend;
 use crate::backend::named::NamedBackend;
-use crate::backend::{Backend, Memory};
-use crate::config::settings::MEMORY;
-use crate::environment::{Declared, Environment};
 use crate::http::ProxyHeader;
 use crate::http::client::Clients;
 use crate::http::peer::PeerAddress;
-use crate::util::error_chain::chain;
-use crate::{Clock, ConfigError, Settings, SystemClock};
+use crate::{Clock, Settings, SystemClock};
 
 /// Starts the declaration of a registry. End it with [`install`](RegistryBuilder::install).
 ///
@@ -71,15 +67,15 @@ pub fn registry() -> RegistryBuilder {
 /// ```
 #[must_use = "a registry has no effect before `install().await` or `build().await`"]
 pub struct RegistryBuilder {
-    namespace: String,
-    backends: HashMap<Arc<str>, (NamedBackend, Settings)>,
-    defaults: Settings,
-    overrides: HashMap<String, Settings>,
-    clients: Clients,
-    clock: Arc<dyn Clock>,
-    required: bool,
-    probes_in_background: bool,
-    problems: Vec<String>,
+    pub(super) namespace: String,
+    pub(super) backends: HashMap<Arc<str>, (NamedBackend, Settings)>,
+    pub(super) defaults: Settings,
+    pub(super) overrides: HashMap<String, Settings>,
+    pub(super) clients: Clients,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) required: bool,
+    pub(super) probes_in_background: bool,
+    pub(super) problems: Vec<String>,
 }
 
 impl RegistryBuilder {
@@ -100,7 +96,8 @@ impl RegistryBuilder {
     ///
     /// # Default
     ///
-    /// The backend `memory`, made by [`Memory::new`]. It also exists beside other backends.
+    /// The backend `memory`, made by [`Memory::new`](crate::backend::Memory::new). It also exists beside other
+    /// backends.
     pub fn backend(self, name: &str, backend: impl Backend) -> Self {
         self.backend_with(name, backend, Settings::NONE)
     }
@@ -352,94 +349,6 @@ impl RegistryBuilder {
     pub const fn require_backends(mut self, required: bool) -> Self {
         self.required = required;
         self
-    }
-
-    /// Checks the whole program against this declaration, initialises the backends, and makes the registry
-    /// the global one. For each attribute, one event at level INFO reports its limits, its backend, its
-    /// `on_error`, and the time budget of a decision.
-    ///
-    /// # Errors
-    ///
-    /// Returns all problems of the declaration and of the attributes together. A problem of an attribute
-    /// contains its file and line. Examples are:
-    ///
-    /// - a backend that is not declared
-    /// - two attributes with one uid and different settings
-    /// - an override for a uid that no attribute has
-    /// - a value that does not parse
-    ///
-    /// If there are no such problems, it returns all backends that cannot be initialised within five seconds.
-    /// It also fails if a registry is installed or in use already.
-    pub async fn install(self) -> Result<Registry, ConfigError> {
-        Registry::check_not_global_yet()?;
-        let required = self.required;
-        let registry = self.checked(Registry::verify)?;
-        registry.initialize(required).await?;
-        match registry.clone().make_global() {
-            Ok(global) => {
-                global.announce();
-                Ok(global)
-            }
-            Err(taken) => {
-                // Otherwise, no code would close the backends that were initialised.
-                let _ = registry.close().await;
-                Err(taken)
-            }
-        }
-    }
-
-    /// Like [`install`](Self::install), but for a registry beside the global one. The declaration is checked
-    /// immediately. Attributes are checked when they are first used, because most of the program belongs to
-    /// the global registry.
-    ///
-    /// # Errors
-    ///
-    /// Returns all problems of the declaration together. Without such problems, it returns all backends that
-    /// cannot be initialised within five seconds.
-    pub async fn build(self) -> Result<Registry, ConfigError> {
-        let required = self.required;
-        let registry = self.checked(|_| Vec::new())?;
-        registry.initialize(required).await?;
-        Ok(registry)
-    }
-
-    fn checked(mut self, more: impl FnOnce(&Registry) -> Vec<String>) -> Result<Registry, ConfigError> {
-        let memory = || (NamedBackend::new(MEMORY, Arc::new(Memory::new())), Settings::NONE);
-        self.backends.entry(Arc::from(MEMORY)).or_insert_with(memory);
-        let mut problems = self.problems;
-        let declared =
-            Declared { backends: self.backends, defaults: self.defaults, overrides: self.overrides };
-        problems.extend(check::unknown_overrides(declared.overrides.keys()));
-        problems.extend(declared.problems());
-        problems.extend(self.clients.problems());
-        let mut environment = Environment::new(declared, self.namespace, self.clients, self.clock);
-        environment.probes_in_background = self.probes_in_background;
-        let registry = Registry::new(environment);
-        problems.extend(more(&registry));
-        if problems.is_empty() { Ok(registry) } else { Err(ConfigError::new(problems)) }
-    }
-}
-
-impl Registry {
-    async fn initialize(&self, required: bool) -> Result<(), ConfigError> {
-        let mut problems = Vec::new();
-        for named in self.declared().distinct_backends() {
-            if let Err(error) = named.prepare_or_wait(LIFECYCLE).await {
-                let problem =
-                    format!("the backend \"{}\" cannot be initialised: {}", named.name, chain(&error));
-                if required {
-                    problems.push(problem);
-                } else {
-                    tracing::warn!(target: "throttle", backend = &*named.name, error = chain(&error), "the backend cannot be initialised yet");
-                }
-            }
-        }
-        if problems.is_empty() {
-            return Ok(());
-        }
-        // Otherwise, no code would close the backends that were initialised.
-        let _ = self.close().await;
-        Err(ConfigError::outage(problems))
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tracing::level_filters::LevelFilter;
 
-use super::{Registry, place};
+use super::Registry;
 use crate::config::declaration::Declaration;
 use crate::config::policy::Policy;
 use crate::environment::Declared;
@@ -27,7 +27,7 @@ impl Registry {
             if let Err(found) = self.environment().settle(&Declaration::by(site), Settings::NONE)
                 && !innocent
             {
-                problems.extend(found.into_iter().map(|problem| format!("{}: {problem}", place(site))));
+                problems.extend(found.into_iter().map(|problem| format!("{}: {problem}", site.place())));
             }
             let first = *seen.entry(site.uid()).or_insert(site);
             if !std::ptr::eq(first, site) {
@@ -41,7 +41,7 @@ impl Registry {
     /// Returns the costs of uses of a static that its limits never admit.
     fn costs(&self) -> Vec<String> {
         let mut problems = Vec::new();
-        for (site, cost, at) in super::site::costs() {
+        for (site, cost, at) in super::linked_sites::costs() {
             let place = format!("{}:{}", at.file(), at.line());
             // Problems of the static itself are reported where it is declared.
             let policy = || self.environment().settle(&Declaration::by(site), Settings::NONE).ok();
@@ -131,7 +131,7 @@ fn clash(first: &Site, second: &Site) -> Option<String> {
     let shared = first.is_named() && second.is_named();
     let same = shared && first.settings().describe() == second.settings().describe();
     (!same).then(|| {
-        let (here, there, uid) = (place(second), place(first), second.uid());
+        let (here, there, uid) = (second.place(), first.place(), second.uid());
         if shared {
             format!("{here}: the uid `{uid}` is also used at {there} with different settings: use the same settings, or choose another uid")
         } else {

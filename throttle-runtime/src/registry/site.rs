@@ -43,7 +43,7 @@ pub struct Site {
     template: bool,
     settings: Of,
     /// The cost of one use of a static's throttle, and the location of that cost.
-    cost: Option<(&'static dyn Resolver<role::cost>, &'static Location<'static>)>,
+    pub(super) cost: Option<(&'static dyn Resolver<role::cost>, &'static Location<'static>)>,
     location: &'static Location<'static>,
     /// The throttle in the global registry, after its first use.
     throttle: OnceCell<Throttle>,
@@ -193,6 +193,11 @@ impl Site {
         self.location
     }
 
+    /// Returns the location as messages show it.
+    pub(super) fn place(&self) -> String {
+        format!("{}:{}", self.location.file(), self.location.line())
+    }
+
     /// Returns the limits, if they are the same for every request.
     pub fn limits(&self) -> Option<Rates> {
         self.settings().rate?.value()?.ok()
@@ -245,41 +250,6 @@ impl fmt::Debug for Site {
             .field("settings", &self.settings())
             .finish_non_exhaustive()
     }
-}
-
-/// The attributes of one function, collected at link time.
-#[derive(Debug)]
-pub struct LinkedSites(
-    /// One site per attribute.
-    pub &'static [Site],
-);
-
-inventory::collect!(LinkedSites);
-
-/// Returns every `#[throttle]`, `#[throttle_fn]` and `#[throttle_message]` that is linked into this program, in
-/// the order of file and line.
-///
-/// On platforms without link-time collection, the list is empty, but the limits still apply.
-///
-/// ```
-/// for site in throttle::sites() {
-///     println!("{} at {}", site.name(), site.location());
-/// }
-/// ```
-pub fn sites() -> Vec<&'static Site> {
-    let mut sites: Vec<_> = inventory::iter::<LinkedSites>().flat_map(|linked| linked.0).collect();
-    sites.sort_by_key(|site| {
-        (site.location.file(), site.location.line(), site.location.column(), site.uid, site.function)
-    });
-    sites.dedup_by(|a, b| a.is_copy_of(b));
-    sites
-}
-
-/// Returns the constant costs of uses of a static's throttle, and their locations.
-pub(crate) fn costs()
--> impl Iterator<Item = (&'static Site, Result<u64, ConfigError>, &'static Location<'static>)> {
-    let sites = inventory::iter::<LinkedSites>().flat_map(|linked| linked.0);
-    sites.filter_map(|site| site.cost.and_then(|(cost, at)| Some((site, cost.value()?, at))))
 }
 
 impl Declaration {

@@ -5,7 +5,8 @@ use std::sync::LazyLock;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry::{Occupied, Vacant};
 
-use super::site::{LinkedSites, Site};
+use super::linked_sites::LinkedSites;
+use super::site::Site;
 
 /// Returns the sites with this id. `None` if there are no such sites, or if two different functions have the
 /// same id.

@@ -47,6 +47,7 @@ mod quota_with_rollover;
 mod sliding_window_counter;
 mod sliding_window_log;
 mod state;
+mod step;
 mod summary;
 mod tiered_rate;
 #[cfg(feature = "time-zones")]
@@ -84,6 +85,7 @@ pub use quota_with_rollover::QuotaWithRollover;
 pub use sliding_window_counter::SlidingWindowCounter;
 pub use sliding_window_log::SlidingWindowLog;
 pub use state::State;
+pub use step::{Arrival, Step};
 #[doc(hidden)]
 pub use summary::Summary;
 pub use tiered_rate::TieredRate;
@@ -96,7 +98,7 @@ pub(crate) use usage::Usages;
 pub use usage::{Lane, Usage};
 pub(crate) use words::Words;
 
-use crate::{Quota, Rate};
+use crate::Rate;
 
 /// The strategies that have a script for Redis. A decision by another strategy takes two calls to Redis.
 #[cfg(feature = "redis")]
@@ -116,84 +118,13 @@ pub(crate) static IN_LUA: &[&Lua] = &[
     &time_of_day::LUA,
 ];
 
-/// One request, as a strategy receives it.
-///
-/// ```
-/// use throttle::Rate;
-/// use throttle::strategy::{Arrival, Class};
-///
-/// let arrival = Arrival::new(Rate::per_minute(10), 2, 1_000_000).class(Class::new("premium")).load(800);
-/// let later = arrival.at(1_500_000);
-/// assert_eq!((later.cost, later.now, later.load), (2, 1_500_000, 800));
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Arrival {
-    /// The limit. It is never [`Rate::UNLIMITED`].
-    pub rate: Rate,
-    /// The units that the request costs. With 0, the request only reads the limit.
-    pub cost: u64,
-    /// The time by the backend's clock, in microseconds since the Unix epoch. It may step back.
-    pub now: u64,
-    /// The class of the caller, as the throttle's `class` setting returns it.
-    pub class: Class,
-    /// The result of [`Strategy::load`] before this decision.
-    pub load: u64,
-}
-
-impl Arrival {
-    /// Creates a request of `cost` units against `rate`, at `now` microseconds after the Unix epoch.
-    ///
-    /// # Default
-    ///
-    /// The class is [`Class::NONE`], and the load is 0.
-    pub const fn new(rate: Rate, cost: u64, now: u64) -> Self {
-        Self { rate, cost, now, class: Class::NONE, load: 0 }
-    }
-
-    /// Returns the same request at another time, in microseconds since the Unix epoch.
-    #[must_use]
-    pub const fn at(self, now: u64) -> Self {
-        Self { now, ..self }
-    }
-
-    /// Returns the same request by a caller of that class.
-    #[must_use]
-    pub const fn class(self, class: Class) -> Self {
-        Self { class, ..self }
-    }
-
-    /// Returns the same request under that load, in the unit of [`Strategy::load`].
-    #[must_use]
-    pub const fn load(self, load: u64) -> Self {
-        Self { load, ..self }
-    }
-}
-
-/// The result of a strategy for an [`Arrival`].
-///
-/// ```
-/// use throttle::Rate;
-/// use throttle::strategy::{Arrival, FixedWindow, State, Strategy};
-///
-/// let step = FixedWindow.step(&State::EMPTY, &Arrival::new(Rate::per_second(2), 1, 0));
-/// assert_eq!((step.quota.fits(), step.quota.remaining()), (true, 1));
-/// assert_eq!((step.state.until(), step.state.word()), (1_000_000, 1));
-/// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Step {
-    /// Whether the limit admits the request, and the remaining quota.
-    pub quota: Quota,
-    /// The state after the request. It is stored only if the request is admitted.
-    pub state: State,
-}
-
 /// A strategy: how a limit is enforced.
 ///
 /// `step` is a pure function of its arguments. It must accept any stored state, such as a state of another
 /// strategy, a state of another rate, or garbage. An unreadable state counts as missing, and a time in the
-/// future must not lock a client out. For a request that does not fit, `step` returns [`Quota::denied`] or
-/// [`Quota::never`]. The state of such a step is discarded, so a denied request never changes anything.
+/// future must not lock a client out. For a request that does not fit, `step` returns
+/// [`Quota::denied`](crate::Quota::denied) or [`Quota::never`](crate::Quota::never). The state of such a step is
+/// discarded, so a denied request never changes anything.
 ///
 /// ```
 /// use throttle::strategy::{Arrival, State, Step, Strategy};

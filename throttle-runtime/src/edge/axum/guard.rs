@@ -2,20 +2,21 @@
 //!
 //! The parameter is one generic type of the runtime, and no type that is generated beside the function. The
 //! expansion of an attribute on an associated function cannot contain another type, so this form works
-//! everywhere, and expansions are smaller. The state of functions is taken through [`FromRef`], so functions
-//! may take a part of the router's state.
+//! everywhere, and expansions are smaller. The state of functions is taken through
+//! [`FromRef`](axum::extract::FromRef), so functions may take a part of the router's state.
 
 use std::any::Any;
 use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
-use axum::extract::{FromRef, FromRequestParts};
+use axum::extract::FromRequestParts;
 use axum::response::Response;
 use http::request::Parts;
 
 use super::admitted::Admitted;
-use crate::config::resolver::{RequestContext, WithState, WithoutState};
+use super::handler_needs::HandlerNeeds;
+use crate::config::resolver::RequestContext;
 use crate::edge::admit;
 use crate::edge::responses::too_many;
 use crate::http::header_fields::Report;
@@ -47,10 +48,6 @@ pub struct OnlyAxumCallsThrottledHandlers<const SITE: u64, C, H = ()> {
     needs: PhantomData<fn() -> (C, H)>,
 }
 
-/// The type of a handler's first argument and its return type, as they are written.
-#[derive(Debug)]
-pub struct HandlerSignature<P, R>(PhantomData<fn() -> (P, R)>);
-
 enum Progress {
     Admitted(Admitted),
     /// A copy of the request parts, because the other extractors need the original, and the state. The type
@@ -64,67 +61,6 @@ struct Undecided {
     state: Box<dyn Any + Send + Sync>,
     /// Where the decision is stored if the request is passed on.
     pending: Option<Pending>,
-}
-
-/// What a handler needs, besides its decision: the state of its functions, and a copy of the decision.
-pub trait HandlerNeeds<S> {
-    /// The type of the state for plug-in functions.
-    type State: Send + Sync + 'static;
-
-    /// Whether the handler takes the decision that admitted the request as an argument.
-    const TAKES_DECISION: bool = false;
-
-    /// Whether the handler may pass its request on, as a middleware does.
-    const FORWARDS: bool = false;
-
-    /// Returns the state for plug-in functions.
-    fn derive_state(state: &S) -> Self::State;
-}
-
-impl<S, T: FromRef<S> + Send + Sync + 'static> HandlerNeeds<S> for WithState<T> {
-    type State = T;
-
-    fn derive_state(state: &S) -> T {
-        T::from_ref(state)
-    }
-}
-
-impl<S> HandlerNeeds<S> for WithoutState {
-    type State = ();
-
-    fn derive_state(_: &S) {}
-}
-
-/// Like `C`, for a handler that takes a [`Decision`].
-#[derive(Debug)]
-pub struct TakesDecision<C>(PhantomData<fn() -> C>);
-
-impl<S, C: HandlerNeeds<S>> HandlerNeeds<S> for TakesDecision<C> {
-    type State = C::State;
-
-    const TAKES_DECISION: bool = true;
-
-    const FORWARDS: bool = C::FORWARDS;
-
-    fn derive_state(state: &S) -> C::State {
-        C::derive_state(state)
-    }
-}
-
-/// Like `C`, for a handler that may pass its request on.
-#[derive(Debug)]
-pub struct ForwardsRequest<C>(PhantomData<fn() -> C>);
-
-impl<S, C: HandlerNeeds<S>> HandlerNeeds<S> for ForwardsRequest<C> {
-    type State = C::State;
-
-    const TAKES_DECISION: bool = C::TAKES_DECISION;
-
-    const FORWARDS: bool = true;
-
-    fn derive_state(state: &S) -> C::State {
-        C::derive_state(state)
-    }
 }
 
 impl<const SITE: u64, S: Sync, C: HandlerNeeds<S>, H> FromRequestParts<S>

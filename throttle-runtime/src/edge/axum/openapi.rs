@@ -4,7 +4,8 @@ use aide::generate::GenContext;
 use aide::openapi::{Operation, Response};
 use aide::{OperationInput, OperationOutput};
 
-use super::guard::{HandlerSignature, OnlyAxumCallsThrottledHandlers};
+use super::guard::OnlyAxumCallsThrottledHandlers;
+use super::handler_needs::HandlerSignature;
 
 /// The handler's own return type documents its responses, because `#[throttle]` emits `Response`. The denial
 /// is added to them.

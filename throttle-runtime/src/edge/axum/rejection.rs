@@ -8,8 +8,8 @@ use http::header::CONTENT_TYPE;
 use super::handler::{self, shaped};
 use crate::config::resolver::RequestContext;
 use crate::edge::responses::{denied, failed, misconfigured};
+use crate::pipeline::prepare::Stop;
 use crate::pipeline::rejection::Rejection;
-use crate::pipeline::ticket::Stop;
 use crate::{BackendError, Throttled};
 
 impl Rejection {

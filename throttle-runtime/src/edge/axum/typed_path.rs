@@ -4,7 +4,8 @@ use std::fmt;
 
 use axum_extra::routing::TypedPath;
 
-use super::guard::{HandlerSignature, OnlyAxumCallsThrottledHandlers};
+use super::guard::OnlyAxumCallsThrottledHandlers;
+use super::handler_needs::HandlerSignature;
 
 /// `typed_get` and its siblings read the path of a route from the type of a handler's first argument. The
 /// first argument of a throttled handler is the hidden parameter, so it has the path of the argument after

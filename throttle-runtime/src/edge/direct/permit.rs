@@ -7,7 +7,7 @@ use crate::backend::ConcurrencyPermit;
 use crate::pipeline::admission_builder::AdmissionBuilder;
 use crate::pipeline::degrade::DegradeSink;
 use crate::pipeline::key_cache::KeyCache;
-use crate::pipeline::ticket::Prepared;
+use crate::pipeline::prepare::Prepared;
 use crate::throttle::counters::Event;
 use crate::{Decision, DecisionReason, Hit, Throttle, ThrottleError};
 

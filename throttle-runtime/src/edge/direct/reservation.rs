@@ -8,7 +8,8 @@ use crate::backend::Mode;
 use crate::pipeline::backend_call;
 use crate::pipeline::decide;
 use crate::pipeline::outcome::Decided;
-use crate::pipeline::ticket::{Prepared, Ticket};
+use crate::pipeline::prepare::Prepared;
+use crate::pipeline::ticket::Ticket;
 use crate::throttle::counters::Event;
 use crate::{BackendError, Decision, Hit, Throttle};
 

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::pipeline::backend_call;
-use crate::pipeline::ticket::Prepared;
+use crate::pipeline::prepare::Prepared;
 use crate::util::audit;
 use crate::{BackendError, Hit, Throttle};
 

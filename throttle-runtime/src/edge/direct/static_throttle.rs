@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::slice;
 
-use crate::registry::site::LinkedSites;
+use crate::registry::linked_sites::LinkedSites;
 use crate::{
     BackendError, ConfigError, Decision, ErrorKind, Hit, Permit, Registry, Reservation, Site, Throttle,
     ThrottleError,

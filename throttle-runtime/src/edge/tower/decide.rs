@@ -23,9 +23,9 @@ use crate::pipeline::fast_path;
 use crate::pipeline::fast_path::AtOnce;
 use crate::pipeline::key_cache::KeyCache;
 use crate::pipeline::once_per_request::Reach;
+use crate::pipeline::prepare::Given;
+use crate::pipeline::prepare::Stop;
 use crate::pipeline::rejection::Rejection;
-use crate::pipeline::ticket::Given;
-use crate::pipeline::ticket::Stop;
 use crate::throttle::counters::Event;
 use crate::{ConfigError, Decision, Quota, Registry};
 

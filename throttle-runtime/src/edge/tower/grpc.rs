@@ -9,8 +9,8 @@ use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderName, HeaderValue, Response};
 
 use crate::edge::responses;
+use crate::pipeline::prepare::Stop;
 use crate::pipeline::rejection::Rejection;
-use crate::pipeline::ticket::Stop;
 
 const STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const MESSAGE: HeaderName = HeaderName::from_static("grpc-message");

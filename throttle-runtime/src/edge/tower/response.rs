@@ -44,7 +44,7 @@ async fn web(rejection: Rejection, parts: &mut Parts) -> Response<Body> {
 #[cfg(not(feature = "axum"))]
 async fn web(rejection: Rejection, _: &mut Parts) -> Response<Body> {
     use crate::edge::responses::{denied, failed, misconfigured};
-    use crate::pipeline::ticket::Stop;
+    use crate::pipeline::prepare::Stop;
 
     match rejection {
         Rejection::Throttled(throttled, _) | Rejection::Stopped(Stop::Forbidden(throttled)) => {

@@ -10,7 +10,7 @@ use crate::config::resolver::RequestContext;
 use crate::pipeline::decide::decide_message;
 use crate::pipeline::key_cache::KeyCache;
 use crate::pipeline::once_per_request::Reached;
-use crate::pipeline::ticket::Stop;
+use crate::pipeline::prepare::Stop;
 use crate::{BackendError, ClientIp, Decision, ErrorKind, Identity, Registry, Throttle};
 
 /// The caller at the other end of a connection: an extractor for the handler that upgrades. It never rejects.

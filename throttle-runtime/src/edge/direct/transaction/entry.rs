@@ -5,8 +5,9 @@ use std::borrow::Cow;
 use smallvec::SmallVec;
 
 use crate::config::resolver::RequestContext;
+use crate::pipeline::prepare::Prepared;
 use crate::pipeline::several;
-use crate::pipeline::ticket::{Prepared, Ticket};
+use crate::pipeline::ticket::Ticket;
 use crate::throttle::counters::Event;
 use crate::{BackendError, Decision, DecisionReason, Hit, Throttle};
 
