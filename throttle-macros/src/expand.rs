@@ -25,8 +25,8 @@ use crate::handler::handler;
 use crate::item::{Func, Kind, sibling_args};
 use crate::message::message;
 use crate::paths::{id, private_path};
+use crate::site::Site;
 use crate::template::argument_names;
-use crate::values::Site;
 use crate::{check, signature};
 
 /// The context of an attribute: its position, and what the crate's features require.

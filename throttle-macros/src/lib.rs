@@ -23,6 +23,7 @@ mod quantity;
 mod rate;
 mod returned;
 mod signature;
+mod site;
 mod template;
 #[cfg(test)]
 mod tests;

@@ -1,88 +1,18 @@
-//! Converts an argument as written to the expression in the generated static.
+//! Converts the value of an argument, as written, to the expression in the generated static.
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{Error, Expr, Ident, Lit, Result};
 
-use crate::args::Args;
 use crate::context::Context;
 use crate::item::Kind;
 use crate::literal::{filled, literal, not_called, policy_in_words, unquoted};
 use crate::template::respan;
 use crate::{above, constant, hint};
 
-/// The generated static's part for one attribute, and the expression of a key that is made in the function.
-pub(crate) struct Site {
-    pub(crate) site: TokenStream,
-    pub(crate) key: Option<TokenStream>,
-}
-
 impl Context<'_> {
-    pub(crate) fn site(&self, args: &Args) -> Result<Site> {
-        let (private, id) = (self.private, self.id);
-        if let Some(path) = &args.shared {
-            let site = quote_spanned!(path.span()=> #private::Site::shared(&#path, #id));
-            let cost = args.cost.as_ref().map(|cost| self.cost(cost, args)).transpose()?;
-            let cost = cost.map(|cost| {
-                // The setting is `cost: value`, and only the value is passed here.
-                let value: TokenStream = cost.into_iter().skip(2).collect();
-                quote!(.with_cost(#value))
-            });
-            return Ok(Site { site: quote!(#site #cost), key: None });
-        }
-        let Args { rate, strategy, class, on_error, only, bypass, .. } = args;
-        [rate, strategy, class, on_error, only, bypass]
-            .into_iter()
-            .flatten()
-            .try_for_each(constant::check)?;
-        if let (Some(key), Some(_)) = (&args.key, &args.caller) {
-            let message = "the `caller` already returns a key: remove one of the two";
-            return Err(Error::new(key.span(), message));
-        }
-        let (key_setting, key) = self.key(args.key.as_ref())?;
-        let settings = [
-            args.rate.as_ref().map(|rate| self.rate(rate)).transpose()?,
-            args.max_concurrent.as_ref().map(|limit| self.max_concurrent(limit)).transpose()?,
-            args.strategy.as_ref().map(self::strategy).transpose()?,
-            key_setting,
-            args.cost.as_ref().map(|cost| self.cost(cost, args)).transpose()?,
-            args.class.as_ref().map(|class| self.class(class)).transpose()?,
-            args.caller.as_ref().map(|caller| self.function("caller", caller)).transpose()?,
-            args.backend
-                .as_ref()
-                .map(|name| filled(name, "backend").map(|name| quote!(backend: #name)))
-                .transpose()?,
-            args.on_error.as_ref().map(|policy| self.named("on_error", policy)).transpose()?,
-            self.handler(args.handler.as_ref())?,
-            args.exempt.as_ref().map(|exempt| self.function("exempt", exempt)).transpose()?,
-            args.allow.as_ref().map(|list| self.networks("allow", list)).transpose()?,
-            args.deny.as_ref().map(|list| self.networks("deny", list)).transpose()?,
-            args.only.as_ref().map(|rules| self.rules("only", rules)).transpose()?,
-            args.bypass.as_ref().map(|rules| self.rules("bypass", rules)).transpose()?,
-            args.headers.as_ref().map(|headers| self.headers(headers)).transpose()?,
-            args.dry_run.as_ref().map(|on| quote!(dry_run: #on)),
-            args.once_per_request.as_ref().map(|on| quote!(once_per_request: #on)),
-            args.charge_when.as_ref().map(|outcome| self.charge_when(outcome)).transpose()?,
-            args.degrade.as_ref().map(|on| quote!(degrade: #on)),
-        ];
-        let settings = settings.into_iter().flatten().map(some);
-        let settings = quote!(#private::Settings { #(#settings,)* ..#private::Settings::NONE });
-        let site = match &args.uid {
-            Some(uid) => {
-                let uid = filled(uid, "uid")?;
-                quote!(#private::Site::named(#uid, #id, #settings))
-            }
-            None => {
-                let path = self.path;
-                quote!(#private::Site::new(#path, #id, #settings))
-            }
-        };
-        let template = key.is_some().then(|| quote!(.with_template()));
-        Ok(Site { site: quote!(#site #template), key })
-    }
-
-    fn class(&self, class: &Expr) -> Result<TokenStream> {
+    pub(crate) fn class(&self, class: &Expr) -> Result<TokenStream> {
         match literal(class) {
             Some(Lit::Str(name)) => {
                 let name = filled(name, "class")?;
@@ -98,7 +28,7 @@ impl Context<'_> {
     }
 
     /// Expands a policy: a name in quotes, a value, or a function.
-    fn named(&self, role: &str, value: &Expr) -> Result<TokenStream> {
+    pub(crate) fn named(&self, role: &str, value: &Expr) -> Result<TokenStream> {
         match literal(value) {
             Some(Lit::Str(text)) => {
                 constant::on_error(text)?;
@@ -116,7 +46,7 @@ impl Context<'_> {
         }
     }
 
-    fn function(&self, role: &str, value: &Expr) -> Result<TokenStream> {
+    pub(crate) fn function(&self, role: &str, value: &Expr) -> Result<TokenStream> {
         match literal(value) {
             Some(Lit::Str(text)) => Err(Error::new(
                 text.span(),
@@ -131,7 +61,7 @@ impl Context<'_> {
     }
 
     /// Expands one rule, or several in brackets.
-    fn rules(&self, name: &str, rules: &Expr) -> Result<TokenStream> {
+    pub(crate) fn rules(&self, name: &str, rules: &Expr) -> Result<TokenStream> {
         let each: Vec<_> = match rules {
             Expr::Array(array) => array.elems.iter().collect(),
             one => vec![one],
@@ -162,7 +92,7 @@ impl Context<'_> {
     }
 
     /// Expands a list of networks. A list in quotes is checked here.
-    fn networks(&self, name: &str, list: &Expr) -> Result<TokenStream> {
+    pub(crate) fn networks(&self, name: &str, list: &Expr) -> Result<TokenStream> {
         let private = self.private;
         let field = Ident::new(name, list.span());
         match literal(list) {
@@ -180,14 +110,14 @@ impl Context<'_> {
 
     /// Expands a handler. The handler of a message takes the connection, so the function calls it, and it is
     /// no setting.
-    fn handler(&self, handler: Option<&Expr>) -> Result<Option<TokenStream>> {
+    pub(crate) fn handler(&self, handler: Option<&Expr>) -> Result<Option<TokenStream>> {
         let handler = handler.map(|handler| self.function("handler", handler)).transpose()?;
         Ok(handler.filter(|_| self.kind != Kind::Message))
     }
 
     /// Expands `charge_when`. It is not a `dyn Resolver`, because it takes no request. The call has the span
     /// of the argument all the same.
-    fn charge_when(&self, outcome: &Expr) -> Result<TokenStream> {
+    pub(crate) fn charge_when(&self, outcome: &Expr) -> Result<TokenStream> {
         if let Some(other) = literal(outcome) {
             let message =
                 "`charge_when` is the path of a fn of the response, such as `throttle::outcome::failed`";
@@ -198,7 +128,7 @@ impl Context<'_> {
         Ok(quote_spanned!(outcome.span()=> charge_when: const { &#predicate(#outcome) }))
     }
 
-    fn headers(&self, headers: &Expr) -> Result<TokenStream> {
+    pub(crate) fn headers(&self, headers: &Expr) -> Result<TokenStream> {
         match literal(headers) {
             Some(Lit::Str(text)) => {
                 constant::headers(text)?;
@@ -210,7 +140,7 @@ impl Context<'_> {
     }
 }
 
-fn strategy(strategy: &Expr) -> Result<TokenStream> {
+pub(crate) fn strategy(strategy: &Expr) -> Result<TokenStream> {
     match literal(strategy) {
         Some(Lit::Str(text)) => Err(Error::new(text.span(), hint::strategy(&text.value()))),
         Some(other) => Err(Error::new(other.span(), "a strategy is a value such as `Gcra::new().burst(5)`")),
@@ -237,12 +167,4 @@ fn built_in(strategy: &Expr) -> Option<&Ident> {
         }
         _ => None,
     }
-}
-
-/// Converts `field: value` to `field: Some(value)`.
-fn some(setting: TokenStream) -> TokenStream {
-    let mut tokens = setting.into_iter();
-    let name: TokenStream = tokens.by_ref().take(2).collect();
-    let value: TokenStream = tokens.collect();
-    quote!(#name ::core::option::Option::Some(#value))
 }
