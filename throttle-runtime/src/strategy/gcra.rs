@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::{Arrival, Plan, State, Step, Strategy, Summary, Usage, backlog, summary};
+use super::bucket::bucket_methods;
+use super::{Strategy, backlog};
 use crate::Rate;
 
 /// The generic cell rate algorithm: admits units at even intervals. `10/s` admits one unit every 100 ms. A
@@ -108,28 +109,5 @@ impl Strategy for Gcra {
         "gcra"
     }
 
-    fn step(&self, state: &State, arrival: &Arrival) -> Step {
-        backlog::step(state, arrival, self.capacity(arrival.rate))
-    }
-
-    fn plan(&self, rate: Rate) -> Option<Plan> {
-        Plan::backlog(self.capacity(rate), rate)
-    }
-
-    #[cfg(feature = "redis")]
-    fn script(&self, arrival: &Arrival) -> Option<super::Script> {
-        backlog::script(arrival, self.capacity(arrival.rate))
-    }
-
-    fn refund(&self, state: &State, arrival: &Arrival, elapsed: u64) -> State {
-        backlog::refund(state, arrival, elapsed)
-    }
-
-    fn summary(&self) -> Summary {
-        Summary::Backlog
-    }
-
-    fn inherit(&self, usages: &[Usage], arrival: &Arrival) -> State {
-        summary::backlog(self, usages, arrival)
-    }
+    bucket_methods!();
 }

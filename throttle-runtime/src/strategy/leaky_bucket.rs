@@ -1,6 +1,7 @@
 //! A bucket that requests fill and that drains over time.
 
-use super::{Arrival, Plan, State, Step, Strategy, Summary, Usage, backlog, summary};
+use super::bucket::bucket_methods;
+use super::{Strategy, backlog};
 use crate::Rate;
 
 /// A bucket of the size of the limit. Requests fill it, and it leaks evenly: `10/s` leaks one unit every 100
@@ -26,33 +27,17 @@ use crate::Rate;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct LeakyBucket;
 
+impl LeakyBucket {
+    #[expect(clippy::unused_self, reason = "`bucket_methods` calls it so")]
+    const fn capacity(self, rate: Rate) -> u128 {
+        backlog::capacity(rate.limit(), rate)
+    }
+}
+
 impl Strategy for LeakyBucket {
     fn name(&self) -> &'static str {
         "leaky-bucket"
     }
 
-    fn step(&self, state: &State, arrival: &Arrival) -> Step {
-        backlog::step(state, arrival, backlog::capacity(arrival.rate.limit(), arrival.rate))
-    }
-
-    fn plan(&self, rate: Rate) -> Option<Plan> {
-        Plan::backlog(backlog::capacity(rate.limit(), rate), rate)
-    }
-
-    #[cfg(feature = "redis")]
-    fn script(&self, arrival: &Arrival) -> Option<super::Script> {
-        backlog::script(arrival, backlog::capacity(arrival.rate.limit(), arrival.rate))
-    }
-
-    fn refund(&self, state: &State, arrival: &Arrival, elapsed: u64) -> State {
-        backlog::refund(state, arrival, elapsed)
-    }
-
-    fn summary(&self) -> Summary {
-        Summary::Backlog
-    }
-
-    fn inherit(&self, usages: &[Usage], arrival: &Arrival) -> State {
-        summary::backlog(self, usages, arrival)
-    }
+    bucket_methods!();
 }

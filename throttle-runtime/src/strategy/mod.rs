@@ -28,6 +28,7 @@ mod adaptive;
 mod adaptive_window;
 mod aligned_window;
 mod backlog;
+mod bucket;
 #[cfg(feature = "time-zones")]
 mod calendar;
 #[cfg(feature = "time-zones")]

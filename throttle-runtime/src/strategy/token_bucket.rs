@@ -1,6 +1,7 @@
 //! A bucket of tokens that refills at the rate.
 
-use super::{Arrival, Plan, State, Step, Strategy, Summary, Usage, backlog, summary};
+use super::bucket::bucket_methods;
+use super::{Strategy, backlog};
 use crate::Rate;
 
 /// A bucket of tokens that starts full and refills evenly: `100/min` refills one token every 600 ms.
@@ -53,6 +54,10 @@ impl TokenBucket {
     pub(super) fn size(self, rate: Rate) -> u64 {
         self.burst.unwrap_or_else(|| rate.limit())
     }
+
+    fn capacity(&self, rate: Rate) -> u128 {
+        backlog::capacity(self.size(rate), rate)
+    }
 }
 
 impl Strategy for TokenBucket {
@@ -60,28 +65,5 @@ impl Strategy for TokenBucket {
         "token-bucket"
     }
 
-    fn step(&self, state: &State, arrival: &Arrival) -> Step {
-        backlog::step(state, arrival, backlog::capacity(self.size(arrival.rate), arrival.rate))
-    }
-
-    fn plan(&self, rate: Rate) -> Option<Plan> {
-        Plan::backlog(backlog::capacity(self.size(rate), rate), rate)
-    }
-
-    #[cfg(feature = "redis")]
-    fn script(&self, arrival: &Arrival) -> Option<super::Script> {
-        backlog::script(arrival, backlog::capacity(self.size(arrival.rate), arrival.rate))
-    }
-
-    fn refund(&self, state: &State, arrival: &Arrival, elapsed: u64) -> State {
-        backlog::refund(state, arrival, elapsed)
-    }
-
-    fn summary(&self) -> Summary {
-        Summary::Backlog
-    }
-
-    fn inherit(&self, usages: &[Usage], arrival: &Arrival) -> State {
-        summary::backlog(self, usages, arrival)
-    }
+    bucket_methods!();
 }

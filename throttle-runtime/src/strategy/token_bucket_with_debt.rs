@@ -1,6 +1,7 @@
 //! A bucket of tokens that may be overdrawn.
 
-use super::{Arrival, Plan, State, Step, Strategy, Summary, TokenBucket, Usage, backlog, summary};
+use super::bucket::bucket_methods;
+use super::{Strategy, TokenBucket, backlog};
 use crate::Rate;
 
 /// A [`TokenBucket`] that may be overdrawn by a debt. The refill pays the debt back first.
@@ -72,28 +73,5 @@ impl Strategy for TokenBucketWithDebt {
         "token-bucket-with-debt"
     }
 
-    fn step(&self, state: &State, arrival: &Arrival) -> Step {
-        backlog::step(state, arrival, self.capacity(arrival.rate))
-    }
-
-    fn plan(&self, rate: Rate) -> Option<Plan> {
-        Plan::backlog(self.capacity(rate), rate)
-    }
-
-    #[cfg(feature = "redis")]
-    fn script(&self, arrival: &Arrival) -> Option<super::Script> {
-        backlog::script(arrival, self.capacity(arrival.rate))
-    }
-
-    fn refund(&self, state: &State, arrival: &Arrival, elapsed: u64) -> State {
-        backlog::refund(state, arrival, elapsed)
-    }
-
-    fn summary(&self) -> Summary {
-        Summary::Backlog
-    }
-
-    fn inherit(&self, usages: &[Usage], arrival: &Arrival) -> State {
-        summary::backlog(self, usages, arrival)
-    }
+    bucket_methods!();
 }
