@@ -1,9 +1,10 @@
 //! One use of a throttle, called from code.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 use crate::class::Class;
-use crate::key::{HitKey, Parts};
+use crate::key::Parts;
 use crate::{Key, Rates};
 
 /// One use of a throttle: the key that is charged, and the cost.
@@ -30,6 +31,46 @@ pub struct Hit<'a> {
 pub(crate) struct FastHit<'a> {
     pub(crate) key: Parts<'a>,
     pub(crate) cost: Option<u64>,
+}
+
+/// The identity that is charged: a key, or the text of its only part while no more than its hash is needed.
+#[derive(Debug, Clone)]
+pub(crate) enum HitKey<'a> {
+    Part(&'a str),
+    Borrowed(&'a Key),
+    Key(Key),
+}
+
+impl HitKey<'_> {
+    #[inline]
+    pub(crate) fn split(&self) -> Option<Parts<'_>> {
+        match self {
+            Self::Part(part) if part.len() < 0x80 => {
+                #[expect(clippy::cast_possible_truncation, reason = "checked")]
+                let length = part.len() as u8;
+                Some((Some(length), part.as_bytes()))
+            }
+            Self::Part(_) => None,
+            Self::Borrowed(key) => Some(key.split()),
+            Self::Key(key) => Some(key.split()),
+        }
+    }
+
+    pub(crate) fn to_key(&self) -> Cow<'_, Key> {
+        match self {
+            Self::Part(part) => Cow::Owned(Key::from(*part)),
+            Self::Borrowed(key) => Cow::Borrowed(key),
+            Self::Key(key) => Cow::Borrowed(key),
+        }
+    }
+
+    pub(crate) fn into_key(self) -> Key {
+        match self {
+            Self::Part(part) => Key::from(part),
+            Self::Borrowed(key) => key.clone(),
+            Self::Key(key) => key,
+        }
+    }
 }
 
 impl<'a> Hit<'a> {

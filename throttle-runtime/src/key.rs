@@ -158,46 +158,6 @@ impl From<IpAddr> for Key {
 /// The first byte of a key and the remaining bytes, in the form that is hashed.
 pub(crate) type Parts<'a> = (Option<u8>, &'a [u8]);
 
-/// The identity that is charged: a key, or the text of its only part while no more than its hash is needed.
-#[derive(Debug, Clone)]
-pub(crate) enum HitKey<'a> {
-    Part(&'a str),
-    Borrowed(&'a Key),
-    Key(Key),
-}
-
-impl HitKey<'_> {
-    #[inline]
-    pub(crate) fn split(&self) -> Option<Parts<'_>> {
-        match self {
-            Self::Part(part) if part.len() < 0x80 => {
-                #[expect(clippy::cast_possible_truncation, reason = "checked")]
-                let length = part.len() as u8;
-                Some((Some(length), part.as_bytes()))
-            }
-            Self::Part(_) => None,
-            Self::Borrowed(key) => Some(key.split()),
-            Self::Key(key) => Some(key.split()),
-        }
-    }
-
-    pub(crate) fn to_key(&self) -> Cow<'_, Key> {
-        match self {
-            Self::Part(part) => Cow::Owned(Key::from(*part)),
-            Self::Borrowed(key) => Cow::Borrowed(key),
-            Self::Key(key) => Cow::Borrowed(key),
-        }
-    }
-
-    pub(crate) fn into_key(self) -> Key {
-        match self {
-            Self::Part(part) => Key::from(part),
-            Self::Borrowed(key) => key.clone(),
-            Self::Key(key) => key,
-        }
-    }
-}
-
 macro_rules! from_integers {
     ($($integer:ty),*) => { $(
         impl From<$integer> for Key {
