@@ -1,6 +1,8 @@
 //! The headers of responses: behaviour 108, byte for byte.
 
 mod common;
+#[path = "common/header_routes.rs"]
+mod header_routes;
 
 use std::time::Duration;
 
@@ -20,12 +22,6 @@ use throttle::{
     Clock, HeaderPolicy, Headers, ManualClock, Rate, Settings, ThrottleLayer, registry, throttle,
 };
 
-#[throttle(uid = "plain", rate = "3/min")]
-async fn plain() {}
-
-#[throttle(uid = "a \"quoted\" \\ näme", rate = "10/s, 500/hour")]
-async fn several() {}
-
 #[throttle(uid = "legacy", rate = "3/min, 100/hour", headers = "legacy")]
 async fn legacy() {}
 
@@ -34,18 +30,6 @@ async fn off() {}
 
 #[throttle(uid = "denied", rate = "1/min", headers = Headers::DRAFT_11.legacy(true).when(HeaderPolicy::Denied))]
 async fn denied_only() {}
-
-#[throttle(uid = "bare", rate = "1/min", headers = Headers::DRAFT_11.policy(false).retry_after(false))]
-async fn bare() {}
-
-#[throttle(uid = "fine", rate = "7/1500ms, 9/90s")]
-async fn fine() {}
-
-#[throttle(uid = "gcra", rate = "10/min", strategy = Gcra::new().burst(3))]
-async fn gcra() {}
-
-#[throttle(uid = "huge", rate = "18446744073709551615/s")]
-async fn huge() {}
 
 #[throttle(uid = "first", rate = "5/min")]
 #[throttle(uid = "second", rate = "9/hour")]
@@ -144,16 +128,10 @@ async fn any_status(Path(code): Path<u16>) -> StatusCode {
 
 async fn app() -> (Router, ManualClock) {
     let clock = ManualClock::new();
-    let router = Router::new()
-        .route("/plain", route(plain))
-        .route("/several", route(several))
+    let router = header_routes::routes()
         .route("/legacy", route(legacy))
         .route("/off", route(off))
         .route("/denied", route(denied_only))
-        .route("/bare", route(bare))
-        .route("/fine", route(fine))
-        .route("/gcra", route(gcra))
-        .route("/huge", route(huge))
         .route("/stacked", route(stacked))
         .route("/dry", route(dry))
         .route("/unlimited", route(unlimited))

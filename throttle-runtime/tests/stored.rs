@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
-use dict::Dict;
+use dict::{Dict, by_dict};
 use throttle_runtime::backend::{Backend, Charge, Memory, Mode, Store, StoreBackend, Verdict};
 use throttle_runtime::strategy::{
     Adaptive, Calendar, CostBasedTokenBucket, FixedWindow, Gcra, LeakyBucket, LeakyBucketQueue,
@@ -323,31 +323,13 @@ struct Hanging(Dict<false>, AtomicBool);
 impl Store for Hanging {
     type Error = Infallible;
 
-    async fn reset(&self, prefix: &str) -> Result<(), Infallible> {
-        self.0.reset(prefix).await
-    }
-
-    async fn get(&self, key: &str) -> Result<Option<String>, Infallible> {
-        self.0.get(key).await
-    }
+    by_dict!(reset get delete try_lock unlock);
 
     async fn set(&self, key: &str, value: &str, ttl: Option<Duration>) -> Result<(), Infallible> {
         if self.1.load(Ordering::SeqCst) {
             std::future::pending::<()>().await;
         }
         self.0.set(key, value, ttl).await
-    }
-
-    async fn delete(&self, key: &str) -> Result<(), Infallible> {
-        self.0.delete(key).await
-    }
-
-    async fn try_lock(&self, key: &str, ttl: Duration) -> Result<Option<u64>, Infallible> {
-        self.0.try_lock(key, ttl).await
-    }
-
-    async fn unlock(&self, key: &str, token: u64) -> Result<bool, Infallible> {
-        self.0.unlock(key, token).await
     }
 }
 

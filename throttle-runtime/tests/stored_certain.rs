@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use dict::Dict;
+use dict::{Dict, by_dict};
 use throttle_runtime::backend::{Backend, Charge, Mode, Store, StoreBackend};
 use throttle_runtime::strategy::{FixedWindow, Gcra};
 use throttle_runtime::{
@@ -257,28 +257,10 @@ impl<const COMPARES: bool> Store for Hanging<COMPARES> {
 
     const COMPARE_AND_SET: bool = COMPARES;
 
-    async fn reset(&self, prefix: &str) -> Result<(), Infallible> {
-        self.0.reset(prefix).await
-    }
-
-    async fn get(&self, key: &str) -> Result<Option<String>, Infallible> {
-        self.0.get(key).await
-    }
+    by_dict!(reset get delete try_lock unlock);
 
     async fn set(&self, _: &str, _: &str, _: Option<Duration>) -> Result<(), Infallible> {
         std::future::pending().await
-    }
-
-    async fn delete(&self, key: &str) -> Result<(), Infallible> {
-        self.0.delete(key).await
-    }
-
-    async fn try_lock(&self, key: &str, ttl: Duration) -> Result<Option<u64>, Infallible> {
-        self.0.try_lock(key, ttl).await
-    }
-
-    async fn unlock(&self, key: &str, token: u64) -> Result<bool, Infallible> {
-        self.0.unlock(key, token).await
     }
 
     async fn compare_and_set(

@@ -8,7 +8,7 @@ use throttle_runtime::backend::{Backend, Charge, Increment, Mode, Store, StoreBa
 use throttle_runtime::strategy::FixedWindow;
 use throttle_runtime::{Key, ManualClock, Quota, Rates};
 
-use crate::dict::Dict;
+use crate::dict::{Dict, by_dict};
 
 /// A store that adds whatever the sum: the default of `increment_within` subtracts again what exceeds the
 /// limit.
@@ -26,34 +26,12 @@ impl Store for TakenBack {
 
     const INCREMENT_WITHIN: bool = true;
 
-    async fn reset(&self, prefix: &str) -> Result<(), Infallible> {
-        self.0.reset(prefix).await
-    }
-
-    async fn get(&self, key: &str) -> Result<Option<String>, Infallible> {
-        self.0.get(key).await
-    }
-
-    async fn set(&self, key: &str, value: &str, ttl: Option<Duration>) -> Result<(), Infallible> {
-        self.0.set(key, value, ttl).await
-    }
-
-    async fn delete(&self, key: &str) -> Result<(), Infallible> {
-        self.0.delete(key).await
-    }
+    by_dict!(reset get set delete try_lock unlock);
 
     async fn increment_with_ttl(&self, key: &str, by: i64, ttl: Duration) -> Result<i64, Infallible> {
         match self.0.increment_within(key, by, i64::MAX, ttl).await? {
             Increment::Added(sum) | Increment::Exceeded(sum) => Ok(sum),
         }
-    }
-
-    async fn try_lock(&self, key: &str, ttl: Duration) -> Result<Option<u64>, Infallible> {
-        self.0.try_lock(key, ttl).await
-    }
-
-    async fn unlock(&self, key: &str, token: u64) -> Result<bool, Infallible> {
-        self.0.unlock(key, token).await
     }
 }
 

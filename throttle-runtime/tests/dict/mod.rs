@@ -1,6 +1,6 @@
 //! A store in a dictionary with a manual clock. Every call yields to other tasks.
 
-#![allow(dead_code, reason = "each test file uses its part")]
+#![allow(dead_code, unused_imports, unused_macros, reason = "each test file uses its part")]
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -147,3 +147,40 @@ impl<const COMPARES: bool, const COUNTS: bool> Store for Dict<COMPARES, COUNTS> 
         .await
     }
 }
+
+/// Implements methods of a [`Store`] by the [`Dict`] in its first field.
+macro_rules! by_dict {
+    (@reset) => {
+        async fn reset(&self, prefix: &str) -> Result<(), Infallible> {
+            self.0.reset(prefix).await
+        }
+    };
+    (@get) => {
+        async fn get(&self, key: &str) -> Result<Option<String>, Infallible> {
+            self.0.get(key).await
+        }
+    };
+    (@set) => {
+        async fn set(&self, key: &str, value: &str, ttl: Option<Duration>) -> Result<(), Infallible> {
+            self.0.set(key, value, ttl).await
+        }
+    };
+    (@delete) => {
+        async fn delete(&self, key: &str) -> Result<(), Infallible> {
+            self.0.delete(key).await
+        }
+    };
+    (@try_lock) => {
+        async fn try_lock(&self, key: &str, ttl: Duration) -> Result<Option<u64>, Infallible> {
+            self.0.try_lock(key, ttl).await
+        }
+    };
+    (@unlock) => {
+        async fn unlock(&self, key: &str, token: u64) -> Result<bool, Infallible> {
+            self.0.unlock(key, token).await
+        }
+    };
+    ($($method:ident)*) => { $( $crate::dict::by_dict!(@$method); )* };
+}
+
+pub(crate) use by_dict;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use throttle_runtime::ManualClock;
 use throttle_runtime::backend::Store;
 
-use crate::dict::Dict;
+use crate::dict::{Dict, by_dict};
 
 /// A store with locks.
 #[derive(Debug)]
@@ -31,29 +31,7 @@ impl Compares {
 impl Store for Locks {
     type Error = Infallible;
 
-    async fn reset(&self, prefix: &str) -> Result<(), Infallible> {
-        self.0.reset(prefix).await
-    }
-
-    async fn get(&self, key: &str) -> Result<Option<String>, Infallible> {
-        self.0.get(key).await
-    }
-
-    async fn set(&self, key: &str, value: &str, ttl: Option<Duration>) -> Result<(), Infallible> {
-        self.0.set(key, value, ttl).await
-    }
-
-    async fn delete(&self, key: &str) -> Result<(), Infallible> {
-        self.0.delete(key).await
-    }
-
-    async fn try_lock(&self, key: &str, ttl: Duration) -> Result<Option<u64>, Infallible> {
-        self.0.try_lock(key, ttl).await
-    }
-
-    async fn unlock(&self, key: &str, token: u64) -> Result<bool, Infallible> {
-        self.0.unlock(key, token).await
-    }
+    by_dict!(reset get set delete try_lock unlock);
 }
 
 impl Store for Compares {
@@ -61,21 +39,7 @@ impl Store for Compares {
 
     const COMPARE_AND_SET: bool = true;
 
-    async fn reset(&self, prefix: &str) -> Result<(), Infallible> {
-        self.0.reset(prefix).await
-    }
-
-    async fn get(&self, key: &str) -> Result<Option<String>, Infallible> {
-        self.0.get(key).await
-    }
-
-    async fn set(&self, key: &str, value: &str, ttl: Option<Duration>) -> Result<(), Infallible> {
-        self.0.set(key, value, ttl).await
-    }
-
-    async fn delete(&self, key: &str) -> Result<(), Infallible> {
-        self.0.delete(key).await
-    }
+    by_dict!(reset get set delete);
 
     async fn compare_and_set(
         &self,
