@@ -81,7 +81,7 @@ async fn serve(
 ) -> io::Result<()> {
     let (mut reader, mut writer) = stream.split();
     let (mut output, mut input) = (Vec::new(), Vec::with_capacity(4_096));
-    let mut waiting = VecDeque::new();
+    let mut waiting = Waiting::new();
     let (mut silent_since, mut late) = (Instant::now(), 0);
     loop {
         // The task also reads while no request waits, so that it notices a closed connection before the next
@@ -97,12 +97,7 @@ async fn serve(
                     silent_since = Instant::now();
                 }
                 output.clear();
-                let mut next = Some(request);
-                while let Some(mut request) = next {
-                    output.extend_from_slice(&request.bytes);
-                    waiting.extend(request.reply.take());
-                    next = queue.try_recv().ok();
-                }
+                gather(request, queue, &mut output, &mut waiting);
                 timeout(SILENCE, writer.write_all(&output)).await??;
             }
             read = read => {
@@ -120,15 +115,39 @@ async fn serve(
                 }
                 (silent_since, late) = (Instant::now(), 0);
                 *pause = PAUSES[0];
-                let mut taken = 0;
-                while let Some((reply, length)) = Reply::parse(&input[taken..]).map_err(io::Error::other)? {
-                    taken += length;
-                    let asked: Option<oneshot::Sender<Answer>> = waiting.pop_front();
-                    let asked = asked.ok_or_else(|| io::Error::other("a reply without a request"))?;
-                    let _ = asked.send(Ok(reply));
-                }
-                input.drain(..taken);
+                distribute(&mut input, &mut waiting)?;
             }
         }
     }
+}
+
+/// The requests that wait for a reply, the oldest first.
+type Waiting = VecDeque<oneshot::Sender<Answer>>;
+
+/// Adds this request, and all others in the queue, to the output.
+fn gather(
+    request: Request,
+    queue: &mut mpsc::Receiver<Request>,
+    output: &mut Vec<u8>,
+    waiting: &mut Waiting,
+) {
+    let mut next = Some(request);
+    while let Some(mut request) = next {
+        output.extend_from_slice(&request.bytes);
+        waiting.extend(request.reply.take());
+        next = queue.try_recv().ok();
+    }
+}
+
+/// Removes the complete replies from the input, and sends each of them to its request.
+fn distribute(input: &mut Vec<u8>, waiting: &mut Waiting) -> io::Result<()> {
+    let mut taken = 0;
+    while let Some((reply, length)) = Reply::parse(&input[taken..]).map_err(io::Error::other)? {
+        taken += length;
+        let asked = waiting.pop_front();
+        let asked = asked.ok_or_else(|| io::Error::other("a reply without a request"))?;
+        let _ = asked.send(Ok(reply));
+    }
+    input.drain(..taken);
+    Ok(())
 }

@@ -63,14 +63,8 @@ pub(in crate::backend::redis) fn read(
     let mut replies = Vec::with_capacity(entries.len());
     for entry in entries {
         number += 1;
-        let is_next = |exception: &&[u8; EXCEPTION_LENGTH]| exception[1..] == number.to_be_bytes();
-        let status = match exceptions.next_if(is_next) {
-            None => EntryStatus::Fits,
-            Some([1, ..]) => EntryStatus::DoesNotFit,
-            Some([2, ..]) => EntryStatus::TooLarge,
-            Some([3, ..]) => EntryStatus::Held,
-            Some(_) => return None,
-        };
+        let is_next = |exception: &&Exception| exception[1..] == number.to_be_bytes();
+        let status = status(exceptions.next_if(is_next))?;
         let own: SmallVec<[usize; 8]> = keys.by_ref().take(entry.limit_count()).collect();
         let mut states: States = (0..entry.state_count()).map(|_| State::EMPTY).collect();
         // Two limits with one state have found the same state.
@@ -86,9 +80,23 @@ pub(in crate::backend::redis) fn read(
     (exceptions.next().is_none() && next == stored.len()).then_some(replies)
 }
 
+/// Returns the status of a request with this exception. `None` if the exception is malformed.
+const fn status(exception: Option<&Exception>) -> Option<EntryStatus> {
+    Some(match exception {
+        None => EntryStatus::Fits,
+        Some([1, ..]) => EntryStatus::DoesNotFit,
+        Some([2, ..]) => EntryStatus::TooLarge,
+        Some([3, ..]) => EntryStatus::Held,
+        Some(_) => return None,
+    })
+}
+
 /// The length of the entry for a request that does not fit, or is not decided: one byte for the reason, two for
 /// the number of the request.
 const EXCEPTION_LENGTH: usize = 3;
+
+/// The entry for a request that does not fit, or is not decided.
+type Exception = [u8; EXCEPTION_LENGTH];
 
 /// The states of a reply. They are concatenated if all of them have two words.
 enum ReplyStates<'a> {
