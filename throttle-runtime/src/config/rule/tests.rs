@@ -22,7 +22,7 @@ fn means(pattern: &[&str], path: &[&str]) -> bool {
 fn reference(pattern: &str, path: &str) -> bool {
     let split = |text: &'static str| -> Vec<&'static str> { text.split('/').skip(1).collect() };
     let keep = |text: &str| -> &'static str { String::leak(text.to_owned()) };
-    means(&split(into_shared(pattern)), &split(into_shared(path)))
+    means(&split(keep(pattern)), &split(keep(path)))
 }
 
 fn matches(pattern: &str, path: &str) -> bool {

@@ -194,6 +194,6 @@ fn now<T>(future: impl Future<Output = T>) -> T {
 }
 
 /// An answer of the primary that is never too late.
-fn record_answer(verdict: &Verdict) -> PrimaryAnswer<'_> {
+fn heard(verdict: &Verdict) -> PrimaryAnswer<'_> {
     PrimaryAnswer { quotas: &verdict.quotas, at: verdict.at, sent: u64::MAX }
 }
