@@ -13,11 +13,13 @@ use crate::returned::returned;
 //     async fn read(State(db): State<Db>) -> Json<Data> { BODY }
 //
 // Output:
-//     async fn read(__throttle: OnlyAxumCallsThrottledHandlers<ID, Without>, State(db): State<Db>) -> Response {
-//         match { GUARD; __throttle.enter(&SITES, keys) }.await {
-//             Ok(permit) => permit.respond(<Json<Data> as IntoResponse>::into_response(async move { EDGE BODY }.await)),
-//             Err(response) => response,
+//     async fn read(mut __throttle: OnlyAxumCallsThrottledHandlers<ID, Without>, State(db): State<Db>) -> Response {
+//         if let Some(decision) = { GUARD; __throttle.enter(&SITES, keys) } {
+//             if let Err(response) = decision.await { return response; }
 //         }
+//         let mut response = <Json<Data> as IntoResponse>::into_response(async move { EDGE BODY }.await);
+//         __throttle.respond(&mut response);
+//         response
 //     }
 pub(crate) fn handler(
     func: &mut Func,
@@ -38,16 +40,22 @@ pub(crate) fn handler(
     let edge = edge(&returned, &func.sig.output);
     func.sig.inputs.insert(
         0,
-        syn::parse_quote!(#hidden: #private::OnlyAxumCallsThrottledHandlers<#id, #needs #handles>),
+        syn::parse_quote!(mut #hidden: #private::OnlyAxumCallsThrottledHandlers<#id, #needs #handles>),
     );
     func.sig.output = syn::parse_quote!(-> #private::Response);
     let body = func.body_of(|statements| quote!(#edge #statements));
     func.with_body(|_| {
         quote! {
-            match { #guard #hidden.enter(&__THROTTLE_SITES, __throttle_keys) }.await {
-                ::core::result::Result::Ok(__throttle) => __throttle.respond(#convert(async move #body.await)),
-                ::core::result::Result::Err(__throttle) => __throttle,
+            if let ::core::option::Option::Some(__throttle) =
+                { #guard #hidden.enter(&__THROTTLE_SITES, __throttle_keys) }
+            {
+                if let ::core::result::Result::Err(__throttle) = __throttle.await {
+                    return __throttle;
+                }
             }
+            let mut __throttle_response = #convert(async move #body.await);
+            #hidden.respond(&mut __throttle_response);
+            __throttle_response
         }
     })
 }

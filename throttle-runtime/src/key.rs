@@ -85,6 +85,16 @@ impl Key {
         self.0.split_first().map_or((None, &[]), |(first, rest)| (Some(*first), rest))
     }
 
+    /// Creates the key of one part that is certainly short.
+    #[inline]
+    fn short<const N: usize>(part: [u8; N]) -> Self {
+        const { assert!(N < INLINE && N < 0x80, "the length takes one byte, and the part fits inline") };
+        let mut bytes = [0; INLINE];
+        bytes[0] = N as u8;
+        bytes[1..=N].copy_from_slice(&part);
+        Self(SmallVec::from_buf_and_len(bytes, N + 1))
+    }
+
     fn push(&mut self, part: &[u8]) {
         // The length is encoded as base-128 digits, so that no part can imitate the boundary of another.
         let mut length = part.len();
@@ -149,8 +159,8 @@ impl From<bool> for Key {
 impl From<IpAddr> for Key {
     fn from(ip: IpAddr) -> Self {
         match ip {
-            IpAddr::V4(ip) => Self::new(ip.octets()),
-            IpAddr::V6(ip) => Self::new(ip.octets()),
+            IpAddr::V4(ip) => Self::short(ip.octets()),
+            IpAddr::V6(ip) => Self::short(ip.octets()),
         }
     }
 }
@@ -162,7 +172,7 @@ macro_rules! from_integers {
     ($($integer:ty),*) => { $(
         impl From<$integer> for Key {
             fn from(part: $integer) -> Self {
-                Self::new(part.to_be_bytes())
+                Self::short(part.to_be_bytes())
             }
         }
     )* };

@@ -1,10 +1,12 @@
 //! The resolved settings of one throttle, which its decisions use.
 
+use std::any::TypeId;
 #[cfg(feature = "axum")]
 use std::slice;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::key_source::Ip;
 use super::network::Lists;
 use super::resolver::{Call, ChargePredicate, Resolver, erase, role};
 use super::rule::Rules;
@@ -33,6 +35,10 @@ pub(crate) struct Policy {
     pub(crate) strategy: Shared<dyn Strategy>,
     /// The fast path of its decisions, if there is one.
     pub(crate) fast_path: Option<FastPath>,
+    /// Whether requests are decided by the fast path, because no setting depends on more than the key.
+    pub(crate) is_fast: bool,
+    /// Whether the key is the client's address.
+    pub(crate) is_by_ip: bool,
     /// Whether all requests of the same cost are charged in the same way.
     pub(crate) charges_alike: bool,
     /// The domain that separates its states from others, if the periods are the same for every request.
@@ -186,6 +192,8 @@ impl Policy {
             rates,
             domain: None,
             fast_path: None,
+            is_fast: false,
+            is_by_ip: false,
             charges_alike: false,
             key: settings.key.clone()?,
             class: settings.class.clone(),
@@ -237,6 +245,9 @@ impl Policy {
         self.fast_path = ways.and_then(|(domain, rates)| {
             FastPath::new(&*self.primary.backend, domain, &*self.strategy, rates)
         });
+        let asks = self.exempt.is_some() || self.lists.is_some() || self.charge_when.is_some();
+        self.is_fast = self.fast_path.is_some() && !asks && self.constant_cost.is_some_and(|cost| cost > 0);
+        self.is_by_ip = self.key.function() == Some(TypeId::of::<Ip>());
         self
     }
 

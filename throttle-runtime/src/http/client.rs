@@ -162,6 +162,12 @@ impl Clients {
         }
     }
 
+    /// Whether every peer is the client itself.
+    #[inline]
+    pub(super) const fn trusts_nobody(&self) -> bool {
+        self.hops == 0 && self.trusted.is_empty()
+    }
+
     /// Whether a peer with this address is the client itself, and not a proxy.
     pub(super) fn is_client(&self, peer: IpAddr) -> bool {
         self.hops == 0 && !self.trusts(peer)

@@ -1,12 +1,13 @@
 //! Finds out which client sent a request. Alone because it joins the clients with the notices about them.
 
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use http::request::Parts;
 
 use super::client::{Client, Clients};
 use super::notices::Notices;
-use super::peer::peer;
+use super::peer::{connected, peer};
 use crate::Clock;
 
 /// The parts of a registry that resolve the client of a request.
@@ -19,6 +20,15 @@ pub(crate) struct ClientLookup {
 impl ClientLookup {
     pub(crate) fn new(clients: Clients, clock: Arc<dyn Clock>) -> Self {
         Self { clients, notices: Notices::new(), clock }
+    }
+
+    /// Returns the client if that takes one look: the peer, if it has an IPv4 address and no proxy is trusted.
+    #[inline]
+    pub(crate) fn ipv4_peer(&self, parts: &Parts) -> Option<Ipv4Addr> {
+        if self.notices.is_searching() || !self.clients.trusts_nobody() {
+            return None;
+        }
+        connected(&parts.extensions)
     }
 
     /// Returns the client: the peer, unless the peer is a trusted proxy that names another address.

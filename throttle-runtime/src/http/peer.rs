@@ -2,7 +2,7 @@
 
 use std::any::type_name;
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use http::{Extensions, HeaderMap, header::CONTENT_TYPE};
@@ -11,6 +11,25 @@ use http::{Extensions, HeaderMap, header::CONTENT_TYPE};
 #[inline]
 pub(crate) fn peer(extensions: &Extensions, others: &[PeerAddress]) -> Option<IpAddr> {
     standard(extensions).or_else(|| others.iter().find_map(|other| (other.read)(extensions)))
+}
+
+/// Returns the IPv4 address of the peer, if axum's server stored one.
+#[cfg(feature = "axum")]
+#[inline]
+pub(super) fn connected(extensions: &Extensions) -> Option<Ipv4Addr> {
+    match extensions.get::<axum::extract::ConnectInfo<SocketAddr>>()?.0 {
+        SocketAddr::V4(peer) => Some(*peer.ip()),
+        SocketAddr::V6(_) => None,
+    }
+}
+
+#[cfg(not(feature = "axum"))]
+#[inline]
+pub(super) fn connected(extensions: &Extensions) -> Option<Ipv4Addr> {
+    match extensions.get::<SocketAddr>()? {
+        SocketAddr::V4(peer) => Some(*peer.ip()),
+        SocketAddr::V6(_) => None,
+    }
 }
 
 #[cfg(feature = "axum")]

@@ -1,12 +1,16 @@
 //! Decisions that need neither a function nor time.
 
+use std::net::IpAddr;
+
 use super::once_per_request::Reached;
 use crate::backend::Mode;
 use crate::config::resolver::RequestContext;
 use crate::config::rule;
+use crate::hit::FastHit;
+use crate::key::Parts;
 use crate::throttle::counters::Event;
 use crate::throttle::policy_history::ActivePolicy;
-use crate::{Hit, Identity, Key, Quota, Throttle};
+use crate::{Identity, Key, Quota, Throttle};
 
 /// The result of a decision that called no function and did not wait.
 pub(crate) enum AtOnce<'t> {
@@ -26,29 +30,81 @@ pub(crate) fn at_once<'t>(
     keep: impl FnOnce(Key),
 ) -> Option<AtOnce<'t>> {
     let policy = throttle.policy();
-    // Rules and key are read here only if the throttle can use this path, and only if it limits at all.
-    let asks = policy.exempt.is_some() || policy.lists.is_some() || policy.charge_when.is_some();
-    let goes = policy.fast_path.is_some() && !asks && policy.constant_cost.is_some_and(|cost| cost > 0);
     // A throttle that has decided about the request before uses the general path.
     let decides = throttle.is_enforced_and_unmarked()
         || throttle.is_enforced()
             && !(policy.once_per_request && Reached::has(&context.parts.extensions, throttle));
-    if !(goes && decides) {
+    if !(policy.is_fast && decides) {
         return None;
     }
-    if !rule::read(throttle.rules(&policy), context)? {
+    if throttle.has_rules(&policy) && !rule::read(throttle.rules(&policy), context)? {
         throttle.count(Event::Skipped);
         return Some(AtOnce::Excluded);
     }
-    let Identity::Key(key) = policy.key.read(context)? else { return None };
-    let hit = Hit::from(&key);
-    let hit = hit.fast()?;
-    let attempt = throttle.attempt(&policy, hit, Mode::Consume);
-    let quota = attempt.or_else(|| throttle.at_once(&policy, hit, Mode::Consume))?;
+    let peer = if policy.is_by_ip { context.lookup.ipv4_peer(context.parts) } else { None };
+    let key = match peer {
+        Some(peer) => Found::Octets(peer.octets()),
+        None => match policy.key.read(context)? {
+            Identity::Key(key) => Found::Key(key),
+            Identity::Exempt => return None,
+        },
+    };
+    let hit = FastHit { key: key.split(), cost: None };
+    match throttle.attempt(&policy, hit, Mode::Consume) {
+        Some(quota) => Some(decided((throttle, policy), quota, context, || keep(key.into_key()))),
+        None => retried((throttle, policy), context, key, keep),
+    }
+}
+
+/// Decides by the exact time, after other threads are done. Apart from [`at_once`], because a decision that two
+/// calls may return would go through memory.
+#[inline(never)]
+fn retried<'t>(
+    (throttle, policy): (&'t Throttle, ActivePolicy<'t>),
+    context: &RequestContext<'_>,
+    key: Found,
+    keep: impl FnOnce(Key),
+) -> Option<AtOnce<'t>> {
+    let hit = FastHit { key: key.split(), cost: None };
+    let quota = throttle.at_once(&policy, hit, Mode::Consume)?;
+    Some(decided((throttle, policy), quota, context, || keep(key.into_key())))
+}
+
+#[inline]
+fn decided<'t>(
+    (throttle, policy): (&'t Throttle, ActivePolicy<'t>),
+    quota: Quota,
+    context: &RequestContext<'_>,
+    keep: impl FnOnce(),
+) -> AtOnce<'t> {
     if !quota.fits() {
         context.lookup.notices.of_undeclared_proxy(context.parts, &context.lookup.clients);
         tracing::debug!(target: "throttle", uid = throttle.uid(), retry_after = ?quota.retry_after(), "throttled");
     }
-    keep(key);
-    Some(AtOnce::Decided(policy, quota))
+    keep();
+    AtOnce::Decided(policy, quota)
+}
+
+/// The key of a request. The address of a peer needs no [`Key`], which is larger.
+enum Found {
+    Octets([u8; 4]),
+    Key(Key),
+}
+
+impl Found {
+    #[inline]
+    fn split(&self) -> Parts<'_> {
+        match self {
+            Self::Octets(octets) => (Some(4), octets),
+            Self::Key(key) => key.split(),
+        }
+    }
+
+    #[inline]
+    fn into_key(self) -> Key {
+        match self {
+            Self::Octets(octets) => IpAddr::from(octets).into(),
+            Self::Key(key) => key,
+        }
+    }
 }

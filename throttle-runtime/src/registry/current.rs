@@ -4,12 +4,12 @@ use std::borrow::Cow;
 use std::cell::RefCell;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
 #[cfg(any(feature = "axum", feature = "tower"))]
-use http::request::Parts;
+use http::{Extensions, request::Parts};
 
 use super::Registry;
 use crate::ConfigError;
@@ -18,6 +18,10 @@ static GLOBAL: OnceLock<Registry> = OnceLock::new();
 
 /// Whether a registry was ever scoped. Until then, no call reads the thread's registry.
 static SCOPES_EXIST: AtomicBool = AtomicBool::new(false);
+
+/// The number of registries that were made so far. While the global registry is the only one, no request is
+/// searched for another one.
+static MADE: AtomicUsize = AtomicUsize::new(0);
 
 thread_local!(static SCOPED: RefCell<Option<Registry>> = const { RefCell::new(None) });
 
@@ -57,6 +61,20 @@ impl Registry {
     #[cfg(any(feature = "axum", feature = "tower"))]
     pub(crate) fn of_request(parts: &Parts) -> Cow<'static, Self> {
         parts.extensions.get::<Self>().cloned().map_or_else(Self::current_ref, Cow::Owned)
+    }
+
+    /// Whether the request has a registry of its own.
+    #[cfg(any(feature = "axum", feature = "tower"))]
+    #[inline]
+    pub(crate) fn is_in(request: &Extensions) -> bool {
+        // A request cannot have a registry that was not made before, so this thread sees the number with it.
+        let only_global = MADE.load(Ordering::Relaxed) == 1 && GLOBAL.get().is_some();
+        !only_global && request.get::<Self>().is_some()
+    }
+
+    /// Counts the registries that are made.
+    pub(super) fn count_one() {
+        MADE.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn is_global(&self) -> bool {

@@ -122,6 +122,13 @@ impl Throttle {
         std::iter::once(&policy.rules).chain(self.0.added.iter())
     }
 
+    /// Whether there are rules that apply to requests.
+    #[cfg(any(feature = "axum", feature = "tower"))]
+    #[inline]
+    pub(crate) fn has_rules(&self, policy: &Policy) -> bool {
+        !policy.rules.is_empty() || !self.0.added.is_empty()
+    }
+
     /// Adds rules. Returns `false` if the list is full.
     pub(crate) fn add_rules(&self, rules: Rules) -> bool {
         self.0.added.add(rules)

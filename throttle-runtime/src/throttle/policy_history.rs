@@ -53,8 +53,13 @@ impl PolicyHistory {
     pub(crate) fn current(&self) -> ActivePolicy<'_> {
         match self.initial() {
             Some(initial) => ActivePolicy::Initial(initial),
-            None => ActivePolicy::Updated(self.latest.load_full()),
+            None => self.current_updated(),
         }
+    }
+
+    #[inline(never)]
+    fn current_updated(&self) -> ActivePolicy<'_> {
+        ActivePolicy::Updated(self.latest.load_full())
     }
 
     /// Puts the policy into effect that results from these settings and all earlier updates. Returns the

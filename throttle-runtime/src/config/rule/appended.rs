@@ -33,6 +33,10 @@ impl Added {
         false
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.get().is_none()
+    }
+
     /// Returns the rules that are in the list now. A clone of the iterator does not see rules that are added
     /// later.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Rules> + Clone + Send {

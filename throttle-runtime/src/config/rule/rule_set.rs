@@ -50,6 +50,11 @@ impl Rules {
         Self { only: Shared::Static(&[]), bypass: Shared::Static(&[]) }
     }
 
+    /// Whether the set includes every request because it has no rules.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.only.is_empty() && self.bypass.is_empty()
+    }
+
     /// Whether both sets are certainly equal.
     pub(crate) fn same(&self, other: &Self) -> bool {
         self.only.same(&other.only) && self.bypass.same(&other.bypass)

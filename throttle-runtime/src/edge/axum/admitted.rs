@@ -1,19 +1,19 @@
 //! An admitted request, until its response is complete.
 
 use std::fmt;
+use std::mem;
 
 use axum::response::Response;
 
 use super::handler::reshaped;
 use crate::edge::permit_body::until_end;
 use crate::edge::respond;
-use crate::edge::respond::settled;
 use crate::pipeline::admission::Admission;
 use crate::throttle::policy_history::ActivePolicy;
 use crate::{Quota, Registry};
 
 /// The admission of a request, which completes the response.
-pub struct Admitted(By);
+pub(super) struct Admitted(By);
 
 /// The throttles that admitted the request. The last variant is boxed, because a permit is part of the future
 /// of every handler: unboxed, its size cost run time and, above all, compile time.
@@ -25,7 +25,7 @@ enum By {
 }
 
 impl Admitted {
-    /// For a request that the rules of a handler's only throttle exclude.
+    /// For a request whose response stays as it is, for example because rules exclude the request.
     pub(super) const fn by_nobody() -> Self {
         Self(By::Nobody)
     }
@@ -41,21 +41,21 @@ impl Admitted {
     }
 
     /// Adds the headers of the decisions to the handler's response, and applies `charge_when`.
-    pub fn respond(self, mut response: Response) -> Response {
-        match self.0 {
+    pub(super) fn respond(&mut self, response: &mut Response) {
+        match mem::replace(&mut self.0, By::Nobody) {
             By::Nobody => {}
-            By::One(policy, quota) => respond::by_one(&mut response, &policy, &quota),
+            By::One(policy, quota) => respond::by_one(response, &policy, &quota),
             By::Several(several) => {
                 let (mut admission, registry) = *several;
-                let held = std::mem::take(&mut admission.held);
+                let held = mem::take(&mut admission.held);
+                let mut settled = mem::take(response);
                 if let Some(registry) = registry {
-                    response = reshaped(response, &registry);
+                    settled = reshaped(settled, &registry);
                 }
-                response = settled(admission, response);
-                until_end(&mut response, held);
+                *response = respond::settled(admission, settled);
+                until_end(response, held);
             }
         }
-        response
     }
 }
 

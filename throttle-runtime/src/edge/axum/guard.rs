@@ -9,6 +9,7 @@ use std::any::Any;
 use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
+use std::mem;
 
 use axum::extract::FromRequestParts;
 use axum::response::Response;
@@ -32,7 +33,7 @@ use crate::pipeline::rejection::Rejection;
 use crate::registry::site::Site;
 use crate::registry::site_index::linked;
 use crate::throttle::policy_history::ActivePolicy;
-use crate::{ClientIp, Decision, Key, NowOrLater, Quota, Registry, Throttle};
+use crate::{BoxFuture, ClientIp, Decision, Key, Quota, Registry, Throttle};
 
 /// The hidden first parameter of a handler with `#[throttle]`.
 ///
@@ -70,34 +71,51 @@ impl<const SITE: u64, S: Sync, C: HandlerNeeds<S>, H> FromRequestParts<S>
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
         // Code that depends on `SITE` is compiled once per handler, so it is kept as small as this.
-        let progress = if C::TAKES_DECISION {
-            Progress::slow(
-                linked(SITE),
-                parts,
-                C::derive_state(state),
-                DecisionCopies { for_handler: true, for_forwarding: C::FORWARDS },
-            )
+        let sites = linked(SITE);
+        let first = if C::TAKES_DECISION {
+            Err(None)
         } else if C::FORWARDS {
-            Progress::first::<true, _>(linked(SITE), parts, C::derive_state(state))
+            at_once::<true>(sites, parts)
         } else {
-            Progress::first::<false, _>(linked(SITE), parts, C::derive_state(state))
+            at_once::<false>(sites, parts)
         };
-        match progress.await {
-            Ok(progress) => Ok(Self { progress, needs: PhantomData }),
-            Err(response) => Err(response),
-        }
+        let denied = match first {
+            Ok(admitted) => return Ok(Progress::Admitted(admitted).into()),
+            Err(denied) => denied,
+        };
+        let copies = DecisionCopies { for_handler: C::TAKES_DECISION, for_forwarding: C::FORWARDS };
+        let later = match Progress::first(sites, denied, parts, C::derive_state(state), copies) {
+            Step::Done(progress) => return progress.map(Self::from),
+            Step::Later(later) => later,
+        };
+        later.await.map(Self::from)
+    }
+}
+
+impl<const SITE: u64, C, H> From<Progress> for OnlyAxumCallsThrottledHandlers<SITE, C, H> {
+    fn from(progress: Progress) -> Self {
+        Self { progress, needs: PhantomData }
     }
 }
 
 impl<const SITE: u64, C, H> OnlyAxumCallsThrottledHandlers<SITE, C, H> {
     /// Decides now, if the decision was not made before. `keys` are the keys that are made of the handler's
-    /// arguments.
-    pub fn enter<const N: usize>(
-        self,
+    /// arguments. `None` if the request is admitted already.
+    #[inline]
+    pub fn enter<'a, const N: usize>(
+        &'a mut self,
         sites: &'static [Site; N],
         keys: [Option<Key>; N],
-    ) -> NowOrLater<'static, Result<Admitted, Response>> {
-        self.progress.last(sites, keys)
+    ) -> Option<BoxFuture<'a, Result<(), Response>>> {
+        match self.progress {
+            Progress::Admitted(_) => None,
+            Progress::Undecided(_) => self.progress.last(sites, keys),
+        }
+    }
+
+    /// Completes the response of the handler.
+    pub fn respond(&mut self, response: &mut Response) {
+        self.progress.respond(response);
     }
 
     /// Returns the client address, for keys that are made of the handler's arguments.
@@ -113,30 +131,23 @@ impl<const SITE: u64, C, H> OnlyAxumCallsThrottledHandlers<SITE, C, H> {
 }
 
 impl Progress {
-    /// Decides, if the sites are known and none of their keys is made of the handler's arguments.
+    /// Decides if [`at_once`] did not, or responds to its denial.
     ///
     /// Everything that takes more than a look at the request parts is boxed, here and below, so that it is
     /// not part of every handler's future. Unboxed, it cost 300 ns per request, to move, and 20 ms per
     /// handler, to compile.
-    fn first<'a, const FORWARDS: bool, T: Send + Sync + 'static>(
+    fn first<'a, T: Send + Sync + 'static>(
         sites: Option<&'static [Site]>,
+        denied: Option<Denied>,
         parts: &'a mut Parts,
         state: T,
-    ) -> NowOrLater<'a, Result<Self, Response>> {
-        let Some(sites) = sites.filter(|sites| sites.iter().all(Site::is_plain)) else {
-            return Self::slow(
-                sites,
-                parts,
-                state,
-                DecisionCopies { for_handler: false, for_forwarding: FORWARDS },
-            );
-        };
-        match at_once::<FORWARDS>(sites, parts) {
-            Some(Ok(permit)) => NowOrLater::now(Ok(Self::Admitted(permit))),
-            Some(Err(Denied { policy, quota, .. })) if policy.handler.is_none() => {
-                NowOrLater::now(Err(too_many(&Report::denied(&policy, &quota))))
+        copies: DecisionCopies,
+    ) -> Step<'a, Result<Self, Response>> {
+        match denied {
+            Some(Denied { policy, quota, .. }) if policy.handler.is_none() => {
+                Step::Done(Err(too_many(&Report::denied(&policy, &quota))))
             }
-            Some(Err(Denied { throttle, policy, quota })) => NowOrLater::later(async move {
+            Some(Denied { throttle, policy, quota }) => Step::later(async move {
                 let rejection = Rejection::throttled(throttle, &policy, Decision::by_one(quota), None, parts);
                 let registry = Registry::current_ref();
                 let mut context = RequestContext {
@@ -147,42 +158,24 @@ impl Progress {
                 };
                 Err(rejection.into_response(&mut context).await)
             }),
-            None => Self::later(
-                sites,
-                parts,
-                state,
-                DecisionCopies { for_handler: false, for_forwarding: FORWARDS },
-            ),
+            None => Self::later(sites, parts, state, copies),
         }
     }
 
-    /// For sites that are unknown, have a key made of the handler's arguments, or have a cost of their own.
-    /// Also for handlers that need more than a decision.
-    #[cold]
-    fn slow<'a, T: Send + Sync + 'static>(
+    /// Decides with functions, or with a backend that takes time. If the sites are unknown, or a key is made of
+    /// the handler's arguments, [`last`](Self::last) decides.
+    fn later<'a, T: Send + Sync + 'static>(
         sites: Option<&'static [Site]>,
         parts: &'a mut Parts,
         state: T,
         copies: DecisionCopies,
-    ) -> NowOrLater<'a, Result<Self, Response>> {
-        match sites.filter(|sites| !sites.iter().any(Site::has_template)) {
-            Some(sites) => Self::later(sites, parts, state, copies),
-            None => {
-                let pending = copies.for_forwarding.then(|| Pending::leave(&mut parts.extensions));
-                let (parts, state) = (parts.clone(), Box::new(state));
-                NowOrLater::now(Ok(Self::Undecided(Box::new(Undecided { parts, state, pending }))))
-            }
-        }
-    }
-
-    /// Decides with functions, or with a backend that takes time.
-    fn later<'a, T: Send + Sync + 'static>(
-        sites: &'static [Site],
-        parts: &'a mut Parts,
-        state: T,
-        copies: DecisionCopies,
-    ) -> NowOrLater<'a, Result<Self, Response>> {
-        NowOrLater::later(async move {
+    ) -> Step<'a, Result<Self, Response>> {
+        let Some(sites) = sites.filter(|sites| !sites.iter().any(Site::has_template)) else {
+            let pending = copies.for_forwarding.then(|| Pending::leave(&mut parts.extensions));
+            let (parts, state) = (parts.clone(), Box::new(state));
+            return Step::Done(Ok(Self::Undecided(Box::new(Undecided { parts, state, pending }))));
+        };
+        Step::later(async move {
             let sink = if copies.for_handler { DegradeSink::admitted() } else { DegradeSink::handler() };
             let admission = decide(sites, std::iter::repeat(None), parts, &state, sink).await?;
             if copies.for_forwarding {
@@ -193,27 +186,47 @@ impl Progress {
     }
 
     /// Decides, if the decision was not made before.
-    fn last<const N: usize>(
-        self,
+    fn last<'a, const N: usize>(
+        &'a mut self,
         sites: &'static [Site; N],
         keys: [Option<Key>; N],
-    ) -> NowOrLater<'static, Result<Admitted, Response>> {
-        match self {
-            Self::Admitted(permit) => NowOrLater::now(Ok(permit)),
-            Self::Undecided(undecided) => NowOrLater::later(async move {
-                let Undecided { mut parts, state, pending } = *undecided;
-                // The handler already has its arguments, so they cannot receive the decision.
-                let admission = decide(sites, keys, &mut parts, &*state, DegradeSink::Nobody).await?;
-                if let Some(pending) = pending {
-                    admission.fill(&pending);
-                }
-                Ok(Admitted::by_several(admission, &Registry::of_request(&parts)))
-            }),
+    ) -> Option<BoxFuture<'a, Result<(), Response>>> {
+        let Self::Undecided(undecided) = mem::replace(self, Self::Admitted(Admitted::by_nobody())) else {
+            return None;
+        };
+        Some(Box::pin(async move {
+            let Undecided { mut parts, state, pending } = *undecided;
+            // The handler already has its arguments, so they cannot receive the decision.
+            let admission = decide(sites, keys, &mut parts, &*state, DegradeSink::Nobody).await?;
+            if let Some(pending) = pending {
+                admission.fill(&pending);
+            }
+            *self = Self::Admitted(Admitted::by_several(admission, &Registry::of_request(&parts)));
+            Ok(())
+        }))
+    }
+
+    fn respond(&mut self, response: &mut Response) {
+        if let Self::Admitted(admitted) = self {
+            admitted.respond(response);
         }
     }
 }
 
-/// The copies of the decision that a handler needs.
+/// A result, or a future of it. The future of a handler contains no room for the result, as it would with a
+/// [`NowOrLater`](crate::NowOrLater): moving that room costs each request time.
+enum Step<'a, T> {
+    Done(T),
+    Later(BoxFuture<'a, T>),
+}
+
+impl<'a, T> Step<'a, T> {
+    fn later(future: impl Future<Output = T> + Send + 'a) -> Self {
+        Self::Later(Box::pin(future))
+    }
+}
+
+/// Further things that a handler needs.
 #[derive(Clone, Copy)]
 struct DecisionCopies {
     /// The handler takes the decision as an argument.
@@ -231,16 +244,20 @@ struct Denied {
 
 /// Returns the decision of a handler's only throttle, if it belongs to the global registry and needs neither
 /// a function nor time. The decision is stored in a request that is passed on.
+///
+/// # Errors
+///
+/// Returns the denial, or `None` if there is no decision yet.
 fn at_once<const FORWARDS: bool>(
-    sites: &'static [Site],
+    sites: Option<&'static [Site]>,
     parts: &mut Parts,
-) -> Option<Result<Admitted, Denied>> {
-    let [site] = sites else { return None };
-    if parts.extensions.get::<Registry>().is_some() {
-        return None;
+) -> Result<Admitted, Option<Denied>> {
+    let Some([site]) = sites else { return Err(None) };
+    if !site.is_plain() || Registry::is_in(&parts.extensions) {
+        return Err(None);
     }
     let registry = Registry::current_ref();
-    let Ok(Cow::Borrowed(throttle)) = site.throttle(&registry) else { return None };
+    let Ok(Cow::Borrowed(throttle)) = site.throttle(&registry) else { return Err(None) };
     let context =
         RequestContext { parts, state: &(), lookup: &registry.environment().lookup, is_request: true };
     let mut key = None;
@@ -249,16 +266,18 @@ fn at_once<const FORWARDS: bool>(
             key = Some(known);
         }
     };
-    Some(match fast_path::at_once(throttle, &context, keep)? {
-        AtOnce::Excluded => Ok(Admitted::by_nobody()),
-        AtOnce::Decided(policy, quota) if quota.fits() => {
+    match fast_path::at_once(throttle, &context, keep) {
+        None => Err(None),
+        Some(AtOnce::Excluded) => Ok(Admitted::by_nobody()),
+        Some(AtOnce::Decided(policy, quota)) if quota.fits() => {
             if let (true, Some(key), Some(cost)) = (policy.once_per_request, key, policy.constant_cost) {
                 Reach::by_one(throttle.clone(), key, cost, quota).mark(&mut parts.extensions);
             }
-            Ok(Admitted::by_one(policy, quota))
+            let is_silent = policy.headers.is_silent();
+            Ok(if is_silent { Admitted::by_nobody() } else { Admitted::by_one(policy, quota) })
         }
-        AtOnce::Decided(policy, quota) => Err(Denied { throttle, policy, quota }),
-    })
+        Some(AtOnce::Decided(policy, quota)) => Err(Some(Denied { throttle, policy, quota })),
+    }
 }
 
 #[expect(clippy::manual_async_fn, reason = "the signature has to say that the future is `Send`")]
