@@ -1,11 +1,11 @@
 pub async fn items(
-    __throttle: ::throttle::__private::OnlyAxumCallsThrottledHandlers<
+    mut __throttle: ::throttle::__private::OnlyAxumCallsThrottledHandlers<
         2401690692911315814u64,
         ::throttle::__private::WithState<App>,
     >,
     State(app): State<App>,
 ) -> ::throttle::__private::Response {
-    match {
+    if let ::core::option::Option::Some(__throttle) = {
         static __THROTTLE_SITES: [::throttle::__private::Site; 1usize] = [
             ::throttle::__private::Site::named(
                 "items",
@@ -61,28 +61,25 @@ pub async fn items(
         }
         let __throttle_keys = [::core::option::Option::None];
         __throttle.enter(&__THROTTLE_SITES, __throttle_keys)
-    }
-        .await
-    {
-        ::core::result::Result::Ok(__throttle) => {
-            __throttle
-                .respond(
-                    <Result<
-                        String,
-                        AppError,
-                    > as ::throttle::__private::IntoResponse>::into_response(
-                        async move {
-                            #[allow(unreachable_code)]
-                            if false {
-                                let __throttle: Result<String, AppError> = loop {};
-                                return __throttle;
-                            }
-                            Ok(app.name()?)
-                        }
-                            .await,
-                    ),
-                )
+    } {
+        if let ::core::result::Result::Err(__throttle) = __throttle.await {
+            return __throttle;
         }
-        ::core::result::Result::Err(__throttle) => __throttle,
     }
+    let mut __throttle_response = <Result<
+        String,
+        AppError,
+    > as ::throttle::__private::IntoResponse>::into_response(
+        async move {
+            #[allow(unreachable_code)]
+            if false {
+                let __throttle: Result<String, AppError> = loop {};
+                return __throttle;
+            }
+            Ok(app.name()?)
+        }
+            .await,
+    );
+    __throttle.respond(&mut __throttle_response);
+    __throttle_response
 }

@@ -1,10 +1,10 @@
 async fn items(
-    __throttle: ::throttle::__private::OnlyAxumCallsThrottledHandlers<
+    mut __throttle: ::throttle::__private::OnlyAxumCallsThrottledHandlers<
         2401690692911315814u64,
         ::throttle::__private::WithoutState,
     >,
 ) -> ::throttle::__private::Response {
-    match {
+    if let ::core::option::Option::Some(__throttle) = {
         static __THROTTLE_SITES: [::throttle::__private::Site; 1usize] = [
             ::throttle::__private::Site::new(
                 ::core::concat!(::core::module_path!(), "::", "items"),
@@ -27,25 +27,22 @@ async fn items(
         }
         let __throttle_keys = [::core::option::Option::None];
         __throttle.enter(&__THROTTLE_SITES, __throttle_keys)
-    }
-        .await
-    {
-        ::core::result::Result::Ok(__throttle) => {
-            __throttle
-                .respond(
-                    <&'static str as ::throttle::__private::IntoResponse>::into_response(
-                        async move {
-                            #[allow(unreachable_code)]
-                            if false {
-                                let __throttle: &'static str = loop {};
-                                return __throttle;
-                            }
-                            "ok"
-                        }
-                            .await,
-                    ),
-                )
+    } {
+        if let ::core::result::Result::Err(__throttle) = __throttle.await {
+            return __throttle;
         }
-        ::core::result::Result::Err(__throttle) => __throttle,
     }
+    let mut __throttle_response = <&'static str as ::throttle::__private::IntoResponse>::into_response(
+        async move {
+            #[allow(unreachable_code)]
+            if false {
+                let __throttle: &'static str = loop {};
+                return __throttle;
+            }
+            "ok"
+        }
+            .await,
+    );
+    __throttle.respond(&mut __throttle_response);
+    __throttle_response
 }

@@ -1,10 +1,10 @@
 async fn login(
-    __throttle: ::throttle::__private::OnlyAxumCallsThrottledHandlers<
+    mut __throttle: ::throttle::__private::OnlyAxumCallsThrottledHandlers<
         15345980866912630061u64,
         ::throttle::__private::WithoutState,
     >,
 ) -> ::throttle::__private::Response {
-    match {
+    if let ::core::option::Option::Some(__throttle) = {
         static __THROTTLE_SITES: [::throttle::__private::Site; 1usize] = [
             ::throttle::__private::Site::new(
                 ::core::concat!(::core::module_path!(), "::", "login"),
@@ -30,25 +30,22 @@ async fn login(
         }
         let __throttle_keys = [::core::option::Option::None];
         __throttle.enter(&__THROTTLE_SITES, __throttle_keys)
-    }
-        .await
-    {
-        ::core::result::Result::Ok(__throttle) => {
-            __throttle
-                .respond(
-                    <StatusCode as ::throttle::__private::IntoResponse>::into_response(
-                        async move {
-                            #[allow(unreachable_code)]
-                            if false {
-                                let __throttle: StatusCode = loop {};
-                                return __throttle;
-                            }
-                            StatusCode::OK
-                        }
-                            .await,
-                    ),
-                )
+    } {
+        if let ::core::result::Result::Err(__throttle) = __throttle.await {
+            return __throttle;
         }
-        ::core::result::Result::Err(__throttle) => __throttle,
     }
+    let mut __throttle_response = <StatusCode as ::throttle::__private::IntoResponse>::into_response(
+        async move {
+            #[allow(unreachable_code)]
+            if false {
+                let __throttle: StatusCode = loop {};
+                return __throttle;
+            }
+            StatusCode::OK
+        }
+            .await,
+    );
+    __throttle.respond(&mut __throttle_response);
+    __throttle_response
 }

@@ -1,10 +1,10 @@
 async fn export(
-    __throttle: ::throttle::__private::OnlyAxumCallsThrottledHandlers<
+    mut __throttle: ::throttle::__private::OnlyAxumCallsThrottledHandlers<
         3125060692248968574u64,
         ::throttle::__private::WithoutState,
     >,
 ) -> ::throttle::__private::Response {
-    match {
+    if let ::core::option::Option::Some(__throttle) = {
         static __THROTTLE_SITES: [::throttle::__private::Site; 1usize] = [
             ::throttle::__private::Site::shared(&limits::EXPORTS, 3125060692248968574u64),
         ];
@@ -13,25 +13,22 @@ async fn export(
         }
         let __throttle_keys = [::core::option::Option::None];
         __throttle.enter(&__THROTTLE_SITES, __throttle_keys)
-    }
-        .await
-    {
-        ::core::result::Result::Ok(__throttle) => {
-            __throttle
-                .respond(
-                    <&'static str as ::throttle::__private::IntoResponse>::into_response(
-                        async move {
-                            #[allow(unreachable_code)]
-                            if false {
-                                let __throttle: &'static str = loop {};
-                                return __throttle;
-                            }
-                            "ok"
-                        }
-                            .await,
-                    ),
-                )
+    } {
+        if let ::core::result::Result::Err(__throttle) = __throttle.await {
+            return __throttle;
         }
-        ::core::result::Result::Err(__throttle) => __throttle,
     }
+    let mut __throttle_response = <&'static str as ::throttle::__private::IntoResponse>::into_response(
+        async move {
+            #[allow(unreachable_code)]
+            if false {
+                let __throttle: &'static str = loop {};
+                return __throttle;
+            }
+            "ok"
+        }
+            .await,
+    );
+    __throttle.respond(&mut __throttle_response);
+    __throttle_response
 }

@@ -1,12 +1,12 @@
 async fn items(
-    __throttle: ::throttle::__private::OnlyAxumCallsThrottledHandlers<
+    mut __throttle: ::throttle::__private::OnlyAxumCallsThrottledHandlers<
         2401690692911315814u64,
         ::throttle::__private::WithoutState,
     >,
     Path(org): Path<String>,
     user: User,
 ) -> ::throttle::__private::Response {
-    match {
+    if let ::core::option::Option::Some(__throttle) = {
         static __THROTTLE_SITES: [::throttle::__private::Site; 1usize] = [
             ::throttle::__private::Site::new(
                     ::core::concat!(::core::module_path!(), "::", "items"),
@@ -34,25 +34,22 @@ async fn items(
             ),
         ];
         __throttle.enter(&__THROTTLE_SITES, __throttle_keys)
-    }
-        .await
-    {
-        ::core::result::Result::Ok(__throttle) => {
-            __throttle
-                .respond(
-                    <() as ::throttle::__private::IntoResponse>::into_response(
-                        async move {
-                            #[allow(unreachable_code)]
-                            if false {
-                                let __throttle: () = loop {};
-                                return __throttle;
-                            }
-                            drop((org, user))
-                        }
-                            .await,
-                    ),
-                )
+    } {
+        if let ::core::result::Result::Err(__throttle) = __throttle.await {
+            return __throttle;
         }
-        ::core::result::Result::Err(__throttle) => __throttle,
     }
+    let mut __throttle_response = <() as ::throttle::__private::IntoResponse>::into_response(
+        async move {
+            #[allow(unreachable_code)]
+            if false {
+                let __throttle: () = loop {};
+                return __throttle;
+            }
+            drop((org, user))
+        }
+            .await,
+    );
+    __throttle.respond(&mut __throttle_response);
+    __throttle_response
 }
