@@ -1,5 +1,7 @@
 //! Every example as a user runs it: a real process, a real port, plain HTTP.
 
+#[path = "process/outage.rs"]
+mod outage;
 mod process;
 #[path = "process/redis.rs"]
 mod server;

@@ -1,18 +1,17 @@
 //! Throttles that are declared as statics, and shared by all of their callers.
 
-mod common;
-
 use std::error::Error;
 use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get as route;
-use common::{declared_at, get, header, registry_at, seconds, service, status};
 use throttle::strategy::Gcra;
 use throttle::{
     ConfigError, DecisionReason, ErrorKind, Hit, Key, ManualClock, Rate, Settings, StaticThrottle, registry,
     sites, throttle,
 };
+
+use crate::common::{declared_at, get, header, registry_at, seconds, service, status};
 
 /// Ten an hour for each account.
 #[throttle(rate = "10/hour")]
@@ -67,7 +66,7 @@ async fn what_a_static_took_is_given_back_and_forgotten() {
 
 #[tokio::test]
 async fn its_name_is_its_path_unless_it_is_said() {
-    assert_eq!((EXPORTS.uid(), EXPORTS.site().name()), ("statics::EXPORTS", "EXPORTS"));
+    assert_eq!((EXPORTS.uid(), EXPORTS.site().name()), ("direct::statics::EXPORTS", "EXPORTS"));
     assert_eq!((SEARCHES.uid(), SEARCHES.site().name()), ("searches", "searches"));
     let said = SEARCHES.site().settings().describe();
     let said: Vec<_> = said.iter().map(|(name, value)| (*name, value.as_str())).collect();
@@ -91,7 +90,7 @@ async fn each_registry_has_its_own() {
 #[tokio::test]
 async fn the_registry_lists_it_and_overrides_it() {
     let listed: Vec<_> = sites().into_iter().map(throttle::Site::uid).collect();
-    for uid in ["statics::EXPORTS", "searches", "statics::ELSEWHERE", "shared"] {
+    for uid in ["direct::statics::EXPORTS", "searches", "direct::statics::ELSEWHERE", "shared"] {
         assert_eq!(listed.iter().filter(|known| **known == uid).count(), 1, "{uid} in {listed:?}");
     }
     let declared =
@@ -101,7 +100,7 @@ async fn the_registry_lists_it_and_overrides_it() {
         registry.expect("a registry").scope(async { SEARCHES.hit("a").await.expect("a decision").reason() });
     assert_eq!(source.await, DecisionReason::Unlimited);
     let error = registry_at(&ManualClock::new()).await.create("searches", Settings::new().rate("1/s"));
-    assert!(error.expect_err("it has that uid").to_string().contains("tests/statics.rs"));
+    assert!(error.expect_err("it has that uid").to_string().contains("tests/direct/statics.rs"));
 }
 
 #[tokio::test]
@@ -126,7 +125,7 @@ async fn what_the_registry_cannot_make_is_an_error() {
             assert_eq!((error.kind(), error.is_safe_to_retry()), (ErrorKind::Misconfigured, true));
             let source =
                 error.source().expect("why").downcast_ref::<ConfigError>().expect("what install says");
-            assert!(source.to_string().contains("tests/statics.rs"), "{source}");
+            assert!(source.to_string().contains("tests/direct/statics.rs"), "{source}");
             assert_eq!(ELSEWHERE.throttle().expect_err("the same"), *source);
         })
         .await;
@@ -197,9 +196,9 @@ async fn b116_what_is_shared_is_decided_before_the_arguments() {
     };
     for _ in 0..4 {
         let request = axum::http::Request::post("/").body(axum::body::Body::from("1234")).expect("a request");
-        assert_eq!(common::send(&app, request).await.status(), 200);
+        assert_eq!(crate::common::send(&app, request).await.status(), 200);
     }
-    assert_eq!(common::send(&app, unread()).await.status(), 429);
+    assert_eq!(crate::common::send(&app, unread()).await.status(), 429);
 }
 
 #[tokio::test]
@@ -277,7 +276,7 @@ async fn f28_each_use_of_a_static_may_have_a_cost_of_its_own() {
     assert_eq!(left("/heavy").await, weighed(8));
     assert_eq!(left("/state").await, weighed(4));
     let request = axum::http::Request::get("/function").header("x-a", "1").header("x-b", "2");
-    let answer = common::send(&app, request.body(axum::body::Body::empty()).expect("a request")).await;
+    let answer = crate::common::send(&app, request.body(axum::body::Body::empty()).expect("a request")).await;
     let fields = header(&answer, "ratelimit").expect("both throttles");
     assert!(fields.starts_with("\"weighed\";r=2;"), "{fields}");
     assert_eq!(status(&app, "/heavy").await, 429, "it costs 10");
@@ -322,7 +321,7 @@ async fn f28_one_function_resolves_the_caller_once_per_request() {
     let send = async |name: Option<&str>| {
         let request = axum::http::Request::get("/");
         let request = name.into_iter().fold(request, |request, name| request.header("x-account", name));
-        common::send(&app, request.body(axum::body::Body::empty()).expect("a request"))
+        crate::common::send(&app, request.body(axum::body::Body::empty()).expect("a request"))
             .await
             .status()
             .as_u16()

@@ -1,7 +1,5 @@
 //! Rules in the attribute and at run time: behaviours 102, 103 and 105.
 
-mod common;
-
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::Router;
@@ -9,9 +7,10 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use axum::routing::{any as route, get};
-use common::{registry_at, send, service};
 use throttle::rule::Rules;
 use throttle::{ManualClock, Registry, Rule, Settings, ThrottleError, registry, throttle, throttle_fn};
+
+use crate::common::{registry_at, send, service};
 
 const OK: StatusCode = StatusCode::OK;
 const DENIED: StatusCode = StatusCode::TOO_MANY_REQUESTS;

@@ -1,21 +1,18 @@
 //! Hits of a throttle that charges all clients in the same way are decided without a ticket. The program sees
 //! no difference.
 
-mod common;
-#[path = "common/faulty.rs"]
-mod faulty;
-
 use std::fmt::Debug;
 use std::time::Duration;
 
-use common::{declared_at, seconds};
-use faulty::faulty;
 use throttle::strategy::Gcra;
 use throttle::testkit::{Fault, Faulty};
 use throttle::{
     CircuitBreaker, ErrorKind, Hit, ManualClock, OnError, Rates, Recovery, Settings, Throttle, failover,
     fallback,
 };
+
+use crate::common::{declared_at, seconds};
+use crate::faulty::faulty;
 
 const RATES: &str = "5/min, 20/hour";
 

@@ -1,14 +1,13 @@
 //! `#[throttle_fn]` on functions that are not handlers: story 25, behaviours 36 and 114.
 
-mod common;
-
 use std::sync::Arc;
 
-use common::{Broken, registry_at};
 use throttle::{
     ErrorAction, Failure, Identity, ManualClock, OnError, Rate, Registry, Settings, ThrottleError, registry,
     throttle_fn,
 };
+
+use crate::common::{Broken, registry_at};
 
 #[derive(Debug)]
 enum JobError {

@@ -1,15 +1,11 @@
 //! The example `failover` under constant load, while Redis is killed and comes back.
 
-mod process;
-#[path = "process/redis.rs"]
-mod server;
-
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use process::Example;
-use server::Redis;
+use crate::process::Example;
+use crate::server::Redis;
 
 /// A response: when it came and how long it took.
 struct Seen {

@@ -1,9 +1,5 @@
 //! Limits around services: behaviours 20, 104, 108, 109 and 110, and 102 and 103 on a layer.
 
-mod common;
-#[path = "layer/once.rs"]
-mod once;
-
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,9 +8,6 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 use axum::routing::{any as route, get as read};
-use common::{
-    Broken, Counted, declared_at, get, header, number, registry_at, seconds, send, service, status, text,
-};
 use throttle::backend::Memory;
 use throttle::rule::Rules;
 use throttle::tower::Limiter;
@@ -22,6 +15,10 @@ use throttle::{
     Headers, ManualClock, Registry, Rule, Settings, ThrottleLayer, Throttled, registry, throttle,
 };
 use tower::{Layer, Service, ServiceExt};
+
+use crate::common::{
+    Broken, Counted, declared_at, get, header, number, registry_at, seconds, send, service, status, text,
+};
 
 const OK: StatusCode = StatusCode::OK;
 const DENIED: StatusCode = StatusCode::TOO_MANY_REQUESTS;
@@ -320,9 +317,12 @@ async fn what_is_wrong_with_a_layer_stops_the_start_or_answers_500() {
     let error = registry.scope(async { limits().check() }).await.expect_err("four mistakes");
     let problems = error.problems();
     assert_eq!(problems.len(), 4, "{problems:#?}");
-    for (problem, part) in
-        problems.iter().zip(["`nobody`", "of an attribute at tests/layer.rs:", "3/fortnight", "blank"])
-    {
+    for (problem, part) in problems.iter().zip([
+        "`nobody`",
+        "of an attribute at tests/requests/layer.rs:",
+        "3/fortnight",
+        "blank",
+    ]) {
         assert!(problem.contains(part), "{problem}");
     }
     let answer = get(&app(limits(), &registry), "/").await;

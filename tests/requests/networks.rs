@@ -1,7 +1,5 @@
 //! Lists of networks: clients that are not limited, and clients that are rejected.
 
-mod common;
-
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
@@ -12,10 +10,11 @@ use axum::extract::ConnectInfo;
 use axum::http::{Request, StatusCode};
 use axum::response::Response;
 use axum::routing::get as route;
-use common::{declared_at, get_from, header, registry_at, send, service, status, text};
 use throttle::{
     DecisionReason, ManualClock, Networks, Registry, Settings, ThrottleLayer, Throttled, throttle,
 };
+
+use crate::common::{declared_at, get_from, header, registry_at, send, service, status, text};
 
 const OK: StatusCode = StatusCode::OK;
 const LIMITED: StatusCode = StatusCode::TOO_MANY_REQUESTS;
@@ -133,7 +132,7 @@ async fn f11_an_unknown_client_is_never_trusted() {
         let registry = declared.build().await.expect("a registry");
         let app = Router::new().route("/allow", route(allowing)).route("/deny", route(denying));
         let app = app.route("/admit", route(admitting)).layer(axum::Extension(registry));
-        common::events::listen();
+        crate::common::events::listen();
         for (path, wanted) in
             [("/allow", [OK, LIMITED]), ("/deny", [FORBIDDEN; 2]), ("/admit", [OK, LIMITED])]
         {
@@ -143,7 +142,7 @@ async fn f11_an_unknown_client_is_never_trusted() {
                 assert_eq!(send(&app, request).await.status(), wanted, "{cause}: {path}");
             }
         }
-        let warnings = common::events::seen(tracing::Level::WARN);
+        let warnings = crate::common::events::seen(tracing::Level::WARN);
         let [warning] = &warnings[..] else { panic!("one warning: {warnings:?}") };
         assert!(warning.contains(cause), "{warning}");
     }
@@ -301,7 +300,7 @@ async fn shaped() {}
 #[throttle(uid = "of-rates", rate = "1/min", deny = "203.0.113.0/24", handler = of_rates)]
 async fn of_old() {}
 
-#[throttle(uid = "problem", rate = "1/min", deny = "203.0.113.0/24", handler = throttle::problem_json)]
+#[throttle(uid = "problem-details", rate = "1/min", deny = "203.0.113.0/24", handler = throttle::problem_json)]
 async fn problem() {}
 
 #[tokio::test]

@@ -1,20 +1,17 @@
 //! Breakers that instances share through a store, with a clock that the tests advance.
 
-mod dict;
-mod instances;
-mod lossy;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use dict::Dict;
-use instances::{BREAKER, HOUR, Instance, eventually};
-use lossy::Lossy;
 use throttle_runtime::backend::{Backend, Store, StoreBackend};
 use throttle_runtime::breaker::State;
 use throttle_runtime::{CircuitBreaker, DecisionReason, ManualClock, Settings, failover, registry};
 use tokio::time::sleep;
+
+use crate::dict::Dict;
+use crate::instances::{BREAKER, HOUR, Instance, eventually};
+use crate::lossy::Lossy;
 
 struct Service {
     /// The clock of the store.

@@ -1,11 +1,5 @@
 //! A store as a backend: lifecycle, errors, the stored values, and how foreign values are read.
 
-mod counting;
-mod dict;
-mod refunded;
-mod retried;
-mod small;
-
 use std::convert::Infallible;
 use std::error::Error;
 use std::pin::Pin;
@@ -14,7 +8,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
-use dict::{Dict, by_dict};
 use throttle_runtime::backend::{Backend, Charge, Memory, Mode, Store, StoreBackend, Verdict};
 use throttle_runtime::strategy::{
     Adaptive, Calendar, CostBasedTokenBucket, FixedWindow, Gcra, LeakyBucket, LeakyBucketQueue,
@@ -22,6 +15,8 @@ use throttle_runtime::strategy::{
     TimeOfDay, TokenBucket, TokenBucketWithDebt,
 };
 use throttle_runtime::{BackendError, ErrorKind, Hit, Key, ManualClock, Quota, Rates, Settings, registry};
+
+use crate::dict::{Dict, by_dict};
 
 fn rates(text: &str) -> Rates {
     text.parse().expect("rates")
@@ -236,7 +231,7 @@ async fn f60_strange_counters_count_as_nothing() {
         let counts = counts.clock(clock.clone());
         for (stored, set) in [(&counts as &dyn Backend, true), (&compares, false)] {
             take(stored, &["a"], &rates, 1).await;
-            let key = |tables: &dict::Tables| tables.values.keys().next().cloned().expect("a key");
+            let key = |tables: &crate::dict::Tables| tables.values.keys().next().cloned().expect("a key");
             let key = if set { key(&counts.store().tables()) } else { key(&compares.store().tables()) };
             if set {
                 counts.store().set(&key, strange, None).await.expect("set");
@@ -362,8 +357,8 @@ async fn f37_a_refund_after_a_reset_gives_nothing_back() {
     let clock = ManualClock::new();
     let memory = || Memory::builder().clock(clock.clone()).build();
     let shared = Arc::new(memory());
-    let one = refunded::instance(Arc::clone(&shared), clock.clone()).await;
-    refunded::holds(&one, &refunded::instance(shared, clock.clone()).await).await;
+    let one = crate::refunded::instance(Arc::clone(&shared), clock.clone()).await;
+    crate::refunded::holds(&one, &crate::refunded::instance(shared, clock.clone()).await).await;
     f37_of_a_store::<false, false>().await;
     f37_of_a_store::<true, false>().await;
     f37_of_a_store::<false, true>().await;
@@ -375,8 +370,8 @@ async fn f37_of_a_store<const COMPARES: bool, const COUNTS: bool>() {
     let clock = ManualClock::new();
     let store = Arc::new(Dict::<COMPARES, COUNTS>::at(&clock));
     let backend = || StoreBackend::shared(Arc::clone(&store)).clock(clock.clone());
-    let one = refunded::instance(backend(), clock.clone()).await;
-    refunded::holds(&one, &refunded::instance(backend(), clock.clone()).await).await;
+    let one = crate::refunded::instance(backend(), clock.clone()).await;
+    crate::refunded::holds(&one, &crate::refunded::instance(backend(), clock.clone()).await).await;
 }
 
 #[tokio::test]
@@ -391,8 +386,8 @@ async fn f35_of_a_store<const COMPARES: bool, const COUNTS: bool>() {
     let clock = ManualClock::new();
     let stored = || StoreBackend::new(Dict::<COMPARES, COUNTS>::at(&clock)).clock(clock.clone());
     assert_ne!(stored().recognises_retries(&FixedWindow), COUNTS, "a counter has no room for tokens");
-    retried::holds(&stored()).await;
-    retried::holds_of_throttles(stored(), clock.clone()).await;
+    crate::retried::holds(&stored()).await;
+    crate::retried::holds_of_throttles(stored(), clock.clone()).await;
 }
 
 /// However far a clock is set back, and whatever the strategy and the kind of store.

@@ -1,17 +1,16 @@
 //! Responses to denied clients: behaviours 22 to 25 and 31, stories 1, 3, 4, 8, 24 and 25.
 
-mod common;
-
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get as route;
 use axum::{Json, Router};
-use common::{declared_at, get, header, number, registry_at, seconds, service, status, text};
 use serde_json::{Value, json};
 use std::time::Duration;
 use throttle::{
     DecisionReason, ManualClock, OnError, Settings, ThrottleError, ThrottleLayer, Throttled, throttle,
 };
+
+use crate::common::{declared_at, get, header, number, registry_at, seconds, service, status, text};
 
 #[throttle(rate = "1/min")]
 async fn plain() -> &'static str {

@@ -1,7 +1,5 @@
 //! Keys and client addresses: behaviours 20 and 96 to 101, defects 2, 7 and 11.
 
-mod common;
-
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::body::Body;
@@ -9,13 +7,14 @@ use axum::extract::{ConnectInfo, Path, State};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use axum::routing::get as route;
 use axum::{Extension, Router};
-use common::{Counted, declared_at, events, get, get_from, registry_at, send, service, status};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use throttle::{
     ClientIp, Identity, Key, ManualClock, ProxyHeader, Rate, Registry, Throttled, key, registry, throttle,
 };
 use tracing::Level;
+
+use crate::common::{Counted, declared_at, events, get, get_from, registry_at, send, service, status};
 
 const OK: StatusCode = StatusCode::OK;
 const DENIED: StatusCode = StatusCode::TOO_MANY_REQUESTS;
@@ -74,7 +73,7 @@ async fn b096_without_a_peer_there_is_one_bucket_and_one_warning() {
 #[test]
 fn f15_on_lambda_the_warning_is_another_one() {
     let mut test = std::process::Command::new(std::env::current_exe().expect("this test"));
-    test.args(["b096_without_a_peer_there_is_one_bucket_and_one_warning", "--exact"]);
+    test.args(["identity::b096_without_a_peer_there_is_one_bucket_and_one_warning", "--exact"]);
     let elsewhere = test.output().expect("it runs");
     assert!(elsewhere.status.success());
     let lambda = test.env("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:1").output().expect("it runs");
@@ -310,15 +309,15 @@ async fn f12_functions_see_the_client_that_the_library_found() {
     assert_eq!(ask("/argument/ann", "1.1.1.9").await.status(), DENIED, "an argument of that name goes first");
     assert_eq!(ask("/rate", "1.1.1.1").await.status(), OK);
     let denied = ask("/rate", "1.1.1.1").await;
-    assert_eq!(common::text(denied).await, "1.1.1.1 Some(1.1.1.1)");
+    assert_eq!(crate::common::text(denied).await, "1.1.1.1 Some(1.1.1.1)");
     for (wanted, client) in [(OK, "2001:db8:7:1::1"), (OK, "2001:db8:7:2::1"), (DENIED, "2001:db8:7:3::1")] {
         assert_eq!(ask("/rate", client).await.status(), wanted);
     }
     assert_eq!(
-        common::text(ask("/handler", "2001:db8:1:ffff::2").await).await,
+        crate::common::text(ask("/handler", "2001:db8:1:ffff::2").await).await,
         "2001:db8:1:: ClientIp(known)"
     );
-    assert_eq!(common::text(ask("/handler", "junk").await).await, "10.0.0.1 ClientIp(unknown)");
+    assert_eq!(crate::common::text(ask("/handler", "junk").await).await, "10.0.0.1 ClientIp(unknown)");
     let (parts, ()) = Request::new(()).into_parts();
     assert_eq!(
         (registry.client_ip(&parts).group(), registry.client_ip(&parts).to_string()),

@@ -1,13 +1,12 @@
 //! A runtime that ends while decisions hold records.
 
-mod dict;
-
 use std::sync::Arc;
 
-use dict::Dict;
 use throttle_runtime::backend::{Backend, Charge, Mode, StoreBackend};
 use throttle_runtime::strategy::FixedWindow;
 use throttle_runtime::{Key, ManualClock, Rates};
+
+use crate::dict::Dict;
 
 async fn ends<const COMPARES: bool>(stored: Arc<StoreBackend<Dict<COMPARES>>>) {
     let rates: Rates = "1000000/day".parse().expect("rates");

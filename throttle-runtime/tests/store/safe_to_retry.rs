@@ -1,18 +1,17 @@
 //! Store errors after which it is certain that nothing was charged. Each call of a decision fails once.
 
-mod dict;
-
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use dict::{Dict, by_dict};
 use throttle_runtime::backend::{Backend, Charge, Mode, Store, StoreBackend};
 use throttle_runtime::strategy::{FixedWindow, Gcra};
 use throttle_runtime::{
     BackendError, Clock, ErrorKind, Hit, Key, ManualClock, Quota, Rates, Settings, Throttle, registry,
 };
+
+use crate::dict::{Dict, by_dict};
 
 /// How a store fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,12 +1,11 @@
 //! Charges that are collected, and committed at the end: behaviours 111 and 112.
 
-mod common;
-
-use common::{Broken, Counted, declared_at, registry_at};
 use throttle::backend::Memory;
 use throttle::{
     Atomicity, DecisionReason, Hit, ManualClock, Rate, Registry, Settings, Throttle, Transaction, registry,
 };
+
+use crate::common::{Broken, Counted, declared_at, registry_at};
 
 async fn throttle(rate: &'static str) -> Throttle {
     let registry = registry_at(&ManualClock::new()).await;
@@ -146,14 +145,14 @@ async fn nothing_on_a_tab_asks_nobody_and_sums_do_not_overflow() {
 async fn a_tab_without_limits_says_why() {
     let registry = Registry::default();
     let free = registry.create("free", Settings::new().rate(Rate::UNLIMITED)).expect("a throttle");
-    let limited = registry.create("limited", Settings::new().rate("5/hour")).expect("a throttle");
+    let limited = registry.create("bounded", Settings::new().rate("5/hour")).expect("a throttle");
     let mut transaction = free.transaction("a");
     transaction.charge(9);
     assert_eq!(transaction.commit().await.expect("no backend").reason(), DecisionReason::Unlimited);
     let mut transaction = free.transaction("a").and(&limited, "a");
     transaction.charge(2);
     assert_eq!(transaction.commit().await.expect("a decision").remaining(), Some(3));
-    registry.disable("limited");
+    registry.disable("bounded");
     let mut transaction = limited.transaction("a");
     transaction.charge(9);
     assert_eq!(transaction.commit().await.expect("no backend").reason(), DecisionReason::Disabled);

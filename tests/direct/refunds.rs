@@ -1,10 +1,7 @@
 //! Refunds: reservations and resets.
 
-mod common;
-
 use std::time::Duration;
 
-use common::{Broken, declared_at, registry_at, seconds};
 use throttle::strategy::{
     Gcra, LeakyBucket, QuotaWithRollover, SlidingWindowCounter, SlidingWindowLog, TokenBucket,
     TokenBucketWithDebt,
@@ -12,6 +9,8 @@ use throttle::strategy::{
 use throttle::{
     CircuitBreaker, DecisionReason, Hit, ManualClock, Rate, Settings, Throttle, failover, fallback, registry,
 };
+
+use crate::common::{Broken, declared_at, registry_at, seconds};
 
 async fn throttle(settings: Settings) -> (Throttle, ManualClock) {
     let clock = ManualClock::new();
@@ -339,8 +338,8 @@ async fn f37_a_response_after_a_reset_is_not_refunded() {
     }
 
     let registry = registry_at(&ManualClock::new()).await;
-    let app = common::service(axum::Router::new().route("/", route(slow)), &registry);
-    assert_eq!(common::status(&app, "/").await, axum::http::StatusCode::OK);
+    let app = crate::common::service(axum::Router::new().route("/", route(slow)), &registry);
+    assert_eq!(crate::common::status(&app, "/").await, axum::http::StatusCode::OK);
     let throttle = registry.get("f37-slow").expect("it was used");
     assert_eq!(throttle.quotas("all").await.expect("a decision").remaining(), Some(0));
 }

@@ -1,17 +1,11 @@
 //! The stages before a failed decision reaches `on_error`: behaviours 43 to 51 and 63, stories 18 and 19.
 
-mod common;
-#[path = "common/faulty.rs"]
-mod faulty;
-
 use std::error::Error;
 use std::time::Duration;
 
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::get as route;
-use common::{declared_at, events, service, status};
-use faulty::faulty;
 use throttle::testkit::{Fault, Faulty};
 use throttle::{
     CircuitBreaker, DecisionReason, ErrorKind, ManualClock, Recovery, Registry, Settings, Throttle, failover,
@@ -20,6 +14,9 @@ use throttle::{
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tracing::Level;
+
+use crate::common::{declared_at, events, service, status};
+use crate::faulty::faulty;
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 

@@ -1,19 +1,11 @@
 //! A circuit breaker for a backend, and another backend as its fallback: behaviours 52 to 60 and 63, stories
 //! 15, 20 and 21.
 
-mod common;
-#[path = "common/faulty.rs"]
-mod faulty;
-#[path = "failover/late.rs"]
-mod late;
-
 use std::time::Duration;
 
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::get as route;
-use common::{declared_at, seconds, service, status};
-use faulty::faulty;
 use throttle::backend::{Backend, Charge, Mode, Reply, Verdict};
 use throttle::breaker::State;
 use throttle::testkit::{Fault, Faulty};
@@ -23,6 +15,9 @@ use throttle::{
 };
 use tokio::task::JoinSet;
 use tokio::time::Instant;
+
+use crate::common::{declared_at, seconds, service, status};
+use crate::faulty::faulty;
 
 const DOWN: ErrorKind = ErrorKind::Store;
 

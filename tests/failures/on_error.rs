@@ -1,7 +1,5 @@
 //! Requests when the backend fails: behaviours 33 to 42, stories 16, 17, 22 and 23.
 
-mod common;
-
 use std::error::Error;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,13 +9,14 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::{Method, StatusCode};
 use axum::routing::get as route;
-use common::{Broken, events, get, number, seconds, service, status, text};
 use throttle::backend::{Backend, Charge, Mode, Reply, Verdict};
 use throttle::{
     BackendError, DecisionReason, ErrorAction, ErrorKind, Failure, Hit, ManualClock, NowOrLater, OnError,
     Quota, Registry, Settings, registry, throttle,
 };
 use tracing::Level;
+
+use crate::common::{Broken, events, get, number, seconds, service, status, text};
 
 async fn broken(settings: Settings) -> (Registry, Broken) {
     let backend = Broken::default();
@@ -81,7 +80,7 @@ async fn b036_raise_is_a_500_that_keeps_its_source() {
     assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
     let error = answer.extensions().get::<BackendError>().expect("the error");
     assert_eq!(error.kind(), ErrorKind::Connection);
-    assert!(error.source().expect("a source").is::<common::ThrottleError>());
+    assert!(error.source().expect("a source").is::<crate::common::ThrottleError>());
     assert_eq!(text(answer).await, "the rate limiter failed", "the client learns nothing about the store");
 }
 
@@ -263,8 +262,8 @@ async fn the_shortest_deadline_of_a_decision_holds() {
     let declared = registry()
         .backend("slow", slow)
         .backend("quick", throttle::backend::Memory::new())
-        .throttle("on_error::two_deadlines#2", Settings::new().timeout(seconds(3)))
-        .throttle("on_error::two_deadlines#3", Settings::new().timeout(seconds(2)));
+        .throttle("failures::on_error::two_deadlines#2", Settings::new().timeout(seconds(3)))
+        .throttle("failures::on_error::two_deadlines#3", Settings::new().timeout(seconds(2)));
     let app =
         service(Router::new().route("/", route(two_deadlines)), &declared.build().await.expect("a registry"));
     let before = tokio::time::Instant::now();

@@ -1,14 +1,11 @@
 //! Defects of other limiters that must not occur here, if they are visible from outside and tested in no other
 //! file.
 
-mod common;
-
 use std::time::Duration;
 
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::get as route;
-use common::{Broken, declared_at, get, header, number, registry_at, seconds, service, status};
 use throttle::backend::Memory;
 use throttle::strategy::{
     Adaptive, CostBasedTokenBucket, FixedWindow, Gcra, LeakyBucket, LeakyBucketQueue, PriorityQueue,
@@ -16,6 +13,8 @@ use throttle::strategy::{
     TokenBucketWithDebt,
 };
 use throttle::{Hit, ManualClock, Rate, Registry, Settings, Throttle, throttle};
+
+use crate::common::{Broken, declared_at, get, header, number, registry_at, seconds, service, status};
 
 #[throttle(uid = "quick", rate = "1/s", key = "{name}")]
 async fn quick(axum::extract::Path(name): axum::extract::Path<String>) -> String {

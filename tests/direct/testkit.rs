@@ -1,19 +1,16 @@
 //! The tools for tests of programs: assertions, and a backend that fails on command.
 
-mod common;
-#[path = "common/faulty.rs"]
-mod faulty;
-
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
-use common::{declared_at, seconds};
-use faulty::faulty;
 use throttle::testkit::{
     Fault, Faulty, assert_allowed, assert_denied, assert_passed, assert_remaining, assert_throttled,
 };
 use throttle::{DecisionReason, ErrorKind, Hit, ManualClock, OnError, Settings, Throttle, Throttled};
+
+use crate::common::{declared_at, seconds};
+use crate::faulty::faulty;
 
 const POLICY: OnError = OnError::Throttle(Duration::from_secs(7));
 

@@ -1,8 +1,8 @@
 //! The stores of the examples keep the promises of stores.
 
-#[path = "../examples/dict_backend/dict.rs"]
+#[path = "../../examples/dict_backend/dict.rs"]
 mod dict;
-#[path = "../examples/custom_backend/service.rs"]
+#[path = "../../examples/custom_backend/service.rs"]
 mod service;
 
 use throttle::backend::Store;

@@ -1,16 +1,15 @@
 //! One throttle, called from code: behaviours 6 and 9 to 21, 26, 32, 81, 94, 95.
 
-mod common;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use common::{Counted, registry_at, seconds};
 use throttle::strategy::{Gcra, TokenBucket};
 use throttle::{
     DecisionReason, Hit, Key, ManualClock, Quota, Rate, Rates, Registry, Settings, Throttle, registry,
 };
+
+use crate::common::{Counted, registry_at, seconds};
 
 async fn throttle(settings: Settings) -> (Throttle, ManualClock) {
     let clock = ManualClock::new();

@@ -1,11 +1,8 @@
 //! Limits on a server of hyper, without axum around it.
 
-mod common;
-
 use std::convert::Infallible;
 
 use axum::http::{Request, Response};
-use common::registry_at;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
@@ -13,6 +10,8 @@ use throttle::{ManualClock, Settings, ThrottleLayer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tower::ServiceBuilder;
+
+use crate::common::registry_at;
 
 /// Returns the response of the server at that port.
 async fn get(port: u16) -> String {
