@@ -242,8 +242,9 @@ pub trait Store: Send + Sync + 'static {
     /// Deletes a key, if it exists.
     fn delete(&self, key: &str) -> impl Future<Output = Result<(), Self::Error>> + Send;
 
-    /// Adds `by`, which may be negative, to the number at a key if the sum is at most `limit`. The operation
-    /// is atomic. Returns the sum, or the present number if nothing was added.
+    /// Adds `by` to the number at a key if the sum is at most `limit`. The operation is atomic. Returns the
+    /// sum, or the present number if nothing was added. The same condition applies if `by` is negative: 5 - 1
+    /// is not stored if the limit is 3.
     ///
     /// A missing key counts as 0, and so does a text that is not a number. The number is stored as decimal
     /// text, so that [`get`](Self::get) and [`compare_and_set`](Self::compare_and_set) can read it. The call
