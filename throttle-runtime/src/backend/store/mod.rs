@@ -145,8 +145,13 @@ use crate::ErrorKind;
 /// 2^40. The first two columns apply to all other strategies, and to all throttles with several limits.
 ///
 /// A decision on several identities, such as the decision of several throttles on one handler, holds all of
-/// their records from the read to the write. Each identity costs 3 calls with a compare-and-set, or 2 with
-/// locks, and 2 more if increments count it.
+/// their records from the read to the write. An admission costs:
+///
+/// | | calls |
+/// |---|---|
+/// | compare-and-set | 1, and 3 for each identity |
+/// | locks | 3, and 2 for each identity |
+/// | locks, if increments count all identities | 1, and 4 for each identity |
 ///
 /// # Counters
 ///
