@@ -331,6 +331,29 @@ async fn f24_an_unreachable_server_is_named_once_and_not_called_misconfigured() 
     }
 }
 
+/// The source of a decision is counted within its outcome. A settlement has no outcome of its own.
+#[tokio::test]
+async fn f47_a_settlement_counts_no_source() {
+    use throttle::{CircuitBreaker, Hit, failover, fallback};
+
+    let clock = ManualClock::new();
+    let declared = declared_at(&clock).backend("down", Broken::default()).clock(clock.clone());
+    let registry = declared.build().await.expect("a registry");
+    let breaker = CircuitBreaker::new().failure_threshold(1);
+    for (name, on_error) in [("a", fallback("memory")), ("b", failover("memory", breaker).retries(0))] {
+        let settings = Settings::new().rate("20/min").backend("down").on_error(on_error);
+        let throttle = registry.create(name, settings).expect("a throttle");
+        // Refunds, charges, a charge of a part, and a charge of nothing.
+        for cost in [0, 2, 5, 100, 100] {
+            let reservation = throttle.reserve(Hit::new("a").cost(2)).await.expect("the fallback decides");
+            reservation.settle(cost).await.expect("the fallback never fails");
+        }
+        let counts = throttle.counts();
+        assert_eq!((counts.allowed, counts.denied), (4, 1), "{name}: {counts:?}");
+        assert_eq!(counts.fallback + counts.breaker_open, counts.decisions(), "{name}: {counts:?}");
+    }
+}
+
 /// A stacked graph of the outcomes is correct: each decision is in exactly one of them.
 #[tokio::test]
 async fn f47_outcomes_add_up_to_the_number_of_decisions() {

@@ -112,8 +112,14 @@ async fn d10_a_denied_request_drains_nothing_and_extends_nothing() {
 }
 
 async fn d10(strategy: impl Strategy + Clone) {
+    drains_nothing(strategy.clone(), "10/min").await;
+    // A request that one limit denies drains the other limit neither.
+    drains_nothing(strategy, "10/min, 20/hour").await;
+}
+
+async fn drains_nothing(strategy: impl Strategy + Clone, rates: &'static str) {
     let clock = ManualClock::new();
-    let settings = |strategy| Settings::new().rate(Rate::per_minute(10)).strategy(strategy);
+    let settings = |strategy| Settings::new().rate(rates).strategy(strategy);
     let registry = registry_at(&clock).await;
     let throttle = registry.create("denied", settings(strategy.clone())).expect("a throttle");
     let untouched = registry.create("untouched", settings(strategy.clone())).expect("a throttle");
@@ -128,12 +134,15 @@ async fn d10(strategy: impl Strategy + Clone) {
         // Costs that do not fit now, and costs that never fit.
         for cost in [4, 10, 11, u64::MAX] {
             let denied = hit(&throttle, cost).await;
+            let left = untouched.quotas("a").await.expect("a decision");
+            for (quota, left) in denied.quotas().iter().zip(left.quotas()) {
+                assert_eq!(quota.remaining(), left.remaining(), "{strategy:?}");
+            }
             moments.push((cost, denied.is_allowed(), denied.retry_after()));
         }
         let (left, as_before) = (throttle.quotas("a").await, untouched.quotas("a").await);
         let (left, as_before) = (left.expect("a decision"), as_before.expect("a decision"));
-        assert_eq!(left.remaining(), as_before.remaining(), "{strategy:?}");
-        assert_eq!(left.reset_after(), as_before.reset_after(), "{strategy:?}");
+        assert_eq!(left.quotas(), as_before.quotas(), "{strategy:?}");
         clock.advance(Duration::from_millis(7));
     }
     assert!(moments.iter().all(|(_, is_allowed, _)| !is_allowed), "{strategy:?}: {moments:?}");

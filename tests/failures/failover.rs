@@ -340,6 +340,27 @@ async fn s20_two_retries_and_then_the_fallback() {
     assert_eq!(throttle.breaker().expect("there is one").snapshot().failures, 1, "a request is one failure");
 }
 
+/// The denial answers a retry, after an attempt that failed.
+#[tokio::test(start_paused = true)]
+async fn d14_a_denial_after_a_retry_never_reaches_the_fallback() {
+    let clock = ManualClock::new();
+    let (primary, standby) = (faulty(&clock), faulty(&clock));
+    let declared =
+        declared_at(&clock).backend("primary", primary.clone()).backend("standby", standby.clone());
+    let registry = declared.clock(clock.clone()).build().await.expect("a registry");
+    let settings = settings(throttle::retry(3).fallback("standby")).rate("3/min");
+    let throttle = registry.create("guarded", settings).expect("a throttle");
+    for _ in 0..3 {
+        assert!(throttle.hit("a").await.expect("a decision").is_allowed());
+    }
+    for _ in 0..5 {
+        primary.meet(Fault::Refuse(DOWN), 1);
+        let denied = throttle.hit("a").await.expect("a decision");
+        assert_eq!((denied.is_throttled(), denied.reason()), (true, DecisionReason::Backend));
+    }
+    assert_eq!((standby.calls(), throttle.counts().retries, throttle.counts().fallback), (0, 5, 0));
+}
+
 /// The fallback of another limiter decided about requests that its store had denied, so that twice the limit
 /// was admitted.
 #[tokio::test(start_paused = true)]

@@ -97,7 +97,10 @@ impl<'s> Charging<'s> {
             let ticket = self.tickets[index];
             let (own, others) = quotas.split_at(ticket.rates.len());
             quotas = others;
-            if let Some(event) = Event::of_reason(reason).filter(|_| self.mode == Mode::Consume) {
+            if self.mode == Mode::Consume
+                && ticket.is_counted(fits)
+                && let Some(event) = Event::of_reason(reason)
+            {
                 ticket.throttle.count(event);
             }
             let charged = fits.then(|| self.charged(index, verdict.at, reason));

@@ -34,6 +34,8 @@ pub(crate) struct Ticket<'a> {
     /// The units that an earlier decision about the request charged, if there is one. The concurrency permit
     /// of `max_concurrent` is held since then.
     pub(crate) charged_before: Option<u64>,
+    /// Whether the decision settles an earlier one, which was counted.
+    pub(crate) settles: bool,
     pub(crate) class: Class,
     /// The backend's error, if the backend failed.
     pub(crate) error: OnceLock<BackendError>,
@@ -46,7 +48,13 @@ impl<'a> Ticket<'a> {
         dry: bool,
         Terms { key, rates, cost, class }: Terms,
     ) -> Self {
-        Self { throttle, policy, dry, key, rates, cost, charged_before: None, class, error: OnceLock::new() }
+        let (charged_before, settles, error) = (None, false, OnceLock::new());
+        Self { throttle, policy, dry, key, rates, cost, charged_before, settles, class, error }
+    }
+
+    /// Whether a decision that fits, or does not fit, is counted as an outcome. Its reason is then counted, too.
+    pub(super) const fn is_counted(&self, fits: bool) -> bool {
+        !(self.settles || fits && self.charged_before.is_some())
     }
 
     /// Whether the ticket charges a rate. If not, its throttle limits concurrency only.

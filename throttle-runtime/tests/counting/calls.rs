@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use throttle_runtime::backend::{Backend, Charge, Increment, Mode, Store, StoreBackend};
 use throttle_runtime::strategy::{
-    Adaptive, CostBasedTokenBucket, FixedWindow, Gcra, LeakyBucket, LeakyBucketQueue, PriorityQueue,
-    QuotaWithRollover, SlidingWindowCounter, SlidingWindowLog, Strategy, TieredRate, TokenBucket,
-    TokenBucketWithDebt,
+    Adaptive, Calendar, CostBasedTokenBucket, FixedWindow, Gcra, LeakyBucket, LeakyBucketQueue,
+    PriorityQueue, QuotaWithRollover, SlidingWindowCounter, SlidingWindowLog, Strategy, TieredRate,
+    TimeOfDay, TokenBucket, TokenBucketWithDebt,
 };
 use throttle_runtime::{Key, ManualClock, Quota, Rates};
 
@@ -155,7 +155,7 @@ async fn calls<const COMPARES: bool, const COUNTS: bool>(
     [admission, denial, peek, too_large, refund, stored.store().calls()]
 }
 
-fn strategies() -> [Box<dyn Strategy>; 13] {
+fn strategies() -> [Box<dyn Strategy>; 15] {
     [
         Box::new(FixedWindow),
         Box::new(TieredRate::new()),
@@ -170,6 +170,8 @@ fn strategies() -> [Box<dyn Strategy>; 13] {
         Box::new(PriorityQueue::new()),
         Box::new(QuotaWithRollover::new()),
         Box::new(Adaptive::new()),
+        Box::new(TimeOfDay::in_zone("UTC")),
+        Box::new(Calendar::in_zone("UTC")),
     ]
 }
 
@@ -209,6 +211,41 @@ async fn f60_each_decision_makes_the_calls_of_the_table() {
                     assert_eq!(calls, *without, "{strategy:?}, {rates}");
                 }
             }
+        }
+    }
+}
+
+/// Returns the number of calls of an admission of several identities.
+async fn calls_of<const COMPARES: bool, const COUNTS: bool>(
+    strategy: &dyn Strategy,
+    identities: u64,
+) -> Vec<&'static str> {
+    let clock = ManualClock::new();
+    let noting = Noting::<COMPARES, COUNTS> { dict: Dict::at(&clock), calls: Mutex::default() };
+    let stored = StoreBackend::new(noting).clock(clock.clone());
+    let (keys, rates): (Vec<Key>, Rates) =
+        ((0..identities).map(Key::from).collect(), "10/day".parse().expect("rates"));
+    let charges: Vec<_> = keys.iter().map(|key| Charge::new("s", key, strategy, &rates, 1)).collect();
+    let verdict = stored.decide(&charges, Mode::Consume).await.expect("a verdict");
+    assert!(verdict.quotas.iter().all(Quota::fits), "{strategy:?}");
+    stored.store().calls()
+}
+
+/// The calls per identity, in addition to those of the whole decision.
+#[tokio::test]
+async fn f60_several_identities_make_the_calls_of_the_table() {
+    for strategy in strategies() {
+        let strategy = &*strategy;
+        let is_window = ["fixed-window", "tiered-rate"].contains(&strategy.name());
+        for identities in 2..5_u64 {
+            let count = |calls: Vec<_>| u64::try_from(calls.len()).expect("few");
+            let locks = count(calls_of::<false, false>(strategy, identities).await);
+            let compares = count(calls_of::<true, false>(strategy, identities).await);
+            assert_eq!((locks, compares), (3 + 2 * identities, 1 + 3 * identities), "{strategy:?}");
+            let locks = count(calls_of::<false, true>(strategy, identities).await);
+            let compares = count(calls_of::<true, true>(strategy, identities).await);
+            let counted = if is_window { 1 + 4 * identities } else { 3 + 2 * identities };
+            assert_eq!((locks, compares), (counted, 1 + 3 * identities), "{strategy:?}");
         }
     }
 }

@@ -212,6 +212,51 @@ fn dies<const COMPARES: bool>(steps: usize) -> u64 {
     })
 }
 
+/// A window may end while a decision on two identities reads or waits. The decision then counts in the window in
+/// which it is made.
+#[tokio::test]
+async fn f60_a_decision_counts_in_the_window_in_which_it_is_made() {
+    let mut later = [0; 2];
+    for steps in 0..40 {
+        later[0] += u32::from(ends_meanwhile::<false>(steps).await);
+        later[1] += u32::from(ends_meanwhile::<true>(steps).await);
+    }
+    assert!(later.iter().all(|count| *count > 1), "{later:?}");
+}
+
+/// Ends the window after this many steps of a decision. Returns whether the decision was made after that.
+async fn ends_meanwhile<const COMPARES: bool>(steps: usize) -> bool {
+    let (clock, rates): (_, Rates) = (ManualClock::new(), "1/min".parse().expect("rates"));
+    let stored = StoreBackend::new(Dict::<COMPARES, true>::at(&clock)).clock(clock.clone());
+    let keys = [Key::from("a"), Key::from("b")];
+    let charges = keys.each_ref().map(|key| Charge::new("s", key, &FixedWindow, &rates, 1));
+    let end = throttle_runtime::Clock::now(&clock).next_multiple_of(60_000_000);
+    clock.set(end - 1);
+    let mut decision = stored.decide(&charges, Mode::Consume);
+    let mut answer = None;
+    for _ in 0..steps {
+        let polled = std::future::poll_fn(|context| {
+            std::task::Poll::Ready(std::pin::Pin::new(&mut decision).poll(context))
+        });
+        if let std::task::Poll::Ready(verdict) = polled.await {
+            answer = Some(verdict);
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
+    clock.set(end);
+    let verdict = match answer {
+        Some(verdict) => verdict,
+        None => decision.await,
+    };
+    let is_later = verdict.expect("a verdict").at >= end;
+    for charge in charges.chunks(1) {
+        let next = stored.decide(charge, Mode::Consume).await.expect("a verdict");
+        assert_eq!(next.quotas.iter().all(Quota::fits), !is_later, "after {steps} steps");
+    }
+    is_later
+}
+
 /// Windows start again, and a clock that steps back finds the earlier windows.
 #[tokio::test]
 async fn f60_a_clock_that_steps_back_finds_the_window_that_was() {

@@ -58,6 +58,16 @@ async fn f30_a_silent_node_is_replaced_whatever_the_deadline() {
     }
 }
 
+/// Requests that are given up after a short timeout do not hide the silence of Memcached.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f30_a_silent_memcached_is_replaced_whatever_the_deadline() {
+    for deadline in [2, 5, 10, 50] {
+        recovers(&World::memcached().await, settings(deadline).on_error("raise")).await;
+    }
+    let settings = settings(100).on_error(retry(1)).total_timeout(Duration::from_millis(5));
+    recovers(&World::memcached().await, settings).await;
+}
+
 /// When the store is back, it decides again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn f30_requests_are_not_let_in_for_ever_after_a_silence() {
@@ -101,7 +111,11 @@ async fn f30_deadlines_below_a_round_trip_do_not_cost_connections() {
 /// Callers of the backend itself may have their own timeouts.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn f30_a_silent_connection_is_replaced_whatever_makes_callers_give_up() {
-    let world = World::redis().await;
+    replaces_what_callers_give_up(&World::redis().await).await;
+    replaces_what_callers_give_up(&World::memcached().await).await;
+}
+
+async fn replaces_what_callers_give_up(world: &World) {
     world.proxy.strand();
     let (begun, connections) = (Instant::now(), world.proxy.accepted());
     while world.proxy.accepted() == connections {

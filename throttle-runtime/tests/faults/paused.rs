@@ -127,6 +127,29 @@ fn f61_a_blocking_call_is_not_taken_for_a_dead_memcached() {
     }
 }
 
+/// The network is paused, too, like that of a virtual machine: no reply is there when the process continues. The
+/// Memcached backend must not take the pause for a second of silence.
+#[test]
+fn f61_replies_that_arrive_after_the_pause_are_read() {
+    let outside = Outside::new(Server::memcached(), Duration::ZERO);
+    let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        // No request reaches its deadline, so only the connection can fail.
+        let settings = settings().timeout(LONG_PAUSE * 20);
+        let (registry, throttle) = outside.server.throttle(outside.proxy.port, settings).await;
+        expect_well(&registry, &crowd(&throttle).await.join_all().await);
+        let connections = outside.proxy.accepted();
+        for _ in 0..3 {
+            outside.proxy.blackhole();
+            let hits = crowd(&throttle).await;
+            thread::sleep(LONG_PAUSE * 2);
+            outside.proxy.pass();
+            expect_well(&registry, &hits.join_all().await);
+        }
+        assert_eq!(outside.proxy.accepted(), connections, "the connection is of use");
+    });
+}
+
 /// Callers with their own timeout drop all decisions when they continue. That is no evidence about the
 /// connection.
 #[test]

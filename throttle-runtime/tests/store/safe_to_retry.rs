@@ -172,6 +172,18 @@ async fn whoever_only_asks_is_charged_nothing() {
     }
 }
 
+/// Reads and locks charge nothing, whatever the error of the store says. Only the write is in doubt.
+#[tokio::test(start_paused = true)]
+async fn f36_a_lock_that_fails_charges_nothing() {
+    let keys = [Key::from("a"), Key::from("b")];
+    // The read, the lock, the read under the lock, and the write.
+    let one = outcomes::<false>(Fails::Before, &keys[..1], Mode::Consume).await;
+    assert_eq!(one, Outcomes { certain: 3, doubtful: 1, charged: 0 });
+    // Two reads, then two more and a mark for each record, and two writes.
+    let two = outcomes::<true>(Fails::Before, &keys, Mode::Consume).await;
+    assert_eq!(two, Outcomes { certain: 6, doubtful: 2, charged: 0 });
+}
+
 /// A record that another process holds until ten seconds from now: version, mark, token and the end.
 fn held(clock: &ManualClock) -> String {
     let digits = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

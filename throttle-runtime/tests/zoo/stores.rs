@@ -39,6 +39,7 @@ enum Fault {
     RoundsTtlDown,
     SharesLocks,
     SkipsMissing,
+    SubtractsBeyondTheLimit,
     SwapsBlindly,
     WaitsForever,
 }
@@ -129,7 +130,9 @@ impl<const COMPARES: bool, const COUNTS: bool> Store for Broken<COMPARES, COUNTS
         ttl: Duration,
     ) -> Result<Increment, Infallible> {
         let key = self.key(key);
-        let limit = if self.has(Fault::AddsBeyondTheLimit) { i64::MAX } else { limit };
+        let is_unlimited =
+            self.has(Fault::AddsBeyondTheLimit) || self.has(Fault::SubtractsBeyondTheLimit) && by < 0;
+        let limit = if is_unlimited { i64::MAX } else { limit };
         let ttl = match self.fault {
             Fault::NeverEnds => LONG,
             Fault::EndsEarly => Duration::from_secs(ttl.as_secs()),
@@ -290,6 +293,8 @@ rejected! {
     increment_ignores_the_limit: AddsBeyondTheLimit counts true,
         b067_no_more_than_the_limit_is_added "is within 15",
         b068_what_exceeds_the_limit_adds_nothing "by 6 up to 5 is Added(6)";
+    decrement_ignores_the_limit: SubtractsBeyondTheLimit counts true,
+        b068_what_exceeds_the_limit_adds_nothing "by -1 up to 3 is Added(4)";
     increment_adds_what_it_refuses: AddsAndRefuses counts true,
         b067_no_more_than_the_limit_is_added "have added", b068_what_exceeds_the_limit_adds_nothing "by 3 up to 5";
     increment_reports_what_was: ReportsWhatWas counts true, b066_a_counter_ends "0 in place of 5";

@@ -182,7 +182,7 @@ impl Shard {
 
 #[cfg(test)]
 mod tests {
-    use super::{CallStart, DenyCache, Instant, Request, States};
+    use super::{CallStart, DenyCache, Instant, LIFETIME, Request, States, micros};
     use crate::backend::{Charge, Mode};
     use crate::strategy::{Arrival, FixedWindow, Strategy};
     use crate::{Key, Rate};
@@ -206,6 +206,26 @@ mod tests {
         assert!(!deny_cache.is_empty() && deny_cache.lookup(&request, Some(NOW)).is_some());
         deny_cache.invalidate(&request.fingerprints);
         assert!(deny_cache.lookup(&request, Some(NOW)).is_none());
+    }
+
+    /// The server reads its time between the call and the reply. The wait of a cached denial is that of the
+    /// earliest possible time, so it is never too short.
+    #[test]
+    fn f31_the_wait_of_a_cached_denial_counts_from_its_reply() {
+        let (deny_cache, rate, key) = (DenyCache::new(), [Rate::per_hour(1)], Key::from("a"));
+        let charges = [Charge::new("t", &key, &FixedWindow, &rate, 1)];
+        let request = Request::new(&charges, Mode::Consume);
+        let changes = deny_cache.change_count(&request.fingerprints);
+        let (begun, verdict) = loop {
+            let begun = Instant::now();
+            let Some(sent_at) = begun.checked_sub(LIFETIME / 2) else { continue };
+            deny_cache.store(&request, used_up(rate[0]), NOW, CallStart { sent_at, changes });
+            // A process that pauses here finds an expired entry.
+            if let Some(verdict) = deny_cache.lookup(&request, None) {
+                break (begun, verdict);
+            }
+        };
+        assert!(verdict.at - NOW <= micros(begun.elapsed()), "{}", verdict.at - NOW);
     }
 
     #[test]

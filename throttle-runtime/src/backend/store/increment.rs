@@ -31,10 +31,12 @@ pub enum Increment {
 /// [`Store::increment_within`](super::Store::increment_within) with it.
 ///
 /// `increment` adds its argument, which may be negative, in one atomic step, and returns the sum. An
-/// admission is one call, and a denial is two calls. If `by` is 0 or negative, it is added whatever the limit
-/// is.
+/// admission is one call, and a denial is two calls. If `by` is 0 or negative, the number is read first, by
+/// adding 0, unless the limit is `i64::MAX`.
 ///
 /// - Requests above the limit are never admitted.
+/// - A negative `by` is never subtracted and added again, because other requests would be admitted meanwhile.
+///   Units that are added between the two calls may leave a sum above the limit.
 /// - Requests with equal costs are admitted exactly up to the limit. Between the two calls of a denial, its
 ///   units count for other requests. Meanwhile, a request may be denied although it would have fitted, if it
 ///   has another cost, covers several identities, or follows a refund. The next request is not affected.
@@ -71,6 +73,12 @@ pub async fn increment_or_take_back<E, F>(
 where
     F: Future<Output = Result<i64, E>>,
 {
+    if by <= 0 && limit < i64::MAX {
+        let number = increment(0).await?;
+        if number.saturating_add(by) > limit {
+            return Ok(Increment::Exceeded(number));
+        }
+    }
     loop {
         let sum = increment(by).await?;
         if by <= 0 || sum <= limit {

@@ -145,8 +145,13 @@ use crate::ErrorKind;
 /// 2^40. The first two columns apply to all other strategies, and to all throttles with several limits.
 ///
 /// A decision on several identities, such as the decision of several throttles on one handler, holds all of
-/// their records from the read to the write. Each identity costs 3 calls with a compare-and-set, or 2 with
-/// locks, and 2 more if increments count it.
+/// their records from the read to the write. An admission costs:
+///
+/// | | calls |
+/// |---|---|
+/// | compare-and-set | 1, and 3 for each identity |
+/// | locks | 3, and 2 for each identity |
+/// | locks, if increments count all identities | 1, and 4 for each identity |
 ///
 /// # Counters
 ///
@@ -242,8 +247,9 @@ pub trait Store: Send + Sync + 'static {
     /// Deletes a key, if it exists.
     fn delete(&self, key: &str) -> impl Future<Output = Result<(), Self::Error>> + Send;
 
-    /// Adds `by`, which may be negative, to the number at a key if the sum is at most `limit`. The operation
-    /// is atomic. Returns the sum, or the present number if nothing was added.
+    /// Adds `by` to the number at a key if the sum is at most `limit`. The operation is atomic. Returns the
+    /// sum, or the present number if nothing was added. The same condition applies if `by` is negative: 5 - 1
+    /// is not stored if the limit is 3.
     ///
     /// A missing key counts as 0, and so does a text that is not a number. The number is stored as decimal
     /// text, so that [`get`](Self::get) and [`compare_and_set`](Self::compare_and_set) can read it. The call

@@ -207,6 +207,7 @@ impl Reservation {
         if self.decided.decision.is_throttled() {
             return Ok(Settlement { taken: 0, missing: units });
         }
+        ticket.settles = true;
         let throttle = ticket.throttle.clone();
         let (mut parts, mut fitting) = (None, units);
         let mut context = throttle.empty_context(&mut parts);

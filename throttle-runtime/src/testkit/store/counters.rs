@@ -132,14 +132,18 @@ pub async fn b068_what_exceeds_the_limit_adds_nothing<S: Store>(subject: &Subjec
         (2, 5, Increment::Added(5)),
         (1, 5, Increment::Exceeded(5)),
         (1, 4, Increment::Exceeded(5)),
-        (1, 6, Increment::Added(6)),
+        (0, 4, Increment::Exceeded(5)),
+        (-1, 3, Increment::Exceeded(5)),
+        (-2, 3, Increment::Added(3)),
+        (0, 3, Increment::Added(3)),
+        (3, 6, Increment::Added(6)),
     ];
     for (by, limit, expected) in steps {
         let done = store.increment_within(&key, by, limit, LONG).await?;
         ensure!(done == expected, "an increment by {by} up to {limit} is {done:?} in place of {expected:?}");
     }
     let found = store.get(&key).await?;
-    ensure!(found.as_deref() == Some("6"), "3 + 2 + 1 left {found:?}");
+    ensure!(found.as_deref() == Some("6"), "3 + 2 - 2 + 3 left {found:?}");
     Ok(())
 }
 
