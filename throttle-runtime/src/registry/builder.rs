@@ -14,6 +14,7 @@ use crate::http::ProxyHeader;
 use crate::http::client::Clients;
 use crate::http::peer::PeerAddress;
 use crate::util::error_chain::chain;
+use crate::util::notice;
 use crate::{Clock, ConfigError, Settings, SystemClock};
 
 /// Starts the declaration of a registry. End it with [`install`](RegistryBuilder::install).
@@ -431,6 +432,7 @@ impl Registry {
                     problems.push(problem);
                 } else {
                     tracing::warn!(target: "throttle", backend = &*member.name, error = chain(&error), "the backend cannot be initialised yet");
+                    notice::unheard_warning(|| problem);
                 }
             }
         }
