@@ -7,7 +7,8 @@ use axum::http::StatusCode;
 use axum::routing::get as route;
 use common::{Counted, events, status};
 use std::sync::atomic::Ordering;
-use throttle::{Registry, Settings, registry, retry, throttle};
+use throttle::backend::{Backend, Charge, Mode, Reply, Verdict};
+use throttle::{BackendError, ErrorKind, NowOrLater, Registry, Settings, registry, retry, throttle};
 use tracing::Level;
 
 #[throttle(rate = "1/min", key = global)]
@@ -45,20 +46,36 @@ async fn b119_an_installed_registry_is_in_charge_of_everything() {
 /// only.
 #[test]
 fn f29_a_warning_reaches_a_program_without_a_subscriber() {
-    let output = std::process::Command::new(std::env::current_exe().expect("this program"))
-        .args(["--exact", "f29_child", "--nocapture"])
-        .env("THROTTLE_F29_CHILD", "1")
-        .output()
-        .expect("a process");
-    let written = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{written}");
+    let written = written_by("f29_child");
     assert!(written.contains("throttle: these limits are active:"), "{written}");
     let warnings = written.matches("throttle: warning: ").count();
     assert_eq!(warnings, 1, "once: {written}");
     assert!(written.contains("into_make_service_with_connect_info"), "{written}");
 }
 
-#[throttle(rate = "10/min")]
+/// Runs one of the tests below in a process of its own, which has no subscriber. Returns what it writes to stderr.
+fn written_by(child: &str) -> String {
+    let output = std::process::Command::new(std::env::current_exe().expect("this program"))
+        .args(["--exact", child, "--nocapture"])
+        .env("THROTTLE_F29_CHILD", "1")
+        .output()
+        .expect("a process");
+    let written = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{written}");
+    written
+}
+
+/// The same applies to the warnings of the startup check.
+#[test]
+fn f29_warnings_of_the_startup_reach_a_program_without_a_subscriber() {
+    let written = written_by("f29_child_with_problems");
+    let warnings: Vec<_> = written.lines().filter(|line| line.starts_with("throttle: warning: ")).collect();
+    let of = |text: &str| warnings.iter().filter(|line| line.contains(text)).count();
+    assert_eq!(of("`hello` on \"memory\": `retry_on` names timeouts"), 1, "{written}");
+    assert_eq!(of("the backend \"down\" cannot be initialised: "), 1, "{written}");
+}
+
+#[throttle(uid = "hello", rate = "10/min")]
 async fn hello() {}
 
 /// Does nothing except in the process that the test above starts.
@@ -73,5 +90,39 @@ async fn f29_child() {
     for _ in 0..3 {
         let request = axum::http::Request::new(axum::body::Body::empty());
         app.clone().oneshot(request).await.expect("a response");
+    }
+}
+
+/// A backend that cannot recognise retries, and a backend that is unreachable.
+#[tokio::test]
+async fn f29_child_with_problems() {
+    if std::env::var_os("THROTTLE_F29_CHILD").is_none() {
+        return;
+    }
+    let retries = retry(3).retry_on(&[ErrorKind::Timeout]);
+    let declared =
+        registry().backend("memory", Counted::default()).defaults(Settings::new().on_error(retries));
+    let declared = declared.backend("down", Down).require_backends(false);
+    declared.install().await.expect("no backend is required");
+}
+
+#[derive(Debug)]
+struct Down;
+
+impl Backend for Down {
+    fn decide<'a>(&'a self, _: &'a [Charge<'a>], _: Mode) -> Reply<'a, Verdict> {
+        NowOrLater::now(Err(BackendError::new(ErrorKind::Connection, "unreachable")))
+    }
+
+    fn refund<'a>(&'a self, _: &'a [Charge<'a>], _: u64) -> Reply<'a, ()> {
+        NowOrLater::now(Err(BackendError::new(ErrorKind::Connection, "unreachable")))
+    }
+
+    fn reset(&self) -> Reply<'_, ()> {
+        NowOrLater::now(Ok(()))
+    }
+
+    fn initialize(&self) -> Reply<'_, ()> {
+        NowOrLater::now(Err(BackendError::new(ErrorKind::Connection, "unreachable")))
     }
 }

@@ -63,7 +63,7 @@ impl Args {
         }
         args.shared = shared(input)?;
         while !input.is_empty() {
-            let name = input.call(Ident::parse_any)?;
+            let name = name(input)?;
             if let Some(message) = args.shared.as_ref().and_then(|_| belongs_to_the_static(&name.to_string()))
             {
                 return Err(Error::new(name.span(), message));
@@ -87,7 +87,7 @@ macro_rules! arguments {
             fn argument(&mut self, name: &Ident, input: ParseStream<'_>) -> Result<()> {
                 match name.to_string().as_str() {
                     $( $text => once(&mut self.$field, name, input), )*
-                    unknown => Err(unknown_argument(name, unknown)),
+                    unknown => Err(unknown_argument(name, unknown, input)),
                 }
             }
         }
@@ -119,6 +119,26 @@ arguments! {
     "error" => error,
     "state" => state,
     "crate" => krate,
+}
+
+/// Parses the name of an argument.
+fn name(input: ParseStream<'_>) -> Result<Ident> {
+    if input.peek(Token![&]) {
+        return Err(input.error("the name of a static has no `&` in front of it: write `#[throttle(API)]`"));
+    }
+    let name = input.call(Ident::parse_any).map_err(|error| {
+        Error::new(error.span(), "the name of an argument is missing here, as in `rate = \"100/min\"`")
+    })?;
+    let mut text = name.to_string();
+    while input.peek(Token![-]) && input.peek2(Ident::peek_any) {
+        input.parse::<Token![-]>()?;
+        text = format!("{text}_{}", input.call(Ident::parse_any)?);
+    }
+    if name != text {
+        let message = format!("the names of arguments have `_` and no `-`: write `{text}`");
+        return Err(Error::new(name.span(), message));
+    }
+    Ok(name)
 }
 
 /// Returns why an argument is not allowed beside a static, or `None` if it is allowed or unknown.
@@ -182,7 +202,11 @@ impl Value for Expr {
     }
 }
 
-impl Value for Path {}
+impl Value for Path {
+    fn wanted(name: &Ident, _: &str) -> Option<String> {
+        Some(format!("`{name}` is a path without quotes: write `{name} = ::throttle`"))
+    }
+}
 
 impl Value for Type {
     fn wanted(name: &Ident, _: &str) -> Option<String> {
@@ -212,14 +236,20 @@ fn once<T: Value>(field: &mut Option<T>, name: &Ident, input: ParseStream<'_>) -
     if field.is_some() {
         return Err(Error::new(name.span(), format!("`{name}` is set twice: remove one")));
     }
+    if input.peek(Token![==]) || input.peek(Token![:]) {
+        return Err(input.error(format!("write one `=` after the name: `{name} = …`")));
+    }
     if !input.peek(Token![=]) {
         *field = T::implied(name);
         if field.is_some() {
             return Ok(());
         }
-        return Err(Error::new(name.span(), format!("`{name}` has no value: write `{name} = …`")));
+        return Err(no_value(name));
     }
     input.parse::<Token![=]>()?;
+    if input.is_empty() || input.peek(Token![,]) {
+        return Err(no_value(name));
+    }
     let found = input.cursor().token_stream().into_iter().next().map(|token| token.to_string());
     let value = input.parse().map_err(|error| match T::wanted(name, &found.unwrap_or_default()) {
         Some(wanted) => Error::new(error.span(), wanted),
@@ -229,9 +259,25 @@ fn once<T: Value>(field: &mut Option<T>, name: &Ident, input: ParseStream<'_>) -
     Ok(())
 }
 
-fn unknown_argument(name: &Ident, unknown: &str) -> Error {
+fn no_value(name: &Ident) -> Error {
+    Error::new(name.span(), format!("`{name}` has no value: write `{name} = …`"))
+}
+
+fn unknown_argument(name: &Ident, unknown: &str, input: ParseStream<'_>) -> Error {
     let known: Vec<_> = Args::NAMES.iter().map(|name| format!("`{name}`")).collect();
-    let hint = hint(unknown, Args::NAMES);
+    let is_alone = input.is_empty() || input.peek(Token![,]);
+    let hint = match hint(unknown, Args::NAMES) {
+        hint if is_alone && hint.is_empty() => {
+            if unknown.contains(char::is_lowercase) {
+                ": the name of a static has no lowercase letters, as in `#[throttle(API)]`".to_owned()
+            } else {
+                format!(
+                    ": one attribute uses one static, as its first argument: write `#[throttle({unknown})]`"
+                )
+            }
+        }
+        hint => hint,
+    };
     Error::new(
         name.span(),
         format!("unknown argument `{unknown}`{hint}\nthe arguments are {}", known.join(", ")),

@@ -137,6 +137,8 @@ pub(crate) fn pattern(text: &LitStr) -> Result<()> {
         "in a path pattern, `*` matches one whole segment, and `**` matches any number of segments"
     } else if value.contains(['{', '}']) {
         "in a path pattern, write `*` for a segment instead of `{name}`"
+    } else if value.contains("/:") {
+        "in a path pattern, write `*` for a segment instead of `:name`"
     } else if value.contains(['?', '#']) {
         "a path pattern contains no `?` and no `#`"
     } else if value.bytes().any(|byte| byte <= b' ' || byte == 0x7f) {

@@ -135,18 +135,21 @@ pub(crate) fn hint(unknown: &str, known: &[&str]) -> String {
 pub(crate) fn strategy(text: &str) -> String {
     let plain = |text: &str| text.chars().filter(|c| c.is_alphanumeric()).collect::<String>().to_lowercase();
     let units = ["FixedWindow", "SlidingWindowLog", "SlidingWindowCounter", "LeakyBucket"];
-    let built = ["TokenBucket", "LeakyBucketQueue", "Gcra", "TokenBucketWithDebt", "CostBasedTokenBucket"];
+    let zoned = ["TimeOfDay", "Calendar"];
     let wanted = plain(text);
+    let near = |wanted: &str| {
+        let similarity = |name: &&str| strsim::jaro(&plain(name), wanted);
+        let near = STRATEGIES.into_iter().max_by(|a, b| similarity(a).total_cmp(&similarity(b)));
+        near.filter(|name| similarity(name) > 0.9)
+    };
     let value = match &*wanted {
         "slidingwindow" => "SlidingWindowCounter".to_owned(),
         "" => "Gcra::new()".to_owned(),
-        _ => match (
-            units.iter().find(|name| plain(name) == wanted),
-            built.iter().find(|name| plain(name) == wanted),
-        ) {
-            (Some(unit), _) => (*unit).to_owned(),
-            (_, Some(name)) => format!("{name}::new()"),
-            _ => "Gcra::new().burst(5)".to_owned(),
+        _ => match near(&wanted) {
+            Some(unit) if units.contains(&unit) => unit.to_owned(),
+            Some(zone) if zoned.contains(&zone) => format!("{zone}::in_zone(\"UTC\")"),
+            Some(built) => format!("{built}::new()"),
+            None => "Gcra::new().burst(5)".to_owned(),
         },
     };
     format!("a strategy is a value and not a string: write `strategy = throttle::strategy::{value}`")

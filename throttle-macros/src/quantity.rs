@@ -23,6 +23,9 @@ impl Context<'_> {
                 format!("a rate is a text with a period: write `rate = \"{}/min\"`", limit.base10_digits()),
             )),
             Some(other) => Err(Error::new(other.span(), "a rate is a text such as \"100/min\"")),
+            None if matches!(rate, Expr::Array(_) | Expr::Tuple(_)) => {
+                Err(Error::new(rate.span(), "several limits are one text: write `rate = \"10/s, 500/hour\"`"))
+            }
             None => Ok(self.setting("rate", &quote!(#rate))),
         }
     }

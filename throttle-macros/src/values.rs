@@ -41,6 +41,12 @@ impl Context<'_> {
                         "the name of a policy is in quotes: write `{role} = \"{name}\"`; for a function of that name write `self::{name}`"
                     ),
                 )),
+                None if literal(value).is_some() => Err(Error::new(
+                    value.span(),
+                    format!(
+                        "`{role}` is \"allow\", \"throttle\", \"raise\", a value such as `throttle::retry(3)`, or the path of an async fn"
+                    ),
+                )),
                 None => self.function(role, value),
             },
         }
@@ -100,11 +106,13 @@ impl Context<'_> {
                 constant::networks(text)?;
                 Ok(quote_spanned!(text.span()=> #field: #private::Networks::new(#text)))
             }
-            Some(other) => Err(Error::new(
-                other.span(),
-                format!("`{name}` is a list of networks such as \"10.0.0.0/8, 192.0.2.1\", or `Networks`"),
+            None if !matches!(list, Expr::Array(_) | Expr::Tuple(_)) => {
+                Ok(quote_spanned!(list.span()=> #field: #list))
+            }
+            _ => Err(Error::new(
+                list.span(),
+                format!("`{name}` is a list in one text such as \"10.0.0.0/8, 192.0.2.1\", or `Networks`"),
             )),
-            None => Ok(quote_spanned!(list.span()=> #field: #list)),
         }
     }
 
@@ -123,6 +131,7 @@ impl Context<'_> {
                 "`charge_when` is the path of a fn of the response, such as `throttle::outcome::failed`";
             return Err(Error::new(other.span(), message));
         }
+        not_called("charge_when", outcome)?;
         let private = self.private;
         let predicate = respan(quote!(#private::charge_predicate), outcome.span());
         Ok(quote_spanned!(outcome.span()=> charge_when: const { &#predicate(#outcome) }))
@@ -135,7 +144,11 @@ impl Context<'_> {
                 let checked = self.checked("headers", text);
                 Ok(quote!(headers: #checked))
             }
-            _ => Ok(quote!(headers: #headers)),
+            Some(other) => Err(Error::new(
+                other.span(),
+                "`headers` is \"draft-11\", \"legacy\", \"off\" or a `Headers` constant",
+            )),
+            None => Ok(quote!(headers: #headers)),
         }
     }
 }

@@ -88,14 +88,11 @@ impl Registry {
 /// Warns of settings that retry timeouts, if timeouts can only be retried when nothing was sent.
 pub(super) fn warn_of_timeouts(uid: &str, policy: &Policy) {
     if policy.retries_unrecognised() {
+        const PROBLEM: &str = "`retry_on` names timeouts, but with this strategy the backend cannot recognise a request that it has \
+             charged: a request that timed out after it was sent is not retried, and goes to the fallback or to `otherwise`";
         let backend = &*policy.primary.name;
-        tracing::warn!(
-            target: "throttle",
-            uid,
-            backend,
-            "`retry_on` names timeouts, but with this strategy the backend cannot recognise a request that it has charged: a \
-             request that timed out after it was sent is not retried, and goes to the fallback or to `otherwise`"
-        );
+        tracing::warn!(target: "throttle", uid, backend, "{PROBLEM}");
+        notice::unheard_warning(|| format!("`{uid}` on \"{backend}\": {PROBLEM}"));
     }
 }
 

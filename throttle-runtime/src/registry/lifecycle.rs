@@ -11,6 +11,7 @@ use crate::config::settings::MEMORY;
 use crate::environment::{Declared, Environment};
 use crate::util::audit;
 use crate::util::error_chain::chain;
+use crate::util::notice;
 use crate::{BackendError, ConfigError, Settings};
 
 /// The timeout of a backend for initialisation, for a reset and for closing.
@@ -94,6 +95,7 @@ impl Registry {
                     problems.push(problem);
                 } else {
                     tracing::warn!(target: "throttle", backend = &*named.name, error = chain(&error), "the backend cannot be initialised yet");
+                    notice::unheard_warning(|| problem);
                 }
             }
         }

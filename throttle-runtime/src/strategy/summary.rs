@@ -75,6 +75,12 @@ impl Summary {
         }
     }
 
+    /// Returns whether usage of that kind may count for longer than in its state. Its end depends on the
+    /// client, so there may be any number of different ends. No strategy reads the end of such usage.
+    pub(crate) const fn may_outlast(self, lane: Lane) -> bool {
+        matches!((self, lane), (Self::Adaptive, Lane::Units(adaptive_window::LOST | adaptive_window::LOADED)))
+    }
+
     /// Returns the number of the slice for a usage. Strategies that count in parts of a period add up the
     /// usages with the same number.
     pub(crate) const fn slice(self, until: u64, period: u64) -> u64 {

@@ -17,7 +17,13 @@ pub(crate) fn unheard(level: LevelFilter, lines: impl FnOnce() -> String) {
 /// listens.
 pub(crate) fn warn(text: &str) {
     tracing::warn!(target: "throttle", "{text}");
+    unheard_warning(|| text.to_owned());
+}
+
+/// Writes a warning to stderr if no subscriber listens. The caller emits the event, which has fields.
+pub(crate) fn unheard_warning(text: impl FnOnce() -> String) {
     unheard(LevelFilter::WARN, || {
+        let text = text();
         format!("throttle: warning: {text} (install a `tracing` subscriber to see warnings in the log)")
     });
 }

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use proptest::prelude::{Just, ProptestConfig, Strategy as _, any, prop, prop_assert, prop_oneof, proptest};
 use throttle_runtime::backend::{Backend, Charge, Memory, Mode};
-use throttle_runtime::strategy::{Strategy, TokenBucket};
+use throttle_runtime::strategy::{Adaptive, FixedWindow, Strategy, TokenBucket};
 use throttle_runtime::{Clock, Key, ManualClock, Quota, Rates};
 
-use crate::evicted::{memory, strategies};
+use crate::evicted::{hit, memory, strategies};
 
 #[derive(Debug, Clone, Copy)]
 enum Does {
@@ -44,6 +44,30 @@ type Limited<'a> = (&'a str, &'a dyn Strategy, &'a Rates);
 
 fn charge<'a>((scope, strategy, limits): &Limited<'a>, key: &'a Key, cost: u64) -> Charge<'a> {
     Charge::new(scope, key, *strategy, limits, cost)
+}
+
+/// Each client reduces its limit in another window, so the reduced limits grow back at many different times.
+#[test]
+fn f01_reduced_limits_that_grow_back_at_many_times_outlast_evictions() {
+    for recovery in [1, 10, 100] {
+        let clock = ManualClock::new();
+        let (memory, adaptive) = (memory(64, &clock), Adaptive::new().recovery_rate(recovery));
+        let [limits, others] = ["10/min", "1/day"].map(|limits| limits.parse::<Rates>().expect("rates"));
+        let admitted =
+            |client: u32| (0..10).filter(|_| hit(&memory, "t", client, (&adaptive, &limits))).count();
+        for window in 0..90_u32 {
+            assert_eq!(admitted(window), 10, "{recovery}: a new client");
+            for other in 0..100_u32 {
+                hit(&memory, "others", (window, other), (&FixedWindow, &others));
+            }
+            clock.advance(Duration::from_secs(60));
+            // The limit was 6 in the window after that of the requests, and has grown once.
+            if let Some(client) = window.checked_sub(1) {
+                assert!(admitted(client) <= 7, "{recovery}: client {client}");
+            }
+        }
+        assert!(memory.evictions() > 1_000);
+    }
 }
 
 proptest! {

@@ -3,7 +3,7 @@
 use super::sketch::BUCKET;
 use super::slice::{Budget, Slice};
 use crate::rate::DAY;
-use crate::strategy::{State, Summary, Usages};
+use crate::strategy::{State, Summary, Usage, Usages};
 
 /// One limit of one throttle. The usage of evicted states of different classes is never mixed.
 #[derive(Debug)]
@@ -23,6 +23,9 @@ const OTHERS: usize = 64 * 1024;
 
 /// The maximum number of slices of a class. Only a clock that is set again and again needs more.
 const SLICES: usize = 64;
+
+/// The maximum number of slices of one kind of usage, if the usage may count for longer than in its state.
+const SLICES_OF_LANE: usize = 16;
 
 impl Class {
     pub(super) const fn new(summary: Summary, period: u64, limit: u64) -> Self {
@@ -44,7 +47,8 @@ impl Class {
     pub(super) fn add(&mut self, id: u64, state: &State, now: u64, budget: &mut Budget) {
         for usage in self.usages(state) {
             let name = Slice::name(usage, self.summary, self.period);
-            let at = self.slices.iter().position(|slice| slice.takes(name, now)).unwrap_or_else(|| {
+            let own = self.slices.iter().position(|slice| slice.takes(name, now));
+            let at = own.or_else(|| self.shared(usage)).unwrap_or_else(|| {
                 self.make_room(budget);
                 self.slices.push(Slice::new(name, (self.summary, self.period), self.least));
                 self.slices.len() - 1
@@ -101,6 +105,18 @@ impl Class {
             None => share(ahead, self.period),
         };
         (used, state.until(), state.word())
+    }
+
+    /// Returns the slice for usage that may count for longer than in its state, if there are too many slices
+    /// of its kind: the slice that ends next after the usage, or the last one.
+    fn shared(&self, usage: Usage) -> Option<usize> {
+        let of_lane = || self.slices.iter().enumerate().filter(|(_, slice)| slice.is_of(usage.lane));
+        if !self.summary.may_outlast(usage.lane) || of_lane().count() < SLICES_OF_LANE {
+            return None;
+        }
+        let later = of_lane().filter(|(_, slice)| slice.until >= usage.until);
+        let next = later.min_by_key(|(_, slice)| slice.until);
+        next.or_else(|| of_lane().max_by_key(|(_, slice)| slice.until)).map(|(at, _)| at)
     }
 
     fn make_room(&mut self, budget: &mut Budget) {

@@ -108,6 +108,7 @@ use table::Table;
 /// |---|---|
 /// | `SlidingWindowLog`, `PriorityQueue` | regains its units up to an eighth of the period later |
 /// | `QuotaWithRollover` | loses the quota that carried over |
+/// | `Adaptive`, if a limit needs more than 16 windows to grow back | may begin with its reduced limit later than the limit would have grown back |
 /// | `CostBasedTokenBucket`, `LeakyBucketQueue` after requests of cost 2 or more | is denied until its bucket or queue would have been full or empty again |
 /// | a custom strategy | is denied until its state would have ended |
 ///

@@ -108,6 +108,11 @@ impl Slice {
         self.name == name && (matches!(name.lane, Lane::Units(_)) || self.since <= now)
     }
 
+    /// Returns whether the slice contains usage of that kind.
+    pub(super) fn is_of(&self, lane: Lane) -> bool {
+        self.name.lane == lane
+    }
+
     /// Bytes that are allocated.
     pub(super) fn bytes(&self) -> usize {
         self.sketches.iter().map(Sketch::bytes).sum()

@@ -96,7 +96,7 @@ pub trait Resolver<R: Role>: Send + Sync {
     note = "`rate` is a text such as \"100/min\", a `Rate` or `Rates`; `cost` a whole number; `class` a name, a `Class` or a `Priority`; `on_error` a policy's name, an `OnError` or a `Recovery`; `key` is `ip`, `global`, `header(\"…\")`, `cookie(\"…\")` or a template such as \"{{id}}\"; `only` and `bypass` a `Rule`",
     note = "each of them, `caller`, `exempt` and `handler` may be an `async fn` whose arguments are extractors of the request parts; outside of requests it has no arguments, except the `Failure` of `on_error`"
 )]
-pub trait IntoResolver<R: Role, M, E>: Send + Sync + 'static {
+pub trait IntoResolver<R: Role, M, E>: Shape<R, M, E> + Send + Sync + 'static {
     /// See [`Resolver::resolve`].
     fn resolve<'a>(
         &'a self,

@@ -52,7 +52,8 @@ use path_pattern::Pattern;
 ///
 /// A pattern matches the whole path: `/api` matches `/api`, and neither `/apix` nor `/api/users`. Between
 /// slashes, `*` matches one segment that is not empty, and `**` matches any number of segments, including
-/// none: `/api/*` matches `/api/users`, and `/api/**` matches `/api`, `/api/` and `/api/users/7`.
+/// none: `/api/*` matches `/api/users`, and `/api/**` matches `/api`, `/api/` and `/api/users/7`. A segment such
+/// as `{id}` or `:id` is an error.
 ///
 /// **Security:** the pattern is compared byte by byte with the path of the request's URI as it was received.
 /// Axum's router does the same. Nothing is decoded and nothing is resolved: `/%61pi` and `/a/../api` do not

@@ -39,6 +39,9 @@ impl Pattern {
                 }
                 b'*' => wild = true,
                 b'{' | b'}' => return Err("in a path pattern, write `*` for a segment instead of `{name}`"),
+                b':' if bytes[index - 1] == b'/' => {
+                    return Err("in a path pattern, write `*` for a segment instead of `:name`");
+                }
                 b'?' | b'#' => return Err("a path pattern contains no `?` and no `#`"),
                 0..=b' ' | 0x7f => return Err("a path pattern contains no spaces"),
                 _ => {}

@@ -94,6 +94,7 @@ fn what_is_no_pattern_is_told() {
         ("/a**/b", "one whole segment"),
         ("/***", "one whole segment"),
         ("/users/{id}", "instead of `{name}`"),
+        ("/users/:id", "instead of `:name`"),
         ("/a?b", "no `?` and no `#`"),
         ("/a b", "no spaces"),
     ];

@@ -1,0 +1,11 @@
+use axum::{Router, routing::get};
+use throttle::throttle;
+
+#[throttle(rate = "1/s",, cost = 2)]
+async fn items() -> &'static str {
+    "ok"
+}
+
+fn main() {
+    let _: Router = Router::new().route("/", get(items));
+}
