@@ -65,7 +65,7 @@ async fn s13_the_pool_is_built_in_initialize_and_closed_in_close() {
     store.close().await.expect("an end");
     assert!(matches!(store.get("a").await, Err(PooledError::NotOpen)));
     // The server takes its time to notice.
-    for _ in 0..200 {
+    for _ in 0..2_000 {
         if count(&observer, CONNECTIONS).await == 0 {
             return;
         }

@@ -112,12 +112,20 @@ impl Backend for Broken {
 }
 
 /// A memory backend that counts how often it decides, is initialized and is closed.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Counted {
     pub memory: Arc<Memory>,
     pub decided: Arc<AtomicUsize>,
     pub initialized: Arc<AtomicUsize>,
     pub closed: Arc<AtomicUsize>,
+}
+
+impl Default for Counted {
+    /// Its clock stands still, so that no window begins during a test.
+    fn default() -> Self {
+        let memory = Arc::new(Memory::builder().clock(ManualClock::new()).build());
+        Self { memory, decided: Arc::default(), initialized: Arc::default(), closed: Arc::default() }
+    }
 }
 
 impl Backend for Counted {

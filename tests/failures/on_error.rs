@@ -368,7 +368,9 @@ async fn f33_failed_fallbacks_and_denials_by_policy_are_logged_once_per_second()
     }
     events::listen();
     let backend = Failing { kinds: vec![ErrorKind::Store], ..Failing::default() };
-    let registry = registry().backend("store", backend).build().await.expect("a registry");
+    // No second passes between two lines.
+    let declared = registry().backend("store", backend).clock(ManualClock::new());
+    let registry = declared.build().await.expect("a registry");
     let settings = Settings::new().rate("50/min").backend("store").on_error(throttle::fallback("memory"));
     let throttle = registry.create("imports", settings).expect("one");
     for _ in 0..20 {

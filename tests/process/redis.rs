@@ -8,7 +8,12 @@
     reason = "each uses its part"
 )]
 
-use std::net::{SocketAddr, TcpListener, TcpStream};
+#[path = "../../throttle-runtime/src/backend/memcached/port.rs"]
+mod port;
+#[path = "../../throttle-runtime/src/backend/memcached/signal.rs"]
+mod signal;
+
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -20,9 +25,7 @@ pub struct Redis {
 
 impl Redis {
     pub fn start() -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
-        let address = listener.local_addr().expect("an address");
-        drop(listener);
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port::free()));
         let mut redis = Self { address, process: None };
         redis.start_again();
         redis
@@ -52,7 +55,7 @@ impl Redis {
         }
     }
 
-    /// Pauses the process. It does not respond.
+    /// Pauses the process. It does not respond when this function has returned.
     pub fn pause(&mut self) {
         self.signal("-STOP");
     }
@@ -64,7 +67,7 @@ impl Redis {
 
     fn signal(&self, signal: &str) {
         if let Some(process) = &self.process {
-            let _ = Command::new("kill").args([signal, &process.id().to_string()]).status();
+            signal::send(process.id(), signal);
         }
     }
 

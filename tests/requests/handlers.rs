@@ -148,7 +148,7 @@ async fn with_handler() {}
 
 #[tokio::test]
 async fn b025_s08_the_most_specific_handler_answers() {
-    let memory = || throttle::backend::Memory::new();
+    let memory = || throttle::backend::Memory::builder().clock(ManualClock::new()).build();
     let answers = |registry| async move {
         let router = Router::new().route("/own", route(with_handler)).route("/none", route(plain));
         let app = service(router, &registry);

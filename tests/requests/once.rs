@@ -353,7 +353,7 @@ fn globally(app: Router, client: u8) -> Router {
     app.layer(MockConnectInfo(SocketAddr::from(([192, 0, 2, client], 4711))))
 }
 
-#[throttle(uid = "global-handler", rate = "4/min")]
+#[throttle(uid = "global-handler", rate = "4/day")]
 async fn handler() {}
 
 #[tokio::test]
@@ -366,7 +366,7 @@ async fn f16_a_handler_that_is_decided_at_once_charges_nothing_behind_a_layer_an
     assert_eq!([status(&behind, "/").await, status(&alone, "/").await], [DENIED; 2]);
 }
 
-#[throttle(uid = "global-middleware", rate = "4/min")]
+#[throttle(uid = "global-middleware", rate = "4/day")]
 async fn global_middle(request: Request, next: Next) -> Response {
     next.run(request).await
 }

@@ -8,9 +8,9 @@ use axum::extract::State;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use axum::routing::{any as route, get};
 use throttle::rule::Rules;
-use throttle::{ManualClock, Registry, Rule, Settings, ThrottleError, registry, throttle, throttle_fn};
+use throttle::{ManualClock, Registry, Rule, Settings, ThrottleError, throttle, throttle_fn};
 
-use crate::common::{registry_at, send, service};
+use crate::common::{declared_at, registry_at, send, service};
 
 const OK: StatusCode = StatusCode::OK;
 const DENIED: StatusCode = StatusCode::TOO_MANY_REQUESTS;
@@ -202,7 +202,8 @@ async fn b105_rules_are_added_before_the_first_use_and_to_one_registry() {
 #[tokio::test]
 async fn calls_that_are_no_requests_know_no_rules() {
     let defaults = Settings::new().only(Rule::path("/api/**"));
-    let registry = registry().defaults(defaults).build().await.expect("a registry");
+    let declared = declared_at(&ManualClock::new()).defaults(defaults);
+    let registry = declared.build().await.expect("a registry");
     registry.add_rules("call", Rules::new().bypass(Rule::any())).expect("an attribute's");
     registry
         .scope(async {
@@ -215,7 +216,8 @@ async fn calls_that_are_no_requests_know_no_rules() {
 #[tokio::test]
 async fn an_override_replaces_the_rules_of_the_attribute_one_by_one() {
     let ours = Settings::new().only(Rule::path("/stacked").method(Method::GET)).only(Rule::path("/x"));
-    let registry = registry().throttle("stacked:writes", ours).build().await.expect("a registry");
+    let declared = declared_at(&ManualClock::new()).throttle("stacked:writes", ours);
+    let registry = declared.build().await.expect("a registry");
     let app = app(&registry);
     assert_eq!(twice(&app, "/stacked").await, [OK, DENIED]);
     assert_eq!(ask(&app, Method::POST, "/stacked").await, OK);

@@ -26,18 +26,19 @@ fn hit<'a>(throttle: &'a Throttle, hit: impl Into<Hit<'a>>) -> Decision {
 
 #[test]
 fn a_decision_in_memory_allocates_nothing_and_moves_little() {
+    // No unit becomes available again during the test, and no window begins.
     let settings = [
-        Settings::new().rate("100/min"),
+        Settings::new().rate("100/day"),
         Settings::new().rate("100/min, 100/hour, 100/day, 100/week"),
         // The maximum number of limits.
         Settings::new().rate("100/min, 100/2min, 100/3min, 100/4min, 100/5min, 100/hour, 100/day, 100/week"),
-        Settings::new().rate("100/min").strategy(Gcra::new().burst(100)),
-        Settings::new().rate("100/min").strategy(LeakyBucketQueue::new()),
-        Settings::new().rate("100/min").strategy(CostBasedTokenBucket::new()),
-        Settings::new().rate("100/min").strategy(TieredRate::new()),
-        Settings::new().rate("100/min").strategy(QuotaWithRollover::new()),
-        Settings::new().rate("100/min").strategy(Adaptive::new()),
-        Settings::new().rate("100/min").strategy(TimeOfDay::in_zone("Europe/Berlin")),
+        Settings::new().rate("100/day").strategy(Gcra::new().burst(100)),
+        Settings::new().rate("100/day").strategy(LeakyBucketQueue::new()),
+        Settings::new().rate("100/day").strategy(CostBasedTokenBucket::new()),
+        Settings::new().rate("100/day").strategy(TieredRate::new()),
+        Settings::new().rate("100/day").strategy(QuotaWithRollover::new()),
+        Settings::new().rate("100/day").strategy(Adaptive::new()),
+        Settings::new().rate("100/day").strategy(TimeOfDay::in_zone("Europe/Berlin")),
     ];
     for settings in settings {
         let throttle = Registry::default().create("t", settings).expect("a throttle");

@@ -4,11 +4,11 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use throttle_runtime::Hit;
+use throttle_runtime::{Hit, Settings};
 use tokio::time::{sleep, timeout};
 
 use crate::tally::{DEADLINE, Tally};
-use crate::world::{CLIENTS, World, patient, raising};
+use crate::world::{CLIENTS, PATIENCE, World, patient};
 use crate::{on_each, on_each_way};
 
 on_each! {
@@ -26,6 +26,7 @@ on_each_way! {
 
 /// Row 27.
 async fn decisions_that_are_given_up_at_any_time_hold_nothing(world: World) {
+    world.waits(PATIENCE);
     world.proxy.delay(Duration::from_millis(2));
     let mut all = Tally { admitted: 3, ..Tally::default() };
     let mut dropped = 0;
@@ -63,6 +64,7 @@ async fn a_panic_beside_a_decision_holds_nothing(world: World) {
     world.proxy.pass();
     // On a machine that stands still, some are dropped so late that the connection is given up.
     let mut all = world.recovers().await;
+    world.waits(PATIENCE);
     let well = world.crowd(CLIENTS).await;
     assert_eq!(well.admitted, u64::from(CLIENTS), "{well}");
     all += well;
@@ -88,7 +90,8 @@ async fn a_setting_that_panics_costs_its_own_request_and_nothing_else(world: Wor
 async fn a_runtime_that_ends_leaves_a_backend_that_works_on_the_next(world: World) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
     let runtime = runtime.expect("a runtime");
-    let settings = raising();
+    // No decision meets its deadline before the runtime ends.
+    let settings = patient();
     let World { proxy, server, .. } = &world;
     let port = proxy.port;
     // A thread may not wait for one runtime from within another.
@@ -111,6 +114,7 @@ async fn a_runtime_that_ends_leaves_a_backend_that_works_on_the_next(world: Worl
     for waiting in waiting {
         assert!(waiting.await.is_err(), "it ended with its runtime");
     }
+    throttle.update(Settings::new().timeout(DEADLINE)).expect("an update");
     proxy.pass();
     let (begun, mut all) = (std::time::Instant::now(), Tally::default());
     while all.admitted == 0 {

@@ -9,7 +9,7 @@ use tokio::time::sleep;
 use crate::failover::{Client, LIMIT};
 use crate::server::Server;
 use crate::server_redis::{Reached, Way};
-use crate::world::World;
+use crate::world::{PATIENCE, World};
 
 fn redis(world: &World) -> &Reached {
     match &world.server {
@@ -92,6 +92,7 @@ async fn a_server_that_loads() {
 async fn scripts_that_are_gone() {
     let world = World::redis().await;
     let mut client = Client::new(&world).await;
+    client.waits(PATIENCE);
     for _ in 0..50 {
         let () = redis(&world).ask("SCRIPT FLUSH");
         client.ask().await;
@@ -104,6 +105,7 @@ async fn scripts_that_are_gone() {
 async fn values_that_are_no_states() {
     let world = World::redis().await;
     let mut client = Client::new(&world).await;
+    client.waits(PATIENCE);
     for name in redis(&world).ask::<Vec<String>>("KEYS *") {
         let () = redis(&world).ask(&format!("SET {name} words"));
     }

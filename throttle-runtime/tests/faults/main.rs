@@ -15,6 +15,8 @@ mod modes;
 mod packets;
 mod patience;
 mod paused;
+#[path = "../../src/backend/memcached/port.rs"]
+mod port;
 mod proxy;
 mod server;
 #[expect(dead_code, reason = "the tests of the backend itself ask for more")]

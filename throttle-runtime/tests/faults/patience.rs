@@ -8,7 +8,7 @@ use tokio::time::sleep;
 use crate::world::World;
 
 /// Generous, because the tests check only whether a silent connection is replaced at all.
-const SOON: Duration = Duration::from_secs(5);
+const SOON: Duration = Duration::from_secs(20);
 
 /// Makes requests until the backend decides again after its connection became silent.
 async fn recovers(world: &World, settings: Settings) {
@@ -72,7 +72,7 @@ async fn f30_a_silent_memcached_is_replaced_whatever_the_deadline() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn f30_requests_are_not_let_in_for_ever_after_a_silence() {
     let world = World::redis().await;
-    let settings = Settings::new().rate("10/min").timeout(Duration::from_millis(5)).on_error("allow");
+    let settings = Settings::new().rate("10/day").timeout(Duration::from_millis(5)).on_error("allow");
     let (_registry, throttle) = world.server.throttle(world.proxy.port, settings).await;
     world.proxy.strand();
     let (begun, mut by_store) = (Instant::now(), 0);
@@ -90,7 +90,7 @@ async fn f30_requests_are_not_let_in_for_ever_after_a_silence() {
         }
         assert!(begun.elapsed() < SOON * 4, "the policy lets everything in");
     }
-    assert_eq!(admitted, 0, "ten in a minute were admitted before");
+    assert_eq!(admitted, 0, "ten in a day were admitted before");
 }
 
 /// Callers that give up before any reply can arrive cost a liveness check, but not the connection.

@@ -1,7 +1,10 @@
 //! The process itself is paused: by a blocking call on its only thread, or by a signal, like a CPU limit. The
 //! pause is no evidence about the store.
 
+use std::io::Read;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -16,6 +19,7 @@ use tokio::time::{sleep, timeout};
 use crate::proxy::Proxy;
 use crate::server::Server;
 use crate::server_redis::Way;
+use crate::signal;
 use crate::tally::DEADLINE;
 
 /// Longer than the deadline.
@@ -157,7 +161,8 @@ fn f61_requests_that_are_dropped_after_a_pause_cost_no_connection() {
     let outside = Outside::new(Server::redis(Way::Alone), Duration::from_millis(2));
     let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
-        let (registry, throttle) = outside.server.throttle(outside.proxy.port, settings()).await;
+        let settings = settings().timeout(PATIENCE);
+        let (registry, throttle) = outside.server.throttle(outside.proxy.port, settings).await;
         expect_well(&registry, &crowd(&throttle).await.join_all().await);
         let connections = outside.proxy.accepted();
         let mut hits = JoinSet::new();
@@ -184,19 +189,27 @@ const CHILD: &str = "F61_PORT";
 #[test]
 fn f61_child() {
     let Ok(port) = std::env::var(CHILD) else { return };
+    let is_over = Arc::new(AtomicBool::new(false));
+    let over = Arc::clone(&is_over);
+    thread::spawn(move || {
+        // The other process closes the pipe when it has paused this process often enough, or has ended.
+        let _ = std::io::stdin().read(&mut [0]);
+        over.store(true, Ordering::Relaxed);
+    });
     let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let redis = throttle_runtime::backend::Redis::builder(&format!("redis://127.0.0.1:{port}"));
         let redis = redis.remember_denied(false).build().expect("a backend");
         let registry =
             throttle_runtime::registry().backend("store", redis).build().await.expect("a registry");
-        let throttle = registry.create("limit", settings().backend("store")).expect("a throttle");
-        let (begun, mut clients) = (Instant::now(), JoinSet::new());
+        let settings = settings().timeout(PATIENCE).backend("store");
+        let throttle = registry.create("limit", settings).expect("a throttle");
+        let mut clients = JoinSet::new();
         for client in 0..HITS {
-            let throttle = throttle.clone();
+            let (throttle, is_over) = (throttle.clone(), Arc::clone(&is_over));
             clients.spawn(async move {
                 let mut others = 0;
-                while begun.elapsed() < Duration::from_secs(2) {
+                while !is_over.load(Ordering::Relaxed) {
                     let decision = throttle.hit(client).await.expect("a decision");
                     others += u32::from(decision.reason() != DecisionReason::Backend);
                 }
@@ -213,27 +226,25 @@ fn f61_child() {
 #[test]
 fn f61_a_process_that_is_stopped_and_goes_on_is_decided_by_redis() {
     let server = crate::server_redis::Server::start();
-    let child = Command::new(std::env::current_exe().expect("this program"))
+    let mut child = Command::new(std::env::current_exe().expect("this program"))
         .args(["--exact", "paused::f61_child", "--nocapture"])
         .env(CHILD, server.port.to_string())
+        .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
         .expect("the process");
-    let signal = |signal: &str| {
-        let status = Command::new("kill").args([signal, &child.id().to_string()]).status();
-        assert!(status.expect("kill").success());
-    };
     let begun = Instant::now();
     while server.calls("evalsha") < 100 {
         assert!(begun.elapsed() < Duration::from_secs(20), "the process does not begin");
         thread::sleep(Duration::from_millis(5));
     }
     for _ in 0..3 {
-        signal("-STOP");
-        thread::sleep(Duration::from_millis(250));
-        signal("-CONT");
+        signal::send(child.id(), "-STOP");
+        thread::sleep(LONG_PAUSE);
+        signal::send(child.id(), "-CONT");
         thread::sleep(Duration::from_millis(100));
     }
+    drop(child.stdin.take());
     let output = child.wait_with_output().expect("an end");
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success() && said.contains("by others: 0"), "{said}");

@@ -2,6 +2,9 @@
 
 use std::fmt;
 use std::ops::AddAssign;
+use std::sync::Once;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use throttle_runtime::{BackendError, Decision, DecisionReason, ErrorKind, Throttle};
@@ -9,8 +12,43 @@ use throttle_runtime::{BackendError, Decision, DecisionReason, ErrorKind, Thrott
 /// The maximum time that a request waits for its decision.
 pub(crate) const DEADLINE: Duration = Duration::from_millis(100);
 
-/// How late timers may be, on a machine with other work. Less than any pause of the backends.
+/// How late timers may be, besides the time that a [`Watch`] leaves out. Less than any pause of the backends.
 pub(crate) const SLACK: Duration = Duration::from_millis(400);
+
+/// Measures time, without the time for which a busy machine keeps this process waiting. A thread that only sleeps
+/// measures that time.
+pub(crate) struct Watch {
+    begun: Instant,
+    late: u64,
+}
+
+impl Watch {
+    pub(crate) fn start() -> Self {
+        Self { begun: Instant::now(), late: late() }
+    }
+
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.begun.elapsed().saturating_sub(Duration::from_micros(late() - self.late))
+    }
+}
+
+/// Returns the time, in microseconds, by which the thread has been late since it was started.
+fn late() -> u64 {
+    const PAUSE: Duration = Duration::from_millis(5);
+    static LATE: AtomicU64 = AtomicU64::new(0);
+    static WATCHES: Once = Once::new();
+    WATCHES.call_once(|| {
+        thread::spawn(|| {
+            loop {
+                let begun = Instant::now();
+                thread::sleep(PAUSE);
+                let late = begun.elapsed().saturating_sub(PAUSE).as_micros();
+                LATE.fetch_add(u64::try_from(late).unwrap_or(u64::MAX), Ordering::Relaxed);
+            }
+        });
+    });
+    LATE.load(Ordering::Relaxed)
+}
 
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
@@ -30,7 +68,7 @@ pub(crate) struct Tally {
 impl Tally {
     /// Makes one request, and returns its result.
     pub(crate) async fn of(throttle: &Throttle, client: u32) -> Self {
-        let started = Instant::now();
+        let started = Watch::start();
         let answer = throttle.hit(client).await;
         let mut tally = Self { slowest: started.elapsed(), ..Self::default() };
         tally.count(answer);

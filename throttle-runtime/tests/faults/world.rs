@@ -19,6 +19,9 @@ pub(crate) const LIMIT: u64 = 100_000;
 /// The number of clients. Memcached decides about one client sequentially, so several are needed.
 pub(crate) const CLIENTS: u32 = 64;
 
+/// A deadline that a busy machine does not exceed. For what has to be decided, or to fail at once.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
+
 /// The maximum time until a healthy server is used again.
 const RECOVERY: Duration = Duration::from_secs(5);
 
@@ -38,7 +41,7 @@ pub(crate) fn raising() -> Settings {
 
 /// The same with a long deadline, for scenarios in which time does not matter.
 pub(crate) fn patient() -> Settings {
-    raising().timeout(Duration::from_secs(5))
+    raising().timeout(PATIENCE)
 }
 
 impl World {
@@ -66,8 +69,13 @@ impl World {
         let world = Self { proxy, server, throttle, past, _registries: [one, other] };
         assert_eq!(world.hits(3).await.admitted, 3, "it begins well");
         world.expect_charged(&Tally { admitted: 3, ..Tally::default() }, 0..=0).await;
-        world.throttle.update(Settings::new().timeout(DEADLINE)).expect("an update");
+        world.waits(DEADLINE);
         world
+    }
+
+    /// Sets the deadline of later requests.
+    pub(crate) fn waits(&self, deadline: Duration) {
+        self.throttle.update(Settings::new().timeout(deadline)).expect("an update");
     }
 
     /// Makes requests in sequence.

@@ -1,7 +1,8 @@
 //! Errors after which it is certain that nothing was charged, and calls whose runtime ends.
 
-use std::sync::Arc;
+use std::pin::pin;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use throttle_runtime::backend::{Backend, Charge, Memcached, Mode};
@@ -160,11 +161,17 @@ fn who_waits_for_a_runtime_that_ends_is_told_at_once() {
     let (first, second) = (runtime(), runtime());
     first.block_on(decide(&backend, Mode::Consume)).expect("a decision");
     server.signal("-STOP");
+    let (begun, is_begun) = mpsc::channel();
     let waiting = second.spawn({
         let backend = backend.clone();
-        async move { timeout(LONG, decide(&backend, Mode::Consume)).await }
+        async move {
+            let mut deciding = pin!(decide(&backend, Mode::Consume));
+            timeout(Duration::from_millis(50), &mut deciding).await.expect_err("the server is stopped");
+            begun.send(()).expect("the test");
+            timeout(LONG, deciding).await
+        }
     });
-    std::thread::sleep(Duration::from_millis(50));
+    is_begun.recv().expect("a decision that waits");
     first.shutdown_timeout(LONG);
     let error =
         second.block_on(waiting).expect("no panic").expect("it does not hang").expect_err("nobody asks");

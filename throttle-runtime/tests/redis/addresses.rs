@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use throttle_runtime::backend::{Backend, Redis};
 
-use crate::failures::hit;
+use crate::failures::answer;
 use crate::fake::Fake;
 use crate::fleet::until;
 use crate::nodes::{Nodes, SLOTS, client_in, id, slot_of};
@@ -30,7 +30,7 @@ async fn f64_unknown_endpoints_are_where_the_node_is_that_answered() {
             Redis::cluster([nodes.masters[0].url()]).remember_denied(false).build().expect("a backend");
         redis.initialize().await.expect("a connection to each master");
         for slots in [0..=4_999, SLOTS[1].clone(), SLOTS[2].clone()] {
-            assert!(hit(&redis, client_in(&nodes.masters[0], &slots)).await.expect("a decision"));
+            assert!(answer(&redis, client_in(&nodes.masters[0], &slots)).await.expect("a decision"));
         }
         // A redirection names its target in the same way. A slot without keys can be moved without a migration.
         let client = client_in(&nodes.masters[0], &(5_000..=5_460));
@@ -39,7 +39,7 @@ async fn f64_unknown_endpoints_are_where_the_node_is_that_answered() {
             let () =
                 nodes.masters[node].ask(&format!("CLUSTER SETSLOT {slot} NODE {}", id(&nodes.masters[2])));
         }
-        assert!(hit(&redis, client).await.expect("a decision"), "{kind}");
+        assert!(answer(&redis, client).await.expect("a decision"), "{kind}");
     }
 }
 
@@ -52,7 +52,7 @@ async fn f64_addresses_of_nodes_can_be_mapped() {
     let redis = Redis::cluster([server.url()]).address_map(here).remember_denied(false);
     let redis = redis.build().expect("a backend");
     redis.initialize().await.expect("a connection");
-    assert!(hit(&redis, 1).await.expect("a decision"));
+    assert!(answer(&redis, 1).await.expect("a decision"));
 }
 
 #[tokio::test]
@@ -70,5 +70,5 @@ async fn f64_the_address_of_a_master_can_be_mapped() {
     let redis = Redis::sentinel([sentinel.url()], "main").address_map(here).remember_denied(false);
     let redis = redis.build().expect("a backend");
     redis.initialize().await.expect("a connection");
-    assert!(hit(&redis, 1).await.expect("a decision"));
+    assert!(answer(&redis, 1).await.expect("a decision"));
 }

@@ -16,16 +16,24 @@ use crate::proxy::Proxy;
 use crate::server::Server;
 
 const MINUTE: Duration = Duration::from_secs(60);
-const SHORT: Duration = Duration::from_secs(1);
+/// Holders renew it each half of it. A busy machine is not late by the other half.
+const SHORT: Duration = Duration::from_secs(3);
 
 /// Acquires the first of two permits.
 async fn one_of_two(redis: &Redis, key: &str) -> ConcurrencyPermit {
     take(redis, key, 2, MINUTE).await.expect("an answer").expect("a place")
 }
 
-/// Checks that exactly one more permit is free.
+/// Checks that exactly one more permit is free. The release of an earlier one may still be on its way.
 async fn expect_one_more(redis: &Redis, key: &str) {
-    let other = take(redis, key, 2, MINUTE).await.expect("an answer").expect("the second place");
+    let began = Instant::now();
+    let other = loop {
+        if let Some(other) = take(redis, key, 2, MINUTE).await.expect("an answer") {
+            break other;
+        }
+        assert!(began.elapsed() < Duration::from_secs(10), "the second place");
+        sleep(Duration::from_millis(10)).await;
+    };
     assert!(take(redis, key, 2, MINUTE).await.expect("an answer").is_none(), "there are two");
     drop(other);
 }
@@ -71,17 +79,17 @@ async fn who_sleeps_for_longer_than_a_lease_is_in_flight_again_after_it() {
     let proxy = Proxy::before(server.port);
     let sleeper = connect(Redis::new(&format!("redis://127.0.0.1:{}", proxy.port)).expect("a backend")).await;
     let others = connect(server.backend()).await;
+    let began = Instant::now();
     let held = take(&sleeper, "a", 1, SHORT).await.expect("an answer").expect("a place");
     proxy.blackhole();
-    let began = Instant::now();
     let other = loop {
         if let Some(other) = take(&others, "a", 1, SHORT).await.expect("an answer") {
             break other;
         }
-        assert!(began.elapsed() < SHORT + Duration::from_secs(2), "a lease is over");
+        assert!(began.elapsed() < SHORT + Duration::from_secs(10), "a lease is over");
         sleep(Duration::from_millis(10)).await;
     };
-    assert!(began.elapsed() > SHORT / 3, "it was held until then");
+    assert!(began.elapsed() >= SHORT * 9 / 10, "it was held until then");
     proxy.pass();
     settles(&server, 2).await;
     drop(other);
@@ -119,7 +127,7 @@ async fn a_server_that_forgets_is_told_again_within_half_a_lease() {
     assert!(take(&redis, "a", 1, SHORT).await.expect("an answer").is_none(), "and no more than that");
     settles(&server, 2).await;
     // Timers may be late on a busy machine.
-    assert!(forgot.elapsed() < SHORT / 2 + Duration::from_millis(400), "{:?}", forgot.elapsed());
+    assert!(forgot.elapsed() < SHORT * 3 / 4, "{:?}", forgot.elapsed());
     drop(other);
     settles(&server, 1).await;
     assert!(take(&redis, "a", 1, SHORT).await.expect("an answer").is_none(), "it is held again");

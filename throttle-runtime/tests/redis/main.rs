@@ -44,6 +44,8 @@ mod nodes;
 mod outages;
 mod parted;
 mod places;
+#[path = "../../src/backend/memcached/port.rs"]
+mod port;
 #[expect(dead_code, reason = "it does more where every fault is tried")]
 #[path = "../faults/proxy/mod.rs"]
 mod proxy;

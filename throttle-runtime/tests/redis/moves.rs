@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use throttle_runtime::backend::{Backend, Charge, Mode, Redis};
 use throttle_runtime::strategy::FixedWindow;
@@ -66,7 +66,11 @@ async fn move_under_load(nodes: &Nodes, to: &Server) -> Vec<BackendError> {
     assert_eq!(names.len(), 1);
     let () = from.ask(&format!("MIGRATE 127.0.0.1 {} {} 0 1000", to.port, names[0]));
     pause().await;
-    assert!(to.calls("asking") > 0, "it was asked while it was not the master yet");
+    let moved = Instant::now();
+    while to.calls("asking") == 0 {
+        assert!(moved.elapsed() < Duration::from_secs(10), "it is not asked while it is not the master yet");
+        pause().await;
+    }
     for node in nodes.masters.iter().chain([to]) {
         let () = node.ask(&format!("CLUSTER SETSLOT {slot} NODE {}", id(to)));
     }
@@ -101,7 +105,7 @@ async fn a_slot_that_moves_to_a_new_node_costs_what_comes_before_there_is_a_conn
     nodes.agree(4);
     until("the new one", || new.ask::<String>("CLUSTER INFO").contains("cluster_state:ok"));
     let failed = move_under_load(&nodes, &new).await;
-    assert!((1..50).contains(&failed.len()), "{failed:?}");
+    assert!((1..200).contains(&failed.len()), "{failed:?}");
     assert!(failed.iter().all(BackendError::is_safe_to_retry), "{failed:?}");
 }
 

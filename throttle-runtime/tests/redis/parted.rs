@@ -131,7 +131,12 @@ async fn a_master_that_wants_a_replica_admits_nobody_soon_after_it_has_lost_it()
     let (_one, raises) = application(redis(), Settings::new().on_error("raise")).await;
     let (_two, throttles) = application(redis(), Settings::new().on_error("throttle")).await;
     let (_three, allows) = application(redis(), Settings::new().on_error("allow")).await;
-    assert!(raises.hit("a client").await.expect("a decision").is_allowed());
+    // A busy machine may be late with the message of the replica, too, by which it counts as one.
+    let began = Instant::now();
+    while !raises.hit("a client").await.is_ok_and(|decision| decision.is_allowed()) {
+        assert!(began.elapsed() < Duration::from_secs(20), "it has no replica");
+        sleep(Duration::from_millis(10)).await;
+    }
     parted.proxy.blackhole();
     let began = Instant::now();
     let error = loop {

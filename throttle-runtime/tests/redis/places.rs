@@ -13,7 +13,8 @@ use crate::nodes::Nodes;
 use crate::server::Server;
 
 const MINUTE: Duration = Duration::from_secs(60);
-const SHORT: Duration = Duration::from_millis(300);
+/// Holders renew it each half of it. A busy machine is not late by the other half.
+const SHORT: Duration = Duration::from_secs(2);
 
 pub(crate) async fn connect(redis: Redis) -> Arc<Redis> {
     redis.initialize().await.expect("a connection");
@@ -128,7 +129,7 @@ async fn a_place_is_kept_for_as_long_as_it_takes() {
     let redis = connect(server.backend()).await;
     let held = held(&redis, 1, SHORT).await;
     let began = Instant::now();
-    while began.elapsed() < 5 * SHORT {
+    while began.elapsed() < 2 * SHORT {
         assert!(is_full(&redis, 1, SHORT).await, "after {:?}", began.elapsed());
         sleep(Duration::from_millis(20)).await;
     }
@@ -148,7 +149,7 @@ async fn the_places_of_a_process_that_is_killed_are_free_after_the_lease() {
     drop(process);
     let killed = Instant::now();
     while is_full(&redis, 1, SHORT).await {
-        assert!(killed.elapsed() < SHORT + Duration::from_millis(200), "a lease is over");
+        assert!(killed.elapsed() < 5 * SHORT, "a lease is over");
         sleep(Duration::from_millis(5)).await;
     }
 }
@@ -236,14 +237,21 @@ async fn leases_of_different_lengths_are_kept_side_by_side() {
 async fn places_are_on_the_node_of_their_states() {
     let nodes = Nodes::shared();
     let redis = connect(nodes.builder().namespace("places").build().expect("a backend")).await;
-    for key in ["a", "b", "c", "d", "e", "f"] {
-        let held = take(&redis, key, 1, SHORT).await.expect("an answer").expect("a place");
-        sleep(SHORT / 2 + Duration::from_millis(20)).await;
+    let keys = ["a", "b", "c", "d", "e", "f"];
+    let mut all = Vec::new();
+    for key in keys {
+        all.push(take(&redis, key, 1, SHORT).await.expect("an answer").expect("a place"));
+    }
+    // Each was renewed once.
+    sleep(SHORT / 2 + Duration::from_millis(100)).await;
+    for key in keys {
         assert!(take(&redis, key, 1, SHORT).await.expect("an answer").is_none(), "{key}");
-        drop(held);
-        let began = Instant::now();
+    }
+    drop(all);
+    let began = Instant::now();
+    for key in keys {
         while take(&redis, key, 1, SHORT).await.expect("an answer").is_none() {
-            assert!(began.elapsed() < Duration::from_millis(200), "{key} was not freed");
+            assert!(began.elapsed() < SHORT / 2, "{key} was not freed, and its lease is over");
             sleep(Duration::from_millis(5)).await;
         }
     }

@@ -11,7 +11,7 @@ use throttle_runtime::{ErrorKind, Key, ManualClock, Rate};
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
-use crate::failures::{DEADLINE, hit, recovers};
+use crate::failures::{DEADLINE, answer, hit, recovers};
 use crate::fleet::{Fleet, elected, sentinel, until};
 use crate::served::Served;
 use crate::server::Server;
@@ -67,7 +67,7 @@ async fn a_master_that_dies_under_load_is_followed_by_its_replica() {
     assert!(failed > 0, "the master was away");
     assert!(slowest < 50 * DEADLINE, "nobody waits for an election: {slowest:?}");
     let before = replica.calls("evalsha");
-    hit(&redis, 1).await.expect("a decision");
+    answer(&redis, 1).await.expect("a decision");
     assert_eq!(replica.calls("evalsha"), before + 1, "the replica decides");
 }
 
@@ -93,7 +93,7 @@ async fn a_master_that_hangs_is_followed_by_its_replica() {
 async fn a_master_that_is_demoted_is_left_for_the_new_one() {
     let fleet = Fleet::start();
     let redis = connected(&fleet).await;
-    hit(&redis, 1).await.expect("a decision");
+    answer(&redis, 1).await.expect("a decision");
     // By commands, because then no connection is cut.
     let () = fleet.replica.ask("REPLICAOF NO ONE");
     let () = fleet.master.ask(&format!("REPLICAOF 127.0.0.1 {}", fleet.replica.port));
@@ -101,7 +101,7 @@ async fn a_master_that_is_demoted_is_left_for_the_new_one() {
         let () = sentinel.ask("SENTINEL REMOVE it");
         let () = sentinel.ask(&format!("SENTINEL MONITOR it 127.0.0.1 {} 2", fleet.replica.port));
     }
-    let error = hit(&redis, 1).await.expect_err("it cannot write").expect("at once");
+    let error = answer(&redis, 1).await.expect_err("it cannot write");
     assert_eq!(error.kind(), ErrorKind::Store);
     let source = std::error::Error::source(&error).expect("what Redis said").to_string();
     assert!(source.contains("read"), "{source}");
@@ -128,7 +128,7 @@ async fn sentinels_that_are_gone_or_hang_keep_nobody_waiting() {
     let redis = Redis::sentinel(&urls, "it").build().expect("a backend");
     let started = Instant::now();
     let error = redis.initialize().await.expect_err("nobody answers");
-    assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
     assert!(error.to_string().contains("sentinel") || error.is_timeout(), "{error}");
     fleet.sentinels.iter().for_each(Server::resume);
     recovers(&redis).await;
@@ -167,7 +167,7 @@ async fn sentinels_and_their_master_have_passwords_of_their_own() {
     let builder = || Redis::sentinel([&url], "it");
     let redis = builder().password("s3cret-master").build().expect("a backend");
     redis.initialize().await.expect("a connection");
-    hit(&redis, 0).await.expect("a decision");
+    answer(&redis, 0).await.expect("a decision");
     let told = format!("{redis:?} {:?}", builder().password("s3cret-master"));
     assert!(told.contains(&format!("it by 127.0.0.1:{}", watch.port)), "{told}");
     assert!(!told.contains("s3cret"), "{told}");
@@ -203,6 +203,6 @@ async fn states_are_in_the_database_that_was_said() {
     let fleet = Fleet::shared();
     let redis = fleet.builder().database(3).namespace(namespace()).build().expect("a backend");
     redis.initialize().await.expect("a connection");
-    hit(&redis, 0).await.expect("a decision");
+    answer(&redis, 0).await.expect("a decision");
     assert!(fleet.master.ask::<String>("INFO keyspace").contains("db3:"));
 }

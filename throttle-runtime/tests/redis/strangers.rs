@@ -7,7 +7,7 @@ use throttle_runtime::{ErrorKind, registry};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-use crate::failures::{hit, recovers};
+use crate::failures::{answer, hit, recovers};
 use crate::fake::{self, Fake};
 use crate::nodes::Nodes;
 use crate::server::Server;
@@ -135,16 +135,16 @@ async fn f39_a_server_that_cannot_write_for_now_is_used() {
     let () = server.ask("CONFIG SET maxmemory 1");
     let redis = server.backend();
     redis.initialize().await.expect("a connection");
-    let error = hit(&redis, 1).await.expect_err("no memory").expect("at once");
+    let error = answer(&redis, 1).await.expect_err("no memory");
     assert!(error.is_safe_to_retry(), "{error:?}");
     let () = server.ask("CONFIG SET maxmemory 0");
     let () = server.ask("CONFIG SET min-replicas-to-write 1");
     let redis = server.backend();
     redis.initialize().await.expect("a connection");
-    let error = hit(&redis, 1).await.expect_err("no replicas").expect("at once");
+    let error = answer(&redis, 1).await.expect_err("no replicas");
     assert!(error.is_safe_to_retry(), "{error:?}");
     let () = server.ask("CONFIG SET min-replicas-to-write 0");
-    assert!(hit(&redis, 1).await.expect("a decision"));
+    assert!(answer(&redis, 1).await.expect("a decision"));
 }
 
 /// A server that becomes able to decide is used without a restart of the program.
@@ -221,7 +221,7 @@ async fn f62_a_server_without_hello_is_used() {
     for parameter in ["", "?protocol=resp2", "?protocol=2"] {
         let redis = Redis::builder(&format!("{}/{parameter}", server.url())).build().expect("a backend");
         redis.initialize().await.expect("a connection");
-        assert!(hit(&redis, 1).await.expect("a decision"));
+        assert!(answer(&redis, 1).await.expect("a decision"));
     }
     // A loss is noticed before a request fails because of it, as with the newer protocol version.
     let redis = server.backend();
@@ -240,7 +240,7 @@ async fn f62_the_version_of_the_protocol_is_that_of_the_url() {
     let connect = async |parameter: &str| {
         let redis = Redis::builder(&format!("{}/{parameter}", server.url())).build().expect("a backend");
         redis.initialize().await.expect("a connection");
-        assert!(hit(&redis, 1).await.expect("a decision"));
+        assert!(answer(&redis, 1).await.expect("a decision"));
     };
     connect("?protocol=resp2").await;
     assert_eq!(server.calls("hello"), 0);

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test uses its part")]
 
+use std::time::Duration;
+
 use throttle_runtime::backend::Backend;
 use throttle_runtime::strategy::{
     FixedWindow, Gcra, LeakyBucket, QuotaWithRollover, SlidingWindowCounter, SlidingWindowLog, TokenBucket,
@@ -11,7 +13,8 @@ use throttle_runtime::{Clock, Hit, Registry, Settings, Throttle, registry};
 
 /// Returns settings of each strategy that can refund a part of a charge.
 fn each() -> [Settings; 8] {
-    let ten = Settings::new().rate("10/hour").backend("store");
+    // A busy machine exceeds the usual deadline.
+    let ten = Settings::new().rate("10/day").backend("store").timeout(Duration::from_secs(5));
     [
         ten.clone().strategy(FixedWindow),
         ten.clone().strategy(Gcra::new().burst(10)),

@@ -3,9 +3,8 @@
 #[path = "ways.rs"]
 mod ways;
 
-use super::signal;
+use super::{port, signal};
 
-use std::net::{Ipv4Addr, TcpListener};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::thread::sleep;
@@ -42,17 +41,17 @@ impl Server {
     }
 
     fn fresh(password: Option<&'static str>, options: &[&str]) -> Self {
-        Self::on(free_port(), password, options.iter().map(ToString::to_string).collect(), home(), &[])
+        Self::on(port::free(), password, options.iter().map(ToString::to_string).collect(), home(), &[])
     }
 
     /// Starts a server with environment variables.
     pub(crate) fn with_environment(environment: &[(&str, &str)]) -> Self {
-        Self::on(free_port(), None, Vec::new(), home(), environment)
+        Self::on(port::free(), None, Vec::new(), home(), environment)
     }
 
     /// The same for a node.
     pub(crate) fn node_with_environment(environment: &[(&str, &str)]) -> Self {
-        Self::on(port_of_node(), None, NODE.map(str::to_owned).into(), home(), environment)
+        Self::on(port::free(), None, NODE.map(str::to_owned).into(), home(), environment)
     }
 
     /// Starts a node of a cluster that has no slots and knows no other node yet.
@@ -63,7 +62,7 @@ impl Server {
     /// The same with a password, or more options.
     pub(crate) fn node_with(password: Option<&'static str>, more: &[&str]) -> Self {
         let options = NODE.iter().chain(more).map(ToString::to_string).collect();
-        Self::on(port_of_node(), password, options, home(), &[])
+        Self::on(port::free(), password, options, home(), &[])
     }
 
     fn on(
@@ -94,7 +93,7 @@ impl Server {
 
     /// Starts a sentinel with this configuration.
     pub(crate) fn sentinel(password: Option<&'static str>, configuration: &str) -> Self {
-        let (port, home) = (free_port(), home());
+        let (port, home) = (port::free(), home());
         let file = home.path().join("sentinel.conf");
         let directory = home.path().display();
         let configuration = format!("port {port}\nbind 127.0.0.1\ndir {directory}\n{configuration}");
@@ -237,17 +236,4 @@ fn home() -> Arc<TempDir> {
 /// The program under test: Redis of any version, or Valkey.
 fn program() -> String {
     std::env::var("THROTTLE_REDIS_SERVER").unwrap_or_else(|_| "redis-server".to_owned())
-}
-
-pub(crate) fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
-    listener.local_addr().expect("an address").port()
-}
-
-/// Returns a free port. The port 10000 above it, on which nodes of a cluster communicate, is also free.
-pub(crate) fn port_of_node() -> u16 {
-    let is_free = |port: &u16| {
-        port.checked_add(10_000).is_some_and(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok())
-    };
-    std::iter::repeat_with(free_port).find(is_free).expect("a port")
 }

@@ -17,6 +17,8 @@ mod connection;
 mod driver;
 mod entries;
 mod entry;
+#[cfg(all(test, feature = "testkit"))]
+mod port;
 mod probe;
 mod protocol;
 mod request;

@@ -1,9 +1,9 @@
 //! A Memcached server for one test.
 
-use super::signal;
+use super::{port, signal};
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -21,8 +21,7 @@ impl Server {
 
     /// Starts a server with options of the command line.
     pub(crate) fn with(options: &'static [&'static str]) -> Self {
-        let port =
-            TcpListener::bind("127.0.0.1:0").and_then(|port| port.local_addr()).expect("a free port").port();
+        let port = port::free();
         Self { process: run(port, options), port, options }
     }
 
@@ -75,7 +74,7 @@ fn run(port: u16, options: &[&str]) -> Child {
         process.unwrap_or_else(|error| panic!("memcached: {error}: `apt-get install memcached` installs it"));
     let begun = Instant::now();
     while TcpStream::connect(SocketAddr::from(([127, 0, 0, 1], port))).is_err() {
-        assert!(begun.elapsed() < Duration::from_secs(5), "memcached does not come up");
+        assert!(begun.elapsed() < Duration::from_secs(20), "memcached does not come up");
         thread::sleep(Duration::from_millis(5));
     }
     process

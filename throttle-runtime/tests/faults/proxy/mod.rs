@@ -15,6 +15,7 @@ use tokio::time::sleep;
 
 use self::connection::{Wires, serve};
 use self::flow::Flow;
+use crate::port;
 
 /// Listens on its own port, and connects to the server for each client. When it is dropped, it resets all
 /// connections.
@@ -51,8 +52,9 @@ struct Counts {
 impl Proxy {
     /// Creates a proxy to a port of this machine, which passes everything on at first.
     pub(crate) fn before(server: u16) -> Self {
-        let socket = bound(0);
-        let port = socket.local_addr().expect("an address").port();
+        // When connections are refused, the port is free for a moment. No connection of another process takes it.
+        let port = port::free();
+        let socket = bound(port);
         let [requests, replies] = Flow::both(Flow::Pass);
         let (events, counts) = (watch::channel(Event::None).0, Arc::default());
         let (accepting, refusing) = (None, Some(socket));
