@@ -1,6 +1,8 @@
 //! Handlers whose `RateLimit` headers differ in names, numbers and lists. Two tests read these headers: one compares
 //! bytes, the other uses an independent parser.
 
+#![allow(unreachable_pub, reason = "two tests use it")]
+
 use axum::{Router, routing::get as route};
 use throttle::strategy::Gcra;
 use throttle::{Headers, throttle};

@@ -88,9 +88,9 @@ impl Key {
     /// Creates the key of one part that is certainly short.
     #[inline]
     fn short<const N: usize>(part: [u8; N]) -> Self {
-        const { assert!(N < INLINE && N < 0x80, "the length takes one byte, and the part fits inline") };
+        const { assert!(N < INLINE, "the part and its length of one byte fit inline") };
         let mut bytes = [0; INLINE];
-        bytes[0] = N as u8;
+        [bytes[0], ..] = N.to_le_bytes();
         bytes[1..=N].copy_from_slice(&part);
         Self(SmallVec::from_buf_and_len(bytes, N + 1))
     }

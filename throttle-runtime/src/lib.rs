@@ -1,6 +1,10 @@
 //! The runtime of the [`throttle`](https://docs.rs/throttle-rs) crate. Depend on `throttle-rs` instead of this crate:
 //! it re-exports and documents these items under the paths that programs should use.
 
+#![expect(
+    clippy::implied_bounds_in_impls,
+    reason = "with `Shape` as a bound of its own, the compiler determines the kind of a setting first: see its docs"
+)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod backend;

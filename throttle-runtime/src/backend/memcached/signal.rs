@@ -11,7 +11,7 @@ pub(crate) fn send(process: u32, signal: &str) {
     assert!(status.expect("kill").success());
     let started = Instant::now();
     while signal == "-STOP" && !is_stopped(process) {
-        assert!(started.elapsed() < Duration::from_secs(60), "{process} did not stop");
+        assert!(started.elapsed() < Duration::from_secs(30), "{process} did not stop");
         sleep(Duration::from_millis(1));
     }
 }
