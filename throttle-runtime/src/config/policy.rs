@@ -1,11 +1,13 @@
 //! The resolved settings of one throttle, which its decisions use.
 
+#[cfg(any(feature = "axum", feature = "tower"))]
 use std::any::TypeId;
 #[cfg(feature = "axum")]
 use std::slice;
 use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(any(feature = "axum", feature = "tower"))]
 use super::key_source::Ip;
 use super::network::Lists;
 use super::resolver::{Call, ChargePredicate, Resolver, erase, role};
@@ -36,8 +38,10 @@ pub(crate) struct Policy {
     /// The fast path of its decisions, if there is one.
     pub(crate) fast_path: Option<FastPath>,
     /// Whether requests are decided by the fast path, because no setting depends on more than the key.
+    #[cfg(any(feature = "axum", feature = "tower"))]
     pub(crate) is_fast: bool,
     /// Whether the key is the client's address.
+    #[cfg(any(feature = "axum", feature = "tower"))]
     pub(crate) is_by_ip: bool,
     /// Whether all requests of the same cost are charged in the same way.
     pub(crate) charges_alike: bool,
@@ -192,7 +196,9 @@ impl Policy {
             rates,
             domain: None,
             fast_path: None,
+            #[cfg(any(feature = "axum", feature = "tower"))]
             is_fast: false,
+            #[cfg(any(feature = "axum", feature = "tower"))]
             is_by_ip: false,
             charges_alike: false,
             key: settings.key.clone()?,
@@ -245,10 +251,17 @@ impl Policy {
         self.fast_path = ways.and_then(|(domain, rates)| {
             FastPath::new(&*self.primary.backend, domain, &*self.strategy, rates)
         });
+        #[cfg(any(feature = "axum", feature = "tower"))]
+        self.resolve_requests();
+        self
+    }
+
+    /// Resolves what requests need besides the fast path of their decisions.
+    #[cfg(any(feature = "axum", feature = "tower"))]
+    fn resolve_requests(&mut self) {
         let asks = self.exempt.is_some() || self.lists.is_some() || self.charge_when.is_some();
         self.is_fast = self.fast_path.is_some() && !asks && self.constant_cost.is_some_and(|cost| cost > 0);
         self.is_by_ip = self.key.function() == Some(TypeId::of::<Ip>());
-        self
     }
 
     /// Returns whether the settings require retries after timeouts, and the backend recognizes them.

@@ -163,6 +163,7 @@ impl Clients {
     }
 
     /// Whether every peer is the client itself.
+    #[cfg(any(feature = "axum", feature = "tower"))]
     #[inline]
     pub(super) const fn trusts_nobody(&self) -> bool {
         self.hops == 0 && self.trusted.is_empty()

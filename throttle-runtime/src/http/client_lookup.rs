@@ -1,5 +1,6 @@
 //! Finds out which client sent a request. Alone because it joins the clients with the notices about them.
 
+#[cfg(any(feature = "axum", feature = "tower"))]
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
@@ -7,7 +8,9 @@ use http::request::Parts;
 
 use super::client::{Client, Clients};
 use super::notices::Notices;
-use super::peer::{connected, peer};
+#[cfg(any(feature = "axum", feature = "tower"))]
+use super::peer::connected;
+use super::peer::peer;
 use crate::Clock;
 
 /// The parts of a registry that resolve the client of a request.
@@ -23,6 +26,7 @@ impl ClientLookup {
     }
 
     /// Returns the client if that takes one look: the peer, if it has an IPv4 address and no proxy is trusted.
+    #[cfg(any(feature = "axum", feature = "tower"))]
     #[inline]
     pub(crate) fn ipv4_peer(&self, parts: &Parts) -> Option<Ipv4Addr> {
         if self.notices.is_searching() || !self.clients.trusts_nobody() {

@@ -2,7 +2,9 @@
 
 use std::any::type_name;
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+#[cfg(any(feature = "axum", feature = "tower"))]
+use std::net::Ipv4Addr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use http::{Extensions, HeaderMap, header::CONTENT_TYPE};
@@ -23,7 +25,7 @@ pub(super) fn connected(extensions: &Extensions) -> Option<Ipv4Addr> {
     }
 }
 
-#[cfg(not(feature = "axum"))]
+#[cfg(all(feature = "tower", not(feature = "axum")))]
 #[inline]
 pub(super) fn connected(extensions: &Extensions) -> Option<Ipv4Addr> {
     match extensions.get::<SocketAddr>()? {

@@ -146,7 +146,7 @@ impl RegistryBuilder {
     /// settings that were set before.
     ///
     /// An override for a uid that no attribute has is an error, unless the program has no attributes. For a
-    /// throttle that the program [creates](Registry::create), pass the settings to `create`.
+    /// throttle that the program [creates](crate::Registry::create), pass the settings to `create`.
     ///
     /// ```no_run
     /// use throttle::{Settings, registry, throttle};

@@ -8,8 +8,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
+#[cfg(feature = "axum")]
+use http::Extensions;
 #[cfg(any(feature = "axum", feature = "tower"))]
-use http::{Extensions, request::Parts};
+use http::request::Parts;
 
 use super::Registry;
 use crate::ConfigError;
@@ -60,16 +62,23 @@ impl Registry {
     /// one.
     #[cfg(any(feature = "axum", feature = "tower"))]
     pub(crate) fn of_request(parts: &Parts) -> Cow<'static, Self> {
-        parts.extensions.get::<Self>().cloned().map_or_else(Self::current_ref, Cow::Owned)
+        let own = if Self::is_only_global() { None } else { parts.extensions.get::<Self>() };
+        own.cloned().map_or_else(Self::current_ref, Cow::Owned)
     }
 
     /// Whether the request has a registry of its own.
-    #[cfg(any(feature = "axum", feature = "tower"))]
+    #[cfg(feature = "axum")]
     #[inline]
     pub(crate) fn is_in(request: &Extensions) -> bool {
-        // A request cannot have a registry that was not made before, so this thread sees the number with it.
-        let only_global = MADE.load(Ordering::Relaxed) == 1 && GLOBAL.get().is_some();
-        !only_global && request.get::<Self>().is_some()
+        !Self::is_only_global() && request.get::<Self>().is_some()
+    }
+
+    /// Whether no registry was made besides the global one. A request cannot have a registry that was not made
+    /// before, so the thread that decides about the request sees the number with it.
+    #[cfg(any(feature = "axum", feature = "tower"))]
+    #[inline]
+    fn is_only_global() -> bool {
+        MADE.load(Ordering::Relaxed) == 1 && GLOBAL.get().is_some()
     }
 
     /// Counts the registries that are made.

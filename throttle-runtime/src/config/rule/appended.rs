@@ -33,6 +33,7 @@ impl Added {
         false
     }
 
+    #[cfg(any(feature = "axum", feature = "tower"))]
     pub(crate) fn is_empty(&self) -> bool {
         self.0.get().is_none()
     }

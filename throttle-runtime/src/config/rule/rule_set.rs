@@ -51,6 +51,7 @@ impl Rules {
     }
 
     /// Whether the set includes every request because it has no rules.
+    #[cfg(any(feature = "axum", feature = "tower"))]
     pub(crate) fn is_empty(&self) -> bool {
         self.only.is_empty() && self.bypass.is_empty()
     }
