@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::extract::connect_info::MockConnectInfo;
+use axum::extract::connect_info::{ConnectInfo, MockConnectInfo};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get as route;
@@ -141,6 +141,27 @@ async fn clients_see_the_same_of_the_global_registry_as_of_any_other() {
     let counts = counts_of(&global, "plain");
     assert_eq!((counts.allowed + counts.would_deny, counts.denied), (4 + 3, 4));
     assert!(counts.would_deny > 0);
+    global.set_dry_run(false);
+    peers_are_the_same(&clock, &short, &long).await;
+}
+
+/// After the first 1,000 requests, the address of an IPv4 peer is read in one look.
+async fn peers_are_the_same(clock: &ManualClock, short: &Router, long: &Router) {
+    for _ in 0..1_000 {
+        assert_eq!(seen(short, "/plain").await, seen(long, "/plain").await);
+    }
+    clock.advance(Duration::from_secs(3_600));
+    for step in 0..3 {
+        for peer in ["198.51.100.1:1", "198.51.100.2:1", "[::ffff:198.51.100.1]:1", "[2001:db8::1]:1"] {
+            let peer: SocketAddr = peer.parse().expect("an address");
+            let of = |app: &Router| app.clone().layer(Extension(ConnectInfo(peer)));
+            for path in PATHS {
+                let seen = (seen(&of(short), path).await, seen(&of(long), path).await);
+                assert_eq!(seen.0, seen.1, "{path} of {peer} at step {step}");
+            }
+        }
+        clock.advance(Duration::from_secs(11));
+    }
 }
 
 fn counts_of(registry: &Registry, name: &str) -> throttle::Counts {
