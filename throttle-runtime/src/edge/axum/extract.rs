@@ -18,7 +18,7 @@ impl<S: Sync> FromRequestParts<S> for Decisions {
 }
 
 /// The decision that admitted the request, or the [strictest](Decisions::strictest) decision of the throttles
-/// that degrade. If the handler knows no decision, it is an allowed decision with the source
+/// that degrade. If the handler knows no decision, it is an allowed decision with the reason
 /// [`DecisionReason::Bypassed`].
 impl<S: Sync> FromRequestParts<S> for Decision {
     type Rejection = Infallible;

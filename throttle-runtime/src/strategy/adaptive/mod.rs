@@ -9,7 +9,8 @@ use crate::Quota;
 /// A [`FixedWindow`](super::FixedWindow) whose limit shrinks from window to window while the load is high,
 /// and grows back while it is not.
 ///
-/// A client begins with the whole limit. The effective limit changes only at the beginning of a window:
+/// A client begins with the whole limit, or with less if the [`load`](Self::load) function reports a high load.
+/// The effective limit changes only at the beginning of a window:
 ///
 /// - If the load is above [`load_threshold`](Self::load_threshold), the limit is multiplied by
 ///   [`reduction_factor`](Self::reduction_factor). It never falls below
