@@ -317,7 +317,7 @@ async fn f24_debug_is_the_report() {
 /// An unreachable server is not a mistake in the configuration.
 #[tokio::test]
 async fn f24_an_unreachable_server_is_named_once_and_not_called_misconfigured() {
-    // It is bound, so that nobody else gets the port, and does not listen.
+    // A bound port that does not listen: no other socket can take it meanwhile.
     let gone = tokio::net::TcpSocket::new_v4().expect("a socket");
     gone.bind(([127, 0, 0, 1], 0).into()).expect("a port");
     let address = gone.local_addr().expect("an address").to_string();

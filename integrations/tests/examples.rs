@@ -53,7 +53,7 @@ fn s02_s07_websocket_chat_tells_who_writes_too_much_and_closes_on_who_floods() {
         stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout");
         client(format!("ws://{}/chat", example.address), stream).expect("a connection").0
     };
-    // Bob is in the room when he has received a text himself. Ann speaks later.
+    // The first client is in the room as soon as it has received its own text. The second client sends later.
     let mut bob = open();
     bob.send(Message::text("here")).expect("it is sent");
     assert_eq!(bob.read().expect("what he said"), Message::text("here"));

@@ -109,6 +109,18 @@ impl World {
         admitted
     }
 
+    /// Sends one request that never reaches the store and that the fallback admits, and then one whose reply is
+    /// late. Returns the second one, and what lets its reply arrive.
+    async fn late_after_lost(&self) -> (JoinHandle<Decision>, Arc<Notify>) {
+        let told = Arc::new(Notify::new());
+        let lost = self.send(Fate::Lost, 1);
+        sleep(DEADLINE / 2).await;
+        let late = self.send(Fate::Late(Arc::clone(&told)), 1);
+        sleep(DEADLINE * 3 / 4).await;
+        assert!(lost.await.expect("no panic").is_allowed());
+        (late, told)
+    }
+
     /// Returns how much is admitted until the store and its fallback deny, at one moment.
     async fn rest(&self) -> u64 {
         let mut admitted = 0;
@@ -171,12 +183,7 @@ async fn f32_a_late_answer_while_the_breaker_is_open_is_not_admitted_in_addition
     const ON_ERROR: Recovery = failover("memory", CircuitBreaker::new().failure_threshold(1)).retries(0);
     let world = World::new(ON_ERROR, Settings::new().rate("3/min")).await;
     assert!(world.hit().await.is_allowed());
-    let told = Arc::new(Notify::new());
-    let lost = world.send(Fate::Lost, 1);
-    sleep(DEADLINE / 2).await;
-    let late = world.send(Fate::Late(Arc::clone(&told)), 1);
-    sleep(DEADLINE * 3 / 4).await;
-    assert!(lost.await.expect("no panic").is_allowed());
+    let (late, told) = world.late_after_lost().await;
     let open = world.hit().await;
     assert_eq!((open.is_allowed(), open.reason()), (true, DecisionReason::BreakerOpen));
     told.notify_one();
@@ -189,12 +196,7 @@ async fn f32_a_late_answer_while_the_breaker_is_open_is_not_admitted_in_addition
 async fn f32_a_late_answer_after_the_payment_is_not_admitted_in_addition() {
     let world = World::new(fallback("memory"), Settings::new().rate("2/min")).await;
     assert!(world.hit().await.is_allowed());
-    let told = Arc::new(Notify::new());
-    let lost = world.send(Fate::Lost, 1);
-    sleep(DEADLINE / 2).await;
-    let late = world.send(Fate::Late(Arc::clone(&told)), 1);
-    sleep(DEADLINE * 3 / 4).await;
-    assert!(lost.await.expect("no panic").is_allowed());
+    let (late, told) = world.late_after_lost().await;
     assert!(!world.hit().await.is_allowed(), "charges what is owed, and has nothing left");
     told.notify_one();
     assert!(!late.await.expect("no panic").is_allowed());

@@ -218,7 +218,7 @@ async fn what_is_corrupted_is_all_wrong() {
 
 #[tokio::test]
 async fn a_server_that_is_not_there_is_a_reset() {
-    // It is bound, so that nobody else gets the port, and does not listen.
+    // A bound port that does not listen: no other socket can take it meanwhile.
     let gone = TcpSocket::new_v4().expect("a socket");
     gone.bind(([127, 0, 0, 1], 0).into()).expect("a port");
     let proxy = Proxy::before(gone.local_addr().expect("an address").port());
