@@ -15,8 +15,11 @@ use crate::returned::returned;
 // Output:
 //     async fn read(mut __throttle: OnlyAxumCallsThrottledHandlers<ID, Without>, State(db): State<Db>) -> Response {
 //         if let Some(decision) = { GUARD; __throttle.enter(&SITES, keys) } {
-//             if let Err(response) = decision.await { return response; }
+//             if let Err(response) = decision.await {
+//                 return response;
+//             }
 //         }
+//
 //         let mut response = <Json<Data> as IntoResponse>::into_response(async move { EDGE BODY }.await);
 //         __throttle.respond(&mut response);
 //         response

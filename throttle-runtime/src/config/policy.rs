@@ -39,10 +39,10 @@ pub(crate) struct Policy {
     pub(crate) fast_path: Option<FastPath>,
     /// Whether requests are decided by the fast path, because no setting depends on more than the key.
     #[cfg(any(feature = "axum", feature = "tower"))]
-    pub(crate) is_fast: bool,
+    pub(crate) has_request_fast_path: bool,
     /// Whether the key is the client's address.
     #[cfg(any(feature = "axum", feature = "tower"))]
-    pub(crate) is_by_ip: bool,
+    pub(crate) keys_by_ip: bool,
     /// Whether all requests of the same cost are charged in the same way.
     pub(crate) charges_alike: bool,
     /// The domain that separates its states from others, if the periods are the same for every request.
@@ -197,9 +197,9 @@ impl Policy {
             domain: None,
             fast_path: None,
             #[cfg(any(feature = "axum", feature = "tower"))]
-            is_fast: false,
+            has_request_fast_path: false,
             #[cfg(any(feature = "axum", feature = "tower"))]
-            is_by_ip: false,
+            keys_by_ip: false,
             charges_alike: false,
             key: settings.key.clone()?,
             class: settings.class.clone(),
@@ -260,8 +260,9 @@ impl Policy {
     #[cfg(any(feature = "axum", feature = "tower"))]
     fn resolve_requests(&mut self) {
         let asks = self.exempt.is_some() || self.lists.is_some() || self.charge_when.is_some();
-        self.is_fast = self.fast_path.is_some() && !asks && self.constant_cost.is_some_and(|cost| cost > 0);
-        self.is_by_ip = self.key.function() == Some(TypeId::of::<Ip>());
+        self.has_request_fast_path =
+            self.fast_path.is_some() && !asks && self.constant_cost.is_some_and(|cost| cost > 0);
+        self.keys_by_ip = self.key.function() == Some(TypeId::of::<Ip>());
     }
 
     /// Returns whether the settings require retries after timeouts, and the backend recognizes them.

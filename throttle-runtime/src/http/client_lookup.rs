@@ -9,7 +9,7 @@ use http::request::Parts;
 use super::client::{Client, Clients};
 use super::notices::Notices;
 #[cfg(any(feature = "axum", feature = "tower"))]
-use super::peer::connected;
+use super::peer::connected_ipv4;
 use super::peer::peer;
 use crate::Clock;
 
@@ -32,7 +32,7 @@ impl ClientLookup {
         if self.notices.is_searching() || !self.clients.trusts_nobody() {
             return None;
         }
-        connected(&parts.extensions)
+        connected_ipv4(&parts.extensions)
     }
 
     /// Returns the client: the peer, unless the peer is a trusted proxy that names another address.

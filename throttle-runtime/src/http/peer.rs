@@ -18,7 +18,7 @@ pub(crate) fn peer(extensions: &Extensions, others: &[PeerAddress]) -> Option<Ip
 /// Returns the IPv4 address of the peer, if axum's server stored one.
 #[cfg(feature = "axum")]
 #[inline]
-pub(super) fn connected(extensions: &Extensions) -> Option<Ipv4Addr> {
+pub(super) fn connected_ipv4(extensions: &Extensions) -> Option<Ipv4Addr> {
     match extensions.get::<axum::extract::ConnectInfo<SocketAddr>>()?.0 {
         SocketAddr::V4(peer) => Some(*peer.ip()),
         SocketAddr::V6(_) => None,
@@ -27,7 +27,7 @@ pub(super) fn connected(extensions: &Extensions) -> Option<Ipv4Addr> {
 
 #[cfg(all(feature = "tower", not(feature = "axum")))]
 #[inline]
-pub(super) fn connected(extensions: &Extensions) -> Option<Ipv4Addr> {
+pub(super) fn connected_ipv4(extensions: &Extensions) -> Option<Ipv4Addr> {
     match extensions.get::<SocketAddr>()? {
         SocketAddr::V4(peer) => Some(*peer.ip()),
         SocketAddr::V6(_) => None,

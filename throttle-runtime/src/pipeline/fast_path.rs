@@ -34,18 +34,18 @@ pub(crate) fn at_once<'t>(
     let decides = throttle.is_enforced_and_unmarked()
         || throttle.is_enforced()
             && !(policy.once_per_request && Reached::has(&context.parts.extensions, throttle));
-    if !(policy.is_fast && decides) {
+    if !(policy.has_request_fast_path && decides) {
         return None;
     }
     if throttle.has_rules(&policy) && !rule::read(throttle.rules(&policy), context)? {
         throttle.count(Event::Skipped);
         return Some(AtOnce::Excluded);
     }
-    let peer = if policy.is_by_ip { context.lookup.ipv4_peer(context.parts) } else { None };
+    let peer = if policy.keys_by_ip { context.lookup.ipv4_peer(context.parts) } else { None };
     let key = match peer {
-        Some(peer) => Found::Octets(peer.octets()),
+        Some(peer) => FastKey::Octets(peer.octets()),
         None => match policy.key.read(context)? {
-            Identity::Key(key) => Found::Key(key),
+            Identity::Key(key) => FastKey::Key(key),
             Identity::Exempt => return None,
         },
     };
@@ -62,7 +62,7 @@ pub(crate) fn at_once<'t>(
 fn retried<'t>(
     (throttle, policy): (&'t Throttle, ActivePolicy<'t>),
     context: &RequestContext<'_>,
-    key: Found,
+    key: FastKey,
     keep: impl FnOnce(Key),
 ) -> Option<AtOnce<'t>> {
     let hit = FastHit { key: key.split(), cost: None };
@@ -86,12 +86,12 @@ fn decided<'t>(
 }
 
 /// The key of a request. The address of a peer needs no [`Key`], which is larger.
-enum Found {
+enum FastKey {
     Octets([u8; 4]),
     Key(Key),
 }
 
-impl Found {
+impl FastKey {
     #[inline]
     fn split(&self) -> Parts<'_> {
         match self {

@@ -82,7 +82,7 @@ impl Registry {
     }
 
     /// Counts the registries that are made.
-    pub(super) fn count_one() {
+    pub(super) fn count_registry() {
         MADE.fetch_add(1, Ordering::Relaxed);
     }
 

@@ -71,7 +71,7 @@ pub(crate) struct Inner {
 
 impl Registry {
     fn new(environment: Environment) -> Self {
-        Self::count_one();
+        Self::count_registry();
         let open = tokio::sync::Mutex::new(environment.declared.distinct_backends());
         Self(Arc::new(Inner {
             environment: Arc::new(environment),

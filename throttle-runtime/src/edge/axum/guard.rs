@@ -85,8 +85,8 @@ impl<const SITE: u64, S: Sync, C: HandlerNeeds<S>, H> FromRequestParts<S>
         };
         let copies = DecisionCopies { for_handler: C::TAKES_DECISION, for_forwarding: C::FORWARDS };
         let later = match Progress::first(sites, denied, parts, C::derive_state(state), copies) {
-            Step::Done(progress) => return progress.map(Self::from),
-            Step::Later(later) => later,
+            NowOrBoxed::Now(progress) => return progress.map(Self::from),
+            NowOrBoxed::Boxed(later) => later,
         };
         later.await.map(Self::from)
     }
@@ -142,12 +142,12 @@ impl Progress {
         parts: &'a mut Parts,
         state: T,
         copies: DecisionCopies,
-    ) -> Step<'a, Result<Self, Response>> {
+    ) -> NowOrBoxed<'a, Result<Self, Response>> {
         match denied {
             Some(Denied { policy, quota, .. }) if policy.handler.is_none() => {
-                Step::Done(Err(too_many(&Report::denied(&policy, &quota))))
+                NowOrBoxed::Now(Err(too_many(&Report::denied(&policy, &quota))))
             }
-            Some(Denied { throttle, policy, quota }) => Step::later(async move {
+            Some(Denied { throttle, policy, quota }) => NowOrBoxed::boxed(async move {
                 let rejection = Rejection::throttled(throttle, &policy, Decision::by_one(quota), None, parts);
                 let registry = Registry::current_ref();
                 let mut context = RequestContext {
@@ -169,13 +169,13 @@ impl Progress {
         parts: &'a mut Parts,
         state: T,
         copies: DecisionCopies,
-    ) -> Step<'a, Result<Self, Response>> {
+    ) -> NowOrBoxed<'a, Result<Self, Response>> {
         let Some(sites) = sites.filter(|sites| !sites.iter().any(Site::has_template)) else {
             let pending = copies.for_forwarding.then(|| Pending::leave(&mut parts.extensions));
             let (parts, state) = (parts.clone(), Box::new(state));
-            return Step::Done(Ok(Self::Undecided(Box::new(Undecided { parts, state, pending }))));
+            return NowOrBoxed::Now(Ok(Self::Undecided(Box::new(Undecided { parts, state, pending }))));
         };
-        Step::later(async move {
+        NowOrBoxed::boxed(async move {
             let sink = if copies.for_handler { DegradeSink::admitted() } else { DegradeSink::handler() };
             let admission = decide(sites, std::iter::repeat(None), parts, &state, sink).await?;
             if copies.for_forwarding {
@@ -215,14 +215,14 @@ impl Progress {
 
 /// A result, or a future of it. The future of a handler contains no room for the result, as it would with a
 /// [`NowOrLater`](crate::NowOrLater): moving that room costs each request time.
-enum Step<'a, T> {
-    Done(T),
-    Later(BoxFuture<'a, T>),
+enum NowOrBoxed<'a, T> {
+    Now(T),
+    Boxed(BoxFuture<'a, T>),
 }
 
-impl<'a, T> Step<'a, T> {
-    fn later(future: impl Future<Output = T> + Send + 'a) -> Self {
-        Self::Later(Box::pin(future))
+impl<'a, T> NowOrBoxed<'a, T> {
+    fn boxed(future: impl Future<Output = T> + Send + 'a) -> Self {
+        Self::Boxed(Box::pin(future))
     }
 }
 
