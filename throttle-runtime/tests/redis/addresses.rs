@@ -48,7 +48,7 @@ async fn f64_unknown_endpoints_are_where_the_node_is_that_answered() {
 async fn f64_addresses_of_nodes_can_be_mapped() {
     let server = Server::node_with(None, &["--cluster-announce-ip", ELSEWHERE]);
     let () = server.ask("CLUSTER ADDSLOTSRANGE 0 16383");
-    until("the cluster", || server.ask::<String>("CLUSTER INFO").contains("cluster_state:ok"));
+    until("the cluster", || server.says("CLUSTER INFO", "cluster_state:ok"));
     let redis = Redis::cluster([server.url()]).address_map(here).remember_denied(false);
     let redis = redis.build().expect("a backend");
     redis.initialize().await.expect("a connection");

@@ -21,10 +21,14 @@ impl Fleet {
     pub(crate) fn start() -> Self {
         let master = Server::with(&["--repl-diskless-sync-delay", "0"]);
         let replica = Server::with(&["--replicaof", "127.0.0.1", &master.port.to_string()]);
-        until("a replica", || master.ask::<String>("INFO replication").contains("state=online"));
+        until("a replica", || master.says("INFO replication", "state=online"));
         let sentinels: Vec<_> = (0..3).map(|_| sentinel(&master, None, "")).collect();
         for sentinel in &sentinels {
-            let known = |what: &str| sentinel.ask::<Vec<redis::Value>>(&format!("SENTINEL {what} it")).len();
+            let known = |what: &str| {
+                sentinel
+                    .try_ask::<Vec<redis::Value>>(&format!("SENTINEL {what} it"))
+                    .map_or(0, |known| known.len())
+            };
             until("sentinels who know each other", || known("SENTINELS") == 2 && known("REPLICAS") == 1);
         }
         Self { master, replica, sentinels }

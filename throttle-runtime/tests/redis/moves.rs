@@ -103,7 +103,7 @@ async fn a_slot_that_moves_to_a_new_node_costs_what_comes_before_there_is_a_conn
     let new = Server::node();
     nodes.meet(&new);
     nodes.agree(4);
-    until("the new one", || new.ask::<String>("CLUSTER INFO").contains("cluster_state:ok"));
+    until("the new one", || new.says("CLUSTER INFO", "cluster_state:ok"));
     let failed = move_under_load(&nodes, &new).await;
     assert!((1..200).contains(&failed.len()), "{failed:?}");
     assert!(failed.iter().all(BackendError::is_safe_to_retry), "{failed:?}");

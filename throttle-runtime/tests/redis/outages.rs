@@ -96,7 +96,7 @@ async fn a_master_that_is_demoted_is_left_for_the_new_one() {
             let () = replica.ask("CLUSTER FAILOVER");
             asked = Some(Instant::now());
         }
-        replica.ask::<String>("INFO replication").contains("role:master")
+        replica.says("INFO replication", "role:master")
     });
     let started = Instant::now();
     let mut failed = 0;

@@ -141,6 +141,12 @@ impl Server {
         self.try_ask(command).expect("an answer")
     }
 
+    /// Returns whether the answer to a command contains these words. A connection that was cut is no answer: a
+    /// server whose role changes disconnects its clients, and a test that waits asks again.
+    pub(crate) fn says(&self, command: &str, words: &str) -> bool {
+        self.try_ask::<String>(command).is_some_and(|answer| answer.contains(words))
+    }
+
     pub(crate) fn try_ask<T: FromRedisValue>(&self, command: &str) -> Option<T> {
         let mut words = command.split(' ');
         let mut command = redis::cmd(words.next().expect("a command"));
@@ -169,7 +175,7 @@ impl Server {
     fn try_connect_unchecked(&self) -> Option<Connection> {
         let user = self.password.map(|password| format!(":{password}@")).unwrap_or_default();
         let client = Client::open(format!("redis://{user}127.0.0.1:{}", self.port)).ok()?;
-        client.get_connection_with_timeout(Duration::from_secs(1)).ok()
+        client.get_connection_with_timeout(Duration::from_secs(10)).ok()
     }
 
     /// Returns how often clients and scripts called a command.

@@ -105,7 +105,7 @@ impl Reached {
 /// Waits until the cluster is up. A node takes two seconds for that.
 fn is_well(node: &Server) {
     let started = Instant::now();
-    while !node.ask::<String>("CLUSTER INFO").contains("cluster_state:ok") {
+    while !node.says("CLUSTER INFO", "cluster_state:ok") {
         assert!(started.elapsed() < Duration::from_secs(60), "no cluster");
         sleep(Duration::from_millis(20));
     }
