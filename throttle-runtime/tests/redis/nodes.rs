@@ -68,6 +68,10 @@ impl Nodes {
         until("a replica", || self.masters[0].says("INFO replication", "state=online"));
         let replicas = || self.masters.iter().all(|it| it.says("CLUSTER NODES", "slave"));
         until("a replica that all know", replicas);
+        // It may know only the first master yet. Then it would never be elected in place of that one, because it
+        // would not know whom to ask for votes.
+        let ids: Vec<_> = self.masters.iter().map(id).collect();
+        until("a replica that knows all", || ids.iter().all(|id| replica.says("CLUSTER NODES", id)));
         replica
     }
 

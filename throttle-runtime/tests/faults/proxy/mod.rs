@@ -6,7 +6,7 @@ mod flow;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
@@ -172,10 +172,16 @@ impl Drop for Proxy {
     }
 }
 
+/// Binds the port. A process that another test starts has a copy of each socket until its program begins, so the
+/// port may remain in use for a moment after its listener is closed.
 fn bound(port: u16) -> TcpSocket {
     let socket = TcpSocket::new_v4().expect("a socket");
     socket.set_reuseaddr(true).expect("an option");
-    socket.bind((Ipv4Addr::LOCALHOST, port).into()).expect("the port");
+    let began = Instant::now();
+    while let Err(error) = socket.bind((Ipv4Addr::LOCALHOST, port).into()) {
+        assert!(began.elapsed() < Duration::from_secs(20), "the port {port}: {error}");
+        std::thread::sleep(Duration::from_millis(1));
+    }
     socket
 }
 
