@@ -1,4 +1,4 @@
-//! The compiler's messages about mistakes, word for word. `compiles/` contains code that compiles.
+//! The compiler's messages about mistakes, word for word. `tests/compiles/` contains code that compiles.
 //!
 //! `TRYBUILD=overwrite cargo test -p throttle-ui-tests` rewrites the messages. Read every message that changed.
 

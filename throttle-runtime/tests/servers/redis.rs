@@ -141,8 +141,8 @@ impl Server {
         self.try_ask(command).expect("an answer")
     }
 
-    /// Returns whether the answer to a command contains these words. A connection that was cut is no answer: a
-    /// server whose role changes disconnects its clients, and a test that waits asks again.
+    /// Returns whether the answer to a command contains these words. Returns false if the server closes the
+    /// connection, as it does when its role changes.
     pub(crate) fn says(&self, command: &str, words: &str) -> bool {
         self.try_ask::<String>(command).is_some_and(|answer| answer.contains(words))
     }
