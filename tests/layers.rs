@@ -256,7 +256,25 @@ fn no_file_imports_from_a_higher_layer() {
     assert!(problems.is_empty(), "{}", problems.join("\n"));
 }
 
-/// The test above sees each way to write an import.
+/// An import names the module, so that its layer can be read. The re-exports at the root are for other crates.
+#[test]
+fn no_file_imports_a_name_from_the_root_of_its_crate() {
+    let modules = Modules::of(&Path::new(ROOT).join("throttle-runtime/src"));
+    let exported = &modules.uses[&Names::new()];
+    let mut problems = Vec::new();
+    for (file, code) in modules.files.iter().filter(|(module, _)| !module.is_empty()).map(|(_, file)| file) {
+        let paths = paths_of_uses(code).into_iter().chain(code.lines().flat_map(inline_paths));
+        for path in paths.map(|path| names(&path)).filter(|path| path[0] == "crate" && path.len() > 1) {
+            let is_module = modules.files.contains_key(&path[1..2]);
+            if let Some(module) = exported.get(&path[1]).filter(|_| !is_module) {
+                problems.push(format!("{file}: `{}` is `{}`", path.join("::"), module.join("::")));
+            }
+        }
+    }
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
+}
+
+/// The tests above see each way to write an import.
 #[test]
 fn each_way_to_write_an_import_is_seen() {
     let modules = Modules::of(&Path::new(ROOT).join("throttle-runtime/src"));

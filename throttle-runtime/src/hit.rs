@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 
 use crate::class::Class;
-use crate::key::Parts;
-use crate::{Key, Rates};
+use crate::key::{Key, Parts};
+use crate::rate::Rates;
 
 /// One use of a throttle: the key that is charged, and the cost.
 ///

@@ -13,14 +13,20 @@ pub use crate::edge::ws;
 pub use axum::response::{IntoResponse, Response};
 
 pub use crate::config::key_source::{Cookie, Global, Header, Ip};
+pub use crate::config::network::Networks;
 pub use crate::config::resolver::{Call, Web, WithState, WithoutState, charge_predicate, erase, role};
+pub use crate::config::rule::Rule;
 pub use crate::config::settings::Constant as Settings;
-pub use crate::edge::function::{call_error, enter};
+pub use crate::edge::direct::static_throttle::StaticThrottle;
+pub use crate::edge::function::{Outcome, call_error, enter};
+pub use crate::http::Headers;
+pub use crate::key::Key;
+pub use crate::rate::Rates;
 pub use crate::registry::linked_sites::LinkedSites;
 pub use crate::registry::site::Site;
+pub use crate::resilience::OnError;
 pub use crate::strategy::Class;
 pub use crate::util::fingerprint::Secret;
-pub use crate::{Headers, Key, Networks, OnError, Outcome, Rates, Rule, StaticThrottle};
 
 /// Parses the rates of a literal at compile time.
 #[track_caller]

@@ -1,9 +1,11 @@
 //! The input of a decision of a backend, and the answer.
 
 use super::Attempt;
+use crate::decision::{DecisionReason, Quotas};
+use crate::key::Key;
+use crate::rate::Rate;
 use crate::strategy::{Arrival, Class, Strategy};
 use crate::util::fingerprint::Domain;
-use crate::{DecisionReason, Key, Quotas, Rate};
 
 /// The part of a decision that belongs to one throttle: the key that is charged, the cost, and the limits.
 ///

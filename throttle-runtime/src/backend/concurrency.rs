@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Reply;
 use super::memory::Taken;
-use crate::Key;
+use crate::key::Key;
 
 /// Counts the requests in flight of each identity, and limits their number.
 ///

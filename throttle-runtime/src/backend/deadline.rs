@@ -4,8 +4,9 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::time::Duration;
 
+use crate::error::BackendError;
 use crate::util::deadline;
-use crate::{BackendError, NowOrLater};
+use crate::util::now_or_later::NowOrLater;
 
 /// Waits for a reply, at most for `limit`. A reply that is ready needs no timer, and so no runtime with
 /// timers.

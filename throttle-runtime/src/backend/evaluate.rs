@@ -11,8 +11,9 @@
 //! evaluates the limit without this function.
 
 use super::Charge;
+use crate::decision::{Quota, Quotas};
+use crate::rate::Rate;
 use crate::strategy::{Arrival, State};
-use crate::{Quota, Quotas, Rate};
 
 /// The states of the limits of a request, as a backend reads and changes them.
 pub(super) trait LimitStates {

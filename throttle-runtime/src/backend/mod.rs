@@ -37,8 +37,9 @@ pub use resets::Resets;
 use resets::{Mark, Marks};
 pub use store::{Increment, Store, StoreBackend, increment_or_take_back};
 
+use crate::error::{BackendError, ErrorKind};
 use crate::strategy::Strategy;
-use crate::{BackendError, ErrorKind, NowOrLater};
+use crate::util::now_or_later::NowOrLater;
 
 /// The result of a call to a backend, or a future of it: see [`NowOrLater`].
 pub type Reply<'a, T> = NowOrLater<'a, Result<T, BackendError>>;

@@ -8,9 +8,9 @@ use tokio::sync::{Mutex, MutexGuard};
 
 use super::Backend;
 use super::deadline::within;
+use crate::error::{BackendError, ErrorKind};
 use crate::util::deadline;
 use crate::util::log_limit::LogLimits;
-use crate::{BackendError, ErrorKind};
 
 /// A backend under one of its names. All names of one backend share whether it was initialised.
 #[derive(Debug, Clone)]

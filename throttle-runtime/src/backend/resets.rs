@@ -7,8 +7,7 @@ use std::sync::{Mutex, MutexGuard};
 use super::Charge;
 use crate::strategy::State;
 use crate::util::fingerprint::{Map, Secret};
-use crate::util::random;
-use crate::util::sync;
+use crate::util::{random, sync};
 
 /// The numbered resets of one backend by this process. A charge records the number of the last reset before
 /// it.
@@ -147,8 +146,9 @@ fn id(charge: &Charge<'_>) -> u128 {
 #[cfg(test)]
 mod tests {
     use super::{Charge, Mark, Marks, ROOM, Resets};
+    use crate::key::Key;
+    use crate::rate::Rate;
     use crate::strategy::FixedWindow;
-    use crate::{Key, Rate};
 
     #[test]
     fn f37_resets_that_are_no_longer_remembered_void_all_charges_before_them() {

@@ -3,7 +3,7 @@
 use std::panic::Location;
 use std::sync::Arc;
 
-use crate::Settings;
+use crate::config::settings::Settings;
 
 /// The declaration of a throttle.
 #[derive(Clone)]

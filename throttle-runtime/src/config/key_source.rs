@@ -3,9 +3,9 @@
 use std::fmt;
 
 use super::resolver::RequestContext;
-use crate::Key;
 use crate::http::credential;
 use crate::http::credential::Value;
+use crate::key::Key;
 
 /// Counts per client address: `key = ip`, the default.
 ///

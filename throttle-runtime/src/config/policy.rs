@@ -13,19 +13,20 @@ use super::network::Lists;
 use super::resolver::{Call, ChargePredicate, Resolver, erase, role};
 use super::rule::Rules;
 use super::settings::Same;
-#[cfg(any(feature = "axum", feature = "tower"))]
-use crate::Quota;
 use crate::backend::FastPath;
 use crate::backend::named::NamedBackend;
+use crate::config::settings::Settings;
+#[cfg(any(feature = "axum", feature = "tower"))]
+use crate::decision::Quota;
 use crate::http::Headers;
 use crate::http::header_fields::Advertised;
 #[cfg(any(feature = "axum", feature = "tower"))]
 use crate::http::header_fields::Report;
+use crate::rate::{Rate, Rates};
 use crate::resilience::{Reconciler, ResolvedRecovery};
 use crate::strategy::{Arrival, State, Strategy};
 use crate::util::fingerprint::Domain;
 use crate::util::shared::Shared;
-use crate::{Rate, Rates, Settings};
 
 /// The resolved settings of a throttle. A policy is one version of all settings, so a decision never mixes two
 /// versions.

@@ -1,6 +1,6 @@
 //! The numbers of a quota that are computed from a backlog: units that drain at the rate, counted in ticks.
 
-use crate::Rate;
+use crate::rate::Rate;
 
 /// A backlog and its capacity, in ticks. The numbers of a [`Quota`](super::Quota) are computed from it only
 /// when they are read, because each number takes a division and few callers read all of them.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::backlog::Backlog;
-use crate::Rate;
+use crate::rate::Rate;
 
 /// The result of one limit for one request.
 ///

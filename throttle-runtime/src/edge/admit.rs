@@ -1,12 +1,13 @@
 //! Decides a request against the throttles of a function. Alone because handlers and functions share it.
 
 use crate::config::resolver::RequestContext;
+use crate::key::Key;
 use crate::pipeline::admission::Admission;
 use crate::pipeline::admission_builder::AdmissionBuilder;
 use crate::pipeline::prepare::Given;
 use crate::pipeline::rejection::Rejection;
 use crate::registry::Registry;
-use crate::{Key, Site};
+use crate::registry::site::Site;
 
 /// Decides a request against all sites of a function, in reading order. `keys` contains a key for each site
 /// whose key is made of the function's arguments.

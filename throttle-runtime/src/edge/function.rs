@@ -3,10 +3,13 @@
 use crate::backend::ConcurrencyPermit;
 use crate::config::resolver::RequestContext;
 use crate::edge::admit;
+use crate::key::Key;
 use crate::pipeline::admission_builder::AdmissionBuilder;
 use crate::pipeline::degrade::DegradeSink;
 use crate::pipeline::key_cache::KeyCache;
-use crate::{Key, Registry, Site, ThrottleError};
+use crate::pipeline::throttle_error::ThrottleError;
+use crate::registry::Registry;
+use crate::registry::site::Site;
 
 /// A return type that can express that the function did not run: `Result<_, E>` where `E` is created from
 /// [`ThrottleError`].

@@ -12,15 +12,14 @@ use tokio::runtime::Handle;
 
 use crate::backend::{Charge, Mode};
 use crate::config::policy::Policy;
+use crate::decision::{Decision, Quota, Quotas};
 use crate::http::header_fields::Report;
 use crate::pipeline::admission::Admission;
 use crate::pipeline::backend_call::refund;
-use crate::pipeline::outcome::Charged;
-use crate::pipeline::outcome::Decided;
+use crate::pipeline::outcome::{Charged, Decided};
 use crate::pipeline::ticket::Ticket;
 use crate::throttle::counters::Event;
 use crate::util::log_limit::LogLimit;
-use crate::{Decision, Quota, Quotas};
 
 /// Applies `charge_when` to the response, and adds the headers of the decisions to it.
 ///

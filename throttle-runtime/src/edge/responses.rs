@@ -5,12 +5,13 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Response, StatusCode};
 
+use crate::error::{BackendError, ConfigError};
 #[cfg(feature = "axum")]
 use crate::http::header_fields::Report;
 #[cfg(feature = "axum")]
 use crate::pipeline::denial_response::message;
+use crate::pipeline::throttled::Throttled;
 use crate::util::log_limit::LogLimit;
-use crate::{BackendError, ConfigError, Throttled};
 
 /// Returns the response to a denial by a rate, without a [`Throttled`].
 #[cfg(feature = "axum")]

@@ -6,7 +6,8 @@ use http::HeaderMap;
 use tonic::metadata::MetadataMap;
 use tonic::{Code, Status};
 
-use crate::{ThrottleError, Throttled};
+use crate::pipeline::throttle_error::ThrottleError;
+use crate::pipeline::throttled::Throttled;
 
 /// `RESOURCE_EXHAUSTED` with the sentence of the default response. `Retry-After` and the other headers become
 /// metadata.

@@ -5,8 +5,8 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 
 use super::breaker_sync::Sharing;
-use crate::Clock;
 use crate::backend::named::NamedBackend;
+use crate::clock::Clock;
 use crate::resilience::{Breaker, CircuitBreaker, Identity};
 use crate::util::sync;
 

@@ -14,10 +14,11 @@ use breakers::Breakers;
 use enforcement::Switches;
 
 use crate::backend::named::NamedBackend;
+use crate::clock::Clock;
+use crate::config::settings::Settings;
 use crate::http::client::Clients;
 use crate::http::client_lookup::ClientLookup;
 use crate::util::task_tracker::TaskTracker;
-use crate::{Clock, Settings};
 
 /// The declared backends, defaults and overrides.
 pub(crate) struct Declared {

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::Settings;
 use crate::backend::named::NamedBackend;
+use crate::config::settings::Settings;
 
 pub(crate) fn problems_in(place: &str, settings: &Settings) -> Vec<String> {
     settings.problems().into_iter().map(|problem| format!("{place}: {problem}")).collect()

@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use crate::backend::named::NamedBackend;
-use crate::environment::Environment;
-use crate::environment::problems;
+use crate::environment::{Environment, problems};
 
-use crate::{CircuitBreaker, Recovery};
+use crate::resilience::{CircuitBreaker, Recovery};
 
 impl Environment {
     /// Returns the fallback backend that a recovery names. A recovery in the defaults may name the backend on

@@ -9,11 +9,10 @@ use crate::config::effective::Origin;
 use crate::config::network::Lists;
 use crate::config::policy::Policy;
 use crate::config::settings::MEMORY;
-use crate::environment::Environment;
-use crate::environment::problems;
+use crate::environment::{Environment, problems};
 
-use crate::resilience::ResolvedRecovery;
-use crate::{Recovery, Settings};
+use crate::config::settings::Settings;
+use crate::resilience::{Recovery, ResolvedRecovery};
 
 /// The backend of a throttle, and its settings by place. The first place that has a setting wins.
 type Places<'c> = (&'c NamedBackend, [(Origin, Settings); 6]);

@@ -1,5 +1,6 @@
 //! Errors of backends and of configurations.
 
+pub(crate) mod chain;
 mod config_error;
 
 use std::error::Error;
@@ -7,9 +8,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chain::chain;
 pub use config_error::ConfigError;
-
-use crate::util::error_chain::chain;
 
 /// The error of a backend that could not decide. The [`OnError`](crate::OnError) policy decides what happens to
 /// the request.

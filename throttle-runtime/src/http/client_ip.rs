@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use http::request::Parts;
 
 use super::client_lookup::ClientLookup;
-use crate::Key;
+use crate::key::Key;
 
 /// The address of a client, as `key = ip` resolves it: behind the [trusted
 /// proxies](crate::RegistryBuilder::trusted_proxies) of the active registry, with IPv6 addresses cut to the

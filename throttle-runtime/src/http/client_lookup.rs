@@ -11,7 +11,7 @@ use super::notices::Notices;
 #[cfg(any(feature = "axum", feature = "tower"))]
 use super::peer::connected_ipv4;
 use super::peer::peer;
-use crate::Clock;
+use crate::clock::Clock;
 
 /// The parts of a registry that resolve the client of a request.
 pub(crate) struct ClientLookup {

@@ -10,7 +10,8 @@ use smallvec::SmallVec;
 use super::headers::{DraftVersion, HeaderPolicy, Headers};
 use super::label::{Label, Line, label};
 use super::members;
-use crate::{Quota, Rate};
+use crate::decision::Quota;
+use crate::rate::Rate;
 
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const LIMIT: HeaderName = HeaderName::from_static("ratelimit");

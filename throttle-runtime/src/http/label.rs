@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use crate::Rate;
+use crate::rate::Rate;
 
 /// The buffer for a header value. Most values fit inline, so that only the finished value allocates.
 pub(super) type Line = SmallVec<[u8; 96]>;

@@ -9,10 +9,10 @@ use super::outcome::Decided;
 use super::prepare::Stop;
 use super::rejection::Rejection;
 use super::ticket::Ticket;
-use crate::BackendError;
 use crate::backend::{ConcurrencyPermit, Mode};
 use crate::config::policy::Policy;
 use crate::config::resolver::RequestContext;
+use crate::error::BackendError;
 use crate::throttle::counters::Event;
 
 /// The tickets of one request, the decisions made so far, and the concurrency permits of the request.

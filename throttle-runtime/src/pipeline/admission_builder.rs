@@ -13,8 +13,8 @@ use super::once_per_request::Reached;
 use super::prepare::{Given, Prepared};
 use super::rejection::Rejection;
 use super::ticket::Ticket;
-use crate::Throttle;
 use crate::config::resolver::RequestContext;
+use crate::throttle::Throttle;
 
 /// Collects the tickets of a request, throttle by throttle.
 pub(crate) struct AdmissionBuilder<'a, 'k> {

@@ -12,9 +12,10 @@ use crate::backend::deadline::within;
 use crate::backend::named::NamedBackend;
 use crate::backend::{Attempt, Backend, Charge, Mode, Resets, Verdict};
 use crate::config::policy::Policy;
+use crate::decision::Quotas;
+use crate::error::chain::chain;
+use crate::error::{BackendError, ErrorKind};
 use crate::resilience::Standby;
-use crate::util::error_chain::chain;
-use crate::{BackendError, ErrorKind, Quotas};
 
 /// The end of the time budget for attempts and for the waits between them. `None` if there is only one
 /// attempt, which has its own timeout.

@@ -11,8 +11,9 @@ use super::ticket::Ticket;
 use crate::backend::deadline::within;
 use crate::backend::{Charge, Mode, PermitRequest};
 use crate::config::policy::Concurrency;
-use crate::resilience::{Entry, Permission, ResolvedRecovery};
-use crate::{BackendError, Breaker, DecisionReason};
+use crate::decision::DecisionReason;
+use crate::error::BackendError;
+use crate::resilience::{Breaker, Entry, Permission, ResolvedRecovery};
 
 /// Tickets that share retries, fallback and circuit breaker, by index.
 pub(crate) struct TicketGroup<'s> {

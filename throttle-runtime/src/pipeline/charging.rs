@@ -9,9 +9,10 @@ use super::outcome::{Charged, Decided};
 use super::reconcile::{admissions, pay, record_answer};
 use super::ticket::Ticket;
 use crate::backend::{Attempt, Mode, Resets, Verdict};
+use crate::decision::{Decision, DecisionReason};
+use crate::error::BackendError;
 use crate::resilience::{Permission, PrimaryAnswer, Standby};
 use crate::throttle::counters::Event;
-use crate::{BackendError, Decision, DecisionReason};
 
 /// The result of each ticket. `None` for tickets that were not decided any more, because another ticket was
 /// denied.

@@ -18,9 +18,10 @@ use crate::backend::named::NamedBackend;
 use crate::backend::{ConcurrencyPermit, PermitRequest};
 use crate::config::policy::Concurrency;
 use crate::config::resolver::RequestContext;
+use crate::decision::{Decision, DecisionReason};
+use crate::error::{BackendError, ErrorKind};
 use crate::resilience::{Permission, Standby};
 use crate::throttle::counters::Event;
-use crate::{BackendError, Decision, DecisionReason, ErrorKind};
 
 /// The wait that a client is told if it got no permit. The time when a permit becomes free cannot be
 /// predicted.

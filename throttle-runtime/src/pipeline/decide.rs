@@ -20,12 +20,15 @@ use super::prepare::{Given, Prepared, Stop};
 use super::ticket::Ticket;
 use crate::backend::Mode;
 use crate::config::resolver::RequestContext;
+#[cfg(feature = "ws")]
+use crate::decision::Decision;
+use crate::decision::DecisionReason;
+use crate::error::BackendError;
 use crate::resilience::Permission;
 #[cfg(feature = "ws")]
-use crate::throttle::counters::Event;
-use crate::{BackendError, DecisionReason};
+use crate::throttle::Throttle;
 #[cfg(feature = "ws")]
-use crate::{Decision, Throttle};
+use crate::throttle::counters::Event;
 
 /// Decides tickets that share a backend.
 pub(crate) async fn decide(tickets: &[&Ticket<'_>], mode: Mode, context: &mut RequestContext<'_>) -> Answers {

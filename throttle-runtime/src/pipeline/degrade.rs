@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use crate::config::policy::Policy;
-use crate::{Decision, DecisionReason};
+use crate::decision::{Decision, DecisionReason};
 
 /// The receiver of the decisions of throttles that degrade. Without a receiver, their denials end the request
 /// like all other denials, because otherwise the limit would have no effect.

@@ -3,8 +3,9 @@
 use http::{HeaderMap, StatusCode};
 
 use super::throttled::Throttled;
+use crate::decision::DecisionReason;
+use crate::http::Headers;
 use crate::http::header_fields::Report;
-use crate::{DecisionReason, Headers};
 
 impl Throttled {
     /// Returns the status of the default response: 403 for a client on a `deny` list, and otherwise 429.

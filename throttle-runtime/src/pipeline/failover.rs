@@ -10,9 +10,10 @@ use super::breaker_gate::{TicketGroup, TicketGroups};
 use super::on_error::{react, warn};
 use super::ticket::Ticket;
 use crate::config::resolver::RequestContext;
+use crate::decision::{Decision, DecisionReason};
+use crate::error::{BackendError, ErrorKind};
 use crate::resilience::{Permission, Standby};
 use crate::throttle::counters::Event;
-use crate::{BackendError, Decision, DecisionReason, ErrorKind};
 
 /// The calls that a decision makes to the primary and to the fallback. Tickets are identified by their index.
 pub(super) trait Call {

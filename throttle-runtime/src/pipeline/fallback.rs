@@ -5,8 +5,9 @@ use smallvec::SmallVec;
 use super::backend_call::{call, deadline, refund_standby};
 use super::ticket::Ticket;
 use crate::backend::{Charge, Mode, Verdict};
+use crate::error::{BackendError, ErrorKind};
+use crate::rate::Rate;
 use crate::resilience::Standby;
-use crate::{BackendError, ErrorKind, Rate};
 
 /// How often the fallback starts again for one decision.
 const ATTEMPTS: usize = 8;

@@ -6,11 +6,12 @@ use super::once_per_request::Reached;
 use crate::backend::Mode;
 use crate::config::resolver::RequestContext;
 use crate::config::rule;
+use crate::decision::Quota;
 use crate::hit::FastHit;
-use crate::key::Parts;
+use crate::key::{Identity, Key, Parts};
+use crate::throttle::Throttle;
 use crate::throttle::counters::Event;
 use crate::throttle::policy_history::ActivePolicy;
-use crate::{Identity, Key, Quota, Throttle};
 
 /// The result of a decision that called no function and did not wait.
 pub(crate) enum AtOnce<'t> {

@@ -4,10 +4,10 @@ use smallvec::SmallVec;
 
 use super::breaker_gate::{TicketGroup, TicketGroups};
 use super::ticket::Ticket;
-use crate::Throttle;
 use crate::backend::Verdict;
 use crate::config::policy::Policy;
 use crate::resilience::Permission;
+use crate::throttle::Throttle;
 
 /// The permits of the tickets' breakers, ticket by ticket. This is all that has to be stored until the
 /// backend answers. Tickets are only grouped into groups if the call fails.

@@ -7,7 +7,8 @@ use smallvec::SmallVec;
 
 use crate::config::policy::Policy;
 use crate::config::resolver::{EarlyResponse, RequestContext, Resolver, role};
-use crate::{Identity, Throttle};
+use crate::key::Identity;
+use crate::throttle::Throttle;
 
 /// The identities that key functions returned. If several throttles of one handler share a key function, it
 /// is called once per request.

@@ -4,9 +4,10 @@ use tracing::field::display;
 
 use super::ticket::Ticket;
 use crate::config::resolver::RequestContext;
+use crate::decision::{Decision, DecisionReason};
+use crate::error::BackendError;
+use crate::error::chain::chain;
 use crate::resilience::{Details, ErrorAction, Failure, OnError};
-use crate::util::error_chain::chain;
-use crate::{BackendError, Decision, DecisionReason};
 
 /// Calls `on_error` with the error and the number of attempts, and logs one event with the reaction.
 pub(crate) async fn react(

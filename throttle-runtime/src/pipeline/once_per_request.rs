@@ -10,7 +10,9 @@ use http::Extensions;
 use smallvec::SmallVec;
 
 use super::ticket::Ticket;
-use crate::{Decision, Key, Quota, Throttle};
+use crate::decision::{Decision, Quota};
+use crate::key::Key;
+use crate::throttle::Throttle;
 
 /// One decision about a request.
 #[derive(Clone)]

@@ -1,6 +1,6 @@
 //! The outcome of one throttle: its decision, and its charge. Alone because all stages of the pipeline use it.
 
-use crate::{Decision, DecisionReason};
+use crate::decision::{Decision, DecisionReason};
 
 /// The decision of a throttle, and its charge.
 pub(crate) struct Decided {

@@ -9,10 +9,14 @@ use crate::config::network::Access;
 use crate::config::policy::Policy;
 use crate::config::resolver::{EarlyResponse, RequestContext, Resolver, role};
 use crate::config::{caller, rule};
+use crate::decision::DecisionReason;
 use crate::environment::enforcement::Force;
+use crate::error::BackendError;
+use crate::key::{Identity, Key};
+use crate::pipeline::throttled::Throttled;
 use crate::strategy::Class;
+use crate::throttle::Throttle;
 use crate::throttle::counters::Event;
-use crate::{BackendError, DecisionReason, Identity, Key, Throttle, Throttled};
 
 /// The reason why a request has no decision.
 pub(crate) enum Stop {

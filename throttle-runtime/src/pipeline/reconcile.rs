@@ -9,8 +9,9 @@ use super::backend_call::Budget;
 use super::ticket::Ticket;
 use crate::backend::{Charge, Mode};
 use crate::config::policy::Policy;
+use crate::error::BackendError;
 use crate::resilience::PrimaryAnswer;
-use crate::{BackendError, Throttle};
+use crate::throttle::Throttle;
 
 /// Records an answer of the backend: the fallback will start from the remaining quota, and unreconciled usage
 /// is charged in the background.

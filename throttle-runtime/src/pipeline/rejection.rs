@@ -8,9 +8,12 @@ use super::prepare::Stop;
 use super::throttled::{Denial, Throttled};
 use crate::config::policy::Policy;
 use crate::config::resolver::{Resolver, role};
-use crate::error::no_request;
+use crate::decision::Decision;
+use crate::error::{BackendError, ConfigError, no_request};
+use crate::http::ClientIp;
+use crate::pipeline::throttle_error::ThrottleError;
+use crate::throttle::Throttle;
 use crate::util::shared::Shared;
-use crate::{BackendError, ClientIp, ConfigError, Decision, Throttle, ThrottleError};
 
 /// The reason why a request is rejected.
 pub(crate) enum Rejection {

@@ -10,7 +10,7 @@ use super::degrade::Others;
 use super::once_per_request::Pending;
 use super::once_per_request::{Reach, Reached, Reaches};
 #[cfg(feature = "axum")]
-use crate::Decision;
+use crate::decision::Decision;
 
 impl Admission<'_> {
     /// Stores in the request the decisions of the throttles that degrade. If the handler takes the decision
@@ -29,12 +29,12 @@ impl Admission<'_> {
                 decisions.push((Arc::clone(uid), decision.clone()));
             }
         }
-        crate::Decisions::add(request, decisions);
+        crate::decision::Decisions::add(request, decisions);
         #[cfg(feature = "axum")]
         if let DegradeSink::Admitted(_, Others { passed, earlier }) = &self.sink {
             let others = self.decided().filter(|(ticket, _)| !ticket.policy.degrade);
             let decisions = others.map(|(_, decided)| &decided.decision).chain(earlier);
-            let strictest = crate::Decisions::strictest_of(decisions).cloned();
+            let strictest = crate::decision::Decisions::strictest_of(decisions).cloned();
             if let Some(decision) = strictest.or_else(|| passed.map(Decision::passed)) {
                 request.insert(crate::decision::Admitted(decision));
             }

@@ -10,8 +10,8 @@ use super::rejection::Rejection;
 use super::ticket::Ticket;
 use crate::backend::Mode;
 use crate::config::resolver::RequestContext;
-use crate::error::no_request;
-use crate::{BackendError, Decision};
+use crate::decision::Decision;
+use crate::error::{BackendError, no_request};
 
 type Tickets<'a> = SmallVec<[Ticket<'a>; 1]>;
 

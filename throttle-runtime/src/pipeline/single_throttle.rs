@@ -19,11 +19,15 @@ use super::ticket::Ticket;
 use crate::backend::deadline::later_within;
 use crate::backend::{Charge, Mode, Verdict};
 use crate::config::policy::Policy;
+use crate::decision::{Decision, DecisionReason};
+use crate::error::BackendError;
+use crate::key::Key;
+use crate::rate::Rates;
 use crate::resilience::{Permission, PrimaryAnswer};
 use crate::strategy::Class;
+use crate::throttle::Throttle;
 use crate::throttle::counters::Event;
 use crate::util::fingerprint::Domain;
-use crate::{BackendError, Decision, DecisionReason, Key, Rates, Throttle};
 
 /// A use of a throttle whose policy charges all requests alike.
 #[derive(Clone, Copy)]

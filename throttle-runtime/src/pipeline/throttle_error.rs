@@ -3,8 +3,8 @@
 use std::fmt;
 
 use super::throttled::Throttled;
-use crate::BackendError;
-use crate::util::error_chain::chain;
+use crate::error::BackendError;
+use crate::error::chain::chain;
 
 /// The error of a function with `#[throttle_fn]` that did not run. The function's error type is created from
 /// it.
@@ -41,7 +41,7 @@ pub enum ThrottleError {
     Failed(#[from] BackendError),
     /// The throttle is misconfigured.
     #[error(transparent)]
-    Misconfigured(#[from] crate::ConfigError),
+    Misconfigured(#[from] crate::error::ConfigError),
 }
 
 impl fmt::Debug for ThrottleError {

@@ -12,9 +12,12 @@ use crate::config::policy::Policy;
 use crate::config::resolver::Resolver;
 #[cfg(feature = "axum")]
 use crate::config::resolver::role;
+use crate::decision::{Decision, DecisionReason, Quota};
+use crate::error::BackendError;
+use crate::http::ClientIp;
+use crate::throttle::Throttle;
 #[cfg(feature = "axum")]
 use crate::util::shared::Shared;
-use crate::{BackendError, ClientIp, Decision, DecisionReason, Quota, Throttle};
 
 /// A denied request.
 ///

@@ -7,10 +7,14 @@ use smallvec::SmallVec;
 
 use crate::backend::Charge;
 use crate::config::policy::Policy;
+use crate::decision::{Decision, DecisionReason};
+use crate::error::BackendError;
+use crate::key::Key;
+use crate::rate::{Rate, Rates};
 use crate::resilience::Share;
 use crate::strategy::Class;
+use crate::throttle::Throttle;
 use crate::util::fingerprint::Domain;
-use crate::{BackendError, Decision, DecisionReason, Key, Rate, Rates, Throttle};
 
 /// The resolved key, limits, cost and class of a request, for one throttle.
 pub(crate) struct Terms {

@@ -7,10 +7,11 @@ use std::sync::Arc;
 
 use crate::backend::Backend;
 use crate::backend::named::NamedBackend;
+use crate::clock::{Clock, SystemClock};
+use crate::config::settings::Settings;
 use crate::http::ProxyHeader;
 use crate::http::client::Clients;
 use crate::http::peer::PeerAddress;
-use crate::{Clock, Settings, SystemClock};
 
 /// Starts the declaration of a registry. End it with [`install`](RegistryBuilder::install).
 ///

@@ -7,10 +7,11 @@ use tracing::level_filters::LevelFilter;
 use super::Registry;
 use crate::config::declaration::Declaration;
 use crate::config::policy::Policy;
+use crate::config::settings::Settings;
 use crate::environment::Declared;
 use crate::environment::problems::{problems_in, undeclared};
+use crate::registry::site::Site;
 use crate::util::notice;
-use crate::{Settings, Site};
 
 impl Registry {
     /// Returns every problem of the program's attributes in this registry.
@@ -19,7 +20,7 @@ impl Registry {
         let mut seen: BTreeMap<&str, &Site> = BTreeMap::new();
         let Declared { backends, defaults, overrides } = self.declared();
         let misled = defaults.backend.as_ref().is_some_and(|name| !backends.contains_key(&**name));
-        for site in crate::sites() {
+        for site in crate::registry::linked_sites::sites() {
             let own = overrides.get(site.uid()).cloned().unwrap_or_default().or(site.settings());
             // If the defaults name an unknown backend, that is reported once, and not for each attribute that
             // uses them.
@@ -67,7 +68,7 @@ impl Registry {
     /// If no subscriber listens to events, the same report is written to stderr.
     pub(super) fn announce(&self) {
         let mut lines = vec!["throttle: these limits are active:".to_owned()];
-        for site in crate::sites() {
+        for site in crate::registry::linked_sites::sites() {
             let Ok(policy) = self.environment().settle(&Declaration::by(site), Settings::NONE) else {
                 continue;
             };
@@ -139,7 +140,7 @@ fn clash(first: &Site, second: &Site) -> Option<String> {
 
 /// An override for an unknown uid is a typo. If no site is linked, unknown uids cannot be detected.
 pub(super) fn unknown_overrides<'u>(uids: impl Iterator<Item = &'u String>) -> Vec<String> {
-    let sites = crate::sites();
+    let sites = crate::registry::linked_sites::sites();
     if sites.is_empty() {
         return Vec::new();
     }

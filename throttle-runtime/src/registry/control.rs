@@ -3,8 +3,10 @@
 use super::Registry;
 use crate::config::effective::Listing;
 use crate::config::rule::{Added, Rules};
+use crate::config::settings::Settings;
+use crate::error::ConfigError;
+use crate::throttle::Throttle;
 use crate::util::audit;
-use crate::{ConfigError, Settings, Throttle};
 
 impl Registry {
     /// Switches one throttle off: its requests pass, consume no quota, and are counted as
@@ -167,7 +169,7 @@ impl Registry {
     /// }
     /// ```
     pub fn effective(&self) -> Vec<Listing> {
-        for site in crate::sites() {
+        for site in crate::registry::linked_sites::sites() {
             // The problem is answered to requests, or it was reported at startup.
             let _ = self.resolve(site);
         }

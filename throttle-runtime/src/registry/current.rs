@@ -14,7 +14,7 @@ use http::Extensions;
 use http::request::Parts;
 
 use super::Registry;
-use crate::ConfigError;
+use crate::error::ConfigError;
 
 static GLOBAL: OnceLock<Registry> = OnceLock::new();
 

@@ -7,12 +7,11 @@ use super::{Registry, RegistryBuilder, check};
 use crate::backend::Memory;
 use crate::backend::deadline::within;
 use crate::backend::named::NamedBackend;
-use crate::config::settings::MEMORY;
+use crate::config::settings::{MEMORY, Settings};
 use crate::environment::{Declared, Environment};
-use crate::util::audit;
-use crate::util::error_chain::chain;
-use crate::util::notice;
-use crate::{BackendError, ConfigError, Settings};
+use crate::error::chain::chain;
+use crate::error::{BackendError, ConfigError};
+use crate::util::{audit, notice};
 
 /// The timeout of a backend for initialisation, for a reset and for closing.
 const LIFECYCLE: Duration = Duration::from_secs(5);

@@ -3,7 +3,7 @@
 use std::panic::Location;
 
 use super::site::Site;
-use crate::ConfigError;
+use crate::error::ConfigError;
 
 /// The attributes of one function, collected at link time.
 #[derive(Debug)]

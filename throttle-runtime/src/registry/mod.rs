@@ -22,16 +22,20 @@ use http::request::Parts;
 
 use crate::backend::Memory;
 pub(crate) use crate::backend::named::NamedBackend;
+use crate::clock::SystemClock;
 #[cfg(feature = "axum")]
 use crate::config::resolver::Resolver;
 #[cfg(feature = "axum")]
 use crate::config::resolver::role;
 use crate::config::settings::MEMORY;
+use crate::config::settings::Settings;
 use crate::environment::{Declared, Environment};
+use crate::http::ClientIp;
 use crate::http::client::Clients;
+use crate::resilience::Breaker;
+use crate::throttle::Throttle;
 #[cfg(feature = "axum")]
 use crate::util::shared::Shared;
-use crate::{Breaker, ClientIp, Settings, SystemClock, Throttle};
 use names::Names;
 
 /// The throttles of a program, and what they run on: backends by name, defaults and overrides.

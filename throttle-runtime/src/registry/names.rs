@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::{Arc, LazyLock, Mutex};
 
-use crate::Site;
+use crate::registry::site::Site;
 use crate::util::sync;
 
 /// The names of all attributes: the function's name, or the shortest end of its path that belongs to no other
@@ -22,7 +22,7 @@ struct LinkedNames {
 
 impl LinkedNames {
     fn collect() -> Self {
-        let sites = crate::sites();
+        let sites = crate::registry::linked_sites::sites();
         let (named, paths): (Vec<&Site>, Vec<&Site>) = sites.into_iter().partition(|site| site.is_named());
         let chosen: HashSet<&str> = named.iter().map(|site| site.uid()).collect();
         let mut ends: HashMap<&str, usize> = HashMap::new();

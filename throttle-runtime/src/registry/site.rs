@@ -14,9 +14,11 @@ use std::sync::Arc;
 
 use crate::config::declaration::Declaration;
 use crate::config::resolver::{Resolver, role};
-use crate::config::settings::Constant;
+use crate::config::settings::{Constant, Settings};
+use crate::error::ConfigError;
+use crate::rate::Rates;
 use crate::strategy::Strategy;
-use crate::{ConfigError, Rates, Settings, Throttle};
+use crate::throttle::Throttle;
 
 /// A place in the code that carries an attribute, with the settings of the attribute as a constant.
 ///

@@ -5,8 +5,11 @@ use std::sync::Arc;
 
 use super::{Registry, check};
 use crate::config::declaration::Declaration;
+use crate::config::settings::Settings;
+use crate::error::ConfigError;
+use crate::registry::site::Site;
+use crate::throttle::Throttle;
 use crate::util::{audit, sync};
-use crate::{ConfigError, Settings, Site, Throttle};
 
 /// The maximum number of throttles in a registry, for [`Registry::create`]. Each takes a few kilobytes.
 const MOST: usize = 10_000;
@@ -42,7 +45,8 @@ impl Registry {
         if uid.trim().is_empty() {
             return Err(ConfigError::one("a throttle needs a uid that is not blank"));
         }
-        if let Some(site) = crate::sites().into_iter().find(|site| site.uid() == uid) {
+        if let Some(site) = crate::registry::linked_sites::sites().into_iter().find(|site| site.uid() == uid)
+        {
             return Err(ConfigError::one(format!(
                 "the uid `{uid}` belongs to an attribute at {}: choose another",
                 site.place()
@@ -108,7 +112,7 @@ impl Registry {
     /// used, or one made with [`create`](Self::create).
     pub fn get(&self, uid: &str) -> Option<Throttle> {
         // The throttle of an attribute that was not used yet is not in the registry, so it is made here.
-        let linked = || crate::sites().into_iter().find(|site| site.uid() == uid);
+        let linked = || crate::registry::linked_sites::sites().into_iter().find(|site| site.uid() == uid);
         self.known(uid).or_else(|| self.resolve(linked()?).ok())
     }
 

@@ -1,6 +1,6 @@
 //! Sets of error kinds, alone because retries and fallbacks both have one.
 
-use crate::ErrorKind;
+use crate::error::ErrorKind;
 
 /// A set of [`ErrorKind`]s.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -19,7 +19,9 @@ pub(crate) use reconciliation::{PrimaryAnswer, Reconciler, Share};
 pub use recovery::{Recovery, failover, fallback, retry};
 pub(crate) use recovery_plan::{ResolvedRecovery, Standby};
 
-use crate::{BackendError, Key, Rates};
+use crate::error::BackendError;
+use crate::key::Key;
+use crate::rate::Rates;
 
 /// The policy for a request that the backend could not decide.
 ///

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::retry::Retry;
 use super::{CircuitBreaker, Kinds, OnError, Share};
-use crate::ErrorKind;
+use crate::error::ErrorKind;
 
 /// The recovery after a failure of a backend. The steps are taken in this order:
 ///

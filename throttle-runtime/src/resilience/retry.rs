@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::Kinds;
-use crate::BackendError;
+use crate::error::BackendError;
 use crate::util::random;
 
 /// How often, and after which waits, a failed request is sent again.
@@ -72,7 +72,7 @@ mod tests {
     use std::time::Duration;
 
     use super::Retry;
-    use crate::{BackendError, ErrorKind};
+    use crate::error::{BackendError, ErrorKind};
 
     fn millis(retry: Retry) -> Vec<u128> {
         (0..retry.max).map(|index| retry.wait(index).as_millis()).collect()

@@ -4,7 +4,7 @@ use std::fmt;
 
 use smallvec::SmallVec;
 
-use crate::Rate;
+use crate::rate::Rate;
 
 /// The share of its limits that one instance may use while only its fallback decides: one of N instances has
 /// 1/N.

@@ -6,7 +6,7 @@ use super::lua::Lua;
 use super::lua::Script;
 use super::words::{Outcome, Words};
 use super::{Arrival, State, Step};
-use crate::Quota;
+use crate::decision::Quota;
 
 /// Decides against a limit that may differ from the rate's. Usage from before a change of the limit stays
 /// counted.

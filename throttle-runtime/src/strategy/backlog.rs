@@ -16,8 +16,9 @@ use super::lua::MOST;
 use super::lua::Script;
 use super::words::{Outcome, Words};
 use super::{Arrival, State, Step};
+use crate::decision::Quota;
 use crate::decision::backlog::{Backlog, micros, next_after, units};
-use crate::{Quota, Rate};
+use crate::rate::Rate;
 
 /// Decides an arrival against a capacity in ticks.
 pub(super) fn step(state: &State, arrival: &Arrival, capacity: u128) -> Step {

@@ -12,7 +12,7 @@ macro_rules! bucket_methods {
             $crate::strategy::backlog::step(state, arrival, self.capacity(arrival.rate))
         }
 
-        fn plan(&self, rate: $crate::Rate) -> Option<$crate::strategy::Plan> {
+        fn plan(&self, rate: $crate::rate::Rate) -> Option<$crate::strategy::Plan> {
             $crate::strategy::Plan::backlog(self.capacity(rate), rate)
         }
 

@@ -3,7 +3,8 @@
 #[cfg(feature = "redis")]
 use super::backlog::common_divisor;
 use super::{Arrival, State, Step, Strategy, TokenBucket};
-use crate::{Quota, Rate};
+use crate::decision::Quota;
+use crate::rate::Rate;
 
 /// A [`TokenBucket`] that refills more slowly if a client's recent requests cost more on average. At an
 /// average cost of 2 tokens, it refills half as fast, but never more slowly than

@@ -4,7 +4,7 @@
 use super::lua::Script;
 use super::plan::Plan;
 use super::{Arrival, State, Step, Strategy, Summary, Usage, aligned_window, summary};
-use crate::Rate;
+use crate::rate::Rate;
 
 /// Admits the limit in every window. Windows are aligned to the clock: `100/min` is 100 from each full minute
 /// to the next.

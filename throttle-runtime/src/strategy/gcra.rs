@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::bucket::bucket_methods;
 use super::{Strategy, backlog};
-use crate::Rate;
+use crate::rate::Rate;
 
 /// The generic cell rate algorithm: admits units at even intervals. `10/s` admits one unit every 100 ms. A
 /// request may come early by up to the burst tolerance.

@@ -2,7 +2,7 @@
 
 use super::bucket::bucket_methods;
 use super::{Strategy, backlog};
-use crate::Rate;
+use crate::rate::Rate;
 
 /// A bucket of the size of the limit. Requests fill it, and it leaks evenly: `10/s` leaks one unit every 100
 /// ms.

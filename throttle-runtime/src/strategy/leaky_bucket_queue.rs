@@ -1,8 +1,9 @@
 //! A leaky bucket that requests leave one by one, each as a whole.
 
 use super::{Arrival, State, Step, Strategy, Summary, Usage, backlog, summary};
+use crate::decision::Quota;
 use crate::decision::backlog::{micros, units};
-use crate::{Quota, Rate};
+use crate::rate::Rate;
 
 /// A queue of requests that is processed at the rate, first in, first out. A request frees its space only
 /// when all of its units are processed. A request fits if the queue including the request is within its size.

@@ -99,7 +99,7 @@ pub(crate) use usage::Usages;
 pub use usage::{Lane, Usage};
 pub(crate) use words::Words;
 
-use crate::Rate;
+use crate::rate::Rate;
 
 /// The strategies that have a script for Redis. A decision by another strategy takes two calls to Redis.
 #[cfg(feature = "redis")]

@@ -3,7 +3,7 @@
 use super::divisor::Divisor;
 use super::words::{Outcome, Words};
 use super::{aligned_window, backlog};
-use crate::Rate;
+use crate::rate::Rate;
 
 /// A strategy for one rate, in a form that is run directly. Only strategies whose states are always two
 /// words, and which ignore class and load, have a plan. Their `step` uses the same functions.

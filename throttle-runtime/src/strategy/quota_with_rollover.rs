@@ -2,7 +2,7 @@
 
 use super::window_pair::Window;
 use super::{Arrival, State, Step, Strategy, Summary, Usage, window_pair};
-use crate::Quota;
+use crate::decision::Quota;
 
 /// Admits the limit in every window aligned to the clock, and additionally a share of the unused limit of the
 /// previous window. A client that used 40 of `100/day` has 130 the next day.

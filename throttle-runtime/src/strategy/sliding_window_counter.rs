@@ -2,7 +2,7 @@
 
 use super::window_pair::Window;
 use super::{Arrival, State, Step, Strategy, Summary, Usage, window_pair};
-use crate::Quota;
+use crate::decision::Quota;
 
 /// A sliding window that is estimated from two aligned windows. The previous window counts by the share that
 /// the sliding window still overlaps.

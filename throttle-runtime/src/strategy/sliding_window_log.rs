@@ -1,7 +1,8 @@
 //! A sliding window that stores every request.
 
 use super::{Arrival, State, Step, Strategy, Summary, Usage, summary};
-use crate::{Quota, Rate};
+use crate::decision::Quota;
+use crate::rate::Rate;
 
 /// A sliding window that stores every admitted request. It is exact over every period, whenever the period
 /// begins.

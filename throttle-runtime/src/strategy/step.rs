@@ -1,7 +1,8 @@
 //! The input and the result of one step of a strategy.
 
 use super::{Class, State};
-use crate::{Quota, Rate};
+use crate::decision::Quota;
+use crate::rate::Rate;
 
 /// One request, as a strategy receives it.
 ///

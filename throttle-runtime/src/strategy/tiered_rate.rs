@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{Arrival, Class, Multiplier, State, Step, Strategy, Summary, Usage, aligned_window, summary};
-use crate::Rate;
+use crate::rate::Rate;
 
 /// A [`FixedWindow`](super::FixedWindow) in which each tier of callers has a multiple of the limit. With
 /// `10/min` and the default tiers, a free user has 10, a premium user 50 and an enterprise user 100.

@@ -2,7 +2,7 @@
 
 use super::bucket::bucket_methods;
 use super::{Strategy, backlog};
-use crate::Rate;
+use crate::rate::Rate;
 
 /// A bucket of tokens that starts full and refills evenly: `100/min` refills one token every 600 ms.
 ///

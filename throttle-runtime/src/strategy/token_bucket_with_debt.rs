@@ -2,7 +2,7 @@
 
 use super::bucket::bucket_methods;
 use super::{Strategy, TokenBucket, backlog};
-use crate::Rate;
+use crate::rate::Rate;
 
 /// A [`TokenBucket`] that may be overdrawn by a debt. The refill pays the debt back first.
 ///

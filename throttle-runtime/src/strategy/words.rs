@@ -1,7 +1,8 @@
 //! A state, an arrival and a step as words, without allocation. Alone because plans and windows import it.
 
 use super::{Arrival, State, Step};
-use crate::{Quota, Rate};
+use crate::decision::Quota;
+use crate::rate::Rate;
 
 /// A [`Step`] in words.
 #[derive(Debug, Clone, Copy)]

@@ -5,8 +5,8 @@ use std::time::Duration;
 use http::header::RETRY_AFTER;
 use http::{HeaderValue, Response, StatusCode};
 
+use crate::decision::{Decision, Quota};
 use crate::http::header_fields::whole_seconds;
-use crate::{Decision, Quota};
 
 /// Asserts that the decision allows the request.
 ///

@@ -8,9 +8,10 @@ use crate::backend::{
     Backend, Charge, ConcurrencyPermit, ConcurrencyStore, CoordinationStore, Mode, PermitRequest, Reply,
     Resets, Verdict,
 };
+use crate::error::{BackendError, ErrorKind};
 use crate::strategy::Strategy;
+use crate::util::now_or_later::NowOrLater;
 use crate::util::sync;
-use crate::{BackendError, ErrorKind, NowOrLater};
 
 /// The fault of a decision that a [`Faulty`] backend makes.
 ///

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::backend::{Store, StoreBackend};
+use crate::clock::{Clock, ManualClock};
 use crate::util::random;
-use crate::{Clock, ManualClock};
 
 /// A store or a backend under test.
 ///

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
-use crate::util::error_chain::chain;
+use crate::error::chain::chain;
 
 /// A sentence that describes what is wrong with a subject.
 ///

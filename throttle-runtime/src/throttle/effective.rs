@@ -4,9 +4,9 @@ use std::iter;
 use std::sync::Arc;
 
 use super::Throttle;
-use crate::Settings;
 use crate::config::effective::{Listing, Origin, Setting};
 use crate::config::policy::Policy;
+use crate::config::settings::Settings;
 
 impl Throttle {
     /// Returns the effective settings of this throttle, with the origin of each; see

@@ -2,9 +2,9 @@
 
 use super::Throttle;
 use super::counters::Event;
-use crate::Quota;
 use crate::backend::{FastPath, Mode};
 use crate::config::policy::Policy;
+use crate::decision::Quota;
 use crate::hit::FastHit;
 
 impl Throttle {

@@ -14,8 +14,9 @@ use std::sync::atomic::AtomicU8;
 use crate::config::declaration::Declaration;
 use crate::config::policy::Policy;
 use crate::config::rule::{Added, Rules};
+use crate::config::settings::Settings;
 use crate::environment::Environment;
-use crate::{Breaker, Settings};
+use crate::resilience::Breaker;
 use counters::{Counters, Counts, Event};
 use policy_history::{ActivePolicy, PolicyHistory};
 

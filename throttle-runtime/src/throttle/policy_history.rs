@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 
 use arc_swap::{ArcSwap, Guard};
 
-use crate::Settings;
 use crate::config::policy::Policy;
+use crate::config::settings::Settings;
 use crate::util::sync;
 
 /// The policies of a throttle, of which one is in effect.

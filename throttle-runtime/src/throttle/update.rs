@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use super::Throttle;
 use crate::config::policy::Policy;
+use crate::config::settings::Settings;
+use crate::error::ConfigError;
 use crate::util::audit;
-use crate::{ConfigError, Settings};
 
 impl Throttle {
     /// Changes the settings from the next decision on, for all users of this throttle. These settings take
@@ -55,9 +56,12 @@ mod tests {
 
     use crate::backend::Memory;
     use crate::config::policy::Policy;
+    use crate::config::settings::Settings;
+    use crate::rate::Rate;
+    use crate::registry::registry;
     use crate::resilience::{CircuitBreaker, failover, fallback};
     use crate::strategy::{Gcra, TokenBucket};
-    use crate::{Rate, Settings, Throttle, registry};
+    use crate::throttle::Throttle;
 
     const BREAKER: CircuitBreaker = CircuitBreaker::new().named("main");
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
-use crate::BackendError;
+use crate::error::BackendError;
 
 /// A timeout consists of this many consecutive timers. A slice that contains a pause is not counted.
 const SLICES: u32 = 4;

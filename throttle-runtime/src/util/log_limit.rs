@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
-use crate::ErrorKind;
+use crate::error::ErrorKind;
 use crate::util::duration::micros;
 
 /// Limits one repeated event: the first is logged immediately, and then at most one per second, with the number

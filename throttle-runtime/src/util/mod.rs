@@ -3,7 +3,6 @@
 pub(crate) mod audit;
 pub(crate) mod deadline;
 pub(crate) mod duration;
-pub(crate) mod error_chain;
 #[cfg(test)]
 pub(crate) mod events;
 pub(crate) mod fingerprint;

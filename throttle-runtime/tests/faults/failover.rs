@@ -213,7 +213,7 @@ async fn connections_that_are_cut_again_and_again(world: World) {
         world.proxy.cut().await;
         client.asks(6).await;
         while world.proxy.accepted() == before {
-            assert!(cut.elapsed() < Duration::from_secs(5), "no other connection is open");
+            assert!(cut.elapsed() < Duration::from_secs(30), "no other connection is open");
             client.ask().await;
         }
     }

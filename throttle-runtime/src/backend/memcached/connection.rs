@@ -12,7 +12,7 @@ use tokio::task::AbortHandle;
 use super::driver::keep_up;
 use super::protocol::{Command, Reply};
 use super::request::{IN_FLIGHT, Request, Up, lost};
-use crate::{BackendError, ErrorKind};
+use crate::error::{BackendError, ErrorKind};
 
 /// A handle that sends requests through a connection.
 #[derive(Debug)]

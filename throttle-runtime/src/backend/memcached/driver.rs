@@ -15,7 +15,7 @@ use tracing::field::display;
 use super::probe::probe;
 use super::protocol::Reply;
 use super::request::{Answer, IN_FLIGHT, Request, Up};
-use crate::util::error_chain::chain;
+use crate::error::chain::chain;
 use crate::util::log_limit::LogLimit;
 use crate::util::{deadline, random};
 

@@ -9,9 +9,10 @@ use super::cas_cache::Seen;
 use super::entry::Value;
 use super::protocol::{Command, Reply, When};
 use super::routing::Nodes;
+use crate::clock::Clock;
+use crate::error::BackendError;
 use crate::util::duration::micros;
 use crate::util::random;
-use crate::{BackendError, Clock};
 
 /// A store on Memcached servers. Each entry contains a generation and an expiry time beside its value.
 #[derive(Debug)]

@@ -36,8 +36,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::{Backend, Charge, CoordinationStore, Mode, Reply, Resets, StoreBackend, Verdict};
+use crate::clock::{Clock, SystemClock};
 use crate::strategy::Strategy;
-use crate::{Clock, SystemClock};
 use entries::Servers;
 use routing::Nodes;
 

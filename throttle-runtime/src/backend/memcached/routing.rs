@@ -8,8 +8,8 @@ use siphasher::sip::SipHasher13;
 
 use super::connection::Connection;
 use super::protocol::{Command, Reply};
+use crate::error::{BackendError, ErrorKind};
 use crate::util::sync;
-use crate::{BackendError, ErrorKind};
 
 #[derive(Debug)]
 pub(super) struct Nodes(Vec<Node>);

@@ -10,8 +10,8 @@ use super::entries::{Found, Servers, generation_of, unchanged};
 use super::entry::Value;
 use super::protocol::{Command, Reply, When};
 use crate::backend::Store;
+use crate::error::{BackendError, ErrorKind};
 use crate::util::random;
-use crate::{BackendError, ErrorKind};
 
 impl Store for Servers {
     type Error = BackendError;

@@ -10,7 +10,7 @@ use super::entries::Servers;
 use super::protocol::Command;
 use super::routing::Nodes;
 use super::server::Server;
-use crate::ManualClock;
+use crate::clock::ManualClock;
 use crate::testkit::{Subject, store};
 
 /// A reset forgets a whole namespace, which is what a backend needs. It cannot forget the keys with a given

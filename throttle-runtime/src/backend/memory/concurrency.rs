@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use super::Memory;
 use super::engine::Taken;
-use crate::NowOrLater;
 use crate::backend::{ConcurrencyPermit, ConcurrencyStore, PermitRequest, Reply};
 use crate::strategy::{FixedWindow, Strategy};
 use crate::util::fingerprint::Domain;
+use crate::util::now_or_later::NowOrLater;
 
 impl ConcurrencyStore for Memory {
     /// Permits in memory end with the process, so the lease is ignored.
@@ -29,7 +29,7 @@ mod tests {
     use std::time::Duration;
 
     use super::{ConcurrencyPermit, ConcurrencyStore, Memory, PermitRequest};
-    use crate::Key;
+    use crate::key::Key;
 
     /// The number of clients, and of iterations per thread. Miri is a thousand times slower.
     const MANY: u32 = if cfg!(miri) { 12 } else { 2_000 };

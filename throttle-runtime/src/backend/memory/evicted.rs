@@ -14,7 +14,7 @@ use std::sync::{Mutex, MutexGuard};
 use super::class::Class;
 use super::exceptions::{Begin, Exceptions};
 use super::slice::Budget;
-use crate::Rate;
+use crate::rate::Rate;
 use crate::strategy::{State, Summary};
 use crate::util::fingerprint::Domain;
 use crate::util::sync;

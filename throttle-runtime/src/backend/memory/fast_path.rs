@@ -19,10 +19,11 @@ use super::page::{Entry, Page, Seen};
 use super::table::{Id, Tag};
 use super::{Engine, coarse_time};
 use crate::backend::{Backend, Mode};
+use crate::decision::Quota;
 use crate::key::Parts;
+use crate::rate::Rate;
 use crate::strategy::{Plan, Strategy, Words};
 use crate::util::fingerprint::Domain;
-use crate::{Quota, Rate};
 
 /// Everything that the fast path needs of a throttle.
 #[derive(Debug)]

@@ -14,9 +14,9 @@ use super::evicted::Limit;
 use super::exceptions::Begin;
 use super::page::{Locked, Page};
 use super::table::{Id, Moved};
-use crate::Quota;
 use crate::backend::evaluate::{LimitIndex, LimitStates, evaluate, refunded, remaining};
 use crate::backend::{Charge, Mode, Verdict};
+use crate::decision::Quota;
 use crate::strategy::{Arrival, Lane, State, Step, Usage};
 
 /// The new state of one limit, which is stored if all limits allow the request.

@@ -43,9 +43,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::{Backend, Charge, ConcurrencyStore, Mode, Reply, Resets, Verdict};
-use crate::NowOrLater;
 use crate::clock::Clock;
 use crate::util::fingerprint::Secret;
+use crate::util::now_or_later::NowOrLater;
 use bounds::Bounds;
 use coarse_time::Time;
 pub use engine::Engine;

@@ -13,9 +13,14 @@ use super::page::{Entry, PLACES, Page, Seen};
 use super::table::{Id, SPILLED, Table};
 use super::{FastPath, Memory};
 use crate::backend::{Backend, Charge, Mode};
+use crate::clock::ManualClock;
+use crate::config::settings::Settings;
+use crate::decision::Quota;
+use crate::key::Key;
+use crate::rate::Rate;
+use crate::registry::registry;
 use crate::strategy::{FixedWindow, Gcra, SlidingWindowLog, State, Strategy};
 use crate::util::fingerprint::Domain;
-use crate::{Key, ManualClock, Quota, Rate, Settings, registry};
 
 /// The number of iterations of each thread.
 const ROUNDS: u64 = if cfg!(miri) { 12 } else { 20_000 };

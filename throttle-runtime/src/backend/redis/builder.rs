@@ -11,9 +11,9 @@ use super::Redis;
 use super::deny_cache::DenyCache;
 use super::engine::Engine;
 use super::target::Target;
-use crate::ConfigError;
 use crate::backend::Resets;
 use crate::clock::Clock;
+use crate::error::ConfigError;
 use crate::util::task_tracker::TaskTracker;
 
 /// Settings of a [`Redis`] backend.

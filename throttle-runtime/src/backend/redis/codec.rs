@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use redis::Value;
 
-use crate::Rate;
+use crate::rate::Rate;
 use crate::strategy::State;
 use crate::util::duration::micros;
 

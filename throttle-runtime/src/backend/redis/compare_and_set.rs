@@ -13,9 +13,9 @@ use super::errors::unexpected_reply;
 use super::partition::Partition;
 use super::router::Router;
 use super::scripts::{READ, WRITE};
+use crate::error::{BackendError, ErrorKind};
 use crate::strategy::State;
 use crate::util::now_or_later::uncharged;
-use crate::{BackendError, ErrorKind};
 
 impl Engine {
     /// Reads the time and the stored states of one hash slot.

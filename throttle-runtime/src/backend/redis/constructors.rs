@@ -3,7 +3,7 @@
 use super::Redis;
 use super::builder::RedisBuilder;
 use super::target::Target;
-use crate::ConfigError;
+use crate::error::ConfigError;
 
 impl Redis {
     /// Creates a backend with the default settings: see [`builder`](Self::builder).

@@ -10,7 +10,8 @@ use super::engine::Engine;
 use super::errors::unexpected_reply;
 use super::{Redis, Reply};
 use crate::backend::CoordinationStore;
-use crate::{BackendError, NowOrLater};
+use crate::error::BackendError;
+use crate::util::now_or_later::NowOrLater;
 
 /// Uses only commands that decisions also need, so a user with the permissions for decisions needs no others.
 impl CoordinationStore for Redis {

@@ -184,8 +184,9 @@ impl Shard {
 mod tests {
     use super::{CallStart, DenyCache, Instant, LIFETIME, Request, States, micros};
     use crate::backend::{Charge, Mode};
+    use crate::key::Key;
+    use crate::rate::Rate;
     use crate::strategy::{Arrival, FixedWindow, Strategy};
-    use crate::{Key, Rate};
 
     const NOW: u64 = 1_000_000_000;
 

@@ -2,7 +2,7 @@
 
 use redis::{RedisError, RetryMethod, ServerErrorKind};
 
-use crate::{BackendError, ErrorKind};
+use crate::error::{BackendError, ErrorKind};
 
 /// Why a request failed.
 pub(super) enum RequestError {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use itoa::Buffer;
 use sha2::{Digest, Sha256};
 
-use crate::Key;
 use crate::backend::{Charge, PermitRequest};
+use crate::key::Key;
 
 /// The Redis keys of the states of a charge: `namespace:{identity}:throttle:limit`.
 ///

@@ -51,8 +51,8 @@ use std::fmt;
 use std::time::Duration;
 
 use super::{Backend, Charge, ConcurrencyStore, CoordinationStore, Mode, Reply, Resets, Verdict};
-use crate::NowOrLater;
 use crate::strategy::Strategy;
+use crate::util::now_or_later::NowOrLater;
 pub use builder::RedisBuilder;
 use engine::Engine;
 use request::Request;

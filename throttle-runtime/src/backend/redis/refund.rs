@@ -8,8 +8,8 @@ use super::compare_and_set::{MAX_ATTEMPTS, StoredStates, contended};
 use super::engine::Engine;
 use super::partition::Partition;
 use super::request::{Request, States};
-use crate::BackendError;
 use crate::backend::Mark;
+use crate::error::BackendError;
 use crate::strategy::State;
 use crate::util::sync;
 

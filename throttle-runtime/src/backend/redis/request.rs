@@ -9,9 +9,11 @@ use super::keys::{Keys, global_reset_mark};
 use super::token::Tokens;
 use crate::backend::evaluate::{LimitIndex, LimitStates, evaluate, refunded, remaining};
 use crate::backend::{Charge, Mark, Marks, Mode, Resets, Verdict};
+use crate::decision::{Quota, Quotas};
+use crate::error::BackendError;
+use crate::rate::Rate;
 use crate::strategy::{Arrival, State};
 use crate::util::fingerprint::Secret;
-use crate::{BackendError, Quota, Quotas, Rate};
 
 pub(super) type States = SmallVec<[State; 2]>;
 

@@ -11,8 +11,8 @@ use super::connection::ConnectionHandle;
 use super::engine::Engine;
 use super::errors::unexpected_reply;
 use super::keys;
-use crate::BackendError;
 use crate::backend::Mark;
+use crate::error::BackendError;
 
 /// The number of keys that the server scans in one step, during which it serves no other client.
 const KEYS_PER_SCAN: usize = 1_000;

@@ -10,7 +10,7 @@ use super::connection::{ConnectionHandle, connector};
 use super::partition;
 use super::partition::Partition;
 use super::scripts::LuaScript;
-use crate::BackendError;
+use crate::error::BackendError;
 
 /// All servers of a backend, and which of them has a hash slot.
 #[derive(Clone)]

@@ -8,7 +8,7 @@ use sha1::{Digest, Sha1};
 
 use super::errors::RequestError;
 use super::keys::hex;
-use crate::BackendError;
+use crate::error::BackendError;
 use crate::strategy::{IN_LUA, Lua};
 
 /// The text of a Lua script, and its SHA-1, by which Redis knows it.

@@ -12,7 +12,7 @@ use super::cluster::Cluster;
 use super::connection::Tls;
 use super::connection::{Address, Locator, Options, Sentinels, connector, url};
 use super::router::Router;
-use crate::ConfigError;
+use crate::error::ConfigError;
 
 pub(super) struct Target {
     /// How to connect to the server. The address in it is unused if there are sentinels.

@@ -7,8 +7,8 @@
 use smallvec::SmallVec;
 
 use crate::backend::Attempt;
+use crate::error::{BackendError, ErrorKind};
 use crate::strategy::State;
-use crate::{BackendError, ErrorKind};
 
 /// The tokens of a decision, one for each identity that is charged.
 #[derive(Default)]

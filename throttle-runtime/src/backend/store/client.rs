@@ -9,8 +9,9 @@ use super::Store;
 use super::keyed_mutex::Turns;
 use super::record::Record;
 use super::slot::Slot;
+use crate::clock::Clock;
+use crate::error::BackendError;
 use crate::util::deadline;
-use crate::{BackendError, Clock};
 
 pub(super) struct Client<S> {
     pub(super) store: Arc<S>,

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{Store, StoreBackend, keys};
-use crate::NowOrLater;
 use crate::backend::{CoordinationStore, Reply};
+use crate::util::now_or_later::NowOrLater;
 
 impl<S: Store> CoordinationStore for StoreBackend<S> {
     fn put<'a>(&'a self, name: &'a str, value: u64, ttl: Duration) -> Reply<'a, ()> {

@@ -11,8 +11,8 @@ use super::record_guard::{interrupted, spawn};
 use super::record_lock::{Holding, contradiction};
 use super::slot::Slot;
 use super::{Store, counter, keys};
-use crate::BackendError;
 use crate::backend::{Mode, Verdict};
+use crate::error::BackendError;
 use crate::util::now_or_later::uncharged;
 
 impl<S: Store> Client<S> {

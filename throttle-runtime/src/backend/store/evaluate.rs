@@ -8,8 +8,9 @@ use super::slot::Slot;
 use super::{counter, keys, recent};
 use crate::backend::evaluate::{LimitIndex, LimitStates, evaluate, refunded, remaining};
 use crate::backend::{Attempt, Charge, Mark, Marks, Mode, Resets, Verdict};
+use crate::decision::{Quota, Quotas};
+use crate::error::{BackendError, ErrorKind};
 use crate::strategy::{Arrival, State};
-use crate::{BackendError, ErrorKind, Quota, Quotas};
 
 /// The result of an evaluation, and the new records if anything changes.
 #[derive(Debug)]

@@ -67,8 +67,9 @@ fn hex(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::key::Key;
+    use crate::rate::Rates;
     use crate::strategy::{FixedWindow, Gcra, Strategy};
-    use crate::{Key, Rates};
 
     fn name(scope: &str, key: &Key, strategy: &dyn Strategy, rates: &str) -> String {
         let rates: Rates = rates.parse().expect("rates");

@@ -44,7 +44,7 @@ use std::time::Duration;
 pub use increment::{Increment, increment_or_take_back};
 pub use store_backend::StoreBackend;
 
-use crate::ErrorKind;
+use crate::error::ErrorKind;
 
 /// Custom storage: a key-value table of texts with expiry. [`StoreBackend`] builds a backend from it, on which
 /// every strategy is exact.

@@ -16,7 +16,7 @@ use super::keyed_mutex::Turn;
 use super::record::Record;
 use super::record_lock::Holding;
 use super::slot::Slot;
-use crate::{BackendError, ErrorKind};
+use crate::error::{BackendError, ErrorKind};
 
 /// Exclusive access to records, until this value is dropped.
 pub(super) struct Held<S: Store> {

@@ -7,10 +7,10 @@ use super::increment::Increment;
 use super::record::{Hold, Record};
 use super::slot::Slot;
 use super::{Store, counter, keys};
+use crate::error::{BackendError, ErrorKind};
 use crate::util::duration::micros;
 use crate::util::log_limit::LogLimit;
 use crate::util::random;
-use crate::{BackendError, ErrorKind};
 
 /// A record that is held.
 pub(super) struct Holding {

@@ -9,8 +9,11 @@ use super::evaluate::Case;
 use super::record::Record;
 use super::{Store, keys};
 use crate::backend::{Backend, Charge, CoordinationStore, Mark, Mode, Reply, Resets, Verdict};
+use crate::clock::{Clock, SystemClock};
+use crate::error::{BackendError, ErrorKind};
+use crate::rate::Rate;
 use crate::strategy::Strategy;
-use crate::{BackendError, Clock, ErrorKind, NowOrLater, Rate, SystemClock};
+use crate::util::now_or_later::NowOrLater;
 
 /// A backend that keeps its states in a [`Store`]. Every strategy is exact, for all processes that share the
 /// store.

@@ -10,7 +10,7 @@ use super::client::Client;
 use super::evaluate::{Case, Judgement};
 use super::record::Record;
 use super::record_guard::Held;
-use crate::BackendError;
+use crate::error::BackendError;
 use crate::util::now_or_later::uncharged;
 
 /// Evaluates records at a given time, and returns the new records.

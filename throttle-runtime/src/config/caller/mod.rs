@@ -4,8 +4,9 @@ mod once;
 
 use std::fmt;
 
+use crate::key::{Identity, Key};
+use crate::rate::Rates;
 use crate::strategy::Class;
-use crate::{Identity, Key, Rates};
 pub(crate) use once::resolve;
 
 /// The result of a `caller` function: the key of the client, and the limits that apply to it.

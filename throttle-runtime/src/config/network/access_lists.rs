@@ -1,8 +1,8 @@
 //! The check of a client against the lists of one throttle.
 
 use super::List;
-use crate::Settings;
 use crate::config::resolver::RequestContext;
+use crate::config::settings::Settings;
 use crate::http::client::{Client, plain};
 
 /// The lists of a throttle.

@@ -2,9 +2,12 @@
 
 use super::{AsyncReturn, Call, EarlyResponse, IntoResolver, IntoSetting, RequestContext, Role, Value, role};
 use crate::config::key_source::{Cookie, Global, Header, Ip, KeySource};
-use crate::resilience::{ErrorAction, Failure, OnError};
+use crate::error::ConfigError;
+use crate::key::Identity;
+use crate::rate::{Rate, Rates};
+use crate::resilience::{ErrorAction, Failure, OnError, Recovery};
 use crate::strategy::{Class, Priority};
-use crate::{ConfigError, Identity, NowOrLater, Rate, Rates, Recovery};
+use crate::util::now_or_later::NowOrLater;
 
 macro_rules! values {
     ($($role:ident: $($value:ty),*;)*) => { $( $(

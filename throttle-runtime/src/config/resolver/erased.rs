@@ -5,8 +5,10 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use super::{EarlyResponse, IntoResolver, RequestContext, Resolver, Role, Web};
+use crate::error::ConfigError;
+use crate::resilience::Recovery;
+use crate::util::now_or_later::NowOrLater;
 use crate::util::shared::Shared;
-use crate::{ConfigError, NowOrLater, Recovery};
 
 /// An argument with the type parameters that distinguish values from functions. It implements [`Resolver`]
 /// without these parameters.

@@ -20,7 +20,9 @@ pub(crate) use role::{IntoSetting, Shape};
 
 use std::any::TypeId;
 
-use crate::{ConfigError, NowOrLater, Recovery};
+use crate::error::ConfigError;
+use crate::resilience::Recovery;
+use crate::util::now_or_later::NowOrLater;
 
 /// The response of a function that ends the request.
 #[cfg(feature = "axum")]

@@ -1,8 +1,11 @@
 //! The settings that functions can plug into, and the types that these functions may return.
 
+use crate::config::caller::Caller;
+use crate::error::BackendError;
+use crate::key::{Identity, Key};
+use crate::rate::{Rate, Rates};
 use crate::resilience::ErrorAction;
 use crate::strategy::{Class, Priority};
-use crate::{BackendError, Caller, Identity, Key, Rate, Rates};
 
 pub use super::Role;
 use super::{EarlyResponse, IntoResolver, Resolver, Value, erase};
@@ -106,7 +109,7 @@ macro_rules! answers {
 answers! {
     rate: Rate, Rates;
     cost: u8, u16, u32, u64;
-    key: Identity, Key, String, &'static str, std::net::IpAddr, u8, u16, u32, u64, u128, usize, i8, i16, i32, i64, i128, isize, std::borrow::Cow<'static, str>, crate::ClientIp;
+    key: Identity, Key, String, &'static str, std::net::IpAddr, u8, u16, u32, u64, u128, usize, i8, i16, i32, i64, i128, isize, std::borrow::Cow<'static, str>, crate::http::ClientIp;
     class: Class, Priority, String, &'static str;
     caller: Caller;
     exempt: bool;

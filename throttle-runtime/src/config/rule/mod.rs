@@ -27,7 +27,7 @@ pub use rule_set::Rules;
 pub(crate) use rule_set::read;
 pub(crate) use rule_set::{RuleResolvers, and, resolve};
 
-use crate::ConfigError;
+use crate::error::ConfigError;
 use path_pattern::Pattern;
 
 /// A matcher for requests: by path, by methods, and by a function. A request has to match all of these that

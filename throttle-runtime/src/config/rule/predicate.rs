@@ -4,8 +4,8 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use super::Rule;
-use crate::NowOrLater;
 use crate::config::resolver::{EarlyResponse, IntoResolver, RequestContext, Role, Shape, Value, role};
+use crate::util::now_or_later::NowOrLater;
 
 /// A rule with a function: see [`Rule::when`].
 ///

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use crate::config::key_source::Ip;
 use crate::config::resolver::{Call, erase, role};
+use crate::config::settings::Settings;
 use crate::http::Headers;
+use crate::resilience::OnError;
 use crate::strategy::FixedWindow;
 use crate::util::shared::Shared;
-use crate::{OnError, Settings};
 
 /// The name of the backend that always exists.
 pub(crate) const MEMORY: &str = "memory";

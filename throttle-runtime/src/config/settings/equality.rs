@@ -6,7 +6,7 @@
 use std::ptr;
 use std::time::Duration;
 
-use crate::Networks;
+use crate::config::network::Networks;
 use crate::config::resolver::{ChargePredicate, Resolver, Role};
 use crate::http::Headers;
 use crate::strategy::Strategy;

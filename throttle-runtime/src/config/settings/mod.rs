@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use super::resolver::{ChargePredicate, Resolver, role};
 use super::rule::{RuleResolvers, Rules};
-use crate::Networks;
+use crate::config::network::Networks;
 use crate::http::Headers;
 use crate::strategy::Strategy;
 use crate::util::shared::Shared;

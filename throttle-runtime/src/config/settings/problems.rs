@@ -1,8 +1,9 @@
 //! Finds the mistakes in the values of settings. Alone because only the start of a throttle looks for them.
 
 use crate::config::resolver::{Resolver, Role};
+use crate::config::settings::Settings;
+use crate::error::ConfigError;
 use crate::util::shared::Shared;
-use crate::{ConfigError, Settings};
 
 impl Settings {
     /// Returns what is wrong with the values of these settings.

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use crate::config::network::Networks;
 use crate::config::resolver::{ChargePredicate, Resolver, Role};
+use crate::config::settings::Settings;
 use crate::http::Headers;
 use crate::strategy::Strategy;
 use crate::util::shared::Shared;
-use crate::{Networks, Settings};
 
 /// The text of a setting in a listing.
 pub(super) trait Text {
@@ -69,7 +70,7 @@ fn text<'s>(texts: &'s [(&'static str, String)], name: &str) -> Option<&'s str> 
 
 #[cfg(test)]
 mod tests {
-    use crate::Settings;
+    use crate::config::settings::Settings;
 
     #[test]
     fn what_is_said_anew_differently_or_no_more_is_a_change() {

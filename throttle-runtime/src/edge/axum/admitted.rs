@@ -6,11 +6,12 @@ use std::mem;
 use axum::response::Response;
 
 use super::handler::reshaped;
+use crate::decision::Quota;
 use crate::edge::permit_body::until_end;
 use crate::edge::respond;
 use crate::pipeline::admission::Admission;
+use crate::registry::Registry;
 use crate::throttle::policy_history::ActivePolicy;
-use crate::{Quota, Registry};
 
 /// The admission of a request, which completes the response.
 pub(super) struct Admitted(By);

@@ -5,8 +5,9 @@ use std::convert::Infallible;
 use axum::extract::FromRequestParts;
 use http::request::Parts;
 
-use crate::decision::Admitted;
-use crate::{ClientIp, Decision, DecisionReason, Decisions, Registry};
+use crate::decision::{Admitted, Decision, DecisionReason, Decisions};
+use crate::http::ClientIp;
+use crate::registry::Registry;
 
 /// The decisions of the throttles that degrade. Empty if no such throttle decided.
 impl<S: Sync> FromRequestParts<S> for Decisions {

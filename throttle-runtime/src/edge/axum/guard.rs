@@ -18,22 +18,26 @@ use http::request::Parts;
 use super::admitted::Admitted;
 use super::handler_needs::HandlerNeeds;
 use crate::config::resolver::RequestContext;
+use crate::decision::{Decision, Quota};
 use crate::edge::admit;
 use crate::edge::responses::too_many;
+use crate::http::ClientIp;
 use crate::http::header_fields::Report;
+use crate::key::Key;
 use crate::pipeline::admission::Admission;
 use crate::pipeline::admission_builder::AdmissionBuilder;
 use crate::pipeline::degrade::DegradeSink;
 use crate::pipeline::fast_path;
 use crate::pipeline::fast_path::AtOnce;
 use crate::pipeline::key_cache::KeyCache;
-use crate::pipeline::once_per_request::Pending;
-use crate::pipeline::once_per_request::Reach;
+use crate::pipeline::once_per_request::{Pending, Reach};
 use crate::pipeline::rejection::Rejection;
+use crate::registry::Registry;
 use crate::registry::site::Site;
 use crate::registry::site_index::linked;
+use crate::throttle::Throttle;
 use crate::throttle::policy_history::ActivePolicy;
-use crate::{BoxFuture, ClientIp, Decision, Key, Quota, Registry, Throttle};
+use crate::util::now_or_later::BoxFuture;
 
 /// The hidden first parameter of a handler with `#[throttle]`.
 ///

@@ -9,8 +9,9 @@ use http::{Request, StatusCode};
 
 use crate::config::resolver::{RequestContext, Resolver, role};
 use crate::edge::responses::denied;
+use crate::pipeline::throttled::Throttled;
+use crate::registry::Registry;
 use crate::util::shared::Shared;
-use crate::{Registry, Throttled};
 
 /// Returns the response of a handler to a denial.
 pub(crate) async fn shaped(

@@ -8,9 +8,10 @@ use http::header::CONTENT_TYPE;
 use super::handler::{self, shaped};
 use crate::config::resolver::RequestContext;
 use crate::edge::responses::{denied, failed, misconfigured};
+use crate::error::BackendError;
 use crate::pipeline::prepare::Stop;
 use crate::pipeline::rejection::Rejection;
-use crate::{BackendError, Throttled};
+use crate::pipeline::throttled::Throttled;
 
 impl Rejection {
     pub(crate) async fn into_response(self, context: &mut RequestContext<'_>) -> Response {

@@ -8,7 +8,9 @@ use http::request::Parts;
 use crate::config::resolver::{
     AsyncReturn, EarlyResponse, IntoResolver, IntoSetting, RequestContext, Role, Web, WithState, WithoutState,
 };
-use crate::{Failure, NowOrLater, Throttled};
+use crate::pipeline::throttled::Throttled;
+use crate::resilience::Failure;
+use crate::util::now_or_later::NowOrLater;
 
 /// An extractor of the request parts, for a function that takes the state `S`.
 #[diagnostic::on_unimplemented(

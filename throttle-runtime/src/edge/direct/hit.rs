@@ -9,8 +9,10 @@ use super::hit_future::HitFuture;
 use crate::backend::Mode;
 use crate::config::policy::Policy;
 use crate::config::resolver::RequestContext;
+use crate::decision::{Decision, DecisionReason};
 use crate::environment::enforcement::Force;
-use crate::error::no_request;
+use crate::error::{BackendError, no_request};
+use crate::hit::Hit;
 use crate::pipeline::decide;
 use crate::pipeline::prepare::Prepared;
 use crate::pipeline::single_throttle::SingleThrottle;
@@ -18,7 +20,6 @@ use crate::pipeline::ticket::{Terms, Ticket};
 use crate::strategy::Class;
 use crate::throttle::Throttle;
 use crate::throttle::counters::Event;
-use crate::{BackendError, Decision, DecisionReason, Hit};
 
 impl Throttle {
     /// Decides one use, and charges it if it fits.

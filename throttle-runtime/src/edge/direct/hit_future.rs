@@ -7,7 +7,10 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use crate::backend::Mode;
-use crate::{BackendError, Decision, Hit, Throttle};
+use crate::decision::Decision;
+use crate::error::BackendError;
+use crate::hit::Hit;
+use crate::throttle::Throttle;
 
 type Answer = Result<Decision, BackendError>;
 

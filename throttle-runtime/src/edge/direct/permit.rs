@@ -4,12 +4,15 @@ use std::borrow::Cow;
 use std::fmt;
 
 use crate::backend::ConcurrencyPermit;
+use crate::decision::{Decision, DecisionReason};
+use crate::hit::Hit;
 use crate::pipeline::admission_builder::AdmissionBuilder;
 use crate::pipeline::degrade::DegradeSink;
 use crate::pipeline::key_cache::KeyCache;
 use crate::pipeline::prepare::Prepared;
+use crate::pipeline::throttle_error::ThrottleError;
+use crate::throttle::Throttle;
 use crate::throttle::counters::Event;
-use crate::{Decision, DecisionReason, Hit, Throttle, ThrottleError};
 
 /// A use that is in flight until this value is dropped. See [`Throttle::permit`].
 ///

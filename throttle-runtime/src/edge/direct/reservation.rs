@@ -5,13 +5,15 @@ use std::cmp::Ordering;
 use std::fmt;
 
 use crate::backend::Mode;
-use crate::pipeline::backend_call;
-use crate::pipeline::decide;
+use crate::decision::Decision;
+use crate::error::BackendError;
+use crate::hit::Hit;
 use crate::pipeline::outcome::Decided;
 use crate::pipeline::prepare::Prepared;
 use crate::pipeline::ticket::Ticket;
+use crate::pipeline::{backend_call, decide};
+use crate::throttle::Throttle;
 use crate::throttle::counters::Event;
-use crate::{BackendError, Decision, Hit, Throttle};
 
 impl Throttle {
     /// Decides one use and charges it if it fits, as [`hit`](Self::hit) does, and returns a reservation that

@@ -2,10 +2,12 @@
 
 use std::borrow::Cow;
 
+use crate::error::BackendError;
+use crate::hit::Hit;
 use crate::pipeline::backend_call;
 use crate::pipeline::prepare::Prepared;
+use crate::throttle::Throttle;
 use crate::util::audit;
-use crate::{BackendError, Hit, Throttle};
 
 impl Throttle {
     /// Resets the usage of one identity in all limits of this throttle, for example after an account was

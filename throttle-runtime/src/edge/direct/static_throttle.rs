@@ -4,11 +4,16 @@ use std::borrow::Cow;
 use std::fmt;
 use std::slice;
 
+use crate::decision::Decision;
+use crate::edge::direct::permit::Permit;
+use crate::edge::direct::reservation::Reservation;
+use crate::error::{BackendError, ConfigError, ErrorKind};
+use crate::hit::Hit;
+use crate::pipeline::throttle_error::ThrottleError;
+use crate::registry::Registry;
 use crate::registry::linked_sites::LinkedSites;
-use crate::{
-    BackendError, ConfigError, Decision, ErrorKind, Hit, Permit, Registry, Reservation, Site, Throttle,
-    ThrottleError,
-};
+use crate::registry::site::Site;
+use crate::throttle::Throttle;
 
 /// A throttle that is declared as a static, by `#[throttle]` with the arguments of a handler.
 ///

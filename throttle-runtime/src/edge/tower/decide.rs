@@ -13,9 +13,11 @@ use super::plan::Plan;
 use crate::config::policy::Policy;
 use crate::config::resolver::RequestContext;
 use crate::config::rule;
+use crate::decision::{Decision, Quota};
 use crate::edge::permit_body::until_end;
 use crate::edge::respond;
 use crate::edge::respond::settled;
+use crate::error::ConfigError;
 use crate::pipeline::admission::Admission;
 use crate::pipeline::admission_builder::AdmissionBuilder;
 use crate::pipeline::degrade::DegradeSink;
@@ -23,11 +25,10 @@ use crate::pipeline::fast_path;
 use crate::pipeline::fast_path::AtOnce;
 use crate::pipeline::key_cache::KeyCache;
 use crate::pipeline::once_per_request::Reach;
-use crate::pipeline::prepare::Given;
-use crate::pipeline::prepare::Stop;
+use crate::pipeline::prepare::{Given, Stop};
 use crate::pipeline::rejection::Rejection;
+use crate::registry::Registry;
 use crate::throttle::counters::Event;
-use crate::{ConfigError, Decision, Quota, Registry};
 
 /// The admission of a request, which completes the response.
 pub(super) enum Admitted {

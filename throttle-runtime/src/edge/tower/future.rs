@@ -12,7 +12,7 @@ use pin_project_lite::pin_project;
 use super::body::ResponseBody;
 use super::decide::Admitted;
 use super::response::Answer;
-use crate::BoxFuture;
+use crate::util::now_or_later::BoxFuture;
 
 pin_project! {
     /// The response of a [`ThrottleService`](super::ThrottleService), whose service answers with a future `F`.

@@ -8,7 +8,8 @@ use super::plan::{Order, Plan};
 use super::{Limiter, ThrottleService};
 use crate::config::resolver::{IntoResolver, Shape, Web, role};
 use crate::config::rule::Rules;
-use crate::{ConfigError, Registry};
+use crate::error::ConfigError;
+use crate::registry::Registry;
 
 /// A layer that limits the requests to a service: a router of axum, a gRPC server of tonic, or any other
 /// [`tower`](https://docs.rs/tower) service of HTTP requests.

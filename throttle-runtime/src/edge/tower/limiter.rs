@@ -9,7 +9,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use once_cell::sync::OnceCell;
 
-use crate::{ConfigError, Registry, Settings, Site, StaticThrottle, Throttle};
+use crate::config::settings::Settings;
+use crate::edge::direct::static_throttle::StaticThrottle;
+use crate::error::ConfigError;
+use crate::registry::Registry;
+use crate::registry::site::Site;
+use crate::throttle::Throttle;
 
 /// A throttle of a [layer](super::ThrottleLayer). It is made from one of these:
 ///
@@ -59,7 +64,8 @@ impl Limiter {
         }
         // It must not depend on the order of use which of two throttles has the uid.
         let says = |other: &Site| other.settings().describe();
-        let theirs = crate::sites().into_iter().find(|other| other.uid() == site.uid());
+        let theirs =
+            crate::registry::linked_sites::sites().into_iter().find(|other| other.uid() == site.uid());
         match theirs.filter(|theirs| !theirs.is_named() || says(theirs) != says(site)) {
             None => Ok(()),
             Some(theirs) => Err(ConfigError::one(format!(

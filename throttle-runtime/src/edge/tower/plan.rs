@@ -4,7 +4,9 @@ use smallvec::SmallVec;
 
 use super::Limiter;
 use crate::config::rule::Rules;
-use crate::{ConfigError, Registry, Throttle};
+use crate::error::ConfigError;
+use crate::registry::Registry;
+use crate::throttle::Throttle;
 
 /// The configuration of a layer.
 #[derive(Debug, Clone)]

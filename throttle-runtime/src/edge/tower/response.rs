@@ -32,8 +32,8 @@ impl Answer {
 
 #[cfg(feature = "axum")]
 async fn web(rejection: Rejection, parts: &mut Parts) -> Response<Body> {
-    use crate::Registry;
     use crate::config::resolver::RequestContext;
+    use crate::registry::Registry;
 
     let registry = Registry::of_request(parts);
     let mut context =

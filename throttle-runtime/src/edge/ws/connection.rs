@@ -7,11 +7,16 @@ use axum::extract::{FromRef, FromRequestParts};
 use http::request::Parts;
 
 use crate::config::resolver::RequestContext;
+use crate::decision::Decision;
+use crate::error::{BackendError, ErrorKind};
+use crate::http::ClientIp;
+use crate::key::Identity;
 use crate::pipeline::decide::decide_message;
 use crate::pipeline::key_cache::KeyCache;
 use crate::pipeline::once_per_request::Reached;
 use crate::pipeline::prepare::Stop;
-use crate::{BackendError, ClientIp, Decision, ErrorKind, Identity, Registry, Throttle};
+use crate::registry::Registry;
+use crate::throttle::Throttle;
 
 /// The caller at the other end of a connection: an extractor for the handler that upgrades. It never rejects.
 ///

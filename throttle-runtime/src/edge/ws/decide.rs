@@ -10,10 +10,14 @@ use super::connection::refused;
 use super::{Handled, Returned, Socket};
 use crate::edge::admit;
 use crate::edge::responses::log_misconfigured;
+use crate::error::ErrorKind;
+use crate::key::Key;
 use crate::pipeline::admission_builder::AdmissionBuilder;
 use crate::pipeline::degrade::DegradeSink;
 use crate::pipeline::rejection::Rejection;
-use crate::{ErrorKind, Key, Site, ThrottleError, Throttled};
+use crate::pipeline::throttle_error::ThrottleError;
+use crate::pipeline::throttled::Throttled;
+use crate::registry::site::Site;
 
 /// The reason why a message does not reach the body of its function.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::ops::ControlFlow;
 
-use crate::ThrottleError;
+use crate::pipeline::throttle_error::ThrottleError;
 
 /// A return type of a function with `#[throttle_message]`, which has a value for a message that the body did
 /// not see.

@@ -12,8 +12,11 @@ use tokio::time::timeout;
 
 use super::notice::{close, notice};
 use super::{NoState, Peer};
+use crate::decision::Decision;
 use crate::edge::axum::shaped;
-use crate::{BackendError, Decision, Throttle, Throttled};
+use crate::error::BackendError;
+use crate::pipeline::throttled::Throttled;
+use crate::throttle::Throttle;
 
 /// An open connection: axum's `WebSocket`, to which it derefs, with the [`Peer`] at its other end.
 ///

@@ -7,9 +7,10 @@ use tracing::field::display;
 
 use super::shared_breaker::{DEADLINE, Shared};
 use crate::backend::named::NamedBackend;
-use crate::util::error_chain::chain;
+use crate::error::BackendError;
+use crate::error::chain::chain;
+use crate::resilience::Breaker;
 use crate::util::sync;
-use crate::{BackendError, Breaker};
 
 pub(super) struct Exchange {
     named: NamedBackend,

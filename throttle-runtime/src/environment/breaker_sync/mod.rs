@@ -16,8 +16,8 @@ use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
-use crate::Breaker;
 use crate::backend::named::NamedBackend;
+use crate::resilience::Breaker;
 use crate::util::sync;
 use exchange::Exchange;
 

@@ -9,8 +9,9 @@ use std::time::Duration;
 use super::message::Word;
 use crate::backend::CoordinationStore;
 use crate::backend::deadline::within;
+use crate::error::BackendError;
+use crate::resilience::Breaker;
 use crate::util::sync;
-use crate::{BackendError, Breaker};
 
 /// The timeout of each call to a shared storage.
 pub(super) const DEADLINE: Duration = Duration::from_secs(1);

@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 use super::circuit::Circuit;
 use super::remote_opening::Opening;
 use super::{CircuitBreaker, Snapshot, Transition};
-use crate::Clock;
+use crate::clock::Clock;
 use crate::util::audit;
 
 /// A live circuit breaker. Clones share the same state.

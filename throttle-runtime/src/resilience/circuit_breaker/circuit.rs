@@ -10,7 +10,7 @@ use super::packed_state::{PackedState, Phase};
 use super::state::ChangeLogs;
 use super::thresholds::Rules;
 use super::{CircuitBreaker, Snapshot, State, Transition};
-use crate::Clock;
+use crate::clock::Clock;
 use crate::util::duration::system_time;
 
 /// The shared state of a breaker.

@@ -5,8 +5,8 @@ use std::fmt;
 use super::breaker::Breaker;
 use super::open::{Entered, ProbeOutcome};
 use super::packed_state::PackedState;
-use crate::BackendError;
 use crate::backend::Verdict;
+use crate::error::BackendError;
 
 /// The decision of a breaker, before the backend is called.
 #[derive(Debug)]

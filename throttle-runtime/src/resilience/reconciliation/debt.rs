@@ -4,9 +4,10 @@ use smallvec::SmallVec;
 
 use super::gauge::{charged, owed};
 use crate::backend::Charge;
+use crate::key::Key;
+use crate::rate::Rate;
 use crate::strategy::{Arrival, Class, State, Strategy};
 use crate::util::fingerprint::Domain;
-use crate::{Key, Rate};
 
 pub(super) type States = SmallVec<[State; 1]>;
 

@@ -7,8 +7,8 @@ use super::account::Account;
 use super::gauge::charged;
 use super::seed::portion;
 use super::{Reconciler, id};
-use crate::Quota;
 use crate::backend::Charge;
+use crate::decision::Quota;
 
 impl Reconciler {
     /// Whether there is a decision of the primary that the fallback can be [seeded](Self::seed) with and has

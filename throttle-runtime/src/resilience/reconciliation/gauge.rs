@@ -1,6 +1,6 @@
 //! Measures how much quota states have left, with the strategy's own step function.
 
-use crate::Quota;
+use crate::decision::Quota;
 use crate::strategy::{Arrival, State, Strategy};
 
 /// Returns the quota of a state at the time of an arrival. The cost of the arrival is ignored.

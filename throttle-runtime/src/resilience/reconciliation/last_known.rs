@@ -5,8 +5,8 @@ use std::time::Duration;
 use smallvec::SmallVec;
 
 use super::gauge::{ask, charged, left};
-use crate::Quota;
 use crate::backend::Charge;
+use crate::decision::Quota;
 use crate::strategy::{Arrival, Class, State, Strategy};
 
 /// The last known usage of one class of an identity, from a decision of the primary.

@@ -12,7 +12,8 @@ use super::{Reconciler, id};
 use crate::backend::deadline::within;
 use crate::backend::{Backend, Charge, Mode};
 use crate::clock::Clock;
-use crate::{BackendError, BoxFuture};
+use crate::error::BackendError;
+use crate::util::now_or_later::BoxFuture;
 
 /// The number of debts that are paid concurrently.
 const AT_A_TIME: usize = 8;

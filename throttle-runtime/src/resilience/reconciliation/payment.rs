@@ -9,9 +9,11 @@ use super::last_known::Word;
 use super::ledger::Ledger;
 use super::target_levels::{Level, Levels};
 use crate::backend::{Charge, Verdict};
+use crate::error::{BackendError, ErrorKind};
+use crate::key::Key;
+use crate::rate::Rate;
 use crate::strategy::{Arrival, Class, State, Strategy};
 use crate::util::fingerprint::Domain;
-use crate::{BackendError, ErrorKind, Key, Rate};
 
 /// The debt of one identity, in the form in which the primary is charged.
 pub(super) struct Bill {

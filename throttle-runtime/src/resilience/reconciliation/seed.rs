@@ -8,8 +8,8 @@ use super::debt::States;
 use super::gauge::{charged, left};
 use super::last_known::Word;
 use super::target_levels::{Level, Levels};
-use crate::Rate;
 use crate::backend::Charge;
+use crate::rate::Rate;
 use crate::strategy::{Arrival, Class, State, Strategy};
 
 /// The usage that the fallback starts with for one identity: for each class, the share of what the primary has

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use smallvec::SmallVec;
 
 use super::gauge::{ask, at_most, charged, left};
-use crate::Rate;
+use crate::rate::Rate;
 use crate::strategy::{Arrival, State, Step, Strategy, Summary, Usage};
 use crate::util::shared::Shared;
 

@@ -4,7 +4,7 @@ use super::adaptive_window::{LOADED, LOST, Last, USED, WHOLE, level_of, locate, 
 #[cfg(feature = "redis")]
 use super::lua;
 use super::{Arrival, Lane, State, Step, Strategy, Summary, Usage};
-use crate::Quota;
+use crate::decision::Quota;
 
 /// A [`FixedWindow`](super::FixedWindow) whose limit shrinks from window to window while the load is high,
 /// and grows back while it is not.

@@ -3,8 +3,8 @@
 use super::calendar_window::{Unit, Window};
 use super::zone::Zone;
 use super::{Arrival, State, Step, Strategy, Summary, Usage, aligned_window, summary};
-use crate::rate::DAY;
-use crate::{Quota, Rate};
+use crate::decision::Quota;
+use crate::rate::{DAY, Rate};
 
 /// Admits the limit in every day, week, month or year of a time zone, as contracts state it: `10000/30days`
 /// is ten thousand from the first to the last day of a month, whatever its length.

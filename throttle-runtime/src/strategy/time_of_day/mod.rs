@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 
 use super::zone::{Span, Zone};
 use super::{Arrival, Multiplier, State, Step, Strategy, Summary, Usage, aligned_window, summary};
-use crate::Quota;
+use crate::decision::Quota;
 #[cfg(feature = "redis")]
 use crate::rate::HOUR;
 

@@ -47,7 +47,7 @@ pub async fn b081_what_remains_is_what_was_not_used<B: Backend>(subject: &Subjec
         ensure!(answer.fits(), "{cost} of {left:?} do not fit");
         left = left.iter().map(|left| left - cost).collect();
         let found = limit.left(&**subject.get(), "a").await?;
-        let said: Vec<_> = answer.0.quotas.iter().map(crate::Quota::remaining).collect();
+        let said: Vec<_> = answer.0.quotas.iter().map(crate::decision::Quota::remaining).collect();
         ensure!(said == left && found == left, "{said:?}, then {found:?} are left in place of {left:?}");
     }
     Ok(())

@@ -1,8 +1,8 @@
 //! Promise 2: denials and queries change nothing.
 
 use super::Limit;
-use crate::Quota;
 use crate::backend::{Backend, Mode};
+use crate::decision::Quota;
 use crate::testkit::violation::ensure;
 use crate::testkit::{Outcome, Subject};
 

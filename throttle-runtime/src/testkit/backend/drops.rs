@@ -5,8 +5,8 @@ use std::task::Poll;
 use std::time::Duration;
 
 use super::Limit;
-use crate::Key;
 use crate::backend::{Backend, Mode};
+use crate::key::Key;
 use crate::testkit::violation::ensure;
 use crate::testkit::{Outcome, Subject};
 

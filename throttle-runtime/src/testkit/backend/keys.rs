@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use super::Limit;
 use crate::backend::{Backend, Mode};
+use crate::key::Key;
+use crate::rate::Rate;
 use crate::strategy::Gcra;
 use crate::testkit::violation::ensure;
 use crate::testkit::{Outcome, Subject};
-use crate::{Key, Rate};
 
 /// Keys of any length and content are limited, and no two of them share a state.
 ///

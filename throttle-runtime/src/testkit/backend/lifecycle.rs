@@ -2,9 +2,11 @@
 
 use super::Limit;
 use crate::backend::{Backend, Mode};
+use crate::decision::Quota;
+use crate::key::Key;
+use crate::rate::Rate;
 use crate::testkit::violation::ensure;
 use crate::testkit::{Outcome, Subject};
-use crate::{Key, Quota, Rate};
 
 /// After a reset, the usage is zero.
 ///

@@ -5,6 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::backend::{Backend, Charge, Mode, Verdict};
+use crate::decision::Quota;
+use crate::key::Key;
+use crate::rate::Rate;
 use crate::strategy::{
     Adaptive, CostBasedTokenBucket, FixedWindow, Gcra, LeakyBucket, LeakyBucketQueue, PriorityQueue,
     QuotaWithRollover, SlidingWindowCounter, SlidingWindowLog, Strategy, TieredRate, TokenBucket,
@@ -13,7 +16,6 @@ use crate::strategy::{
 use crate::testkit::Outcome;
 use crate::testkit::violation::ensure;
 use crate::util::duration::micros;
-use crate::{Key, Quota, Rate};
 
 /// Limits under one scope.
 pub(in crate::testkit) struct Limit {

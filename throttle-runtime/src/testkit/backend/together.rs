@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use super::Limit;
 use crate::backend::{Backend, Mode};
+use crate::decision::Quota;
+use crate::key::Key;
 use crate::testkit::concurrent::crowd;
 use crate::testkit::violation::ensure;
 use crate::testkit::{Outcome, Subject};
-use crate::{Key, Quota};
 
 /// Of several limits, all are charged or none.
 ///

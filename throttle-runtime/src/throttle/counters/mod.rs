@@ -4,7 +4,8 @@ mod stripe;
 use std::array;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::{BackendError, Decision, DecisionReason};
+use crate::decision::{Decision, DecisionReason};
+use crate::error::BackendError;
 
 /// How often a throttle made each kind of decision since it was created.
 ///

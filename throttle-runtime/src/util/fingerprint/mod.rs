@@ -13,8 +13,8 @@ use std::sync::LazyLock;
 
 use siphasher::sip128::{Hasher128, SipHasher13};
 
-use crate::key::Parts;
-use crate::{Key, Rate};
+use crate::key::{Key, Parts};
+use crate::rate::Rate;
 
 /// The secret of this process. Without it, a client cannot choose an identity that shares the bucket of
 /// another one.
@@ -155,7 +155,7 @@ mod tests {
     use proptest::prelude::{any, prop, prop_assert, prop_assert_eq, proptest};
 
     fn domain(scope: &str, strategy: &dyn Strategy, rate: &str) -> Domain {
-        Domain::new(scope, strategy.name(), &rate.parse::<crate::Rates>().expect("rates"))
+        Domain::new(scope, strategy.name(), &rate.parse::<crate::rate::Rates>().expect("rates"))
     }
 
     #[test]

@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use super::{fast_path, take, take_fast};
 use crate::backend::Memory;
+use crate::clock::{Clock, ManualClock};
+use crate::key::Key;
+use crate::rate::Rate;
 use crate::strategy::FixedWindow;
-use crate::{Clock, Key, ManualClock, Rate};
 
 /// A clock that blocks the next reader.
 #[derive(Debug, Clone)]

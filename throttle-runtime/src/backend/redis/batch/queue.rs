@@ -13,8 +13,8 @@ use tokio::task::JoinSet;
 
 use super::call::BatchEntry;
 use super::reply::EntryReply;
+use crate::error::{BackendError, ErrorKind};
 use crate::util::sync;
-use crate::{BackendError, ErrorKind};
 
 /// The maximum number of concurrent calls: while the server works on one, the reply to another is read.
 const MAX_CALLS: usize = 3;

@@ -22,8 +22,8 @@ use tokio::sync::Mutex;
 use super::connection::{
     Address, ConnectionHandle, Locator, NodeEvents, Options, Redirect, Redirected, closed, connector,
 };
+use crate::error::{BackendError, ErrorKind};
 use crate::util::sync;
-use crate::{BackendError, ErrorKind};
 use slot_map::SlotMap;
 
 pub(super) struct Cluster {

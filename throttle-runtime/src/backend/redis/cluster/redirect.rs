@@ -9,8 +9,8 @@ use super::Cluster;
 use crate::backend::redis::connection::{Address, ConnectionHandle, Redirect, closed};
 use crate::backend::redis::errors;
 use crate::backend::redis::errors::RequestError;
+use crate::error::{BackendError, ErrorKind};
 use crate::util::deadline;
-use crate::{BackendError, ErrorKind};
 
 /// The timeout of a redirected request. The caller has a timeout, but the task that redirects requests of a
 /// batch has none.

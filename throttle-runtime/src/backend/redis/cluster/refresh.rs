@@ -9,9 +9,9 @@ use tokio::time::sleep;
 
 use super::slot_map::Nodes;
 use super::{Cluster, topology};
-use crate::BackendError;
 use crate::backend::redis::backoff;
 use crate::backend::redis::connection::{Address, closed, connector};
+use crate::error::BackendError;
 
 impl Cluster {
     /// Starts a refresh of the slot map in the background.

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::topology::Range;
-use crate::BackendError;
 use crate::backend::redis::connection::{Address, ConnectionHandle};
+use crate::error::BackendError;
 
 pub(super) type Nodes = BTreeMap<Address, Arc<ConnectionHandle>>;
 

@@ -6,7 +6,7 @@ use crate::backend::redis::connection::progress::Progress;
 use crate::backend::redis::connection::{Address, Options, hedged, open};
 use crate::backend::redis::errors;
 use crate::backend::redis::errors::unexpected_reply;
-use crate::{BackendError, ErrorKind};
+use crate::error::{BackendError, ErrorKind};
 
 /// A range of hash slots, from the first to the last, and its master.
 pub(super) struct Range {

@@ -24,8 +24,9 @@ use crate::backend::redis::router::Router;
 use crate::backend::redis::scripts::ACQUIRE;
 use crate::backend::{ConcurrencyPermit, ConcurrencyStore, PermitRequest};
 use crate::clock::Clock;
+use crate::error::{BackendError, ErrorKind};
+use crate::util::now_or_later::NowOrLater;
 use crate::util::{deadline, random};
-use crate::{BackendError, ErrorKind, NowOrLater};
 
 impl ConcurrencyStore for Redis {
     /// Acquires a permit in one round trip. A task for each request in flight renews the permit every half

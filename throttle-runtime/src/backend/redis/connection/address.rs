@@ -6,8 +6,8 @@ use redis::{Client, ConnectionAddr, ConnectionInfo};
 
 use super::options::Options;
 use super::url;
-use crate::BackendError;
 use crate::backend::redis::errors;
+use crate::error::BackendError;
 
 /// The address of a node.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]

@@ -4,7 +4,7 @@ use redis::{ConnectionAddr, RedisError};
 
 use super::recording_stream::Greeting;
 use crate::backend::redis::errors;
-use crate::{BackendError, ErrorKind};
+use crate::error::{BackendError, ErrorKind};
 
 /// The error for a server that cannot be connected to.
 pub(super) fn unreachable(address: &ConnectionAddr, error: &RedisError) -> BackendError {

@@ -12,8 +12,8 @@ use super::locator::Locator;
 use super::options::Options;
 use super::progress::Progress;
 use crate::backend::redis::backoff::pause;
+use crate::error::{BackendError, ErrorKind};
 use crate::util::deadline;
-use crate::{BackendError, ErrorKind};
 
 /// Creates a handle whose connections are opened here.
 pub(in crate::backend::redis) fn new_handle(

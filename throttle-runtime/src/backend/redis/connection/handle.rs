@@ -18,10 +18,10 @@ use super::locator::Locator;
 use super::options::Options;
 use super::shared::Connection;
 use crate::backend::redis::errors;
-use crate::util::error_chain::chain;
+use crate::error::chain::chain;
+use crate::error::{BackendError, ErrorKind};
 use crate::util::log_limit::LogLimit;
 use crate::util::sync;
-use crate::{BackendError, ErrorKind};
 
 /// How long requests may still wait for replies of a node that is no longer needed.
 const LAST_REPLIES: Duration = Duration::from_secs(1);

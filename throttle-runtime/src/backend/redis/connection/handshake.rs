@@ -16,7 +16,7 @@ use super::probe::Probe;
 use super::progress::Progress;
 use super::shared::Connection;
 use crate::backend::redis::scripts;
-use crate::{BackendError, ErrorKind};
+use crate::error::{BackendError, ErrorKind};
 
 /// Connects to a master, loads all scripts, and probes it. Returns the connection, and a receiver that
 /// completes when the connection is lost.

@@ -6,7 +6,7 @@ use redis::Client;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use crate::BackendError;
+use crate::error::BackendError;
 use crate::util::{deadline, random};
 
 /// How long a server may take before the next one is queried as well.

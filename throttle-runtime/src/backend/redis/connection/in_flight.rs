@@ -13,8 +13,8 @@ use tokio::sync::SemaphorePermit;
 
 use super::handle::ConnectionHandle;
 use super::shared::Connection;
+use crate::error::{BackendError, ErrorKind};
 use crate::util::deadline;
-use crate::{BackendError, ErrorKind};
 
 /// The number of requests in a row, given up without any reply, after which the server is sent a `PING`.
 const MAX_ABANDONED: u32 = 3;

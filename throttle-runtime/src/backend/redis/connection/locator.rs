@@ -10,8 +10,8 @@ use super::options::Options;
 use super::progress::Progress;
 use super::redirect::{Redirect, indicates_stale_map};
 use super::sentinels::Sentinels;
-use crate::BackendError;
 use crate::backend::redis::hash_slot::probe_key_in;
+use crate::error::BackendError;
 
 pub(in crate::backend::redis) enum Locator {
     /// A server at a fixed address.

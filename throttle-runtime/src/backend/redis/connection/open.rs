@@ -22,7 +22,7 @@ use super::options::Options;
 use super::progress::Progress;
 use super::recording_stream::{Greeting, RecordingStream};
 use super::{connect_error, url};
-use crate::BackendError;
+use crate::error::BackendError;
 use crate::util::sync;
 
 /// An open connection.

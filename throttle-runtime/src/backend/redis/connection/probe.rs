@@ -4,7 +4,7 @@ use redis::{ConnectionAddr, ErrorKind as Kind, Pipeline, RedisError, ServerError
 
 use super::shared::Connection;
 use crate::backend::redis::scripts::{PROBE, READ};
-use crate::{BackendError, ErrorKind};
+use crate::error::{BackendError, ErrorKind};
 
 /// The oldest version that has everything that the scripts use.
 const MIN_VERSION: (u32, u32) = (6, 2);

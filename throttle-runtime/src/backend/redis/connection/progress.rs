@@ -4,8 +4,8 @@ use std::fmt::Write;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use crate::error::{BackendError, ErrorKind};
 use crate::util::sync;
-use crate::{BackendError, ErrorKind};
 
 /// The steps of one attempt, with their start times.
 #[derive(Default)]

@@ -15,7 +15,7 @@ use super::options::Options;
 use super::progress::Progress;
 use super::{hedged, open, url};
 use crate::backend::redis::errors;
-use crate::{BackendError, ErrorKind};
+use crate::error::{BackendError, ErrorKind};
 
 /// The sentinels of a master.
 pub(in crate::backend::redis) struct Sentinels {

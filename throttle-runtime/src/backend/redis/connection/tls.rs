@@ -8,7 +8,7 @@ use rustls::crypto::aws_lc_rs as provider;
 use rustls::crypto::ring as provider;
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 
-use crate::ConfigError;
+use crate::error::ConfigError;
 
 /// TLS settings that are not part of URLs.
 #[derive(Default)]

@@ -8,7 +8,7 @@ use redis::io::tcp::socket2::{SockRef, TcpKeepalive};
 use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo, ProtocolVersion, parse_redis_url};
 use tokio::net::TcpStream;
 
-use crate::ConfigError;
+use crate::error::ConfigError;
 
 /// The default ports of servers and of sentinels.
 pub(in crate::backend::redis) const DEFAULT_PORT: u16 = 6_379;

@@ -6,8 +6,8 @@ use crate::backend::redis::codec;
 use crate::backend::redis::compare_and_set::Swap;
 use crate::backend::redis::partition::Partition;
 use crate::backend::redis::router::Router;
+use crate::error::{BackendError, ErrorKind};
 use crate::strategy::State;
-use crate::{BackendError, ErrorKind};
 
 /// The held states of one hash slot, with the stored bytes.
 pub(super) struct HeldPartition {

@@ -7,12 +7,12 @@ use std::pin::pin;
 use std::time::Instant;
 
 use super::hold::Hold;
-use crate::BackendError;
 use crate::backend::redis::codec;
 use crate::backend::redis::deny_cache::CallStart;
 use crate::backend::redis::engine::Engine;
 use crate::backend::redis::request::{Request, States};
 use crate::backend::{Mode, Verdict};
+use crate::error::BackendError;
 use crate::strategy::State;
 use crate::util::now_or_later::uncharged;
 

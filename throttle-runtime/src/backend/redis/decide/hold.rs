@@ -27,8 +27,8 @@ use crate::backend::redis::request::States;
 use crate::backend::redis::router::Router;
 use crate::backend::redis::scripts::HOLD;
 use crate::clock::Clock;
+use crate::error::{BackendError, ErrorKind};
 use crate::util::random;
-use crate::{BackendError, ErrorKind};
 
 /// States that only this decision may change.
 pub(super) struct Hold {

@@ -1,6 +1,5 @@
 //! Decisions by compare-and-set, in two or more round trips. Alone because each way to decide has its file.
 
-use crate::BackendError;
 use crate::backend::redis::backoff::step_aside;
 use crate::backend::redis::codec;
 use crate::backend::redis::compare_and_set::{MAX_ATTEMPTS, StoredStates, contended};
@@ -8,6 +7,7 @@ use crate::backend::redis::engine::Engine;
 use crate::backend::redis::partition::Partition;
 use crate::backend::redis::request::{Request, States};
 use crate::backend::{Mode, Verdict};
+use crate::error::BackendError;
 
 impl Engine {
     /// The strategies decide in this process, from the states of one hash slot. Then the new states are written

@@ -12,8 +12,8 @@ use std::pin::pin;
 use super::deny_cache::DenyCache;
 use super::engine::Engine;
 use super::request::{Request, States};
-use crate::BackendError;
 use crate::backend::{Mode, Verdict};
+use crate::error::BackendError;
 use crate::util::now_or_later::uncharged;
 
 impl Engine {

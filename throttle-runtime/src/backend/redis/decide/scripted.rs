@@ -14,8 +14,8 @@ use crate::backend::redis::batch::reply::{EntryReply, EntryStatus};
 use crate::backend::redis::deny_cache::CallStart;
 use crate::backend::redis::engine::Engine;
 use crate::backend::redis::request::Request;
+use crate::error::{BackendError, ErrorKind};
 use crate::strategy::Script;
-use crate::{BackendError, ErrorKind};
 
 impl Engine {
     /// Returns the script step of each limit, if all strategies have one.

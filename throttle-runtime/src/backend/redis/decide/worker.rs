@@ -15,7 +15,7 @@ use crate::backend::redis::errors;
 use crate::backend::redis::errors::unexpected_reply;
 use crate::backend::redis::scripts::DECIDE;
 use crate::clock::Clock;
-use crate::{BackendError, ErrorKind};
+use crate::error::{BackendError, ErrorKind};
 
 /// Decides a request in one of the next calls on a connection.
 pub(super) async fn decide(

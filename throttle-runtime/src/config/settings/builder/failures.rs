@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::Settings;
 use crate::config::resolver::{IntoResolver, Shape, Web, into_shared, role};
+use crate::config::settings::Settings;
 use crate::util::shared::Shared;
 
 impl Settings {

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::Settings;
 use crate::config::resolver::{ChargeWhen, IntoResolver, Shape, Web, charge_predicate, into_shared, role};
+use crate::config::settings::Settings;
 use crate::strategy::Strategy;
 use crate::util::shared::Shared;
 

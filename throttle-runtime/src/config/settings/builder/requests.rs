@@ -1,8 +1,9 @@
 //! Setters of the requests that are limited, and of the clients that they are counted under.
 
+use crate::config::network::Networks;
 use crate::config::resolver::{IntoResolver, Shape, Web, into_shared, role};
 use crate::config::rule::and;
-use crate::{Networks, Settings};
+use crate::config::settings::Settings;
 
 impl Settings {
     /// Sets the identity that requests are counted under: [`key::Ip`](crate::key_source::Ip), another type of that

@@ -1,8 +1,8 @@
 //! Setters of the effects of a denial: the response and its headers, degraded responses and dry-run mode.
 
-use crate::Settings;
 #[cfg(feature = "axum")]
 use crate::config::resolver::{IntoResolver, Shape, Web, into_shared, role};
+use crate::config::settings::Settings;
 use crate::http::Headers;
 
 impl Settings {

@@ -5,11 +5,14 @@ use std::borrow::Cow;
 use smallvec::SmallVec;
 
 use crate::config::resolver::RequestContext;
+use crate::decision::{Decision, DecisionReason};
+use crate::error::BackendError;
+use crate::hit::Hit;
 use crate::pipeline::prepare::Prepared;
 use crate::pipeline::several;
 use crate::pipeline::ticket::Ticket;
+use crate::throttle::Throttle;
 use crate::throttle::counters::Event;
-use crate::{BackendError, Decision, DecisionReason, Hit, Throttle};
 
 /// A throttle of a transaction, with the hit and the initial cost.
 #[derive(Debug)]

@@ -5,8 +5,11 @@ mod savepoint;
 
 use smallvec::{SmallVec, smallvec};
 
+use crate::decision::Decision;
+use crate::error::BackendError;
+use crate::hit::Hit;
 use crate::pipeline::admission::Group;
-use crate::{BackendError, Decision, Hit, Throttle};
+use crate::throttle::Throttle;
 use entry::{Entry, check, commit};
 pub use savepoint::Savepoint;
 

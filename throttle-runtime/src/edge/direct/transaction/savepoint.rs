@@ -1,7 +1,8 @@
 //! A nested part of a transaction, which may fail by itself.
 
 use super::entry::{Entry, check};
-use crate::{BackendError, Decision};
+use crate::decision::Decision;
+use crate::error::BackendError;
 
 /// A nested part of a [`Transaction`](super::Transaction). It charges nothing if it is dropped. While
 /// it exists, the transaction or part that contains it cannot be used.

@@ -17,7 +17,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::permission::{Entry, Permission};
 use super::{Breaker, CircuitBreaker, State};
-use crate::{Clock, ManualClock};
+use crate::clock::{Clock, ManualClock};
 
 const SECOND: Duration = Duration::from_secs(1);
 const WAIT: Duration = Duration::from_secs(30);

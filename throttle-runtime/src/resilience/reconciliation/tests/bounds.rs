@@ -6,8 +6,8 @@ use proptest::prelude::*;
 use proptest::strategy::Strategy as Random;
 
 use super::{Fault, World, now};
-use crate::Rate;
 use crate::backend::Backend;
+use crate::rate::Rate;
 use crate::strategy::{
     Adaptive, Arrival, CostBasedTokenBucket, FixedWindow, Gcra, LeakyBucket, LeakyBucketQueue, PriorityQueue,
     QuotaWithRollover, SlidingWindowCounter, SlidingWindowLog, State, Strategy, TieredRate, TokenBucket,

@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use super::{DEADLINE, World, now};
-use crate::Rate;
+use crate::rate::Rate;
 use crate::strategy::FixedWindow;
 
 /// How often the futures of these backends are pending.

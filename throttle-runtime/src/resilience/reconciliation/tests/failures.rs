@@ -2,8 +2,10 @@
 
 use super::{Fault, PrimaryAnswer, World, heard, now};
 use crate::backend::{Backend, Charge, Mode};
+use crate::decision::Quota;
+use crate::key::Key;
+use crate::rate::Rate;
 use crate::strategy::{Class, FixedWindow, SlidingWindowLog, TieredRate, TokenBucket};
-use crate::{Key, Quota, Rate};
 
 const RATES: &[Rate] = &[Rate::per_minute(10), Rate::per_hour(15)];
 

@@ -13,9 +13,13 @@ use futures_util::FutureExt;
 
 use super::{PrimaryAnswer, Reconciler, Share};
 use crate::backend::{Backend, Charge, Memory, Mode, Reply, Verdict};
-use crate::clock::Clock;
+use crate::clock::{Clock, ManualClock};
+use crate::decision::Quota;
+use crate::error::{BackendError, ErrorKind};
+use crate::key::Key;
+use crate::rate::Rate;
 use crate::strategy::Strategy;
-use crate::{BackendError, ErrorKind, Key, ManualClock, NowOrLater, Quota, Rate};
+use crate::util::now_or_later::NowOrLater;
 
 const DEADLINE: Duration = Duration::from_secs(1);
 

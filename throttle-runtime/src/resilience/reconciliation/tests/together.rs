@@ -8,10 +8,11 @@ use proptest::prelude::*;
 use super::{DEADLINE, World, now};
 use crate::backend::Backend;
 use crate::clock::Clock;
+use crate::key::Key;
+use crate::rate::Rate;
 use crate::strategy::{
     FixedWindow, Gcra, LeakyBucket, SlidingWindowCounter, SlidingWindowLog, Strategy, TokenBucket,
 };
-use crate::{Key, Rate};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn first_uses_at_once_admit_what_is_left() {

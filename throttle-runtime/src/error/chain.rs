@@ -28,7 +28,7 @@ mod tests {
     use std::{fmt, io};
 
     use super::chain;
-    use crate::{BackendError, ErrorKind};
+    use crate::error::{BackendError, ErrorKind};
 
     #[derive(Debug)]
     struct Own(&'static str, Option<Box<dyn Error + Send + Sync>>);
