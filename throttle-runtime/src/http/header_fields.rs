@@ -3,18 +3,18 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use http::header::RETRY_AFTER;
+use http::header::{Entry, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use smallvec::SmallVec;
 
 use super::headers::{DraftVersion, HeaderPolicy, Headers};
-use super::label::{Label, Line, label};
+use super::label::{Label, label};
 use super::members;
 use crate::decision::Quota;
 use crate::rate::Rate;
 
-const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
-const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+pub(super) const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+pub(super) const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const LEGACY_LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
 const LEGACY_REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
 const LEGACY_RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
@@ -88,30 +88,27 @@ impl Report<'_> {
 
     /// Returns the value of `RateLimit`.
     fn state(&self, labels: &[Label]) -> Option<HeaderValue> {
-        let mut line = Line::new();
+        let mut line = Vec::new();
         for (label, quota) in labels.iter().zip(self.quotas).filter(|(_, quota)| limits(quota)) {
             // The draft does not allow a `Retry-After` that ends before the effective window. So the window
             // of a limit that denies ends no later than its wait.
             let window = quota.retry_after().map_or(quota.next_after(), |wait| wait.min(quota.next_after()));
-            separate(&mut line, b", ");
-            line.extend_from_slice(label);
-            push(&mut line, ";r=", quota.remaining().min(MAX_INTEGER));
-            push(&mut line, ";t=", whole_seconds(window));
+            let remaining = quota.remaining().min(MAX_INTEGER);
+            let (mut left, mut seconds) = (itoa::Buffer::new(), itoa::Buffer::new());
+            let (left, seconds) = (left.format(remaining), seconds.format(whole_seconds(window)));
+            push(&mut line, label, [(b";r=", left), (b";t=", seconds)]);
         }
-        HeaderValue::from_bytes(&line).ok()
+        HeaderValue::try_from(line).ok()
     }
 
     /// Returns the names of the limits that the request does not fit, as the members of a JSON list.
     pub(crate) fn violated(&self) -> String {
-        let mut line = Line::new();
         let advertised = self.advertised();
         let limits = advertised.labels.iter().zip(self.quotas).filter(|(_, quota)| limits(quota));
-        for (label, _) in limits.filter(|(_, quota)| !quota.fits()) {
-            separate(&mut line, b",");
-            line.extend_from_slice(label);
-        }
+        let violated: Vec<&[u8]> =
+            limits.filter(|(_, quota)| !quota.fits()).map(|(label, _)| &**label).collect();
         // All bytes are ASCII.
-        String::from_utf8_lossy(&line).into_owned()
+        String::from_utf8_lossy(&violated.join(&b","[..])).into_owned()
     }
 
     fn write_legacy(&self, map: &mut HeaderMap) {
@@ -153,31 +150,40 @@ impl Advertised {
 }
 
 fn policy(labels: &[Label], rates: impl Iterator<Item = Rate>) -> Option<HeaderValue> {
-    let mut line = Line::new();
+    let mut line = Vec::new();
     for (label, rate) in labels.iter().zip(rates).filter(|(_, rate)| !rate.is_unlimited()) {
-        separate(&mut line, b", ");
-        line.extend_from_slice(label);
-        push(&mut line, ";q=", rate.limit().min(MAX_INTEGER));
-        if let Some(seconds) = window(rate) {
-            push(&mut line, ";w=", seconds);
+        let (mut limit, mut seconds) = (itoa::Buffer::new(), itoa::Buffer::new());
+        let limit = limit.format(rate.limit().min(MAX_INTEGER));
+        match window(rate) {
+            Some(window) => push(&mut line, label, [(b";q=", limit), (b";w=", seconds.format(window))]),
+            None => push(&mut line, label, [(b";q=", limit)]),
         }
     }
-    HeaderValue::from_bytes(&line).ok().filter(|value| !value.is_empty())
-}
-
-fn separate(line: &mut Line, separator: &[u8]) {
-    if !line.is_empty() {
-        line.extend_from_slice(separator);
-    }
+    HeaderValue::try_from(line).ok().filter(|value| !value.is_empty())
 }
 
 const fn limits(quota: &Quota) -> bool {
     !quota.rate().is_unlimited()
 }
 
-fn push(line: &mut Line, parameter: &str, value: u64) {
-    line.extend_from_slice(parameter.as_bytes());
-    line.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+/// Appends the member of a list: a label with parameters. The first call allocates exactly what it needs, so
+/// that the line of one limit becomes a header value without a copy.
+#[inline]
+fn push<const N: usize>(line: &mut Vec<u8>, label: &[u8], parameters: [(&[u8; 3], &str); N]) {
+    let separator: &[u8] = if line.is_empty() { b"" } else { b", " };
+    let length = parameters.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>();
+    let length = separator.len() + label.len() + length;
+    if line.is_empty() {
+        *line = Vec::with_capacity(length);
+    } else {
+        line.reserve(length);
+    }
+    line.extend_from_slice(separator);
+    line.extend_from_slice(label);
+    for (name, value) in parameters {
+        line.extend_from_slice(name);
+        line.extend_from_slice(value.as_bytes());
+    }
 }
 
 /// Returns seconds, rounded up, so that a client that waits for them has waited long enough.
@@ -197,9 +203,16 @@ fn append(map: &mut HeaderMap, name: HeaderName, value: Option<HeaderValue>) -> 
     value.and_then(|value| map.try_append(name, value).ok()).unwrap_or(false)
 }
 
+/// Adds a number, unless there is a larger one.
 fn keep_largest(map: &mut HeaderMap, name: HeaderName, value: u64) {
-    if map.get(&name).and_then(number).is_none_or(|present| present < value) {
-        map.insert(name, value.into());
+    // Faster than the conversion of a number to a header value, which allocates twice.
+    let Ok(digits) = HeaderValue::from_str(itoa::Buffer::new().format(value)) else { return };
+    match map.entry(name) {
+        Entry::Vacant(entry) => drop(entry.insert(digits)),
+        Entry::Occupied(mut entry) if number(entry.get()).is_none_or(|present| present < value) => {
+            entry.insert(digits);
+        }
+        Entry::Occupied(_) => {}
     }
 }
 

@@ -1,11 +1,6 @@
 //! The names of limits in headers, escaped so that different limits never have the same name.
 
-use smallvec::SmallVec;
-
 use crate::rate::Rate;
-
-/// The buffer for a header value. Most values fit inline, so that only the finished value allocates.
-pub(super) type Line = SmallVec<[u8; 96]>;
 
 /// The name of one limit: the name of the throttle and, if the throttle has several limits, the period. A
 /// second limit with the same period has a number as well.
@@ -17,7 +12,7 @@ pub(super) type Label = Box<[u8]>;
 /// Returns the name of a limit. A limit that is not the only one has its period, and the number of limits with
 /// that period so far.
 pub(super) fn label(throttle: &str, period: Option<(Rate, usize)>) -> Label {
-    let mut label = Line::new();
+    let mut label = Vec::new();
     label.push(b'"');
     escape(&mut label, throttle);
     if let Some((rate, number)) = period {
@@ -28,7 +23,7 @@ pub(super) fn label(throttle: &str, period: Option<(Rate, usize)>) -> Label {
         }
     }
     label.push(b'"');
-    label.into_vec().into()
+    label.into()
 }
 
 /// Returns the index where the part of a name begins that distinguishes the limits of a throttle: a period,
@@ -41,7 +36,7 @@ pub(super) fn period_at(name: &str) -> Option<usize> {
 }
 
 /// Appends the name of a throttle, escaped for a quoted string.
-pub(super) fn escape(line: &mut Line, throttle: &str) {
+pub(super) fn escape(line: &mut Vec<u8>, throttle: &str) {
     // A throttle named `search/min` must not have the same name as a limit of `search`.
     let period_at = period_at(throttle);
     for (at, character) in throttle.char_indices() {
@@ -58,7 +53,7 @@ pub(super) fn escape(line: &mut Line, throttle: &str) {
 }
 
 /// Percent-encodes the bytes of a character, so that different names stay different.
-fn encode(label: &mut Line, character: char) {
+fn encode(label: &mut Vec<u8>, character: char) {
     for byte in character.encode_utf8(&mut [0; 4]).bytes() {
         label.extend_from_slice(format!("%{byte:02X}").as_bytes());
     }

@@ -4,7 +4,7 @@
 use http::{HeaderMap, HeaderName, HeaderValue};
 use smallvec::SmallVec;
 
-use super::label::{Line, escape, period_at};
+use super::label::{escape, period_at};
 
 /// Removes duplicate lines of a throttle, after a line was added: either the new line or the lines before it.
 /// The lines with the least remaining quota stay.
@@ -37,8 +37,8 @@ fn retain(map: &mut HeaderMap, header: &HeaderName, name: &[u8], last: bool) {
     }
 }
 
-fn escaped(throttle: &str) -> Line {
-    let mut name = Line::new();
+fn escaped(throttle: &str) -> Vec<u8> {
+    let mut name = Vec::new();
     escape(&mut name, throttle);
     name
 }

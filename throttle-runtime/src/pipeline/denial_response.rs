@@ -137,7 +137,14 @@ pub(crate) fn message(retry_after_seconds: Option<u64>) -> String {
     match retry_after_seconds {
         Some(1) => "Too many requests. Retry in 1 second.".to_owned(),
         Some(seconds) => {
-            ["Too many requests. Retry in ", itoa::Buffer::new().format(seconds), " seconds."].concat()
+            let mut digits = itoa::Buffer::new();
+            let (before, seconds, after) =
+                ("Too many requests. Retry in ", digits.format(seconds), " seconds.");
+            let mut message = String::with_capacity(before.len() + seconds.len() + after.len());
+            message.push_str(before);
+            message.push_str(seconds);
+            message.push_str(after);
+            message
         }
         None => "This request costs more than the limit can ever allow.".to_owned(),
     }
