@@ -65,7 +65,7 @@ impl Report<'_> {
             append(map, POLICY, self.policy(&advertised));
         }
         if append(map, LIMIT, self.state(&advertised.labels)) {
-            members::unite(map, [&POLICY, &LIMIT], self.name);
+            members::unite(map, [&POLICY, &LIMIT], &advertised.name);
         }
     }
 
@@ -127,6 +127,8 @@ impl Report<'_> {
 /// The part of the headers that stays the same as long as the limits do.
 #[derive(Clone)]
 pub(crate) struct Advertised {
+    /// The name of the throttle, as in the labels.
+    name: Box<[u8]>,
     labels: SmallVec<[Label; 1]>,
     /// The limits in `policy`.
     limits: SmallVec<[u64; 1]>,
@@ -145,7 +147,7 @@ impl Advertised {
         let labels: SmallVec<[Label; 1]> = rates.clone().enumerate().map(label).collect();
         let limits = rates.clone().map(|rate| rate.limit()).collect();
         let policy = policy(&labels, rates);
-        Self { labels, limits, policy }
+        Self { name: members::escaped(throttle).into(), labels, limits, policy }
     }
 }
 

@@ -7,17 +7,22 @@ use smallvec::SmallVec;
 use super::label::{escape, period_at};
 
 /// Removes duplicate lines of a throttle, after a line was added: either the new line or the lines before it.
-/// The lines with the least remaining quota stay.
-#[cold]
-pub(super) fn unite(map: &mut HeaderMap, headers: [&HeaderName; 2], throttle: &str) {
-    let name = escaped(throttle);
-    let lines = map.get_all(headers[1]).iter().filter(|line| is_of(line, &name));
-    let left: SmallVec<[u64; 2]> = lines.map(|line| remaining(line).unwrap_or(u64::MAX)).collect();
-    let Some((new, before)) = left.split_last() else { return };
-    let Some(least) = before.iter().min() else { return };
+/// The lines with the least remaining quota stay. `name` is [escaped].
+pub(super) fn unite(map: &mut HeaderMap, headers: [&HeaderName; 2], name: &[u8]) {
+    let Some(is_less) = last_is_less(map.get_all(headers[1]).iter().filter(|line| is_of(line, name))) else {
+        return;
+    };
     for header in headers {
-        retain(map, header, &name, new < least);
+        retain(map, header, name, is_less);
     }
+}
+
+/// Returns whether the last line has less remaining quota than each line before. `None` if there is only one.
+fn last_is_less<'a>(lines: impl Iterator<Item = &'a HeaderValue>) -> Option<bool> {
+    let left = |line: &HeaderValue| remaining(line).unwrap_or(u64::MAX);
+    let lines: SmallVec<[&HeaderValue; 2]> = lines.collect();
+    let (new, before) = lines.split_last().filter(|(_, before)| !before.is_empty())?;
+    Some(before.iter().all(|before| left(new) < left(before)))
 }
 
 /// Keeps either the last line of that throttle, or the lines before it.
@@ -37,7 +42,8 @@ fn retain(map: &mut HeaderMap, header: &HeaderName, name: &[u8], last: bool) {
     }
 }
 
-fn escaped(throttle: &str) -> Vec<u8> {
+/// Returns the name of a throttle, as in its members.
+pub(super) fn escaped(throttle: &str) -> Vec<u8> {
     let mut name = Vec::new();
     escape(&mut name, throttle);
     name

@@ -17,15 +17,15 @@ use crate::throttle::counters::Event;
 
 /// The tickets of one request, the decisions made so far, and the concurrency permits of the request.
 pub(crate) struct Admission<'a> {
-    pub(crate) tickets: SmallVec<[Ticket<'a>; 1]>,
-    pub(crate) decided: SmallVec<[Option<Decided>; 1]>,
+    pub(crate) tickets: Vec<Ticket<'a>>,
+    pub(crate) decided: Vec<Option<Decided>>,
     pub(crate) sink: DegradeSink,
     /// The concurrency permits of the request.
     pub(crate) held: Vec<ConcurrencyPermit>,
 }
 
 impl<'a> Admission<'a> {
-    pub(crate) fn of(tickets: SmallVec<[Ticket<'a>; 1]>, sink: DegradeSink) -> Self {
+    pub(crate) fn of(tickets: Vec<Ticket<'a>>, sink: DegradeSink) -> Self {
         let decided = tickets.iter().map(|_| None).collect();
         Self { tickets, decided, sink, held: Vec::new() }
     }

@@ -3,8 +3,6 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use smallvec::SmallVec;
-
 use super::admission::Admission;
 use super::degrade::DegradeSink;
 use super::key_cache::KeyCache;
@@ -18,14 +16,14 @@ use crate::throttle::Throttle;
 
 /// Collects the tickets of a request, throttle by throttle.
 pub(crate) struct AdmissionBuilder<'a, 'k> {
-    tickets: SmallVec<[Ticket<'a>; 1]>,
+    tickets: Vec<Ticket<'a>>,
     known: &'k mut KeyCache,
     sink: DegradeSink,
 }
 
 impl<'a, 'k> AdmissionBuilder<'a, 'k> {
     pub(crate) const fn new(known: &'k mut KeyCache, sink: DegradeSink) -> Self {
-        Self { tickets: SmallVec::new_const(), known, sink }
+        Self { tickets: Vec::new(), known, sink }
     }
 
     /// Adds a finished ticket.

@@ -13,7 +13,7 @@ use crate::config::resolver::RequestContext;
 use crate::decision::Decision;
 use crate::error::{BackendError, no_request};
 
-type Tickets<'a> = SmallVec<[Ticket<'a>; 1]>;
+type Tickets<'a> = Vec<Ticket<'a>>;
 
 /// Charges all tickets or none, as far as they share a backend. On different backends, earlier charges are
 /// refunded. Returns the combined decision, or the denial of one throttle.

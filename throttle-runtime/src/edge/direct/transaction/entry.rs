@@ -45,7 +45,7 @@ impl Entry {
 
 /// The tickets of all entries, if `charged` units are charged to each.
 struct Bill<'e> {
-    tickets: SmallVec<[Ticket<'e>; 1]>,
+    tickets: Vec<Ticket<'e>>,
     /// The throttles that charge nothing, with the reason.
     free: SmallVec<[(&'e Throttle, DecisionReason); 1]>,
 }
@@ -56,7 +56,7 @@ impl<'e> Bill<'e> {
         charged: u64,
         context: &mut RequestContext<'_>,
     ) -> Result<Self, BackendError> {
-        let mut bill = Self { tickets: SmallVec::new(), free: SmallVec::new() };
+        let mut bill = Self { tickets: Vec::new(), free: SmallVec::new() };
         for entry in entries {
             match entry.ticket(charged, context).await? {
                 Prepared::Ready(ticket) if ticket.is_charged() => bill.tickets.push(ticket),
