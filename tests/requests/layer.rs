@@ -60,6 +60,33 @@ async fn twice(app: &Router, path: &str) -> [StatusCode; 2] {
     [status(app, path).await, status(app, path).await]
 }
 
+async fn nobody() -> bool {
+    false
+}
+
+/// A denial without a function has its response at once. Other denials are made in a future of their own.
+#[tokio::test]
+async fn both_ways_to_a_denial_make_the_same_response() {
+    let clock = ManualClock::new();
+    for settings in [
+        per_minute("1/min"),
+        per_minute("1/min").headers(Headers::LEGACY),
+        per_minute("1/min").headers(Headers::OFF),
+        per_minute("1/min").headers(Headers::DRAFT_11.policy(false).retry_after(false)),
+    ] {
+        let (registry, mut denials) = (registry_at(&clock).await, Vec::new());
+        for (uid, settings) in [("at once", settings.clone()), ("later", settings.exempt(nobody))] {
+            let app = app(ThrottleLayer::new([(uid, settings)]), &registry);
+            assert_eq!(status(&app, "/").await, OK);
+            let denied = get(&app, "/").await;
+            let (status, headers) = (denied.status(), format!("{:?}", denied.headers()).replace(uid, "name"));
+            denials.push((status, headers, text(denied).await));
+        }
+        assert_eq!(denials[0], denials[1]);
+        assert_eq!(denials[0].0, DENIED);
+    }
+}
+
 #[tokio::test]
 async fn a_layer_limits_a_whole_router_as_an_attribute_does_a_handler() {
     let clock = ManualClock::new();

@@ -2,7 +2,7 @@
 
 #[cfg(any(feature = "axum", feature = "tower"))]
 use std::any::TypeId;
-#[cfg(feature = "axum")]
+#[cfg(any(feature = "axum", feature = "tower"))]
 use std::slice;
 use std::sync::Arc;
 use std::time::Duration;
@@ -315,7 +315,6 @@ impl<'a> Report<'a> {
     }
 
     /// The report for a request that the only limit denied.
-    #[cfg(feature = "axum")]
     pub(crate) fn denied(policy: &'a Policy, quota: &'a Quota) -> Self {
         let quotas = slice::from_ref(quota);
         Self { retry_after: quota.retry_after(), denied: true, ..Self::allowed(policy, quotas) }

@@ -6,15 +6,12 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Response, StatusCode};
 
 use crate::error::{BackendError, ConfigError};
-#[cfg(feature = "axum")]
 use crate::http::header_fields::Report;
-#[cfg(feature = "axum")]
 use crate::pipeline::denial_response::message;
 use crate::pipeline::throttled::Throttled;
 use crate::util::log_limit::LogLimit;
 
 /// Returns the response to a denial by a rate, without a [`Throttled`].
-#[cfg(feature = "axum")]
 pub(crate) fn too_many<B: From<String>>(report: &Report<'_>) -> Response<B> {
     let mut response = text(StatusCode::TOO_MANY_REQUESTS, message(report.retry_after_seconds()));
     report.write(response.headers_mut());

@@ -9,6 +9,7 @@ use http::Response;
 use http::request::Parts;
 
 use super::body::ResponseBody;
+use super::grpc;
 use super::plan::Plan;
 use crate::config::policy::Policy;
 use crate::config::resolver::RequestContext;
@@ -17,7 +18,9 @@ use crate::decision::{Decision, Quota};
 use crate::edge::permit_body::until_end;
 use crate::edge::respond;
 use crate::edge::respond::settled;
+use crate::edge::responses::too_many;
 use crate::error::ConfigError;
+use crate::http::header_fields::Report;
 use crate::pipeline::admission::Admission;
 use crate::pipeline::admission_builder::AdmissionBuilder;
 use crate::pipeline::degrade::DegradeSink;
@@ -85,15 +88,23 @@ impl Admitted {
     }
 }
 
+/// A decision against a request.
+pub(super) enum Denied {
+    /// The response is finished.
+    Answered(Box<Response<Body>>),
+    /// The response takes a handler, or is a gRPC status.
+    Rejected(Rejection),
+}
+
 /// Returns the decision, if it needs neither a function nor time.
-pub(super) fn at_once(plan: &Plan, parts: &mut Parts) -> Option<Result<Admitted, Rejection>> {
+pub(super) fn at_once(plan: &Plan, parts: &mut Parts) -> Option<Result<Admitted, Denied>> {
     let registry = Registry::of_request(parts);
     #[cfg(feature = "tonic")]
-    super::grpc::find_peer(parts);
+    grpc::find_peer(parts);
     let context =
         RequestContext { parts, state: &(), lookup: &registry.environment().lookup, is_request: true };
     if !rule::read(iter::once(&plan.rules), &context)? {
-        return Some(pass_by(plan, &registry).map_err(Rejection::Misconfigured));
+        return Some(pass_by(plan, &registry).map_err(Rejection::Misconfigured).map_err(Denied::Rejected));
     }
     let throttle = plan.single()?.throttle(&registry).ok()?;
     let mut key = None;
@@ -106,9 +117,14 @@ pub(super) fn at_once(plan: &Plan, parts: &mut Parts) -> Option<Result<Admitted,
             }
             Ok(Admitted::One(policy, quota).within(&registry))
         }
+        AtOnce::Decided(policy, quota)
+            if policy.handler.is_none() && grpc::content_type(&context.parts.headers).is_none() =>
+        {
+            Err(Denied::Answered(Box::new(too_many(&Report::denied(&policy, &quota)))))
+        }
         AtOnce::Decided(policy, quota) => {
             let decision = Decision::by_one(quota);
-            Err(Rejection::throttled(&throttle, &policy, decision, None, context.parts))
+            Err(Denied::Rejected(Rejection::throttled(&throttle, &policy, decision, None, context.parts)))
         }
     })
 }

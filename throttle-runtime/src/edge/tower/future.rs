@@ -34,6 +34,8 @@ pin_project! {
         // Decisions that take a function or time are boxed together with the request. Other decisions do not
         // allocate.
         deciding: Option<BoxFuture<'static, Result<(F, Admitted), Answer>>>,
+        // The response to a request that was denied at once. Boxed, because the future is moved with every request.
+        denied: Option<Box<Response<Body>>>,
         #[pin]
         inner: Option<F>,
         permit: Admitted,
@@ -43,14 +45,19 @@ pin_project! {
 impl<F> ResponseFuture<F> {
     /// For an admitted request.
     pub(super) const fn passed(inner: F, permit: Admitted) -> Self {
-        Self { deciding: None, inner: Some(inner), permit }
+        Self { deciding: None, denied: None, inner: Some(inner), permit }
+    }
+
+    /// For a denied request with this response.
+    pub(super) const fn denied(response: Box<Response<Body>>) -> Self {
+        Self { deciding: None, denied: Some(response), inner: None, permit: Admitted::Bypassed }
     }
 
     /// For a request whose decision takes time.
     pub(super) fn deciding(
         deciding: impl Future<Output = Result<(F, Admitted), Answer>> + Send + 'static,
     ) -> Self {
-        Self { deciding: Some(Box::pin(deciding)), inner: None, permit: Admitted::Bypassed }
+        Self { deciding: Some(Box::pin(deciding)), denied: None, inner: None, permit: Admitted::Bypassed }
     }
 }
 
@@ -76,6 +83,9 @@ where
                 }
                 Err(answer) => return Poll::Ready(Ok(answer.into_response())),
             }
+        }
+        if let Some(response) = this.denied.take() {
+            return Poll::Ready(Ok(*response));
         }
         let Some(inner) = this.inner.as_mut().as_pin_mut() else {
             panic!("`ResponseFuture` polled after it was ready")

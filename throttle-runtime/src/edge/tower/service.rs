@@ -9,7 +9,7 @@ use http::{Request, Response};
 use tower_service::Service;
 
 use super::body::ResponseBody;
-use super::decide::{at_once, decide};
+use super::decide::{Denied, at_once, decide};
 use super::future::ResponseFuture;
 use super::plan::Plan;
 use super::response::Answer;
@@ -56,7 +56,8 @@ where
             Some(Ok(permit)) => {
                 return ResponseFuture::passed(self.inner.call(Request::from_parts(parts, body)), permit);
             }
-            Some(Err(rejection)) => Some(rejection),
+            Some(Err(Denied::Answered(response))) => return ResponseFuture::denied(response),
+            Some(Err(Denied::Rejected(rejection))) => Some(rejection),
             None => None,
         };
         // The original was polled ready, and not the clone.
