@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::hint::black_box;
+use std::process::Command;
 use std::sync::LazyLock;
 use std::thread;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -33,6 +34,12 @@ pub(crate) fn pin(core: usize) {
     if let Some(&core) = CORES.get(core) {
         core_affinity::set_for_current(core);
     }
+}
+
+/// Returns the version of the compiler that `cargo` uses here.
+pub(crate) fn compiler() -> String {
+    let output = Command::new("rustc").arg("--version").output();
+    output.map_or_else(|_| String::new(), |output| String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
 /// Returns today's date in UTC, as `2026-01-31`.

@@ -5,34 +5,52 @@
 //! of them alike.
 
 #![expect(clippy::cast_precision_loss, reason = "counts that are measured have far less than 52 bits")]
+#![cfg_attr(not(feature = "peers"), expect(dead_code, reason = "other commands use it"))]
 
+#[cfg(feature = "peers")]
 mod allocations;
+#[cfg(feature = "peers")]
 mod bursts;
 mod child;
 mod cli;
+#[cfg(feature = "peers")]
 mod compile;
+#[cfg(feature = "peers")]
 mod failover;
+#[cfg(feature = "peers")]
 mod footprint;
+#[cfg(feature = "peers")]
 mod hash;
+#[cfg(feature = "peers")]
 mod http;
 mod instructions;
 mod machine;
 mod mark;
+#[cfg(feature = "peers")]
 mod memory;
+mod ours;
+#[cfg(feature = "peers")]
 mod plot;
 mod poll;
+#[cfg(feature = "peers")]
 mod redis;
 mod report;
+mod response;
+#[cfg(feature = "peers")]
 #[path = "../../tests/process/redis.rs"]
 mod server;
+mod services;
+#[cfg(feature = "peers")]
 mod soak;
 mod statistics;
 
 use std::error::Error;
 use std::process::ExitCode;
+#[cfg(feature = "peers")]
 use std::time::Duration;
 
 use cli::{Asked, Command, Options};
+#[cfg(feature = "peers")]
 use serde::Serialize;
 
 fn main() -> ExitCode {
@@ -60,6 +78,12 @@ fn main() -> ExitCode {
 
 /// Runs a command. Returns whether all targets were met.
 fn run(command: Command, options: &Options) -> Result<bool, Box<dyn Error>> {
+    #[cfg(not(feature = "peers"))]
+    return match command {
+        Command::Instructions => instructions::run(options),
+        _ => Err("this command needs the feature `peers`, which is on by default".into()),
+    };
+    #[cfg(feature = "peers")]
     match command {
         Command::Memory => memory::run(options),
         Command::Hash => hash::run(options),
@@ -79,11 +103,15 @@ fn run(command: Command, options: &Options) -> Result<bool, Box<dyn Error>> {
 fn run_part(part: &[String]) -> Result<(), Box<dyn Error>> {
     let part: Vec<_> = part.iter().map(String::as_str).collect();
     match *part {
+        #[cfg(feature = "peers")]
         ["growth", subject, keys] => print_json(&footprint::growth(subject, keys.parse()?)?),
+        #[cfg(feature = "peers")]
         ["honest", scenario, keys] => print_json(&footprint::honest(scenario, keys.parse()?)?),
+        #[cfg(feature = "peers")]
         ["flood", subject, keys] => print_json(&footprint::flood(subject, keys.parse()?)?),
-        ["serve", mode] => http::serve(mode),
-        ["serve-counted", mode] => http::serve_counted(mode),
+        #[cfg(feature = "peers")]
+        ["serve", service] => http::serve(service),
+        ["serve-counted", service] => services::serve_counted(service),
         ["decide", strategy, outcome, way, decisions] => {
             instructions::decide(strategy, outcome, way, decisions.parse()?)
         }
@@ -91,11 +119,13 @@ fn run_part(part: &[String]) -> Result<(), Box<dyn Error>> {
     }
 }
 
+#[cfg(feature = "peers")]
 fn print_json(value: &impl Serialize) -> Result<(), Box<dyn Error>> {
     println!("{}", serde_json::to_string(value)?);
     Ok(())
 }
 
+#[cfg(feature = "peers")]
 /// Runs the soak test. Problems are always errors, with and without `--check`.
 fn soaked(options: &Options) -> Result<bool, Box<dyn Error>> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;

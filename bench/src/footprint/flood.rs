@@ -12,7 +12,8 @@ use throttle::strategy::{FixedWindow, Gcra};
 use throttle::{Rate, Settings};
 
 use crate::machine;
-use crate::memory::{Decide, name, reference, throttle};
+use crate::memory::{Decide, name, reference};
+use crate::ours::throttle;
 
 /// The results of a process after a flood.
 #[derive(Debug, Clone, Serialize, Deserialize)]

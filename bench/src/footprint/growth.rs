@@ -10,7 +10,8 @@ use throttle::strategy::{FixedWindow, Gcra, SlidingWindowCounter, TokenBucket};
 use throttle::{Rate, Settings};
 
 use crate::machine;
-use crate::memory::{Outcome, Sequence, Subject, peer, throttle};
+use crate::memory::{Outcome, Sequence, Subject, peer};
+use crate::ours::throttle;
 
 /// This library: each strategy whose states have the same size for every key, and the defaults.
 pub(super) const OURS: [&str; 5] = [

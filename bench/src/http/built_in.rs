@@ -11,6 +11,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
 use super::observed::{CONNECTIONS, Seen};
+use crate::response::content_length;
 
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n";
 
@@ -66,12 +67,4 @@ async fn answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> io::Result<bool
             return Ok(buffer.starts_with(b"HTTP/1.1 2"));
         }
     }
-}
-
-/// Returns the content length in the headers, or 0.
-pub(crate) fn content_length(head: &[u8]) -> usize {
-    let fields = head.split(|&byte| byte == b'\n').filter_map(|line| str::from_utf8(line).ok());
-    let mut named = fields.filter_map(|line| line.split_once(':'));
-    let length = named.find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
-    length.and_then(|(_, value)| value.trim().parse().ok()).unwrap_or_default()
 }

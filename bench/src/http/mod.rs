@@ -1,11 +1,10 @@
-//! `http`: whole requests to a hello-world service: bare, with the attribute, and with a layer.
+//! `http`: whole requests to a hello-world service: bare, with the attribute, and with layers.
 //!
 //! Each service is a process on one processor and runs during the whole measurement. The load comes from
 //! another processor. Each repetition visits all services, and ratios are taken within a repetition.
 
 mod built_in;
 mod load;
-mod modes;
 mod observed;
 
 use std::error::Error;
@@ -15,14 +14,13 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::built_in::content_length;
 use self::load::Load;
-pub(crate) use self::modes::{BARE, LAYER, MODES, Mode, serve, serve_counted};
 use self::observed::Seen;
 use crate::child;
 use crate::cli::Options;
 use crate::machine::{self, Noise};
 use crate::report::{Record, Report, Table, number, percent, ratio, record};
+use crate::services::{self, BARE, DENIED, LAYER, SERVICES, Service};
 use crate::statistics::{median, paired, spread};
 
 /// The values that this command measures besides time.
@@ -47,7 +45,7 @@ pub(crate) struct Requests {
 
 /// A running service.
 struct Server {
-    mode: &'static Mode,
+    service: &'static Service,
     process: Child,
     port: u16,
     seen: Vec<Seen>,
@@ -64,7 +62,11 @@ pub(crate) fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
     let load = Load::available(options.built_in);
     // The turns are short and many, so that noise of the machine affects all services alike.
     let reps = options.reps.unwrap_or(if options.quick { 3 } else { 15 });
-    let mut servers = MODES.iter().map(Server::start).collect::<Result<Vec<_>, _>>()?;
+    let mut servers = SERVICES
+        .iter()
+        .filter(|service| service.is_timed())
+        .map(Server::start)
+        .collect::<Result<Vec<_>, _>>()?;
     let mut noise = Noise::default();
     for rep in 0..=reps {
         let count = servers.len();
@@ -90,21 +92,28 @@ pub(crate) fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
     Ok(report.finish()?)
 }
 
+/// Runs a service on one processor until the process is killed. The first line of output is the port.
+pub(crate) fn serve(name: &str) -> Result<(), Box<dyn Error>> {
+    machine::pin(0);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    runtime.block_on(services::listen(name))
+}
+
 impl Server {
-    fn start(mode: &'static Mode) -> Result<Self, Box<dyn Error>> {
-        let mut process = child::command(&["serve", mode.name])?.stdout(Stdio::piped()).spawn()?;
+    fn start(service: &'static Service) -> Result<Self, Box<dyn Error>> {
+        let mut process = child::command(&["serve", service.name])?.stdout(Stdio::piped()).spawn()?;
         let mut line = String::new();
         BufReader::new(process.stdout.take().ok_or("no output")?).read_line(&mut line)?;
-        Ok(Self { mode, process, port: line.trim().parse()?, seen: Vec::new(), worked: Vec::new() })
+        Ok(Self { service, process, port: line.trim().parse()?, seen: Vec::new(), worked: Vec::new() })
     }
 
     /// Fails if the service did not admit or deny all requests as its name says.
     fn check(&self, seen: &Seen) -> Result<(), Box<dyn Error>> {
-        let expected = if self.mode.cell == "denied" { seen.requests } else { 0 };
+        let expected = if self.service.cell == DENIED { seen.requests } else { 0 };
         if seen.refused == expected {
             return Ok(());
         }
-        Err(format!("{} refused {} of {} requests", self.mode.name, seen.refused, seen.requests).into())
+        Err(format!("{} refused {} of {} requests", self.service.name, seen.refused, seen.requests).into())
     }
 
     fn each(&self, value: impl Fn(&Seen) -> f64) -> Vec<f64> {
@@ -121,14 +130,14 @@ impl Drop for Server {
 }
 
 fn records(servers: &[Server], noise: f64) -> Vec<Record<Requests>> {
-    let bare = servers.iter().find(|server| server.mode.name == BARE);
+    let bare = servers.iter().find(|server| server.service.name == BARE);
     let Some(bare) = bare else { return Vec::new() };
     let record = |server: &Server| {
-        let Mode { cell, subject, target, .. } = *server.mode;
+        let Service { cell, subject, target, .. } = *server.service;
         let rate = server.each(|seen| seen.per_second);
         let of_bare =
             |value: fn(&Seen) -> f64| paired(&server.each(value), &bare.each(value), |own, bare| own / bare);
-        let layer = servers.iter().find(|other| (other.mode.cell, other.mode.subject) == (cell, LAYER));
+        let layer = servers.iter().find(|other| (other.service.cell, other.service.subject) == (cell, LAYER));
         let more = Requests {
             per_second: median(&rate),
             of_bare: of_bare(|seen| seen.per_second),

@@ -33,6 +33,8 @@ impl Callgrind {
         out.push_str(&folder.join("profile").to_string_lossy());
         let child = child::command(part)?;
         let process = Command::new("valgrind")
+            // The C library copies memory by other instructions on other processors.
+            .env("GLIBC_TUNABLES", "glibc.cpu.hwcaps=-AVX512VL,-AVX2,-AVX,-ERMS,-FSRM")
             .args(["--quiet", "--tool=callgrind", &out])
             .arg(format!("--dump-before={}", mark::NAME))
             .arg(child.get_program())

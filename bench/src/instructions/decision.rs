@@ -12,9 +12,9 @@ use throttle::strategy::{
 };
 use throttle::{Hit, ManualClock, Rate, Settings, Throttle};
 
-use super::{Callgrind, FIRST, Instructions, counted};
+use super::{Counter, FIRST, Instructions};
 use crate::mark::mark;
-use crate::memory;
+use crate::ours;
 use crate::poll::at_once;
 use crate::report::{OURS, Record};
 
@@ -98,15 +98,10 @@ pub(super) fn all(wanted: impl Fn(&str, &str) -> bool) -> impl Iterator<Item = C
 }
 
 impl Cell {
-    pub(super) fn count(
-        &self,
-        callgrind: &Callgrind,
-        many: u64,
-        reps: usize,
-    ) -> Result<Record<Instructions>, Box<dyn Error>> {
-        let decisions = many.to_string();
+    pub(super) fn count(&self, counter: &Counter) -> Result<Record<Instructions>, Box<dyn Error>> {
+        let decisions = counter.many.to_string();
         let part = ["decide", self.strategy, self.outcome, self.way, &decisions];
-        counted((&self.name, OURS), (many, reps), || callgrind.start(&part)?.between_marks())
+        counter.count((&self.name, OURS), |callgrind| callgrind.start(&part)?.between_marks())
     }
 }
 
@@ -138,11 +133,8 @@ fn word(kind: &Kind, denied: bool, way: &str, decisions: u64) -> u64 {
     let settings = (kind.set)(Settings::new().rate(Rate::per_day(limit)), limit);
     let memory = Memory::builder();
     let memory = if kind.is_local { memory.clock(ManualClock::at(MORNING)) } else { memory }.build();
-    let throttle = if way == FAST {
-        memory::throttle(memory, settings)
-    } else {
-        memory::throttle(Hidden(memory), settings)
-    };
+    let throttle =
+        if way == FAST { ours::throttle(memory, settings) } else { ours::throttle(Hidden(memory), settings) };
     let _ = at_once(throttle.hit(Hit::from(CLIENT).cost(first)));
     // The debt of a strategy with debt may be larger than the limit.
     while denied && passes(&throttle, CLIENT) {}
@@ -155,7 +147,7 @@ fn list(kind: &Kind, denied: bool, decisions: u64) -> u64 {
     let clock = ManualClock::new();
     let memory = Memory::builder().clock(clock.clone()).build();
     let settings = (kind.set)(Settings::new().rate(Rate::per_minute(10)), 10);
-    let throttle = memory::throttle(Hidden(memory), settings);
+    let throttle = ours::throttle(Hidden(memory), settings);
     let next = |tick| {
         clock.advance(tick);
         passes(black_box(&throttle), black_box(CLIENT))

@@ -11,7 +11,7 @@ use std::error::Error;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::cell::{Algorithm, Cell, Outcome};
-pub(crate) use self::subject::{Decide, FLOOR, REFERENCE, Subject, peer, peers, reference, throttle};
+pub(crate) use self::subject::{Decide, FLOOR, REFERENCE, Subject, peer, peers, reference};
 pub(crate) use self::workload::{Sequence, name};
 
 use self::cell::Traffic;

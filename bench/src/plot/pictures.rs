@@ -8,10 +8,10 @@ use plotters::style::RGBColor;
 use super::bars::{BLUE, Bar, GREEN, ORANGE, Panel, draw};
 use super::{Kept, flood};
 use crate::footprint::BYTES;
-use crate::http::BARE;
 use crate::memory::{Algorithm, Cell, Decisions, FLOOR, Outcome};
 use crate::redis::{INCR, SHARE};
 use crate::report::{Record, number};
+use crate::services::BARE;
 
 /// Draws the charts of all stored records into a folder.
 pub(super) fn draw_all(folder: &Path, kept: &Kept) -> Result<(), Box<dyn Error>> {

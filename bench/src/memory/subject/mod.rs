@@ -9,7 +9,6 @@ mod throttlecrab;
 mod trypema;
 
 pub(crate) use self::governor::reference;
-pub(crate) use self::throttle::throttle;
 
 use std::hint::black_box;
 use std::ops::Range;

@@ -1,11 +1,12 @@
 //! This library, through its ordinary API: `Throttle::hit` with a string as the key.
 
-use throttle::backend::{Backend, Memory};
+use throttle::backend::Memory;
 use throttle::strategy::{FixedWindow, Gcra};
-use throttle::{Hit, Rate, Settings, Throttle, registry};
+use throttle::{Hit, Rate, Settings, Throttle};
 
 use super::{Decide, Subject, Task};
 use crate::memory::cell::{Algorithm, Outcome};
+use crate::ours::throttle;
 use crate::poll::at_once;
 
 impl Decide for Throttle {
@@ -56,10 +57,4 @@ pub(super) fn make(task: &Task) -> Box<dyn Subject> {
     // The same capacity as the floor's table, so that no live state is evicted.
     let memory = Memory::builder().max_keys(2 * task.clients).build();
     Box::new(Ours { throttle: throttle(memory, settings), first })
-}
-
-/// Returns a throttle on this backend, in a registry of its own.
-pub(crate) fn throttle(memory: impl Backend, settings: Settings) -> Throttle {
-    let registry = at_once(registry().backend("memory", memory).build()).expect("nothing is wrong with it");
-    registry.create("bench", settings).expect("nothing is wrong with them")
 }
