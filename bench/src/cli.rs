@@ -52,8 +52,8 @@ commands
   memory        the cost of a decision, beside the peers and the floor (about 8 minutes)
   hash          the cost of a key's fingerprint (seconds)
   footprint     memory per key, and what a flood of keys does (3 minutes)
-  http          whole requests, beside tower_governor (2 minutes; with wrk if it is there)
-  instructions  instructions of a decision and of a request, counted by valgrind (4 minutes)
+  http          whole requests, beside other layers (4 minutes; with wrk if it is there)
+  instructions  instructions of a decision and of a request, counted by valgrind (5 minutes)
   redis         limits in a Redis server, beside the peers that keep theirs in one (7 minutes)
   failover      what a circuit breaker costs, closed and open (seconds)
   soak          a limit in a Redis server that is killed and paused at random (a minute)
@@ -71,7 +71,7 @@ options
   --built-in      http: load from this program even if there is wrk
   --json          one JSON object per line instead of tables
   --save          also keep the records in bench/results, for `plot`, instead of older ones of the same cells
-  --check         fail if a target is missed
+  --check         fail if a target is missed; without the feature `peers`: if a count has grown
 
 environment
   REDIS_CELL      redis: where the module redis-cell is (`libredis_cell.so`), to measure it too

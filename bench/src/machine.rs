@@ -36,10 +36,11 @@ pub(crate) fn pin(core: usize) {
     }
 }
 
-/// Returns the version of the compiler that `cargo` uses here.
+/// Returns the version of the compiler that `cargo` uses here, and the architecture.
 pub(crate) fn compiler() -> String {
     let output = Command::new("rustc").arg("--version").output();
-    output.map_or_else(|_| String::new(), |output| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    let version = output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
+    format!("{} for {}", version.unwrap_or_default(), std::env::consts::ARCH)
 }
 
 /// Returns today's date in UTC, as `2026-01-31`.

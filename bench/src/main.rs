@@ -125,8 +125,8 @@ fn print_json(value: &impl Serialize) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-#[cfg(feature = "peers")]
 /// Runs the soak test. Problems are always errors, with and without `--check`.
+#[cfg(feature = "peers")]
 fn soaked(options: &Options) -> Result<bool, Box<dyn Error>> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let seed = options.seed.unwrap_or_else(|| fastrand::u64(..));

@@ -34,6 +34,8 @@ pub(crate) struct Record<T> {
 
 /// The subject name of this library.
 pub(crate) const OURS: &str = "throttle";
+/// The subject name of this library's layer.
+pub(crate) const OUR_LAYER: &str = "ThrottleLayer";
 
 /// Collects and prints the results of a command.
 pub(crate) struct Report {
@@ -113,12 +115,12 @@ fn results(command: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("results").join(command).with_extension("jsonl")
 }
 
-/// Returns a record without times or ratios. Every subject but [`OURS`] is a peer.
+/// Returns a record without times or ratios. Every subject but [`OURS`] and [`OUR_LAYER`] is a peer.
 pub(crate) fn record<T>(cell: &str, subject: &str, noise: f64, more: T) -> Record<T> {
     Record {
         cell: cell.to_owned(),
         subject: subject.to_owned(),
-        peer: subject != OURS,
+        peer: ![OURS, OUR_LAYER].contains(&subject),
         ns: None,
         vs_governor: None,
         vs_floor: None,

@@ -60,11 +60,15 @@ async fn twice(app: &Router, path: &str) -> [StatusCode; 2] {
     [status(app, path).await, status(app, path).await]
 }
 
-async fn nobody() -> bool {
+async fn is_never_exempt() -> bool {
     false
 }
 
-/// A denial without a function has its response at once. Other denials are made in a future of their own.
+async fn apologize(throttled: Throttled) -> (StatusCode, String) {
+    (DENIED, format!("Sorry. {throttled}"))
+}
+
+/// A denial without a function has its response immediately. Other denials are made in a future of their own.
 #[tokio::test]
 async fn both_ways_to_a_denial_make_the_same_response() {
     let clock = ManualClock::new();
@@ -73,9 +77,10 @@ async fn both_ways_to_a_denial_make_the_same_response() {
         per_minute("1/min").headers(Headers::LEGACY),
         per_minute("1/min").headers(Headers::OFF),
         per_minute("1/min").headers(Headers::DRAFT_11.policy(false).retry_after(false)),
+        per_minute("1/min").handler(apologize),
     ] {
         let (registry, mut denials) = (registry_at(&clock).await, Vec::new());
-        for (uid, settings) in [("at once", settings.clone()), ("later", settings.exempt(nobody))] {
+        for (uid, settings) in [("now", settings.clone()), ("later", settings.exempt(is_never_exempt))] {
             let app = app(ThrottleLayer::new([(uid, settings)]), &registry);
             assert_eq!(status(&app, "/").await, OK);
             let denied = get(&app, "/").await;

@@ -31,7 +31,7 @@ struct Kind {
     name: &'static str,
     /// Whether the memory backend has a fast path for the strategy.
     is_fast: bool,
-    /// Whether the state is a list of requests.
+    /// Whether the strategy can store a list of requests.
     is_list: bool,
     /// Whether the number of instructions depends on the hour and the day.
     is_local: bool,

@@ -26,7 +26,7 @@ use crate::statistics::median;
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[expect(clippy::struct_field_names, reason = "the field is the name of the figure in the results")]
 pub(crate) struct Instructions {
-    /// Instructions per decision or request: the median of all repetitions.
+    /// Instructions per decision or request: the median of the repetitions, or the least of them in the gate.
     pub(crate) instructions: f64,
     /// Instructions more than the bare service takes. Only for requests.
     pub(crate) added: Option<f64>,
@@ -42,7 +42,7 @@ pub(crate) struct Instructions {
 /// allocated, and requests are searched for headers of undeclared proxies.
 pub(crate) const FIRST: u64 = 1_500;
 
-/// Runs the command. Returns whether all targets were met. Those of the gate are the stored counts.
+/// Runs the command. Returns whether all targets were met. The targets of the gate are the stored counts.
 pub(crate) fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
     let mut report = Report::new(RESULTS, options);
     let is_quick = options.quick || IS_GATE;
@@ -52,6 +52,7 @@ pub(crate) fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
         reps: options.reps.unwrap_or(if is_quick { 1 } else { 3 }),
         before: kept(RESULTS).unwrap_or_default(),
         compiler: machine::compiler(),
+        is_gate: IS_GATE && !options.save,
     };
     let before = &counter.before;
     let wanted = |cell: &str, subject: &str| options.wants_cell(cell) && options.wants_subject(subject);
@@ -64,14 +65,13 @@ pub(crate) fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
     compare(&mut requests);
     report.records(&requests);
     report.say(&table_beside(&requests, before));
-    if let Some(stored) = gate::other_compiler(&counter) {
-        report.say(&format!(
-            "not compared: the stored counts are of {stored}, and these of {}\n",
-            counter.compiler
-        ));
-    }
-    if IS_GATE && !options.save {
-        report.missed(decisions.iter().chain(&requests).filter_map(|record| gate::missed(record, before)));
+    if counter.is_gate {
+        let records = [decisions, requests.clone()].concat();
+        let others = gate::not_compared(&records, before);
+        if others > 0 {
+            report.say(&format!("{others} counts are not compared: another compiler made the stored ones\n"));
+        }
+        report.missed(records.iter().filter_map(|record| gate::missed(record, before)));
     }
     if !IS_GATE {
         report.missed(requests.iter().filter_map(missed));
@@ -88,6 +88,8 @@ struct Counter {
     /// The stored records.
     before: Vec<Record<Instructions>>,
     compiler: String,
+    /// Whether the counts are compared with the stored ones.
+    is_gate: bool,
 }
 
 impl Counter {
@@ -113,7 +115,8 @@ impl Counter {
     /// Whether the gate counts a cell once more, because all counts so far have grown too much.
     fn is_doubtful(&self, cell: (&str, &str), counts: &[f64]) -> bool {
         const MOST: usize = 4;
-        let Some(stored) = gate::stored(cell, &self.before).filter(|_| IS_GATE) else { return false };
+        let stored = gate::stored(cell, &self.before).filter(|stored| stored.compiler == self.compiler);
+        let Some(stored) = stored.filter(|_| self.is_gate) else { return false };
         counts.len() < MOST && counts.iter().all(|&count| gate::growth(count, stored).is_some())
     }
 }

@@ -11,6 +11,7 @@ use std::{io, process, thread};
 use axum::Router;
 
 use crate::mark::mark;
+use crate::report::{OUR_LAYER, OURS};
 
 /// A service, and a request to it.
 pub(crate) struct Service {
@@ -72,22 +73,19 @@ pub(crate) const DENIED: &str = "denied";
 /// The best-known layer for axum.
 pub(crate) const LAYER: &str = "tower_governor";
 
-const ATTRIBUTE: &str = "throttle";
-const OUR_LAYER: &str = "ThrottleLayer";
-
 pub(crate) static SERVICES: &[Service] = &[
     Service::bare(BARE, BARE),
     Service::bare("bare-api-key", "bare-api-key").with_api_key(),
     Service::bare("bare-path", "bare-path").with_path(),
     Service::bare("bare-message", "bare-message").of_messages(),
-    Service::new("quiet", "no-headers", ATTRIBUTE).with_targets(0.97, 800.0),
-    Service::new("headers", "headers", ATTRIBUTE).with_targets(0.93, 2_000.0),
-    Service::new("denied", DENIED, ATTRIBUTE).with_targets(0.93, 1_500.0),
-    Service::new("twice", "two-throttles", ATTRIBUTE),
-    Service::new("header-key", "header-key", ATTRIBUTE).with_api_key(),
-    Service::new("template-key", "template-key", ATTRIBUTE).with_path(),
-    Service::new("concurrent", "max-concurrent", ATTRIBUTE),
-    Service::new("message", "message", ATTRIBUTE).of_messages(),
+    Service::new("quiet", "no-headers", OURS).with_targets(0.97, 800.0),
+    Service::new("headers", "headers", OURS).with_targets(0.93, 2_000.0),
+    Service::new("denied", DENIED, OURS).with_targets(0.93, 1_500.0),
+    Service::new("twice", "two-throttles", OURS),
+    Service::new("header-key", "header-key", OURS).with_api_key(),
+    Service::new("template-key", "template-key", OURS).with_path(),
+    Service::new("concurrent", "max-concurrent", OURS),
+    Service::new("message", "message", OURS).of_messages(),
     Service::new("our-layer-quiet", "no-headers", OUR_LAYER),
     Service::new("our-layer-headers", "headers", OUR_LAYER),
     Service::new("our-layer-denied", DENIED, OUR_LAYER),

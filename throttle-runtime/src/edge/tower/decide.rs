@@ -88,11 +88,11 @@ impl Admitted {
     }
 }
 
-/// A decision against a request.
+/// A request that the service does not receive.
 pub(super) enum Denied {
     /// The response is finished.
     Answered(Box<Response<Body>>),
-    /// The response takes a handler, or is a gRPC status.
+    /// The response needs a handler, a gRPC status or the report of a misconfiguration.
     Rejected(Rejection),
 }
 

@@ -31,10 +31,10 @@ pin_project! {
     /// # let _ = send;
     /// ```
     pub struct ResponseFuture<F> {
-        // Decisions that take a function or time are boxed together with the request. Other decisions do not
-        // allocate.
+        // Decisions that call a function or wait, and denials by a handler or as a gRPC status, are boxed together
+        // with the request. Admissions allocate no future.
         deciding: Option<BoxFuture<'static, Result<(F, Admitted), Answer>>>,
-        // The response to a request that was denied at once. Boxed, because the future is moved with every request.
+        // The response to a request that was denied immediately. Boxed, because the future is moved with every request.
         denied: Option<Box<Response<Body>>>,
         #[pin]
         inner: Option<F>,
@@ -53,7 +53,7 @@ impl<F> ResponseFuture<F> {
         Self { deciding: None, denied: Some(response), inner: None, permit: Admitted::Bypassed }
     }
 
-    /// For a request whose decision takes time.
+    /// For a request whose decision or response is not finished.
     pub(super) fn deciding(
         deciding: impl Future<Output = Result<(F, Admitted), Answer>> + Send + 'static,
     ) -> Self {

@@ -56,7 +56,11 @@ where
             Some(Ok(permit)) => {
                 return ResponseFuture::passed(self.inner.call(Request::from_parts(parts, body)), permit);
             }
-            Some(Err(Denied::Answered(response))) => return ResponseFuture::denied(response),
+            Some(Err(Denied::Answered(response))) => {
+                // A service that was polled ready may hold a permit until it is called or dropped.
+                self.inner = self.inner.clone();
+                return ResponseFuture::denied(response);
+            }
             Some(Err(Denied::Rejected(rejection))) => Some(rejection),
             None => None,
         };
